@@ -1,0 +1,455 @@
+//! Nodes as declared and nodes as they live in ZooKeeper.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+
+use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use serde_json::Value;
+
+use crate::source::Span;
+use crate::value::{Data, Properties};
+
+/// A node as the tree files declare it.
+#[derive(Debug, Clone, Default)]
+pub struct Declared {
+    /// Declared, or only passed through on the way to another node.
+    pub standing: Standing,
+    /// What the node is to hold.
+    pub content: Content,
+    /// `@keep children`: undeclared children are neither trimmed nor extra.
+    pub keep_children: bool,
+    /// `@keep properties`: undeclared properties are left as they are.
+    pub keep_properties: bool,
+    /// `@ignore`: the live value of these properties wins.
+    pub ignore: Globs,
+    /// `@protect`: a plan that trims this node, or below it, is refused.
+    pub protect: bool,
+    /// `@secret`: whose values are never shown.
+    pub secret: Secret,
+    /// The nearest `@acl`, here or above; none where there is none.
+    pub acl: Option<Arc<Acl>>,
+    /// Where the node is declared, or passed through first.
+    pub origin: Option<Span>,
+    /// Where each directive of this node stands.
+    pub directives: BTreeMap<&'static str, Span>,
+}
+
+/// Whether a node is declared or only stands on the way to one that is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Standing {
+    /// Compared, and written where it differs.
+    #[default]
+    Declared,
+    /// Created where it is missing, otherwise left exactly as it is.
+    PassedThrough,
+}
+
+/// What a declared node is to hold.
+#[derive(Debug, Clone)]
+pub enum Content {
+    /// Properties, links and the type included.
+    Properties(BTreeMap<String, Property>),
+    /// `@data`: raw bytes.
+    Raw {
+        /// The bytes.
+        bytes: Arc<[u8]>,
+        /// Where they are declared.
+        origin: Option<Span>,
+    },
+}
+
+impl Default for Content {
+    fn default() -> Self {
+        Self::Properties(BTreeMap::new())
+    }
+}
+
+/// A declared property, link or type.
+#[derive(Debug, Clone)]
+pub struct Property {
+    /// Its value; a link's is a string.
+    pub value: Value,
+    /// Where it is declared.
+    pub origin: Option<Span>,
+}
+
+impl Declared {
+    /// The declared properties; none where the content is raw.
+    #[must_use]
+    pub fn properties(&self) -> Properties {
+        match &self.content {
+            Content::Properties(properties) => {
+                properties.iter().map(|(name, p)| (name.clone(), p.value.clone())).collect()
+            }
+            Content::Raw { .. } => Properties::new(),
+        }
+    }
+
+    /// The data of a new node that holds just what is declared.
+    #[must_use]
+    pub fn data(&self) -> Data {
+        match &self.content {
+            Content::Properties(_) => Data::of(self.properties()),
+            Content::Raw { bytes, .. } => Data::raw(bytes),
+        }
+    }
+
+    /// Where a property is declared.
+    #[must_use]
+    pub fn origin_of(&self, property: &str) -> Option<Span> {
+        match &self.content {
+            Content::Properties(properties) => properties.get(property).and_then(|p| p.origin),
+            Content::Raw { origin, .. } => *origin,
+        }
+    }
+}
+
+/// Patterns for property names, with `*`, `?` and `[…]`.
+#[derive(Debug, Clone, Default)]
+pub struct Globs {
+    patterns: Vec<String>,
+    set: Option<Arc<GlobSet>>,
+}
+
+impl Globs {
+    /// Compiles patterns; the first bad one is the error.
+    pub fn new(patterns: Vec<String>) -> Result<Self, globset::Error> {
+        let mut set = GlobSetBuilder::new();
+        for pattern in &patterns {
+            set.add(GlobBuilder::new(pattern).literal_separator(false).build()?);
+        }
+        Ok(Self { set: Some(Arc::new(set.build()?)), patterns })
+    }
+
+    /// Whether any pattern matches the whole name.
+    #[must_use]
+    pub fn matches(&self, name: &str) -> bool {
+        self.set.as_ref().is_some_and(|set| set.is_match(name))
+    }
+
+    /// Whether there is no pattern.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.patterns.is_empty()
+    }
+
+    /// The patterns as they were written.
+    #[must_use]
+    pub fn patterns(&self) -> &[String] {
+        &self.patterns
+    }
+}
+
+/// What of a node is never shown.
+#[derive(Debug, Clone, Default)]
+pub enum Secret {
+    /// Everything may be shown.
+    #[default]
+    Nothing,
+    /// The values of these properties are hidden.
+    Properties(Globs),
+    /// The node's data whole is hidden.
+    Everything,
+}
+
+impl Secret {
+    /// Whether the value of a property, or under `"@data"` the raw data, is hidden.
+    #[must_use]
+    pub fn covers(&self, name: &str) -> bool {
+        match self {
+            Self::Nothing => false,
+            // A link is named as it is written, without the operator.
+            Self::Properties(globs) => {
+                let base = crate::value::split_link(name).map_or(name, |(base, _)| base);
+                globs.matches(base) || globs.matches(name)
+            }
+            Self::Everything => true,
+        }
+    }
+}
+
+/// The permissions of an ACL entry: a set of `c`, `d`, `r`, `w`, `a`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Permissions(u8);
+
+impl Permissions {
+    /// The letters in the order in which ZooKeeper's own tools write them, with ZooKeeper's bits.
+    const LETTERS: [(char, u8); 5] = [('c', 4), ('d', 8), ('r', 1), ('w', 2), ('a', 16)];
+
+    /// Create, delete, read, write and admin.
+    pub const ALL: Self = Self(31);
+
+    /// From ZooKeeper's bits: 1 read, 2 write, 4 create, 8 delete, 16 admin.
+    #[must_use]
+    pub fn from_bits(bits: u8) -> Self {
+        Self(bits & Self::ALL.0)
+    }
+
+    /// ZooKeeper's bits.
+    #[must_use]
+    pub fn bits(self) -> u8 {
+        self.0
+    }
+
+    /// Reads letters of `cdrwa`, each at most once; none where there is another one.
+    #[must_use]
+    pub fn parse(letters: &str) -> Option<Self> {
+        let mut bits = 0;
+        for letter in letters.chars() {
+            let (_, bit) = Self::LETTERS.iter().find(|(l, _)| *l == letter)?;
+            if bits & bit != 0 {
+                return None;
+            }
+            bits |= bit;
+        }
+        (bits != 0).then_some(Self(bits))
+    }
+}
+
+impl fmt::Display for Permissions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let letters = Self::LETTERS.iter().filter(|(_, bit)| self.0 & bit != 0);
+        letters.map(|(letter, _)| *letter).collect::<String>().fmt(f)
+    }
+}
+
+/// Who an ACL entry is for: `digest:ops:HASH`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AuthId {
+    /// `world`, `auth`, `digest`, `ip`, `x509`, `sasl` or a server's own.
+    pub scheme: String,
+    /// The identity within the scheme; empty for `auth`.
+    pub id: String,
+}
+
+/// One entry of an ACL.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AclEntry {
+    /// Who.
+    pub who: AuthId,
+    /// May do what.
+    pub permissions: Permissions,
+}
+
+/// Why a text is not an ACL entry.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AclError {
+    /// Fewer than two colons.
+    #[error("expected an entry of the form scheme:id:perms, found {0:?}")]
+    Form(String),
+    /// Permissions with an unknown or repeated letter, or none.
+    #[error("expected permissions out of the letters cdrwa, each once, found {0:?}")]
+    Permissions(String),
+    /// An id that the scheme does not have.
+    #[error("the scheme {scheme} takes the id {expected:?}, found {found:?}")]
+    Id {
+        /// The scheme.
+        scheme: String,
+        /// Its one id.
+        expected: &'static str,
+        /// What was written.
+        found: String,
+    },
+}
+
+impl AclEntry {
+    /// Reads `scheme:id:perms`; the id itself may hold colons.
+    pub fn parse(text: &str) -> Result<Self, AclError> {
+        let form = || AclError::Form(text.to_owned());
+        let (scheme, rest) = text.split_once(':').ok_or_else(form)?;
+        let (id, letters) = rest.rsplit_once(':').ok_or_else(form)?;
+        if scheme.is_empty() {
+            return Err(form());
+        }
+        let only = match scheme {
+            "world" => Some("anyone"),
+            "auth" => Some(""),
+            _ => None,
+        };
+        if let Some(expected) = only.filter(|only| *only != id) {
+            let scheme = scheme.to_owned();
+            return Err(AclError::Id { scheme, expected, found: id.to_owned() });
+        }
+        let permissions = Permissions::parse(letters)
+            .ok_or_else(|| AclError::Permissions(letters.to_owned()))?;
+        let who = AuthId { scheme: scheme.to_owned(), id: id.to_owned() };
+        Ok(Self { who, permissions })
+    }
+}
+
+impl fmt::Display for AclEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.who.scheme, self.who.id, self.permissions)
+    }
+}
+
+/// An access control list; the order of its entries does not count.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Acl {
+    /// The entries as they were written.
+    pub entries: Vec<AclEntry>,
+}
+
+impl Acl {
+    /// `world:anyone:cdrwa`, which a node has where nothing else is declared.
+    #[must_use]
+    pub fn open() -> Self {
+        let who = AuthId { scheme: "world".to_owned(), id: "anyone".to_owned() };
+        Self { entries: vec![AclEntry { who, permissions: Permissions::ALL }] }
+    }
+
+    /// Whether an entry says `auth::…`, which ZooKeeper replaces by the session's own identities.
+    #[must_use]
+    pub fn needs_identity(&self) -> bool {
+        self.entries.iter().any(|entry| entry.who.scheme == "auth")
+    }
+
+    /// The list as the server stores it when a session with these identities sets it.
+    #[must_use]
+    pub fn stored_by(&self, identities: &[AuthId]) -> Self {
+        let mut entries = Vec::with_capacity(self.entries.len());
+        for entry in &self.entries {
+            if entry.who.scheme == "auth" {
+                let AclEntry { permissions, .. } = *entry;
+                // The server leaves out ids that say where a client is, not who.
+                let who = identities.iter().filter(|who| who.scheme != "ip").cloned();
+                entries.extend(who.map(|who| AclEntry { who, permissions }));
+            } else {
+                entries.push(entry.clone());
+            }
+        }
+        Self { entries }
+    }
+
+    /// Whether `live`, as the server tells it, says the same as this list.
+    ///
+    /// To a session without the admin permission the server shows `digest` ids with their hash
+    /// replaced by `x`; such a list is compared without hashes.
+    #[must_use]
+    pub fn agrees_with(&self, live: &Self) -> bool {
+        let masked = |entry: &AclEntry| entry.who.scheme == "digest" && entry.who.id.ends_with(":x");
+        let mask = live.entries.iter().any(masked);
+        let set = |acl: &Self| -> BTreeSet<AclEntry> {
+            let mut entries = acl.entries.clone();
+            for entry in entries.iter_mut().filter(|e| mask && e.who.scheme == "digest") {
+                let user = entry.who.id.split(':').next().unwrap_or_default();
+                entry.who.id = format!("{user}:x");
+            }
+            entries.into_iter().collect()
+        };
+        set(self) == set(live)
+    }
+}
+
+impl fmt::Display for Acl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, entry) in self.entries.iter().enumerate() {
+            write!(f, "{}{entry}", if i == 0 { "" } else { " " })?;
+        }
+        Ok(())
+    }
+}
+
+/// The version of a node's data, as a write must find it.
+///
+/// It cannot be -1, which means "any version" to ZooKeeper: no write of zkt is unguarded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DataVersion(i32);
+
+/// The version of a node's ACL, as a change must find it; never -1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct AclVersion(i32);
+
+macro_rules! version {
+    ($name:ident) => {
+        impl $name {
+            /// The version of a node just created.
+            pub const NEW: Self = Self(0);
+
+            /// From a stat; none for -1.
+            #[must_use]
+            pub fn new(version: i32) -> Option<Self> {
+                (version != -1).then_some(Self(version))
+            }
+
+            /// The number, for a request.
+            #[must_use]
+            pub fn get(self) -> i32 {
+                self.0
+            }
+
+            /// The version after one more write.
+            #[must_use]
+            pub fn next(self) -> Self {
+                Self(match self.0.wrapping_add(1) {
+                    -1 => 0,
+                    next => next,
+                })
+            }
+        }
+    };
+}
+
+version!(DataVersion);
+version!(AclVersion);
+
+/// A node as it lives in ZooKeeper, as far as it was looked at.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Live {
+    /// Known only from its parent's list of children.
+    Listed,
+    /// The session may not read it.
+    Unreadable,
+    /// Read.
+    Read(LiveNode),
+}
+
+impl Live {
+    /// What was read.
+    #[must_use]
+    pub fn node(&self) -> Option<&LiveNode> {
+        match self {
+            Self::Read(node) => Some(node),
+            Self::Listed | Self::Unreadable => None,
+        }
+    }
+}
+
+/// What was read of a live node.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LiveNode {
+    /// The data as it is stored.
+    pub data: Vec<u8>,
+    /// The data's version.
+    pub version: DataVersion,
+    /// The ACL's version.
+    pub acl_version: AclVersion,
+    /// The zxid of the change that last modified the data.
+    pub mzxid: i64,
+    /// When that was, in milliseconds since the epoch.
+    pub mtime: i64,
+    /// Whether the node belongs to a session and goes with it.
+    pub ephemeral: bool,
+    /// How many children the node had.
+    pub children: usize,
+    /// The ACL, where it was asked for.
+    pub acl: Option<Acl>,
+}
+
+impl LiveNode {
+    /// A persistent node with this data, as if just created: what comparisons without a server use.
+    #[must_use]
+    pub fn with_data(data: Vec<u8>) -> Self {
+        Self {
+            data,
+            version: DataVersion::NEW,
+            acl_version: AclVersion::NEW,
+            mzxid: 0,
+            mtime: 0,
+            ephemeral: false,
+            children: 0,
+            acl: None,
+        }
+    }
+}

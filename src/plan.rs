@@ -1,0 +1,338 @@
+//! What is to be done, as data: the planner makes it, the executor consumes it, a renderer shows it.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::node::{Acl, AclVersion, DataVersion, Secret};
+use crate::path::ZPath;
+use crate::source::Location;
+use crate::value::Data;
+
+/// The change named so is one of a node's raw data.
+pub const DATA_CHANGE: &str = "@data";
+/// The change named so is one of a node's ACL.
+pub const ACL_CHANGE: &str = "@acl";
+
+/// All that is to be done to make the live tree as declared, in order: adds, parents first;
+/// updates; links; trims, children first. Every prefix of it leaves a legal tree.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// Where the top-level nodes go.
+    pub path: ZPath,
+    /// What to do, in order.
+    pub actions: Vec<Action>,
+    /// The topmost nodes of undeclared subtrees that are left alone because nothing is trimmed.
+    pub extras: Vec<ZPath>,
+    /// What is left as it is although the declared tree says otherwise.
+    pub kept: Vec<Kept>,
+    /// Why this plan may not be executed.
+    pub refusals: Vec<Refusal>,
+    /// What is legal but probably not meant.
+    pub warnings: Vec<Warning>,
+    /// How many declared nodes are already as declared.
+    pub unchanged: usize,
+    /// How many live nodes the plan looked at.
+    pub examined: usize,
+}
+
+/// One step of a plan.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// Creates a node.
+    Add(Add),
+    /// Changes a node's properties, raw data or ACL.
+    Update(Update),
+    /// Changes a node's links.
+    Link(Link),
+    /// Deletes a node.
+    Trim(Trim),
+}
+
+/// Creates a node that did not exist when the plan was made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Add {
+    /// The node.
+    pub path: ZPath,
+    /// What it holds at first: all but its links.
+    pub data: Data,
+    /// Its ACL; none for `world:anyone:cdrwa`.
+    pub acl: Option<Arc<Acl>>,
+    /// What of it is not shown.
+    pub secret: HiddenValues,
+    /// Where it is declared.
+    pub origin: Option<Location>,
+}
+
+/// Changes a node's data, its ACL, or both.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Update {
+    /// The node.
+    pub path: ZPath,
+    /// The version of the data that the plan saw.
+    pub expected_version: DataVersion,
+    /// What the node holds afterwards; none where only the ACL changes.
+    pub data: Option<Data>,
+    /// The ACL afterwards, and the version of it that the plan saw.
+    pub acl: Option<(AclVersion, Arc<Acl>)>,
+    /// What changes, for people.
+    pub changes: Vec<Change>,
+    /// Where the node is declared.
+    pub origin: Option<Location>,
+}
+
+/// Changes the links of a node.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Link {
+    /// The node.
+    pub path: ZPath,
+    /// The version of the data that the plan saw; none where an earlier action creates the node.
+    pub expected_version: Option<DataVersion>,
+    /// What the node holds afterwards.
+    pub data: Data,
+    /// What changes, for people.
+    pub changes: Vec<Change>,
+    /// Where the node is declared.
+    pub origin: Option<Location>,
+}
+
+/// Deletes a node.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Trim {
+    /// The node.
+    pub path: ZPath,
+    /// The version of the data that the plan saw.
+    pub expected_version: DataVersion,
+}
+
+impl Action {
+    /// The node that the action is about.
+    #[must_use]
+    pub fn path(&self) -> &ZPath {
+        match self {
+            Self::Add(add) => &add.path,
+            Self::Update(update) => &update.path,
+            Self::Link(link) => &link.path,
+            Self::Trim(trim) => &trim.path,
+        }
+    }
+
+    /// The action's name, as in JSON.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Add(_) => "add",
+            Self::Update(_) => "update",
+            Self::Link(_) => "link",
+            Self::Trim(_) => "trim",
+        }
+    }
+}
+
+/// One changed property, link, raw data ([`DATA_CHANGE`]) or ACL ([`ACL_CHANGE`]).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Change {
+    /// The name under which the property is stored.
+    pub name: String,
+    /// What it was; none where it is new.
+    pub old: Option<ChangeValue>,
+    /// What it becomes; none where it goes.
+    pub new: Option<ChangeValue>,
+    /// Whether the values may not be shown.
+    pub secret: bool,
+    /// Where the new value is declared.
+    pub origin: Option<Location>,
+}
+
+/// A value before or after a change.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ChangeValue {
+    /// A property.
+    Json(Value),
+    /// Raw data.
+    Raw(Vec<u8>),
+    /// An ACL.
+    Acl(Acl),
+}
+
+/// Which values of a new node are hidden.
+#[derive(Debug, Clone, Default)]
+pub struct HiddenValues(pub Secret);
+
+impl PartialEq for HiddenValues {
+    fn eq(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (Secret::Nothing, Secret::Nothing) | (Secret::Everything, Secret::Everything) => true,
+            (Secret::Properties(a), Secret::Properties(b)) => a.patterns() == b.patterns(),
+            _ => false,
+        }
+    }
+}
+
+/// A node that is left as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// The node.
+    pub path: ZPath,
+    /// Why.
+    pub reason: KeptReason,
+}
+
+/// Why a node is left as it is.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum KeptReason {
+    /// It belongs to a session.
+    #[error("ephemeral")]
+    Ephemeral,
+    /// A node below it belongs to a session, so the subtree stays whole.
+    #[error("holds an ephemeral node")]
+    HoldsEphemeral,
+    /// It is declared below a node that belongs to a session, which can have no children.
+    #[error("cannot exist below an ephemeral node")]
+    BelowEphemeral,
+    /// The session may not read it, or something below it.
+    #[error("no permission to read it or a node below it")]
+    Unreadable,
+    /// It, or something below it, is outside `--target` or under `--exclude`.
+    #[error("holds a node outside --target or under --exclude")]
+    OutOfScope,
+}
+
+/// Why a plan may not be executed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// A trim of a protected node, or below one.
+    #[error("{path} may not be trimmed: {protected} is protected (@protect)")]
+    Protected {
+        /// The topmost node that would go.
+        path: ZPath,
+        /// The node with the directive.
+        protected: ZPath,
+        /// Where the directive stands.
+        origin: Option<Location>,
+    },
+    /// More trims than the guard allows.
+    #[error("{trims} of {examined} nodes would be trimmed, more than the {limit} that --max-trim allows")]
+    TooManyTrims {
+        /// How many trims the plan has.
+        trims: usize,
+        /// How many nodes it looked at.
+        examined: usize,
+        /// The limit as it was given.
+        limit: MaxTrim,
+    },
+    /// A new ACL names the session's own identity, which the session does not have.
+    #[error("{path}: @acl auth:: stands for the session's own identity, and it has none; give --auth")]
+    NoIdentity {
+        /// The first such node.
+        path: ZPath,
+    },
+    /// Warnings where none are allowed.
+    #[error("{count} {}, and --strict allows none", if *count == 1 { "warning" } else { "warnings" })]
+    Strict {
+        /// How many.
+        count: usize,
+    },
+}
+
+/// How many trims a plan may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MaxTrim {
+    /// At most so many.
+    Count(usize),
+    /// At most so many of a hundred nodes that the plan looked at.
+    Percent(u32),
+    /// 30 % of the nodes looked at, counted from 10 trims on.
+    Default,
+    /// Any number.
+    Unlimited,
+}
+
+impl MaxTrim {
+    /// Whether a plan with so many trims passes.
+    #[must_use]
+    pub fn allows(self, trims: usize, examined: usize) -> bool {
+        let within = |percent: u32| trims * 100 <= examined * percent as usize;
+        match self {
+            Self::Count(limit) => trims <= limit,
+            Self::Percent(percent) => within(percent),
+            Self::Default => trims < 10 || within(30),
+            Self::Unlimited => true,
+        }
+    }
+}
+
+impl std::fmt::Display for MaxTrim {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Count(limit) => write!(f, "{limit}"),
+            Self::Percent(percent) => write!(f, "{percent}%"),
+            Self::Default => f.write_str("30%"),
+            Self::Unlimited => f.write_str("any number"),
+        }
+    }
+}
+
+/// Something legal that is probably not meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Warning {
+    /// The node it is about.
+    pub path: ZPath,
+    /// What it is.
+    pub message: String,
+    /// Where it is declared.
+    pub origin: Option<Location>,
+}
+
+/// How many actions of each kind a plan has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Summary {
+    /// Nodes to create.
+    pub add: usize,
+    /// Nodes whose properties, data or ACL change.
+    pub update: usize,
+    /// Nodes whose links change.
+    pub link: usize,
+    /// Nodes to delete.
+    pub trim: usize,
+    /// Declared nodes that are already as declared.
+    pub unchanged: usize,
+}
+
+impl Plan {
+    /// A plan that does nothing.
+    #[must_use]
+    pub fn empty(path: ZPath) -> Self {
+        Self {
+            path,
+            actions: Vec::new(),
+            extras: Vec::new(),
+            kept: Vec::new(),
+            refusals: Vec::new(),
+            warnings: Vec::new(),
+            unchanged: 0,
+            examined: 0,
+        }
+    }
+
+    /// Whether there is nothing to do.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.actions.is_empty()
+    }
+
+    /// How many actions of each kind there are.
+    #[must_use]
+    pub fn summary(&self) -> Summary {
+        let mut summary = Summary { unchanged: self.unchanged, ..Summary::default() };
+        for action in &self.actions {
+            match action {
+                Action::Add(_) => summary.add += 1,
+                Action::Update(_) => summary.update += 1,
+                Action::Link(_) => summary.link += 1,
+                Action::Trim(_) => summary.trim += 1,
+            }
+        }
+        summary
+    }
+}

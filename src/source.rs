@@ -1,0 +1,192 @@
+//! A source text, places in it, and errors that know their place.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+/// Which of the [`Sources`] a place is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SourceId(u32);
+
+/// A range of bytes in one source text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Span {
+    /// The source.
+    pub source: SourceId,
+    /// The first byte.
+    pub start: u32,
+    /// The byte after the last one.
+    pub end: u32,
+}
+
+impl Span {
+    /// The range of bytes, for slicing the text.
+    #[must_use]
+    pub fn range(self) -> std::ops::Range<usize> {
+        self.start as usize..self.end as usize
+    }
+
+    /// From the start of this span to the end of `other`, in the same source.
+    #[must_use]
+    pub fn to(self, other: Self) -> Self {
+        Self { end: other.end, ..self }
+    }
+}
+
+/// A place as people name it: `file:line:column`, both counted from 1, columns in characters.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Location {
+    /// The name of the source.
+    pub source: Arc<str>,
+    /// The line, from 1.
+    pub line: u32,
+    /// The column in characters, from 1.
+    pub column: u32,
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.source, self.line, self.column)
+    }
+}
+
+/// One text that declarations are read from.
+#[derive(Debug)]
+pub struct Source {
+    /// How people name it: the path as it was given, or `<stdin>`.
+    pub name: Arc<str>,
+    /// The whole text, without a byte-order mark.
+    pub text: String,
+    line_starts: OnceLock<Vec<u32>>,
+}
+
+impl Source {
+    fn line_starts(&self) -> &[u32] {
+        self.line_starts.get_or_init(|| {
+            let ends = self.text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+            #[expect(clippy::cast_possible_truncation, reason = "Sources::add bounds the text")]
+            let starts = ends.map(|(i, _)| i as u32 + 1);
+            std::iter::once(0).chain(starts).collect()
+        })
+    }
+}
+
+/// Why a text cannot be a source.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Spans count bytes in 32 bits.
+    #[error("{name}: the file has {bytes} bytes, more than the 4 GiB that zkt reads")]
+    TooLarge {
+        /// The source's name.
+        name: String,
+        /// Its size.
+        bytes: usize,
+    },
+}
+
+/// All source texts of one run.
+#[derive(Debug, Default)]
+pub struct Sources {
+    sources: Vec<Source>,
+}
+
+impl Sources {
+    /// Adds a text; a byte-order mark at its start is dropped.
+    pub fn add(&mut self, name: &str, text: String) -> Result<SourceId, Error> {
+        if u32::try_from(text.len()).is_err() {
+            return Err(Error::TooLarge { name: name.to_owned(), bytes: text.len() });
+        }
+        let text = match text.strip_prefix('\u{feff}') {
+            Some(rest) => rest.to_owned(),
+            None => text,
+        };
+        let id = SourceId(u32::try_from(self.sources.len()).expect("fewer than 2^32 files"));
+        self.sources.push(Source { name: name.into(), text, line_starts: OnceLock::new() });
+        Ok(id)
+    }
+
+    /// The source with this id, which came from [`Sources::add`] of the same value.
+    #[must_use]
+    pub fn get(&self, id: SourceId) -> &Source {
+        &self.sources[id.0 as usize]
+    }
+
+    /// All sources in the order they were added.
+    pub fn iter(&self) -> std::slice::Iter<'_, Source> {
+        self.sources.iter()
+    }
+
+    /// The number of sources.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.sources.len()
+    }
+
+    /// Whether there is no source.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.sources.is_empty()
+    }
+
+    /// The text at a span.
+    #[must_use]
+    pub fn text(&self, span: Span) -> &str {
+        &self.get(span.source).text[span.range()]
+    }
+
+    /// Where a span starts, as people name it.
+    #[must_use]
+    pub fn locate(&self, span: Span) -> Location {
+        let source = self.get(span.source);
+        let starts = source.line_starts();
+        let line = starts.partition_point(|start| *start <= span.start);
+        let before = &source.text[starts[line - 1] as usize..span.start as usize];
+        Location {
+            source: source.name.clone(),
+            line: u32::try_from(line).unwrap_or(u32::MAX),
+            column: u32::try_from(before.chars().count()).unwrap_or(u32::MAX - 1) + 1,
+        }
+    }
+}
+
+impl<'a> IntoIterator for &'a Sources {
+    type Item = &'a Source;
+    type IntoIter = std::slice::Iter<'a, Source>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+/// An error about a place in a source, as whoever draws it needs it.
+pub trait Located: std::error::Error {
+    /// The place that is wrong.
+    fn span(&self) -> Span;
+    /// A few words to stand at that place.
+    fn label(&self) -> String {
+        String::new()
+    }
+    /// Other places that show why, each with a few words.
+    fn related(&self) -> Vec<(Span, String)> {
+        Vec::new()
+    }
+    /// What to do about it, where that is known.
+    fn hint(&self) -> Option<String> {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_count_characters_and_the_mark_is_dropped() {
+        let mut sources = Sources::default();
+        let id = sources.add("x.zkt", "\u{feff}/é = 1\n  /b\n".to_owned()).unwrap();
+        let at = |start| sources.locate(Span { source: id, start, end: start }).to_string();
+        assert_eq!(at(0), "x.zkt:1:1");
+        assert_eq!(at(4), "x.zkt:1:4");
+        assert_eq!(at(10), "x.zkt:2:3");
+        assert_eq!(at(13), "x.zkt:3:1");
+    }
+}

@@ -1,0 +1,164 @@
+//! A tree of nodes as one sorted sequence.
+
+use std::ops::Range;
+
+use crate::path::ZPath;
+
+/// Nodes keyed by path, ordered by component: parents before children, every subtree contiguous.
+///
+/// A tree is ancestor-closed below its top: where `/a/b` stands under a tree whose topmost nodes
+/// are at `/`, `/a` stands too. Building one does not check that; [`Tree::orphan`] tells.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tree<N> {
+    nodes: Vec<(ZPath, N)>,
+}
+
+impl<N> Default for Tree<N> {
+    fn default() -> Self {
+        Self { nodes: Vec::new() }
+    }
+}
+
+impl<N> Tree<N> {
+    /// The number of nodes.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Whether there is no node.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
+    /// The node at `path`.
+    #[must_use]
+    pub fn get(&self, path: &ZPath) -> Option<&N> {
+        self.index(path).ok().map(|i| &self.nodes[i].1)
+    }
+
+    /// The node at `path`, to be changed.
+    pub fn get_mut(&mut self, path: &ZPath) -> Option<&mut N> {
+        self.index(path).ok().map(|i| &mut self.nodes[i].1)
+    }
+
+    /// All nodes in order.
+    pub fn iter(&self) -> std::slice::Iter<'_, (ZPath, N)> {
+        self.nodes.iter()
+    }
+
+    /// All nodes in order, to be changed; paths stay as they are.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = (&ZPath, &mut N)> {
+        self.nodes.iter_mut().map(|(path, node)| (&*path, node))
+    }
+
+    /// The nodes in order, as a slice.
+    #[must_use]
+    pub fn as_slice(&self) -> &[(ZPath, N)] {
+        &self.nodes
+    }
+
+    /// The node at `path` and all below it.
+    #[must_use]
+    pub fn subtree(&self, path: &ZPath) -> &[(ZPath, N)] {
+        &self.nodes[self.subtree_range(path)]
+    }
+
+    /// Where the subtree at `path` stands in the sequence.
+    #[must_use]
+    pub fn subtree_range(&self, path: &ZPath) -> Range<usize> {
+        let start = self.index(path).unwrap_or_else(|at| at);
+        start..end_of_subtree(&self.nodes, start, path)
+    }
+
+    /// Drops the nodes for which `keep` is false.
+    pub fn retain(&mut self, mut keep: impl FnMut(&ZPath, &mut N) -> bool) {
+        self.nodes.retain_mut(|(path, node)| keep(path, node));
+    }
+
+    /// The first node whose parent is missing, where it is not a child of `top`.
+    #[must_use]
+    pub fn orphan(&self, top: &ZPath) -> Option<&ZPath> {
+        self.nodes.iter().map(|(path, _)| path).find(|path| {
+            path.parent().is_some_and(|parent| parent != *top && self.index(&parent).is_err())
+        })
+    }
+
+    fn index(&self, path: &ZPath) -> Result<usize, usize> {
+        self.nodes.binary_search_by(|(p, _)| p.cmp(path))
+    }
+}
+
+/// The end of the run of nodes within `top` that starts at `start`.
+pub fn end_of_subtree<N>(nodes: &[(ZPath, N)], start: usize, top: &ZPath) -> usize {
+    start + nodes[start..].partition_point(|(path, _)| path.is_within(top))
+}
+
+impl<N> FromIterator<(ZPath, N)> for Tree<N> {
+    /// Builds a tree from nodes in any order; of two at one path the later one stays.
+    fn from_iter<I: IntoIterator<Item = (ZPath, N)>>(nodes: I) -> Self {
+        let mut nodes: Vec<_> = nodes.into_iter().collect();
+        if !nodes.is_sorted_by(|(a, _), (b, _)| a < b) {
+            nodes.sort_by(|(a, _), (b, _)| a.cmp(b));
+            nodes.reverse();
+            nodes.dedup_by(|(a, _), (b, _)| a == b);
+            nodes.reverse();
+        }
+        Self { nodes }
+    }
+}
+
+impl<'a, N> IntoIterator for &'a Tree<N> {
+    type Item = &'a (ZPath, N);
+    type IntoIter = std::slice::Iter<'a, (ZPath, N)>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.nodes.iter()
+    }
+}
+
+impl<N> IntoIterator for Tree<N> {
+    type Item = (ZPath, N);
+    type IntoIter = std::vec::IntoIter<(ZPath, N)>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.nodes.into_iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tree(paths: &[&str]) -> Tree<usize> {
+        paths.iter().enumerate().map(|(i, p)| (ZPath::parse(p).unwrap(), i)).collect()
+    }
+
+    #[test]
+    fn subtrees_are_contiguous() {
+        let tree = tree(&["/a-", "/a", "/b", "/a/x", "/a/x/y"]);
+        let at = |p: &str| -> Vec<String> {
+            let nodes = tree.subtree(&ZPath::parse(p).unwrap());
+            nodes.iter().map(|(path, _)| path.to_string()).collect()
+        };
+        assert_eq!(at("/a"), ["/a", "/a/x", "/a/x/y"]);
+        assert_eq!(at("/a-"), ["/a-"]);
+        assert_eq!(at("/c"), [""; 0]);
+        assert_eq!(at("/").len(), 5);
+    }
+
+    #[test]
+    fn the_later_of_two_nodes_at_one_path_stays() {
+        let tree = tree(&["/b", "/a", "/b"]);
+        assert_eq!(tree.len(), 2);
+        assert_eq!(tree.get(&ZPath::parse("/b").unwrap()), Some(&2));
+    }
+
+    #[test]
+    fn an_orphan_is_found() {
+        assert_eq!(tree(&["/a", "/a/b"]).orphan(&ZPath::root()), None);
+        let orphan = tree(&["/a", "/b/c"]);
+        assert_eq!(orphan.orphan(&ZPath::root()).map(ZPath::as_str), Some("/b/c"));
+    }
+}

@@ -1,0 +1,238 @@
+//! JSON values as the language has them, and the data of a node: encoding, decoding, equality.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+
+use serde_json::{Number, Value};
+
+/// The properties of a node by name: plain ones, `type`, `"x ->"` and `"x =>"` alike.
+pub type Properties = BTreeMap<String, Value>;
+
+/// The name of the one property that is stored as its bare text.
+pub const STRING_VALUE: &str = "string_value";
+
+/// The property that a node's type is stored as.
+pub const TYPE: &str = "type";
+
+/// How deep lists and objects may be nested in a `.zkt` file.
+///
+/// `serde_json` reads no deeper than 127, so what was written deeper could not be read back.
+pub const MAX_DEPTH: usize = 100;
+
+/// `serde_json` passes numbers of any precision through a map with this key, so an object that
+/// really has it would be misread.
+const NUMBER_TOKEN: &str = "$serde_json::private::";
+
+/// Which kind of link, if any, the name of a property stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LinkKind {
+    /// `"x ->"`: a symbolic link to a node.
+    Symbolic,
+    /// `"x =>"`: a link to a property.
+    Property,
+}
+
+impl LinkKind {
+    /// The operator: `->` or `=>`.
+    #[must_use]
+    pub fn operator(self) -> &'static str {
+        match self {
+            Self::Symbolic => "->",
+            Self::Property => "=>",
+        }
+    }
+}
+
+/// Splits the name under which a link is stored: `"x ->"` into `x` and its kind.
+#[must_use]
+pub fn split_link(name: &str) -> Option<(&str, LinkKind)> {
+    if let Some(base) = name.strip_suffix(" ->") {
+        Some((base, LinkKind::Symbolic))
+    } else {
+        name.strip_suffix(" =>").map(|base| (base, LinkKind::Property))
+    }
+}
+
+/// Splits the value of a property link, `"path"` or `"path property"`, at its blanks.
+#[must_use]
+pub fn split_property_link(target: &str) -> (&str, Option<&str>) {
+    let target = target.trim();
+    match target.split_once(char::is_whitespace) {
+        Some((path, property)) => (path, Some(property.trim_start())),
+        None => (target, None),
+    }
+}
+
+/// The data of a node, decoded.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Data {
+    /// A JSON object; also what empty data stands for.
+    Properties(Properties),
+    /// Text that is no JSON object: the property `string_value` alone.
+    Text(String),
+    /// Bytes that are not UTF-8.
+    Binary(Vec<u8>),
+}
+
+impl Data {
+    /// Decodes node data: empty or blank data is no properties; what starts with `{`, ends with
+    /// `}` and parses as JSON is that object; anything else stands for itself.
+    #[must_use]
+    pub fn decode(bytes: &[u8]) -> Self {
+        let Ok(text) = std::str::from_utf8(bytes) else {
+            return Self::Binary(bytes.to_vec());
+        };
+        let trimmed = text.trim_matches(is_blank);
+        if trimmed.is_empty() {
+            return Self::Properties(Properties::new());
+        }
+        if trimmed.starts_with('{') && trimmed.ends_with('}') && !trimmed.contains(NUMBER_TOKEN) {
+            if let Ok(properties) = serde_json::from_str(trimmed) {
+                return Self::Properties(properties);
+            }
+        }
+        Self::Text(text.to_owned())
+    }
+
+    /// The data that stores `properties`.
+    #[must_use]
+    pub fn of(properties: Properties) -> Self {
+        match sole_string(&properties) {
+            Some(text) => Self::Text(text.to_owned()),
+            None => Self::Properties(properties),
+        }
+    }
+
+    /// The data that is these raw bytes.
+    #[must_use]
+    pub fn raw(bytes: &[u8]) -> Self {
+        match std::str::from_utf8(bytes) {
+            Ok(text) => Self::Text(text.to_owned()),
+            Err(_) => Self::Binary(bytes.to_vec()),
+        }
+    }
+
+    /// The bytes to store.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        match self {
+            Self::Properties(properties) => {
+                serde_json::to_vec(properties).expect("maps with string keys always encode")
+            }
+            Self::Text(text) => text.clone().into_bytes(),
+            Self::Binary(bytes) => bytes.clone(),
+        }
+    }
+
+    /// The properties that this data shows: none for binary data.
+    #[must_use]
+    pub fn into_properties(self) -> Properties {
+        match self {
+            Self::Properties(properties) => properties,
+            Self::Text(text) => {
+                Properties::from([(STRING_VALUE.to_owned(), Value::String(text))])
+            }
+            Self::Binary(_) => Properties::new(),
+        }
+    }
+}
+
+/// The text of `string_value` where it is the only property, and so stored bare.
+#[must_use]
+pub fn sole_string(properties: &Properties) -> Option<&str> {
+    match properties.first_key_value() {
+        Some((name, Value::String(text))) if properties.len() == 1 && name == STRING_VALUE => {
+            Some(text)
+        }
+        _ => None,
+    }
+}
+
+/// Whether `value` can be written to a node and read back as itself.
+#[must_use]
+pub fn is_storable(value: &Value) -> bool {
+    match value {
+        Value::Array(items) => items.iter().all(is_storable),
+        Value::Object(map) => map.iter().all(|(k, v)| is_storable_name(k) && is_storable(v)),
+        Value::String(text) => !text.contains(NUMBER_TOKEN),
+        Value::Null | Value::Bool(_) | Value::Number(_) => true,
+    }
+}
+
+/// Whether a property of this name can be written to a node and read back.
+#[must_use]
+pub fn is_storable_name(name: &str) -> bool {
+    !name.contains(NUMBER_TOKEN)
+}
+
+/// Equality as JSON: numbers by value, the order of keys ignored.
+#[must_use]
+pub fn equal(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Number(a), Value::Number(b)) => equal_numbers(a, b),
+        (Value::Array(a), Value::Array(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| equal(a, b))
+        }
+        (Value::Object(a), Value::Object(b)) => {
+            a.len() == b.len() && a.iter().all(|(k, v)| b.get(k).is_some_and(|w| equal(v, w)))
+        }
+        _ => a == b,
+    }
+}
+
+/// Equality of properties as one JSON object.
+#[must_use]
+pub fn equal_properties(a: &Properties, b: &Properties) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|((k, v), (l, w))| k == l && equal(v, w))
+}
+
+fn equal_numbers(a: &Number, b: &Number) -> bool {
+    let (a, b) = (a.as_str(), b.as_str());
+    a == b || matches!((Decimal::of(a), Decimal::of(b)), (Some(a), Some(b)) if a == b)
+}
+
+/// A JSON number as sign, significant digits and power of ten, so that equal numbers are equal
+/// whatever their size and spelling.
+#[derive(PartialEq)]
+struct Decimal {
+    negative: bool,
+    digits: String,
+    exponent: i128,
+}
+
+impl Decimal {
+    /// None where the exponent itself is beyond reason.
+    fn of(text: &str) -> Option<Self> {
+        let (negative, text) = match text.strip_prefix('-') {
+            Some(rest) => (true, rest),
+            None => (false, text),
+        };
+        let (mantissa, exponent) = match text.split_once(['e', 'E']) {
+            Some((mantissa, exponent)) => (mantissa, exponent.parse::<i128>().ok()?),
+            None => (text, 0),
+        };
+        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+        let digits = format!("{whole}{fraction}");
+        let digits = digits.trim_start_matches('0');
+        let significant = digits.trim_end_matches('0');
+        if significant.is_empty() {
+            return Some(Self { negative: false, digits: String::new(), exponent: 0 });
+        }
+        let shift = (digits.len() - significant.len()) as i128 - fraction.len() as i128;
+        let exponent = exponent.checked_add(shift)?;
+        Some(Self { negative, digits: significant.to_owned(), exponent })
+    }
+}
+
+/// The blanks that zc.zk, as Python, strips from data and lines.
+#[must_use]
+pub fn is_blank(c: char) -> bool {
+    matches!(c, ' ' | '\t' | '\n' | '\r' | '\u{b}' | '\u{c}')
+}
+
+/// The order in which a node's properties are written: plain ones, then links, each by name.
+#[must_use]
+pub fn writing_order(a: &str, b: &str) -> Ordering {
+    let key = |name| (split_link(name).is_some(), name);
+    key(a).cmp(&key(b))
+}
