@@ -1,9 +1,18 @@
 //! stub crate docs
 
 pub mod source;
-pub mod path;
+pub mod files;
+pub mod ast;
+pub mod parser;
+pub mod spelling;
+pub mod format;
 pub mod value;
+pub mod path;
 pub mod tree;
 pub mod node;
+pub mod layers;
+pub mod lower;
 pub mod scope;
 pub mod plan;
+pub mod planner;
+pub mod links;

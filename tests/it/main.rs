@@ -1,1 +1,2 @@
-fn main(){}
+//! All tests that use the crate as its users do.
+mod corpus;

@@ -1,0 +1,188 @@
+//! What was written in a tree file, line by line and with places; no meaning.
+
+use serde_json::{Map, Number, Value};
+
+use crate::source::{SourceId, Span};
+
+/// A file as it was written: its logical lines in order.
+///
+/// The lines are flat, with the level that their indentation puts them on, so that neither a deep
+/// tree nor a long file needs recursion.
+#[derive(Debug)]
+pub struct Document {
+    /// The file.
+    pub source: SourceId,
+    /// Its logical lines.
+    pub lines: Vec<Line>,
+}
+
+/// A logical line: one line of the file, or several where a value runs over them.
+#[derive(Debug)]
+pub struct Line {
+    /// How many open nodes the line stands in.
+    pub level: usize,
+    /// The statement without its indentation and comment; empty for a blank line.
+    pub span: Span,
+    /// What it says.
+    pub statement: Statement,
+    /// The comment at its end, from the number sign on.
+    pub comment: Option<Span>,
+}
+
+/// What a line says.
+#[derive(Debug)]
+pub enum Statement {
+    /// Nothing: the line is blank, or holds a comment only.
+    Blank,
+    /// `/name`, `/a/b/c`, `/name : type`.
+    Node(Node),
+    /// `name = value`.
+    Property {
+        /// The property's name.
+        name: Text,
+        /// Its value.
+        value: Literal,
+    },
+    /// `name -> path`.
+    Link {
+        /// The link's name.
+        name: Text,
+        /// The path as it is written.
+        target: Text,
+    },
+    /// `name => path property`.
+    PropertyLink {
+        /// The link's name.
+        name: Text,
+        /// Path and property as they are written.
+        target: Text,
+    },
+    /// `@word …`.
+    Directive(Directive),
+    /// Something wrong, reported already; what stands below it belongs nowhere.
+    Invalid,
+}
+
+/// A node line.
+#[derive(Debug)]
+pub struct Node {
+    /// The names of the path; all but the last are passed through.
+    pub names: Vec<Text>,
+    /// The type.
+    pub kind: Option<Text>,
+}
+
+/// A piece of text with its place, unquoted where it was quoted.
+#[derive(Debug, Clone)]
+pub struct Text {
+    /// The text meant.
+    pub text: String,
+    /// Where it stands.
+    pub span: Span,
+}
+
+/// A directive line.
+#[derive(Debug)]
+pub enum Directive {
+    /// `@keep`, `@keep children`, `@keep properties`.
+    Keep {
+        /// Undeclared children.
+        children: bool,
+        /// Undeclared properties.
+        properties: bool,
+    },
+    /// `@ignore NAME…`.
+    Ignore(Vec<Text>),
+    /// `@protect`.
+    Protect,
+    /// `@secret NAME…`; no name covers the data whole.
+    Secret(Vec<Text>),
+    /// `@acl ENTRY…`.
+    Acl(Vec<Text>),
+    /// `@data 'text'`, `@data base64 '…'`, `@data file 'PATH'`.
+    Data {
+        /// How the text gives the bytes.
+        form: DataForm,
+        /// The text.
+        text: Text,
+    },
+    /// `@include 'PATH'`.
+    Include(Text),
+}
+
+impl Directive {
+    /// The directive's word, with its sign.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Keep { .. } => "@keep",
+            Self::Ignore(_) => "@ignore",
+            Self::Protect => "@protect",
+            Self::Secret(_) => "@secret",
+            Self::Acl(_) => "@acl",
+            Self::Data { .. } => "@data",
+            Self::Include(_) => "@include",
+        }
+    }
+}
+
+/// How `@data` gives a node's bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DataForm {
+    /// The text itself, as UTF-8.
+    Text,
+    /// Base64 of the bytes; white space does not count.
+    Base64,
+    /// The bytes of a file, its path relative to the tree file.
+    File,
+}
+
+/// A literal value with the places of its parts.
+#[derive(Debug, Clone)]
+pub struct Literal {
+    /// The value.
+    pub kind: LiteralKind,
+    /// Where it stands.
+    pub span: Span,
+}
+
+/// The kinds of literal.
+#[derive(Debug, Clone)]
+pub enum LiteralKind {
+    /// `None`, `null`.
+    Null,
+    /// `True`, `true`, `False`, `false`.
+    Bool(bool),
+    /// A number, exact.
+    Number(Number),
+    /// A string, or several side by side.
+    String(String),
+    /// A list or a tuple.
+    List(Vec<Literal>),
+    /// Pairs of a string and a value.
+    Dict(Vec<(Literal, Literal)>),
+}
+
+impl Literal {
+    /// The JSON value that the literal stands for; of two pairs with one key the later one counts,
+    /// as in Python.
+    #[must_use]
+    pub fn into_value(self) -> Value {
+        match self.kind {
+            LiteralKind::Null => Value::Null,
+            LiteralKind::Bool(value) => Value::Bool(value),
+            LiteralKind::Number(number) => Value::Number(number),
+            LiteralKind::String(text) => Value::String(text),
+            LiteralKind::List(items) => items.into_iter().map(Self::into_value).collect(),
+            LiteralKind::Dict(pairs) => {
+                let mut map = Map::new();
+                for (key, value) in pairs {
+                    if let LiteralKind::String(key) = key.kind {
+                        map.insert(key, value.into_value());
+                    }
+                }
+                Value::Object(map)
+            }
+        }
+    }
+}

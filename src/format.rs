@@ -1,0 +1,190 @@
+//! [`ast::Document`] to canonical text: one layout, comments kept, the tree unchanged.
+
+use crate::ast::{DataForm, Directive, Document, Line, Literal, LiteralKind, Statement, Text};
+use crate::source::Sources;
+use crate::spelling;
+
+const INDENT: &str = "  ";
+
+/// Formats a document that parsed without an error.
+///
+/// Two spaces a level, one space around operators, two before a comment, at most one blank line
+/// in a row, strings in single quotes, lists of several lines with one item a line. Formatting
+/// twice is formatting once.
+#[must_use]
+pub fn format(document: &Document, sources: &Sources) -> String {
+    let formatter = Formatter { text: &sources.get(document.source).text };
+    let mut out = String::with_capacity(formatter.text.len());
+    let mut blank = false;
+    for line in &document.lines {
+        if matches!(line.statement, Statement::Blank) && line.comment.is_none() {
+            blank = !out.is_empty();
+            continue;
+        }
+        if std::mem::take(&mut blank) {
+            out.push('\n');
+        }
+        formatter.line(line, &mut out);
+    }
+    out
+}
+
+struct Formatter<'s> {
+    text: &'s str,
+}
+
+impl Formatter<'_> {
+    fn line(&self, line: &Line, out: &mut String) {
+        let indent = INDENT.repeat(line.level);
+        out.push_str(&indent);
+        out.push_str(&self.statement(&line.statement, &indent));
+        if let Some(comment) = line.comment {
+            if !matches!(line.statement, Statement::Blank) {
+                out.push_str("  ");
+            }
+            out.push_str(&self.text[comment.range()]);
+        }
+        out.push('\n');
+    }
+
+    fn statement(&self, statement: &Statement, indent: &str) -> String {
+        match statement {
+            Statement::Blank | Statement::Invalid => String::new(),
+            Statement::Node(node) => {
+                let names = node.names.iter().map(|name| format!("/{}", spelling::node_name(&name.text)));
+                let mut text: String = names.collect();
+                if let Some(kind) = &node.kind {
+                    let as_written = || format!(" : {}", &self.text[kind.span.range()]);
+                    text.push_str(&spelling::type_clause(&kind.text).unwrap_or_else(as_written));
+                }
+                text
+            }
+            Statement::Property { name, value } => {
+                let value = self.literal(value, indent);
+                format!("{} = {value}", spelling::property_name(&name.text))
+            }
+            Statement::Link { name, target } => link(name, "->", target),
+            Statement::PropertyLink { name, target } => link(name, "=>", target),
+            Statement::Directive(directive) => self.directive(directive),
+        }
+    }
+
+    fn directive(&self, directive: &Directive) -> String {
+        let word = directive.word();
+        let words = |texts: &[Text]| {
+            texts.iter().map(|text| format!(" {}", spelling::pattern(&text.text))).collect::<String>()
+        };
+        match directive {
+            Directive::Keep { children: true, properties: true } | Directive::Protect => word.to_owned(),
+            Directive::Keep { children: true, .. } => format!("{word} children"),
+            Directive::Keep { .. } => format!("{word} properties"),
+            Directive::Ignore(texts) | Directive::Secret(texts) | Directive::Acl(texts) => {
+                format!("{word}{}", words(texts))
+            }
+            Directive::Data { form, text } => {
+                let form = match form {
+                    DataForm::Text => "",
+                    DataForm::Base64 => " base64",
+                    DataForm::File => " file",
+                };
+                format!("{word}{form} {}", self.string(&text.text, &self.text[text.span.range()]))
+            }
+            Directive::Include(text) => {
+                format!("{word} {}", self.string(&text.text, &self.text[text.span.range()]))
+            }
+        }
+    }
+
+    /// A value on one line, or over several where it was written so.
+    fn literal(&self, literal: &Literal, indent: &str) -> String {
+        let source = &self.text[literal.span.range()];
+        match &literal.kind {
+            LiteralKind::Null => "None".to_owned(),
+            LiteralKind::Bool(true) => "True".to_owned(),
+            LiteralKind::Bool(false) => "False".to_owned(),
+            LiteralKind::Number(number) => number_as_written(source, number.as_str()),
+            LiteralKind::String(text) => self.string(text, source),
+            // Comments and the line breaks of strings have their place between the items.
+            LiteralKind::List(_) | LiteralKind::Dict(_) if is_laid_out_by_hand(literal, self.text) => {
+                source.to_owned()
+            }
+            LiteralKind::List(items) => {
+                let items = items.iter().map(|item| self.literal(item, &format!("{indent}{INDENT}")));
+                brackets('[', ']', items.collect(), source.contains('\n'), indent)
+            }
+            LiteralKind::Dict(pairs) => {
+                let inner = format!("{indent}{INDENT}");
+                let pairs = pairs.iter().map(|(key, value)| {
+                    format!("{}: {}", self.literal(key, &inner), self.literal(value, &inner))
+                });
+                brackets('{', '}', pairs.collect(), source.contains('\n'), indent)
+            }
+        }
+    }
+
+    /// A string in single quotes, unless it was spread over lines on purpose.
+    fn string(&self, text: &str, source: &str) -> String {
+        if source.contains('\n') { source.to_owned() } else { spelling::string_literal(text) }
+    }
+}
+
+fn link(name: &Text, operator: &str, target: &Text) -> String {
+    let blank = spelling::blank_before(&target.text);
+    format!("{} {operator}{blank}{}", spelling::property_name(&name.text), target.text)
+}
+
+fn brackets(open: char, close: char, items: Vec<String>, over_lines: bool, indent: &str) -> String {
+    if items.is_empty() || !over_lines {
+        return format!("{open}{}{close}", items.join(", "));
+    }
+    let mut text = format!("{open}\n");
+    for item in items {
+        text.push_str(&format!("{indent}{INDENT}{item},\n"));
+    }
+    text.push_str(&format!("{indent}{close}"));
+    text
+}
+
+/// Whether a list or dict over several lines holds a comment, or a string over several lines.
+fn is_laid_out_by_hand(literal: &Literal, text: &str) -> bool {
+    let source = &text[literal.span.range()];
+    if !source.contains('\n') {
+        return false;
+    }
+    // Outside of its strings a literal holds a number sign only in comments.
+    let mut strings = Vec::new();
+    collect_strings(literal, &mut strings);
+    let mut end = literal.span.start as usize;
+    for span in strings {
+        if text[end..span.start as usize].contains('#') || text[span.range()].contains('\n') {
+            return true;
+        }
+        end = span.end as usize;
+    }
+    text[end..literal.span.end as usize].contains('#')
+}
+
+fn collect_strings(literal: &Literal, spans: &mut Vec<crate::source::Span>) {
+    match &literal.kind {
+        LiteralKind::String(_) => spans.push(literal.span),
+        LiteralKind::List(items) => items.iter().for_each(|item| collect_strings(item, spans)),
+        LiteralKind::Dict(pairs) => {
+            for (key, value) in pairs {
+                collect_strings(key, spans);
+                collect_strings(value, spans);
+            }
+        }
+        LiteralKind::Null | LiteralKind::Bool(_) | LiteralKind::Number(_) => {}
+    }
+}
+
+/// Numbers keep their base and their underscores; what only Python 2 reads is spelled anew.
+fn number_as_written(source: &str, json: &str) -> String {
+    let unsigned = source.trim_start_matches(|c| matches!(c, '+' | '-') || crate::value::is_blank(c));
+    let unsigned = unsigned.trim_end_matches(['l', 'L']);
+    let octal = unsigned.len() > 1
+        && unsigned.starts_with('0')
+        && unsigned.bytes().all(|byte| byte.is_ascii_digit());
+    let sign = if json.starts_with('-') { "-" } else { "" };
+    if octal { format!("{sign}0o{}", &unsigned[1..]) } else { format!("{sign}{unsigned}") }
+}

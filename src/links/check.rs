@@ -1,0 +1,221 @@
+//! Whether the links of a tree, as it would stand after a plan, lead anywhere.
+
+use std::collections::{BTreeSet, HashSet};
+
+use serde_json::Value;
+
+use super::{Error, Lookup, Nodes, join, property, resolve};
+use crate::node::{Content, Declared, Live, Standing};
+use crate::path::{self, ZPath};
+use crate::plan::{Action, KeptReason, Plan, Warning};
+use crate::planner::desired_data;
+use crate::source::Sources;
+use crate::tree::Tree;
+use crate::value::{LinkKind, split_link, split_property_link};
+
+/// What a check found.
+#[derive(Debug, Default)]
+pub struct Checked {
+    /// Links that dangle, loop, are hidden, or lead to a missing property.
+    pub warnings: Vec<Warning>,
+    /// Nodes to read before the rest can be said.
+    pub unknown: BTreeSet<ZPath>,
+}
+
+/// Nodes that were looked up because links lead to them.
+#[derive(Debug, Default)]
+pub struct LookedUp {
+    /// The paths that were asked for.
+    pub asked: BTreeSet<ZPath>,
+    /// Those of them that exist.
+    pub nodes: Tree<Live>,
+}
+
+/// Checks the links of the declared nodes against the tree as it would stand after `plan`.
+///
+/// Without a server nothing can be looked up: what may stand there besides the declared nodes is
+/// unknown, and a link to it is taken to be right.
+#[must_use]
+pub fn check(
+    declared: &Tree<Declared>,
+    live: &Tree<Live>,
+    plan: &Plan,
+    looked_up: Option<&LookedUp>,
+    sources: &Sources,
+) -> Checked {
+    let trims = plan.actions.iter().filter_map(|action| match action {
+        Action::Trim(trim) => Some(&trim.path),
+        _ => None,
+    });
+    let blocked = plan.kept.iter().filter(|kept| kept.reason == KeptReason::BelowEphemeral);
+    let gone = trims.chain(blocked.map(|kept| &kept.path)).collect();
+    let view = View { declared, live, looked_up, gone };
+    let mut checked = Checked::default();
+    for (path, node) in declared {
+        if node.standing == Standing::PassedThrough || view.gone.contains(path) {
+            continue;
+        }
+        for (name, target) in view.links(path, node) {
+            if let Err(problem) = view.check_link(path, &name, &target) {
+                match problem {
+                    Problem::Unknown(paths) => checked.unknown.extend(paths),
+                    Problem::Warning(message) => checked.warnings.push(Warning {
+                        path: path.clone(),
+                        message,
+                        origin: node.origin_of(&name).map(|span| sources.locate(span)),
+                    }),
+                }
+            }
+        }
+    }
+    checked
+}
+
+enum Problem {
+    Warning(String),
+    Unknown(Vec<ZPath>),
+}
+
+struct View<'a> {
+    declared: &'a Tree<Declared>,
+    live: &'a Tree<Live>,
+    looked_up: Option<&'a LookedUp>,
+    /// What the plan removes, and what it cannot create.
+    gone: HashSet<&'a ZPath>,
+}
+
+impl View<'_> {
+    /// The links of a declared node, live ones that stay included.
+    fn links(&self, path: &ZPath, node: &Declared) -> Vec<(String, Value)> {
+        let Content::Properties(properties) = &node.content else {
+            return Vec::new();
+        };
+        if node.keep_properties || !node.ignore.is_empty() {
+            let live = self.live.get(path).and_then(Live::node);
+            let properties = desired_data(node, live).into_properties();
+            return properties.into_iter().filter(|(name, _)| split_link(name).is_some()).collect();
+        }
+        let links = properties.iter().filter(|(name, _)| split_link(name).is_some());
+        links.map(|(name, property)| (name.clone(), property.value.clone())).collect()
+    }
+
+    fn check_link(&self, at: &ZPath, stored: &str, target: &Value) -> Result<(), Problem> {
+        let Some((name, kind)) = split_link(stored) else { return Ok(()) };
+        let shown = format!("link {name} {}", kind.operator());
+        let Some(target) = target.as_str() else {
+            return Err(Problem::Warning(format!("{shown} holds no path")));
+        };
+        let problem = |error| match error {
+            Error::Unknown(paths) => Problem::Unknown(paths),
+            Error::Missing(missing) => {
+                Problem::Warning(format!("{shown} {target} dangles: {missing} does not exist"))
+            }
+            Error::Loop(_) => Problem::Warning(format!("{shown} {target} loops: {error}")),
+            error => Problem::Warning(format!("{shown} {target} leads nowhere: {error}")),
+        };
+        match kind {
+            LinkKind::Symbolic => {
+                // A name that no node can have is hidden by none.
+                if path::check_name(name).is_ok() {
+                    match self.exists(&at.join(name)) {
+                        Lookup::Known(()) => {
+                            let child = at.join(name);
+                            return Err(Problem::Warning(format!(
+                                "{shown} {target} is hidden by the child {child}"
+                            )));
+                        }
+                        Lookup::Unknown => return Err(Problem::Unknown(vec![at.join(name)])),
+                        Lookup::Missing => {}
+                    }
+                    // Through the link's own name, so that a circle back to it is seen.
+                    return resolve(self, &at.join(name)).map(drop).map_err(problem);
+                }
+                resolve(self, &join(at, target).map_err(problem)?).map(drop).map_err(problem)
+            }
+            LinkKind::Property => {
+                let (path, linked) = split_property_link(target);
+                let path = join(at, path).map_err(problem)?;
+                property(self, &path, linked.unwrap_or(name)).map(drop).map_err(problem)
+            }
+        }
+    }
+
+    /// Whether all children of a node are among the declared and the live nodes.
+    fn knows_children(&self, parent: &ZPath) -> bool {
+        let lists_children =
+            |node: &Declared| node.standing == Standing::Declared && !node.keep_children;
+        match (self.declared.get(parent), self.live.get(parent)) {
+            // A node that the plan creates has no other children; unless nobody looked.
+            (Some(node), None) => self.looked_up.is_some() || lists_children(node),
+            (Some(node), Some(live)) => live.node().is_some() && lists_children(node),
+            (None, Some(live)) => live.node().is_some(),
+            (None, None) => false,
+        }
+    }
+
+    /// The answer for a node that was looked up; none where it was not.
+    fn looked_up(&self, path: &ZPath) -> Option<Lookup<&Live>> {
+        let looked_up = self.looked_up?;
+        let found = || looked_up.nodes.get(path).map_or(Lookup::Missing, Lookup::Known);
+        looked_up.asked.contains(path).then(found)
+    }
+}
+
+impl Nodes for View<'_> {
+    fn exists(&self, path: &ZPath) -> Lookup<()> {
+        if self.gone.contains(path) {
+            return Lookup::Missing;
+        }
+        if path.is_root() || self.declared.get(path).is_some() || self.live.get(path).is_some() {
+            return Lookup::Known(());
+        }
+        match self.looked_up(path) {
+            Some(Lookup::Known(_)) => return Lookup::Known(()),
+            Some(_) => return Lookup::Missing,
+            None => {}
+        }
+        match path.parent() {
+            Some(parent) if self.gone.contains(&parent) || self.knows_children(&parent) => {
+                Lookup::Missing
+            }
+            _ => Lookup::Unknown,
+        }
+    }
+
+    fn property(&self, path: &ZPath, name: &str) -> Lookup<Option<Value>> {
+        if self.gone.contains(path) {
+            return Lookup::Missing;
+        }
+        let looked_up = self.looked_up(path);
+        let live = self.live.get(path).or(match looked_up {
+            Some(Lookup::Known(live)) => Some(live),
+            _ => None,
+        });
+        let of_live = |live: &Live| match live.node() {
+            Some(live) => {
+                let properties = crate::value::Data::decode(&live.data).into_properties();
+                Lookup::Known(properties.get(name).cloned())
+            }
+            // What may not be read cannot be checked either.
+            None => Lookup::Unknown,
+        };
+        match (self.declared.get(path), live) {
+            (Some(node), live) if node.standing == Standing::Declared || live.is_none() => {
+                match &node.content {
+                    Content::Properties(properties)
+                        if node.ignore.is_empty() && !node.keep_properties =>
+                    {
+                        Lookup::Known(properties.get(name).map(|property| property.value.clone()))
+                    }
+                    _ => {
+                        let data = desired_data(node, live.and_then(Live::node));
+                        Lookup::Known(data.into_properties().remove(name))
+                    }
+                }
+            }
+            (_, Some(live)) => of_live(live),
+            (_, None) if looked_up == Some(Lookup::Missing) => Lookup::Missing,
+            (_, None) => Lookup::Unknown,
+        }
+    }
+}

@@ -1,0 +1,156 @@
+use crate::node::AclError;
+use crate::path::{self, ZPath};
+use crate::source::{Located, Span};
+
+/// Something that parses but cannot be meant.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A node's name that ZooKeeper refuses.
+    #[error("{error}")]
+    Name {
+        /// The name.
+        span: Span,
+        /// What is wrong with it.
+        error: path::Error,
+    },
+    /// `/zookeeper` belongs to ZooKeeper itself.
+    #[error("/zookeeper belongs to ZooKeeper itself and cannot be declared")]
+    Reserved {
+        /// The name.
+        span: Span,
+    },
+    /// The same node twice in one place.
+    #[error("the node {path} is declared twice in one place")]
+    DuplicateNode {
+        /// The second place.
+        span: Span,
+        /// The first place.
+        first: Span,
+        /// The node.
+        path: ZPath,
+    },
+    /// The same property, link or type twice in one node of a layer.
+    #[error("the {} is declared twice in one layer", describe(name))]
+    DuplicateProperty {
+        /// The second place.
+        span: Span,
+        /// The first place.
+        first: Span,
+        /// The name under which it is stored.
+        name: String,
+    },
+    /// The same directive twice in one node of a layer.
+    #[error("the directive {word} stands twice in one node")]
+    DuplicateDirective {
+        /// The second place.
+        span: Span,
+        /// The first place.
+        first: Span,
+        /// The directive's word.
+        word: &'static str,
+    },
+    /// Raw data beside properties.
+    #[error("a node holds either @data or properties, and this one declares both")]
+    DataAndProperties {
+        /// The directive.
+        span: Span,
+        /// A property.
+        property: Span,
+    },
+    /// A property's name that cannot be stored.
+    #[error("a name that holds $serde_json::private:: cannot be stored")]
+    NotStorable {
+        /// The name.
+        span: Span,
+    },
+    /// A pattern that is no glob.
+    #[error("{error}")]
+    Glob {
+        /// The pattern.
+        span: Span,
+        /// What is wrong with it.
+        error: globset::Error,
+    },
+    /// An ACL entry that is none.
+    #[error("{error}")]
+    Acl {
+        /// The entry.
+        span: Span,
+        /// What is wrong with it.
+        error: AclError,
+    },
+    /// Base64 that is none.
+    #[error("expected base64: {error}")]
+    Base64 {
+        /// The text.
+        span: Span,
+        /// What is wrong with it.
+        error: base64::DecodeError,
+    },
+    /// More data than a request can carry.
+    #[error("the node needs {bytes} bytes, and ZooKeeper takes at most 1,048,575 in a request")]
+    TooLarge {
+        /// The node.
+        span: Span,
+        /// Its path and data.
+        bytes: usize,
+    },
+}
+
+fn describe(name: &str) -> String {
+    match crate::value::split_link(name) {
+        Some((base, kind)) => format!("link {base} {}", kind.operator()),
+        None if name == crate::value::TYPE => "type".to_owned(),
+        None => format!("property {name}"),
+    }
+}
+
+impl Located for Error {
+    fn span(&self) -> Span {
+        match self {
+            Self::Name { span, .. }
+            | Self::Reserved { span }
+            | Self::DuplicateNode { span, .. }
+            | Self::DuplicateProperty { span, .. }
+            | Self::DuplicateDirective { span, .. }
+            | Self::DataAndProperties { span, .. }
+            | Self::NotStorable { span }
+            | Self::Glob { span, .. }
+            | Self::Acl { span, .. }
+            | Self::Base64 { span, .. }
+            | Self::TooLarge { span, .. } => *span,
+        }
+    }
+
+    fn label(&self) -> String {
+        match self {
+            Self::DuplicateNode { .. }
+            | Self::DuplicateProperty { .. }
+            | Self::DuplicateDirective { .. } => "and again here".to_owned(),
+            _ => String::new(),
+        }
+    }
+
+    fn related(&self) -> Vec<(Span, String)> {
+        match self {
+            Self::DuplicateNode { first, .. }
+            | Self::DuplicateProperty { first, .. }
+            | Self::DuplicateDirective { first, .. } => vec![(*first, "first here".to_owned())],
+            Self::DataAndProperties { property, .. } => {
+                vec![(*property, "a property is declared here".to_owned())]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::DuplicateNode { .. } => "put the contents of both under one of them",
+            Self::DuplicateProperty { .. } => "a later layer may replace it; one layer says it once",
+            Self::DuplicateDirective { .. } => "say it once, with all that it is to cover",
+            Self::Acl { .. } => "an entry is scheme:id:perms, as in world:anyone:r or digest:ops:HASH:cdrwa",
+            _ => return None,
+        }
+        .to_owned())
+    }
+}

@@ -1,0 +1,375 @@
+//! Tree text to [`ast::Document`]: structure by indentation here, one line at a time by the grammar.
+
+mod continuation;
+mod error;
+mod explain;
+mod literal;
+
+pub use error::{Error, ErrorKind};
+
+use pest::Parser as _;
+use pest::iterators::Pair;
+
+use crate::ast::{DataForm, Directive, Document, Line, Node, Statement, Text};
+use crate::source::{SourceId, Sources, Span};
+use continuation::Extent;
+
+mod grammar {
+    #![allow(missing_docs, reason = "the grammar file documents its rules")]
+
+    #[derive(pest_derive::Parser)]
+    #[grammar = "grammar/zkt.pest"]
+    pub(super) struct Grammar;
+}
+
+use grammar::{Grammar, Rule};
+
+/// Parses one source.
+///
+/// A line that is wrong is reported and stands in the document as [`Statement::Invalid`], so that
+/// one run reports what is wrong everywhere.
+#[must_use]
+pub fn parse(sources: &Sources, source: SourceId) -> (Document, Vec<Error>) {
+    let text = sources.get(source).text.as_str();
+    let mut parser = Parser {
+        text,
+        source,
+        lines: Vec::new(),
+        errors: Vec::new(),
+        open: Vec::new(),
+        comments: Vec::new(),
+        joins: true,
+    };
+    let mut position = 0;
+    while position < text.len() {
+        position = parser.line(position);
+    }
+    parser.place_comments(0, 0);
+    (Document { source, lines: parser.lines }, parser.errors)
+}
+
+/// A level of indentation whose line may still get contents, or siblings.
+struct Open<'s> {
+    indent: &'s str,
+    opener: Opener,
+}
+
+/// What the last line on a level was.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Opener {
+    Node,
+    Invalid,
+    Other(&'static str),
+}
+
+struct Parser<'s> {
+    text: &'s str,
+    source: SourceId,
+    lines: Vec<Line>,
+    errors: Vec<Error>,
+    open: Vec<Open<'s>>,
+    /// Comment lines since the last statement, with the width of their indentation: the next
+    /// statement decides where they belong.
+    comments: Vec<(usize, usize)>,
+    /// False after a value ran to the end of the file: from there on every line stands alone, or
+    /// each of them would be searched to the end again.
+    joins: bool,
+}
+
+impl<'s> Parser<'s> {
+    /// Parses the logical line at `start`; returns where the next one starts.
+    fn line(&mut self, start: usize) -> usize {
+        let first_end = end_of_line(self.text, start);
+        let end = match continuation::extent(&self.text[start..], self.joins) {
+            Extent::Lines(length) => start + length,
+            Extent::Unclosed(at, what) => {
+                self.joins = false;
+                self.error(start + at, start + at + 1, ErrorKind::Unclosed(what));
+                self.invalid(start, first_end);
+                return first_end;
+            }
+            Extent::TooDeep(at) => {
+                self.error(start + at, start + at + 1, ErrorKind::TooDeep);
+                self.invalid(start, first_end);
+                return first_end;
+            }
+        };
+        let slice = &self.text[start..end];
+        if let Some(at) = slice.find('\0') {
+            self.error(start + at, start + at + 1, ErrorKind::Nul);
+            self.invalid(start, end);
+            return end;
+        }
+        match Grammar::parse(Rule::line, slice) {
+            Ok(mut pairs) => {
+                let line = pairs.next().expect("a match of the rule has its pair");
+                self.matched(line, start);
+            }
+            Err(error) => {
+                let error = explain::explain(slice, &error);
+                let at = self.span(start + error.range.start, start + error.range.end);
+                self.errors.push(Error { kind: error.kind, span: at });
+                self.invalid(start, first_end);
+                return first_end;
+            }
+        }
+        end
+    }
+
+    fn matched(&mut self, line: Pair<'s, Rule>, start: usize) {
+        let mut indent = "";
+        let mut comment = None;
+        let mut statement = None;
+        for pair in line.into_inner() {
+            match pair.as_rule() {
+                Rule::indent => indent = pair.as_str(),
+                Rule::comment => {
+                    let text = pair.as_str().trim_end();
+                    let at = start + pair.as_span().start();
+                    comment = Some(self.span(at, at + text.len()));
+                }
+                Rule::EOI => {}
+                _ => {
+                    let span = pair.as_span();
+                    let at = self.span(start + span.start(), start + span.end());
+                    statement = Some((at, self.statement(pair, start)));
+                }
+            }
+        }
+        match statement {
+            Some((span, statement)) => self.place(indent, span, statement, comment),
+            None => {
+                let at = start + indent.len();
+                let span = self.span(at, at);
+                self.comments.push((self.lines.len(), indent.chars().count()));
+                self.lines.push(Line { level: 0, span, statement: Statement::Blank, comment });
+            }
+        }
+    }
+
+    /// A line that could not be parsed keeps its place, so that what stands below it is not taken
+    /// for the contents of the node above.
+    fn invalid(&mut self, start: usize, end: usize) {
+        let line = &self.text[start..end];
+        let indent = &line[..line.len() - line.trim_start_matches(is_blank).len()];
+        let span = self.span(start + indent.len(), start + line.trim_end().len().max(indent.len()));
+        self.place(indent, span, Statement::Invalid, None);
+    }
+
+    /// Finds the level of a statement by its indentation.
+    fn place(&mut self, indent: &'s str, span: Span, statement: Statement, comment: Option<Span>) {
+        let before = self.errors.len();
+        let deeper = match self.open.last() {
+            None => true,
+            Some(top) => indent.len() > top.indent.len() && indent.starts_with(top.indent),
+        };
+        let mut level = self.open.len();
+        if deeper {
+            if let Some(Open { opener: Opener::Other(what), .. }) = self.open.last() {
+                self.error_at(span, ErrorKind::IndentedUnder(what));
+            }
+        } else {
+            while level > 1
+                && self.open[level - 1].indent != indent
+                && self.open[level - 1].indent.starts_with(indent)
+            {
+                level -= 1;
+            }
+            level -= 1;
+            let found = self.open[level].indent;
+            if found != indent {
+                let comparable = found.starts_with(indent) || indent.starts_with(found);
+                self.error_at(
+                    span,
+                    if comparable { ErrorKind::Dedent } else { ErrorKind::MixedIndentation },
+                );
+            }
+        }
+        if level == 0 && !matches!(statement, Statement::Node(_) | Statement::Invalid) {
+            self.error_at(span, ErrorKind::AboveFirstNode(name_of(&statement)));
+        }
+        let statement =
+            if self.errors.len() > before { Statement::Invalid } else { statement };
+        self.place_comments(level, indent.chars().count());
+        self.open.truncate(level);
+        self.open.push(Open {
+            indent,
+            opener: match &statement {
+                Statement::Node(_) => Opener::Node,
+                Statement::Invalid => Opener::Invalid,
+                other => Opener::Other(name_of(other)),
+            },
+        });
+        self.lines.push(Line { level, span, statement, comment });
+    }
+
+    /// Comment lines belong to the statement after them, unless they stand deeper than it: then
+    /// they end the contents of what is open above.
+    fn place_comments(&mut self, next_level: usize, next_width: usize) {
+        for (line, width) in std::mem::take(&mut self.comments) {
+            let mut level = next_level;
+            if width > next_width {
+                let deepest = self.open.iter().rposition(|open| open.indent.len() <= width);
+                let deepest = deepest.unwrap_or(0);
+                let inside = deepest + 1 == self.open.len()
+                    && self.open[deepest].opener == Opener::Node
+                    && width > self.open[deepest].indent.len();
+                level = level.max(deepest + usize::from(inside));
+            }
+            self.lines[line].level = level;
+        }
+    }
+
+    fn statement(&mut self, pair: Pair<'s, Rule>, start: usize) -> Statement {
+        let errors = self.errors.len();
+        let statement = match pair.as_rule() {
+            Rule::node => self.node(pair, start),
+            Rule::entry => self.entry(pair, start),
+            _ => self.directive(pair, start),
+        };
+        if self.errors.len() > errors { Statement::Invalid } else { statement }
+    }
+
+    fn node(&mut self, pair: Pair<'s, Rule>, start: usize) -> Statement {
+        let mut names = Vec::new();
+        let mut kind = None;
+        for pair in pair.into_inner() {
+            let whole = self.span_of(&pair, start);
+            let rule = pair.as_rule();
+            let inner = pair.into_inner().next();
+            match (rule, inner) {
+                (Rule::segment, Some(name)) => names.push(self.text(name, start)),
+                (Rule::segment, None) => {
+                    names.push(Text { text: String::new(), span: whole });
+                }
+                (_, Some(text)) if text.as_rule() == Rule::quoted_type => {
+                    let quoted = text.into_inner().next().expect("quoted_type is one quoted");
+                    kind = Some(self.text(quoted, start));
+                }
+                (_, Some(text)) => {
+                    if text.as_str().starts_with('"') && !text.as_str()[1..].contains('"') {
+                        self.error_at(whole, ErrorKind::Unclosed("\""));
+                    }
+                    kind = Some(self.text(text, start));
+                }
+                (_, None) => {}
+            }
+        }
+        Statement::Node(Node { names, kind })
+    }
+
+    fn entry(&mut self, pair: Pair<'s, Rule>, start: usize) -> Statement {
+        let mut parts = pair.into_inner();
+        let (Some(name), Some(rest)) = (parts.next(), parts.next()) else {
+            return Statement::Invalid;
+        };
+        let name = self.inner_text(name, start);
+        let rule = rest.as_rule();
+        let Some(inner) = rest.into_inner().next() else {
+            return Statement::Invalid;
+        };
+        match rule {
+            Rule::link => Statement::Link { name, target: self.text(inner, start) },
+            Rule::property_link => {
+                Statement::PropertyLink { name, target: self.text(inner, start) }
+            }
+            _ => Statement::Property { name, value: self.literal(inner, start) },
+        }
+    }
+
+    fn directive(&mut self, pair: Pair<'s, Rule>, start: usize) -> Statement {
+        let rule = pair.as_rule();
+        let mut form = DataForm::Text;
+        let mut texts = Vec::new();
+        let mut keep = None;
+        for pair in pair.into_inner() {
+            match pair.as_rule() {
+                Rule::keep_what => keep = Some(pair.as_str()),
+                Rule::data_form if pair.as_str() == "file" => form = DataForm::File,
+                Rule::data_form => form = DataForm::Base64,
+                Rule::string => texts.push(self.string(pair, start)),
+                _ => texts.push(self.inner_text(pair, start)),
+            }
+        }
+        Statement::Directive(match rule {
+            Rule::keep => Directive::Keep {
+                children: keep != Some("properties"),
+                properties: keep != Some("children"),
+            },
+            Rule::ignore => Directive::Ignore(texts),
+            Rule::secret => Directive::Secret(texts),
+            Rule::acl => Directive::Acl(texts),
+            Rule::protect => Directive::Protect,
+            _ => {
+                let Some(text) = texts.pop() else {
+                    return Statement::Invalid;
+                };
+                match rule {
+                    Rule::data => Directive::Data { form, text },
+                    _ => Directive::Include(text),
+                }
+            }
+        })
+    }
+
+    /// The text of a pair that wraps either a quoted text or a bare one.
+    fn inner_text(&mut self, pair: Pair<'s, Rule>, start: usize) -> Text {
+        match pair.clone().into_inner().next() {
+            Some(inner) => self.text(inner, start),
+            None => self.text(pair, start),
+        }
+    }
+
+    /// A bare text as it stands, a quoted one decoded.
+    fn text(&mut self, pair: Pair<'s, Rule>, start: usize) -> Text {
+        let span = self.span_of(&pair, start);
+        let text = if pair.as_rule() == Rule::quoted {
+            serde_json::from_str(pair.as_str()).unwrap_or_else(|error| {
+                let kind = ErrorKind::QuotedName(error.to_string());
+                self.error_at(span, kind);
+                String::new()
+            })
+        } else {
+            pair.as_str().to_owned()
+        };
+        Text { text, span }
+    }
+
+    fn span_of(&self, pair: &Pair<'s, Rule>, start: usize) -> Span {
+        let span = pair.as_span();
+        self.span(start + span.start(), start + span.end())
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "Sources::add bounds the text")]
+    fn span(&self, start: usize, end: usize) -> Span {
+        Span { source: self.source, start: start as u32, end: end as u32 }
+    }
+
+    fn error(&mut self, start: usize, end: usize, kind: ErrorKind) {
+        let span = self.span(start, end);
+        self.error_at(span, kind);
+    }
+
+    fn error_at(&mut self, span: Span, kind: ErrorKind) {
+        self.errors.push(Error { kind, span });
+    }
+}
+
+fn name_of(statement: &Statement) -> &'static str {
+    match statement {
+        Statement::Blank | Statement::Invalid => "line",
+        Statement::Node(_) => "node",
+        Statement::Property { .. } => "property",
+        Statement::Link { .. } => "link",
+        Statement::PropertyLink { .. } => "property link",
+        Statement::Directive(_) => "directive",
+    }
+}
+
+fn end_of_line(text: &str, start: usize) -> usize {
+    text[start..].find('\n').map_or(text.len(), |newline| start + newline + 1)
+}
+
+fn is_blank(c: char) -> bool {
+    matches!(c, ' ' | '\t' | '\u{b}' | '\u{c}')
+}

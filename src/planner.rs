@@ -1,0 +1,334 @@
+//! The declared tree against the live one: a pure, total function to a plan.
+
+mod compare;
+
+pub use compare::desired_data;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::node::{Acl, AuthId, Content, Declared, Live, Standing};
+use crate::path::ZPath;
+use crate::plan::{
+    Action, Add, HiddenValues, Kept, KeptReason, Link, MaxTrim, Plan, Refusal, Trim,
+};
+use crate::scope::{self, Filter};
+use crate::source::{Location, Sources};
+use crate::tree::{Tree, end_of_subtree};
+use crate::value::{Data, Properties, split_link};
+
+/// What a plan may do.
+#[derive(Debug, Clone)]
+pub struct Policy<'a> {
+    /// Where the top-level nodes go.
+    pub path: ZPath,
+    /// Whether undeclared nodes are removed.
+    pub trim: scope::Trim,
+    /// Whether undeclared top-level nodes are, too: only where whole trees are compared.
+    pub trim_top_level: bool,
+    /// Which paths the plan is about.
+    pub filter: Filter,
+    /// How many trims it may have.
+    pub max_trim: MaxTrim,
+    /// What `auth::` in an ACL stands for; none where no server is asked.
+    pub identities: Option<Vec<AuthId>>,
+    /// Whether ACLs are compared: not where the other side has none to show.
+    pub compare_acls: bool,
+    /// Subtrees that the tree to be changed itself protects, each with the place of its directive.
+    pub protected: Vec<(ZPath, Option<Location>)>,
+    /// The texts that the declared tree came from.
+    pub sources: &'a Sources,
+}
+
+impl<'a> Policy<'a> {
+    /// The defaults: nothing is trimmed, the plan is about everything below `/`.
+    #[must_use]
+    pub fn new(sources: &'a Sources) -> Self {
+        Self {
+            path: ZPath::root(),
+            trim: scope::Trim::None,
+            trim_top_level: false,
+            filter: Filter::default(),
+            max_trim: MaxTrim::Default,
+            identities: None,
+            compare_acls: true,
+            protected: Vec::new(),
+            sources,
+        }
+    }
+}
+
+/// Compares two trees in one pass, both ordered by path, and says what makes the live one as
+/// declared. What may not be done becomes an entry of the plan, not an error.
+///
+/// | declared | live | becomes |
+/// | --- | --- | --- |
+/// | node | missing | add, and a link where it has links |
+/// | node | other properties or ACL | update |
+/// | node | other links | link |
+/// | node | ephemeral | kept |
+/// | passed through | missing | add |
+/// | passed through | there | nothing |
+/// | no | there, under a declared node | trim, or an extra where nothing is trimmed |
+/// | no | there, holds an ephemeral node | kept whole |
+/// | no | there, elsewhere or under `@keep` | nothing |
+#[must_use]
+pub fn plan(declared: &Tree<Declared>, live: &Tree<Live>, policy: &Policy<'_>) -> Plan {
+    let mut planner = Planner {
+        policy,
+        declared,
+        stages: Stages::default(),
+        plan: Plan::empty(policy.path.clone()),
+        ephemeral: None,
+        lacks_identity: None,
+    };
+    let (mut mine, mut theirs) = (declared.as_slice(), live.as_slice());
+    loop {
+        match (mine, theirs) {
+            ([], []) => break,
+            ([(path, node), rest @ ..], [(live_path, live), live_rest @ ..]) if path == live_path => {
+                planner.both(path, node, live);
+                (mine, theirs) = (rest, live_rest);
+            }
+            ([(path, node), rest @ ..], theirs) if theirs.first().is_none_or(|(p, _)| path < p) => {
+                planner.only_declared(path, node);
+                mine = rest;
+            }
+            (_, live_nodes) => {
+                let Some((top, _)) = live_nodes.first() else { break };
+                let (subtree, rest) = live_nodes.split_at(end_of_subtree(live_nodes, 0, top));
+                planner.only_live(top, subtree);
+                theirs = rest;
+            }
+        }
+    }
+    planner.finish()
+}
+
+/// Actions by kind, each in path order.
+#[derive(Default)]
+struct Stages {
+    adds: Vec<Action>,
+    updates: Vec<Action>,
+    links: Vec<Action>,
+    trims: Vec<Action>,
+}
+
+struct Planner<'a> {
+    policy: &'a Policy<'a>,
+    declared: &'a Tree<Declared>,
+    stages: Stages,
+    plan: Plan,
+    /// The last declared node that is ephemeral in the live tree: nothing can stand below it.
+    ephemeral: Option<ZPath>,
+    lacks_identity: Option<ZPath>,
+}
+
+impl Planner<'_> {
+    fn only_declared(&mut self, path: &ZPath, node: &Declared) {
+        if self.ephemeral.as_ref().is_some_and(|top| path.is_within(top)) {
+            self.keep(path, KeptReason::BelowEphemeral);
+            return;
+        }
+        let origin = node.origin.map(|span| self.policy.sources.locate(span));
+        let (plain, links) = match &node.content {
+            Content::Raw { .. } => (node.data(), Properties::new()),
+            Content::Properties(_) => {
+                let (links, plain) = split_links(node.properties());
+                (Data::of(plain), links)
+            }
+        };
+        let acl = self.stored_acl(path, node);
+        self.stages.adds.push(Action::Add(Add {
+            path: path.clone(),
+            data: plain,
+            acl,
+            secret: HiddenValues(node.secret.clone()),
+            origin: origin.clone(),
+        }));
+        if !links.is_empty() {
+            let changes = compare::changes(&Properties::new(), &links, node, self.policy.sources);
+            self.stages.links.push(Action::Link(Link {
+                path: path.clone(),
+                expected_version: None,
+                data: node.data(),
+                changes,
+                origin,
+            }));
+        }
+    }
+
+    fn both(&mut self, path: &ZPath, node: &Declared, live: &Live) {
+        self.plan.examined += 1;
+        let live = match live {
+            Live::Read(live) => live,
+            // A passed-through node is looked at, but nothing depends on what it holds.
+            _ if node.standing == Standing::PassedThrough => return,
+            Live::Unreadable | Live::Listed => {
+                self.keep(path, KeptReason::Unreadable);
+                return;
+            }
+        };
+        if live.ephemeral {
+            if node.standing == Standing::Declared {
+                self.keep(path, KeptReason::Ephemeral);
+            }
+            self.ephemeral = Some(path.clone());
+            return;
+        }
+        if node.standing == Standing::PassedThrough {
+            return;
+        }
+        let acl = self.stored_acl(path, node).filter(|_| self.policy.compare_acls);
+        let compared = compare::compare(path, node, live, acl, self.policy.sources);
+        if compared.update.is_none() && compared.link.is_none() {
+            self.plan.unchanged += 1;
+        }
+        self.stages.updates.extend(compared.update.map(Action::Update));
+        self.stages.links.extend(compared.link.map(Action::Link));
+    }
+
+    /// An undeclared subtree: `nodes` with `top` first.
+    fn only_live(&mut self, top: &ZPath, nodes: &[(ZPath, Live)]) {
+        let Some(parent) = top.parent() else { return };
+        if top.as_str() == "/zookeeper" {
+            return;
+        }
+        let around = self.declared.get(&parent);
+        match around {
+            Some(node) if node.standing == Standing::PassedThrough || node.keep_children => return,
+            Some(_) => {}
+            None if parent == self.policy.path && self.policy.trim_top_level => {}
+            None => return,
+        }
+        if self.policy.trim == scope::Trim::None {
+            if self.policy.filter.covers(top) {
+                self.plan.extras.push(top.clone());
+            }
+            return;
+        }
+        self.plan.examined += nodes.len();
+        if !self.policy.filter.covers(top) {
+            return;
+        }
+        if let Some(reason) = self.reason_to_keep(nodes) {
+            self.keep(top, reason);
+            for (path, live) in &nodes[1..] {
+                if live.node().is_some_and(|node| node.ephemeral) {
+                    self.keep(path, KeptReason::Ephemeral);
+                }
+            }
+            return;
+        }
+        if let Some((protected, origin)) = self.protector(top, around.is_some().then_some(&parent)) {
+            self.plan.refusals.push(Refusal::Protected { path: top.clone(), protected, origin });
+        }
+        for (path, live) in nodes {
+            let Some(node) = live.node() else { continue };
+            let trim = Trim { path: path.clone(), expected_version: node.version };
+            self.stages.trims.push(Action::Trim(trim));
+        }
+    }
+
+    fn reason_to_keep(&self, nodes: &[(ZPath, Live)]) -> Option<KeptReason> {
+        let is_ephemeral = |(_, live): &(ZPath, Live)| live.node().is_some_and(|n| n.ephemeral);
+        if is_ephemeral(&nodes[0]) {
+            Some(KeptReason::Ephemeral)
+        } else if nodes.iter().any(is_ephemeral) {
+            Some(KeptReason::HoldsEphemeral)
+        } else if nodes.iter().any(|(_, live)| live.node().is_none()) {
+            Some(KeptReason::Unreadable)
+        } else if nodes.iter().any(|(path, _)| !self.policy.filter.covers(path)) {
+            Some(KeptReason::OutOfScope)
+        } else {
+            None
+        }
+    }
+
+    /// The nearest `@protect` around a subtree, or any inside it.
+    fn protector(&self, top: &ZPath, parent: Option<&ZPath>) -> Option<(ZPath, Option<Location>)> {
+        let by_old_tree = self.policy.protected.iter().find(|(path, _)| {
+            path.is_within(top) || top.is_within(path)
+        });
+        if let Some(found) = by_old_tree {
+            return Some(found.clone());
+        }
+        let mut path = parent.cloned();
+        while let Some(at) = path {
+            let node = self.declared.get(&at)?;
+            if node.protect {
+                let span = node.directives.get("@protect");
+                return Some((at, span.map(|span| self.policy.sources.locate(*span))));
+            }
+            path = at.parent();
+        }
+        None
+    }
+
+    /// The ACL as the server would store it for this session.
+    fn stored_acl(&mut self, path: &ZPath, node: &Declared) -> Option<Arc<Acl>> {
+        let acl = node.acl.as_ref()?;
+        match &self.policy.identities {
+            Some(identities) if acl.needs_identity() => {
+                if identities.iter().all(|who| who.scheme == "ip") {
+                    self.lacks_identity.get_or_insert_with(|| path.clone());
+                }
+                Some(Arc::new(acl.stored_by(identities)))
+            }
+            _ => Some(acl.clone()),
+        }
+    }
+
+    fn keep(&mut self, path: &ZPath, reason: KeptReason) {
+        self.plan.kept.push(Kept { path: path.clone(), reason });
+    }
+
+    fn finish(self) -> Plan {
+        let Self { policy, mut stages, mut plan, lacks_identity, .. } = self;
+        // Children first: the reverse of path order.
+        stages.trims.reverse();
+        let trims = stages.trims.len();
+        plan.actions = stages.adds;
+        plan.actions.append(&mut stages.updates);
+        plan.actions.append(&mut stages.links);
+        plan.actions.append(&mut stages.trims);
+        if !policy.max_trim.allows(trims, plan.examined) {
+            let (examined, limit) = (plan.examined, policy.max_trim);
+            plan.refusals.push(Refusal::TooManyTrims { trims, examined, limit });
+        }
+        plan.refusals.extend(lacks_identity.map(|path| Refusal::NoIdentity { path }));
+        plan
+    }
+}
+
+/// Splits properties into links and the rest.
+fn split_links(properties: Properties) -> (Properties, Properties) {
+    properties.into_iter().partition(|(name, _)| split_link(name).is_some())
+}
+
+/// The subtrees that a tree protects, for when it is the one that is to be changed.
+#[must_use]
+pub fn protected(tree: &Tree<Declared>, sources: &Sources) -> Vec<(ZPath, Option<Location>)> {
+    let protected = tree.iter().filter(|(_, node)| node.protect);
+    let located = protected.map(|(path, node)| {
+        let span = node.directives.get("@protect");
+        (path.clone(), span.map(|span| sources.locate(*span)))
+    });
+    located.collect()
+}
+
+/// A declared tree as if it were live, each node just created.
+#[must_use]
+pub fn as_live(tree: &Tree<Declared>) -> Tree<Live> {
+    let mut children: BTreeMap<&str, usize> = BTreeMap::new();
+    for (path, _) in tree {
+        *children.entry(path.parent_str().unwrap_or_default()).or_default() += 1;
+    }
+    let live = |(path, node): &(ZPath, Declared)| {
+        let mut live = crate::node::LiveNode::with_data(node.data().encode());
+        live.children = children.get(path.as_str()).copied().unwrap_or_default();
+        live.acl = node.acl.as_deref().cloned();
+        (path.clone(), Live::Read(live))
+    };
+    tree.iter().map(live).collect()
+}

@@ -1,0 +1,185 @@
+//! One declared node against the live one.
+
+use std::sync::Arc;
+
+use super::split_links;
+use crate::node::{Acl, Content, Declared, LiveNode};
+use crate::path::ZPath;
+use crate::plan::{ACL_CHANGE, Change, ChangeValue, DATA_CHANGE, Link, Update};
+use crate::source::Sources;
+use crate::value::{self, Data, Properties, sole_string};
+
+/// What makes one node as declared.
+pub(super) struct Compared {
+    pub(super) update: Option<Update>,
+    pub(super) link: Option<Link>,
+}
+
+/// Compares data, and the ACL where one is given.
+pub(super) fn compare(
+    path: &ZPath,
+    node: &Declared,
+    live: &LiveNode,
+    acl: Option<Arc<Acl>>,
+    sources: &Sources,
+) -> Compared {
+    let origin = node.origin.map(|span| sources.locate(span));
+    let (mut data, mut changes, mut link) = (None, Vec::new(), None);
+    match &node.content {
+        Content::Raw { bytes, .. } if **bytes != *live.data => {
+            let mut change = raw_change(&live.data, Some(bytes.to_vec()), node, sources);
+            change.old = Some(raw_value(&live.data));
+            changes.push(change);
+            data = Some(Data::raw(bytes));
+        }
+        Content::Raw { .. } => {}
+        Content::Properties(_) => {
+            if let Some((before, after)) = differing(node, live) {
+                let (old, is_binary) = match before {
+                    Data::Binary(_) => (Properties::new(), true),
+                    data => (data.into_properties(), false),
+                };
+                let (old_links, old_plain) = split_links(old);
+                let (new_links, new_plain) = split_links(after.clone());
+                changes = self::changes(&old_plain, &new_plain, node, sources);
+                let link_changes = self::changes(&old_links, &new_links, node, sources);
+                if is_binary || changes.is_empty() && link_changes.is_empty() {
+                    // The bytes differ although no property does, or stand for none.
+                    let new = sole_string(&after).map(|text| text.as_bytes().to_vec());
+                    changes.insert(0, raw_change(&live.data, new, node, sources));
+                }
+                if !changes.is_empty() {
+                    let mut first = new_plain;
+                    first.extend(old_links);
+                    data = Some(Data::of(first));
+                }
+                if !link_changes.is_empty() {
+                    link = Some(Link {
+                        path: path.clone(),
+                        expected_version: Some(live.version),
+                        data: Data::of(after),
+                        changes: link_changes,
+                        origin: origin.clone(),
+                    });
+                }
+            }
+        }
+    }
+    let acl = match (acl, &live.acl) {
+        (Some(declared), Some(live_acl)) if !declared.agrees_with(live_acl) => {
+            changes.push(Change {
+                name: ACL_CHANGE.to_owned(),
+                old: Some(ChangeValue::Acl(live_acl.clone())),
+                new: Some(ChangeValue::Acl((*declared).clone())),
+                secret: false,
+                origin: node.directives.get("@acl").map(|span| sources.locate(*span)),
+            });
+            Some((live.acl_version, declared))
+        }
+        _ => None,
+    };
+    let update = (!changes.is_empty()).then(|| Update {
+        path: path.clone(),
+        expected_version: live.version,
+        data,
+        acl,
+        changes,
+        origin,
+    });
+    Compared { update, link }
+}
+
+/// The live data and the properties that are to take its place; none where nothing differs.
+fn differing(node: &Declared, live: &LiveNode) -> Option<(Data, Properties)> {
+    let before = Data::decode(&live.data);
+    let declared = node.properties();
+    let after = merged(node, &declared, &before);
+    let same = match (sole_string(&after), &before) {
+        // A bare text is compared byte for byte.
+        (Some(text), _) => text.as_bytes() == live.data,
+        (None, Data::Properties(properties)) => value::equal_properties(properties, &after),
+        (None, Data::Text(_)) => false,
+        // Binary data has no properties that could differ, and with @keep it stays.
+        (None, Data::Binary(_)) => node.keep_properties && declared.is_empty(),
+    };
+    (!same).then_some((before, after))
+}
+
+/// What a declared node holds once it is as declared: `@ignore` and `@keep` leave live values.
+fn merged(node: &Declared, declared: &Properties, live: &Data) -> Properties {
+    if node.ignore.is_empty() && !node.keep_properties {
+        return declared.clone();
+    }
+    let live = live.clone().into_properties();
+    let mut after = declared.clone();
+    after.retain(|name, _| !is_ignored(node, name));
+    for (name, value) in live {
+        if is_ignored(node, &name) || node.keep_properties && !declared.contains_key(&name) {
+            after.insert(name, value);
+        }
+    }
+    after
+}
+
+/// Links are named as they are written, without the operator, or as they are stored.
+fn is_ignored(node: &Declared, name: &str) -> bool {
+    let base = value::split_link(name).map_or(name, |(base, _)| base);
+    node.ignore.matches(base) || node.ignore.matches(name)
+}
+
+/// What a declared node will hold, given what it holds now.
+#[must_use]
+pub fn desired_data(node: &Declared, live: Option<&LiveNode>) -> Data {
+    match (&node.content, live) {
+        (Content::Properties(_), Some(live)) if !node.ignore.is_empty() || node.keep_properties => {
+            let before = Data::decode(&live.data);
+            Data::of(merged(node, &node.properties(), &before))
+        }
+        _ => node.data(),
+    }
+}
+
+/// The differences between two sets of properties, by name.
+pub(super) fn changes(
+    old: &Properties,
+    new: &Properties,
+    node: &Declared,
+    sources: &Sources,
+) -> Vec<Change> {
+    let mut changes = Vec::new();
+    let mut push = |name: &str, old: Option<&serde_json::Value>, new: Option<&serde_json::Value>| {
+        changes.push(Change {
+            name: name.to_owned(),
+            old: old.cloned().map(ChangeValue::Json),
+            new: new.cloned().map(ChangeValue::Json),
+            secret: node.secret.covers(name),
+            origin: node.origin_of(name).map(|span| sources.locate(span)),
+        });
+    };
+    for (name, value) in old {
+        match new.get(name) {
+            None => push(name, Some(value), None),
+            Some(other) if !value::equal(value, other) => push(name, Some(value), Some(other)),
+            Some(_) => {}
+        }
+    }
+    for (name, value) in new.iter().filter(|(name, _)| !old.contains_key(*name)) {
+        push(name, None, Some(value));
+    }
+    changes.sort_by(|a, b| value::writing_order(&a.name, &b.name));
+    changes
+}
+
+fn raw_change(old: &[u8], new: Option<Vec<u8>>, node: &Declared, sources: &Sources) -> Change {
+    Change {
+        name: DATA_CHANGE.to_owned(),
+        old: Some(raw_value(old)),
+        new: new.map(ChangeValue::Raw),
+        secret: !matches!(node.secret, crate::node::Secret::Nothing),
+        origin: node.directives.get("@data").map(|span| sources.locate(*span)),
+    }
+}
+
+fn raw_value(bytes: &[u8]) -> ChangeValue {
+    ChangeValue::Raw(bytes.to_vec())
+}

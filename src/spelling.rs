@@ -1,0 +1,159 @@
+//! How names and values are spelled in tree text, so that reading them gives them back.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+use serde_json::Value;
+
+use crate::value::{LinkKind, is_blank, split_link};
+
+/// A string in single quotes; what cannot be seen, or would reorder the line, is escaped.
+#[must_use]
+pub fn string_literal(text: &str) -> String {
+    let mut literal = String::with_capacity(text.len() + 2);
+    literal.push('\'');
+    for c in text.chars() {
+        match c {
+            '\'' => literal.push_str("\\'"),
+            '\\' => literal.push_str("\\\\"),
+            '\n' => literal.push_str("\\n"),
+            '\r' => literal.push_str("\\r"),
+            '\t' => literal.push_str("\\t"),
+            c if c.is_ascii_control() => _ = write!(literal, "\\x{:02x}", u32::from(c)),
+            c if is_unseen(c) && u32::from(c) < 0x10000 => _ = write!(literal, "\\u{:04x}", u32::from(c)),
+            c if is_unseen(c) => _ = write!(literal, "\\U{:08x}", u32::from(c)),
+            c => literal.push(c),
+        }
+    }
+    literal.push('\'');
+    literal
+}
+
+/// Characters that a reader cannot see, or that change how the rest of the line is shown.
+fn is_unseen(c: char) -> bool {
+    c.is_control()
+        || c.is_whitespace() && c != ' '
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
+            | '\u{fffe}' | '\u{ffff}' | '\u{e000}'..='\u{f8ff}' | '\u{e0000}'..='\u{10ffff}')
+}
+
+/// A value as a literal on one line.
+#[must_use]
+pub fn literal(value: &Value) -> String {
+    let mut text = String::new();
+    push_literal(&mut text, value);
+    text
+}
+
+fn push_literal(out: &mut String, value: &Value) {
+    match value {
+        Value::Null => out.push_str("None"),
+        Value::Bool(true) => out.push_str("True"),
+        Value::Bool(false) => out.push_str("False"),
+        Value::Number(number) => out.push_str(number.as_str()),
+        Value::String(text) => out.push_str(&string_literal(text)),
+        Value::Array(items) => {
+            out.push('[');
+            for (i, item) in items.iter().enumerate() {
+                out.push_str(if i == 0 { "" } else { ", " });
+                push_literal(out, item);
+            }
+            out.push(']');
+        }
+        Value::Object(map) => {
+            out.push('{');
+            for (i, (key, value)) in map.iter().enumerate() {
+                out.push_str(if i == 0 { "" } else { ", " });
+                out.push_str(&string_literal(key));
+                out.push_str(": ");
+                push_literal(out, value);
+            }
+            out.push('}');
+        }
+    }
+}
+
+/// A JSON string in double quotes, escaped as [`string_literal`] escapes.
+fn quoted(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    let json = serde_json::to_string(text).unwrap_or_default();
+    for c in json.chars() {
+        if is_unseen(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                _ = write!(out, "\\u{unit:04x}");
+            }
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+fn is_plain(text: &str) -> bool {
+    !text.is_empty() && !text.starts_with('"') && !text.contains(|c| is_blank(c) || is_unseen(c))
+}
+
+/// A node's name as it follows the slash.
+#[must_use]
+pub fn node_name(name: &str) -> Cow<'_, str> {
+    if is_plain(name) { name.into() } else { quoted(name).into() }
+}
+
+/// The name of a property, or of a link without its operator, as it starts a line.
+#[must_use]
+pub fn property_name(name: &str) -> Cow<'_, str> {
+    let reserved = name.starts_with(['/', '#', '@']) || name.contains('=') || name.contains("->");
+    if is_plain(name) && !reserved { name.into() } else { quoted(name).into() }
+}
+
+/// A pattern of `@ignore` or `@secret`, or an entry of `@acl`.
+#[must_use]
+pub fn pattern(text: &str) -> Cow<'_, str> {
+    if is_plain(text) && !text.starts_with('#') { text.into() } else { quoted(text).into() }
+}
+
+/// A type with its colon, as it follows a node's name; none where only a property can hold it.
+#[must_use]
+pub fn type_clause(kind: &str) -> Option<String> {
+    if kind.is_empty() || kind.trim_matches(is_blank) != kind || kind.contains(is_unseen) {
+        return None;
+    }
+    let after_blank = |(i, _): (usize, &str)| kind[..i].ends_with(is_blank);
+    Some(if kind.match_indices('#').any(after_blank) {
+        // Quotes are only read as such around a blank and a number sign.
+        format!(" : {}", quoted(kind))
+    } else {
+        format!(" :{}{kind}", blank_before(kind))
+    })
+}
+
+/// The blank between an operator and what follows it, which a number sign would make a comment.
+#[must_use]
+pub fn blank_before(text: &str) -> &'static str {
+    if text.starts_with('#') { "" } else { " " }
+}
+
+/// A link line without its indentation: `x -> /path`; none where only a property can hold it.
+#[must_use]
+pub fn link(name: &str, value: &Value) -> Option<String> {
+    let ((base, kind), target) = (split_link(name)?, value.as_str()?);
+    let words = target.split(is_blank).filter(|word| !word.is_empty());
+    let most = match kind {
+        LinkKind::Symbolic => 1,
+        LinkKind::Property => 2,
+    };
+    let count = words.clone().count();
+    let well_formed = (1..=most).contains(&count)
+        && target.trim_matches(is_blank) == target
+        && !target.contains(is_unseen)
+        && words.skip(1).all(|word| !word.starts_with('#'));
+    let blank = blank_before(target);
+    well_formed.then(|| format!("{} {}{blank}{target}", property_name(base), kind.operator()))
+}
+
+/// A property or link line without its indentation.
+#[must_use]
+pub fn property(name: &str, value: &Value) -> String {
+    link(name, value).unwrap_or_else(|| format!("{} = {}", property_name(name), literal(value)))
+}
