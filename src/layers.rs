@@ -165,12 +165,14 @@ impl Loader<'_> {
             };
             return self.file("<stdin>", bytes, Path::new(""), &mut Vec::new()).into_iter().collect();
         }
-        let mut paths = Vec::new();
-        if let Err((name, error)) = self.collect(Path::new(name), &mut paths) {
-            let name = name.display().to_string();
-            self.errors.push(Error::Unreadable { name, error });
-        }
-        paths.sort();
+        let paths = match tree_files(Path::new(name), self.files) {
+            Ok(paths) => paths,
+            Err((name, error)) => {
+                let name = name.display().to_string();
+                self.errors.push(Error::Unreadable { name, error });
+                return Vec::new();
+            }
+        };
         let mut files = Vec::new();
         for path in paths {
             let name = path.display().to_string();
@@ -184,42 +186,6 @@ impl Loader<'_> {
             }
         }
         files
-    }
-
-    /// The file itself, or every `*.zkt` below the directory; hidden entries are skipped.
-    fn collect(&self, top: &Path, paths: &mut Vec<PathBuf>) -> Result<(), (PathBuf, io::Error)> {
-        let at = |path: &Path| {
-            let path = path.to_owned();
-            move |error| (path, error)
-        };
-        if self.files.kind(top).map_err(at(top))? == Kind::File {
-            paths.push(top.to_owned());
-            return Ok(());
-        }
-        let mut seen = Vec::new();
-        let mut directories = vec![top.to_owned()];
-        while let Some(directory) = directories.pop() {
-            // A symbolic link may lead back up.
-            let identity = self.files.identity(&directory).map_err(at(&directory))?;
-            if seen.contains(&identity) {
-                continue;
-            }
-            seen.push(identity);
-            for path in self.files.list(&directory).map_err(at(&directory))? {
-                let name = path.file_name().unwrap_or_default().to_string_lossy();
-                if name.starts_with('.') {
-                    continue;
-                }
-                let tree_file = path.extension().is_some_and(|extension| extension == "zkt");
-                match self.files.kind(&path) {
-                    Ok(Kind::Directory) => directories.push(path),
-                    Ok(Kind::File) if tree_file => paths.push(path),
-                    Err(error) if tree_file => return Err((path, error)),
-                    Ok(Kind::File) | Err(_) => {}
-                }
-            }
-        }
-        Ok(())
     }
 
     /// Parses one file and reads what it refers to; `chain` holds the files that are being read.
@@ -287,7 +253,47 @@ impl Loader<'_> {
     }
 }
 
-fn not_text(name: &str, bytes: &[u8], at: usize) -> Error {
+/// The tree files that a path names: itself, or every `*.zkt` below it in path order; entries
+/// whose name starts with a dot are skipped. An error comes with the path that it is about.
+pub fn tree_files(top: &Path, files: &dyn Files) -> Result<Vec<PathBuf>, (PathBuf, io::Error)> {
+    let mut paths = Vec::new();
+    let at = |path: &Path| {
+        let path = path.to_owned();
+        move |error| (path, error)
+    };
+    if files.kind(top).map_err(at(top))? == Kind::File {
+        return Ok(vec![top.to_owned()]);
+    }
+    let mut seen = Vec::new();
+    let mut directories = vec![top.to_owned()];
+    while let Some(directory) = directories.pop() {
+        // A symbolic link may lead back up.
+        let identity = files.identity(&directory).map_err(at(&directory))?;
+        if seen.contains(&identity) {
+            continue;
+        }
+        seen.push(identity);
+        for path in files.list(&directory).map_err(at(&directory))? {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            if name.starts_with('.') {
+                continue;
+            }
+            let tree_file = path.extension().is_some_and(|extension| extension == "zkt");
+            match files.kind(&path) {
+                Ok(Kind::Directory) => directories.push(path),
+                Ok(Kind::File) if tree_file => paths.push(path),
+                Err(error) if tree_file => return Err((path, error)),
+                Ok(Kind::File) | Err(_) => {}
+            }
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+/// The error of a file whose byte at `at` is no text.
+#[must_use]
+pub fn not_text(name: &str, bytes: &[u8], at: usize) -> Error {
     let before = String::from_utf8_lossy(&bytes[..at]);
     let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
     Error::NotText {

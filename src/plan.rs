@@ -56,6 +56,8 @@ pub struct Add {
     pub path: ZPath,
     /// What it holds at first: all but its links.
     pub data: Data,
+    /// Whether the data is declared as raw bytes, and so shown as such.
+    pub raw: bool,
     /// Its ACL; none for `world:anyone:cdrwa`.
     pub acl: Option<Arc<Acl>>,
     /// What of it is not shown.

@@ -142,6 +142,7 @@ impl Planner<'_> {
         self.stages.adds.push(Action::Add(Add {
             path: path.clone(),
             data: plain,
+            raw: matches!(node.content, Content::Raw { .. }),
             acl,
             secret: HiddenValues(node.secret.clone()),
             origin: origin.clone(),

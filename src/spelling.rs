@@ -11,31 +11,57 @@ use crate::value::{LinkKind, is_blank, split_link};
 #[must_use]
 pub fn string_literal(text: &str) -> String {
     let mut literal = String::with_capacity(text.len() + 2);
-    literal.push('\'');
-    for c in text.chars() {
-        match c {
-            '\'' => literal.push_str("\\'"),
-            '\\' => literal.push_str("\\\\"),
-            '\n' => literal.push_str("\\n"),
-            '\r' => literal.push_str("\\r"),
-            '\t' => literal.push_str("\\t"),
-            c if c.is_ascii_control() => _ = write!(literal, "\\x{:02x}", u32::from(c)),
-            c if is_unseen(c) && u32::from(c) < 0x10000 => _ = write!(literal, "\\u{:04x}", u32::from(c)),
-            c if is_unseen(c) => _ = write!(literal, "\\U{:08x}", u32::from(c)),
-            c => literal.push(c),
-        }
-    }
-    literal.push('\'');
+    push_string_literal(&mut literal, text);
     literal
 }
 
-/// Characters that a reader cannot see, or that change how the rest of the line is shown.
-fn is_unseen(c: char) -> bool {
-    c.is_control()
-        || c.is_whitespace() && c != ' '
-        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
-            | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
-            | '\u{fffe}' | '\u{ffff}' | '\u{e000}'..='\u{f8ff}' | '\u{e0000}'..='\u{10ffff}')
+fn push_string_literal(out: &mut String, text: &str) {
+    out.push('\'');
+    for c in text.chars() {
+        match c {
+            '\'' => out.push_str("\\'"),
+            '\\' => out.push_str("\\\\"),
+            c => push_visible(out, c),
+        }
+    }
+    out.push('\'');
+}
+
+/// Text with nothing in it that could steer or deceive a terminal; quotes stay as they are.
+#[must_use]
+pub fn printable(text: &str) -> Cow<'_, str> {
+    if text.chars().all(is_visible) {
+        return text.into();
+    }
+    let mut out = String::with_capacity(text.len());
+    text.chars().for_each(|c| push_visible(&mut out, c));
+    out.into()
+}
+
+fn push_visible(out: &mut String, c: char) {
+    match c {
+        '\n' => out.push_str("\\n"),
+        '\r' => out.push_str("\\r"),
+        '\t' => out.push_str("\\t"),
+        c if is_visible(c) => out.push(c),
+        c if u32::from(c) <= 0xffff => _ = write!(out, "\\u{:04x}", u32::from(c)),
+        c => _ = write!(out, "\\U{:08x}", u32::from(c)),
+    }
+}
+
+/// Whether a character shows as itself: no control, format or bidirectional character, no filler,
+/// and of the blanks only the plain one.
+#[must_use]
+pub fn is_visible(c: char) -> bool {
+    !c.is_control()
+        && (c == ' ' || !c.is_whitespace())
+        && !matches!(c,
+            '\u{ad}' | '\u{34f}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}'
+            | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+            | '\u{2800}' | '\u{3164}' | '\u{e000}'..='\u{f8ff}' | '\u{fe00}'..='\u{fe0f}'
+            | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{fffe}' | '\u{ffff}'
+            | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{10ffff}')
 }
 
 /// A value as a literal on one line.
@@ -52,7 +78,7 @@ fn push_literal(out: &mut String, value: &Value) {
         Value::Bool(true) => out.push_str("True"),
         Value::Bool(false) => out.push_str("False"),
         Value::Number(number) => out.push_str(number.as_str()),
-        Value::String(text) => out.push_str(&string_literal(text)),
+        Value::String(text) => push_string_literal(out, text),
         Value::Array(items) => {
             out.push('[');
             for (i, item) in items.iter().enumerate() {
@@ -65,7 +91,7 @@ fn push_literal(out: &mut String, value: &Value) {
             out.push('{');
             for (i, (key, value)) in map.iter().enumerate() {
                 out.push_str(if i == 0 { "" } else { ", " });
-                out.push_str(&string_literal(key));
+                push_string_literal(out, key);
                 out.push_str(": ");
                 push_literal(out, value);
             }
@@ -79,7 +105,7 @@ fn quoted(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     let json = serde_json::to_string(text).unwrap_or_default();
     for c in json.chars() {
-        if is_unseen(c) {
+        if !is_visible(c) {
             for unit in c.encode_utf16(&mut [0; 2]) {
                 _ = write!(out, "\\u{unit:04x}");
             }
@@ -91,7 +117,7 @@ fn quoted(text: &str) -> String {
 }
 
 fn is_plain(text: &str) -> bool {
-    !text.is_empty() && !text.starts_with('"') && !text.contains(|c| is_blank(c) || is_unseen(c))
+    !text.is_empty() && !text.starts_with('"') && !text.contains(|c| is_blank(c) || !is_visible(c))
 }
 
 /// A node's name as it follows the slash.
@@ -116,7 +142,7 @@ pub fn pattern(text: &str) -> Cow<'_, str> {
 /// A type with its colon, as it follows a node's name; none where only a property can hold it.
 #[must_use]
 pub fn type_clause(kind: &str) -> Option<String> {
-    if kind.is_empty() || kind.trim_matches(is_blank) != kind || kind.contains(is_unseen) {
+    if kind.is_empty() || kind.trim_matches(is_blank) != kind || !kind.chars().all(|c| is_visible(c) || is_blank(c)) {
         return None;
     }
     let after_blank = |(i, _): (usize, &str)| kind[..i].ends_with(is_blank);
@@ -146,7 +172,7 @@ pub fn link(name: &str, value: &Value) -> Option<String> {
     let count = words.clone().count();
     let well_formed = (1..=most).contains(&count)
         && target.trim_matches(is_blank) == target
-        && !target.contains(is_unseen)
+        && target.chars().all(|c| is_visible(c) || is_blank(c))
         && words.skip(1).all(|word| !word.starts_with('#'));
     let blank = blank_before(target);
     well_formed.then(|| format!("{} {}{blank}{target}", property_name(base), kind.operator()))

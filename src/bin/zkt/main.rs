@@ -1,1 +1,75 @@
-fn main(){}
+//! The `zkt` command: `.zkt` files are the truth, `plan` shows what would change, `apply` does it.
+
+mod args;
+mod commands;
+mod declare;
+mod diagnostics;
+mod exit;
+mod output;
+mod planning;
+mod render;
+mod settings;
+
+use std::process::ExitCode;
+
+use clap::{FromArgMatches as _, error::ErrorKind};
+
+use args::{Cli, Command};
+use exit::{Exit, Failure};
+use output::Output;
+
+fn main() -> ExitCode {
+    let words = args::normalize(std::env::args_os());
+    let is_diff = words.get(1).is_some_and(|word| word == "diff");
+    let matches = match args::command().try_get_matches_from(words) {
+        Ok(matches) => matches,
+        Err(error) => {
+            let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            _ = error.print();
+            let usage = if is_diff { Exit::DiffError } else { Exit::Error };
+            return if asked { Exit::Done } else { usage }.into();
+        }
+    };
+    let cli = match Cli::from_arg_matches(&matches) {
+        Ok(cli) => cli,
+        Err(error) => {
+            _ = error.print();
+            return Exit::Error.into();
+        }
+    };
+    let output = Output::new(&cli.global);
+    output::init_logging(&cli.global);
+    let exit = match run(cli, &output) {
+        Ok(exit) => exit,
+        Err(failure) => {
+            output.failure(&failure);
+            failure.exit
+        }
+    };
+    // `diff` has its own meaning for 1.
+    if is_diff && exit == Exit::Error { Exit::DiffError.into() } else { exit.into() }
+}
+
+fn run(cli: Cli, output: &Output) -> Result<Exit, Failure> {
+    match cli.command {
+        Command::Check(args) => commands::check::run(&args, output),
+        Command::Fmt(args) => commands::fmt::run(&args, output),
+        Command::Show(args) => commands::show::run(&args, output),
+        Command::Completions(args) => commands::packaging::completions(&args, output),
+        Command::Man => commands::packaging::man(output),
+        Command::Diff(args) => online(commands::diff::run(&args, output)),
+        Command::Plan(args) => online(commands::plan::run(&args, output)),
+        Command::Apply(args) => online(commands::apply::run(&args, output)),
+        Command::Export(args) => online(commands::export::run(&args, output)),
+        Command::Ls(args) => online(commands::ls::run(&args, output)),
+    }
+}
+
+/// Runs what talks to a server.
+fn online(work: impl Future<Output = Result<Exit, Failure>>) -> Result<Exit, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(format!("cannot start the runtime: {error}")))?;
+    runtime.block_on(work)
+}

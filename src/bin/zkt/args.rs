@@ -1,0 +1,396 @@
+//! The command line as clap sees it.
+
+use std::ffi::OsString;
+use std::time::Duration;
+
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, ValueHint};
+use zkt::plan::MaxTrim;
+
+/// Keeps a ZooKeeper tree as declared: .zkt files are the truth, plan shows what would change,
+/// apply does exactly that.
+#[derive(Debug, Parser)]
+#[command(name = "zkt", version, max_term_width = 100, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Parse, merge and lint tree files; no server needed
+    Check(CheckArgs),
+    /// Lay out tree files in the one canonical way; comments are kept
+    Fmt(FmtArgs),
+    /// Print the merged declared tree
+    Show(ShowArgs),
+    /// Print the plan that turns one tree into another; each side is a layer or `live`
+    Diff(DiffArgs),
+    /// Show what apply would do; writes nothing
+    Plan(PlanArgs),
+    /// Plan, and make the live tree as declared
+    Apply(ApplyArgs),
+    /// Print a live tree as tree text
+    Export(ExportArgs),
+    /// List live nodes
+    Ls(LsArgs),
+    /// Print a completion script for a shell
+    Completions(CompletionsArgs),
+    /// Print the manual page
+    Man,
+}
+
+/// Options that every command has.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Output")]
+pub(crate) struct Global {
+    /// Tell more of what happens; twice for everything
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// Tell errors only
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// How log lines on stderr look
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
+    pub(crate) log_format: LogFormat,
+    /// When to use colours; NO_COLOR is heeded, too
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub(crate) color: Color,
+    /// Show no progress bars
+    #[arg(long, global = true)]
+    pub(crate) no_progress: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TreeFormat {
+    Zkt,
+    Json,
+}
+
+/// How to reach the server.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Server")]
+pub(crate) struct ServerArgs {
+    /// Servers and perhaps a chroot, h1:2181,h2:2181/chroot [default: $ZKT_CONNECT, else
+    /// $ZC_ZK_CONNECTION_STRING, else 127.0.0.1:2181]
+    #[arg(short, long, value_name = "HOSTS")]
+    pub(crate) connect: Option<String>,
+    /// The session timeout to ask for
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
+    pub(crate) session_timeout: Duration,
+    /// Keep trying to connect, for so long or for ever
+    #[arg(long, value_name = "DURATION", num_args = 0..=1, require_equals = true,
+          default_missing_value = "forever", value_parser = wait)]
+    pub(crate) wait: Option<Wait>,
+    /// Credentials, as in digest:user:password; may be repeated [default: $ZKT_AUTH]
+    #[arg(long, value_name = "SCHEME:CREDENTIALS")]
+    pub(crate) auth: Vec<String>,
+    /// A file with credentials, one a line
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) auth_file: Vec<std::path::PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wait {
+    Forever,
+    For(Duration),
+}
+
+/// What a plan is about, and what it may do.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Plan")]
+pub(crate) struct PlanOptions {
+    /// Where the top-level nodes go; it must exist
+    #[arg(long, value_name = "PATH", default_value = "/")]
+    pub(crate) path: String,
+    /// Remove undeclared nodes below declared ones: none, or all (also without a value)
+    #[arg(short, long, value_name = "all|none", num_args = 0..=1, require_equals = true,
+          default_missing_value = "all", hide_possible_values = true)]
+    pub(crate) trim: Option<TrimArg>,
+    /// Whether undeclared nodes that are not trimmed are listed
+    #[arg(long, value_name = "show|hide", default_value = "show", hide_possible_values = true)]
+    pub(crate) extras: Extras,
+    /// Plan only paths that match; * is one segment, ** any number; may be repeated
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) target: Vec<String>,
+    /// Leave paths that match alone; may be repeated
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) exclude: Vec<String>,
+    /// Refuse a plan with warnings
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// Refuse a plan with more trims: a number, or a percentage of the nodes looked at
+    /// [default: 30%, counted from 10 trims on]
+    #[arg(long, value_name = "N|N%", value_parser = max_trim)]
+    pub(crate) max_trim: Option<MaxTrim>,
+    /// Trim however many nodes there are to trim
+    #[arg(long, conflicts_with = "max_trim")]
+    pub(crate) force: bool,
+    /// Accept a layer that declares no node
+    #[arg(long)]
+    pub(crate) allow_empty: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TrimArg {
+    All,
+    None,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Extras {
+    Show,
+    Hide,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// Files or directories of tree files, or - for standard input; later ones lie over earlier
+    #[arg(required = true, value_name = "LAYER", value_hint = ValueHint::AnyPath)]
+    pub(crate) layers: Vec<String>,
+    /// How the result is printed
+    #[arg(long, default_value = "text")]
+    pub(crate) format: Format,
+    /// Warnings are errors
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// Accept a layer that declares no node
+    #[arg(long)]
+    pub(crate) allow_empty: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FmtArgs {
+    /// Files, directories of tree files, or - for standard input
+    #[arg(required = true, value_name = "FILE", value_hint = ValueHint::AnyPath)]
+    pub(crate) files: Vec<String>,
+    /// Change nothing; name the files that differ, and exit with 1 if there are any
+    #[arg(long)]
+    pub(crate) check: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ShowArgs {
+    /// Files or directories of tree files, or - for standard input; later ones lie over earlier
+    #[arg(required = true, value_name = "LAYER", value_hint = ValueHint::AnyPath)]
+    pub(crate) layers: Vec<String>,
+    /// How the tree is printed
+    #[arg(long, default_value = "zkt")]
+    pub(crate) format: TreeFormat,
+    /// Accept a layer that declares no node
+    #[arg(long)]
+    pub(crate) allow_empty: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DiffArgs {
+    /// The tree to start from: a layer, or `live`
+    pub(crate) old: String,
+    /// The tree to end with: a layer, or `live`
+    pub(crate) new: String,
+    #[command(flatten)]
+    pub(crate) plan: PlanOptions,
+    /// How the plan is printed
+    #[arg(long, default_value = "text")]
+    pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PlanArgs {
+    /// Files or directories of tree files, or - for standard input; later ones lie over earlier
+    #[arg(required = true, value_name = "LAYER", value_hint = ValueHint::AnyPath)]
+    pub(crate) layers: Vec<String>,
+    #[command(flatten)]
+    pub(crate) plan: PlanOptions,
+    /// How the plan is printed
+    #[arg(long, default_value = "text")]
+    pub(crate) format: Format,
+    /// Exit with 2 when there are changes
+    #[arg(long)]
+    pub(crate) detailed_exitcode: bool,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ApplyArgs {
+    /// Files or directories of tree files, or - for standard input; later ones lie over earlier
+    #[arg(required = true, value_name = "LAYER", value_hint = ValueHint::AnyPath)]
+    pub(crate) layers: Vec<String>,
+    /// Do not ask; needed where there is no terminal to ask on
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+    /// How often to plan again when the live tree moved under the plan
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub(crate) retries: u32,
+    #[command(flatten)]
+    pub(crate) plan: PlanOptions,
+    /// How plan and report are printed; json prints one object a line
+    #[arg(long, default_value = "text")]
+    pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExportArgs {
+    /// The topmost node
+    #[arg(default_value = "/")]
+    pub(crate) path: String,
+    /// Ephemeral nodes, too
+    #[arg(short, long)]
+    pub(crate) ephemeral: bool,
+    /// Another name for the topmost node
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// ACLs, too, as @acl
+    #[arg(long)]
+    pub(crate) acl: bool,
+    /// Write to this file instead of stdout, all of it or nothing
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) output: Option<std::path::PathBuf>,
+    /// How the tree is printed
+    #[arg(long, default_value = "zkt")]
+    pub(crate) format: TreeFormat,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LsArgs {
+    /// The topmost node
+    #[arg(default_value = "/")]
+    pub(crate) path: String,
+    /// Leave out ephemeral nodes
+    #[arg(long)]
+    pub(crate) no_ephemeral: bool,
+    /// Go no deeper than so many levels below PATH
+    #[arg(long, value_name = "N")]
+    pub(crate) depth: Option<usize>,
+    /// Kind, version, size, children and time of the last change
+    #[arg(short)]
+    pub(crate) long: bool,
+    /// How the list is printed
+    #[arg(long, default_value = "text")]
+    pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    pub(crate) shell: clap_complete::Shell,
+}
+
+/// The whole command.
+pub(crate) fn command() -> clap::Command {
+    Cli::command()
+}
+
+/// Gives options with an optional value their equals sign: in `-t x.zkt` the file is no value of
+/// `-t`, in `--trim none x.zkt` the word is one.
+pub(crate) fn normalize(words: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    let mut words = words.into_iter().peekable();
+    let mut normal: Vec<OsString> = Vec::new();
+    while let Some(word) = words.next() {
+        if word == "--" {
+            normal.push(word);
+            normal.extend(words);
+            break;
+        }
+        let is_value = |next: &OsString| {
+            next.to_str().is_some_and(|next| match word.to_str() {
+                Some("-t" | "--trim") => matches!(next, "all" | "none"),
+                Some("--wait") => duration(next).is_ok(),
+                _ => false,
+            })
+        };
+        match words.next_if(is_value) {
+            Some(value) => {
+                let mut joined = word;
+                joined.push("=");
+                joined.push(value);
+                normal.push(joined);
+            }
+            None => normal.push(word),
+        }
+    }
+    normal
+}
+
+/// Durations are numbers with their units: 500ms, 10s, 2m, 1h 30m.
+fn duration(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text)
+        .map_err(|_| "expected a number with a unit, as in 500ms, 10s or 2m".to_owned())
+}
+
+fn wait(text: &str) -> Result<Wait, String> {
+    if text == "forever" { Ok(Wait::Forever) } else { duration(text).map(Wait::For) }
+}
+
+fn max_trim(text: &str) -> Result<MaxTrim, String> {
+    let error = || "expected a number of nodes, or a percentage from 0% to 100%".to_owned();
+    match text.strip_suffix('%') {
+        Some(percent) => {
+            let percent = percent.parse().map_err(|_| error())?;
+            if percent > 100 { Err(error()) } else { Ok(MaxTrim::Percent(percent)) }
+        }
+        None => text.parse().map(MaxTrim::Count).map_err(|_| error()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn normal(words: &str) -> String {
+        let words = normalize(words.split(' ').map(OsString::from));
+        words.iter().map(|word| word.to_str().unwrap()).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn optional_values_are_told_from_layers() {
+        assert_eq!(normal("zkt plan -t x.zkt"), "zkt plan -t x.zkt");
+        assert_eq!(normal("zkt plan -t all x.zkt"), "zkt plan -t=all x.zkt");
+        assert_eq!(normal("zkt plan --trim none x"), "zkt plan --trim=none x");
+        assert_eq!(normal("zkt plan --wait x.zkt"), "zkt plan --wait x.zkt");
+        assert_eq!(normal("zkt plan --wait 5s x.zkt"), "zkt plan --wait=5s x.zkt");
+        assert_eq!(normal("zkt plan -- -t all"), "zkt plan -- -t all");
+    }
+
+    #[test]
+    fn the_command_is_sound() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn trim_limits() {
+        assert_eq!(max_trim("5"), Ok(MaxTrim::Count(5)));
+        assert_eq!(max_trim("5%"), Ok(MaxTrim::Percent(5)));
+        assert!(max_trim("101%").is_err());
+        assert!(max_trim("-1").is_err());
+    }
+}

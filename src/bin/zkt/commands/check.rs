@@ -1,0 +1,61 @@
+//! `zkt check`: parses, merges and lints.
+
+use std::io::Write as _;
+
+use serde_json::json;
+use zkt::links;
+use zkt::node::Standing;
+use zkt::path::ZPath;
+use zkt::plan::{Plan, Refusal, Warning};
+use zkt::tree::Tree;
+
+use crate::args::{CheckArgs, Format};
+use crate::declare::{self, DeclaredTree};
+use crate::exit::{Exit, Failure};
+use crate::output::Output;
+use crate::render;
+
+pub(crate) fn run(args: &CheckArgs, output: &Output) -> Result<Exit, Failure> {
+    let declared = match declare::load(&args.layers, args.allow_empty, &ZPath::root()) {
+        Ok(declared) => declared,
+        Err(problems) if args.format == Format::Json => {
+            let mut out = output.out();
+            let report = json!({
+                "format_version": render::FORMAT_VERSION,
+                "ok": false, "errors": problems.json(), "warnings": [],
+            });
+            writeln!(out, "{report}")?;
+            out.flush()?;
+            return Ok(problems.exit());
+        }
+        Err(problems) => return Err(problems.tell(output)),
+    };
+    let warnings = lint(&declared);
+    let refused = args.strict && !warnings.is_empty();
+    let nodes = declared.tree.iter().filter(|(_, node)| node.standing == Standing::Declared).count();
+    let files = declared.sources.len();
+    let mut out = output.out();
+    if args.format == Format::Json {
+        let warnings: Vec<_> = warnings.iter().map(render::warning_json).collect();
+        let report = json!({
+            "format_version": render::FORMAT_VERSION,
+            "ok": !refused, "files": files, "nodes": nodes, "errors": [], "warnings": warnings,
+        });
+        writeln!(out, "{report}")?;
+    } else {
+        render::write_warnings(&warnings, &mut output.err())?;
+        if refused {
+            let count = warnings.len();
+            return Err(Failure::new(Refusal::Strict { count }).exit(Exit::Refused));
+        }
+        writeln!(out, "ok: {} in {}", render::count(nodes, "node"), render::count(files, "file"))?;
+    }
+    out.flush()?;
+    Ok(if refused { Exit::Refused } else { Exit::Done })
+}
+
+/// What is wrong with links between declared nodes, whatever stands on the server.
+fn lint(declared: &DeclaredTree) -> Vec<Warning> {
+    let plan = Plan::empty(ZPath::root());
+    links::check(&declared.tree, &Tree::default(), &plan, None, &declared.sources).warnings
+}

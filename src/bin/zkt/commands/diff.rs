@@ -1,0 +1,141 @@
+//! `zkt diff`: the plan that turns one tree into another.
+
+use std::io::Write as _;
+
+use zkt::export;
+use zkt::links::{self, LookedUp};
+use zkt::node::{Declared, Live};
+use zkt::path::ZPath;
+use zkt::plan::{MaxTrim, Plan};
+use zkt::planner::{self, Policy};
+use zkt::scope::{Children, Trim, Want};
+use zkt::session::Session;
+use zkt::source::Sources;
+use zkt::tree::Tree;
+
+use crate::args::{DiffArgs, Format, TrimArg};
+use crate::commands::plan::text_options;
+use crate::declare::{self, DeclaredTree};
+use crate::exit::{Exit, Failure};
+use crate::output::Output;
+use crate::render;
+use crate::{planning, settings};
+
+const LIVE: &str = "live";
+
+pub(crate) async fn run(args: &DiffArgs, output: &Output) -> Result<Exit, Failure> {
+    let place = planning::place(&args.plan)?;
+    let load = |name: &String| {
+        let layers = std::slice::from_ref(name);
+        declare::load_or_tell(layers, args.plan.allow_empty, &place, output)
+    };
+    let mut options = args.plan.clone();
+    // The plan that turns one tree into the other removes what only the first one has.
+    options.trim.get_or_insert(TrimArg::All);
+    options.force = true;
+    let (plan, server) = match (args.old.as_str(), args.new.as_str()) {
+        (LIVE, LIVE) => return Err(Failure::new("one side must be a layer")),
+        (LIVE, _) => {
+            let mut declared = load(&args.new)?;
+            planning::filter(&options)?.apply(&mut declared.tree);
+            let session = Session::connect(&settings::session_options(&args.server)?).await?;
+            let plan = planning::plan(&session, &declared, &options, output).await;
+            let server = session.hosts();
+            session.close().await;
+            (plan?, server)
+        }
+        (_, LIVE) => {
+            let old = load(&args.old)?;
+            let session = Session::connect(&settings::session_options(&args.server)?).await?;
+            let new = live_side(&session, &old, &place, output).await;
+            let server = session.hosts();
+            session.close().await;
+            let new = DeclaredTree { tree: new?, sources: Sources::default() };
+            (compare(&old, new, &options, &place)?, server)
+        }
+        _ => {
+            let (old, new) = (load(&args.old)?, load(&args.new)?);
+            (compare(&old, new, &options, &place)?, args.old.clone())
+        }
+    };
+    let mut out = output.out();
+    match args.format {
+        Format::Json => writeln!(out, "{}", render::plan_json(&plan))?,
+        Format::Text => {
+            let sources = std::slice::from_ref(&args.new);
+            render::plan_text(&plan, &text_options("zkt diff", &server, sources, output), &mut out)?;
+        }
+    }
+    out.flush()?;
+    Ok(if !plan.refusals.is_empty() {
+        Exit::Refused
+    } else if plan.is_empty() && plan.extras.is_empty() {
+        Exit::Done
+    } else {
+        Exit::Different
+    })
+}
+
+/// The live tree under the top-level nodes of the other side, as if it were declared.
+async fn live_side(
+    session: &Session,
+    old: &DeclaredTree,
+    place: &ZPath,
+    output: &Output,
+) -> Result<Tree<Declared>, Failure> {
+    planning::require_node(session, place, "--path").await?;
+    let mut tops: Vec<ZPath> = Vec::new();
+    for (path, node) in &old.tree {
+        let declared = node.standing == zkt::node::Standing::Declared;
+        if declared && !tops.last().is_some_and(|top| path.is_within(top)) {
+            tops.push(path.clone());
+        }
+    }
+    let wants: Vec<Want> =
+        tops.into_iter().map(|path| Want { path, children: Children::Subtree, acl: false }).collect();
+    let live = planning::fetch(session, &wants, output).await?;
+    let mut left_out: Option<ZPath> = None;
+    let mut nodes = Vec::new();
+    for (path, live) in &live {
+        let skipped = left_out.as_ref().is_some_and(|top| path.is_within(top));
+        match live.node().filter(|node| !node.ephemeral && !skipped) {
+            Some(node) => nodes.push((path.clone(), export::declare_node(node))),
+            None if skipped => {}
+            None => left_out = Some(path.clone()),
+        }
+    }
+    // What is only passed through on one side is passed through on the other.
+    let through = old.tree.iter().filter(|(path, node)| {
+        node.standing == zkt::node::Standing::PassedThrough && live.get(path).is_none()
+    });
+    nodes.extend(through.map(|(path, node)| (path.clone(), node.clone())));
+    Ok(nodes.into_iter().collect())
+}
+
+/// The plan between two declared trees: the old one as if it were live.
+fn compare(
+    old: &DeclaredTree,
+    mut new: DeclaredTree,
+    options: &crate::args::PlanOptions,
+    place: &ZPath,
+) -> Result<Plan, Failure> {
+    let filter = planning::filter(options)?;
+    filter.apply(&mut new.tree);
+    let policy = Policy {
+        path: place.clone(),
+        trim: planning::trim(options),
+        trim_top_level: true,
+        filter,
+        max_trim: MaxTrim::Unlimited,
+        protected: planner::protected(&old.tree, &old.sources),
+        ..Policy::new(&new.sources)
+    };
+    let live: Tree<Live> = planner::as_live(&old.tree);
+    let mut plan = planner::plan(&new.tree, &live, &policy);
+    if policy.trim == Trim::All {
+        let looked_up = LookedUp::default();
+        plan.warnings = links::check(&new.tree, &live, &plan, Some(&looked_up), &new.sources).warnings;
+    }
+    planning::apply_options(&mut plan, options);
+    Ok(plan)
+}

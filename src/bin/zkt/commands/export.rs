@@ -1,0 +1,49 @@
+//! `zkt export`: a live tree as tree text.
+
+use std::io::Write as _;
+
+use zkt::export::{self, Options};
+use zkt::path;
+use zkt::session::Session;
+
+use crate::args::{ExportArgs, TreeFormat};
+use crate::exit::{Exit, Failure};
+use crate::output::{self, Output};
+use crate::{planning, settings};
+
+pub(crate) async fn run(args: &ExportArgs, output: &Output) -> Result<Exit, Failure> {
+    let top = planning::path_argument("PATH", &args.path)?;
+    if let Some(name) = &args.name {
+        path::check_name(name).map_err(|error| Failure::new(format!("--name {name:?}: {error}")))?;
+    }
+    let session = Session::connect(&settings::session_options(&args.server)?).await?;
+    let live = planning::fetch_subtree(&session, &top, args.acl, output).await;
+    let hosts = session.hosts();
+    session.close().await;
+    let live = live?;
+    if live.get(&top).is_none() {
+        return Err(Failure::new(format!("{top} does not exist on {hosts}")));
+    }
+    let unreadable = live.iter().filter(|(_, node)| node.node().is_none()).map(|(path, _)| path);
+    for path in unreadable {
+        output.note(&format!("warning: {path} is left out: no permission to read it"));
+    }
+    let options = Options { ephemeral: args.ephemeral, name: args.name.clone() };
+    let tree = export::declare(&live, &top, &options);
+    drop(live);
+    let mut text = Vec::new();
+    match args.format {
+        TreeFormat::Zkt => export::write_text(&tree, &mut text)?,
+        TreeFormat::Json => export::write_json(&tree, &mut text)?,
+    }
+    match &args.output {
+        Some(file) => output::replace_file(file, &text)
+            .map_err(|error| Failure::new(format!("{}: {error}", file.display())))?,
+        None => {
+            let mut out = output.out();
+            out.write_all(&text)?;
+            out.flush()?;
+        }
+    }
+    Ok(Exit::Done)
+}

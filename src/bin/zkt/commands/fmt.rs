@@ -1,0 +1,74 @@
+//! `zkt fmt`: the canonical layout.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use zkt::files::{Disk, Files as _};
+use zkt::layers;
+use zkt::source::{Located, Sources};
+use zkt::{format, parser};
+
+use crate::args::FmtArgs;
+use crate::diagnostics;
+use crate::exit::{Exit, Failure};
+use crate::output::{self, Output};
+
+pub(crate) fn run(args: &FmtArgs, output: &Output) -> Result<Exit, Failure> {
+    let mut files: Vec<Option<PathBuf>> = Vec::new();
+    for name in &args.files {
+        if name == "-" {
+            files.push(None);
+            continue;
+        }
+        let found = layers::tree_files(Path::new(name), &Disk)
+            .map_err(|(path, error)| Failure::new(format!("{}: {error}", path.display())))?;
+        files.extend(found.into_iter().map(Some));
+    }
+    let mut out = output.out();
+    let (mut differing, mut failed) = (false, false);
+    for file in files {
+        let name = file.as_ref().map_or("<stdin>".to_owned(), |path| path.display().to_string());
+        let read = match &file {
+            Some(path) => Disk.read(path),
+            None => Disk.standard_input(),
+        };
+        let bytes = read.map_err(|error| Failure::new(format!("{name}: {error}")))?;
+        let Some(formatted) = formatted(&name, &bytes, output)? else {
+            failed = true;
+            continue;
+        };
+        let differs = formatted.as_bytes() != bytes;
+        differing |= differs;
+        match file {
+            _ if args.check => {
+                if differs {
+                    writeln!(out, "{name}")?;
+                }
+            }
+            Some(path) if differs => {
+                output::replace_file(&path, formatted.as_bytes())
+                    .map_err(|error| Failure::new(format!("{name}: {error}")))?;
+                writeln!(out, "{name}")?;
+            }
+            Some(_) => {}
+            None => out.write_all(formatted.as_bytes())?,
+        }
+    }
+    out.flush()?;
+    Ok(if failed || args.check && differing { Exit::Error } else { Exit::Done })
+}
+
+/// The formatted text; none where the file does not parse, which is drawn.
+fn formatted(name: &str, bytes: &[u8], output: &Output) -> Result<Option<String>, Failure> {
+    let text = String::from_utf8(bytes.to_vec())
+        .map_err(|error| Failure::new(layers::not_text(name, bytes, error.utf8_error().valid_up_to())))?;
+    let mut sources = Sources::default();
+    let source = sources.add(name, text).map_err(Failure::new)?;
+    let (document, errors) = parser::parse(&sources, source);
+    if errors.is_empty() {
+        return Ok(Some(format::format(&document, &sources)));
+    }
+    let errors: Vec<&dyn Located> = errors.iter().map(|error| error as &dyn Located).collect();
+    diagnostics::write_errors(&errors, &sources, output.width(), &mut output.err())?;
+    Ok(None)
+}

@@ -1,0 +1,104 @@
+//! `zkt ls`: live nodes.
+
+use std::io::Write as _;
+use std::time::{Duration, UNIX_EPOCH};
+
+use serde_json::{Map, Value, json};
+use zkt::node::{Live, LiveNode};
+use zkt::path::ZPath;
+use zkt::scope::{Children, Want};
+use zkt::session::Session;
+use zkt::tree::Tree;
+
+use crate::args::{Format, LsArgs};
+use crate::exit::{Exit, Failure};
+use crate::output::Output;
+use crate::render;
+use crate::{planning, settings};
+
+pub(crate) async fn run(args: &LsArgs, output: &Output) -> Result<Exit, Failure> {
+    let top = planning::path_argument("PATH", &args.path)?;
+    let session = Session::connect(&settings::session_options(&args.server)?).await?;
+    let live = walk(&session, &top, args.depth, output).await;
+    let hosts = session.hosts();
+    session.close().await;
+    let live = live?;
+    if live.get(&top).is_none() {
+        return Err(Failure::new(format!("{top} does not exist on {hosts}")));
+    }
+    let shown = live.iter().filter(|(_, live)| {
+        !args.no_ephemeral || live.node().is_none_or(|node| !node.ephemeral)
+    });
+    let mut out = output.out();
+    if args.format == Format::Json {
+        let nodes: Vec<Value> = shown.map(|(path, live)| node_json(path, live)).collect();
+        writeln!(out, "{}", json!({"format_version": render::FORMAT_VERSION, "nodes": nodes}))?;
+    } else {
+        for (path, live) in shown {
+            let path = render::path_text(path);
+            match (args.long, live.node()) {
+                (false, _) => writeln!(out, "{path}")?,
+                (true, Some(node)) => writeln!(out, "{} {path}", details(node))?,
+                (true, None) => writeln!(out, "{:<47} {path}", "(no permission to read)")?,
+            }
+        }
+    }
+    out.flush()?;
+    Ok(Exit::Done)
+}
+
+/// The nodes down to a depth, one round of reading a level where there is a limit.
+async fn walk(
+    session: &Session,
+    top: &ZPath,
+    depth: Option<usize>,
+    output: &Output,
+) -> Result<Tree<Live>, Failure> {
+    let Some(depth) = depth else {
+        return planning::fetch_subtree(session, top, false, output).await;
+    };
+    let want = |path: ZPath, children| Want { path, children, acl: false };
+    let mut tree = Tree::default();
+    let mut level = vec![top.clone()];
+    for below in 0..=depth {
+        let children = if below == depth { Children::Skip } else { Children::List };
+        let wants: Vec<Want> = level.drain(..).map(|path| want(path, children)).collect();
+        let found = planning::fetch(session, &wants, output).await?;
+        let listed = found.iter().filter(|(_, live)| *live == Live::Listed);
+        level.extend(listed.map(|(path, _)| path.clone()));
+        let read = found.into_iter().filter(|(_, live)| *live != Live::Listed);
+        tree = tree.into_iter().chain(read).collect();
+        if level.is_empty() {
+            break;
+        }
+    }
+    Ok(tree)
+}
+
+fn details(node: &LiveNode) -> String {
+    let kind = if node.ephemeral { 'e' } else { '-' };
+    let LiveNode { children, .. } = node;
+    format!("{kind} v{:<5} {:>9} {children:>7} {}", node.version.get(), node.data.len(), time(node))
+}
+
+/// When the data last changed, in UTC, to the second.
+fn time(node: &LiveNode) -> String {
+    let since = Duration::from_millis(u64::try_from(node.mtime).unwrap_or_default());
+    humantime::format_rfc3339_seconds(UNIX_EPOCH + since).to_string()
+}
+
+fn node_json(path: &ZPath, live: &Live) -> Value {
+    let mut object = Map::new();
+    object.insert("path".to_owned(), path.as_str().into());
+    match live.node() {
+        Some(node) => object.extend([
+            ("ephemeral".to_owned(), node.ephemeral.into()),
+            ("version".to_owned(), node.version.get().into()),
+            ("bytes".to_owned(), node.data.len().into()),
+            ("children".to_owned(), node.children.into()),
+            ("modified".to_owned(), time(node).into()),
+        ]),
+        None => object.extend([("readable".to_owned(), false.into())]),
+    }
+    object.into()
+}

@@ -1,0 +1,55 @@
+//! `zkt plan`: what apply would do.
+
+use std::io::Write as _;
+
+use zkt::plan::Plan;
+use zkt::session::Session;
+
+use crate::args::{Format, PlanArgs};
+use crate::declare;
+use crate::exit::{Exit, Failure};
+use crate::output::Output;
+use crate::planning;
+use crate::render::{self, Mode, TextOptions};
+use crate::settings;
+
+pub(crate) async fn run(args: &PlanArgs, output: &Output) -> Result<Exit, Failure> {
+    let place = planning::place(&args.plan)?;
+    let mut declared = declare::load_or_tell(&args.layers, args.plan.allow_empty, &place, output)?;
+    planning::filter(&args.plan)?.apply(&mut declared.tree);
+    let session = Session::connect(&settings::session_options(&args.server)?).await?;
+    let plan = planning::plan(&session, &declared, &args.plan, output).await;
+    let server = session.hosts();
+    session.close().await;
+    let plan = plan?;
+    let mut out = output.out();
+    match args.format {
+        Format::Json => writeln!(out, "{}", render::plan_json(&plan))?,
+        Format::Text => {
+            let options = text_options("zkt plan", &server, &args.layers, output);
+            render::plan_text(&plan, &options, &mut out)?;
+        }
+    }
+    out.flush()?;
+    Ok(exit(&plan, args.detailed_exitcode))
+}
+
+fn exit(plan: &Plan, detailed: bool) -> Exit {
+    if !plan.refusals.is_empty() {
+        Exit::Refused
+    } else if detailed && !plan.is_empty() {
+        Exit::Changes
+    } else {
+        Exit::Done
+    }
+}
+
+/// How a plan is headed.
+pub(crate) fn text_options<'a>(
+    title: &'a str,
+    server: &'a str,
+    sources: &'a [String],
+    output: &Output,
+) -> TextOptions<'a> {
+    TextOptions { title, server, sources, mode: Mode::Plan, width: output.width(), extras: true }
+}

@@ -1,0 +1,22 @@
+//! `zkt show`: the merged declared tree.
+
+use std::io::Write as _;
+
+use zkt::export;
+use zkt::path::ZPath;
+
+use crate::args::{ShowArgs, TreeFormat};
+use crate::declare;
+use crate::exit::{Exit, Failure};
+use crate::output::Output;
+
+pub(crate) fn run(args: &ShowArgs, output: &Output) -> Result<Exit, Failure> {
+    let declared = declare::load_or_tell(&args.layers, args.allow_empty, &ZPath::root(), output)?;
+    let mut out = output.out();
+    match args.format {
+        TreeFormat::Zkt => export::write_text(&declared.tree, &mut out)?,
+        TreeFormat::Json => export::write_json(&declared.tree, &mut out)?,
+    }
+    out.flush()?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,90 @@
+//! Layers to a declared tree, with everything that is wrong drawn at once.
+
+use serde_json::{Value, json};
+use zkt::files::Disk;
+use zkt::layers::{self, Layers};
+use zkt::lower::{self, lower};
+use zkt::node::Declared;
+use zkt::path::ZPath;
+use zkt::source::{Located, Sources};
+use zkt::tree::Tree;
+
+use crate::diagnostics;
+use crate::exit::{Exit, Failure};
+use crate::output::Output;
+
+/// A declared tree and the texts that it came from.
+pub(crate) struct DeclaredTree {
+    pub(crate) tree: Tree<Declared>,
+    pub(crate) sources: Sources,
+}
+
+/// Everything that is wrong with some layers.
+pub(crate) struct Problems {
+    layer_errors: Vec<layers::Error>,
+    lower_errors: Vec<lower::Error>,
+    sources: Sources,
+}
+
+/// Reads layers to the tree that they declare, its top-level nodes at `at`.
+pub(crate) fn load(names: &[String], allow_empty: bool, at: &ZPath) -> Result<DeclaredTree, Problems> {
+    let (Layers { layers, sources }, layer_errors) = layers::load(names, allow_empty, &Disk);
+    let (tree, lower_errors) = lower(layers, at);
+    if layer_errors.is_empty() && lower_errors.is_empty() {
+        Ok(DeclaredTree { tree, sources })
+    } else {
+        Err(Problems { layer_errors, lower_errors, sources })
+    }
+}
+
+/// As [`load`], with the problems drawn on stderr.
+pub(crate) fn load_or_tell(
+    names: &[String],
+    allow_empty: bool,
+    at: &ZPath,
+    output: &Output,
+) -> Result<DeclaredTree, Failure> {
+    load(names, allow_empty, at).map_err(|problems| problems.tell(output))
+}
+
+impl Problems {
+    fn located(&self) -> Vec<&dyn Located> {
+        let layers = self.layer_errors.iter().filter_map(layers::Error::located);
+        layers.chain(self.lower_errors.iter().map(|error| error as &dyn Located)).collect()
+    }
+
+    fn unlocated(&self) -> impl Iterator<Item = &layers::Error> {
+        self.layer_errors.iter().filter(|error| error.located().is_none())
+    }
+
+    /// An empty source is for a guard to refuse; everything else is an error.
+    pub(crate) fn exit(&self) -> Exit {
+        let only_empty = self.lower_errors.is_empty()
+            && self.layer_errors.iter().all(|error| matches!(error, layers::Error::Empty { .. }));
+        if only_empty { Exit::Refused } else { Exit::Error }
+    }
+
+    /// Draws all of them on stderr.
+    pub(crate) fn tell(&self, output: &Output) -> Failure {
+        for error in self.unlocated() {
+            let failure = Failure::new(error);
+            output.failure(&match error {
+                layers::Error::Empty { .. } => failure.hint("--allow-empty accepts it where that is meant"),
+                _ => failure,
+            });
+        }
+        let located = self.located();
+        if !located.is_empty() {
+            _ = diagnostics::write_errors(&located, &self.sources, output.width(), &mut output.err());
+        }
+        Failure::told(self.exit())
+    }
+
+    /// All of them for JSON.
+    pub(crate) fn json(&self) -> Vec<Value> {
+        let unlocated = self.unlocated().map(|error| json!({"message": error.to_string()}));
+        let located = self.located();
+        let located = located.iter().map(|error| diagnostics::error_json(*error, &self.sources));
+        unlocated.chain(located).collect()
+    }
+}

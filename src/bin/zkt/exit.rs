@@ -1,0 +1,106 @@
+//! Exit codes, and errors that end a command.
+
+use std::fmt;
+use std::process::ExitCode;
+
+/// How a command ends; scripts rely on the numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// Done, or nothing to do.
+    Done,
+    /// Usage, files, connection, refused by the server; `fmt --check`: files differ.
+    Error,
+    /// `diff`: the trees differ.
+    Different,
+    /// `plan --detailed-exitcode`: there are changes.
+    Changes,
+    /// `diff`: an error.
+    DiffError,
+    /// Refused by a guard; nothing was written.
+    Refused,
+    /// The live tree moved under the plan.
+    Conflict,
+    /// An error after something was committed.
+    Partial,
+}
+
+impl Exit {
+    /// The number.
+    pub(crate) fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Error | Self::Different => 1,
+            Self::Changes | Self::DiffError => 2,
+            Self::Refused => 3,
+            Self::Conflict => 4,
+            Self::Partial => 5,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.code())
+    }
+}
+
+/// An error that ends a command, told in one line and perhaps a hint.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    /// What happened; empty where it has been told already.
+    pub(crate) message: String,
+    /// What to do about it.
+    pub(crate) hint: Option<String>,
+    /// How the command ends.
+    pub(crate) exit: Exit,
+}
+
+impl Failure {
+    pub(crate) fn new(message: impl fmt::Display) -> Self {
+        Self { message: message.to_string(), hint: None, exit: Exit::Error }
+    }
+
+    pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
+    }
+
+    pub(crate) fn exit(self, exit: Exit) -> Self {
+        Self { exit, ..self }
+    }
+
+    /// Everything has been told.
+    pub(crate) fn told(exit: Exit) -> Self {
+        Self { message: String::new(), hint: None, exit }
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        // A reader that went away wants no more output, and no complaint.
+        if error.kind() == std::io::ErrorKind::BrokenPipe {
+            return Self::told(Exit::Done);
+        }
+        Self::new(format!("cannot write the output: {error}"))
+    }
+}
+
+impl From<zkt::session::Error> for Failure {
+    fn from(error: zkt::session::Error) -> Self {
+        let hint = match &error {
+            zkt::session::Error::Unreachable { .. } => {
+                "is the server running? -c HOSTS names another one, --wait waits for it"
+            }
+            zkt::session::Error::NoChroot { .. } => {
+                "connect without the chroot to create it: a tree says where it lives with /a/b/c"
+            }
+            _ => return Self::new(error),
+        };
+        Self::new(error).hint(hint)
+    }
+}
+
+impl From<zkt::live::Error> for Failure {
+    fn from(error: zkt::live::Error) -> Self {
+        Self::new(error)
+    }
+}

@@ -1,0 +1,143 @@
+//! What goes to stdout and stderr, in which colours, and how wide.
+
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use anstream::{AutoStream, ColorChoice};
+use anstyle::{AnsiColor, Style};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::args::{Color, Global, LogFormat};
+use crate::exit::Failure;
+
+const ERROR: Style = AnsiColor::Red.on_default().bold();
+const HINT: Style = AnsiColor::Cyan.on_default();
+
+/// Data goes to stdout, everything else to stderr.
+pub(crate) struct Output {
+    color: ColorChoice,
+    quiet: bool,
+    progress: bool,
+}
+
+impl Output {
+    pub(crate) fn new(global: &Global) -> Self {
+        let color = match global.color {
+            Color::Auto => ColorChoice::Auto,
+            Color::Always => ColorChoice::Always,
+            Color::Never => ColorChoice::Never,
+        };
+        Self { color, quiet: global.quiet, progress: !global.no_progress && !global.quiet }
+    }
+
+    /// Stdout, buffered; colours are stripped where they are not wanted.
+    pub(crate) fn out(&self) -> io::BufWriter<AutoStream<io::Stdout>> {
+        io::BufWriter::new(AutoStream::new(io::stdout(), self.color))
+    }
+
+    /// Stderr; colours are stripped where they are not wanted.
+    pub(crate) fn err(&self) -> AutoStream<io::Stderr> {
+        AutoStream::new(io::stderr(), self.color)
+    }
+
+    /// The columns of the terminal, or 80.
+    pub(crate) fn width(&self) -> usize {
+        console_width().unwrap_or(80)
+    }
+
+    /// Whether a person can be asked.
+    pub(crate) fn can_ask(&self) -> bool {
+        io::stdin().is_terminal() && io::stderr().is_terminal()
+    }
+
+    /// A line on stderr that only `-q` hides.
+    pub(crate) fn note(&self, message: &str) {
+        if !self.quiet {
+            _ = writeln!(self.err(), "{message}");
+        }
+    }
+
+    pub(crate) fn failure(&self, failure: &Failure) {
+        if failure.message.is_empty() {
+            return;
+        }
+        let mut err = self.err();
+        _ = writeln!(err, "{ERROR}error:{ERROR:#} {}", failure.message);
+        if let Some(hint) = &failure.hint {
+            _ = writeln!(err, "{HINT}hint:{HINT:#} {hint}");
+        }
+    }
+
+    /// A bar for work that takes its time; it shows only on a terminal, and only if it lasts.
+    pub(crate) fn progress(&self, message: &'static str, total: usize) -> ProgressBar {
+        let target = if self.progress && io::stderr().is_terminal() {
+            ProgressDrawTarget::stderr_with_hz(10)
+        } else {
+            ProgressDrawTarget::hidden()
+        };
+        let template = if total > 0 { "{msg} {wide_bar} {human_pos}/{human_len} {eta}" } else { "{spinner} {msg} {human_pos}" };
+        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        let bar = ProgressBar::with_draw_target(Some(total as u64), target).with_style(style);
+        bar.set_message(message);
+        bar.enable_steady_tick(Duration::from_millis(250));
+        bar
+    }
+}
+
+fn console_width() -> Option<usize> {
+    console::Term::stdout().size_checked().map(|(_, columns)| usize::from(columns))
+}
+
+/// Logs go to stderr: warnings and errors, with `-v` more. Node data is logged at `trace` only.
+pub(crate) fn init_logging(global: &Global) {
+    use tracing_subscriber::EnvFilter;
+    let level = match (global.quiet, global.verbose) {
+        (true, _) => "error",
+        (false, 0) => "warn",
+        (false, 1) => "info",
+        (false, 2) => "debug",
+        (false, _) => "trace",
+    };
+    // The client library tells every lost connection, which the commands tell themselves.
+    let filter = if global.verbose == 0 { "zkt=".to_owned() + level } else { level.to_owned() };
+    let builder = tracing_subscriber::fmt().with_writer(io::stderr).with_env_filter(EnvFilter::new(filter));
+    match global.log_format {
+        LogFormat::Text => {
+            let ansi = io::stderr().is_terminal() && global.color != Color::Never;
+            builder.with_ansi(ansi).init();
+        }
+        LogFormat::Json => builder.json().init(),
+    }
+}
+
+/// Replaces a file, or makes it, all of it or nothing; what a symbolic link leads to is replaced,
+/// not the link.
+pub(crate) fn replace_file(path: &Path, contents: &[u8]) -> io::Result<()> {
+    let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let folder = match target.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(contents)?;
+    match std::fs::metadata(&target) {
+        Ok(metadata) => file.as_file().set_permissions(metadata.permissions())?,
+        Err(_) => set_usual_permissions(file.as_file())?,
+    }
+    file.as_file().sync_all()?;
+    file.persist(&target)?;
+    Ok(())
+}
+
+/// A temporary file is for its owner only; a new file is for whom new files are, mostly.
+#[cfg(unix)]
+fn set_usual_permissions(file: &std::fs::File) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    file.set_permissions(std::fs::Permissions::from_mode(0o644))
+}
+
+#[cfg(not(unix))]
+fn set_usual_permissions(_: &std::fs::File) -> io::Result<()> {
+    Ok(())
+}

@@ -1,0 +1,151 @@
+//! The first four of the five lines: declared tree, live tree, plan, checked links.
+
+use std::collections::BTreeSet;
+
+use zkt::links::{self, LookedUp};
+use zkt::live::{self, FetchOptions};
+use zkt::node::Live;
+use zkt::path::ZPath;
+use zkt::plan::{MaxTrim, Plan, Refusal};
+use zkt::planner::{self, Policy};
+use zkt::scope::{self, Children, Filter, Trim, Want};
+use zkt::session::Session;
+use zkt::tree::Tree;
+
+use crate::args::{Extras, PlanOptions, TrimArg};
+use crate::declare::DeclaredTree;
+use crate::exit::Failure;
+use crate::output::Output;
+
+/// The place of the top-level nodes, as it was given.
+pub(crate) fn place(options: &PlanOptions) -> Result<ZPath, Failure> {
+    path_argument("--path", &options.path)
+}
+
+/// A path as a person types it.
+pub(crate) fn path_argument(name: &str, text: &str) -> Result<ZPath, Failure> {
+    ZPath::parse_lenient(text).map_err(|error| Failure::new(format!("{name} {text:?}: {error}")))
+}
+
+/// The filter of `--target` and `--exclude`.
+pub(crate) fn filter(options: &PlanOptions) -> Result<Filter, Failure> {
+    Filter::new(&options.target, &options.exclude)
+        .map_err(|error| Failure::new(format!("--target or --exclude: {error}")))
+}
+
+pub(crate) fn trim(options: &PlanOptions) -> Trim {
+    match options.trim {
+        Some(TrimArg::All) => Trim::All,
+        Some(TrimArg::None) | None => Trim::None,
+    }
+}
+
+/// Plans a declared tree against the live one.
+pub(crate) async fn plan(
+    session: &Session,
+    declared: &DeclaredTree,
+    options: &PlanOptions,
+    output: &Output,
+) -> Result<Plan, Failure> {
+    let path = place(options)?;
+    require_node(session, &path, "--path").await?;
+    let policy = policy(session, declared, options, path).await?;
+    let wants = scope::of(&declared.tree, policy.trim);
+    let live = fetch(session, &wants, output).await?;
+    let mut plan = planner::plan(&declared.tree, &live, &policy);
+    check_links(session, declared, &live, &mut plan).await?;
+    apply_options(&mut plan, options);
+    Ok(plan)
+}
+
+async fn policy<'a>(
+    session: &Session,
+    declared: &'a DeclaredTree,
+    options: &PlanOptions,
+    path: ZPath,
+) -> Result<Policy<'a>, Failure> {
+    let asks_identity =
+        |node: &zkt::node::Declared| node.acl.as_ref().is_some_and(|acl| acl.needs_identity());
+    let identities = if declared.tree.iter().any(|(_, node)| asks_identity(node)) {
+        Some(session.identities().await?)
+    } else {
+        None
+    };
+    Ok(Policy {
+        path,
+        trim: trim(options),
+        filter: filter(options)?,
+        max_trim: match options.max_trim {
+            _ if options.force => MaxTrim::Unlimited,
+            Some(limit) => limit,
+            None => MaxTrim::Default,
+        },
+        identities,
+        ..Policy::new(&declared.sources)
+    })
+}
+
+/// An argument that names a node must name one that exists.
+pub(crate) async fn require_node(session: &Session, path: &ZPath, what: &str) -> Result<(), Failure> {
+    if path.is_root() || !live::lookup(session, std::slice::from_ref(path)).await?.is_empty() {
+        return Ok(());
+    }
+    let failure = Failure::new(format!("{what} {path} does not exist on {}", session.hosts()));
+    Err(match what {
+        "--path" => failure.hint(format!("a tree that brings its own place says {path}/… itself")),
+        _ => failure,
+    })
+}
+
+/// Reads live nodes, with a progress bar if it takes long.
+pub(crate) async fn fetch(session: &Session, wants: &[Want], output: &Output) -> Result<Tree<Live>, Failure> {
+    let bar = output.progress("reading", if wants.len() > 1 { wants.len() } else { 0 });
+    let mut progress = |nodes: usize| bar.set_position(nodes as u64);
+    let live = live::fetch(session, wants, &FetchOptions::default(), &mut progress).await;
+    bar.finish_and_clear();
+    Ok(live?)
+}
+
+/// Everything at and below a node.
+pub(crate) async fn fetch_subtree(
+    session: &Session,
+    top: &ZPath,
+    acl: bool,
+    output: &Output,
+) -> Result<Tree<Live>, Failure> {
+    let want = Want { path: top.clone(), children: Children::Subtree, acl };
+    fetch(session, &[want], output).await
+}
+
+/// Warns of links that lead nowhere; nodes outside of what was read are looked up.
+async fn check_links(
+    session: &Session,
+    declared: &DeclaredTree,
+    live: &Tree<Live>,
+    plan: &mut Plan,
+) -> Result<(), Failure> {
+    let mut looked_up = LookedUp::default();
+    loop {
+        let checked = links::check(&declared.tree, live, plan, Some(&looked_up), &declared.sources);
+        let new: BTreeSet<ZPath> = checked.unknown.difference(&looked_up.asked).cloned().collect();
+        if new.is_empty() {
+            plan.warnings.extend(checked.warnings);
+            return Ok(());
+        }
+        let paths: Vec<ZPath> = new.iter().cloned().collect();
+        let found = live::lookup(session, &paths).await?;
+        looked_up.nodes = std::mem::take(&mut looked_up.nodes).into_iter().chain(found).collect();
+        looked_up.asked.extend(new);
+    }
+}
+
+/// What is left of the options once a plan is made: which extras count, and whether warnings do.
+pub(crate) fn apply_options(plan: &mut Plan, options: &PlanOptions) {
+    if options.extras == Extras::Hide {
+        plan.extras.clear();
+    }
+    let count = plan.warnings.len() + plan.extras.len();
+    if options.strict && count > 0 {
+        plan.refusals.push(Refusal::Strict { count });
+    }
+}

@@ -1,0 +1,18 @@
+//! A plan as people and programs read it.
+
+mod change;
+mod difference;
+mod json;
+mod style;
+mod text;
+mod value;
+
+pub(crate) use json::{FORMAT_VERSION, plan_json, warning_json};
+pub(crate) use text::{Mode, TextOptions, count, plan_text, summary_line, write_warnings};
+pub(crate) use value::path_text;
+
+/// What stands in place of a value that is never shown.
+pub(crate) const SECRET: &str = "(secret)";
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,228 @@
+//! The lines below an action: what a new node holds, what of an existing one changes.
+
+use std::collections::BTreeSet;
+use std::io::{self, Write};
+
+use serde_json::Value;
+use zkt::node::{Acl, Secret};
+use zkt::plan::{ACL_CHANGE, Add, Change, ChangeValue, DATA_CHANGE};
+use zkt::spelling::type_clause;
+use zkt::value::{Data, Properties, TYPE, writing_order};
+
+use super::SECRET;
+use super::difference::{Side, is_by_line, pair, write_lines};
+use super::style::{ADD, DIM, NEW, OLD, TRIM};
+use super::value::{
+    assignment, base64, link_target, literal, printable, quoted, raw, shortened,
+};
+
+const INDENT: &str = "      ";
+const DIFF_INDENT: &str = "        ";
+
+/// The properties of a new node, unless its data is declared as raw bytes.
+pub(super) fn new_properties(add: &Add) -> Option<Properties> {
+    (!add.raw).then(|| add.data.clone().into_properties())
+}
+
+/// The type of a new node with its colon, as it stands after the path.
+pub(super) fn new_type(add: &Add) -> Option<String> {
+    let properties = match &add.data {
+        Data::Properties(properties) if !matches!(add.secret.0, Secret::Everything) => properties,
+        _ => return None,
+    };
+    let clause = type_clause(properties.get(TYPE)?.as_str()?)?;
+    Some(if add.secret.0.covers(TYPE) { format!(" : {SECRET}") } else { clause })
+}
+
+/// Whether any of the raw data of a new node may be something that is not shown.
+pub(super) fn hides_raw_data(add: &Add) -> bool {
+    !matches!(add.secret.0, Secret::Nothing)
+}
+
+/// What a new node holds.
+pub(super) fn write_new(add: &Add, out: &mut dyn Write) -> io::Result<()> {
+    if let Some(acl) = &add.acl {
+        writeln!(out, "{INDENT}@acl {}", printable(&acl.to_string()))?;
+    }
+    match new_properties(add) {
+        _ if matches!(add.secret.0, Secret::Everything) => writeln!(out, "{INDENT}@data {SECRET}"),
+        Some(properties) => {
+            let mut names: Vec<&String> = properties.keys().collect();
+            names.sort_by(|a, b| writing_order(a, b));
+            let typed = new_type(add).is_some();
+            for name in names.into_iter().filter(|name| !(typed && *name == TYPE)) {
+                let (left, link) = assignment(name);
+                let value = match &properties[name] {
+                    _ if add.secret.0.covers(name) => SECRET.to_owned(),
+                    value if link.is_some() => link_target(value),
+                    value => shown(&ChangeValue::Json(value.clone())),
+                };
+                writeln!(out, "{INDENT}{left} {value}")?;
+            }
+            Ok(())
+        }
+        None if hides_raw_data(add) => writeln!(out, "{INDENT}@data {SECRET}"),
+        None => {
+            let data = shown(&ChangeValue::Raw(add.data.encode()));
+            writeln!(out, "{INDENT}@data {data}")
+        }
+    }
+}
+
+/// One changed property, link, data or ACL.
+///
+/// A line without a mark in front is one that holds afterwards; `-` marks what goes, `+` what is
+/// new. New links have no mark: the `@` of their action says it.
+pub(super) fn write_change(change: &Change, out: &mut dyn Write) -> io::Result<()> {
+    let hidden = Some(SECRET.to_owned());
+    let directive = is_directive(change);
+    if directive && change.name == ACL_CHANGE {
+        return match (change.secret, &change.old, &change.new) {
+            (false, old, Some(ChangeValue::Acl(new))) => {
+                let old = match old {
+                    Some(ChangeValue::Acl(acl)) => acl.clone(),
+                    _ => Acl::default(),
+                };
+                write_acl(&old, new, out)
+            }
+            _ => writeln!(out, "{INDENT}@acl {SECRET}"),
+        };
+    }
+    let (left, link) = match change.name.as_str() {
+        DATA_CHANGE if directive => (DATA_CHANGE.to_owned(), None),
+        name => assignment(name),
+    };
+    if link.is_some() {
+        let target = |value: &Option<ChangeValue>| match value {
+            Some(_) if change.secret => hidden.clone(),
+            Some(ChangeValue::Json(value)) => Some(link_target(value)),
+            Some(other) => Some(shown(other)),
+            None => None,
+        };
+        return match (target(&change.old), target(&change.new)) {
+            (Some(old), Some(new)) => {
+                writeln!(
+                    out,
+                    "{INDENT}{left} {NEW}{new}{NEW:#}  (was {OLD}{old}{OLD:#})"
+                )
+            }
+            (None, Some(new)) => writeln!(out, "{INDENT}{left} {NEW}{new}{NEW:#}"),
+            (old, None) => write_removed(&left, &old.unwrap_or_default(), out),
+        };
+    }
+    match (&change.old, &change.new) {
+        (Some(_), Some(_)) if change.secret => {
+            writeln!(out, "{INDENT}{left} {SECRET} -> {SECRET}")
+        }
+        (Some(old), Some(new)) => write_changed(&left, old, new, out),
+        (None, Some(new)) => {
+            let value = if change.secret {
+                SECRET.to_owned()
+            } else {
+                shown(new)
+            };
+            writeln!(out, "    {ADD}+{ADD:#} {left} {NEW}{value}{NEW:#}")
+        }
+        (Some(_), None) if change.secret => write_removed(&left, SECRET, out),
+        (Some(old), None) => write_removed(&left, &shown(old), out),
+        (None, None) => write_removed(&left, "", out),
+    }
+}
+
+/// A property may have the name under which data or an ACL changes; its values tell.
+fn is_directive(change: &Change) -> bool {
+    let mut values = change.old.iter().chain(&change.new);
+    !values.all(|value| matches!(value, ChangeValue::Json(_)))
+}
+
+fn write_removed(left: &str, value: &str, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "    {TRIM}-{TRIM:#} {left} {OLD}{value}{OLD:#}")
+}
+
+fn write_changed(
+    left: &str,
+    old: &ChangeValue,
+    new: &ChangeValue,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    if let (Some(old), Some(new)) = (text(old), text(new))
+        && is_by_line(old, new)
+    {
+        let lines = |text: &str| text.lines().count();
+        let (from, to) = (lines(old), lines(new));
+        let count = if from == to {
+            format!("{to} lines")
+        } else {
+            format!("{from} lines -> {to} lines")
+        };
+        writeln!(out, "{INDENT}{left} {DIM}({count}){DIM:#}")?;
+        return write_lines(old, new, DIFF_INDENT, out);
+    }
+    let pair = pair(&whole(old), &whole(new));
+    let with_length = |side: Side, value: &ChangeValue| {
+        let (length, unit) = length(value);
+        let note = if side.shortened {
+            format!(" ({length} {unit})")
+        } else {
+            String::new()
+        };
+        side.text + &note
+    };
+    let (old, new) = (with_length(pair.old, old), with_length(pair.new, new));
+    writeln!(out, "{INDENT}{left} {old} -> {new}")
+}
+
+fn write_acl(old: &Acl, new: &Acl, out: &mut dyn Write) -> io::Result<()> {
+    let has: BTreeSet<_> = new.entries.iter().collect();
+    let had: BTreeSet<_> = old.entries.iter().collect();
+    for entry in old.entries.iter().filter(|entry| !has.contains(entry)) {
+        write_removed("@acl", &printable(&entry.to_string()), out)?;
+    }
+    for entry in &new.entries {
+        let had = had.contains(entry);
+        let entry = entry.to_string();
+        let entry = printable(&entry);
+        if had {
+            writeln!(out, "{INDENT}@acl {entry}")?;
+        } else {
+            writeln!(out, "    {ADD}+{ADD:#} @acl {NEW}{entry}{NEW:#}")?;
+        }
+    }
+    Ok(())
+}
+
+fn text(value: &ChangeValue) -> Option<&str> {
+    match value {
+        ChangeValue::Json(Value::String(text)) => Some(text),
+        ChangeValue::Raw(bytes) => std::str::from_utf8(bytes).ok(),
+        ChangeValue::Json(_) | ChangeValue::Acl(_) => None,
+    }
+}
+
+fn whole(value: &ChangeValue) -> String {
+    match value {
+        ChangeValue::Json(Value::String(text)) => quoted(text),
+        ChangeValue::Json(value) => literal(value),
+        ChangeValue::Raw(bytes) => raw(bytes),
+        ChangeValue::Acl(acl) => acl.to_string(),
+    }
+}
+
+fn length(value: &ChangeValue) -> (usize, &'static str) {
+    match value {
+        ChangeValue::Json(Value::String(text)) => (text.chars().count(), "characters"),
+        ChangeValue::Raw(bytes) => (bytes.len(), "bytes"),
+        other => (whole(other).chars().count(), "characters"),
+    }
+}
+
+/// A value by itself, shortened where it is long.
+fn shown(value: &ChangeValue) -> String {
+    let (length, unit) = length(value);
+    shortened(&whole(value), length, unit)
+}
+
+/// The bytes of raw data as JSON shows them.
+pub(super) fn raw_json(bytes: &[u8]) -> Value {
+    serde_json::json!({ "base64": base64(bytes) })
+}

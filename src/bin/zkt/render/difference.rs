@@ -1,0 +1,181 @@
+//! Where an old and a new value differ.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use anstyle::Style;
+use similar::{Algorithm, DiffOp, DiffTag, TextDiff, capture_diff_slices};
+
+use super::style::{DIM, NEW, OLD, emphasis};
+use super::value::{LONGEST, atoms, cut, escaped_line};
+
+/// Of what both sides share, more characters than these are left out.
+const LONGEST_SHARED: usize = 60;
+/// Beyond so many characters the differing part is one block.
+const LONGEST_COMPARED: usize = 400;
+/// Beyond so many lines a diff is broken off.
+const LONGEST_DIFF: usize = 40;
+const CONTEXT_LINES: usize = 2;
+
+/// The two sides of a change, coloured.
+pub(super) struct Pair {
+    pub(super) old: Side,
+    pub(super) new: Side,
+}
+
+/// One side, and whether something of it is left out.
+pub(super) struct Side {
+    pub(super) text: String,
+    pub(super) shortened: bool,
+}
+
+/// Compares two literals: what they share is shortened first, so that what differs stays in sight.
+pub(super) fn pair(old: &str, new: &str) -> Pair {
+    let (old, new) = (atoms(old), atoms(new));
+    let start = old.iter().zip(&new).take_while(|(a, b)| a == b).count();
+    let most = old.len().min(new.len()) - start;
+    let backwards = old.iter().rev().zip(new.iter().rev());
+    let end = backwards.take(most).take_while(|(a, b)| a == b).count();
+    let (before, old_middle) = old[..old.len() - end].split_at(start);
+    let (new_middle, after) = new[start..].split_at(new.len() - end - start);
+
+    let longest = old_middle.len().max(new_middle.len());
+    let (old_parts, new_parts) = if longest <= LONGEST_COMPARED {
+        parts(old_middle, new_middle)
+    } else {
+        let block = |middle: &[&str]| vec![(true, cut(middle, LONGEST, 100, 40))];
+        (block(old_middle), block(new_middle))
+    };
+    // Only the quotes are shared: then there is nothing to point out.
+    let alike = start + end > 2
+        || old_parts
+            .iter()
+            .chain(&new_parts)
+            .any(|(differs, _)| !differs);
+    let before = cut(before, LONGEST_SHARED, 20, 30);
+    let after = cut(after, LONGEST_SHARED, 30, 20);
+    let shortened = start > LONGEST_SHARED || end > LONGEST_SHARED;
+    let draw = |parts: Parts, style: Style, middle: usize| {
+        let emphasis = if alike { emphasis(style) } else { style };
+        let around = |text: &str| vec![(false, text.to_owned())];
+        let text = [around(&before), parts, around(&after)]
+            .into_iter()
+            .flatten()
+            .filter(|(_, part)| !part.is_empty())
+            .map(|(differs, part)| {
+                let style = if differs { emphasis } else { style };
+                format!("{style}{part}{style:#}")
+            })
+            .collect();
+        let shortened = shortened || longest > LONGEST_COMPARED && middle > LONGEST;
+        Side { text, shortened }
+    };
+    Pair {
+        old: draw(old_parts, OLD, old_middle.len()),
+        new: draw(new_parts, NEW, new_middle.len()),
+    }
+}
+
+type Parts = Vec<(bool, String)>;
+
+fn parts(old: &[&str], new: &[&str]) -> (Parts, Parts) {
+    let (old, new) = (words(old), words(new));
+    let ops = capture_diff_slices(Algorithm::Myers, &old, &new);
+    let mut parts = (Parts::new(), Parts::new());
+    for op in ops {
+        let differs = op.tag() != DiffTag::Equal;
+        let (from, to) = (old[op.old_range()].concat(), new[op.new_range()].concat());
+        for (side, text) in [(&mut parts.0, from), (&mut parts.1, to)] {
+            if !text.is_empty() {
+                side.push((differs, text));
+            }
+        }
+    }
+    parts
+}
+
+fn words(atoms: &[&str]) -> Vec<String> {
+    let in_word = |atom: &str| atom.chars().all(|c| c.is_alphanumeric() || c == '_');
+    let mut words: Vec<String> = Vec::new();
+    let mut open = false;
+    for atom in atoms {
+        match words.last_mut() {
+            Some(word) if open && in_word(atom) => word.push_str(atom),
+            _ => words.push((*atom).to_owned()),
+        }
+        open = in_word(atom);
+    }
+    words
+}
+
+/// Whether a change of these texts is shown line by line.
+pub(super) fn is_by_line(old: &str, new: &str) -> bool {
+    let has_lines = |text: &str| text.trim_end_matches('\n').contains('\n');
+    has_lines(old) && has_lines(new)
+}
+
+/// Writes the lines that differ, each after `indent`, with a little around them.
+pub(super) fn write_lines(
+    old: &str,
+    new: &str,
+    indent: &str,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let mut config = TextDiff::configure();
+    let diff = config
+        .timeout(Duration::from_millis(500))
+        .diff_lines(old, new);
+    let mut lines = Vec::new();
+    for group in diff.grouped_ops(CONTEXT_LINES) {
+        let (Some(first), Some(last)) = (group.first(), group.last()) else {
+            continue;
+        };
+        let span = |start: usize, end: usize| format!("{},{}", start + 1, end - start);
+        let from = span(first.old_range().start, last.old_range().end);
+        let to = span(first.new_range().start, last.new_range().end);
+        lines.push(format!("{DIM}@@ -{from} +{to} @@{DIM:#}"));
+        group.iter().for_each(|op| hunk(&diff, op, &mut lines));
+    }
+    for line in lines.iter().take(LONGEST_DIFF) {
+        writeln!(out, "{indent}{line}")?;
+    }
+    match lines.len().saturating_sub(LONGEST_DIFF) {
+        0 => Ok(()),
+        1 => writeln!(out, "{indent}{DIM}(1 more line of this diff){DIM:#}"),
+        more => writeln!(out, "{indent}{DIM}({more} more lines of this diff){DIM:#}"),
+    }
+}
+
+fn hunk(diff: &TextDiff<'_, '_, str>, op: &DiffOp, lines: &mut Vec<String>) {
+    let old: Vec<&str> = op.old_range().filter_map(|i| diff.old_slice(i)).collect();
+    let new: Vec<&str> = op.new_range().filter_map(|i| diff.new_slice(i)).collect();
+    let show = |line: &str| escaped_line(line.strip_suffix('\n').unwrap_or(line));
+    let plain = |line: &str| cut(&atoms(&show(line)), LONGEST, 100, 40);
+    let mut push = |text: String, line: &str| {
+        lines.push(text);
+        if !line.ends_with('\n') {
+            lines.push(format!("{DIM}\\ no newline at the end{DIM:#}"));
+        }
+    };
+    if op.tag() == DiffTag::Equal {
+        old.iter()
+            .for_each(|line| push(format!("  {}", plain(line)), line));
+    } else if old.len() == new.len() {
+        let pairs: Vec<Pair> = old
+            .iter()
+            .zip(&new)
+            .map(|(old, new)| pair(&show(old), &show(new)))
+            .collect();
+        for (line, pair) in old.iter().zip(&pairs) {
+            push(format!("{OLD}-{OLD:#} {}", pair.old.text), line);
+        }
+        for (line, pair) in new.iter().zip(&pairs) {
+            push(format!("{NEW}+{NEW:#} {}", pair.new.text), line);
+        }
+    } else {
+        old.iter()
+            .for_each(|line| push(format!("{OLD}- {}{OLD:#}", plain(line)), line));
+        new.iter()
+            .for_each(|line| push(format!("{NEW}+ {}{NEW:#}", plain(line)), line));
+    }
+}

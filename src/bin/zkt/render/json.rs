@@ -1,0 +1,142 @@
+//! A plan as JSON.
+
+use serde_json::{Map, Value, json};
+use zkt::node::{Acl, Secret};
+use zkt::path::ZPath;
+use zkt::plan::{Action, Add, Change, ChangeValue, Plan, Refusal, Summary, Warning};
+use zkt::source::Location;
+
+use super::SECRET;
+use super::change::{hides_raw_data, new_properties, raw_json};
+
+/// Additions raise the minor, anything else the major.
+pub(crate) const FORMAT_VERSION: &str = "1.0";
+
+/// The whole plan; secret values are the string `(secret)`.
+pub(crate) fn plan_json(plan: &Plan) -> Value {
+    let Summary {
+        add,
+        update,
+        link,
+        trim,
+        unchanged,
+    } = plan.summary();
+    let kept = plan
+        .kept
+        .iter()
+        .map(|kept| json!({ "path": kept.path.as_str(), "reason": kept.reason.to_string() }));
+    let warnings = plan.warnings.iter().map(warning_json);
+    json!({
+        "format_version": FORMAT_VERSION,
+        "path": plan.path.as_str(),
+        "actions": plan.actions.iter().map(action_json).collect::<Vec<_>>(),
+        "extras": plan.extras.iter().map(ZPath::as_str).collect::<Vec<_>>(),
+        "kept": kept.collect::<Vec<_>>(),
+        "warnings": warnings.collect::<Vec<_>>(),
+        "refusals": plan.refusals.iter().map(refusal_json).collect::<Vec<_>>(),
+        "summary": {
+            "add": add, "update": update, "link": link, "trim": trim, "unchanged": unchanged,
+        },
+    })
+}
+
+/// One action of a plan.
+pub(crate) fn action_json(action: &Action) -> Value {
+    let mut object = Map::new();
+    let mut set = |key: &str, value: Value| object.insert(key.to_owned(), value);
+    set("action", action.name().into());
+    set("path", action.path().as_str().into());
+    let origin = match action {
+        Action::Add(add) => {
+            let (key, value) = contents(add);
+            set(key, value);
+            if let Some(acl) = &add.acl {
+                set("acl", acl_json(acl));
+            }
+            add.origin.as_ref()
+        }
+        Action::Update(update) => {
+            set("version", update.expected_version.get().into());
+            if let Some((version, _)) = &update.acl {
+                set("acl_version", version.get().into());
+            }
+            set("changes", changes_json(&update.changes));
+            update.origin.as_ref()
+        }
+        Action::Link(link) => {
+            if let Some(version) = link.expected_version {
+                set("version", version.get().into());
+            }
+            set("changes", changes_json(&link.changes));
+            link.origin.as_ref()
+        }
+        Action::Trim(trim) => {
+            set("version", trim.expected_version.get().into());
+            None
+        }
+    };
+    with_source(Value::Object(object), origin)
+}
+
+fn contents(add: &Add) -> (&'static str, Value) {
+    match new_properties(add) {
+        _ if matches!(add.secret.0, Secret::Everything) => ("data", SECRET.into()),
+        Some(properties) => {
+            let entries = properties.into_iter().map(|(name, value)| {
+                let hidden = add.secret.0.covers(&name);
+                (name, if hidden { SECRET.into() } else { value })
+            });
+            ("properties", Value::Object(entries.collect()))
+        }
+        None if hides_raw_data(add) => ("data", SECRET.into()),
+        None => ("data", raw_json(&add.data.encode())),
+    }
+}
+
+fn changes_json(changes: &[Change]) -> Value {
+    changes.iter().map(change_json).collect()
+}
+
+fn change_json(change: &Change) -> Value {
+    let value = |value: &Option<ChangeValue>| match value {
+        None => Value::Null,
+        Some(_) if change.secret => SECRET.into(),
+        Some(ChangeValue::Json(value)) => value.clone(),
+        Some(ChangeValue::Raw(bytes)) => raw_json(bytes),
+        Some(ChangeValue::Acl(acl)) => acl_json(acl),
+    };
+    let old = value(&change.old);
+    let object = match &change.new {
+        None => json!({ "op": "remove", "name": change.name, "old": old }),
+        new => json!({ "op": "set", "name": change.name, "old": old, "new": value(new) }),
+    };
+    with_source(object, change.origin.as_ref())
+}
+
+fn acl_json(acl: &Acl) -> Value {
+    acl.entries
+        .iter()
+        .map(|entry| Value::String(entry.to_string()))
+        .collect()
+}
+
+/// One warning.
+pub(crate) fn warning_json(warning: &Warning) -> Value {
+    let object = json!({ "path": warning.path.as_str(), "message": warning.message });
+    with_source(object, warning.origin.as_ref())
+}
+
+fn refusal_json(refusal: &Refusal) -> Value {
+    let object = json!({ "message": refusal.to_string() });
+    match refusal {
+        Refusal::Protected { origin, .. } => with_source(object, origin.as_ref()),
+        _ => object,
+    }
+}
+
+fn with_source(mut object: Value, origin: Option<&Location>) -> Value {
+    if let Some(origin) = origin {
+        object["source"] = origin.to_string().into();
+    }
+    object
+}

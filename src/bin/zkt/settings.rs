@@ -1,0 +1,63 @@
+//! Where settings come from: flags, else the environment, else defaults.
+
+use std::env;
+
+use zkt::session::{Credentials, Options, Wait};
+
+use crate::args::{self, ServerArgs};
+use crate::exit::Failure;
+
+const DEFAULT_HOSTS: &str = "127.0.0.1:2181";
+
+/// How to connect.
+pub(crate) fn session_options(args: &ServerArgs) -> Result<Options, Failure> {
+    let hosts = args
+        .connect
+        .clone()
+        .or_else(|| variable("ZKT_CONNECT"))
+        .or_else(|| variable("ZC_ZK_CONNECTION_STRING"))
+        .unwrap_or_else(|| DEFAULT_HOSTS.to_owned());
+    let wait = match args.wait {
+        None => Wait::No,
+        Some(args::Wait::Forever) => Wait::Forever,
+        Some(args::Wait::For(duration)) => Wait::For(duration),
+    };
+    let session_timeout = args.session_timeout;
+    Ok(Options { hosts, session_timeout, wait, credentials: credentials(args)? })
+}
+
+/// A variable that is set to nothing counts as not set.
+fn variable(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn credentials(args: &ServerArgs) -> Result<Vec<Credentials>, Failure> {
+    let mut lines: Vec<(String, String)> =
+        args.auth.iter().map(|text| ("--auth".to_owned(), text.clone())).collect();
+    for file in &args.auth_file {
+        let name = file.display().to_string();
+        let text = std::fs::read_to_string(file)
+            .map_err(|error| Failure::new(format!("{name}: {error}")))?;
+        lines.extend(meaningful_lines(&text).map(|line| (name.clone(), line.to_owned())));
+    }
+    if lines.is_empty() {
+        if let Some(text) = variable("ZKT_AUTH") {
+            lines.extend(meaningful_lines(&text).map(|line| ("ZKT_AUTH".to_owned(), line.to_owned())));
+        }
+    }
+    lines
+        .into_iter()
+        .map(|(origin, line)| match line.split_once(':') {
+            Some((scheme, secret)) if !scheme.is_empty() => {
+                Ok(Credentials { scheme: scheme.to_owned(), secret: secret.as_bytes().to_vec() })
+            }
+            // The text itself may be a password: it is not repeated.
+            _ => Err(Failure::new(format!("{origin}: expected SCHEME:CREDENTIALS"))
+                .hint("as in digest:user:password")),
+        })
+        .collect()
+}
+
+fn meaningful_lines(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'))
+}

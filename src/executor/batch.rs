@@ -1,0 +1,295 @@
+//! Lowering a plan to operations and packing them into stages, without a server.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::ExecuteOptions;
+use crate::node::{Acl, AclVersion, DataVersion};
+use crate::path::ZPath;
+use crate::plan::{Action, Plan};
+
+/// Request bytes of a multi beyond its operations: the request's header and the multi's trailer.
+const MULTI_BYTES: usize = 8 + 9;
+/// Bytes of an operation's header in a multi.
+const OPERATION_BYTES: usize = 9;
+
+/// One write of one node.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Operation {
+    pub(super) path: ZPath,
+    pub(super) write: Write,
+    /// The action it comes from.
+    pub(super) action: usize,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Write {
+    Create { data: Vec<u8>, acl: Option<Arc<Acl>> },
+    Set { data: Vec<u8>, expected: DataVersion },
+    Delete { expected: DataVersion },
+}
+
+/// One change of an ACL, which no multi can hold.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct AclChange {
+    pub(super) path: ZPath,
+    pub(super) acl: Arc<Acl>,
+    pub(super) expected: AclVersion,
+    pub(super) action: usize,
+}
+
+/// What is done at once.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Work {
+    /// One multi: entirely or not at all.
+    Atomic(Vec<Operation>),
+    /// ACL changes, each by itself.
+    Acls(Vec<AclChange>),
+}
+
+/// A piece of the plan's work, done before the next one starts.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Stage {
+    pub(super) work: Work,
+    /// The actions that it carries out, wholly or in part.
+    pub(super) actions: Range<usize>,
+    /// Of the request; for ACL changes of all of them.
+    pub(super) bytes: usize,
+}
+
+impl Stage {
+    pub(super) fn operations(&self) -> usize {
+        match &self.work {
+            Work::Atomic(operations) => operations.len(),
+            Work::Acls(changes) => changes.len(),
+        }
+    }
+}
+
+/// An operation that no request can hold.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct TooLarge {
+    pub(super) path: ZPath,
+    pub(super) action: usize,
+    pub(super) bytes: usize,
+}
+
+/// Packs the plan: into one batch where it fits, else into several of the batch limits. The bytes
+/// that the chroot adds to each path are `chroot_len`.
+pub(super) fn pack(
+    plan: &Plan,
+    chroot_len: usize,
+    options: &ExecuteOptions,
+) -> Result<Vec<Stage>, TooLarge> {
+    let request = options.request_limit;
+    let whole = Limits { bytes: options.whole_plan_bytes.min(request), operations: usize::MAX, request };
+    if let Some(stages) = Packer::new(chroot_len, whole, true).pack(plan)? {
+        return Ok(stages);
+    }
+    let bytes = options.batch_bytes.min(request);
+    let split = Limits { bytes, operations: options.batch_operations.max(1), request };
+    Ok(Packer::new(chroot_len, split, false).pack(plan)?.unwrap_or_default())
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    /// Request bytes of a batch with more than one operation.
+    bytes: usize,
+    operations: usize,
+    /// Request bytes of a batch with one.
+    request: usize,
+}
+
+struct Packer<'a> {
+    chroot_len: usize,
+    limits: Limits,
+    /// Whether to give up as soon as a batch is full.
+    whole: bool,
+    overflowed: bool,
+    stages: Vec<Stage>,
+    /// The batch that is being filled.
+    operations: Vec<Operation>,
+    bytes: usize,
+    actions: Range<usize>,
+    /// Where in the batch each node is created or set.
+    at: HashMap<&'a ZPath, usize>,
+    /// The version of each node that this plan has written so far, after the write.
+    versions: HashMap<&'a ZPath, DataVersion>,
+    /// The ACL changes of the current run of updates.
+    changes: Vec<AclChange>,
+    changes_bytes: usize,
+}
+
+impl<'a> Packer<'a> {
+    fn new(chroot_len: usize, limits: Limits, whole: bool) -> Self {
+        Self {
+            chroot_len,
+            limits,
+            whole,
+            overflowed: false,
+            stages: Vec::new(),
+            operations: Vec::new(),
+            bytes: MULTI_BYTES,
+            actions: 0..0,
+            at: HashMap::new(),
+            versions: HashMap::new(),
+            changes: Vec::new(),
+            changes_bytes: 0,
+        }
+    }
+
+    /// The stages; none where the plan does not fit and was to.
+    fn pack(mut self, plan: &'a Plan) -> Result<Option<Vec<Stage>>, TooLarge> {
+        for (action, step) in plan.actions.iter().enumerate() {
+            if !matches!(step, Action::Update(_)) {
+                self.close_run();
+            }
+            match step {
+                Action::Add(add) => {
+                    let write = Write::Create { data: add.data.encode(), acl: add.acl.clone() };
+                    self.push(action, &add.path, write)?;
+                    self.versions.insert(&add.path, DataVersion::NEW);
+                }
+                Action::Update(update) => {
+                    if let Some(data) = &update.data {
+                        let seen = Some(update.expected_version);
+                        self.push_set(action, &update.path, data.encode(), seen)?;
+                    }
+                    if let Some((expected, acl)) = &update.acl {
+                        self.push_acl(action, &update.path, *expected, acl)?;
+                    }
+                }
+                Action::Link(link) => {
+                    let (data, seen) = (link.data.encode(), link.expected_version);
+                    self.push_set(action, &link.path, data, seen)?;
+                }
+                Action::Trim(trim) => {
+                    let expected = self.versions.remove(&trim.path);
+                    let expected = expected.unwrap_or(trim.expected_version);
+                    self.push(action, &trim.path, Write::Delete { expected })?;
+                    self.at.remove(&trim.path);
+                }
+            }
+            if self.whole && self.overflowed {
+                return Ok(None);
+            }
+        }
+        self.close_run();
+        self.close_batch();
+        Ok(Some(self.stages))
+    }
+
+    /// A set of a node's data, which replaces that of an earlier write in the same batch.
+    fn push_set(
+        &mut self,
+        action: usize,
+        path: &'a ZPath,
+        data: Vec<u8>,
+        seen: Option<DataVersion>,
+    ) -> Result<(), TooLarge> {
+        if let Some(&at) = self.at.get(path)
+            && let Write::Create { data: old, .. } | Write::Set { data: old, .. } =
+                &mut self.operations[at].write
+        {
+            let bytes = self.bytes - old.len() + data.len();
+            if bytes <= self.limits.bytes {
+                *old = data;
+                self.bytes = bytes;
+                self.actions.end = action + 1;
+                return Ok(());
+            }
+        }
+        let expected = self.versions.get(path).copied().or(seen).unwrap_or(DataVersion::NEW);
+        self.push(action, path, Write::Set { data, expected })?;
+        self.versions.insert(path, expected.next());
+        Ok(())
+    }
+
+    fn push(&mut self, action: usize, path: &'a ZPath, write: Write) -> Result<(), TooLarge> {
+        let bytes = self.bytes_of(path, &write);
+        if MULTI_BYTES + bytes > self.limits.request {
+            let bytes = MULTI_BYTES + bytes;
+            return Err(TooLarge { path: path.clone(), action, bytes });
+        }
+        let fits = self.bytes + bytes <= self.limits.bytes
+            && self.operations.len() < self.limits.operations;
+        if !fits {
+            self.overflowed = true;
+            self.close_batch();
+        }
+        if self.operations.is_empty() {
+            self.actions = action..action;
+        }
+        if !matches!(write, Write::Delete { .. }) {
+            self.at.insert(path, self.operations.len());
+        }
+        self.operations.push(Operation { path: path.clone(), write, action });
+        self.bytes += bytes;
+        self.actions.end = action + 1;
+        Ok(())
+    }
+
+    fn push_acl(
+        &mut self,
+        action: usize,
+        path: &ZPath,
+        expected: AclVersion,
+        acl: &Arc<Acl>,
+    ) -> Result<(), TooLarge> {
+        let bytes = 8 + self.path_bytes(path) + acl_bytes(Some(acl)) + 4;
+        if bytes > self.limits.request {
+            return Err(TooLarge { path: path.clone(), action, bytes });
+        }
+        self.changes_bytes += bytes;
+        self.changes.push(AclChange { path: path.clone(), acl: acl.clone(), expected, action });
+        Ok(())
+    }
+
+    /// Ends a run of updates: first all its data, then its ACLs.
+    fn close_run(&mut self) {
+        if let (Some(first), Some(last)) = (self.changes.first(), self.changes.last()) {
+            let actions = first.action..last.action + 1;
+            self.close_batch();
+            let work = Work::Acls(std::mem::take(&mut self.changes));
+            let bytes = std::mem::take(&mut self.changes_bytes);
+            self.stages.push(Stage { work, actions, bytes });
+        }
+    }
+
+    fn close_batch(&mut self) {
+        let bytes = std::mem::replace(&mut self.bytes, MULTI_BYTES);
+        self.at.clear();
+        let operations = std::mem::take(&mut self.operations);
+        if !operations.is_empty() {
+            let (work, actions) = (Work::Atomic(operations), self.actions.clone());
+            self.stages.push(Stage { work, actions, bytes });
+        }
+    }
+
+    fn path_bytes(&self, path: &ZPath) -> usize {
+        // Below a chroot, `/` itself adds nothing to the chroot's path.
+        let own = if path.is_root() && self.chroot_len > 0 { 0 } else { path.as_str().len() };
+        4 + self.chroot_len + own
+    }
+
+    fn bytes_of(&self, path: &ZPath, write: &Write) -> usize {
+        let fields = match write {
+            Write::Create { data, acl } => 4 + data.len() + acl_bytes(acl.as_deref()) + 4,
+            Write::Set { data, .. } => 4 + data.len() + 4,
+            Write::Delete { .. } => 4,
+        };
+        OPERATION_BYTES + self.path_bytes(path) + fields
+    }
+}
+
+fn acl_bytes(acl: Option<&Acl>) -> usize {
+    let entry = |scheme: &str, id: &str| 4 + 4 + scheme.len() + 4 + id.len();
+    4 + match acl {
+        None => entry("world", "anyone"),
+        Some(acl) => acl.entries.iter().map(|e| entry(&e.who.scheme, &e.who.id)).sum(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

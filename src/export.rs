@@ -1,0 +1,220 @@
+//! Trees as text: a declared tree, or a live one as if it were declared.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use base64::Engine as _;
+use serde_json::Value;
+
+use crate::node::{Content, Declared, Live, LiveNode, Property, Secret, Standing};
+use crate::path::ZPath;
+use crate::spelling;
+use crate::tree::Tree;
+use crate::value::{self, Data, TYPE, is_storable_name, sole_string};
+
+/// Encodes raw data as it stands in tree text and in JSON.
+#[must_use]
+pub fn base64(bytes: &[u8]) -> String {
+    base64::engine::general_purpose::STANDARD.encode(bytes)
+}
+
+/// What of a live tree is exported.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Ephemeral nodes, too.
+    pub ephemeral: bool,
+    /// Another name for the topmost node; with `/` it gets a name at all.
+    pub name: Option<String>,
+}
+
+/// The declared tree that describes the live subtree at `top`, its topmost node under `/`.
+///
+/// Declaring it again, at the place that it came from, changes nothing there, byte for byte. A
+/// node that may not be read is left out with what is below it.
+#[must_use]
+pub fn declare(live: &Tree<Live>, top: &ZPath, options: &Options) -> Tree<Declared> {
+    let name = match (&options.name, top.is_root()) {
+        (Some(name), _) => Some(name.as_str()),
+        (None, true) => None,
+        (None, false) => Some(top.name()),
+    };
+    let base = name.map_or_else(ZPath::root, |name| ZPath::root().join(name));
+    let mut nodes = Vec::new();
+    let mut left_out: Option<&ZPath> = None;
+    for (path, live) in live.subtree(top) {
+        if left_out.is_some_and(|top| path.is_within(top)) {
+            continue;
+        }
+        let node = live.node().filter(|node| options.ephemeral || !node.ephemeral);
+        let Some(node) = node else {
+            left_out = Some(path);
+            continue;
+        };
+        let below = path.names().skip(top.depth());
+        let path = below.fold(base.clone(), |path, name| path.join(name));
+        if !path.is_root() {
+            nodes.push((path, declare_node(node)));
+        }
+    }
+    if top.is_root() && name.is_some() && live.get(top).is_none() {
+        nodes.push((base, Declared::default()));
+    }
+    nodes.into_iter().collect()
+}
+
+/// The declaration that a live node meets exactly.
+#[must_use]
+pub fn declare_node(live: &LiveNode) -> Declared {
+    let raw = || Content::Raw { bytes: live.data.clone().into(), origin: None };
+    let content = match Data::decode(&live.data) {
+        Data::Binary(_) => raw(),
+        // What this object holds would be written as bare text.
+        Data::Properties(properties) if sole_string(&properties).is_some() => raw(),
+        Data::Properties(properties) if properties.values().any(is_too_deep) => raw(),
+        Data::Text(text) if !is_storable_name(&text) => raw(),
+        data => {
+            let properties = data.into_properties().into_iter();
+            let property = |value| Property { value, origin: None };
+            Content::Properties(properties.map(|(name, v)| (name, property(v))).collect())
+        }
+    };
+    let acl = live.acl.clone().map(Arc::new);
+    Declared { content, acl, ..Declared::default() }
+}
+
+fn is_too_deep(value: &Value) -> bool {
+    let mut level = vec![value];
+    for _ in 0..value::MAX_DEPTH {
+        level = level
+            .into_iter()
+            .flat_map(|value| -> Box<dyn Iterator<Item = &Value>> {
+                match value {
+                    Value::Array(items) => Box::new(items.iter()),
+                    Value::Object(map) => Box::new(map.values()),
+                    _ => Box::new(std::iter::empty()),
+                }
+            })
+            .collect();
+    }
+    level.iter().any(|value| value.is_array() || value.is_object())
+}
+
+/// Writes a tree as tree text: properties, links and nodes each by name.
+pub fn write_text(tree: &Tree<Declared>, out: &mut dyn Write) -> io::Result<()> {
+    // The written nodes around the next one.
+    let mut around: Vec<&ZPath> = Vec::new();
+    let mut acls: Vec<&Arc<crate::node::Acl>> = Vec::new();
+    for (path, node) in tree {
+        while around.last().is_some_and(|top| !path.is_within(top)) {
+            around.pop();
+            acls.pop();
+        }
+        if node.standing == Standing::PassedThrough {
+            continue;
+        }
+        let indent = "  ".repeat(around.len());
+        let names = path.names().skip(around.last().map_or(0, |top| top.depth()));
+        let names: String = names.map(|name| format!("/{}", spelling::node_name(name))).collect();
+        let empty = BTreeMap::new();
+        let properties = match &node.content {
+            Content::Properties(properties) => properties,
+            Content::Raw { .. } => &empty,
+        };
+        let clause = properties.get(TYPE).and_then(|kind| spelling::type_clause(kind.value.as_str()?));
+        writeln!(out, "{indent}{names}{}", clause.as_deref().unwrap_or_default())?;
+        let outer = acls.iter().rev().find(|acl| !acl.entries.is_empty());
+        for line in directives(node, outer.copied()) {
+            writeln!(out, "{indent}  {line}")?;
+        }
+        let mut names: Vec<&String> =
+            properties.keys().filter(|name| clause.is_none() || *name != TYPE).collect();
+        names.sort_by(|a, b| value::writing_order(a, b));
+        for name in names {
+            writeln!(out, "{indent}  {}", spelling::property(name, &properties[name].value))?;
+        }
+        around.push(path);
+        acls.push(node.acl.as_ref().unwrap_or(&NO_ACL));
+    }
+    Ok(())
+}
+
+/// Stands for no ACL on the way to the nearest one.
+static NO_ACL: std::sync::LazyLock<Arc<crate::node::Acl>> = std::sync::LazyLock::new(Arc::default);
+
+/// The lines of a node's directives; its ACL only where it is not the one around it.
+fn directives(node: &Declared, outer: Option<&Arc<crate::node::Acl>>) -> Vec<String> {
+    let mut lines = Vec::new();
+    let words = |patterns: &[String]| {
+        patterns.iter().map(|text| format!(" {}", spelling::pattern(text))).collect::<String>()
+    };
+    if node.protect {
+        lines.push("@protect".to_owned());
+    }
+    match (node.keep_children, node.keep_properties) {
+        (true, true) => lines.push("@keep".to_owned()),
+        (true, false) => lines.push("@keep children".to_owned()),
+        (false, true) => lines.push("@keep properties".to_owned()),
+        (false, false) => {}
+    }
+    if !node.ignore.is_empty() {
+        lines.push(format!("@ignore{}", words(node.ignore.patterns())));
+    }
+    match &node.secret {
+        Secret::Nothing => {}
+        Secret::Everything => lines.push("@secret".to_owned()),
+        Secret::Properties(globs) => lines.push(format!("@secret{}", words(globs.patterns()))),
+    }
+    if let Some(acl) = node.acl.as_ref().filter(|acl| outer != Some(acl)) {
+        let entries: Vec<String> = acl.entries.iter().map(ToString::to_string).collect();
+        lines.push(format!("@acl{}", words(&entries)));
+    }
+    if let Content::Raw { bytes, .. } = &node.content {
+        lines.push(match std::str::from_utf8(bytes) {
+            Ok(text) if is_storable_name(text) => format!("@data {}", spelling::string_literal(text)),
+            _ => format!("@data base64 '{}'", base64(bytes)),
+        });
+    }
+    lines
+}
+
+/// Writes a tree as nested JSON: `{"properties": {…}, "children": {NAME: …}}`, with `"data"` and
+/// `"acl"` where there are any. The outermost object stands for `/`.
+///
+/// Nothing recurses: a tree may be deeper than the stack.
+pub fn write_json(tree: &Tree<Declared>, out: &mut dyn Write) -> io::Result<()> {
+    let mut around: Vec<&ZPath> = Vec::new();
+    write!(out, "{{\"properties\": {{}}, \"children\": {{")?;
+    let mut first = true;
+    let close = |out: &mut dyn Write| write!(out, "}}}}");
+    for (path, node) in tree {
+        while around.last().is_some_and(|top| !path.is_within(top)) {
+            around.pop();
+            close(out)?;
+            first = false;
+        }
+        let comma = if first { "" } else { "," };
+        write!(out, "{comma}\n{}{}: {{", " ".repeat(around.len() + 1), Value::from(path.name()))?;
+        match &node.content {
+            Content::Properties(_) => {
+                let properties = serde_json::to_string(&node.properties())?;
+                write!(out, "\"properties\": {properties}")?;
+            }
+            Content::Raw { bytes, .. } => {
+                write!(out, "\"properties\": {{}}, \"data\": {{\"base64\": \"{}\"}}", base64(bytes))?;
+            }
+        }
+        if let Some(acl) = &node.acl {
+            let entries: Vec<Value> =
+                acl.entries.iter().map(|entry| Value::from(entry.to_string())).collect();
+            write!(out, ", \"acl\": {}", Value::from(entries))?;
+        }
+        write!(out, ", \"children\": {{")?;
+        around.push(path);
+        first = true;
+    }
+    for _ in &around {
+        close(out)?;
+    }
+    writeln!(out, "}}}}")
+}

@@ -1,0 +1,321 @@
+//! The live tree, read by scope: the cost follows what is wanted, not what the ensemble holds.
+
+use zookeeper_client::{Error as Refusal, Stat};
+
+use crate::node::{AclVersion, DataVersion, Live, LiveNode};
+use crate::path::{ZPath, check_name};
+use crate::scope::{Children, Want};
+use crate::session::Session;
+use crate::tree::Tree;
+
+use self::reader::{Answer, Ask, Reader};
+
+mod acls;
+mod reader;
+
+/// Why the live tree could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// The connection was lost too often.
+    #[error("{path}: the connection to {hosts} was lost while reading ({source})")]
+    Connection {
+        /// The node, or the first of those that were being read.
+        path: ZPath,
+        /// The servers and the chroot.
+        hosts: String,
+        /// What the last attempt ran into.
+        source: Refusal,
+    },
+    /// The session is dead, and with it what it was asked.
+    #[error("{path}: the session with {hosts} ended while reading ({source})")]
+    SessionEnded {
+        /// The node, or the first of those that were being read.
+        path: ZPath,
+        /// The servers and the chroot.
+        hosts: String,
+        /// Why it ended.
+        source: Refusal,
+    },
+    /// The server answered with an error.
+    #[error("{path}: {source}")]
+    Server {
+        /// The node, or the first of those that were being read.
+        path: ZPath,
+        /// The error.
+        source: Refusal,
+    },
+    /// The version is -1, which as an expectation means "any".
+    #[error("{path}: the server tells its version as -1, so a write to it cannot be guarded")]
+    Version {
+        /// The node.
+        path: ZPath,
+    },
+    /// A child has a name that ZooKeeper itself would refuse.
+    #[error("{parent}: it has a child with the name {name:?}, which is none")]
+    Name {
+        /// The parent.
+        parent: ZPath,
+        /// The child's name.
+        name: String,
+    },
+}
+
+/// Bounds on what is asked at once; the defaults suit a server with little memory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FetchOptions {
+    /// How many nodes a batch may have at most.
+    pub batch_cap: usize,
+    /// How many nodes the first batch has, before anything is known of their size.
+    pub first_batch: usize,
+    /// How many batches are in flight at most.
+    pub window: usize,
+    /// Bytes that the reply to a batch should not exceed. An oversized multi-read can take the
+    /// server's memory.
+    pub reply_target: usize,
+    /// Bytes that a request may have; the server refuses more than 1,048,575.
+    pub request_limit: usize,
+    /// How many ACLs are asked for at once.
+    pub acl_window: usize,
+    /// How often a batch is asked again after its connection was lost.
+    pub retries: usize,
+    /// Whether to use multi-reads. Servers before 3.6 have none, which is found out without this.
+    pub multi_read: bool,
+}
+
+impl Default for FetchOptions {
+    fn default() -> Self {
+        Self {
+            batch_cap: 128,
+            first_batch: 32,
+            window: 4,
+            reply_target: 1 << 20,
+            request_limit: 512 << 10,
+            acl_window: 256,
+            retries: 3,
+            multi_read: true,
+        }
+    }
+}
+
+/// Reads what `wants` asks for, which is sorted by path without duplicates, as
+/// [`scope::of`](crate::scope::of) makes it.
+///
+/// A wanted node that does not exist is absent. Undeclared children, those not wanted by
+/// themselves, are [`Live::Listed`] under [`Children::List`]; under [`Children::Subtree`] they
+/// are read with all below them. A node that the session may not read is [`Live::Unreadable`].
+/// A node that goes away while the tree is read is absent with all below it. `/zookeeper` of the
+/// ensemble is neither listed nor read unless it is wanted; below a chroot it is a node like any.
+///
+/// The tree is not a snapshot: the versions of its nodes are what a write can rely on. It is at
+/// least as recent as the call.
+///
+/// `progress` is told how many nodes have been read, after each batch.
+///
+/// # Errors
+/// Lost connections are restored and what was lost is read again, [`FetchOptions::retries`] times
+/// for each batch, before it is an [`Error::Connection`].
+///
+/// # Cancellation safety
+/// Reading changes nothing; what is in flight is answered to nobody.
+pub async fn fetch(
+    session: &Session,
+    wants: &[Want],
+    options: &FetchOptions,
+    progress: &mut (dyn FnMut(usize) + Send),
+) -> Result<Tree<Live>, Error> {
+    collect(session, wants, false, options, progress).await
+}
+
+/// Reads the node `top` and all below it, with their ACLs where `acl` says so. Without a node
+/// there the tree is empty. Otherwise as [`fetch`].
+pub async fn read_subtree(
+    session: &Session,
+    top: &ZPath,
+    acl: bool,
+    progress: &mut (dyn FnMut(usize) + Send),
+) -> Result<Tree<Live>, Error> {
+    let want = Want { path: top.clone(), children: Children::Subtree, acl };
+    collect(session, &[want], acl, &FetchOptions::default(), progress).await
+}
+
+/// Reads just these nodes, in any order; one that does not exist is absent. Otherwise as
+/// [`fetch`].
+pub async fn lookup(session: &Session, paths: &[ZPath]) -> Result<Tree<Live>, Error> {
+    let want = |path: &ZPath| Want { path: path.clone(), children: Children::Skip, acl: false };
+    let mut wants: Vec<Want> = paths.iter().map(want).collect();
+    wants.sort_by(|a, b| a.path.cmp(&b.path));
+    wants.dedup_by(|a, b| a.path == b.path);
+    fetch(session, &wants, &FetchOptions::default(), &mut |_| {}).await
+}
+
+/// A node whose children are to be listed.
+struct Listing {
+    path: ZPath,
+    /// Whether its undeclared children are read too.
+    deep: bool,
+    /// How many children it had.
+    children: usize,
+}
+
+async fn collect(
+    session: &Session,
+    wants: &[Want],
+    acl_everywhere: bool,
+    options: &FetchOptions,
+    progress: &mut (dyn FnMut(usize) + Send),
+) -> Result<Tree<Live>, Error> {
+    let mut reader = Reader::new(session, options, progress);
+    reader.sync().await?;
+
+    let want_at = |path: &ZPath| wants.binary_search_by(|want| want.path.cmp(path)).ok();
+    let system = ZPath::root().join("zookeeper");
+    let hides_system = session.chroot().is_root() && want_at(&system).is_none();
+
+    let mut nodes = read_wanted(&mut reader, wants).await?;
+    let mut listings = listings(wants, &nodes, hides_system);
+    let mut gone = Vec::new();
+    while !listings.is_empty() {
+        let mut undeclared = Vec::new();
+        let asks: Vec<_> = listings.iter().map(|l| (&l.path, Ask::Children(l.children))).collect();
+        let receive = |i: usize, answer| {
+            let Listing { path: parent, deep, .. } = &listings[i];
+            match answer {
+                Answer::Children(names) => {
+                    for name in names {
+                        if check_name(&name).is_err() {
+                            return Err(Error::Name { parent: parent.clone(), name });
+                        }
+                        let path = parent.join(&name);
+                        if want_at(&path).is_some() || (hides_system && path == system) {
+                            continue;
+                        }
+                        if *deep {
+                            undeclared.push(path);
+                        } else {
+                            nodes.push((path, Live::Listed));
+                        }
+                    }
+                }
+                Answer::Missing => gone.push(parent.clone()),
+                // The tree keeps the later of two nodes at one path.
+                Answer::NoAuth => nodes.push((parent.clone(), Live::Unreadable)),
+                Answer::Data(..) => {}
+            }
+            Ok(0)
+        };
+        reader.read(&asks, receive).await?;
+
+        let asks: Vec<_> = undeclared.iter().map(|path| (path, Ask::Data)).collect();
+        let mut deeper = Vec::new();
+        let receive = |i: usize, answer| {
+            let path: &ZPath = &undeclared[i];
+            if let Some(live) = live_of(path, answer)? {
+                if let Some(node) = live.node().filter(|node| node.children > 0) {
+                    let children = node.children;
+                    deeper.push(Listing { path: path.clone(), deep: true, children });
+                }
+                nodes.push((path.clone(), live));
+            }
+            Ok(0)
+        };
+        reader.read(&asks, receive).await?;
+        listings = deeper;
+    }
+
+    let mut tree: Tree<Live> = nodes.into_iter().collect();
+    drop_subtrees(&mut tree, &gone);
+    let wanted = |path: &ZPath| acl_everywhere || want_at(path).is_some_and(|i| wants[i].acl);
+    acls::read(session, &mut tree, wanted, options, &reader).await?;
+    Ok(tree)
+}
+
+/// Reads the wanted nodes themselves, all in one go. What is below a node that turned out to be
+/// missing is not asked for any more.
+async fn read_wanted(
+    reader: &mut Reader<'_>,
+    wants: &[Want],
+) -> Result<Vec<(ZPath, Live)>, Error> {
+    let below = |i: usize| -> usize {
+        i + wants[i..].partition_point(|want| want.path.is_within(&wants[i].path))
+    };
+    let asks: Vec<_> = wants.iter().map(|want| (&want.path, Ask::Data)).collect();
+    let mut nodes = Vec::new();
+    // A node below a missing one may have been read, where the missing one was created meanwhile.
+    let mut missing_until = 0;
+    let receive = |i: usize, answer| {
+        if i < missing_until {
+            return Ok(missing_until);
+        }
+        match live_of(&wants[i].path, answer)? {
+            Some(live) => nodes.push((wants[i].path.clone(), live)),
+            None => missing_until = below(i),
+        }
+        Ok(missing_until)
+    };
+    reader.read(&asks, receive).await?;
+    Ok(nodes)
+}
+
+/// The wanted nodes that have children beyond those that are wanted.
+fn listings(wants: &[Want], nodes: &[(ZPath, Live)], hides_system: bool) -> Vec<Listing> {
+    // How many children of each node are known, counted along the path from the top.
+    let mut known = vec![0; nodes.len()];
+    let mut above: Vec<usize> = Vec::new();
+    for (i, (path, _)) in nodes.iter().enumerate() {
+        while above.last().is_some_and(|&top| !path.is_within(&nodes[top].0)) {
+            above.pop();
+        }
+        if let Some(&top) = above.last().filter(|&&top| path.parent_str() == Some(nodes[top].0.as_str())) {
+            known[top] += 1;
+        }
+        above.push(i);
+    }
+    let mut listings = Vec::new();
+    let mut wants = wants.iter();
+    for ((path, live), mut known) in nodes.iter().zip(known) {
+        let Some(want) = wants.find(|want| want.path == *path) else { continue };
+        let Some(node) = live.node() else { continue };
+        known += usize::from(hides_system && path.is_root());
+        if want.children != Children::Skip && node.children > known {
+            let deep = want.children == Children::Subtree;
+            listings.push(Listing { path: path.clone(), deep, children: node.children });
+        }
+    }
+    listings
+}
+
+/// The node that an answer tells of; none where there is none.
+fn live_of(path: &ZPath, answer: Answer) -> Result<Option<Live>, Error> {
+    match answer {
+        Answer::Data(data, stat) => Ok(Some(Live::Read(live_node(path, data, &stat)?))),
+        Answer::NoAuth => Ok(Some(Live::Unreadable)),
+        Answer::Missing | Answer::Children(_) => Ok(None),
+    }
+}
+
+fn live_node(path: &ZPath, data: Vec<u8>, stat: &Stat) -> Result<LiveNode, Error> {
+    let version = || Error::Version { path: path.clone() };
+    Ok(LiveNode {
+        data,
+        version: DataVersion::new(stat.version).ok_or_else(version)?,
+        acl_version: AclVersion::new(stat.aversion).ok_or_else(version)?,
+        mzxid: stat.mzxid,
+        mtime: stat.mtime,
+        ephemeral: stat.ephemeral_owner != 0,
+        children: usize::try_from(stat.num_children).unwrap_or(0),
+        acl: None,
+    })
+}
+
+/// Drops nodes that went away while the tree was read, with all below them.
+fn drop_subtrees(tree: &mut Tree<Live>, tops: &[ZPath]) {
+    if tops.is_empty() {
+        return;
+    }
+    let mut keep = vec![true; tree.len()];
+    for top in tops {
+        keep[tree.subtree_range(top)].fill(false);
+    }
+    let mut keep = keep.into_iter();
+    tree.retain(|_, _| keep.next().unwrap_or(true));
+}

@@ -1,0 +1,62 @@
+//! Reading the ACLs of many nodes: one request each, a bounded number in flight.
+
+use std::collections::VecDeque;
+
+use zookeeper_client::Error as Refusal;
+
+use super::reader::Reader;
+use super::{Error, FetchOptions};
+use crate::node::{AclVersion, Live};
+use crate::path::ZPath;
+use crate::session::{Session, acl};
+use crate::tree::Tree;
+
+/// Reads the ACL of every node of `tree` that was read and for which `wanted` holds. Without the
+/// permission to read it, it stays unknown. Nodes that are gone meanwhile are dropped.
+pub(super) async fn read(
+    session: &Session,
+    tree: &mut Tree<Live>,
+    wanted: impl Fn(&ZPath) -> bool,
+    options: &FetchOptions,
+    reader: &Reader<'_>,
+) -> Result<(), Error> {
+    let client = session.client();
+    let mut gone = Vec::new();
+    let mut nodes = tree
+        .iter_mut()
+        .filter_map(|(path, live)| match live {
+            Live::Read(node) if wanted(path) => Some((path, node)),
+            _ => None,
+        })
+        .fuse();
+    let mut in_flight = VecDeque::new();
+    loop {
+        while in_flight.len() < options.acl_window.max(1) {
+            let Some((path, node)) = nodes.next() else { break };
+            in_flight.push_back((path, node, client.get_acl(path.as_str())));
+        }
+        let Some((path, node, pending)) = in_flight.pop_front() else { break };
+        let mut attempts = 0;
+        let mut result = pending.await;
+        loop {
+            match result {
+                Ok((entries, stat)) => {
+                    node.acl = Some(acl::from_client(&entries));
+                    node.acl_version = AclVersion::new(stat.aversion)
+                        .ok_or_else(|| Error::Version { path: path.clone() })?;
+                }
+                Err(Refusal::NoAuth) => {}
+                Err(Refusal::NoNode) => gone.push(path.clone()),
+                Err(error) => {
+                    reader.check_retry(path, &mut attempts, error)?;
+                    result = client.get_acl(path.as_str()).await;
+                    continue;
+                }
+            }
+            break;
+        }
+    }
+    drop(nodes);
+    super::drop_subtrees(tree, &gone);
+    Ok(())
+}

@@ -1,0 +1,254 @@
+//! Reading many nodes in batches, several in flight, each bounded by what it will bring back.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::pin::Pin;
+
+use zookeeper_client::{Client, Error as Refusal, MultiReadResult, Stat};
+
+use super::{Error, FetchOptions};
+use crate::path::ZPath;
+use crate::session::{Session, is_fatal, is_outcome_unknown};
+
+/// What is asked of a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ask {
+    /// Its data and stat.
+    Data,
+    /// Its children's names, of which there were about so many.
+    Children(usize),
+}
+
+/// What a node answers.
+pub(super) enum Answer {
+    Data(Vec<u8>, Stat),
+    Children(Vec<String>),
+    Missing,
+    NoAuth,
+}
+
+type Answers = Vec<Result<Answer, Refusal>>;
+type Pending<'a> = Pin<Box<dyn Future<Output = Result<Answers, Refusal>> + Send + 'a>>;
+
+/// Bytes that a child's name is taken to bring back, its length included.
+const NAME_BYTES: usize = 40;
+/// Bytes of an answer beyond data or names: header, lengths, stat.
+const ANSWER_BYTES: usize = 96;
+/// Bytes of an operation in a request beyond its path.
+const ASK_BYTES: usize = 14;
+
+pub(super) struct Reader<'a> {
+    session: &'a Session,
+    client: &'a Client,
+    options: &'a FetchOptions,
+    progress: &'a mut (dyn FnMut(usize) + Send),
+    read: usize,
+    multi_read: bool,
+    /// How many nodes a batch may have, growing as their size becomes known.
+    cap: usize,
+    /// Bytes that a node's data brought back lately.
+    average: usize,
+    largest: usize,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(
+        session: &'a Session,
+        options: &'a FetchOptions,
+        progress: &'a mut (dyn FnMut(usize) + Send),
+    ) -> Self {
+        Self {
+            session,
+            client: session.client(),
+            options,
+            progress,
+            read: 0,
+            multi_read: options.multi_read,
+            cap: options.first_batch.min(options.batch_cap).max(1),
+            average: 0,
+            largest: 0,
+        }
+    }
+
+    /// Makes the server that this session talks to catch up with the leader.
+    pub(super) async fn sync(&self) -> Result<(), Error> {
+        let mut attempts = 0;
+        while let Err(error) = self.client.sync("/").await {
+            self.check_retry(&ZPath::root(), &mut attempts, error)?;
+        }
+        Ok(())
+    }
+
+    /// Asks all of `asks` and hands each answer on in order, with its index. What is handed back
+    /// is the index before which nothing more needs to be asked: 0 to skip nothing.
+    pub(super) async fn read(
+        &mut self,
+        asks: &[(&ZPath, Ask)],
+        mut receive: impl FnMut(usize, Answer) -> Result<usize, Error>,
+    ) -> Result<(), Error> {
+        // A request is sent when it is made, so the queue only remembers the order of the answers.
+        let mut in_flight: VecDeque<(Range<usize>, Pending<'a>)> = VecDeque::new();
+        let mut next = 0;
+        // The nodes of another level may be of another size: their first batch goes alone.
+        let mut window = 1;
+        loop {
+            while next < asks.len() && in_flight.len() < window {
+                let batch = next..self.end_of_batch(asks, next);
+                next = batch.end;
+                in_flight.push_back((batch.clone(), self.submit(&asks[batch])));
+            }
+            let Some((batch, pending)) = in_flight.pop_front() else {
+                return Ok(());
+            };
+            let answers = self.settle(&asks[batch.clone()], pending).await?;
+            for (i, answer) in batch.zip(answers) {
+                next = next.max(receive(i, answer)?);
+            }
+            window = (window * 2).min(self.options.window.max(1));
+            (self.progress)(self.read);
+        }
+    }
+
+    fn end_of_batch(&self, asks: &[(&ZPath, Ask)], start: usize) -> usize {
+        let options = self.options;
+        // One large node among small ones must not let a whole batch of large ones through.
+        let data_bytes = ANSWER_BYTES + self.average.max(self.largest / 4);
+        let (mut request, mut reply) = (0, 0);
+        for (i, (path, ask)) in asks.iter().enumerate().skip(start) {
+            request += ASK_BYTES + self.session.chroot_len() + path.as_str().len();
+            reply += match ask {
+                Ask::Data => data_bytes,
+                Ask::Children(count) => ANSWER_BYTES + count * NAME_BYTES,
+            };
+            let full = request > options.request_limit || reply > options.reply_target;
+            if i > start && (full || i - start >= self.cap) {
+                return i;
+            }
+        }
+        asks.len()
+    }
+
+    fn submit(&self, asks: &[(&ZPath, Ask)]) -> Pending<'a> {
+        let client = self.client;
+        if self.multi_read {
+            let mut reader = client.new_multi_reader();
+            for (path, ask) in asks {
+                let added = match ask {
+                    Ask::Data => reader.add_get_data(path.as_str()),
+                    Ask::Children(_) => reader.add_get_children(path.as_str()),
+                };
+                if let Err(error) = added {
+                    return Box::pin(std::future::ready(Err(error)));
+                }
+            }
+            let results = reader.commit();
+            return Box::pin(async move { Ok(results.await?.into_iter().map(answer).collect()) });
+        }
+        let singles: Vec<_> = asks.iter().map(|(path, ask)| single(client, path, *ask)).collect();
+        Box::pin(async move {
+            let mut answers = Vec::with_capacity(singles.len());
+            for single in singles {
+                match single.await {
+                    Err(error) if is_outcome_unknown(&error) => return Err(error),
+                    answer => answers.push(answer),
+                }
+            }
+            Ok(answers)
+        })
+    }
+
+    /// Waits for a batch, asking it again where its connection was lost.
+    async fn settle(
+        &mut self,
+        asks: &[(&ZPath, Ask)],
+        mut pending: Pending<'a>,
+    ) -> Result<Vec<Answer>, Error> {
+        let mut attempts = 0;
+        let results = loop {
+            match pending.await {
+                Ok(results) if results.len() == asks.len() => break results,
+                Ok(_) => {
+                    let source = Refusal::UnexpectedError("too few answers".to_owned());
+                    return Err(Error::Server { path: asks[0].0.clone(), source });
+                }
+                // Servers before 3.6 also close the connection after this answer: batches that
+                // are in flight behind this one come back as lost and are asked again, singly.
+                Err(Refusal::Unimplemented) if self.multi_read => self.multi_read = false,
+                Err(error) => self.check_retry(asks[0].0, &mut attempts, error)?,
+            }
+            pending = self.submit(asks);
+        };
+        let mut answers = Vec::with_capacity(results.len());
+        let (mut bytes, mut largest, mut nodes) = (0_usize, 0, 0);
+        for (result, (path, ask)) in results.into_iter().zip(asks) {
+            answers.push(match result {
+                Ok(answer) => {
+                    if let Answer::Data(data, _) = &answer {
+                        (bytes, largest, nodes) =
+                            (bytes + data.len(), largest.max(data.len()), nodes + 1);
+                    }
+                    answer
+                }
+                Err(Refusal::NoNode) => Answer::Missing,
+                Err(Refusal::NoAuth) => Answer::NoAuth,
+                Err(source) => return Err(Error::Server { path: (*path).clone(), source }),
+            });
+            self.read += usize::from(*ask == Ask::Data);
+        }
+        if let Some(average) = bytes.checked_div(nodes) {
+            self.average = if self.average == 0 { average } else { (self.average * 3 + average) / 4 };
+            if nodes * 2 >= self.cap {
+                self.cap = (self.cap * 2).min(self.options.batch_cap.max(1));
+            }
+            self.largest = largest.max(self.largest - self.largest / 8);
+        }
+        Ok(answers)
+    }
+
+    /// Whether what failed may be asked again: reads may, a bounded number of times.
+    pub(super) fn check_retry(
+        &self,
+        path: &ZPath,
+        attempts: &mut usize,
+        source: Refusal,
+    ) -> Result<(), Error> {
+        let (path, hosts) = (path.clone(), self.session.hosts());
+        if is_fatal(&source) {
+            return Err(Error::SessionEnded { path, hosts, source });
+        }
+        if !is_outcome_unknown(&source) {
+            return Err(Error::Server { path, source });
+        }
+        if *attempts == self.options.retries {
+            return Err(Error::Connection { path, hosts, source });
+        }
+        *attempts += 1;
+        Ok(())
+    }
+}
+
+fn answer(result: MultiReadResult) -> Result<Answer, Refusal> {
+    match result {
+        MultiReadResult::Data { data, stat } => Ok(Answer::Data(data, stat)),
+        MultiReadResult::Children { children } => Ok(Answer::Children(children)),
+        MultiReadResult::Error { err } => Err(err),
+        _ => Err(Refusal::UnexpectedError("an answer of an unknown kind".to_owned())),
+    }
+}
+
+fn single(
+    client: &Client,
+    path: &ZPath,
+    ask: Ask,
+) -> Pin<Box<dyn Future<Output = Result<Answer, Refusal>> + Send>> {
+    match ask {
+        Ask::Data => {
+            let data = client.get_data(path.as_str());
+            Box::pin(async move { data.await.map(|(data, stat)| Answer::Data(data, stat)) })
+        }
+        Ask::Children(_) => {
+            let children = client.get_children(path.as_str());
+            Box::pin(async move { children.await.map(|(names, _)| Answer::Children(names)) })
+        }
+    }
+}

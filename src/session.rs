@@ -1,0 +1,426 @@
+//! The one door to zookeeper-client: connecting, credentials, what an error means, closing.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use sha1::{Digest as _, Sha1};
+use tokio::time::{sleep, timeout};
+use zookeeper_client::{Client, Error as Refusal};
+
+use crate::node::AuthId;
+use crate::path::{self, ZPath};
+
+pub(crate) mod acl;
+
+/// How to connect, and as whom.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// `h1:2181,h2:2181/chroot`; port and chroot may be left out.
+    pub hosts: String,
+    /// The session timeout to ask for; the server may grant another one.
+    pub session_timeout: Duration,
+    /// What to do while no server can be reached.
+    pub wait: Wait,
+    /// Whom the session is authenticated as.
+    pub credentials: Vec<Credentials>,
+}
+
+/// What to do while no server can be reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Wait {
+    /// Give up.
+    #[default]
+    No,
+    /// Try again for so long.
+    For(Duration),
+    /// Try again for ever.
+    Forever,
+}
+
+/// A secret of one authentication scheme: for `digest` it is `user:password`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credentials {
+    /// `digest`, or what else the server knows.
+    pub scheme: String,
+    /// What the scheme takes.
+    pub secret: Vec<u8>,
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credentials").field("scheme", &self.scheme).finish_non_exhaustive()
+    }
+}
+
+/// Why there is no session.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// The host string is not one.
+    #[error("{hosts:?} is no list of servers: {reason}")]
+    Hosts {
+        /// What was given.
+        hosts: String,
+        /// What is wrong with it.
+        reason: HostsError,
+    },
+    /// No server answered in time.
+    #[error("cannot reach a ZooKeeper server at {hosts} ({source})")]
+    Unreachable {
+        /// The servers and the chroot.
+        hosts: String,
+        /// What the last attempt ran into.
+        source: Refusal,
+    },
+    /// A server refused the credentials.
+    #[error("{hosts} refuses the credentials ({})", schemes.join(", "))]
+    Credentials {
+        /// The servers and the chroot.
+        hosts: String,
+        /// The schemes of all credentials given, in their order.
+        schemes: Vec<String>,
+    },
+    /// The chroot does not exist.
+    #[error("the chroot {chroot} does not exist on {servers}")]
+    NoChroot {
+        /// The servers without the chroot.
+        servers: String,
+        /// The chroot.
+        chroot: ZPath,
+    },
+    /// A server answered with an error.
+    #[error("{hosts}: {source}")]
+    Server {
+        /// The servers and the chroot.
+        hosts: String,
+        /// The error.
+        source: Refusal,
+    },
+}
+
+/// What is wrong with a host string.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HostsError {
+    /// No server, or none between two commas.
+    #[error("a host is empty")]
+    EmptyHost,
+    /// The port is not one.
+    #[error("expected a port from 1 to 65535, found {0:?}")]
+    Port(String),
+    /// An IPv6 address without its brackets, or with one of them.
+    #[error("expected an IPv6 address in brackets, found {0:?}")]
+    Brackets(String),
+    /// The chroot is not a path.
+    #[error("the chroot is no path: {0}")]
+    Chroot(path::Error),
+}
+
+/// A checked host string.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Servers {
+    /// `h1:2181,h2:2181`.
+    list: String,
+    chroot: ZPath,
+}
+
+impl Servers {
+    fn parse(text: &str) -> Result<Self, HostsError> {
+        let (list, chroot) = match text.find('/') {
+            Some(slash) => (&text[..slash], &text[slash..]),
+            None => (text, "/"),
+        };
+        let hosts: Vec<&str> = list.split(',').map(str::trim).collect();
+        hosts.iter().try_for_each(|host| check_host(host))?;
+        let chroot = ZPath::parse(chroot.trim_end()).map_err(HostsError::Chroot)?;
+        Ok(Self { list: hosts.join(","), chroot })
+    }
+}
+
+impl fmt::Display for Servers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.list, self.chroot)
+    }
+}
+
+fn check_host(text: &str) -> Result<(), HostsError> {
+    let brackets = || HostsError::Brackets(text.to_owned());
+    let (host, port) = if let Some(rest) = text.strip_prefix('[') {
+        let (host, rest) = rest.split_once(']').ok_or_else(brackets)?;
+        match rest.strip_prefix(':') {
+            Some(port) => (host, Some(port)),
+            None if rest.is_empty() => (host, None),
+            None => return Err(brackets()),
+        }
+    } else {
+        match text.split_once(':') {
+            Some((_, port)) if port.contains(':') => return Err(brackets()),
+            Some((host, port)) => (host, Some(port)),
+            None => (text, None),
+        }
+    };
+    if host.is_empty() {
+        return Err(HostsError::EmptyHost);
+    }
+    match port.map(str::parse::<u16>) {
+        None | Some(Ok(1..)) => Ok(()),
+        Some(_) => Err(HostsError::Port(port.unwrap_or_default().to_owned())),
+    }
+}
+
+/// A session with a ZooKeeper ensemble.
+#[derive(Debug)]
+pub struct Session {
+    options: Options,
+    servers: Servers,
+    client: Client,
+}
+
+impl Session {
+    /// Connects, authenticates and checks that the chroot exists.
+    ///
+    /// # Errors
+    /// Without [`Wait`], [`Error::Unreachable`] comes at once where every server refuses the
+    /// connection, otherwise after the session timeout. Wrong credentials, a wrong host string
+    /// and a missing chroot are errors at once however long the wait.
+    ///
+    /// # Cancellation safety
+    /// Dropping the future gives the attempt up; a session that the server has granted meanwhile
+    /// ends with it.
+    pub async fn connect(options: &Options) -> Result<Self, Error> {
+        let servers = Servers::parse(&options.hosts)
+            .map_err(|reason| Error::Hosts { hosts: options.hosts.clone(), reason })?;
+        let deadline = match options.wait {
+            Wait::No => Some(Instant::now()),
+            Wait::For(duration) => Instant::now().checked_add(duration),
+            Wait::Forever => None,
+        };
+        let mut pause = Duration::from_millis(100);
+        let client = loop {
+            let error = match attempt(options, &servers).await {
+                Ok(client) => break client,
+                Err(error @ Error::Unreachable { .. }) => error,
+                Err(error) => return Err(error),
+            };
+            if deadline.is_some_and(|deadline| Instant::now() + pause > deadline) {
+                return Err(error);
+            }
+            tracing::debug!(%error, "trying again");
+            sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_secs(2));
+        };
+        Ok(Self { options: options.clone(), servers, client })
+    }
+
+    /// Leaves the old session, which may be dead, and connects anew with the same options.
+    ///
+    /// # Errors
+    /// Those of [`Session::connect`]; the session then stays as it was.
+    pub async fn reconnect(&mut self) -> Result<(), Error> {
+        let old = std::mem::replace(self, self.another(self.options.wait).await?);
+        old.close().await;
+        Ok(())
+    }
+
+    /// A second session with the same options but for the wait.
+    pub(crate) async fn another(&self, wait: Wait) -> Result<Self, Error> {
+        Self::connect(&Options { wait, ..self.options.clone() }).await
+    }
+
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The servers and the chroot, for people: `127.0.0.1:2181/`.
+    #[must_use]
+    pub fn hosts(&self) -> String {
+        self.servers.to_string()
+    }
+
+    /// The node that this session sees as `/`.
+    #[must_use]
+    pub fn chroot(&self) -> &ZPath {
+        &self.servers.chroot
+    }
+
+    /// How many bytes the chroot adds to every path in a request.
+    pub(crate) fn chroot_len(&self) -> usize {
+        if self.servers.chroot.is_root() { 0 } else { self.servers.chroot.as_str().len() }
+    }
+
+    /// The session timeout that the server granted.
+    #[must_use]
+    pub fn timeout(&self) -> Duration {
+        self.client.session_timeout()
+    }
+
+    /// Whether the session has ended for good, so that only [`Session::reconnect`] helps.
+    #[must_use]
+    pub fn is_dead(&self) -> bool {
+        self.client.state().is_terminated()
+    }
+
+    /// What an ACL entry `auth::` is stored as when this session sets it.
+    ///
+    /// The server tells of `digest` identities only the user, so those are computed from the
+    /// credentials, as servers with the default `zookeeper.DigestAuthenticationProvider.digestAlg`
+    /// do. Servers before 3.7 tell nothing; there the computed ones are all.
+    ///
+    /// # Errors
+    /// A lost connection or a dead session.
+    pub async fn identities(&self) -> Result<Vec<AuthId>, Error> {
+        let mut identities: Vec<AuthId> = digests(&self.options.credentials).collect();
+        let users = match self.client.list_auth_users().await {
+            Ok(users) => users,
+            // A server before 3.7 also drops the connection after this answer, and a request in
+            // flight with it; the client restores it.
+            Err(Refusal::Unimplemented) => return Ok(identities),
+            Err(error) if is_outcome_unknown(&error) && !is_fatal(&error) => {
+                let again = self.client.list_auth_users().await;
+                again.map_err(|source| self.server_error(source))?
+            }
+            Err(source) => return Err(self.server_error(source)),
+        };
+        for user in users {
+            // `ip` says where a client is, and `super` stands for a right: neither is ever stored.
+            if !matches!(user.scheme(), "digest" | "ip" | "super") {
+                identities.push(AuthId { scheme: user.scheme().into(), id: user.user().into() });
+            }
+        }
+        identities.dedup();
+        Ok(identities)
+    }
+
+    fn server_error(&self, source: Refusal) -> Error {
+        Error::Server { hosts: self.hosts(), source }
+    }
+
+    /// Ends the session, and with it its ephemeral nodes, and waits up to two seconds until the
+    /// server has confirmed it. Only dropping a session ends it too, but a process that exits
+    /// right after leaves it to its timeout.
+    ///
+    /// # Cancellation safety
+    /// The session ends in the background also when the future is dropped.
+    pub async fn close(self) {
+        let mut states = self.client.state_watcher();
+        if self.is_dead() {
+            return;
+        }
+        drop(self);
+        let closed = async { while !states.changed().await.is_terminated() {} };
+        if timeout(Duration::from_secs(2), closed).await.is_err() {
+            tracing::debug!("the session did not close in time");
+        }
+    }
+}
+
+async fn attempt(options: &Options, servers: &Servers) -> Result<Client, Error> {
+    let asked = options.session_timeout;
+    // The client gives a connection up, and all that is in flight with it, after this long without
+    // an answer: by default 2/5 of the session timeout. Beyond 3/5 it falls back to the default.
+    let mut connector = Client::connector()
+        .with_session_timeout(asked)
+        .with_connection_timeout(asked * 3 / 5)
+        .with_fail_eagerly();
+    for credentials in &options.credentials {
+        connector = connector.with_auth(&credentials.scheme, &credentials.secret);
+    }
+    let hosts = servers.to_string();
+    let unreachable = |source| Error::Unreachable { hosts: hosts.clone(), source };
+    let limit = asked.max(Duration::from_secs(1));
+    let refused = |source: Refusal| match source {
+        Refusal::AuthFailed => Error::Credentials {
+            hosts: hosts.clone(),
+            schemes: options.credentials.iter().map(|c| c.scheme.clone()).collect(),
+        },
+        Refusal::NoHosts | Refusal::Timeout => unreachable(source),
+        source if is_outcome_unknown(&source) => unreachable(source),
+        source => Error::Server { hosts: hosts.clone(), source },
+    };
+    let client = match timeout(limit, connector.connect(&hosts)).await {
+        Ok(client) => client.map_err(refused)?,
+        Err(_) => return Err(unreachable(Refusal::Timeout)),
+    };
+    if !servers.chroot.is_root() {
+        // A missing chroot connects like any other, and then every node is missing.
+        let stat = match timeout(limit, client.check_stat("/")).await {
+            Ok(stat) => stat.map_err(refused)?,
+            Err(_) => return Err(unreachable(Refusal::Timeout)),
+        };
+        if stat.is_none() {
+            let (servers, chroot) = (servers.list.clone(), servers.chroot.clone());
+            return Err(Error::NoChroot { servers, chroot });
+        }
+    }
+    Ok(client)
+}
+
+/// The identities that `digest` credentials stand for: `user:base64(sha1("user:password"))`.
+fn digests(credentials: &[Credentials]) -> impl Iterator<Item = AuthId> {
+    credentials.iter().filter(|credentials| credentials.scheme == "digest").map(|credentials| {
+        let secret = &credentials.secret;
+        let user = secret.split(|byte| *byte == b':').next().unwrap_or_default();
+        let hash = BASE64.encode(Sha1::digest(secret));
+        let id = format!("{}:{hash}", String::from_utf8_lossy(user));
+        AuthId { scheme: "digest".to_owned(), id }
+    })
+}
+
+/// Whether a write that failed with this error may nevertheless have happened.
+pub(crate) fn is_outcome_unknown(error: &Refusal) -> bool {
+    matches!(
+        error,
+        Refusal::ConnectionLoss
+            | Refusal::Custom(_)
+            | Refusal::UnexpectedError(_)
+            | Refusal::UnmarshalError { .. }
+            | Refusal::Timeout
+    ) || is_fatal(error)
+}
+
+/// Whether the session is dead after this error: every later request fails the same.
+pub(crate) fn is_fatal(error: &Refusal) -> bool {
+    matches!(
+        error,
+        Refusal::SessionExpired
+            | Refusal::SessionMoved
+            | Refusal::AuthFailed
+            | Refusal::ClientClosed
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn host_strings() {
+        let display = |text: &str| Servers::parse(text).map(|servers| servers.to_string());
+        let chroot = |error| Err(HostsError::Chroot(error));
+        assert_eq!(display("h:2181"), Ok("h:2181/".to_owned()));
+        assert_eq!(display("h1:1, h2/a/b"), Ok("h1:1,h2/a/b".to_owned()));
+        assert_eq!(display("[::1]:2181,[::2]/"), Ok("[::1]:2181,[::2]/".to_owned()));
+        assert_eq!(display(""), Err(HostsError::EmptyHost));
+        assert_eq!(display("h,,i"), Err(HostsError::EmptyHost));
+        assert_eq!(display(":2181"), Err(HostsError::EmptyHost));
+        assert_eq!(display("/a"), Err(HostsError::EmptyHost));
+        assert_eq!(display("h:"), Err(HostsError::Port(String::new())));
+        assert_eq!(display("h:0"), Err(HostsError::Port("0".to_owned())));
+        assert_eq!(display("h:65536"), Err(HostsError::Port("65536".to_owned())));
+        assert_eq!(display("::1"), Err(HostsError::Brackets("::1".to_owned())));
+        assert_eq!(display("[::1"), Err(HostsError::Brackets("[::1".to_owned())));
+        assert_eq!(display("h/a/"), chroot(path::Error::EmptyName));
+        assert_eq!(display("h/.."), chroot(path::Error::DotName("..".to_owned())));
+    }
+
+    #[test]
+    fn digests_are_as_zookeeper_makes_them() {
+        // The example of ZooKeeper's administrator's guide.
+        let credentials =
+            Credentials { scheme: "digest".into(), secret: b"super:super123".to_vec() };
+        let shown = format!("{credentials:?}");
+        assert_eq!(shown, "Credentials { scheme: \"digest\", .. }");
+        let ids: Vec<_> = digests(&[credentials]).map(|who| who.id).collect();
+        assert_eq!(ids, ["super:UdxDQl4f9v5oITwcAsO9bmWgHSI="]);
+    }
+}
