@@ -139,10 +139,10 @@ impl Lowerer<'_> {
                 node: Declared { standing: Standing::PassedThrough, ..Declared::default() },
                 ..Building::default()
             });
-            building.node.origin.get_or_insert(name.span);
+            building.node.origin.get_or_insert(with_slash(name.span));
         }
         let (first, last) = (node.names.first()?, node.names.last()?);
-        let span = first.span.to(last.span);
+        let span = with_slash(first.span).to(last.span);
         let building = self.nodes.get_mut(&path)?;
         let (file, around) = place;
         let same = building.places.iter().find(|(f, a, _)| (*f, *a) == (file, around));
@@ -242,6 +242,11 @@ impl Lowerer<'_> {
             Directive::Include(_) => {}
         }
     }
+}
+
+/// A name that could be parsed follows its slash.
+fn with_slash(name: Span) -> Span {
+    Span { start: name.start - 1, ..name }
 }
 
 fn globs(patterns: &[Text]) -> Result<Globs, Error> {

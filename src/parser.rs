@@ -110,7 +110,6 @@ impl<'s> Parser<'s> {
                 let at = self.span(start + error.range.start, start + error.range.end);
                 self.errors.push(Error { kind: error.kind, span: at });
                 self.invalid(start, first_end);
-                return first_end;
             }
         }
         end
@@ -157,7 +156,7 @@ impl<'s> Parser<'s> {
     }
 
     /// Finds the level of a statement by its indentation.
-    fn place(&mut self, indent: &'s str, span: Span, statement: Statement, comment: Option<Span>) {
+    fn place(&mut self, mut indent: &'s str, span: Span, statement: Statement, comment: Option<Span>) {
         let before = self.errors.len();
         let deeper = match self.open.last() {
             None => true,
@@ -183,6 +182,8 @@ impl<'s> Parser<'s> {
                     span,
                     if comparable { ErrorKind::Dedent } else { ErrorKind::MixedIndentation },
                 );
+                // One slip is one error: the lines beside it are compared with the level it missed.
+                indent = found;
             }
         }
         if level == 0 && !matches!(statement, Statement::Node(_) | Statement::Invalid) {

@@ -143,13 +143,12 @@ impl Apply<'_> {
         let json = self.args.format == Format::Json;
         let output = self.output;
         let mut events = |event: &Event| {
-            if let Event::Committed(batch) = event {
-                bar.set_position(batch.actions.end as u64);
-            }
+            let Event::Committed(batch) = event else { return };
+            bar.set_position(batch.actions.end as u64);
             if json {
                 // The report tells what stands, whether or not somebody reads the events.
                 let mut out = output.out();
-                _ = writeln!(out, "{}", report::event_json(event));
+                _ = writeln!(out, "{}", report::batch_json(batch));
                 _ = out.flush();
             }
         };

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use serde_json::{Value, json};
-use zkt::executor::{BatchKind, Event, Fate, Report, Stop};
+use zkt::executor::{Batch, BatchKind, Fate, Report, Stop};
 use zkt::plan::{Action, Plan, Summary};
 
 use crate::exit::Exit;
@@ -21,18 +21,14 @@ pub(super) fn done(plan: &Plan, report: &Report) -> Summary {
     standing.summary()
 }
 
-/// One line of JSON for a batch.
-pub(super) fn event_json(event: &Event) -> Value {
-    let (status, batch) = match event {
-        Event::Starting(batch) => ("starting", batch),
-        Event::Committed(batch) => ("committed", batch),
-    };
+/// One line of JSON for a batch that stands.
+pub(super) fn batch_json(batch: &Batch) -> Value {
     let kind = match batch.kind {
         BatchKind::Atomic => "atomic",
         BatchKind::Acls => "acls",
     };
     json!({
-        "event": "batch", "status": status, "kind": kind,
+        "event": "batch", "kind": kind,
         "batch": batch.index + 1, "batches": batch.count,
         "actions": [batch.actions.start, batch.actions.end],
         "operations": batch.operations,
