@@ -162,7 +162,9 @@ pub enum Stop {
     },
     /// The connection was lost while a batch was being committed, and what became of it could not
     /// be told.
-    #[error("the connection was lost ({source}); whether the batch in flight was committed is unknown")]
+    #[error(
+        "the connection was lost ({source}); whether the batch in flight was committed is unknown"
+    )]
     Uncertain {
         /// The actions that may stand or not.
         actions: Range<usize>,
@@ -218,9 +220,18 @@ pub async fn execute(
     let mut progress = Progress::new(plan);
     let stages = match batch::pack(plan, session.chroot_len(), options) {
         Ok(stages) => stages,
-        Err(batch::TooLarge { path, action, bytes }) => {
+        Err(batch::TooLarge {
+            path,
+            action,
+            bytes,
+        }) => {
             let limit = options.request_limit;
-            return progress.report(Some(Stop::TooLarge { path, action, bytes, limit }));
+            return progress.report(Some(Stop::TooLarge {
+                path,
+                action,
+                bytes,
+                limit,
+            }));
         }
     };
     let count = stages.len();
@@ -239,7 +250,13 @@ pub async fn execute(
                 stop
             }
         };
-        if matches!(stop, None | Some(Stop::Disconnected { committed: true, .. })) {
+        if matches!(
+            stop,
+            None | Some(Stop::Disconnected {
+                committed: true,
+                ..
+            })
+        ) {
             progress.batches.push(batch.clone());
             events(&Event::Committed(batch));
         }
@@ -256,7 +273,14 @@ fn described(stage: &Stage, index: usize, count: usize) -> Batch {
         Work::Acls(_) => BatchKind::Acls,
     };
     let (actions, operations) = (stage.actions.clone(), stage.operations());
-    Batch { index, count, kind, actions, operations, bytes: stage.bytes }
+    Batch {
+        index,
+        count,
+        kind,
+        actions,
+        operations,
+        bytes: stage.bytes,
+    }
 }
 
 /// How long an answer may take before it is given up. The client itself gives up a silent
@@ -287,7 +311,12 @@ async fn commit(
             return Some(refused(&operation.path, operation.action, source));
         }
     }
-    let uncertain = |source| Some(Stop::Uncertain { actions: actions.clone(), source });
+    let uncertain = |source| {
+        Some(Stop::Uncertain {
+            actions: actions.clone(),
+            source,
+        })
+    };
     let deadline = |limit| Instant::now() + limit;
     match timeout(patience(session), writer.commit()).await {
         Ok(Ok(_)) => None,
@@ -307,7 +336,10 @@ async fn commit(
         }
         // The request may still be waiting to be sent, so that it did not happen proves nothing.
         Err(_) => match look::batch(session, operations, deadline(options.recovery)).await {
-            Some(true) => Some(Stop::Disconnected { committed: true, source: Refusal::Timeout }),
+            Some(true) => Some(Stop::Disconnected {
+                committed: true,
+                source: Refusal::Timeout,
+            }),
             _ => uncertain(Refusal::Timeout),
         },
     }
@@ -331,12 +363,16 @@ async fn change_acls(
     let mut in_flight = VecDeque::new();
     loop {
         while stop.is_none() && loss.is_none() && in_flight.len() < options.acl_window.max(1) {
-            let Some((i, change)) = waiting.next() else { break };
+            let Some((i, change)) = waiting.next() else {
+                break;
+            };
             let entries = acl::to_client(&change.acl);
             let expected = Some(change.expected.get());
             in_flight.push_back((i, client.set_acl(change.path.as_str(), &entries, expected)));
         }
-        let Some((i, pending)) = in_flight.pop_front() else { break };
+        let Some((i, pending)) = in_flight.pop_front() else {
+            break;
+        };
         match timeout(patience(session), pending).await {
             Ok(Ok(_)) => made[i] = Some(true),
             Ok(Err(source)) if is_outcome_unknown(&source) => {
@@ -364,9 +400,15 @@ async fn change_acls(
     }
     let stop = stop.unwrap_or_else(|| {
         if made.contains(&None) {
-            Stop::Uncertain { actions: actions.clone(), source }
+            Stop::Uncertain {
+                actions: actions.clone(),
+                source,
+            }
         } else {
-            Stop::Disconnected { committed: made.iter().all(|made| *made == Some(true)), source }
+            Stop::Disconnected {
+                committed: made.iter().all(|made| *made == Some(true)),
+                source,
+            }
         }
     });
     (made, Some(stop))
@@ -379,9 +421,19 @@ fn refused(path: &ZPath, action: usize, source: Refusal) -> Stop {
         Refusal::BadVersion => Conflict::Changed,
         Refusal::NotEmpty => Conflict::NotEmpty,
         Refusal::NoChildrenForEphemerals => Conflict::EphemeralParent,
-        source => return Stop::Failed { path: path.clone(), action, source },
+        source => {
+            return Stop::Failed {
+                path: path.clone(),
+                action,
+                source,
+            };
+        }
     };
-    Stop::Conflict { path: path.clone(), action, reason }
+    Stop::Conflict {
+        path: path.clone(),
+        action,
+        reason,
+    }
 }
 
 /// What is left to do of one action.
@@ -405,27 +457,40 @@ struct Progress {
 impl Progress {
     fn new(plan: &Plan) -> Self {
         let left = |action: &Action| match action {
-            Action::Update(update) => {
-                Left { data: update.data.is_some(), acl: update.acl.is_some(), unknown: false }
-            }
-            Action::Add(_) | Action::Link(_) | Action::Trim(_) => {
-                Left { data: true, acl: false, unknown: false }
-            }
+            Action::Update(update) => Left {
+                data: update.data.is_some(),
+                acl: update.acl.is_some(),
+                unknown: false,
+            },
+            Action::Add(_) | Action::Link(_) | Action::Trim(_) => Left {
+                data: true,
+                acl: false,
+                unknown: false,
+            },
         };
         let left: Vec<Left> = plan.actions.iter().map(left).collect();
         let has_data = left.iter().map(|left| left.data).collect();
-        Self { left, has_data, batches: Vec::new(), operations: 0 }
+        Self {
+            left,
+            has_data,
+            batches: Vec::new(),
+            operations: 0,
+        }
     }
 
     fn note_atomic(&mut self, stage: &Stage, stop: Option<&Stop>) {
         let left = self.left[stage.actions.clone()].iter_mut();
         match stop {
-            None | Some(Stop::Disconnected { committed: true, .. }) => {
+            None
+            | Some(Stop::Disconnected {
+                committed: true, ..
+            }) => {
                 left.for_each(|left| left.data = false);
                 self.operations += stage.operations();
             }
             Some(Stop::Uncertain { .. }) => {
-                left.filter(|left| left.data).for_each(|left| left.unknown = true);
+                left.filter(|left| left.data)
+                    .for_each(|left| left.unknown = true);
             }
             Some(_) => {}
         }
@@ -448,13 +513,27 @@ impl Progress {
     fn report(self, stop: Option<Stop>) -> Report {
         let fate = |(left, has_data): (&Left, &bool)| match left {
             Left { unknown: true, .. } => Fate::Unknown,
-            Left { data: false, acl: false, .. } => Fate::Done,
-            Left { data: false, acl: true, .. } if *has_data => Fate::DataOnly,
+            Left {
+                data: false,
+                acl: false,
+                ..
+            } => Fate::Done,
+            Left {
+                data: false,
+                acl: true,
+                ..
+            } if *has_data => Fate::DataOnly,
             Left { .. } => Fate::NotDone,
         };
         let fates: Vec<Fate> = self.left.iter().zip(&self.has_data).map(fate).collect();
         let applied = fates.iter().take_while(|fate| **fate == Fate::Done).count();
         let (batches, committed_operations) = (self.batches, self.operations);
-        Report { applied, fates, batches, committed_operations, stop }
+        Report {
+            applied,
+            fates,
+            batches,
+            committed_operations,
+            stop,
+        }
     }
 }

@@ -46,7 +46,9 @@ pub fn declare(live: &Tree<Live>, top: &ZPath, options: &Options) -> Tree<Declar
         if left_out.is_some_and(|top| path.is_within(top)) {
             continue;
         }
-        let node = live.node().filter(|node| options.ephemeral || !node.ephemeral);
+        let node = live
+            .node()
+            .filter(|node| options.ephemeral || !node.ephemeral);
         let Some(node) = node else {
             left_out = Some(path);
             continue;
@@ -66,7 +68,10 @@ pub fn declare(live: &Tree<Live>, top: &ZPath, options: &Options) -> Tree<Declar
 /// The declaration that a live node meets exactly.
 #[must_use]
 pub fn declare_node(live: &LiveNode) -> Declared {
-    let raw = || Content::Raw { bytes: live.data.clone().into(), origin: None };
+    let raw = || Content::Raw {
+        bytes: live.data.clone().into(),
+        origin: None,
+    };
     let content = match Data::decode(&live.data) {
         Data::Binary(_) => raw(),
         // What this object holds would be written as bare text.
@@ -75,12 +80,19 @@ pub fn declare_node(live: &LiveNode) -> Declared {
         Data::Text(text) if !is_storable_name(&text) => raw(),
         data => {
             let properties = data.into_properties().into_iter();
-            let property = |value| Property { value, origin: None };
+            let property = |value| Property {
+                value,
+                origin: None,
+            };
             Content::Properties(properties.map(|(name, v)| (name, property(v))).collect())
         }
     };
     let acl = live.acl.clone().map(Arc::new);
-    Declared { content, acl, ..Declared::default() }
+    Declared {
+        content,
+        acl,
+        ..Declared::default()
+    }
 }
 
 fn is_too_deep(value: &Value) -> bool {
@@ -97,7 +109,9 @@ fn is_too_deep(value: &Value) -> bool {
             })
             .collect();
     }
-    level.iter().any(|value| value.is_array() || value.is_object())
+    level
+        .iter()
+        .any(|value| value.is_array() || value.is_object())
 }
 
 /// Writes a tree as tree text: properties, links and nodes each by name.
@@ -114,24 +128,40 @@ pub fn write_text(tree: &Tree<Declared>, out: &mut dyn Write) -> io::Result<()> 
             continue;
         }
         let indent = "  ".repeat(around.len());
-        let names = path.names().skip(around.last().map_or(0, |top| top.depth()));
-        let names: String = names.map(|name| format!("/{}", spelling::node_name(name))).collect();
+        let names = path
+            .names()
+            .skip(around.last().map_or(0, |top| top.depth()));
+        let names: String = names
+            .map(|name| format!("/{}", spelling::node_name(name)))
+            .collect();
         let empty = BTreeMap::new();
         let properties = match &node.content {
             Content::Properties(properties) => properties,
             Content::Raw { .. } => &empty,
         };
-        let clause = properties.get(TYPE).and_then(|kind| spelling::type_clause(kind.value.as_str()?));
-        writeln!(out, "{indent}{names}{}", clause.as_deref().unwrap_or_default())?;
+        let clause = properties
+            .get(TYPE)
+            .and_then(|kind| spelling::type_clause(kind.value.as_str()?));
+        writeln!(
+            out,
+            "{indent}{names}{}",
+            clause.as_deref().unwrap_or_default()
+        )?;
         let outer = acls.iter().rev().find(|acl| !acl.entries.is_empty());
         for line in directives(node, outer.copied()) {
             writeln!(out, "{indent}  {line}")?;
         }
-        let mut names: Vec<&String> =
-            properties.keys().filter(|name| clause.is_none() || *name != TYPE).collect();
+        let mut names: Vec<&String> = properties
+            .keys()
+            .filter(|name| clause.is_none() || *name != TYPE)
+            .collect();
         names.sort_by(|a, b| value::writing_order(a, b));
         for name in names {
-            writeln!(out, "{indent}  {}", spelling::property(name, &properties[name].value))?;
+            writeln!(
+                out,
+                "{indent}  {}",
+                spelling::property(name, &properties[name].value)
+            )?;
         }
         around.push(path);
         acls.push(node.acl.as_ref().unwrap_or(&NO_ACL));
@@ -146,7 +176,10 @@ static NO_ACL: std::sync::LazyLock<Arc<crate::node::Acl>> = std::sync::LazyLock:
 fn directives(node: &Declared, outer: Option<&Arc<crate::node::Acl>>) -> Vec<String> {
     let mut lines = Vec::new();
     let words = |patterns: &[String]| {
-        patterns.iter().map(|text| format!(" {}", spelling::pattern(text))).collect::<String>()
+        patterns
+            .iter()
+            .map(|text| format!(" {}", spelling::pattern(text)))
+            .collect::<String>()
     };
     if node.protect {
         lines.push("@protect".to_owned());
@@ -171,7 +204,9 @@ fn directives(node: &Declared, outer: Option<&Arc<crate::node::Acl>>) -> Vec<Str
     }
     if let Content::Raw { bytes, .. } = &node.content {
         lines.push(match std::str::from_utf8(bytes) {
-            Ok(text) if is_storable_name(text) => format!("@data {}", spelling::string_literal(text)),
+            Ok(text) if is_storable_name(text) => {
+                format!("@data {}", spelling::string_literal(text))
+            }
             _ => format!("@data base64 '{}'", base64(bytes)),
         });
     }
@@ -194,19 +229,31 @@ pub fn write_json(tree: &Tree<Declared>, out: &mut dyn Write) -> io::Result<()> 
             first = false;
         }
         let comma = if first { "" } else { "," };
-        write!(out, "{comma}\n{}{}: {{", " ".repeat(around.len() + 1), Value::from(path.name()))?;
+        write!(
+            out,
+            "{comma}\n{}{}: {{",
+            " ".repeat(around.len() + 1),
+            Value::from(path.name())
+        )?;
         match &node.content {
             Content::Properties(_) => {
                 let properties = serde_json::to_string(&node.properties())?;
                 write!(out, "\"properties\": {properties}")?;
             }
             Content::Raw { bytes, .. } => {
-                write!(out, "\"properties\": {{}}, \"data\": {{\"base64\": \"{}\"}}", base64(bytes))?;
+                write!(
+                    out,
+                    "\"properties\": {{}}, \"data\": {{\"base64\": \"{}\"}}",
+                    base64(bytes)
+                )?;
             }
         }
         if let Some(acl) = &node.acl {
-            let entries: Vec<Value> =
-                acl.entries.iter().map(|entry| Value::from(entry.to_string())).collect();
+            let entries: Vec<Value> = acl
+                .entries
+                .iter()
+                .map(|entry| Value::from(entry.to_string()))
+                .collect();
             write!(out, ", \"acl\": {}", Value::from(entries))?;
         }
         write!(out, ", \"children\": {{")?;

@@ -32,7 +32,11 @@ pub struct Disk;
 
 impl Files for Disk {
     fn kind(&self, path: &Path) -> io::Result<Kind> {
-        Ok(if std::fs::metadata(path)?.is_dir() { Kind::Directory } else { Kind::File })
+        Ok(if std::fs::metadata(path)?.is_dir() {
+            Kind::Directory
+        } else {
+            Kind::File
+        })
     }
 
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
@@ -40,7 +44,9 @@ impl Files for Disk {
     }
 
     fn list(&self, directory: &Path) -> io::Result<Vec<PathBuf>> {
-        std::fs::read_dir(directory)?.map(|entry| Ok(entry?.path())).collect()
+        std::fs::read_dir(directory)?
+            .map(|entry| Ok(entry?.path()))
+            .collect()
     }
 
     fn identity(&self, path: &Path) -> io::Result<PathBuf> {

@@ -13,7 +13,9 @@ const INDENT: &str = "  ";
 /// twice is formatting once.
 #[must_use]
 pub fn format(document: &Document, sources: &Sources) -> String {
-    let formatter = Formatter { text: &sources.get(document.source).text };
+    let formatter = Formatter {
+        text: &sources.get(document.source).text,
+    };
     let mut out = String::with_capacity(formatter.text.len());
     let mut blank = false;
     for line in &document.lines {
@@ -51,7 +53,10 @@ impl Formatter<'_> {
         match statement {
             Statement::Blank | Statement::Invalid => String::new(),
             Statement::Node(node) => {
-                let names = node.names.iter().map(|name| format!("/{}", spelling::node_name(&name.text)));
+                let names = node
+                    .names
+                    .iter()
+                    .map(|name| format!("/{}", spelling::node_name(&name.text)));
                 let mut text: String = names.collect();
                 if let Some(kind) = &node.kind {
                     let as_written = || format!(" : {}", &self.text[kind.span.range()]);
@@ -72,10 +77,17 @@ impl Formatter<'_> {
     fn directive(&self, directive: &Directive) -> String {
         let word = directive.word();
         let words = |texts: &[Text]| {
-            texts.iter().map(|text| format!(" {}", spelling::pattern(&text.text))).collect::<String>()
+            texts
+                .iter()
+                .map(|text| format!(" {}", spelling::pattern(&text.text)))
+                .collect::<String>()
         };
         match directive {
-            Directive::Keep { children: true, properties: true } | Directive::Protect => word.to_owned(),
+            Directive::Keep {
+                children: true,
+                properties: true,
+            }
+            | Directive::Protect => word.to_owned(),
             Directive::Keep { children: true, .. } => format!("{word} children"),
             Directive::Keep { .. } => format!("{word} properties"),
             Directive::Ignore(texts) | Directive::Secret(texts) | Directive::Acl(texts) => {
@@ -87,10 +99,16 @@ impl Formatter<'_> {
                     DataForm::Base64 => " base64",
                     DataForm::File => " file",
                 };
-                format!("{word}{form} {}", self.string(&text.text, &self.text[text.span.range()]))
+                format!(
+                    "{word}{form} {}",
+                    self.string(&text.text, &self.text[text.span.range()])
+                )
             }
             Directive::Include(text) => {
-                format!("{word} {}", self.string(&text.text, &self.text[text.span.range()]))
+                format!(
+                    "{word} {}",
+                    self.string(&text.text, &self.text[text.span.range()])
+                )
             }
         }
     }
@@ -105,17 +123,25 @@ impl Formatter<'_> {
             LiteralKind::Number(number) => number_as_written(source, number.as_str()),
             LiteralKind::String(text) => self.string(text, source),
             // Comments and the line breaks of strings have their place between the items.
-            LiteralKind::List(_) | LiteralKind::Dict(_) if is_laid_out_by_hand(literal, self.text) => {
+            LiteralKind::List(_) | LiteralKind::Dict(_)
+                if is_laid_out_by_hand(literal, self.text) =>
+            {
                 source.to_owned()
             }
             LiteralKind::List(items) => {
-                let items = items.iter().map(|item| self.literal(item, &format!("{indent}{INDENT}")));
+                let items = items
+                    .iter()
+                    .map(|item| self.literal(item, &format!("{indent}{INDENT}")));
                 brackets('[', ']', items.collect(), source.contains('\n'), indent)
             }
             LiteralKind::Dict(pairs) => {
                 let inner = format!("{indent}{INDENT}");
                 let pairs = pairs.iter().map(|(key, value)| {
-                    format!("{}: {}", self.literal(key, &inner), self.literal(value, &inner))
+                    format!(
+                        "{}: {}",
+                        self.literal(key, &inner),
+                        self.literal(value, &inner)
+                    )
                 });
                 brackets('{', '}', pairs.collect(), source.contains('\n'), indent)
             }
@@ -124,13 +150,21 @@ impl Formatter<'_> {
 
     /// A string in single quotes, unless it was spread over lines on purpose.
     fn string(&self, text: &str, source: &str) -> String {
-        if source.contains('\n') { source.to_owned() } else { spelling::string_literal(text) }
+        if source.contains('\n') {
+            source.to_owned()
+        } else {
+            spelling::string_literal(text)
+        }
     }
 }
 
 fn link(name: &Text, operator: &str, target: &Text) -> String {
     let blank = spelling::blank_before(&target.text);
-    format!("{} {operator}{blank}{}", spelling::property_name(&name.text), target.text)
+    format!(
+        "{} {operator}{blank}{}",
+        spelling::property_name(&name.text),
+        target.text
+    )
 }
 
 fn brackets(open: char, close: char, items: Vec<String>, over_lines: bool, indent: &str) -> String {
@@ -180,11 +214,16 @@ fn collect_strings(literal: &Literal, spans: &mut Vec<crate::source::Span>) {
 
 /// Numbers keep their base and their underscores; what only Python 2 reads is spelled anew.
 fn number_as_written(source: &str, json: &str) -> String {
-    let unsigned = source.trim_start_matches(|c| matches!(c, '+' | '-') || crate::value::is_blank(c));
+    let unsigned =
+        source.trim_start_matches(|c| matches!(c, '+' | '-') || crate::value::is_blank(c));
     let unsigned = unsigned.trim_end_matches(['l', 'L']);
     let octal = unsigned.len() > 1
         && unsigned.starts_with('0')
         && unsigned.bytes().all(|byte| byte.is_ascii_digit());
     let sign = if json.starts_with('-') { "-" } else { "" };
-    if octal { format!("{sign}0o{}", &unsigned[1..]) } else { format!("{sign}{unsigned}") }
+    if octal {
+        format!("{sign}0o{}", &unsigned[1..])
+    } else {
+        format!("{sign}{unsigned}")
+    }
 }

@@ -125,7 +125,11 @@ pub struct Layers {
 /// What could be read is returned beside the errors, so that later stages can report theirs too.
 #[must_use]
 pub fn load(names: &[String], allow_empty: bool, files: &dyn Files) -> (Layers, Vec<Error>) {
-    let mut loader = Loader { files, sources: Sources::default(), errors: Vec::new() };
+    let mut loader = Loader {
+        files,
+        sources: Sources::default(),
+        errors: Vec::new(),
+    };
     let mut layers = Vec::new();
     for (i, name) in names.iter().enumerate() {
         if name == "-" && names[..i].contains(name) {
@@ -138,13 +142,25 @@ pub fn load(names: &[String], allow_empty: bool, files: &dyn Files) -> (Layers, 
         if sound && !allow_empty && !files.iter().any(declares_node) {
             loader.errors.push(Error::Empty { name: name.clone() });
         }
-        layers.push(Layer { name: name.clone(), files });
+        layers.push(Layer {
+            name: name.clone(),
+            files,
+        });
     }
-    (Layers { layers, sources: loader.sources }, loader.errors)
+    (
+        Layers {
+            layers,
+            sources: loader.sources,
+        },
+        loader.errors,
+    )
 }
 
 fn declares_node(file: &File) -> bool {
-    file.document.lines.iter().any(|line| matches!(line.statement, Statement::Node(_)))
+    file.document
+        .lines
+        .iter()
+        .any(|line| matches!(line.statement, Statement::Node(_)))
 }
 
 struct Loader<'f> {
@@ -159,11 +175,17 @@ impl Loader<'_> {
             let bytes = match self.files.standard_input() {
                 Ok(bytes) => bytes,
                 Err(error) => {
-                    self.errors.push(Error::Unreadable { name: "<stdin>".to_owned(), error });
+                    self.errors.push(Error::Unreadable {
+                        name: "<stdin>".to_owned(),
+                        error,
+                    });
                     return Vec::new();
                 }
             };
-            return self.file("<stdin>", bytes, Path::new(""), &mut Vec::new()).into_iter().collect();
+            return self
+                .file("<stdin>", bytes, Path::new(""), &mut Vec::new())
+                .into_iter()
+                .collect();
         }
         let paths = match tree_files(Path::new(name), self.files) {
             Ok(paths) => paths,
@@ -199,7 +221,11 @@ impl Loader<'_> {
         let text = match String::from_utf8(bytes) {
             Ok(text) => text,
             Err(error) => {
-                self.errors.push(not_text(name, error.as_bytes(), error.utf8_error().valid_up_to()));
+                self.errors.push(not_text(
+                    name,
+                    error.as_bytes(),
+                    error.utf8_error().valid_up_to(),
+                ));
                 return None;
             }
         };
@@ -212,25 +238,38 @@ impl Loader<'_> {
         };
         let (document, errors) = parser::parse(&self.sources, source);
         self.errors.extend(errors.into_iter().map(Error::Parse));
-        let mut file = File { document, includes: BTreeMap::new(), data: BTreeMap::new() };
+        let mut file = File {
+            document,
+            includes: BTreeMap::new(),
+            data: BTreeMap::new(),
+        };
         let refers = |statement: &Statement| match statement {
             Statement::Directive(Directive::Include(text)) => Some((true, text.clone())),
-            Statement::Directive(Directive::Data { form: DataForm::File, text }) => {
-                Some((false, text.clone()))
-            }
+            Statement::Directive(Directive::Data {
+                form: DataForm::File,
+                text,
+            }) => Some((false, text.clone())),
             _ => None,
         };
         let lines = file.document.lines.iter().enumerate();
-        let referred: Vec<_> =
-            lines.filter_map(|(i, line)| Some((i, refers(&line.statement)?))).collect();
+        let referred: Vec<_> = lines
+            .filter_map(|(i, line)| Some((i, refers(&line.statement)?)))
+            .collect();
         for (line, (is_include, text)) in referred {
             let path = folder.join(&text.text);
             let name = path.display().to_string();
-            let read = self.files.read(&path).and_then(|bytes| Ok((bytes, self.files.identity(&path)?)));
+            let read = self
+                .files
+                .read(&path)
+                .and_then(|bytes| Ok((bytes, self.files.identity(&path)?)));
             let (bytes, identity) = match read {
                 Ok(read) => read,
                 Err(error) => {
-                    self.errors.push(Error::Referred { span: text.span, path: name, error });
+                    self.errors.push(Error::Referred {
+                        span: text.span,
+                        path: name,
+                        error,
+                    });
                     continue;
                 }
             };
@@ -239,7 +278,10 @@ impl Loader<'_> {
                 continue;
             }
             if chain.contains(&identity) {
-                self.errors.push(Error::Circle { span: text.span, path: name });
+                self.errors.push(Error::Circle {
+                    span: text.span,
+                    path: name,
+                });
                 continue;
             }
             chain.push(identity);

@@ -73,7 +73,10 @@ fn circle(steps: &[String]) -> String {
 /// Joins a path as a link gives it to the node that holds the link: without a leading slash it is
 /// relative to that node, and `.` and `..` have their usual meaning.
 pub fn join(base: &ZPath, target: &str) -> Result<ZPath, Error> {
-    let error = |error| Error::Path { text: target.to_owned(), error };
+    let error = |error| Error::Path {
+        text: target.to_owned(),
+        error,
+    };
     let mut names: Vec<&str> = if target.starts_with('/') {
         Vec::new()
     } else if target.is_empty() {
@@ -84,14 +87,20 @@ pub fn join(base: &ZPath, target: &str) -> Result<ZPath, Error> {
     for name in target.split('/') {
         match name {
             "" | "." => {}
-            ".." => _ = names.pop().ok_or_else(|| error(path::Error::DotName("..".to_owned())))?,
+            ".." => {
+                _ = names
+                    .pop()
+                    .ok_or_else(|| error(path::Error::DotName("..".to_owned())))?
+            }
             name => {
                 path::check_name(name).map_err(error)?;
                 names.push(name);
             }
         }
     }
-    Ok(names.into_iter().fold(ZPath::root(), |path, name| path.join(name)))
+    Ok(names
+        .into_iter()
+        .fold(ZPath::root(), |path, name| path.join(name)))
 }
 
 /// One step of a walk along a path.
@@ -105,7 +114,10 @@ enum Step {
 /// property `name ->`, the path in it is followed. A real child hides a link of the same name.
 pub fn resolve(nodes: &impl Nodes, path: &ZPath) -> Result<ZPath, Error> {
     let names = |path: &ZPath| {
-        let mut steps: Vec<Step> = path.names().map(|name| Step::Name(name.to_owned())).collect();
+        let mut steps: Vec<Step> = path
+            .names()
+            .map(|name| Step::Name(name.to_owned()))
+            .collect();
         steps.reverse();
         steps
     };
@@ -141,7 +153,10 @@ pub fn resolve(nodes: &impl Nodes, path: &ZPath) -> Result<ZPath, Error> {
             return Err(Error::Loop(around.map(ToString::to_string).collect()));
         }
         let Some(target) = target.as_str().filter(|target| !target.is_empty()) else {
-            return Err(Error::NoPath { path: at, name: link });
+            return Err(Error::NoPath {
+                path: at,
+                name: link,
+            });
         };
         let target = join(&at, target)?;
         links.push(child);
@@ -187,10 +202,17 @@ pub fn property(nodes: &impl Nodes, path: &ZPath, name: &str) -> Result<Value, E
         let here = (at, name);
         if let Some(start) = seen.iter().position(|step| *step == here) {
             let around = seen[start..].iter().chain([&here]);
-            return Err(Error::Loop(around.map(|(path, name)| format!("{path} {name}")).collect()));
+            return Err(Error::Loop(
+                around
+                    .map(|(path, name)| format!("{path} {name}"))
+                    .collect(),
+            ));
         }
         let Some(target) = target.as_str() else {
-            return Err(Error::NoPath { path: here.0, name: link });
+            return Err(Error::NoPath {
+                path: here.0,
+                name: link,
+            });
         };
         let (path, property) = split_property_link(target);
         at = resolve(nodes, &join(&here.0, path)?)?;

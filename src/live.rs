@@ -134,14 +134,22 @@ pub async fn read_subtree(
     acl: bool,
     progress: &mut (dyn FnMut(usize) + Send),
 ) -> Result<Tree<Live>, Error> {
-    let want = Want { path: top.clone(), children: Children::Subtree, acl };
+    let want = Want {
+        path: top.clone(),
+        children: Children::Subtree,
+        acl,
+    };
     collect(session, &[want], acl, &FetchOptions::default(), progress).await
 }
 
 /// Reads just these nodes, in any order; one that does not exist is absent. Otherwise as
 /// [`fetch`].
 pub async fn lookup(session: &Session, paths: &[ZPath]) -> Result<Tree<Live>, Error> {
-    let want = |path: &ZPath| Want { path: path.clone(), children: Children::Skip, acl: false };
+    let want = |path: &ZPath| Want {
+        path: path.clone(),
+        children: Children::Skip,
+        acl: false,
+    };
     let mut wants: Vec<Want> = paths.iter().map(want).collect();
     wants.sort_by(|a, b| a.path.cmp(&b.path));
     wants.dedup_by(|a, b| a.path == b.path);
@@ -176,14 +184,22 @@ async fn collect(
     let mut gone = Vec::new();
     while !listings.is_empty() {
         let mut undeclared = Vec::new();
-        let asks: Vec<_> = listings.iter().map(|l| (&l.path, Ask::Children(l.children))).collect();
+        let asks: Vec<_> = listings
+            .iter()
+            .map(|l| (&l.path, Ask::Children(l.children)))
+            .collect();
         let receive = |i: usize, answer| {
-            let Listing { path: parent, deep, .. } = &listings[i];
+            let Listing {
+                path: parent, deep, ..
+            } = &listings[i];
             match answer {
                 Answer::Children(names) => {
                     for name in names {
                         if check_name(&name).is_err() {
-                            return Err(Error::Name { parent: parent.clone(), name });
+                            return Err(Error::Name {
+                                parent: parent.clone(),
+                                name,
+                            });
                         }
                         let path = parent.join(&name);
                         if want_at(&path).is_some() || (hides_system && path == system) {
@@ -212,7 +228,11 @@ async fn collect(
             if let Some(live) = live_of(path, answer)? {
                 if let Some(node) = live.node().filter(|node| node.children > 0) {
                     let children = node.children;
-                    deeper.push(Listing { path: path.clone(), deep: true, children });
+                    deeper.push(Listing {
+                        path: path.clone(),
+                        deep: true,
+                        children,
+                    });
                 }
                 nodes.push((path.clone(), live));
             }
@@ -231,10 +251,7 @@ async fn collect(
 
 /// Reads the wanted nodes themselves, all in one go. What is below a node that turned out to be
 /// missing is not asked for any more.
-async fn read_wanted(
-    reader: &mut Reader<'_>,
-    wants: &[Want],
-) -> Result<Vec<(ZPath, Live)>, Error> {
+async fn read_wanted(reader: &mut Reader<'_>, wants: &[Want]) -> Result<Vec<(ZPath, Live)>, Error> {
     let below = |i: usize| -> usize {
         i + wants[i..].partition_point(|want| want.path.is_within(&wants[i].path))
     };
@@ -262,10 +279,16 @@ fn listings(wants: &[Want], nodes: &[(ZPath, Live)], hides_system: bool) -> Vec<
     let mut known = vec![0; nodes.len()];
     let mut above: Vec<usize> = Vec::new();
     for (i, (path, _)) in nodes.iter().enumerate() {
-        while above.last().is_some_and(|&top| !path.is_within(&nodes[top].0)) {
+        while above
+            .last()
+            .is_some_and(|&top| !path.is_within(&nodes[top].0))
+        {
             above.pop();
         }
-        if let Some(&top) = above.last().filter(|&&top| path.parent_str() == Some(nodes[top].0.as_str())) {
+        if let Some(&top) = above
+            .last()
+            .filter(|&&top| path.parent_str() == Some(nodes[top].0.as_str()))
+        {
             known[top] += 1;
         }
         above.push(i);
@@ -273,12 +296,18 @@ fn listings(wants: &[Want], nodes: &[(ZPath, Live)], hides_system: bool) -> Vec<
     let mut listings = Vec::new();
     let mut wants = wants.iter();
     for ((path, live), mut known) in nodes.iter().zip(known) {
-        let Some(want) = wants.find(|want| want.path == *path) else { continue };
+        let Some(want) = wants.find(|want| want.path == *path) else {
+            continue;
+        };
         let Some(node) = live.node() else { continue };
         known += usize::from(hides_system && path.is_root());
         if want.children != Children::Skip && node.children > known {
             let deep = want.children == Children::Subtree;
-            listings.push(Listing { path: path.clone(), deep, children: node.children });
+            listings.push(Listing {
+                path: path.clone(),
+                deep,
+                children: node.children,
+            });
         }
     }
     listings

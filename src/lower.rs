@@ -34,7 +34,11 @@ pub fn lower(layers: Vec<Layer>, at: &ZPath) -> (Tree<Declared>, Vec<Error>) {
     let mut merged: BTreeMap<ZPath, Building> = BTreeMap::new();
     let mut files = 0;
     for layer in layers {
-        let mut lowerer = Lowerer { nodes: BTreeMap::new(), errors: &mut errors, files };
+        let mut lowerer = Lowerer {
+            nodes: BTreeMap::new(),
+            errors: &mut errors,
+            files,
+        };
         for file in layer.files {
             lowerer.file(file, at);
         }
@@ -43,8 +47,10 @@ pub fn lower(layers: Vec<Layer>, at: &ZPath) -> (Tree<Declared>, Vec<Error>) {
         overlay::check(&nodes, &mut errors);
         merged = overlay::lay_over(merged, nodes);
     }
-    let mut tree: Tree<Declared> =
-        merged.into_iter().map(|(path, building)| (path, building.finish())).collect();
+    let mut tree: Tree<Declared> = merged
+        .into_iter()
+        .map(|(path, building)| (path, building.finish()))
+        .collect();
     inherit_acls(&mut tree);
     for (path, node) in &tree {
         if let Some(bytes) = too_large(path, node) {
@@ -68,7 +74,10 @@ struct Building {
 impl Building {
     fn finish(mut self) -> Declared {
         self.node.content = match self.raw {
-            Some((bytes, origin)) => Content::Raw { bytes, origin: Some(origin) },
+            Some((bytes, origin)) => Content::Raw {
+                bytes,
+                origin: Some(origin),
+            },
             None => Content::Properties(self.properties),
         };
         self.node
@@ -92,7 +101,11 @@ impl Lowerer<'_> {
     fn file(&mut self, file: File, at: &ZPath) {
         let number = self.files;
         self.files += 1;
-        let File { document, mut includes, mut data } = file;
+        let File {
+            document,
+            mut includes,
+            mut data,
+        } = file;
         let mut open: Vec<Open> = Vec::new();
         for (index, line) in document.lines.into_iter().enumerate() {
             if matches!(line.statement, Statement::Blank) {
@@ -127,7 +140,10 @@ impl Lowerer<'_> {
         let mut path = parent.clone();
         for name in &node.names {
             if let Err(error) = path::check_name(&name.text) {
-                self.errors.push(Error::Name { span: name.span, error });
+                self.errors.push(Error::Name {
+                    span: name.span,
+                    error,
+                });
                 return None;
             }
             if path.is_root() && name.text == "zookeeper" {
@@ -136,7 +152,10 @@ impl Lowerer<'_> {
             }
             path = path.join(&name.text);
             let building = self.nodes.entry(path.clone()).or_insert_with(|| Building {
-                node: Declared { standing: Standing::PassedThrough, ..Declared::default() },
+                node: Declared {
+                    standing: Standing::PassedThrough,
+                    ..Declared::default()
+                },
                 ..Building::default()
             });
             building.node.origin.get_or_insert(with_slash(name.span));
@@ -145,9 +164,16 @@ impl Lowerer<'_> {
         let span = with_slash(first.span).to(last.span);
         let building = self.nodes.get_mut(&path)?;
         let (file, around) = place;
-        let same = building.places.iter().find(|(f, a, _)| (*f, *a) == (file, around));
+        let same = building
+            .places
+            .iter()
+            .find(|(f, a, _)| (*f, *a) == (file, around));
         if let Some((_, _, earlier)) = same {
-            self.errors.push(Error::DuplicateNode { span, first: *earlier, path });
+            self.errors.push(Error::DuplicateNode {
+                span,
+                first: *earlier,
+                path,
+            });
             return None;
         }
         building.places.push((file, around, span));
@@ -161,22 +187,26 @@ impl Lowerer<'_> {
         Some(path)
     }
 
-    fn content(
-        &mut self,
-        statement: Statement,
-        span: Span,
-        path: &ZPath,
-        data: Option<Arc<[u8]>>,
-    ) {
+    fn content(&mut self, statement: Statement, span: Span, path: &ZPath, data: Option<Arc<[u8]>>) {
         match statement {
             Statement::Property { name, value } => {
                 self.property(path, name.text, value.into_value(), name.span);
             }
             Statement::Link { name, target } => {
-                self.property(path, format!("{} ->", name.text), target.text.into(), name.span);
+                self.property(
+                    path,
+                    format!("{} ->", name.text),
+                    target.text.into(),
+                    name.span,
+                );
             }
             Statement::PropertyLink { name, target } => {
-                self.property(path, format!("{} =>", name.text), target.text.into(), name.span);
+                self.property(
+                    path,
+                    format!("{} =>", name.text),
+                    target.text.into(),
+                    name.span,
+                );
             }
             Statement::Directive(directive) => self.directive(directive, span, path, data),
             Statement::Blank | Statement::Node(_) | Statement::Invalid => {}
@@ -191,26 +221,47 @@ impl Lowerer<'_> {
         let Some(building) = self.nodes.get_mut(path) else {
             return;
         };
-        if let Some(first) = building.properties.get(&name).and_then(|property| property.origin) {
-            self.errors.push(Error::DuplicateProperty { span, first, name });
+        if let Some(first) = building
+            .properties
+            .get(&name)
+            .and_then(|property| property.origin)
+        {
+            self.errors
+                .push(Error::DuplicateProperty { span, first, name });
         } else {
-            building.properties.insert(name, Property { value, origin: Some(span) });
+            building.properties.insert(
+                name,
+                Property {
+                    value,
+                    origin: Some(span),
+                },
+            );
         }
     }
 
-    fn directive(&mut self, directive: Directive, span: Span, path: &ZPath, file: Option<Arc<[u8]>>) {
+    fn directive(
+        &mut self,
+        directive: Directive,
+        span: Span,
+        path: &ZPath,
+        file: Option<Arc<[u8]>>,
+    ) {
         let Some(building) = self.nodes.get_mut(path) else {
             return;
         };
         let word = directive.word();
         if let Some(first) = building.node.directives.insert(word, span) {
             building.node.directives.insert(word, first);
-            self.errors.push(Error::DuplicateDirective { span, first, word });
+            self.errors
+                .push(Error::DuplicateDirective { span, first, word });
             return;
         }
         let node = &mut building.node;
         match directive {
-            Directive::Keep { children, properties } => {
+            Directive::Keep {
+                children,
+                properties,
+            } => {
                 node.keep_children = children;
                 node.keep_properties = properties;
             }
@@ -229,7 +280,10 @@ impl Lowerer<'_> {
                 for text in texts {
                     match AclEntry::parse(&text.text) {
                         Ok(entry) => entries.push(entry),
-                        Err(error) => self.errors.push(Error::Acl { span: text.span, error }),
+                        Err(error) => self.errors.push(Error::Acl {
+                            span: text.span,
+                            error,
+                        }),
                     }
                 }
                 node.acl = Some(Arc::new(Acl { entries }));
@@ -246,17 +300,26 @@ impl Lowerer<'_> {
 
 /// A name that could be parsed follows its slash.
 fn with_slash(name: Span) -> Span {
-    Span { start: name.start - 1, ..name }
+    Span {
+        start: name.start - 1,
+        ..name
+    }
 }
 
 fn globs(patterns: &[Text]) -> Result<Globs, Error> {
     for pattern in patterns {
         if let Err(error) = Globs::new(vec![pattern.text.clone()]) {
-            return Err(Error::Glob { span: pattern.span, error });
+            return Err(Error::Glob {
+                span: pattern.span,
+                error,
+            });
         }
     }
     let span = patterns[0].span;
-    let texts = patterns.iter().map(|pattern| pattern.text.clone()).collect();
+    let texts = patterns
+        .iter()
+        .map(|pattern| pattern.text.clone())
+        .collect();
     Globs::new(texts).map_err(|error| Error::Glob { span, error })
 }
 
@@ -268,7 +331,10 @@ fn bytes(form: DataForm, text: &Text, file: Option<Arc<[u8]>>) -> Result<Option<
         DataForm::Base64 => {
             let digits: String = text.text.chars().filter(|c| !c.is_whitespace()).collect();
             let decoded = base64::engine::general_purpose::STANDARD.decode(digits);
-            let decoded = decoded.map_err(|error| Error::Base64 { span: text.span, error })?;
+            let decoded = decoded.map_err(|error| Error::Base64 {
+                span: text.span,
+                error,
+            })?;
             Ok(Some(decoded.into()))
         }
     }
@@ -294,9 +360,10 @@ fn too_large(path: &ZPath, node: &Declared) -> Option<usize> {
     let rough = path.as_str().len()
         + match &node.content {
             Content::Raw { bytes, .. } => bytes.len(),
-            Content::Properties(properties) => {
-                properties.iter().map(|(name, p)| name.len() + rough_size(&p.value)).sum()
-            }
+            Content::Properties(properties) => properties
+                .iter()
+                .map(|(name, p)| name.len() + rough_size(&p.value))
+                .sum(),
         };
     // Escapes can make JSON up to six times as long as the text it holds.
     if rough < limit / 8 {

@@ -79,9 +79,10 @@ impl Declared {
     #[must_use]
     pub fn properties(&self) -> Properties {
         match &self.content {
-            Content::Properties(properties) => {
-                properties.iter().map(|(name, p)| (name.clone(), p.value.clone())).collect()
-            }
+            Content::Properties(properties) => properties
+                .iter()
+                .map(|(name, p)| (name.clone(), p.value.clone()))
+                .collect(),
             Content::Raw { .. } => Properties::new(),
         }
     }
@@ -119,7 +120,10 @@ impl Globs {
         for pattern in &patterns {
             set.add(GlobBuilder::new(pattern).literal_separator(false).build()?);
         }
-        Ok(Self { set: Some(Arc::new(set.build()?)), patterns })
+        Ok(Self {
+            set: Some(Arc::new(set.build()?)),
+            patterns,
+        })
     }
 
     /// Whether any pattern matches the whole name.
@@ -210,7 +214,10 @@ impl Permissions {
 impl fmt::Display for Permissions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let letters = Self::LETTERS.iter().filter(|(_, bit)| self.0 & bit != 0);
-        letters.map(|(letter, _)| *letter).collect::<String>().fmt(f)
+        letters
+            .map(|(letter, _)| *letter)
+            .collect::<String>()
+            .fmt(f)
     }
 }
 
@@ -269,18 +276,29 @@ impl AclEntry {
         };
         if let Some(expected) = only.filter(|only| *only != id) {
             let scheme = scheme.to_owned();
-            return Err(AclError::Id { scheme, expected, found: id.to_owned() });
+            return Err(AclError::Id {
+                scheme,
+                expected,
+                found: id.to_owned(),
+            });
         }
-        let permissions = Permissions::parse(letters)
-            .ok_or_else(|| AclError::Permissions(letters.to_owned()))?;
-        let who = AuthId { scheme: scheme.to_owned(), id: id.to_owned() };
+        let permissions =
+            Permissions::parse(letters).ok_or_else(|| AclError::Permissions(letters.to_owned()))?;
+        let who = AuthId {
+            scheme: scheme.to_owned(),
+            id: id.to_owned(),
+        };
         Ok(Self { who, permissions })
     }
 }
 
 impl fmt::Display for AclEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}:{}", self.who.scheme, self.who.id, self.permissions)
+        write!(
+            f,
+            "{}:{}:{}",
+            self.who.scheme, self.who.id, self.permissions
+        )
     }
 }
 
@@ -295,8 +313,16 @@ impl Acl {
     /// `world:anyone:cdrwa`, which a node has where nothing else is declared.
     #[must_use]
     pub fn open() -> Self {
-        let who = AuthId { scheme: "world".to_owned(), id: "anyone".to_owned() };
-        Self { entries: vec![AclEntry { who, permissions: Permissions::ALL }] }
+        let who = AuthId {
+            scheme: "world".to_owned(),
+            id: "anyone".to_owned(),
+        };
+        Self {
+            entries: vec![AclEntry {
+                who,
+                permissions: Permissions::ALL,
+            }],
+        }
     }
 
     /// Whether an entry says `auth::…`, which ZooKeeper replaces by the session's own identities.
@@ -328,11 +354,15 @@ impl Acl {
     /// replaced by `x`; such a list is compared without hashes.
     #[must_use]
     pub fn agrees_with(&self, live: &Self) -> bool {
-        let masked = |entry: &AclEntry| entry.who.scheme == "digest" && entry.who.id.ends_with(":x");
+        let masked =
+            |entry: &AclEntry| entry.who.scheme == "digest" && entry.who.id.ends_with(":x");
         let mask = live.entries.iter().any(masked);
         let set = |acl: &Self| -> BTreeSet<AclEntry> {
             let mut entries = acl.entries.clone();
-            for entry in entries.iter_mut().filter(|e| mask && e.who.scheme == "digest") {
+            for entry in entries
+                .iter_mut()
+                .filter(|e| mask && e.who.scheme == "digest")
+            {
                 let user = entry.who.id.split(':').next().unwrap_or_default();
                 entry.who.id = format!("{user}:x");
             }

@@ -45,7 +45,13 @@ pub fn parse(sources: &Sources, source: SourceId) -> (Document, Vec<Error>) {
         position = parser.line(position);
     }
     parser.place_comments(0, 0);
-    (Document { source, lines: parser.lines }, parser.errors)
+    (
+        Document {
+            source,
+            lines: parser.lines,
+        },
+        parser.errors,
+    )
 }
 
 /// A level of indentation whose line may still get contents, or siblings.
@@ -108,7 +114,10 @@ impl<'s> Parser<'s> {
             Err(error) => {
                 let error = explain::explain(slice, &error);
                 let at = self.span(start + error.range.start, start + error.range.end);
-                self.errors.push(Error { kind: error.kind, span: at });
+                self.errors.push(Error {
+                    kind: error.kind,
+                    span: at,
+                });
                 self.invalid(start, first_end);
             }
         }
@@ -140,8 +149,14 @@ impl<'s> Parser<'s> {
             None => {
                 let at = start + indent.len();
                 let span = self.span(at, at);
-                self.comments.push((self.lines.len(), indent.chars().count()));
-                self.lines.push(Line { level: 0, span, statement: Statement::Blank, comment });
+                self.comments
+                    .push((self.lines.len(), indent.chars().count()));
+                self.lines.push(Line {
+                    level: 0,
+                    span,
+                    statement: Statement::Blank,
+                    comment,
+                });
             }
         }
     }
@@ -151,12 +166,21 @@ impl<'s> Parser<'s> {
     fn invalid(&mut self, start: usize, end: usize) {
         let line = &self.text[start..end];
         let indent = &line[..line.len() - line.trim_start_matches(is_blank).len()];
-        let span = self.span(start + indent.len(), start + line.trim_end().len().max(indent.len()));
+        let span = self.span(
+            start + indent.len(),
+            start + line.trim_end().len().max(indent.len()),
+        );
         self.place(indent, span, Statement::Invalid, None);
     }
 
     /// Finds the level of a statement by its indentation.
-    fn place(&mut self, mut indent: &'s str, span: Span, statement: Statement, comment: Option<Span>) {
+    fn place(
+        &mut self,
+        mut indent: &'s str,
+        span: Span,
+        statement: Statement,
+        comment: Option<Span>,
+    ) {
         let before = self.errors.len();
         let deeper = match self.open.last() {
             None => true,
@@ -164,7 +188,11 @@ impl<'s> Parser<'s> {
         };
         let mut level = self.open.len();
         if deeper {
-            if let Some(Open { opener: Opener::Other(what), .. }) = self.open.last() {
+            if let Some(Open {
+                opener: Opener::Other(what),
+                ..
+            }) = self.open.last()
+            {
                 self.error_at(span, ErrorKind::IndentedUnder(what));
             }
         } else {
@@ -180,7 +208,11 @@ impl<'s> Parser<'s> {
                 let comparable = found.starts_with(indent) || indent.starts_with(found);
                 self.error_at(
                     span,
-                    if comparable { ErrorKind::Dedent } else { ErrorKind::MixedIndentation },
+                    if comparable {
+                        ErrorKind::Dedent
+                    } else {
+                        ErrorKind::MixedIndentation
+                    },
                 );
                 // One slip is one error: the lines beside it are compared with the level it missed.
                 indent = found;
@@ -189,8 +221,11 @@ impl<'s> Parser<'s> {
         if level == 0 && !matches!(statement, Statement::Node(_) | Statement::Invalid) {
             self.error_at(span, ErrorKind::AboveFirstNode(name_of(&statement)));
         }
-        let statement =
-            if self.errors.len() > before { Statement::Invalid } else { statement };
+        let statement = if self.errors.len() > before {
+            Statement::Invalid
+        } else {
+            statement
+        };
         self.place_comments(level, indent.chars().count());
         self.open.truncate(level);
         self.open.push(Open {
@@ -201,7 +236,12 @@ impl<'s> Parser<'s> {
                 other => Opener::Other(name_of(other)),
             },
         });
-        self.lines.push(Line { level, span, statement, comment });
+        self.lines.push(Line {
+            level,
+            span,
+            statement,
+            comment,
+        });
     }
 
     /// Comment lines belong to the statement after them, unless they stand deeper than it: then
@@ -210,7 +250,10 @@ impl<'s> Parser<'s> {
         for (line, width) in std::mem::take(&mut self.comments) {
             let mut level = next_level;
             if width > next_width {
-                let deepest = self.open.iter().rposition(|open| open.indent.len() <= width);
+                let deepest = self
+                    .open
+                    .iter()
+                    .rposition(|open| open.indent.len() <= width);
                 let deepest = deepest.unwrap_or(0);
                 let inside = deepest + 1 == self.open.len()
                     && self.open[deepest].opener == Opener::Node
@@ -228,7 +271,11 @@ impl<'s> Parser<'s> {
             Rule::entry => self.entry(pair, start),
             _ => self.directive(pair, start),
         };
-        if self.errors.len() > errors { Statement::Invalid } else { statement }
+        if self.errors.len() > errors {
+            Statement::Invalid
+        } else {
+            statement
+        }
     }
 
     fn node(&mut self, pair: Pair<'s, Rule>, start: usize) -> Statement {
@@ -241,7 +288,10 @@ impl<'s> Parser<'s> {
             match (rule, inner) {
                 (Rule::segment, Some(name)) => names.push(self.text(name, start)),
                 (Rule::segment, None) => {
-                    names.push(Text { text: String::new(), span: whole });
+                    names.push(Text {
+                        text: String::new(),
+                        span: whole,
+                    });
                 }
                 (_, Some(text)) if text.as_rule() == Rule::quoted_type => {
                     let quoted = text.into_inner().next().expect("quoted_type is one quoted");
@@ -270,11 +320,18 @@ impl<'s> Parser<'s> {
             return Statement::Invalid;
         };
         match rule {
-            Rule::link => Statement::Link { name, target: self.text(inner, start) },
-            Rule::property_link => {
-                Statement::PropertyLink { name, target: self.text(inner, start) }
-            }
-            _ => Statement::Property { name, value: self.literal(inner, start) },
+            Rule::link => Statement::Link {
+                name,
+                target: self.text(inner, start),
+            },
+            Rule::property_link => Statement::PropertyLink {
+                name,
+                target: self.text(inner, start),
+            },
+            _ => Statement::Property {
+                name,
+                value: self.literal(inner, start),
+            },
         }
     }
 
@@ -341,9 +398,16 @@ impl<'s> Parser<'s> {
         self.span(start + span.start(), start + span.end())
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "Sources::add bounds the text")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "Sources::add bounds the text"
+    )]
     fn span(&self, start: usize, end: usize) -> Span {
-        Span { source: self.source, start: start as u32, end: end as u32 }
+        Span {
+            source: self.source,
+            start: start as u32,
+            end: end as u32,
+        }
     }
 
     fn error(&mut self, start: usize, end: usize, kind: ErrorKind) {
@@ -368,7 +432,9 @@ fn name_of(statement: &Statement) -> &'static str {
 }
 
 fn end_of_line(text: &str, start: usize) -> usize {
-    text[start..].find('\n').map_or(text.len(), |newline| start + newline + 1)
+    text[start..]
+        .find('\n')
+        .map_or(text.len(), |newline| start + newline + 1)
 }
 
 fn is_blank(c: char) -> bool {

@@ -161,8 +161,14 @@ impl ZPath {
 
     /// This path and everything above it, from the top down, without `/`.
     pub fn prefixes(&self) -> impl Iterator<Item = Self> + '_ {
-        let ends = self.0.match_indices('/').map(|(i, _)| i).skip(1).chain([self.0.len()]);
-        ends.filter(|_| !self.is_root()).map(|end| Self(self.0[..end].into()))
+        let ends = self
+            .0
+            .match_indices('/')
+            .map(|(i, _)| i)
+            .skip(1)
+            .chain([self.0.len()]);
+        ends.filter(|_| !self.is_root())
+            .map(|end| Self(self.0[..end].into()))
     }
 }
 
@@ -220,7 +226,9 @@ mod tests {
 
     #[test]
     fn order_agrees_with_the_order_of_name_lists() {
-        let texts = ["/", "/a", "/a/b", "/a.b", "/a b", "/a!/x", "/a/!", "/ab", "/a/b/c", "/é/x"];
+        let texts = [
+            "/", "/a", "/a/b", "/a.b", "/a b", "/a!/x", "/a/!", "/ab", "/a/b/c", "/é/x",
+        ];
         for a in texts {
             for b in texts {
                 let by_names = path(a).names().map(str::to_owned).collect::<Vec<_>>();
@@ -253,7 +261,10 @@ mod tests {
     fn lenient_paths_collapse_slashes() {
         assert_eq!(ZPath::parse_lenient("//a//b/"), Ok(path("/a/b")));
         assert_eq!(ZPath::parse_lenient("//"), Ok(ZPath::root()));
-        assert_eq!(ZPath::parse_lenient("/a/../b"), Err(Error::DotName("..".into())));
+        assert_eq!(
+            ZPath::parse_lenient("/a/../b"),
+            Err(Error::DotName("..".into()))
+        );
     }
 
     #[test]
@@ -261,7 +272,10 @@ mod tests {
         assert_eq!(path("/a/b").parent(), Some(path("/a")));
         assert_eq!(path("/a").parent(), Some(ZPath::root()));
         assert_eq!(ZPath::root().parent(), None);
-        assert_eq!(path("/a/b").prefixes().collect::<Vec<_>>(), [path("/a"), path("/a/b")]);
+        assert_eq!(
+            path("/a/b").prefixes().collect::<Vec<_>>(),
+            [path("/a"), path("/a/b")]
+        );
         assert_eq!(ZPath::root().prefixes().count(), 0);
         assert!(path("/a/b").is_within(&path("/a")));
         assert!(!path("/ab").is_within(&path("/a")));

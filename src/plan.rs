@@ -214,7 +214,9 @@ pub enum Refusal {
         origin: Option<Location>,
     },
     /// More trims than the guard allows.
-    #[error("{trims} of {examined} nodes would be trimmed, more than the {limit} that --max-trim allows")]
+    #[error(
+        "{trims} of {examined} nodes would be trimmed, more than the {limit} that --max-trim allows"
+    )]
     TooManyTrims {
         /// How many trims the plan has.
         trims: usize,
@@ -224,7 +226,9 @@ pub enum Refusal {
         limit: MaxTrim,
     },
     /// A new ACL names the session's own identity, which the session does not have.
-    #[error("{path}: @acl auth:: stands for the session's own identity, and it has none; give --auth")]
+    #[error(
+        "{path}: @acl auth:: stands for the session's own identity, and it has none; give --auth"
+    )]
     NoIdentity {
         /// The first such node.
         path: ZPath,
@@ -326,7 +330,10 @@ impl Plan {
     /// How many actions of each kind there are.
     #[must_use]
     pub fn summary(&self) -> Summary {
-        let mut summary = Summary { unchanged: self.unchanged, ..Summary::default() };
+        let mut summary = Summary {
+            unchanged: self.unchanged,
+            ..Summary::default()
+        };
         for action in &self.actions {
             match action {
                 Action::Add(_) => summary.add += 1,

@@ -32,8 +32,6 @@ pub struct Policy<'a> {
     pub max_trim: MaxTrim,
     /// What `auth::` in an ACL stands for; none where no server is asked.
     pub identities: Option<Vec<AuthId>>,
-    /// Whether ACLs are compared: not where the other side has none to show.
-    pub compare_acls: bool,
     /// Subtrees that the tree to be changed itself protects, each with the place of its directive.
     pub protected: Vec<(ZPath, Option<Location>)>,
     /// The texts that the declared tree came from.
@@ -51,7 +49,6 @@ impl<'a> Policy<'a> {
             filter: Filter::default(),
             max_trim: MaxTrim::Default,
             identities: None,
-            compare_acls: true,
             protected: Vec::new(),
             sources,
         }
@@ -86,7 +83,9 @@ pub fn plan(declared: &Tree<Declared>, live: &Tree<Live>, policy: &Policy<'_>) -
     loop {
         match (mine, theirs) {
             ([], []) => break,
-            ([(path, node), rest @ ..], [(live_path, live), live_rest @ ..]) if path == live_path => {
+            ([(path, node), rest @ ..], [(live_path, live), live_rest @ ..])
+                if path == live_path =>
+            {
                 planner.both(path, node, live);
                 (mine, theirs) = (rest, live_rest);
             }
@@ -95,7 +94,9 @@ pub fn plan(declared: &Tree<Declared>, live: &Tree<Live>, policy: &Policy<'_>) -
                 mine = rest;
             }
             (_, live_nodes) => {
-                let Some((top, _)) = live_nodes.first() else { break };
+                let Some((top, _)) = live_nodes.first() else {
+                    break;
+                };
                 let (subtree, rest) = live_nodes.split_at(end_of_subtree(live_nodes, 0, top));
                 planner.only_live(top, subtree);
                 theirs = rest;
@@ -126,7 +127,11 @@ struct Planner<'a> {
 
 impl Planner<'_> {
     fn only_declared(&mut self, path: &ZPath, node: &Declared) {
-        if self.ephemeral.as_ref().is_some_and(|top| path.is_within(top)) {
+        if self
+            .ephemeral
+            .as_ref()
+            .is_some_and(|top| path.is_within(top))
+        {
             self.keep(path, KeptReason::BelowEphemeral);
             return;
         }
@@ -180,12 +185,14 @@ impl Planner<'_> {
         if node.standing == Standing::PassedThrough {
             return;
         }
-        let acl = self.stored_acl(path, node).filter(|_| self.policy.compare_acls);
+        let acl = self.stored_acl(path, node);
         let compared = compare::compare(path, node, live, acl, self.policy.sources);
         if compared.update.is_none() && compared.link.is_none() {
             self.plan.unchanged += 1;
         }
-        self.stages.updates.extend(compared.update.map(Action::Update));
+        self.stages
+            .updates
+            .extend(compared.update.map(Action::Update));
         self.stages.links.extend(compared.link.map(Action::Link));
     }
 
@@ -221,12 +228,20 @@ impl Planner<'_> {
             }
             return;
         }
-        if let Some((protected, origin)) = self.protector(top, around.is_some().then_some(&parent)) {
-            self.plan.refusals.push(Refusal::Protected { path: top.clone(), protected, origin });
+        if let Some((protected, origin)) = self.protector(top, around.is_some().then_some(&parent))
+        {
+            self.plan.refusals.push(Refusal::Protected {
+                path: top.clone(),
+                protected,
+                origin,
+            });
         }
         for (path, live) in nodes {
             let Some(node) = live.node() else { continue };
-            let trim = Trim { path: path.clone(), expected_version: node.version };
+            let trim = Trim {
+                path: path.clone(),
+                expected_version: node.version,
+            };
             self.stages.trims.push(Action::Trim(trim));
         }
     }
@@ -239,7 +254,10 @@ impl Planner<'_> {
             Some(KeptReason::HoldsEphemeral)
         } else if nodes.iter().any(|(_, live)| live.node().is_none()) {
             Some(KeptReason::Unreadable)
-        } else if nodes.iter().any(|(path, _)| !self.policy.filter.covers(path)) {
+        } else if nodes
+            .iter()
+            .any(|(path, _)| !self.policy.filter.covers(path))
+        {
             Some(KeptReason::OutOfScope)
         } else {
             None
@@ -248,9 +266,11 @@ impl Planner<'_> {
 
     /// The nearest `@protect` around a subtree, or any inside it.
     fn protector(&self, top: &ZPath, parent: Option<&ZPath>) -> Option<(ZPath, Option<Location>)> {
-        let by_old_tree = self.policy.protected.iter().find(|(path, _)| {
-            path.is_within(top) || top.is_within(path)
-        });
+        let by_old_tree = self
+            .policy
+            .protected
+            .iter()
+            .find(|(path, _)| path.is_within(top) || top.is_within(path));
         if let Some(found) = by_old_tree {
             return Some(found.clone());
         }
@@ -281,11 +301,20 @@ impl Planner<'_> {
     }
 
     fn keep(&mut self, path: &ZPath, reason: KeptReason) {
-        self.plan.kept.push(Kept { path: path.clone(), reason });
+        self.plan.kept.push(Kept {
+            path: path.clone(),
+            reason,
+        });
     }
 
     fn finish(self) -> Plan {
-        let Self { policy, mut stages, mut plan, lacks_identity, .. } = self;
+        let Self {
+            policy,
+            mut stages,
+            mut plan,
+            lacks_identity,
+            ..
+        } = self;
         // Children first: the reverse of path order.
         stages.trims.reverse();
         let trims = stages.trims.len();
@@ -295,16 +324,23 @@ impl Planner<'_> {
         plan.actions.append(&mut stages.trims);
         if !policy.max_trim.allows(trims, plan.examined) {
             let (examined, limit) = (plan.examined, policy.max_trim);
-            plan.refusals.push(Refusal::TooManyTrims { trims, examined, limit });
+            plan.refusals.push(Refusal::TooManyTrims {
+                trims,
+                examined,
+                limit,
+            });
         }
-        plan.refusals.extend(lacks_identity.map(|path| Refusal::NoIdentity { path }));
+        plan.refusals
+            .extend(lacks_identity.map(|path| Refusal::NoIdentity { path }));
         plan
     }
 }
 
 /// Splits properties into links and the rest.
 fn split_links(properties: Properties) -> (Properties, Properties) {
-    properties.into_iter().partition(|(name, _)| split_link(name).is_some())
+    properties
+        .into_iter()
+        .partition(|(name, _)| split_link(name).is_some())
 }
 
 /// The subtrees that a tree protects, for when it is the one that is to be changed.
@@ -323,12 +359,14 @@ pub fn protected(tree: &Tree<Declared>, sources: &Sources) -> Vec<(ZPath, Option
 pub fn as_live(tree: &Tree<Declared>) -> Tree<Live> {
     let mut children: BTreeMap<&str, usize> = BTreeMap::new();
     for (path, _) in tree {
-        *children.entry(path.parent_str().unwrap_or_default()).or_default() += 1;
+        *children
+            .entry(path.parent_str().unwrap_or_default())
+            .or_default() += 1;
     }
     let live = |(path, node): &(ZPath, Declared)| {
         let mut live = crate::node::LiveNode::with_data(node.data().encode());
         live.children = children.get(path.as_str()).copied().unwrap_or_default();
-        live.acl = node.acl.as_deref().cloned();
+        live.acl = Some(node.acl.as_deref().cloned().unwrap_or_else(Acl::open));
         (path.clone(), Live::Read(live))
     };
     tree.iter().map(live).collect()

@@ -49,7 +49,10 @@ impl Filter {
     /// Compiles the globs: `*` stands for one segment or a part of it, `**` for any number of
     /// segments, none included. No target means everything.
     pub fn new(target: &[String], exclude: &[String]) -> Result<Self, globset::Error> {
-        Ok(Self { target: compile(target)?, exclude: compile(exclude)? })
+        Ok(Self {
+            target: compile(target)?,
+            exclude: compile(exclude)?,
+        })
     }
 
     /// Whether the plan is about this path.

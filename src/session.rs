@@ -50,7 +50,9 @@ pub struct Credentials {
 
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Credentials").field("scheme", &self.scheme).finish_non_exhaustive()
+        f.debug_struct("Credentials")
+            .field("scheme", &self.scheme)
+            .finish_non_exhaustive()
     }
 }
 
@@ -133,7 +135,10 @@ impl Servers {
         let hosts: Vec<&str> = list.split(',').map(str::trim).collect();
         hosts.iter().try_for_each(|host| check_host(host))?;
         let chroot = ZPath::parse(chroot.trim_end()).map_err(HostsError::Chroot)?;
-        Ok(Self { list: hosts.join(","), chroot })
+        Ok(Self {
+            list: hosts.join(","),
+            chroot,
+        })
     }
 }
 
@@ -188,8 +193,10 @@ impl Session {
     /// Dropping the future gives the attempt up; a session that the server has granted meanwhile
     /// ends with it.
     pub async fn connect(options: &Options) -> Result<Self, Error> {
-        let servers = Servers::parse(&options.hosts)
-            .map_err(|reason| Error::Hosts { hosts: options.hosts.clone(), reason })?;
+        let servers = Servers::parse(&options.hosts).map_err(|reason| Error::Hosts {
+            hosts: options.hosts.clone(),
+            reason,
+        })?;
         let deadline = match options.wait {
             Wait::No => Some(Instant::now()),
             Wait::For(duration) => Instant::now().checked_add(duration),
@@ -209,7 +216,11 @@ impl Session {
             sleep(pause).await;
             pause = (pause * 2).min(Duration::from_secs(2));
         };
-        Ok(Self { options: options.clone(), servers, client })
+        Ok(Self {
+            options: options.clone(),
+            servers,
+            client,
+        })
     }
 
     /// Leaves the old session, which may be dead, and connects anew with the same options.
@@ -224,7 +235,11 @@ impl Session {
 
     /// A second session with the same options but for the wait.
     pub(crate) async fn another(&self, wait: Wait) -> Result<Self, Error> {
-        Self::connect(&Options { wait, ..self.options.clone() }).await
+        Self::connect(&Options {
+            wait,
+            ..self.options.clone()
+        })
+        .await
     }
 
     pub(crate) fn client(&self) -> &Client {
@@ -245,7 +260,11 @@ impl Session {
 
     /// How many bytes the chroot adds to every path in a request.
     pub(crate) fn chroot_len(&self) -> usize {
-        if self.servers.chroot.is_root() { 0 } else { self.servers.chroot.as_str().len() }
+        if self.servers.chroot.is_root() {
+            0
+        } else {
+            self.servers.chroot.as_str().len()
+        }
     }
 
     /// The session timeout that the server granted.
@@ -284,7 +303,10 @@ impl Session {
         for user in users {
             // `ip` says where a client is, and `super` stands for a right: neither is ever stored.
             if !matches!(user.scheme(), "digest" | "ip" | "super") {
-                identities.push(AuthId { scheme: user.scheme().into(), id: user.user().into() });
+                identities.push(AuthId {
+                    scheme: user.scheme().into(),
+                    id: user.user().into(),
+                });
             }
         }
         identities.dedup();
@@ -292,7 +314,10 @@ impl Session {
     }
 
     fn server_error(&self, source: Refusal) -> Error {
-        Error::Server { hosts: self.hosts(), source }
+        Error::Server {
+            hosts: self.hosts(),
+            source,
+        }
     }
 
     /// Ends the session, and with it its ephemeral nodes, and waits up to two seconds until the
@@ -326,16 +351,26 @@ async fn attempt(options: &Options, servers: &Servers) -> Result<Client, Error> 
         connector = connector.with_auth(&credentials.scheme, &credentials.secret);
     }
     let hosts = servers.to_string();
-    let unreachable = |source| Error::Unreachable { hosts: hosts.clone(), source };
+    let unreachable = |source| Error::Unreachable {
+        hosts: hosts.clone(),
+        source,
+    };
     let limit = asked.max(Duration::from_secs(1));
     let refused = |source: Refusal| match source {
         Refusal::AuthFailed => Error::Credentials {
             hosts: hosts.clone(),
-            schemes: options.credentials.iter().map(|c| c.scheme.clone()).collect(),
+            schemes: options
+                .credentials
+                .iter()
+                .map(|c| c.scheme.clone())
+                .collect(),
         },
         Refusal::NoHosts | Refusal::Timeout => unreachable(source),
         source if is_outcome_unknown(&source) => unreachable(source),
-        source => Error::Server { hosts: hosts.clone(), source },
+        source => Error::Server {
+            hosts: hosts.clone(),
+            source,
+        },
     };
     let client = match timeout(limit, connector.connect(&hosts)).await {
         Ok(client) => client.map_err(refused)?,
@@ -357,13 +392,22 @@ async fn attempt(options: &Options, servers: &Servers) -> Result<Client, Error> 
 
 /// The identities that `digest` credentials stand for: `user:base64(sha1("user:password"))`.
 fn digests(credentials: &[Credentials]) -> impl Iterator<Item = AuthId> {
-    credentials.iter().filter(|credentials| credentials.scheme == "digest").map(|credentials| {
-        let secret = &credentials.secret;
-        let user = secret.split(|byte| *byte == b':').next().unwrap_or_default();
-        let hash = BASE64.encode(Sha1::digest(secret));
-        let id = format!("{}:{hash}", String::from_utf8_lossy(user));
-        AuthId { scheme: "digest".to_owned(), id }
-    })
+    credentials
+        .iter()
+        .filter(|credentials| credentials.scheme == "digest")
+        .map(|credentials| {
+            let secret = &credentials.secret;
+            let user = secret
+                .split(|byte| *byte == b':')
+                .next()
+                .unwrap_or_default();
+            let hash = BASE64.encode(Sha1::digest(secret));
+            let id = format!("{}:{hash}", String::from_utf8_lossy(user));
+            AuthId {
+                scheme: "digest".to_owned(),
+                id,
+            }
+        })
 }
 
 /// Whether a write that failed with this error may nevertheless have happened.
@@ -399,25 +443,39 @@ mod tests {
         let chroot = |error| Err(HostsError::Chroot(error));
         assert_eq!(display("h:2181"), Ok("h:2181/".to_owned()));
         assert_eq!(display("h1:1, h2/a/b"), Ok("h1:1,h2/a/b".to_owned()));
-        assert_eq!(display("[::1]:2181,[::2]/"), Ok("[::1]:2181,[::2]/".to_owned()));
+        assert_eq!(
+            display("[::1]:2181,[::2]/"),
+            Ok("[::1]:2181,[::2]/".to_owned())
+        );
         assert_eq!(display(""), Err(HostsError::EmptyHost));
         assert_eq!(display("h,,i"), Err(HostsError::EmptyHost));
         assert_eq!(display(":2181"), Err(HostsError::EmptyHost));
         assert_eq!(display("/a"), Err(HostsError::EmptyHost));
         assert_eq!(display("h:"), Err(HostsError::Port(String::new())));
         assert_eq!(display("h:0"), Err(HostsError::Port("0".to_owned())));
-        assert_eq!(display("h:65536"), Err(HostsError::Port("65536".to_owned())));
+        assert_eq!(
+            display("h:65536"),
+            Err(HostsError::Port("65536".to_owned()))
+        );
         assert_eq!(display("::1"), Err(HostsError::Brackets("::1".to_owned())));
-        assert_eq!(display("[::1"), Err(HostsError::Brackets("[::1".to_owned())));
+        assert_eq!(
+            display("[::1"),
+            Err(HostsError::Brackets("[::1".to_owned()))
+        );
         assert_eq!(display("h/a/"), chroot(path::Error::EmptyName));
-        assert_eq!(display("h/.."), chroot(path::Error::DotName("..".to_owned())));
+        assert_eq!(
+            display("h/.."),
+            chroot(path::Error::DotName("..".to_owned()))
+        );
     }
 
     #[test]
     fn digests_are_as_zookeeper_makes_them() {
         // The example of ZooKeeper's administrator's guide.
-        let credentials =
-            Credentials { scheme: "digest".into(), secret: b"super:super123".to_vec() };
+        let credentials = Credentials {
+            scheme: "digest".into(),
+            secret: b"super:super123".to_vec(),
+        };
         let shown = format!("{credentials:?}");
         assert_eq!(shown, "Credentials { scheme: \"digest\", .. }");
         let ids: Vec<_> = digests(&[credentials]).map(|who| who.id).collect();

@@ -28,7 +28,10 @@ impl Span {
     /// From the start of this span to the end of `other`, in the same source.
     #[must_use]
     pub fn to(self, other: Self) -> Self {
-        Self { end: other.end, ..self }
+        Self {
+            end: other.end,
+            ..self
+        }
     }
 }
 
@@ -62,8 +65,15 @@ pub struct Source {
 impl Source {
     fn line_starts(&self) -> &[u32] {
         self.line_starts.get_or_init(|| {
-            let ends = self.text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
-            #[expect(clippy::cast_possible_truncation, reason = "Sources::add bounds the text")]
+            let ends = self
+                .text
+                .bytes()
+                .enumerate()
+                .filter(|(_, byte)| *byte == b'\n');
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "Sources::add bounds the text"
+            )]
             let starts = ends.map(|(i, _)| i as u32 + 1);
             std::iter::once(0).chain(starts).collect()
         })
@@ -93,14 +103,21 @@ impl Sources {
     /// Adds a text; a byte-order mark at its start is dropped.
     pub fn add(&mut self, name: &str, text: String) -> Result<SourceId, Error> {
         if u32::try_from(text.len()).is_err() {
-            return Err(Error::TooLarge { name: name.to_owned(), bytes: text.len() });
+            return Err(Error::TooLarge {
+                name: name.to_owned(),
+                bytes: text.len(),
+            });
         }
         let text = match text.strip_prefix('\u{feff}') {
             Some(rest) => rest.to_owned(),
             None => text,
         };
         let id = SourceId(u32::try_from(self.sources.len()).expect("fewer than 2^32 files"));
-        self.sources.push(Source { name: name.into(), text, line_starts: OnceLock::new() });
+        self.sources.push(Source {
+            name: name.into(),
+            text,
+            line_starts: OnceLock::new(),
+        });
         Ok(id)
     }
 
@@ -182,8 +199,18 @@ mod tests {
     #[test]
     fn columns_count_characters_and_the_mark_is_dropped() {
         let mut sources = Sources::default();
-        let id = sources.add("x.zkt", "\u{feff}/é = 1\n  /b\n".to_owned()).unwrap();
-        let at = |start| sources.locate(Span { source: id, start, end: start }).to_string();
+        let id = sources
+            .add("x.zkt", "\u{feff}/é = 1\n  /b\n".to_owned())
+            .unwrap();
+        let at = |start| {
+            sources
+                .locate(Span {
+                    source: id,
+                    start,
+                    end: start,
+                })
+                .to_string()
+        };
         assert_eq!(at(0), "x.zkt:1:1");
         assert_eq!(at(4), "x.zkt:1:4");
         assert_eq!(at(10), "x.zkt:2:3");

@@ -120,29 +120,45 @@ fn is_plain(text: &str) -> bool {
     !text.is_empty() && !text.starts_with('"') && !text.contains(|c| is_blank(c) || !is_visible(c))
 }
 
-/// A node's name as it follows the slash.
+/// A node's name as it follows the slash; in quotes also where a colon would end it, since people
+/// take that for the one before a type.
 #[must_use]
 pub fn node_name(name: &str) -> Cow<'_, str> {
-    if is_plain(name) { name.into() } else { quoted(name).into() }
+    if is_plain(name) && !name.ends_with(':') {
+        name.into()
+    } else {
+        quoted(name).into()
+    }
 }
 
 /// The name of a property, or of a link without its operator, as it starts a line.
 #[must_use]
 pub fn property_name(name: &str) -> Cow<'_, str> {
     let reserved = name.starts_with(['/', '#', '@']) || name.contains('=') || name.contains("->");
-    if is_plain(name) && !reserved { name.into() } else { quoted(name).into() }
+    if is_plain(name) && !reserved {
+        name.into()
+    } else {
+        quoted(name).into()
+    }
 }
 
 /// A pattern of `@ignore` or `@secret`, or an entry of `@acl`.
 #[must_use]
 pub fn pattern(text: &str) -> Cow<'_, str> {
-    if is_plain(text) && !text.starts_with('#') { text.into() } else { quoted(text).into() }
+    if is_plain(text) && !text.starts_with('#') {
+        text.into()
+    } else {
+        quoted(text).into()
+    }
 }
 
 /// A type with its colon, as it follows a node's name; none where only a property can hold it.
 #[must_use]
 pub fn type_clause(kind: &str) -> Option<String> {
-    if kind.is_empty() || kind.trim_matches(is_blank) != kind || !kind.chars().all(|c| is_visible(c) || is_blank(c)) {
+    if kind.is_empty()
+        || kind.trim_matches(is_blank) != kind
+        || !kind.chars().all(|c| is_visible(c) || is_blank(c))
+    {
         return None;
     }
     let after_blank = |(i, _): (usize, &str)| kind[..i].ends_with(is_blank);

@@ -81,7 +81,8 @@ impl<N> Tree<N> {
     #[must_use]
     pub fn orphan(&self, top: &ZPath) -> Option<&ZPath> {
         self.nodes.iter().map(|(path, _)| path).find(|path| {
-            path.parent().is_some_and(|parent| parent != *top && self.index(&parent).is_err())
+            path.parent()
+                .is_some_and(|parent| parent != *top && self.index(&parent).is_err())
         })
     }
 
@@ -132,7 +133,11 @@ mod tests {
     use super::*;
 
     fn tree(paths: &[&str]) -> Tree<usize> {
-        paths.iter().enumerate().map(|(i, p)| (ZPath::parse(p).unwrap(), i)).collect()
+        paths
+            .iter()
+            .enumerate()
+            .map(|(i, p)| (ZPath::parse(p).unwrap(), i))
+            .collect()
     }
 
     #[test]
@@ -159,6 +164,9 @@ mod tests {
     fn an_orphan_is_found() {
         assert_eq!(tree(&["/a", "/a/b"]).orphan(&ZPath::root()), None);
         let orphan = tree(&["/a", "/b/c"]);
-        assert_eq!(orphan.orphan(&ZPath::root()).map(ZPath::as_str), Some("/b/c"));
+        assert_eq!(
+            orphan.orphan(&ZPath::root()).map(ZPath::as_str),
+            Some("/b/c")
+        );
     }
 }

@@ -49,7 +49,8 @@ pub fn split_link(name: &str) -> Option<(&str, LinkKind)> {
     if let Some(base) = name.strip_suffix(" ->") {
         Some((base, LinkKind::Symbolic))
     } else {
-        name.strip_suffix(" =>").map(|base| (base, LinkKind::Property))
+        name.strip_suffix(" =>")
+            .map(|base| (base, LinkKind::Property))
     }
 }
 
@@ -129,9 +130,7 @@ impl Data {
     pub fn into_properties(self) -> Properties {
         match self {
             Self::Properties(properties) => properties,
-            Self::Text(text) => {
-                Properties::from([(STRING_VALUE.to_owned(), Value::String(text))])
-            }
+            Self::Text(text) => Properties::from([(STRING_VALUE.to_owned(), Value::String(text))]),
             Self::Binary(_) => Properties::new(),
         }
     }
@@ -153,7 +152,9 @@ pub fn sole_string(properties: &Properties) -> Option<&str> {
 pub fn is_storable(value: &Value) -> bool {
     match value {
         Value::Array(items) => items.iter().all(is_storable),
-        Value::Object(map) => map.iter().all(|(k, v)| is_storable_name(k) && is_storable(v)),
+        Value::Object(map) => map
+            .iter()
+            .all(|(k, v)| is_storable_name(k) && is_storable(v)),
         Value::String(text) => !text.contains(NUMBER_TOKEN),
         Value::Null | Value::Bool(_) | Value::Number(_) => true,
     }
@@ -183,7 +184,10 @@ pub fn equal(a: &Value, b: &Value) -> bool {
 /// Equality of properties as one JSON object.
 #[must_use]
 pub fn equal_properties(a: &Properties, b: &Properties) -> bool {
-    a.len() == b.len() && a.iter().zip(b).all(|((k, v), (l, w))| k == l && equal(v, w))
+    a.len() == b.len()
+        && a.iter()
+            .zip(b)
+            .all(|((k, v), (l, w))| k == l && equal(v, w))
 }
 
 fn equal_numbers(a: &Number, b: &Number) -> bool {
@@ -216,11 +220,19 @@ impl Decimal {
         let digits = digits.trim_start_matches('0');
         let significant = digits.trim_end_matches('0');
         if significant.is_empty() {
-            return Some(Self { negative: false, digits: String::new(), exponent: 0 });
+            return Some(Self {
+                negative: false,
+                digits: String::new(),
+                exponent: 0,
+            });
         }
         let shift = (digits.len() - significant.len()) as i128 - fraction.len() as i128;
         let exponent = exponent.checked_add(shift)?;
-        Some(Self { negative, digits: significant.to_owned(), exponent })
+        Some(Self {
+            negative,
+            digits: significant.to_owned(),
+            exponent,
+        })
     }
 }
 

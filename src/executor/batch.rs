@@ -25,9 +25,17 @@ pub(super) struct Operation {
 
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Write {
-    Create { data: Vec<u8>, acl: Option<Arc<Acl>> },
-    Set { data: Vec<u8>, expected: DataVersion },
-    Delete { expected: DataVersion },
+    Create {
+        data: Vec<u8>,
+        acl: Option<Arc<Acl>>,
+    },
+    Set {
+        data: Vec<u8>,
+        expected: DataVersion,
+    },
+    Delete {
+        expected: DataVersion,
+    },
 }
 
 /// One change of an ACL, which no multi can hold.
@@ -83,13 +91,23 @@ pub(super) fn pack(
     options: &ExecuteOptions,
 ) -> Result<Vec<Stage>, TooLarge> {
     let request = options.request_limit;
-    let whole = Limits { bytes: options.whole_plan_bytes.min(request), operations: usize::MAX, request };
+    let whole = Limits {
+        bytes: options.whole_plan_bytes.min(request),
+        operations: usize::MAX,
+        request,
+    };
     if let Some(stages) = Packer::new(chroot_len, whole, true).pack(plan)? {
         return Ok(stages);
     }
     let bytes = options.batch_bytes.min(request);
-    let split = Limits { bytes, operations: options.batch_operations.max(1), request };
-    Ok(Packer::new(chroot_len, split, false).pack(plan)?.unwrap_or_default())
+    let split = Limits {
+        bytes,
+        operations: options.batch_operations.max(1),
+        request,
+    };
+    Ok(Packer::new(chroot_len, split, false)
+        .pack(plan)?
+        .unwrap_or_default())
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -147,7 +165,10 @@ impl<'a> Packer<'a> {
             }
             match step {
                 Action::Add(add) => {
-                    let write = Write::Create { data: add.data.encode(), acl: add.acl.clone() };
+                    let write = Write::Create {
+                        data: add.data.encode(),
+                        acl: add.acl.clone(),
+                    };
                     self.push(action, &add.path, write)?;
                     self.versions.insert(&add.path, DataVersion::NEW);
                 }
@@ -200,7 +221,12 @@ impl<'a> Packer<'a> {
                 return Ok(());
             }
         }
-        let expected = self.versions.get(path).copied().or(seen).unwrap_or(DataVersion::NEW);
+        let expected = self
+            .versions
+            .get(path)
+            .copied()
+            .or(seen)
+            .unwrap_or(DataVersion::NEW);
         self.push(action, path, Write::Set { data, expected })?;
         self.versions.insert(path, expected.next());
         Ok(())
@@ -210,7 +236,11 @@ impl<'a> Packer<'a> {
         let bytes = self.bytes_of(path, &write);
         if MULTI_BYTES + bytes > self.limits.request {
             let bytes = MULTI_BYTES + bytes;
-            return Err(TooLarge { path: path.clone(), action, bytes });
+            return Err(TooLarge {
+                path: path.clone(),
+                action,
+                bytes,
+            });
         }
         let fits = self.bytes + bytes <= self.limits.bytes
             && self.operations.len() < self.limits.operations;
@@ -224,7 +254,11 @@ impl<'a> Packer<'a> {
         if !matches!(write, Write::Delete { .. }) {
             self.at.insert(path, self.operations.len());
         }
-        self.operations.push(Operation { path: path.clone(), write, action });
+        self.operations.push(Operation {
+            path: path.clone(),
+            write,
+            action,
+        });
         self.bytes += bytes;
         self.actions.end = action + 1;
         Ok(())
@@ -239,10 +273,19 @@ impl<'a> Packer<'a> {
     ) -> Result<(), TooLarge> {
         let bytes = 8 + self.path_bytes(path) + acl_bytes(Some(acl)) + 4;
         if bytes > self.limits.request {
-            return Err(TooLarge { path: path.clone(), action, bytes });
+            return Err(TooLarge {
+                path: path.clone(),
+                action,
+                bytes,
+            });
         }
         self.changes_bytes += bytes;
-        self.changes.push(AclChange { path: path.clone(), acl: acl.clone(), expected, action });
+        self.changes.push(AclChange {
+            path: path.clone(),
+            acl: acl.clone(),
+            expected,
+            action,
+        });
         Ok(())
     }
 
@@ -253,7 +296,11 @@ impl<'a> Packer<'a> {
             self.close_batch();
             let work = Work::Acls(std::mem::take(&mut self.changes));
             let bytes = std::mem::take(&mut self.changes_bytes);
-            self.stages.push(Stage { work, actions, bytes });
+            self.stages.push(Stage {
+                work,
+                actions,
+                bytes,
+            });
         }
     }
 
@@ -263,13 +310,21 @@ impl<'a> Packer<'a> {
         let operations = std::mem::take(&mut self.operations);
         if !operations.is_empty() {
             let (work, actions) = (Work::Atomic(operations), self.actions.clone());
-            self.stages.push(Stage { work, actions, bytes });
+            self.stages.push(Stage {
+                work,
+                actions,
+                bytes,
+            });
         }
     }
 
     fn path_bytes(&self, path: &ZPath) -> usize {
         // Below a chroot, `/` itself adds nothing to the chroot's path.
-        let own = if path.is_root() && self.chroot_len > 0 { 0 } else { path.as_str().len() };
+        let own = if path.is_root() && self.chroot_len > 0 {
+            0
+        } else {
+            path.as_str().len()
+        };
         4 + self.chroot_len + own
     }
 
@@ -287,7 +342,11 @@ fn acl_bytes(acl: Option<&Acl>) -> usize {
     let entry = |scheme: &str, id: &str| 4 + 4 + scheme.len() + 4 + id.len();
     4 + match acl {
         None => entry("world", "anyone"),
-        Some(acl) => acl.entries.iter().map(|e| entry(&e.who.scheme, &e.who.id)).sum(),
+        Some(acl) => acl
+            .entries
+            .iter()
+            .map(|e| entry(&e.who.scheme, &e.who.id))
+            .sum(),
     }
 }
 

@@ -29,10 +29,15 @@ pub(super) async fn batch(
     operations: &[Operation],
     deadline: Instant,
 ) -> Option<bool> {
-    let paths: Vec<ZPath> = operations.iter().map(|operation| operation.path.clone()).collect();
+    let paths: Vec<ZPath> = operations
+        .iter()
+        .map(|operation| operation.path.clone())
+        .collect();
     let look = async {
         let fresh = fresh_where_dead(session, deadline).await?;
-        let tree = live::lookup(fresh.as_ref().unwrap_or(session), &paths).await.ok();
+        let tree = live::lookup(fresh.as_ref().unwrap_or(session), &paths)
+            .await
+            .ok();
         close(fresh).await;
         tree
     };
@@ -106,7 +111,10 @@ pub(super) fn judge(operations: &[Operation], tree: &Tree<Live>) -> Option<bool>
     let mut zxid = None;
     let (mut after, mut before) = (0, 0);
     // A node that is written twice shows only the last of it.
-    for operation in operations.iter().filter(|operation| writes[&operation.path] == 1) {
+    for operation in operations
+        .iter()
+        .filter(|operation| writes[&operation.path] == 1)
+    {
         let (evidence, at) = weigh(&operation.write, tree.get(&operation.path));
         match evidence {
             Evidence::After => after += 1,
@@ -143,12 +151,18 @@ fn weigh(write: &Write, live: Option<&Live>) -> (Evidence, Option<i64>) {
     };
     let version = node.version.get();
     let evidence = match write {
-        Write::Create { data, .. } if version == DataVersion::NEW.get() && node.data == *data => Evidence::After,
+        Write::Create { data, .. } if version == DataVersion::NEW.get() && node.data == *data => {
+            Evidence::After
+        }
         Write::Create { .. } => Evidence::Unclear,
         Write::Set { expected, .. } if version == expected.get() => Evidence::Before,
         Write::Set { expected, data } if version == expected.next().get() => {
             // Another writer took the version that this write needed.
-            if node.data == *data { Evidence::After } else { Evidence::Before }
+            if node.data == *data {
+                Evidence::After
+            } else {
+                Evidence::Before
+            }
         }
         Write::Set { .. } => Evidence::Unclear,
         Write::Delete { expected } if version == expected.get() => Evidence::Before,

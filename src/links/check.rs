@@ -47,9 +47,17 @@ pub fn check(
         Action::Trim(trim) => Some(&trim.path),
         _ => None,
     });
-    let blocked = plan.kept.iter().filter(|kept| kept.reason == KeptReason::BelowEphemeral);
+    let blocked = plan
+        .kept
+        .iter()
+        .filter(|kept| kept.reason == KeptReason::BelowEphemeral);
     let gone = trims.chain(blocked.map(|kept| &kept.path)).collect();
-    let view = View { declared, live, looked_up, gone };
+    let view = View {
+        declared,
+        live,
+        looked_up,
+        gone,
+    };
     let mut checked = Checked::default();
     for (path, node) in declared {
         if node.standing == Standing::PassedThrough || view.gone.contains(path) {
@@ -93,23 +101,32 @@ impl View<'_> {
         if node.keep_properties || !node.ignore.is_empty() {
             let live = self.live.get(path).and_then(Live::node);
             let properties = desired_data(node, live).into_properties();
-            return properties.into_iter().filter(|(name, _)| split_link(name).is_some()).collect();
+            return properties
+                .into_iter()
+                .filter(|(name, _)| split_link(name).is_some())
+                .collect();
         }
-        let links = properties.iter().filter(|(name, _)| split_link(name).is_some());
-        links.map(|(name, property)| (name.clone(), property.value.clone())).collect()
+        let links = properties
+            .iter()
+            .filter(|(name, _)| split_link(name).is_some());
+        links
+            .map(|(name, property)| (name.clone(), property.value.clone()))
+            .collect()
     }
 
     fn check_link(&self, at: &ZPath, stored: &str, target: &Value) -> Result<(), Problem> {
-        let Some((name, kind)) = split_link(stored) else { return Ok(()) };
+        let Some((name, kind)) = split_link(stored) else {
+            return Ok(());
+        };
         let shown = format!("link {name} {}", kind.operator());
         let Some(target) = target.as_str() else {
             return Err(Problem::Warning(format!("{shown} holds no path")));
         };
         let problem = |error| match error {
             Error::Unknown(paths) => Problem::Unknown(paths),
-            Error::Missing(missing) => {
-                Problem::Warning(format!("{shown} {target} dangles: {missing} does not exist"))
-            }
+            Error::Missing(missing) => Problem::Warning(format!(
+                "{shown} {target} dangles: {missing} does not exist"
+            )),
             Error::Loop(_) => Problem::Warning(format!("{shown} {target} loops: {error}")),
             error => Problem::Warning(format!("{shown} {target} leads nowhere: {error}")),
         };
@@ -130,12 +147,16 @@ impl View<'_> {
                     // Through the link's own name, so that a circle back to it is seen.
                     return resolve(self, &at.join(name)).map(drop).map_err(problem);
                 }
-                resolve(self, &join(at, target).map_err(problem)?).map(drop).map_err(problem)
+                resolve(self, &join(at, target).map_err(problem)?)
+                    .map(drop)
+                    .map_err(problem)
             }
             LinkKind::Property => {
                 let (path, linked) = split_property_link(target);
                 let path = join(at, path).map_err(problem)?;
-                property(self, &path, linked.unwrap_or(name)).map(drop).map_err(problem)
+                property(self, &path, linked.unwrap_or(name))
+                    .map(drop)
+                    .map_err(problem)
             }
         }
     }
@@ -156,7 +177,12 @@ impl View<'_> {
     /// The answer for a node that was looked up; none where it was not.
     fn looked_up(&self, path: &ZPath) -> Option<Lookup<&Live>> {
         let looked_up = self.looked_up?;
-        let found = || looked_up.nodes.get(path).map_or(Lookup::Missing, Lookup::Known);
+        let found = || {
+            looked_up
+                .nodes
+                .get(path)
+                .map_or(Lookup::Missing, Lookup::Known)
+        };
         looked_up.asked.contains(path).then(found)
     }
 }

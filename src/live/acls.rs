@@ -32,10 +32,14 @@ pub(super) async fn read(
     let mut in_flight = VecDeque::new();
     loop {
         while in_flight.len() < options.acl_window.max(1) {
-            let Some((path, node)) = nodes.next() else { break };
+            let Some((path, node)) = nodes.next() else {
+                break;
+            };
             in_flight.push_back((path, node, client.get_acl(path.as_str())));
         }
-        let Some((path, node, pending)) = in_flight.pop_front() else { break };
+        let Some((path, node, pending)) = in_flight.pop_front() else {
+            break;
+        };
         let mut attempts = 0;
         let mut result = pending.await;
         loop {

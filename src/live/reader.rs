@@ -144,7 +144,10 @@ impl<'a> Reader<'a> {
             let results = reader.commit();
             return Box::pin(async move { Ok(results.await?.into_iter().map(answer).collect()) });
         }
-        let singles: Vec<_> = asks.iter().map(|(path, ask)| single(client, path, *ask)).collect();
+        let singles: Vec<_> = asks
+            .iter()
+            .map(|(path, ask)| single(client, path, *ask))
+            .collect();
         Box::pin(async move {
             let mut answers = Vec::with_capacity(singles.len());
             for single in singles {
@@ -169,7 +172,10 @@ impl<'a> Reader<'a> {
                 Ok(results) if results.len() == asks.len() => break results,
                 Ok(_) => {
                     let source = Refusal::UnexpectedError("too few answers".to_owned());
-                    return Err(Error::Server { path: asks[0].0.clone(), source });
+                    return Err(Error::Server {
+                        path: asks[0].0.clone(),
+                        source,
+                    });
                 }
                 // Servers before 3.6 also close the connection after this answer: batches that
                 // are in flight behind this one come back as lost and are asked again, singly.
@@ -191,12 +197,21 @@ impl<'a> Reader<'a> {
                 }
                 Err(Refusal::NoNode) => Answer::Missing,
                 Err(Refusal::NoAuth) => Answer::NoAuth,
-                Err(source) => return Err(Error::Server { path: (*path).clone(), source }),
+                Err(source) => {
+                    return Err(Error::Server {
+                        path: (*path).clone(),
+                        source,
+                    });
+                }
             });
             self.read += usize::from(*ask == Ask::Data);
         }
         if let Some(average) = bytes.checked_div(nodes) {
-            self.average = if self.average == 0 { average } else { (self.average * 3 + average) / 4 };
+            self.average = if self.average == 0 {
+                average
+            } else {
+                (self.average * 3 + average) / 4
+            };
             if nodes * 2 >= self.cap {
                 self.cap = (self.cap * 2).min(self.options.batch_cap.max(1));
             }
@@ -214,13 +229,21 @@ impl<'a> Reader<'a> {
     ) -> Result<(), Error> {
         let (path, hosts) = (path.clone(), self.session.hosts());
         if is_fatal(&source) {
-            return Err(Error::SessionEnded { path, hosts, source });
+            return Err(Error::SessionEnded {
+                path,
+                hosts,
+                source,
+            });
         }
         if !is_outcome_unknown(&source) {
             return Err(Error::Server { path, source });
         }
         if *attempts == self.options.retries {
-            return Err(Error::Connection { path, hosts, source });
+            return Err(Error::Connection {
+                path,
+                hosts,
+                source,
+            });
         }
         *attempts += 1;
         Ok(())
@@ -232,7 +255,9 @@ fn answer(result: MultiReadResult) -> Result<Answer, Refusal> {
         MultiReadResult::Data { data, stat } => Ok(Answer::Data(data, stat)),
         MultiReadResult::Children { children } => Ok(Answer::Children(children)),
         MultiReadResult::Error { err } => Err(err),
-        _ => Err(Refusal::UnexpectedError("an answer of an unknown kind".to_owned())),
+        _ => Err(Refusal::UnexpectedError(
+            "an answer of an unknown kind".to_owned(),
+        )),
     }
 }
 

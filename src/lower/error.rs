@@ -144,13 +144,19 @@ impl Located for Error {
     }
 
     fn hint(&self) -> Option<String> {
-        Some(match self {
-            Self::DuplicateNode { .. } => "put the contents of both under one of them",
-            Self::DuplicateProperty { .. } => "a later layer may replace it; one layer says it once",
-            Self::DuplicateDirective { .. } => "say it once, with all that it is to cover",
-            Self::Acl { .. } => "an entry is scheme:id:perms, as in world:anyone:r or digest:ops:HASH:cdrwa",
-            _ => return None,
-        }
-        .to_owned())
+        Some(
+            match self {
+                Self::DuplicateNode { .. } => "put the contents of both under one of them",
+                Self::DuplicateProperty { .. } => {
+                    "a later layer may replace it; one layer says it once"
+                }
+                Self::DuplicateDirective { .. } => "say it once, with all that it is to cover",
+                Self::Acl { .. } => {
+                    "an entry is scheme:id:perms, as in world:anyone:r or digest:ops:HASH:cdrwa"
+                }
+                _ => return None,
+            }
+            .to_owned(),
+        )
     }
 }

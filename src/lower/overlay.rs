@@ -9,9 +9,15 @@ use crate::path::ZPath;
 /// Reports what clashes within one layer once all of its files are in.
 pub(super) fn check(nodes: &BTreeMap<ZPath, Building>, errors: &mut Vec<Error>) {
     for building in nodes.values() {
-        let property = building.properties.values().find_map(|property| property.origin);
+        let property = building
+            .properties
+            .values()
+            .find_map(|property| property.origin);
         if let (Some((_, span)), Some(property)) = (&building.raw, property) {
-            errors.push(Error::DataAndProperties { span: *span, property });
+            errors.push(Error::DataAndProperties {
+                span: *span,
+                property,
+            });
         }
     }
 }
@@ -35,7 +41,12 @@ pub(super) fn lay_over(
 }
 
 fn lay_node_over(below: &mut Building, above: Building) {
-    let Building { node, properties, raw, .. } = above;
+    let Building {
+        node,
+        properties,
+        raw,
+        ..
+    } = above;
     if raw.is_some() {
         below.raw = raw;
         below.properties.clear();

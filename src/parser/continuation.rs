@@ -17,7 +17,8 @@ pub(super) enum Extent {
 pub(super) fn extent(text: &str, joins: bool) -> Extent {
     let end = end_of_line(text, 0);
     let line = &text[..end];
-    let may_continue = line.contains(['[', '(', '{']) || line.contains("'''") || line.contains("\"\"\"");
+    let may_continue =
+        line.contains(['[', '(', '{']) || line.contains("'''") || line.contains("\"\"\"");
     match value_start(line) {
         Some(start) if may_continue => scan(text, start, end, joins),
         _ => Extent::Lines(end),
@@ -34,7 +35,11 @@ pub(super) fn value_start(line: &str) -> Option<usize> {
     if statement.starts_with(['/', '#']) {
         return None;
     }
-    let name = if statement.starts_with('"') { end_of_quoted(statement) } else { 0 };
+    let name = if statement.starts_with('"') {
+        end_of_quoted(statement)
+    } else {
+        0
+    };
     let rest = &statement.as_bytes()[name..];
     let is_operator = |i: &usize| rest[*i] == b'=' || rest[*i..].starts_with(b"->");
     let operator = name + (0..rest.len()).find(is_operator)?;

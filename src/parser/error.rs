@@ -93,7 +93,9 @@ pub enum ErrorKind {
     #[error("the indentation meets no level that is open")]
     Dedent,
     /// Tabs against spaces.
-    #[error("the indentation mixes tabs and spaces so that it cannot be compared with the lines above")]
+    #[error(
+        "the indentation mixes tabs and spaces so that it cannot be compared with the lines above"
+    )]
     MixedIndentation,
     /// Something that must stand in a node.
     #[error("a {0} must stand in a node, and none is open here")]
@@ -116,17 +118,28 @@ impl Located for Error {
     fn hint(&self) -> Option<String> {
         Some(match &self.kind {
             ErrorKind::Syntax { hint, .. } => return hint.clone(),
-            ErrorKind::Expression { literal: Some(literal) } => format!("write {literal}"),
-            ErrorKind::Expression { literal: None } => "write the value that it stands for".to_owned(),
+            ErrorKind::Expression {
+                literal: Some(literal),
+            } => format!("write {literal}"),
+            ErrorKind::Expression { literal: None } => {
+                "write the value that it stands for".to_owned()
+            }
             ErrorKind::BareWord { word } => {
-                format!("text needs quotes: {}", crate::spelling::string_literal(word))
+                format!(
+                    "text needs quotes: {}",
+                    crate::spelling::string_literal(word)
+                )
             }
             ErrorKind::NotJson { instead, .. } => return instead.map(str::to_owned),
             ErrorKind::Number { text } => {
-                format!("text needs quotes: {}", crate::spelling::string_literal(text))
+                format!(
+                    "text needs quotes: {}",
+                    crate::spelling::string_literal(text)
+                )
             }
             ErrorKind::ByteEscape { .. } => {
-                "for the character write \\u00e9 and the like; for raw bytes use @data base64".to_owned()
+                "for the character write \\u00e9 and the like; for raw bytes use @data base64"
+                    .to_owned()
             }
             ErrorKind::UnknownDirective { word } => format!(
                 "the directives are @keep, @ignore, @protect, @secret, @acl, @data and @include; \

@@ -16,8 +16,9 @@ pub(super) struct Explained {
     pub(super) range: Range<usize>,
 }
 
-const KEYWORDS: [&str; 11] =
-    ["lambda", "not", "and", "or", "if", "in", "is", "for", "print", "yield", "else"];
+const KEYWORDS: [&str; 11] = [
+    "lambda", "not", "and", "or", "if", "in", "is", "for", "print", "yield", "else",
+];
 
 /// Explains why `line` does not match the grammar.
 pub(super) fn explain(line: &str, error: &PestError<Rule>) -> Explained {
@@ -47,22 +48,31 @@ fn hint_for_statement(line: &str, start: usize, at: usize) -> Option<String> {
     let statement = line[start..].trim_end();
     if statement.starts_with('/') {
         let rest = line[at..].trim_start();
-        if ["->", "=>", "="].iter().any(|operator| rest.starts_with(operator)) {
-            return Some("a line that starts with a slash is a node; properties and links are \
+        if ["->", "=>", "="]
+            .iter()
+            .any(|operator| rest.starts_with(operator))
+        {
+            return Some(
+                "a line that starts with a slash is a node; properties and links are \
                          named without one"
-                .to_owned());
+                    .to_owned(),
+            );
         }
         if at > start + 1 && !rest.is_empty() && !rest.starts_with([':', '#']) {
-            return Some(r#"a name that holds blanks is written in double quotes: /"my node""#.to_owned());
+            return Some(
+                r#"a name that holds blanks is written in double quotes: /"my node""#.to_owned(),
+            );
         }
         return None;
     }
-    let (name, operator) = ["->", "=>", "="].iter().find_map(|op| {
-        statement.find(op).map(|i| (statement[..i].trim_end(), *op))
-    })?;
+    let (name, operator) = ["->", "=>", "="]
+        .iter()
+        .find_map(|op| statement.find(op).map(|i| (statement[..i].trim_end(), *op)))?;
     if name.contains(is_blank) && !name.starts_with('"') {
         let quoted = serde_json::to_string(name).ok()?;
-        return Some(format!("a name that holds blanks is written in double quotes: {quoted} {operator} …"));
+        return Some(format!(
+            "a name that holds blanks is written in double quotes: {quoted} {operator} …"
+        ));
     }
     let target = statement.split_once("->").map(|(_, target)| target.trim());
     match (operator, target) {
@@ -76,22 +86,40 @@ fn hint_for_statement(line: &str, start: usize, at: usize) -> Option<String> {
 
 fn explain_directive(line: &str, start: usize) -> Option<Explained> {
     let statement = &line[start..];
-    let end = statement.find(|c| is_blank(c) || matches!(c, '\r' | '\n' | '=')).unwrap_or(statement.len());
+    let end = statement
+        .find(|c| is_blank(c) || matches!(c, '\r' | '\n' | '='))
+        .unwrap_or(statement.len());
     let word = statement[..end].trim_end_matches('-');
-    let known = ["@keep", "@ignore", "@protect", "@secret", "@acl", "@data", "@include"];
+    let known = [
+        "@keep", "@ignore", "@protect", "@secret", "@acl", "@data", "@include",
+    ];
     let rest = statement[word.len()..].trim_start_matches(is_blank);
-    let operator = ["->", "=>", "="].iter().find(|operator| rest.starts_with(**operator));
+    let operator = ["->", "=>", "="]
+        .iter()
+        .find(|operator| rest.starts_with(**operator));
     let range = start..start + word.len();
     match (known.contains(&word), operator) {
-        (false, None) => {
-            Some(Explained { kind: ErrorKind::UnknownDirective { word: word.to_owned() }, range })
-        }
+        (false, None) => Some(Explained {
+            kind: ErrorKind::UnknownDirective {
+                word: word.to_owned(),
+            },
+            range,
+        }),
         (true, Some(operator)) => {
-            let hint = format!("a property of this name is written in double quotes: \"{word}\" {operator} …");
+            let hint = format!(
+                "a property of this name is written in double quotes: \"{word}\" {operator} …"
+            );
             let expected = "the rest of the directive".to_owned();
             let at = line.len() - rest.len();
-            let kind = ErrorKind::Syntax { expected, found: quote(operator), hint: Some(hint) };
-            Some(Explained { kind, range: at..at + operator.len() })
+            let kind = ErrorKind::Syntax {
+                expected,
+                found: quote(operator),
+                hint: Some(hint),
+            };
+            Some(Explained {
+                kind,
+                range: at..at + operator.len(),
+            })
         }
         _ => None,
     }
@@ -103,23 +131,42 @@ fn explain_value(line: &str, value: usize, at: usize, error: &PestError<Rule>) -
     let text = line[start..].trim_end();
     let whole = start..start + text.len();
     if text.is_empty() || text.starts_with('#') {
-        let kind = ErrorKind::Syntax { expected: "a value".to_owned(), found: "the end of the line".to_owned(), hint: None };
-        return Explained { kind, range: start..start };
+        let kind = ErrorKind::Syntax {
+            expected: "a value".to_owned(),
+            found: "the end of the line".to_owned(),
+            hint: None,
+        };
+        return Explained {
+            kind,
+            range: start..start,
+        };
     }
     if let Ok(mut pairs) = Grammar::parse(Rule::expression, text) {
         let sum = pairs.next().and_then(|pair| pair.into_inner().next());
         let literal = sum.and_then(evaluate).map(|value| value.literal());
         if literal.is_some() || text.contains(['+', '*', '%', '-']) {
-            return Explained { kind: ErrorKind::Expression { literal }, range: whole };
+            return Explained {
+                kind: ErrorKind::Expression { literal },
+                range: whole,
+            };
         }
     }
     if let Some((offset, quotes)) = unclosed_quote(text) {
         let at = start + offset;
-        return Explained { kind: ErrorKind::Unclosed(quotes), range: at..whole.end };
+        return Explained {
+            kind: ErrorKind::Unclosed(quotes),
+            range: at..whole.end,
+        };
     }
     if Grammar::parse(Rule::set, text).is_ok() {
         let instead = Some("write a list: [1, 2]");
-        return Explained { kind: ErrorKind::NotJson { what: "a set", instead }, range: whole };
+        return Explained {
+            kind: ErrorKind::NotJson {
+                what: "a set",
+                instead,
+            },
+            range: whole,
+        };
     }
     let in_brackets = text.starts_with(['[', '(', '{']);
     if text.starts_with(['\'', '"']) || in_brackets {
@@ -129,27 +176,47 @@ fn explain_value(line: &str, value: usize, at: usize, error: &PestError<Rule>) -
         return match word_kind(found, in_brackets) {
             // Behind a whole value a word is just too much.
             Some((ErrorKind::BareWord { .. }, _)) if !in_brackets => syntax(line, at, error, None),
-            Some((kind, length)) => Explained { kind, range: at..at + length },
+            Some((kind, length)) => Explained {
+                kind,
+                range: at..at + length,
+            },
             None => syntax(line, at, error, None),
         };
     }
     if text.starts_with(['=', ',', ')', ']', '}']) || text.starts_with("->") {
         let word = text.split(is_blank).next().unwrap_or_default();
         let (expected, found) = ("a value".to_owned(), quote(word));
-        let kind = ErrorKind::Syntax { expected, found, hint: None };
-        return Explained { kind, range: start..start + word.len() };
+        let kind = ErrorKind::Syntax {
+            expected,
+            found,
+            hint: None,
+        };
+        return Explained {
+            kind,
+            range: start..start + word.len(),
+        };
     }
     if let Some((kind, length)) = word_kind(text, false) {
-        return Explained { kind, range: start..start + length };
+        return Explained {
+            kind,
+            range: start..start + length,
+        };
     }
     let words = without_comment(text);
-    let kind = ErrorKind::BareWord { word: words.to_owned() };
-    Explained { kind, range: start..start + words.len() }
+    let kind = ErrorKind::BareWord {
+        word: words.to_owned(),
+    };
+    Explained {
+        kind,
+        range: start..start + words.len(),
+    }
 }
 
 /// What a text that is no literal seems to be, and how long it is; none where it is just wrong.
 fn word_kind(text: &str, in_brackets: bool) -> Option<(ErrorKind, usize)> {
-    let identifier = text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len());
+    let identifier = text
+        .find(|c: char| !c.is_alphanumeric() && c != '_')
+        .unwrap_or(text.len());
     let (word, rest) = text.split_at(identifier);
     let lower = word.to_ascii_lowercase();
     let whole = without_comment(text);
@@ -157,8 +224,15 @@ fn word_kind(text: &str, in_brackets: bool) -> Option<(ErrorKind, usize)> {
     if rest.starts_with(['\'', '"']) {
         return match lower.as_str() {
             "b" | "br" | "rb" => {
-                let instead = Some("text is written without the prefix, raw bytes with @data base64");
-                Some((ErrorKind::NotJson { what: "a bytes value", instead }, whole.len()))
+                let instead =
+                    Some("text is written without the prefix, raw bytes with @data base64");
+                Some((
+                    ErrorKind::NotJson {
+                        what: "a bytes value",
+                        instead,
+                    },
+                    whole.len(),
+                ))
             }
             "f" | "fr" | "rf" => expression,
             _ => None,
@@ -166,11 +240,19 @@ fn word_kind(text: &str, in_brackets: bool) -> Option<(ErrorKind, usize)> {
     }
     if matches!(lower.as_str(), "nan" | "inf" | "infinity") {
         let what = "a number that is not finite";
-        return Some((ErrorKind::NotJson { what, instead: None }, word.len()));
+        return Some((
+            ErrorKind::NotJson {
+                what,
+                instead: None,
+            },
+            word.len(),
+        ));
     }
     let after = rest.trim_start_matches(is_blank);
     if word.is_empty() {
-        let operators = ["+", "-", "*", "%", "<", ">", "==", "!=", "&", "|", "^", "~", ".", "[", "(", "`"];
+        let operators = [
+            "+", "-", "*", "%", "<", ">", "==", "!=", "&", "|", "^", "~", ".", "[", "(", "`",
+        ];
         let is_operator = operators.iter().any(|operator| text.starts_with(operator));
         return if is_operator && !text.starts_with("...") && (in_brackets || after_value(text)) {
             expression
@@ -181,17 +263,36 @@ fn word_kind(text: &str, in_brackets: bool) -> Option<(ErrorKind, usize)> {
         };
     }
     let words: Vec<&str> = whole.split(is_blank).collect();
-    let calls = rest.starts_with(['(', '[', '{']) || rest.starts_with('.') && whole.contains(['(', '[']);
-    let operates = ["+ ", "- ", "* ", "/ ", "% ", "< ", "> ", "== ", "!= "].iter().any(|op| after.starts_with(op));
-    if calls || operates || words.iter().any(|word| KEYWORDS.contains(&word.trim_end_matches(':'))) {
+    let calls =
+        rest.starts_with(['(', '[', '{']) || rest.starts_with('.') && whole.contains(['(', '[']);
+    let operates = ["+ ", "- ", "* ", "/ ", "% ", "< ", "> ", "== ", "!= "]
+        .iter()
+        .any(|op| after.starts_with(op));
+    if calls
+        || operates
+        || words
+            .iter()
+            .any(|word| KEYWORDS.contains(&word.trim_end_matches(':')))
+    {
         return expression;
     }
     if in_brackets {
-        let end = text.find(|c: char| is_blank(c) || matches!(c, ',' | ']' | ')' | '}' | ':' | '\n'));
+        let end =
+            text.find(|c: char| is_blank(c) || matches!(c, ',' | ']' | ')' | '}' | ':' | '\n'));
         let word = &text[..end.unwrap_or(text.len())];
-        return Some((ErrorKind::BareWord { word: word.to_owned() }, word.len()));
+        return Some((
+            ErrorKind::BareWord {
+                word: word.to_owned(),
+            },
+            word.len(),
+        ));
     }
-    Some((ErrorKind::BareWord { word: whole.to_owned() }, whole.len()))
+    Some((
+        ErrorKind::BareWord {
+            word: whole.to_owned(),
+        },
+        whole.len(),
+    ))
 }
 
 /// Whether an operator at the start of `text` has something to operate on after it.
@@ -201,7 +302,9 @@ fn after_value(text: &str) -> bool {
 
 fn without_comment(text: &str) -> &str {
     let line = text.lines().next().unwrap_or_default();
-    let end = line.match_indices('#').find(|(i, _)| *i > 0 && line[..*i].ends_with(is_blank));
+    let end = line
+        .match_indices('#')
+        .find(|(i, _)| *i > 0 && line[..*i].ends_with(is_blank));
     line[..end.map_or(line.len(), |(i, _)| i)].trim_end()
 }
 
@@ -237,9 +340,10 @@ fn unclosed_quote(text: &str) -> Option<(usize, &'static str)> {
 
 fn syntax(line: &str, at: usize, error: &PestError<Rule>, hint: Option<String>) -> Explained {
     let mut names: Vec<&'static str> = match &error.variant {
-        ErrorVariant::ParsingError { positives, .. } => {
-            positives.iter().filter_map(|rule| rule_name(*rule)).collect()
-        }
+        ErrorVariant::ParsingError { positives, .. } => positives
+            .iter()
+            .filter_map(|rule| rule_name(*rule))
+            .collect(),
         ErrorVariant::CustomError { .. } => Vec::new(),
     };
     names.sort_unstable();
@@ -256,9 +360,23 @@ fn syntax(line: &str, at: usize, error: &PestError<Rule>, hint: Option<String>) 
     let found = rest.trim_start_matches(is_blank);
     let at = at + rest.len() - found.len();
     let word: &str = found.split(is_blank).next().unwrap_or_default();
-    let word = word.char_indices().nth(30).map_or(word, |(end, _)| &word[..end]);
-    let found = if word.is_empty() { "the end of the line".to_owned() } else { quote(word) };
-    Explained { kind: ErrorKind::Syntax { expected, found, hint }, range: at..at + word.len() }
+    let word = word
+        .char_indices()
+        .nth(30)
+        .map_or(word, |(end, _)| &word[..end]);
+    let found = if word.is_empty() {
+        "the end of the line".to_owned()
+    } else {
+        quote(word)
+    };
+    Explained {
+        kind: ErrorKind::Syntax {
+            expected,
+            found,
+            hint,
+        },
+        range: at..at + word.len(),
+    }
 }
 
 fn quote(text: &str) -> String {
@@ -278,28 +396,69 @@ fn rule_name(rule: Rule) -> Option<&'static str> {
         Rule::property => "=",
         Rule::target => "a path",
         Rule::property_target => "a path and perhaps a property's name",
-        Rule::keep | Rule::ignore | Rule::protect | Rule::secret | Rule::acl | Rule::data
+        Rule::keep
+        | Rule::ignore
+        | Rule::protect
+        | Rule::secret
+        | Rule::acl
+        | Rule::data
         | Rule::include => "a directive",
         Rule::keep_what => "children, properties or nothing",
         Rule::data_form => "base64, file or a string",
         Rule::pattern | Rule::pattern_word => "the name of a property",
         Rule::acl_entry | Rule::acl_word => "an entry of the form scheme:id:perms",
-        Rule::value | Rule::constant | Rule::number | Rule::list | Rule::tuple | Rule::dict
+        Rule::value
+        | Rule::constant
+        | Rule::number
+        | Rule::list
+        | Rule::tuple
+        | Rule::dict
         | Rule::inner_string => "a value",
         Rule::pair => "a key and its value",
-        Rule::string | Rule::string_part | Rule::prefix | Rule::long_string | Rule::short_string => "a string",
+        Rule::string
+        | Rule::string_part
+        | Rule::prefix
+        | Rule::long_string
+        | Rule::short_string => "a string",
         Rule::comma => "a comma",
         Rule::quoted => "a name in double quotes",
         Rule::comment | Rule::EOI => "the end of the line",
         Rule::line => "a node, a property, a link or a directive",
-        Rule::indent | Rule::expression | Rule::sum | Rule::product | Rule::power
-        | Rule::operand | Rule::set | Rule::sign | Rule::plain_number | Rule::sum_operator
-        | Rule::product_operator | Rule::statement | Rule::name_char | Rule::type_colon
-        | Rule::colon | Rule::kind_text | Rule::shields_comment | Rule::directive
-        | Rule::known_directive | Rule::word_char_but_equals | Rule::item | Rule::inner
-        | Rule::gap | Rule::hexadecimal | Rule::decimal | Rule::exponent | Rule::escape
-        | Rule::short_escape | Rule::alphanumeric | Rule::quoted_char | Rule::word
-        | Rule::word_char | Rule::blank | Rule::trail | Rule::end => return None,
+        Rule::indent
+        | Rule::expression
+        | Rule::sum
+        | Rule::product
+        | Rule::power
+        | Rule::operand
+        | Rule::set
+        | Rule::sign
+        | Rule::plain_number
+        | Rule::sum_operator
+        | Rule::product_operator
+        | Rule::statement
+        | Rule::name_char
+        | Rule::type_colon
+        | Rule::colon
+        | Rule::kind_text
+        | Rule::shields_comment
+        | Rule::directive
+        | Rule::known_directive
+        | Rule::word_char_but_equals
+        | Rule::item
+        | Rule::inner
+        | Rule::gap
+        | Rule::hexadecimal
+        | Rule::decimal
+        | Rule::exponent
+        | Rule::escape
+        | Rule::short_escape
+        | Rule::alphanumeric
+        | Rule::quoted_char
+        | Rule::word
+        | Rule::word_char
+        | Rule::blank
+        | Rule::trail
+        | Rule::end => return None,
     })
 }
 
@@ -380,7 +539,11 @@ fn operate(left: &Constant, operator: &str, right: &Constant) -> Option<Constant
     // Python rounds down, towards minus infinity.
     let floor = |left: &BigInt, right: &BigInt| {
         let quotient = left / right;
-        if left % right != zero && (left < &zero) != (right < &zero) { quotient - 1 } else { quotient }
+        if left % right != zero && (left < &zero) != (right < &zero) {
+            quotient - 1
+        } else {
+            quotient
+        }
     };
     Some(Constant::Int(match operator {
         "+" => left + right,
@@ -389,7 +552,9 @@ fn operate(left: &Constant, operator: &str, right: &Constant) -> Option<Constant
         "//" | "/" if *right != zero => floor(left, right),
         "%" if *right != zero => left - floor(left, right) * right,
         "**" => {
-            let exponent = u32::try_from(right).ok().filter(|e| u64::from(*e) * left.bits().max(1) <= 2 * MAX_BITS)?;
+            let exponent = u32::try_from(right)
+                .ok()
+                .filter(|e| u64::from(*e) * left.bits().max(1) <= 2 * MAX_BITS)?;
             left.pow(exponent)
         }
         _ => return None,

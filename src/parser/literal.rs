@@ -17,7 +17,10 @@ impl<'s> Parser<'s> {
         let kind = match rule {
             // Commas make a list, and so does one behind a single value.
             Rule::value | Rule::tuple => {
-                let commas = pair.clone().into_inner().any(|pair| pair.as_rule() == Rule::comma);
+                let commas = pair
+                    .clone()
+                    .into_inner()
+                    .any(|pair| pair.as_rule() == Rule::comma);
                 let mut items = self.items(pair, start);
                 match items.pop() {
                     Some(only) if !commas => return only,
@@ -46,7 +49,9 @@ impl<'s> Parser<'s> {
     }
 
     fn items(&mut self, pair: Pair<'s, Rule>, start: usize) -> Vec<Literal> {
-        let items = pair.into_inner().filter(|pair| pair.as_rule() != Rule::comma);
+        let items = pair
+            .into_inner()
+            .filter(|pair| pair.as_rule() != Rule::comma);
         items.map(|item| self.literal(item, start)).collect()
     }
 
@@ -86,8 +91,13 @@ impl<'s> Parser<'s> {
 
 /// Reads a number of the language; JSON keeps its value exactly, and decimals as they are written.
 pub(super) fn number(text: &str) -> Result<Number, ErrorKind> {
-    let error = || ErrorKind::Number { text: text.to_owned() };
-    let signs = text.len() - text.trim_start_matches(['+', '-', ' ', '\t', '\u{b}', '\u{c}']).len();
+    let error = || ErrorKind::Number {
+        text: text.to_owned(),
+    };
+    let signs = text.len()
+        - text
+            .trim_start_matches(['+', '-', ' ', '\t', '\u{b}', '\u{c}'])
+            .len();
     let negative = text[..signs].matches('-').count() % 2 == 1;
     let body = text[signs..].to_ascii_lowercase();
     let (radix, digits) = match body.get(..2) {
@@ -98,14 +108,20 @@ pub(super) fn number(text: &str) -> Result<Number, ErrorKind> {
     };
     if radix == 10 && digits.ends_with('j') {
         let what = "a complex number";
-        return Err(ErrorKind::NotJson { what, instead: None });
+        return Err(ErrorKind::NotJson {
+            what,
+            instead: None,
+        });
     }
     let long = digits.strip_suffix('l');
     let integer = long.unwrap_or(digits);
     let json = if radix != 10 {
         let digits = integer.strip_prefix('_').unwrap_or(integer);
         in_radix(digits, radix).ok_or_else(error)?
-    } else if integer.bytes().all(|byte| byte.is_ascii_digit() || byte == b'_') {
+    } else if integer
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || byte == b'_')
+    {
         let digits = without_underscores(integer).ok_or_else(error)?;
         // A leading zero means octal, as it did in Python 2.
         if digits.len() > 1 && digits.starts_with('0') {
@@ -118,7 +134,9 @@ pub(super) fn number(text: &str) -> Result<Number, ErrorKind> {
     } else {
         return Err(error());
     };
-    format!("{}{json}", if negative { "-" } else { "" }).parse().map_err(|_| error())
+    format!("{}{json}", if negative { "-" } else { "" })
+        .parse()
+        .map_err(|_| error())
 }
 
 fn in_radix(digits: &str, radix: u32) -> Option<String> {
@@ -149,7 +167,11 @@ fn float(text: &str) -> Option<String> {
         None => (mantissa, None),
     };
     let digits = |text: &str| {
-        let digits = if text.is_empty() { Some("0".to_owned()) } else { without_underscores(text) };
+        let digits = if text.is_empty() {
+            Some("0".to_owned())
+        } else {
+            without_underscores(text)
+        };
         digits.filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))
     };
     if whole.is_empty() && fraction.is_none_or(str::is_empty) {
@@ -157,7 +179,11 @@ fn float(text: &str) -> Option<String> {
     }
     let whole = digits(whole)?;
     let whole = whole.trim_start_matches('0');
-    let mut json = if whole.is_empty() { "0".to_owned() } else { whole.to_owned() };
+    let mut json = if whole.is_empty() {
+        "0".to_owned()
+    } else {
+        whole.to_owned()
+    };
     if let Some(fraction) = fraction {
         json.push('.');
         json.push_str(&digits(fraction)?);
@@ -254,8 +280,13 @@ impl Decoder {
     /// Decodes the escape at the start of `text`; returns its length.
     fn escape(&mut self, text: &str, unicode: bool) -> Result<usize, ErrorKind> {
         let incomplete = |length: usize| {
-            let end = text.char_indices().nth(length).map_or(text.len(), |(end, _)| end);
-            ErrorKind::Escape { escape: text[..end].to_owned() }
+            let end = text
+                .char_indices()
+                .nth(length)
+                .map_or(text.len(), |(end, _)| end);
+            ErrorKind::Escape {
+                escape: text[..end].to_owned(),
+            }
         };
         let kind = text[1..].chars().next().ok_or_else(|| incomplete(1))?;
         let simple = match kind {
@@ -277,7 +308,11 @@ impl Decoder {
             '\n' => Ok(2),
             '\r' if text[2..].starts_with('\n') => Ok(3),
             '0'..='7' => {
-                let digits = text[1..].bytes().take(3).take_while(|b| matches!(b, b'0'..=b'7')).count();
+                let digits = text[1..]
+                    .bytes()
+                    .take(3)
+                    .take_while(|b| matches!(b, b'0'..=b'7'))
+                    .count();
                 let escape = &text[..=digits];
                 let code = u32::from_str_radix(&escape[1..], 8).map_err(|_| incomplete(4))?;
                 self.byte_or_code(code, escape, unicode)?;
@@ -290,7 +325,8 @@ impl Decoder {
             }
             'u' | 'U' => {
                 let digits = if kind == 'u' { 4 } else { 8 };
-                let (code, escape) = hexadecimal(text, digits).ok_or_else(|| incomplete(2 + digits))?;
+                let (code, escape) =
+                    hexadecimal(text, digits).ok_or_else(|| incomplete(2 + digits))?;
                 self.code(code, escape)?;
                 Ok(escape.len())
             }
@@ -299,7 +335,9 @@ impl Decoder {
                 let escape = &text[..=end.ok_or_else(|| incomplete(3))?];
                 let name = &escape[3..escape.len() - 1];
                 let c = unicode_names2::character(name);
-                let c = c.ok_or_else(|| ErrorKind::Escape { escape: escape.to_owned() })?;
+                let c = c.ok_or_else(|| ErrorKind::Escape {
+                    escape: escape.to_owned(),
+                })?;
                 self.code(u32::from(c), escape)?;
                 Ok(escape.len())
             }
@@ -327,19 +365,26 @@ impl Decoder {
     /// One character, or half of a surrogate pair that the next escape completes.
     fn code(&mut self, code: u32, escape: &str) -> Result<(), ErrorKind> {
         let code = match (self.high_surrogate.take(), code) {
-            (Some((high, _)), 0xdc00..=0xdfff) => 0x10000 + ((high - 0xd800) << 10) + (code - 0xdc00),
+            (Some((high, _)), 0xdc00..=0xdfff) => {
+                0x10000 + ((high - 0xd800) << 10) + (code - 0xdc00)
+            }
             (Some((_, escape)), _) => return Err(ErrorKind::Surrogate { escape }),
             (None, 0xd800..=0xdbff) => {
                 self.high_surrogate = Some((code, escape.to_owned()));
                 return Ok(());
             }
             (None, 0xdc00..=0xdfff) => {
-                return Err(ErrorKind::Surrogate { escape: escape.to_owned() });
+                return Err(ErrorKind::Surrogate {
+                    escape: escape.to_owned(),
+                });
             }
             (None, code) => code,
         };
-        let c = char::from_u32(code).ok_or_else(|| ErrorKind::Escape { escape: escape.to_owned() })?;
-        self.bytes.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+        let c = char::from_u32(code).ok_or_else(|| ErrorKind::Escape {
+            escape: escape.to_owned(),
+        })?;
+        self.bytes
+            .extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
         Ok(())
     }
 

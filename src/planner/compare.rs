@@ -72,7 +72,10 @@ pub(super) fn compare(
                 old: Some(ChangeValue::Acl(live_acl.clone())),
                 new: Some(ChangeValue::Acl((*declared).clone())),
                 secret: false,
-                origin: node.directives.get("@acl").map(|span| sources.locate(*span)),
+                origin: node
+                    .directives
+                    .get("@acl")
+                    .map(|span| sources.locate(*span)),
             });
             Some((live.acl_version, declared))
         }
@@ -147,15 +150,16 @@ pub(super) fn changes(
     sources: &Sources,
 ) -> Vec<Change> {
     let mut changes = Vec::new();
-    let mut push = |name: &str, old: Option<&serde_json::Value>, new: Option<&serde_json::Value>| {
-        changes.push(Change {
-            name: name.to_owned(),
-            old: old.cloned().map(ChangeValue::Json),
-            new: new.cloned().map(ChangeValue::Json),
-            secret: node.secret.covers(name),
-            origin: node.origin_of(name).map(|span| sources.locate(span)),
-        });
-    };
+    let mut push =
+        |name: &str, old: Option<&serde_json::Value>, new: Option<&serde_json::Value>| {
+            changes.push(Change {
+                name: name.to_owned(),
+                old: old.cloned().map(ChangeValue::Json),
+                new: new.cloned().map(ChangeValue::Json),
+                secret: node.secret.covers(name),
+                origin: node.origin_of(name).map(|span| sources.locate(span)),
+            });
+        };
     for (name, value) in old {
         match new.get(name) {
             None => push(name, Some(value), None),
@@ -176,7 +180,10 @@ fn raw_change(old: &[u8], new: Option<Vec<u8>>, node: &Declared, sources: &Sourc
         old: Some(raw_value(old)),
         new: new.map(ChangeValue::Raw),
         secret: !matches!(node.secret, crate::node::Secret::Nothing),
-        origin: node.directives.get("@data").map(|span| sources.locate(*span)),
+        origin: node
+            .directives
+            .get("@data")
+            .map(|span| sources.locate(*span)),
     }
 }
 

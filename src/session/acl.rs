@@ -14,9 +14,14 @@ const BITS: [(u8, zk::Permission); 5] = [
 
 pub(crate) fn to_client(acl: &Acl) -> Vec<zk::Acl> {
     let entry = |entry: &AclEntry| {
-        let bits = BITS.iter().filter(|(bit, _)| entry.permissions.bits() & bit != 0);
+        let bits = BITS
+            .iter()
+            .filter(|(bit, _)| entry.permissions.bits() & bit != 0);
         let permission = bits.fold(zk::Permission::NONE, |all, (_, one)| all | *one);
-        zk::Acl::new(permission, zk::AuthId::new(&entry.who.scheme, &entry.who.id))
+        zk::Acl::new(
+            permission,
+            zk::AuthId::new(&entry.who.scheme, &entry.who.id),
+        )
     };
     acl.entries.iter().map(entry).collect()
 }
@@ -26,9 +31,14 @@ pub(crate) fn from_client(acl: &[zk::Acl]) -> Acl {
         let has = |permission| entry.permission().has(permission);
         let bits = BITS.iter().filter(|(_, permission)| has(*permission));
         AclEntry {
-            who: AuthId { scheme: entry.scheme().to_owned(), id: entry.id().to_owned() },
+            who: AuthId {
+                scheme: entry.scheme().to_owned(),
+                id: entry.id().to_owned(),
+            },
             permissions: Permissions::from_bits(bits.fold(0, |all, (bit, _)| all | bit)),
         }
     };
-    Acl { entries: acl.iter().map(entry).collect() }
+    Acl {
+        entries: acl.iter().map(entry).collect(),
+    }
 }

@@ -16,15 +16,22 @@ use zkt::{layers, lower};
 
 /// The cases of a file, or none where the corpus is not there.
 fn cases(file: &str) -> Vec<Value> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus").join(file);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../shared/corpus")
+        .join(file);
     let Ok(text) = std::fs::read_to_string(path) else {
         return Vec::new();
     };
-    text.lines().map(|line| serde_json::from_str(line).expect("a case is JSON")).collect()
+    text.lines()
+        .map(|line| serde_json::from_str(line).expect("a case is JSON"))
+        .collect()
 }
 
 fn name_of(case: &Value) -> &str {
-    case["name"].as_str().or(case["id"].as_str()).expect("a case has a name")
+    case["name"]
+        .as_str()
+        .or(case["id"].as_str())
+        .expect("a case has a name")
 }
 
 /// Files that are one text.
@@ -66,7 +73,11 @@ pub fn declare(text: &[u8], at: &str) -> Result<Tree<Declared>, Vec<String>> {
         let at = loaded.sources.locate(zkt::source::Located::span(error));
         format!("{}:{}: {error}", at.line, at.column)
     }));
-    if messages.is_empty() { Ok(tree) } else { Err(messages) }
+    if messages.is_empty() {
+        Ok(tree)
+    } else {
+        Err(messages)
+    }
 }
 
 /// A tree in the corpus's form; nodes passed through count as nodes without properties.

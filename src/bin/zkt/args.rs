@@ -9,7 +9,12 @@ use zkt::plan::MaxTrim;
 /// Keeps a ZooKeeper tree as declared: .zkt files are the truth, plan shows what would change,
 /// apply does exactly that.
 #[derive(Debug, Parser)]
-#[command(name = "zkt", version, max_term_width = 100, arg_required_else_help = true)]
+#[command(
+    name = "zkt",
+    version,
+    max_term_width = 100,
+    arg_required_else_help = true
+)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -128,7 +133,12 @@ pub(crate) struct PlanOptions {
           default_missing_value = "all", hide_possible_values = true)]
     pub(crate) trim: Option<TrimArg>,
     /// Whether undeclared nodes that are not trimmed are listed
-    #[arg(long, value_name = "show|hide", default_value = "show", hide_possible_values = true)]
+    #[arg(
+        long,
+        value_name = "show|hide",
+        default_value = "show",
+        hide_possible_values = true
+    )]
     pub(crate) extras: Extras,
     /// Plan only paths that match; * is one segment, ** any number; may be repeated
     #[arg(long, value_name = "GLOB")]
@@ -348,7 +358,11 @@ fn duration(text: &str) -> Result<Duration, String> {
 }
 
 fn wait(text: &str) -> Result<Wait, String> {
-    if text == "forever" { Ok(Wait::Forever) } else { duration(text).map(Wait::For) }
+    if text == "forever" {
+        Ok(Wait::Forever)
+    } else {
+        duration(text).map(Wait::For)
+    }
 }
 
 fn max_trim(text: &str) -> Result<MaxTrim, String> {
@@ -356,7 +370,11 @@ fn max_trim(text: &str) -> Result<MaxTrim, String> {
     match text.strip_suffix('%') {
         Some(percent) => {
             let percent = percent.parse().map_err(|_| error())?;
-            if percent > 100 { Err(error()) } else { Ok(MaxTrim::Percent(percent)) }
+            if percent > 100 {
+                Err(error())
+            } else {
+                Ok(MaxTrim::Percent(percent))
+            }
         }
         None => text.parse().map(MaxTrim::Count).map_err(|_| error()),
     }
@@ -368,7 +386,11 @@ mod tests {
 
     fn normal(words: &str) -> String {
         let words = normalize(words.split(' ').map(OsString::from));
-        words.iter().map(|word| word.to_str().unwrap()).collect::<Vec<_>>().join(" ")
+        words
+            .iter()
+            .map(|word| word.to_str().unwrap())
+            .collect::<Vec<_>>()
+            .join(" ")
     }
 
     #[test]
@@ -377,7 +399,10 @@ mod tests {
         assert_eq!(normal("zkt plan -t all x.zkt"), "zkt plan -t=all x.zkt");
         assert_eq!(normal("zkt plan --trim none x"), "zkt plan --trim=none x");
         assert_eq!(normal("zkt plan --wait x.zkt"), "zkt plan --wait x.zkt");
-        assert_eq!(normal("zkt plan --wait 5s x.zkt"), "zkt plan --wait=5s x.zkt");
+        assert_eq!(
+            normal("zkt plan --wait 5s x.zkt"),
+            "zkt plan --wait=5s x.zkt"
+        );
         assert_eq!(normal("zkt plan -- -t all"), "zkt plan -- -t all");
     }
 

@@ -27,13 +27,21 @@ pub(crate) struct Problems {
 }
 
 /// Reads layers to the tree that they declare, its top-level nodes at `at`.
-pub(crate) fn load(names: &[String], allow_empty: bool, at: &ZPath) -> Result<DeclaredTree, Problems> {
+pub(crate) fn load(
+    names: &[String],
+    allow_empty: bool,
+    at: &ZPath,
+) -> Result<DeclaredTree, Problems> {
     let (Layers { layers, sources }, layer_errors) = layers::load(names, allow_empty, &Disk);
     let (tree, lower_errors) = lower(layers, at);
     if layer_errors.is_empty() && lower_errors.is_empty() {
         Ok(DeclaredTree { tree, sources })
     } else {
-        Err(Problems { layer_errors, lower_errors, sources })
+        Err(Problems {
+            layer_errors,
+            lower_errors,
+            sources,
+        })
     }
 }
 
@@ -50,18 +58,29 @@ pub(crate) fn load_or_tell(
 impl Problems {
     fn located(&self) -> Vec<&dyn Located> {
         let layers = self.layer_errors.iter().filter_map(layers::Error::located);
-        layers.chain(self.lower_errors.iter().map(|error| error as &dyn Located)).collect()
+        layers
+            .chain(self.lower_errors.iter().map(|error| error as &dyn Located))
+            .collect()
     }
 
     fn unlocated(&self) -> impl Iterator<Item = &layers::Error> {
-        self.layer_errors.iter().filter(|error| error.located().is_none())
+        self.layer_errors
+            .iter()
+            .filter(|error| error.located().is_none())
     }
 
     /// An empty source is for a guard to refuse; everything else is an error.
     pub(crate) fn exit(&self) -> Exit {
         let only_empty = self.lower_errors.is_empty()
-            && self.layer_errors.iter().all(|error| matches!(error, layers::Error::Empty { .. }));
-        if only_empty { Exit::Refused } else { Exit::Error }
+            && self
+                .layer_errors
+                .iter()
+                .all(|error| matches!(error, layers::Error::Empty { .. }));
+        if only_empty {
+            Exit::Refused
+        } else {
+            Exit::Error
+        }
     }
 
     /// Draws all of them on stderr.
@@ -69,22 +88,33 @@ impl Problems {
         for error in self.unlocated() {
             let failure = Failure::new(error);
             output.failure(&match error {
-                layers::Error::Empty { .. } => failure.hint("--allow-empty accepts it where that is meant"),
+                layers::Error::Empty { .. } => {
+                    failure.hint("--allow-empty accepts it where that is meant")
+                }
                 _ => failure,
             });
         }
         let located = self.located();
         if !located.is_empty() {
-            _ = diagnostics::write_errors(&located, &self.sources, output.width(), &mut output.err());
+            _ = diagnostics::write_errors(
+                &located,
+                &self.sources,
+                output.width(),
+                &mut output.err(),
+            );
         }
         Failure::told(self.exit())
     }
 
     /// All of them for JSON.
     pub(crate) fn json(&self) -> Vec<Value> {
-        let unlocated = self.unlocated().map(|error| json!({"message": error.to_string()}));
+        let unlocated = self
+            .unlocated()
+            .map(|error| json!({"message": error.to_string()}));
         let located = self.located();
-        let located = located.iter().map(|error| diagnostics::error_json(*error, &self.sources));
+        let located = located
+            .iter()
+            .map(|error| diagnostics::error_json(*error, &self.sources));
         unlocated.chain(located).collect()
     }
 }

@@ -14,15 +14,6 @@ use zkt::spelling::printable;
 const LONGEST_LINE: usize = 160;
 const AFTER: usize = 60;
 
-/// How bad it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Severity {
-    /// Nothing can be done with these sources.
-    Error,
-    /// Legal but probably not meant.
-    Warning,
-}
-
 /// Draws all errors in the order of their places, then how many there are.
 pub(crate) fn write_errors(
     errors: &[&dyn Located],
@@ -33,7 +24,7 @@ pub(crate) fn write_errors(
     let mut sorted = errors.to_vec();
     sorted.sort_by_key(|error| error.span());
     for error in &sorted {
-        write_one(*error, Severity::Error, sources, width, out)?;
+        write_one(*error, sources, width, out)?;
         writeln!(out)?;
     }
     let files: BTreeSet<SourceId> = sorted.iter().map(|error| error.span().source).collect();
@@ -44,23 +35,18 @@ pub(crate) fn write_errors(
     }
 }
 
-/// Draws one error or warning, coloured: a caller whose output has no colours strips them.
-pub(crate) fn write_one(
+/// Draws one error, coloured: a caller whose output has no colours strips them.
+fn write_one(
     error: &dyn Located,
-    severity: Severity,
     sources: &Sources,
     width: usize,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let level = match severity {
-        Severity::Error => Level::ERROR,
-        Severity::Warning => Level::WARNING,
-    };
     let mut places = vec![(error.span(), error.label(), AnnotationKind::Primary)];
     for (span, label) in error.related() {
         places.push((span, label, AnnotationKind::Context));
     }
-    let mut group = Group::with_title(level.primary_title(safe_lines(&error.to_string())));
+    let mut group = Group::with_title(Level::ERROR.primary_title(safe_lines(&error.to_string())));
     while let Some((first, ..)) = places.first() {
         let first = *first;
         let alone = is_far_right(sources, first);

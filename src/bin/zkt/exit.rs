@@ -57,11 +57,18 @@ pub(crate) struct Failure {
 
 impl Failure {
     pub(crate) fn new(message: impl fmt::Display) -> Self {
-        Self { message: message.to_string(), hint: None, exit: Exit::Error }
+        Self {
+            message: message.to_string(),
+            hint: None,
+            exit: Exit::Error,
+        }
     }
 
     pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
-        Self { hint: Some(hint.into()), ..self }
+        Self {
+            hint: Some(hint.into()),
+            ..self
+        }
     }
 
     pub(crate) fn exit(self, exit: Exit) -> Self {
@@ -70,7 +77,11 @@ impl Failure {
 
     /// Everything has been told.
     pub(crate) fn told(exit: Exit) -> Self {
-        Self { message: String::new(), hint: None, exit }
+        Self {
+            message: String::new(),
+            hint: None,
+            exit,
+        }
     }
 }
 

@@ -24,9 +24,16 @@ fn main() -> ExitCode {
     let matches = match args::command().try_get_matches_from(words) {
         Ok(matches) => matches,
         Err(error) => {
-            let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            let asked = matches!(
+                error.kind(),
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+            );
             _ = error.print();
-            let usage = if is_diff { Exit::DiffError } else { Exit::Error };
+            let usage = if is_diff {
+                Exit::DiffError
+            } else {
+                Exit::Error
+            };
             return if asked { Exit::Done } else { usage }.into();
         }
     };
@@ -47,7 +54,11 @@ fn main() -> ExitCode {
         }
     };
     // `diff` has its own meaning for 1.
-    if is_diff && exit == Exit::Error { Exit::DiffError.into() } else { exit.into() }
+    if is_diff && exit == Exit::Error {
+        Exit::DiffError.into()
+    } else {
+        exit.into()
+    }
 }
 
 fn run(cli: Cli, output: &Output) -> Result<Exit, Failure> {
@@ -71,5 +82,8 @@ fn online(work: impl Future<Output = Result<Exit, Failure>>) -> Result<Exit, Fai
         .enable_all()
         .build()
         .map_err(|error| Failure::new(format!("cannot start the runtime: {error}")))?;
-    runtime.block_on(work)
+    let result = runtime.block_on(work);
+    // A thread that still waits for an answer on the terminal must not hold up the end.
+    runtime.shutdown_background();
+    result
 }

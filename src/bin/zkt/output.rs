@@ -28,7 +28,11 @@ impl Output {
             Color::Always => ColorChoice::Always,
             Color::Never => ColorChoice::Never,
         };
-        Self { color, quiet: global.quiet, progress: !global.no_progress && !global.quiet }
+        Self {
+            color,
+            quiet: global.quiet,
+            progress: !global.no_progress && !global.quiet,
+        }
     }
 
     /// Stdout, buffered; colours are stripped where they are not wanted.
@@ -76,8 +80,13 @@ impl Output {
         } else {
             ProgressDrawTarget::hidden()
         };
-        let template = if total > 0 { "{msg} {wide_bar} {human_pos}/{human_len} {eta}" } else { "{spinner} {msg} {human_pos}" };
-        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        let template = if total > 0 {
+            "{msg} {wide_bar} {human_pos}/{human_len} {eta}"
+        } else {
+            "{spinner} {msg} {human_pos}"
+        };
+        let style =
+            ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
         let bar = ProgressBar::with_draw_target(Some(total as u64), target).with_style(style);
         bar.set_message(message);
         bar.enable_steady_tick(Duration::from_millis(250));
@@ -86,7 +95,9 @@ impl Output {
 }
 
 fn console_width() -> Option<usize> {
-    console::Term::stdout().size_checked().map(|(_, columns)| usize::from(columns))
+    console::Term::stdout()
+        .size_checked()
+        .map(|(_, columns)| usize::from(columns))
 }
 
 /// Logs go to stderr: warnings and errors, with `-v` more. Node data is logged at `trace` only.
@@ -100,8 +111,14 @@ pub(crate) fn init_logging(global: &Global) {
         (false, _) => "trace",
     };
     // The client library tells every lost connection, which the commands tell themselves.
-    let filter = if global.verbose == 0 { "zkt=".to_owned() + level } else { level.to_owned() };
-    let builder = tracing_subscriber::fmt().with_writer(io::stderr).with_env_filter(EnvFilter::new(filter));
+    let filter = if global.verbose == 0 {
+        "zkt=".to_owned() + level
+    } else {
+        level.to_owned()
+    };
+    let builder = tracing_subscriber::fmt()
+        .with_writer(io::stderr)
+        .with_env_filter(EnvFilter::new(filter));
     match global.log_format {
         LogFormat::Text => {
             let ansi = io::stderr().is_terminal() && global.color != Color::Never;

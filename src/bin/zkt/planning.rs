@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use zkt::links::{self, LookedUp};
 use zkt::live::{self, FetchOptions};
-use zkt::node::Live;
+use zkt::node::{Live, Standing};
 use zkt::path::ZPath;
 use zkt::plan::{MaxTrim, Plan, Refusal};
 use zkt::planner::{self, Policy};
@@ -52,6 +52,7 @@ pub(crate) async fn plan(
     let policy = policy(session, declared, options, path).await?;
     let wants = scope::of(&declared.tree, policy.trim);
     let live = fetch(session, &wants, output).await?;
+    require_readable(declared, &live)?;
     let mut plan = planner::plan(&declared.tree, &live, &policy);
     check_links(session, declared, &live, &mut plan).await?;
     apply_options(&mut plan, options);
@@ -86,24 +87,64 @@ async fn policy<'a>(
 }
 
 /// An argument that names a node must name one that exists.
-pub(crate) async fn require_node(session: &Session, path: &ZPath, what: &str) -> Result<(), Failure> {
-    if path.is_root() || !live::lookup(session, std::slice::from_ref(path)).await?.is_empty() {
+pub(crate) async fn require_node(
+    session: &Session,
+    path: &ZPath,
+    what: &str,
+) -> Result<(), Failure> {
+    if path.is_root()
+        || !live::lookup(session, std::slice::from_ref(path))
+            .await?
+            .is_empty()
+    {
         return Ok(());
     }
-    let failure = Failure::new(format!("{what} {path} does not exist on {}", session.hosts()));
+    let failure = Failure::new(format!(
+        "{what} {path} does not exist on {}",
+        session.hosts()
+    ));
     Err(match what {
-        "--path" => failure.hint(format!("a tree that brings its own place says {path}/… itself")),
+        "--path" => failure.hint(format!(
+            "a tree that brings its own place says {path}/… itself"
+        )),
         _ => failure,
     })
 }
 
+/// What is declared must be readable: otherwise nobody can say whether it is as declared.
+fn require_readable(declared: &DeclaredTree, live: &Tree<Live>) -> Result<(), Failure> {
+    let is_declared = |path: &ZPath| {
+        let node = declared.tree.get(path);
+        node.is_some_and(|node| node.standing == Standing::Declared)
+    };
+    let unreadable = live
+        .iter()
+        .filter(|(path, live)| *live == Live::Unreadable && is_declared(path));
+    let mut paths = unreadable.map(|(path, _)| path);
+    let Some(first) = paths.next() else {
+        return Ok(());
+    };
+    let more = match paths.count() {
+        0 => String::new(),
+        more => format!(" and {more} more declared nodes"),
+    };
+    Err(Failure::new(format!("no permission to read {first}{more}"))
+        .hint("--auth or --auth-file gives credentials"))
+}
+
 /// Reads live nodes, with a progress bar if it takes long.
-pub(crate) async fn fetch(session: &Session, wants: &[Want], output: &Output) -> Result<Tree<Live>, Failure> {
+pub(crate) async fn fetch(
+    session: &Session,
+    wants: &[Want],
+    output: &Output,
+) -> Result<Tree<Live>, Failure> {
     let bar = output.progress("reading", if wants.len() > 1 { wants.len() } else { 0 });
     let mut progress = |nodes: usize| bar.set_position(nodes as u64);
     let live = live::fetch(session, wants, &FetchOptions::default(), &mut progress).await;
     bar.finish_and_clear();
-    Ok(live?)
+    let live = live?;
+    tracing::info!(nodes = live.len(), "read the live tree");
+    Ok(live)
 }
 
 /// Everything at and below a node.
@@ -113,7 +154,11 @@ pub(crate) async fn fetch_subtree(
     acl: bool,
     output: &Output,
 ) -> Result<Tree<Live>, Failure> {
-    let want = Want { path: top.clone(), children: Children::Subtree, acl };
+    let want = Want {
+        path: top.clone(),
+        children: Children::Subtree,
+        acl,
+    };
     fetch(session, &[want], output).await
 }
 
@@ -126,15 +171,28 @@ async fn check_links(
 ) -> Result<(), Failure> {
     let mut looked_up = LookedUp::default();
     loop {
-        let checked = links::check(&declared.tree, live, plan, Some(&looked_up), &declared.sources);
-        let new: BTreeSet<ZPath> = checked.unknown.difference(&looked_up.asked).cloned().collect();
+        let checked = links::check(
+            &declared.tree,
+            live,
+            plan,
+            Some(&looked_up),
+            &declared.sources,
+        );
+        let new: BTreeSet<ZPath> = checked
+            .unknown
+            .difference(&looked_up.asked)
+            .cloned()
+            .collect();
         if new.is_empty() {
             plan.warnings.extend(checked.warnings);
             return Ok(());
         }
         let paths: Vec<ZPath> = new.iter().cloned().collect();
         let found = live::lookup(session, &paths).await?;
-        looked_up.nodes = std::mem::take(&mut looked_up.nodes).into_iter().chain(found).collect();
+        looked_up.nodes = std::mem::take(&mut looked_up.nodes)
+            .into_iter()
+            .chain(found)
+            .collect();
         looked_up.asked.extend(new);
     }
 }

@@ -23,7 +23,12 @@ pub(crate) fn session_options(args: &ServerArgs) -> Result<Options, Failure> {
         Some(args::Wait::For(duration)) => Wait::For(duration),
     };
     let session_timeout = args.session_timeout;
-    Ok(Options { hosts, session_timeout, wait, credentials: credentials(args)? })
+    Ok(Options {
+        hosts,
+        session_timeout,
+        wait,
+        credentials: credentials(args)?,
+    })
 }
 
 /// A variable that is set to nothing counts as not set.
@@ -32,8 +37,11 @@ fn variable(name: &str) -> Option<String> {
 }
 
 fn credentials(args: &ServerArgs) -> Result<Vec<Credentials>, Failure> {
-    let mut lines: Vec<(String, String)> =
-        args.auth.iter().map(|text| ("--auth".to_owned(), text.clone())).collect();
+    let mut lines: Vec<(String, String)> = args
+        .auth
+        .iter()
+        .map(|text| ("--auth".to_owned(), text.clone()))
+        .collect();
     for file in &args.auth_file {
         let name = file.display().to_string();
         let text = std::fs::read_to_string(file)
@@ -42,22 +50,29 @@ fn credentials(args: &ServerArgs) -> Result<Vec<Credentials>, Failure> {
     }
     if lines.is_empty() {
         if let Some(text) = variable("ZKT_AUTH") {
-            lines.extend(meaningful_lines(&text).map(|line| ("ZKT_AUTH".to_owned(), line.to_owned())));
+            lines.extend(
+                meaningful_lines(&text).map(|line| ("ZKT_AUTH".to_owned(), line.to_owned())),
+            );
         }
     }
     lines
         .into_iter()
         .map(|(origin, line)| match line.split_once(':') {
-            Some((scheme, secret)) if !scheme.is_empty() => {
-                Ok(Credentials { scheme: scheme.to_owned(), secret: secret.as_bytes().to_vec() })
-            }
+            Some((scheme, secret)) if !scheme.is_empty() => Ok(Credentials {
+                scheme: scheme.to_owned(),
+                secret: secret.as_bytes().to_vec(),
+            }),
             // The text itself may be a password: it is not repeated.
-            _ => Err(Failure::new(format!("{origin}: expected SCHEME:CREDENTIALS"))
-                .hint("as in digest:user:password")),
+            _ => Err(
+                Failure::new(format!("{origin}: expected SCHEME:CREDENTIALS"))
+                    .hint("as in digest:user:password"),
+            ),
         })
         .collect()
 }
 
 fn meaningful_lines(text: &str) -> impl Iterator<Item = &str> {
-    text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'))
+    text.lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
 }

@@ -14,7 +14,13 @@ fn version(number: i32) -> DataVersion {
 fn add(at: &str, data: &str) -> Action {
     let data = Data::Text(data.to_owned());
     let secret = HiddenValues::default();
-    Action::Add(Add { path: path(at), data, acl: None, secret, origin: None })
+    Action::Add(Add {
+        path: path(at),
+        data,
+        acl: None,
+        secret,
+        origin: None,
+    })
 }
 
 fn update(at: &str, expected: i32, data: Option<&str>, acl: Option<i32>) -> Action {
@@ -31,15 +37,27 @@ fn update(at: &str, expected: i32, data: Option<&str>, acl: Option<i32>) -> Acti
 fn link(at: &str, expected: Option<i32>, data: &str) -> Action {
     let data = Data::Text(data.to_owned());
     let expected_version = expected.map(version);
-    Action::Link(Link { path: path(at), expected_version, data, changes: Vec::new(), origin: None })
+    Action::Link(Link {
+        path: path(at),
+        expected_version,
+        data,
+        changes: Vec::new(),
+        origin: None,
+    })
 }
 
 fn trim(at: &str, expected: i32) -> Action {
-    Action::Trim(Trim { path: path(at), expected_version: version(expected) })
+    Action::Trim(Trim {
+        path: path(at),
+        expected_version: version(expected),
+    })
 }
 
 fn shown(actions: Vec<Action>, options: &ExecuteOptions) -> String {
-    let plan = Plan { actions, ..Plan::empty(ZPath::root()) };
+    let plan = Plan {
+        actions,
+        ..Plan::empty(ZPath::root())
+    };
     let stages = match pack(&plan, 0, options) {
         Ok(stages) => stages,
         Err(error) => return format!("{error:?}"),
@@ -49,20 +67,33 @@ fn shown(actions: Vec<Action>, options: &ExecuteOptions) -> String {
         text += &format!("actions {:?}, {} bytes\n", stage.actions, stage.bytes);
         match stage.work {
             Work::Atomic(operations) => {
-                for Operation { path, write, action } in operations {
+                for Operation {
+                    path,
+                    write,
+                    action,
+                } in operations
+                {
                     let data = |data: &[u8]| String::from_utf8_lossy(data).into_owned();
                     text += &match write {
                         Write::Create { data: d, .. } => format!("  create {path} {:?}", data(&d)),
                         Write::Set { data: d, expected } => {
                             format!("  set {path} {:?} at {}", data(&d), expected.get())
                         }
-                        Write::Delete { expected } => format!("  delete {path} at {}", expected.get()),
+                        Write::Delete { expected } => {
+                            format!("  delete {path} at {}", expected.get())
+                        }
                     };
                     text += &format!(" ({action})\n");
                 }
             }
             Work::Acls(changes) => {
-                for AclChange { path, expected, action, .. } in changes {
+                for AclChange {
+                    path,
+                    expected,
+                    action,
+                    ..
+                } in changes
+                {
                     text += &format!("  set acl {path} at {} ({action})\n", expected.get());
                 }
             }
@@ -153,7 +184,11 @@ fn acls_follow_the_data_of_a_run_of_updates() {
 
 #[test]
 fn a_fused_link_that_does_not_fit_gets_a_batch_of_its_own() {
-    let actions = vec![add("/a", ""), link("/a", None, &"x".repeat(60)), link("/a", None, "y")];
+    let actions = vec![
+        add("/a", ""),
+        link("/a", None, &"x".repeat(60)),
+        link("/a", None, "y"),
+    ];
     insta::assert_snapshot!(shown(actions, &split(80, 10)), @r#"
     actions 0..1, 67 bytes
       create /a "" (0)
@@ -164,7 +199,10 @@ fn a_fused_link_that_does_not_fit_gets_a_batch_of_its_own() {
 
 #[test]
 fn an_operation_that_no_request_can_hold_is_refused() {
-    let options = ExecuteOptions { request_limit: 100, ..ExecuteOptions::default() };
+    let options = ExecuteOptions {
+        request_limit: 100,
+        ..ExecuteOptions::default()
+    };
     // 17 for the multi, 9 + 4 + 2 + 4 + 4 for the set.
     let fits = update("/a", 0, Some(&"x".repeat(60)), None);
     let one_more = update("/b", 0, Some(&"x".repeat(61)), None);
@@ -176,7 +214,9 @@ fn an_operation_that_no_request_can_hold_is_refused() {
 #[test]
 fn acl_entries_count() {
     let entry = AclEntry::parse("digest:ops:hash:cdrwa").unwrap();
-    let two = Acl { entries: vec![entry.clone(), entry] };
+    let two = Acl {
+        entries: vec![entry.clone(), entry],
+    };
     assert_eq!(acl_bytes(Some(&two)), 4 + 2 * (4 + 4 + 6 + 4 + 8));
     assert_eq!(acl_bytes(None), acl_bytes(Some(&Acl::open())));
     assert_eq!(acl_bytes(None), 27);
@@ -184,21 +224,32 @@ fn acl_entries_count() {
 
 #[test]
 fn batches_are_bounded_and_cover_the_plan_in_order() {
-    let actions: Vec<Action> =
-        (0..500).map(|i| add(&format!("/n{i}"), &"x".repeat(i * 7 % 90))).collect();
-    let plan = Plan { actions, ..Plan::empty(ZPath::root()) };
+    let actions: Vec<Action> = (0..500)
+        .map(|i| add(&format!("/n{i}"), &"x".repeat(i * 7 % 90)))
+        .collect();
+    let plan = Plan {
+        actions,
+        ..Plan::empty(ZPath::root())
+    };
     let stages = pack(&plan, 11, &split(1000, 9)).unwrap();
     let mut next = 0;
     for stage in &stages {
         assert_eq!(stage.actions.start, next);
         next = stage.actions.end;
         assert!(stage.bytes <= 1000 && stage.operations() <= 9);
-        let Work::Atomic(operations) = &stage.work else { panic!("no ACLs here") };
+        let Work::Atomic(operations) = &stage.work else {
+            panic!("no ACLs here")
+        };
         let bytes = |o: &Operation| match &o.write {
-            Write::Create { data, .. } => 9 + 4 + 11 + o.path.as_str().len() + 4 + data.len() + 27 + 4,
+            Write::Create { data, .. } => {
+                9 + 4 + 11 + o.path.as_str().len() + 4 + data.len() + 27 + 4
+            }
             _ => panic!("only creates here"),
         };
-        assert_eq!(stage.bytes, 17 + operations.iter().map(bytes).sum::<usize>());
+        assert_eq!(
+            stage.bytes,
+            17 + operations.iter().map(bytes).sum::<usize>()
+        );
     }
     assert_eq!(next, 500);
 }

@@ -26,8 +26,18 @@ pub(crate) async fn run(args: &ApplyArgs, output: &Output) -> Result<Exit, Failu
     let mut declared = declare::load_or_tell(&args.layers, args.plan.allow_empty, &place, output)?;
     planning::filter(&args.plan)?.apply(&mut declared.tree);
     let session = Session::connect(&settings::session_options(&args.server)?).await?;
-    let mut apply = Apply { args, output, declared, session, committed: Totals::default() };
-    let result = apply.run().await;
+    let mut apply = Apply {
+        args,
+        output,
+        declared,
+        session,
+        committed: Totals::default(),
+        in_flight: false,
+    };
+    let result = tokio::select! {
+        result = apply.run() => result,
+        _ = tokio::signal::ctrl_c() => Err(apply.interrupted()),
+    };
     apply.session.close().await;
     result
 }
@@ -50,6 +60,8 @@ struct Apply<'a> {
     declared: DeclaredTree,
     session: Session,
     committed: Totals,
+    /// Whether a batch has been sent and not answered.
+    in_flight: bool,
 }
 
 impl Apply<'_> {
@@ -66,7 +78,7 @@ impl Apply<'_> {
                 return Ok(Exit::Done);
             }
             if !self.args.yes {
-                if !self.confirm()? {
+                if !self.confirm().await? {
                     self.output.note("nothing was written");
                     return Ok(self.stopped(Exit::Error));
                 }
@@ -74,12 +86,13 @@ impl Apply<'_> {
                 // shown again.
                 let fresh = self.plan().await?;
                 if fresh != plan {
-                    self.output.note("the live tree has changed since; this is the plan now:");
+                    self.output
+                        .note("the live tree has changed since; this is the plan now:");
                     plan = fresh;
                     continue;
                 }
             }
-            let report = self.execute(&plan).await?;
+            let report = self.execute(&plan).await;
             self.count(&plan, &report);
             let Some(stop) = &report.stop else {
                 self.report(&plan, &report, Exit::Done)?;
@@ -96,11 +109,20 @@ impl Apply<'_> {
                 return Err(self.failure(stop, exit));
             }
             attempt += 1;
-            self.output.note(&format!("{stop}; planning again ({attempt} of {})", self.args.retries));
+            self.output.note(&format!(
+                "{stop}; planning again ({attempt} of {})",
+                self.args.retries
+            ));
             if self.session.is_dead() {
-                self.session.reconnect().await.map_err(|error| self.after_writes(error.into()))?;
+                self.session
+                    .reconnect()
+                    .await
+                    .map_err(|error| self.after_writes(error.into()))?;
             }
-            plan = self.plan().await.map_err(|failure| self.after_writes(failure))?;
+            plan = self
+                .plan()
+                .await
+                .map_err(|failure| self.after_writes(failure))?;
         }
     }
 
@@ -126,24 +148,39 @@ impl Apply<'_> {
     }
 
     /// Asks on stderr; only a plain yes is one.
-    fn confirm(&self) -> Result<bool, Failure> {
+    async fn confirm(&self) -> Result<bool, Failure> {
         let mut err = self.output.err();
         write!(err, "\nApply this plan? Only 'yes' is taken for a yes: ")?;
         err.flush()?;
-        let mut answer = String::new();
-        std::io::stdin()
-            .lock()
-            .read_line(&mut answer)
-            .map_err(|error| Failure::new(format!("cannot read the answer: {error}")))?;
+        // The session must be kept alive while a person thinks.
+        let answer = tokio::task::spawn_blocking(|| {
+            let mut answer = String::new();
+            std::io::stdin()
+                .lock()
+                .read_line(&mut answer)
+                .map(|_| answer)
+        });
+        let answer = answer.await.unwrap_or_else(|error| Err(error.into()));
+        let answer =
+            answer.map_err(|error| Failure::new(format!("cannot read the answer: {error}")))?;
         Ok(answer.trim() == "yes")
     }
 
-    async fn execute(&self, plan: &Plan) -> Result<Report, Failure> {
+    async fn execute(&mut self, plan: &Plan) -> Report {
         let bar = self.output.progress("applying", plan.actions.len());
         let json = self.args.format == Format::Json;
-        let output = self.output;
+        let (output, in_flight) = (self.output, &mut self.in_flight);
         let mut events = |event: &Event| {
-            let Event::Committed(batch) = event else { return };
+            *in_flight = matches!(event, Event::Starting(_));
+            let Event::Committed(batch) = event else {
+                return;
+            };
+            tracing::info!(
+                batch = batch.index + 1,
+                of = batch.count,
+                operations = batch.operations,
+                "committed"
+            );
             bar.set_position(batch.actions.end as u64);
             if json {
                 // The report tells what stands, whether or not somebody reads the events.
@@ -153,18 +190,25 @@ impl Apply<'_> {
             }
         };
         let options = ExecuteOptions::default();
-        let execution = executor::execute(&self.session, plan, &options, &mut events);
-        let report = tokio::select! {
-            report = execution => report,
-            _ = tokio::signal::ctrl_c() => {
-                bar.finish_and_clear();
-                return Err(Failure::new("interrupted: the batch in flight may be committed or not")
-                    .hint("run apply again: it finishes what is left")
-                    .exit(Exit::Partial));
-            }
-        };
+        let report = executor::execute(&self.session, plan, &options, &mut events).await;
+        self.in_flight = false;
         bar.finish_and_clear();
-        Ok(report)
+        report
+    }
+
+    /// What an interrupt leaves behind.
+    fn interrupted(&self) -> Failure {
+        let hint = "run apply again: it finishes what is left";
+        if self.in_flight {
+            let message = "interrupted: the batch in flight may be committed or not";
+            return Failure::new(message).hint(hint).exit(Exit::Partial);
+        }
+        match self.committed.operations {
+            0 => Failure::new("interrupted: nothing was written"),
+            _ => Failure::new("interrupted between two attempts")
+                .hint(hint)
+                .exit(Exit::Partial),
+        }
     }
 
     fn count(&mut self, plan: &Plan, report: &Report) {
@@ -179,11 +223,24 @@ impl Apply<'_> {
 
     /// The last line: what was done, by all executions together.
     fn finish(&self, plan: &Plan) -> Result<(), Failure> {
-        let Totals { add, update, link, trim, operations, .. } = self.committed;
+        let Totals {
+            add,
+            update,
+            link,
+            trim,
+            operations,
+            ..
+        } = self.committed;
         let mut out = self.output.out();
         if self.args.format == Format::Text && operations > 0 {
             let unchanged = plan.unchanged;
-            let summary = zkt::plan::Summary { add, update, link, trim, unchanged };
+            let summary = zkt::plan::Summary {
+                add,
+                update,
+                link,
+                trim,
+                unchanged,
+            };
             writeln!(out, "{}", render::summary_line(summary, Mode::Done))?;
         }
         if self.args.format == Format::Json && plan.is_empty() {
@@ -207,7 +264,11 @@ impl Apply<'_> {
     /// conflict is told as one.
     fn stopped(&self, exit: Exit) -> Exit {
         let wrote = self.committed.operations > 0 || self.committed.unknown;
-        if exit == Exit::Error && wrote { Exit::Partial } else { exit }
+        if exit == Exit::Error && wrote {
+            Exit::Partial
+        } else {
+            exit
+        }
     }
 
     fn after_writes(&self, failure: Failure) -> Failure {
@@ -218,9 +279,8 @@ impl Apply<'_> {
     fn failure(&self, stop: &Stop, exit: Exit) -> Failure {
         let failure = Failure::new(stop).exit(exit);
         match stop {
-            Stop::Conflict { .. } => {
-                failure.hint("another writer changes these nodes; nothing of theirs was overwritten")
-            }
+            Stop::Conflict { .. } => failure
+                .hint("another writer changes these nodes; nothing of theirs was overwritten"),
             Stop::Disconnected { .. } | Stop::Uncertain { .. } => {
                 failure.hint("run apply again: it finishes what is left")
             }

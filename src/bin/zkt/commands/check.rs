@@ -32,7 +32,11 @@ pub(crate) fn run(args: &CheckArgs, output: &Output) -> Result<Exit, Failure> {
     };
     let warnings = lint(&declared);
     let refused = args.strict && !warnings.is_empty();
-    let nodes = declared.tree.iter().filter(|(_, node)| node.standing == Standing::Declared).count();
+    let nodes = declared
+        .tree
+        .iter()
+        .filter(|(_, node)| node.standing == Standing::Declared)
+        .count();
     let files = declared.sources.len();
     let mut out = output.out();
     if args.format == Format::Json {
@@ -48,7 +52,12 @@ pub(crate) fn run(args: &CheckArgs, output: &Output) -> Result<Exit, Failure> {
             let count = warnings.len();
             return Err(Failure::new(Refusal::Strict { count }).exit(Exit::Refused));
         }
-        writeln!(out, "ok: {} in {}", render::count(nodes, "node"), render::count(files, "file"))?;
+        writeln!(
+            out,
+            "ok: {} in {}",
+            render::count(nodes, "node"),
+            render::count(files, "file")
+        )?;
     }
     out.flush()?;
     Ok(if refused { Exit::Refused } else { Exit::Done })
@@ -57,5 +66,12 @@ pub(crate) fn run(args: &CheckArgs, output: &Output) -> Result<Exit, Failure> {
 /// What is wrong with links between declared nodes, whatever stands on the server.
 fn lint(declared: &DeclaredTree) -> Vec<Warning> {
     let plan = Plan::empty(ZPath::root());
-    links::check(&declared.tree, &Tree::default(), &plan, None, &declared.sources).warnings
+    links::check(
+        &declared.tree,
+        &Tree::default(),
+        &plan,
+        None,
+        &declared.sources,
+    )
+    .warnings
 }

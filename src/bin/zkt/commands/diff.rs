@@ -50,7 +50,10 @@ pub(crate) async fn run(args: &DiffArgs, output: &Output) -> Result<Exit, Failur
             let new = live_side(&session, &old, &place, output).await;
             let server = session.hosts();
             session.close().await;
-            let new = DeclaredTree { tree: new?, sources: Sources::default() };
+            let new = DeclaredTree {
+                tree: new?,
+                sources: Sources::default(),
+            };
             (compare(&old, new, &options, &place)?, server)
         }
         _ => {
@@ -63,7 +66,11 @@ pub(crate) async fn run(args: &DiffArgs, output: &Output) -> Result<Exit, Failur
         Format::Json => writeln!(out, "{}", render::plan_json(&plan))?,
         Format::Text => {
             let sources = std::slice::from_ref(&args.new);
-            render::plan_text(&plan, &text_options("zkt diff", &server, sources, output), &mut out)?;
+            render::plan_text(
+                &plan,
+                &text_options("zkt diff", &server, sources, output),
+                &mut out,
+            )?;
         }
     }
     out.flush()?;
@@ -91,8 +98,14 @@ async fn live_side(
             tops.push(path.clone());
         }
     }
-    let wants: Vec<Want> =
-        tops.into_iter().map(|path| Want { path, children: Children::Subtree, acl: false }).collect();
+    let wants: Vec<Want> = tops
+        .into_iter()
+        .map(|path| Want {
+            path,
+            children: Children::Subtree,
+            acl: false,
+        })
+        .collect();
     let live = planning::fetch(session, &wants, output).await?;
     let mut left_out: Option<ZPath> = None;
     let mut nodes = Vec::new();
@@ -134,7 +147,8 @@ fn compare(
     let mut plan = planner::plan(&new.tree, &live, &policy);
     if policy.trim == Trim::All {
         let looked_up = LookedUp::default();
-        plan.warnings = links::check(&new.tree, &live, &plan, Some(&looked_up), &new.sources).warnings;
+        plan.warnings =
+            links::check(&new.tree, &live, &plan, Some(&looked_up), &new.sources).warnings;
     }
     planning::apply_options(&mut plan, options);
     Ok(plan)

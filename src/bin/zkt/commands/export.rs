@@ -14,7 +14,8 @@ use crate::{planning, settings};
 pub(crate) async fn run(args: &ExportArgs, output: &Output) -> Result<Exit, Failure> {
     let top = planning::path_argument("PATH", &args.path)?;
     if let Some(name) = &args.name {
-        path::check_name(name).map_err(|error| Failure::new(format!("--name {name:?}: {error}")))?;
+        path::check_name(name)
+            .map_err(|error| Failure::new(format!("--name {name:?}: {error}")))?;
     }
     let session = Session::connect(&settings::session_options(&args.server)?).await?;
     let live = planning::fetch_subtree(&session, &top, args.acl, output).await;
@@ -24,11 +25,19 @@ pub(crate) async fn run(args: &ExportArgs, output: &Output) -> Result<Exit, Fail
     if live.get(&top).is_none() {
         return Err(Failure::new(format!("{top} does not exist on {hosts}")));
     }
-    let unreadable = live.iter().filter(|(_, node)| node.node().is_none()).map(|(path, _)| path);
+    let unreadable = live
+        .iter()
+        .filter(|(_, node)| node.node().is_none())
+        .map(|(path, _)| path);
     for path in unreadable {
-        output.note(&format!("warning: {path} is left out: no permission to read it"));
+        output.note(&format!(
+            "warning: {path} is left out: no permission to read it"
+        ));
     }
-    let options = Options { ephemeral: args.ephemeral, name: args.name.clone() };
+    let options = Options {
+        ephemeral: args.ephemeral,
+        name: args.name.clone(),
+    };
     let tree = export::declare(&live, &top, &options);
     drop(live);
     let mut text = Vec::new();

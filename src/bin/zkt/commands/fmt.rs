@@ -27,7 +27,9 @@ pub(crate) fn run(args: &FmtArgs, output: &Output) -> Result<Exit, Failure> {
     let mut out = output.out();
     let (mut differing, mut failed) = (false, false);
     for file in files {
-        let name = file.as_ref().map_or("<stdin>".to_owned(), |path| path.display().to_string());
+        let name = file
+            .as_ref()
+            .map_or("<stdin>".to_owned(), |path| path.display().to_string());
         let read = match &file {
             Some(path) => Disk.read(path),
             None => Disk.standard_input(),
@@ -55,13 +57,22 @@ pub(crate) fn run(args: &FmtArgs, output: &Output) -> Result<Exit, Failure> {
         }
     }
     out.flush()?;
-    Ok(if failed || args.check && differing { Exit::Error } else { Exit::Done })
+    Ok(if failed || args.check && differing {
+        Exit::Error
+    } else {
+        Exit::Done
+    })
 }
 
 /// The formatted text; none where the file does not parse, which is drawn.
 fn formatted(name: &str, bytes: &[u8], output: &Output) -> Result<Option<String>, Failure> {
-    let text = String::from_utf8(bytes.to_vec())
-        .map_err(|error| Failure::new(layers::not_text(name, bytes, error.utf8_error().valid_up_to())))?;
+    let text = String::from_utf8(bytes.to_vec()).map_err(|error| {
+        Failure::new(layers::not_text(
+            name,
+            bytes,
+            error.utf8_error().valid_up_to(),
+        ))
+    })?;
     let mut sources = Sources::default();
     let source = sources.add(name, text).map_err(Failure::new)?;
     let (document, errors) = parser::parse(&sources, source);

@@ -26,13 +26,17 @@ pub(crate) async fn run(args: &LsArgs, output: &Output) -> Result<Exit, Failure>
     if live.get(&top).is_none() {
         return Err(Failure::new(format!("{top} does not exist on {hosts}")));
     }
-    let shown = live.iter().filter(|(_, live)| {
-        !args.no_ephemeral || live.node().is_none_or(|node| !node.ephemeral)
-    });
+    let shown = live
+        .iter()
+        .filter(|(_, live)| !args.no_ephemeral || live.node().is_none_or(|node| !node.ephemeral));
     let mut out = output.out();
     if args.format == Format::Json {
         let nodes: Vec<Value> = shown.map(|(path, live)| node_json(path, live)).collect();
-        writeln!(out, "{}", json!({"format_version": render::FORMAT_VERSION, "nodes": nodes}))?;
+        writeln!(
+            out,
+            "{}",
+            json!({"format_version": render::FORMAT_VERSION, "nodes": nodes})
+        )?;
     } else {
         for (path, live) in shown {
             let path = render::path_text(path);
@@ -57,11 +61,19 @@ async fn walk(
     let Some(depth) = depth else {
         return planning::fetch_subtree(session, top, false, output).await;
     };
-    let want = |path: ZPath, children| Want { path, children, acl: false };
+    let want = |path: ZPath, children| Want {
+        path,
+        children,
+        acl: false,
+    };
     let mut tree = Tree::default();
     let mut level = vec![top.clone()];
     for below in 0..=depth {
-        let children = if below == depth { Children::Skip } else { Children::List };
+        let children = if below == depth {
+            Children::Skip
+        } else {
+            Children::List
+        };
         let wants: Vec<Want> = level.drain(..).map(|path| want(path, children)).collect();
         let found = planning::fetch(session, &wants, output).await?;
         let listed = found.iter().filter(|(_, live)| *live == Live::Listed);
@@ -78,7 +90,12 @@ async fn walk(
 fn details(node: &LiveNode) -> String {
     let kind = if node.ephemeral { 'e' } else { '-' };
     let LiveNode { children, .. } = node;
-    format!("{kind} v{:<5} {:>9} {children:>7} {}", node.version.get(), node.data.len(), time(node))
+    format!(
+        "{kind} v{:<5} {:>9} {children:>7} {}",
+        node.version.get(),
+        node.data.len(),
+        time(node)
+    )
 }
 
 /// When the data last changed, in UTC, to the second.

@@ -51,5 +51,12 @@ pub(crate) fn text_options<'a>(
     sources: &'a [String],
     output: &Output,
 ) -> TextOptions<'a> {
-    TextOptions { title, server, sources, mode: Mode::Plan, width: output.width(), extras: true }
+    TextOptions {
+        title,
+        server,
+        sources,
+        mode: Mode::Plan,
+        width: output.width(),
+        extras: true,
+    }
 }

@@ -12,9 +12,7 @@ use zkt::value::{Data, Properties, TYPE, writing_order};
 use super::SECRET;
 use super::difference::{Side, is_by_line, pair, write_lines};
 use super::style::{ADD, DIM, NEW, OLD, TRIM};
-use super::value::{
-    assignment, base64, link_target, literal, printable, quoted, raw, shortened,
-};
+use super::value::{assignment, base64, link_target, literal, printable, quoted, raw, shortened};
 
 const INDENT: &str = "      ";
 const DIFF_INDENT: &str = "        ";
@@ -31,7 +29,11 @@ pub(super) fn new_type(add: &Add) -> Option<String> {
         _ => return None,
     };
     let clause = type_clause(properties.get(TYPE)?.as_str()?)?;
-    Some(if add.secret.0.covers(TYPE) { format!(" : {SECRET}") } else { clause })
+    Some(if add.secret.0.covers(TYPE) {
+        format!(" : {SECRET}")
+    } else {
+        clause
+    })
 }
 
 /// Whether any of the raw data of a new node may be something that is not shown.

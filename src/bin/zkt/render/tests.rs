@@ -996,18 +996,3 @@ fn locations_keep_their_column_where_they_can() {
     Plan: 2 to add, 0 to update, 0 to link, 0 to trim.
     ");
 }
-
-#[test]
-fn one_action_at_a_time() {
-    let plan = example();
-    let layout = Layout::of(&plan, 80);
-    let mut out = Vec::new();
-    action_text(&plan.actions[0], &layout, &mut out).unwrap();
-    action_text(&plan.actions[3], &layout, &mut out).unwrap();
-    let text = String::from_utf8(out).unwrap();
-    insta::assert_snapshot!(anstream::adapter::strip_str(&text), @r"
-    + /cms : z4m cms                                   examples/cms.zkt:11
-        threads = 3
-    - /lb/pools/retail/providers
-    ");
-}

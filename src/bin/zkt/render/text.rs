@@ -46,13 +46,13 @@ pub(crate) struct TextOptions<'a> {
 
 /// Where the right column of a plan's text stands.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Layout {
+struct Layout {
     column: usize,
 }
 
 impl Layout {
     /// A column that as many lines as possible of this plan can keep.
-    pub(crate) fn of(plan: &Plan, width: usize) -> Self {
+    fn of(plan: &Plan, width: usize) -> Self {
         let (mut left, mut right) = (0, 0);
         for action in &plan.actions {
             if let Some(note) = location(action) {
@@ -180,7 +180,7 @@ pub(crate) fn count(number: usize, noun: &str) -> String {
 }
 
 /// Writes one action with what belongs to it.
-pub(crate) fn action_text(action: &Action, layout: &Layout, out: &mut dyn Write) -> io::Result<()> {
+fn action_text(action: &Action, layout: &Layout, out: &mut dyn Write) -> io::Result<()> {
     let (symbol, style) = match action {
         Action::Add(_) => ('+', ADD),
         Action::Update(_) => ('~', UPDATE),

@@ -93,10 +93,17 @@ pub(super) fn assignment(name: &str) -> (String, Option<LinkKind>) {
 
 /// A path, with the names that need it in double quotes.
 pub(crate) fn path_text(path: &ZPath) -> Cow<'_, str> {
-    if path.names().all(|name| matches!(node_name(name), Cow::Borrowed(_))) {
+    if path
+        .names()
+        .all(|name| matches!(node_name(name), Cow::Borrowed(_)))
+    {
         return Cow::Borrowed(path.as_str());
     }
-    Cow::Owned(path.names().map(|name| format!("/{}", node_name(name))).collect())
+    Cow::Owned(
+        path.names()
+            .map(|name| format!("/{}", node_name(name)))
+            .collect(),
+    )
 }
 
 /// The target of a link; in quotes where it would not read back without them.

@@ -16,8 +16,10 @@ const LONGEST_LIST: usize = 20;
 pub(super) fn done(plan: &Plan, report: &Report) -> Summary {
     let mut standing = Plan::empty(plan.path.clone());
     let actions = plan.actions.iter().zip(&report.fates);
-    standing.actions =
-        actions.filter(|(_, fate)| **fate == Fate::Done).map(|(action, _)| action.clone()).collect();
+    standing.actions = actions
+        .filter(|(_, fate)| **fate == Fate::Done)
+        .map(|(action, _)| action.clone())
+        .collect();
     standing.summary()
 }
 
@@ -37,9 +39,19 @@ pub(super) fn batch_json(batch: &Batch) -> Value {
 
 /// The last line of JSON of an execution.
 pub(super) fn report_json(plan: &Plan, report: &Report, exit: Exit) -> Value {
-    let Summary { add, update, link, trim, .. } = done(plan, report);
+    let Summary {
+        add,
+        update,
+        link,
+        trim,
+        ..
+    } = done(plan, report);
     let with = |fate: Fate| -> Vec<Value> {
-        let actions = plan.actions.iter().zip(&report.fates).filter(|(_, f)| **f == fate);
+        let actions = plan
+            .actions
+            .iter()
+            .zip(&report.fates)
+            .filter(|(_, f)| **f == fate);
         actions.map(|(action, _)| name_json(action)).collect()
     };
     let mut line = json!({
@@ -59,7 +71,10 @@ pub(super) fn report_json(plan: &Plan, report: &Report, exit: Exit) -> Value {
             Stop::Uncertain { .. } => "uncertain",
         };
         line["stop"] = json!({"kind": kind, "message": stop.to_string()});
-        if let Stop::Conflict { path, .. } | Stop::Failed { path, .. } | Stop::TooLarge { path, .. } = stop {
+        if let Stop::Conflict { path, .. }
+        | Stop::Failed { path, .. }
+        | Stop::TooLarge { path, .. } = stop
+        {
             line["stop"]["path"] = path.as_str().into();
         }
     }
@@ -105,7 +120,12 @@ pub(super) fn write_text(plan: &Plan, report: &Report, out: &mut dyn Write) -> i
         }
         writeln!(out, "{heading}")?;
         for action in actions.iter().take(LONGEST_LIST) {
-            writeln!(out, "  {} {}", action.name(), render::path_text(action.path()))?;
+            writeln!(
+                out,
+                "  {} {}",
+                action.name(),
+                render::path_text(action.path())
+            )?;
         }
         if actions.len() > LONGEST_LIST {
             writeln!(out, "  … and {} more", actions.len() - LONGEST_LIST)?;
