@@ -1,22 +1,43 @@
 //! stub crate docs
 
-pub mod ast;
-pub mod executor;
-pub mod export;
-pub mod files;
-pub mod format;
-pub mod layers;
-pub mod links;
-pub mod live;
-pub mod lower;
-pub mod node;
-pub mod parser;
-pub mod path;
-pub mod plan;
-pub mod planner;
-pub mod scope;
-pub mod session;
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
 pub mod source;
+
+pub mod files;
+
+pub mod ast;
+
+pub mod parser;
+
 pub mod spelling;
-pub mod tree;
+
+pub mod format;
+
 pub mod value;
+
+pub mod path;
+
+pub mod tree;
+
+pub mod node;
+
+pub mod layers;
+
+pub mod lower;
+
+pub mod export;
+
+pub mod scope;
+
+pub mod plan;
+
+pub mod planner;
+
+pub mod links;
+
+pub mod session;
+
+pub mod live;
+
+pub mod executor;

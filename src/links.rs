@@ -90,7 +90,7 @@ pub fn join(base: &ZPath, target: &str) -> Result<ZPath, Error> {
             ".." => {
                 _ = names
                     .pop()
-                    .ok_or_else(|| error(path::Error::DotName("..".to_owned())))?
+                    .ok_or_else(|| error(path::Error::DotName("..".to_owned())))?;
             }
             name => {
                 path::check_name(name).map_err(error)?;

@@ -245,7 +245,7 @@ async fn collect(
     let mut tree: Tree<Live> = nodes.into_iter().collect();
     drop_subtrees(&mut tree, &gone);
     let wanted = |path: &ZPath| acl_everywhere || want_at(path).is_some_and(|i| wants[i].acl);
-    acls::read(session, &mut tree, wanted, options, &reader).await?;
+    acls::read(session, &mut tree, wanted, options, &mut reader).await?;
     Ok(tree)
 }
 

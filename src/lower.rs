@@ -57,7 +57,7 @@ pub fn lower(layers: Vec<Layer>, at: &ZPath) -> (Tree<Declared>, Vec<Error>) {
             errors.extend(node.origin.map(|span| Error::TooLarge { span, bytes }));
         }
     }
-    errors.sort_by_key(|error| crate::source::Located::span(error));
+    errors.sort_by_key(crate::source::Located::span);
     (tree, errors)
 }
 

@@ -286,7 +286,7 @@ impl<'s> Parser<'s> {
             let rule = pair.as_rule();
             let inner = pair.into_inner().next();
             match (rule, inner) {
-                (Rule::segment, Some(name)) => names.push(self.text(name, start)),
+                (Rule::segment, Some(name)) => names.push(self.text(&name, start)),
                 (Rule::segment, None) => {
                     names.push(Text {
                         text: String::new(),
@@ -295,13 +295,13 @@ impl<'s> Parser<'s> {
                 }
                 (_, Some(text)) if text.as_rule() == Rule::quoted_type => {
                     let quoted = text.into_inner().next().expect("quoted_type is one quoted");
-                    kind = Some(self.text(quoted, start));
+                    kind = Some(self.text(&quoted, start));
                 }
                 (_, Some(text)) => {
                     if text.as_str().starts_with('"') && !text.as_str()[1..].contains('"') {
                         self.error_at(whole, ErrorKind::Unclosed("\""));
                     }
-                    kind = Some(self.text(text, start));
+                    kind = Some(self.text(&text, start));
                 }
                 (_, None) => {}
             }
@@ -314,7 +314,7 @@ impl<'s> Parser<'s> {
         let (Some(name), Some(rest)) = (parts.next(), parts.next()) else {
             return Statement::Invalid;
         };
-        let name = self.inner_text(name, start);
+        let name = self.inner_text(&name, start);
         let rule = rest.as_rule();
         let Some(inner) = rest.into_inner().next() else {
             return Statement::Invalid;
@@ -322,11 +322,11 @@ impl<'s> Parser<'s> {
         match rule {
             Rule::link => Statement::Link {
                 name,
-                target: self.text(inner, start),
+                target: self.text(&inner, start),
             },
             Rule::property_link => Statement::PropertyLink {
                 name,
-                target: self.text(inner, start),
+                target: self.text(&inner, start),
             },
             _ => Statement::Property {
                 name,
@@ -346,7 +346,7 @@ impl<'s> Parser<'s> {
                 Rule::data_form if pair.as_str() == "file" => form = DataForm::File,
                 Rule::data_form => form = DataForm::Base64,
                 Rule::string => texts.push(self.string(pair, start)),
-                _ => texts.push(self.inner_text(pair, start)),
+                _ => texts.push(self.inner_text(&pair, start)),
             }
         }
         Statement::Directive(match rule {
@@ -371,16 +371,16 @@ impl<'s> Parser<'s> {
     }
 
     /// The text of a pair that wraps either a quoted text or a bare one.
-    fn inner_text(&mut self, pair: Pair<'s, Rule>, start: usize) -> Text {
+    fn inner_text(&mut self, pair: &Pair<'s, Rule>, start: usize) -> Text {
         match pair.clone().into_inner().next() {
-            Some(inner) => self.text(inner, start),
+            Some(inner) => self.text(&inner, start),
             None => self.text(pair, start),
         }
     }
 
     /// A bare text as it stands, a quoted one decoded.
-    fn text(&mut self, pair: Pair<'s, Rule>, start: usize) -> Text {
-        let span = self.span_of(&pair, start);
+    fn text(&mut self, pair: &Pair<'s, Rule>, start: usize) -> Text {
+        let span = self.span_of(pair, start);
         let text = if pair.as_rule() == Rule::quoted {
             serde_json::from_str(pair.as_str()).unwrap_or_else(|error| {
                 let kind = ErrorKind::QuotedName(error.to_string());

@@ -87,10 +87,12 @@ impl Data {
         if trimmed.is_empty() {
             return Self::Properties(Properties::new());
         }
-        if trimmed.starts_with('{') && trimmed.ends_with('}') && !trimmed.contains(NUMBER_TOKEN) {
-            if let Ok(properties) = serde_json::from_str(trimmed) {
-                return Self::Properties(properties);
-            }
+        if trimmed.starts_with('{')
+            && trimmed.ends_with('}')
+            && !trimmed.contains(NUMBER_TOKEN)
+            && let Ok(properties) = serde_json::from_str(trimmed)
+        {
+            return Self::Properties(properties);
         }
         Self::Text(text.to_owned())
     }

@@ -170,3 +170,97 @@ fn weigh(write: &Write, live: Option<&Live>) -> (Evidence, Option<i64>) {
     };
     (evidence, Some(node.mzxid))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn operation(path: &str, write: Write) -> Operation {
+        Operation {
+            path: ZPath::parse(path).unwrap(),
+            write,
+            action: 0,
+        }
+    }
+
+    fn create(path: &str) -> Operation {
+        operation(
+            path,
+            Write::Create {
+                data: b"ours".to_vec(),
+                acl: None,
+            },
+        )
+    }
+
+    fn set(path: &str, expected: i32) -> Operation {
+        let expected = DataVersion::new(expected).unwrap();
+        operation(
+            path,
+            Write::Set {
+                data: b"ours".to_vec(),
+                expected,
+            },
+        )
+    }
+
+    fn delete(path: &str, expected: i32) -> Operation {
+        let expected = DataVersion::new(expected).unwrap();
+        operation(path, Write::Delete { expected })
+    }
+
+    /// Live nodes as path, data, version and zxid.
+    fn check(operations: &[Operation], live: &[(&str, &str, i32, i64)], expect: Option<bool>) {
+        let node = |&(path, data, version, mzxid): &(&str, &str, i32, i64)| {
+            let node = LiveNode::with_data(data.as_bytes().to_vec());
+            let version = DataVersion::new(version).unwrap();
+            let live = Live::Read(LiveNode {
+                version,
+                mzxid,
+                ..node
+            });
+            (ZPath::parse(path).unwrap(), live)
+        };
+        let tree: Tree<Live> = live.iter().map(node).collect();
+        assert_eq!(judge(operations, &tree), expect, "{operations:?} {live:?}");
+    }
+
+    #[test]
+    fn one_write_is_told_by_its_node() {
+        check(&[create("/a")], &[], Some(false));
+        check(&[create("/a")], &[("/a", "ours", 0, 9)], Some(true));
+        check(&[create("/a")], &[("/a", "theirs", 0, 9)], None);
+        check(&[create("/a")], &[("/a", "ours", 1, 9)], None);
+        check(&[set("/a", 4)], &[("/a", "old", 4, 9)], Some(false));
+        check(&[set("/a", 4)], &[("/a", "ours", 5, 9)], Some(true));
+        check(&[set("/a", 4)], &[("/a", "theirs", 5, 9)], Some(false));
+        check(&[set("/a", 4)], &[("/a", "ours", 6, 9)], None);
+        check(&[set("/a", 4)], &[], None);
+        check(&[delete("/a", 4)], &[], Some(true));
+        check(&[delete("/a", 4)], &[("/a", "old", 4, 9)], Some(false));
+        check(&[delete("/a", 4)], &[("/a", "old", 0, 9)], None);
+    }
+
+    #[test]
+    fn one_clear_node_tells_of_the_batch() {
+        let batch = [create("/a"), set("/b", 4), delete("/c", 0)];
+        check(
+            &batch,
+            &[("/a", "ours", 0, 9), ("/b", "theirs", 7, 12)],
+            Some(true),
+        );
+        check(
+            &batch,
+            &[("/b", "theirs", 7, 12), ("/c", "old", 0, 3)],
+            Some(false),
+        );
+    }
+
+    #[test]
+    fn contradictions_tell_nothing() {
+        check(&[create("/a"), create("/b")], &[("/a", "ours", 0, 9)], None);
+        let two_zxids = [("/a", "ours", 0, 9), ("/b", "ours", 0, 10)];
+        check(&[create("/a"), create("/b")], &two_zxids, None);
+        check(&[create("/a"), delete("/a", 0)], &[], None);
+    }
+}

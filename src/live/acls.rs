@@ -18,7 +18,7 @@ pub(super) async fn read(
     tree: &mut Tree<Live>,
     wanted: impl Fn(&ZPath) -> bool,
     options: &FetchOptions,
-    reader: &Reader<'_>,
+    reader: &mut Reader<'_>,
 ) -> Result<(), Error> {
     let client = session.client();
     let mut gone = Vec::new();

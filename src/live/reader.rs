@@ -71,7 +71,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Makes the server that this session talks to catch up with the leader.
-    pub(super) async fn sync(&self) -> Result<(), Error> {
+    pub(super) async fn sync(&mut self) -> Result<(), Error> {
         let mut attempts = 0;
         while let Err(error) = self.client.sync("/").await {
             self.check_retry(&ZPath::root(), &mut attempts, error)?;

@@ -27,17 +27,17 @@ pub(super) fn explain(line: &str, error: &PestError<Rule>) -> Explained {
     };
     let start = line.len() - line.trim_start_matches(is_blank).len();
     let statement = &line[start..];
-    if statement.starts_with('@') {
-        if let Some(explained) = explain_directive(line, start) {
-            return explained;
-        }
+    if statement.starts_with('@')
+        && let Some(explained) = explain_directive(line, start)
+    {
+        return explained;
     }
-    if !statement.starts_with(['/', '@']) {
-        if let Some(value) = continuation::value_start(line) {
-            let name = line[start..value - 1].trim_end_matches(is_blank);
-            if !name.is_empty() && !name.contains(is_blank) || name.starts_with('"') {
-                return explain_value(line, value, at, error);
-            }
+    if !statement.starts_with(['/', '@'])
+        && let Some(value) = continuation::value_start(line)
+    {
+        let name = line[start..value - 1].trim_end_matches(is_blank);
+        if !name.is_empty() && !name.contains(is_blank) || name.starts_with('"') {
+            return explain_value(line, value, at, error);
         }
     }
     let hint = hint_for_statement(line, start, at);
@@ -254,9 +254,9 @@ fn word_kind(text: &str, in_brackets: bool) -> Option<(ErrorKind, usize)> {
             "+", "-", "*", "%", "<", ">", "==", "!=", "&", "|", "^", "~", ".", "[", "(", "`",
         ];
         let is_operator = operators.iter().any(|operator| text.starts_with(operator));
-        return if is_operator && !text.starts_with("...") && (in_brackets || after_value(text)) {
-            expression
-        } else if text.starts_with('`') {
+        let operates =
+            is_operator && !text.starts_with("...") && (in_brackets || after_value(text));
+        return if operates || text.starts_with('`') {
             expression
         } else {
             None
@@ -437,6 +437,7 @@ fn rule_name(rule: Rule) -> Option<&'static str> {
         | Rule::product_operator
         | Rule::statement
         | Rule::name_char
+        | Rule::colonless
         | Rule::type_colon
         | Rule::colon
         | Rule::kind_text

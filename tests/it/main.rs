@@ -1,2 +1,10 @@
 //! All tests that use the crate as its users do.
+
+#![allow(clippy::unwrap_used)]
+
 mod corpus;
+mod executor;
+mod live;
+mod relay;
+mod server;
+mod session;

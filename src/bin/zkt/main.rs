@@ -1,5 +1,7 @@
 //! The `zkt` command: `.zkt` files are the truth, `plan` shows what would change, `apply` does it.
 
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
 mod args;
 mod commands;
 mod declare;

@@ -48,12 +48,10 @@ fn credentials(args: &ServerArgs) -> Result<Vec<Credentials>, Failure> {
             .map_err(|error| Failure::new(format!("{name}: {error}")))?;
         lines.extend(meaningful_lines(&text).map(|line| (name.clone(), line.to_owned())));
     }
-    if lines.is_empty() {
-        if let Some(text) = variable("ZKT_AUTH") {
-            lines.extend(
-                meaningful_lines(&text).map(|line| ("ZKT_AUTH".to_owned(), line.to_owned())),
-            );
-        }
+    if lines.is_empty()
+        && let Some(text) = variable("ZKT_AUTH")
+    {
+        lines.extend(meaningful_lines(&text).map(|line| ("ZKT_AUTH".to_owned(), line.to_owned())));
     }
     lines
         .into_iter()

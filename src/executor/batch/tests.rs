@@ -16,6 +16,7 @@ fn add(at: &str, data: &str) -> Action {
     let secret = HiddenValues::default();
     Action::Add(Add {
         path: path(at),
+        raw: false,
         data,
         acl: None,
         secret,

@@ -1,0 +1,802 @@
+//! Executing plans against a real server: order, versions, conflicts, and lost connections.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use zkt::executor::{BatchKind, Conflict, Event, ExecuteOptions, Fate, Report, Stop, execute};
+use zkt::live;
+use zkt::node::{Acl, AclEntry, AclVersion, DataVersion, Live};
+use zkt::path::ZPath;
+use zkt::plan::{Action, Add, HiddenValues, Link, Plan, Trim, Update};
+use zkt::session::{Options, Session};
+use zkt::value::Data;
+use zookeeper_client::{Acls, Client, CreateMode, Error as Refusal};
+
+use crate::relay::{Mode, Relay};
+use crate::server::{Server, options, options_as, session, shared};
+
+fn path(text: &str) -> ZPath {
+    ZPath::parse(text).unwrap()
+}
+
+fn version(number: i32) -> DataVersion {
+    DataVersion::new(number).unwrap()
+}
+
+fn acl(text: &str) -> Arc<Acl> {
+    Arc::new(Acl {
+        entries: text
+            .split(' ')
+            .map(|e| AclEntry::parse(e).unwrap())
+            .collect(),
+    })
+}
+
+fn add(at: &str, data: &str) -> Action {
+    let data = Data::Text(data.to_owned());
+    let secret = HiddenValues::default();
+    Action::Add(Add {
+        path: path(at),
+        raw: false,
+        data,
+        acl: None,
+        secret,
+        origin: None,
+    })
+}
+
+fn update(at: &str, expected: i32, data: Option<&str>, acl: Option<(i32, Arc<Acl>)>) -> Action {
+    Action::Update(Update {
+        path: path(at),
+        expected_version: version(expected),
+        data: data.map(|data| Data::Text(data.to_owned())),
+        acl: acl.map(|(version, acl)| (AclVersion::new(version).unwrap(), acl)),
+        changes: Vec::new(),
+        origin: None,
+    })
+}
+
+fn link(at: &str, expected: Option<i32>, data: &str) -> Action {
+    let data = Data::Text(data.to_owned());
+    let expected_version = expected.map(version);
+    Action::Link(Link {
+        path: path(at),
+        expected_version,
+        data,
+        changes: Vec::new(),
+        origin: None,
+    })
+}
+
+fn trim(at: &str, expected: i32) -> Action {
+    Action::Trim(Trim {
+        path: path(at),
+        expected_version: version(expected),
+    })
+}
+
+fn plan(actions: Vec<Action>) -> Plan {
+    Plan {
+        actions,
+        ..Plan::empty(ZPath::root())
+    }
+}
+
+async fn run(session: &Session, actions: Vec<Action>, options: &ExecuteOptions) -> Report {
+    execute(session, &plan(actions), options, &mut |_| {}).await
+}
+
+async fn run_all(session: &Session, actions: Vec<Action>) -> Report {
+    run(session, actions, &ExecuteOptions::default()).await
+}
+
+/// Batches of at most so many operations.
+fn split(operations: usize) -> ExecuteOptions {
+    ExecuteOptions {
+        whole_plan_bytes: 0,
+        batch_operations: operations,
+        recovery: Duration::from_secs(20),
+        ..ExecuteOptions::default()
+    }
+}
+
+async fn create(client: &Client, path: &str, data: &str) {
+    let options = CreateMode::Persistent.with_acls(Acls::anyone_all());
+    client
+        .create(path, data.as_bytes(), &options)
+        .await
+        .unwrap();
+}
+
+/// All nodes with data and versions, the place itself left out.
+async fn shown(session: &Session) -> String {
+    let tree = live::read_subtree(session, &ZPath::root(), true, &mut |_| {})
+        .await
+        .unwrap();
+    let nodes = tree.iter().filter(|(path, _)| !path.is_root());
+    let line = |(path, live): &(ZPath, Live)| {
+        let Some(node) = live.node() else {
+            return format!("{path} unreadable\n");
+        };
+        let acl = node.acl.clone().unwrap_or_default();
+        let acl = if acl == Acl::open() {
+            String::new()
+        } else {
+            format!(" {acl}")
+        };
+        let data = String::from_utf8_lossy(&node.data);
+        format!("{path} {data:?} at {}{acl}\n", node.version.get())
+    };
+    nodes.map(line).collect()
+}
+
+fn fates(report: &Report) -> String {
+    let letter = |fate: &Fate| match fate {
+        Fate::NotDone => '-',
+        Fate::DataOnly => 'd',
+        Fate::Done => '+',
+        Fate::Unknown => '?',
+    };
+    report.fates.iter().map(letter).collect()
+}
+
+fn stop(report: &Report) -> String {
+    report
+        .stop
+        .as_ref()
+        .map(ToString::to_string)
+        .unwrap_or_default()
+}
+
+#[tokio::test]
+async fn a_plan_is_one_batch_with_links_fused() {
+    let (hosts, session) = session("fused").await;
+    let client = Client::connect(&hosts).await.unwrap();
+    for node in ["/old", "/gone", "/gone/x", "/linked"] {
+        create(&client, node, "old").await;
+    }
+    client.set_data("/old", b"older", None).await.unwrap();
+    let actions = vec![
+        add("/a", "1"),
+        add("/a/b", "2"),
+        update("/old", 1, Some("new"), None),
+        link("/a", None, "1 ->"),
+        link("/old", Some(1), "new ->"),
+        link("/linked", Some(0), "old ->"),
+        trim("/gone/x", 0),
+        trim("/gone", 0),
+    ];
+    let mut events = Vec::new();
+    let mut note = |event: &Event| events.push(event.clone());
+    let report = execute(
+        &session,
+        &plan(actions),
+        &ExecuteOptions::default(),
+        &mut note,
+    )
+    .await;
+    assert_eq!(report.stop, None);
+    assert_eq!((report.applied, report.committed_operations), (8, 6));
+    assert_eq!(fates(&report), "++++++++");
+    let [Event::Starting(started), Event::Committed(committed)] = &events[..] else {
+        panic!("{events:?}")
+    };
+    assert_eq!(started, committed);
+    assert_eq!(
+        (committed.index, committed.count, committed.operations),
+        (0, 1, 6)
+    );
+    assert_eq!(
+        (committed.actions.clone(), committed.kind),
+        (0..8, BatchKind::Atomic)
+    );
+    assert_eq!(report.batches, std::slice::from_ref(committed));
+    insta::assert_snapshot!(shown(&session).await, @r#"
+    /a "1 ->" at 0
+    /a/b "2" at 0
+    /linked "old ->" at 1
+    /old "new ->" at 2
+    "#);
+}
+
+#[tokio::test]
+async fn split_batches_advance_the_versions_that_they_wrote_themselves() {
+    let (hosts, session) = session("split").await;
+    create(&Client::connect(&hosts).await.unwrap(), "/old", "old").await;
+    let actions = || {
+        vec![
+            add("/a", "1"),
+            add("/a/b", "2"),
+            update("/old", 0, Some("new"), None),
+            link("/a", None, "1 ->"),
+            link("/old", Some(0), "new ->"),
+            trim("/a/b", 0),
+            trim("/old", 0),
+        ]
+    };
+    let report = run(&session, actions(), &split(1)).await;
+    assert_eq!(report.stop, None);
+    assert_eq!(
+        (
+            report.applied,
+            report.committed_operations,
+            report.batches.len()
+        ),
+        (7, 7, 7)
+    );
+    insta::assert_snapshot!(shown(&session).await, @r#"/a "1 ->" at 1"#);
+}
+
+#[tokio::test]
+async fn an_empty_plan_sends_nothing() {
+    let (_hosts, session) = session("empty").await;
+    let mut called = false;
+    let empty = plan(Vec::new());
+    let report = execute(&session, &empty, &ExecuteOptions::default(), &mut |_| {
+        called = true;
+    })
+    .await;
+    assert!(!called && report.stop.is_none() && report.applied == 0);
+}
+
+#[tokio::test]
+async fn each_kind_of_conflict_leaves_nothing_of_its_batch() {
+    let (hosts, session) = session("conflict").await;
+    let client = Client::connect(&hosts).await.unwrap();
+    create(&client, "/there", "").await;
+    create(&client, "/changed", "").await;
+    client.set_data("/changed", b"", None).await.unwrap();
+    create(&client, "/full", "").await;
+    create(&client, "/full/x", "").await;
+    let ephemeral = CreateMode::Ephemeral.with_acls(Acls::anyone_all());
+    client.create("/ephemeral", b"", &ephemeral).await.unwrap();
+    let before = shown(&session).await;
+    for (action, reason) in [
+        (add("/there", ""), Conflict::Exists),
+        (add("/missing/x", ""), Conflict::Missing),
+        (add("/ephemeral/x", ""), Conflict::EphemeralParent),
+        (update("/changed", 0, Some("x"), None), Conflict::Changed),
+        (update("/missing", 0, Some("x"), None), Conflict::Missing),
+        (link("/changed", Some(0), "x"), Conflict::Changed),
+        (trim("/changed", 0), Conflict::Changed),
+        (trim("/missing", 0), Conflict::Missing),
+        (trim("/full", 0), Conflict::NotEmpty),
+    ] {
+        let at = action.path().clone();
+        let actions = vec![
+            add("/new", ""),
+            add("/new/x", ""),
+            action,
+            add("/new/y", ""),
+        ];
+        let report = run_all(&session, actions).await;
+        assert_eq!(
+            report.stop,
+            Some(Stop::Conflict {
+                path: at,
+                action: 2,
+                reason
+            })
+        );
+        assert_eq!((report.applied, report.committed_operations), (0, 0));
+        assert_eq!((fates(&report).as_str(), report.batches.len()), ("----", 0));
+        assert_eq!(shown(&session).await, before);
+    }
+}
+
+#[tokio::test]
+async fn a_conflict_leaves_the_batches_before_it() {
+    let (hosts, session) = session("prefix").await;
+    create(&Client::connect(&hosts).await.unwrap(), "/n4", "theirs").await;
+    let mut actions: Vec<Action> = (0..8).map(|i| add(&format!("/n{i}"), "")).collect();
+    actions.push(link("/n0", None, "x"));
+    let report = run(&session, actions, &split(3)).await;
+    insta::assert_snapshot!(stop(&report), @"/n4: it exists already");
+    assert_eq!((report.applied, fates(&report).as_str()), (3, "+++------"));
+    insta::assert_snapshot!(shown(&session).await, @r#"
+    /n0 "" at 0
+    /n1 "" at 0
+    /n2 "" at 0
+    /n4 "theirs" at 0
+    "#);
+}
+
+#[tokio::test]
+async fn another_writer_between_two_batches_is_seen() {
+    let (hosts, session) = session("between").await;
+    let client = Client::connect(&hosts).await.unwrap();
+    let handle = tokio::runtime::Handle::current();
+    let actions = vec![add("/a", "1"), add("/b", "1"), link("/a", None, "2")];
+    // Another writer comes in after the first batch.
+    let mut writing = None;
+    let mut events = |event: &Event| {
+        if matches!(event, Event::Committed(batch) if batch.index == 0) {
+            writing = Some(handle.spawn(client.set_data("/a", b"theirs", None)));
+        }
+    };
+    // The other writer is on another connection: give its request time to arrive.
+    let relay = Relay::to(shared().port()).await;
+    relay.set(Mode::Delay(Duration::from_millis(100)));
+    let place = hosts.split_once('/').unwrap().1;
+    let slow = Session::connect(&options(&format!("{}/{place}", relay.address())))
+        .await
+        .unwrap();
+    let report = execute(&slow, &plan(actions), &split(1), &mut events).await;
+    insta::assert_snapshot!(stop(&report), @"/a: it was changed meanwhile");
+    assert_eq!(fates(&report), "++-");
+    insta::assert_snapshot!(shown(&session).await, @r#"
+    /a "theirs" at 1
+    /b "1" at 0
+    "#);
+}
+
+#[tokio::test]
+async fn acls_of_new_nodes_and_of_old_ones() {
+    let (hosts, _) = session("acls").await;
+    let session = Session::connect(&options_as(&hosts, "ops:secret"))
+        .await
+        .unwrap();
+    let client = Client::connect(&hosts).await.unwrap();
+    for node in ["/a", "/b", "/c"] {
+        create(&client, node, "old").await;
+    }
+    let open = acl("world:anyone:r auth::cdrwa");
+    let Action::Add(new) = add("/new", "1") else {
+        unreachable!()
+    };
+    let actions = vec![
+        Action::Add(Add {
+            acl: Some(acl("world:anyone:rc")),
+            ..new
+        }),
+        update("/a", 0, Some("new"), Some((0, open.clone()))),
+        update("/b", 0, None, Some((0, open.clone()))),
+        update("/c", 0, Some("new"), None),
+        link("/a", Some(0), "newer"),
+    ];
+    let report = run_all(&session, actions).await;
+    assert_eq!(stop(&report), "");
+    assert_eq!((report.applied, report.committed_operations), (5, 6));
+    let kinds: Vec<_> = report
+        .batches
+        .iter()
+        .map(|b| (b.kind, b.actions.clone()))
+        .collect();
+    let (atomic, acls) = (BatchKind::Atomic, BatchKind::Acls);
+    assert_eq!(kinds, [(atomic, 0..4), (acls, 1..3), (atomic, 4..5)]);
+    let identity = session.identities().await.unwrap().remove(0).id;
+    insta::assert_snapshot!(shown(&session).await.replace(&identity, "ops:HASH"), @r#"
+    /a "newer" at 2 world:anyone:r digest:ops:HASH:cdrwa
+    /b "old" at 0 world:anyone:r digest:ops:HASH:cdrwa
+    /c "new" at 1
+    /new "1" at 0 world:anyone:cr
+    "#);
+
+    // The data is set, then the first ACL is not as expected; the second one is never sent.
+    let one = ExecuteOptions {
+        acl_window: 1,
+        ..ExecuteOptions::default()
+    };
+    let actions = vec![
+        update("/a", 2, Some("newest"), Some((0, open.clone()))),
+        update("/b", 0, None, Some((1, open.clone()))),
+        update("/c", 1, Some("newest"), None),
+    ];
+    let report = run(&session, actions, &one).await;
+    insta::assert_snapshot!(stop(&report), @"/a: it was changed meanwhile");
+    assert_eq!((report.applied, fates(&report).as_str()), (0, "d-+"));
+
+    let nobody = acl("nonsense:x:r");
+    let report = run_all(&session, vec![update("/b", 0, None, Some((1, nobody)))]).await;
+    insta::assert_snapshot!(stop(&report), @"/b: invalid acls");
+    assert_eq!(fates(&report), "-");
+}
+
+#[tokio::test]
+async fn what_the_server_refuses_is_told() {
+    let (hosts, _) = session("refused").await;
+    let ops = Session::connect(&options_as(&hosts, "ops:secret"))
+        .await
+        .unwrap();
+    let Action::Add(closed) = add("/closed", "1") else {
+        unreachable!()
+    };
+    let closed = Action::Add(Add {
+        acl: Some(acl("world:anyone:r auth::cdrwa")),
+        ..closed
+    });
+    assert_eq!(run_all(&ops, vec![closed]).await.stop, None);
+    let anyone = Session::connect(&options(&hosts)).await.unwrap();
+    let report = run_all(&anyone, vec![add("/a", ""), add("/closed/x", "")]).await;
+    let (path, source) = (path("/closed/x"), Refusal::NoAuth);
+    assert_eq!(
+        report.stop,
+        Some(Stop::Failed {
+            path,
+            action: 1,
+            source
+        })
+    );
+    insta::assert_snapshot!(shown(&ops).await.lines().count(), @"1");
+}
+
+#[tokio::test]
+async fn an_oversized_node_is_refused_before_any_write() {
+    let (_hosts, session) = session("oversized").await;
+    let large = "x".repeat(1 << 20);
+    let mut actions: Vec<Action> = (0..20).map(|i| add(&format!("/n{i}"), "")).collect();
+    actions.push(add("/large", &large));
+    let report = run(&session, actions, &split(5)).await;
+    let place = session.chroot().as_str().len();
+    let bytes = 8 + 9 + 9 + 4 + place + "/large".len() + 4 + (1 << 20) + 27 + 4;
+    let (path, limit) = (path("/large"), 1_048_575);
+    assert_eq!(
+        report.stop,
+        Some(Stop::TooLarge {
+            path,
+            action: 20,
+            bytes,
+            limit
+        })
+    );
+    assert_eq!(shown(&session).await, "");
+}
+
+#[tokio::test]
+async fn the_bytes_of_a_request_are_counted_exactly() {
+    let (_hosts, session) = session("exact").await;
+    let overhead = 8 + 9 + 9 + 4 + session.chroot().as_str().len() + 2 + 4 + 27 + 4;
+    // The largest request that the server takes: one byte more, and it would drop the connection.
+    let largest = "x".repeat(1_048_575 - overhead);
+    let report = run_all(&session, vec![add("/a", &largest)]).await;
+    assert_eq!(stop(&report), "");
+    assert_eq!(report.batches[0].bytes, 1_048_575);
+    let beyond = ExecuteOptions {
+        request_limit: usize::MAX,
+        ..ExecuteOptions::default()
+    };
+    let report = run(&session, vec![add("/b", &(largest + "x"))], &beyond).await;
+    assert!(
+        matches!(
+            report.stop,
+            Some(Stop::Disconnected {
+                committed: false,
+                ..
+            })
+        ),
+        "{report:?}"
+    );
+}
+
+#[tokio::test]
+async fn tiny_batches_leave_a_legal_prefix_at_every_conflict() {
+    for obstacle in 0..12 {
+        let (hosts, session) = session("tiny").await;
+        let nodes: Vec<String> = (0..12)
+            .map(|i| "/x".repeat(i % 4 + 1) + &format!("{}", i / 4))
+            .collect();
+        let nodes: Vec<String> = nodes.iter().map(|n| n.replace("x/", "y/")).collect();
+        let mut ordered: Vec<ZPath> = nodes
+            .iter()
+            .flat_map(|n| path(n).prefixes().collect::<Vec<_>>())
+            .collect();
+        ordered.sort();
+        ordered.dedup();
+        let obstacle = &ordered[obstacle % ordered.len()];
+        let client = Client::connect(&hosts).await.unwrap();
+        let actions: Vec<Action> = ordered.iter().map(|p| add(p.as_str(), "ours")).collect();
+        // In the way only where its parent is.
+        if obstacle.depth() == 1 {
+            create(&client, obstacle.as_str(), "theirs").await;
+        }
+        let report = run(&session, actions, &split(2)).await;
+        let tree = live::read_subtree(&session, &ZPath::root(), false, &mut |_| {})
+            .await
+            .unwrap();
+        for (path, fate) in ordered.iter().zip(&report.fates) {
+            let data = tree
+                .get(path)
+                .and_then(Live::node)
+                .map(|node| node.data.as_slice());
+            assert_eq!(
+                data == Some(b"ours"),
+                *fate == Fate::Done,
+                "{path} {report:?}"
+            );
+        }
+        assert_eq!(report.applied == ordered.len(), report.stop.is_none());
+    }
+}
+
+/// Runs three batches of two through a relay that misbehaves on the second one.
+async fn run_through(mode: Mode, session_timeout: Duration) -> (Report, String) {
+    let server = shared();
+    let place = server.chroot("relayed").await;
+    let relay = Relay::to(server.port()).await;
+    let through = Options {
+        session_timeout,
+        ..options(&(relay.address() + &place))
+    };
+    let session = Session::connect(&through).await.unwrap();
+    let switch = relay.switch();
+    let mut events = |event: &Event| match event {
+        Event::Starting(batch) if batch.index == 1 => switch(mode),
+        _ => {}
+    };
+    let actions = (0..6)
+        .map(|i| add(&format!("/n{i}"), &i.to_string()))
+        .collect();
+    let quick = ExecuteOptions {
+        recovery: Duration::from_secs(2),
+        ..split(2)
+    };
+    let report = execute(&session, &plan(actions), &quick, &mut events).await;
+    let direct = Session::connect(&options(&(server.address() + &place)))
+        .await
+        .unwrap();
+    (report, shown(&direct).await)
+}
+
+#[tokio::test]
+async fn a_connection_cut_before_the_commit_is_told_truthfully() {
+    let (report, shown) = run_through(Mode::CutBeforeRequest, Duration::from_secs(10)).await;
+    assert!(
+        matches!(
+            report.stop,
+            Some(Stop::Disconnected {
+                committed: false,
+                ..
+            })
+        ),
+        "{report:?}"
+    );
+    assert_eq!((report.applied, fates(&report).as_str()), (2, "++----"));
+    assert_eq!((report.batches.len(), report.committed_operations), (1, 2));
+    assert_eq!(shown.lines().count(), 2);
+}
+
+#[tokio::test]
+async fn a_connection_cut_after_the_commit_is_told_truthfully() {
+    let (report, shown) = run_through(Mode::CutBeforeReply, Duration::from_secs(10)).await;
+    assert!(
+        matches!(
+            report.stop,
+            Some(Stop::Disconnected {
+                committed: true,
+                ..
+            })
+        ),
+        "{report:?}"
+    );
+    assert_eq!((report.applied, fates(&report).as_str()), (4, "++++--"));
+    assert_eq!((report.batches.len(), report.committed_operations), (2, 4));
+    assert_eq!(shown.lines().count(), 4);
+}
+
+#[tokio::test]
+async fn swallowed_replies_are_noticed_and_told_truthfully() {
+    // The relay swallows all replies for good, so that nothing can be found out.
+    let started = Instant::now();
+    let (report, shown) = run_through(Mode::Swallow, Duration::from_secs(1)).await;
+    assert!(
+        matches!(report.stop, Some(Stop::Uncertain { .. })),
+        "{report:?}"
+    );
+    assert_eq!((report.applied, fates(&report).as_str()), (2, "++??--"));
+    assert_eq!(shown.lines().count(), 4);
+    assert!(started.elapsed() < Duration::from_secs(8));
+}
+
+#[tokio::test]
+async fn without_a_server_to_ask_it_is_uncertain() {
+    let started = Instant::now();
+    let (report, shown) = run_through(Mode::CutBeforeReplyForGood, Duration::from_secs(10)).await;
+    let Some(Stop::Uncertain { actions, .. }) = &report.stop else {
+        panic!("{report:?}")
+    };
+    assert_eq!(*actions, 2..4);
+    assert_eq!(shown.lines().count(), 4);
+    assert!(started.elapsed() < Duration::from_secs(8));
+}
+
+#[tokio::test]
+async fn a_loss_that_outlasts_the_session_is_told_truthfully() {
+    let server = shared();
+    let place = server.chroot("outlast").await;
+    let relay = Relay::to(server.port()).await;
+    let short = Options {
+        session_timeout: Duration::from_secs(1),
+        ..options(&(relay.address() + &place))
+    };
+    let session = Session::connect(&short).await.unwrap();
+    let switch = Arc::new(relay.switch());
+    let mut events = |event: &Event| {
+        if matches!(event, Event::Starting(_)) {
+            switch(Mode::CutBeforeReplyForGood);
+            let switch = switch.clone();
+            tokio::spawn(async move {
+                tokio::time::sleep(Duration::from_secs(3)).await;
+                switch(Mode::Forward);
+            });
+        }
+    };
+    let report = execute(
+        &session,
+        &plan(vec![add("/a", "1")]),
+        &split(1),
+        &mut events,
+    )
+    .await;
+    assert!(session.is_dead());
+    assert!(
+        matches!(
+            report.stop,
+            Some(Stop::Disconnected {
+                committed: true,
+                ..
+            })
+        ),
+        "{report:?}"
+    );
+    assert_eq!(fates(&report), "+");
+}
+
+#[tokio::test]
+async fn acl_changes_cut_midway_are_told_one_by_one() {
+    for mode in [Mode::CutBeforeRequest, Mode::CutBeforeReply] {
+        let server = shared();
+        let place = server.chroot("acl-cut").await;
+        let relay = Relay::to(server.port()).await;
+        let session = Session::connect(&options(&(relay.address() + &place)))
+            .await
+            .unwrap();
+        let direct = Session::connect(&options(&(server.address() + &place)))
+            .await
+            .unwrap();
+        let nodes: Vec<String> = (0..40).map(|i| format!("/n{i:02}")).collect();
+        let report = run_all(&direct, nodes.iter().map(|n| add(n, "")).collect()).await;
+        assert_eq!(report.stop, None);
+        let read = acl("world:anyone:ra");
+        let actions = nodes
+            .iter()
+            .map(|n| update(n, 0, None, Some((0, read.clone()))))
+            .collect();
+        let switch = relay.switch();
+        let mut events = |event: &Event| {
+            if matches!(event, Event::Starting(_)) {
+                switch(mode);
+            }
+        };
+        let few = ExecuteOptions {
+            acl_window: 10,
+            ..ExecuteOptions::default()
+        };
+        let report = execute(&session, &plan(actions), &few, &mut events).await;
+        assert!(
+            matches!(
+                report.stop,
+                Some(Stop::Disconnected {
+                    committed: false,
+                    ..
+                })
+            ),
+            "{report:?}"
+        );
+        let tree = live::read_subtree(&direct, &ZPath::root(), true, &mut |_| {})
+            .await
+            .unwrap();
+        for (node, fate) in nodes.iter().zip(&report.fates) {
+            let live = tree.get(&path(node)).unwrap().node().unwrap();
+            assert_eq!(
+                live.acl.as_ref() == Some(&*read),
+                *fate == Fate::Done,
+                "{node} {report:?}"
+            );
+        }
+        let made = report
+            .fates
+            .iter()
+            .filter(|fate| **fate == Fate::Done)
+            .count();
+        assert_eq!(made, report.committed_operations);
+        assert!(made < 40);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_killed_midway_is_told_truthfully() {
+    let server = Server::start();
+    let session = Session::connect(&options(&server.address())).await.unwrap();
+    let actions: Vec<Action> = (0..10).map(|i| add(&format!("/n{i}"), "data")).collect();
+    let plan = plan(actions.clone());
+    let mut restarting = None;
+    let mut running = Some(server);
+    let mut events = |event: &Event| {
+        if matches!(event, Event::Starting(batch) if batch.index == 2) {
+            let mut server = running.take().unwrap();
+            server.kill();
+            restarting = Some(std::thread::spawn(move || {
+                server.restart();
+                server
+            }));
+        }
+    };
+    let report = execute(&session, &plan, &split(2), &mut events).await;
+    let server = restarting.unwrap().join().unwrap();
+    // A request that is made after the loss was noticed waits until the server is back.
+    match &report.stop {
+        None => assert_eq!(fates(&report), "++++++++++"),
+        Some(Stop::Disconnected {
+            committed: false, ..
+        }) => assert_eq!(fates(&report), "++++------"),
+        Some(stop) => panic!("{stop}"),
+    }
+    let session = Session::connect(&options(&server.address())).await.unwrap();
+    assert_eq!(shown(&session).await.lines().count(), report.applied);
+    let report = run_all(&session, actions[report.applied..].to_vec()).await;
+    assert_eq!(report.stop, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_committed_before_the_server_was_killed_stands() {
+    let mut server = Server::start();
+    let relay = Relay::to(server.port()).await;
+    let session = Session::connect(&options(&relay.address())).await.unwrap();
+    let switch = relay.switch();
+    let mut events = |event: &Event| {
+        if matches!(event, Event::Starting(batch) if batch.index == 2) {
+            switch(Mode::CutBeforeReplyForGood);
+        }
+    };
+    let plan = plan((0..10).map(|i| add(&format!("/n{i}"), "data")).collect());
+    let restart = async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        tokio::task::block_in_place(|| {
+            server.kill();
+            server.restart();
+        });
+        relay.set(Mode::Forward);
+    };
+    let limits = split(2);
+    let (report, ()) = tokio::join!(execute(&session, &plan, &limits, &mut events), restart);
+    assert!(
+        matches!(
+            report.stop,
+            Some(Stop::Disconnected {
+                committed: true,
+                ..
+            })
+        ),
+        "{report:?}"
+    );
+    assert_eq!(fates(&report), "++++++----");
+    assert_eq!(shown(&session).await.lines().count(), 6);
+}
+
+#[tokio::test]
+async fn a_dropped_execution_sends_no_second_batch() {
+    let (_hosts, session) = session("dropped").await;
+    let actions = plan(vec![add("/a", ""), add("/b", "")]);
+    let small = split(1);
+    let mut ignore = |_: &Event| {};
+    let mut running = Box::pin(execute(&session, &actions, &small, &mut ignore));
+    std::future::poll_fn(|context| {
+        assert!(running.as_mut().poll(context).is_pending());
+        std::task::Poll::Ready(())
+    })
+    .await;
+    drop(running);
+    insta::assert_snapshot!(shown(&session).await, @r#"/a "" at 0"#);
+}
+
+fn assert_send<T: Send>(_: &T) {}
+
+#[tokio::test]
+async fn the_futures_can_be_spawned() {
+    let (_hosts, session) = session("send").await;
+    let (plan, options) = (plan(Vec::new()), ExecuteOptions::default());
+    let mut ignore = |_: &Event| {};
+    assert_send(&execute(&session, &plan, &options, &mut ignore));
+    assert_send(&live::lookup(&session, &[]));
+    assert_send(&session.identities());
+}

@@ -1,0 +1,164 @@
+//! A TCP relay in front of a server, for tests of what goes wrong in between.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// What the relay does with what passes through it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// Passes everything on.
+    Forward,
+    /// Passes everything on after this pause.
+    Delay(Duration),
+    /// Holds everything back, in both directions.
+    Stall,
+    /// Passes requests on and swallows the replies.
+    Swallow,
+    /// Closes the connection on the next request, which does not get through; then forwards.
+    CutBeforeRequest,
+    /// Passes the next request on, and closes the connection when its reply comes; then forwards.
+    CutBeforeReply,
+    /// As [`Mode::CutBeforeReply`], and then refuses every connection.
+    CutBeforeReplyForGood,
+    /// Closes every new connection at once.
+    Refuse,
+}
+
+/// The relay; it ends when it is dropped.
+pub(crate) struct Relay {
+    port: u16,
+    state: Arc<State>,
+    accepting: JoinHandle<()>,
+}
+
+struct State {
+    mode: Mutex<Mode>,
+    /// Counts the cuts: a connection that was made before the last one is closed.
+    cuts: watch::Sender<u64>,
+}
+
+/// Which way bytes go.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Request,
+    Reply,
+}
+
+impl Relay {
+    /// Relays to a port on this machine.
+    pub(crate) async fn to(target: u16) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let state = Arc::new(State {
+            mode: Mutex::new(Mode::Forward),
+            cuts: watch::Sender::new(0),
+        });
+        let shared = state.clone();
+        let accepting = tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                if shared.mode() == Mode::Refuse {
+                    continue;
+                }
+                let Ok(server) = TcpStream::connect(("127.0.0.1", target)).await else {
+                    continue;
+                };
+                let _ = (client.set_nodelay(true), server.set_nodelay(true));
+                tokio::spawn(relay(shared.clone(), client, server));
+            }
+        });
+        Self {
+            port,
+            state,
+            accepting,
+        }
+    }
+
+    /// `127.0.0.1:PORT`.
+    pub(crate) fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// From now on.
+    pub(crate) fn set(&self, mode: Mode) {
+        self.state.set(mode);
+    }
+
+    /// Closes every connection; new ones are as the mode says.
+    pub(crate) fn cut(&self) {
+        self.state.cut();
+    }
+
+    /// A way to change the mode from a callback.
+    pub(crate) fn switch(&self) -> impl Fn(Mode) + Send + Sync + use<> {
+        let state = self.state.clone();
+        move |mode| state.set(mode)
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        self.accepting.abort();
+        self.state.cut();
+    }
+}
+
+impl State {
+    fn mode(&self) -> Mode {
+        *self.mode.lock().unwrap()
+    }
+
+    fn set(&self, mode: Mode) {
+        *self.mode.lock().unwrap() = mode;
+    }
+
+    fn cut(&self) {
+        self.cuts.send_modify(|cuts| *cuts += 1);
+    }
+}
+
+async fn relay(state: Arc<State>, client: TcpStream, server: TcpStream) {
+    let mut cuts = state.cuts.subscribe();
+    let (from_client, to_client) = client.into_split();
+    let (from_server, to_server) = server.into_split();
+    tokio::select! {
+        () = pump(&state, Way::Request, from_client, to_server) => {}
+        () = pump(&state, Way::Reply, from_server, to_client) => {}
+        _ = cuts.changed() => {}
+    }
+}
+
+async fn pump(state: &State, way: Way, mut from: OwnedReadHalf, mut to: OwnedWriteHalf) {
+    let mut buffer = vec![0; 64 << 10];
+    loop {
+        let Ok(count @ 1..) = from.read(&mut buffer).await else {
+            return;
+        };
+        loop {
+            match (state.mode(), way) {
+                (Mode::Stall, _) => tokio::time::sleep(Duration::from_millis(5)).await,
+                (Mode::Delay(pause), _) => break tokio::time::sleep(pause).await,
+                (Mode::CutBeforeRequest, Way::Request) | (Mode::CutBeforeReply, Way::Reply) => {
+                    state.set(Mode::Forward);
+                    return;
+                }
+                (Mode::CutBeforeReplyForGood, Way::Reply) => {
+                    state.set(Mode::Refuse);
+                    return;
+                }
+                _ => break,
+            }
+        }
+        if (state.mode(), way) == (Mode::Swallow, Way::Reply) {
+            continue;
+        }
+        if to.write_all(&buffer[..count]).await.is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! Connecting, waiting, credentials and closing, against a real server.
+
+use std::time::{Duration, Instant};
+
+use zkt::live::FetchOptions;
+use zkt::node::AuthId;
+use zkt::path::ZPath;
+use zkt::scope::{Children, Want};
+use zkt::session::{Error, Options, Session, Wait};
+
+use crate::relay::{Mode, Relay};
+use crate::server::{Server, free_port, options, options_as, session, shared};
+
+#[tokio::test]
+async fn shows_where_it_is_connected_to() {
+    let (hosts, session) = session("hosts").await;
+    assert_eq!(session.hosts(), hosts);
+    let address = shared().address();
+    let root = Session::connect(&options(&address)).await.unwrap();
+    assert_eq!(root.hosts(), format!("{address}/"));
+    assert_eq!(root.timeout(), Duration::from_secs(10));
+}
+
+#[tokio::test]
+async fn a_dead_port_is_an_error_at_once() {
+    let address = format!("127.0.0.1:{}", free_port());
+    let started = Instant::now();
+    let error = Session::connect(&options(&address)).await.unwrap_err();
+    assert!(started.elapsed() < Duration::from_secs(1));
+    let expected = format!("cannot reach a ZooKeeper server at {address}/ (no available hosts)");
+    assert_eq!(error.to_string(), expected);
+}
+
+#[tokio::test]
+async fn a_silent_server_is_an_error_within_the_session_timeout() {
+    let relay = Relay::to(shared().port()).await;
+    relay.set(Mode::Stall);
+    let started = Instant::now();
+    let options = Options {
+        session_timeout: Duration::from_secs(1),
+        ..options(&relay.address())
+    };
+    let error = Session::connect(&options).await.unwrap_err();
+    assert!(matches!(error, Error::Unreachable { .. }), "{error}");
+    assert!(started.elapsed() < Duration::from_millis(1500));
+}
+
+#[tokio::test]
+async fn waits_for_a_server() {
+    let relay = Relay::to(shared().port()).await;
+    relay.set(Mode::Refuse);
+    let wait = Wait::For(Duration::from_millis(300));
+    let limited = Options {
+        wait,
+        ..options(&relay.address())
+    };
+    let error = Session::connect(&limited).await.unwrap_err();
+    assert!(matches!(error, Error::Unreachable { .. }), "{error}");
+
+    let patient = Options {
+        wait: Wait::Forever,
+        ..options(&relay.address())
+    };
+    let connecting = tokio::spawn(async move { Session::connect(&patient).await });
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    relay.set(Mode::Forward);
+    let session = connecting.await.unwrap().unwrap();
+    assert!(!session.is_dead());
+}
+
+#[tokio::test]
+async fn a_missing_chroot_is_an_error() {
+    let address = shared().address();
+    let error = Session::connect(&options(&format!("{address}/no/such")))
+        .await
+        .unwrap_err();
+    let expected = format!("the chroot /no/such does not exist on {address}");
+    assert_eq!(error.to_string(), expected);
+}
+
+#[tokio::test]
+async fn bad_credentials_are_an_error_that_hides_them() {
+    let (hosts, _session) = session("auth").await;
+    let mut options = options_as(&hosts, "ops:secret");
+    options.credentials[0].scheme = "nonsense".to_owned();
+    assert!(!format!("{options:?}").contains("115, 101"), "{options:?}");
+    let error = Session::connect(&options).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!("{hosts} refuses the credentials (nonsense)")
+    );
+}
+
+#[tokio::test]
+async fn a_bad_host_string_is_an_error() {
+    let error = Session::connect(&options("h:70000")).await.unwrap_err();
+    let expected =
+        r#""h:70000" is no list of servers: expected a port from 1 to 65535, found "70000""#;
+    assert_eq!(error.to_string(), expected);
+}
+
+#[tokio::test]
+async fn identities_are_as_the_server_stores_them() {
+    let (hosts, anyone) = session("identities").await;
+    assert_eq!(anyone.identities().await.unwrap(), []);
+    let session = Session::connect(&options_as(&hosts, "super:super123"))
+        .await
+        .unwrap();
+    let id = "super:UdxDQl4f9v5oITwcAsO9bmWgHSI=".to_owned();
+    let expected = AuthId {
+        scheme: "digest".to_owned(),
+        id,
+    };
+    assert_eq!(session.identities().await.unwrap(), [expected]);
+}
+
+#[tokio::test]
+async fn closing_leaves_no_session_behind() {
+    let server = Server::start();
+    let session = Session::connect(&options(&server.address())).await.unwrap();
+    let live = server.four_letters("cons").unwrap();
+    assert!(live.contains("sid=0x"), "{live}");
+    session.close().await;
+    let live = server.four_letters("cons").unwrap();
+    assert!(!live.contains("sid=0x"), "{live}");
+}
+
+#[tokio::test]
+async fn an_expired_session_is_dead_until_reconnected() {
+    let server = shared();
+    let path = server.chroot("expiry").await;
+    let relay = Relay::to(server.port()).await;
+    let hosts = relay.address() + &path;
+    let short = Options {
+        session_timeout: Duration::from_millis(600),
+        ..options(&hosts)
+    };
+    let mut session = Session::connect(&short).await.unwrap();
+    relay.set(Mode::Refuse);
+    relay.cut();
+    let started = Instant::now();
+    while !session.is_dead() {
+        assert!(started.elapsed() < Duration::from_secs(5));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(session.reconnect().await.is_err());
+    relay.set(Mode::Forward);
+    session.reconnect().await.unwrap();
+    assert!(!session.is_dead());
+}
+
+#[tokio::test]
+async fn a_pause_of_the_server_does_not_cost_the_connection() {
+    let server = shared();
+    let path = server.chroot("pause").await;
+    let relay = Relay::to(server.port()).await;
+    let hosts = relay.address() + &path;
+    let options = Options {
+        session_timeout: Duration::from_secs(2),
+        ..options(&hosts)
+    };
+    let session = Session::connect(&options).await.unwrap();
+    // More than the 2/5 that the client takes by default, less than the 3/5 that it is told.
+    relay.set(Mode::Stall);
+    let once = FetchOptions {
+        retries: 0,
+        ..FetchOptions::default()
+    };
+    let want = Want {
+        path: ZPath::root(),
+        children: Children::Skip,
+        acl: false,
+    };
+    let asked = async {
+        let wants = [want];
+        zkt::live::fetch(&session, &wants, &once, &mut |_| {})
+            .await
+            .map(|tree| tree.len())
+    };
+    let pause = async {
+        tokio::time::sleep(Duration::from_millis(1000)).await;
+        relay.set(Mode::Forward);
+    };
+    let (read, ()) = tokio::join!(asked, pause);
+    assert_eq!(read, Ok(1));
+}
