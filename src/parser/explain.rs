@@ -438,6 +438,9 @@ fn rule_name(rule: Rule) -> Option<&'static str> {
         | Rule::statement
         | Rule::name_char
         | Rule::colonless
+        | Rule::brackets
+        | Rule::string_start
+        | Rule::number_start
         | Rule::type_colon
         | Rule::colon
         | Rule::kind_text
