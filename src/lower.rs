@@ -6,7 +6,8 @@ mod overlay;
 
 pub use error::Error;
 
-use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -31,11 +32,11 @@ const REQUEST_OVERHEAD: usize = 512;
 #[must_use]
 pub fn lower(layers: Vec<Layer>, at: &ZPath) -> (Tree<Declared>, Vec<Error>) {
     let mut errors = Vec::new();
-    let mut merged: BTreeMap<ZPath, Building> = BTreeMap::new();
+    let mut merged = Nodes::default();
     let mut files = 0;
     for layer in layers {
         let mut lowerer = Lowerer {
-            nodes: BTreeMap::new(),
+            nodes: Nodes::default(),
             errors: &mut errors,
             files,
         };
@@ -48,6 +49,7 @@ pub fn lower(layers: Vec<Layer>, at: &ZPath) -> (Tree<Declared>, Vec<Error>) {
         merged = overlay::lay_over(merged, nodes);
     }
     let mut tree: Tree<Declared> = merged
+        .list
         .into_iter()
         .map(|(path, building)| (path, building.finish()))
         .collect();
@@ -84,8 +86,29 @@ impl Building {
     }
 }
 
+/// The nodes of one layer, or of the layers so far, in the order in which they were met.
+#[derive(Debug, Default)]
+struct Nodes {
+    list: Vec<(ZPath, Building)>,
+    index: HashMap<ZPath, usize>,
+}
+
+impl Nodes {
+    /// The place of a node in the list, where a new one is passed through until it is declared.
+    fn place(&mut self, path: &ZPath) -> usize {
+        if let Some(&place) = self.index.get(path) {
+            return place;
+        }
+        let mut building = Building::default();
+        building.node.standing = Standing::PassedThrough;
+        self.index.insert(path.clone(), self.list.len());
+        self.list.push((path.clone(), building));
+        self.list.len() - 1
+    }
+}
+
 struct Lowerer<'e> {
-    nodes: BTreeMap<ZPath, Building>,
+    nodes: Nodes,
     errors: &'e mut Vec<Error>,
     /// How many files were lowered, each include counted anew: a number for every place.
     files: usize,
@@ -94,7 +117,7 @@ struct Lowerer<'e> {
 /// An open node; none where its line is wrong, so that its contents belong nowhere.
 struct Open {
     line: usize,
-    path: Option<ZPath>,
+    place: Option<usize>,
 }
 
 impl Lowerer<'_> {
@@ -115,35 +138,49 @@ impl Lowerer<'_> {
             let inside = open.last();
             let around = inside.map(|open| open.line);
             let parent = match inside {
-                None => Some(at.clone()),
-                Some(open) => open.path.clone(),
+                None => Some(None),
+                Some(open) => open.place.map(Some),
             };
-            let path = match (line.statement, parent) {
-                (Statement::Node(node), Some(parent)) => self.node(node, &parent, (number, around)),
-                (Statement::Directive(Directive::Include(_)), Some(parent)) => {
+            let place = match (line.statement, parent) {
+                // What stands in a line that is wrong is told with that line.
+                (_, None) => None,
+                (Statement::Node(node), Some(parent)) => {
+                    let parent = parent.map_or_else(|| at.clone(), |place| self.path(place));
+                    self.node(node, parent, (number, around))
+                }
+                (Statement::Directive(Directive::Include(_)), Some(Some(parent))) => {
                     if let Some(included) = includes.remove(&index) {
+                        let parent = self.path(parent);
                         self.file(included, &parent);
                     }
                     None
                 }
-                (statement, Some(parent)) => {
-                    self.content(statement, line.span, &parent, data.remove(&index));
+                (statement, Some(Some(parent))) => {
+                    self.content(statement, line.span, parent, data.remove(&index));
                     None
                 }
-                (_, None) => None,
+                (_, Some(None)) => None,
             };
-            open.push(Open { line: index, path });
+            open.push(Open { line: index, place });
         }
     }
 
-    fn node(&mut self, node: Node, parent: &ZPath, place: (usize, Option<usize>)) -> Option<ZPath> {
-        let mut path = parent.clone();
+    fn path(&self, place: usize) -> ZPath {
+        self.nodes.list[place].0.clone()
+    }
+
+    /// Declares a node below `path`; returns its place in the list.
+    fn node(
+        &mut self,
+        node: Node,
+        mut path: ZPath,
+        (file, around): (usize, Option<usize>),
+    ) -> Option<usize> {
+        let mut place = None;
         for name in &node.names {
             if let Err(error) = path::check_name(&name.text) {
-                self.errors.push(Error::Name {
-                    span: name.span,
-                    error,
-                });
+                let span = name.span;
+                self.errors.push(Error::Name { span, error });
                 return None;
             }
             if path.is_root() && name.text == "zookeeper" {
@@ -151,29 +188,18 @@ impl Lowerer<'_> {
                 return None;
             }
             path = path.join(&name.text);
-            let building = self.nodes.entry(path.clone()).or_insert_with(|| Building {
-                node: Declared {
-                    standing: Standing::PassedThrough,
-                    ..Declared::default()
-                },
-                ..Building::default()
-            });
-            building.node.origin.get_or_insert(with_slash(name.span));
+            let at = self.nodes.place(&path);
+            let origin = &mut self.nodes.list[at].1.node.origin;
+            origin.get_or_insert(with_slash(name.span));
+            place = Some(at);
         }
-        let (first, last) = (node.names.first()?, node.names.last()?);
+        let (place, first, last) = (place?, node.names.first()?, node.names.last()?);
         let span = with_slash(first.span).to(last.span);
-        let building = self.nodes.get_mut(&path)?;
-        let (file, around) = place;
-        let same = building
-            .places
-            .iter()
-            .find(|(f, a, _)| (*f, *a) == (file, around));
-        if let Some((_, _, earlier)) = same {
-            self.errors.push(Error::DuplicateNode {
-                span,
-                first: *earlier,
-                path,
-            });
+        let building = &mut self.nodes.list[place].1;
+        let mut places = building.places.iter();
+        if let Some((_, _, earlier)) = places.find(|(f, a, _)| (*f, *a) == (file, around)) {
+            let first = *earlier;
+            self.errors.push(Error::DuplicateNode { span, first, path });
             return None;
         }
         building.places.push((file, around, span));
@@ -182,19 +208,19 @@ impl Lowerer<'_> {
             building.node.origin = Some(span);
         }
         if let Some(kind) = node.kind {
-            self.property(&path, TYPE.to_owned(), kind.text.into(), kind.span);
+            self.property(place, TYPE.to_owned(), kind.text.into(), kind.span);
         }
-        Some(path)
+        Some(place)
     }
 
-    fn content(&mut self, statement: Statement, span: Span, path: &ZPath, data: Option<Arc<[u8]>>) {
+    fn content(&mut self, statement: Statement, span: Span, place: usize, data: Option<Arc<[u8]>>) {
         match statement {
             Statement::Property { name, value } => {
-                self.property(path, name.text, value.into_value(), name.span);
+                self.property(place, name.text, value.into_value(), name.span);
             }
             Statement::Link { name, target } => {
                 self.property(
-                    path,
+                    place,
                     format!("{} ->", name.text),
                     target.text.into(),
                     name.span,
@@ -202,40 +228,32 @@ impl Lowerer<'_> {
             }
             Statement::PropertyLink { name, target } => {
                 self.property(
-                    path,
+                    place,
                     format!("{} =>", name.text),
                     target.text.into(),
                     name.span,
                 );
             }
-            Statement::Directive(directive) => self.directive(directive, span, path, data),
+            Statement::Directive(directive) => self.directive(directive, span, place, data),
             Statement::Blank | Statement::Node(_) | Statement::Invalid => {}
         }
     }
 
-    fn property(&mut self, path: &ZPath, name: String, value: serde_json::Value, span: Span) {
+    fn property(&mut self, place: usize, name: String, value: serde_json::Value, span: Span) {
         if !value::is_storable_name(&name) {
             self.errors.push(Error::NotStorable { span });
             return;
         }
-        let Some(building) = self.nodes.get_mut(path) else {
-            return;
-        };
-        if let Some(first) = building
-            .properties
-            .get(&name)
-            .and_then(|property| property.origin)
-        {
-            self.errors
-                .push(Error::DuplicateProperty { span, first, name });
-        } else {
-            building.properties.insert(
-                name,
-                Property {
-                    value,
-                    origin: Some(span),
-                },
-            );
+        match self.nodes.list[place].1.properties.entry(name) {
+            Entry::Vacant(vacant) => {
+                let origin = Some(span);
+                vacant.insert(Property { value, origin });
+            }
+            Entry::Occupied(there) => {
+                let (name, first) = (there.key().clone(), there.get().origin.unwrap_or(span));
+                self.errors
+                    .push(Error::DuplicateProperty { span, first, name });
+            }
         }
     }
 
@@ -243,12 +261,10 @@ impl Lowerer<'_> {
         &mut self,
         directive: Directive,
         span: Span,
-        path: &ZPath,
+        place: usize,
         file: Option<Arc<[u8]>>,
     ) {
-        let Some(building) = self.nodes.get_mut(path) else {
-            return;
-        };
+        let building = &mut self.nodes.list[place].1;
         let word = directive.word();
         if let Some(first) = building.node.directives.insert(word, span) {
             building.node.directives.insert(word, first);

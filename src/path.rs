@@ -188,12 +188,22 @@ impl PartialOrd for ZPath {
 #[must_use]
 pub fn compare(a: &str, b: &str) -> Ordering {
     // The slash sorts before every character that a name may hold.
-    let key = |byte: &u8| if *byte == b'/' { 0 } else { *byte };
+    let key = |byte: u8| if byte == b'/' { 0 } else { byte };
     let (a, b) = (a.as_bytes(), b.as_bytes());
-    match a.iter().zip(b).position(|(x, y)| x != y) {
-        Some(i) => key(&a[i]).cmp(&key(&b[i])),
-        None => a.len().cmp(&b.len()),
+    let at = first_difference(a, b);
+    match (a.get(at), b.get(at)) {
+        (Some(&a), Some(&b)) => key(a).cmp(&key(b)),
+        _ => a.len().cmp(&b.len()),
     }
+}
+
+/// Paths that are compared mostly begin alike, so whole words of them are skipped.
+fn first_difference(a: &[u8], b: &[u8]) -> usize {
+    const WORD: usize = 16;
+    let words = a.chunks_exact(WORD).zip(b.chunks_exact(WORD));
+    let start = words.take_while(|(a, b)| a == b).count() * WORD;
+    let bytes = a[start..].iter().zip(&b[start..]);
+    start + bytes.take_while(|(a, b)| a == b).count()
 }
 
 impl fmt::Display for ZPath {

@@ -1,14 +1,11 @@
 //! Layers over layers.
 
-use std::collections::BTreeMap;
-
-use super::{Building, Error};
+use super::{Building, Error, Nodes};
 use crate::node::Standing;
-use crate::path::ZPath;
 
 /// Reports what clashes within one layer once all of its files are in.
-pub(super) fn check(nodes: &BTreeMap<ZPath, Building>, errors: &mut Vec<Error>) {
-    for building in nodes.values() {
+pub(super) fn check(nodes: &Nodes, errors: &mut Vec<Error>) {
+    for (_, building) in &nodes.list {
         let property = building
             .properties
             .values()
@@ -24,18 +21,13 @@ pub(super) fn check(nodes: &BTreeMap<ZPath, Building>, errors: &mut Vec<Error>) 
 
 /// Lays a layer over those before: its properties, links, type and directives replace those of the
 /// same name, its nodes are added. Raw data and properties replace each other whole.
-pub(super) fn lay_over(
-    mut below: BTreeMap<ZPath, Building>,
-    above: BTreeMap<ZPath, Building>,
-) -> BTreeMap<ZPath, Building> {
-    if below.is_empty() {
+pub(super) fn lay_over(mut below: Nodes, above: Nodes) -> Nodes {
+    if below.list.is_empty() {
         return above;
     }
-    for (path, layer) in above {
-        match below.get_mut(&path) {
-            Some(building) => lay_node_over(building, layer),
-            None => _ = below.insert(path, layer),
-        }
+    for (path, layer) in above.list {
+        let place = below.place(&path);
+        lay_node_over(&mut below.list[place].1, layer);
     }
     below
 }
@@ -54,8 +46,8 @@ fn lay_node_over(below: &mut Building, above: Building) {
         below.raw = None;
         below.properties.extend(properties);
     }
-    if node.standing == Standing::Declared {
-        below.node.standing = Standing::Declared;
+    if node.standing == Standing::Declared || below.node.origin.is_none() {
+        below.node.standing = node.standing;
         below.node.origin = node.origin;
     }
     for (word, span) in node.directives {
