@@ -59,3 +59,13 @@ impl Files for Disk {
         Ok(bytes)
     }
 }
+
+/// What went wrong, without the number that the operating system has for it.
+#[must_use]
+pub fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.split_once(" (os error ") {
+        Some((reason, _)) => reason.to_owned(),
+        None => text,
+    }
+}

@@ -1,4 +1,5 @@
-//! [`ast::Document`] to canonical text: one layout, comments kept, the tree unchanged.
+//! [`ast::Document`](crate::ast::Document) to canonical text: one layout, comments kept, the tree
+//! unchanged.
 
 use crate::ast::{DataForm, Directive, Document, Line, Literal, LiteralKind, Statement, Text};
 use crate::source::Sources;

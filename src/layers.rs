@@ -40,7 +40,7 @@ pub enum Error {
     #[error(transparent)]
     Source(#[from] source::Error),
     /// There is nothing at the path, or it cannot be read.
-    #[error("{name}: {error}")]
+    #[error("{name}: {}", crate::files::reason(error))]
     Unreadable {
         /// The path as it was given.
         name: String,
@@ -69,7 +69,7 @@ pub enum Error {
     #[error("standard input (-) can be one layer only")]
     StandardInputTwice,
     /// An included file or a data file cannot be read.
-    #[error("{path}: {error}")]
+    #[error("{path}: {}", crate::files::reason(error))]
     Referred {
         /// Where it is named.
         span: Span,

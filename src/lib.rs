@@ -1,41 +1,193 @@
-//! stub crate docs
+//! zkt keeps a ZooKeeper tree as it is declared in files: it reads the files, reads the live tree,
+//! plans what differs, and does just that. This library is all of zkt but its command line, which
+//! lives in `src/bin/zkt/` and calls nothing that is not public here.
+//!
+//! # Five lines
+//!
+//! ```text
+//! parser::parse -> lower::lower -> live::fetch -> planner::plan -> executor::execute
+//! ```
+//!
+//! `zkt plan` is the first four; `zkt apply` adds the fifth. There is no other way to a write, so
+//! what a plan shows is what an apply does.
+//!
+//! ```text
+//! files ─ parser → ast::Document ─ lower → Tree<Declared> ─┐
+//!                                              └─ scope    ├─ planner → Plan ─ executor → Report
+//! ZooKeeper ──────────────────── live(scope) → Tree<Live> ─┘            └─ rendered for people
+//! ```
+//!
+//! Two halves meet in one type. The [`planner`] makes a [`plan::Plan`] and knows no server; the
+//! [`executor`] consumes one and knows no declarations. Neither imports the other.
+//!
+//! # What always holds
+//!
+//! - **Planning is a pure function of two trees.** A [`tree::Tree`] is one sequence in path order,
+//!   parents before children, so one pass over both trees finds every difference.
+//! - **Policy shapes the trees, not the actions.** What is kept, ignored or out of scope is
+//!   settled while trees are compared. What may not be done becomes an entry of the plan (`kept`,
+//!   `extras`, `refusals`), never an error in its middle.
+//! - **Every prefix of a plan leaves a legal tree.** Adds come first, parents before children;
+//!   then updates; then links; then trims, children before parents.
+//! - **Every write names the version that the plan saw.** [`node::DataVersion`] and
+//!   [`node::AclVersion`] cannot say "any version". Who wrote in between is never overwritten.
+//! - **The executor decides nothing.** It packs actions into atomic batches below ZooKeeper's
+//!   request limit, stops at the first thing that is not as expected, and reports how far it got.
+//! - **Reading follows the declarations.** Only the declared nodes are read, the names of their
+//!   children, and the subtrees that a trim would remove; not what else the ensemble holds.
+//! - **Nothing between [`path`] and [`planner`] does I/O**, and the library never prints, exits
+//!   or looks at the environment. Node data is logged at `trace` only.
+//!
+//! # Modules, in reading order
+//!
+//! | module | what it is |
+//! | --- | --- |
+//! | [`source`] | texts, places in them, and errors that know their place |
+//! | [`files`] | where texts come from: the disk, standard input, or what a test brings |
+//! | [`ast`] | what was written, line by line; no meaning |
+//! | [`parser`] | text to [`ast::Document`], by `grammar/zkt.pest` |
+//! | [`spelling`] | how names and values are written so that reading gives them back |
+//! | [`format`](mod@format) | a document in its one canonical layout |
+//! | [`value`] | JSON values, and a node's bytes: encoding, decoding, equality |
+//! | [`path`] | absolute, valid ZooKeeper paths, ordered by component |
+//! | [`tree`] | nodes as one sorted sequence |
+//! | [`node`] | declared nodes and live ones, ACLs, versions |
+//! | [`layers`] | arguments to parsed files, with what they include |
+//! | [`lower`] | layers to one tree of declared nodes, with every mistake found at once |
+//! | [`export`] | trees as text or JSON |
+//! | [`scope`] | which paths a plan is about, and what must be read for it |
+//! | [`plan`] | what is to be done, as data |
+//! | [`planner`] | declared tree and live tree to a plan |
+//! | [`links`] | following symbolic and property links, and checking them |
+//! | [`session`] | the connection to ZooKeeper |
+//! | [`live`] | reading the live tree |
+//! | [`executor`] | executing a plan |
+//!
+//! # Without a server
+//!
+//! Two texts, and the plan from one to the other:
+//!
+//! ```
+//! use std::io;
+//! use std::path::{Path, PathBuf};
+//!
+//! use zkt::files::{Files, Kind};
+//! use zkt::layers::{self, Layers};
+//! use zkt::lower::lower;
+//! use zkt::node::Declared;
+//! use zkt::path::ZPath;
+//! use zkt::planner::{self, Policy};
+//! use zkt::source::Sources;
+//! use zkt::tree::Tree;
+//!
+//! /// The only file there is: standard input.
+//! struct Text(&'static str);
+//!
+//! impl Files for Text {
+//!     fn kind(&self, _: &Path) -> io::Result<Kind> {
+//!         Err(io::ErrorKind::NotFound.into())
+//!     }
+//!     fn read(&self, _: &Path) -> io::Result<Vec<u8>> {
+//!         Err(io::ErrorKind::NotFound.into())
+//!     }
+//!     fn list(&self, _: &Path) -> io::Result<Vec<PathBuf>> {
+//!         Err(io::ErrorKind::NotFound.into())
+//!     }
+//!     fn identity(&self, path: &Path) -> io::Result<PathBuf> {
+//!         Ok(path.to_owned())
+//!     }
+//!     fn standard_input(&self) -> io::Result<Vec<u8>> {
+//!         Ok(self.0.into())
+//!     }
+//! }
+//!
+//! fn declare(text: &'static str) -> (Tree<Declared>, Sources) {
+//!     let (Layers { layers, sources }, errors) =
+//!         layers::load(&["-".to_owned()], false, &Text(text));
+//!     assert!(errors.is_empty(), "{errors:?}");
+//!     let (tree, errors) = lower(layers, &ZPath::root());
+//!     assert!(errors.is_empty(), "{errors:?}");
+//!     (tree, sources)
+//! }
+//!
+//! let (old, _) = declare("/cms\n  threads = 3\n");
+//! let (new, sources) = declare("/cms\n  threads = 4\n  /providers\n");
+//!
+//! let plan = planner::plan(&new, &planner::as_live(&old), &Policy::new(&sources));
+//!
+//! let actions: Vec<String> =
+//!     plan.actions.iter().map(|action| format!("{} {}", action.name(), action.path())).collect();
+//! assert_eq!(actions, ["add /cms/providers", "update /cms"]);
+//! ```
+//!
+//! # With one
+//!
+//! ```no_run
+//! use std::time::Duration;
+//!
+//! use zkt::executor::{self, ExecuteOptions};
+//! use zkt::layers::Layers;
+//! use zkt::path::ZPath;
+//! use zkt::planner::{self, Policy};
+//! use zkt::session::{Options, Session, Wait};
+//! use zkt::{files::Disk, layers, live, lower, scope};
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let (Layers { layers, sources }, errors) =
+//!     layers::load(&["services.zkt".to_owned()], false, &Disk);
+//! assert!(errors.is_empty());
+//! let (declared, errors) = lower::lower(layers, &ZPath::root());
+//! assert!(errors.is_empty());
+//!
+//! let session = Session::connect(&Options {
+//!     hosts: "127.0.0.1:2181".to_owned(),
+//!     session_timeout: Duration::from_secs(10),
+//!     wait: Wait::No,
+//!     credentials: Vec::new(),
+//! })
+//! .await?;
+//! let policy = Policy::new(&sources);
+//! let wants = scope::of(&declared, policy.trim);
+//! let live = live::fetch(&session, &wants, &live::FetchOptions::default(), &mut |_| {}).await?;
+//! let plan = planner::plan(&declared, &live, &policy);
+//! // Whether to respect the refusals is for the caller; the executor does not look at them.
+//! if plan.refusals.is_empty() {
+//!     let report =
+//!         executor::execute(&session, &plan, &ExecuteOptions::default(), &mut |_| {}).await;
+//!     assert!(report.stop.is_none());
+//! }
+//! session.close().await;
+//! # Ok(())
+//! # }
+//! ```
 
-#![cfg_attr(test, allow(clippy::unwrap_used))]
-
+// In reading order; blank lines keep rustfmt from sorting across them.
 pub mod source;
 
 pub mod files;
 
 pub mod ast;
-
 pub mod parser;
-
 pub mod spelling;
 
 pub mod format;
-
 pub mod value;
 
 pub mod path;
-
 pub mod tree;
 
 pub mod node;
 
 pub mod layers;
-
 pub mod lower;
 
 pub mod export;
-
 pub mod scope;
 
 pub mod plan;
-
 pub mod planner;
 
 pub mod links;
-
 pub mod session;
 
 pub mod live;

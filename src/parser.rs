@@ -1,4 +1,5 @@
-//! Tree text to [`ast::Document`]: structure by indentation here, one line at a time by the grammar.
+//! Tree text to [`ast::Document`](crate::ast::Document): structure by indentation here, one line at a
+//! time by the grammar.
 
 mod continuation;
 mod error;
@@ -218,7 +219,10 @@ impl<'s> Parser<'s> {
                 indent = found;
             }
         }
-        if level == 0 && !matches!(statement, Statement::Node(_) | Statement::Invalid) {
+        if self.errors.len() == before
+            && level == 0
+            && !matches!(statement, Statement::Node(_) | Statement::Invalid)
+        {
             self.error_at(span, ErrorKind::AboveFirstNode(name_of(&statement)));
         }
         let statement = if self.errors.len() > before {

@@ -204,7 +204,7 @@ pub enum KeptReason {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// A trim of a protected node, or below one.
-    #[error("{path} may not be trimmed: {protected} is protected (@protect)")]
+    #[error("{path} may not be trimmed{}", by(path, protected))]
     Protected {
         /// The topmost node that would go.
         path: ZPath,
@@ -234,11 +234,27 @@ pub enum Refusal {
         path: ZPath,
     },
     /// Warnings where none are allowed.
-    #[error("{count} {}, and --strict allows none", if *count == 1 { "warning" } else { "warnings" })]
+    #[error("--strict allows no warning and no extra node, and there {}", are(*count))]
     Strict {
-        /// How many.
+        /// How many warnings and extra nodes.
         count: usize,
     },
+}
+
+fn by(path: &ZPath, protected: &ZPath) -> String {
+    if path == protected {
+        ": it is protected (@protect)".to_owned()
+    } else {
+        format!(": {protected} is protected (@protect)")
+    }
+}
+
+fn are(count: usize) -> String {
+    if count == 1 {
+        "is 1".to_owned()
+    } else {
+        format!("are {count}")
+    }
 }
 
 /// How many trims a plan may have.

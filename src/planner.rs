@@ -293,6 +293,7 @@ impl Planner<'_> {
             Some(identities) if acl.needs_identity() => {
                 if identities.iter().all(|who| who.scheme == "ip") {
                     self.lacks_identity.get_or_insert_with(|| path.clone());
+                    return Some(acl.clone());
                 }
                 Some(Arc::new(acl.stored_by(identities)))
             }

@@ -68,7 +68,7 @@ pub enum Error {
         reason: HostsError,
     },
     /// No server answered in time.
-    #[error("cannot reach a ZooKeeper server at {hosts} ({source})")]
+    #[error("cannot reach a ZooKeeper server at {hosts}: {}", unreachable(source))]
     Unreachable {
         /// The servers and the chroot.
         hosts: String,
@@ -101,12 +101,24 @@ pub enum Error {
     },
 }
 
+/// Why no server was reached, in words that do not need the client's source to be understood.
+fn unreachable(source: &Refusal) -> String {
+    match source {
+        Refusal::NoHosts => "no connection is accepted there, or the name is unknown".to_owned(),
+        Refusal::Timeout => "there is no answer".to_owned(),
+        other => other.to_string(),
+    }
+}
+
 /// What is wrong with a host string.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HostsError {
     /// No server, or none between two commas.
     #[error("a host is empty")]
     EmptyHost,
+    /// A blank where a comma was meant, or a slip.
+    #[error("expected a host name or an address, found {0:?}")]
+    Blank(String),
     /// The port is not one.
     #[error("expected a port from 1 to 65535, found {0:?}")]
     Port(String),
@@ -166,6 +178,9 @@ fn check_host(text: &str) -> Result<(), HostsError> {
     };
     if host.is_empty() {
         return Err(HostsError::EmptyHost);
+    }
+    if host.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        return Err(HostsError::Blank(host.to_owned()));
     }
     match port.map(str::parse::<u16>) {
         None | Some(Ok(1..)) => Ok(()),

@@ -127,7 +127,9 @@ impl View<'_> {
             Error::Missing(missing) => Problem::Warning(format!(
                 "{shown} {target} dangles: {missing} does not exist"
             )),
-            Error::Loop(_) => Problem::Warning(format!("{shown} {target} loops: {error}")),
+            Error::Loop(steps) => {
+                Problem::Warning(format!("{shown} {target} loops: {}", steps.join(" -> ")))
+            }
             error => Problem::Warning(format!("{shown} {target} leads nowhere: {error}")),
         };
         match kind {

@@ -50,7 +50,7 @@ pub(crate) enum Command {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct Global {
-    /// Tell more of what happens; twice for everything
+    /// Tell what happens; twice for the details, three times for the data, too
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
     /// Tell errors only
@@ -191,8 +191,8 @@ pub(crate) struct CheckArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct FmtArgs {
-    /// Files, directories of tree files, or - for standard input
-    #[arg(required = true, value_name = "FILE", value_hint = ValueHint::AnyPath)]
+    /// Files, directories of tree files, or - for standard input, which is also the default
+    #[arg(value_name = "FILE", value_hint = ValueHint::AnyPath)]
     pub(crate) files: Vec<String>,
     /// Change nothing; name the files that differ, and exit with 1 if there are any
     #[arg(long)]
@@ -299,8 +299,8 @@ pub(crate) struct LsArgs {
     /// Go no deeper than so many levels below PATH
     #[arg(long, value_name = "N")]
     pub(crate) depth: Option<usize>,
-    /// Kind, version, size, children and time of the last change
-    #[arg(short)]
+    /// Kind (e is ephemeral), version, bytes, children and time of the last change
+    #[arg(short, long)]
     pub(crate) long: bool,
     /// How the list is printed
     #[arg(long, default_value = "text")]
@@ -334,7 +334,11 @@ pub(crate) fn normalize(words: impl IntoIterator<Item = OsString>) -> Vec<OsStri
         let is_value = |next: &OsString| {
             next.to_str().is_some_and(|next| match word.to_str() {
                 Some("-t" | "--trim") => matches!(next, "all" | "none"),
-                Some("--wait") => duration(next).is_ok(),
+                // A number without its unit is a mistake, and told as one.
+                Some("--wait") => {
+                    next.starts_with(|c: char| c.is_ascii_digit())
+                        && (duration(next).is_ok() || next.parse::<f64>().is_ok())
+                }
                 _ => false,
             })
         };

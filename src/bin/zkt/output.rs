@@ -136,6 +136,8 @@ pub(crate) fn replace_file(path: &Path, contents: &[u8]) -> io::Result<()> {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
+    // The folder's own error is clearer than one about a temporary file in it.
+    std::fs::metadata(folder)?;
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     file.write_all(contents)?;
     match std::fs::metadata(&target) {

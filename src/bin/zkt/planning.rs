@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use zkt::links::{self, LookedUp};
 use zkt::live::{self, FetchOptions};
-use zkt::node::{Live, Standing};
+use zkt::node::{Declared, Live, Standing};
 use zkt::path::ZPath;
 use zkt::plan::{MaxTrim, Plan, Refusal};
 use zkt::planner::{self, Policy};
-use zkt::scope::{self, Children, Filter, Trim, Want};
+use zkt::scope::{self, Filter, Trim, Want};
 use zkt::session::Session;
 use zkt::tree::Tree;
 
@@ -29,8 +29,38 @@ pub(crate) fn path_argument(name: &str, text: &str) -> Result<ZPath, Failure> {
 
 /// The filter of `--target` and `--exclude`.
 pub(crate) fn filter(options: &PlanOptions) -> Result<Filter, Failure> {
-    Filter::new(&options.target, &options.exclude)
-        .map_err(|error| Failure::new(format!("--target or --exclude: {error}")))
+    for (option, globs) in [
+        ("--target", &options.target),
+        ("--exclude", &options.exclude),
+    ] {
+        for glob in globs {
+            let bad =
+                |error: &dyn std::fmt::Display| Failure::new(format!("{option} {glob:?}: {error}"));
+            if !glob.starts_with('/') && !glob.starts_with("**") {
+                return Err(bad(&"a glob matches whole paths").hint("it starts with / or with **/"));
+            }
+            Filter::new(std::slice::from_ref(glob), &[]).map_err(|error| bad(&error))?;
+        }
+    }
+    Filter::new(&options.target, &options.exclude).map_err(Failure::new)
+}
+
+/// Narrows a tree to what `--target` and `--exclude` leave of it.
+pub(crate) fn narrow(
+    tree: &mut Tree<Declared>,
+    options: &PlanOptions,
+    output: &Output,
+) -> Result<(), Failure> {
+    for glob in &options.target {
+        let target = Filter::new(std::slice::from_ref(glob), &[]).map_err(Failure::new)?;
+        if !tree.iter().any(|(path, _)| target.covers(path)) {
+            output.note(&format!(
+                "warning: --target {glob} matches no declared node"
+            ));
+        }
+    }
+    filter(options)?.apply(tree);
+    Ok(())
 }
 
 pub(crate) fn trim(options: &PlanOptions) -> Trim {
@@ -154,12 +184,11 @@ pub(crate) async fn fetch_subtree(
     acl: bool,
     output: &Output,
 ) -> Result<Tree<Live>, Failure> {
-    let want = Want {
-        path: top.clone(),
-        children: Children::Subtree,
-        acl,
-    };
-    fetch(session, &[want], output).await
+    let bar = output.progress("reading", 0);
+    let mut progress = |nodes: usize| bar.set_position(nodes as u64);
+    let live = live::read_subtree(session, top, acl, &mut progress).await;
+    bar.finish_and_clear();
+    Ok(live?)
 }
 
 /// Warns of links that lead nowhere; nodes outside of what was read are looked up.

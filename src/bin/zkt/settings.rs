@@ -2,6 +2,7 @@
 
 use std::env;
 
+use zkt::files::reason;
 use zkt::session::{Credentials, Options, Wait};
 
 use crate::args::{self, ServerArgs};
@@ -45,7 +46,7 @@ fn credentials(args: &ServerArgs) -> Result<Vec<Credentials>, Failure> {
     for file in &args.auth_file {
         let name = file.display().to_string();
         let text = std::fs::read_to_string(file)
-            .map_err(|error| Failure::new(format!("{name}: {error}")))?;
+            .map_err(|error| Failure::new(format!("{name}: {}", reason(&error))))?;
         lines.extend(meaningful_lines(&text).map(|line| (name.clone(), line.to_owned())));
     }
     if lines.is_empty()

@@ -18,13 +18,13 @@ use crate::render::{self, Mode};
 use crate::settings;
 
 pub(crate) async fn run(args: &ApplyArgs, output: &Output) -> Result<Exit, Failure> {
+    let place = planning::place(&args.plan)?;
+    let mut declared = declare::load_or_tell(&args.layers, args.plan.allow_empty, &place, output)?;
+    planning::narrow(&mut declared.tree, &args.plan, output)?;
     if !args.yes && !output.can_ask() {
         return Err(Failure::new("there is no terminal to ask on")
             .hint("-y applies without asking; zkt plan shows what it would do"));
     }
-    let place = planning::place(&args.plan)?;
-    let mut declared = declare::load_or_tell(&args.layers, args.plan.allow_empty, &place, output)?;
-    planning::filter(&args.plan)?.apply(&mut declared.tree);
     let session = Session::connect(&settings::session_options(&args.server)?).await?;
     let mut apply = Apply {
         args,

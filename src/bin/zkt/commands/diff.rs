@@ -33,44 +33,46 @@ pub(crate) async fn run(args: &DiffArgs, output: &Output) -> Result<Exit, Failur
     // The plan that turns one tree into the other removes what only the first one has.
     options.trim.get_or_insert(TrimArg::All);
     options.force = true;
-    let (plan, server) = match (args.old.as_str(), args.new.as_str()) {
+    let (plan, old, new) = match (args.old.as_str(), args.new.as_str()) {
         (LIVE, LIVE) => return Err(Failure::new("one side must be a layer")),
+        ("-", "-") => return Err(Failure::new("standard input (-) can be one side only")),
         (LIVE, _) => {
             let mut declared = load(&args.new)?;
-            planning::filter(&options)?.apply(&mut declared.tree);
+            planning::narrow(&mut declared.tree, &options, output)?;
             let session = Session::connect(&settings::session_options(&args.server)?).await?;
             let plan = planning::plan(&session, &declared, &options, output).await;
-            let server = session.hosts();
+            let live = format!("live {}", session.hosts());
             session.close().await;
-            (plan?, server)
+            (plan?, live, args.new.clone())
         }
         (_, LIVE) => {
             let old = load(&args.old)?;
             let session = Session::connect(&settings::session_options(&args.server)?).await?;
             let new = live_side(&session, &old, &place, output).await;
-            let server = session.hosts();
+            let live = format!("live {}", session.hosts());
             session.close().await;
             let new = DeclaredTree {
                 tree: new?,
                 sources: Sources::default(),
             };
-            (compare(&old, new, &options, &place)?, server)
+            (
+                compare(&old, new, &options, &place)?,
+                args.old.clone(),
+                live,
+            )
         }
         _ => {
             let (old, new) = (load(&args.old)?, load(&args.new)?);
-            (compare(&old, new, &options, &place)?, args.old.clone())
+            let plan = compare(&old, new, &options, &place)?;
+            (plan, args.old.clone(), args.new.clone())
         }
     };
     let mut out = output.out();
     match args.format {
         Format::Json => writeln!(out, "{}", render::plan_json(&plan))?,
         Format::Text => {
-            let sources = std::slice::from_ref(&args.new);
-            render::plan_text(
-                &plan,
-                &text_options("zkt diff", &server, sources, output),
-                &mut out,
-            )?;
+            let options = text_options("zkt diff", &old, std::slice::from_ref(&new), output);
+            render::plan_text(&plan, &options, &mut out)?;
         }
     }
     out.flush()?;

@@ -3,6 +3,7 @@
 use std::io::Write as _;
 
 use zkt::export::{self, Options};
+use zkt::files::reason;
 use zkt::path;
 use zkt::session::Session;
 
@@ -47,7 +48,7 @@ pub(crate) async fn run(args: &ExportArgs, output: &Output) -> Result<Exit, Fail
     }
     match &args.output {
         Some(file) => output::replace_file(file, &text)
-            .map_err(|error| Failure::new(format!("{}: {error}", file.display())))?,
+            .map_err(|error| Failure::new(format!("{}: {}", file.display(), reason(&error))))?,
         None => {
             let mut out = output.out();
             out.write_all(&text)?;

@@ -1,9 +1,9 @@
 //! `zkt fmt`: the canonical layout.
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use zkt::files::{Disk, Files as _};
+use zkt::files::{Disk, Files as _, reason};
 use zkt::layers;
 use zkt::source::{Located, Sources};
 use zkt::{format, parser};
@@ -15,13 +15,21 @@ use crate::output::{self, Output};
 
 pub(crate) fn run(args: &FmtArgs, output: &Output) -> Result<Exit, Failure> {
     let mut files: Vec<Option<PathBuf>> = Vec::new();
+    if args.files.is_empty() {
+        if std::io::stdin().is_terminal() {
+            return Err(Failure::new("there is nothing to format")
+                .hint("zkt fmt FILE…, or - for standard input"));
+        }
+        files.push(None);
+    }
     for name in &args.files {
         if name == "-" {
             files.push(None);
             continue;
         }
-        let found = layers::tree_files(Path::new(name), &Disk)
-            .map_err(|(path, error)| Failure::new(format!("{}: {error}", path.display())))?;
+        let found = layers::tree_files(Path::new(name), &Disk).map_err(|(path, error)| {
+            Failure::new(format!("{}: {}", path.display(), reason(&error)))
+        })?;
         files.extend(found.into_iter().map(Some));
     }
     let mut out = output.out();
@@ -34,7 +42,7 @@ pub(crate) fn run(args: &FmtArgs, output: &Output) -> Result<Exit, Failure> {
             Some(path) => Disk.read(path),
             None => Disk.standard_input(),
         };
-        let bytes = read.map_err(|error| Failure::new(format!("{name}: {error}")))?;
+        let bytes = read.map_err(|error| Failure::new(format!("{name}: {}", reason(&error))))?;
         let Some(formatted) = formatted(&name, &bytes, output)? else {
             failed = true;
             continue;
@@ -49,7 +57,7 @@ pub(crate) fn run(args: &FmtArgs, output: &Output) -> Result<Exit, Failure> {
             }
             Some(path) if differs => {
                 output::replace_file(&path, formatted.as_bytes())
-                    .map_err(|error| Failure::new(format!("{name}: {error}")))?;
+                    .map_err(|error| Failure::new(format!("{name}: {}", reason(&error))))?;
                 writeln!(out, "{name}")?;
             }
             Some(_) => {}

@@ -16,7 +16,7 @@ use crate::settings;
 pub(crate) async fn run(args: &PlanArgs, output: &Output) -> Result<Exit, Failure> {
     let place = planning::place(&args.plan)?;
     let mut declared = declare::load_or_tell(&args.layers, args.plan.allow_empty, &place, output)?;
-    planning::filter(&args.plan)?.apply(&mut declared.tree);
+    planning::narrow(&mut declared.tree, &args.plan, output)?;
     let session = Session::connect(&settings::session_options(&args.server)?).await?;
     let plan = planning::plan(&session, &declared, &args.plan, output).await;
     let server = session.hosts();

@@ -880,7 +880,7 @@ fn extras_kept_warnings_and_refusals() {
 
       - /p/q                                             (1 node)
 
-    Extra, not trimmed (use --trim):
+    Extra, left alone without --trim:
       /"a b"
       /elf/x00
       /elf/x01

@@ -95,7 +95,7 @@ pub(crate) fn plan_text(
             out,
             "{}{}",
             if i == 0 { " <- " } else { " " },
-            printable(source)
+            printable(if source == "-" { "<stdin>" } else { source })
         )?;
     }
     writeln!(out)?;
@@ -123,7 +123,7 @@ pub(crate) fn plan_text(
     }
 
     if options.extras && !plan.extras.is_empty() {
-        writeln!(out, "\nExtra, not trimmed (use --trim):")?;
+        writeln!(out, "\nExtra, left alone without --trim:")?;
         write_grouped(plan.extras.iter().map(|path| (path, String::new())), out)?;
     }
     if !plan.kept.is_empty() {

@@ -32,7 +32,7 @@ pub(super) fn batch_json(batch: &Batch) -> Value {
     json!({
         "event": "batch", "kind": kind,
         "batch": batch.index + 1, "batches": batch.count,
-        "actions": [batch.actions.start, batch.actions.end],
+        "actions": batch.actions.len(),
         "operations": batch.operations,
     })
 }

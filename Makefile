@@ -1,0 +1,40 @@
+# `make help` tells what there is. Cargo does the work; what is here is what CI runs, too.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+.PHONY: help build demo test lint doc check verify setup-zookeeper
+
+help: ## say what each target does
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## build zkt (target/debug/zkt)
+	cargo build
+
+demo: ## show zkt at work on a real ZooKeeper of its own
+	@tests/zookeeper.sh setup >/dev/null
+	@cargo build --quiet
+	@ZKT="$${CARGO_TARGET_DIR:-target}/debug/zkt" examples/demo.sh
+
+test: setup-zookeeper ## run all tests, those against a real ZooKeeper too
+	ZKT_TEST_ZOOKEEPER_CLASSPATH="$$(tests/zookeeper.sh classpath)" cargo test
+
+lint: ## check the layout of the code, and what clippy finds
+	cargo fmt --check
+	cargo clippy --all-targets --all-features -- -D warnings
+	cargo clippy --no-default-features --lib -- -D warnings
+
+doc: ## build the documentation (target/doc/zkt)
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
+
+check: ## check the trees in examples/
+	cargo run --quiet -- fmt --check examples
+	for tree in examples/*.zkt; do cargo run --quiet -- check --strict "$$tree"; done
+	cargo run --quiet -- check --strict examples/services.zkt examples/prod.zkt
+
+verify: lint doc check test ## all of the above that can fail; CI runs this
+
+setup-zookeeper: ## find a ZooKeeper for the tests, or install the distribution's
+	@tests/zookeeper.sh setup

@@ -1,0 +1,92 @@
+#!/bin/sh
+# Where a real ZooKeeper comes from, for the tests and the demo.
+#
+#   tests/zookeeper.sh classpath    print the Java class path of an installed ZooKeeper
+#   tests/zookeeper.sh setup        the same, and install ZooKeeper first where there is none
+#
+# An installed one is, in this order: $ZKT_TEST_ZOOKEEPER_CLASSPATH, the jars under
+# $ZOOKEEPER_HOME, those of the distribution's package.
+set -eu
+
+say() { printf '%s\n' "$*" >&2; }
+
+# A folder as ZooKeeper's own archive lays it out, or as some distributions do.
+folder() {
+    set -- "$1"/lib/zookeeper-[0-9]*.jar "$1"/zookeeper-[0-9]*.jar "$1"/zookeeper.jar
+    for jar; do
+        if [ -f "$jar" ]; then
+            printf '%s/*\n' "${jar%/*}"
+            return 0
+        fi
+    done
+    return 1
+}
+
+classpath() {
+    if [ -n "${ZKT_TEST_ZOOKEEPER_CLASSPATH:-}" ]; then
+        printf '%s\n' "$ZKT_TEST_ZOOKEEPER_CLASSPATH"
+    elif [ -n "${ZOOKEEPER_HOME:-}" ]; then
+        folder "$ZOOKEEPER_HOME" || { say "there are no jars of ZooKeeper in $ZOOKEEPER_HOME"; return 1; }
+    elif [ -f /usr/share/java/zookeeper.jar ]; then
+        # The jar's manifest names the jars that it needs.
+        printf '%s\n' /usr/share/java/zookeeper.jar
+    else
+        folder /usr/share/zookeeper
+    fi
+}
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then
+        "$@"
+    else
+        sudo -n "$@"
+    fi
+}
+
+may_install() {
+    command -v apt-get >/dev/null && as_root true 2>/dev/null
+}
+
+# Debian's package needs a Java, and picks one itself.
+install() {
+    say "no ZooKeeper here: installing the package zookeeper"
+    log=$(mktemp)
+    trap 'rm -f "$log"' EXIT
+    for _ in 1 2 3; do
+        if as_root apt-get -o DPkg::Lock::Timeout=120 update >"$log" 2>&1 </dev/null &&
+            as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 \
+                install -y --no-install-recommends zookeeper >>"$log" 2>&1 </dev/null; then
+            return 0
+        fi
+        sleep 3
+    done
+    tail -n 20 "$log" >&2
+    return 1
+}
+
+ready() {
+    path=$(classpath 2>/dev/null) && command -v java >/dev/null
+}
+
+case "${1:-}" in
+classpath)
+    classpath
+    ;;
+setup)
+    if ! ready && [ -z "${ZKT_TEST_ZOOKEEPER_CLASSPATH:-}${ZOOKEEPER_HOME:-}" ] && may_install; then
+        install || say "the package could not be installed"
+    fi
+    if ! ready; then
+        classpath >/dev/null || true
+        command -v java >/dev/null || say "there is no java on the PATH"
+        say "a real ZooKeeper is needed: install the package zookeeper (Debian, Ubuntu), or unpack"
+        say "ZooKeeper anywhere and set ZOOKEEPER_HOME to that folder; it needs Java 8 or later"
+        exit 1
+    fi
+    printf '%s\n' "$path"
+    ;;
+*)
+    say "usage: tests/zookeeper.sh classpath|setup"
+    exit 2
+    ;;
+esac
