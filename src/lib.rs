@@ -161,6 +161,8 @@
 //! # }
 //! ```
 
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
 // In reading order; blank lines keep rustfmt from sorting across them.
 pub mod source;
 

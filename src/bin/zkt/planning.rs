@@ -51,6 +51,7 @@ pub(crate) fn narrow(
     options: &PlanOptions,
     output: &Output,
 ) -> Result<(), Failure> {
+    let filter = filter(options)?;
     for glob in &options.target {
         let target = Filter::new(std::slice::from_ref(glob), &[]).map_err(Failure::new)?;
         if !tree.iter().any(|(path, _)| target.covers(path)) {
@@ -59,7 +60,7 @@ pub(crate) fn narrow(
             ));
         }
     }
-    filter(options)?.apply(tree);
+    filter.apply(tree);
     Ok(())
 }
 
