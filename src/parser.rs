@@ -5,6 +5,7 @@ mod continuation;
 mod error;
 mod explain;
 mod literal;
+mod quick;
 
 pub use error::{Error, ErrorKind};
 
@@ -31,21 +32,8 @@ use grammar::{Grammar, Rule};
 /// one run reports what is wrong everywhere.
 #[must_use]
 pub fn parse(sources: &Sources, source: SourceId) -> (Document, Vec<Error>) {
-    let text = sources.get(source).text.as_str();
-    let mut parser = Parser {
-        text,
-        source,
-        lines: Vec::new(),
-        errors: Vec::new(),
-        open: Vec::new(),
-        comments: Vec::new(),
-        joins: true,
-    };
-    let mut position = 0;
-    while position < text.len() {
-        position = parser.line(position);
-    }
-    parser.place_comments(0, 0);
+    let mut parser = Parser::new(&sources.get(source).text, source);
+    parser.lines();
     (
         Document {
             source,
@@ -81,12 +69,40 @@ struct Parser<'s> {
     /// False after a value ran to the end of the file: from there on every line stands alone, or
     /// each of them would be searched to the end again.
     joins: bool,
+    /// Whether plain lines are read without the grammar.
+    quick: bool,
 }
 
 impl<'s> Parser<'s> {
+    fn new(text: &'s str, source: SourceId) -> Self {
+        Self {
+            text,
+            source,
+            lines: Vec::new(),
+            errors: Vec::new(),
+            open: Vec::new(),
+            comments: Vec::new(),
+            joins: true,
+            // The quick way does not look for what no text holds.
+            quick: !text.contains('\0'),
+        }
+    }
+
+    /// Parses all lines.
+    fn lines(&mut self) {
+        let mut position = 0;
+        while position < self.text.len() {
+            position = self.line(position);
+        }
+        self.place_comments(0, 0);
+    }
+
     /// Parses the logical line at `start`; returns where the next one starts.
     fn line(&mut self, start: usize) -> usize {
         let first_end = end_of_line(self.text, start);
+        if self.quick && self.quick_line(start, first_end) {
+            return first_end;
+        }
         let end = match continuation::extent(&self.text[start..], self.joins) {
             Extent::Lines(length) => start + length,
             Extent::Unclosed(at, what) => {
@@ -125,6 +141,34 @@ impl<'s> Parser<'s> {
         end
     }
 
+    /// Reads a plain line without the grammar; tells whether it was one.
+    fn quick_line(&mut self, start: usize, end: usize) -> bool {
+        let at = self.span(start, end);
+        let Some(quick) = quick::line(&self.text[start..end], at.start, self.source) else {
+            return false;
+        };
+        match quick.statement {
+            Some((span, statement)) => self.place(quick.indent, span, statement, None),
+            None => self.blank(start, quick.indent, None),
+        }
+        true
+    }
+
+    /// A line without a statement.
+    fn blank(&mut self, start: usize, indent: &str, comment: Option<Span>) {
+        let at = start + indent.len();
+        let span = self.span(at, at);
+        let statement = Statement::Blank;
+        self.comments
+            .push((self.lines.len(), indent.chars().count()));
+        self.lines.push(Line {
+            level: 0,
+            span,
+            statement,
+            comment,
+        });
+    }
+
     fn matched(&mut self, line: Pair<'s, Rule>, start: usize) {
         let mut indent = "";
         let mut comment = None;
@@ -147,18 +191,7 @@ impl<'s> Parser<'s> {
         }
         match statement {
             Some((span, statement)) => self.place(indent, span, statement, comment),
-            None => {
-                let at = start + indent.len();
-                let span = self.span(at, at);
-                self.comments
-                    .push((self.lines.len(), indent.chars().count()));
-                self.lines.push(Line {
-                    level: 0,
-                    span,
-                    statement: Statement::Blank,
-                    comment,
-                });
-            }
+            None => self.blank(start, indent, comment),
         }
     }
 

@@ -1,0 +1,376 @@
+//! The common lines, read without the grammar.
+//!
+//! The grammar defines the language; this is a faster way to the same result for lines that use
+//! little of it. Whatever is not plain is left to the grammar, and so is everything wrong. A test
+//! holds the two together.
+
+use crate::ast::{Literal, LiteralKind, Node, Statement, Text};
+use crate::source::{SourceId, Span};
+use crate::value::MAX_DEPTH;
+
+/// A line that was read.
+pub(super) struct Quick<'s> {
+    pub(super) indent: &'s str,
+    /// The statement with its place; none where the line is blank.
+    pub(super) statement: Option<(Span, Statement)>,
+}
+
+/// Reads a whole physical line, its line break included, that starts at `offset` of the source;
+/// none where the grammar has to. The line holds no NUL.
+pub(super) fn line(line: &str, offset: u32, source: SourceId) -> Option<Quick<'_>> {
+    let line = line
+        .strip_suffix('\n')
+        .unwrap_or(line)
+        .trim_end_matches('\r');
+    let indent = &line[..line.len() - line.trim_start_matches([' ', '\t']).len()];
+    let body = line.trim_end_matches([' ', '\t']);
+    if body.is_empty() {
+        let statement = None;
+        return Some(Quick { indent, statement });
+    }
+    let mut reader = Reader {
+        text: body,
+        at: indent.len(),
+        offset,
+        source,
+    };
+    let start = reader.at;
+    let statement = match reader.peek()? {
+        b'/' => reader.node()?,
+        _ => reader.entry()?,
+    };
+    if reader.at != body.len() {
+        return None;
+    }
+    let span = reader.span(start);
+    Some(Quick {
+        indent,
+        statement: Some((span, statement)),
+    })
+}
+
+struct Reader<'s> {
+    /// The line without what trails it.
+    text: &'s str,
+    at: usize,
+    offset: u32,
+    source: SourceId,
+}
+
+impl<'s> Reader<'s> {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "Sources::add bounds the text"
+    )]
+    fn span(&self, start: usize) -> Span {
+        let at = |byte: usize| self.offset + byte as u32;
+        Span {
+            source: self.source,
+            start: at(start),
+            end: at(self.at),
+        }
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    fn rest(&self) -> &'s str {
+        &self.text[self.at..]
+    }
+
+    fn take(&mut self, byte: u8) -> Option<()> {
+        (self.peek() == Some(byte)).then(|| self.at += 1)
+    }
+
+    fn blanks(&mut self) {
+        while matches!(self.peek(), Some(b' ' | b'\t')) {
+            self.at += 1;
+        }
+    }
+
+    /// Bytes that are plain in every kind of word; at least one.
+    fn word(&mut self, is_plain: impl Fn(u8) -> bool) -> Option<Text> {
+        let start = self.at;
+        let length = self
+            .rest()
+            .bytes()
+            .take_while(|byte| is_plain(*byte))
+            .count();
+        self.at += length;
+        (length > 0).then(|| Text {
+            text: self.text[start..self.at].to_owned(),
+            span: self.span(start),
+        })
+    }
+
+    fn node(&mut self) -> Option<Statement> {
+        self.take(b'/')?;
+        let name =
+            self.word(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'@'))?;
+        let mut kind = None;
+        if self.at < self.text.len() {
+            self.rest().starts_with(" : ").then_some(())?;
+            self.at += 3;
+            let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b' ' | b'-' | b'_' | b'.');
+            kind = Some(
+                self.word(plain)
+                    .filter(|kind| !kind.text.starts_with(' '))?,
+            );
+        }
+        Some(Statement::Node(Node {
+            names: vec![name],
+            kind,
+        }))
+    }
+
+    fn entry(&mut self) -> Option<Statement> {
+        let name = self.word(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.'))?;
+        self.blanks();
+        if self.rest().starts_with("->") {
+            self.at += 2;
+            let target = self.target()?;
+            return Some(Statement::Link { name, target });
+        }
+        self.take(b'=')?;
+        if self.peek() == Some(b'>') {
+            self.at += 1;
+            let mut target = self.target()?;
+            if self.take(b' ').is_some() {
+                let property = self.word(is_plain_in_path)?;
+                target.span = target.span.to(property.span);
+                target.text = format!("{} {}", target.text, property.text);
+            }
+            return Some(Statement::PropertyLink { name, target });
+        }
+        self.blanks();
+        let value = self.literal(0)?;
+        Some(Statement::Property { name, value })
+    }
+
+    fn target(&mut self) -> Option<Text> {
+        self.blanks();
+        self.word(is_plain_in_path)
+    }
+
+    fn literal(&mut self, depth: usize) -> Option<Literal> {
+        let start = self.at;
+        let kind = match self.peek()? {
+            b'\'' | b'"' => LiteralKind::String(self.string()?),
+            b'0'..=b'9' | b'-' => self.number()?,
+            b'[' if depth < MAX_DEPTH => {
+                LiteralKind::List(self.items(b']', |r| r.literal(depth + 1))?)
+            }
+            b'{' if depth < MAX_DEPTH => {
+                LiteralKind::Dict(self.items(b'}', |r| r.pair(depth + 1))?)
+            }
+            _ => self.constant()?,
+        };
+        let span = self.span(start);
+        Some(Literal { kind, span })
+    }
+
+    /// What stands between the bracket here and `close`, on this line.
+    fn items<T>(&mut self, close: u8, item: impl Fn(&mut Self) -> Option<T>) -> Option<Vec<T>> {
+        self.at += 1;
+        let mut items = Vec::new();
+        loop {
+            self.blanks();
+            if self.take(close).is_some() {
+                return Some(items);
+            }
+            items.push(item(self)?);
+            self.blanks();
+            if self.take(b',').is_none() && self.peek() != Some(close) {
+                return None;
+            }
+        }
+    }
+
+    fn pair(&mut self, depth: usize) -> Option<(Literal, Literal)> {
+        let key = self
+            .literal(depth)
+            .filter(|key| matches!(key.kind, LiteralKind::String(_)))?;
+        self.blanks();
+        self.take(b':')?;
+        self.blanks();
+        Some((key, self.literal(depth)?))
+    }
+
+    /// A string without escapes; one beside another is left to the grammar.
+    fn string(&mut self) -> Option<String> {
+        let quote = self.peek()?;
+        let body = &self.text.as_bytes()[self.at + 1..];
+        let length = body
+            .iter()
+            .position(|byte| *byte == quote || *byte == b'\\')?;
+        if body[length] == b'\\' || body.get(length + 1) == Some(&quote) && length == 0 {
+            return None;
+        }
+        let text = &self.text[self.at + 1..][..length];
+        self.at += length + 2;
+        // Only a bracket, a comma, a colon or the end of the line can follow for sure.
+        let next = self
+            .rest()
+            .bytes()
+            .find(|byte| !matches!(byte, b' ' | b'\t'));
+        let ends = matches!(next, None | Some(b',' | b']' | b'}' | b':'));
+        (ends && !text.contains('\r') && crate::value::is_storable_name(text))
+            .then(|| text.to_owned())
+    }
+
+    /// A number that is spelled as JSON spells it, without an exponent.
+    fn number(&mut self) -> Option<LiteralKind> {
+        let start = self.at;
+        _ = self.take(b'-');
+        let whole = self.digits()?;
+        if whole > 1 && self.text.as_bytes()[self.at - whole] == b'0' {
+            return None;
+        }
+        if self.take(b'.').is_some() {
+            self.digits()?;
+        }
+        match self.peek() {
+            None | Some(b',' | b']' | b'}' | b' ') => {}
+            Some(_) => return None,
+        }
+        self.text[start..self.at]
+            .parse()
+            .ok()
+            .map(LiteralKind::Number)
+    }
+
+    fn digits(&mut self) -> Option<usize> {
+        let count = self.rest().bytes().take_while(u8::is_ascii_digit).count();
+        self.at += count;
+        (count > 0).then_some(count)
+    }
+
+    fn constant(&mut self) -> Option<LiteralKind> {
+        let length = self
+            .rest()
+            .bytes()
+            .take_while(u8::is_ascii_alphanumeric)
+            .count();
+        let kind = match &self.rest()[..length] {
+            "True" | "true" => LiteralKind::Bool(true),
+            "False" | "false" => LiteralKind::Bool(false),
+            "None" | "null" => LiteralKind::Null,
+            _ => return None,
+        };
+        self.at += length;
+        Some(kind)
+    }
+}
+
+fn is_plain_in_path(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'_' | b'.' | b':' | b'@')
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::Parser;
+    use crate::source::Sources;
+
+    /// The lines and errors of a text as text, read with or without the quick way.
+    fn parse(text: &str, quick: bool) -> String {
+        let mut sources = Sources::default();
+        let id = sources.add("x.zkt", text.to_owned()).unwrap();
+        let mut parser = Parser::new(&sources.get(id).text, id);
+        parser.quick &= quick;
+        parser.lines();
+        format!("{:#?} {:#?}", parser.lines, parser.errors)
+    }
+
+    fn is_quick(line: &str) -> bool {
+        let mut sources = Sources::default();
+        let id = sources.add("x.zkt", line.to_owned()).unwrap();
+        super::line(line, 0, id).is_some()
+    }
+
+    #[test]
+    fn reads_the_common_lines() {
+        for line in [
+            "/cms\n",
+            "  /10.0.0.1",
+            "/cms : z4m cms\n",
+            "  x = 'it is # no = comment'",
+            " \t\n",
+            "",
+            "\tx = \"a\" \t",
+            "x=1",
+            "y = -0.5",
+            "z = [1, 'a', [], {'k': None},]",
+            "l -> /b/c",
+            "p => .. threads",
+            "q=>/x:1\r\n",
+            "x = True\r\n",
+            "x = 'é'",
+            "x = ''",
+        ] {
+            assert!(is_quick(line), "{line:?}");
+            assert_eq!(
+                parse(&format!("/a\n  /b\n{line}"), true),
+                parse(&format!("/a\n  /b\n{line}"), false)
+            );
+        }
+    }
+
+    #[test]
+    fn leaves_the_rest_to_the_grammar() {
+        for line in [
+            "/a b",
+            "/a/b",
+            "/a:b",
+            "/a : #t",
+            "/a : \"t\"",
+            "# c",
+            "/a # c",
+            "x = 'a' 'b'",
+            "x = ''''''",
+            "x = 01",
+            "x = 1.",
+            "x = 1e5",
+            "x = 1L",
+            "x = 'a\\n'",
+            "x = u'a'",
+            "x = 1 # c",
+            "x = (1,)",
+            "x = 1, 2",
+            "x = [1 2]",
+            "x = 'a'b",
+            "@keep",
+            "\"a\" = 1",
+            "x -> a b",
+            "x => a b c",
+            "x = [",
+            "x = 1 \r \n",
+            "x = 'a\rb'",
+            "x = --1",
+            "x = nan",
+            "x y = 1",
+            "x = ",
+            "x",
+            "/",
+            "x ->",
+        ] {
+            assert!(!is_quick(line), "{line:?}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 3_000, failure_persistence: None, ..ProptestConfig::default() })]
+        #[test]
+        fn says_what_the_grammar_says(
+            lines in proptest::collection::vec(
+                r#"[ \t]{0,3}(/?[a-z0-9_.:@-]{0,4}[ \t]?(=|->|=>|:)?[ \t]?|)(['"][a-zé# ,=]{0,3}['"]|[\[{'",:}\] 0-9.eLxa-]{0,9}|True|null|/[a-z/.]{1,5}( [a-z]{1,2})?)[ \t]?(# ?c)?\r?"#,
+                1..5,
+            ),
+        ) {
+            let text = lines.join("\n");
+            prop_assert_eq!(parse(&text, true), parse(&text, false));
+        }
+    }
+}
