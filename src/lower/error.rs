@@ -80,7 +80,7 @@ pub enum Error {
         error: AclError,
     },
     /// Base64 that is none.
-    #[error("expected base64: {error}")]
+    #[error("expected base64, found something else: {}", plain(error))]
     Base64 {
         /// The text.
         span: Span,
@@ -95,6 +95,15 @@ pub enum Error {
         /// Its path and data.
         bytes: usize,
     },
+}
+
+/// The decoder's message as the others are: lower case, no full stop.
+fn plain(error: &base64::DecodeError) -> String {
+    error
+        .to_string()
+        .to_lowercase()
+        .trim_end_matches('.')
+        .to_owned()
 }
 
 fn describe(name: &str) -> String {

@@ -32,6 +32,13 @@ pub(super) fn explain(line: &str, error: &PestError<Rule>) -> Explained {
     {
         return explained;
     }
+    if let Some((0, _)) = unclosed_quote(statement)
+        && statement.starts_with('"')
+    {
+        let range = start..start + statement.trim_end().len();
+        let kind = ErrorKind::Unclosed("\"");
+        return Explained { kind, range };
+    }
     if !statement.starts_with(['/', '@'])
         && let Some(value) = continuation::value_start(line)
     {
@@ -144,7 +151,7 @@ fn explain_value(line: &str, value: usize, at: usize, error: &PestError<Rule>) -
     if let Ok(mut pairs) = Grammar::parse(Rule::expression, text) {
         let sum = pairs.next().and_then(|pair| pair.into_inner().next());
         let literal = sum.and_then(evaluate).map(|value| value.literal());
-        if literal.is_some() || text.contains(['+', '*', '%', '-']) {
+        if text.contains(['+', '-', '*', '/', '%']) {
             return Explained {
                 kind: ErrorKind::Expression { literal },
                 range: whole,
@@ -403,7 +410,7 @@ fn rule_name(rule: Rule) -> Option<&'static str> {
         | Rule::acl
         | Rule::data
         | Rule::include => "a directive",
-        Rule::keep_what => "children, properties or nothing",
+        Rule::keep_what => "children, properties",
         Rule::data_form => "base64, file or a string",
         Rule::pattern | Rule::pattern_word => "the name of a property",
         Rule::acl_entry | Rule::acl_word => "an entry of the form scheme:id:perms",
