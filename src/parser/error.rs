@@ -69,7 +69,7 @@ pub enum ErrorKind {
         escape: String,
     },
     /// A bracket or quotes without their end.
-    #[error("{0} is not closed")]
+    #[error("the {} `{0}` is not closed", if matches!(*.0, "[" | "(" | "{") { "bracket" } else { "quote" })]
     Unclosed(&'static str),
     /// Brackets in brackets in brackets.
     #[error("brackets are nested deeper than {MAX_DEPTH}")]

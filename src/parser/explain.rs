@@ -560,7 +560,9 @@ fn operate(left: &Constant, operator: &str, right: &Constant) -> Option<Constant
         "+" => left + right,
         "-" => left - right,
         "*" => left * right,
-        "//" | "/" if *right != zero => floor(left, right),
+        "//" if *right != zero => floor(left, right),
+        // With a remainder Python 2 and Python 3 differ.
+        "/" if *right != zero && left % right == zero => left / right,
         "%" if *right != zero => left - floor(left, right) * right,
         "**" => {
             let exponent = u32::try_from(right)
