@@ -69,7 +69,7 @@ pub enum ErrorKind {
         escape: String,
     },
     /// A bracket or quotes without their end.
-    #[error("the {} `{0}` is not closed", if matches!(*.0, "[" | "(" | "{") { "bracket" } else { "quote" })]
+    #[error("{} is not closed", opener(.0))]
     Unclosed(&'static str),
     /// Brackets in brackets in brackets.
     #[error("brackets are nested deeper than {MAX_DEPTH}")]
@@ -100,6 +100,14 @@ pub enum ErrorKind {
     /// Something that must stand in a node.
     #[error("a {0} must stand in a node, and none is open here")]
     AboveFirstNode(&'static str),
+}
+
+fn opener(text: &str) -> String {
+    let brackets = text.starts_with(['[', '(', '{']);
+    format!(
+        "the {} `{text}`",
+        if brackets { "bracket" } else { "quote" }
+    )
 }
 
 impl Located for Error {
