@@ -60,7 +60,10 @@ impl Formatter<'_> {
                     .map(|name| format!("/{}", spelling::node_name(&name.text)));
                 let mut text: String = names.collect();
                 if let Some(kind) = &node.kind {
-                    let as_written = || format!(" : {}", &self.text[kind.span.range()]);
+                    let as_written = || {
+                        let written = &self.text[kind.span.range()];
+                        format!(" :{}{written}", spelling::blank_before(written))
+                    };
                     text.push_str(&spelling::type_clause(&kind.text).unwrap_or_else(as_written));
                 }
                 text

@@ -97,8 +97,17 @@ pub fn plan(declared: &Tree<Declared>, live: &Tree<Live>, policy: &Policy<'_>) -
                 let Some((top, _)) = live_nodes.first() else {
                     break;
                 };
-                let (subtree, rest) = live_nodes.split_at(end_of_subtree(live_nodes, 0, top));
-                planner.only_live(top, subtree);
+                // Above the place of the top-level nodes nothing is declared, only below it.
+                let above = policy.path.is_within(top);
+                let end = if above {
+                    1
+                } else {
+                    end_of_subtree(live_nodes, 0, top)
+                };
+                let (subtree, rest) = live_nodes.split_at(end);
+                if !above {
+                    planner.only_live(top, subtree);
+                }
                 theirs = rest;
             }
         }

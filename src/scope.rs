@@ -79,9 +79,9 @@ impl Filter {
         let mut keep = vec![false; covered.len()];
         // Children come after their parent, so going backwards the last needed path tells whether
         // anything below a node is needed.
-        for (i, (path, node)) in declared.iter().enumerate().rev() {
-            let itself = covered[i] && node.standing == Standing::Declared;
-            keep[i] = itself || needed.last().is_some_and(|below| below.is_within(path));
+        for (i, (path, _)) in declared.iter().enumerate().rev() {
+            // One that is passed through stays, too: left out, it would be trimmed as undeclared.
+            keep[i] = covered[i] || needed.last().is_some_and(|below| below.is_within(path));
             if keep[i] {
                 needed.push(path.clone());
             }

@@ -155,10 +155,7 @@ pub fn pattern(text: &str) -> Cow<'_, str> {
 /// A type with its colon, as it follows a node's name; none where only a property can hold it.
 #[must_use]
 pub fn type_clause(kind: &str) -> Option<String> {
-    if kind.is_empty()
-        || kind.trim_matches(is_blank) != kind
-        || !kind.chars().all(|c| is_visible(c) || is_blank(c))
-    {
+    if kind.is_empty() || kind.trim_matches(is_blank) != kind || !kind.chars().all(is_visible) {
         return None;
     }
     let after_blank = |(i, _): (usize, &str)| kind[..i].ends_with(is_blank);
@@ -188,7 +185,7 @@ pub fn link(name: &str, value: &Value) -> Option<String> {
     let count = words.clone().count();
     let well_formed = (1..=most).contains(&count)
         && target.trim_matches(is_blank) == target
-        && target.chars().all(|c| is_visible(c) || is_blank(c))
+        && target.chars().all(is_visible)
         && words.skip(1).all(|word| !word.starts_with('#'));
     let blank = blank_before(target);
     well_formed.then(|| format!("{} {}{blank}{target}", property_name(base), kind.operator()))

@@ -7,7 +7,7 @@ use crate::node::{Acl, Content, Declared, LiveNode};
 use crate::path::ZPath;
 use crate::plan::{ACL_CHANGE, Change, ChangeValue, DATA_CHANGE, Link, Update};
 use crate::source::Sources;
-use crate::value::{self, Data, Properties, sole_string};
+use crate::value::{self, Data, Properties, STRING_VALUE, sole_string};
 
 /// What makes one node as declared.
 pub(super) struct Compared {
@@ -97,11 +97,13 @@ fn differing(node: &Declared, live: &LiveNode) -> Option<(Data, Properties)> {
     let before = Data::decode(&live.data);
     let declared = node.properties();
     let after = merged(node, &declared, &before);
-    let same = match (sole_string(&after), &before) {
-        // A bare text is compared byte for byte.
+    let declares_text = declared.contains_key(STRING_VALUE) && !is_ignored(node, STRING_VALUE);
+    let text = sole_string(&after);
+    let same = match (text.filter(|_| declares_text), &before) {
+        // A bare text is compared byte for byte; one that is only left as it is, is not compared.
         (Some(text), _) => text.as_bytes() == live.data,
         (None, Data::Properties(properties)) => value::equal_properties(properties, &after),
-        (None, Data::Text(_)) => false,
+        (None, Data::Text(before)) => text == Some(before),
         // Binary data has no properties that could differ, and with @keep it stays.
         (None, Data::Binary(_)) => node.keep_properties && declared.is_empty(),
     };
