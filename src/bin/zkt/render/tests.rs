@@ -915,7 +915,7 @@ fn extras_kept_warnings_and_refusals() {
 
     refused: /p/q may not be trimmed: /p is protected (@protect) (a.zkt:9:1)
     refused: 40 of 50 nodes would be trimmed, more than the 30% that --max-trim allows
-    refused: 2 warnings, and --strict allows none
+    refused: --strict allows no warning and no extra node, and there are 2
 
     Plan: 0 to add, 0 to update, 0 to link, 1 to trim.
     "#);
@@ -943,7 +943,7 @@ fn extras_kept_warnings_and_refusals() {
           "message": "40 of 50 nodes would be trimmed, more than the 30% that --max-trim allows"
         },
         {
-          "message": "2 warnings, and --strict allows none"
+          "message": "--strict allows no warning and no extra node, and there are 2"
         }
       ],
       "warnings": [
