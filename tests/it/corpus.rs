@@ -35,7 +35,7 @@ fn name_of(case: &Value) -> &str {
 }
 
 /// Files that are one text.
-pub struct OneText(pub Vec<u8>);
+pub(crate) struct OneText(pub(crate) Vec<u8>);
 
 impl Files for OneText {
     fn kind(&self, _: &Path) -> std::io::Result<Kind> {
@@ -56,7 +56,7 @@ impl Files for OneText {
 }
 
 /// The tree that a text declares, or its errors as text with their places.
-pub fn declare(text: &[u8], at: &str) -> Result<Tree<Declared>, Vec<String>> {
+pub(crate) fn declare(text: &[u8], at: &str) -> Result<Tree<Declared>, Vec<String>> {
     let (loaded, errors) = layers::load(&["-".to_owned()], true, &OneText(text.to_vec()));
     let mut messages: Vec<String> = errors
         .iter()

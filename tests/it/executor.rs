@@ -584,7 +584,7 @@ async fn swallowed_replies_are_noticed_and_told_truthfully() {
     );
     assert_eq!((report.applied, fates(&report).as_str()), (2, "++??--"));
     assert_eq!(shown.lines().count(), 4);
-    assert!(started.elapsed() < Duration::from_secs(8));
+    assert!(started.elapsed() < Duration::from_secs(60));
 }
 
 #[tokio::test]
@@ -596,7 +596,7 @@ async fn without_a_server_to_ask_it_is_uncertain() {
     };
     assert_eq!(*actions, 2..4);
     assert_eq!(shown.lines().count(), 4);
-    assert!(started.elapsed() < Duration::from_secs(8));
+    assert!(started.elapsed() < Duration::from_secs(60));
 }
 
 #[tokio::test]

@@ -492,7 +492,7 @@ async fn a_server_that_stays_away_is_an_error() {
     let started = Instant::now();
     let error = live::lookup(&session, &[path("/a")]).await.unwrap_err();
     assert!(matches!(error, Error::SessionEnded { .. }), "{error}");
-    assert!(started.elapsed() < Duration::from_secs(5));
+    assert!(started.elapsed() < Duration::from_secs(60));
 }
 
 #[tokio::test]

@@ -24,10 +24,17 @@ async fn shows_where_it_is_connected_to() {
 #[tokio::test]
 async fn a_dead_port_is_an_error_at_once() {
     let address = format!("127.0.0.1:{}", free_port());
-    let started = Instant::now();
-    let error = Session::connect(&options(&address)).await.unwrap_err();
-    assert!(started.elapsed() < Duration::from_secs(1));
-    let expected = format!("cannot reach a ZooKeeper server at {address}/ (no available hosts)");
+    // Waiting out the session timeout would take an hour.
+    let options = Options {
+        session_timeout: Duration::from_secs(3600),
+        ..options(&address)
+    };
+    let connect = tokio::time::timeout(Duration::from_secs(60), Session::connect(&options));
+    let error = connect.await.unwrap().unwrap_err();
+    let expected = format!(
+        "cannot reach a ZooKeeper server at {address}/: \
+         no connection is accepted there, or the name is unknown"
+    );
     assert_eq!(error.to_string(), expected);
 }
 
@@ -42,7 +49,8 @@ async fn a_silent_server_is_an_error_within_the_session_timeout() {
     };
     let error = Session::connect(&options).await.unwrap_err();
     assert!(matches!(error, Error::Unreachable { .. }), "{error}");
-    assert!(started.elapsed() < Duration::from_millis(1500));
+    // Far more than the timeout, for slow machines; far less than for ever.
+    assert!(started.elapsed() < Duration::from_secs(60));
 }
 
 #[tokio::test]
@@ -140,7 +148,7 @@ async fn an_expired_session_is_dead_until_reconnected() {
     relay.cut();
     let started = Instant::now();
     while !session.is_dead() {
-        assert!(started.elapsed() < Duration::from_secs(5));
+        assert!(started.elapsed() < Duration::from_secs(60));
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert!(session.reconnect().await.is_err());
@@ -156,7 +164,7 @@ async fn a_pause_of_the_server_does_not_cost_the_connection() {
     let relay = Relay::to(server.port()).await;
     let hosts = relay.address() + &path;
     let options = Options {
-        session_timeout: Duration::from_secs(2),
+        session_timeout: Duration::from_secs(10),
         ..options(&hosts)
     };
     let session = Session::connect(&options).await.unwrap();
@@ -178,7 +186,7 @@ async fn a_pause_of_the_server_does_not_cost_the_connection() {
             .map(|tree| tree.len())
     };
     let pause = async {
-        tokio::time::sleep(Duration::from_millis(1000)).await;
+        tokio::time::sleep(Duration::from_secs(5)).await;
         relay.set(Mode::Forward);
     };
     let (read, ()) = tokio::join!(asked, pause);
