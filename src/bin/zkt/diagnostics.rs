@@ -102,7 +102,8 @@ fn write_total(total: &str, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "{}", Renderer::styled().render(&[title]))
 }
 
-fn safe_lines(text: &str) -> String {
+/// Text with nothing in it that could steer a terminal but its line ends.
+pub(crate) fn safe_lines(text: &str) -> String {
     text.lines().map(printable).collect::<Vec<_>>().join("\n")
 }
 

@@ -87,10 +87,6 @@ impl Failure {
 
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
-        // A reader that went away wants no more output, and no complaint.
-        if error.kind() == std::io::ErrorKind::BrokenPipe {
-            return Self::told(Exit::Done);
-        }
         Self::new(format!("cannot write the output: {error}"))
     }
 }

@@ -9,10 +9,31 @@ use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::args::{Color, Global, LogFormat};
+use crate::diagnostics::safe_lines;
 use crate::exit::Failure;
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const HINT: Style = AnsiColor::Cyan.on_default();
+
+/// A reader that went away wants no more output, but the command still does all that it is to do,
+/// and ends with the exit code that tells of it.
+struct WhileRead<W>(W);
+
+impl<W: Write> Write for WhileRead<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self.0.write(bytes) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(bytes.len()),
+            result => result,
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self.0.flush() {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            result => result,
+        }
+    }
+}
 
 /// Data goes to stdout, everything else to stderr.
 pub(crate) struct Output {
@@ -36,13 +57,13 @@ impl Output {
     }
 
     /// Stdout, buffered; colours are stripped where they are not wanted.
-    pub(crate) fn out(&self) -> io::BufWriter<AutoStream<io::Stdout>> {
-        io::BufWriter::new(AutoStream::new(io::stdout(), self.color))
+    pub(crate) fn out(&self) -> io::BufWriter<impl Write + use<>> {
+        io::BufWriter::new(WhileRead(AutoStream::new(io::stdout(), self.color)))
     }
 
     /// Stderr; colours are stripped where they are not wanted.
-    pub(crate) fn err(&self) -> AutoStream<io::Stderr> {
-        AutoStream::new(io::stderr(), self.color)
+    pub(crate) fn err(&self) -> impl Write + use<> {
+        WhileRead(AutoStream::new(io::stderr(), self.color))
     }
 
     /// The columns of the terminal, or 80.
@@ -58,7 +79,7 @@ impl Output {
     /// A line on stderr that only `-q` hides.
     pub(crate) fn note(&self, message: &str) {
         if !self.quiet {
-            _ = writeln!(self.err(), "{message}");
+            _ = writeln!(self.err(), "{}", safe_lines(message));
         }
     }
 
@@ -67,9 +88,10 @@ impl Output {
             return;
         }
         let mut err = self.err();
-        _ = writeln!(err, "{ERROR}error:{ERROR:#} {}", failure.message);
+        let message = safe_lines(&failure.message);
+        _ = writeln!(err, "{ERROR}error:{ERROR:#} {message}");
         if let Some(hint) = &failure.hint {
-            _ = writeln!(err, "{HINT}hint:{HINT:#} {hint}");
+            _ = writeln!(err, "{HINT}hint:{HINT:#} {}", safe_lines(hint));
         }
     }
 
@@ -129,8 +151,14 @@ pub(crate) fn init_logging(global: &Global) {
 }
 
 /// Replaces a file, or makes it, all of it or nothing; what a symbolic link leads to is replaced,
-/// not the link.
+/// not the link. A pipe or a device is written to: a file in its place would be the end of it.
 pub(crate) fn replace_file(path: &Path, contents: &[u8]) -> io::Result<()> {
+    if std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()) {
+        return std::fs::OpenOptions::new()
+            .write(true)
+            .open(path)?
+            .write_all(contents);
+    }
     let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let folder = match target.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,

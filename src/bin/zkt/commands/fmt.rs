@@ -55,6 +55,12 @@ pub(crate) fn run(args: &FmtArgs, output: &Output) -> Result<Exit, Failure> {
                     writeln!(out, "{name}")?;
                 }
             }
+            Some(path) if differs && !path.is_file() => {
+                return Err(
+                    Failure::new(format!("{name}: only a file can be rewritten"))
+                        .hint("- formats standard input to standard output"),
+                );
+            }
             Some(path) if differs => {
                 output::replace_file(&path, formatted.as_bytes())
                     .map_err(|error| Failure::new(format!("{name}: {}", reason(&error))))?;
