@@ -69,7 +69,11 @@ pub fn check(
                     Problem::Unknown(paths) => checked.unknown.extend(paths),
                     Problem::Warning(message) => checked.warnings.push(Warning {
                         path: path.clone(),
-                        message,
+                        message: if node.secret.covers(&name) {
+                            secret_message(&name)
+                        } else {
+                            message
+                        },
                         origin: node.origin_of(&name).map(|span| sources.locate(span)),
                     }),
                 }
@@ -77,6 +81,13 @@ pub fn check(
         }
     }
     checked
+}
+
+/// What is wrong with a link whose target is not shown: every cause could tell the target.
+fn secret_message(stored: &str) -> String {
+    let (name, operator) =
+        split_link(stored).map_or((stored, ""), |(name, kind)| (name, kind.operator()));
+    format!("link {name} {operator} (secret) leads nowhere")
 }
 
 enum Problem {
