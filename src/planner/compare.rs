@@ -42,6 +42,7 @@ pub(super) fn compare(
                 let (old_links, old_plain) = split_links(old);
                 let (new_links, new_plain) = split_links(after.clone());
                 changes = self::changes(&old_plain, &new_plain, node, sources);
+                hide_text(&mut changes, node);
                 let link_changes = self::changes(&old_links, &new_links, node, sources);
                 if is_binary || changes.is_empty() && link_changes.is_empty() {
                     // The bytes differ although no property does, or stand for none.
@@ -174,6 +175,14 @@ pub(super) fn changes(
     }
     changes.sort_by(|a, b| value::writing_order(&a.name, &b.name));
     changes
+}
+
+/// Data that was to be properties and could not be read as such may hold a secret one.
+fn hide_text(changes: &mut [Change], node: &Declared) {
+    let hides = !matches!(node.secret, crate::node::Secret::Nothing);
+    for change in changes.iter_mut().filter(|c| c.name == STRING_VALUE) {
+        change.secret |= hides;
+    }
 }
 
 fn raw_change(old: &[u8], new: Option<Vec<u8>>, node: &Declared, sources: &Sources) -> Change {
