@@ -171,6 +171,20 @@ impl Secret {
             Self::Everything => true,
         }
     }
+
+    /// Hides what either hides.
+    #[must_use]
+    pub fn and(self, other: &Self) -> Self {
+        match (self, other) {
+            (Self::Everything, _) | (_, Self::Everything) => Self::Everything,
+            (this, Self::Nothing) => this,
+            (Self::Nothing, other) => other.clone(),
+            (Self::Properties(these), Self::Properties(those)) => {
+                let patterns = [these.patterns(), those.patterns()].concat();
+                Globs::new(patterns).map_or(Self::Everything, Self::Properties)
+            }
+        }
+    }
 }
 
 /// The permissions of an ACL entry: a set of `c`, `d`, `r`, `w`, `a`.

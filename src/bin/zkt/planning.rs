@@ -143,7 +143,7 @@ pub(crate) async fn require_node(
 }
 
 /// What is declared must be readable: otherwise nobody can say whether it is as declared.
-fn require_readable(declared: &DeclaredTree, live: &Tree<Live>) -> Result<(), Failure> {
+pub(crate) fn require_readable(declared: &DeclaredTree, live: &Tree<Live>) -> Result<(), Failure> {
     let is_declared = |path: &ZPath| {
         let node = declared.tree.get(path);
         node.is_some_and(|node| node.standing == Standing::Declared)

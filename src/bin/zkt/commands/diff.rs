@@ -109,6 +109,7 @@ async fn live_side(
         })
         .collect();
     let live = planning::fetch(session, &wants, output).await?;
+    planning::require_readable(old, &live)?;
     let mut left_out: Option<ZPath> = None;
     let mut nodes = Vec::new();
     for (path, live) in &live {
@@ -136,6 +137,12 @@ fn compare(
 ) -> Result<Plan, Failure> {
     let filter = planning::filter(options)?;
     filter.apply(&mut new.tree);
+    // What one side declares as secret is not shown of the other.
+    for (path, node) in new.tree.iter_mut() {
+        if let Some(old) = old.tree.get(path) {
+            node.secret = std::mem::take(&mut node.secret).and(&old.secret);
+        }
+    }
     let policy = Policy {
         path: place.clone(),
         trim: planning::trim(options),
