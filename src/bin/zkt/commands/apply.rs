@@ -4,7 +4,7 @@ mod report;
 
 use std::io::{BufRead as _, Write as _};
 
-use zkt::executor::{self, Event, ExecuteOptions, Report, Stop};
+use zkt::executor::{self, Batch, Event, ExecuteOptions, Report, Stop};
 use zkt::plan::Plan;
 use zkt::session::Session;
 
@@ -32,14 +32,33 @@ pub(crate) async fn run(args: &ApplyArgs, output: &Output) -> Result<Exit, Failu
         declared,
         session,
         committed: Totals::default(),
-        in_flight: false,
+        in_flight: None,
     };
     let result = tokio::select! {
+        biased;
+        () = interrupt() => Err(apply.interrupted()),
         result = apply.run() => result,
-        _ = tokio::signal::ctrl_c() => Err(apply.interrupted()),
     };
     apply.session.close().await;
     result
+}
+
+/// ^C, or what a supervisor sends to end a process.
+#[cfg(unix)]
+async fn interrupt() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminate.recv() => {}
+        },
+        Err(_) => _ = tokio::signal::ctrl_c().await,
+    }
+}
+
+#[cfg(not(unix))]
+async fn interrupt() {
+    _ = tokio::signal::ctrl_c().await;
 }
 
 /// What all executions of this run have committed.
@@ -60,8 +79,8 @@ struct Apply<'a> {
     declared: DeclaredTree,
     session: Session,
     committed: Totals,
-    /// Whether a batch has been sent and not answered.
-    in_flight: bool,
+    /// The batch that has been sent and not answered.
+    in_flight: Option<Batch>,
 }
 
 impl Apply<'_> {
@@ -171,10 +190,14 @@ impl Apply<'_> {
         let json = self.args.format == Format::Json;
         let (output, in_flight) = (self.output, &mut self.in_flight);
         let mut events = |event: &Event| {
-            *in_flight = matches!(event, Event::Starting(_));
-            let Event::Committed(batch) = event else {
-                return;
+            let batch = match event {
+                Event::Starting(batch) => {
+                    *in_flight = Some(batch.clone());
+                    return;
+                }
+                Event::Committed(batch) => batch,
             };
+            *in_flight = None;
             tracing::info!(
                 batch = batch.index + 1,
                 of = batch.count,
@@ -189,9 +212,11 @@ impl Apply<'_> {
                 _ = out.flush();
             }
         };
+        // An interrupt that came while nothing was awaited is seen here, before the first write.
+        tokio::task::yield_now().await;
         let options = ExecuteOptions::default();
         let report = executor::execute(&self.session, plan, &options, &mut events).await;
-        self.in_flight = false;
+        self.in_flight = None;
         bar.finish_and_clear();
         report
     }
@@ -199,8 +224,13 @@ impl Apply<'_> {
     /// What an interrupt leaves behind.
     fn interrupted(&self) -> Failure {
         let hint = "run apply again: it finishes what is left";
-        if self.in_flight {
-            let message = "interrupted: the batch in flight may be committed or not";
+        if let Some(Batch { index, count, .. }) = self.in_flight {
+            let stands = match index {
+                0 => String::new(),
+                _ => format!("{index} of {count} batches were committed, and "),
+            };
+            let message =
+                format!("interrupted: {stands}the batch in flight may be committed or not");
             return Failure::new(message).hint(hint).exit(Exit::Partial);
         }
         match self.committed.operations {
