@@ -28,6 +28,11 @@ pub(crate) enum Mode {
     CutBeforeReplyForGood,
     /// Closes every new connection at once.
     Refuse,
+    /// Holds the next batch of writes back until the mode changes; see [`Relay::holds_a_write`].
+    HoldWrite,
+    /// Passes the next batch of writes on, and closes the connection when its reply comes; then
+    /// forwards.
+    CutBeforeWriteReply,
 }
 
 /// The relay; it ends when it is dropped.
@@ -41,6 +46,8 @@ struct State {
     mode: Mutex<Mode>,
     /// Counts the cuts: a connection that was made before the last one is closed.
     cuts: watch::Sender<u64>,
+    /// Counts the batches of writes that were held back.
+    held: watch::Sender<u64>,
 }
 
 /// Which way bytes go.
@@ -58,6 +65,7 @@ impl Relay {
         let state = Arc::new(State {
             mode: Mutex::new(Mode::Forward),
             cuts: watch::Sender::new(0),
+            held: watch::Sender::new(0),
         });
         let shared = state.clone();
         let accepting = tokio::spawn(async move {
@@ -92,6 +100,13 @@ impl Relay {
     /// Closes every connection; new ones are as the mode says.
     pub(crate) fn cut(&self) {
         self.state.cut();
+    }
+
+    /// Waits until [`Mode::HoldWrite`] holds a batch, which is let through by the next mode.
+    pub(crate) async fn holds_a_write(&self) {
+        let mut held = self.state.held.subscribe();
+        held.wait_for(|held| *held > 0).await.unwrap();
+        self.state.held.send_replace(0);
     }
 
     /// A way to change the mode from a callback.
@@ -139,8 +154,19 @@ async fn pump(state: &State, way: Way, mut from: OwnedReadHalf, mut to: OwnedWri
         let Ok(count @ 1..) = from.read(&mut buffer).await else {
             return;
         };
+        let writes = way == Way::Request && is_multi(&buffer[..count]);
+        if writes && state.mode() == Mode::HoldWrite {
+            state.held.send_modify(|held| *held += 1);
+        }
         loop {
             match (state.mode(), way) {
+                (Mode::HoldWrite, Way::Request) if writes => {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+                (Mode::CutBeforeWriteReply, Way::Request) if writes => {
+                    state.set(Mode::CutBeforeReply);
+                    break;
+                }
                 (Mode::Stall, _) => tokio::time::sleep(Duration::from_millis(5)).await,
                 (Mode::Delay(pause), _) => break tokio::time::sleep(pause).await,
                 (Mode::CutBeforeRequest, Way::Request) | (Mode::CutBeforeReply, Way::Reply) => {
@@ -161,4 +187,10 @@ async fn pump(state: &State, way: Way, mut from: OwnedReadHalf, mut to: OwnedWri
             return;
         }
     }
+}
+
+/// Whether a request is a batch of writes: after its length and its number comes its kind.
+fn is_multi(request: &[u8]) -> bool {
+    const MULTI: [u8; 4] = 14_i32.to_be_bytes();
+    request.get(8..12) == Some(&MULTI[..])
 }

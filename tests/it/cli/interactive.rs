@@ -1,0 +1,85 @@
+//! `apply` on a terminal.
+
+use super::{Place, Terminal, create};
+
+const QUESTION: &str = "Apply this plan? Only 'yes' is taken for a yes: ";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn yes_applies() {
+    let place = Place::new("ask-yes").await;
+    place.file("a.zkt", "/a\n  x = 1\n");
+    let mut terminal = Terminal::start(&place, "apply --no-progress a.zkt");
+    let plan = terminal.until(QUESTION).replace(&place.hosts, "SERVER");
+    insta::assert_snapshot!(plan, @"
+    zkt apply: SERVER <- a.zkt
+
+      + /a                                               a.zkt:1
+          x = 1
+
+    Plan: 1 to add, 0 to update, 0 to link, 0 to trim.
+
+    Apply this plan? Only 'yes' is taken for a yes:
+    ");
+    assert_eq!(place.nodes().await, "");
+    terminal.say("yes");
+    let (rest, code) = terminal.end();
+    insta::assert_snapshot!(rest, @"
+    yes
+    Done: 1 added, 0 updated, 0 linked, 0 trimmed.
+    ");
+    assert_eq!(code, 0);
+    assert_eq!(place.nodes().await, "/a \"{\\\"x\\\":1}\" v0\n");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn anything_else_does_not() {
+    let place = Place::new("ask-no").await;
+    place.file("a.zkt", "/a\n");
+    for answer in ["no", "y", "", "YES"] {
+        let mut terminal = Terminal::start(&place, "apply --no-progress a.zkt");
+        terminal.until(QUESTION);
+        terminal.say(answer);
+        let (rest, code) = terminal.end();
+        assert!(rest.ends_with("nothing was written\n"), "{rest}");
+        assert_eq!(code, 1);
+    }
+    assert_eq!(place.nodes().await, "");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_changed_under_the_question_is_shown_and_asked_again() {
+    let place = Place::new("ask-again").await;
+    place.file("a.zkt", "/a\n  x = 1\n");
+    let client = place.client().await;
+    create(&client, "/a", r#"{"x":2}"#).await;
+    let mut terminal = Terminal::start(&place, "apply --no-progress a.zkt");
+    assert!(terminal.until(QUESTION).contains("x = 2 -> 1"));
+    client.set_data("/a", br#"{"x":3}"#, None).await.unwrap();
+    terminal.say("yes");
+    let again = terminal.until(QUESTION).replace(&place.hosts, "SERVER");
+    insta::assert_snapshot!(again, @"
+    yes
+    the live tree has changed since; this is the plan now:
+    zkt apply: SERVER <- a.zkt
+
+      ~ /a
+          x = 3 -> 1
+
+    Plan: 0 to add, 1 to update, 0 to link, 0 to trim.
+
+    Apply this plan? Only 'yes' is taken for a yes:
+    ");
+    terminal.say("yes");
+    assert_eq!(terminal.end().1, 0);
+    assert_eq!(place.nodes().await, "/a \"{\\\"x\\\":1}\" v2\n");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn nothing_is_asked_where_there_is_nothing_to_do() {
+    let place = Place::new("ask-nothing").await;
+    place.file("a.zkt", "/a\n");
+    place.run("apply -y a.zkt").expect(0);
+    let (text, code) = Terminal::start(&place, "apply a.zkt").end();
+    assert!(!text.contains("Apply this plan?"), "{text}");
+    assert_eq!(code, 0);
+}

@@ -1,0 +1,208 @@
+//! `export` and `ls`.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+
+use zookeeper_client::CreateMode;
+
+use crate::server::{Server, shared};
+
+use super::{Place, create, create_as, mode};
+
+async fn tree(name: &str) -> Place {
+    let place = Place::new(name).await;
+    let client = place.client().await;
+    create(
+        &client,
+        "/a",
+        r#"{"type":"t","x":1,"l ->":"/a/b","p =>":"b x"}"#,
+    )
+    .await;
+    create(&client, "/a/b", b"\xff\x00").await;
+    create(&client, "/a/b c", "text").await;
+    create(&client, "/a/empty", "").await;
+    create_as(&client, "/a/me", "{}", CreateMode::Ephemeral).await;
+    std::mem::forget(client);
+    place
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn export() {
+    let place = tree("export").await;
+    insta::assert_snapshot!(place.run("export"), @r#"
+    /a : t
+      x = 1
+      l -> /a/b
+      p => b x
+      /b
+        @data base64 '/wA='
+      /"b c"
+        string_value = 'text'
+      /empty
+    --- exit 0
+    "#);
+    insta::assert_snapshot!(place.run("export --name top -e /a"), @r#"
+    /top : t
+      x = 1
+      l -> /a/b
+      p => b x
+      /b
+        @data base64 '/wA='
+      /"b c"
+        string_value = 'text'
+      /empty
+      /me
+    --- exit 0
+    "#);
+    insta::assert_snapshot!(place.run("export /a/b --format json --acl"), @r#"
+    {"properties": {}, "children": {
+     "b": {"properties": {}, "data": {"base64": "/wA="}, "acl": ["world:anyone:cdrwa"], "children": {}}}}
+    --- exit 0
+    "#);
+    insta::assert_snapshot!(place.run("export /nosuch"), @"
+    --- stderr
+    error: /nosuch does not exist on SERVER
+    --- exit 1
+    ");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn export_to_a_file_is_all_or_nothing() {
+    let place = tree("export-file").await;
+    place.run("export -o new.zkt").expect(0);
+    assert_eq!(place.read("new.zkt"), place.run("export").stdout);
+    assert_eq!(mode(&place.path("new.zkt")), 0o644);
+    place.file("old.zkt", "old");
+    symlink("old.zkt", place.path("link.zkt")).unwrap();
+    place.run("export -o link.zkt /nosuch").expect(1);
+    assert_eq!(place.read("old.zkt"), "old");
+    place.run("export -o link.zkt /a").expect(0);
+    assert!(place.read("old.zkt").starts_with("/a : t\n"));
+    assert!(
+        fs::symlink_metadata(place.path("link.zkt"))
+            .unwrap()
+            .is_symlink()
+    );
+    place.run("export -o no/such/folder").expect(1);
+    place.run("export -o .").expect(1);
+    let names = fs::read_dir(place.folder.path()).unwrap();
+    assert_eq!(names.count(), 3);
+}
+
+/// Put in the place of /dev/null, a file would end more than the export.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn export_writes_to_a_pipe_and_does_not_replace_it() {
+    let place = tree("export-pipe").await;
+    let pipe = place.path("pipe");
+    let made = std::process::Command::new("mkfifo")
+        .arg(&pipe)
+        .status()
+        .unwrap();
+    assert!(made.success());
+    let child = place.command("export -o pipe /a/b").spawn().unwrap();
+    let text = fs::read_to_string(&pipe).unwrap();
+    place.finish(child).expect(0);
+    assert_eq!(text, "/b\n  @data base64 '/wA='\n");
+    assert!(!fs::metadata(&pipe).unwrap().is_file());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn the_servers_own_nodes_are_not_exported() {
+    let server = Server::start();
+    let place = Place {
+        hosts: server.address(),
+        ..Place::offline()
+    };
+    let client = place.client().await;
+    create(&client, "/a", "").await;
+    assert_eq!(place.run("export").expect(0).stdout, "/a\n");
+    assert_eq!(place.run("ls").expect(0).stdout, "/\n/a\n");
+    place.file("a.zkt", "/zookeeper\n  x = 1\n");
+    insta::assert_snapshot!(place.run("plan a.zkt"), @"
+    --- stderr
+    error: /zookeeper belongs to ZooKeeper itself and cannot be declared
+     --> a.zkt:1:2
+      |
+    1 | /zookeeper
+      |  ^^^^^^^^^
+
+    --- exit 1
+    ");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn ls() {
+    let place = tree("ls").await;
+    insta::assert_snapshot!(place.run("ls"), @r#"
+    /
+    /a
+    /a/b
+    /a/"b c"
+    /a/empty
+    /a/me
+    --- exit 0
+    "#);
+    insta::assert_snapshot!(place.run("ls --no-ephemeral --depth 1 //a/"), @r#"
+    /a
+    /a/b
+    /a/"b c"
+    /a/empty
+    --- exit 0
+    "#);
+    insta::assert_snapshot!(place.run("ls --depth 0 /a"), @"
+    /a
+    --- exit 0
+    ");
+    insta::assert_snapshot!(place.run("ls /nosuch"), @"
+    --- stderr
+    error: /nosuch does not exist on SERVER
+    --- exit 1
+    ");
+    let long = place.run("ls -l /a").expect(0).stdout;
+    let without_time: Vec<String> = long
+        .lines()
+        .map(|line| line[..27].to_owned() + &line[47..])
+        .collect();
+    insta::assert_snapshot!(without_time.join("\n"), @r#"
+    - v0            45       4  /a
+    - v0             2       0  /a/b
+    - v0             4       0  /a/"b c"
+    - v0             0       0  /a/empty
+    e v0             2       0  /a/me
+    "#);
+    let mut json = place
+        .run("ls --format json /a/b")
+        .expect(0)
+        .json()
+        .remove(0);
+    let modified = json["nodes"][0]["modified"].take();
+    assert!(modified.as_str().unwrap().ends_with('Z'), "{modified}");
+    insta::assert_snapshot!(json, @r#"{"format_version":"1.0","nodes":[{"bytes":2,"children":0,"ephemeral":false,"modified":null,"path":"/a/b","version":0}]}"#);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn deep_and_large() {
+    let place = Place::new("deep").await;
+    let by_lines: String = (0..300).map(|i| format!("{:i$}/a\n", "")).collect();
+    let large = format!("/large\n  x = '{}'\n", "é".repeat(500_000));
+    place.file("a.zkt", by_lines).file("b.zkt", large);
+    place.run("apply -y a.zkt b.zkt").expect(0);
+    assert_eq!(place.run("ls /a").expect(0).stdout.lines().count(), 300);
+    let run = place.run("apply -y a.zkt b.zkt").expect(0);
+    assert_eq!(run.last(), "No changes: 301 nodes are as declared.");
+    place.file(
+        "c.zkt",
+        format!("/large\n  x = '{}'\n", "é".repeat(600_000)),
+    );
+    insta::assert_snapshot!(place.run("apply -y c.zkt"), @"
+    --- stderr
+    error: the node needs 1200014 bytes, and ZooKeeper takes at most 1,048,575 in a request
+     --> c.zkt:1:1
+      |
+    1 | /large
+      | ^^^^^^
+
+    --- exit 1
+    ");
+    assert!(shared().four_letters("srvr").is_some());
+}
