@@ -57,7 +57,7 @@ impl Default for ExecuteOptions {
 /// Carries out `plan`, all of it or up to the first obstacle, and tells `events` of each batch.
 ///
 /// Where the whole plan fits one request it is one batch, but for ACL changes, which no batch can
-/// hold: of a run of updates first all data is set, then their ACLs. A link of a node that is
+/// hold: they come last, since they may take permissions that the rest needs. A link of a node that is
 /// written in the same batch becomes part of that write. Each set, delete and ACL change names
 /// the version that it must find: the plan's, advanced by what this execution wrote itself.
 ///

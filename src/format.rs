@@ -121,6 +121,12 @@ impl Formatter<'_> {
     fn literal(&self, literal: &Literal, indent: &str) -> String {
         let source = &self.text[literal.span.range()];
         match &literal.kind {
+            // A single value in brackets of its own, over lines: its comments have their place.
+            LiteralKind::Null | LiteralKind::Bool(_) | LiteralKind::Number(_)
+                if source.contains('\n') =>
+            {
+                source.to_owned()
+            }
             LiteralKind::Null => "None".to_owned(),
             LiteralKind::Bool(true) => "True".to_owned(),
             LiteralKind::Bool(false) => "False".to_owned(),
@@ -218,8 +224,8 @@ fn collect_strings(literal: &Literal, spans: &mut Vec<crate::source::Span>) {
 
 /// Numbers keep their base and their underscores; what only Python 2 reads is spelled anew.
 fn number_as_written(source: &str, json: &str) -> String {
-    let unsigned =
-        source.trim_start_matches(|c| matches!(c, '+' | '-') || crate::value::is_blank(c));
+    let is_around = |c| matches!(c, '+' | '-' | '(' | ')') || crate::value::is_blank(c);
+    let unsigned = source.trim_matches(is_around);
     let unsigned = unsigned.trim_end_matches(['l', 'L']);
     let octal = unsigned.len() > 1
         && unsigned.starts_with('0')

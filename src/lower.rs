@@ -23,6 +23,10 @@ use crate::value::{self, TYPE};
 /// The largest request that ZooKeeper takes, in bytes (`jute.maxbuffer` as it is by default).
 pub const MAX_REQUEST: usize = 1_048_575;
 
+/// How deep a tree may be. Each node is stored under its whole path, by zkt as by ZooKeeper, so
+/// that a path without a limit would take memory with the square of its length.
+pub const MAX_LEVELS: usize = 4096;
+
 /// What a request to create a node needs besides its path and data: headers, flags, an ACL.
 const REQUEST_OVERHEAD: usize = 512;
 
@@ -183,11 +187,15 @@ impl Lowerer<'_> {
                 self.errors.push(Error::Name { span, error });
                 return None;
             }
-            if path.is_root() && name.text == "zookeeper" {
+            path = path.join(&name.text);
+            if path.names().next() == Some("zookeeper") {
                 self.errors.push(Error::Reserved { span: name.span });
                 return None;
             }
-            path = path.join(&name.text);
+            if path.depth() > MAX_LEVELS {
+                self.errors.push(Error::TooDeep { span: name.span });
+                return None;
+            }
             let at = self.nodes.place(&path);
             let origin = &mut self.nodes.list[at].1.node.origin;
             origin.get_or_insert(with_slash(name.span));

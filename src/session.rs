@@ -146,7 +146,7 @@ impl Servers {
         };
         let hosts: Vec<&str> = list.split(',').map(str::trim).collect();
         hosts.iter().try_for_each(|host| check_host(host))?;
-        let chroot = ZPath::parse(chroot.trim_end()).map_err(HostsError::Chroot)?;
+        let chroot = ZPath::parse_lenient(chroot.trim_end()).map_err(HostsError::Chroot)?;
         Ok(Self {
             list: hosts.join(","),
             chroot,

@@ -158,6 +158,10 @@ pub fn type_clause(kind: &str) -> Option<String> {
     if kind.is_empty() || kind.trim_matches(is_blank) != kind || !kind.chars().all(is_visible) {
         return None;
     }
+    // A quote that nothing closes is taken for a slip.
+    if kind.starts_with('"') && !kind[1..].contains('"') {
+        return None;
+    }
     let after_blank = |(i, _): (usize, &str)| kind[..i].ends_with(is_blank);
     Some(if kind.match_indices('#').any(after_blank) {
         // Quotes are only read as such around a blank and a number sign.

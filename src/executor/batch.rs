@@ -134,7 +134,7 @@ struct Packer<'a> {
     at: HashMap<&'a ZPath, usize>,
     /// The version of each node that this plan has written so far, after the write.
     versions: HashMap<&'a ZPath, DataVersion>,
-    /// The ACL changes of the current run of updates.
+    /// The ACL changes, which all come last.
     changes: Vec<AclChange>,
     changes_bytes: usize,
 }
@@ -160,9 +160,6 @@ impl<'a> Packer<'a> {
     /// The stages; none where the plan does not fit and was to.
     fn pack(mut self, plan: &'a Plan) -> Result<Option<Vec<Stage>>, TooLarge> {
         for (action, step) in plan.actions.iter().enumerate() {
-            if !matches!(step, Action::Update(_)) {
-                self.close_run();
-            }
             match step {
                 Action::Add(add) => {
                     let write = Write::Create {
@@ -196,8 +193,8 @@ impl<'a> Packer<'a> {
                 return Ok(None);
             }
         }
-        self.close_run();
         self.close_batch();
+        self.close_acls();
         Ok(Some(self.stages))
     }
 
@@ -289,11 +286,11 @@ impl<'a> Packer<'a> {
         Ok(())
     }
 
-    /// Ends a run of updates: first all its data, then its ACLs.
-    fn close_run(&mut self) {
+    /// Puts the ACL changes behind everything else: one of them may take away the permissions that
+    /// the rest of the plan needs.
+    fn close_acls(&mut self) {
         if let (Some(first), Some(last)) = (self.changes.first(), self.changes.last()) {
             let actions = first.action..last.action + 1;
-            self.close_batch();
             let work = Work::Acls(std::mem::take(&mut self.changes));
             let bytes = std::mem::take(&mut self.changes_bytes);
             self.stages.push(Stage {

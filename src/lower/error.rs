@@ -19,6 +19,12 @@ pub enum Error {
         /// The name.
         span: Span,
     },
+    /// A path that goes on and on.
+    #[error("the path is deeper than {} nodes", super::MAX_LEVELS)]
+    TooDeep {
+        /// The first name beyond.
+        span: Span,
+    },
     /// The same node twice in one place.
     #[error("the node {path} is declared twice in one place")]
     DuplicateNode {
@@ -119,6 +125,7 @@ impl Located for Error {
         match self {
             Self::Name { span, .. }
             | Self::Reserved { span }
+            | Self::TooDeep { span }
             | Self::DuplicateNode { span, .. }
             | Self::DuplicateProperty { span, .. }
             | Self::DuplicateDirective { span, .. }

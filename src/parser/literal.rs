@@ -23,7 +23,7 @@ impl<'s> Parser<'s> {
                     .any(|pair| pair.as_rule() == Rule::comma);
                 let mut items = self.items(pair, start);
                 match items.pop() {
-                    Some(only) if !commas => return only,
+                    Some(only) if !commas => return Literal { span, ..only },
                     last => {
                         items.extend(last);
                         LiteralKind::List(items)

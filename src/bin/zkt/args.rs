@@ -101,7 +101,7 @@ pub(crate) struct ServerArgs {
     #[arg(short, long, value_name = "HOSTS")]
     pub(crate) connect: Option<String>,
     /// The session timeout to ask for
-    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = session_timeout)]
     pub(crate) session_timeout: Duration,
     /// Keep trying to connect, for so long or for ever
     #[arg(long, value_name = "DURATION", num_args = 0..=1, require_equals = true,
@@ -154,7 +154,7 @@ pub(crate) struct PlanOptions {
     #[arg(long, value_name = "N|N%", value_parser = max_trim)]
     pub(crate) max_trim: Option<MaxTrim>,
     /// Trim however many nodes there are to trim
-    #[arg(long, conflicts_with = "max_trim")]
+    #[arg(long)]
     pub(crate) force: bool,
     /// Accept a layer that declares no node
     #[arg(long)]
@@ -359,6 +359,14 @@ pub(crate) fn normalize(words: impl IntoIterator<Item = OsString>) -> Vec<OsStri
 fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text)
         .map_err(|_| "expected a number with a unit, as in 500ms, 10s or 2m".to_owned())
+}
+
+fn session_timeout(text: &str) -> Result<Duration, String> {
+    let day = Duration::from_secs(24 * 60 * 60);
+    match duration(text)? {
+        timeout if timeout > Duration::ZERO && timeout <= day => Ok(timeout),
+        _ => Err("expected more than nothing and at most a day".to_owned()),
+    }
 }
 
 fn wait(text: &str) -> Result<Wait, String> {

@@ -166,25 +166,26 @@ pub(crate) fn replace_file(path: &Path, contents: &[u8]) -> io::Result<()> {
     };
     // The folder's own error is clearer than one about a temporary file in it.
     std::fs::metadata(folder)?;
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    let mut file = temporary_file().tempfile_in(folder)?;
     file.write_all(contents)?;
-    match std::fs::metadata(&target) {
-        Ok(metadata) => file.as_file().set_permissions(metadata.permissions())?,
-        Err(_) => set_usual_permissions(file.as_file())?,
+    if let Ok(metadata) = std::fs::metadata(&target) {
+        file.as_file().set_permissions(metadata.permissions())?;
     }
     file.as_file().sync_all()?;
     file.persist(&target)?;
     Ok(())
 }
 
-/// A temporary file is for its owner only; a new file is for whom new files are, mostly.
+/// Temporary files are for their owner only; a new file is for whom the umask leaves it.
 #[cfg(unix)]
-fn set_usual_permissions(file: &std::fs::File) -> io::Result<()> {
+fn temporary_file() -> tempfile::Builder<'static, 'static> {
     use std::os::unix::fs::PermissionsExt as _;
-    file.set_permissions(std::fs::Permissions::from_mode(0o644))
+    let mut builder = tempfile::Builder::new();
+    builder.permissions(std::fs::Permissions::from_mode(0o666));
+    builder
 }
 
 #[cfg(not(unix))]
-fn set_usual_permissions(_: &std::fs::File) -> io::Result<()> {
-    Ok(())
+fn temporary_file() -> tempfile::Builder<'static, 'static> {
+    tempfile::Builder::new()
 }
