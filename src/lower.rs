@@ -393,8 +393,8 @@ fn too_large(path: &ZPath, node: &Declared) -> Option<usize> {
     if rough < limit / 8 {
         return None;
     }
-    let bytes = path.as_str().len() + node.data().encode().len();
-    (bytes > limit).then_some(bytes)
+    let bytes = REQUEST_OVERHEAD + path.as_str().len() + node.data().encode().len();
+    (bytes > MAX_REQUEST).then_some(bytes)
 }
 
 fn rough_size(value: &serde_json::Value) -> usize {

@@ -98,7 +98,7 @@ pub enum Error {
     TooLarge {
         /// The node.
         span: Span,
-        /// Its path and data.
+        /// Its path and data, and what a request needs besides.
         bytes: usize,
     },
 }

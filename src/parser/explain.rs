@@ -112,6 +112,26 @@ fn explain_directive(line: &str, start: usize) -> Option<Explained> {
             },
             range,
         }),
+        (true, None) if rest.trim_end().is_empty() || rest.starts_with('#') => {
+            let expected = match word {
+                "@ignore" => "the name of a property",
+                "@acl" => "an entry of the form scheme:id:perms",
+                "@data" => "a string or the word base64 or file",
+                "@include" => "a string",
+                _ => return None,
+            };
+            let (expected, found) = (expected.to_owned(), "the end of the line".to_owned());
+            let end = start + word.len();
+            let hint = None;
+            Some(Explained {
+                kind: ErrorKind::Syntax {
+                    expected,
+                    found,
+                    hint,
+                },
+                range: end..end,
+            })
+        }
         (true, Some(operator)) => {
             let hint = format!(
                 "a property of this name is written in double quotes: \"{word}\" {operator} …"
@@ -411,7 +431,7 @@ fn rule_name(rule: Rule) -> Option<&'static str> {
         | Rule::data
         | Rule::include => "a directive",
         Rule::keep_what => "children, properties",
-        Rule::data_form => "base64, file or a string",
+        Rule::data_form => "the word base64 or file",
         Rule::pattern | Rule::pattern_word => "the name of a property",
         Rule::acl_entry | Rule::acl_word => "an entry of the form scheme:id:perms",
         Rule::value
@@ -428,6 +448,7 @@ fn rule_name(rule: Rule) -> Option<&'static str> {
         | Rule::long_string
         | Rule::short_string => "a string",
         Rule::comma => "a comma",
+        Rule::pair_colon => "a colon",
         Rule::quoted => "a name in double quotes",
         Rule::comment | Rule::EOI => "the end of the line",
         Rule::line => "a node, a property, a link or a directive",

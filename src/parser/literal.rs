@@ -58,7 +58,9 @@ impl<'s> Parser<'s> {
     fn pairs(&mut self, pair: Pair<'s, Rule>, start: usize) -> Vec<(Literal, Literal)> {
         let mut pairs = Vec::new();
         for pair in pair.into_inner() {
-            let mut sides = pair.into_inner();
+            let mut sides = pair
+                .into_inner()
+                .filter(|side| side.as_rule() != Rule::pair_colon);
             let (Some(key), Some(value)) = (sides.next(), sides.next()) else {
                 continue;
             };

@@ -2,10 +2,18 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod architecture;
 mod cli;
 mod corpus;
+mod ensemble;
 mod executor;
+mod fixtures;
+mod language;
+mod laws;
+mod links;
 mod live;
+mod planner;
 mod relay;
 mod server;
 mod session;
+mod trees;

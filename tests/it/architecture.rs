@@ -1,0 +1,147 @@
+//! What the source must not hold, read from the source.
+
+use std::path::{Path, PathBuf};
+
+/// Pure: from text to a plan there is no file, no server, no clock.
+const PURE: [&str; 16] = [
+    "ast", "export", "format", "layers", "links", "lower", "node", "parser", "path", "plan",
+    "planner", "scope", "source", "spelling", "tree", "value",
+];
+
+/// The only rooms that know the client library.
+const CLIENTS: [&str; 3] = ["session", "live", "executor"];
+
+/// The files of the library with their module, relative path and text, less comments and tests.
+fn library() -> Vec<(String, String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut folders = vec![root.clone()];
+    let mut files: Vec<PathBuf> = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("a folder of src") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() && path != root.join("bin") {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                files.push(path);
+            }
+        }
+    }
+    files.sort();
+    let read = |path: PathBuf| {
+        let name = path
+            .strip_prefix(&root)
+            .expect("below src")
+            .display()
+            .to_string();
+        let module = name.split(['/', '.']).next().expect("a name").to_owned();
+        let text = std::fs::read_to_string(&path).expect("UTF-8");
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        let lines = code
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"));
+        (module, name, lines.collect::<Vec<_>>().join("\n"))
+    };
+    files.into_iter().map(read).collect()
+}
+
+/// Every use of one of `words` in the modules for which `bound` holds.
+fn uses(words: &[&str], bound: impl Fn(&str) -> bool) -> Vec<String> {
+    let mut found = Vec::new();
+    for (module, file, code) in library() {
+        if !bound(&module) {
+            continue;
+        }
+        for (number, line) in code.lines().enumerate() {
+            for word in words.iter().filter(|word| holds(line, word)) {
+                found.push(format!(
+                    "{file}: {word} in line {} without comments: {}",
+                    number + 1,
+                    line.trim()
+                ));
+            }
+        }
+    }
+    found
+}
+
+/// Whether a line holds a word that is not part of a longer one.
+fn holds(line: &str, word: &str) -> bool {
+    let part = |c: char| c.is_alphanumeric() || c == '_';
+    line.match_indices(word).any(|(i, _)| {
+        !line[..i].ends_with(part)
+            && (word.ends_with('!') || !line[i + word.len()..].starts_with(part))
+    })
+}
+
+#[test]
+fn the_checks_find_what_they_look_for() {
+    let modules: Vec<String> = library().into_iter().map(|(module, _, _)| module).collect();
+    for module in PURE.iter().chain(&CLIENTS) {
+        assert!(
+            modules.contains(&(*module).to_owned()),
+            "src holds no module {module}"
+        );
+    }
+    assert!(holds("use std::fs::read;", "std::fs"));
+    assert!(!holds("    eprintln!(\"\");", "println!"));
+    assert!(!uses(&["zookeeper_client"], |module| module == "session").is_empty());
+    assert!(!uses(&["async"], |module| module == "executor").is_empty());
+}
+
+#[test]
+fn from_text_to_plan_everything_is_pure() {
+    let impure = [
+        "async",
+        "await",
+        "std::fs",
+        "std::net",
+        "std::process",
+        "std::thread",
+        "tokio",
+        "Instant",
+        "SystemTime",
+        "zookeeper_client",
+        "File::open",
+        "io::stdin",
+        "io::stdout",
+        "io::stderr",
+    ];
+    assert_eq!(uses(&impure, |module| PURE.contains(&module)), [""; 0]);
+}
+
+#[test]
+fn only_the_rooms_at_the_door_know_the_client() {
+    assert_eq!(
+        uses(&["zookeeper_client"], |module| !CLIENTS.contains(&module)),
+        [""; 0]
+    );
+}
+
+#[test]
+fn the_library_never_prints_exits_or_reads_the_environment() {
+    let words = [
+        "println!",
+        "eprintln!",
+        "print!",
+        "eprint!",
+        "dbg!",
+        "process::exit",
+        "std::env",
+        "env::var",
+    ];
+    assert_eq!(uses(&words, |_| true), [""; 0]);
+}
+
+#[test]
+fn planner_executor_and_links_meet_only_at_the_plan() {
+    assert_eq!(
+        uses(&["executor", "session", "live::fetch"], |module| module
+            == "planner"),
+        [""; 0]
+    );
+    assert_eq!(uses(&["planner"], |module| module == "executor"), [""; 0]);
+    assert_eq!(
+        uses(&["planner", "executor"], |module| module == "plan"),
+        [""; 0]
+    );
+}

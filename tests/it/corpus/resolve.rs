@@ -1,0 +1,129 @@
+use serde_json::Value;
+use zkt::links::{self, Lookup, Nodes};
+use zkt::node::Live;
+use zkt::path::ZPath;
+use zkt::tree::Tree;
+use zkt::value::Data;
+
+use super::{Departure, Verdict, check, live_tree};
+
+/// A live tree, of which everything is known.
+struct Whole(Tree<Live>);
+
+impl Nodes for Whole {
+    fn exists(&self, path: &ZPath) -> Lookup<()> {
+        if path.is_root() || self.0.get(path).is_some() {
+            Lookup::Known(())
+        } else {
+            Lookup::Missing
+        }
+    }
+
+    fn property(&self, path: &ZPath, name: &str) -> Lookup<Option<Value>> {
+        match self.0.get(path).and_then(Live::node) {
+            Some(node) => Lookup::Known(Data::decode(&node.data).into_properties().remove(name)),
+            None if path.is_root() => Lookup::Known(None),
+            None => Lookup::Missing,
+        }
+    }
+}
+
+#[test]
+fn links_lead_where_they_led() {
+    check("resolve.jsonl", DEPARTURES, |case| {
+        let text = case["tree"].as_str().expect("a tree");
+        let nodes = Whole(live_tree(case, text).expect("a tree"));
+        let path = case["path"].as_str().expect("a path");
+        let kind = case["error"]["type"].as_str();
+        let joined = match path.starts_with('/') {
+            true => links::join(&ZPath::root(), path),
+            false => {
+                return if kind.is_some() {
+                    Verdict::Same
+                } else {
+                    Verdict::Other("refused".to_owned())
+                };
+            }
+        };
+        let answer = match joined {
+            Err(error) => Err(error),
+            Ok(path) => match case["name"].as_str() {
+                None => links::resolve(&nodes, &path).map(|path| Value::from(path.as_str())),
+                Some(name) => links::property(&nodes, &path, name),
+            },
+        };
+        match (answer, kind) {
+            (Ok(answer), None) if zkt::value::equal(&answer, &case["result"]) => Verdict::Same,
+            (Err(links::Error::Loop(_)), Some("LinkLoop")) => Verdict::Same,
+            (Err(links::Error::Missing(_)), Some("NoNodeError")) => Verdict::Same,
+            (Err(links::Error::NoProperty { .. }), Some("KeyError")) => Verdict::Same,
+            (
+                Err(links::Error::Path { .. } | links::Error::NoPath { .. }),
+                Some("ValueError" | "TypeError"),
+            ) => Verdict::Same,
+            // What was wrong behind a property link stands only in the text of zc.zk's error.
+            (Err(_), Some("BadPropertyLink")) => Verdict::Same,
+            (Err(links::Error::NoPath { .. }), Some("AttributeError")) => Verdict::Same,
+            (Ok(answer), _) => Verdict::Other(answer.to_string()),
+            (Err(error), _) => Verdict::Other(error.to_string()),
+        }
+    });
+}
+
+const DEPARTURES: &[Departure] = &[
+    (
+        "resolve-top-22",
+        "A path has one spelling, without empty names.",
+        r#""/""#,
+    ),
+    (
+        "resolve-rel-65",
+        "The top node is `/`, where zc.zk has an empty path.",
+        r#""/""#,
+    ),
+    (
+        "resolve-rel-73",
+        "A path has one spelling, without empty names.",
+        r#""/a/c/y""#,
+    ),
+    (
+        "resolve-rel-74",
+        "A path has one spelling, without empty names.",
+        r#""/a/c""#,
+    ),
+    (
+        "resolve-hid-107",
+        "The top node is `/`, where zc.zk has an empty path.",
+        r#""/""#,
+    ),
+    (
+        "property-same-node-twice-168",
+        "A chain that meets a node twice under different names is no loop.",
+        r#"5"#,
+    ),
+    (
+        "property-self-176",
+        "A chain that meets a node twice under different names is no loop.",
+        r#"7"#,
+    ),
+    (
+        "property-raw-lst-232",
+        "One bad link does not hide a node's other properties.",
+        r#"1"#,
+    ),
+    (
+        "property-raw-lst-233",
+        "One bad link does not hide a node's other properties.",
+        r#"1"#,
+    ),
+    (
+        "property-raw-obj-235",
+        "One bad link does not hide a node's other properties.",
+        r#"1"#,
+    ),
+    (
+        "property-same-node-chain-242",
+        "A chain that meets a node twice under different names is no loop.",
+        r#"1"#,
+    ),
+];

@@ -1,0 +1,179 @@
+//! The planner as anyone would first write it: slow, recursive, and the specification of the real one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value};
+use zkt::node::{Content, Declared, Standing};
+use zkt::path::ZPath;
+use zkt::planner::Policy;
+use zkt::scope::Trim;
+use zkt::tree::Tree;
+use zkt::value::{self, Data, STRING_VALUE};
+
+use crate::ensemble::Ensemble;
+
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Outcome {
+    pub(super) added: BTreeSet<ZPath>,
+    /// The nodes whose data or ACL changes.
+    pub(super) changed: BTreeSet<ZPath>,
+    pub(super) trimmed: BTreeSet<ZPath>,
+    pub(super) extras: BTreeSet<ZPath>,
+    pub(super) kept: BTreeMap<ZPath, String>,
+    pub(super) unchanged: usize,
+    /// The topmost trimmed nodes under a protected one.
+    pub(super) protected: BTreeSet<ZPath>,
+}
+
+pub(super) fn outcome(declared: &Tree<Declared>, live: &Ensemble, policy: &Policy<'_>) -> Outcome {
+    let mut outcome = Outcome::default();
+    for (path, node) in declared {
+        below_and_at(path, node, live, policy, &mut outcome);
+    }
+    for path in live.nodes.keys() {
+        if declared.get(path).is_none() {
+            undeclared(path, declared, live, policy, &mut outcome);
+        }
+    }
+    outcome
+}
+
+fn below_and_at(
+    path: &ZPath,
+    node: &Declared,
+    live: &Ensemble,
+    policy: &Policy<'_>,
+    outcome: &mut Outcome,
+) {
+    let is_ephemeral = |path: &ZPath| live.nodes.get(path).is_some_and(|node| node.ephemeral);
+    let declared = node.standing == Standing::Declared;
+    match live.nodes.get(path) {
+        None if path.prefixes().any(|above| is_ephemeral(&above)) => {
+            outcome.kept.insert(
+                path.clone(),
+                "cannot exist below an ephemeral node".to_owned(),
+            );
+        }
+        None => _ = outcome.added.insert(path.clone()),
+        Some(live) if live.ephemeral => {
+            if declared {
+                outcome.kept.insert(path.clone(), "ephemeral".to_owned());
+            }
+        }
+        Some(_) if !declared => {}
+        Some(live) => {
+            let stored = node.acl.as_ref().map(|acl| match &policy.identities {
+                Some(identities) => acl.stored_by(identities),
+                None => (**acl).clone(),
+            });
+            if stored.is_some_and(|acl| !acl.agrees_with(&live.acl))
+                || !is_as_declared(node, &live.data)
+            {
+                outcome.changed.insert(path.clone());
+            } else {
+                outcome.unchanged += 1;
+            }
+        }
+    }
+}
+
+/// What a node is to hold where it holds `live`.
+pub(super) fn desired(node: &Declared, live: &[u8]) -> Map<String, Value> {
+    let live = Data::decode(live).into_properties();
+    let declared = node.properties();
+    let ignored = |name: &str| {
+        let base = name
+            .strip_suffix(" ->")
+            .or(name.strip_suffix(" =>"))
+            .unwrap_or(name);
+        node.ignore.matches(base) || node.ignore.matches(name)
+    };
+    let names: BTreeSet<&String> = declared.keys().chain(live.keys()).collect();
+    let mut desired = Map::new();
+    for name in names {
+        let value = match declared.get(name) {
+            _ if ignored(name) => live.get(name),
+            Some(value) => Some(value),
+            None if node.keep_properties => live.get(name),
+            None => None,
+        };
+        desired.extend(value.map(|value| (name.clone(), value.clone())));
+    }
+    desired
+}
+
+/// Whether live data is as a node is declared.
+pub(super) fn is_as_declared(node: &Declared, live: &[u8]) -> bool {
+    let properties = match &node.content {
+        Content::Raw { bytes, .. } => return **bytes == *live,
+        Content::Properties(properties) => properties,
+    };
+    let desired = desired(node, live);
+    let declares_text = properties.contains_key(STRING_VALUE) && !node.ignore.matches(STRING_VALUE);
+    let alone = if desired.len() == 1 {
+        desired.get(STRING_VALUE).and_then(Value::as_str)
+    } else {
+        None
+    };
+    match (alone, Data::decode(live)) {
+        (Some(text), _) if declares_text => text.as_bytes() == live,
+        (_, Data::Binary(_)) => node.keep_properties && properties.is_empty(),
+        (_, decoded) => {
+            let live: Map<String, Value> = decoded.into_properties().into_iter().collect();
+            value::equal(&Value::Object(desired), &Value::Object(live))
+        }
+    }
+}
+
+fn undeclared(
+    path: &ZPath,
+    declared: &Tree<Declared>,
+    live: &Ensemble,
+    policy: &Policy<'_>,
+    outcome: &mut Outcome,
+) {
+    let parent = path.parent().expect("/ is no node of a live tree");
+    let Some(around) = declared.get(&parent) else {
+        return;
+    };
+    if around.standing == Standing::PassedThrough
+        || around.keep_children
+        || !policy.filter.covers(path)
+    {
+        return;
+    }
+    if policy.trim == Trim::None {
+        outcome.extras.insert(path.clone());
+        return;
+    }
+    let subtree: Vec<&ZPath> = live
+        .nodes
+        .keys()
+        .filter(|below| below.is_within(path))
+        .collect();
+    let ephemeral: Vec<&&ZPath> = subtree
+        .iter()
+        .filter(|path| live.nodes[**path].ephemeral)
+        .collect();
+    if !ephemeral.is_empty() {
+        outcome
+            .kept
+            .insert(path.clone(), "holds an ephemeral node".to_owned());
+        outcome.kept.extend(
+            ephemeral
+                .into_iter()
+                .map(|path| ((*path).clone(), "ephemeral".to_owned())),
+        );
+    } else if subtree.iter().any(|path| !policy.filter.covers(path)) {
+        let reason = "holds a node outside --target or under --exclude";
+        outcome.kept.insert(path.clone(), reason.to_owned());
+    } else {
+        if parent
+            .prefixes()
+            .any(|above| declared.get(&above).is_some_and(|node| node.protect))
+        {
+            outcome.protected.insert(path.clone());
+        }
+        outcome.trimmed.extend(subtree.into_iter().cloned());
+    }
+}
