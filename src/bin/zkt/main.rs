@@ -22,8 +22,19 @@ use output::Output;
 
 fn main() -> ExitCode {
     let words = args::normalize(std::env::args_os());
-    let is_diff = words.get(1).is_some_and(|word| word == "diff");
-    let matches = match args::command().try_get_matches_from(words) {
+    let command = args::command();
+    let verbs: Vec<&str> = command
+        .get_subcommands()
+        .map(clap::Command::get_name)
+        .collect();
+    let is_verb = |word: &&std::ffi::OsString| verbs.iter().any(|verb| **word == **verb);
+    // `diff` has its own meaning for 1, also where its arguments are wrong.
+    let is_diff = words
+        .iter()
+        .skip(1)
+        .find(is_verb)
+        .is_some_and(|verb| verb == "diff");
+    let matches = match command.clone().try_get_matches_from(words) {
         Ok(matches) => matches,
         Err(error) => {
             let asked = matches!(
@@ -55,7 +66,6 @@ fn main() -> ExitCode {
             failure.exit
         }
     };
-    // `diff` has its own meaning for 1.
     if is_diff && exit == Exit::Error {
         Exit::DiffError.into()
     } else {

@@ -4,8 +4,8 @@ mod report;
 
 use std::io::{BufRead as _, Write as _};
 
-use zkt::executor::{self, Batch, Event, ExecuteOptions, Report, Stop};
-use zkt::plan::Plan;
+use zkt::executor::{self, Batch, Event, ExecuteOptions, Fate, Report, Stop};
+use zkt::plan::{Plan, Summary};
 use zkt::session::Session;
 
 use crate::args::{ApplyArgs, Format};
@@ -14,7 +14,7 @@ use crate::declare::{self, DeclaredTree};
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
 use crate::planning;
-use crate::render::{self, Mode};
+use crate::render;
 use crate::settings;
 
 pub(crate) async fn run(args: &ApplyArgs, output: &Output) -> Result<Exit, Failure> {
@@ -31,7 +31,9 @@ pub(crate) async fn run(args: &ApplyArgs, output: &Output) -> Result<Exit, Failu
         output,
         declared,
         session,
-        committed: Totals::default(),
+        done: Summary::default(),
+        unknown: false,
+        stopped: None,
         in_flight: None,
     };
     let result = tokio::select! {
@@ -61,45 +63,60 @@ async fn interrupt() {
     _ = tokio::signal::ctrl_c().await;
 }
 
-/// What all executions of this run have committed.
-#[derive(Default)]
-struct Totals {
-    add: usize,
-    update: usize,
-    link: usize,
-    trim: usize,
-    operations: usize,
-    /// Whether something may have been committed that could not be told.
-    unknown: bool,
-}
-
 struct Apply<'a> {
     args: &'a ApplyArgs,
     output: &'a Output,
     declared: DeclaredTree,
     session: Session,
-    committed: Totals,
+    /// What all executions of this run have committed.
+    done: Summary,
+    /// Whether something may have been committed that could not be told.
+    unknown: bool,
+    /// The last execution, where it did not reach its end.
+    stopped: Option<(Plan, Report)>,
     /// The batch that has been sent and not answered.
     in_flight: Option<Batch>,
 }
 
 impl Apply<'_> {
+    /// Plans and executes, and tells at the end what stands, however it ended.
     async fn run(&mut self) -> Result<Exit, Failure> {
+        let result = match self.attempts().await {
+            Ok(exit) => Ok(self.lifted(exit)),
+            Err(failure) => {
+                let exit = self.lifted(failure.exit);
+                Err(failure.exit(exit))
+            }
+        };
+        let exit = match &result {
+            Ok(exit) => *exit,
+            Err(failure) => failure.exit,
+        };
+        self.report(exit).map_err(|error| {
+            let failure = Failure::from(error);
+            let exit = self.lifted(failure.exit);
+            failure.exit(exit)
+        })?;
+        result
+    }
+
+    async fn attempts(&mut self) -> Result<Exit, Failure> {
         let mut plan = self.plan().await?;
         let mut attempt = 0;
         loop {
             self.show(&plan)?;
             if !plan.refusals.is_empty() {
-                return Ok(self.stopped(Exit::Refused));
+                return Ok(Exit::Refused);
             }
             if plan.is_empty() {
-                self.finish(&plan)?;
+                self.stopped = None;
                 return Ok(Exit::Done);
             }
             if !self.args.yes {
                 if !self.confirm().await? {
-                    self.output.note("nothing was written");
-                    return Ok(self.stopped(Exit::Error));
+                    let more = if self.wrote() { " more" } else { "" };
+                    self.output.note(&format!("nothing{more} was written"));
+                    return Ok(Exit::Error);
                 }
                 // A person takes a while to answer: what is done is what was shown, or it is
                 // shown again.
@@ -113,35 +130,23 @@ impl Apply<'_> {
             }
             let report = self.execute(&plan).await;
             self.count(&plan, &report);
-            let Some(stop) = &report.stop else {
-                self.report(&plan, &report, Exit::Done)?;
-                self.finish(&plan)?;
+            let Some(stop) = report.stop.clone() else {
+                self.stopped = None;
                 return Ok(Exit::Done);
             };
-            let exit = self.stopped(match stop {
-                Stop::Conflict { .. } => Exit::Conflict,
-                _ => Exit::Error,
-            });
+            self.stopped = Some((plan, report));
             let may_pass = !matches!(stop, Stop::Failed { .. } | Stop::TooLarge { .. });
             if !may_pass || attempt == self.args.retries {
-                self.report(&plan, &report, exit)?;
-                return Err(self.failure(stop, exit));
+                return Err(failure(&stop));
             }
             attempt += 1;
-            self.output.note(&format!(
-                "{stop}; planning again ({attempt} of {})",
-                self.args.retries
-            ));
+            let of = self.args.retries;
+            self.output
+                .note(&format!("{stop}; planning again ({attempt} of {of})"));
             if self.session.is_dead() {
-                self.session
-                    .reconnect()
-                    .await
-                    .map_err(|error| self.after_writes(error.into()))?;
+                self.session.reconnect().await?;
             }
-            plan = self
-                .plan()
-                .await
-                .map_err(|failure| self.after_writes(failure))?;
+            plan = self.plan().await?;
         }
     }
 
@@ -233,88 +238,64 @@ impl Apply<'_> {
                 format!("interrupted: {stands}the batch in flight may be committed or not");
             return Failure::new(message).hint(hint).exit(Exit::Partial);
         }
-        match self.committed.operations {
-            0 => Failure::new("interrupted: nothing was written"),
-            _ => Failure::new("interrupted between two attempts")
-                .hint(hint)
-                .exit(Exit::Partial),
+        if self.wrote() {
+            let message = "interrupted between two attempts";
+            return Failure::new(message).hint(hint).exit(Exit::Partial);
         }
+        Failure::new("interrupted: nothing was written")
     }
 
     fn count(&mut self, plan: &Plan, report: &Report) {
         let done = report::done(plan, report);
-        self.committed.add += done.add;
-        self.committed.update += done.update;
-        self.committed.link += done.link;
-        self.committed.trim += done.trim;
-        self.committed.operations += report.committed_operations;
-        self.committed.unknown |= matches!(report.stop, Some(Stop::Uncertain { .. }));
+        self.done.add += done.add;
+        self.done.update += done.update;
+        self.done.link += done.link;
+        self.done.trim += done.trim;
+        self.unknown |=
+            report.fates.contains(&Fate::Unknown) || report.fates.contains(&Fate::DataOnly);
     }
 
-    /// The last line: what was done, by all executions together.
-    fn finish(&self, plan: &Plan) -> Result<(), Failure> {
-        let Totals {
-            add,
-            update,
-            link,
-            trim,
-            operations,
-            ..
-        } = self.committed;
-        let mut out = self.output.out();
-        if self.args.format == Format::Text && operations > 0 {
-            let unchanged = plan.unchanged;
-            let summary = zkt::plan::Summary {
-                add,
-                update,
-                link,
-                trim,
-                unchanged,
-            };
-            writeln!(out, "{}", render::summary_line(summary, Mode::Done))?;
-        }
-        if self.args.format == Format::Json && plan.is_empty() {
-            writeln!(out, "{}", report::nothing_json())?;
-        }
-        Ok(out.flush()?)
+    /// Whether anything was written, or may have been.
+    fn wrote(&self) -> bool {
+        self.done != Summary::default() || self.unknown
     }
 
-    /// What became of one execution: for people only where it did not reach its end.
-    fn report(&self, plan: &Plan, report: &Report, exit: Exit) -> Result<(), Failure> {
+    /// After something was written, whatever stops the run leaves it partly applied; but a
+    /// conflict is told as one.
+    fn lifted(&self, exit: Exit) -> Exit {
+        match exit {
+            Exit::Error | Exit::Refused if self.wrote() => Exit::Partial,
+            exit => exit,
+        }
+    }
+
+    /// What was done by all executions together, and what the last one did not get to.
+    fn report(&self, exit: Exit) -> std::io::Result<()> {
         let mut out = self.output.out();
         match self.args.format {
-            Format::Json => writeln!(out, "{}", report::report_json(plan, report, exit))?,
-            Format::Text if report.stop.is_some() => report::write_text(plan, report, &mut out)?,
-            Format::Text => {}
-        }
-        Ok(out.flush()?)
-    }
-
-    /// After something was committed, whatever stops the run leaves it partly applied; but a
-    /// conflict is told as one.
-    fn stopped(&self, exit: Exit) -> Exit {
-        let wrote = self.committed.operations > 0 || self.committed.unknown;
-        if exit == Exit::Error && wrote {
-            Exit::Partial
-        } else {
-            exit
-        }
-    }
-
-    fn after_writes(&self, failure: Failure) -> Failure {
-        let exit = self.stopped(failure.exit);
-        failure.exit(exit)
-    }
-
-    fn failure(&self, stop: &Stop, exit: Exit) -> Failure {
-        let failure = Failure::new(stop).exit(exit);
-        match stop {
-            Stop::Conflict { .. } => failure
-                .hint("another writer changes these nodes; nothing of theirs was overwritten"),
-            Stop::Disconnected { .. } | Stop::Uncertain { .. } => {
-                failure.hint("run apply again: it finishes what is left")
+            Format::Json => {
+                let line = report::report_json(self.done, self.stopped.as_ref(), exit);
+                writeln!(out, "{line}")?;
             }
-            Stop::Failed { .. } | Stop::TooLarge { .. } => failure,
+            Format::Text => report::write_text(self.done, self.stopped.as_ref(), &mut out)?,
         }
+        out.flush()
+    }
+}
+
+/// The error that ends a run which stopped so.
+fn failure(stop: &Stop) -> Failure {
+    let failure = Failure::new(stop);
+    match stop {
+        Stop::Conflict { .. } => failure
+            .hint("another writer changes these nodes; nothing of theirs was overwritten")
+            .exit(Exit::Conflict),
+        Stop::Disconnected { .. } | Stop::Uncertain { .. } => {
+            failure.hint("run apply again: it finishes what is left")
+        }
+        Stop::Failed { .. } => {
+            failure.hint("permissions come from --auth, and from the ACLs of a node and its parent")
+        }
+        Stop::TooLarge { .. } => failure,
     }
 }

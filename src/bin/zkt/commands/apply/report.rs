@@ -37,23 +37,21 @@ pub(super) fn batch_json(batch: &Batch) -> Value {
     })
 }
 
-/// The last line of JSON of an execution.
-pub(super) fn report_json(plan: &Plan, report: &Report, exit: Exit) -> Value {
+/// The last line of JSON: what was done by the whole run, and what its last execution left.
+pub(super) fn report_json(done: Summary, stopped: Option<&(Plan, Report)>, exit: Exit) -> Value {
+    let with = |fate: Fate| -> Vec<Value> {
+        let actions = stopped
+            .into_iter()
+            .flat_map(|(plan, report)| with_fate(plan, report, fate));
+        actions.map(name_json).collect()
+    };
     let Summary {
         add,
         update,
         link,
         trim,
         ..
-    } = done(plan, report);
-    let with = |fate: Fate| -> Vec<Value> {
-        let actions = plan
-            .actions
-            .iter()
-            .zip(&report.fates)
-            .filter(|(_, f)| **f == fate);
-        actions.map(|(action, _)| name_json(action)).collect()
-    };
+    } = done;
     let mut line = json!({
         "event": "report",
         "done": {"add": add, "update": update, "link": link, "trim": trim},
@@ -62,7 +60,7 @@ pub(super) fn report_json(plan: &Plan, report: &Report, exit: Exit) -> Value {
         "data_only": with(Fate::DataOnly),
         "exit_code": exit.code(),
     });
-    if let Some(stop) = &report.stop {
+    if let Some(stop) = stopped.and_then(|(_, report)| report.stop.as_ref()) {
         let kind = match stop {
             Stop::Conflict { .. } => "conflict",
             Stop::Failed { .. } => "failed",
@@ -81,41 +79,43 @@ pub(super) fn report_json(plan: &Plan, report: &Report, exit: Exit) -> Value {
     line
 }
 
-/// The report where there was nothing to do.
-pub(super) fn nothing_json() -> Value {
-    let done = json!({"add": 0, "update": 0, "link": 0, "trim": 0});
-    json!({
-        "event": "report", "done": done, "not_done": [], "unknown": [], "data_only": [],
-        "exit_code": Exit::Done.code(),
-    })
+fn with_fate<'a>(
+    plan: &'a Plan,
+    report: &'a Report,
+    fate: Fate,
+) -> impl Iterator<Item = &'a Action> {
+    let actions = plan.actions.iter().zip(&report.fates);
+    actions
+        .filter(move |(_, f)| **f == fate)
+        .map(|(action, _)| action)
 }
 
 fn name_json(action: &Action) -> Value {
     json!({"action": action.name(), "path": action.path().as_str()})
 }
 
-/// What stands and what does not, of an execution that did not reach its end.
-pub(super) fn write_text(plan: &Plan, report: &Report, out: &mut dyn Write) -> io::Result<()> {
-    let done = done(plan, report);
-    writeln!(out)?;
-    if done == Summary::default() {
-        writeln!(out, "Nothing of this plan was written.")?;
-    } else {
+/// What was done by the whole run, and what its last execution left where it stopped.
+pub(super) fn write_text(
+    done: Summary,
+    stopped: Option<&(Plan, Report)>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    if done != Summary::default() {
         writeln!(out, "{}", render::summary_line(done, Mode::Done))?;
+    }
+    let Some((plan, report)) = stopped else {
+        return Ok(());
+    };
+    if done == Summary::default() && report.fates.iter().all(|fate| *fate == Fate::NotDone) {
+        return writeln!(out, "Nothing of this plan was written.");
     }
     for (fate, heading) in [
         (Fate::NotDone, "Not done:"),
         (Fate::DataOnly, "Written, but not their ACLs:"),
         (Fate::Unknown, "Unknown, done or not:"),
     ] {
-        let actions: Vec<&Action> = plan
-            .actions
-            .iter()
-            .zip(&report.fates)
-            .filter(|(_, f)| **f == fate)
-            .map(|(action, _)| action)
-            .collect();
-        if actions.is_empty() || fate == Fate::NotDone && done == Summary::default() {
+        let actions: Vec<&Action> = with_fate(plan, report, fate).collect();
+        if actions.is_empty() {
             continue;
         }
         writeln!(out, "{heading}")?;
