@@ -124,7 +124,7 @@ pub fn write_text(tree: &Tree<Declared>, out: &mut dyn Write) -> io::Result<()> 
             around.pop();
             acls.pop();
         }
-        if node.standing == Standing::PassedThrough {
+        if node.standing != Standing::Declared {
             continue;
         }
         let indent = "  ".repeat(around.len());

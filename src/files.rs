@@ -10,6 +10,8 @@ pub enum Kind {
     File,
     /// A directory.
     Directory,
+    /// A pipe, a device, a socket.
+    Other,
 }
 
 /// Where files come from; tests and later kinds of layer bring their own.
@@ -32,10 +34,13 @@ pub struct Disk;
 
 impl Files for Disk {
     fn kind(&self, path: &Path) -> io::Result<Kind> {
-        Ok(if std::fs::metadata(path)?.is_dir() {
+        let metadata = std::fs::metadata(path)?;
+        Ok(if metadata.is_dir() {
             Kind::Directory
-        } else {
+        } else if metadata.is_file() {
             Kind::File
+        } else {
+            Kind::Other
         })
     }
 

@@ -30,6 +30,9 @@ pub struct File {
     pub data: BTreeMap<usize, Arc<[u8]>>,
 }
 
+/// How many files a run may include.
+pub const MAX_INCLUDES: usize = 10_000;
+
 /// Why a layer cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -78,6 +81,14 @@ pub enum Error {
         /// Why.
         error: io::Error,
     },
+    /// More includes than anybody writes; files that include each other twice double at every step.
+    #[error("{path}: more than {MAX_INCLUDES} includes")]
+    TooManyIncludes {
+        /// The include that is one too many.
+        span: Span,
+        /// Its path.
+        path: String,
+    },
     /// A file includes itself.
     #[error("{path} includes itself")]
     Circle {
@@ -94,7 +105,9 @@ impl Error {
     pub fn located(&self) -> Option<&dyn Located> {
         match self {
             Self::Parse(error) => Some(error),
-            Self::Referred { .. } | Self::Circle { .. } => Some(self),
+            Self::Referred { .. } | Self::Circle { .. } | Self::TooManyIncludes { .. } => {
+                Some(self)
+            }
             _ => None,
         }
     }
@@ -105,7 +118,9 @@ impl Located for Error {
     fn span(&self) -> Span {
         match self {
             Self::Parse(error) => error.span,
-            Self::Referred { span, .. } | Self::Circle { span, .. } => *span,
+            Self::Referred { span, .. }
+            | Self::Circle { span, .. }
+            | Self::TooManyIncludes { span, .. } => *span,
             _ => unreachable!("only located errors are asked for their place"),
         }
     }
@@ -129,6 +144,7 @@ pub fn load(names: &[String], allow_empty: bool, files: &dyn Files) -> (Layers, 
         files,
         sources: Sources::default(),
         errors: Vec::new(),
+        includes: 0,
     };
     let mut layers = Vec::new();
     for (i, name) in names.iter().enumerate() {
@@ -167,6 +183,7 @@ struct Loader<'f> {
     files: &'f dyn Files,
     sources: Sources,
     errors: Vec<Error>,
+    includes: usize,
 }
 
 impl Loader<'_> {
@@ -258,10 +275,13 @@ impl Loader<'_> {
         for (line, (is_include, text)) in referred {
             let path = folder.join(&text.text);
             let name = path.display().to_string();
-            let read = self
-                .files
-                .read(&path)
-                .and_then(|bytes| Ok((bytes, self.files.identity(&path)?)));
+            if is_include && self.includes == MAX_INCLUDES {
+                let (span, path) = (text.span, name);
+                self.errors.push(Error::TooManyIncludes { span, path });
+                break;
+            }
+            self.includes += usize::from(is_include);
+            let read = self.referred(&path);
             let (bytes, identity) = match read {
                 Ok(read) => read,
                 Err(error) => {
@@ -293,6 +313,16 @@ impl Loader<'_> {
         }
         Some(file)
     }
+
+    /// The contents of a file that another one refers to, and what tells it from others.
+    fn referred(&self, path: &Path) -> io::Result<(Vec<u8>, PathBuf)> {
+        match self.files.kind(path)? {
+            Kind::File => Ok((self.files.read(path)?, self.files.identity(path)?)),
+            Kind::Directory => Err(io::Error::other("it is a directory")),
+            // Reading a device or a pipe may never end.
+            Kind::Other => Err(io::Error::other("it is no regular file")),
+        }
+    }
 }
 
 /// The tree files that a path names: itself, or every `*.zkt` below it in path order; entries
@@ -303,7 +333,8 @@ pub fn tree_files(top: &Path, files: &dyn Files) -> Result<Vec<PathBuf>, (PathBu
         let path = path.to_owned();
         move |error| (path, error)
     };
-    if files.kind(top).map_err(at(top))? == Kind::File {
+    // A pipe is as good as a file where it is named: `zkt plan <(generate)`.
+    if files.kind(top).map_err(at(top))? != Kind::Directory {
         return Ok(vec![top.to_owned()]);
     }
     let mut seen = Vec::new();
@@ -325,7 +356,7 @@ pub fn tree_files(top: &Path, files: &dyn Files) -> Result<Vec<PathBuf>, (PathBu
                 Ok(Kind::Directory) => directories.push(path),
                 Ok(Kind::File) if tree_file => paths.push(path),
                 Err(error) if tree_file => return Err((path, error)),
-                Ok(Kind::File) | Err(_) => {}
+                Ok(Kind::File | Kind::Other) | Err(_) => {}
             }
         }
     }

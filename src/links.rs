@@ -37,6 +37,9 @@ pub enum Error {
     /// The links lead in a circle.
     #[error("links lead in a circle: {}", circle(.0))]
     Loop(Vec<String>),
+    /// More links than anybody follows; links that double at every step never end otherwise.
+    #[error("{0} leads through more than {MAX_LINKS} links")]
+    TooLong(ZPath),
     /// The text is no path.
     #[error("{text:?} is no path: {error}")]
     Path {
@@ -65,6 +68,9 @@ pub enum Error {
     #[error("nodes that have not been read")]
     Unknown(Vec<ZPath>),
 }
+
+/// How many links a path may lead through.
+pub const MAX_LINKS: usize = 1000;
 
 fn circle(steps: &[String]) -> String {
     steps.join(" -> ")
@@ -125,6 +131,7 @@ pub fn resolve(nodes: &impl Nodes, path: &ZPath) -> Result<ZPath, Error> {
     let mut at = ZPath::root();
     // The links whose targets are being resolved: meeting one of them again is a circle.
     let mut links: Vec<ZPath> = Vec::new();
+    let mut followed = 0;
     while let Some(step) = steps.pop() {
         let name = match step {
             Step::Name(name) => name,
@@ -158,6 +165,10 @@ pub fn resolve(nodes: &impl Nodes, path: &ZPath) -> Result<ZPath, Error> {
                 name: link,
             });
         };
+        followed += 1;
+        if followed > MAX_LINKS {
+            return Err(Error::TooLong(path.clone()));
+        }
         let target = join(&at, target)?;
         links.push(child);
         steps.push(Step::Resolved);
@@ -199,6 +210,9 @@ pub fn property(nodes: &impl Nodes, path: &ZPath, name: &str) -> Result<Value, E
             Lookup::Missing => return Err(Error::Missing(at)),
             Lookup::Unknown => return Err(Error::Unknown(vec![at])),
         };
+        if seen.len() > MAX_LINKS {
+            return Err(Error::TooLong(path.clone()));
+        }
         let here = (at, name);
         if let Some(start) = seen.iter().position(|step| *step == here) {
             let around = seen[start..].iter().chain([&here]);

@@ -43,6 +43,13 @@ pub enum Standing {
     Declared,
     /// Created where it is missing, otherwise left exactly as it is.
     PassedThrough,
+    /// Declared, but not what the plan is about.
+    Outside {
+        /// Something below it is what the plan is about, so it is created where it is missing.
+        needed: bool,
+        /// `--exclude` names it, so nothing is said of its undeclared children either.
+        excluded: bool,
+    },
 }
 
 /// What a declared node is to hold.

@@ -195,6 +195,9 @@ pub enum KeptReason {
     /// The session may not read it, or something below it.
     #[error("no permission to read it or a node below it")]
     Unreadable,
+    /// Its data is not UTF-8, and `@keep` or `@ignore` say that some of it stays.
+    #[error("its data is not UTF-8, so @keep and @ignore cannot tell what of it stays")]
+    Binary,
     /// It, or something below it, is outside `--target` or under `--exclude`.
     #[error("holds a node outside --target or under --exclude")]
     OutOfScope,

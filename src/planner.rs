@@ -136,6 +136,9 @@ struct Planner<'a> {
 
 impl Planner<'_> {
     fn only_declared(&mut self, path: &ZPath, node: &Declared) {
+        if matches!(node.standing, Standing::Outside { needed: false, .. }) {
+            return;
+        }
         if self
             .ephemeral
             .as_ref()
@@ -178,7 +181,7 @@ impl Planner<'_> {
         let live = match live {
             Live::Read(live) => live,
             // A passed-through node is looked at, but nothing depends on what it holds.
-            _ if node.standing == Standing::PassedThrough => return,
+            _ if node.standing != Standing::Declared => return,
             Live::Unreadable | Live::Listed => {
                 self.keep(path, KeptReason::Unreadable);
                 return;
@@ -191,7 +194,11 @@ impl Planner<'_> {
             self.ephemeral = Some(path.clone());
             return;
         }
-        if node.standing == Standing::PassedThrough {
+        if node.standing != Standing::Declared {
+            return;
+        }
+        if compare::is_binary_in_part(node, live) {
+            self.keep(path, KeptReason::Binary);
             return;
         }
         let acl = self.stored_acl(path, node);
@@ -211,10 +218,12 @@ impl Planner<'_> {
         if top.as_str() == "/zookeeper" {
             return;
         }
-        let around = self.declared.get(&parent);
-        match around {
-            Some(node) if node.standing == Standing::PassedThrough || node.keep_children => return,
-            Some(_) => {}
+        match self.declared.get(&parent) {
+            Some(node) if node.keep_children => return,
+            Some(node) => match node.standing {
+                Standing::PassedThrough | Standing::Outside { excluded: true, .. } => return,
+                Standing::Declared | Standing::Outside { .. } => {}
+            },
             None if parent == self.policy.path && self.policy.trim_top_level => {}
             None => return,
         }
@@ -225,9 +234,25 @@ impl Planner<'_> {
             return;
         }
         self.plan.examined += nodes.len();
-        if !self.policy.filter.covers(top) {
-            return;
+        // What the plan is about may start further down.
+        let mut nodes = nodes;
+        while let Some((path, _)) = nodes.first() {
+            let end = if self.policy.filter.covers(path) {
+                let end = end_of_subtree(nodes, 0, path);
+                self.undeclared(&parent, &nodes[..end]);
+                end
+            } else {
+                1
+            };
+            nodes = &nodes[end..];
         }
+    }
+
+    /// A subtree that the plan is about and that is not declared, below the declared `parent`.
+    fn undeclared(&mut self, parent: &ZPath, nodes: &[(ZPath, Live)]) {
+        let Some((top, _)) = nodes.first() else {
+            return;
+        };
         if let Some(reason) = self.reason_to_keep(nodes) {
             self.keep(top, reason);
             for (path, live) in &nodes[1..] {
@@ -237,8 +262,7 @@ impl Planner<'_> {
             }
             return;
         }
-        if let Some((protected, origin)) = self.protector(top, around.is_some().then_some(&parent))
-        {
+        if let Some((protected, origin)) = self.protector(top, parent) {
             self.plan.refusals.push(Refusal::Protected {
                 path: top.clone(),
                 protected,
@@ -274,7 +298,7 @@ impl Planner<'_> {
     }
 
     /// The nearest `@protect` around a subtree, or any inside it.
-    fn protector(&self, top: &ZPath, parent: Option<&ZPath>) -> Option<(ZPath, Option<Location>)> {
+    fn protector(&self, top: &ZPath, parent: &ZPath) -> Option<(ZPath, Option<Location>)> {
         let by_old_tree = self
             .policy
             .protected
@@ -283,7 +307,7 @@ impl Planner<'_> {
         if let Some(found) = by_old_tree {
             return Some(found.clone());
         }
-        let mut path = parent.cloned();
+        let mut path = Some(parent.clone());
         while let Some(at) = path {
             let node = self.declared.get(&at)?;
             if node.protect {

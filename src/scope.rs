@@ -43,6 +43,8 @@ pub enum Trim {
 pub struct Filter {
     target: Option<GlobSet>,
     exclude: Option<GlobSet>,
+    /// Below these paths a target may match.
+    reach: Vec<String>,
 }
 
 impl Filter {
@@ -52,6 +54,7 @@ impl Filter {
         Ok(Self {
             target: compile(target)?,
             exclude: compile(exclude)?,
+            reach: target.iter().map(|glob| literal_prefix(glob)).collect(),
         })
     }
 
@@ -68,32 +71,65 @@ impl Filter {
         self.target.is_none() && self.exclude.is_none()
     }
 
-    /// Leaves only what the plan is about: a node outside that stands above one inside is created
-    /// as declared where it is missing, and otherwise left alone.
+    /// Leaves only what the plan is about, and what stands around it: a node outside is created as
+    /// declared where something inside needs it, and otherwise left alone.
     pub fn apply(&self, declared: &mut Tree<Declared>) {
         if self.is_everything() {
             return;
         }
-        let mut needed: Vec<ZPath> = Vec::new();
         let covered: Vec<bool> = declared.iter().map(|(path, _)| self.covers(path)).collect();
-        let mut keep = vec![false; covered.len()];
+        let mut needed = vec![false; covered.len()];
+        let mut last: Option<&ZPath> = None;
         // Children come after their parent, so going backwards the last needed path tells whether
         // anything below a node is needed.
         for (i, (path, _)) in declared.iter().enumerate().rev() {
-            // One that is passed through stays, too: left out, it would be trimmed as undeclared.
-            keep[i] = covered[i] || needed.last().is_some_and(|below| below.is_within(path));
-            if keep[i] {
-                needed.push(path.clone());
+            needed[i] = covered[i] || last.is_some_and(|below| below.is_within(path));
+            if needed[i] {
+                last = Some(path);
             }
         }
-        let mut marks = covered.into_iter().zip(keep);
-        declared.retain(|_, node| {
-            let (covered, keep) = marks.next().expect("one mark for each node");
-            if !covered {
-                node.standing = Standing::PassedThrough;
+        let mut marks = covered.into_iter().zip(needed);
+        declared.retain(|path, node| {
+            let (covered, needed) = marks.next().expect("one mark for each node");
+            if !covered && node.standing == Standing::Declared {
+                let excluded = self.excludes(path);
+                node.standing = Standing::Outside { needed, excluded };
             }
-            keep
+            // A node that is left out counts as undeclared: nothing below it may be covered.
+            needed || self.reaches_below(path)
         });
+    }
+
+    fn excludes(&self, path: &ZPath) -> bool {
+        self.exclude
+            .as_ref()
+            .is_some_and(|set| set.is_match(path.as_str()))
+    }
+
+    /// Whether a target may match something below a path.
+    fn reaches_below(&self, path: &ZPath) -> bool {
+        let within = |inner: &str, outer: &str| {
+            let rest = inner.strip_prefix(outer.trim_end_matches('/'));
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        self.target.is_none()
+            || self
+                .reach
+                .iter()
+                .any(|top| within(top, path.as_str()) || within(path.as_str(), top))
+    }
+}
+
+/// The part of a glob before anything that is not literal, in whole segments.
+fn literal_prefix(glob: &str) -> String {
+    let literal = glob
+        .split('/')
+        .take_while(|name| !name.contains(['*', '?', '[', '{', '\\']));
+    let prefix = literal.collect::<Vec<_>>().join("/");
+    if prefix.is_empty() {
+        "/".to_owned()
+    } else {
+        prefix
     }
 }
 
@@ -122,10 +158,12 @@ pub fn of(declared: &Tree<Declared>, trim: Trim) -> Vec<Want> {
     let want = |(path, node): &(ZPath, Declared)| Want {
         path: path.clone(),
         children: match (node.standing, trim) {
-            (Standing::PassedThrough, _) => Children::Skip,
-            (Standing::Declared, _) if node.keep_children => Children::Skip,
-            (Standing::Declared, Trim::None) => Children::List,
-            (Standing::Declared, Trim::All) => Children::Subtree,
+            (Standing::PassedThrough | Standing::Outside { excluded: true, .. }, _) => {
+                Children::Skip
+            }
+            _ if node.keep_children => Children::Skip,
+            (_, Trim::None) => Children::List,
+            (_, Trim::All) => Children::Subtree,
         },
         acl: node.acl.is_some() && node.standing == Standing::Declared,
     };

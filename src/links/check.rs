@@ -60,7 +60,7 @@ pub fn check(
     };
     let mut checked = Checked::default();
     for (path, node) in declared {
-        if node.standing == Standing::PassedThrough || view.gone.contains(path) {
+        if node.standing != Standing::Declared || view.gone.contains(path) {
             continue;
         }
         for (name, target) in view.links(path, node) {
@@ -205,7 +205,11 @@ impl Nodes for View<'_> {
         if self.gone.contains(path) {
             return Lookup::Missing;
         }
-        if path.is_root() || self.declared.get(path).is_some() || self.live.get(path).is_some() {
+        let declared = self
+            .declared
+            .get(path)
+            .is_some_and(|node| !matches!(node.standing, Standing::Outside { needed: false, .. }));
+        if path.is_root() || declared || self.live.get(path).is_some() {
             return Lookup::Known(());
         }
         match self.looked_up(path) {

@@ -511,6 +511,8 @@ impl Constant {
 
 /// No result is shown past this size: an expression like `9**9**9` must not be worked out.
 const MAX_BITS: u64 = 256;
+/// Nor is longer text, in bytes.
+const MAX_TEXT: usize = 200;
 
 fn evaluate(pair: Pair<'_, Rule>) -> Option<Constant> {
     let rule = pair.as_rule();
@@ -563,7 +565,8 @@ fn operate(left: &Constant, operator: &str, right: &Constant) -> Option<Constant
     let (left, right) = match (left, right) {
         (Constant::Int(left), Constant::Int(right)) => (left, right),
         (Constant::Text(left), Constant::Text(right)) if operator == "+" => {
-            return Some(Constant::Text(format!("{left}{right}")));
+            let text = format!("{left}{right}");
+            return (text.len() <= MAX_TEXT).then_some(Constant::Text(text));
         }
         _ => return None,
     };

@@ -141,9 +141,13 @@ pub(super) fn number(text: &str) -> Result<Number, ErrorKind> {
         .map_err(|_| error())
 }
 
+/// How many digits a number in another base than ten may have.
+const MAX_DIGITS: usize = 10_000;
+
 fn in_radix(digits: &str, radix: u32) -> Option<String> {
     let digits = without_underscores(digits)?;
-    if digits.starts_with(['+', '-']) {
+    // Turning digits to another base takes time with the square of their number.
+    if digits.starts_with(['+', '-']) || digits.len() > MAX_DIGITS {
         return None;
     }
     BigInt::parse_bytes(digits.as_bytes(), radix).map(|value| value.to_string())

@@ -93,6 +93,15 @@ pub(super) fn compare(
     Compared { update, link }
 }
 
+/// Whether some of the live data is to stay, and none can tell which: it has no properties.
+pub(super) fn is_binary_in_part(node: &Declared, live: &LiveNode) -> bool {
+    let Content::Properties(declared) = &node.content else {
+        return false;
+    };
+    let keeps = node.keep_properties && !declared.is_empty() || !node.ignore.is_empty();
+    keeps && std::str::from_utf8(&live.data).is_err()
+}
+
 /// The live data and the properties that are to take its place; none where nothing differs.
 fn differing(node: &Declared, live: &LiveNode) -> Option<(Data, Properties)> {
     let before = Data::decode(&live.data);

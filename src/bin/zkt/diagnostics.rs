@@ -13,6 +13,10 @@ use zkt::spelling::printable;
 /// Of a longer line only the part around the place is drawn.
 const LONGEST_LINE: usize = 160;
 const AFTER: usize = 60;
+/// Places further apart, in bytes, have an excerpt each.
+const LONGEST_EXCERPT: u32 = 4096;
+/// Of more errors the first ones are drawn: nobody reads them all, and drawing takes its time.
+const MOST_ERRORS: usize = 100;
 
 /// Draws all errors in the order of their places, then how many there are.
 pub(crate) fn write_errors(
@@ -23,7 +27,7 @@ pub(crate) fn write_errors(
 ) -> io::Result<()> {
     let mut sorted = errors.to_vec();
     sorted.sort_by_key(|error| error.span());
-    for error in &sorted {
+    for error in sorted.iter().take(MOST_ERRORS) {
         write_one(*error, sources, width, out)?;
         writeln!(out)?;
     }
@@ -51,7 +55,9 @@ fn write_one(
         let first = *first;
         let alone = is_far_right(sources, first);
         let (here, rest): (Vec<_>, Vec<_>) = places.into_iter().partition(|(span, ..)| {
-            let beside = span.source == first.source && !alone && !is_far_right(sources, *span);
+            let near = span.start.abs_diff(first.start) < LONGEST_EXCERPT;
+            let beside =
+                span.source == first.source && near && !alone && !is_far_right(sources, *span);
             *span == first || beside
         });
         places = rest;

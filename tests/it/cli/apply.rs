@@ -281,6 +281,21 @@ async fn without_retries_a_conflict_is_the_end() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn where_planning_again_fails_it_says_what_stands() {
+    let place = Place::new("apply-gone").await;
+    let client = place.client().await;
+    create(&client, "/p", "").await;
+    place.file("a.zkt", "/a\n");
+    let (relay, child) = held(&place, "apply -y --path /p a.zkt").await;
+    client.delete("/p", None).await.unwrap();
+    relay.set(Mode::Forward);
+    let run = place.finish(child).expect(1);
+    assert_eq!(run.last(), "Nothing of this plan was written.");
+    let error = "error: --path /p does not exist";
+    assert!(run.stderr.contains(error), "{run}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_lost_reply_is_looked_into() {
     let place = Place::new("apply-lost").await;
     place.file("a.zkt", "/a\n  x = 1\n");
@@ -295,6 +310,17 @@ async fn a_lost_reply_is_looked_into() {
     );
     assert_eq!(run.last(), "Done: 1 added, 0 updated, 0 linked, 0 trimmed.");
     assert_eq!(place.nodes().await, "/a \"{\\\"x\\\":1}\" v0\n");
+
+    place.file("b.zkt", "/b\n");
+    relay.set(Mode::CutBeforeWriteReply);
+    let run = place
+        .run(&format!("apply -y --format json b.zkt -c {hosts}"))
+        .expect(0);
+    let report = run.json().pop().unwrap();
+    assert_eq!(
+        (&report["event"], &report["done"]["add"]),
+        (&"report".into(), &1.into())
+    );
 
     place.file("a.zkt", "/a\n  x = 2\n");
     relay.set(Mode::CutBeforeWriteReply);

@@ -1,6 +1,7 @@
 //! `export` and `ls`.
 
 use std::fs;
+use std::io::Read as _;
 use std::os::unix::fs::symlink;
 
 use zookeeper_client::CreateMode;
@@ -99,11 +100,13 @@ async fn export_writes_to_a_pipe_and_does_not_replace_it() {
         .status()
         .unwrap();
     assert!(made.success());
-    let child = place.command("export -o pipe /a/b").spawn().unwrap();
-    let text = fs::read_to_string(&pipe).unwrap();
-    place.finish(child).expect(0);
-    assert_eq!(text, "/b\n  @data base64 '/wA='\n");
+    let both_ends = fs::OpenOptions::new().read(true).write(true).open(&pipe);
+    place.run("export -o pipe /a/b").expect(0);
     assert!(!fs::metadata(&pipe).unwrap().is_file());
+    let expected = "/b\n  @data base64 '/wA='\n";
+    let mut text = vec![0; expected.len()];
+    both_ends.unwrap().read_exact(&mut text).unwrap();
+    assert_eq!(String::from_utf8(text).unwrap(), expected);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
