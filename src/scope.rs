@@ -91,10 +91,17 @@ impl Filter {
         let mut marks = covered.into_iter().zip(needed);
         declared.retain(|path, node| {
             let (covered, needed) = marks.next().expect("one mark for each node");
-            if !covered && node.standing == Standing::Declared {
-                let excluded = self.excludes(path);
-                node.standing = Standing::Outside { needed, excluded };
-            }
+            let excluded = self.excludes(path);
+            node.standing = match node.standing {
+                standing if covered => standing,
+                Standing::PassedThrough if needed => Standing::PassedThrough,
+                // Nothing is said of the children of a node that is only passed through.
+                Standing::PassedThrough => Standing::Outside {
+                    needed,
+                    excluded: true,
+                },
+                _ => Standing::Outside { needed, excluded },
+            };
             // A node that is left out counts as undeclared: nothing below it may be covered.
             needed || self.reaches_below(path)
         });

@@ -48,6 +48,7 @@ fn below_and_at(
     let is_ephemeral = |path: &ZPath| live.nodes.get(path).is_some_and(|node| node.ephemeral);
     let declared = node.standing == Standing::Declared;
     match live.nodes.get(path) {
+        None if matches!(node.standing, Standing::Outside { needed: false, .. }) => {}
         None if path.prefixes().any(|above| is_ephemeral(&above)) => {
             outcome.kept.insert(
                 path.clone(),
@@ -61,6 +62,10 @@ fn below_and_at(
             }
         }
         Some(_) if !declared => {}
+        Some(live) if is_binary_in_part(node, &live.data) => {
+            let reason = "its data is not UTF-8, so @keep and @ignore cannot tell what of it stays";
+            outcome.kept.insert(path.clone(), reason.to_owned());
+        }
         Some(live) => {
             let stored = node.acl.as_ref().map(|acl| match &policy.identities {
                 Some(identities) => acl.stored_by(identities),
@@ -75,6 +80,16 @@ fn below_and_at(
             }
         }
     }
+}
+
+/// Whether a directive keeps a part of data that has no parts.
+pub(super) fn is_binary_in_part(node: &Declared, live: &[u8]) -> bool {
+    let declares = match &node.content {
+        Content::Raw { .. } => return false,
+        Content::Properties(properties) => !properties.is_empty(),
+    };
+    matches!(Data::decode(live), Data::Binary(_))
+        && (!node.ignore.is_empty() || node.keep_properties && declares)
 }
 
 /// What a node is to hold where it holds `live`.
@@ -133,17 +148,27 @@ fn undeclared(
     outcome: &mut Outcome,
 ) {
     let parent = path.parent().expect("/ is no node of a live tree");
-    let Some(around) = declared.get(&parent) else {
+    let mut above: Vec<ZPath> = parent.prefixes().collect();
+    above.reverse();
+    let Some(around) = above.iter().position(|above| declared.get(above).is_some()) else {
         return;
     };
-    if around.standing == Standing::PassedThrough
-        || around.keep_children
-        || !policy.filter.covers(path)
-    {
+    let node = declared.get(&above[around]).expect("just found");
+    let untold = match node.standing {
+        Standing::PassedThrough | Standing::Outside { excluded: true, .. } => true,
+        Standing::Declared | Standing::Outside { .. } => false,
+    };
+    // A node below one that goes, or stays, goes or stays with it.
+    let has_told = above[..around]
+        .iter()
+        .any(|above| policy.filter.covers(above));
+    if untold || node.keep_children || has_told || !policy.filter.covers(path) {
         return;
     }
     if policy.trim == Trim::None {
-        outcome.extras.insert(path.clone());
+        if around == 0 {
+            outcome.extras.insert(path.clone());
+        }
         return;
     }
     let subtree: Vec<&ZPath> = live

@@ -212,9 +212,16 @@ fn what_the_plan_is_not_about_stays_byte_for_byte() {
             let mine = declared.is_some_and(|node| node.standing == Standing::Declared);
             let parent = path.parent().expect("not /");
             let under_declared = path.prefixes().any(|above| {
-                case.declared
-                    .get(&above)
-                    .is_some_and(|node| node.standing == Standing::Declared)
+                case.declared.get(&above).is_some_and(|node| {
+                    matches!(
+                        node.standing,
+                        Standing::Declared
+                            | Standing::Outside {
+                                excluded: false,
+                                ..
+                            }
+                    )
+                })
             });
             let trimmable =
                 case.policy.trim == Trim::All && !mine && declared.is_none() && under_declared;
@@ -251,11 +258,16 @@ fn declared_nodes_end_up_as_declared() {
                 continue;
             }
             let before = case.before.nodes.get(path);
+            if before.is_none() && matches!(node.standing, Standing::Outside { needed: false, .. })
+            {
+                assert!(!after.nodes.contains_key(path), "{path}");
+                continue;
+            }
             let after = &after.nodes[path];
             match before {
                 // Every digit as it is declared.
                 None => assert_eq!(after.data, node.data().encode(), "{path}"),
-                Some(before) if node.standing == Standing::PassedThrough => {
+                Some(before) if node.standing != Standing::Declared => {
                     assert_eq!(after, before);
                 }
                 Some(before) => {
