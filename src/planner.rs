@@ -234,16 +234,18 @@ impl Planner<'_> {
             return;
         }
         self.plan.examined += nodes.len();
-        // What the plan is about may start further down.
+        // What the plan is about may start further down, but not below what is excluded.
         let mut nodes = nodes;
         while let Some((path, _)) = nodes.first() {
-            let end = if self.policy.filter.covers(path) {
-                let end = end_of_subtree(nodes, 0, path);
-                self.undeclared(&parent, &nodes[..end]);
-                end
+            let covered = self.policy.filter.covers(path);
+            let end = if covered || self.policy.filter.excludes(path) {
+                end_of_subtree(nodes, 0, path)
             } else {
                 1
             };
+            if covered {
+                self.undeclared(&parent, &nodes[..end]);
+            }
             nodes = &nodes[end..];
         }
     }

@@ -107,7 +107,9 @@ impl Filter {
         });
     }
 
-    fn excludes(&self, path: &ZPath) -> bool {
+    /// Whether `--exclude` names this path: then nothing below it is touched either.
+    #[must_use]
+    pub fn excludes(&self, path: &ZPath) -> bool {
         self.exclude
             .as_ref()
             .is_some_and(|set| set.is_match(path.as_str()))

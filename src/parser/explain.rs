@@ -304,6 +304,10 @@ fn word_kind(text: &str, in_brackets: bool) -> Option<(ErrorKind, usize)> {
         return expression;
     }
     if in_brackets {
+        // A number where a comma or a colon should be.
+        if word.starts_with(|c: char| c.is_ascii_digit()) {
+            return None;
+        }
         let end =
             text.find(|c: char| is_blank(c) || matches!(c, ',' | ']' | ')' | '}' | ':' | '\n'));
         let word = &text[..end.unwrap_or(text.len())];

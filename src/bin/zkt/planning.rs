@@ -189,7 +189,9 @@ pub(crate) async fn fetch_subtree(
     let mut progress = |nodes: usize| bar.set_position(nodes as u64);
     let live = live::read_subtree(session, top, acl, &mut progress).await;
     bar.finish_and_clear();
-    Ok(live?)
+    let live = live?;
+    tracing::info!(nodes = live.len(), "read the live tree");
+    Ok(live)
 }
 
 /// Warns of links that lead nowhere; nodes outside of what was read are looked up.

@@ -169,16 +169,13 @@ fn acls_follow_the_data_of_a_run_of_updates() {
         update("/f", 0, None, Some(0)),
     ];
     insta::assert_snapshot!(shown(actions, &ExecuteOptions::default()), @r#"
-    actions 0..4, 116 bytes
+    actions 0..5, 123 bytes
       create /a "1" (0)
-      set /c "3" at 4 (1)
+      set /c "3 linked" at 4 (1)
       set /e "5" at 4 (3)
-    actions 1..3, 90 bytes
+    actions 1..6, 135 bytes
       set acl /c at 2 (1)
       set acl /d at 3 (2)
-    actions 4..5, 48 bytes
-      set /c "3 linked" at 5 (4)
-    actions 5..6, 45 bytes
       set acl /f at 0 (5)
     "#);
 }

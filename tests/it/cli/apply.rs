@@ -63,7 +63,7 @@ async fn lines_of_json() {
     place.file("a.zkt", "/a\n  x = 1\n");
     insta::assert_snapshot!(place.run("apply -y --format json a.zkt"), @r#"
     {"actions":[{"action":"add","path":"/a","properties":{"x":1},"source":"a.zkt:1:1"}],"event":"plan","extras":[],"format_version":"1.0","kept":[],"path":"/","refusals":[],"summary":{"add":1,"link":0,"trim":0,"unchanged":0,"update":0},"warnings":[]}
-    {"actions":[0,1],"batch":1,"batches":1,"event":"batch","kind":"atomic","operations":1}
+    {"actions":1,"batch":1,"batches":1,"event":"batch","kind":"atomic","operations":1}
     {"data_only":[],"done":{"add":1,"link":0,"trim":0,"update":0},"event":"report","exit_code":0,"not_done":[],"unknown":[]}
     --- exit 0
     "#);
@@ -88,14 +88,16 @@ async fn acls() {
     zkt apply: SERVER <- a.zkt
 
       + /a/new                                           a.zkt:5
-          @acl world:anyone:r
+          @acl world:anyone:r auth::cdrwa
       ~ /a
         + x = 1
         - @acl world:anyone:cdrwa
         + @acl world:anyone:r
+        + @acl auth::cdrwa
       ~ /a/b
         - @acl world:anyone:cdrwa
         + @acl world:anyone:r
+        + @acl auth::cdrwa
 
     refused: /a: @acl auth:: stands for the session's own identity, and it has none; give --auth
 
@@ -160,14 +162,14 @@ async fn a_tree_may_take_its_own_permissions_away() {
       ~ /a/b
         - y = 1
 
-    Extra, not trimmed (use --trim):
+    Extra, left alone without --trim:
       /a/c
 
     Plan: 0 to add, 2 to update, 0 to link, 0 to trim.
-
     Nothing of this plan was written.
     --- stderr
     error: /a: not authorized
+    hint: permissions come from --auth, and from the ACLs of a node and its parent
     --- exit 1
     ");
 }
@@ -184,9 +186,14 @@ async fn an_error_after_some_batches_is_partly_applied() {
         .file("a.zkt", format!("/a\n{many}/z\n  /refused\n"));
     place.run("apply -y lock.zkt").expect(0);
     let run = place.run("apply -y a.zkt").expect(5);
-    assert_eq!(run.stderr, "error: /z/refused: not authorized\n");
+    let (error, hint) = run.stderr.split_once('\n').unwrap();
+    assert_eq!(error, "error: /z/refused: not authorized");
+    assert!(
+        hint.starts_with("hint: permissions come from --auth"),
+        "{hint}"
+    );
     let left = place.nodes().await.lines().count();
-    let (_, report) = run.stdout.split_once("to trim.\n\nDone: ").unwrap();
+    let (_, report) = run.stdout.split_once("to trim.\nDone: ").unwrap();
     let lines: Vec<&str> = report.lines().collect();
     // One node was there before. How many a batch holds depends on the length of the chroot.
     assert!(
@@ -261,7 +268,6 @@ async fn without_retries_a_conflict_is_the_end() {
     let (_, report) = run.stdout.split_once("\nPlan: ").unwrap();
     insta::assert_snapshot!(format!("{report}{}--- exit {}", run.stderr, run.code), @"
     1 to add, 1 to update, 0 to link, 0 to trim.
-
     Nothing of this plan was written.
     error: /a: it was changed meanwhile
     hint: another writer changes these nodes; nothing of theirs was overwritten
@@ -330,7 +336,6 @@ async fn a_lost_reply_is_looked_into() {
     let (_, report) = run.stdout.split_once("\nPlan: ").unwrap();
     insta::assert_snapshot!(format!("{report}{}", run.stderr), @"
     0 to add, 1 to update, 0 to link, 0 to trim.
-
     Done: 0 added, 1 updated, 0 linked, 0 trimmed.
     error: the connection was lost (connection to server has lost); the batch in flight was committed
     hint: run apply again: it finishes what is left

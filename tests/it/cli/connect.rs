@@ -15,7 +15,7 @@ fn nobody_listens() {
     };
     insta::assert_snapshot!(place.run("ls"), @"
     --- stderr
-    error: cannot reach a ZooKeeper server at SERVER/ (no available hosts)
+    error: cannot reach a ZooKeeper server at SERVER/: no connection is accepted there, or the name is unknown
     hint: is the server running? -c HOSTS names another one, --wait waits for it
     --- exit 1
     ");
@@ -36,9 +36,9 @@ async fn a_silent_server() {
     };
     let started = Instant::now();
     let run = place.run("ls --session-timeout 1s").expect(1);
-    let error = "error: cannot reach a ZooKeeper server at SERVER/ (";
+    let error = "error: cannot reach a ZooKeeper server at SERVER/: ";
     assert!(run.stderr.starts_with(error), "{run}");
-    assert!(started.elapsed() < Duration::from_secs(10));
+    assert!(started.elapsed() < Duration::from_secs(60));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -66,8 +66,8 @@ fn wrong_words() {
         ),
         ("ls -c ,", r#""," is no list of servers: a host is empty"#),
         (
-            "ls -c h//",
-            r#""h//" is no list of servers: the chroot is no path: "#,
+            "ls -c h/a/../b",
+            r#""h/a/../b" is no list of servers: the chroot is no path: "#,
         ),
         ("ls x", r#"PATH "x": expected an absolute path, found "x""#),
         (

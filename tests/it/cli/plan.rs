@@ -45,7 +45,10 @@ async fn into_an_empty_tree() {
     --- exit 0
     ");
     let run = place.run_with("plan -", CMS).expect(0);
-    assert!(run.stdout.starts_with("zkt plan: SERVER <- -\n"), "{run}");
+    assert!(
+        run.stdout.starts_with("zkt plan: SERVER <- <stdin>\n"),
+        "{run}"
+    );
 }
 
 /// The tree of the example on the specification's page.
@@ -95,7 +98,7 @@ async fn every_kind_of_action() {
       @ /lb/pools/cms
           providers -> /cms/providers
 
-    Extra, not trimmed (use --trim):
+    Extra, left alone without --trim:
       /lb/pools/retail
 
     Plan: 2 to add, 1 to update, 1 to link, 0 to trim.
@@ -378,7 +381,7 @@ async fn guards() {
 
     warning: /a: link l -> /nowhere dangles: /nowhere does not exist (link.zkt:2:3)
 
-    refused: 1 warning, and --strict allows none
+    refused: --strict allows no warning and no extra node, and there is 1
 
     Plan: 0 to add, 0 to update, 1 to link, 0 to trim.
     --- exit 3
@@ -454,8 +457,9 @@ async fn what_may_not_be_read() {
     /a
       /open
     --- stderr
-    warning: /a/locked is left out: no permission to read it
-    --- exit 0
+    error: no permission to read /a/locked
+    hint: --auth or --auth-file gives credentials
+    --- exit 1
     ");
 }
 
@@ -463,7 +467,7 @@ async fn what_may_not_be_read() {
 async fn diff_with_the_live_tree() {
     let place = example("diff-live").await;
     insta::assert_snapshot!(place.run("diff live cms.zkt"), @"
-    zkt diff: SERVER <- cms.zkt
+    zkt diff: live SERVER <- cms.zkt
 
       + /cms : z4m cms                                   cms.zkt:1
           threads = 3
@@ -479,7 +483,7 @@ async fn diff_with_the_live_tree() {
     --- exit 1
     ");
     insta::assert_snapshot!(place.run("diff cms.zkt live"), @"
-    zkt diff: SERVER <- live
+    zkt diff: cms.zkt <- live SERVER
 
       + /lb/pools/retail
       + /lb/pools/retail/a
@@ -496,7 +500,7 @@ async fn diff_with_the_live_tree() {
     ");
     place.run("apply -y -t cms.zkt").expect(0);
     insta::assert_snapshot!(place.run("diff live cms.zkt"), @"
-    zkt diff: SERVER <- cms.zkt
+    zkt diff: live SERVER <- cms.zkt
 
     No changes: 5 nodes are as declared.
     --- exit 0

@@ -199,7 +199,7 @@ async fn deep_and_large() {
     );
     insta::assert_snapshot!(place.run("apply -y c.zkt"), @"
     --- stderr
-    error: the node needs 1200014 bytes, and ZooKeeper takes at most 1,048,575 in a request
+    error: the node needs 1200526 bytes, and ZooKeeper takes at most 1,048,575 in a request
      --> c.zkt:1:1
       |
     1 | /large

@@ -159,9 +159,8 @@ fn undeclared(
         Standing::Declared | Standing::Outside { .. } => false,
     };
     // A node below one that goes, or stays, goes or stays with it.
-    let has_told = above[..around]
-        .iter()
-        .any(|above| policy.filter.covers(above));
+    let tells = |above: &ZPath| policy.filter.covers(above) || policy.filter.excludes(above);
+    let has_told = above[..around].iter().any(tells);
     if untold || node.keep_children || has_told || !policy.filter.covers(path) {
         return;
     }
