@@ -124,7 +124,7 @@ fn is_plain(text: &str) -> bool {
 /// take that for the one before a type.
 #[must_use]
 pub fn node_name(name: &str) -> Cow<'_, str> {
-    if is_plain(name) && !name.ends_with(':') {
+    if is_plain(name) && !name.contains('/') && !name.ends_with(':') {
         name.into()
     } else {
         quoted(name).into()
