@@ -4,6 +4,7 @@
 mod continuation;
 mod error;
 mod explain;
+mod expression;
 mod literal;
 mod quick;
 

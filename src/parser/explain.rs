@@ -2,12 +2,10 @@
 
 use std::ops::Range;
 
-use num_bigint::BigInt;
 use pest::Parser as _;
 use pest::error::{Error as PestError, ErrorVariant, InputLocation};
-use pest::iterators::Pair;
 
-use super::{ErrorKind, Grammar, Rule, continuation, is_blank, literal};
+use super::{ErrorKind, Grammar, Rule, continuation, expression, is_blank};
 use crate::spelling::string_literal;
 
 /// An error and the bytes of the line that it is about.
@@ -170,7 +168,7 @@ fn explain_value(line: &str, value: usize, at: usize, error: &PestError<Rule>) -
     }
     if let Ok(mut pairs) = Grammar::parse(Rule::expression, text) {
         let sum = pairs.next().and_then(|pair| pair.into_inner().next());
-        let literal = sum.and_then(evaluate).map(|value| value.literal());
+        let literal = sum.and_then(expression::literal_of);
         if text.contains(['+', '-', '*', '/', '%']) {
             return Explained {
                 kind: ErrorKind::Expression { literal },
@@ -496,108 +494,4 @@ fn rule_name(rule: Rule) -> Option<&'static str> {
         | Rule::trail
         | Rule::end => return None,
     })
-}
-
-/// The value of a constant expression, as far as it is obvious.
-enum Constant {
-    Int(BigInt),
-    Text(String),
-}
-
-impl Constant {
-    fn literal(&self) -> String {
-        match self {
-            Self::Int(value) => value.to_string(),
-            Self::Text(text) => string_literal(text),
-        }
-    }
-}
-
-/// No result is shown past this size: an expression like `9**9**9` must not be worked out.
-const MAX_BITS: u64 = 256;
-/// Nor is longer text, in bytes.
-const MAX_TEXT: usize = 200;
-
-fn evaluate(pair: Pair<'_, Rule>) -> Option<Constant> {
-    let rule = pair.as_rule();
-    let text = pair.as_str();
-    let mut inner = pair.into_inner();
-    let value = match rule {
-        Rule::sum | Rule::product => {
-            let mut value = evaluate(inner.next()?)?;
-            while let (Some(operator), Some(right)) = (inner.next(), inner.next()) {
-                value = operate(&value, operator.as_str(), &evaluate(right)?)?;
-            }
-            value
-        }
-        Rule::power => {
-            let mut negative = false;
-            let mut signed = false;
-            let mut operand = inner.next()?;
-            while operand.as_rule() == Rule::sign {
-                negative ^= operand.as_str().starts_with('-');
-                signed = true;
-                operand = inner.next()?;
-            }
-            let mut value = evaluate(operand)?;
-            if let Some(exponent) = inner.next() {
-                value = operate(&value, "**", &evaluate(exponent)?)?;
-            }
-            match value {
-                Constant::Int(value) if negative => Constant::Int(-value),
-                Constant::Text(_) if signed => return None,
-                value => value,
-            }
-        }
-        Rule::operand => evaluate(inner.next()?)?,
-        Rule::constant => Constant::Int(match text {
-            "True" | "true" => 1.into(),
-            "False" | "false" => 0.into(),
-            _ => return None,
-        }),
-        Rule::inner_string => Constant::Text(literal::decode_string(text, inner).ok()?),
-        Rule::plain_number => Constant::Int(literal::number(text).ok()?.as_str().parse().ok()?),
-        _ => return None,
-    };
-    match &value {
-        Constant::Int(value) if value.bits() > MAX_BITS => None,
-        _ => Some(value),
-    }
-}
-
-fn operate(left: &Constant, operator: &str, right: &Constant) -> Option<Constant> {
-    let (left, right) = match (left, right) {
-        (Constant::Int(left), Constant::Int(right)) => (left, right),
-        (Constant::Text(left), Constant::Text(right)) if operator == "+" => {
-            let text = format!("{left}{right}");
-            return (text.len() <= MAX_TEXT).then_some(Constant::Text(text));
-        }
-        _ => return None,
-    };
-    let zero = BigInt::ZERO;
-    // Python rounds down, towards minus infinity.
-    let floor = |left: &BigInt, right: &BigInt| {
-        let quotient = left / right;
-        if left % right != zero && (left < &zero) != (right < &zero) {
-            quotient - 1
-        } else {
-            quotient
-        }
-    };
-    Some(Constant::Int(match operator {
-        "+" => left + right,
-        "-" => left - right,
-        "*" => left * right,
-        "//" if *right != zero => floor(left, right),
-        // With a remainder Python 2 and Python 3 differ.
-        "/" if *right != zero && left % right == zero => left / right,
-        "%" if *right != zero => left - floor(left, right) * right,
-        "**" => {
-            let exponent = u32::try_from(right)
-                .ok()
-                .filter(|e| u64::from(*e) * left.bits().max(1) <= 2 * MAX_BITS)?;
-            left.pow(exponent)
-        }
-        _ => return None,
-    }))
 }

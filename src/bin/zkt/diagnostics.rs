@@ -10,6 +10,8 @@ use zkt::source::{Located, SourceId, Sources, Span};
 
 use zkt::spelling::printable;
 
+use crate::render::count;
+
 /// Of a longer line only the part around the place is drawn.
 const LONGEST_LINE: usize = 160;
 const AFTER: usize = 60;
@@ -32,10 +34,14 @@ pub(crate) fn write_errors(
         writeln!(out)?;
     }
     let files: BTreeSet<SourceId> = sorted.iter().map(|error| error.span().source).collect();
-    match (sorted.len(), files.len()) {
-        (0 | 1, _) => Ok(()),
-        (errors, 1) => write_total(&format!("{errors} errors in 1 file"), out),
-        (errors, files) => write_total(&format!("{errors} errors in {files} files"), out),
+    let (errors, files) = (sorted.len(), count(files.len(), "file"));
+    match errors {
+        0 | 1 => Ok(()),
+        _ if errors > MOST_ERRORS => write_total(
+            &format!("{errors} errors in {files}; the first {MOST_ERRORS} are shown"),
+            out,
+        ),
+        _ => write_total(&format!("{errors} errors in {files}"), out),
     }
 }
 

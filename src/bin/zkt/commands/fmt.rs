@@ -91,9 +91,25 @@ fn formatted(name: &str, bytes: &[u8], output: &Output) -> Result<Option<String>
     let source = sources.add(name, text).map_err(Failure::new)?;
     let (document, errors) = parser::parse(&sources, source);
     if errors.is_empty() {
-        return Ok(Some(format::format(&document, &sources)));
+        let formatted = format::format(&document, &sources);
+        // A file is only ever replaced by one that reads as well, and is laid out as it should be.
+        if reformatted(name, &formatted).as_ref() != Some(&formatted) {
+            let message = format!("{name}: cannot be formatted without changing what it says");
+            return Err(Failure::new(message).hint("this is a bug of zkt; the file is as it was"));
+        }
+        return Ok(Some(formatted));
     }
     let errors: Vec<&dyn Located> = errors.iter().map(|error| error as &dyn Located).collect();
     diagnostics::write_errors(&errors, &sources, output.width(), &mut output.err())?;
     Ok(None)
+}
+
+/// What formatting makes of its own result; none where that does not parse.
+fn reformatted(name: &str, text: &str) -> Option<String> {
+    let mut sources = Sources::default();
+    let source = sources.add(name, text.to_owned()).ok()?;
+    let (document, errors) = parser::parse(&sources, source);
+    errors
+        .is_empty()
+        .then(|| format::format(&document, &sources))
 }
