@@ -10,9 +10,14 @@ use tokio::time::{sleep, timeout};
 use zookeeper_client::{Client, Error as Refusal};
 
 use crate::node::AuthId;
-use crate::path::{self, ZPath};
+use crate::path::ZPath;
 
 pub(crate) mod acl;
+mod hosts;
+
+pub use hosts::HostsError;
+
+use hosts::Servers;
 
 /// How to connect, and as whom.
 #[derive(Debug, Clone)]
@@ -107,84 +112,6 @@ fn unreachable(source: &Refusal) -> String {
         Refusal::NoHosts => "no connection is accepted there, or the name is unknown".to_owned(),
         Refusal::Timeout => "there is no answer".to_owned(),
         other => other.to_string(),
-    }
-}
-
-/// What is wrong with a host string.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum HostsError {
-    /// No server, or none between two commas.
-    #[error("a host is empty")]
-    EmptyHost,
-    /// A blank where a comma was meant, or a slip.
-    #[error("expected a host name or an address, found {0:?}")]
-    Blank(String),
-    /// The port is not one.
-    #[error("expected a port from 1 to 65535, found {0:?}")]
-    Port(String),
-    /// An IPv6 address without its brackets, or with one of them.
-    #[error("expected an IPv6 address in brackets, found {0:?}")]
-    Brackets(String),
-    /// The chroot is not a path.
-    #[error("the chroot is no path: {0}")]
-    Chroot(path::Error),
-}
-
-/// A checked host string.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Servers {
-    /// `h1:2181,h2:2181`.
-    list: String,
-    chroot: ZPath,
-}
-
-impl Servers {
-    fn parse(text: &str) -> Result<Self, HostsError> {
-        let (list, chroot) = match text.find('/') {
-            Some(slash) => (&text[..slash], &text[slash..]),
-            None => (text, "/"),
-        };
-        let hosts: Vec<&str> = list.split(',').map(str::trim).collect();
-        hosts.iter().try_for_each(|host| check_host(host))?;
-        let chroot = ZPath::parse_lenient(chroot.trim_end()).map_err(HostsError::Chroot)?;
-        Ok(Self {
-            list: hosts.join(","),
-            chroot,
-        })
-    }
-}
-
-impl fmt::Display for Servers {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", self.list, self.chroot)
-    }
-}
-
-fn check_host(text: &str) -> Result<(), HostsError> {
-    let brackets = || HostsError::Brackets(text.to_owned());
-    let (host, port) = if let Some(rest) = text.strip_prefix('[') {
-        let (host, rest) = rest.split_once(']').ok_or_else(brackets)?;
-        match rest.strip_prefix(':') {
-            Some(port) => (host, Some(port)),
-            None if rest.is_empty() => (host, None),
-            None => return Err(brackets()),
-        }
-    } else {
-        match text.split_once(':') {
-            Some((_, port)) if port.contains(':') => return Err(brackets()),
-            Some((host, port)) => (host, Some(port)),
-            None => (text, None),
-        }
-    };
-    if host.is_empty() {
-        return Err(HostsError::EmptyHost);
-    }
-    if host.contains(|c: char| c.is_whitespace() || c.is_control()) {
-        return Err(HostsError::Blank(host.to_owned()));
-    }
-    match port.map(str::parse::<u16>) {
-        None | Some(Ok(1..)) => Ok(()),
-        Some(_) => Err(HostsError::Port(port.unwrap_or_default().to_owned())),
     }
 }
 
@@ -451,39 +378,6 @@ pub(crate) fn is_fatal(error: &Refusal) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn host_strings() {
-        let display = |text: &str| Servers::parse(text).map(|servers| servers.to_string());
-        let chroot = |error| Err(HostsError::Chroot(error));
-        assert_eq!(display("h:2181"), Ok("h:2181/".to_owned()));
-        assert_eq!(display("h1:1, h2/a/b"), Ok("h1:1,h2/a/b".to_owned()));
-        assert_eq!(
-            display("[::1]:2181,[::2]/"),
-            Ok("[::1]:2181,[::2]/".to_owned())
-        );
-        assert_eq!(display(""), Err(HostsError::EmptyHost));
-        assert_eq!(display("h,,i"), Err(HostsError::EmptyHost));
-        assert_eq!(display(":2181"), Err(HostsError::EmptyHost));
-        assert_eq!(display("/a"), Err(HostsError::EmptyHost));
-        assert_eq!(display("h:"), Err(HostsError::Port(String::new())));
-        assert_eq!(display("h:0"), Err(HostsError::Port("0".to_owned())));
-        assert_eq!(
-            display("h:65536"),
-            Err(HostsError::Port("65536".to_owned()))
-        );
-        assert_eq!(display("::1"), Err(HostsError::Brackets("::1".to_owned())));
-        assert_eq!(
-            display("[::1"),
-            Err(HostsError::Brackets("[::1".to_owned()))
-        );
-        assert_eq!(display("h//a/"), Ok("h/a".to_owned()));
-        assert_eq!(display("h b"), Err(HostsError::Blank("h b".to_owned())));
-        assert_eq!(
-            display("h/.."),
-            chroot(path::Error::DotName("..".to_owned()))
-        );
-    }
 
     #[test]
     fn digests_are_as_zookeeper_makes_them() {
