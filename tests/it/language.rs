@@ -816,3 +816,28 @@ fn nodes_and_properties_remember_where_they_come_from() {
     assert_eq!(place(node("/a/b").origin_of("x")), "a.zkt:2:3");
     assert_eq!(place(node("/a/b").origin_of("y")), "b.zkt:3:5");
 }
+
+#[test]
+fn what_would_take_memory_without_a_limit_is_an_error() {
+    let deep = "/a".repeat(4097);
+    check!(&deep, @"1:8194: the path is deeper than 4096 nodes");
+    // Each file includes the next one twice.
+    let names: Vec<String> = (0..16).map(|i| format!("d/{i}.zkt")).collect();
+    let texts: Vec<String> = (0..16)
+        .map(|i| {
+            format!(
+                "/a\n  @include '{}.zkt'\n/b\n  @include '{}.zkt'\n",
+                i + 1,
+                i + 1
+            )
+        })
+        .collect();
+    let mut files: Vec<(&str, &str)> = names
+        .iter()
+        .map(String::as_str)
+        .zip(texts.iter().map(String::as_str))
+        .collect();
+    files.push(("d/16.zkt", "/end\n"));
+    let errors = layers(&["d/0.zkt"], &files);
+    assert!(errors.contains("more than 10000 includes"), "{errors}");
+}

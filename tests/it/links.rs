@@ -201,3 +201,15 @@ fn targets_that_cannot_be_paths() {
     looked up / /nowhere
     "#);
 }
+
+#[test]
+fn links_that_double_at_every_step_end() {
+    let links: String = (0..40)
+        .map(|i| format!("  l{i} -> l{}/l{}\n", i + 1, i + 1))
+        .collect();
+    let warnings = check_offline(&format!("/n\n{links}  l40 -> /n\n"));
+    assert!(
+        warnings.contains("leads through more than 1000 links"),
+        "{warnings}"
+    );
+}

@@ -647,6 +647,17 @@ fn too_many_trims_are_refused() {
 }
 
 #[test]
+fn a_target_may_lie_below_what_is_undeclared_and_an_exclusion_holds_below_itself() {
+    let (declared, live) = ("/a\n", "/a\n  /x\n    /y\n      /z\n");
+    check_plan!(case(declared, live).trim().target(&["/a/x/y/**"]), @"
+    trim /a/x/y/z v0
+    trim /a/x/y v0
+    unchanged 0, examined 4
+    ");
+    check_plan!(case(declared, live).trim().exclude(&["/a/x"]), @"unchanged 1, examined 4");
+}
+
+#[test]
 fn targets_and_excludes_bound_what_is_done() {
     let (declared, live) = (
         "/a\n  x = 1\n  /b\n    x = 1\n  /c\n    x = 1\n",

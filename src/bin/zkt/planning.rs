@@ -79,6 +79,10 @@ pub(crate) async fn plan(
     output: &Output,
 ) -> Result<Plan, Failure> {
     let path = place(options)?;
+    if session.chroot().names().next() == Some("zookeeper") {
+        let message = "/zookeeper belongs to ZooKeeper itself and cannot be declared";
+        return Err(Failure::new(message).hint("connect with another chroot"));
+    }
     require_node(session, &path, "--path").await?;
     let policy = policy(session, declared, options, path).await?;
     let wants = scope::of(&declared.tree, policy.trim);

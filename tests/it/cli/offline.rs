@@ -659,3 +659,44 @@ fn very_deep_and_very_wide_trees() {
     assert_eq!(place.run_with("show -", &shown).expect(0).stdout, shown);
     place.run("show --format json lines.zkt").expect(0);
 }
+
+#[test]
+fn diff_ends_errors_with_two_wherever_its_word_stands() {
+    let place = Place::offline();
+    place.run("-q diff nosuch1 nosuch2").expect(2);
+    place.run("--color never diff nosuch1 nosuch2").expect(2);
+    place.run("-q diff --no-such-option a b").expect(2);
+    place.run("-q check diff").expect(1);
+}
+
+#[test]
+fn force_overrides_and_timeouts_are_bounded() {
+    let place = Place::offline();
+    place.file("a.zkt", "/a\n");
+    let run = place.run("plan --max-trim 5 --force a.zkt").expect(1);
+    assert!(run.stderr.starts_with("error: cannot reach"), "{run}");
+    let run = place
+        .run("ls --session-timeout 18446744073709551615s")
+        .expect(1);
+    assert!(run.stderr.contains("at most a day"), "{run}");
+    let run = place.run("ls --session-timeout 0s").expect(1);
+    assert!(run.stderr.contains("more than nothing"), "{run}");
+}
+
+#[test]
+fn fmt_keeps_what_stands_in_brackets_of_its_own() {
+    let place = Place::offline();
+    let text = "/a\n  x = ('a'\n       'b')\n  y = (1 # one\n  )\n  z = ( 2 )\n  w = (\n  # none\n  None)\n";
+    insta::assert_snapshot!(place.run_with("fmt -", text), @"
+    /a
+      x = ('a'
+           'b')
+      y = (1 # one
+      )
+      z = 2
+      w = (
+      # none
+      None)
+    --- exit 0
+    ");
+}

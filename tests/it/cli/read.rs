@@ -209,3 +209,41 @@ async fn deep_and_large() {
     ");
     assert!(shared().four_letters("srvr").is_some());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn an_export_to_a_file_is_whole_and_heeds_the_umask() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let place = Place::new("export-file").await;
+    place.file(
+        "a.zkt",
+        "/a\n  /shut\n    @acl ip:10.255.255.1:r\n  type = '\"web'\n",
+    );
+    place.run("apply -y a.zkt").expect(0);
+    place.file("whole.zkt", "as it was");
+    let run = place.run("export -o whole.zkt").expect(1);
+    assert!(
+        run.stderr
+            .starts_with("error: no permission to read /a/shut\n"),
+        "{run}"
+    );
+    assert_eq!(place.read("whole.zkt"), "as it was");
+    let partial = place.run("export").expect(1);
+    assert_eq!(partial.stdout, "/a\n  type = '\"web'\n");
+
+    let open = Place::new("export-umask").await;
+    open.file("a.zkt", "/a\n");
+    open.run("apply -y a.zkt").expect(0);
+    let mut shell = std::process::Command::new("sh");
+    shell.args([
+        "-c",
+        "umask 077; exec \"$0\" export -o secret.zkt",
+        env!("CARGO_BIN_EXE_zkt"),
+    ]);
+    open.prepare(&mut shell);
+    assert!(shell.status().unwrap().success());
+    let mode = std::fs::metadata(open.path("secret.zkt"))
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
