@@ -118,7 +118,7 @@ fn is_too_deep(value: &Value) -> bool {
 pub fn write_text(tree: &Tree<Declared>, out: &mut dyn Write) -> io::Result<()> {
     // The written nodes around the next one.
     let mut around: Vec<&ZPath> = Vec::new();
-    let mut acls: Vec<&Arc<crate::node::Acl>> = Vec::new();
+    let mut acls: Vec<&Arc<crate::acl::Acl>> = Vec::new();
     for (path, node) in tree {
         while around.last().is_some_and(|top| !path.is_within(top)) {
             around.pop();
@@ -170,10 +170,10 @@ pub fn write_text(tree: &Tree<Declared>, out: &mut dyn Write) -> io::Result<()> 
 }
 
 /// Stands for no ACL on the way to the nearest one.
-static NO_ACL: std::sync::LazyLock<Arc<crate::node::Acl>> = std::sync::LazyLock::new(Arc::default);
+static NO_ACL: std::sync::LazyLock<Arc<crate::acl::Acl>> = std::sync::LazyLock::new(Arc::default);
 
 /// The lines of a node's directives; its ACL only where it is not the one around it.
-fn directives(node: &Declared, outer: Option<&Arc<crate::node::Acl>>) -> Vec<String> {
+fn directives(node: &Declared, outer: Option<&Arc<crate::acl::Acl>>) -> Vec<String> {
     let mut lines = Vec::new();
     let words = |patterns: &[String]| {
         patterns

@@ -51,7 +51,8 @@
 //! | [`value`] | JSON values, and a node's bytes: encoding, decoding, equality |
 //! | [`path`] | absolute, valid ZooKeeper paths, ordered by component |
 //! | [`tree`] | nodes as one sorted sequence |
-//! | [`node`] | declared nodes and live ones, ACLs, versions |
+//! | [`acl`] | access control lists |
+//! | [`node`] | declared nodes and live ones, versions |
 //! | [`layers`] | arguments to parsed files, with what they include |
 //! | [`lower`] | layers to one tree of declared nodes, with every mistake found at once |
 //! | [`export`] | trees as text or JSON |
@@ -178,6 +179,7 @@ pub mod value;
 pub mod path;
 pub mod tree;
 
+pub mod acl;
 pub mod node;
 
 pub mod layers;

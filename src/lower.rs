@@ -12,9 +12,10 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 
+use crate::acl::{Acl, AclEntry};
 use crate::ast::{DataForm, Directive, Node, Statement, Text};
 use crate::layers::{File, Layer};
-use crate::node::{Acl, AclEntry, Content, Declared, Globs, Property, Secret, Standing};
+use crate::node::{Content, Declared, Globs, Property, Secret, Standing};
 use crate::path::{self, ZPath};
 use crate::source::Span;
 use crate::tree::Tree;

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::node::{Acl, AclVersion, DataVersion, Secret};
+use crate::acl::Acl;
+use crate::node::{AclVersion, DataVersion, Secret};
 use crate::path::ZPath;
 use crate::source::Location;
 use crate::value::Data;

@@ -7,7 +7,8 @@ pub use compare::desired_data;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::node::{Acl, AuthId, Content, Declared, Live, Standing};
+use crate::acl::{Acl, AuthId};
+use crate::node::{Content, Declared, Live, Standing};
 use crate::path::ZPath;
 use crate::plan::{
     Action, Add, HiddenValues, Kept, KeptReason, Link, MaxTrim, Plan, Refusal, Trim,

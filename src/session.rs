@@ -9,7 +9,7 @@ use sha1::{Digest as _, Sha1};
 use tokio::time::{sleep, timeout};
 use zookeeper_client::{Client, Error as Refusal};
 
-use crate::node::AuthId;
+use crate::acl::AuthId;
 use crate::path::ZPath;
 
 pub(crate) mod acl;

@@ -5,7 +5,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::ExecuteOptions;
-use crate::node::{Acl, AclVersion, DataVersion};
+use crate::acl::Acl;
+use crate::node::{AclVersion, DataVersion};
 use crate::path::ZPath;
 use crate::plan::{Action, Plan};
 

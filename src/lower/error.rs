@@ -1,4 +1,4 @@
-use crate::node::AclError;
+use crate::acl::AclError;
 use crate::path::{self, ZPath};
 use crate::source::{Located, Span};
 

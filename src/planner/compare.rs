@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::split_links;
-use crate::node::{Acl, Content, Declared, LiveNode};
+use crate::acl::Acl;
+use crate::node::{Content, Declared, LiveNode};
 use crate::path::ZPath;
 use crate::plan::{ACL_CHANGE, Change, ChangeValue, DATA_CHANGE, Link, Update};
 use crate::source::Sources;

@@ -2,7 +2,7 @@
 
 use zookeeper_client as zk;
 
-use crate::node::{Acl, AclEntry, AuthId, Permissions};
+use crate::acl::{Acl, AclEntry, AuthId, Permissions};
 
 const BITS: [(u8, zk::Permission); 5] = [
     (1, zk::Permission::READ),

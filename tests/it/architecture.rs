@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 /// Pure: from text to a plan there is no file, no server, no clock.
-const PURE: [&str; 16] = [
-    "ast", "export", "format", "layers", "links", "lower", "node", "parser", "path", "plan",
+const PURE: [&str; 17] = [
+    "acl", "ast", "export", "format", "layers", "links", "lower", "node", "parser", "path", "plan",
     "planner", "scope", "source", "spelling", "tree", "value",
 ];
 

@@ -15,8 +15,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
+use zkt::acl::Acl;
 use zkt::live;
-use zkt::node::{Acl, Live};
+use zkt::node::Live;
 use zkt::path::ZPath;
 use zkt::session::Session;
 use zookeeper_client::{Acls, Client, CreateMode};

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use zkt::node::{Acl, AclVersion, DataVersion, Declared, Live, LiveNode};
+use zkt::acl::Acl;
+use zkt::node::{AclVersion, DataVersion, Declared, Live, LiveNode};
 use zkt::path::ZPath;
 use zkt::plan::{Action, Plan};
 use zkt::scope::{self, Children};

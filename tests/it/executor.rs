@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use zkt::acl::{Acl, AclEntry};
 use zkt::executor::{BatchKind, Conflict, Event, ExecuteOptions, Fate, Report, Stop, execute};
 use zkt::live;
-use zkt::node::{Acl, AclEntry, AclVersion, DataVersion, Live};
+use zkt::node::{AclVersion, DataVersion, Live};
 use zkt::path::ZPath;
 use zkt::plan::{Action, Add, HiddenValues, Link, Plan, Trim, Update};
 use zkt::session::{Options, Session};

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
+use zkt::acl::{Acl, AclEntry, Permissions};
 use zkt::live::{self, Error, FetchOptions};
-use zkt::node::{Acl, AclEntry, AclVersion, DataVersion, Live, LiveNode, Permissions};
+use zkt::node::{AclVersion, DataVersion, Live, LiveNode};
 use zkt::path::ZPath;
 use zkt::scope::{Children, Want};
 use zkt::session::{Options, Session};
@@ -138,7 +139,7 @@ fn entry(entry: &ClientAcl) -> AclEntry {
         .map(|(letter, _)| letter)
         .collect();
     AclEntry {
-        who: zkt::node::AuthId {
+        who: zkt::acl::AuthId {
             scheme: entry.scheme().into(),
             id: entry.id().into(),
         },

@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use zkt::node::{Acl, AclEntry, AuthId, DataVersion, Live};
+use zkt::acl::{Acl, AclEntry, AuthId};
+use zkt::node::{DataVersion, Live};
 use zkt::path::ZPath;
 use zkt::plan::{Action, Change, ChangeValue, MaxTrim, Plan};
 use zkt::planner::{self, Policy};

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use zkt::acl::AuthId;
 use zkt::live::FetchOptions;
-use zkt::node::AuthId;
 use zkt::path::ZPath;
 use zkt::scope::{Children, Want};
 use zkt::session::{Error, Options, Session, Wait};

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
+use zkt::acl::Acl;
 use zkt::files::{Files, Kind};
-use zkt::node::{Acl, Declared, Live};
+use zkt::node::{Declared, Live};
 use zkt::path::ZPath;
 use zkt::planner;
 use zkt::source::{Located, Sources};

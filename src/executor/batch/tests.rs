@@ -1,5 +1,5 @@
 use super::*;
-use crate::node::AclEntry;
+use crate::acl::AclEntry;
 use crate::plan::{Add, HiddenValues, Link, Trim, Update};
 use crate::value::Data;
 

@@ -2,7 +2,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::Value;
-use zkt::node::{Acl, AclEntry, Content, Declared, Globs, Property, Secret, Standing};
+use zkt::acl::{Acl, AclEntry};
+use zkt::node::{Content, Declared, Globs, Property, Secret, Standing};
 use zkt::path::ZPath;
 use zkt::tree::Tree;
 

@@ -1,6 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use zkt::node::{AuthId, Content, Declared, Standing};
+use zkt::acl::AuthId;
+use zkt::node::{Content, Declared, Standing};
 use zkt::path::ZPath;
 use zkt::plan::{Action, MaxTrim, Plan, Refusal};
 use zkt::planner::{self, Policy};

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use serde_json::Value;
-use zkt::node::{Acl, Secret};
+use zkt::acl::Acl;
+use zkt::node::Secret;
 use zkt::plan::{ACL_CHANGE, Add, Change, ChangeValue, DATA_CHANGE};
 use zkt::spelling::type_clause;
 use zkt::value::{Data, Properties, TYPE, writing_order};

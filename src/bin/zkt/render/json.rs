@@ -1,7 +1,8 @@
 //! A plan as JSON.
 
 use serde_json::{Map, Value, json};
-use zkt::node::{Acl, Secret};
+use zkt::acl::Acl;
+use zkt::node::Secret;
 use zkt::path::ZPath;
 use zkt::plan::{Action, Add, Change, ChangeValue, Plan, Refusal, Summary, Warning};
 use zkt::source::Location;

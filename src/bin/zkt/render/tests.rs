@@ -1,7 +1,8 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use zkt::node::{Acl, AclEntry, AclVersion, DataVersion, Globs, Secret};
+use zkt::acl::{Acl, AclEntry};
+use zkt::node::{AclVersion, DataVersion, Globs, Secret};
 use zkt::path::ZPath;
 use zkt::plan::{
     Action, Add, Change, ChangeValue, HiddenValues, Kept, KeptReason, Link, MaxTrim, Plan, Refusal,

@@ -1,0 +1,212 @@
+//! Access control lists: entries, who they are for, and what a server makes of them.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+/// The permissions of an ACL entry: a set of `c`, `d`, `r`, `w`, `a`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Permissions(u8);
+
+impl Permissions {
+    /// The letters in the order in which ZooKeeper's own tools write them, with ZooKeeper's bits.
+    const LETTERS: [(char, u8); 5] = [('c', 4), ('d', 8), ('r', 1), ('w', 2), ('a', 16)];
+
+    /// Create, delete, read, write and admin.
+    pub const ALL: Self = Self(31);
+
+    /// From ZooKeeper's bits: 1 read, 2 write, 4 create, 8 delete, 16 admin.
+    #[must_use]
+    pub fn from_bits(bits: u8) -> Self {
+        Self(bits & Self::ALL.0)
+    }
+
+    /// ZooKeeper's bits.
+    #[must_use]
+    pub fn bits(self) -> u8 {
+        self.0
+    }
+
+    /// Reads letters of `cdrwa`, each at most once; none where there is another one.
+    #[must_use]
+    pub fn parse(letters: &str) -> Option<Self> {
+        let mut bits = 0;
+        for letter in letters.chars() {
+            let (_, bit) = Self::LETTERS.iter().find(|(l, _)| *l == letter)?;
+            if bits & bit != 0 {
+                return None;
+            }
+            bits |= bit;
+        }
+        (bits != 0).then_some(Self(bits))
+    }
+}
+
+impl fmt::Display for Permissions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let letters = Self::LETTERS.iter().filter(|(_, bit)| self.0 & bit != 0);
+        letters
+            .map(|(letter, _)| *letter)
+            .collect::<String>()
+            .fmt(f)
+    }
+}
+
+/// Who an ACL entry is for: `digest:ops:HASH`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AuthId {
+    /// `world`, `auth`, `digest`, `ip`, `x509`, `sasl` or a server's own.
+    pub scheme: String,
+    /// The identity within the scheme; empty for `auth`.
+    pub id: String,
+}
+
+/// One entry of an ACL.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AclEntry {
+    /// Who.
+    pub who: AuthId,
+    /// May do what.
+    pub permissions: Permissions,
+}
+
+/// Why a text is not an ACL entry.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AclError {
+    /// Fewer than two colons.
+    #[error("expected an entry of the form scheme:id:perms, found {0:?}")]
+    Form(String),
+    /// Permissions with an unknown or repeated letter, or none.
+    #[error("expected permissions out of the letters cdrwa, each once, found {0:?}")]
+    Permissions(String),
+    /// An id that the scheme does not have.
+    #[error("the scheme {scheme} takes the id {expected:?}, found {found:?}")]
+    Id {
+        /// The scheme.
+        scheme: String,
+        /// Its one id.
+        expected: &'static str,
+        /// What was written.
+        found: String,
+    },
+}
+
+impl AclEntry {
+    /// Reads `scheme:id:perms`; the id itself may hold colons.
+    pub fn parse(text: &str) -> Result<Self, AclError> {
+        let form = || AclError::Form(text.to_owned());
+        let (scheme, rest) = text.split_once(':').ok_or_else(form)?;
+        let (id, letters) = rest.rsplit_once(':').ok_or_else(form)?;
+        if scheme.is_empty() {
+            return Err(form());
+        }
+        let only = match scheme {
+            "world" => Some("anyone"),
+            "auth" => Some(""),
+            _ => None,
+        };
+        if let Some(expected) = only.filter(|only| *only != id) {
+            let scheme = scheme.to_owned();
+            return Err(AclError::Id {
+                scheme,
+                expected,
+                found: id.to_owned(),
+            });
+        }
+        let permissions =
+            Permissions::parse(letters).ok_or_else(|| AclError::Permissions(letters.to_owned()))?;
+        let who = AuthId {
+            scheme: scheme.to_owned(),
+            id: id.to_owned(),
+        };
+        Ok(Self { who, permissions })
+    }
+}
+
+impl fmt::Display for AclEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}:{}:{}",
+            self.who.scheme, self.who.id, self.permissions
+        )
+    }
+}
+
+/// An access control list; the order of its entries does not count.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Acl {
+    /// The entries as they were written.
+    pub entries: Vec<AclEntry>,
+}
+
+impl Acl {
+    /// `world:anyone:cdrwa`, which a node has where nothing else is declared.
+    #[must_use]
+    pub fn open() -> Self {
+        let who = AuthId {
+            scheme: "world".to_owned(),
+            id: "anyone".to_owned(),
+        };
+        Self {
+            entries: vec![AclEntry {
+                who,
+                permissions: Permissions::ALL,
+            }],
+        }
+    }
+
+    /// Whether an entry says `auth::…`, which ZooKeeper replaces by the session's own identities.
+    #[must_use]
+    pub fn needs_identity(&self) -> bool {
+        self.entries.iter().any(|entry| entry.who.scheme == "auth")
+    }
+
+    /// The list as the server stores it when a session with these identities sets it.
+    #[must_use]
+    pub fn stored_by(&self, identities: &[AuthId]) -> Self {
+        let mut entries = Vec::with_capacity(self.entries.len());
+        for entry in &self.entries {
+            if entry.who.scheme == "auth" {
+                let AclEntry { permissions, .. } = *entry;
+                // The server leaves out ids that say where a client is, not who.
+                let who = identities.iter().filter(|who| who.scheme != "ip").cloned();
+                entries.extend(who.map(|who| AclEntry { who, permissions }));
+            } else {
+                entries.push(entry.clone());
+            }
+        }
+        Self { entries }
+    }
+
+    /// Whether `live`, as the server tells it, says the same as this list.
+    ///
+    /// To a session without the admin permission the server shows `digest` ids with their hash
+    /// replaced by `x`; such a list is compared without hashes.
+    #[must_use]
+    pub fn agrees_with(&self, live: &Self) -> bool {
+        let masked =
+            |entry: &AclEntry| entry.who.scheme == "digest" && entry.who.id.ends_with(":x");
+        let mask = live.entries.iter().any(masked);
+        let set = |acl: &Self| -> BTreeSet<AclEntry> {
+            let mut entries = acl.entries.clone();
+            for entry in entries
+                .iter_mut()
+                .filter(|e| mask && e.who.scheme == "digest")
+            {
+                let user = entry.who.id.split(':').next().unwrap_or_default();
+                entry.who.id = format!("{user}:x");
+            }
+            entries.into_iter().collect()
+        };
+        set(self) == set(live)
+    }
+}
+
+impl fmt::Display for Acl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, entry) in self.entries.iter().enumerate() {
+            write!(f, "{}{entry}", if i == 0 { "" } else { " " })?;
+        }
+        Ok(())
+    }
+}
