@@ -394,7 +394,7 @@ fn too_large(path: &ZPath, node: &Declared) -> Option<usize> {
     if rough < limit / 8 {
         return None;
     }
-    let bytes = REQUEST_OVERHEAD + path.as_str().len() + node.data().encode().len();
+    let bytes = REQUEST_OVERHEAD + path.as_str().len() + node.encode().len();
     (bytes > MAX_REQUEST).then_some(bytes)
 }
 

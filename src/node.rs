@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use serde::Serializer as _;
 use serde_json::Value;
 
 use crate::acl::Acl;
 use crate::source::Span;
-use crate::value::{Data, Properties};
+use crate::value::{Data, Properties, STRING_VALUE};
 
 /// A node as the tree files declare it.
 #[derive(Debug, Clone, Default)]
@@ -101,6 +102,31 @@ impl Declared {
             Content::Properties(_) => Data::of(self.properties()),
             Content::Raw { bytes, .. } => Data::raw(bytes),
         }
+    }
+
+    /// The bytes of [`Declared::data`], without a copy of the values in between.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let properties = match &self.content {
+            Content::Raw { bytes, .. } => return bytes.to_vec(),
+            Content::Properties(properties) => properties,
+        };
+        match properties.first_key_value() {
+            Some((name, property)) if properties.len() == 1 && name == STRING_VALUE => {
+                if let Value::String(text) = &property.value {
+                    return text.clone().into_bytes();
+                }
+            }
+            _ => {}
+        }
+        let mut bytes = Vec::with_capacity(128);
+        let pairs = properties
+            .iter()
+            .map(|(name, property)| (name, &property.value));
+        serde_json::Serializer::new(&mut bytes)
+            .collect_map(pairs)
+            .expect("maps with string keys always encode");
+        bytes
     }
 
     /// Where a property is declared.

@@ -401,7 +401,7 @@ pub fn as_live(tree: &Tree<Declared>) -> Tree<Live> {
             .or_default() += 1;
     }
     let live = |(path, node): &(ZPath, Declared)| {
-        let mut live = crate::node::LiveNode::with_data(node.data().encode());
+        let mut live = crate::node::LiveNode::with_data(node.encode());
         live.children = children.get(path.as_str()).copied().unwrap_or_default();
         live.acl = Some(node.acl.as_deref().cloned().unwrap_or_else(Acl::open));
         (path.clone(), Live::Read(live))

@@ -255,6 +255,7 @@ fn declared_nodes_end_up_as_declared() {
         let after = case.before.after(plan).expect("a legal plan");
         let kept: BTreeSet<&ZPath> = plan.kept.iter().map(|kept| &kept.path).collect();
         for (path, node) in &case.declared {
+            assert_eq!(node.encode(), node.data().encode(), "{path}");
             if kept.contains(path) {
                 continue;
             }
