@@ -24,13 +24,11 @@ pub(super) fn compare(
     acl: Option<Arc<Acl>>,
     sources: &Sources,
 ) -> Compared {
-    let origin = node.origin.map(|span| sources.locate(span));
+    let origin = || node.origin.map(|span| sources.locate(span));
     let (mut data, mut changes, mut link) = (None, Vec::new(), None);
     match &node.content {
         Content::Raw { bytes, .. } if **bytes != *live.data => {
-            let mut change = raw_change(&live.data, Some(bytes.to_vec()), node, sources);
-            change.old = Some(raw_value(&live.data));
-            changes.push(change);
+            changes.push(raw_change(&live.data, Some(bytes.to_vec()), node, sources));
             data = Some(Data::raw(bytes));
         }
         Content::Raw { .. } => {}
@@ -63,7 +61,7 @@ pub(super) fn compare(
                         expected_version: Some(live.version),
                         data: Data::of(after),
                         changes: link_changes,
-                        origin: origin.clone(),
+                        origin: origin(),
                     });
                 }
             }
@@ -91,7 +89,7 @@ pub(super) fn compare(
         data,
         acl,
         changes,
-        origin,
+        origin: origin(),
     });
     Compared { update, link }
 }
@@ -200,7 +198,7 @@ fn hide_text(changes: &mut [Change], node: &Declared) {
 fn raw_change(old: &[u8], new: Option<Vec<u8>>, node: &Declared, sources: &Sources) -> Change {
     Change {
         name: DATA_CHANGE.to_owned(),
-        old: Some(raw_value(old)),
+        old: Some(ChangeValue::Raw(old.to_vec())),
         new: new.map(ChangeValue::Raw),
         secret: !matches!(node.secret, crate::node::Secret::Nothing),
         origin: node
@@ -208,8 +206,4 @@ fn raw_change(old: &[u8], new: Option<Vec<u8>>, node: &Declared, sources: &Sourc
             .get("@data")
             .map(|span| sources.locate(*span)),
     }
-}
-
-fn raw_value(bytes: &[u8]) -> ChangeValue {
-    ChangeValue::Raw(bytes.to_vec())
 }

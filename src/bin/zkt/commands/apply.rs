@@ -38,7 +38,12 @@ pub(crate) async fn run(args: &ApplyArgs, output: &Output) -> Result<Exit, Failu
     };
     let result = tokio::select! {
         biased;
-        () = interrupt() => Err(apply.interrupted()),
+        () = interrupt() => {
+            let failure = apply.interrupted();
+            // What was done before is told, too; that it cannot be printed changes nothing.
+            _ = apply.report(failure.exit);
+            Err(failure)
+        }
         result = apply.run() => result,
     };
     apply.session.close().await;
