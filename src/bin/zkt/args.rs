@@ -173,11 +173,18 @@ pub(crate) enum Extras {
     Hide,
 }
 
+/// What is declared, and where.
 #[derive(Debug, Args)]
-pub(crate) struct CheckArgs {
+pub(crate) struct LayerArgs {
     /// Files or directories of tree files, or - for standard input; later ones lie over earlier
     #[arg(required = true, value_name = "LAYER", value_hint = ValueHint::AnyPath)]
     pub(crate) layers: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    #[command(flatten)]
+    pub(crate) sources: LayerArgs,
     /// How the result is printed
     #[arg(long, default_value = "text")]
     pub(crate) format: Format,
@@ -201,9 +208,8 @@ pub(crate) struct FmtArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ShowArgs {
-    /// Files or directories of tree files, or - for standard input; later ones lie over earlier
-    #[arg(required = true, value_name = "LAYER", value_hint = ValueHint::AnyPath)]
-    pub(crate) layers: Vec<String>,
+    #[command(flatten)]
+    pub(crate) sources: LayerArgs,
     /// How the tree is printed
     #[arg(long, default_value = "zkt")]
     pub(crate) format: TreeFormat,
@@ -229,9 +235,8 @@ pub(crate) struct DiffArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct PlanArgs {
-    /// Files or directories of tree files, or - for standard input; later ones lie over earlier
-    #[arg(required = true, value_name = "LAYER", value_hint = ValueHint::AnyPath)]
-    pub(crate) layers: Vec<String>,
+    #[command(flatten)]
+    pub(crate) sources: LayerArgs,
     #[command(flatten)]
     pub(crate) plan: PlanOptions,
     /// How the plan is printed
@@ -246,9 +251,8 @@ pub(crate) struct PlanArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ApplyArgs {
-    /// Files or directories of tree files, or - for standard input; later ones lie over earlier
-    #[arg(required = true, value_name = "LAYER", value_hint = ValueHint::AnyPath)]
-    pub(crate) layers: Vec<String>,
+    #[command(flatten)]
+    pub(crate) sources: LayerArgs,
     /// Do not ask; needed where there is no terminal to ask on
     #[arg(short, long)]
     pub(crate) yes: bool,

@@ -19,7 +19,8 @@ use crate::settings;
 
 pub(crate) async fn run(args: &ApplyArgs, output: &Output) -> Result<Exit, Failure> {
     let place = planning::place(&args.plan)?;
-    let mut declared = declare::load_or_tell(&args.layers, args.plan.allow_empty, &place, output)?;
+    let mut declared =
+        declare::load_or_tell(&args.sources.layers, args.plan.allow_empty, &place, output)?;
     planning::narrow(&mut declared.tree, &args.plan, output)?;
     if !args.yes && !output.can_ask() {
         return Err(Failure::new("there is no terminal to ask on")
@@ -169,7 +170,8 @@ impl Apply<'_> {
             }
             Format::Text => {
                 let server = self.session.hosts();
-                let options = text_options("zkt apply", &server, &self.args.layers, self.output);
+                let options =
+                    text_options("zkt apply", &server, &self.args.sources.layers, self.output);
                 render::plan_text(plan, &options, &mut out)?;
             }
         }

@@ -15,7 +15,8 @@ use crate::settings;
 
 pub(crate) async fn run(args: &PlanArgs, output: &Output) -> Result<Exit, Failure> {
     let place = planning::place(&args.plan)?;
-    let mut declared = declare::load_or_tell(&args.layers, args.plan.allow_empty, &place, output)?;
+    let mut declared =
+        declare::load_or_tell(&args.sources.layers, args.plan.allow_empty, &place, output)?;
     planning::narrow(&mut declared.tree, &args.plan, output)?;
     let session = Session::connect(&settings::session_options(&args.server)?).await?;
     let plan = planning::plan(&session, &declared, &args.plan, output).await;
@@ -26,7 +27,7 @@ pub(crate) async fn run(args: &PlanArgs, output: &Output) -> Result<Exit, Failur
     match args.format {
         Format::Json => writeln!(out, "{}", render::plan_json(&plan))?,
         Format::Text => {
-            let options = text_options("zkt plan", &server, &args.layers, output);
+            let options = text_options("zkt plan", &server, &args.sources.layers, output);
             render::plan_text(&plan, &options, &mut out)?;
         }
     }

@@ -11,7 +11,12 @@ use crate::exit::{Exit, Failure};
 use crate::output::Output;
 
 pub(crate) fn run(args: &ShowArgs, output: &Output) -> Result<Exit, Failure> {
-    let declared = declare::load_or_tell(&args.layers, args.allow_empty, &ZPath::root(), output)?;
+    let declared = declare::load_or_tell(
+        &args.sources.layers,
+        args.allow_empty,
+        &ZPath::root(),
+        output,
+    )?;
     let mut out = output.out();
     match args.format {
         TreeFormat::Zkt => export::write_text(&declared.tree, &mut out)?,
