@@ -131,6 +131,20 @@ pub enum Stop {
     },
 }
 
+impl Stop {
+    /// Whether the session was not allowed to do what the plan says.
+    #[must_use]
+    pub fn is_unauthorized(&self) -> bool {
+        matches!(
+            self,
+            Self::Failed {
+                source: Refusal::NoAuth,
+                ..
+            }
+        )
+    }
+}
+
 /// How a node differs from what the plan saw.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Conflict {

@@ -300,9 +300,9 @@ fn failure(stop: &Stop) -> Failure {
         Stop::Disconnected { .. } | Stop::Uncertain { .. } => {
             failure.hint("run apply again: it finishes what is left")
         }
-        Stop::Failed { .. } => {
+        stop if stop.is_unauthorized() => {
             failure.hint("permissions come from --auth, and from the ACLs of a node and its parent")
         }
-        Stop::TooLarge { .. } => failure,
+        Stop::Failed { .. } | Stop::TooLarge { .. } => failure,
     }
 }
