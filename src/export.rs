@@ -41,18 +41,7 @@ pub fn declare(live: &Tree<Live>, top: &ZPath, options: &Options) -> Tree<Declar
     };
     let base = name.map_or_else(ZPath::root, |name| ZPath::root().join(name));
     let mut nodes = Vec::new();
-    let mut left_out: Option<&ZPath> = None;
-    for (path, live) in live.subtree(top) {
-        if left_out.is_some_and(|top| path.is_within(top)) {
-            continue;
-        }
-        let node = live
-            .node()
-            .filter(|node| options.ephemeral || !node.ephemeral);
-        let Some(node) = node else {
-            left_out = Some(path);
-            continue;
-        };
+    for (path, node) in declarable(live.subtree(top), options.ephemeral) {
         let below = path.names().skip(top.depth());
         let path = below.fold(base.clone(), |path, name| path.join(name));
         if !path.is_root() {
@@ -63,6 +52,25 @@ pub fn declare(live: &Tree<Live>, top: &ZPath, options: &Options) -> Tree<Declar
         nodes.push((base, Declared::default()));
     }
     nodes.into_iter().collect()
+}
+
+/// The live nodes that a declared tree can hold: one that may not be read, or is ephemeral where
+/// those are not wanted, is left out with what is below it.
+pub fn declarable(
+    nodes: &[(ZPath, Live)],
+    ephemeral: bool,
+) -> impl Iterator<Item = (&ZPath, &LiveNode)> {
+    let mut left_out: Option<&ZPath> = None;
+    nodes.iter().filter_map(move |(path, live)| {
+        if left_out.is_some_and(|top| path.is_within(top)) {
+            return None;
+        }
+        let node = live.node().filter(|node| ephemeral || !node.ephemeral);
+        if node.is_none() {
+            left_out = Some(path);
+        }
+        Some((path, node?))
+    })
 }
 
 /// The declaration that a live node meets exactly.

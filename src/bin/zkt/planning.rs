@@ -155,16 +155,21 @@ pub(crate) fn require_readable(declared: &DeclaredTree, live: &Tree<Live>) -> Re
     let unreadable = live
         .iter()
         .filter(|(path, live)| *live == Live::Unreadable && is_declared(path));
-    let mut paths = unreadable.map(|(path, _)| path);
-    let Some(first) = paths.next() else {
-        return Ok(());
-    };
-    let more = match paths.count() {
+    no_permission(unreadable.map(|(path, _)| path), "declared nodes").map_or(Ok(()), Err)
+}
+
+/// The error that these nodes may not be read; none where there are none.
+pub(crate) fn no_permission<'a>(
+    mut unreadable: impl Iterator<Item = &'a ZPath>,
+    nodes: &str,
+) -> Option<Failure> {
+    let first = unreadable.next()?;
+    let more = match unreadable.count() {
         0 => String::new(),
-        more => format!(" and {more} more declared nodes"),
+        more => format!(" and {more} more {nodes}"),
     };
-    Err(Failure::new(format!("no permission to read {first}{more}"))
-        .hint("--auth or --auth-file gives credentials"))
+    let failure = Failure::new(format!("no permission to read {first}{more}"));
+    Some(failure.hint("--auth or --auth-file gives credentials"))
 }
 
 /// Reads live nodes, with a progress bar if it takes long.
@@ -176,10 +181,7 @@ pub(crate) async fn fetch(
     let bar = output.progress("reading", if wants.len() > 1 { wants.len() } else { 0 });
     let mut progress = |nodes: usize| bar.set_position(nodes as u64);
     let live = live::fetch(session, wants, &FetchOptions::default(), &mut progress).await;
-    bar.finish_and_clear();
-    let live = live?;
-    tracing::info!(nodes = live.len(), "read the live tree");
-    Ok(live)
+    was_read(&bar, live)
 }
 
 /// Everything at and below a node.
@@ -192,6 +194,13 @@ pub(crate) async fn fetch_subtree(
     let bar = output.progress("reading", 0);
     let mut progress = |nodes: usize| bar.set_position(nodes as u64);
     let live = live::read_subtree(session, top, acl, &mut progress).await;
+    was_read(&bar, live)
+}
+
+fn was_read(
+    bar: &indicatif::ProgressBar,
+    live: Result<Tree<Live>, live::Error>,
+) -> Result<Tree<Live>, Failure> {
     bar.finish_and_clear();
     let live = live?;
     tracing::info!(nodes = live.len(), "read the live tree");

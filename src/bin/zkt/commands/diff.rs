@@ -110,16 +110,9 @@ async fn live_side(
         .collect();
     let live = planning::fetch(session, &wants, output).await?;
     planning::require_readable(old, &live)?;
-    let mut left_out: Option<ZPath> = None;
-    let mut nodes = Vec::new();
-    for (path, live) in &live {
-        let skipped = left_out.as_ref().is_some_and(|top| path.is_within(top));
-        match live.node().filter(|node| !node.ephemeral && !skipped) {
-            Some(node) => nodes.push((path.clone(), export::declare_node(node))),
-            None if skipped => {}
-            None => left_out = Some(path.clone()),
-        }
-    }
+    let mut nodes: Vec<(ZPath, Declared)> = export::declarable(live.as_slice(), false)
+        .map(|(path, node)| (path.clone(), export::declare_node(node)))
+        .collect();
     // What is only passed through on one side is passed through on the other.
     let through = old.tree.iter().filter(|(path, node)| {
         node.standing == zkt::node::Standing::PassedThrough && live.get(path).is_none()

@@ -26,15 +26,8 @@ pub(crate) async fn run(args: &ExportArgs, output: &Output) -> Result<Exit, Fail
     if live.get(&top).is_none() {
         return Err(Failure::new(format!("{top} does not exist on {hosts}")));
     }
-    let mut unreadable = live.iter().filter(|(_, node)| node.node().is_none());
-    let incomplete = unreadable.next().map(|(first, _)| {
-        let more = match unreadable.count() {
-            0 => String::new(),
-            more => format!(" and {more} more nodes"),
-        };
-        Failure::new(format!("no permission to read {first}{more}"))
-            .hint("--auth or --auth-file gives credentials")
-    });
+    let unreadable = live.iter().filter(|(_, node)| node.node().is_none());
+    let incomplete = planning::no_permission(unreadable.map(|(path, _)| path), "nodes");
     // An incomplete tree must not take the place of a complete one.
     let complete = match incomplete {
         Some(failure) if args.output.is_some() || live.len() == 1 => return Err(failure),
