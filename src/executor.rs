@@ -163,9 +163,15 @@ async fn commit(
             Write::Create { data, acl } => {
                 let acl = acl.as_deref().map(acl::to_client);
                 let acls = acl.as_deref().map_or(Acls::anyone_all(), Acls::new);
-                writer.add_create(path, data, &CreateMode::Persistent.with_acls(acls))
+                writer.add_create(
+                    path,
+                    data.as_bytes(),
+                    &CreateMode::Persistent.with_acls(acls),
+                )
             }
-            Write::Set { data, expected } => writer.add_set_data(path, data, Some(expected.get())),
+            Write::Set { data, expected } => {
+                writer.add_set_data(path, data.as_bytes(), Some(expected.get()))
+            }
             Write::Delete { expected } => writer.add_delete(path, Some(expected.get())),
         };
         if let Err(source) = added {

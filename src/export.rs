@@ -1,13 +1,12 @@
 //! Trees as text: a declared tree, or a live one as if it were declared.
 
-use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::sync::Arc;
 
 use base64::Engine as _;
 use serde_json::Value;
 
-use crate::node::{Content, Declared, Live, LiveNode, Property, Secret, Standing};
+use crate::node::{Content, Declared, Live, LiveNode, Secret, Standing};
 use crate::path::ZPath;
 use crate::spelling;
 use crate::tree::Tree;
@@ -86,14 +85,7 @@ pub fn declare_node(live: &LiveNode) -> Declared {
         Data::Properties(properties) if sole_string(&properties).is_some() => raw(),
         Data::Properties(properties) if properties.values().any(is_too_deep) => raw(),
         Data::Text(text) if !is_storable_name(&text) => raw(),
-        data => {
-            let properties = data.into_properties().into_iter();
-            let property = |value| Property {
-                value,
-                origin: None,
-            };
-            Content::Properties(properties.map(|(name, v)| (name, property(v))).collect())
-        }
+        data => Content::Properties(data.into_properties().into()),
     };
     let acl = live.acl.clone().map(Arc::new);
     Declared {
@@ -142,14 +134,10 @@ pub fn write_text(tree: &Tree<Declared>, out: &mut dyn Write) -> io::Result<()> 
         let names: String = names
             .map(|name| format!("/{}", spelling::node_name(name)))
             .collect();
-        let empty = BTreeMap::new();
-        let properties = match &node.content {
-            Content::Properties(properties) => properties,
-            Content::Raw { .. } => &empty,
-        };
+        let properties = node.properties();
         let clause = properties
             .get(TYPE)
-            .and_then(|kind| spelling::type_clause(kind.value.as_str()?));
+            .and_then(|kind| spelling::type_clause(kind.as_str()?));
         writeln!(
             out,
             "{indent}{names}{}",
@@ -168,7 +156,7 @@ pub fn write_text(tree: &Tree<Declared>, out: &mut dyn Write) -> io::Result<()> 
             writeln!(
                 out,
                 "{indent}  {}",
-                spelling::property(name, &properties[name].value)
+                spelling::property(name, &properties[name])
             )?;
         }
         around.push(path);

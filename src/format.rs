@@ -13,7 +13,7 @@ const INDENT: &str = "  ";
 /// in a row, strings in single quotes, lists of several lines with one item a line. Formatting
 /// twice is formatting once.
 #[must_use]
-pub fn format(document: &Document, sources: &Sources) -> String {
+pub fn format(document: &Document<'_>, sources: &Sources) -> String {
     let formatter = Formatter {
         text: &sources.get(document.source).text,
     };
@@ -37,7 +37,7 @@ struct Formatter<'s> {
 }
 
 impl Formatter<'_> {
-    fn line(&self, line: &Line, out: &mut String) {
+    fn line(&self, line: &Line<'_>, out: &mut String) {
         let indent = INDENT.repeat(line.level);
         out.push_str(&indent);
         out.push_str(&self.statement(&line.statement, &indent));
@@ -50,7 +50,7 @@ impl Formatter<'_> {
         out.push('\n');
     }
 
-    fn statement(&self, statement: &Statement, indent: &str) -> String {
+    fn statement(&self, statement: &Statement<'_>, indent: &str) -> String {
         match statement {
             Statement::Blank | Statement::Invalid => String::new(),
             Statement::Node(node) => {
@@ -78,9 +78,9 @@ impl Formatter<'_> {
         }
     }
 
-    fn directive(&self, directive: &Directive) -> String {
+    fn directive(&self, directive: &Directive<'_>) -> String {
         let word = directive.word();
-        let words = |texts: &[Text]| {
+        let words = |texts: &[Text<'_>]| {
             texts
                 .iter()
                 .map(|text| format!(" {}", spelling::pattern(&text.text)))
@@ -118,7 +118,7 @@ impl Formatter<'_> {
     }
 
     /// A value on one line, or over several where it was written so.
-    fn literal(&self, literal: &Literal, indent: &str) -> String {
+    fn literal(&self, literal: &Literal<'_>, indent: &str) -> String {
         let source = &self.text[literal.span.range()];
         match &literal.kind {
             // A single value in brackets of its own, over lines: its comments have their place.
@@ -130,7 +130,7 @@ impl Formatter<'_> {
             LiteralKind::Null => "None".to_owned(),
             LiteralKind::Bool(true) => "True".to_owned(),
             LiteralKind::Bool(false) => "False".to_owned(),
-            LiteralKind::Number(number) => number_as_written(source, number.as_str()),
+            LiteralKind::Number(number) => number_as_written(source, number),
             LiteralKind::String(text) => self.string(text, source),
             // Comments and the line breaks of strings have their place between the items.
             LiteralKind::List(_) | LiteralKind::Dict(_)
@@ -168,7 +168,7 @@ impl Formatter<'_> {
     }
 }
 
-fn link(name: &Text, operator: &str, target: &Text) -> String {
+fn link(name: &Text<'_>, operator: &str, target: &Text<'_>) -> String {
     let blank = spelling::blank_before(&target.text);
     format!(
         "{} {operator}{blank}{}",
@@ -190,7 +190,7 @@ fn brackets(open: char, close: char, items: Vec<String>, over_lines: bool, inden
 }
 
 /// Whether a list or dict over several lines holds a comment, or a string over several lines.
-fn is_laid_out_by_hand(literal: &Literal, text: &str) -> bool {
+fn is_laid_out_by_hand(literal: &Literal<'_>, text: &str) -> bool {
     let source = &text[literal.span.range()];
     if !source.contains('\n') {
         return false;
@@ -208,7 +208,7 @@ fn is_laid_out_by_hand(literal: &Literal, text: &str) -> bool {
     text[end..literal.span.end as usize].contains('#')
 }
 
-fn collect_strings(literal: &Literal, spans: &mut Vec<crate::source::Span>) {
+fn collect_strings(literal: &Literal<'_>, spans: &mut Vec<crate::source::Span>) {
     match &literal.kind {
         LiteralKind::String(_) => spans.push(literal.span),
         LiteralKind::List(items) => items.iter().for_each(|item| collect_strings(item, spans)),

@@ -1,34 +1,16 @@
-//! Layers of files to parsed documents, with what they include.
+//! Layers of files, with what they include, to the tree that they declare.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use crate::ast::{DataForm, Directive, Document, Statement};
+use crate::ast::{DataForm, Directive, Statement, Text};
 use crate::files::{Files, Kind};
-use crate::parser;
+use crate::lower::{self, Lowering};
+use crate::node::Declared;
+use crate::parser::{self, Statements};
+use crate::path::ZPath;
 use crate::source::{self, Located, Sources, Span};
-
-/// One layer: what one argument of a command names.
-#[derive(Debug)]
-pub struct Layer {
-    /// The argument.
-    pub name: String,
-    /// Its files in path order.
-    pub files: Vec<File>,
-}
-
-/// A parsed file with everything that it refers to.
-#[derive(Debug)]
-pub struct File {
-    /// The file's lines.
-    pub document: Document,
-    /// Included files by the index of the line that includes them.
-    pub includes: BTreeMap<usize, File>,
-    /// Contents of data files by the index of the line that names them.
-    pub data: BTreeMap<usize, Arc<[u8]>>,
-}
+use crate::tree::Tree;
 
 /// How many files a run may include.
 pub const MAX_INCLUDES: usize = 10_000;
@@ -126,115 +108,113 @@ impl Located for Error {
     }
 }
 
-/// What was read: the layers and their texts.
+/// What layers declare.
 #[derive(Debug, Default)]
-pub struct Layers {
-    /// The layers in the order of the arguments.
-    pub layers: Vec<Layer>,
+pub struct Declaration {
+    /// The tree; whole only where nothing is wrong.
+    pub tree: Tree<Declared>,
     /// All texts.
     pub sources: Sources,
+    /// What cannot be read or parsed.
+    pub errors: Vec<Error>,
+    /// What can be parsed but not be meant.
+    pub lower_errors: Vec<lower::Error>,
 }
 
-/// Reads layers: a file, a directory with every `*.zkt` below it, or `-` for standard input.
+/// Reads layers, each a file, a directory with every `*.zkt` below it, or `-` for standard input,
+/// and lowers them line by line to the tree that they declare, its top-level nodes at `at`.
 ///
-/// What could be read is returned beside the errors, so that later stages can report theirs too.
+/// What could be read is lowered whatever else is wrong, so that one run reports everything.
 #[must_use]
-pub fn load(names: &[String], allow_empty: bool, files: &dyn Files) -> (Layers, Vec<Error>) {
+pub fn load(names: &[String], at: &ZPath, allow_empty: bool, files: &dyn Files) -> Declaration {
+    let sources = Sources::default();
     let mut loader = Loader {
         files,
-        sources: Sources::default(),
+        sources: &sources,
+        lowering: Lowering::new(at),
         errors: Vec::new(),
         includes: 0,
+        declares: false,
     };
-    let mut layers = Vec::new();
     for (i, name) in names.iter().enumerate() {
         if name == "-" && names[..i].contains(name) {
             loader.errors.push(Error::StandardInputTwice);
             continue;
         }
         let before = loader.errors.len();
-        let files = loader.layer(name);
+        loader.declares = false;
+        loader.layer(name);
+        loader.lowering.end_layer();
         let sound = loader.errors.len() == before;
-        if sound && !allow_empty && !files.iter().any(declares_node) {
+        if sound && !allow_empty && !loader.declares {
             loader.errors.push(Error::Empty { name: name.clone() });
         }
-        layers.push(Layer {
-            name: name.clone(),
-            files,
-        });
     }
-    (
-        Layers {
-            layers,
-            sources: loader.sources,
-        },
-        loader.errors,
-    )
-}
-
-fn declares_node(file: &File) -> bool {
-    file.document
-        .lines
-        .iter()
-        .any(|line| matches!(line.statement, Statement::Node(_)))
+    let Loader {
+        lowering, errors, ..
+    } = loader;
+    let (tree, lower_errors) = lowering.finish();
+    Declaration {
+        tree,
+        sources,
+        errors,
+        lower_errors,
+    }
 }
 
 struct Loader<'f> {
     files: &'f dyn Files,
-    sources: Sources,
+    sources: &'f Sources,
+    lowering: Lowering,
     errors: Vec<Error>,
     includes: usize,
+    /// Whether the layer at hand declares a node.
+    declares: bool,
 }
 
 impl Loader<'_> {
-    fn layer(&mut self, name: &str) -> Vec<File> {
+    fn layer(&mut self, name: &str) {
         if name == "-" {
-            let bytes = match self.files.standard_input() {
-                Ok(bytes) => bytes,
-                Err(error) => {
-                    self.errors.push(Error::Unreadable {
-                        name: "<stdin>".to_owned(),
-                        error,
-                    });
-                    return Vec::new();
-                }
-            };
-            return self
-                .file("<stdin>", bytes, Path::new(""), &mut Vec::new())
-                .into_iter()
-                .collect();
+            match self.files.standard_input() {
+                Ok(bytes) => self.file("<stdin>", bytes, Path::new(""), &mut Vec::new(), None),
+                Err(error) => self.errors.push(Error::Unreadable {
+                    name: "<stdin>".to_owned(),
+                    error,
+                }),
+            }
+            return;
         }
         let paths = match tree_files(Path::new(name), self.files) {
             Ok(paths) => paths,
             Err((name, error)) => {
                 let name = name.display().to_string();
                 self.errors.push(Error::Unreadable { name, error });
-                return Vec::new();
+                return;
             }
         };
-        let mut files = Vec::new();
         for path in paths {
             let name = path.display().to_string();
             match self.files.read(&path) {
                 Ok(bytes) => {
                     let mut chain = self.files.identity(&path).into_iter().collect();
                     let folder = path.parent().unwrap_or(Path::new(""));
-                    files.extend(self.file(&name, bytes, folder, &mut chain));
+                    self.file(&name, bytes, folder, &mut chain, None);
                 }
                 Err(error) => self.errors.push(Error::Unreadable { name, error }),
             }
         }
-        files
     }
 
-    /// Parses one file and reads what it refers to; `chain` holds the files that are being read.
+    /// Parses and lowers one file with what it refers to; `chain` holds the files that are being
+    /// read, `included_at` the level of the line that includes this one.
     fn file(
         &mut self,
         name: &str,
         bytes: Vec<u8>,
         folder: &Path,
         chain: &mut Vec<PathBuf>,
-    ) -> Option<File> {
+        included_at: Option<usize>,
+    ) {
         let text = match String::from_utf8(bytes) {
             Ok(text) => text,
             Err(error) => {
@@ -243,75 +223,82 @@ impl Loader<'_> {
                     error.as_bytes(),
                     error.utf8_error().valid_up_to(),
                 ));
-                return None;
+                return;
             }
         };
         let source = match self.sources.add(name, text) {
             Ok(source) => source,
             Err(error) => {
                 self.errors.push(error.into());
-                return None;
+                return;
             }
         };
-        let (document, errors) = parser::parse(&self.sources, source);
-        self.errors.extend(errors.into_iter().map(Error::Parse));
-        let mut file = File {
-            document,
-            includes: BTreeMap::new(),
-            data: BTreeMap::new(),
-        };
-        let refers = |statement: &Statement| match statement {
-            Statement::Directive(Directive::Include(text)) => Some((true, text.clone())),
-            Statement::Directive(Directive::Data {
-                form: DataForm::File,
-                text,
-            }) => Some((false, text.clone())),
-            _ => None,
-        };
-        let lines = file.document.lines.iter().enumerate();
-        let referred: Vec<_> = lines
-            .filter_map(|(i, line)| Some((i, refers(&line.statement)?)))
-            .collect();
-        for (line, (is_include, text)) in referred {
-            let path = folder.join(&text.text);
-            let name = path.display().to_string();
-            if is_include && self.includes == MAX_INCLUDES {
+        let errors_before = self.errors.len();
+        self.lowering.begin_file(included_at);
+        let mut statements = Statements::new(self.sources, source);
+        for line in statements.by_ref() {
+            let mut data = None;
+            match &line.statement {
+                Statement::Node(_) => self.declares = true,
+                Statement::Directive(Directive::Include(text)) => {
+                    self.include(text, line.level, folder, chain);
+                }
+                Statement::Directive(Directive::Data {
+                    form: DataForm::File,
+                    text,
+                }) => {
+                    let read = self.refer(text, &folder.join(&*text.text));
+                    data = read.map(|(bytes, _)| bytes.into());
+                }
+                _ => {}
+            }
+            self.lowering.statement(line, data);
+        }
+        self.lowering.end_file();
+        // What is wrong with a file itself comes before what is wrong with those it names.
+        let errors = statements.into_errors().into_iter().map(Error::Parse);
+        self.errors.splice(errors_before..errors_before, errors);
+    }
+
+    fn include(&mut self, text: &Text<'_>, level: usize, folder: &Path, chain: &mut Vec<PathBuf>) {
+        let path = folder.join(&*text.text);
+        let name = path.display().to_string();
+        if self.includes >= MAX_INCLUDES {
+            if self.includes == MAX_INCLUDES {
                 let (span, path) = (text.span, name);
                 self.errors.push(Error::TooManyIncludes { span, path });
-                break;
+                self.includes += 1;
             }
-            self.includes += usize::from(is_include);
-            let read = self.referred(&path);
-            let (bytes, identity) = match read {
-                Ok(read) => read,
-                Err(error) => {
-                    self.errors.push(Error::Referred {
-                        span: text.span,
-                        path: name,
-                        error,
-                    });
-                    continue;
-                }
-            };
-            if !is_include {
-                file.data.insert(line, bytes.into());
-                continue;
-            }
-            if chain.contains(&identity) {
-                self.errors.push(Error::Circle {
-                    span: text.span,
-                    path: name,
-                });
-                continue;
-            }
-            chain.push(identity);
-            let folder = path.parent().unwrap_or(Path::new(""));
-            if let Some(included) = self.file(&name, bytes, folder, chain) {
-                file.includes.insert(line, included);
-            }
-            chain.pop();
+            return;
         }
-        Some(file)
+        self.includes += 1;
+        let Some((bytes, identity)) = self.refer(text, &path) else {
+            return;
+        };
+        if chain.contains(&identity) {
+            let (span, path) = (text.span, name);
+            self.errors.push(Error::Circle { span, path });
+            return;
+        }
+        chain.push(identity);
+        let folder = path.parent().unwrap_or(Path::new(""));
+        self.file(&name, bytes, folder, chain, Some(level));
+        chain.pop();
+    }
+
+    /// As [`Loader::referred`], with the error told.
+    fn refer(&mut self, text: &Text<'_>, path: &Path) -> Option<(Vec<u8>, PathBuf)> {
+        match self.referred(path) {
+            Ok(read) => Some(read),
+            Err(error) => {
+                self.errors.push(Error::Referred {
+                    span: text.span,
+                    path: path.display().to_string(),
+                    error,
+                });
+                None
+            }
+        }
     }
 
     /// The contents of a file that another one refers to, and what tells it from others.

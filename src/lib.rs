@@ -73,8 +73,7 @@
 //! use std::path::{Path, PathBuf};
 //!
 //! use zkt::files::{Files, Kind};
-//! use zkt::layers::{self, Layers};
-//! use zkt::lower::lower;
+//! use zkt::layers::{self, Declaration};
 //! use zkt::node::Declared;
 //! use zkt::path::ZPath;
 //! use zkt::planner::{self, Policy};
@@ -103,11 +102,9 @@
 //! }
 //!
 //! fn declare(text: &'static str) -> (Tree<Declared>, Sources) {
-//!     let (Layers { layers, sources }, errors) =
-//!         layers::load(&["-".to_owned()], false, &Text(text));
-//!     assert!(errors.is_empty(), "{errors:?}");
-//!     let (tree, errors) = lower(layers, &ZPath::root());
-//!     assert!(errors.is_empty(), "{errors:?}");
+//!     let Declaration { tree, sources, errors, lower_errors } =
+//!         layers::load(&["-".to_owned()], &ZPath::root(), false, &Text(text));
+//!     assert!(errors.is_empty() && lower_errors.is_empty());
 //!     (tree, sources)
 //! }
 //!
@@ -127,18 +124,16 @@
 //! use std::time::Duration;
 //!
 //! use zkt::executor::{self, ExecuteOptions};
-//! use zkt::layers::Layers;
+//! use zkt::layers::Declaration;
 //! use zkt::path::ZPath;
 //! use zkt::planner::{self, Policy};
 //! use zkt::session::{Options, Session, Wait};
-//! use zkt::{files::Disk, layers, live, lower, scope};
+//! use zkt::{files::Disk, layers, live, scope};
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-//! let (Layers { layers, sources }, errors) =
-//!     layers::load(&["services.zkt".to_owned()], false, &Disk);
-//! assert!(errors.is_empty());
-//! let (declared, errors) = lower::lower(layers, &ZPath::root());
-//! assert!(errors.is_empty());
+//! let Declaration { tree: declared, sources, errors, lower_errors } =
+//!     layers::load(&["services.zkt".to_owned()], &ZPath::root(), false, &Disk);
+//! assert!(errors.is_empty() && lower_errors.is_empty());
 //!
 //! let session = Session::connect(&Options {
 //!     hosts: "127.0.0.1:2181".to_owned(),

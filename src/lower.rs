@@ -2,24 +2,26 @@
 //! of all files in one run.
 
 mod error;
+mod nodes;
 mod overlay;
+mod properties;
 
 pub use error::Error;
 
-use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use base64::Engine as _;
 
 use crate::acl::{Acl, AclEntry};
-use crate::ast::{DataForm, Directive, Node, Statement, Text};
-use crate::layers::{File, Layer};
-use crate::node::{Content, Declared, Globs, Property, Secret, Standing};
+use crate::ast::{DataForm, Directive, Line, Literal, LiteralKind, Node, Statement, Text};
+use crate::node::{Declared, Globs, Secret, Standing};
 use crate::path::{self, ZPath};
 use crate::source::Span;
 use crate::tree::Tree;
 use crate::value::{self, TYPE};
+
+use nodes::{Nodes, Place};
+use properties::Properties;
 
 /// The largest request that ZooKeeper takes, in bytes (`jute.maxbuffer` as it is by default).
 pub const MAX_REQUEST: usize = 1_048_575;
@@ -31,216 +33,232 @@ pub const MAX_LEVELS: usize = 4096;
 /// What a request to create a node needs besides its path and data: headers, flags, an ACL.
 const REQUEST_OVERHEAD: usize = 512;
 
-/// Lowers layers to the tree that they declare, its top-level nodes at `at`.
+/// Lowers the statements of layers, one after the other, to the tree that they declare.
 ///
-/// The tree is whole only where there are no errors.
-#[must_use]
-pub fn lower(layers: Vec<Layer>, at: &ZPath) -> (Tree<Declared>, Vec<Error>) {
-    let mut errors = Vec::new();
-    let mut merged = Nodes::default();
-    let mut files = 0;
-    for layer in layers {
-        let mut lowerer = Lowerer {
-            nodes: Nodes::default(),
-            errors: &mut errors,
-            files,
-        };
-        for file in layer.files {
-            lowerer.file(file, at);
-        }
-        files = lowerer.files;
-        let nodes = lowerer.nodes;
-        overlay::check(&nodes, &mut errors);
-        merged = overlay::lay_over(merged, nodes);
-    }
-    let mut tree: Tree<Declared> = merged
-        .list
-        .into_iter()
-        .map(|(path, building)| (path, building.finish()))
-        .collect();
-    inherit_acls(&mut tree);
-    for (path, node) in &tree {
-        if let Some(bytes) = too_large(path, node) {
-            errors.extend(node.origin.map(|span| Error::TooLarge { span, bytes }));
-        }
-    }
-    errors.sort_by_key(crate::source::Located::span);
-    (tree, errors)
-}
-
-/// A node of one layer, or of the layers so far, before it is finished.
-#[derive(Debug, Default)]
-struct Building {
-    node: Declared,
-    properties: BTreeMap<String, Property>,
-    raw: Option<(Arc<[u8]>, Span)>,
-    /// Where it is declared: the file, the line of the node around it, and its own place.
-    places: Vec<(usize, Option<usize>, Span)>,
-}
-
-impl Building {
-    fn finish(mut self) -> Declared {
-        self.node.content = match self.raw {
-            Some((bytes, origin)) => Content::Raw {
-                bytes,
-                origin: Some(origin),
-            },
-            None => Content::Properties(self.properties),
-        };
-        self.node
-    }
-}
-
-/// The nodes of one layer, or of the layers so far, in the order in which they were met.
-#[derive(Debug, Default)]
-struct Nodes {
-    list: Vec<(ZPath, Building)>,
-    index: HashMap<ZPath, usize>,
-}
-
-impl Nodes {
-    /// The place of a node in the list, where a new one is passed through until it is declared.
-    fn place(&mut self, path: &ZPath) -> usize {
-        if let Some(&place) = self.index.get(path) {
-            return place;
-        }
-        let mut building = Building::default();
-        building.node.standing = Standing::PassedThrough;
-        self.index.insert(path.clone(), self.list.len());
-        self.list.push((path.clone(), building));
-        self.list.len() - 1
-    }
-}
-
-struct Lowerer<'e> {
+/// Whoever reads the layers says where each layer and file starts and ends; what belongs to which
+/// node follows from that and from the lines' levels. Texts are borrowed only from statement to
+/// statement.
+pub struct Lowering {
+    /// Where the top-level nodes go.
+    at: ZPath,
+    /// The layers so far.
+    merged: Nodes,
+    /// The layer at hand.
     nodes: Nodes,
-    errors: &'e mut Vec<Error>,
+    properties: Properties,
+    errors: Vec<Error>,
+    /// The files that are being lowered, each included by the one before.
+    files: Vec<OpenFile>,
     /// How many files were lowered, each include counted anew: a number for every place.
-    files: usize,
+    count: u32,
+    /// A buffer for the path at hand.
+    path: String,
+    has_acls: bool,
 }
 
-/// An open node; none where its line is wrong, so that its contents belong nowhere.
+/// Where the contents of a file belong.
+#[derive(Debug, Clone, Copy)]
+enum Parent {
+    Top,
+    Node(u32),
+    /// In a line that is wrong; what stands there is told with that line.
+    Nowhere,
+}
+
+struct OpenFile {
+    number: u32,
+    parent: Parent,
+    /// How many of its statements were met.
+    lines: u32,
+    /// The open nodes and lines, by level.
+    open: Vec<Open>,
+}
+
+/// An open line; no place where it is wrong or no node, so that its contents belong nowhere.
 struct Open {
-    line: usize,
-    place: Option<usize>,
+    line: u32,
+    place: Option<u32>,
 }
 
-impl Lowerer<'_> {
-    fn file(&mut self, file: File, at: &ZPath) {
-        let number = self.files;
-        self.files += 1;
-        let File {
-            document,
-            mut includes,
-            mut data,
-        } = file;
-        let mut open: Vec<Open> = Vec::new();
-        for (index, line) in document.lines.into_iter().enumerate() {
-            if matches!(line.statement, Statement::Blank) {
-                continue;
-            }
-            open.truncate(line.level);
-            let inside = open.last();
-            let around = inside.map(|open| open.line);
-            let parent = match inside {
-                None => Some(None),
-                Some(open) => open.place.map(Some),
-            };
-            let place = match (line.statement, parent) {
-                // What stands in a line that is wrong is told with that line.
-                (_, None) => None,
-                (Statement::Node(node), Some(parent)) => {
-                    let parent = parent.map_or_else(|| at.clone(), |place| self.path(place));
-                    self.node(node, parent, (number, around))
-                }
-                (Statement::Directive(Directive::Include(_)), Some(Some(parent))) => {
-                    if let Some(included) = includes.remove(&index) {
-                        let parent = self.path(parent);
-                        self.file(included, &parent);
-                    }
-                    None
-                }
-                (statement, Some(Some(parent))) => {
-                    self.content(statement, line.span, parent, data.remove(&index));
-                    None
-                }
-                (_, Some(None)) => None,
-            };
-            open.push(Open { line: index, place });
+impl OpenFile {
+    /// Where a statement on a level belongs, and the line of the node around it.
+    fn parent(&self, level: usize) -> (Parent, u32) {
+        match level.checked_sub(1).and_then(|level| self.open.get(level)) {
+            None => (self.parent, u32::MAX),
+            Some(open) => (open.place.map_or(Parent::Nowhere, Parent::Node), open.line),
+        }
+    }
+}
+
+impl Lowering {
+    /// Starts with no layer; the top-level nodes go to `at`.
+    #[must_use]
+    pub fn new(at: &ZPath) -> Self {
+        Self {
+            at: at.clone(),
+            merged: Nodes::default(),
+            nodes: Nodes::default(),
+            properties: Properties::default(),
+            errors: Vec::new(),
+            files: Vec::new(),
+            count: 0,
+            path: String::new(),
+            has_acls: false,
         }
     }
 
-    fn path(&self, place: usize) -> ZPath {
-        self.nodes.list[place].0.clone()
+    /// Starts a file of the layer, or one that is included by a statement on this level of the
+    /// file at hand.
+    pub fn begin_file(&mut self, included_at: Option<usize>) {
+        let parent = match (included_at, self.files.last()) {
+            (Some(level), Some(around)) => around.parent(level).0,
+            _ => Parent::Top,
+        };
+        self.files.push(OpenFile {
+            number: self.count,
+            parent,
+            lines: 0,
+            open: Vec::new(),
+        });
+        self.count += 1;
     }
 
-    /// Declares a node below `path`; returns its place in the list.
-    fn node(
-        &mut self,
-        node: Node,
-        mut path: ZPath,
-        (file, around): (usize, Option<usize>),
-    ) -> Option<usize> {
-        let mut place = None;
+    /// Ends the file at hand.
+    pub fn end_file(&mut self) {
+        self.files.pop();
+    }
+
+    /// Ends a layer: what follows is laid over it.
+    pub fn end_layer(&mut self) {
+        let mut nodes = std::mem::take(&mut self.nodes);
+        overlay::check(&mut nodes, &mut self.properties, &mut self.errors);
+        let merged = std::mem::take(&mut self.merged);
+        self.merged = overlay::lay_over(merged, nodes, &mut self.properties);
+    }
+
+    /// The tree of all layers, and everything that is wrong. It is whole only without errors.
+    #[must_use]
+    pub fn finish(mut self) -> (Tree<Declared>, Vec<Error>) {
+        let mut tree = self.merged.into_tree(&mut self.properties);
+        drop(self.properties);
+        if self.has_acls {
+            inherit_acls(&mut tree);
+        }
+        for (path, node) in &tree {
+            let bytes = REQUEST_OVERHEAD + path.as_str().len() + node.bytes().len();
+            if bytes > MAX_REQUEST {
+                let too_large = |span| Error::TooLarge { span, bytes };
+                self.errors.extend(node.origin.map(too_large));
+            }
+        }
+        self.errors.sort_by_key(crate::source::Located::span);
+        (tree, self.errors)
+    }
+
+    /// Lowers the next statement of the file at hand; `data` are the contents of the file that
+    /// its `@data file` names, none where they could not be read.
+    pub fn statement(&mut self, line: Line<'_>, data: Option<Arc<[u8]>>) {
+        let Some(file) = self.files.last_mut() else {
+            return;
+        };
+        let (parent, around) = file.parent(line.level);
+        let (number, index) = (file.number, file.lines);
+        file.lines += 1;
+        let place = match (line.statement, parent) {
+            (_, Parent::Nowhere) => None,
+            (Statement::Node(node), parent) => self.node(node, parent, number, around),
+            (statement, Parent::Node(place)) => {
+                self.content(statement, line.span, place, data);
+                None
+            }
+            (_, Parent::Top) => None,
+        };
+        if let Some(file) = self.files.last_mut() {
+            file.open.truncate(line.level);
+            file.open.push(Open { line: index, place });
+        }
+    }
+
+    /// Declares a node; returns its place in the list.
+    fn node(&mut self, node: Node<'_>, parent: Parent, file: u32, around: u32) -> Option<u32> {
+        let mut place = match parent {
+            Parent::Node(place) => place,
+            _ => nodes::NONE,
+        };
+        self.path.clear();
+        self.path.push_str(match place {
+            nodes::NONE if self.at.is_root() => "",
+            nodes::NONE => self.at.as_str(),
+            place => self.nodes.list[place as usize].path.as_str(),
+        });
         for name in &node.names {
+            let span = name.span;
             if let Err(error) = path::check_name(&name.text) {
-                let span = name.span;
                 self.errors.push(Error::Name { span, error });
                 return None;
             }
-            path = path.join(&name.text);
-            if path.names().next() == Some("zookeeper") {
-                self.errors.push(Error::Reserved { span: name.span });
+            self.path.push('/');
+            self.path.push_str(&name.text);
+            let rest = self.path.strip_prefix("/zookeeper");
+            if rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
+                self.errors.push(Error::Reserved { span });
                 return None;
             }
-            if path.depth() > MAX_LEVELS {
-                self.errors.push(Error::TooDeep { span: name.span });
+            place = self.nodes.place(&self.path, place);
+            let building = &mut self.nodes.list[place as usize];
+            if building.depth as usize > MAX_LEVELS {
+                self.errors.push(Error::TooDeep { span });
                 return None;
             }
-            let at = self.nodes.place(&path);
-            let origin = &mut self.nodes.list[at].1.node.origin;
-            origin.get_or_insert(with_slash(name.span));
-            place = Some(at);
+            building.origin.get_or_insert(with_slash(span));
         }
-        let (place, first, last) = (place?, node.names.first()?, node.names.last()?);
+        let (first, last) = (node.names.first()?, node.names.last()?);
         let span = with_slash(first.span).to(last.span);
-        let building = &mut self.nodes.list[place].1;
-        let mut places = building.places.iter();
-        if let Some((_, _, earlier)) = places.find(|(f, a, _)| (*f, *a) == (file, around)) {
-            let first = *earlier;
+        let building = &mut self.nodes.list[place as usize];
+        let mut places = building.places();
+        if let Some(earlier) = places.find(|p| (p.file, p.around) == (file, around)) {
+            let (first, path) = (earlier.span, building.path.clone());
+            drop(places);
             self.errors.push(Error::DuplicateNode { span, first, path });
             return None;
         }
-        building.places.push((file, around, span));
-        if building.node.standing == Standing::PassedThrough {
-            building.node.standing = Standing::Declared;
-            building.node.origin = Some(span);
+        drop(places);
+        building.declare_at(Place { file, around, span });
+        if building.standing == Standing::PassedThrough {
+            building.standing = Standing::Declared;
+            building.origin = Some(span);
         }
         if let Some(kind) = node.kind {
-            self.property(place, TYPE.to_owned(), kind.text.into(), kind.span);
+            self.property(place, (TYPE, ""), text_value(kind), None);
         }
         Some(place)
     }
 
-    fn content(&mut self, statement: Statement, span: Span, place: usize, data: Option<Arc<[u8]>>) {
+    fn content(
+        &mut self,
+        statement: Statement<'_>,
+        span: Span,
+        place: u32,
+        data: Option<Arc<[u8]>>,
+    ) {
         match statement {
             Statement::Property { name, value } => {
-                self.property(place, name.text, value.into_value(), name.span);
+                self.property(place, (&name.text, ""), value, Some(name.span));
             }
             Statement::Link { name, target } => {
                 self.property(
                     place,
-                    format!("{} ->", name.text),
-                    target.text.into(),
-                    name.span,
+                    (&name.text, " ->"),
+                    text_value(target),
+                    Some(name.span),
                 );
             }
             Statement::PropertyLink { name, target } => {
                 self.property(
                     place,
-                    format!("{} =>", name.text),
-                    target.text.into(),
-                    name.span,
+                    (&name.text, " =>"),
+                    text_value(target),
+                    Some(name.span),
                 );
             }
             Statement::Directive(directive) => self.directive(directive, span, place, data),
@@ -248,40 +266,44 @@ impl Lowerer<'_> {
         }
     }
 
-    fn property(&mut self, place: usize, name: String, value: serde_json::Value, span: Span) {
-        if !value::is_storable_name(&name) {
-            self.errors.push(Error::NotStorable { span });
+    /// A property whose name is these two texts together; without a place of its own it stands
+    /// where its value does.
+    fn property(
+        &mut self,
+        place: u32,
+        name: (&str, &str),
+        value: Literal<'_>,
+        origin: Option<Span>,
+    ) {
+        let origin = origin.unwrap_or(value.span);
+        if !value::is_storable_name(name.0) {
+            self.errors.push(Error::NotStorable { span: origin });
             return;
         }
-        match self.nodes.list[place].1.properties.entry(name) {
-            Entry::Vacant(vacant) => {
-                let origin = Some(span);
-                vacant.insert(Property { value, origin });
-            }
-            Entry::Occupied(there) => {
-                let (name, first) = (there.key().clone(), there.get().origin.unwrap_or(span));
-                self.errors
-                    .push(Error::DuplicateProperty { span, first, name });
-            }
-        }
+        let list = &mut self.nodes.list[place as usize].properties;
+        self.properties.add(list, name, value, origin);
     }
 
     fn directive(
         &mut self,
-        directive: Directive,
+        directive: Directive<'_>,
         span: Span,
-        place: usize,
+        place: u32,
         file: Option<Arc<[u8]>>,
     ) {
-        let building = &mut self.nodes.list[place].1;
+        // Several files may be included, each where its line stands.
+        if matches!(directive, Directive::Include(_)) {
+            return;
+        }
+        let building = &mut self.nodes.list[place as usize];
+        let node = building.directives.get_or_insert_default();
         let word = directive.word();
-        if let Some(first) = building.node.directives.insert(word, span) {
-            building.node.directives.insert(word, first);
+        if let Some(&first) = node.places.get(word) {
             self.errors
                 .push(Error::DuplicateDirective { span, first, word });
             return;
         }
-        let node = &mut building.node;
+        node.places.insert(word, span);
         match directive {
             Directive::Keep {
                 children,
@@ -312,14 +334,22 @@ impl Lowerer<'_> {
                     }
                 }
                 node.acl = Some(Arc::new(Acl { entries }));
+                self.has_acls = true;
             }
             Directive::Data { form, text } => match bytes(form, &text, file) {
-                Ok(bytes) => building.raw = bytes.map(|bytes| (bytes, span)),
+                Ok(bytes) => node.raw = bytes.map(|bytes| (bytes, span)),
                 Err(error) => self.errors.push(error),
             },
-            // Includes are lowered where they stand.
             Directive::Include(_) => {}
         }
+    }
+}
+
+/// A text as a value.
+fn text_value(text: Text<'_>) -> Literal<'_> {
+    Literal {
+        kind: LiteralKind::String(text.text),
+        span: text.span,
     }
 }
 
@@ -331,9 +361,9 @@ fn with_slash(name: Span) -> Span {
     }
 }
 
-fn globs(patterns: &[Text]) -> Result<Globs, Error> {
+fn globs(patterns: &[Text<'_>]) -> Result<Globs, Error> {
     for pattern in patterns {
-        if let Err(error) = Globs::new(vec![pattern.text.clone()]) {
+        if let Err(error) = Globs::new(vec![pattern.text.to_string()]) {
             return Err(Error::Glob {
                 span: pattern.span,
                 error,
@@ -343,13 +373,17 @@ fn globs(patterns: &[Text]) -> Result<Globs, Error> {
     let span = patterns[0].span;
     let texts = patterns
         .iter()
-        .map(|pattern| pattern.text.clone())
+        .map(|pattern| pattern.text.to_string())
         .collect();
     Globs::new(texts).map_err(|error| Error::Glob { span, error })
 }
 
 /// The bytes of `@data`; none for a file that could not be read, which is reported already.
-fn bytes(form: DataForm, text: &Text, file: Option<Arc<[u8]>>) -> Result<Option<Arc<[u8]>>, Error> {
+fn bytes(
+    form: DataForm,
+    text: &Text<'_>,
+    file: Option<Arc<[u8]>>,
+) -> Result<Option<Arc<[u8]>>, Error> {
     match form {
         DataForm::Text => Ok(Some(text.text.as_bytes().into())),
         DataForm::File => Ok(file),
@@ -377,34 +411,5 @@ fn inherit_acls(tree: &mut Tree<Declared>) {
             (None, Some((_, inherited))) => node.acl = Some(inherited.clone()),
             (None, None) => {}
         }
-    }
-}
-
-fn too_large(path: &ZPath, node: &Declared) -> Option<usize> {
-    let limit = MAX_REQUEST - REQUEST_OVERHEAD;
-    let rough = path.as_str().len()
-        + match &node.content {
-            Content::Raw { bytes, .. } => bytes.len(),
-            Content::Properties(properties) => properties
-                .iter()
-                .map(|(name, p)| name.len() + rough_size(&p.value))
-                .sum(),
-        };
-    // Escapes can make JSON up to six times as long as the text it holds.
-    if rough < limit / 8 {
-        return None;
-    }
-    let bytes = REQUEST_OVERHEAD + path.as_str().len() + node.encode().len();
-    (bytes > MAX_REQUEST).then_some(bytes)
-}
-
-fn rough_size(value: &serde_json::Value) -> usize {
-    use serde_json::Value;
-    match value {
-        Value::Null | Value::Bool(_) => 5,
-        Value::Number(number) => number.as_str().len(),
-        Value::String(text) => text.len() + 2,
-        Value::Array(items) => items.iter().map(|item| rough_size(item) + 1).sum(),
-        Value::Object(map) => map.iter().map(|(k, v)| k.len() + 4 + rough_size(v)).sum(),
     }
 }

@@ -1,15 +1,13 @@
 //! Nodes as declared and nodes as they live in ZooKeeper.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
-use serde::Serializer as _;
-use serde_json::Value;
 
 use crate::acl::Acl;
 use crate::source::Span;
-use crate::value::{Data, Properties, STRING_VALUE};
+use crate::value::{Data, Encoded, Properties, split_link};
 
 /// A node as the tree files declare it.
 #[derive(Debug, Clone, Default)]
@@ -57,7 +55,7 @@ pub enum Standing {
 #[derive(Debug, Clone)]
 pub enum Content {
     /// Properties, links and the type included.
-    Properties(BTreeMap<String, Property>),
+    Properties(DeclaredProperties),
     /// `@data`: raw bytes.
     Raw {
         /// The bytes.
@@ -69,17 +67,96 @@ pub enum Content {
 
 impl Default for Content {
     fn default() -> Self {
-        Self::Properties(BTreeMap::new())
+        Self::Properties(DeclaredProperties::default())
     }
 }
 
-/// A declared property, link or type.
+/// The declared properties of a node, held as the bytes that store them: most nodes are only ever
+/// compared by these.
 #[derive(Debug, Clone)]
-pub struct Property {
-    /// Its value; a link's is a string.
-    pub value: Value,
-    /// Where it is declared.
-    pub origin: Option<Span>,
+pub struct DeclaredProperties {
+    encoded: Encoded,
+    /// Where each is declared, by name; none where they are not declared in a file.
+    origins: Box<[Span]>,
+    count: usize,
+    has_links: bool,
+}
+
+impl Default for DeclaredProperties {
+    fn default() -> Self {
+        /// Shared by all nodes without properties.
+        static NONE: LazyLock<Encoded> = LazyLock::new(|| Data::of(Properties::new()).into());
+        Self {
+            encoded: NONE.clone(),
+            origins: Box::default(),
+            count: 0,
+            has_links: false,
+        }
+    }
+}
+
+impl From<Properties> for DeclaredProperties {
+    /// Properties that are not declared in a file.
+    fn from(properties: Properties) -> Self {
+        Self {
+            origins: Box::default(),
+            count: properties.len(),
+            has_links: properties.keys().any(|name| split_link(name).is_some()),
+            encoded: Data::of(properties).into(),
+        }
+    }
+}
+
+impl DeclaredProperties {
+    /// Properties as they are stored, with the place of each by name.
+    pub(crate) fn new(encoded: Encoded, origins: &[Span], has_links: bool) -> Self {
+        Self {
+            encoded,
+            origins: origins.into(),
+            count: origins.len(),
+            has_links,
+        }
+    }
+
+    /// The bytes that store them.
+    #[must_use]
+    pub fn encoded(&self) -> &Encoded {
+        &self.encoded
+    }
+
+    /// The properties by name.
+    #[must_use]
+    pub fn decode(&self) -> Properties {
+        self.encoded.decode().into_properties()
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Whether any of them is a link.
+    #[must_use]
+    pub fn has_links(&self) -> bool {
+        self.has_links
+    }
+
+    /// Where a property is declared.
+    #[must_use]
+    pub fn origin_of(&self, name: &str) -> Option<Span> {
+        if self.origins.is_empty() {
+            return None;
+        }
+        let at = self.decode().keys().position(|other| other == name)?;
+        self.origins.get(at).copied()
+    }
 }
 
 impl Declared {
@@ -87,53 +164,34 @@ impl Declared {
     #[must_use]
     pub fn properties(&self) -> Properties {
         match &self.content {
-            Content::Properties(properties) => properties
-                .iter()
-                .map(|(name, p)| (name.clone(), p.value.clone()))
-                .collect(),
+            Content::Properties(properties) => properties.decode(),
             Content::Raw { .. } => Properties::new(),
         }
     }
 
     /// The data of a new node that holds just what is declared.
     #[must_use]
-    pub fn data(&self) -> Data {
+    pub fn data(&self) -> Encoded {
         match &self.content {
-            Content::Properties(_) => Data::of(self.properties()),
-            Content::Raw { bytes, .. } => Data::raw(bytes),
+            Content::Properties(properties) => properties.encoded.clone(),
+            Content::Raw { bytes, .. } => Encoded::raw(bytes.clone()),
         }
     }
 
-    /// The bytes of [`Declared::data`], without a copy of the values in between.
+    /// The bytes of [`Declared::data`].
     #[must_use]
-    pub fn encode(&self) -> Vec<u8> {
-        let properties = match &self.content {
-            Content::Raw { bytes, .. } => return bytes.to_vec(),
-            Content::Properties(properties) => properties,
-        };
-        match properties.first_key_value() {
-            Some((name, property)) if properties.len() == 1 && name == STRING_VALUE => {
-                if let Value::String(text) = &property.value {
-                    return text.clone().into_bytes();
-                }
-            }
-            _ => {}
+    pub fn bytes(&self) -> &[u8] {
+        match &self.content {
+            Content::Properties(properties) => properties.encoded.as_bytes(),
+            Content::Raw { bytes, .. } => bytes,
         }
-        let mut bytes = Vec::with_capacity(128);
-        let pairs = properties
-            .iter()
-            .map(|(name, property)| (name, &property.value));
-        serde_json::Serializer::new(&mut bytes)
-            .collect_map(pairs)
-            .expect("maps with string keys always encode");
-        bytes
     }
 
     /// Where a property is declared.
     #[must_use]
     pub fn origin_of(&self, property: &str) -> Option<Span> {
         match &self.content {
-            Content::Properties(properties) => properties.get(property).and_then(|p| p.origin),
+            Content::Properties(properties) => properties.origin_of(property),
             Content::Raw { origin, .. } => *origin,
         }
     }
@@ -141,10 +199,7 @@ impl Declared {
 
 /// Patterns for property names, with `*`, `?` and `[…]`.
 #[derive(Debug, Clone, Default)]
-pub struct Globs {
-    patterns: Vec<String>,
-    set: Option<Arc<GlobSet>>,
-}
+pub struct Globs(Option<Arc<(Vec<String>, GlobSet)>>);
 
 impl Globs {
     /// Compiles patterns; the first bad one is the error.
@@ -153,28 +208,25 @@ impl Globs {
         for pattern in &patterns {
             set.add(GlobBuilder::new(pattern).literal_separator(false).build()?);
         }
-        Ok(Self {
-            set: Some(Arc::new(set.build()?)),
-            patterns,
-        })
+        Ok(Self(Some(Arc::new((patterns, set.build()?)))))
     }
 
     /// Whether any pattern matches the whole name.
     #[must_use]
     pub fn matches(&self, name: &str) -> bool {
-        self.set.as_ref().is_some_and(|set| set.is_match(name))
+        self.0.as_ref().is_some_and(|globs| globs.1.is_match(name))
     }
 
     /// Whether there is no pattern.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.patterns.is_empty()
+        self.patterns().is_empty()
     }
 
     /// The patterns as they were written.
     #[must_use]
     pub fn patterns(&self) -> &[String] {
-        &self.patterns
+        self.0.as_ref().map_or(&[], |globs| &globs.0)
     }
 }
 

@@ -10,8 +10,11 @@ mod quick;
 
 pub use error::{Error, ErrorKind};
 
+use std::borrow::Cow;
+
 use pest::Parser as _;
 use pest::iterators::Pair;
+use smallvec::SmallVec;
 
 use crate::ast::{DataForm, Directive, Document, Line, Node, Statement, Text};
 use crate::source::{SourceId, Sources, Span};
@@ -27,14 +30,15 @@ mod grammar {
 
 use grammar::{Grammar, Rule};
 
-/// Parses one source.
+/// Parses one source, whole.
 ///
 /// A line that is wrong is reported and stands in the document as [`Statement::Invalid`], so that
 /// one run reports what is wrong everywhere.
 #[must_use]
-pub fn parse(sources: &Sources, source: SourceId) -> (Document, Vec<Error>) {
+pub fn parse(sources: &Sources, source: SourceId) -> (Document<'_>, Vec<Error>) {
     let mut parser = Parser::new(&sources.get(source).text, source);
-    parser.lines();
+    while parser.step() {}
+    parser.place_comments(0, 0);
     (
         Document {
             source,
@@ -42,6 +46,37 @@ pub fn parse(sources: &Sources, source: SourceId) -> (Document, Vec<Error>) {
         },
         parser.errors,
     )
+}
+
+/// The statements of one source, parsed one at a time: what [`parse`] gives without the lines that
+/// say nothing.
+pub struct Statements<'s>(Parser<'s>);
+
+impl<'s> Statements<'s> {
+    /// Starts at the top of a source.
+    #[must_use]
+    pub fn new(sources: &'s Sources, source: SourceId) -> Self {
+        let parser = Parser::new(&sources.get(source).text, source);
+        Self(Parser {
+            keep_blanks: false,
+            ..parser
+        })
+    }
+
+    /// What was wrong in the lines so far.
+    #[must_use]
+    pub fn into_errors(self) -> Vec<Error> {
+        self.0.errors
+    }
+}
+
+impl<'s> Iterator for Statements<'s> {
+    type Item = Line<'s>;
+
+    fn next(&mut self) -> Option<Line<'s>> {
+        while self.0.lines.is_empty() && self.0.step() {}
+        self.0.lines.pop()
+    }
 }
 
 /// A level of indentation whose line may still get contents, or siblings.
@@ -61,9 +96,13 @@ enum Opener {
 struct Parser<'s> {
     text: &'s str,
     source: SourceId,
-    lines: Vec<Line>,
+    /// Where the next line starts.
+    position: usize,
+    lines: Vec<Line<'s>>,
     errors: Vec<Error>,
     open: Vec<Open<'s>>,
+    /// Whether lines without a statement are of interest.
+    keep_blanks: bool,
     /// Comment lines since the last statement, with the width of their indentation: the next
     /// statement decides where they belong.
     comments: Vec<(usize, usize)>,
@@ -79,23 +118,24 @@ impl<'s> Parser<'s> {
         Self {
             text,
             source,
+            position: 0,
             lines: Vec::new(),
             errors: Vec::new(),
             open: Vec::new(),
+            keep_blanks: true,
             comments: Vec::new(),
             joins: true,
-            // The quick way does not look for what no text holds.
-            quick: !text.contains('\0'),
+            quick: quick::suits(text),
         }
     }
 
-    /// Parses all lines.
-    fn lines(&mut self) {
-        let mut position = 0;
-        while position < self.text.len() {
-            position = self.line(position);
+    /// Parses the next logical line; false at the end.
+    fn step(&mut self) -> bool {
+        if self.position == self.text.len() {
+            return false;
         }
-        self.place_comments(0, 0);
+        self.position = self.line(self.position);
+        true
     }
 
     /// Parses the logical line at `start`; returns where the next one starts.
@@ -157,6 +197,9 @@ impl<'s> Parser<'s> {
 
     /// A line without a statement.
     fn blank(&mut self, start: usize, indent: &str, comment: Option<Span>) {
+        if !self.keep_blanks {
+            return;
+        }
         let at = start + indent.len();
         let span = self.span(at, at);
         let statement = Statement::Blank;
@@ -213,7 +256,7 @@ impl<'s> Parser<'s> {
         &mut self,
         mut indent: &'s str,
         span: Span,
-        statement: Statement,
+        statement: Statement<'s>,
         comment: Option<Span>,
     ) {
         let before = self.errors.len();
@@ -302,7 +345,7 @@ impl<'s> Parser<'s> {
         }
     }
 
-    fn statement(&mut self, pair: Pair<'s, Rule>, start: usize) -> Statement {
+    fn statement(&mut self, pair: Pair<'s, Rule>, start: usize) -> Statement<'s> {
         let errors = self.errors.len();
         let statement = match pair.as_rule() {
             Rule::node => self.node(pair, start),
@@ -316,8 +359,8 @@ impl<'s> Parser<'s> {
         }
     }
 
-    fn node(&mut self, pair: Pair<'s, Rule>, start: usize) -> Statement {
-        let mut names = Vec::new();
+    fn node(&mut self, pair: Pair<'s, Rule>, start: usize) -> Statement<'s> {
+        let mut names = SmallVec::new();
         let mut kind = None;
         for pair in pair.into_inner() {
             let whole = self.span_of(&pair, start);
@@ -327,7 +370,7 @@ impl<'s> Parser<'s> {
                 (Rule::segment, Some(name)) => names.push(self.text(&name, start)),
                 (Rule::segment, None) => {
                     names.push(Text {
-                        text: String::new(),
+                        text: Cow::Borrowed(""),
                         span: whole,
                     });
                 }
@@ -347,7 +390,7 @@ impl<'s> Parser<'s> {
         Statement::Node(Node { names, kind })
     }
 
-    fn entry(&mut self, pair: Pair<'s, Rule>, start: usize) -> Statement {
+    fn entry(&mut self, pair: Pair<'s, Rule>, start: usize) -> Statement<'s> {
         let mut parts = pair.into_inner();
         let (Some(name), Some(rest)) = (parts.next(), parts.next()) else {
             return Statement::Invalid;
@@ -373,7 +416,7 @@ impl<'s> Parser<'s> {
         }
     }
 
-    fn directive(&mut self, pair: Pair<'s, Rule>, start: usize) -> Statement {
+    fn directive(&mut self, pair: Pair<'s, Rule>, start: usize) -> Statement<'s> {
         let rule = pair.as_rule();
         let mut form = DataForm::Text;
         let mut texts = Vec::new();
@@ -409,7 +452,7 @@ impl<'s> Parser<'s> {
     }
 
     /// The text of a pair that wraps either a quoted text or a bare one.
-    fn inner_text(&mut self, pair: &Pair<'s, Rule>, start: usize) -> Text {
+    fn inner_text(&mut self, pair: &Pair<'s, Rule>, start: usize) -> Text<'s> {
         match pair.clone().into_inner().next() {
             Some(inner) => self.text(&inner, start),
             None => self.text(pair, start),
@@ -417,16 +460,17 @@ impl<'s> Parser<'s> {
     }
 
     /// A bare text as it stands, a quoted one decoded.
-    fn text(&mut self, pair: &Pair<'s, Rule>, start: usize) -> Text {
+    fn text(&mut self, pair: &Pair<'s, Rule>, start: usize) -> Text<'s> {
         let span = self.span_of(pair, start);
         let text = if pair.as_rule() == Rule::quoted {
-            serde_json::from_str(pair.as_str()).unwrap_or_else(|error| {
+            let decoded = serde_json::from_str(pair.as_str()).unwrap_or_else(|error| {
                 let kind = ErrorKind::QuotedName(error.to_string());
                 self.error_at(span, kind);
                 String::new()
-            })
+            });
+            Cow::Owned(decoded)
         } else {
-            pair.as_str().to_owned()
+            Cow::Borrowed(pair.as_str())
         };
         Text { text, span }
     }
@@ -458,7 +502,7 @@ impl<'s> Parser<'s> {
     }
 }
 
-fn name_of(statement: &Statement) -> &'static str {
+fn name_of(statement: &Statement<'_>) -> &'static str {
     match statement {
         Statement::Blank | Statement::Invalid => "line",
         Statement::Node(_) => "node",

@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::fmt;
+use std::sync::Arc;
 
 /// Why a text is not a path, or not a node name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -37,6 +38,10 @@ pub fn check_name(name: &str) -> Result<(), Error> {
         "." | ".." => return Err(Error::DotName(name.to_owned())),
         _ => {}
     }
+    let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'/';
+    if name.bytes().all(is_plain) {
+        return Ok(());
+    }
     match name.chars().find(|&c| c == '/' || is_refused(c)) {
         None => Ok(()),
         Some('/') => Err(Error::Slash),
@@ -51,9 +56,9 @@ fn is_refused(c: char) -> bool {
 /// An absolute path of a node: `/` or `/a/b`, each name valid.
 ///
 /// Paths are ordered by component, not by byte: `/a`, `/a/x`, `/a-`. So a sorted sequence holds
-/// every subtree as one contiguous run that starts with its topmost node.
+/// every subtree as one contiguous run that starts with its topmost node. Copies share the text.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct ZPath(Box<str>);
+pub struct ZPath(Arc<str>);
 
 impl ZPath {
     /// The path `/`.
@@ -101,7 +106,13 @@ impl ZPath {
         text.push_str(base);
         text.push('/');
         text.push_str(name);
-        Self(text.into_boxed_str())
+        Self(text.into())
+    }
+
+    /// The path that a text spells which is known to be one.
+    pub(crate) fn from_valid(text: &str) -> Self {
+        debug_assert!(Self::parse(text).is_ok());
+        Self(text.into())
     }
 
     /// Whether this is `/`.

@@ -8,7 +8,7 @@ use crate::acl::Acl;
 use crate::node::{AclVersion, DataVersion, Secret};
 use crate::path::ZPath;
 use crate::source::Location;
-use crate::value::Data;
+use crate::value::Encoded;
 
 /// The change named so is one of a node's raw data.
 pub const DATA_CHANGE: &str = "@data";
@@ -56,7 +56,7 @@ pub struct Add {
     /// The node.
     pub path: ZPath,
     /// What it holds at first: all but its links.
-    pub data: Data,
+    pub data: Encoded,
     /// Whether the data is declared as raw bytes, and so shown as such.
     pub raw: bool,
     /// Its ACL; none for `world:anyone:cdrwa`.
@@ -75,7 +75,7 @@ pub struct Update {
     /// The version of the data that the plan saw.
     pub expected_version: DataVersion,
     /// What the node holds afterwards; none where only the ACL changes.
-    pub data: Option<Data>,
+    pub data: Option<Encoded>,
     /// The ACL afterwards, and the version of it that the plan saw.
     pub acl: Option<(AclVersion, Arc<Acl>)>,
     /// What changes, for people.
@@ -92,7 +92,7 @@ pub struct Link {
     /// The version of the data that the plan saw; none where an earlier action creates the node.
     pub expected_version: Option<DataVersion>,
     /// What the node holds afterwards.
-    pub data: Data,
+    pub data: Encoded,
     /// What changes, for people.
     pub changes: Vec<Change>,
     /// Where the node is declared.

@@ -150,11 +150,11 @@ impl Planner<'_> {
         }
         let origin = node.origin.map(|span| self.policy.sources.locate(span));
         let (plain, links) = match &node.content {
-            Content::Raw { .. } => (node.data(), Properties::new()),
-            Content::Properties(_) => {
-                let (links, plain) = split_links(node.properties());
-                (Data::of(plain), links)
+            Content::Properties(properties) if properties.has_links() => {
+                let (links, plain) = split_links(properties.decode());
+                (Data::of(plain).into(), links)
             }
+            _ => (node.data(), Properties::new()),
         };
         let acl = self.stored_acl(path, node);
         self.stages.adds.push(Action::Add(Add {
@@ -401,7 +401,7 @@ pub fn as_live(tree: &Tree<Declared>) -> Tree<Live> {
             .or_default() += 1;
     }
     let live = |(path, node): &(ZPath, Declared)| {
-        let mut live = crate::node::LiveNode::with_data(node.encode());
+        let mut live = crate::node::LiveNode::with_data(node.bytes().to_vec());
         live.children = children.get(path.as_str()).copied().unwrap_or_default();
         live.acl = Some(node.acl.as_deref().cloned().unwrap_or_else(Acl::open));
         (path.clone(), Live::Read(live))

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
+use elsa::sync::FrozenVec;
+
 /// Which of the [`Sources`] a place is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SourceId(u32);
@@ -93,15 +95,15 @@ pub enum Error {
     },
 }
 
-/// All source texts of one run.
+/// All source texts of one run. Texts can be added while others are borrowed.
 #[derive(Debug, Default)]
 pub struct Sources {
-    sources: Vec<Source>,
+    sources: FrozenVec<Box<Source>>,
 }
 
 impl Sources {
     /// Adds a text; a byte-order mark at its start is dropped.
-    pub fn add(&mut self, name: &str, text: String) -> Result<SourceId, Error> {
+    pub fn add(&self, name: &str, text: String) -> Result<SourceId, Error> {
         if u32::try_from(text.len()).is_err() {
             return Err(Error::TooLarge {
                 name: name.to_owned(),
@@ -112,23 +114,25 @@ impl Sources {
             Some(rest) => rest.to_owned(),
             None => text,
         };
-        let id = SourceId(u32::try_from(self.sources.len()).expect("fewer than 2^32 files"));
-        self.sources.push(Source {
+        let index = self.sources.push_get_index(Box::new(Source {
             name: name.into(),
             text,
             line_starts: OnceLock::new(),
-        });
-        Ok(id)
+        }));
+        Ok(SourceId(
+            u32::try_from(index).expect("fewer than 2^32 files"),
+        ))
     }
 
     /// The source with this id, which came from [`Sources::add`] of the same value.
     #[must_use]
     pub fn get(&self, id: SourceId) -> &Source {
-        &self.sources[id.0 as usize]
+        let source = self.sources.get(id.0 as usize);
+        source.expect("the id is of this value")
     }
 
     /// All sources in the order they were added.
-    pub fn iter(&self) -> std::slice::Iter<'_, Source> {
+    pub fn iter(&self) -> impl Iterator<Item = &Source> {
         self.sources.iter()
     }
 
@@ -165,15 +169,6 @@ impl Sources {
     }
 }
 
-impl<'a> IntoIterator for &'a Sources {
-    type Item = &'a Source;
-    type IntoIter = std::slice::Iter<'a, Source>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.iter()
-    }
-}
-
 /// An error about a place in a source, as whoever draws it needs it.
 pub trait Located: std::error::Error {
     /// The place that is wrong.
@@ -198,7 +193,7 @@ mod tests {
 
     #[test]
     fn columns_count_characters_and_the_mark_is_dropped() {
-        let mut sources = Sources::default();
+        let sources = Sources::default();
         let id = sources
             .add("x.zkt", "\u{feff}/é = 1\n  /b\n".to_owned())
             .unwrap();

@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::{Number, Value};
 
@@ -134,6 +135,75 @@ impl Data {
             Self::Properties(properties) => properties,
             Self::Text(text) => Properties::from([(STRING_VALUE.to_owned(), Value::String(text))]),
             Self::Binary(_) => Properties::new(),
+        }
+    }
+}
+
+/// The data of a node as it is stored, made once and shared by all that hold it, with how it reads.
+///
+/// A bare text may look like an object, so the bytes alone do not tell what was meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Encoded {
+    bytes: Arc<[u8]>,
+    form: Form,
+}
+
+/// Which [`Data`] some bytes stand for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Properties,
+    Text,
+    Binary,
+}
+
+impl Encoded {
+    /// Bytes that are the JSON object of some properties, as [`Data::encode`] writes it.
+    pub(crate) fn object(bytes: &[u8]) -> Self {
+        Self {
+            bytes: bytes.into(),
+            form: Form::Properties,
+        }
+    }
+
+    /// Raw bytes.
+    #[must_use]
+    pub fn raw(bytes: Arc<[u8]>) -> Self {
+        let form = match std::str::from_utf8(&bytes) {
+            Ok(_) => Form::Text,
+            Err(_) => Form::Binary,
+        };
+        Self { bytes, form }
+    }
+
+    /// The bytes to store.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// What the bytes stand for.
+    #[must_use]
+    pub fn decode(&self) -> Data {
+        match self.form {
+            Form::Properties => {
+                let properties = serde_json::from_slice(&self.bytes);
+                Data::Properties(properties.expect("it was encoded from properties"))
+            }
+            Form::Text => Data::Text(String::from_utf8_lossy(&self.bytes).into_owned()),
+            Form::Binary => Data::Binary(self.bytes.to_vec()),
+        }
+    }
+}
+
+impl From<Data> for Encoded {
+    fn from(data: Data) -> Self {
+        Self {
+            bytes: data.encode().into(),
+            form: match data {
+                Data::Properties(_) => Form::Properties,
+                Data::Text(_) => Form::Text,
+                Data::Binary(_) => Form::Binary,
+            },
         }
     }
 }

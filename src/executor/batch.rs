@@ -9,6 +9,7 @@ use crate::acl::Acl;
 use crate::node::{AclVersion, DataVersion};
 use crate::path::ZPath;
 use crate::plan::{Action, Plan};
+use crate::value::Encoded;
 
 /// Request bytes of a multi beyond its operations: the request's header and the multi's trailer.
 const MULTI_BYTES: usize = 8 + 9;
@@ -27,11 +28,11 @@ pub(super) struct Operation {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Write {
     Create {
-        data: Vec<u8>,
+        data: Encoded,
         acl: Option<Arc<Acl>>,
     },
     Set {
-        data: Vec<u8>,
+        data: Encoded,
         expected: DataVersion,
     },
     Delete {
@@ -164,7 +165,7 @@ impl<'a> Packer<'a> {
             match step {
                 Action::Add(add) => {
                     let write = Write::Create {
-                        data: add.data.encode(),
+                        data: add.data.clone(),
                         acl: add.acl.clone(),
                     };
                     self.push(action, &add.path, write)?;
@@ -173,14 +174,14 @@ impl<'a> Packer<'a> {
                 Action::Update(update) => {
                     if let Some(data) = &update.data {
                         let seen = Some(update.expected_version);
-                        self.push_set(action, &update.path, data.encode(), seen)?;
+                        self.push_set(action, &update.path, data.clone(), seen)?;
                     }
                     if let Some((expected, acl)) = &update.acl {
                         self.push_acl(action, &update.path, *expected, acl)?;
                     }
                 }
                 Action::Link(link) => {
-                    let (data, seen) = (link.data.encode(), link.expected_version);
+                    let (data, seen) = (link.data.clone(), link.expected_version);
                     self.push_set(action, &link.path, data, seen)?;
                 }
                 Action::Trim(trim) => {
@@ -204,14 +205,14 @@ impl<'a> Packer<'a> {
         &mut self,
         action: usize,
         path: &'a ZPath,
-        data: Vec<u8>,
+        data: Encoded,
         seen: Option<DataVersion>,
     ) -> Result<(), TooLarge> {
         if let Some(&at) = self.at.get(path)
             && let Write::Create { data: old, .. } | Write::Set { data: old, .. } =
                 &mut self.operations[at].write
         {
-            let bytes = self.bytes - old.len() + data.len();
+            let bytes = self.bytes - old.as_bytes().len() + data.as_bytes().len();
             if bytes <= self.limits.bytes {
                 *old = data;
                 self.bytes = bytes;
@@ -328,8 +329,10 @@ impl<'a> Packer<'a> {
 
     fn bytes_of(&self, path: &ZPath, write: &Write) -> usize {
         let fields = match write {
-            Write::Create { data, acl } => 4 + data.len() + acl_bytes(acl.as_deref()) + 4,
-            Write::Set { data, .. } => 4 + data.len() + 4,
+            Write::Create { data, acl } => {
+                4 + data.as_bytes().len() + acl_bytes(acl.as_deref()) + 4
+            }
+            Write::Set { data, .. } => 4 + data.as_bytes().len() + 4,
             Write::Delete { .. } => 4,
         };
         OPERATION_BYTES + self.path_bytes(path) + fields

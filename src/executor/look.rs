@@ -151,14 +151,16 @@ fn weigh(write: &Write, live: Option<&Live>) -> (Evidence, Option<i64>) {
     };
     let version = node.version.get();
     let evidence = match write {
-        Write::Create { data, .. } if version == DataVersion::NEW.get() && node.data == *data => {
+        Write::Create { data, .. }
+            if version == DataVersion::NEW.get() && node.data == data.as_bytes() =>
+        {
             Evidence::After
         }
         Write::Create { .. } => Evidence::Unclear,
         Write::Set { expected, .. } if version == expected.get() => Evidence::Before,
         Write::Set { expected, data } if version == expected.next().get() => {
             // Another writer took the version that this write needed.
-            if node.data == *data {
+            if node.data == data.as_bytes() {
                 Evidence::After
             } else {
                 Evidence::Before
@@ -174,6 +176,7 @@ fn weigh(write: &Write, live: Option<&Live>) -> (Evidence, Option<i64>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::value::Encoded;
 
     fn operation(path: &str, write: Write) -> Operation {
         Operation {
@@ -187,7 +190,7 @@ mod tests {
         operation(
             path,
             Write::Create {
-                data: b"ours".to_vec(),
+                data: Encoded::raw(b"ours".as_slice().into()),
                 acl: None,
             },
         )
@@ -198,7 +201,7 @@ mod tests {
         operation(
             path,
             Write::Set {
-                data: b"ours".to_vec(),
+                data: Encoded::raw(b"ours".as_slice().into()),
                 expected,
             },
         )

@@ -117,11 +117,12 @@ impl View<'_> {
                 .filter(|(name, _)| split_link(name).is_some())
                 .collect();
         }
-        let links = properties
-            .iter()
-            .filter(|(name, _)| split_link(name).is_some());
+        if !properties.has_links() {
+            return Vec::new();
+        }
+        let links = properties.decode().into_iter();
         links
-            .map(|(name, property)| (name.clone(), property.value.clone()))
+            .filter(|(name, _)| split_link(name).is_some())
             .collect()
     }
 
@@ -248,7 +249,7 @@ impl Nodes for View<'_> {
                     Content::Properties(properties)
                         if node.ignore.is_empty() && !node.keep_properties =>
                     {
-                        Lookup::Known(properties.get(name).map(|property| property.value.clone()))
+                        Lookup::Known(properties.decode().remove(name))
                     }
                     _ => {
                         let data = desired_data(node, live.and_then(Live::node));

@@ -70,7 +70,7 @@ fn evaluate(pair: Pair<'_, Rule>) -> Option<Constant> {
             _ => return None,
         }),
         Rule::inner_string => Constant::Text(literal::decode_string(text, inner).ok()?),
-        Rule::plain_number => Constant::Int(literal::number(text).ok()?.as_str().parse().ok()?),
+        Rule::plain_number => Constant::Int(literal::number(text).ok()?.parse().ok()?),
         _ => return None,
     };
     match &value {

@@ -1,5 +1,7 @@
 //! Literals: numbers kept exact, strings with Python's escapes.
 
+use std::borrow::Cow;
+
 use num_bigint::BigInt;
 use pest::iterators::{Pair, Pairs};
 use serde_json::Number;
@@ -10,7 +12,7 @@ use crate::value;
 
 impl<'s> Parser<'s> {
     /// A value; one that is wrong is reported and stands for null.
-    pub(super) fn literal(&mut self, pair: Pair<'s, Rule>, start: usize) -> Literal {
+    pub(super) fn literal(&mut self, pair: Pair<'s, Rule>, start: usize) -> Literal<'s> {
         let span = self.span_of(&pair, start);
         let rule = pair.as_rule();
         let text = pair.as_str();
@@ -37,7 +39,7 @@ impl<'s> Parser<'s> {
                 _ => LiteralKind::Bool(matches!(text, "True" | "true")),
             },
             Rule::number => match number(text) {
-                Ok(number) => LiteralKind::Number(number),
+                Ok(number) => LiteralKind::Number(Cow::Owned(number)),
                 Err(kind) => {
                     self.error_at(span, kind);
                     LiteralKind::Null
@@ -48,14 +50,14 @@ impl<'s> Parser<'s> {
         Literal { kind, span }
     }
 
-    fn items(&mut self, pair: Pair<'s, Rule>, start: usize) -> Vec<Literal> {
+    fn items(&mut self, pair: Pair<'s, Rule>, start: usize) -> Vec<Literal<'s>> {
         let items = pair
             .into_inner()
             .filter(|pair| pair.as_rule() != Rule::comma);
         items.map(|item| self.literal(item, start)).collect()
     }
 
-    fn pairs(&mut self, pair: Pair<'s, Rule>, start: usize) -> Vec<(Literal, Literal)> {
+    fn pairs(&mut self, pair: Pair<'s, Rule>, start: usize) -> Vec<(Literal<'s>, Literal<'s>)> {
         let mut pairs = Vec::new();
         for pair in pair.into_inner() {
             let mut sides = pair
@@ -76,7 +78,7 @@ impl<'s> Parser<'s> {
     }
 
     /// A string, or several side by side.
-    pub(super) fn string(&mut self, pair: Pair<'s, Rule>, start: usize) -> Text {
+    pub(super) fn string(&mut self, pair: Pair<'s, Rule>, start: usize) -> Text<'s> {
         let span = self.span_of(&pair, start);
         let text = decode_string(pair.as_str(), pair.into_inner()).unwrap_or_else(|kind| {
             self.error_at(span, kind);
@@ -87,12 +89,13 @@ impl<'s> Parser<'s> {
             let what = "a text that holds $serde_json::private::";
             self.error_at(span, ErrorKind::NotJson { what, instead });
         }
+        let text = Cow::Owned(text);
         Text { text, span }
     }
 }
 
 /// Reads a number of the language; JSON keeps its value exactly, and decimals as they are written.
-pub(super) fn number(text: &str) -> Result<Number, ErrorKind> {
+pub(super) fn number(text: &str) -> Result<String, ErrorKind> {
     let error = || ErrorKind::Number {
         text: text.to_owned(),
     };
@@ -136,9 +139,10 @@ pub(super) fn number(text: &str) -> Result<Number, ErrorKind> {
     } else {
         return Err(error());
     };
-    format!("{}{json}", if negative { "-" } else { "" })
+    let number: Number = format!("{}{json}", if negative { "-" } else { "" })
         .parse()
-        .map_err(|_| error())
+        .map_err(|_| error())?;
+    Ok(number.to_string())
 }
 
 /// How many digits a number in another base than ten may have.

@@ -4,42 +4,56 @@
 //! little of it. Whatever is not plain is left to the grammar, and so is everything wrong. A test
 //! holds the two together.
 
+use std::borrow::Cow;
+
+use smallvec::smallvec;
+
 use crate::ast::{Literal, LiteralKind, Node, Statement, Text};
 use crate::source::{SourceId, Span};
-use crate::value::MAX_DEPTH;
+use crate::value::{MAX_DEPTH, is_storable_name};
 
 /// A line that was read.
 pub(super) struct Quick<'s> {
     pub(super) indent: &'s str,
     /// The statement with its place; none where the line is blank.
-    pub(super) statement: Option<(Span, Statement)>,
+    pub(super) statement: Option<(Span, Statement<'s>)>,
 }
 
-/// Reads a whole physical line, its line break included, that starts at `offset` of the source;
-/// none where the grammar has to. The line holds no NUL.
+/// Whether the lines of a text can be read so: two things that hardly any text holds are not
+/// looked for in each line.
+pub(super) fn suits(text: &str) -> bool {
+    !text.contains('\0') && is_storable_name(text)
+}
+
+/// Reads a whole physical line, its line break included, that starts at `offset` of a source that
+/// [`suits`]; none where the grammar has to.
 pub(super) fn line(line: &str, offset: u32, source: SourceId) -> Option<Quick<'_>> {
-    let line = line
-        .strip_suffix('\n')
-        .unwrap_or(line)
-        .trim_end_matches('\r');
-    let indent = &line[..line.len() - line.trim_start_matches([' ', '\t']).len()];
-    let body = line.trim_end_matches([' ', '\t']);
-    if body.is_empty() {
+    let bytes = line.as_bytes();
+    let mut end = bytes.len();
+    end -= usize::from(bytes.last() == Some(&b'\n'));
+    while end > 0 && bytes[end - 1] == b'\r' {
+        end -= 1;
+    }
+    let start = bytes[..end].iter().take_while(|b| is_blank(**b)).count();
+    while end > start && is_blank(bytes[end - 1]) {
+        end -= 1;
+    }
+    let indent = &line[..start];
+    if start == end {
         let statement = None;
         return Some(Quick { indent, statement });
     }
     let mut reader = Reader {
-        text: body,
-        at: indent.len(),
+        text: &line[..end],
+        at: start,
         offset,
         source,
     };
-    let start = reader.at;
-    let statement = match reader.peek()? {
+    let statement = match bytes[start] {
         b'/' => reader.node()?,
         _ => reader.entry()?,
     };
-    if reader.at != body.len() {
+    if reader.at != end {
         return None;
     }
     let span = reader.span(start);
@@ -47,6 +61,10 @@ pub(super) fn line(line: &str, offset: u32, source: SourceId) -> Option<Quick<'_
         indent,
         statement: Some((span, statement)),
     })
+}
+
+fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t')
 }
 
 struct Reader<'s> {
@@ -84,48 +102,44 @@ impl<'s> Reader<'s> {
     }
 
     fn blanks(&mut self) {
-        while matches!(self.peek(), Some(b' ' | b'\t')) {
+        while self.peek().is_some_and(is_blank) {
             self.at += 1;
         }
     }
 
-    /// Bytes that are plain in every kind of word; at least one.
-    fn word(&mut self, is_plain: impl Fn(u8) -> bool) -> Option<Text> {
+    /// Bytes that are plain in a kind of word, all of them ASCII; at least one.
+    fn word(&mut self, plain: u8) -> Option<Text<'s>> {
         let start = self.at;
-        let length = self
-            .rest()
-            .bytes()
-            .take_while(|byte| is_plain(*byte))
+        let rest = &self.text.as_bytes()[start..];
+        let length = rest
+            .iter()
+            .take_while(|byte| PLAIN[usize::from(**byte)] & plain != 0)
             .count();
         self.at += length;
         (length > 0).then(|| Text {
-            text: self.text[start..self.at].to_owned(),
+            text: Cow::Borrowed(&self.text[start..self.at]),
             span: self.span(start),
         })
     }
 
-    fn node(&mut self) -> Option<Statement> {
+    fn node(&mut self) -> Option<Statement<'s>> {
         self.take(b'/')?;
-        let name =
-            self.word(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'@'))?;
+        let name = self.word(NODE)?;
         let mut kind = None;
         if self.at < self.text.len() {
             self.rest().starts_with(" : ").then_some(())?;
             self.at += 3;
-            let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b' ' | b'-' | b'_' | b'.');
-            kind = Some(
-                self.word(plain)
-                    .filter(|kind| !kind.text.starts_with(' '))?,
-            );
+            let word = self.word(TYPE)?;
+            kind = Some((!word.text.starts_with(' ')).then_some(word)?);
         }
         Some(Statement::Node(Node {
-            names: vec![name],
+            names: smallvec![name],
             kind,
         }))
     }
 
-    fn entry(&mut self) -> Option<Statement> {
-        let name = self.word(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.'))?;
+    fn entry(&mut self) -> Option<Statement<'s>> {
+        let name = self.word(NAME)?;
         self.blanks();
         if self.rest().starts_with("->") {
             self.at += 2;
@@ -137,9 +151,11 @@ impl<'s> Reader<'s> {
             self.at += 1;
             let mut target = self.target()?;
             if self.take(b' ').is_some() {
-                let property = self.word(is_plain_in_path)?;
+                let property = self.word(PATH)?;
                 target.span = target.span.to(property.span);
-                target.text = format!("{} {}", target.text, property.text);
+                let (start, end) = (target.span.start, target.span.end);
+                let within = (start - self.offset) as usize..(end - self.offset) as usize;
+                target.text = Cow::Borrowed(&self.text[within]);
             }
             return Some(Statement::PropertyLink { name, target });
         }
@@ -148,16 +164,16 @@ impl<'s> Reader<'s> {
         Some(Statement::Property { name, value })
     }
 
-    fn target(&mut self) -> Option<Text> {
+    fn target(&mut self) -> Option<Text<'s>> {
         self.blanks();
-        self.word(is_plain_in_path)
+        self.word(PATH)
     }
 
-    fn literal(&mut self, depth: usize) -> Option<Literal> {
+    fn literal(&mut self, depth: usize) -> Option<Literal<'s>> {
         let start = self.at;
         let kind = match self.peek()? {
-            b'\'' | b'"' => LiteralKind::String(self.string()?),
-            b'0'..=b'9' | b'-' => self.number()?,
+            b'\'' | b'"' => LiteralKind::String(Cow::Borrowed(self.string()?)),
+            b'0'..=b'9' | b'-' => LiteralKind::Number(Cow::Borrowed(self.number()?)),
             b'[' if depth < MAX_DEPTH => {
                 LiteralKind::List(self.items(b']', |r| r.literal(depth + 1))?)
             }
@@ -187,7 +203,7 @@ impl<'s> Reader<'s> {
         }
     }
 
-    fn pair(&mut self, depth: usize) -> Option<(Literal, Literal)> {
+    fn pair(&mut self, depth: usize) -> Option<(Literal<'s>, Literal<'s>)> {
         let key = self
             .literal(depth)
             .filter(|key| matches!(key.kind, LiteralKind::String(_)))?;
@@ -198,29 +214,25 @@ impl<'s> Reader<'s> {
     }
 
     /// A string without escapes; one beside another is left to the grammar.
-    fn string(&mut self) -> Option<String> {
+    fn string(&mut self) -> Option<&'s str> {
         let quote = self.peek()?;
         let body = &self.text.as_bytes()[self.at + 1..];
         let length = body
             .iter()
-            .position(|byte| *byte == quote || *byte == b'\\')?;
-        if body[length] == b'\\' || body.get(length + 1) == Some(&quote) && length == 0 {
+            .position(|byte| *byte == quote || matches!(byte, b'\\' | b'\r'))?;
+        if body[length] != quote || body.get(length + 1) == Some(&quote) && length == 0 {
             return None;
         }
         let text = &self.text[self.at + 1..][..length];
         self.at += length + 2;
         // Only a bracket, a comma, a colon or the end of the line can follow for sure.
-        let next = self
-            .rest()
-            .bytes()
-            .find(|byte| !matches!(byte, b' ' | b'\t'));
-        let ends = matches!(next, None | Some(b',' | b']' | b'}' | b':'));
-        (ends && !text.contains('\r') && crate::value::is_storable_name(text))
-            .then(|| text.to_owned())
+        let rest = &self.text.as_bytes()[self.at..];
+        let next = rest.iter().find(|byte| !is_blank(**byte));
+        matches!(next, None | Some(b',' | b']' | b'}' | b':')).then_some(text)
     }
 
     /// A number that is spelled as JSON spells it, without an exponent.
-    fn number(&mut self) -> Option<LiteralKind> {
+    fn number(&mut self) -> Option<&'s str> {
         let start = self.at;
         _ = self.take(b'-');
         let whole = self.digits()?;
@@ -231,13 +243,9 @@ impl<'s> Reader<'s> {
             self.digits()?;
         }
         match self.peek() {
-            None | Some(b',' | b']' | b'}' | b' ') => {}
-            Some(_) => return None,
+            None | Some(b',' | b']' | b'}' | b' ') => Some(&self.text[start..self.at]),
+            Some(_) => None,
         }
-        self.text[start..self.at]
-            .parse()
-            .ok()
-            .map(LiteralKind::Number)
     }
 
     fn digits(&mut self) -> Option<usize> {
@@ -246,7 +254,7 @@ impl<'s> Reader<'s> {
         (count > 0).then_some(count)
     }
 
-    fn constant(&mut self) -> Option<LiteralKind> {
+    fn constant(&mut self) -> Option<LiteralKind<'s>> {
         let length = self
             .rest()
             .bytes()
@@ -263,9 +271,29 @@ impl<'s> Reader<'s> {
     }
 }
 
-fn is_plain_in_path(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'_' | b'.' | b':' | b'@')
-}
+/// The kinds of word in which a byte can be plain.
+const NODE: u8 = 1;
+const TYPE: u8 = 2;
+const NAME: u8 = 4;
+const PATH: u8 = 8;
+
+/// For each byte the kinds of word in which it is plain.
+static PLAIN: [u8; 256] = {
+    let mut plain = [0; 256];
+    let mut byte = 0_u8;
+    while byte < 0x80 {
+        plain[byte as usize] = match byte {
+            b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'_' | b'.' => NODE | TYPE | NAME | PATH,
+            b'-' => NODE | TYPE | PATH,
+            b'@' => NODE | PATH,
+            b'/' | b':' => PATH,
+            b' ' => TYPE,
+            _ => 0,
+        };
+        byte += 1;
+    }
+    plain
+};
 
 #[cfg(test)]
 mod tests {
@@ -276,16 +304,17 @@ mod tests {
 
     /// The lines and errors of a text as text, read with or without the quick way.
     fn parse(text: &str, quick: bool) -> String {
-        let mut sources = Sources::default();
+        let sources = Sources::default();
         let id = sources.add("x.zkt", text.to_owned()).unwrap();
         let mut parser = Parser::new(&sources.get(id).text, id);
         parser.quick &= quick;
-        parser.lines();
+        while parser.step() {}
+        parser.place_comments(0, 0);
         format!("{:#?} {:#?}", parser.lines, parser.errors)
     }
 
     fn is_quick(line: &str) -> bool {
-        let mut sources = Sources::default();
+        let sources = Sources::default();
         let id = sources.add("x.zkt", line.to_owned()).unwrap();
         super::line(line, 0, id).is_some()
     }

@@ -29,11 +29,11 @@ pub(super) fn compare(
     match &node.content {
         Content::Raw { bytes, .. } if **bytes != *live.data => {
             changes.push(raw_change(&live.data, Some(bytes.to_vec()), node, sources));
-            data = Some(Data::raw(bytes));
+            data = Some(node.data());
         }
         Content::Raw { .. } => {}
         // Most nodes are as declared to the byte: those need no decoding.
-        Content::Properties(_) if node.encode() == live.data => {}
+        Content::Properties(_) if node.bytes() == live.data => {}
         Content::Properties(_) => {
             if let Some((before, after)) = differing(node, live) {
                 let (old, is_binary) = match before {
@@ -53,13 +53,13 @@ pub(super) fn compare(
                 if !changes.is_empty() {
                     let mut first = new_plain;
                     first.extend(old_links);
-                    data = Some(Data::of(first));
+                    data = Some(Data::of(first).into());
                 }
                 if !link_changes.is_empty() {
                     link = Some(Link {
                         path: path.clone(),
                         expected_version: Some(live.version),
-                        data: Data::of(after),
+                        data: Data::of(after).into(),
                         changes: link_changes,
                         origin: origin(),
                     });
@@ -151,7 +151,7 @@ pub fn desired_data(node: &Declared, live: Option<&LiveNode>) -> Data {
             let before = Data::decode(&live.data);
             Data::of(merged(node, &node.properties(), &before))
         }
-        _ => node.data(),
+        _ => node.data().decode(),
     }
 }
 

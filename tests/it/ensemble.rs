@@ -133,7 +133,7 @@ impl Ensemble {
                     }
                     _ => {}
                 }
-                let mut node = Znode::new(add.data.encode());
+                let mut node = Znode::new(add.data.as_bytes().to_vec());
                 if let Some(acl) = &add.acl {
                     node.acl = (**acl).clone();
                 }
@@ -149,7 +149,7 @@ impl Ensemble {
                     .get_mut(path)
                     .ok_or_else(|| format!("{path} does not exist"))?;
                 if let Some(data) = &update.data {
-                    node.data = data.encode();
+                    node.data = data.as_bytes().to_vec();
                     node.version += 1;
                 }
                 if let Some((version, acl)) = &update.acl {
@@ -166,7 +166,7 @@ impl Ensemble {
                     .nodes
                     .get_mut(path)
                     .ok_or_else(|| format!("{path} does not exist"))?;
-                node.data = link.data.encode();
+                node.data = link.data.as_bytes().to_vec();
                 node.version += 1;
             }
             Action::Trim(trim) => {

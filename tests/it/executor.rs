@@ -39,7 +39,7 @@ fn add(at: &str, data: &str) -> Action {
     Action::Add(Add {
         path: path(at),
         raw: false,
-        data,
+        data: data.into(),
         acl: None,
         secret,
         origin: None,
@@ -50,7 +50,7 @@ fn update(at: &str, expected: i32, data: Option<&str>, acl: Option<(i32, Arc<Acl
     Action::Update(Update {
         path: path(at),
         expected_version: version(expected),
-        data: data.map(|data| Data::Text(data.to_owned())),
+        data: data.map(|data| Data::Text(data.to_owned()).into()),
         acl: acl.map(|(version, acl)| (AclVersion::new(version).unwrap(), acl)),
         changes: Vec::new(),
         origin: None,
@@ -63,7 +63,7 @@ fn link(at: &str, expected: Option<i32>, data: &str) -> Action {
     Action::Link(Link {
         path: path(at),
         expected_version,
-        data,
+        data: data.into(),
         changes: Vec::new(),
         origin: None,
     })

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use zkt::files::Disk;
 use zkt::path::ZPath;
 use zkt::source::{Located, Sources};
-use zkt::{format, layers, lower, parser};
+use zkt::{format, layers, parser};
 
 use crate::trees;
 
@@ -23,7 +23,7 @@ fn files(folder: &str) -> Vec<PathBuf> {
 }
 
 fn formatted(text: &str) -> String {
-    let mut sources = Sources::default();
+    let sources = Sources::default();
     let id = sources.add("x.zkt", text.to_owned()).expect("small");
     let (document, errors) = parser::parse(&sources, id);
     assert_eq!(errors, []);
@@ -55,8 +55,12 @@ fn invalid_files_have_the_error_that_they_name() {
     let mut wrong = Vec::new();
     for file in files("invalid") {
         let name = file.display().to_string();
-        let (layers::Layers { layers, sources }, errors) =
-            layers::load(std::slice::from_ref(&name), false, &Disk);
+        let layers::Declaration {
+            sources,
+            errors,
+            lower_errors,
+            ..
+        } = layers::load(std::slice::from_ref(&name), &ZPath::root(), false, &Disk);
         let told = |error: &dyn Located| {
             let at = sources.locate(error.span());
             format!("{}:{}: {error}", at.line, at.column)
@@ -65,8 +69,7 @@ fn invalid_files_have_the_error_that_they_name() {
             .iter()
             .map(|error| error.located().map_or_else(|| error.to_string(), told))
             .collect();
-        let (_, errors) = lower::lower(layers, &ZPath::root());
-        found.extend(errors.iter().map(|error| told(error)));
+        found.extend(lower_errors.iter().map(|error| told(error)));
         let text = std::fs::read_to_string(&file).expect("UTF-8");
         let expected = text
             .lines()

@@ -6,12 +6,12 @@ use std::path::{Component, Path, PathBuf};
 
 use zkt::acl::Acl;
 use zkt::files::{Files, Kind};
+use zkt::layers;
 use zkt::node::{Declared, Live};
 use zkt::path::ZPath;
 use zkt::planner;
 use zkt::source::{Located, Sources};
 use zkt::tree::Tree;
-use zkt::{layers, lower};
 
 /// Files in memory; what stands under `-` is standard input.
 #[derive(Debug, Default)]
@@ -105,7 +105,12 @@ pub(crate) fn declare_layers(
     at: &str,
 ) -> Result<DeclaredTree, Vec<String>> {
     let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-    let (layers::Layers { layers, sources }, errors) = layers::load(&names, false, files);
+    let layers::Declaration {
+        tree,
+        sources,
+        errors,
+        lower_errors,
+    } = layers::load(&names, &path(at), false, files);
     let mut messages: Vec<String> = errors
         .iter()
         .map(|error| match error.located() {
@@ -113,8 +118,7 @@ pub(crate) fn declare_layers(
             None => error.to_string(),
         })
         .collect();
-    let (tree, errors) = lower::lower(layers, &path(at));
-    messages.extend(errors.iter().map(|error| told(error, &sources)));
+    messages.extend(lower_errors.iter().map(|error| told(error, &sources)));
     if messages.is_empty() {
         Ok(DeclaredTree { tree, sources })
     } else {

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 use zkt::files::Disk;
-use zkt::layers::{self, Layers};
-use zkt::lower::{self, lower};
+use zkt::layers::{self, Declaration};
+use zkt::lower;
 use zkt::node::Declared;
 use zkt::path::ZPath;
 use zkt::source::{Located, Sources};
@@ -32,13 +32,17 @@ pub(crate) fn load(
     allow_empty: bool,
     at: &ZPath,
 ) -> Result<DeclaredTree, Problems> {
-    let (Layers { layers, sources }, layer_errors) = layers::load(names, allow_empty, &Disk);
-    let (tree, lower_errors) = lower(layers, at);
-    if layer_errors.is_empty() && lower_errors.is_empty() {
+    let Declaration {
+        tree,
+        sources,
+        errors,
+        lower_errors,
+    } = layers::load(names, at, allow_empty, &Disk);
+    if errors.is_empty() && lower_errors.is_empty() {
         Ok(DeclaredTree { tree, sources })
     } else {
         Err(Problems {
-            layer_errors,
+            layer_errors: errors,
             lower_errors,
             sources,
         })

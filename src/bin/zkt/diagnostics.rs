@@ -257,7 +257,7 @@ mod tests {
 
     #[test]
     fn one_place() {
-        let mut sources = Sources::default();
+        let sources = Sources::default();
         let id = sources
             .add("a.zkt", "/a\n  x = 1\n  x = 2\n".to_owned())
             .unwrap();
@@ -290,7 +290,7 @@ mod tests {
 
     #[test]
     fn two_places_in_one_file() {
-        let mut sources = Sources::default();
+        let sources = Sources::default();
         let text = "/a\n  x = 1\n  b = 1\n  c = 1\n  d = 1\n  e = 1\n  x = 2\n";
         let id = sources.add("a.zkt", text.to_owned()).unwrap();
         let related = vec![(find(&sources, id, "x = 1"), "first here".to_owned())];
@@ -313,7 +313,7 @@ mod tests {
 
     #[test]
     fn two_files_and_a_total() {
-        let mut sources = Sources::default();
+        let sources = Sources::default();
         let a = sources
             .add("base/a.zkt", "/a\n  x = 1\n".to_owned())
             .unwrap();
@@ -358,7 +358,7 @@ mod tests {
 
     #[test]
     fn carets_stand_right_after_tabs_and_wide_characters() {
-        let mut sources = Sources::default();
+        let sources = Sources::default();
         let text = "/a\n\té = '日本' x\n\tb = 'e\u{301}\u{202e}' y\r\n/é : 1";
         let id = sources.add("a.zkt", text.to_owned()).unwrap();
         let end = u32::try_from(text.len()).unwrap();
@@ -396,7 +396,7 @@ mod tests {
 
     #[test]
     fn very_long_lines_are_cut_around_the_place() {
-        let mut sources = Sources::default();
+        let sources = Sources::default();
         let long = "é".repeat(100_000);
         let text = format!("/a\n  x = '{long}' oops\n  y = '{long}'\n");
         let id = sources.add("a.zkt", text.clone()).unwrap();
@@ -435,7 +435,7 @@ mod tests {
 
     #[test]
     fn what_steers_a_terminal_is_escaped() {
-        let mut sources = Sources::default();
+        let sources = Sources::default();
         let id = sources
             .add("a\u{1b}[31m.zkt", "\u{1b}[2J x\n".to_owned())
             .unwrap();

@@ -17,7 +17,7 @@ fn add(at: &str, data: &str) -> Action {
     Action::Add(Add {
         path: path(at),
         raw: false,
-        data,
+        data: data.into(),
         acl: None,
         secret,
         origin: None,
@@ -28,7 +28,7 @@ fn update(at: &str, expected: i32, data: Option<&str>, acl: Option<i32>) -> Acti
     Action::Update(Update {
         path: path(at),
         expected_version: version(expected),
-        data: data.map(|data| Data::Text(data.to_owned())),
+        data: data.map(|data| Data::Text(data.to_owned()).into()),
         acl: acl.map(|version| (AclVersion::new(version).unwrap(), Arc::new(Acl::open()))),
         changes: Vec::new(),
         origin: None,
@@ -41,7 +41,7 @@ fn link(at: &str, expected: Option<i32>, data: &str) -> Action {
     Action::Link(Link {
         path: path(at),
         expected_version,
-        data,
+        data: data.into(),
         changes: Vec::new(),
         origin: None,
     })
@@ -76,9 +76,15 @@ fn shown(actions: Vec<Action>, options: &ExecuteOptions) -> String {
                 {
                     let data = |data: &[u8]| String::from_utf8_lossy(data).into_owned();
                     text += &match write {
-                        Write::Create { data: d, .. } => format!("  create {path} {:?}", data(&d)),
+                        Write::Create { data: d, .. } => {
+                            format!("  create {path} {:?}", data(d.as_bytes()))
+                        }
                         Write::Set { data: d, expected } => {
-                            format!("  set {path} {:?} at {}", data(&d), expected.get())
+                            format!(
+                                "  set {path} {:?} at {}",
+                                data(d.as_bytes()),
+                                expected.get()
+                            )
                         }
                         Write::Delete { expected } => {
                             format!("  delete {path} at {}", expected.get())
@@ -240,7 +246,7 @@ fn batches_are_bounded_and_cover_the_plan_in_order() {
         };
         let bytes = |o: &Operation| match &o.write {
             Write::Create { data, .. } => {
-                9 + 4 + 11 + o.path.as_str().len() + 4 + data.len() + 27 + 4
+                9 + 4 + 11 + o.path.as_str().len() + 4 + data.as_bytes().len() + 27 + 4
             }
             _ => panic!("only creates here"),
         };

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use zkt::acl::{Acl, AclEntry};
-use zkt::node::{Content, Declared, Globs, Property, Secret, Standing};
+use zkt::node::{Content, Declared, Globs, Secret, Standing};
 use zkt::path::ZPath;
 use zkt::tree::Tree;
 
@@ -203,16 +203,7 @@ impl<'b> Choices<'b> {
                 origin: None,
             }
         } else {
-            let property = |value| Property {
-                value,
-                origin: None,
-            };
-            let properties = self.properties().into_iter();
-            Content::Properties(
-                properties
-                    .map(|(name, value)| (name, property(value)))
-                    .collect(),
-            )
+            Content::Properties(self.properties().into())
         };
         Declared {
             content,
@@ -268,7 +259,7 @@ impl<'b> Choices<'b> {
         let mut ensemble = Ensemble::default();
         for (path, node) in near {
             if self.below(3) < 2 {
-                let mut data = node.data().encode();
+                let mut data = node.bytes().to_vec();
                 if self.once_in(4) {
                     data = self.data();
                 }

@@ -184,7 +184,7 @@ impl Writer<'_, '_> {
 
 /// All comments, in order.
 fn comments(text: &str) -> Vec<String> {
-    let mut sources = Sources::default();
+    let sources = Sources::default();
     let id = sources.add("x.zkt", text.to_owned()).expect("small");
     let (document, errors) = parser::parse(&sources, id);
     assert_eq!(errors, []);
@@ -193,7 +193,7 @@ fn comments(text: &str) -> Vec<String> {
 }
 
 fn formatted(text: &str) -> String {
-    let mut sources = Sources::default();
+    let sources = Sources::default();
     let id = sources.add("x.zkt", text.to_owned()).expect("small");
     let (document, errors) = parser::parse(&sources, id);
     assert_eq!(errors, [], "{text}");
@@ -258,7 +258,7 @@ fn what_is_shown_declares_the_same_tree() {
             };
             assert_eq!(paths(&again.tree), paths(&declared));
             for ((path, a), (_, b)) in declared.iter().zip(&again.tree) {
-                assert_eq!(a.data().encode(), b.data().encode(), "{path}");
+                assert_eq!(a.bytes(), b.bytes(), "{path}");
                 assert_eq!(
                     (a.keep_children, a.keep_properties, a.protect),
                     (b.keep_children, b.keep_properties, b.protect)

@@ -124,7 +124,8 @@ pub(super) fn is_as_declared(node: &Declared, live: &[u8]) -> bool {
         Content::Properties(properties) => properties,
     };
     let desired = desired(node, live);
-    let declares_text = properties.contains_key(STRING_VALUE) && !node.ignore.matches(STRING_VALUE);
+    let declares_text =
+        properties.decode().contains_key(STRING_VALUE) && !node.ignore.matches(STRING_VALUE);
     let alone = if desired.len() == 1 {
         desired.get(STRING_VALUE).and_then(Value::as_str)
     } else {

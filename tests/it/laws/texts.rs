@@ -40,7 +40,7 @@ fn damaged(choices: &mut Choices) -> String {
 
 /// Parses a text; every place that comes of it must be inside the text, at whole characters.
 fn try_text(text: &str) {
-    let mut sources = Sources::default();
+    let sources = Sources::default();
     let id = sources.add("x.zkt", text.to_owned()).expect("small");
     let (document, errors) = parser::parse(&sources, id);
     let kept = &sources.get(id).text;
@@ -63,7 +63,7 @@ fn try_text(text: &str) {
     }
     if errors.is_empty() {
         let once = format(&document, &sources);
-        let mut again = Sources::default();
+        let again = Sources::default();
         let id = again.add("x.zkt", once.clone()).expect("small");
         let (document, errors) = parser::parse(&again, id);
         assert_eq!(errors, [], "{text:?} is formatted to\n{once}");

@@ -87,7 +87,7 @@ fn formatted(name: &str, bytes: &[u8], output: &Output) -> Result<Option<String>
             error.utf8_error().valid_up_to(),
         ))
     })?;
-    let mut sources = Sources::default();
+    let sources = Sources::default();
     let source = sources.add(name, text).map_err(Failure::new)?;
     let (document, errors) = parser::parse(&sources, source);
     if errors.is_empty() {
@@ -106,7 +106,7 @@ fn formatted(name: &str, bytes: &[u8], output: &Output) -> Result<Option<String>
 
 /// What formatting makes of its own result; none where that does not parse.
 fn reformatted(name: &str, text: &str) -> Option<String> {
-    let mut sources = Sources::default();
+    let sources = Sources::default();
     let source = sources.add(name, text.to_owned()).ok()?;
     let (document, errors) = parser::parse(&sources, source);
     errors

@@ -20,12 +20,12 @@ const DIFF_INDENT: &str = "        ";
 
 /// The properties of a new node, unless its data is declared as raw bytes.
 pub(super) fn new_properties(add: &Add) -> Option<Properties> {
-    (!add.raw).then(|| add.data.clone().into_properties())
+    (!add.raw).then(|| add.data.decode().into_properties())
 }
 
 /// The type of a new node with its colon, as it stands after the path.
 pub(super) fn new_type(add: &Add) -> Option<String> {
-    let properties = match &add.data {
+    let properties = match add.data.decode() {
         Data::Properties(properties) if !matches!(add.secret.0, Secret::Everything) => properties,
         _ => return None,
     };
@@ -66,7 +66,7 @@ pub(super) fn write_new(add: &Add, out: &mut dyn Write) -> io::Result<()> {
         }
         None if hides_raw_data(add) => writeln!(out, "{INDENT}@data {SECRET}"),
         None => {
-            let data = shown(&ChangeValue::Raw(add.data.encode()));
+            let data = shown(&ChangeValue::Raw(add.data.as_bytes().to_vec()));
             writeln!(out, "{INDENT}@data {data}")
         }
     }

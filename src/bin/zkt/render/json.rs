@@ -90,7 +90,7 @@ fn contents(add: &Add) -> (&'static str, Value) {
             ("properties", Value::Object(entries.collect()))
         }
         None if hides_raw_data(add) => ("data", SECRET.into()),
-        None => ("data", raw_json(&add.data.encode())),
+        None => ("data", raw_json(add.data.as_bytes())),
     }
 }
 

@@ -48,7 +48,7 @@ fn new_node(text: &str, data: Data, line: u32) -> Add {
     Add {
         path: path(text),
         raw: !matches!(data, Data::Properties(_)),
-        data,
+        data: data.into(),
         acl: None,
         secret: HiddenValues::default(),
         origin,
@@ -92,7 +92,7 @@ fn update(text: &str, changes: Vec<Change>) -> Action {
     Action::Update(Update {
         path: path(text),
         expected_version,
-        data,
+        data: data.map(Into::into),
         acl: None,
         changes,
         origin: None,
@@ -105,7 +105,7 @@ fn link(text: &str, changes: Vec<Change>) -> Action {
     Action::Link(Link {
         path: path(text),
         expected_version,
-        data,
+        data: data.into(),
         changes,
         origin: None,
     })
