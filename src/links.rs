@@ -119,16 +119,8 @@ enum Step {
 /// Follows a path to the real node: while a node lacks a child of the wanted name but has a
 /// property `name ->`, the path in it is followed. A real child hides a link of the same name.
 pub fn resolve(nodes: &impl Nodes, path: &ZPath) -> Result<ZPath, Error> {
-    let names = |path: &ZPath| {
-        let mut steps: Vec<Step> = path
-            .names()
-            .map(|name| Step::Name(name.to_owned()))
-            .collect();
-        steps.reverse();
-        steps
-    };
-    let mut steps: Vec<Step> = names(path);
-    let mut at = ZPath::root();
+    let mut steps: Vec<Step> = Vec::new();
+    let mut at = start(nodes, path, &mut steps);
     // The links whose targets are being resolved: meeting one of them again is a circle.
     let mut links: Vec<ZPath> = Vec::new();
     let mut followed = 0;
@@ -172,10 +164,27 @@ pub fn resolve(nodes: &impl Nodes, path: &ZPath) -> Result<ZPath, Error> {
         let target = join(&at, target)?;
         links.push(child);
         steps.push(Step::Resolved);
-        steps.extend(names(&target));
-        at = ZPath::root();
+        at = start(nodes, &target, &mut steps);
     }
     Ok(at)
+}
+
+/// The node from which on a path must be walked, with the steps from there. Above a node that
+/// exists there are only nodes that do.
+fn start(nodes: &impl Nodes, path: &ZPath, steps: &mut Vec<Step>) -> ZPath {
+    let exists = |path: &ZPath| matches!(nodes.exists(path), Lookup::Known(()));
+    if exists(path) {
+        return path.clone();
+    }
+    if let Some(parent) = path.parent().filter(exists) {
+        steps.push(Step::Name(path.name().to_owned()));
+        return parent;
+    }
+    let names = path.names().map(|name| Step::Name(name.to_owned()));
+    let first = steps.len();
+    steps.extend(names);
+    steps[first..].reverse();
+    ZPath::root()
 }
 
 /// The unknown node and those that will be asked for after it if it exists.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use serde_json::Value;
 
 use crate::acl::Acl;
 use crate::source::Span;
@@ -122,6 +123,21 @@ impl DeclaredProperties {
     #[must_use]
     pub fn encoded(&self) -> &Encoded {
         &self.encoded
+    }
+
+    /// The value of one of them.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<Value> {
+        self.encoded.select(|other| other == name).remove(name)
+    }
+
+    /// Those that are links.
+    #[must_use]
+    pub fn links(&self) -> Properties {
+        if !self.has_links {
+            return Properties::new();
+        }
+        self.encoded.select(|name| split_link(name).is_some())
     }
 
     /// The properties by name.

@@ -189,8 +189,8 @@ impl<'s> Parser<'s> {
             return false;
         };
         match quick.statement {
-            Some((span, statement)) => self.place(quick.indent, span, statement, None),
-            None => self.blank(start, quick.indent, None),
+            Some((span, statement)) => self.place(quick.indent, span, statement, quick.comment),
+            None => self.blank(start, quick.indent, quick.comment),
         }
         true
     }
@@ -514,8 +514,7 @@ fn name_of(statement: &Statement<'_>) -> &'static str {
 }
 
 fn end_of_line(text: &str, start: usize) -> usize {
-    text[start..]
-        .find('\n')
+    memchr::memchr(b'\n', &text.as_bytes()[start..])
         .map_or(text.len(), |newline| start + newline + 1)
 }
 

@@ -1,6 +1,11 @@
 //! A tree of nodes as one sorted sequence.
 
+use std::cell::OnceCell;
+use std::hash::BuildHasher as _;
 use std::ops::Range;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
 
 use crate::path::ZPath;
 
@@ -35,12 +40,23 @@ impl<N> Tree<N> {
     /// The node at `path`.
     #[must_use]
     pub fn get(&self, path: &ZPath) -> Option<&N> {
-        self.index(path).ok().map(|i| &self.nodes[i].1)
+        self.place(path).ok().map(|i| &self.nodes[i].1)
+    }
+
+    /// A faster way to the nodes than [`Tree::get`], for those who ask for many: it is made when
+    /// the first one is asked for.
+    #[must_use]
+    pub fn index(&self) -> Index<'_, N> {
+        Index {
+            nodes: &self.nodes,
+            places: OnceCell::new(),
+            hasher: RandomState::default(),
+        }
     }
 
     /// The node at `path`, to be changed.
     pub fn get_mut(&mut self, path: &ZPath) -> Option<&mut N> {
-        self.index(path).ok().map(|i| &mut self.nodes[i].1)
+        self.place(path).ok().map(|i| &mut self.nodes[i].1)
     }
 
     /// All nodes in order.
@@ -68,7 +84,7 @@ impl<N> Tree<N> {
     /// Where the subtree at `path` stands in the sequence.
     #[must_use]
     pub fn subtree_range(&self, path: &ZPath) -> Range<usize> {
-        let start = self.index(path).unwrap_or_else(|at| at);
+        let start = self.place(path).unwrap_or_else(|at| at);
         start..end_of_subtree(&self.nodes, start, path)
     }
 
@@ -82,12 +98,41 @@ impl<N> Tree<N> {
     pub fn orphan(&self, top: &ZPath) -> Option<&ZPath> {
         self.nodes.iter().map(|(path, _)| path).find(|path| {
             path.parent()
-                .is_some_and(|parent| parent != *top && self.index(&parent).is_err())
+                .is_some_and(|parent| parent != *top && self.place(&parent).is_err())
         })
     }
 
-    fn index(&self, path: &ZPath) -> Result<usize, usize> {
+    fn place(&self, path: &ZPath) -> Result<usize, usize> {
         self.nodes.binary_search_by(|(p, _)| p.cmp(path))
+    }
+}
+
+/// The nodes of a tree by path.
+#[derive(Debug)]
+pub struct Index<'t, N> {
+    nodes: &'t [(ZPath, N)],
+    places: OnceCell<HashTable<usize>>,
+    hasher: RandomState,
+}
+
+impl<'t, N> Index<'t, N> {
+    /// The node at `path`.
+    #[must_use]
+    pub fn get(&self, path: &ZPath) -> Option<&'t N> {
+        let nodes = self.nodes;
+        let places = self.places.get_or_init(|| self.places());
+        let hash = self.hasher.hash_one(path.as_str());
+        let found = places.find(hash, |place| nodes[*place].0 == *path);
+        found.map(|place| &nodes[*place].1)
+    }
+
+    fn places(&self) -> HashTable<usize> {
+        let hash = |place: &usize| self.hasher.hash_one(self.nodes[*place].0.as_str());
+        let mut places = HashTable::with_capacity(self.nodes.len());
+        for place in 0..self.nodes.len() {
+            places.insert_unique(hash(&place), place, hash);
+        }
+        places
     }
 }
 

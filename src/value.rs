@@ -1,9 +1,13 @@
 //! JSON values as the language has them, and the data of a node: encoding, decoding, equality.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
+use serde::Deserialize;
+use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::{Number, Value};
 
 /// The properties of a node by name: plain ones, `type`, `"x ->"` and `"x =>"` alike.
@@ -181,6 +185,17 @@ impl Encoded {
         &self.bytes
     }
 
+    /// The properties with a name for which `keep` holds, without decoding the others.
+    #[must_use]
+    pub fn select(&self, keep: impl FnMut(&str) -> bool) -> Properties {
+        if self.form != Form::Properties {
+            return self.decode().into_properties();
+        }
+        let mut deserializer = serde_json::Deserializer::from_slice(&self.bytes);
+        let selected = deserializer.deserialize_map(Select(keep));
+        selected.expect("it was encoded from properties")
+    }
+
     /// What the bytes stand for.
     #[must_use]
     pub fn decode(&self) -> Data {
@@ -194,6 +209,32 @@ impl Encoded {
         }
     }
 }
+
+struct Select<F>(F);
+
+impl<'de, F: FnMut(&str) -> bool> Visitor<'de> for Select<F> {
+    type Value = Properties;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Properties, A::Error> {
+        let mut selected = Properties::new();
+        while let Some(Name(name)) = map.next_key()? {
+            if (self.0)(&name) {
+                selected.insert(name.into_owned(), map.next_value()?);
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(selected)
+    }
+}
+
+/// A name, borrowed where it is written without escapes.
+#[derive(Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
 impl From<Data> for Encoded {
     fn from(data: Data) -> Self {

@@ -10,7 +10,7 @@ use crate::path::{self, ZPath};
 use crate::plan::{Action, KeptReason, Plan, Warning};
 use crate::planner::desired_data;
 use crate::source::Sources;
-use crate::tree::Tree;
+use crate::tree::{Index, Tree};
 use crate::value::{LinkKind, split_link, split_property_link};
 
 /// What a check found.
@@ -53,8 +53,8 @@ pub fn check(
         .filter(|kept| kept.reason == KeptReason::BelowEphemeral);
     let gone = trims.chain(blocked.map(|kept| &kept.path)).collect();
     let view = View {
-        declared,
-        live,
+        declared: declared.index(),
+        live: live.index(),
         looked_up,
         gone,
     };
@@ -96,8 +96,8 @@ enum Problem {
 }
 
 struct View<'a> {
-    declared: &'a Tree<Declared>,
-    live: &'a Tree<Live>,
+    declared: Index<'a, Declared>,
+    live: Index<'a, Live>,
     looked_up: Option<&'a LookedUp>,
     /// What the plan removes, and what it cannot create.
     gone: HashSet<&'a ZPath>,
@@ -117,13 +117,7 @@ impl View<'_> {
                 .filter(|(name, _)| split_link(name).is_some())
                 .collect();
         }
-        if !properties.has_links() {
-            return Vec::new();
-        }
-        let links = properties.decode().into_iter();
-        links
-            .filter(|(name, _)| split_link(name).is_some())
-            .collect()
+        properties.links().into_iter().collect()
     }
 
     fn check_link(&self, at: &ZPath, stored: &str, target: &Value) -> Result<(), Problem> {
@@ -230,6 +224,15 @@ impl Nodes for View<'_> {
         if self.gone.contains(path) {
             return Lookup::Missing;
         }
+        let declared = self.declared.get(path);
+        if let Some(node) = declared
+            && let Content::Properties(properties) = &node.content
+            && node.standing == Standing::Declared
+            && node.ignore.is_empty()
+            && !node.keep_properties
+        {
+            return Lookup::Known(properties.get(name));
+        }
         let looked_up = self.looked_up(path);
         let live = self.live.get(path).or(match looked_up {
             Some(Lookup::Known(live)) => Some(live),
@@ -243,19 +246,10 @@ impl Nodes for View<'_> {
             // What may not be read cannot be checked either.
             None => Lookup::Unknown,
         };
-        match (self.declared.get(path), live) {
+        match (declared, live) {
             (Some(node), live) if node.standing == Standing::Declared || live.is_none() => {
-                match &node.content {
-                    Content::Properties(properties)
-                        if node.ignore.is_empty() && !node.keep_properties =>
-                    {
-                        Lookup::Known(properties.decode().remove(name))
-                    }
-                    _ => {
-                        let data = desired_data(node, live.and_then(Live::node));
-                        Lookup::Known(data.into_properties().remove(name))
-                    }
-                }
+                let data = desired_data(node, live.and_then(Live::node));
+                Lookup::Known(data.into_properties().remove(name))
             }
             (_, Some(live)) => of_live(live),
             (_, None) if looked_up == Some(Lookup::Missing) => Lookup::Missing,

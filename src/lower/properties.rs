@@ -227,10 +227,32 @@ fn write_value(value: Literal<'_>, out: &mut Vec<u8>) {
             }
             out.push(b']');
         }
-        // Its keys are put in order, and of two pairs with one key the later one counts.
-        LiteralKind::Dict(_) => {
-            serde_json::to_writer(out, &value.into_value()).expect("writing to memory");
+        LiteralKind::Dict(mut pairs) => {
+            // Keys are put in order, and of two pairs with one key the later one counts.
+            if !pairs.is_sorted_by(|(a, _), (b, _)| key(a) < key(b)) {
+                pairs.reverse();
+                pairs.sort_by(|(a, _), (b, _)| key(a).cmp(key(b)));
+                pairs.dedup_by(|(a, _), (b, _)| key(a) == key(b));
+            }
+            out.push(b'{');
+            for (i, (name, value)) in pairs.into_iter().enumerate() {
+                if i > 0 {
+                    out.push(b',');
+                }
+                write_string(key(&name).as_bytes(), out);
+                out.push(b':');
+                write_value(value, out);
+            }
+            out.push(b'}');
         }
+    }
+}
+
+/// The key of a pair; one that is no string has been reported.
+fn key<'a>(literal: &'a Literal<'_>) -> &'a str {
+    match &literal.kind {
+        LiteralKind::String(text) => text,
+        _ => "",
     }
 }
 

@@ -15,8 +15,10 @@ use crate::value::{MAX_DEPTH, is_storable_name};
 /// A line that was read.
 pub(super) struct Quick<'s> {
     pub(super) indent: &'s str,
-    /// The statement with its place; none where the line is blank.
+    /// The statement with its place; none where the line holds none.
     pub(super) statement: Option<(Span, Statement<'s>)>,
+    /// The comment at its end.
+    pub(super) comment: Option<Span>,
 }
 
 /// Whether the lines of a text can be read so: two things that hardly any text holds are not
@@ -38,28 +40,22 @@ pub(super) fn line(line: &str, offset: u32, source: SourceId) -> Option<Quick<'_
     while end > start && is_blank(bytes[end - 1]) {
         end -= 1;
     }
-    let indent = &line[..start];
-    if start == end {
-        let statement = None;
-        return Some(Quick { indent, statement });
-    }
     let mut reader = Reader {
         text: &line[..end],
         at: start,
         offset,
         source,
     };
-    let statement = match bytes[start] {
-        b'/' => reader.node()?,
-        _ => reader.entry()?,
+    let statement = match bytes[..end].get(start) {
+        None | Some(b'#') => None,
+        Some(b'/') => Some(reader.node()?),
+        Some(_) => Some(reader.entry()?),
     };
-    if reader.at != end {
-        return None;
-    }
-    let span = reader.span(start);
+    let statement = statement.map(|statement| (reader.span(start), statement));
     Some(Quick {
-        indent,
-        statement: Some((span, statement)),
+        indent: &line[..start],
+        statement,
+        comment: reader.comment()?,
     })
 }
 
@@ -107,6 +103,23 @@ impl<'s> Reader<'s> {
         }
     }
 
+    /// The comment that ends the line; no answer where something else does.
+    fn comment(&mut self) -> Option<Option<Span>> {
+        let before = self.at;
+        self.blanks();
+        if self.at == self.text.len() {
+            return Some(None);
+        }
+        // A word can hold a number sign, but not start with one.
+        let starts = self.peek() == Some(b'#')
+            && (self.at > before || self.rest() == self.text.trim_start_matches([' ', '\t']));
+        starts.then(|| {
+            let start = self.at;
+            self.at += self.rest().trim_end().len();
+            Some(self.span(start))
+        })
+    }
+
     /// Bytes that are plain in a kind of word, all of them ASCII; at least one.
     fn word(&mut self, plain: u8) -> Option<Text<'s>> {
         let start = self.at;
@@ -126,11 +139,17 @@ impl<'s> Reader<'s> {
         self.take(b'/')?;
         let name = self.word(NODE)?;
         let mut kind = None;
-        if self.at < self.text.len() {
-            self.rest().starts_with(" : ").then_some(())?;
+        if self.rest().starts_with(" : ") {
             self.at += 3;
-            let word = self.word(TYPE)?;
-            kind = Some((!word.text.starts_with(' ')).then_some(word)?);
+            let start = self.at;
+            let word = self.word(TYPE)?.text;
+            let words = word.trim_end_matches(' ');
+            (!words.is_empty() && !words.starts_with(' ')).then_some(())?;
+            self.at = start + words.len();
+            kind = Some(Text {
+                text: Cow::Borrowed(&self.text[start..self.at]),
+                span: self.span(start),
+            });
         }
         Some(Statement::Node(Node {
             names: smallvec![name],
@@ -228,7 +247,7 @@ impl<'s> Reader<'s> {
         // Only a bracket, a comma, a colon or the end of the line can follow for sure.
         let rest = &self.text.as_bytes()[self.at..];
         let next = rest.iter().find(|byte| !is_blank(**byte));
-        matches!(next, None | Some(b',' | b']' | b'}' | b':')).then_some(text)
+        matches!(next, None | Some(b',' | b']' | b'}' | b':' | b'#')).then_some(text)
     }
 
     /// A number that is spelled as JSON spells it, without an exponent.
@@ -336,6 +355,13 @@ mod tests {
             "p => .. threads",
             "q=>/x:1\r\n",
             "x = True\r\n",
+            "# c",
+            "  # c é\u{a0}",
+            "/a # c",
+            "/a : a b # c",
+            "x = 1 # c",
+            "x = 'a'\t# 'c' \r\n",
+            "x -> /b # c",
             "x = 'é'",
             "x = ''",
         ] {
@@ -355,8 +381,9 @@ mod tests {
             "/a:b",
             "/a : #t",
             "/a : \"t\"",
-            "# c",
-            "/a # c",
+            "/a#c",
+            "/a : t#c",
+            "x = 'a'# c",
             "x = 'a' 'b'",
             "x = ''''''",
             "x = 01",
@@ -365,7 +392,7 @@ mod tests {
             "x = 1L",
             "x = 'a\\n'",
             "x = u'a'",
-            "x = 1 # c",
+            "x = 1# c",
             "x = (1,)",
             "x = 1, 2",
             "x = [1 2]",

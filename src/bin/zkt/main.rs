@@ -20,6 +20,10 @@ use args::{Cli, Command};
 use exit::{Exit, Failure};
 use output::Output;
 
+/// Trees are many small allocations.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let words = args::normalize(std::env::args_os());
     let command = args::command();
