@@ -21,7 +21,7 @@ use crate::tree::Tree;
 use crate::value::{self, TYPE};
 
 use nodes::{Nodes, Place};
-use properties::Properties;
+use properties::{OpenProperties, merge};
 
 /// The largest request that ZooKeeper takes, in bytes (`jute.maxbuffer` as it is by default).
 pub const MAX_REQUEST: usize = 1_048_575;
@@ -45,7 +45,7 @@ pub struct Lowering {
     merged: Nodes,
     /// The layer at hand.
     nodes: Nodes,
-    properties: Properties,
+    properties: OpenProperties,
     errors: Vec<Error>,
     /// The files that are being lowered, each included by the one before.
     files: Vec<OpenFile>,
@@ -78,6 +78,8 @@ struct OpenFile {
 struct Open {
     line: u32,
     place: Option<u32>,
+    /// Where its properties start.
+    properties: usize,
 }
 
 impl OpenFile {
@@ -98,7 +100,7 @@ impl Lowering {
             at: at.clone(),
             merged: Nodes::default(),
             nodes: Nodes::default(),
-            properties: Properties::default(),
+            properties: OpenProperties::default(),
             errors: Vec::new(),
             files: Vec::new(),
             count: 0,
@@ -125,22 +127,52 @@ impl Lowering {
 
     /// Ends the file at hand.
     pub fn end_file(&mut self) {
+        self.close(0);
         self.files.pop();
+    }
+
+    /// Closes the lines of the file at hand that are open on this level and below.
+    fn close(&mut self, level: usize) {
+        let Some(file) = self.files.last_mut() else {
+            return;
+        };
+        while file.open.len() > level {
+            let Some(Open {
+                place: Some(place),
+                properties,
+                ..
+            }) = file.open.pop()
+            else {
+                continue;
+            };
+            let mut duplicate = |found: properties::Duplicate| {
+                self.errors.push(Error::DuplicateProperty {
+                    span: found.span,
+                    first: found.first,
+                    name: found.name,
+                });
+            };
+            let closed = self.properties.close(properties, &mut duplicate);
+            let there = &mut self.nodes.list[place as usize].properties;
+            if there.is_empty() {
+                *there = closed;
+            } else {
+                *there = merge(there, &closed, &mut duplicate);
+            }
+        }
     }
 
     /// Ends a layer: what follows is laid over it.
     pub fn end_layer(&mut self) {
-        let mut nodes = std::mem::take(&mut self.nodes);
-        overlay::check(&mut nodes, &mut self.properties, &mut self.errors);
-        let merged = std::mem::take(&mut self.merged);
-        self.merged = overlay::lay_over(merged, nodes, &mut self.properties);
+        let nodes = std::mem::take(&mut self.nodes);
+        overlay::check(&nodes, &mut self.errors);
+        self.merged = overlay::lay_over(std::mem::take(&mut self.merged), nodes);
     }
 
     /// The tree of all layers, and everything that is wrong. It is whole only without errors.
     #[must_use]
     pub fn finish(mut self) -> (Tree<Declared>, Vec<Error>) {
-        let mut tree = self.merged.into_tree(&mut self.properties);
-        drop(self.properties);
+        let mut tree = self.merged.into_tree();
         if self.has_acls {
             inherit_acls(&mut tree);
         }
@@ -158,12 +190,14 @@ impl Lowering {
     /// Lowers the next statement of the file at hand; `data` are the contents of the file that
     /// its `@data file` names, none where they could not be read.
     pub fn statement(&mut self, line: Line<'_>, data: Option<Arc<[u8]>>) {
+        self.close(line.level);
         let Some(file) = self.files.last_mut() else {
             return;
         };
         let (parent, around) = file.parent(line.level);
         let (number, index) = (file.number, file.lines);
         file.lines += 1;
+        let properties = self.properties.len();
         let place = match (line.statement, parent) {
             (_, Parent::Nowhere) => None,
             (Statement::Node(node), parent) => self.node(node, parent, number, around),
@@ -174,8 +208,11 @@ impl Lowering {
             (_, Parent::Top) => None,
         };
         if let Some(file) = self.files.last_mut() {
-            file.open.truncate(line.level);
-            file.open.push(Open { line: index, place });
+            file.open.push(Open {
+                line: index,
+                place,
+                properties,
+            });
         }
     }
 
@@ -229,7 +266,8 @@ impl Lowering {
             building.origin = Some(span);
         }
         if let Some(kind) = node.kind {
-            self.property(place, (TYPE, ""), text_value(kind), None);
+            let span = kind.span;
+            self.property((TYPE, ""), text_value(kind), span);
         }
         Some(place)
     }
@@ -243,45 +281,26 @@ impl Lowering {
     ) {
         match statement {
             Statement::Property { name, value } => {
-                self.property(place, (&name.text, ""), value, Some(name.span));
+                self.property((&name.text, ""), value, name.span);
             }
             Statement::Link { name, target } => {
-                self.property(
-                    place,
-                    (&name.text, " ->"),
-                    text_value(target),
-                    Some(name.span),
-                );
+                self.property((&name.text, " ->"), text_value(target), name.span);
             }
             Statement::PropertyLink { name, target } => {
-                self.property(
-                    place,
-                    (&name.text, " =>"),
-                    text_value(target),
-                    Some(name.span),
-                );
+                self.property((&name.text, " =>"), text_value(target), name.span);
             }
             Statement::Directive(directive) => self.directive(directive, span, place, data),
             Statement::Blank | Statement::Node(_) | Statement::Invalid => {}
         }
     }
 
-    /// A property whose name is these two texts together; without a place of its own it stands
-    /// where its value does.
-    fn property(
-        &mut self,
-        place: u32,
-        name: (&str, &str),
-        value: Literal<'_>,
-        origin: Option<Span>,
-    ) {
-        let origin = origin.unwrap_or(value.span);
-        if !value::is_storable_name(name.0) {
-            self.errors.push(Error::NotStorable { span: origin });
-            return;
+    /// A property of the innermost node, whose name is these two texts together.
+    fn property(&mut self, name: (&str, &str), value: Literal<'_>, span: Span) {
+        if value::is_storable_name(name.0) {
+            self.properties.add(name, value, span);
+        } else {
+            self.errors.push(Error::NotStorable { span });
         }
-        let list = &mut self.nodes.list[place as usize].properties;
-        self.properties.add(list, name, value, origin);
     }
 
     fn directive(
@@ -296,14 +315,14 @@ impl Lowering {
             return;
         }
         let building = &mut self.nodes.list[place as usize];
-        let node = building.directives.get_or_insert_default();
+        let node = building.extra.get_or_insert_default();
         let word = directive.word();
-        if let Some(&first) = node.places.get(word) {
+        if let Some(&first) = node.directives.get(word) {
             self.errors
                 .push(Error::DuplicateDirective { span, first, word });
             return;
         }
-        node.places.insert(word, span);
+        node.directives.insert(word, span);
         match directive {
             Directive::Keep {
                 children,

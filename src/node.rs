@@ -79,7 +79,7 @@ pub struct DeclaredProperties {
     encoded: Encoded,
     /// Where each is declared, by name; none where they are not declared in a file.
     origins: Box<[Span]>,
-    count: usize,
+    count: u32,
     has_links: bool,
 }
 
@@ -101,7 +101,7 @@ impl From<Properties> for DeclaredProperties {
     fn from(properties: Properties) -> Self {
         Self {
             origins: Box::default(),
-            count: properties.len(),
+            count: u32::try_from(properties.len()).expect("a node holds less than 4 GiB"),
             has_links: properties.keys().any(|name| split_link(name).is_some()),
             encoded: Data::of(properties).into(),
         }
@@ -114,7 +114,7 @@ impl DeclaredProperties {
         Self {
             encoded,
             origins: origins.into(),
-            count: origins.len(),
+            count: u32::try_from(origins.len()).expect("a node holds less than 4 GiB"),
             has_links,
         }
     }
@@ -123,6 +123,11 @@ impl DeclaredProperties {
     #[must_use]
     pub fn encoded(&self) -> &Encoded {
         &self.encoded
+    }
+
+    /// Where each is declared, by name.
+    pub(crate) fn origins(&self) -> &[Span] {
+        &self.origins
     }
 
     /// The value of one of them.
@@ -149,7 +154,7 @@ impl DeclaredProperties {
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.count
+        self.count as usize
     }
 
     /// Whether there is none.

@@ -141,6 +141,14 @@ pub fn end_of_subtree<N>(nodes: &[(ZPath, N)], start: usize, top: &ZPath) -> usi
     start + nodes[start..].partition_point(|(path, _)| path.is_within(top))
 }
 
+impl<N> Tree<N> {
+    /// A tree of nodes that are in order, each at a path of its own.
+    pub(crate) fn from_sorted(nodes: Vec<(ZPath, N)>) -> Self {
+        debug_assert!(nodes.is_sorted_by(|(a, _), (b, _)| a < b));
+        Self { nodes }
+    }
+}
+
 impl<N> FromIterator<(ZPath, N)> for Tree<N> {
     /// Builds a tree from nodes in any order; of two at one path the later one stays.
     fn from_iter<I: IntoIterator<Item = (ZPath, N)>>(nodes: I) -> Self {

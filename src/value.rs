@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
 use serde_json::{Number, Value};
 
 /// The properties of a node by name: plain ones, `type`, `"x ->"` and `"x =>"` alike.
@@ -196,6 +197,14 @@ impl Encoded {
         selected.expect("it was encoded from properties")
     }
 
+    /// The properties as an object, also where they are stored as bare text.
+    pub(crate) fn to_object(&self) -> Cow<'_, [u8]> {
+        match self.form {
+            Form::Properties => Cow::Borrowed(&self.bytes),
+            _ => Cow::Owned(Data::Properties(self.decode().into_properties()).encode()),
+        }
+    }
+
     /// What the bytes stand for.
     #[must_use]
     pub fn decode(&self) -> Data {
@@ -207,6 +216,31 @@ impl Encoded {
             Form::Text => Data::Text(String::from_utf8_lossy(&self.bytes).into_owned()),
             Form::Binary => Data::Binary(self.bytes.to_vec()),
         }
+    }
+}
+
+/// The names and the undecoded values of an object that [`Encoded`] holds, by name.
+pub(crate) fn raw_entries(object: &[u8]) -> Vec<(Cow<'_, str>, &RawValue)> {
+    let mut deserializer = serde_json::Deserializer::from_slice(object);
+    let entries = deserializer.deserialize_map(RawEntries);
+    entries.expect("it was encoded from properties")
+}
+
+struct RawEntries;
+
+impl<'de> Visitor<'de> for RawEntries {
+    type Value = Vec<(Cow<'de, str>, &'de RawValue)>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut entries = Vec::new();
+        while let Some((Name(name), value)) = map.next_entry()? {
+            entries.push((name, value));
+        }
+        Ok(entries)
     }
 }
 

@@ -7,9 +7,8 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
-use super::properties::{List, Properties};
 use crate::acl::Acl;
-use crate::node::{Content, Declared, Globs, Secret, Standing};
+use crate::node::{Content, Declared, DeclaredProperties, Globs, Secret, Standing};
 use crate::path::ZPath;
 use crate::source::Span;
 use crate::tree::Tree;
@@ -32,18 +31,18 @@ pub(super) struct Building {
     pub(super) depth: u32,
     pub(super) standing: Standing,
     pub(super) origin: Option<Span>,
-    pub(super) properties: List,
-    /// Where it is declared first, and where else.
+    pub(super) properties: DeclaredProperties,
+    /// Where it is declared first.
     pub(super) place: Option<Place>,
-    pub(super) more_places: Vec<Place>,
-    /// What its directives say; few nodes have any.
-    pub(super) directives: Option<Box<Directives>>,
+    /// What few nodes have.
+    pub(super) extra: Option<Box<Extra>>,
 }
 
-/// What the directives of a node say.
+/// What the directives of a node say, and where else it is declared.
 #[derive(Debug, Default)]
-pub(super) struct Directives {
-    pub(super) places: BTreeMap<&'static str, Span>,
+pub(super) struct Extra {
+    pub(super) more_places: Vec<Place>,
+    pub(super) directives: BTreeMap<&'static str, Span>,
     pub(super) keep_children: bool,
     pub(super) keep_properties: bool,
     pub(super) ignore: Globs,
@@ -55,42 +54,44 @@ pub(super) struct Directives {
 
 impl Building {
     pub(super) fn places(&self) -> impl Iterator<Item = &Place> {
-        self.place.iter().chain(&self.more_places)
+        let more = self.extra.iter().flat_map(|extra| &extra.more_places);
+        self.place.iter().chain(more)
     }
 
     pub(super) fn declare_at(&mut self, place: Place) {
         match self.place {
             None => self.place = Some(place),
-            Some(_) => self.more_places.push(place),
+            Some(_) => {
+                let extra = self.extra.get_or_insert_default();
+                extra.more_places.push(place);
+            }
         }
     }
 
     pub(super) fn raw(&self) -> Option<&(Arc<[u8]>, Span)> {
-        self.directives.as_ref()?.raw.as_ref()
+        self.extra.as_ref()?.raw.as_ref()
     }
 
-    fn finish(self, properties: &mut Properties, buffer: &mut Vec<u8>) -> (ZPath, Declared) {
-        let directives = self
-            .directives
-            .map_or_else(Directives::default, |boxed| *boxed);
-        let content = match directives.raw {
+    fn finish(self) -> (ZPath, Declared) {
+        let extra = self.extra.map_or_else(Extra::default, |boxed| *boxed);
+        let content = match extra.raw {
             Some((bytes, origin)) => Content::Raw {
                 bytes,
                 origin: Some(origin),
             },
-            None => Content::Properties(properties.encode(self.properties, buffer)),
+            None => Content::Properties(self.properties),
         };
         let node = Declared {
             standing: self.standing,
             content,
-            keep_children: directives.keep_children,
-            keep_properties: directives.keep_properties,
-            ignore: directives.ignore,
-            protect: directives.protect,
-            secret: directives.secret,
-            acl: directives.acl,
+            keep_children: extra.keep_children,
+            keep_properties: extra.keep_properties,
+            ignore: extra.ignore,
+            protect: extra.protect,
+            secret: extra.secret,
+            acl: extra.acl,
             origin: self.origin,
-            directives: directives.places,
+            directives: extra.directives,
         };
         (self.path, node)
     }
@@ -129,10 +130,9 @@ impl Nodes {
             depth,
             standing: Standing::PassedThrough,
             origin: None,
-            properties: List::default(),
+            properties: DeclaredProperties::default(),
             place: None,
-            more_places: Vec::new(),
-            directives: None,
+            extra: None,
         });
         index.insert_unique(hash, at, |at| {
             hasher.hash_one(list[*at as usize].path.as_str())
@@ -142,16 +142,15 @@ impl Nodes {
 
     /// The tree of these nodes: each level is put in order by itself, so that only names are
     /// compared.
-    pub(super) fn into_tree(self, properties: &mut Properties) -> Tree<Declared> {
+    pub(super) fn into_tree(self) -> Tree<Declared> {
         let Self { list, index, .. } = self;
         drop(index);
         let order = in_path_order(&list);
         let mut list: Vec<Option<Building>> = list.into_iter().map(Some).collect();
-        let mut buffer = Vec::new();
-        let nodes = order.into_iter().filter_map(|at| list[at as usize].take());
-        nodes
-            .map(|building| building.finish(properties, &mut buffer))
-            .collect()
+        let mut nodes = Vec::with_capacity(order.len());
+        let finished = order.into_iter().filter_map(|at| list[at as usize].take());
+        nodes.extend(finished.map(Building::finish));
+        Tree::from_sorted(nodes)
     }
 }
 

@@ -1,26 +1,18 @@
 //! Layers over layers.
 
 use super::Error;
-use super::nodes::{Building, Directives, NONE, Nodes};
-use super::properties::{List, Properties};
-use crate::node::Standing;
+use super::nodes::{Building, Extra, NONE, Nodes};
+use super::properties::merge;
+use crate::node::{DeclaredProperties, Standing};
 
-/// Puts the properties of one layer in order once all of its files are in, and reports what
-/// clashes within it.
-pub(super) fn check(nodes: &mut Nodes, properties: &mut Properties, errors: &mut Vec<Error>) {
-    for building in &mut nodes.list {
-        properties.sort(&mut building.properties, &mut |duplicate| {
-            errors.push(Error::DuplicateProperty {
-                span: duplicate.span,
-                first: duplicate.first,
-                name: duplicate.name,
-            });
-        });
-        let property = properties.first_origin(building.properties);
+/// Reports what clashes within one layer once all of its files are in.
+pub(super) fn check(nodes: &Nodes, errors: &mut Vec<Error>) {
+    for building in &nodes.list {
+        let property = building.properties.origins().first();
         if let (Some((_, span)), Some(property)) = (building.raw(), property) {
             errors.push(Error::DataAndProperties {
                 span: *span,
-                property,
+                property: *property,
             });
         }
     }
@@ -28,7 +20,7 @@ pub(super) fn check(nodes: &mut Nodes, properties: &mut Properties, errors: &mut
 
 /// Lays a layer over those before: its properties, links, type and directives replace those of the
 /// same name, its nodes are added. Raw data and properties replace each other whole.
-pub(super) fn lay_over(mut below: Nodes, above: Nodes, properties: &mut Properties) -> Nodes {
+pub(super) fn lay_over(mut below: Nodes, above: Nodes) -> Nodes {
     if below.list.is_empty() {
         return above;
     }
@@ -41,39 +33,39 @@ pub(super) fn lay_over(mut below: Nodes, above: Nodes, properties: &mut Properti
         };
         let place = below.place(layer.path.as_str(), parent);
         places.push(place);
-        lay_node_over(&mut below.list[place as usize], layer, properties);
+        lay_node_over(&mut below.list[place as usize], layer);
     }
     below
 }
 
-fn lay_node_over(below: &mut Building, above: Building, properties: &mut Properties) {
+fn lay_node_over(below: &mut Building, above: Building) {
     if above.standing == Standing::Declared || below.origin.is_none() {
         below.standing = above.standing;
         below.origin = above.origin;
     }
     if above.raw().is_some() {
-        below.properties = List::default();
+        below.properties = DeclaredProperties::default();
     } else if !above.properties.is_empty() {
-        below.properties = properties.lay_over(below.properties, above.properties);
-        if let Some(directives) = &mut below.directives {
-            directives.raw = None;
+        below.properties = merge(&above.properties, &below.properties, &mut |_| {});
+        if let Some(extra) = &mut below.extra {
+            extra.raw = None;
         }
     }
-    let Some(above) = above.directives else {
+    let Some(above) = above.extra else {
         return;
     };
-    match &mut below.directives {
+    match &mut below.extra {
         Some(below) => lay_directives_over(below, *above),
         below => *below = Some(above),
     }
 }
 
-fn lay_directives_over(below: &mut Directives, above: Directives) {
+fn lay_directives_over(below: &mut Extra, above: Extra) {
     if above.raw.is_some() {
         below.raw = above.raw;
     }
-    for (word, span) in above.places {
-        below.places.insert(word, span);
+    for (word, span) in above.directives {
+        below.directives.insert(word, span);
         match word {
             "@keep" => {
                 below.keep_children = above.keep_children;

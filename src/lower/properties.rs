@@ -1,212 +1,189 @@
-//! The properties of all nodes in two slabs, each node's a list through them.
+//! The properties of open nodes, and how those of one node met in several places come together.
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+
+use serde_json::value::RawValue;
 
 use crate::ast::{Literal, LiteralKind};
 use crate::node::DeclaredProperties;
 use crate::source::Span;
 use crate::value::{Data, Encoded, STRING_VALUE, split_link};
 
-/// Ends a list.
-const END: u32 = u32::MAX;
-
-/// The properties of one node, in the order in which they were met, later by name.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct List {
-    first: u32,
-    last: u32,
-}
-
-impl Default for List {
-    fn default() -> Self {
-        Self {
-            first: END,
-            last: END,
-        }
-    }
-}
-
-impl List {
-    pub(super) fn is_empty(self) -> bool {
-        self.first == END
-    }
-}
-
-#[derive(Debug)]
-struct Entry {
-    /// Where the name starts in the text; the value follows it.
-    start: usize,
-    end: usize,
-    name_length: u32,
-    next: u32,
-    origin: Span,
-}
-
-/// A name that stands twice in one list: the place of the second and of the first.
+/// A name that stands twice in one node: the place of the second and of the first.
 pub(super) struct Duplicate {
     pub(super) span: Span,
     pub(super) first: Span,
     pub(super) name: String,
 }
 
-/// All properties of all layers.
+/// The properties of the open nodes, those of the innermost one last: a node's contents end before
+/// those of the node around it.
 #[derive(Debug, Default)]
-pub(super) struct Properties {
+pub(super) struct OpenProperties {
     entries: Vec<Entry>,
     /// Names as they are stored, each followed by its value as JSON.
     text: Vec<u8>,
-    /// Entries of the list at hand.
-    order: Vec<u32>,
+    /// Buffers for the node that is closed.
+    object: Vec<u8>,
     origins: Vec<Span>,
 }
 
-impl Properties {
-    /// Adds to a node's list a property whose name is these two texts together.
-    pub(super) fn add(
-        &mut self,
-        list: &mut List,
-        name: (&str, &str),
-        value: Literal<'_>,
-        origin: Span,
-    ) {
+#[derive(Debug)]
+struct Entry {
+    start: usize,
+    /// Where the name ends and the value starts.
+    value: usize,
+    end: usize,
+    origin: Span,
+}
+
+impl OpenProperties {
+    /// How many there are: where those of the next node start.
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Adds a property, whose name is these two texts together, to the innermost node.
+    pub(super) fn add(&mut self, name: (&str, &str), value: Literal<'_>, origin: Span) {
         let start = self.text.len();
         self.text.extend_from_slice(name.0.as_bytes());
         self.text.extend_from_slice(name.1.as_bytes());
-        let name_length = self.text.len() - start;
+        let value_start = self.text.len();
         write_value(value, &mut self.text);
-        let index = u32::try_from(self.entries.len()).expect("fewer than 2^32 properties");
         self.entries.push(Entry {
             start,
+            value: value_start,
             end: self.text.len(),
-            name_length: u32::try_from(name_length).expect("names are parts of a source"),
-            next: END,
             origin,
         });
-        match list.last {
-            END => list.first = index,
-            last => self.entries[last as usize].next = index,
-        }
-        list.last = index;
     }
 
-    /// Where the first property of a list is declared.
-    pub(super) fn first_origin(&self, list: List) -> Option<Span> {
-        (!list.is_empty()).then(|| self.entries[list.first as usize].origin)
-    }
-
-    /// Puts a list into the order of names; of several with one name the first stays.
-    pub(super) fn sort(&mut self, list: &mut List, duplicate: &mut dyn FnMut(Duplicate)) {
-        if self.is_sorted(*list) {
-            return;
-        }
-        let mut order = std::mem::take(&mut self.order);
-        order.clear();
-        let mut at = list.first;
-        while at != END {
-            order.push(at);
-            at = self.entries[at as usize].next;
-        }
-        order.sort_by(|a, b| self.name(*a).cmp(self.name(*b)));
-        order.dedup_by(|later, first| {
-            let same = self.name(*later) == self.name(*first);
-            if same {
-                duplicate(Duplicate {
-                    span: self.entries[*later as usize].origin,
-                    first: self.entries[*first as usize].origin,
-                    name: String::from_utf8_lossy(self.name(*first)).into_owned(),
-                });
-            }
-            same
-        });
-        *list = self.link(&order);
-        self.order = order;
-    }
-
-    fn is_sorted(&self, list: List) -> bool {
-        let mut at = list.first;
-        while at != list.last {
-            let next = self.entries[at as usize].next;
-            if self.name(at) >= self.name(next) {
-                return false;
-            }
-            at = next;
-        }
-        true
-    }
-
-    /// Lays a sorted list over another one: of two with one name that of `above` stays.
-    pub(super) fn lay_over(&mut self, below: List, above: List) -> List {
-        let mut order = std::mem::take(&mut self.order);
-        order.clear();
-        let (mut a, mut b) = (above.first, below.first);
-        while a != END && b != END {
-            let names = self.name(a).cmp(self.name(b));
-            order.push(if names.is_gt() { b } else { a });
-            if names.is_ge() {
-                b = self.entries[b as usize].next;
-            }
-            if names.is_le() {
-                a = self.entries[a as usize].next;
-            }
-        }
-        for mut rest in [a, b] {
-            while rest != END {
-                order.push(rest);
-                rest = self.entries[rest as usize].next;
-            }
-        }
-        let list = self.link(&order);
-        self.order = order;
-        list
-    }
-
-    fn link(&mut self, order: &[u32]) -> List {
-        for (i, at) in order.iter().enumerate() {
-            self.entries[*at as usize].next = order.get(i + 1).copied().unwrap_or(END);
-        }
-        List {
-            first: order.first().copied().unwrap_or(END),
-            last: order.last().copied().unwrap_or(END),
-        }
-    }
-
-    fn name(&self, at: u32) -> &[u8] {
-        let entry = &self.entries[at as usize];
-        &self.text[entry.start..][..entry.name_length as usize]
-    }
-
-    fn value(&self, at: u32) -> &[u8] {
-        let entry = &self.entries[at as usize];
-        &self.text[entry.start + entry.name_length as usize..entry.end]
-    }
-
-    /// A sorted list as it will be stored; `object` is a buffer.
-    pub(super) fn encode(&mut self, list: List, object: &mut Vec<u8>) -> DeclaredProperties {
-        if list.is_empty() {
+    /// Takes the properties of the innermost node, which start at `from`; of several with one name
+    /// the first stays.
+    pub(super) fn close(
+        &mut self,
+        from: usize,
+        duplicate: &mut dyn FnMut(Duplicate),
+    ) -> DeclaredProperties {
+        let text = &self.text;
+        let name = |entry: &Entry| &text[entry.start..entry.value];
+        let Some(text_start) = self.entries.get(from).map(|entry| entry.start) else {
             return DeclaredProperties::default();
+        };
+        let entries = &mut self.entries[from..];
+        if !entries.is_sorted_by(|a, b| name(a) < name(b)) {
+            entries.sort_by(|a, b| name(a).cmp(name(b)));
         }
-        object.clear();
+        self.object.clear();
         self.origins.clear();
         let mut has_links = false;
-        let mut at = list.first;
-        while at != END {
-            object.push(if at == list.first { b'{' } else { b',' });
-            let name = self.name(at);
-            has_links |= name.ends_with(b">")
-                && std::str::from_utf8(name).is_ok_and(|name| split_link(name).is_some());
-            write_string(name, object);
-            object.push(b':');
-            object.extend_from_slice(self.value(at));
-            self.origins.push(self.entries[at as usize].origin);
-            at = self.entries[at as usize].next;
+        let mut last: Option<&Entry> = None;
+        for entry in &*entries {
+            if let Some(first) = last.filter(|last| name(last) == name(entry)) {
+                duplicate(Duplicate {
+                    span: entry.origin,
+                    first: first.origin,
+                    name: String::from_utf8_lossy(name(entry)).into_owned(),
+                });
+                continue;
+            }
+            self.object.push(if last.is_none() { b'{' } else { b',' });
+            has_links |= is_link(name(entry));
+            write_string(name(entry), &mut self.object);
+            self.object.push(b':');
+            self.object.extend_from_slice(&text[entry.value..entry.end]);
+            self.origins.push(entry.origin);
+            last = Some(entry);
         }
-        object.push(b'}');
-        let is_sole = list.first == list.last && self.name(list.first) == STRING_VALUE.as_bytes();
-        let text = is_sole.then(|| serde_json::from_slice(self.value(list.first)).ok());
-        let encoded = match text.flatten() {
-            Some(text) => Data::Text(text).into(),
-            None => Encoded::object(object),
-        };
+        self.object.push(b'}');
+        let is_sole =
+            |last: &&Entry| self.origins.len() == 1 && name(last) == STRING_VALUE.as_bytes();
+        let value = last
+            .filter(is_sole)
+            .map(|entry| &text[entry.value..entry.end]);
+        let encoded = encoded(&self.object, value);
+        self.entries.truncate(from);
+        self.text.truncate(text_start);
         DeclaredProperties::new(encoded, &self.origins, has_links)
     }
+}
+
+/// The data that stores an object, given the value of `string_value` where that is all it holds.
+fn encoded(object: &[u8], string_value: Option<&[u8]>) -> Encoded {
+    match string_value.map(serde_json::from_slice) {
+        Some(Ok(text)) => Data::Text(text).into(),
+        _ => Encoded::object(object),
+    }
+}
+
+fn is_link(name: &[u8]) -> bool {
+    name.ends_with(b">") && std::str::from_utf8(name).is_ok_and(|name| split_link(name).is_some())
+}
+
+/// The properties of one node from two places: of two with one name that of `first` stays, and
+/// `both` is told.
+pub(super) fn merge(
+    first: &DeclaredProperties,
+    second: &DeclaredProperties,
+    both: &mut dyn FnMut(Duplicate),
+) -> DeclaredProperties {
+    if second.is_empty() {
+        return first.clone();
+    }
+    if first.is_empty() {
+        return second.clone();
+    }
+    let (one, other) = (first.encoded().to_object(), second.encoded().to_object());
+    let mut first = entries(&one, first.origins()).into_iter().peekable();
+    let mut second = entries(&other, second.origins()).into_iter().peekable();
+    let (mut object, mut origins, mut has_links) = (Vec::new(), Vec::new(), false);
+    let mut sole = None;
+    loop {
+        let order = match (first.peek(), second.peek()) {
+            (Some(a), Some(b)) => a.name.cmp(&b.name),
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (None, None) => break,
+        };
+        let a = first.next_if(|_| order.is_le());
+        let b = second.next_if(|_| order.is_ge());
+        if let (Some(a), Some(b)) = (&a, &b) {
+            both(Duplicate {
+                span: b.origin,
+                first: a.origin,
+                name: a.name.to_string(),
+            });
+        }
+        let Some(entry) = a.or(b) else { break };
+        object.push(if object.is_empty() { b'{' } else { b',' });
+        has_links |= is_link(entry.name.as_bytes());
+        write_string(entry.name.as_bytes(), &mut object);
+        object.push(b':');
+        object.extend_from_slice(entry.value.get().as_bytes());
+        origins.push(entry.origin);
+        sole = (origins.len() == 1 && entry.name == STRING_VALUE).then_some(entry.value);
+    }
+    object.push(b'}');
+    let encoded = encoded(&object, sole.map(|value| value.get().as_bytes()));
+    DeclaredProperties::new(encoded, &origins, has_links)
+}
+
+struct RawEntry<'a> {
+    name: Cow<'a, str>,
+    value: &'a RawValue,
+    origin: Span,
+}
+
+/// The properties in an object, which it holds by name, without decoding their values.
+fn entries<'a>(object: &'a [u8], origins: &[Span]) -> Vec<RawEntry<'a>> {
+    let raw = crate::value::raw_entries(object).into_iter().zip(origins);
+    let entries = raw.map(|((name, value), origin)| RawEntry {
+        name,
+        value,
+        origin: *origin,
+    });
+    entries.collect()
 }
 
 /// Writes a literal as JSON.
