@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help build demo test lint doc check verify setup-zookeeper
+.PHONY: help build demo test lint doc check verify bench bench-large setup-zookeeper
 
 help: ## say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,12 @@ check: ## check the trees in examples/
 	cargo run --quiet -- check --strict examples/services.zkt examples/prod.zkt
 
 verify: lint doc check test ## all of the above that can fail; CI runs this
+
+bench: setup-zookeeper ## measure zkt beside what the server itself takes; TREE=file.zkt for another tree
+	ZKT_TEST_ZOOKEEPER_CLASSPATH="$$(tests/zookeeper.sh classpath)" cargo bench --bench wire -- $(if $(TREE),--tree "$(TREE)")
+
+bench-large: setup-zookeeper ## the same with up to 1,000,000 nodes
+	ZKT_TEST_ZOOKEEPER_CLASSPATH="$$(tests/zookeeper.sh classpath)" cargo bench --bench wire -- --large
 
 setup-zookeeper: ## find a ZooKeeper for the tests, or install the distribution's
 	@tests/zookeeper.sh setup

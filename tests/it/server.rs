@@ -31,8 +31,29 @@ wait $pid 2>/dev/null
 [ "$word" = keep ] || rm -rf "$dir"
 "#;
 
+/// How a server is run.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Setup {
+    /// What Java is told.
+    pub(crate) java: &'static [&'static str],
+    /// Lines of the configuration beyond those that every server here has.
+    pub(crate) config: &'static str,
+}
+
+/// It starts fast, takes little memory, and does not wait for the disk.
+const FOR_TESTS: Setup = Setup {
+    java: &[
+        "-Xmx512m",
+        "-XX:+UseSerialGC",
+        "-XX:TieredStopAtLevel=1",
+        "-Dzookeeper.forceSync=no",
+    ],
+    config: "forceSync=no\npreAllocSize=4096\n",
+};
+
 /// A ZooKeeper server.
 pub(crate) struct Server {
+    setup: Setup,
     port: u16,
     directory: PathBuf,
     supervisor: Option<Child>,
@@ -47,6 +68,11 @@ pub(crate) fn shared() -> &'static Server {
 impl Server {
     /// Starts a private server.
     pub(crate) fn start() -> Self {
+        Self::start_as(FOR_TESTS)
+    }
+
+    /// Starts a private server that is run in another way.
+    pub(crate) fn start_as(setup: Setup) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!(
             "zkt-test-{}-{}",
@@ -56,6 +82,7 @@ impl Server {
         let directory = std::env::temp_dir().join(name);
         fs::create_dir_all(&directory).unwrap();
         let mut server = Self {
+            setup,
             port: free_port(),
             directory,
             supervisor: None,
@@ -72,25 +99,16 @@ impl Server {
         let text = format!(
             "dataDir={directory}/data\nclientPortAddress=127.0.0.1\nclientPort={}\ntickTime=2000\n\
              minSessionTimeout=500\nmaxSessionTimeout=60000\nmaxClientCnxns=0\n\
-             admin.enableServer=false\n4lw.commands.whitelist=*\nextendedTypesEnabled=true\n\
-             forceSync=no\npreAllocSize=4096\n",
-            self.port
+             admin.enableServer=false\n4lw.commands.whitelist=*\nextendedTypesEnabled=true\n{}",
+            self.port, self.setup.config
         );
         fs::write(&config, text).unwrap();
         let mut command = Command::new("sh");
         command
             .args(["-c", SUPERVISOR, "zkt-test-zookeeper"])
             .arg(&self.directory);
-        command.args([
-            "java",
-            "-Xmx512m",
-            "-XX:+UseSerialGC",
-            "-XX:TieredStopAtLevel=1",
-        ]);
-        command.args([
-            "-Dzookeeper.forceSync=no",
-            "-Dzookeeper.extendedTypesEnabled=true",
-        ]);
+        command.arg("java").args(self.setup.java);
+        command.arg("-Dzookeeper.extendedTypesEnabled=true");
         command.args(["-Dzookeeper.admin.enableServer=false", "-cp", &class_path()]);
         command
             .arg("org.apache.zookeeper.server.quorum.QuorumPeerMain")

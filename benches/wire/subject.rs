@@ -1,0 +1,178 @@
+//! What is worked on: a tree as files for zkt, and as nodes for the floor.
+
+use std::collections::{BTreeMap, HashSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use zkt::files::Disk;
+use zkt::layers::{self, Layers};
+use zkt::node::{Content, Declared, Property, Standing};
+use zkt::path::ZPath;
+use zkt::tree::Tree;
+use zkt::{export, lower};
+
+/// A node as it stands on the server.
+#[derive(Debug, Clone)]
+pub(crate) struct Node {
+    /// Below the chroot.
+    pub(crate) path: String,
+    pub(crate) data: Vec<u8>,
+}
+
+/// A declared tree.
+#[derive(Debug)]
+pub(crate) struct Subject {
+    /// The layer that zkt is given.
+    pub(crate) layer: PathBuf,
+    pub(crate) tree: Tree<Declared>,
+    pub(crate) nodes: Vec<Node>,
+    /// Bytes of tree text.
+    pub(crate) text: usize,
+}
+
+impl Subject {
+    /// Reads a layer as zkt itself does.
+    pub(crate) fn read(layer: &Path) -> Self {
+        let names = [layer.display().to_string()];
+        let (Layers { layers, sources }, errors) = layers::load(&names, false, &Disk);
+        assert!(errors.is_empty(), "{}: {}", layer.display(), errors[0]);
+        let text = sources.iter().map(|source| source.text.len()).sum();
+        let (tree, errors) = lower::lower(layers, &ZPath::root());
+        assert!(errors.is_empty(), "{}: {}", layer.display(), errors[0]);
+        let node = |(path, node): &(ZPath, Declared)| Node {
+            path: path.as_str().to_owned(),
+            data: node.encode(),
+        };
+        Self {
+            layer: layer.to_owned(),
+            nodes: tree.iter().map(node).collect(),
+            tree,
+            text,
+        }
+    }
+
+    /// Bytes of data, and of paths.
+    pub(crate) fn bytes(&self) -> usize {
+        let bytes = |node: &Node| node.path.len() + node.data.len();
+        self.nodes.iter().map(bytes).sum()
+    }
+
+    pub(crate) fn data_bytes(&self) -> usize {
+        self.nodes.iter().map(|node| node.data.len()).sum()
+    }
+
+    pub(crate) fn levels(&self) -> usize {
+        let depths = self.tree.iter().map(|(path, _)| path.depth());
+        depths.max().unwrap_or(0)
+    }
+
+    /// The same tree with another value in one property of each of `share` of its nodes, and those
+    /// nodes. A node without properties gets one.
+    pub(crate) fn changed(&self, share: f64, file: &Path) -> (Self, Vec<Node>) {
+        let mut tree = self.tree.clone();
+        let mut picked = picker(share);
+        let mut paths = HashSet::new();
+        for (path, node) in tree.iter_mut() {
+            let Content::Properties(properties) = &mut node.content else {
+                continue;
+            };
+            if node.standing == Standing::Declared && picked() {
+                change(properties);
+                paths.insert(path.as_str().to_owned());
+            }
+        }
+        let subject = Self::write(&tree, file);
+        let nodes = subject.nodes.iter();
+        let nodes = nodes
+            .filter(|node| paths.contains(&node.path))
+            .cloned()
+            .collect();
+        (subject, nodes)
+    }
+
+    /// The same tree without `share` of its nodes, none of which has children or is named by a
+    /// link, and the nodes that it lacks.
+    pub(crate) fn without(&self, share: f64, file: &Path) -> (Self, Vec<Node>) {
+        let linked: HashSet<String> = self.tree.iter().flat_map(targets).collect();
+        let nodes = self.tree.as_slice();
+        let may_go = |i: usize| {
+            let (path, node) = &nodes[i];
+            let leaf = nodes
+                .get(i + 1)
+                .is_none_or(|(next, _)| !next.is_within(path));
+            leaf && path.depth() > 1
+                && node.standing == Standing::Declared
+                && !linked.contains(path.as_str())
+        };
+        let candidates: Vec<usize> = (0..nodes.len()).filter(|&i| may_go(i)).collect();
+        let mut picked = picker(share * nodes.len() as f64 / candidates.len().max(1) as f64);
+        let gone: HashSet<usize> = candidates.into_iter().filter(|_| picked()).collect();
+        let kept = (0..nodes.len()).filter(|i| !gone.contains(i));
+        let subject = Self::write(&kept.map(|i| nodes[i].clone()).collect(), file);
+        let gone = (0..nodes.len()).filter(|i| gone.contains(i));
+        (subject, gone.map(|i| self.nodes[i].clone()).collect())
+    }
+
+    fn write(tree: &Tree<Declared>, file: &Path) -> Self {
+        let mut text = Vec::new();
+        export::write_text(tree, &mut text).expect("memory takes it");
+        fs::write(file, text).expect("a file of its own");
+        Self::read(file)
+    }
+}
+
+/// Says yes to this share of its calls, evenly spread.
+fn picker(share: f64) -> impl FnMut() -> bool {
+    let mut sum = 0.0;
+    move || {
+        sum += share;
+        let yes = sum >= 1.0;
+        if yes {
+            sum -= 1.0;
+        }
+        yes
+    }
+}
+
+fn change(properties: &mut BTreeMap<String, Property>) {
+    let is_plain = |name: &str| name != "type" && zkt::value::split_link(name).is_none();
+    let value = "changed".into();
+    match properties.iter_mut().find(|(name, _)| is_plain(name)) {
+        Some((_, property)) => property.value = value,
+        None => {
+            let origin = None;
+            properties.insert("changed".to_owned(), Property { value, origin });
+        }
+    }
+}
+
+/// The paths that the links of a node name, as far as they can be told without following others.
+fn targets((path, node): &(ZPath, Declared)) -> Vec<String> {
+    let Content::Properties(properties) = &node.content else {
+        return Vec::new();
+    };
+    let links = properties.iter().filter_map(|(name, property)| {
+        let (_, kind) = zkt::value::split_link(name)?;
+        let target = property.value.as_str()?;
+        Some(match kind {
+            zkt::value::LinkKind::Symbolic => target,
+            zkt::value::LinkKind::Property => zkt::value::split_property_link(target).0,
+        })
+    });
+    links.map(|target| join(path, target)).collect()
+}
+
+fn join(base: &ZPath, target: &str) -> String {
+    let mut names: Vec<&str> = match target.starts_with('/') {
+        true => Vec::new(),
+        false => base.names().collect(),
+    };
+    for name in target.split('/') {
+        match name {
+            "" | "." => {}
+            ".." => _ = names.pop(),
+            name => names.push(name),
+        }
+    }
+    format!("/{}", names.join("/"))
+}
