@@ -1,15 +1,16 @@
 //! What is worked on: a tree as files for zkt, and as nodes for the floor.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use zkt::export;
 use zkt::files::Disk;
-use zkt::layers::{self, Layers};
-use zkt::node::{Content, Declared, Property, Standing};
+use zkt::layers;
+use zkt::node::{Content, Declared, Standing};
 use zkt::path::ZPath;
 use zkt::tree::Tree;
-use zkt::{export, lower};
+use zkt::value::Properties;
 
 /// A node as it stands on the server.
 #[derive(Debug, Clone)]
@@ -34,14 +35,15 @@ impl Subject {
     /// Reads a layer as zkt itself does.
     pub(crate) fn read(layer: &Path) -> Self {
         let names = [layer.display().to_string()];
-        let (Layers { layers, sources }, errors) = layers::load(&names, false, &Disk);
-        assert!(errors.is_empty(), "{}: {}", layer.display(), errors[0]);
-        let text = sources.iter().map(|source| source.text.len()).sum();
-        let (tree, errors) = lower::lower(layers, &ZPath::root());
-        assert!(errors.is_empty(), "{}: {}", layer.display(), errors[0]);
+        let declared = layers::load(&names, &ZPath::root(), false, &Disk);
+        let (errors, lower_errors) = (declared.errors, declared.lower_errors);
+        let sound = errors.is_empty() && lower_errors.is_empty();
+        assert!(sound, "{}: {errors:?} {lower_errors:?}", layer.display());
+        let text = declared.sources.iter().map(|source| source.text.len());
+        let (text, tree) = (text.sum(), declared.tree);
         let node = |(path, node): &(ZPath, Declared)| Node {
             path: path.as_str().to_owned(),
-            data: node.encode(),
+            data: node.bytes().to_vec(),
         };
         Self {
             layer: layer.to_owned(),
@@ -77,7 +79,7 @@ impl Subject {
                 continue;
             };
             if node.standing == Standing::Declared && picked() {
-                change(properties);
+                *properties = changed(properties.decode()).into();
                 paths.insert(path.as_str().to_owned());
             }
         }
@@ -134,16 +136,14 @@ fn picker(share: f64) -> impl FnMut() -> bool {
     }
 }
 
-fn change(properties: &mut BTreeMap<String, Property>) {
+fn changed(mut properties: Properties) -> Properties {
     let is_plain = |name: &str| name != "type" && zkt::value::split_link(name).is_none();
     let value = "changed".into();
     match properties.iter_mut().find(|(name, _)| is_plain(name)) {
-        Some((_, property)) => property.value = value,
-        None => {
-            let origin = None;
-            properties.insert("changed".to_owned(), Property { value, origin });
-        }
+        Some((_, property)) => *property = value,
+        None => _ = properties.insert("changed".to_owned(), value),
     }
+    properties
 }
 
 /// The paths that the links of a node name, as far as they can be told without following others.
@@ -151,9 +151,10 @@ fn targets((path, node): &(ZPath, Declared)) -> Vec<String> {
     let Content::Properties(properties) = &node.content else {
         return Vec::new();
     };
-    let links = properties.iter().filter_map(|(name, property)| {
+    let links = properties.links();
+    let links = links.iter().filter_map(|(name, value)| {
         let (_, kind) = zkt::value::split_link(name)?;
-        let target = property.value.as_str()?;
+        let target = value.as_str()?;
         Some(match kind {
             zkt::value::LinkKind::Symbolic => target,
             zkt::value::LinkKind::Property => zkt::value::split_property_link(target).0,
