@@ -123,15 +123,22 @@ pub struct Declaration {
 
 /// Reads layers, each a file, a directory with every `*.zkt` below it, or `-` for standard input,
 /// and lowers them line by line to the tree that they declare, its top-level nodes at `at`.
+/// `met` is told the path of each node when a layer first has it.
 ///
 /// What could be read is lowered whatever else is wrong, so that one run reports everything.
 #[must_use]
-pub fn load(names: &[String], at: &ZPath, allow_empty: bool, files: &dyn Files) -> Declaration {
+pub fn load(
+    names: &[String],
+    at: &ZPath,
+    allow_empty: bool,
+    files: &dyn Files,
+    met: &mut dyn FnMut(&ZPath),
+) -> Declaration {
     let sources = Sources::default();
     let mut loader = Loader {
         files,
         sources: &sources,
-        lowering: Lowering::new(at),
+        lowering: Lowering::new(at, met),
         errors: Vec::new(),
         includes: 0,
         declares: false,
@@ -165,7 +172,7 @@ pub fn load(names: &[String], at: &ZPath, allow_empty: bool, files: &dyn Files) 
 struct Loader<'f> {
     files: &'f dyn Files,
     sources: &'f Sources,
-    lowering: Lowering,
+    lowering: Lowering<'f>,
     errors: Vec<Error>,
     includes: usize,
     /// Whether the layer at hand declares a node.

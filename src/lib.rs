@@ -103,7 +103,7 @@
 //!
 //! fn declare(text: &'static str) -> (Tree<Declared>, Sources) {
 //!     let Declaration { tree, sources, errors, lower_errors } =
-//!         layers::load(&["-".to_owned()], &ZPath::root(), false, &Text(text));
+//!         layers::load(&["-".to_owned()], &ZPath::root(), false, &Text(text), &mut |_| {});
 //!     assert!(errors.is_empty() && lower_errors.is_empty());
 //!     (tree, sources)
 //! }
@@ -132,7 +132,7 @@
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let Declaration { tree: declared, sources, errors, lower_errors } =
-//!     layers::load(&["services.zkt".to_owned()], &ZPath::root(), false, &Disk);
+//!     layers::load(&["services.zkt".to_owned()], &ZPath::root(), false, &Disk, &mut |_| {});
 //! assert!(errors.is_empty() && lower_errors.is_empty());
 //!
 //! let session = Session::connect(&Options {

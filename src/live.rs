@@ -11,7 +11,10 @@ use crate::tree::Tree;
 use self::reader::{Answer, Ask, Reader};
 
 mod acls;
+mod ahead;
 mod reader;
+
+pub use ahead::{ReadAhead, read_ahead};
 
 /// Why the live tree could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -123,7 +126,26 @@ pub async fn fetch(
     options: &FetchOptions,
     progress: &mut (dyn FnMut(usize) + Send),
 ) -> Result<Tree<Live>, Error> {
-    collect(session, wants, false, options, progress).await
+    fetch_after(session, ReadAhead::default(), wants, options, progress).await
+}
+
+/// As [`fetch`], but what was read ahead is not read again.
+///
+/// # Errors and cancellation safety
+/// As [`fetch`].
+pub async fn fetch_after(
+    session: &Session,
+    ahead: ReadAhead,
+    wants: &[Want],
+    options: &FetchOptions,
+    progress: &mut (dyn FnMut(usize) + Send),
+) -> Result<Tree<Live>, Error> {
+    let mut reader = Reader::new(session, options, progress);
+    if ahead.is_empty() {
+        reader.sync().await?;
+    }
+    let nodes = read_wanted(&mut reader, wants, ahead).await?;
+    collect(session, wants, nodes, false, options, &mut reader).await
 }
 
 /// Reads the node `top` and all below it, with their ACLs where `acl` says so. Without a node
@@ -139,7 +161,11 @@ pub async fn read_subtree(
         children: Children::Subtree,
         acl,
     };
-    collect(session, &[want], acl, &FetchOptions::default(), progress).await
+    let (options, wants) = (FetchOptions::default(), [want]);
+    let mut reader = Reader::new(session, &options, progress);
+    reader.sync().await?;
+    let nodes = read_wanted(&mut reader, &wants, ReadAhead::default()).await?;
+    collect(session, &wants, nodes, acl, &options, &mut reader).await
 }
 
 /// Reads just these nodes, in any order; one that does not exist is absent. Otherwise as
@@ -165,21 +191,19 @@ struct Listing {
     children: usize,
 }
 
+/// Reads what is wanted besides the wanted `nodes` themselves, and makes a tree of both.
 async fn collect(
     session: &Session,
     wants: &[Want],
+    mut nodes: Vec<(ZPath, Live)>,
     acl_everywhere: bool,
     options: &FetchOptions,
-    progress: &mut (dyn FnMut(usize) + Send),
+    reader: &mut Reader<'_>,
 ) -> Result<Tree<Live>, Error> {
-    let mut reader = Reader::new(session, options, progress);
-    reader.sync().await?;
-
     let want_at = |path: &ZPath| wants.binary_search_by(|want| want.path.cmp(path)).ok();
     let system = ZPath::root().join("zookeeper");
     let hides_system = session.chroot().is_root() && want_at(&system).is_none();
 
-    let mut nodes = read_wanted(&mut reader, wants).await?;
     let mut listings = listings(wants, &nodes, hides_system);
     let mut gone = Vec::new();
     while !listings.is_empty() {
@@ -245,31 +269,61 @@ async fn collect(
     let mut tree: Tree<Live> = nodes.into_iter().collect();
     drop_subtrees(&mut tree, &gone);
     let wanted = |path: &ZPath| acl_everywhere || want_at(path).is_some_and(|i| wants[i].acl);
-    acls::read(session, &mut tree, wanted, options, &mut reader).await?;
+    acls::read(session, &mut tree, wanted, options, reader).await?;
     Ok(tree)
 }
 
-/// Reads the wanted nodes themselves, all in one go. What is below a node that turned out to be
-/// missing is not asked for any more.
-async fn read_wanted(reader: &mut Reader<'_>, wants: &[Want]) -> Result<Vec<(ZPath, Live)>, Error> {
+/// Reads those of the wanted nodes themselves that were not read ahead, all in one go. What is
+/// below a node that turned out to be missing is not asked for any more.
+async fn read_wanted(
+    reader: &mut Reader<'_>,
+    wants: &[Want],
+    mut ahead: ReadAhead,
+) -> Result<Vec<(ZPath, Live)>, Error> {
     let below = |i: usize| -> usize {
         i + wants[i..].partition_point(|want| want.path.is_within(&wants[i].path))
     };
-    let asks: Vec<_> = wants.iter().map(|want| (&want.path, Ask::Data)).collect();
-    let mut nodes = Vec::new();
+    let mut found: Vec<Option<Live>> = Vec::with_capacity(wants.len());
+    // Those that were not read ahead, by their place among the wanted.
+    let mut unread: Vec<usize> = Vec::new();
+    let mut missing_until = 0;
+    for (i, want) in wants.iter().enumerate() {
+        let known = ahead.take(&want.path);
+        match &known {
+            _ if i < missing_until => {}
+            None => unread.push(i),
+            Some(None) => missing_until = below(i),
+            Some(Some(_)) => {}
+        }
+        found.push(known.flatten());
+    }
+    drop(ahead);
+    let asks: Vec<_> = unread
+        .iter()
+        .map(|&i| (&wants[i].path, Ask::Data))
+        .collect();
+    let mut missing_until = 0;
+    let receive = |ask: usize, answer| {
+        let i = unread[ask];
+        if i >= missing_until {
+            found[i] = live_of(&wants[i].path, answer)?;
+            if found[i].is_none() {
+                missing_until = below(i);
+            }
+        }
+        Ok(unread.partition_point(|&i| i < missing_until))
+    };
+    reader.read(&asks, receive).await?;
+    let mut nodes = Vec::with_capacity(found.len());
     // A node below a missing one may have been read, where the missing one was created meanwhile.
     let mut missing_until = 0;
-    let receive = |i: usize, answer| {
-        if i < missing_until {
-            return Ok(missing_until);
-        }
-        match live_of(&wants[i].path, answer)? {
+    for (i, live) in found.into_iter().enumerate() {
+        match live {
+            _ if i < missing_until => {}
             Some(live) => nodes.push((wants[i].path.clone(), live)),
             None => missing_until = below(i),
         }
-        Ok(missing_until)
-    };
-    reader.read(&asks, receive).await?;
+    }
     Ok(nodes)
 }
 

@@ -38,7 +38,7 @@ const REQUEST_OVERHEAD: usize = 512;
 /// Whoever reads the layers says where each layer and file starts and ends; what belongs to which
 /// node follows from that and from the lines' levels. Texts are borrowed only from statement to
 /// statement.
-pub struct Lowering {
+pub struct Lowering<'m> {
     /// Where the top-level nodes go.
     at: ZPath,
     /// The layers so far.
@@ -54,6 +54,8 @@ pub struct Lowering {
     /// A buffer for the path at hand.
     path: String,
     has_acls: bool,
+    /// Told of each node when a layer first has it.
+    met: &'m mut dyn FnMut(&ZPath),
 }
 
 /// Where the contents of a file belong.
@@ -92,10 +94,11 @@ impl OpenFile {
     }
 }
 
-impl Lowering {
-    /// Starts with no layer; the top-level nodes go to `at`.
+impl<'m> Lowering<'m> {
+    /// Starts with no layer; the top-level nodes go to `at`. `met` is told the path of each node
+    /// when a layer first has it.
     #[must_use]
-    pub fn new(at: &ZPath) -> Self {
+    pub fn new(at: &ZPath, met: &'m mut dyn FnMut(&ZPath)) -> Self {
         Self {
             at: at.clone(),
             merged: Nodes::default(),
@@ -106,6 +109,7 @@ impl Lowering {
             count: 0,
             path: String::new(),
             has_acls: false,
+            met,
         }
     }
 
@@ -241,8 +245,12 @@ impl Lowering {
                 self.errors.push(Error::Reserved { span });
                 return None;
             }
+            let known = self.nodes.list.len();
             place = self.nodes.place(&self.path, place);
             let building = &mut self.nodes.list[place as usize];
+            if place as usize == known {
+                (self.met)(&building.path);
+            }
             if building.depth as usize > MAX_LEVELS {
                 self.errors.push(Error::TooDeep { span });
                 return None;

@@ -60,7 +60,13 @@ fn invalid_files_have_the_error_that_they_name() {
             errors,
             lower_errors,
             ..
-        } = layers::load(std::slice::from_ref(&name), &ZPath::root(), false, &Disk);
+        } = layers::load(
+            std::slice::from_ref(&name),
+            &ZPath::root(),
+            false,
+            &Disk,
+            &mut |_| {},
+        );
         let told = |error: &dyn Located| {
             let at = sources.locate(error.span());
             format!("{}:{}: {error}", at.line, at.column)

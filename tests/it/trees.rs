@@ -110,7 +110,7 @@ pub(crate) fn declare_layers(
         sources,
         errors,
         lower_errors,
-    } = layers::load(&names, &path(at), false, files);
+    } = layers::load(&names, &path(at), false, files, &mut |_| {});
     let mut messages: Vec<String> = errors
         .iter()
         .map(|error| match error.located() {

@@ -26,18 +26,20 @@ pub(crate) struct Problems {
     sources: Sources,
 }
 
-/// Reads layers to the tree that they declare, its top-level nodes at `at`.
+/// Reads layers to the tree that they declare, its top-level nodes at `at`; `met` is told of each
+/// node as early as possible.
 pub(crate) fn load(
     names: &[String],
     allow_empty: bool,
     at: &ZPath,
+    met: &mut dyn FnMut(&ZPath),
 ) -> Result<DeclaredTree, Problems> {
     let Declaration {
         tree,
         sources,
         errors,
         lower_errors,
-    } = layers::load(names, at, allow_empty, &Disk);
+    } = layers::load(names, at, allow_empty, &Disk, met);
     if errors.is_empty() && lower_errors.is_empty() {
         Ok(DeclaredTree { tree, sources })
     } else {
@@ -56,7 +58,7 @@ pub(crate) fn load_or_tell(
     at: &ZPath,
     output: &Output,
 ) -> Result<DeclaredTree, Failure> {
-    load(names, allow_empty, at).map_err(|problems| problems.tell(output))
+    load(names, allow_empty, at, &mut |_| {}).map_err(|problems| problems.tell(output))
 }
 
 impl Problems {

@@ -7,6 +7,7 @@ mod commands;
 mod declare;
 mod diagnostics;
 mod exit;
+mod opening;
 mod output;
 mod planning;
 mod render;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use zkt::links::{self, LookedUp};
-use zkt::live::{self, FetchOptions};
+use zkt::live::{self, FetchOptions, ReadAhead};
 use zkt::node::{Declared, Live, Standing};
 use zkt::path::ZPath;
 use zkt::plan::{MaxTrim, Plan, Refusal};
@@ -75,6 +75,7 @@ pub(crate) fn trim(options: &PlanOptions) -> Trim {
 pub(crate) async fn plan(
     session: &Session,
     declared: &DeclaredTree,
+    ahead: ReadAhead,
     options: &PlanOptions,
     output: &Output,
 ) -> Result<Plan, Failure> {
@@ -86,7 +87,7 @@ pub(crate) async fn plan(
     require_node(session, &path, "--path").await?;
     let policy = policy(session, declared, options, path).await?;
     let wants = scope::of(&declared.tree, policy.trim);
-    let live = fetch(session, &wants, output).await?;
+    let live = fetch_after(session, ahead, &wants, output).await?;
     require_readable(declared, &live)?;
     let mut plan = planner::plan(&declared.tree, &live, &policy);
     check_links(session, declared, &live, &mut plan).await?;
@@ -178,9 +179,20 @@ pub(crate) async fn fetch(
     wants: &[Want],
     output: &Output,
 ) -> Result<Tree<Live>, Failure> {
+    fetch_after(session, ReadAhead::default(), wants, output).await
+}
+
+/// Reads live nodes that were not read ahead, with a progress bar if it takes long.
+async fn fetch_after(
+    session: &Session,
+    ahead: ReadAhead,
+    wants: &[Want],
+    output: &Output,
+) -> Result<Tree<Live>, Failure> {
     let bar = output.progress("reading", if wants.len() > 1 { wants.len() } else { 0 });
     let mut progress = |nodes: usize| bar.set_position(nodes as u64);
-    let live = live::fetch(session, wants, &FetchOptions::default(), &mut progress).await;
+    let options = FetchOptions::default();
+    let live = live::fetch_after(session, ahead, wants, &options, &mut progress).await;
     was_read(&bar, live)
 }
 

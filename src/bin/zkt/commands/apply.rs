@@ -5,33 +5,35 @@ mod report;
 use std::io::{BufRead as _, Write as _};
 
 use zkt::executor::{self, Batch, Event, ExecuteOptions, Fate, Report, Stop};
+use zkt::live::ReadAhead;
 use zkt::plan::{Plan, Summary};
 use zkt::session::Session;
 
 use crate::args::{ApplyArgs, Format};
 use crate::commands::plan::text_options;
-use crate::declare::{self, DeclaredTree};
+use crate::declare::DeclaredTree;
 use crate::exit::{Exit, Failure};
+use crate::opening::{self, Opening};
 use crate::output::Output;
 use crate::planning;
 use crate::render;
-use crate::settings;
 
 pub(crate) async fn run(args: &ApplyArgs, output: &Output) -> Result<Exit, Failure> {
-    let place = planning::place(&args.plan)?;
-    let mut declared =
-        declare::load_or_tell(&args.sources.layers, args.plan.allow_empty, &place, output)?;
-    planning::narrow(&mut declared.tree, &args.plan, output)?;
     if !args.yes && !output.can_ask() {
         return Err(Failure::new("there is no terminal to ask on")
             .hint("-y applies without asking; zkt plan shows what it would do"));
     }
-    let session = Session::connect(&settings::session_options(&args.server)?).await?;
+    let Opening {
+        declared,
+        session,
+        ahead,
+    } = opening::open(&args.sources.layers, &args.plan, &args.server, output).await?;
     let mut apply = Apply {
         args,
         output,
         declared,
         session,
+        ahead,
         done: Summary::default(),
         unknown: false,
         stopped: None,
@@ -74,6 +76,8 @@ struct Apply<'a> {
     output: &'a Output,
     declared: DeclaredTree,
     session: Session,
+    /// What was read before the first plan.
+    ahead: ReadAhead,
     /// What all executions of this run have committed.
     done: Summary,
     /// Whether something may have been committed that could not be told.
@@ -156,8 +160,10 @@ impl Apply<'_> {
         }
     }
 
-    async fn plan(&self) -> Result<Plan, Failure> {
-        planning::plan(&self.session, &self.declared, &self.args.plan, self.output).await
+    async fn plan(&mut self) -> Result<Plan, Failure> {
+        let ahead = std::mem::take(&mut self.ahead);
+        let options = &self.args.plan;
+        planning::plan(&self.session, &self.declared, ahead, options, self.output).await
     }
 
     fn show(&self, plan: &Plan) -> Result<(), Failure> {

@@ -16,7 +16,12 @@ use crate::output::Output;
 use crate::render;
 
 pub(crate) fn run(args: &CheckArgs, output: &Output) -> Result<Exit, Failure> {
-    let declared = match declare::load(&args.sources.layers, args.allow_empty, &ZPath::root()) {
+    let declared = match declare::load(
+        &args.sources.layers,
+        args.allow_empty,
+        &ZPath::root(),
+        &mut |_| {},
+    ) {
         Ok(declared) => declared,
         Err(problems) if args.format == Format::Json => {
             let mut out = output.out();

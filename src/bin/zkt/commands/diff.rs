@@ -4,6 +4,7 @@ use std::io::Write as _;
 
 use zkt::export;
 use zkt::links::{self, LookedUp};
+use zkt::live::ReadAhead;
 use zkt::node::{Declared, Live};
 use zkt::path::ZPath;
 use zkt::plan::{MaxTrim, Plan};
@@ -40,7 +41,8 @@ pub(crate) async fn run(args: &DiffArgs, output: &Output) -> Result<Exit, Failur
             let mut declared = load(&args.new)?;
             planning::narrow(&mut declared.tree, &options, output)?;
             let session = Session::connect(&settings::session_options(&args.server)?).await?;
-            let plan = planning::plan(&session, &declared, &options, output).await;
+            let plan =
+                planning::plan(&session, &declared, ReadAhead::default(), &options, output).await;
             let live = format!("live {}", session.hosts());
             session.close().await;
             (plan?, live, args.new.clone())

@@ -3,23 +3,21 @@
 use std::io::Write as _;
 
 use zkt::plan::Plan;
-use zkt::session::Session;
 
 use crate::args::{Format, PlanArgs};
-use crate::declare;
 use crate::exit::{Exit, Failure};
+use crate::opening::{self, Opening};
 use crate::output::Output;
 use crate::planning;
 use crate::render::{self, Mode, TextOptions};
-use crate::settings;
 
 pub(crate) async fn run(args: &PlanArgs, output: &Output) -> Result<Exit, Failure> {
-    let place = planning::place(&args.plan)?;
-    let mut declared =
-        declare::load_or_tell(&args.sources.layers, args.plan.allow_empty, &place, output)?;
-    planning::narrow(&mut declared.tree, &args.plan, output)?;
-    let session = Session::connect(&settings::session_options(&args.server)?).await?;
-    let plan = planning::plan(&session, &declared, &args.plan, output).await;
+    let Opening {
+        declared,
+        session,
+        ahead,
+    } = opening::open(&args.sources.layers, &args.plan, &args.server, output).await?;
+    let plan = planning::plan(&session, &declared, ahead, &args.plan, output).await;
     let server = session.hosts();
     session.close().await;
     let plan = plan?;

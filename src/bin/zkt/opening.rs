@@ -1,0 +1,94 @@
+//! What a plan starts from. Files are parsed on a thread of their own, and what they declare is read
+//! from the server as it comes to light.
+
+use std::pin::pin;
+
+use tokio::sync::mpsc;
+use zkt::live::{self, FetchOptions, ReadAhead};
+use zkt::path::ZPath;
+use zkt::session::Session;
+
+use crate::args::{PlanOptions, ServerArgs};
+use crate::declare::{self, DeclaredTree, Problems};
+use crate::exit::Failure;
+use crate::output::Output;
+use crate::{planning, settings};
+
+/// How many paths are passed on at once.
+const CHUNK: usize = 256;
+
+/// A declared tree, a session, and what is known of the one through the other.
+pub(crate) struct Opening {
+    pub(crate) declared: DeclaredTree,
+    pub(crate) session: Session,
+    pub(crate) ahead: ReadAhead,
+}
+
+/// Reads layers and connects, both at once. What is wrong with the layers is told whether or not
+/// there is a server.
+pub(crate) async fn open(
+    layers: &[String],
+    options: &PlanOptions,
+    server: &ServerArgs,
+    output: &Output,
+) -> Result<Opening, Failure> {
+    let place = planning::place(options)?;
+    let reads_all = planning::filter(options)?.is_everything();
+    let connection = settings::session_options(server)?;
+    let (sender, mut paths) = mpsc::unbounded_channel();
+    let sender = reads_all.then_some(sender);
+    let names = layers.to_vec();
+    let allow_empty = options.allow_empty;
+    let loading =
+        tokio::task::spawn_blocking(move || load(&names, allow_empty, &place, sender.as_ref()));
+    let connecting = async {
+        let session = Session::connect(&connection).await?;
+        let bar = output.progress("reading", 0);
+        let mut progress = |nodes: usize| bar.set_position(nodes as u64);
+        let options = FetchOptions::default();
+        let ahead = live::read_ahead(&session, &mut paths, &options, &mut progress).await;
+        bar.finish_and_clear();
+        Ok::<_, Failure>((session, ahead?))
+    };
+    let (mut loading, mut connecting) = (pin!(loading), pin!(connecting));
+    let mut connected = None;
+    let loaded = loop {
+        tokio::select! {
+            loaded = &mut loading => break loaded,
+            result = &mut connecting, if connected.is_none() => connected = Some(result),
+        }
+    };
+    let loaded =
+        loaded.map_err(|error| Failure::new(format!("cannot read the layers: {error}")))?;
+    let mut declared = loaded.map_err(|problems| problems.tell(output))?;
+    planning::narrow(&mut declared.tree, options, output)?;
+    let (session, ahead) = match connected {
+        Some(result) => result?,
+        None => connecting.await?,
+    };
+    Ok(Opening {
+        declared,
+        session,
+        ahead,
+    })
+}
+
+fn load(
+    names: &[String],
+    allow_empty: bool,
+    place: &ZPath,
+    sender: Option<&mpsc::UnboundedSender<Vec<ZPath>>>,
+) -> Result<DeclaredTree, Problems> {
+    let mut chunk = Vec::new();
+    // Nobody listens any more where connecting has failed.
+    let send = |chunk: &mut Vec<ZPath>| sender.map(|sender| sender.send(std::mem::take(chunk)));
+    let mut met = |path: &ZPath| {
+        chunk.push(path.clone());
+        if chunk.len() == CHUNK {
+            _ = send(&mut chunk);
+        }
+    };
+    let declared = declare::load(names, allow_empty, place, &mut met);
+    _ = send(&mut chunk);
+    declared
+}

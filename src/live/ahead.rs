@@ -1,0 +1,128 @@
+//! Reading nodes before all of them are known: while files are still parsed.
+
+use std::hash::BuildHasher as _;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use super::reader::{Ask, Reader};
+use super::{Error, FetchOptions, live_of};
+use crate::node::Live;
+use crate::path::ZPath;
+use crate::session::Session;
+
+/// How many paths are waited for before they are read, while more may come.
+const GROUP: usize = 4096;
+
+/// Nodes that were read before they were asked for; without any by default.
+#[derive(Debug, Default)]
+pub struct ReadAhead {
+    nodes: Vec<(ZPath, Option<Live>)>,
+    places: HashTable<usize>,
+    hasher: RandomState,
+}
+
+impl ReadAhead {
+    pub(super) fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
+    /// The node at a path, none where it does not exist; no answer where it was not read, or was
+    /// taken already.
+    pub(super) fn take(&mut self, path: &ZPath) -> Option<Option<Live>> {
+        let Self {
+            nodes,
+            places,
+            hasher,
+        } = self;
+        let hash = hasher.hash_one(path.as_str());
+        let found = places.find_entry(hash, |place| nodes[*place].0 == *path);
+        let (place, _) = found.ok()?.remove();
+        Some(nodes[place].1.take())
+    }
+
+    fn place(&self, path: &str) -> Option<usize> {
+        let hash = self.hasher.hash_one(path);
+        let is_it = |place: &usize| self.nodes[*place].0.as_str() == path;
+        self.places.find(hash, is_it).copied()
+    }
+
+    /// Makes room for a path that has none yet.
+    fn add(&mut self, path: ZPath) -> usize {
+        let Self {
+            nodes,
+            places,
+            hasher,
+        } = self;
+        let place = nodes.len();
+        let hash = hasher.hash_one(path.as_str());
+        nodes.push((path, None));
+        places.insert_unique(hash, place, |at| hasher.hash_one(nodes[*at].0.as_str()));
+        place
+    }
+}
+
+/// Reads the data of nodes as their paths come in, each once, until no more will come. What is
+/// read is for [`fetch_after`](super::fetch_after); it is at least as recent as this call.
+///
+/// # Errors and cancellation safety
+/// As [`fetch`](super::fetch).
+pub async fn read_ahead(
+    session: &Session,
+    paths: &mut UnboundedReceiver<Vec<ZPath>>,
+    options: &FetchOptions,
+    progress: &mut (dyn FnMut(usize) + Send),
+) -> Result<ReadAhead, Error> {
+    let mut reader = Reader::new(session, options, progress);
+    reader.sync().await?;
+    let mut ahead = ReadAhead::default();
+    let mut group = Vec::new();
+    // Before this place it is known of all nodes what they are.
+    let mut known = 0;
+    let mut open = true;
+    while open {
+        match paths.recv().await {
+            None => open = false,
+            Some(paths) => {
+                for path in paths {
+                    if ahead.place(path.as_str()).is_some() {
+                        continue;
+                    }
+                    let parent = path.parent_str().and_then(|parent| ahead.place(parent));
+                    let below_missing = parent
+                        .is_some_and(|parent| parent < known && ahead.nodes[parent].1.is_none());
+                    let place = ahead.add(path);
+                    if !below_missing {
+                        group.push(place);
+                    }
+                }
+            }
+        }
+        if open && group.len() < GROUP {
+            continue;
+        }
+        let found = read_group(&mut reader, &ahead, &group).await?;
+        for (place, live) in group.drain(..).zip(found) {
+            ahead.nodes[place].1 = live;
+        }
+        known = ahead.nodes.len();
+    }
+    Ok(ahead)
+}
+
+async fn read_group(
+    reader: &mut Reader<'_>,
+    ahead: &ReadAhead,
+    group: &[usize],
+) -> Result<Vec<Option<Live>>, Error> {
+    let path = |i: usize| &ahead.nodes[group[i]].0;
+    let asks: Vec<_> = (0..group.len()).map(|i| (path(i), Ask::Data)).collect();
+    let mut found = Vec::with_capacity(group.len());
+    let receive = |i: usize, answer| {
+        found.push(live_of(path(i), answer)?);
+        Ok(0)
+    };
+    reader.read(&asks, receive).await?;
+    Ok(found)
+}
