@@ -17,7 +17,7 @@ use crate::trees;
 
 /// As ZooKeeper is run in earnest, with memory enough for the largest tree.
 const FOR_MEASURING: Setup = Setup {
-    java: &["-Xms1g", "-Xmx6g"],
+    java: &["-Xms1g", "-Xmx4g"],
     config: "",
 };
 
@@ -26,8 +26,8 @@ const FOR_MEASURING: Setup = Setup {
 pub(crate) struct Effort {
     /// How often each thing is measured.
     pub(crate) rounds: usize,
-    /// How many nodes the server is warmed up with, and how often.
-    pub(crate) warm_up: (usize, usize),
+    /// How many nodes a server is warmed up with, and how often; otherwise all use the same one.
+    pub(crate) warm_up: Option<(usize, usize)>,
 }
 
 pub(crate) struct Lab {
@@ -38,7 +38,7 @@ pub(crate) struct Lab {
 }
 
 impl Lab {
-    /// A new server, warmed up, for each section: what the last one wrote takes no more space.
+    /// Starts a server, and warms it up.
     pub(crate) fn new(effort: Effort) -> Self {
         let folder = tempfile::tempdir().expect("a folder of its own");
         let starter = Starter::new(Path::new(env!("CARGO_BIN_EXE_zkt")), folder.path());
@@ -52,9 +52,21 @@ impl Lab {
         lab
     }
 
+    /// The same with another server, and nothing left of what the old one wrote.
+    pub(crate) fn renewed(self) -> Self {
+        let effort = self.effort;
+        if effort.warm_up.is_none() {
+            return self;
+        }
+        drop(self);
+        Self::new(effort)
+    }
+
     /// A server that has not compiled its code yet is several times slower.
     fn warm_up(&self) {
-        let (nodes, rounds) = self.effort.warm_up;
+        let Some((nodes, rounds)) = self.effort.warm_up else {
+            return;
+        };
         let subject = self.subject("warm-up", &trees::mixed(nodes, "warm", 0));
         let chroot = self.chroot("warm-up");
         for _ in 0..rounds {
@@ -81,12 +93,15 @@ impl Lab {
 
     /// A new node on the server.
     pub(crate) fn chroot(&self, name: &str) -> String {
-        let node = Node {
-            path: format!("/{name}"),
-            data: Vec::new(),
-        };
-        self.floor(&floor::create("", std::slice::from_ref(&node), WRITING));
-        node.path
+        let path = format!("/{name}");
+        self.floor(&floor::create("", &[Node::empty(&path)], WRITING));
+        path
+    }
+
+    /// Removes a tree from the server, and the chroot that it stands below.
+    pub(crate) fn clear(&self, chroot: &str, subject: &Subject) {
+        self.floor(&floor::delete(chroot, &subject.nodes, WRITING));
+        self.floor(&floor::delete("", &[Node::empty(chroot)], WRITING));
     }
 
     /// What the floor takes, on a connection that stands already.

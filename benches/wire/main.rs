@@ -1,112 +1,170 @@
-//! `make bench`: zkt beside the floor, which is what the server itself takes for the same requests.
+//! zkt beside the floor, which is what the server itself takes for the same requests.
 //!
-//! A ratio holds wherever it is measured; a time does not. So both are measured in one run, in
+//! A ratio holds wherever it is measured, a time does not. So both are measured in one run, in
 //! turns, on one server, with the same nodes, and what counts is the ratio.
 //!
-//!     cargo bench --bench wire -- [--large] [--quick] [--tree FILE]
+//! ```text
+//! cargo bench --bench wire -- [--quick] [--large] [--tree LAYER]
+//! ```
+//!
+//! `--tree` takes any layer of tree text in place of the trees that are made here, without `@acl`,
+//! `@keep`, `@ignore` and `@protect`: the floor knows nothing of them. `--quick` is so small that its
+//! figures mean nothing: it shows that everything runs. That is what `cargo test` does with it.
 
 #![allow(clippy::unwrap_used)]
 
 mod child;
+mod distance;
 mod floor;
 mod lab;
+mod machine;
 mod mixed;
-// The tests' server; not all that tests do with one is done here.
+// Not all that tests do with their server is done here.
 #[allow(dead_code)]
 #[path = "../../tests/it/server.rs"]
 mod server;
+mod shapes;
 mod subject;
 mod table;
 mod trees;
 
 use std::path::{Path, PathBuf};
 
-use serde_json::{Value, json};
-
 use lab::{Effort, Lab};
+use machine::Machine;
+use mixed::Cost;
+use shapes::Sizes;
 use subject::Subject;
-use table::Section;
+use table::Report;
 
-/// What the command line asks for.
-#[derive(Debug, Default)]
-struct Request {
-    quick: bool,
-    large: bool,
-    tree: Option<PathBuf>,
+/// What is measured.
+struct Extent {
+    effort: Effort,
+    /// How many nodes the mixed trees have.
+    mixed: &'static [usize],
+    /// Shapes beside the largest of them.
+    shapes: Option<Sizes>,
 }
+
+const QUICK: Extent = Extent {
+    effort: Effort {
+        rounds: 1,
+        warm_up: None,
+    },
+    mixed: &[100, 300],
+    shapes: Some(Sizes {
+        nodes: 1000,
+        depth: 50,
+        large: (3, 50_000),
+        files: 5,
+    }),
+};
+
+const USUAL: Extent = Extent {
+    effort: Effort {
+        rounds: 5,
+        warm_up: Some((20_000, 10)),
+    },
+    mixed: &[10_000, 100_000],
+    shapes: Some(Sizes {
+        nodes: 100_000,
+        depth: 2000,
+        large: (1000, 500_000),
+        files: 2000,
+    }),
+};
+
+const LARGE: Extent = Extent {
+    mixed: &[10_000, 1_000_000],
+    shapes: None,
+    ..USUAL
+};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if arguments.iter().any(|argument| argument == child::STARTER) {
+    let has = |option: &str| arguments.iter().any(|argument| argument == option);
+    if has(child::STARTER) {
         child::start_children().expect("the pipes hold");
         return;
     }
-    let request = parse(&arguments);
-    let effort = if request.quick {
-        Effort {
-            rounds: 1,
-            warm_up: (100, 1),
-        }
-    } else {
-        Effort {
-            rounds: 5,
-            warm_up: (20_000, 10),
-        }
+    let after = |option: &str| {
+        let at = arguments.iter().position(|argument| argument == option)?;
+        arguments.get(at + 1)
     };
-    let sizes: &[usize] = match (request.quick, request.large) {
-        (true, _) => &[300],
-        (false, true) => &[10_000, 100_000, 1_000_000],
-        (false, false) => &[10_000, 100_000],
-    };
-    let mut sections = Vec::new();
-    let mut tell = |section: Section| {
-        println!("{section}");
-        sections.push(section);
-    };
-    if let Some(tree) = &request.tree {
-        let mut lab = Lab::new(effort);
-        let (section, _) =
-            mixed::measure(&mut lab, &tree.display().to_string(), &Subject::read(tree));
-        tell(section);
-    } else {
-        for &size in sizes {
-            let mut lab = Lab::new(effort);
-            let subject = lab.subject("mixed", &trees::mixed(size, "site", 1));
-            let (section, _) = mixed::measure(&mut lab, "mixed tree", &subject);
-            tell(section);
-        }
+    let tree = after("--tree");
+    let is_word = |argument: &&String| !argument.starts_with('-') && Some(*argument) != tree;
+    let words: Vec<&String> = arguments.iter().filter(is_word).collect();
+    if has("--list") {
+        println!("wire: test");
+        return;
     }
-    let name = if request.quick {
+    // Another bench or test is meant.
+    if !words.is_empty() && !words.iter().any(|word| "wire".contains(&***word)) {
+        return;
+    }
+    let is_quick = has("--quick") || !has("--bench");
+    let extent = match (is_quick, has("--large")) {
+        (true, _) => QUICK,
+        (false, true) => LARGE,
+        (false, false) => USUAL,
+    };
+    let report = match tree {
+        Some(layer) => own_tree(&extent, layer),
+        None => all(&extent),
+    };
+    let name = if is_quick {
         "wire-quick.json"
     } else {
         "wire.json"
     };
-    write(&sections, name);
-}
-
-fn parse(arguments: &[String]) -> Request {
-    let mut request = Request::default();
-    let mut arguments = arguments.iter();
-    while let Some(argument) = arguments.next() {
-        match argument.as_str() {
-            "--quick" => request.quick = true,
-            "--large" => request.large = true,
-            "--tree" => request.tree = Some(arguments.next().expect("--tree takes a file").into()),
-            _ => {}
-        }
-    }
-    request
-}
-
-fn write(sections: &[Section], name: &str) {
-    let sections: Vec<Value> = sections.iter().map(Section::json).collect();
-    let report = json!({"format_version": "1.0", "sections": sections});
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR"))
-        .parent()
-        .expect("a folder");
-    let folder = target.join("bench");
-    std::fs::create_dir_all(&folder).expect("the target folder takes files");
-    let file = folder.join(name);
-    std::fs::write(&file, format!("{report:#}\n")).expect("the target folder takes files");
+    let file = file(name);
+    report.write(&file);
     println!("{}", file.display());
+    if is_quick {
+        table::check(&file);
+        println!("everything runs; figures of a quick run mean nothing");
+    }
+}
+
+/// Beside what else the build makes.
+fn file(name: &str) -> PathBuf {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent();
+    target.expect("a folder").join("bench").join(name)
+}
+
+fn own_tree(extent: &Extent, layer: &str) -> Report {
+    let load = machine::load();
+    let mut lab = Lab::new(extent.effort);
+    let mut report = Report::new(Machine::of(&lab.server, load));
+    let subject = Subject::read(Path::new(layer));
+    report.add(mixed::measure(&mut lab, layer, &subject).0);
+    report
+}
+
+/// Each tree has a new server, so that what one wrote slows down no other.
+fn all(extent: &Extent) -> Report {
+    let load = machine::load();
+    let mut lab = Lab::new(extent.effort);
+    let mut report = Report::new(Machine::of(&lab.server, load));
+    report.add(mixed::short_file(&mut lab));
+    let mut costs: Vec<Cost> = Vec::new();
+    for &size in extent.mixed {
+        lab = lab.renewed();
+        let subject = lab.subject("mixed", &trees::mixed(size, "site", 1));
+        let (section, cost) = mixed::measure(&mut lab, "the mixed tree", &subject);
+        report.add(section);
+        if costs.is_empty() {
+            report.add(distance::measure(&mut lab, &subject));
+        }
+        costs.push(cost);
+    }
+    let (Some(small), Some(large)) = (costs.first(), costs.last()) else {
+        return report;
+    };
+    report.add(mixed::growth(small, large));
+    for shape in extent.shapes.into_iter().flat_map(shapes::all) {
+        lab = lab.renewed();
+        report.add(shape.measure(&mut lab, large));
+    }
+    report
 }

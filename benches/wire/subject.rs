@@ -20,6 +20,15 @@ pub(crate) struct Node {
     pub(crate) data: Vec<u8>,
 }
 
+impl Node {
+    pub(crate) fn empty(path: &str) -> Self {
+        Self {
+            path: path.to_owned(),
+            data: Vec::new(),
+        }
+    }
+}
+
 /// A declared tree.
 #[derive(Debug)]
 pub(crate) struct Subject {
@@ -53,14 +62,15 @@ impl Subject {
         }
     }
 
-    /// Bytes of data, and of paths.
-    pub(crate) fn bytes(&self) -> usize {
-        let bytes = |node: &Node| node.path.len() + node.data.len();
-        self.nodes.iter().map(bytes).sum()
-    }
-
-    pub(crate) fn data_bytes(&self) -> usize {
-        self.nodes.iter().map(|node| node.data.len()).sum()
+    /// For people.
+    pub(crate) fn about(&self) -> String {
+        let data: usize = self.nodes.iter().map(|node| node.data.len()).sum();
+        format!(
+            "{} nodes, {:.1} MB of data, {:.1} MB of text",
+            self.nodes.len(),
+            data as f64 / 1e6,
+            self.text as f64 / 1e6,
+        )
     }
 
     pub(crate) fn levels(&self) -> usize {
@@ -123,15 +133,12 @@ impl Subject {
     }
 }
 
-/// Says yes to this share of its calls, evenly spread.
+/// Says yes to this share of its calls, evenly spread, the first among them.
 fn picker(share: f64) -> impl FnMut() -> bool {
-    let mut sum = 0.0;
+    let mut sum = 1.0;
     move || {
-        sum += share;
         let yes = sum >= 1.0;
-        if yes {
-            sum -= 1.0;
-        }
+        sum += share - f64::from(u8::from(yes));
         yes
     }
 }

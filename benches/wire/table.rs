@@ -1,8 +1,12 @@
 //! What was measured, as a table for people and as JSON.
 
 use std::fmt;
+use std::fs;
+use std::path::Path;
 
 use serde_json::{Value, json};
+
+use crate::machine::Machine;
 
 /// What a figure counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,6 +81,66 @@ impl Figure {
     }
 }
 
+const LEGEND: &str = "\
+zkt is measured as a whole process, from start to exit. What it is measured
+against is the floor of the same work where a line says nothing else: what the
+server takes when the requests are ready and the replies are only counted.
+Figures are medians; in a ratio zkt's stands above the other.";
+
+/// All that was measured. Each section is printed as soon as it is there.
+#[derive(Debug)]
+pub(crate) struct Report {
+    machine: Machine,
+    sections: Vec<Section>,
+}
+
+impl Report {
+    pub(crate) fn new(machine: Machine) -> Self {
+        println!("{LEGEND}\n\n{machine}");
+        Self {
+            machine,
+            sections: Vec::new(),
+        }
+    }
+
+    pub(crate) fn add(&mut self, section: Section) {
+        println!("{section}");
+        self.sections.push(section);
+    }
+
+    pub(crate) fn write(&self, file: &Path) {
+        let sections: Vec<Value> = self.sections.iter().map(Section::json).collect();
+        let report = json!({
+            "format_version": "1.0", "zkt": env!("CARGO_PKG_VERSION"),
+            "machine": self.machine.json(), "sections": sections,
+        });
+        let folder = file.parent().expect("a folder");
+        fs::create_dir_all(folder).expect("the folder can be made");
+        fs::write(file, format!("{report:#}\n")).expect("the file can be written");
+    }
+}
+
+/// Reads a written report back.
+///
+/// # Panics
+/// Where it is none, or tells nothing of something.
+pub(crate) fn check(file: &Path) {
+    let text = fs::read(file).expect("a file");
+    let report: Value = serde_json::from_slice(&text).expect("JSON");
+    let items = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let sections = items(&report["sections"]);
+    assert!(!sections.is_empty(), "the report has no sections");
+    for section in &sections {
+        let rows = items(&section["rows"]);
+        assert!(!rows.is_empty(), "{} has no rows", section["name"]);
+        for row in &rows {
+            let ratio = row["ratio"].as_f64();
+            let is_sound = ratio.is_some_and(|ratio| ratio.is_finite() && ratio > 0.0);
+            assert!(is_sound, "{}: {row}", section["name"]);
+        }
+    }
+}
+
 /// Rows about one tree.
 #[derive(Debug)]
 pub(crate) struct Section {
@@ -125,19 +189,19 @@ impl fmt::Display for Section {
         writeln!(f, "{}: {}", self.name, self.about)?;
         let heads = ["against", "zkt", "ratio", "goal"];
         let [against, zkt, ratio, goal] = heads;
-        writeln!(f, "{:36}{against:>10}{zkt:>10}{ratio:>7}{goal:>9}", "")?;
+        writeln!(f, "{:35}{against:>11}{zkt:>11}{ratio:>7}{goal:>8}", "")?;
         for row in &self.rows {
             let (goal, verdict) = match (row.goal, row.is_met()) {
-                (Goal::AtMost(most), Some(true)) => (format!("<= {most}"), "  met"),
-                (Goal::AtMost(most), _) => (format!("<= {most}"), "  MISSED"),
-                (Goal::AtLeast(least), Some(true)) => (format!(">= {least}"), "  met"),
-                (Goal::AtLeast(least), _) => (format!(">= {least}"), "  MISSED"),
+                (Goal::AtMost(most), Some(true)) => (format!("<= {most}"), " met"),
+                (Goal::AtMost(most), _) => (format!("<= {most}"), " MISSED"),
+                (Goal::AtLeast(least), Some(true)) => (format!(">= {least}"), " met"),
+                (Goal::AtLeast(least), _) => (format!(">= {least}"), " MISSED"),
                 (Goal::None, _) => (String::new(), ""),
             };
             let against = row.unit.show(row.against.median);
             let zkt = row.unit.show(row.zkt.median);
             let (what, ratio) = (&row.what, row.ratio());
-            let line = format!("{what:36}{against:>10}{zkt:>10}{ratio:>7.2}{goal:>9}{verdict}");
+            let line = format!("{what:35}{against:>11}{zkt:>11}{ratio:>7.2}{goal:>8}{verdict}");
             writeln!(f, "{}", line.trim_end())?;
         }
         Ok(())
