@@ -87,7 +87,7 @@ pub fn declare_node(live: &LiveNode) -> Declared {
         Data::Text(text) if !is_storable_name(&text) => raw(),
         data => Content::Properties(data.into_properties().into()),
     };
-    let acl = live.acl.clone().map(Arc::new);
+    let acl = live.acl.clone();
     Declared {
         content,
         acl,

@@ -251,7 +251,7 @@ async fn collect(
             let path: &ZPath = &undeclared[i];
             if let Some(live) = live_of(path, answer)? {
                 if let Some(node) = live.node().filter(|node| node.children > 0) {
-                    let children = node.children;
+                    let children = node.children as usize;
                     deeper.push(Listing {
                         path: path.clone(),
                         deep: true,
@@ -283,46 +283,44 @@ async fn read_wanted(
     let below = |i: usize| -> usize {
         i + wants[i..].partition_point(|want| want.path.is_within(&wants[i].path))
     };
-    let mut found: Vec<Option<Live>> = Vec::with_capacity(wants.len());
+    let mut nodes = Vec::with_capacity(wants.len());
     // Those that were not read ahead, by their place among the wanted.
     let mut unread: Vec<usize> = Vec::new();
     let mut missing_until = 0;
     for (i, want) in wants.iter().enumerate() {
-        let known = ahead.take(&want.path);
-        match &known {
+        match ahead.take(&want.path) {
             _ if i < missing_until => {}
             None => unread.push(i),
             Some(None) => missing_until = below(i),
-            Some(Some(_)) => {}
+            Some(Some(live)) => nodes.push((want.path.clone(), live)),
         }
-        found.push(known.flatten());
     }
     drop(ahead);
+    let were_ahead = nodes.len();
     let asks: Vec<_> = unread
         .iter()
         .map(|&i| (&wants[i].path, Ask::Data))
         .collect();
+    let mut missing: Vec<ZPath> = Vec::new();
     let mut missing_until = 0;
     let receive = |ask: usize, answer| {
         let i = unread[ask];
+        // What is below a missing node may have been read, where that was created meanwhile.
         if i >= missing_until {
-            found[i] = live_of(&wants[i].path, answer)?;
-            if found[i].is_none() {
-                missing_until = below(i);
+            match live_of(&wants[i].path, answer)? {
+                Some(live) => nodes.push((wants[i].path.clone(), live)),
+                None => {
+                    missing_until = below(i);
+                    missing.push(wants[i].path.clone());
+                }
             }
         }
         Ok(unread.partition_point(|&i| i < missing_until))
     };
     reader.read(&asks, receive).await?;
-    let mut nodes = Vec::with_capacity(found.len());
-    // A node below a missing one may have been read, where the missing one was created meanwhile.
-    let mut missing_until = 0;
-    for (i, live) in found.into_iter().enumerate() {
-        match live {
-            _ if i < missing_until => {}
-            Some(live) => nodes.push((wants[i].path.clone(), live)),
-            None => missing_until = below(i),
-        }
+    if were_ahead > 0 && !unread.is_empty() {
+        nodes.sort_by(|(a, _), (b, _)| a.cmp(b));
+        nodes.retain(|(path, _)| !missing.iter().any(|top| path.is_within(top)));
     }
     Ok(nodes)
 }
@@ -355,12 +353,12 @@ fn listings(wants: &[Want], nodes: &[(ZPath, Live)], hides_system: bool) -> Vec<
         };
         let Some(node) = live.node() else { continue };
         known += usize::from(hides_system && path.is_root());
-        if want.children != Children::Skip && node.children > known {
+        if want.children != Children::Skip && node.children as usize > known {
             let deep = want.children == Children::Subtree;
             listings.push(Listing {
                 path: path.clone(),
                 deep,
-                children: node.children,
+                children: node.children as usize,
             });
         }
     }
@@ -385,7 +383,7 @@ fn live_node(path: &ZPath, data: Vec<u8>, stat: &Stat) -> Result<LiveNode, Error
         mzxid: stat.mzxid,
         mtime: stat.mtime,
         ephemeral: stat.ephemeral_owner != 0,
-        children: usize::try_from(stat.num_children).unwrap_or(0),
+        children: u32::try_from(stat.num_children).unwrap_or(0),
         acl: None,
     })
 }

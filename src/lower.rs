@@ -14,7 +14,7 @@ use base64::Engine as _;
 
 use crate::acl::{Acl, AclEntry};
 use crate::ast::{DataForm, Directive, Line, Literal, LiteralKind, Node, Statement, Text};
-use crate::node::{Declared, Globs, Secret, Standing};
+use crate::node::{Content, Declared, Globs, Secret};
 use crate::path::{self, ZPath};
 use crate::source::Span;
 use crate::tree::Tree;
@@ -157,20 +157,21 @@ impl<'m> Lowering<'m> {
                 });
             };
             let closed = self.properties.close(properties, &mut duplicate);
-            let there = &mut self.nodes.list[place as usize].properties;
-            if there.is_empty() {
-                *there = closed;
-            } else {
-                *there = merge(there, &closed, &mut duplicate);
+            match &mut self.nodes.node(place).content {
+                Content::Properties(there) if there.is_empty() => *there = closed,
+                Content::Properties(there) => *there = merge(there, &closed, &mut duplicate),
+                Content::Raw { origin, .. } => {
+                    let both = origin.zip(closed.origins().first().copied());
+                    self.errors.extend(both.map(data_and_properties));
+                }
             }
         }
     }
 
     /// Ends a layer: what follows is laid over it.
     pub fn end_layer(&mut self) {
-        let nodes = std::mem::take(&mut self.nodes);
-        overlay::check(&nodes, &mut self.errors);
-        self.merged = overlay::lay_over(std::mem::take(&mut self.merged), nodes);
+        let merged = std::mem::take(&mut self.merged);
+        self.merged = overlay::lay_over(merged, std::mem::take(&mut self.nodes));
     }
 
     /// The tree of all layers, and everything that is wrong. It is whole only without errors.
@@ -230,7 +231,7 @@ impl<'m> Lowering<'m> {
         self.path.push_str(match place {
             nodes::NONE if self.at.is_root() => "",
             nodes::NONE => self.at.as_str(),
-            place => self.nodes.list[place as usize].path.as_str(),
+            place => self.nodes.path(place).as_str(),
         });
         for name in &node.names {
             let span = name.span;
@@ -245,33 +246,24 @@ impl<'m> Lowering<'m> {
                 self.errors.push(Error::Reserved { span });
                 return None;
             }
-            let known = self.nodes.list.len();
+            let known = self.nodes.len();
             place = self.nodes.place(&self.path, place);
-            let building = &mut self.nodes.list[place as usize];
             if place as usize == known {
-                (self.met)(&building.path);
+                (self.met)(self.nodes.path(place));
             }
-            if building.depth as usize > MAX_LEVELS {
+            if self.nodes.depth(place) > MAX_LEVELS {
                 self.errors.push(Error::TooDeep { span });
                 return None;
             }
-            building.origin.get_or_insert(with_slash(span));
+            let origin = &mut self.nodes.node(place).origin;
+            origin.get_or_insert(with_slash(span));
         }
         let (first, last) = (node.names.first()?, node.names.last()?);
         let span = with_slash(first.span).to(last.span);
-        let building = &mut self.nodes.list[place as usize];
-        let mut places = building.places();
-        if let Some(earlier) = places.find(|p| (p.file, p.around) == (file, around)) {
-            let (first, path) = (earlier.span, building.path.clone());
-            drop(places);
+        if let Err(first) = self.nodes.declare(place, Place { file, around }, span) {
+            let path = self.nodes.path(place).clone();
             self.errors.push(Error::DuplicateNode { span, first, path });
             return None;
-        }
-        drop(places);
-        building.declare_at(Place { file, around, span });
-        if building.standing == Standing::PassedThrough {
-            building.standing = Standing::Declared;
-            building.origin = Some(span);
         }
         if let Some(kind) = node.kind {
             let span = kind.span;
@@ -322,8 +314,7 @@ impl<'m> Lowering<'m> {
         if matches!(directive, Directive::Include(_)) {
             return;
         }
-        let building = &mut self.nodes.list[place as usize];
-        let node = building.extra.get_or_insert_default();
+        let node = self.nodes.node(place);
         let word = directive.word();
         if let Some(&first) = node.directives.get(word) {
             self.errors
@@ -364,12 +355,25 @@ impl<'m> Lowering<'m> {
                 self.has_acls = true;
             }
             Directive::Data { form, text } => match bytes(form, &text, file) {
-                Ok(bytes) => node.raw = bytes.map(|bytes| (bytes, span)),
+                Ok(Some(bytes)) => {
+                    if let Content::Properties(there) = &node.content {
+                        let property = there.origins().first().copied();
+                        let both = property.map(|property| data_and_properties((span, property)));
+                        self.errors.extend(both);
+                    }
+                    let origin = Some(span);
+                    node.content = Content::Raw { bytes, origin };
+                }
+                Ok(None) => {}
                 Err(error) => self.errors.push(error),
             },
             Directive::Include(_) => {}
         }
     }
+}
+
+fn data_and_properties((span, property): (Span, Span)) -> Error {
+    Error::DataAndProperties { span, property }
 }
 
 /// A text as a value.

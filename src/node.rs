@@ -374,9 +374,9 @@ pub struct LiveNode {
     /// Whether the node belongs to a session and goes with it.
     pub ephemeral: bool,
     /// How many children the node had.
-    pub children: usize,
+    pub children: u32,
     /// The ACL, where it was asked for.
-    pub acl: Option<Acl>,
+    pub acl: Option<Arc<Acl>>,
 }
 
 impl LiveNode {

@@ -394,7 +394,7 @@ pub fn protected(tree: &Tree<Declared>, sources: &Sources) -> Vec<(ZPath, Option
 /// A declared tree as if it were live, each node just created.
 #[must_use]
 pub fn as_live(tree: &Tree<Declared>) -> Tree<Live> {
-    let mut children: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut children: BTreeMap<&str, u32> = BTreeMap::new();
     for (path, _) in tree {
         *children
             .entry(path.parent_str().unwrap_or_default())
@@ -403,7 +403,7 @@ pub fn as_live(tree: &Tree<Declared>) -> Tree<Live> {
     let live = |(path, node): &(ZPath, Declared)| {
         let mut live = crate::node::LiveNode::with_data(node.bytes().to_vec());
         live.children = children.get(path.as_str()).copied().unwrap_or_default();
-        live.acl = Some(node.acl.as_deref().cloned().unwrap_or_else(Acl::open));
+        live.acl = Some(node.acl.clone().unwrap_or_else(|| Arc::new(Acl::open())));
         (path.clone(), Live::Read(live))
     };
     tree.iter().map(live).collect()

@@ -1,6 +1,7 @@
 //! Reading the ACLs of many nodes: one request each, a bounded number in flight.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use zookeeper_client::Error as Refusal;
 
@@ -45,7 +46,7 @@ pub(super) async fn read(
         loop {
             match result {
                 Ok((entries, stat)) => {
-                    node.acl = Some(acl::from_client(&entries));
+                    node.acl = Some(Arc::new(acl::from_client(&entries)));
                     node.acl_version = AclVersion::new(stat.aversion)
                         .ok_or_else(|| Error::Version { path: path.clone() })?;
                 }

@@ -1,194 +1,201 @@
-//! The nodes of one layer, or of the layers so far, before they are finished.
+//! The nodes of one layer, or of the layers so far, in the order in which they were met.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::hash::BuildHasher as _;
-use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
-use crate::acl::Acl;
-use crate::node::{Content, Declared, DeclaredProperties, Globs, Secret, Standing};
+use crate::node::{Declared, Standing};
 use crate::path::ZPath;
 use crate::source::Span;
 use crate::tree::Tree;
 
-/// Stands for no node: the parent of those at the top.
+/// Stands for no node: the parent of those at the top. Or for no file, or no line.
 pub(super) const NONE: u32 = u32::MAX;
 
-/// A place where a node is declared: the file, the line of the node around it, and its own.
-#[derive(Debug, Clone, Copy)]
+/// Where in a file a node is declared: the file, and the line of the node around it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Place {
     pub(super) file: u32,
     pub(super) around: u32,
-    pub(super) span: Span,
 }
 
+/// What is known of a node besides what it is to be.
 #[derive(Debug)]
-pub(super) struct Building {
-    pub(super) path: ZPath,
-    pub(super) parent: u32,
-    pub(super) depth: u32,
-    pub(super) standing: Standing,
-    pub(super) origin: Option<Span>,
-    pub(super) properties: DeclaredProperties,
+struct Standpoint {
+    parent: u32,
+    depth: u32,
     /// Where it is declared first.
-    pub(super) place: Option<Place>,
-    /// What few nodes have.
-    pub(super) extra: Option<Box<Extra>>,
-}
-
-/// What the directives of a node say, and where else it is declared.
-#[derive(Debug, Default)]
-pub(super) struct Extra {
-    pub(super) more_places: Vec<Place>,
-    pub(super) directives: BTreeMap<&'static str, Span>,
-    pub(super) keep_children: bool,
-    pub(super) keep_properties: bool,
-    pub(super) ignore: Globs,
-    pub(super) protect: bool,
-    pub(super) secret: Secret,
-    pub(super) acl: Option<Arc<Acl>>,
-    pub(super) raw: Option<(Arc<[u8]>, Span)>,
-}
-
-impl Building {
-    pub(super) fn places(&self) -> impl Iterator<Item = &Place> {
-        let more = self.extra.iter().flat_map(|extra| &extra.more_places);
-        self.place.iter().chain(more)
-    }
-
-    pub(super) fn declare_at(&mut self, place: Place) {
-        match self.place {
-            None => self.place = Some(place),
-            Some(_) => {
-                let extra = self.extra.get_or_insert_default();
-                extra.more_places.push(place);
-            }
-        }
-    }
-
-    pub(super) fn raw(&self) -> Option<&(Arc<[u8]>, Span)> {
-        self.extra.as_ref()?.raw.as_ref()
-    }
-
-    fn finish(self) -> (ZPath, Declared) {
-        let extra = self.extra.map_or_else(Extra::default, |boxed| *boxed);
-        let content = match extra.raw {
-            Some((bytes, origin)) => Content::Raw {
-                bytes,
-                origin: Some(origin),
-            },
-            None => Content::Properties(self.properties),
-        };
-        let node = Declared {
-            standing: self.standing,
-            content,
-            keep_children: extra.keep_children,
-            keep_properties: extra.keep_properties,
-            ignore: extra.ignore,
-            protect: extra.protect,
-            secret: extra.secret,
-            acl: extra.acl,
-            origin: self.origin,
-            directives: extra.directives,
-        };
-        (self.path, node)
-    }
+    place: Place,
 }
 
 /// Nodes in the order in which they were met, parents before children.
 #[derive(Debug, Default)]
 pub(super) struct Nodes {
-    pub(super) list: Vec<Building>,
+    list: Vec<(ZPath, Declared)>,
+    standpoints: Vec<Standpoint>,
+    /// Where else nodes are declared, each with the span there.
+    more_places: HashMap<u32, Vec<(Place, Span)>>,
     index: HashTable<u32>,
     hasher: RandomState,
 }
 
 impl Nodes {
+    pub(super) fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    pub(super) fn path(&self, at: u32) -> &ZPath {
+        &self.list[at as usize].0
+    }
+
+    pub(super) fn node(&mut self, at: u32) -> &mut Declared {
+        &mut self.list[at as usize].1
+    }
+
+    /// The number of names in a node's path.
+    pub(super) fn depth(&self, at: u32) -> usize {
+        self.standpoints[at as usize].depth as usize
+    }
+
+    /// The nodes, each with the place of its parent.
+    pub(super) fn into_nodes(self) -> impl Iterator<Item = (ZPath, Declared, u32)> {
+        let parents = self
+            .standpoints
+            .into_iter()
+            .map(|standpoint| standpoint.parent);
+        let nodes = self.list.into_iter().zip(parents);
+        nodes.map(|((path, node), parent)| (path, node, parent))
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
     /// The place in the list of the node at `path`, a child of `parent`. A new one is passed
     /// through until it is declared.
     pub(super) fn place(&mut self, path: &str, parent: u32) -> u32 {
         let Self {
             list,
+            standpoints,
             index,
             hasher,
+            ..
         } = self;
         let hash = hasher.hash_one(path);
-        let is_it = |at: &u32| list[*at as usize].path.as_str() == path;
-        if let Some(at) = index.find(hash, is_it) {
+        if let Some(at) = index.find(hash, |at| list[*at as usize].0.as_str() == path) {
             return *at;
         }
         let at = u32::try_from(list.len()).expect("fewer than 2^32 nodes");
         let depth = match parent {
-            NONE => path.bytes().filter(|byte| *byte == b'/').count() as u32,
-            parent => list[parent as usize].depth + 1,
+            NONE => u32::try_from(path.matches('/').count()).unwrap_or(u32::MAX),
+            parent => standpoints[parent as usize].depth + 1,
         };
-        list.push(Building {
-            path: ZPath::from_valid(path),
+        let node = Declared {
+            standing: Standing::PassedThrough,
+            ..Declared::default()
+        };
+        list.push((ZPath::from_valid(path), node));
+        let place = Place {
+            file: NONE,
+            around: NONE,
+        };
+        standpoints.push(Standpoint {
             parent,
             depth,
-            standing: Standing::PassedThrough,
-            origin: None,
-            properties: DeclaredProperties::default(),
-            place: None,
-            extra: None,
+            place,
         });
         index.insert_unique(hash, at, |at| {
-            hasher.hash_one(list[*at as usize].path.as_str())
+            hasher.hash_one(list[*at as usize].0.as_str())
         });
         at
+    }
+
+    /// Notes that a node is declared at a place; the span where it was declared at the same place
+    /// before is the error.
+    pub(super) fn declare(&mut self, at: u32, place: Place, span: Span) -> Result<(), Span> {
+        let node = &mut self.list[at as usize].1;
+        let first = &mut self.standpoints[at as usize].place;
+        if first.file == NONE {
+            *first = place;
+            node.standing = Standing::Declared;
+            node.origin = Some(span);
+            return Ok(());
+        }
+        if *first == place {
+            return Err(node.origin.unwrap_or(span));
+        }
+        let more = self.more_places.entry(at).or_default();
+        if let Some((_, earlier)) = more.iter().find(|(other, _)| *other == place) {
+            return Err(*earlier);
+        }
+        more.push((place, span));
+        Ok(())
     }
 
     /// The tree of these nodes: each level is put in order by itself, so that only names are
     /// compared.
     pub(super) fn into_tree(self) -> Tree<Declared> {
-        let Self { list, index, .. } = self;
+        let Self {
+            mut list,
+            standpoints,
+            index,
+            ..
+        } = self;
         drop(index);
-        let order = in_path_order(&list);
-        let mut list: Vec<Option<Building>> = list.into_iter().map(Some).collect();
-        let mut nodes = Vec::with_capacity(order.len());
-        let finished = order.into_iter().filter_map(|at| list[at as usize].take());
-        nodes.extend(finished.map(Building::finish));
-        Tree::from_sorted(nodes)
+        let mut places = places_in_path_order(&list, &standpoints);
+        drop(standpoints);
+        // Each swap brings a node to its place.
+        for at in 0..places.len() {
+            while places[at] as usize != at {
+                let place = places[at] as usize;
+                list.swap(at, place);
+                places.swap(at, place);
+            }
+        }
+        Tree::from_sorted(list)
     }
 }
 
-fn in_path_order(list: &[Building]) -> Vec<u32> {
+/// For each node its place in path order.
+fn places_in_path_order(list: &[(ZPath, Declared)], standpoints: &[Standpoint]) -> Vec<u32> {
     // Where the children of each node start, the top's first: counted, added up, filled.
     let slot = |parent: u32| parent.wrapping_add(1) as usize;
     let mut starts = vec![0_u32; list.len() + 2];
-    for building in list {
-        starts[slot(building.parent) + 1] += 1;
+    for standpoint in standpoints {
+        starts[slot(standpoint.parent) + 1] += 1;
     }
     for i in 1..starts.len() {
         starts[i] += starts[i - 1];
     }
     let mut ends = starts.clone();
     let mut children = vec![0_u32; list.len()];
-    for (at, building) in list.iter().enumerate() {
-        let end = &mut ends[slot(building.parent)];
-        children[*end as usize] = at as u32;
+    for (at, standpoint) in (0..).zip(standpoints) {
+        let end = &mut ends[slot(standpoint.parent)];
+        children[*end as usize] = at;
         *end += 1;
     }
-    let name = |at: &u32| list[*at as usize].path.name();
+    let name = |at: &u32| list[*at as usize].0.name();
     for run in starts.windows(2) {
         let run = &mut children[run[0] as usize..run[1] as usize];
         if !run.is_sorted_by(|a, b| name(a) < name(b)) {
             run.sort_unstable_by(|a, b| name(a).cmp(name(b)));
         }
     }
-    let mut order = Vec::with_capacity(list.len());
     let children_of = |parent: u32| {
         let slot = slot(parent);
         children[starts[slot] as usize..starts[slot + 1] as usize]
             .iter()
             .rev()
     };
+    let mut places = vec![0; list.len()];
+    let mut next = 0;
     let mut open: Vec<u32> = children_of(NONE).copied().collect();
     while let Some(at) = open.pop() {
-        order.push(at);
+        places[at as usize] = next;
+        next += 1;
         open.extend(children_of(at));
     }
-    order
+    places
 }

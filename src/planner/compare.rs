@@ -71,7 +71,7 @@ pub(super) fn compare(
         (Some(declared), Some(live_acl)) if !declared.agrees_with(live_acl) => {
             changes.push(Change {
                 name: ACL_CHANGE.to_owned(),
-                old: Some(ChangeValue::Acl(live_acl.clone())),
+                old: Some(ChangeValue::Acl((**live_acl).clone())),
                 new: Some(ChangeValue::Acl((*declared).clone())),
                 secret: false,
                 origin: node

@@ -139,7 +139,7 @@ impl Place {
     async fn nodes(&self) -> String {
         self.tree(|path, node| {
             let acl = node.acl.clone().unwrap_or_default();
-            let acl = if acl == Acl::open() {
+            let acl = if *acl == Acl::open() {
                 String::new()
             } else {
                 format!(" {acl}")

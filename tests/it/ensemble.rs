@@ -43,7 +43,7 @@ impl Ensemble {
         let znode = |node: &LiveNode| Znode {
             data: node.data.clone(),
             version: node.version.get(),
-            acl: node.acl.clone().unwrap_or_else(Acl::open),
+            acl: node.acl.as_deref().cloned().unwrap_or_else(Acl::open),
             acl_version: node.acl_version.get(),
             ephemeral: node.ephemeral,
         };
@@ -67,8 +67,8 @@ impl Ensemble {
         node.version = DataVersion::new(znode.version).expect("no version is -1");
         node.acl_version = AclVersion::new(znode.acl_version).expect("no version is -1");
         node.ephemeral = znode.ephemeral;
-        node.children = self.children(path).count();
-        node.acl = acl.then(|| znode.acl.clone());
+        node.children = self.children(path).count() as u32;
+        node.acl = acl.then(|| znode.acl.clone().into());
         Live::Read(node)
     }
 

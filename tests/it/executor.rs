@@ -120,7 +120,7 @@ async fn shown(session: &Session) -> String {
             return format!("{path} unreadable\n");
         };
         let acl = node.acl.clone().unwrap_or_default();
-        let acl = if acl == Acl::open() {
+        let acl = if *acl == Acl::open() {
             String::new()
         } else {
             format!(" {acl}")
@@ -689,7 +689,7 @@ async fn acl_changes_cut_midway_are_told_one_by_one() {
         for (node, fate) in nodes.iter().zip(&report.fates) {
             let live = tree.get(&path(node)).unwrap().node().unwrap();
             assert_eq!(
-                live.acl.as_ref() == Some(&*read),
+                live.acl.as_deref() == Some(&*read),
                 *fate == Fate::Done,
                 "{node} {report:?}"
             );

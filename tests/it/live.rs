@@ -121,8 +121,8 @@ async fn read_one(client: &Client, path: &ZPath, acl: bool) -> Option<Live> {
         mzxid: stat.mzxid,
         mtime: stat.mtime,
         ephemeral: stat.ephemeral_owner != 0,
-        children: stat.num_children as usize,
-        acl,
+        children: stat.num_children as u32,
+        acl: acl.map(Into::into),
     }))
 }
 

@@ -548,8 +548,8 @@ fn acls_are_compared_where_they_are_declared() {
         entries: vec![entry("ip:10.0.0.1:r"), entry("world:anyone:cdrwa")],
     };
     let other_order = case("/a\n  @acl world:anyone:cdrwa ip:10.0.0.1:r\n", "/a\n");
-    check_plan!(other_order.with("/a", |node| node.acl = Some(acl.clone())), @"unchanged 1, examined 1");
-    check_plan!(case("/a\n", "/a\n").with("/a", |node| node.acl = Some(acl.clone())), @"unchanged 1, examined 1");
+    check_plan!(other_order.with("/a", |node| node.acl = Some(acl.clone().into())), @"unchanged 1, examined 1");
+    check_plan!(case("/a\n", "/a\n").with("/a", |node| node.acl = Some(acl.clone().into())), @"unchanged 1, examined 1");
 }
 
 #[test]
@@ -571,7 +571,8 @@ fn auth_stands_for_the_session() {
     let stored = Acl {
         entries: vec![AclEntry::parse("digest:ops:h=:cdrwa").expect("an entry")],
     };
-    let live = case("/a\n  @acl auth::cdrwa\n", "/a\n").with("/a", |node| node.acl = Some(stored));
+    let live =
+        case("/a\n  @acl auth::cdrwa\n", "/a\n").with("/a", |node| node.acl = Some(stored.into()));
     check_plan!(live.identities(&[("digest", "ops:h=")]), @"unchanged 1, examined 1");
 }
 
@@ -581,10 +582,10 @@ fn masked_digests_are_compared_without_hashes() {
         entries: vec![AclEntry::parse("digest:ops:x:cdrwa").expect("an entry")],
     };
     let same = case("/a\n  @acl digest:ops:h=:cdrwa\n", "/a\n")
-        .with("/a", |node| node.acl = Some(masked()));
+        .with("/a", |node| node.acl = Some(masked().into()));
     check_plan!(same, @"unchanged 1, examined 1");
     let other = case("/a\n  @acl digest:dev:h=:cdrwa\n", "/a\n")
-        .with("/a", |node| node.acl = Some(masked()));
+        .with("/a", |node| node.acl = Some(masked().into()));
     check_plan!(other, @r#"
     update /a v0 acl v0 no data  (1:1)
       @acl: digest:ops:x:cdrwa -> digest:dev:h=:cdrwa  (2:3)

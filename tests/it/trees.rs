@@ -168,7 +168,7 @@ pub(crate) fn live(text: &str) -> Tree<Live> {
     let mut live = planner::as_live(&declare(text).tree);
     for (_, node) in live.iter_mut() {
         if let Live::Read(node) = node {
-            node.acl.get_or_insert_with(Acl::open);
+            node.acl.get_or_insert_with(|| Acl::open().into());
         }
     }
     live
