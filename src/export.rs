@@ -1,16 +1,17 @@
 //! Trees as text: a declared tree, or a live one as if it were declared.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 use std::sync::Arc;
 
 use base64::Engine as _;
 use serde_json::Value;
 
-use crate::node::{Content, Declared, Live, LiveNode, Secret, Standing};
+use crate::node::{Content, Declared, DeclaredProperties, Live, LiveNode, Secret, Standing};
 use crate::path::ZPath;
 use crate::spelling;
 use crate::tree::Tree;
-use crate::value::{self, Data, TYPE, is_storable_name, sole_string};
+use crate::value::{self, Data, TYPE, is_storable_name, raw_entries, sole_string};
 
 /// Encodes raw data as it stands in tree text and in JSON.
 #[must_use]
@@ -41,8 +42,7 @@ pub fn declare(live: &Tree<Live>, top: &ZPath, options: &Options) -> Tree<Declar
     let base = name.map_or_else(ZPath::root, |name| ZPath::root().join(name));
     let mut nodes = Vec::new();
     for (path, node) in declarable(live.subtree(top), options.ephemeral) {
-        let below = path.names().skip(top.depth());
-        let path = below.fold(base.clone(), |path, name| path.join(name));
+        let path = path.moved(top, &base);
         if !path.is_root() {
             nodes.push((path, declare_node(node)));
         }
@@ -79,19 +79,22 @@ pub fn declare_node(live: &LiveNode) -> Declared {
         bytes: live.data.clone().into(),
         origin: None,
     };
-    let content = match Data::decode(&live.data) {
+    let stored = DeclaredProperties::stored(&live.data).map(Content::Properties);
+    Declared {
+        content: stored.unwrap_or_else(|| content(&live.data, raw)),
+        acl: live.acl.clone(),
+        ..Declared::default()
+    }
+}
+
+fn content(data: &[u8], raw: impl Fn() -> Content) -> Content {
+    match Data::decode(data) {
         Data::Binary(_) => raw(),
         // What this object holds would be written as bare text.
         Data::Properties(properties) if sole_string(&properties).is_some() => raw(),
         Data::Properties(properties) if properties.values().any(is_too_deep) => raw(),
         Data::Text(text) if !is_storable_name(&text) => raw(),
         data => Content::Properties(data.into_properties().into()),
-    };
-    let acl = live.acl.clone();
-    Declared {
-        content,
-        acl,
-        ..Declared::default()
     }
 }
 
@@ -119,6 +122,7 @@ pub fn write_text(tree: &Tree<Declared>, out: &mut dyn Write) -> io::Result<()> 
     // The written nodes around the next one.
     let mut around: Vec<&ZPath> = Vec::new();
     let mut acls: Vec<&Arc<crate::acl::Acl>> = Vec::new();
+    let mut lines = String::new();
     for (path, node) in tree {
         while around.last().is_some_and(|top| !path.is_within(top)) {
             around.pop();
@@ -134,10 +138,16 @@ pub fn write_text(tree: &Tree<Declared>, out: &mut dyn Write) -> io::Result<()> 
         let names: String = names
             .map(|name| format!("/{}", spelling::node_name(name)))
             .collect();
-        let properties = node.properties();
-        let clause = properties
-            .get(TYPE)
-            .and_then(|kind| spelling::type_clause(kind.as_str()?));
+        let object = match &node.content {
+            Content::Properties(properties) => properties.encoded().to_object(),
+            Content::Raw { .. } => Cow::Borrowed(b"{}".as_slice()),
+        };
+        let mut properties = raw_entries(&object);
+        properties.sort_by(|(a, _), (b, _)| value::writing_order(a, b));
+        let kind = properties.iter().find(|(name, _)| name == TYPE);
+        let clause = kind
+            .and_then(|(_, kind)| serde_json::from_str::<Cow<'_, str>>(kind.get()).ok())
+            .and_then(|kind| spelling::type_clause(&kind));
         writeln!(
             out,
             "{indent}{names}{}",
@@ -147,18 +157,18 @@ pub fn write_text(tree: &Tree<Declared>, out: &mut dyn Write) -> io::Result<()> 
         for line in directives(node, outer.copied()) {
             writeln!(out, "{indent}  {line}")?;
         }
-        let mut names: Vec<&String> = properties
-            .keys()
-            .filter(|name| clause.is_none() || *name != TYPE)
-            .collect();
-        names.sort_by(|a, b| value::writing_order(a, b));
-        for name in names {
-            writeln!(
-                out,
-                "{indent}  {}",
-                spelling::property(name, &properties[name])
-            )?;
+        lines.clear();
+        for (i, (name, value)) in properties.iter().enumerate() {
+            // Of two properties with one name the later one counts.
+            let again = properties.get(i + 1).is_some_and(|(next, _)| next == name);
+            if !again && (clause.is_none() || name != TYPE) {
+                lines.push_str(&indent);
+                lines.push_str("  ");
+                spelling::push_raw_property(&mut lines, name, value);
+                lines.push('\n');
+            }
         }
+        out.write_all(lines.as_bytes())?;
         around.push(path);
         acls.push(node.acl.as_ref().unwrap_or(&NO_ACL));
     }

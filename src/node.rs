@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::acl::Acl;
 use crate::source::Span;
-use crate::value::{Data, Encoded, Properties, split_link};
+use crate::value::{Data, Encoded, Properties, STRING_VALUE, split_link};
 
 /// A node as the tree files declare it.
 #[derive(Debug, Clone, Default)]
@@ -109,6 +109,21 @@ impl From<Properties> for DeclaredProperties {
 }
 
 impl DeclaredProperties {
+    /// The properties that live data holds, where they are stored as an object, and not as bare
+    /// text would be better.
+    pub(crate) fn stored(data: &[u8]) -> Option<Self> {
+        let (encoded, names) = Encoded::stored_object(data)?;
+        if names.is_empty() || names.len() == 1 && names[0] == STRING_VALUE {
+            return None;
+        }
+        Some(Self {
+            origins: Box::default(),
+            count: u32::try_from(names.len()).ok()?,
+            has_links: names.iter().any(|name| split_link(name).is_some()),
+            encoded,
+        })
+    }
+
     /// Properties as they are stored, with the place of each by name.
     pub(crate) fn new(encoded: Encoded, origins: &[Span], has_links: bool) -> Self {
         Self {

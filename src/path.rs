@@ -170,6 +170,25 @@ impl ZPath {
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
+    /// Where this path, which is within `from`, stands when that is moved to `to`.
+    #[must_use]
+    pub fn moved(&self, from: &Self, to: &Self) -> Self {
+        if from == to {
+            return self.clone();
+        }
+        let own = |path: &Self| if path.is_root() { 0 } else { path.0.len() };
+        let rest = if self.is_root() {
+            ""
+        } else {
+            &self.0[own(from)..]
+        };
+        match (to.is_root(), rest.is_empty()) {
+            (_, true) => to.clone(),
+            (true, false) => Self(rest.into()),
+            (false, false) => Self(format!("{}{rest}", to.0).into()),
+        }
+    }
+
     /// This path and everything above it, from the top down, without `/`.
     pub fn prefixes(&self) -> impl Iterator<Item = Self> + '_ {
         let ends = self

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::value::{LinkKind, is_blank, split_link};
 
@@ -17,6 +18,12 @@ pub fn string_literal(text: &str) -> String {
 
 fn push_string_literal(out: &mut String, text: &str) {
     out.push('\'');
+    let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'\'' | b'\\');
+    if text.bytes().all(is_plain) {
+        out.push_str(text);
+        out.push('\'');
+        return;
+    }
     for c in text.chars() {
         match c {
             '\'' => out.push_str("\\'"),
@@ -53,8 +60,11 @@ fn push_visible(out: &mut String, c: char) {
 /// and of the blanks only the plain one.
 #[must_use]
 pub fn is_visible(c: char) -> bool {
+    if c.is_ascii() {
+        return !c.is_ascii_control();
+    }
     !c.is_control()
-        && (c == ' ' || !c.is_whitespace())
+        && !c.is_whitespace()
         && !matches!(c,
             '\u{ad}' | '\u{34f}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}'
             | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
@@ -199,4 +209,26 @@ pub fn link(name: &str, value: &Value) -> Option<String> {
 #[must_use]
 pub fn property(name: &str, value: &Value) -> String {
     link(name, value).unwrap_or_else(|| format!("{} = {}", property_name(name), literal(value)))
+}
+
+/// As [`property`], of a value in JSON.
+pub(crate) fn push_raw_property(out: &mut String, name: &str, value: &RawValue) {
+    let json = value.get();
+    let text = json
+        .strip_prefix('"')
+        .and_then(|text| text.strip_suffix('"'));
+    let text = text.filter(|text| !text.contains('\\'));
+    // With an exponent there are several spellings.
+    let is_number = json.bytes().all(|c| matches!(c, b'-' | b'.' | b'0'..=b'9'));
+    if split_link(name).is_some() || text.is_none() && !is_number {
+        let value = serde_json::from_str(json).unwrap_or_default();
+        out.push_str(&property(name, &value));
+        return;
+    }
+    out.push_str(&property_name(name));
+    out.push_str(" = ");
+    match text {
+        Some(text) => push_string_literal(out, text),
+        None => out.push_str(json),
+    }
 }

@@ -170,6 +170,23 @@ impl Encoded {
         }
     }
 
+    /// Data that is stored so, where it is an object whose values are no further looked at; with
+    /// the names in it.
+    pub(crate) fn stored_object(data: &[u8]) -> Option<(Self, Vec<Cow<'_, str>>)> {
+        let text = std::str::from_utf8(data).ok()?.trim_matches(is_blank);
+        let brackets = text.bytes().filter(|byte| matches!(byte, b'[' | b'{'));
+        let is_shallow = brackets.count() <= MAX_DEPTH;
+        // What is skipped is not checked for halves of surrogate pairs.
+        let is_plain = !text.contains(NUMBER_TOKEN) && !text.contains("\\u");
+        if !is_shallow || !is_plain || !text.starts_with('{') {
+            return None;
+        }
+        let mut deserializer = serde_json::Deserializer::from_str(text);
+        let names = deserializer.deserialize_map(Names).ok()?;
+        deserializer.end().ok()?;
+        Some((Self::object(text.as_bytes()), names))
+    }
+
     /// Raw bytes.
     #[must_use]
     pub fn raw(bytes: Arc<[u8]>) -> Self {
@@ -219,7 +236,7 @@ impl Encoded {
     }
 }
 
-/// The names and the undecoded values of an object that [`Encoded`] holds, by name.
+/// The names and the undecoded values of an object that [`Encoded`] holds, as they stand in it.
 pub(crate) fn raw_entries(object: &[u8]) -> Vec<(Cow<'_, str>, &RawValue)> {
     let mut deserializer = serde_json::Deserializer::from_slice(object);
     let entries = deserializer.deserialize_map(RawEntries);
@@ -241,6 +258,24 @@ impl<'de> Visitor<'de> for RawEntries {
             entries.push((name, value));
         }
         Ok(entries)
+    }
+}
+
+struct Names;
+
+impl<'de> Visitor<'de> for Names {
+    type Value = Vec<Cow<'de, str>>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut names = Vec::new();
+        while let Some((Name(name), IgnoredAny)) = map.next_entry()? {
+            names.push(name);
+        }
+        Ok(names)
     }
 }
 

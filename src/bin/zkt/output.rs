@@ -61,6 +61,11 @@ impl Output {
         io::BufWriter::new(WhileRead(AutoStream::new(io::stdout(), self.color)))
     }
 
+    /// Stdout, buffered, for text that has no colours.
+    pub(crate) fn plain_out(&self) -> io::BufWriter<impl Write + use<>> {
+        io::BufWriter::new(WhileRead(io::stdout()))
+    }
+
     /// Stderr; colours are stripped where they are not wanted.
     pub(crate) fn err(&self) -> impl Write + use<> {
         WhileRead(AutoStream::new(io::stderr(), self.color))

@@ -49,7 +49,7 @@ pub(crate) async fn run(args: &ExportArgs, output: &Output) -> Result<Exit, Fail
         Some(file) => output::replace_file(file, &text)
             .map_err(|error| Failure::new(format!("{}: {}", file.display(), reason(&error))))?,
         None => {
-            let mut out = output.out();
+            let mut out = output.plain_out();
             out.write_all(&text)?;
             out.flush()?;
         }

@@ -8,12 +8,12 @@ use zkt::acl::Acl;
 use zkt::node::Secret;
 use zkt::plan::{ACL_CHANGE, Add, Change, ChangeValue, DATA_CHANGE};
 use zkt::spelling::type_clause;
-use zkt::value::{Data, Properties, TYPE, writing_order};
+use zkt::value::{Properties, TYPE, writing_order};
 
 use super::SECRET;
 use super::difference::{Side, is_by_line, pair, write_lines};
 use super::style::{ADD, DIM, NEW, OLD, TRIM};
-use super::value::{assignment, base64, link_target, literal, printable, quoted, raw, shortened};
+use super::value::{assignment, base64, link_target, literal, printable, raw, shortened};
 
 const INDENT: &str = "      ";
 const DIFF_INDENT: &str = "        ";
@@ -25,11 +25,11 @@ pub(super) fn new_properties(add: &Add) -> Option<Properties> {
 
 /// The type of a new node with its colon, as it stands after the path.
 pub(super) fn new_type(add: &Add) -> Option<String> {
-    let properties = match add.data.decode() {
-        Data::Properties(properties) if !matches!(add.secret.0, Secret::Everything) => properties,
-        _ => return None,
-    };
-    let clause = type_clause(properties.get(TYPE)?.as_str()?)?;
+    if matches!(add.secret.0, Secret::Everything) {
+        return None;
+    }
+    let kind = add.data.select(|name| name == TYPE).remove(TYPE)?;
+    let clause = type_clause(kind.as_str()?)?;
     Some(if add.secret.0.covers(TYPE) {
         format!(" : {SECRET}")
     } else {
@@ -52,13 +52,14 @@ pub(super) fn write_new(add: &Add, out: &mut dyn Write) -> io::Result<()> {
         Some(properties) => {
             let mut names: Vec<&String> = properties.keys().collect();
             names.sort_by(|a, b| writing_order(a, b));
-            let typed = new_type(add).is_some();
+            let kind = properties.get(TYPE).and_then(Value::as_str);
+            let typed = kind.and_then(type_clause).is_some();
             for name in names.into_iter().filter(|name| !(typed && *name == TYPE)) {
                 let (left, link) = assignment(name);
                 let value = match &properties[name] {
                     _ if add.secret.0.covers(name) => SECRET.to_owned(),
                     value if link.is_some() => link_target(value),
-                    value => shown(&ChangeValue::Json(value.clone())),
+                    value => shown_json(value),
                 };
                 writeln!(out, "{INDENT}{left} {value}")?;
             }
@@ -204,7 +205,6 @@ fn text(value: &ChangeValue) -> Option<&str> {
 
 fn whole(value: &ChangeValue) -> String {
     match value {
-        ChangeValue::Json(Value::String(text)) => quoted(text),
         ChangeValue::Json(value) => literal(value),
         ChangeValue::Raw(bytes) => raw(bytes),
         ChangeValue::Acl(acl) => acl.to_string(),
@@ -223,6 +223,13 @@ fn length(value: &ChangeValue) -> (usize, &'static str) {
 fn shown(value: &ChangeValue) -> String {
     let (length, unit) = length(value);
     shortened(&whole(value), length, unit)
+}
+
+/// As [`shown`], of a property.
+fn shown_json(value: &Value) -> String {
+    let whole = literal(value);
+    let length = value.as_str().unwrap_or(&whole).chars().count();
+    shortened(&whole, length, "characters")
 }
 
 /// The bytes of raw data as JSON shows them.

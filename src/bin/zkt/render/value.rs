@@ -61,6 +61,10 @@ pub(super) fn atoms(literal: &str) -> Vec<&str> {
 
 /// A literal as it is, or its start and end; `unit` counts what the reader thinks of.
 pub(super) fn shortened(literal: &str, length: usize, unit: &str) -> String {
+    // No piece is longer than its bytes.
+    if literal.len() <= LONGEST {
+        return literal.to_owned();
+    }
     let short = cut(&atoms(literal), LONGEST, HEAD, TAIL);
     if short.len() == literal.len() {
         return short;
