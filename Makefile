@@ -37,6 +37,7 @@ check: ## check the trees in examples/
 verify: lint doc check test ## all of the above that can fail; CI runs this
 
 bench: setup-zookeeper ## measure zkt beside what the server itself takes; TREE=file.zkt for another tree
+	cargo bench --bench stages
 	ZKT_TEST_ZOOKEEPER_CLASSPATH="$$(tests/zookeeper.sh classpath)" cargo bench --bench wire -- $(if $(TREE),--tree "$(TREE)")
 
 bench-large: setup-zookeeper ## the same with up to 1,000,000 nodes

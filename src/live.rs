@@ -77,6 +77,8 @@ pub struct FetchOptions {
     pub reply_target: usize,
     /// Bytes that a request may have; the server refuses more than 1,048,575.
     pub request_limit: usize,
+    /// How many nodes are waited for before they are read ahead, while more may come.
+    pub ahead_group: usize,
     /// How many ACLs are asked for at once.
     pub acl_window: usize,
     /// How often a batch is asked again after its connection was lost.
@@ -93,6 +95,7 @@ impl Default for FetchOptions {
             window: 4,
             reply_target: 1 << 20,
             request_limit: 512 << 10,
+            ahead_group: 4096,
             acl_window: 256,
             retries: 3,
             multi_read: true,

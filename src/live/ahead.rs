@@ -12,9 +12,6 @@ use crate::node::Live;
 use crate::path::ZPath;
 use crate::session::Session;
 
-/// How many paths are waited for before they are read, while more may come.
-const GROUP: usize = 4096;
-
 /// Nodes that were read before they were asked for; without any by default.
 #[derive(Debug, Default)]
 pub struct ReadAhead {
@@ -99,7 +96,7 @@ pub async fn read_ahead(
                 }
             }
         }
-        if open && group.len() < GROUP {
+        if open && group.len() < options.ahead_group {
             continue;
         }
         let found = read_group(&mut reader, &ahead, &group).await?;

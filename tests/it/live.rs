@@ -195,17 +195,21 @@ fn tiny() -> impl Strategy<Value = FetchOptions> {
         1..4_usize,
         1..600_usize,
         any::<bool>(),
+        1..5_usize,
     )
         .prop_map(
-            |(batch_cap, first_batch, window, reply_target, multi_read)| FetchOptions {
-                batch_cap,
-                first_batch,
-                window,
-                reply_target,
-                request_limit: 200,
-                acl_window: window,
-                retries: 0,
-                multi_read,
+            |(batch_cap, first_batch, window, reply_target, multi_read, ahead_group)| {
+                FetchOptions {
+                    batch_cap,
+                    first_batch,
+                    window,
+                    reply_target,
+                    request_limit: 200,
+                    ahead_group,
+                    acl_window: window,
+                    retries: 0,
+                    multi_read,
+                }
             },
         )
 }
@@ -235,19 +239,60 @@ proptest! {
 
     #[test]
     fn the_fast_reader_reads_what_the_slow_one_reads(
-        nodes in random_nodes(), wants in random_wants(), options in tiny()
+        nodes in random_nodes(), wants in random_wants(), options in tiny(),
+        early in prop::collection::vec((random_path(), any::<bool>()), 0..12),
     ) {
         let runtime = tokio::runtime::Runtime::new().unwrap();
-        let (fast, slow) = runtime.block_on(async {
+        let (fast, after, slow) = runtime.block_on(async {
             let (hosts, session) = session("random").await;
             let client = client(&hosts).await;
             plant(&client, &nodes).await;
             let fast = live::fetch(&session, &wants, &options, &mut |_| {}).await.unwrap();
-            (fast, fetch_slowly(&client, &wants).await)
+            // Some of what is wanted is known early, and other nodes, in an order of their own.
+            let (sender, mut paths) = tokio::sync::mpsc::unbounded_channel();
+            for (i, (path, own)) in early.iter().enumerate() {
+                let path = if *own { path } else { wants.get(i).map_or(path, |want| &want.path) };
+                sender.send(vec![path.clone()]).unwrap();
+            }
+            drop(sender);
+            let ahead = live::read_ahead(&session, &mut paths, &options, &mut |_| {}).await;
+            let ahead = ahead.unwrap();
+            let after = live::fetch_after(&session, ahead, &wants, &options, &mut |_| {}).await;
+            (fast, after.unwrap(), fetch_slowly(&client, &wants).await)
         });
         prop_assert_eq!(shown(&fast), shown(&slow));
-        prop_assert_eq!(fast, slow);
+        prop_assert_eq!(&fast, &slow);
+        prop_assert_eq!(shown(&after), shown(&slow));
+        prop_assert_eq!(after, slow);
     }
+}
+
+/// What changes between reading ahead and the rest may be seen as it was or as it is, but no node
+/// without the one above it.
+#[tokio::test]
+async fn a_node_that_goes_or_comes_after_reading_ahead_leaves_a_whole_tree() {
+    let (hosts, session) = session("ahead").await;
+    let client = client(&hosts).await;
+    for node in ["/a", "/a/b", "/a/b/c"] {
+        create(&client, node, node.as_bytes()).await;
+    }
+    let (sender, mut paths) = tokio::sync::mpsc::unbounded_channel();
+    let early = ["/a", "/a/b/c", "/n", "/n/o"];
+    sender.send(early.map(path).to_vec()).unwrap();
+    drop(sender);
+    let options = FetchOptions::default();
+    let ahead = live::read_ahead(&session, &mut paths, &options, &mut |_| {}).await;
+    for gone in ["/a/b/c", "/a/b"] {
+        client.delete(gone, None).await.unwrap();
+    }
+    for new in ["/n", "/n/o", "/n/p"] {
+        create(&client, new, b"").await;
+    }
+    let wants = ["/a", "/a/b", "/a/b/c", "/n", "/n/o", "/n/p"];
+    let wants = wants.map(|text| want(text, Children::List));
+    let ahead = ahead.unwrap();
+    let after = live::fetch_after(&session, ahead, &wants, &options, &mut |_| {}).await;
+    insta::assert_snapshot!(shown(&after.unwrap()), @r#"/a "/a""#);
 }
 
 #[tokio::test]

@@ -1,0 +1,129 @@
+//! The stages of a plan, each by itself, on 10,000 nodes: what becomes faster or slower shows here
+//! before it shows in the whole.
+
+#![allow(missing_docs)]
+
+#[path = "../src/bin/zkt"]
+mod command {
+    // What only other commands show is not used here.
+    #[allow(dead_code, unused_imports)]
+    pub(crate) mod render;
+}
+#[allow(dead_code)]
+#[path = "wire/trees.rs"]
+mod trees;
+
+use std::io;
+
+use command::render;
+use divan::Bencher;
+use divan::counter::{BytesCount, ItemsCount};
+use zkt::ast::Line;
+use zkt::lower::Lowering;
+use zkt::node::{Declared, Live};
+use zkt::parser::{self, Statements};
+use zkt::path::ZPath;
+use zkt::plan::Plan;
+use zkt::planner::{self, Policy};
+use zkt::source::{SourceId, Sources};
+use zkt::tree::Tree;
+
+const NODES: usize = 10_000;
+
+fn main() {
+    divan::main();
+}
+
+fn source() -> (Sources, SourceId, usize) {
+    let sources = Sources::default();
+    let text = trees::mixed(NODES, "top", 1);
+    let bytes = text.len();
+    let id = sources.add("mixed.zkt", text).expect("a small text");
+    (sources, id, bytes)
+}
+
+fn lower(lines: impl Iterator<Item = Line<'static>>) -> Tree<Declared> {
+    let mut met = |_: &ZPath| {};
+    let mut lowering = Lowering::new(&ZPath::root(), &mut met);
+    lowering.begin_file(None);
+    lines.for_each(|line| lowering.statement(line, None));
+    lowering.end_file();
+    lowering.end_layer();
+    lowering.finish().0
+}
+
+/// The texts stay for the whole run.
+fn leaked() -> (&'static Sources, SourceId, usize) {
+    let (sources, id, bytes) = source();
+    (Box::leak(Box::new(sources)), id, bytes)
+}
+
+fn declared() -> Tree<Declared> {
+    let (sources, id, _) = leaked();
+    lower(Statements::new(sources, id))
+}
+
+fn plan(declared: &Tree<Declared>, live: &Tree<Live>) -> Plan {
+    let sources = Sources::default();
+    planner::plan(declared, live, &Policy::new(&sources))
+}
+
+#[divan::bench]
+fn parse_document(bencher: Bencher<'_, '_>) {
+    let (sources, id, bytes) = source();
+    let bencher = bencher.counter(BytesCount::new(bytes));
+    bencher.bench_local(|| parser::parse(&sources, id));
+}
+
+#[divan::bench]
+fn parse_statements(bencher: Bencher<'_, '_>) {
+    let (sources, id, bytes) = source();
+    let bencher = bencher.counter(BytesCount::new(bytes));
+    bencher.bench_local(|| Statements::new(&sources, id).count());
+}
+
+#[divan::bench]
+fn lower_statements(bencher: Bencher<'_, '_>) {
+    let (sources, id, bytes) = leaked();
+    let bencher = bencher.counter(BytesCount::new(bytes));
+    let lines = || Statements::new(sources, id).collect::<Vec<_>>();
+    let bencher = bencher.with_inputs(lines);
+    bencher.bench_local_values(|lines| lower(lines.into_iter()));
+}
+
+#[divan::bench]
+fn parse_and_lower(bencher: Bencher<'_, '_>) {
+    let (sources, id, bytes) = leaked();
+    let bencher = bencher.counter(BytesCount::new(bytes));
+    bencher.bench_local(|| lower(Statements::new(sources, id)));
+}
+
+#[divan::bench]
+fn plan_nothing_to_do(bencher: Bencher<'_, '_>) {
+    let declared = declared();
+    let live = planner::as_live(&declared);
+    let bencher = bencher.counter(ItemsCount::new(NODES));
+    bencher.bench_local(|| plan(&declared, &live));
+}
+
+#[divan::bench]
+fn plan_new_tree(bencher: Bencher<'_, '_>) {
+    let declared = declared();
+    let bencher = bencher.counter(ItemsCount::new(NODES));
+    bencher.bench_local(|| plan(&declared, &Tree::default()));
+}
+
+#[divan::bench]
+fn render_new_tree(bencher: Bencher<'_, '_>) {
+    let plan = plan(&declared(), &Tree::default());
+    let options = render::TextOptions {
+        title: "zkt plan",
+        server: "127.0.0.1:2181/",
+        sources: &[],
+        mode: render::Mode::Plan,
+        width: 80,
+        extras: true,
+    };
+    let bencher = bencher.counter(ItemsCount::new(NODES));
+    bencher.bench_local(|| render::plan_text(&plan, &options, &mut io::sink()));
+}
