@@ -102,15 +102,16 @@ fn main() {
     if !words.is_empty() && !words.iter().any(|word| "wire".contains(&***word)) {
         return;
     }
-    let is_quick = has("--quick") || !has("--bench");
+    let is_test = !has("--bench");
+    let is_quick = is_test || has("--quick");
     let extent = match (is_quick, has("--large")) {
         (true, _) => QUICK,
         (false, true) => LARGE,
         (false, false) => USUAL,
     };
     let report = match tree {
-        Some(layer) => own_tree(&extent, layer),
-        None => all(&extent),
+        Some(layer) => own_tree(&extent, layer, is_test),
+        None => all(&extent, is_test),
     };
     let name = if is_quick {
         "wire-quick.json"
@@ -119,10 +120,10 @@ fn main() {
     };
     let file = file(name);
     report.write(&file);
-    println!("{}", file.display());
+    println!("wire: {}", file.display());
     if is_quick {
         table::check(&file);
-        println!("everything runs; figures of a quick run mean nothing");
+        println!("wire: everything runs; figures of a quick run mean nothing");
     }
 }
 
@@ -132,20 +133,20 @@ fn file(name: &str) -> PathBuf {
     target.expect("a folder").join("bench").join(name)
 }
 
-fn own_tree(extent: &Extent, layer: &str) -> Report {
+fn own_tree(extent: &Extent, layer: &str, quiet: bool) -> Report {
     let load = machine::load();
     let mut lab = Lab::new(extent.effort);
-    let mut report = Report::new(Machine::of(&lab.server, load));
+    let mut report = Report::new(Machine::of(&lab.server, load), quiet);
     let subject = Subject::read(Path::new(layer));
     report.add(mixed::measure(&mut lab, layer, &subject).0);
     report
 }
 
 /// Each tree has a new server, so that what one wrote slows down no other.
-fn all(extent: &Extent) -> Report {
+fn all(extent: &Extent, quiet: bool) -> Report {
     let load = machine::load();
     let mut lab = Lab::new(extent.effort);
-    let mut report = Report::new(Machine::of(&lab.server, load));
+    let mut report = Report::new(Machine::of(&lab.server, load), quiet);
     report.add(mixed::short_file(&mut lab));
     let mut costs: Vec<Cost> = Vec::new();
     for &size in extent.mixed {

@@ -174,15 +174,15 @@ fn creating(lab: &mut Lab, subject: &Subject, rows: &mut Vec<Row>) -> Figure {
     let apply = ["apply", "-y", "-c", &hosts, &layer];
     lab.zkt_says(&apply, "Done: ");
     lab.zkt_says(&["plan", "-c", &hosts, &layer], "No changes: ");
-    lab.floor(&delete);
 
     let (mut floor, mut applied) = (Runs::default(), Runs::default());
     for _ in 0..lab.effort.rounds {
+        lab.floor(&delete);
         floor.add(lab.floor(&create));
         lab.floor(&delete);
         applied.add(lab.zkt(&apply).wall);
-        lab.floor(&delete);
     }
+    lab.clear(&chroot, subject);
     let (floor, apply) = (floor.figure(), applied.figure());
     rows.push(row(
         "apply of a new tree",

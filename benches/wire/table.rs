@@ -90,21 +90,28 @@ Figures are medians; in a ratio zkt's stands above the other.";
 /// All that was measured. Each section is printed as soon as it is there.
 #[derive(Debug)]
 pub(crate) struct Report {
+    /// Whether nothing is printed.
+    quiet: bool,
     machine: Machine,
     sections: Vec<Section>,
 }
 
 impl Report {
-    pub(crate) fn new(machine: Machine) -> Self {
-        println!("{LEGEND}\n\n{machine}");
+    pub(crate) fn new(machine: Machine, quiet: bool) -> Self {
+        if !quiet {
+            println!("{LEGEND}\n\n{machine}");
+        }
         Self {
+            quiet,
             machine,
             sections: Vec::new(),
         }
     }
 
     pub(crate) fn add(&mut self, section: Section) {
-        println!("{section}");
+        if !self.quiet {
+            println!("{section}");
+        }
         self.sections.push(section);
     }
 
