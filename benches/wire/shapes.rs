@@ -106,13 +106,10 @@ fn chain(depth: usize) -> String {
 }
 
 fn heavy(count: usize, bytes: usize) -> String {
-    let line = "worker_processes auto; # für alle; ";
-    let value = line.repeat(bytes / line.len() + 1);
+    let line = "worker_processes auto;  # für alle\\n";
+    let value = line.repeat(bytes / line.len());
     let mut text = "/configuration\n".to_owned();
     for number in 0..count {
-        // Cut between letters: those before the end are ASCII.
-        let end = (0..=bytes).rev().find(|&end| value.is_char_boundary(end));
-        let value = &value[..end.unwrap_or(0)];
         _ = write!(text, "  /file-{number:04}\n    string_value = '{value}'\n");
     }
     text
