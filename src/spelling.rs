@@ -213,22 +213,27 @@ pub fn property(name: &str, value: &Value) -> String {
 
 /// As [`property`], of a value in JSON.
 pub(crate) fn push_raw_property(out: &mut String, name: &str, value: &RawValue) {
-    let json = value.get();
-    let text = json
-        .strip_prefix('"')
-        .and_then(|text| text.strip_suffix('"'));
-    let text = text.filter(|text| !text.contains('\\'));
-    // With an exponent there are several spellings.
-    let is_number = json.bytes().all(|c| matches!(c, b'-' | b'.' | b'0'..=b'9'));
-    if split_link(name).is_some() || text.is_none() && !is_number {
-        let value = serde_json::from_str(json).unwrap_or_default();
+    if split_link(name).is_some() {
+        let value = serde_json::from_str(value.get()).unwrap_or_default();
         out.push_str(&property(name, &value));
         return;
     }
     out.push_str(&property_name(name));
     out.push_str(" = ");
-    match text {
+    push_raw_literal(out, value);
+}
+
+/// As [`literal`], of a value in JSON: the common ones need no decoding.
+pub fn push_raw_literal(out: &mut String, value: &RawValue) {
+    let json = value.get();
+    let text = json
+        .strip_prefix('"')
+        .and_then(|text| text.strip_suffix('"'));
+    // With an exponent there are several spellings.
+    let is_plain = |byte: u8| matches!(byte, b'-' | b'.' | b'0'..=b'9');
+    match text.filter(|text| !text.contains('\\')) {
         Some(text) => push_string_literal(out, text),
-        None => out.push_str(json),
+        None if json.bytes().all(is_plain) => out.push_str(json),
+        None => push_literal(out, &serde_json::from_str(json).unwrap_or_default()),
     }
 }

@@ -215,7 +215,8 @@ impl Encoded {
     }
 
     /// The properties as an object, also where they are stored as bare text.
-    pub(crate) fn to_object(&self) -> Cow<'_, [u8]> {
+    #[must_use]
+    pub fn to_object(&self) -> Cow<'_, [u8]> {
         match self.form {
             Form::Properties => Cow::Borrowed(&self.bytes),
             _ => Cow::Owned(Data::Properties(self.decode().into_properties()).encode()),
@@ -236,11 +237,12 @@ impl Encoded {
     }
 }
 
-/// The names and the undecoded values of an object that [`Encoded`] holds, as they stand in it.
-pub(crate) fn raw_entries(object: &[u8]) -> Vec<(Cow<'_, str>, &RawValue)> {
+/// The names and the undecoded values of an object, as they stand in it; none of what is no object.
+#[must_use]
+pub fn raw_entries(object: &[u8]) -> Vec<(Cow<'_, str>, &RawValue)> {
     let mut deserializer = serde_json::Deserializer::from_slice(object);
     let entries = deserializer.deserialize_map(RawEntries);
-    entries.expect("it was encoded from properties")
+    entries.unwrap_or_default()
 }
 
 struct RawEntries;

@@ -7,13 +7,13 @@ use serde_json::Value;
 use zkt::acl::Acl;
 use zkt::node::Secret;
 use zkt::plan::{ACL_CHANGE, Add, Change, ChangeValue, DATA_CHANGE};
-use zkt::spelling::type_clause;
-use zkt::value::{Properties, TYPE, writing_order};
+use zkt::spelling::{push_raw_literal, type_clause};
+use zkt::value::{Properties, TYPE, raw_entries, writing_order};
 
 use super::SECRET;
 use super::difference::{Side, is_by_line, pair, write_lines};
 use super::style::{ADD, DIM, NEW, OLD, TRIM};
-use super::value::{assignment, base64, link_target, literal, printable, raw, shortened};
+use super::value::{LONGEST, assignment, base64, link_target, literal, printable, raw, shortened};
 
 const INDENT: &str = "      ";
 const DIFF_INDENT: &str = "        ";
@@ -47,30 +47,41 @@ pub(super) fn write_new(add: &Add, out: &mut dyn Write) -> io::Result<()> {
     if let Some(acl) = &add.acl {
         writeln!(out, "{INDENT}@acl {}", printable(&acl.to_string()))?;
     }
-    match new_properties(add) {
-        _ if matches!(add.secret.0, Secret::Everything) => writeln!(out, "{INDENT}@data {SECRET}"),
-        Some(properties) => {
-            let mut names: Vec<&String> = properties.keys().collect();
-            names.sort_by(|a, b| writing_order(a, b));
-            let kind = properties.get(TYPE).and_then(Value::as_str);
-            let typed = kind.and_then(type_clause).is_some();
-            for name in names.into_iter().filter(|name| !(typed && *name == TYPE)) {
-                let (left, link) = assignment(name);
-                let value = match &properties[name] {
-                    _ if add.secret.0.covers(name) => SECRET.to_owned(),
-                    value if link.is_some() => link_target(value),
-                    value => shown_json(value),
-                };
-                writeln!(out, "{INDENT}{left} {value}")?;
-            }
-            Ok(())
-        }
-        None if hides_raw_data(add) => writeln!(out, "{INDENT}@data {SECRET}"),
-        None => {
-            let data = shown(&ChangeValue::Raw(add.data.as_bytes().to_vec()));
-            writeln!(out, "{INDENT}@data {data}")
-        }
+    if matches!(add.secret.0, Secret::Everything) || add.raw && hides_raw_data(add) {
+        return writeln!(out, "{INDENT}@data {SECRET}");
     }
+    if add.raw {
+        let data = shown(&ChangeValue::Raw(add.data.as_bytes().to_vec()));
+        return writeln!(out, "{INDENT}@data {data}");
+    }
+    let object = add.data.to_object();
+    let mut properties = raw_entries(&object);
+    properties.sort_by(|(a, _), (b, _)| writing_order(a, b));
+    let mut lines = String::new();
+    for (name, value) in properties {
+        let decoded = || serde_json::from_str::<Value>(value.get()).unwrap_or_default();
+        if name == TYPE && decoded().as_str().and_then(type_clause).is_some() {
+            continue;
+        }
+        let (left, link) = assignment(&name);
+        lines.push_str(INDENT);
+        lines.push_str(&left);
+        lines.push(' ');
+        let start = lines.len();
+        if add.secret.0.covers(&name) {
+            lines.push_str(SECRET);
+        } else if link.is_some() {
+            lines.push_str(&link_target(&decoded()));
+        } else {
+            push_raw_literal(&mut lines, value);
+            if lines.len() - start > LONGEST {
+                lines.truncate(start);
+                lines.push_str(&shown_json(&decoded()));
+            }
+        }
+        lines.push('\n');
+    }
+    out.write_all(lines.as_bytes())
 }
 
 /// One changed property, link, data or ACL.

@@ -56,8 +56,11 @@ impl Layout {
         let (mut left, mut right) = (0, 0);
         for action in &plan.actions {
             if let Some(note) = location(action) {
-                left = left.max(heading(action).width());
                 right = right.max(note.width());
+                // Beyond the place where the right column has to start, nothing changes it.
+                if left + 2 < width.saturating_sub(right) {
+                    left = left.max(heading(action).width());
+                }
             }
         }
         for (top, nodes) in topmost_trims(plan) {
