@@ -90,9 +90,9 @@ pub struct FetchOptions {
 impl Default for FetchOptions {
     fn default() -> Self {
         Self {
-            batch_cap: 128,
+            batch_cap: 512,
             first_batch: 32,
-            window: 4,
+            window: 8,
             reply_target: 1 << 20,
             request_limit: 512 << 10,
             ahead_group: 4096,
@@ -145,7 +145,7 @@ pub async fn fetch_after(
 ) -> Result<Tree<Live>, Error> {
     let mut reader = Reader::new(session, options, progress);
     if ahead.is_empty() {
-        reader.sync().await?;
+        reader.start_sync();
     }
     let nodes = read_wanted(&mut reader, wants, ahead).await?;
     collect(session, wants, nodes, false, options, &mut reader).await
@@ -166,7 +166,7 @@ pub async fn read_subtree(
     };
     let (options, wants) = (FetchOptions::default(), [want]);
     let mut reader = Reader::new(session, &options, progress);
-    reader.sync().await?;
+    reader.start_sync();
     let nodes = read_wanted(&mut reader, &wants, ReadAhead::default()).await?;
     collect(session, &wants, nodes, acl, &options, &mut reader).await
 }

@@ -15,8 +15,9 @@ use crate::session::Session;
 /// Nodes that were read before they were asked for; without any by default.
 #[derive(Debug, Default)]
 pub struct ReadAhead {
-    nodes: Vec<(ZPath, Option<Live>)>,
-    places: HashTable<usize>,
+    /// Boxed, so that the memory of each is free again as soon as it is taken.
+    nodes: Vec<(ZPath, Option<Box<Live>>)>,
+    places: HashTable<u32>,
     hasher: RandomState,
 }
 
@@ -34,15 +35,15 @@ impl ReadAhead {
             hasher,
         } = self;
         let hash = hasher.hash_one(path.as_str());
-        let found = places.find_entry(hash, |place| nodes[*place].0 == *path);
+        let found = places.find_entry(hash, |place| nodes[*place as usize].0 == *path);
         let (place, _) = found.ok()?.remove();
-        Some(nodes[place].1.take())
+        Some(nodes[place as usize].1.take().map(|live| *live))
     }
 
     fn place(&self, path: &str) -> Option<usize> {
         let hash = self.hasher.hash_one(path);
-        let is_it = |place: &usize| self.nodes[*place].0.as_str() == path;
-        self.places.find(hash, is_it).copied()
+        let is_it = |place: &u32| self.nodes[*place as usize].0.as_str() == path;
+        self.places.find(hash, is_it).map(|place| *place as usize)
     }
 
     /// Makes room for a path that has none yet.
@@ -55,7 +56,10 @@ impl ReadAhead {
         let place = nodes.len();
         let hash = hasher.hash_one(path.as_str());
         nodes.push((path, None));
-        places.insert_unique(hash, place, |at| hasher.hash_one(nodes[*at].0.as_str()));
+        let at = u32::try_from(place).expect("fewer than 2^32 nodes");
+        places.insert_unique(hash, at, |at| {
+            hasher.hash_one(nodes[*at as usize].0.as_str())
+        });
         place
     }
 }
@@ -72,7 +76,7 @@ pub async fn read_ahead(
     progress: &mut (dyn FnMut(usize) + Send),
 ) -> Result<ReadAhead, Error> {
     let mut reader = Reader::new(session, options, progress);
-    reader.sync().await?;
+    reader.start_sync();
     let mut ahead = ReadAhead::default();
     let mut group = Vec::new();
     // Before this place it is known of all nodes what they are.
@@ -101,7 +105,7 @@ pub async fn read_ahead(
         }
         let found = read_group(&mut reader, &ahead, &group).await?;
         for (place, live) in group.drain(..).zip(found) {
-            ahead.nodes[place].1 = live;
+            ahead.nodes[place].1 = live.map(Box::new);
         }
         known = ahead.nodes.len();
     }

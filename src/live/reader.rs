@@ -43,6 +43,7 @@ pub(super) struct Reader<'a> {
     options: &'a FetchOptions,
     progress: &'a mut (dyn FnMut(usize) + Send),
     read: usize,
+    sync: Option<Pin<Box<dyn Future<Output = Result<(), Refusal>> + Send + 'a>>>,
     multi_read: bool,
     /// How many nodes a batch may have, growing as their size becomes known.
     cap: usize,
@@ -63,6 +64,7 @@ impl<'a> Reader<'a> {
             options,
             progress,
             read: 0,
+            sync: None,
             multi_read: options.multi_read,
             cap: options.first_batch.min(options.batch_cap).max(1),
             average: 0,
@@ -70,13 +72,24 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Makes the server that this session talks to catch up with the leader.
-    pub(super) async fn sync(&mut self) -> Result<(), Error> {
+    /// Makes the server that this session talks to catch up with the leader before it answers what
+    /// is asked next: it takes the requests of a session in their order.
+    pub(super) fn start_sync(&mut self) {
+        self.sync = Some(Box::pin(self.client.sync("/")));
+    }
+
+    /// Waits for a sync that was started; false where it was lost and had to be made again, so that
+    /// what was asked behind it may have been answered by a server that has not caught up.
+    async fn finish_sync(&mut self) -> Result<bool, Error> {
+        let Some(mut sync) = self.sync.take() else {
+            return Ok(true);
+        };
         let mut attempts = 0;
-        while let Err(error) = self.client.sync("/").await {
+        while let Err(error) = sync.await {
             self.check_retry(&ZPath::root(), &mut attempts, error)?;
+            sync = Box::pin(self.client.sync("/"));
         }
-        Ok(())
+        Ok(attempts == 0)
     }
 
     /// Asks all of `asks` and hands each answer on in order, with its index. What is handed back
@@ -96,6 +109,11 @@ impl<'a> Reader<'a> {
                 let batch = next..self.end_of_batch(asks, next);
                 next = batch.end;
                 in_flight.push_back((batch.clone(), self.submit(&asks[batch])));
+            }
+            if !self.finish_sync().await? {
+                in_flight.clear();
+                next = 0;
+                continue;
             }
             let Some((batch, pending)) = in_flight.pop_front() else {
                 return Ok(());

@@ -95,7 +95,10 @@ fn run(cli: Cli, output: &Output) -> Result<Exit, Failure> {
 
 /// Runs what talks to a server.
 fn online(work: impl Future<Output = Result<Exit, Failure>>) -> Result<Exit, Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
+    // The session is kept alive by a thread of its own: to parse, plan or show a large tree can
+    // take longer than the server waits for a sign of life.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
         .enable_all()
         .build()
         .map_err(|error| Failure::new(format!("cannot start the runtime: {error}")))?;
