@@ -1,4 +1,4 @@
-//! Executing a plan: atomic batches, one after the other, and an honest account of how far it got.
+//! Executing a plan: atomic batches, strictly in order, and an honest account of how far it got.
 //!
 //! The executor decides nothing. It lowers actions to operations, packs consecutive ones into
 //! atomic batches, and stops at the first thing that is not as the plan expects.
@@ -8,17 +8,21 @@ use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use tokio::time::timeout;
-use zookeeper_client::{Acls, CreateMode, Error as Refusal, MultiWriteError};
+use zookeeper_client::Error as Refusal;
 
 use crate::path::ZPath;
 use crate::plan::Plan;
 use crate::session::{Session, acl, is_outcome_unknown};
 
-use self::batch::{AclChange, Operation, Stage, Work, Write};
+use self::batch::{AclChange, Work};
+use self::flight::Flight;
 use self::report::Progress;
 
 mod batch;
+mod chain;
+mod flight;
 mod look;
+mod reply;
 mod report;
 
 pub use self::report::{Batch, BatchKind, Conflict, Event, Fate, Report, Stop};
@@ -32,6 +36,8 @@ pub struct ExecuteOptions {
     pub batch_bytes: usize,
     /// Operations of a batch where the plan needs several.
     pub batch_operations: usize,
+    /// How many batches are in flight at most; with 1 there are no markers.
+    pub window: usize,
     /// Request bytes that no request may exceed. Past `jute.maxbuffer`, 1,048,575 bytes as
     /// ZooKeeper comes, the server drops the connection with all that is in flight.
     pub request_limit: usize,
@@ -47,6 +53,7 @@ impl Default for ExecuteOptions {
             whole_plan_bytes: 1_000_000,
             batch_bytes: 512 << 10,
             batch_operations: 1000,
+            window: 4,
             request_limit: 1_048_575,
             acl_window: 64,
             recovery: Duration::from_secs(30),
@@ -63,22 +70,32 @@ impl Default for ExecuteOptions {
 ///
 /// Neither the plan's refusals nor its warnings are looked at.
 ///
+/// # Several batches
+/// They are committed strictly in order, none without all before it. Where three or more follow
+/// each other, up to [`ExecuteOptions::window`] are in flight together, and *markers* keep the
+/// order: ephemeral nodes without data, named `zkt-applying-` and what nobody can guess. Each of these
+/// batches but the last creates one, and the next one deletes it, which fails unless just that batch
+/// was committed; so there is one at a time. It is never a child of a node that was there
+/// before, but of the first one that the first batch creates. So batches in front that create none go
+/// one at a time, and so do all where nobody who may create below that node could surely delete
+/// there, or where the server refuses the first marker. When the future is done no marker is left,
+/// unless the connection was lost: then it goes with the session at the latest.
+///
 /// # On connection loss
-/// Nothing more is sent. Once connected again, with a new session if need be, the batch's nodes
-/// are looked at: a batch happens entirely or not at all, so they tell which. Where another
-/// writer did just the same meanwhile, its writes are taken for this batch's. Every wait is
-/// bounded, by the session timeout and by [`ExecuteOptions::recovery`].
+/// Nothing more is sent. Once connected again, with a new session if need be, the marker that is
+/// there tells how many batches stand, or else the nodes of those that were in flight do: a batch
+/// happens entirely or not at all. Where another writer did just the same meanwhile, its writes are
+/// taken for a batch's. Every wait is bounded, by the session timeout and by [`ExecuteOptions::recovery`].
 ///
 /// # Cancellation safety
-/// A request is sent when it is made, so dropping the future does not take back the batch in
-/// flight: it may be committed or not. No other batch is sent.
+/// A request is sent when it is made, so dropping the future does not take back the batches in
+/// flight: they may be committed or not, still in order. No other batch is sent.
 pub async fn execute(
     session: &Session,
     plan: &Plan,
     options: &ExecuteOptions,
     events: &mut (dyn FnMut(&Event) + Send),
 ) -> Report {
-    let mut progress = Progress::new(plan);
     let stages = match batch::pack(plan, session.chroot_len(), options) {
         Ok(stages) => stages,
         Err(batch::TooLarge {
@@ -87,7 +104,7 @@ pub async fn execute(
             bytes,
         }) => {
             let limit = options.request_limit;
-            return progress.report(Some(Stop::TooLarge {
+            return Progress::new(plan, &[], events).report(Some(Stop::TooLarge {
                 path,
                 action,
                 bytes,
@@ -95,121 +112,46 @@ pub async fn execute(
             }));
         }
     };
-    let count = stages.len();
-    for (index, stage) in stages.iter().enumerate() {
-        let batch = described(stage, index, count);
-        events(&Event::Starting(batch.clone()));
-        let stop = match &stage.work {
-            Work::Atomic(operations) => {
-                let stop = commit(session, operations, options, &stage.actions).await;
-                progress.note_atomic(stage, stop.as_ref());
-                stop
-            }
-            Work::Acls(changes) => {
+    let chains = if options.window > 1 {
+        chain::find(&stages, session.chroot_len(), options.request_limit)
+    } else {
+        Vec::new()
+    };
+    let mut chains = chains.iter().peekable();
+    let mut progress = Progress::new(plan, &stages, events);
+    let flight = Flight {
+        session,
+        stages: &stages,
+        options,
+    };
+    let mut next = 0;
+    while let Some(stage) = stages.get(next) {
+        let chain = chains.next_if(|chain| chain.batches.start == next);
+        let stop = match (&stage.work, chain) {
+            (Work::Atomic(_), Some(chain)) => flight::all(flight, chain, &mut progress).await,
+            (Work::Atomic(_), None) => flight::one(flight, next, &mut progress).await,
+            (Work::Acls(changes), _) => {
+                progress.starting(next);
                 let (made, stop) = change_acls(session, changes, options, &stage.actions).await;
                 progress.note_acls(changes, &made);
+                if made.iter().all(|made| *made == Some(true)) {
+                    progress.committed(next);
+                }
                 stop
             }
         };
-        if matches!(
-            stop,
-            None | Some(Stop::Disconnected {
-                committed: true,
-                ..
-            })
-        ) {
-            progress.note_batch(batch.clone());
-            events(&Event::Committed(batch));
-        }
         if stop.is_some() {
             return progress.report(stop);
         }
+        next = chain.map_or(next + 1, |chain| chain.batches.end);
     }
     progress.report(None)
-}
-
-fn described(stage: &Stage, index: usize, count: usize) -> Batch {
-    let kind = match stage.work {
-        Work::Atomic(_) => BatchKind::Atomic,
-        Work::Acls(_) => BatchKind::Acls,
-    };
-    let (actions, operations) = (stage.actions.clone(), stage.operations());
-    Batch {
-        index,
-        count,
-        kind,
-        actions,
-        operations,
-        bytes: stage.bytes,
-    }
 }
 
 /// How long an answer may take before it is given up. The client itself gives up a silent
 /// connection, and after it the session, well before.
 fn patience(session: &Session) -> Duration {
     (session.timeout() * 3).max(Duration::from_secs(10))
-}
-
-async fn commit(
-    session: &Session,
-    operations: &[Operation],
-    options: &ExecuteOptions,
-    actions: &Range<usize>,
-) -> Option<Stop> {
-    let mut writer = session.client().new_multi_writer();
-    for operation in operations {
-        let path = operation.path.as_str();
-        let added = match &operation.write {
-            Write::Create { data, acl } => {
-                let acl = acl.as_deref().map(acl::to_client);
-                let acls = acl.as_deref().map_or(Acls::anyone_all(), Acls::new);
-                writer.add_create(
-                    path,
-                    data.as_bytes(),
-                    &CreateMode::Persistent.with_acls(acls),
-                )
-            }
-            Write::Set { data, expected } => {
-                writer.add_set_data(path, data.as_bytes(), Some(expected.get()))
-            }
-            Write::Delete { expected } => writer.add_delete(path, Some(expected.get())),
-        };
-        if let Err(source) = added {
-            return Some(refused(&operation.path, operation.action, source));
-        }
-    }
-    let uncertain = |source| {
-        Some(Stop::Uncertain {
-            actions: actions.clone(),
-            source,
-        })
-    };
-    let deadline = |limit| Instant::now() + limit;
-    match timeout(patience(session), writer.commit()).await {
-        Ok(Ok(_)) => None,
-        Ok(Err(MultiWriteError::OperationFailed { index, source })) => {
-            let operation = operations.get(index).or(operations.first())?;
-            Some(refused(&operation.path, operation.action, source))
-        }
-        Ok(Err(MultiWriteError::RequestFailed { source })) if is_outcome_unknown(&source) => {
-            match look::batch(session, operations, deadline(options.recovery)).await {
-                Some(committed) => Some(Stop::Disconnected { committed, source }),
-                None => uncertain(source),
-            }
-        }
-        Ok(Err(MultiWriteError::RequestFailed { source })) => {
-            let first = operations.first()?;
-            Some(refused(&first.path, first.action, source))
-        }
-        // The request may still be waiting to be sent, so that it did not happen proves nothing.
-        Err(_) => match look::batch(session, operations, deadline(options.recovery)).await {
-            Some(true) => Some(Stop::Disconnected {
-                committed: true,
-                source: Refusal::Timeout,
-            }),
-            _ => uncertain(Refusal::Timeout),
-        },
-    }
 }
 
 /// Changes ACLs, several at a time; of each tells whether it was made, none where that is unknown.
@@ -273,6 +215,7 @@ async fn change_acls(
             }
         } else {
             Stop::Disconnected {
+                in_flight: 1,
                 committed: made.iter().all(|made| *made == Some(true)),
                 source,
             }

@@ -1,6 +1,6 @@
 //! Lowering a plan to operations and packing them into stages, without a server.
 
-use std::collections::HashMap;
+use foldhash::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::value::Encoded;
 /// Request bytes of a multi beyond its operations: the request's header and the multi's trailer.
 const MULTI_BYTES: usize = 8 + 9;
 /// Bytes of an operation's header in a multi.
-const OPERATION_BYTES: usize = 9;
+pub(super) const OPERATION_BYTES: usize = 9;
 
 /// One write of one node.
 #[derive(Debug, Clone, PartialEq)]
@@ -69,6 +69,14 @@ pub(super) struct Stage {
 }
 
 impl Stage {
+    /// Of an atomic batch.
+    pub(super) fn writes(&self) -> &[Operation] {
+        match &self.work {
+            Work::Atomic(operations) => operations,
+            Work::Acls(_) => &[],
+        }
+    }
+
     pub(super) fn operations(&self) -> usize {
         match &self.work {
             Work::Atomic(operations) => operations.len(),
@@ -152,8 +160,8 @@ impl<'a> Packer<'a> {
             operations: Vec::new(),
             bytes: MULTI_BYTES,
             actions: 0..0,
-            at: HashMap::new(),
-            versions: HashMap::new(),
+            at: HashMap::default(),
+            versions: HashMap::default(),
             changes: Vec::new(),
             changes_bytes: 0,
         }
@@ -339,7 +347,7 @@ impl<'a> Packer<'a> {
     }
 }
 
-fn acl_bytes(acl: Option<&Acl>) -> usize {
+pub(super) fn acl_bytes(acl: Option<&Acl>) -> usize {
     let entry = |scheme: &str, id: &str| 4 + 4 + scheme.len() + 4 + id.len();
     4 + match acl {
         None => entry("world", "anyone"),

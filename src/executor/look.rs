@@ -1,11 +1,14 @@
 //! Finding out whether writes happened whose answer was lost.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 use std::time::Instant;
 
 use tokio::time::timeout_at;
+use zookeeper_client::Error as Refusal;
 
 use super::batch::{AclChange, Operation, Write};
+use super::chain::Knot;
 use crate::live;
 use crate::node::{DataVersion, Live, LiveNode};
 use crate::path::ZPath;
@@ -14,7 +17,7 @@ use crate::tree::Tree;
 
 /// What the live tree says of a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Evidence {
+enum Evidence {
     /// It is as the write leaves it.
     After,
     /// It is as the write would have to find it.
@@ -23,26 +26,111 @@ pub(super) enum Evidence {
     Unclear,
 }
 
-/// Whether an atomic batch was committed; none where it cannot be told.
-pub(super) async fn batch(
+/// What a look at the live tree tells of batches that come one after the other.
+pub(super) struct Found {
+    /// How many of them stand for sure, and how many at most.
+    pub(super) standing: Range<usize>,
+    /// Whether no other of them can be committed any more, even if it was not sent yet.
+    pub(super) for_good: bool,
+}
+
+/// How many of these atomic batches were committed, each of which commits only if the one before it
+/// did. What those of a chain do with markers is told in `knots`.
+pub(super) async fn batches(
     session: &Session,
-    operations: &[Operation],
+    batches: &[&[Operation]],
+    knots: &[Knot],
     deadline: Instant,
-) -> Option<bool> {
-    let paths: Vec<ZPath> = operations
-        .iter()
-        .map(|operation| operation.path.clone())
-        .collect();
+) -> Found {
     let look = async {
         let fresh = fresh_where_dead(session, deadline).await?;
-        let tree = live::lookup(fresh.as_ref().unwrap_or(session), &paths)
-            .await
-            .ok();
+        let active = fresh.as_ref().unwrap_or(session);
+        let found = look_at_batches(active, batches, knots, fresh.is_none()).await;
         close(fresh).await;
-        tree
+        found
     };
-    let tree = timeout_at(deadline.into(), look).await.ok()??;
-    judge(operations, &tree)
+    let found = timeout_at(deadline.into(), look).await.ok().flatten();
+    found.unwrap_or(Found {
+        standing: 0..batches.len(),
+        for_good: false,
+    })
+}
+
+async fn look_at_batches(
+    session: &Session,
+    batches: &[&[Operation]],
+    knots: &[Knot],
+    same_session: bool,
+) -> Option<Found> {
+    let marker = take(session, knots).await;
+    if let Marker::Taken(count) = marker {
+        return Some(Found {
+            standing: count..count,
+            for_good: true,
+        });
+    }
+    let paths: Vec<ZPath> = batches
+        .iter()
+        .flat_map(|operations| operations.iter())
+        .map(|operation| operation.path.clone())
+        .collect();
+    let tree = live::lookup(session, &paths).await.ok()?;
+    let mut standing = judge_all(batches, &tree);
+    // Markers go with their session too, so what follows from there being none needs the same one.
+    if marker == Marker::Gone && same_session {
+        let all = batches.len();
+        match knots {
+            [Knot { before: None, .. }, ..] if standing.start == 0 => standing = 0..0,
+            [.., Knot { after: None, .. }] if standing.end == all => standing = all..all,
+            _ => {}
+        }
+    }
+    Some(Found {
+        standing,
+        for_good: false,
+    })
+}
+
+/// What a look for the marker of a chain found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Marker {
+    /// That of this many batches. It was deleted, and so no other batch can be committed any more.
+    Taken(usize),
+    Gone,
+    Unknown,
+}
+
+async fn take(session: &Session, knots: &[Knot]) -> Marker {
+    let before = knots.first().and_then(|knot| knot.before.as_ref());
+    let markers = std::iter::once(before).chain(knots.iter().map(|knot| knot.after.as_ref()));
+    let markers = markers
+        .enumerate()
+        .filter_map(|(count, marker)| Some((count, marker?)));
+    let expected = Some(DataVersion::NEW.get());
+    let mut gone = Marker::Gone;
+    loop {
+        // All are sent at once. A batch that is still on its way can only put a later marker in the
+        // place of one, and that one is asked for later.
+        let removals: Vec<_> = markers
+            .clone()
+            .map(|(count, marker)| (count, session.client().delete(marker.as_str(), expected)))
+            .collect();
+        let (mut taken, mut lost) = (None, false);
+        for (count, removal) in removals {
+            match removal.await {
+                Ok(()) => taken = Some(count),
+                Err(Refusal::NoNode) => {}
+                Err(error) if is_outcome_unknown(&error) && !is_fatal(&error) => lost = true,
+                Err(_) => return Marker::Unknown,
+            }
+        }
+        match taken {
+            Some(count) => return Marker::Taken(count),
+            None if !lost => return gone,
+            // What was lost may have been done.
+            None => gone = Marker::Unknown,
+        }
+    }
 }
 
 /// Whether each of these ACL changes was made; none where it cannot be told.
@@ -102,8 +190,36 @@ async fn close(fresh: Option<Session>) {
     }
 }
 
+/// How many batches stand, for sure and at most, by the evidence of each.
+fn judge_all(batches: &[&[Operation]], tree: &Tree<Live>) -> Range<usize> {
+    let mut writes: HashMap<&ZPath, usize> = HashMap::new();
+    for operation in batches.iter().flat_map(|operations| operations.iter()) {
+        *writes.entry(&operation.path).or_default() += 1;
+    }
+    let mut written_later: HashSet<&ZPath> = HashSet::new();
+    let mut standing = 0..batches.len();
+    for (i, operations) in batches.iter().enumerate().rev() {
+        // A node shows only the last write. One that was created and deleted is as it was.
+        let conceals = |operation: &Operation| {
+            let deleted = matches!(operation.write, Write::Delete { .. });
+            written_later.contains(&operation.path) || deleted && writes[&operation.path] > 1
+        };
+        let telling: Vec<&Operation> = operations.iter().filter(|o| !conceals(o)).collect();
+        match judge(&telling, tree) {
+            Some(true) => standing.start = standing.start.max(i + 1),
+            Some(false) => standing.end = i,
+            None => {}
+        }
+        written_later.extend(operations.iter().map(|operation| &operation.path));
+    }
+    if standing.start > standing.end {
+        return 0..batches.len();
+    }
+    standing
+}
+
 /// Weighs the evidence of a batch that happened entirely or not at all.
-pub(super) fn judge(operations: &[Operation], tree: &Tree<Live>) -> Option<bool> {
+fn judge(operations: &[&Operation], tree: &Tree<Live>) -> Option<bool> {
     let mut writes: HashMap<&ZPath, usize> = HashMap::new();
     for operation in operations {
         *writes.entry(&operation.path).or_default() += 1;
@@ -213,7 +329,7 @@ mod tests {
     }
 
     /// Live nodes as path, data, version and zxid.
-    fn check(operations: &[Operation], live: &[(&str, &str, i32, i64)], expect: Option<bool>) {
+    fn tree(live: &[(&str, &str, i32, i64)]) -> Tree<Live> {
         let node = |&(path, data, version, mzxid): &(&str, &str, i32, i64)| {
             let node = LiveNode::with_data(data.as_bytes().to_vec());
             let version = DataVersion::new(version).unwrap();
@@ -224,8 +340,13 @@ mod tests {
             });
             (ZPath::parse(path).unwrap(), live)
         };
-        let tree: Tree<Live> = live.iter().map(node).collect();
-        assert_eq!(judge(operations, &tree), expect, "{operations:?} {live:?}");
+        live.iter().map(node).collect()
+    }
+
+    fn check(operations: &[Operation], live: &[(&str, &str, i32, i64)], expect: Option<bool>) {
+        let tree = tree(live);
+        let operations: Vec<&Operation> = operations.iter().collect();
+        assert_eq!(judge(&operations, &tree), expect, "{operations:?} {live:?}");
     }
 
     #[test]
@@ -265,5 +386,50 @@ mod tests {
         let two_zxids = [("/a", "ours", 0, 9), ("/b", "ours", 0, 10)];
         check(&[create("/a"), create("/b")], &two_zxids, None);
         check(&[create("/a"), delete("/a", 0)], &[], None);
+    }
+
+    /// Batches of a chain, nodes as above, and how many of the batches stand.
+    fn check_all(batches: &[&[Operation]], live: &[(&str, &str, i32, i64)], expect: Range<usize>) {
+        assert_eq!(
+            judge_all(batches, &tree(live)),
+            expect,
+            "{batches:?} {live:?}"
+        );
+    }
+
+    #[test]
+    fn the_first_batch_that_was_not_committed_is_the_first_that_shows_it() {
+        let batches: [&[Operation]; 3] = [&[create("/a")], &[set("/b", 4)], &[delete("/c", 1)]];
+        let (a, b) = (("/a", "ours", 0, 9), ("/b", "ours", 5, 10));
+        let (old_b, c) = (("/b", "old", 4, 3), ("/c", "old", 1, 2));
+        check_all(&batches, &[old_b, c], 0..0);
+        check_all(&batches, &[a, old_b, c], 1..1);
+        check_all(&batches, &[a, b, c], 2..2);
+        check_all(&batches, &[a, b], 3..3);
+        // What one of them does not show, another one does.
+        let unclear = ("/b", "theirs", 9, 20);
+        check_all(&batches, &[a, unclear], 3..3);
+        check_all(&batches, &[a, unclear, c], 1..2);
+        check_all(&batches, &[unclear, c], 0..0);
+        // The last without the first cannot be.
+        check_all(&batches, &[old_b], 0..3);
+    }
+
+    #[test]
+    fn a_node_that_several_batches_write_shows_only_the_last() {
+        let batches: [&[Operation]; 3] = [
+            &[create("/a"), create("/b")],
+            &[set("/a", 0)],
+            &[set("/a", 1), delete("/b", 0)],
+        ];
+        check_all(&batches, &[], 0..3);
+        check_all(&batches, &[("/a", "ours", 2, 9)], 3..3);
+        check_all(
+            &batches,
+            &[("/a", "ours", 1, 9), ("/b", "ours", 0, 8)],
+            0..2,
+        );
+        let created_and_deleted: [&[Operation]; 2] = [&[create("/a")], &[delete("/a", 0)]];
+        check_all(&created_and_deleted, &[], 0..2);
     }
 }

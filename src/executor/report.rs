@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use zookeeper_client::Error as Refusal;
 
-use super::batch::{AclChange, Stage};
+use super::batch::{AclChange, Stage, Work};
 use crate::path::ZPath;
 use crate::plan::{Action, Plan};
 
@@ -47,9 +47,9 @@ pub struct Batch {
     pub kind: BatchKind,
     /// The actions of the plan that it carries out, wholly or in part.
     pub actions: Range<usize>,
-    /// How many operations it has: at most one for each action.
+    /// How many operations it has, but for markers: at most one for each action.
     pub operations: usize,
-    /// The bytes of its requests.
+    /// The bytes of its requests, but for markers.
     pub bytes: usize,
 }
 
@@ -65,9 +65,9 @@ pub enum BatchKind {
 /// What happens while a plan is executed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// The batch is about to be sent.
+    /// The batch is about to be sent. Where the server refuses its marker, this comes again.
     Starting(Batch),
-    /// The batch stands.
+    /// The batch stands. These come in order, each after all before it.
     Committed(Batch),
 }
 
@@ -106,27 +106,24 @@ pub enum Stop {
         /// The bytes that a request may have.
         limit: usize,
     },
-    /// The connection was lost while a batch was being committed, and a look at the nodes
-    /// afterwards told what became of it.
-    #[error(
-        "the connection was lost ({source}); the batch in flight was {}committed",
-        if *committed { "" } else { "not " }
-    )]
+    /// The connection was lost while batches were being committed, and a look at the nodes
+    /// afterwards told what became of them.
+    #[error("the connection was lost ({source}); {}", what_became(*in_flight, *committed))]
     Disconnected {
-        /// Whether all of the batch stands. [`Report::fates`] tells of each action.
+        /// How many batches were in flight.
+        in_flight: usize,
+        /// Whether all of them stand. [`Report::fates`] tells of each action.
         committed: bool,
-        /// What the batch ran into.
+        /// What the first of them ran into.
         source: Refusal,
     },
-    /// The connection was lost while a batch was being committed, and what became of it could not
-    /// be told.
-    #[error(
-        "the connection was lost ({source}); whether the batch in flight was committed is unknown"
-    )]
+    /// The connection was lost while batches were being committed, and what became of them could
+    /// not be told.
+    #[error("the connection was lost ({source}); what was in flight may be committed or not")]
     Uncertain {
         /// The actions that may stand or not.
         actions: Range<usize>,
-        /// What the batch ran into.
+        /// What the first of the batches ran into.
         source: Refusal,
     },
 }
@@ -142,6 +139,15 @@ impl Stop {
                 ..
             }
         )
+    }
+}
+
+fn what_became(in_flight: usize, committed: bool) -> String {
+    match (in_flight, committed) {
+        (0..=1, true) => "the batch in flight was committed".to_owned(),
+        (0..=1, false) => "the batch in flight was not committed".to_owned(),
+        (_, true) => format!("the {in_flight} batches in flight were committed"),
+        (_, false) => format!("not all of the {in_flight} batches in flight were committed"),
     }
 }
 
@@ -174,17 +180,23 @@ struct Left {
     unknown: bool,
 }
 
-/// What of the plan stands so far.
-pub(super) struct Progress {
+/// What of the plan stands so far, told while it comes to stand.
+pub(super) struct Progress<'a> {
     left: Vec<Left>,
     /// Whether an action has data to write at all.
     has_data: Vec<bool>,
+    stages: &'a [Stage],
+    events: &'a mut (dyn FnMut(&Event) + Send),
     batches: Vec<Batch>,
     operations: usize,
 }
 
-impl Progress {
-    pub(super) fn new(plan: &Plan) -> Self {
+impl<'a> Progress<'a> {
+    pub(super) fn new(
+        plan: &Plan,
+        stages: &'a [Stage],
+        events: &'a mut (dyn FnMut(&Event) + Send),
+    ) -> Self {
         let left = |action: &Action| match action {
             Action::Update(update) => Left {
                 data: update.data.is_some(),
@@ -202,31 +214,37 @@ impl Progress {
         Self {
             left,
             has_data,
+            stages,
+            events,
             batches: Vec::new(),
             operations: 0,
         }
     }
 
-    pub(super) fn note_batch(&mut self, batch: Batch) {
-        self.batches.push(batch);
+    /// The batch is about to be sent.
+    pub(super) fn starting(&mut self, batch: usize) {
+        let batch = self.described(batch);
+        (self.events)(&Event::Starting(batch));
     }
 
-    pub(super) fn note_atomic(&mut self, stage: &Stage, stop: Option<&Stop>) {
-        let left = self.left[stage.actions.clone()].iter_mut();
-        match stop {
-            None
-            | Some(Stop::Disconnected {
-                committed: true, ..
-            }) => {
-                left.for_each(|left| left.data = false);
-                self.operations += stage.operations();
-            }
-            Some(Stop::Uncertain { .. }) => {
-                left.filter(|left| left.data)
-                    .for_each(|left| left.unknown = true);
-            }
-            Some(_) => {}
+    /// All of the batch stands.
+    pub(super) fn committed(&mut self, batch: usize) {
+        let stage = &self.stages[batch];
+        if let Work::Atomic(operations) = &stage.work {
+            let left = self.left[stage.actions.clone()].iter_mut();
+            left.for_each(|left| left.data = false);
+            self.operations += operations.len();
         }
+        let batch = self.described(batch);
+        self.batches.push(batch.clone());
+        (self.events)(&Event::Committed(batch));
+    }
+
+    /// All of the batch stands, or nothing of it.
+    pub(super) fn unknown(&mut self, batch: usize) {
+        let left = self.left[self.stages[batch].actions.clone()].iter_mut();
+        left.filter(|left| left.data)
+            .for_each(|left| left.unknown = true);
     }
 
     pub(super) fn note_acls(&mut self, changes: &[AclChange], made: &[Option<bool>]) {
@@ -240,6 +258,22 @@ impl Progress {
                 Some(false) => {}
                 None => left.unknown = true,
             }
+        }
+    }
+
+    fn described(&self, batch: usize) -> Batch {
+        let stage = &self.stages[batch];
+        let kind = match stage.work {
+            Work::Atomic(_) => BatchKind::Atomic,
+            Work::Acls(_) => BatchKind::Acls,
+        };
+        Batch {
+            index: batch,
+            count: self.stages.len(),
+            kind,
+            actions: stage.actions.clone(),
+            operations: stage.operations(),
+            bytes: stage.bytes,
         }
     }
 

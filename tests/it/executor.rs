@@ -16,6 +16,8 @@ use zookeeper_client::{Acls, Client, CreateMode, Error as Refusal};
 use crate::relay::{Mode, Relay};
 use crate::server::{Server, options, options_as, session, shared};
 
+pub(crate) mod flight;
+
 fn path(text: &str) -> ZPath {
     ZPath::parse(text).unwrap()
 }
@@ -24,7 +26,7 @@ fn version(number: i32) -> DataVersion {
     DataVersion::new(number).unwrap()
 }
 
-fn acl(text: &str) -> Arc<Acl> {
+pub(crate) fn acl(text: &str) -> Arc<Acl> {
     Arc::new(Acl {
         entries: text
             .split(' ')
@@ -33,7 +35,7 @@ fn acl(text: &str) -> Arc<Acl> {
     })
 }
 
-fn add(at: &str, data: &str) -> Action {
+pub(crate) fn add(at: &str, data: &str) -> Action {
     let data = Data::Text(data.to_owned());
     let secret = HiddenValues::default();
     Action::Add(Add {
@@ -46,7 +48,12 @@ fn add(at: &str, data: &str) -> Action {
     })
 }
 
-fn update(at: &str, expected: i32, data: Option<&str>, acl: Option<(i32, Arc<Acl>)>) -> Action {
+pub(crate) fn update(
+    at: &str,
+    expected: i32,
+    data: Option<&str>,
+    acl: Option<(i32, Arc<Acl>)>,
+) -> Action {
     Action::Update(Update {
         path: path(at),
         expected_version: version(expected),
@@ -57,7 +64,7 @@ fn update(at: &str, expected: i32, data: Option<&str>, acl: Option<(i32, Arc<Acl
     })
 }
 
-fn link(at: &str, expected: Option<i32>, data: &str) -> Action {
+pub(crate) fn link(at: &str, expected: Option<i32>, data: &str) -> Action {
     let data = Data::Text(data.to_owned());
     let expected_version = expected.map(version);
     Action::Link(Link {
@@ -69,14 +76,14 @@ fn link(at: &str, expected: Option<i32>, data: &str) -> Action {
     })
 }
 
-fn trim(at: &str, expected: i32) -> Action {
+pub(crate) fn trim(at: &str, expected: i32) -> Action {
     Action::Trim(Trim {
         path: path(at),
         expected_version: version(expected),
     })
 }
 
-fn plan(actions: Vec<Action>) -> Plan {
+pub(crate) fn plan(actions: Vec<Action>) -> Plan {
     Plan {
         actions,
         ..Plan::empty(ZPath::root())
@@ -92,7 +99,7 @@ async fn run_all(session: &Session, actions: Vec<Action>) -> Report {
 }
 
 /// Batches of at most so many operations.
-fn split(operations: usize) -> ExecuteOptions {
+pub(crate) fn split(operations: usize) -> ExecuteOptions {
     ExecuteOptions {
         whole_plan_bytes: 0,
         batch_operations: operations,
@@ -109,8 +116,16 @@ async fn create(client: &Client, path: &str, data: &str) {
         .unwrap();
 }
 
+/// The same, one at a time.
+pub(crate) fn one_at_a_time(operations: usize) -> ExecuteOptions {
+    ExecuteOptions {
+        window: 1,
+        ..split(operations)
+    }
+}
+
 /// All nodes with data and versions, the place itself left out.
-async fn shown(session: &Session) -> String {
+pub(crate) async fn shown(session: &Session) -> String {
     let tree = live::read_subtree(session, &ZPath::root(), true, &mut |_| {})
         .await
         .unwrap();
@@ -131,7 +146,7 @@ async fn shown(session: &Session) -> String {
     nodes.map(line).collect()
 }
 
-fn fates(report: &Report) -> String {
+pub(crate) fn fates(report: &Report) -> String {
     let letter = |fate: &Fate| match fate {
         Fate::NotDone => '-',
         Fate::DataOnly => 'd',
@@ -529,7 +544,7 @@ async fn run_through(mode: Mode, session_timeout: Duration) -> (Report, String) 
         .collect();
     let quick = ExecuteOptions {
         recovery: Duration::from_secs(2),
-        ..split(2)
+        ..one_at_a_time(2)
     };
     let report = execute(&session, &plan(actions), &quick, &mut events).await;
     let direct = Session::connect(&options(&(server.address() + &place)))
@@ -722,7 +737,7 @@ async fn a_server_killed_midway_is_told_truthfully() {
             }));
         }
     };
-    let report = execute(&session, &plan, &split(2), &mut events).await;
+    let report = execute(&session, &plan, &one_at_a_time(2), &mut events).await;
     let server = restarting.unwrap().join().unwrap();
     // A request that is made after the loss was noticed waits until the server is back.
     match &report.stop {
@@ -758,7 +773,7 @@ async fn what_was_committed_before_the_server_was_killed_stands() {
         });
         relay.set(Mode::Forward);
     };
-    let limits = split(2);
+    let limits = one_at_a_time(2);
     let (report, ()) = tokio::join!(execute(&session, &plan, &limits, &mut events), restart);
     assert!(
         matches!(

@@ -2,6 +2,7 @@
 
 mod choices;
 mod documents;
+mod flights;
 mod naive;
 mod plans;
 mod texts;
@@ -14,13 +15,23 @@ use choices::Choices;
 /// Runs a law on random choices, `ZKT_LAWS` times as many as usual; a failure shrinks to few and
 /// small ones.
 fn law(cases: u32, holds: impl Fn(&mut Choices), show: impl Fn(&mut Choices) -> String) {
+    shrinking_law(cases, 4000, holds, show);
+}
+
+/// The same with so many attempts to shrink.
+fn shrinking_law(
+    cases: u32,
+    shrinks: u32,
+    holds: impl Fn(&mut Choices),
+    show: impl Fn(&mut Choices) -> String,
+) {
     let factor =
         std::env::var("ZKT_LAWS").map_or(1, |factor| factor.parse().expect("ZKT_LAWS is a number"));
     let cases = cases * factor;
     let config = ProptestConfig {
         cases,
         failure_persistence: None,
-        max_shrink_iters: 4000,
+        max_shrink_iters: shrinks,
         ..Default::default()
     };
     let mut runner = proptest::test_runner::TestRunner::new(config);

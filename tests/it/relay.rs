@@ -26,10 +26,17 @@ pub(crate) enum Mode {
     CutBeforeReply,
     /// As [`Mode::CutBeforeReply`], and then refuses every connection.
     CutBeforeReplyForGood,
+    /// Passes so many more bytes on this way, and closes the connection; then does as it was told
+    /// by [`Relay::then`].
+    CutAfter(Way, usize),
+    /// Swallows what comes next in reply, and then forwards.
+    SwallowOnce,
     /// Closes every new connection at once.
     Refuse,
     /// Holds the next batch of writes back until the mode changes; see [`Relay::holds_a_write`].
     HoldWrite,
+    /// Passes so many batches of writes on, and holds the next one back as [`Mode::HoldWrite`] does.
+    HoldWriteAfter(usize),
     /// Passes the next batch of writes on, and closes the connection when its reply comes; then
     /// forwards.
     CutBeforeWriteReply,
@@ -44,6 +51,8 @@ pub(crate) struct Relay {
 
 struct State {
     mode: Mutex<Mode>,
+    /// What comes after a cut.
+    then: Mutex<Option<Mode>>,
     /// Counts the cuts: a connection that was made before the last one is closed.
     cuts: watch::Sender<u64>,
     /// Counts the batches of writes that were held back.
@@ -51,8 +60,8 @@ struct State {
 }
 
 /// Which way bytes go.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Way {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
     Request,
     Reply,
 }
@@ -64,6 +73,7 @@ impl Relay {
         let port = listener.local_addr().unwrap().port();
         let state = Arc::new(State {
             mode: Mutex::new(Mode::Forward),
+            then: Mutex::new(None),
             cuts: watch::Sender::new(0),
             held: watch::Sender::new(0),
         });
@@ -95,6 +105,11 @@ impl Relay {
     /// From now on.
     pub(crate) fn set(&self, mode: Mode) {
         self.state.set(mode);
+    }
+
+    /// What to do after [`Mode::CutAfter`], once; otherwise it forwards.
+    pub(crate) fn then(&self, mode: Mode) {
+        *self.state.then.lock().unwrap() = Some(mode);
     }
 
     /// Closes every connection; new ones are as the mode says.
@@ -155,6 +170,12 @@ async fn pump(state: &State, way: Way, mut from: OwnedReadHalf, mut to: OwnedWri
             return;
         };
         let writes = way == Way::Request && is_multi(&buffer[..count]);
+        if let (true, Mode::HoldWriteAfter(left)) = (writes, state.mode()) {
+            state.set(match left {
+                0 => Mode::HoldWrite,
+                _ => Mode::HoldWriteAfter(left - 1),
+            });
+        }
         if writes && state.mode() == Mode::HoldWrite {
             state.held.send_modify(|held| *held += 1);
         }
@@ -177,8 +198,21 @@ async fn pump(state: &State, way: Way, mut from: OwnedReadHalf, mut to: OwnedWri
                     state.set(Mode::Refuse);
                     return;
                 }
+                (Mode::CutAfter(cut, bytes), _) if cut == way => match bytes.checked_sub(count) {
+                    Some(left) => break state.set(Mode::CutAfter(cut, left)),
+                    None => {
+                        let then = state.then.lock().unwrap().take();
+                        state.set(then.unwrap_or(Mode::Forward));
+                        _ = to.write_all(&buffer[..bytes]).await;
+                        return;
+                    }
+                },
                 _ => break,
             }
+        }
+        if (state.mode(), way) == (Mode::SwallowOnce, Way::Reply) {
+            state.set(Mode::Forward);
+            continue;
         }
         if (state.mode(), way) == (Mode::Swallow, Way::Reply) {
             continue;

@@ -216,8 +216,13 @@ async fn an_error_after_some_batches_is_partly_applied() {
 
 /// A relay that holds the first write, and an apply that has planned.
 async fn held(place: &Place, words: &str) -> (Relay, std::process::Child) {
+    held_after(0, place, words).await
+}
+
+/// The same, where so many writes pass before.
+async fn held_after(writes: usize, place: &Place, words: &str) -> (Relay, std::process::Child) {
     let relay = Relay::to(shared().port()).await;
-    relay.set(Mode::HoldWrite);
+    relay.set(Mode::HoldWriteAfter(writes));
     let hosts = place.through(&relay.address());
     let child = place
         .command(&format!("{words} -c {hosts}"))
@@ -366,6 +371,54 @@ async fn an_interrupt_says_what_may_stand() {
         }
         assert_eq!(place.nodes().await, "");
     }
+}
+
+/// A tree that takes four batches, with little to show.
+fn large() -> String {
+    let large = "x".repeat(400_000);
+    let nodes = (0..4).map(|i| format!("  /n{i}\n    @secret x\n    x = '{large}'\n"));
+    format!("/a\n{}", nodes.collect::<String>())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn an_interrupt_tells_of_all_that_is_in_flight() {
+    let place = Place::new("apply-interrupts").await;
+    place.file("a.zkt", large());
+    let (_relay, child) = held_after(1, &place, "apply -y --format json a.zkt").await;
+    signal(&child, "INT");
+    let run = place.finish(child).expect(5);
+    insta::assert_snapshot!(run.stderr, @"
+    error: interrupted: 1 of 4 batches were committed, and the 3 in flight may be committed or not
+    hint: run apply again: it finishes what is left
+    ");
+    let lines = run.json();
+    let events: Vec<_> = lines
+        .iter()
+        .map(|line| line["event"].as_str().unwrap())
+        .collect();
+    assert_eq!(events, ["plan", "batch", "report"]);
+    let nodes = place.nodes().await;
+    let standing = nodes.lines().filter(|line| !line.contains("zkt-applying-"));
+    assert_eq!(standing.count(), lines[1]["actions"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn batches_are_told_in_order() {
+    let place = Place::new("apply-batches").await;
+    place.file("a.zkt", large());
+    let lines = place.run("apply -y --format json a.zkt").expect(0).json();
+    let told = lines
+        .iter()
+        .map(|line| match line["event"].as_str().unwrap() {
+            "batch" => format!("{} of {}", line["batch"], line["batches"]),
+            event => event.to_owned(),
+        });
+    let told: Vec<String> = told.collect();
+    let expected = ["plan", "1 of 4", "2 of 4", "3 of 4", "4 of 4", "report"];
+    assert_eq!(told, expected);
+    let nodes = place.nodes().await;
+    assert_eq!(nodes.lines().count(), 5);
+    assert!(!nodes.contains("zkt-applying-"));
 }
 
 /// The signal comes while the plan is being shown, which waits for its reader.

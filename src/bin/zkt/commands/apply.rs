@@ -2,9 +2,10 @@
 
 mod report;
 
+use std::fmt;
 use std::io::{BufRead as _, Write as _};
 
-use zkt::executor::{self, Batch, Event, ExecuteOptions, Fate, Report, Stop};
+use zkt::executor::{self, Event, ExecuteOptions, Fate, Report, Stop};
 use zkt::live::ReadAhead;
 use zkt::plan::{Plan, Summary};
 use zkt::session::Session;
@@ -37,7 +38,7 @@ pub(crate) async fn run(args: &ApplyArgs, output: &Output) -> Result<Exit, Failu
         done: Summary::default(),
         unknown: false,
         stopped: None,
-        in_flight: None,
+        course: None,
     };
     let result = tokio::select! {
         biased;
@@ -84,8 +85,17 @@ struct Apply<'a> {
     unknown: bool,
     /// The last execution, where it did not reach its end.
     stopped: Option<(Plan, Report)>,
-    /// The batch that has been sent and not answered.
-    in_flight: Option<Batch>,
+    /// How far the execution that is running has got.
+    course: Option<Course>,
+}
+
+/// Of the batches of one execution.
+#[derive(Debug, Clone, Copy)]
+struct Course {
+    committed: usize,
+    /// How many were sent, answered or not.
+    sent: usize,
+    count: usize,
 }
 
 impl Apply<'_> {
@@ -206,16 +216,19 @@ impl Apply<'_> {
     async fn execute(&mut self, plan: &Plan) -> Report {
         let bar = self.output.progress("applying", plan.actions.len());
         let json = self.args.format == Format::Json;
-        let (output, in_flight) = (self.output, &mut self.in_flight);
+        let (output, course) = (self.output, &mut self.course);
         let mut events = |event: &Event| {
-            let batch = match event {
-                Event::Starting(batch) => {
-                    *in_flight = Some(batch.clone());
-                    return;
-                }
-                Event::Committed(batch) => batch,
-            };
-            *in_flight = None;
+            let (Event::Starting(batch) | Event::Committed(batch)) = event;
+            let course = course.get_or_insert(Course {
+                committed: 0,
+                sent: 0,
+                count: batch.count,
+            });
+            if matches!(event, Event::Starting(_)) {
+                course.sent = batch.index + 1;
+                return;
+            }
+            course.committed = batch.index + 1;
             tracing::info!(
                 batch = batch.index + 1,
                 of = batch.count,
@@ -234,7 +247,7 @@ impl Apply<'_> {
         tokio::task::yield_now().await;
         let options = ExecuteOptions::default();
         let report = executor::execute(&self.session, plan, &options, &mut events).await;
-        self.in_flight = None;
+        self.course = None;
         bar.finish_and_clear();
         report
     }
@@ -242,13 +255,8 @@ impl Apply<'_> {
     /// What an interrupt leaves behind.
     fn interrupted(&self) -> Failure {
         let hint = "run apply again: it finishes what is left";
-        if let Some(Batch { index, count, .. }) = self.in_flight {
-            let stands = match index {
-                0 => String::new(),
-                _ => format!("{index} of {count} batches were committed, and "),
-            };
-            let message =
-                format!("interrupted: {stands}the batch in flight may be committed or not");
+        if let Some(course) = self.course {
+            let message = format!("interrupted: {course}");
             return Failure::new(message).hint(hint).exit(Exit::Partial);
         }
         if self.wrote() {
@@ -293,6 +301,24 @@ impl Apply<'_> {
             Format::Text => report::write_text(self.done, self.stopped.as_ref(), &mut out)?,
         }
         out.flush()
+    }
+}
+
+impl fmt::Display for Course {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (committed, count) = (self.committed, self.count);
+        let in_flight = self.sent.saturating_sub(committed);
+        if committed > 0 {
+            write!(f, "{committed} of {count} batches were committed")?;
+        }
+        if committed > 0 && in_flight > 0 {
+            f.write_str(", and ")?;
+        }
+        match in_flight {
+            0 => Ok(()),
+            1 => f.write_str("the batch in flight may be committed or not"),
+            _ => write!(f, "the {in_flight} in flight may be committed or not"),
+        }
     }
 }
 
