@@ -127,6 +127,9 @@ fn quoted(text: &str) -> String {
 }
 
 fn is_plain(text: &str) -> bool {
+    if text.bytes().all(|byte| matches!(byte, b'!'..=b'~')) {
+        return !text.is_empty() && !text.starts_with('"');
+    }
     !text.is_empty() && !text.starts_with('"') && !text.contains(|c| is_blank(c) || !is_visible(c))
 }
 

@@ -27,7 +27,7 @@ pub const MAX_DEPTH: usize = 100;
 
 /// `serde_json` passes numbers of any precision through a map with this key, so an object that
 /// really has it would be misread.
-const NUMBER_TOKEN: &str = "$serde_json::private::";
+pub(crate) const NUMBER_TOKEN: &str = "$serde_json::private::";
 
 /// Which kind of link, if any, the name of a property stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

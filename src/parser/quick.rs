@@ -10,7 +10,7 @@ use smallvec::smallvec;
 
 use crate::ast::{Literal, LiteralKind, Node, Statement, Text};
 use crate::source::{SourceId, Span};
-use crate::value::{MAX_DEPTH, is_storable_name};
+use crate::value::{MAX_DEPTH, NUMBER_TOKEN};
 
 /// A line that was read.
 pub(super) struct Quick<'s> {
@@ -24,7 +24,9 @@ pub(super) struct Quick<'s> {
 /// Whether the lines of a text can be read so: two things that hardly any text holds are not
 /// looked for in each line.
 pub(super) fn suits(text: &str) -> bool {
-    !text.contains('\0') && is_storable_name(text)
+    // A needle that is sought in megabytes.
+    let unstorable = memchr::memmem::find(text.as_bytes(), NUMBER_TOKEN.as_bytes());
+    !text.contains('\0') && unstorable.is_none()
 }
 
 /// Reads a whole physical line, its line break included, that starts at `offset` of a source that

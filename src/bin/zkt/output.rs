@@ -1,6 +1,8 @@
 //! What goes to stdout and stderr, in which colours, and how wide.
 
 use std::io::{self, IsTerminal, Write};
+#[cfg(unix)]
+use std::os::fd::AsFd as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -35,6 +37,49 @@ impl<W: Write> Write for WhileRead<W> {
     }
 }
 
+const STDOUT_BUFFER: usize = 64 << 10;
+
+/// Rust's own stdout writes every line by itself.
+fn unbuffered_stdout() -> Box<dyn Write> {
+    #[cfg(unix)]
+    if let Ok(file) = io::stdout().as_fd().try_clone_to_owned() {
+        return Box::new(WhileRead(std::fs::File::from(file)));
+    }
+    Box::new(WhileRead(io::stdout()))
+}
+
+/// Takes colours away: all that starts with an escape, which nothing else that is written holds.
+struct Stripped<W> {
+    inner: W,
+    /// Whether the end of a colour's code is still to come.
+    in_code: bool,
+}
+
+impl<W: Write> Write for Stripped<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let end = if self.in_code { b'm' } else { 0x1b };
+            let Some(at) = memchr::memchr(end, rest) else {
+                if !self.in_code {
+                    self.inner.write_all(rest)?;
+                }
+                break;
+            };
+            if !self.in_code {
+                self.inner.write_all(&rest[..at])?;
+            }
+            self.in_code = !self.in_code;
+            rest = &rest[at + 1..];
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}
+
 /// Data goes to stdout, everything else to stderr.
 pub(crate) struct Output {
     color: ColorChoice,
@@ -57,13 +102,23 @@ impl Output {
     }
 
     /// Stdout, buffered; colours are stripped where they are not wanted.
-    pub(crate) fn out(&self) -> io::BufWriter<impl Write + use<>> {
-        io::BufWriter::new(WhileRead(AutoStream::new(io::stdout(), self.color)))
+    pub(crate) fn out(&self) -> io::BufWriter<Box<dyn Write>> {
+        let color = match self.color {
+            ColorChoice::Auto => AutoStream::choice(&io::stdout()),
+            color => color,
+        };
+        io::BufWriter::new(match color {
+            ColorChoice::Never => Box::new(Stripped {
+                inner: self.plain_out(),
+                in_code: false,
+            }),
+            color => Box::new(WhileRead(AutoStream::new(io::stdout(), color))),
+        })
     }
 
     /// Stdout, buffered, for text that has no colours.
-    pub(crate) fn plain_out(&self) -> io::BufWriter<impl Write + use<>> {
-        io::BufWriter::new(WhileRead(io::stdout()))
+    pub(crate) fn plain_out(&self) -> io::BufWriter<Box<dyn Write>> {
+        io::BufWriter::with_capacity(STDOUT_BUFFER, unbuffered_stdout())
     }
 
     /// Stderr; colours are stripped where they are not wanted.
@@ -193,4 +248,24 @@ fn temporary_file() -> tempfile::Builder<'static, 'static> {
 #[cfg(not(unix))]
 fn temporary_file() -> tempfile::Builder<'static, 'static> {
     tempfile::Builder::new()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colours_go_wherever_a_write_ends() {
+        let text = format!("a {ERROR}é{ERROR:#} b\n{HINT}{HINT:#}m");
+        for size in 1..text.len() {
+            let mut stripped = Stripped {
+                inner: Vec::new(),
+                in_code: false,
+            };
+            for bytes in text.as_bytes().chunks(size) {
+                stripped.write_all(bytes).unwrap();
+            }
+            assert_eq!(String::from_utf8(stripped.inner).unwrap(), "a é b\nm");
+        }
+    }
 }

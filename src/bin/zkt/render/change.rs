@@ -7,8 +7,8 @@ use serde_json::Value;
 use zkt::acl::Acl;
 use zkt::node::Secret;
 use zkt::plan::{ACL_CHANGE, Add, Change, ChangeValue, DATA_CHANGE};
-use zkt::spelling::{push_raw_literal, type_clause};
-use zkt::value::{Properties, TYPE, raw_entries, writing_order};
+use zkt::spelling::{property_name, push_raw_literal, type_clause};
+use zkt::value::{LinkKind, Properties, TYPE, raw_entries, split_link, writing_order};
 
 use super::SECRET;
 use super::difference::{Side, is_by_line, pair, write_lines};
@@ -63,10 +63,14 @@ pub(super) fn write_new(add: &Add, out: &mut dyn Write) -> io::Result<()> {
         if name == TYPE && decoded().as_str().and_then(type_clause).is_some() {
             continue;
         }
-        let (left, link) = assignment(&name);
+        let (base, link) =
+            split_link(&name).map_or((&*name, None), |(base, kind)| (base, Some(kind)));
         lines.push_str(INDENT);
-        lines.push_str(&left);
-        lines.push(' ');
+        lines.push_str(&property_name(base));
+        lines.push_str(link.map_or(" = ", |kind| match kind {
+            LinkKind::Symbolic => " -> ",
+            LinkKind::Property => " => ",
+        }));
         let start = lines.len();
         if add.secret.0.covers(&name) {
             lines.push_str(SECRET);

@@ -1,6 +1,7 @@
 //! A plan as text.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use anstyle::Style;
@@ -56,10 +57,10 @@ impl Layout {
         let (mut left, mut right) = (0, 0);
         for action in &plan.actions {
             if let Some(note) = location(action) {
-                right = right.max(note.width());
+                right = right.max(columns(&note));
                 // Beyond the place where the right column has to start, nothing changes it.
                 if left + 2 < width.saturating_sub(right) {
-                    left = left.max(heading(action).width());
+                    left = left.max(columns(&heading(action)));
                 }
             }
         }
@@ -262,12 +263,23 @@ fn write_heading(
     layout: &Layout,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    write!(out, "  {style}{symbol}{style:#} {BOLD}{text}{BOLD:#}")?;
+    let mut line = format!("  {style}{symbol}{style:#} {BOLD}{text}{BOLD:#}");
     if let Some(note) = note {
-        let gap = layout.column.saturating_sub(4 + text.width()).max(2);
-        write!(out, "{:gap$}{DIM}{note}{DIM:#}", "")?;
+        let gap = layout.column.saturating_sub(4 + columns(text)).max(2);
+        line.extend(std::iter::repeat_n(' ', gap));
+        _ = write!(line, "{DIM}{note}{DIM:#}");
     }
-    writeln!(out)
+    line.push('\n');
+    out.write_all(line.as_bytes())
+}
+
+/// How many columns a text takes.
+fn columns(text: &str) -> usize {
+    if text.is_ascii() {
+        text.len()
+    } else {
+        text.width()
+    }
 }
 
 /// The trimmed nodes whose parent stays, by path, each with the number of nodes that go.

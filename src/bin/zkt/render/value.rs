@@ -97,6 +97,10 @@ pub(super) fn assignment(name: &str) -> (String, Option<LinkKind>) {
 
 /// A path, with the names that need it in double quotes.
 pub(crate) fn path_text(path: &ZPath) -> Cow<'_, str> {
+    let is_plain = |byte: u8| matches!(byte, b'!'..=b'~') && !matches!(byte, b'"' | b':');
+    if path.as_str().bytes().all(is_plain) {
+        return Cow::Borrowed(path.as_str());
+    }
     if path
         .names()
         .all(|name| matches!(node_name(name), Cow::Borrowed(_)))
