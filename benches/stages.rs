@@ -58,14 +58,13 @@ fn leaked() -> (&'static Sources, SourceId, usize) {
     (Box::leak(Box::new(sources)), id, bytes)
 }
 
-fn declared() -> Tree<Declared> {
+fn declared() -> (Tree<Declared>, &'static Sources) {
     let (sources, id, _) = leaked();
-    lower(Statements::new(sources, id))
+    (lower(Statements::new(sources, id)), sources)
 }
 
-fn plan(declared: &Tree<Declared>, live: &Tree<Live>) -> Plan {
-    let sources = Sources::default();
-    planner::plan(declared, live, &Policy::new(&sources))
+fn plan(declared: &Tree<Declared>, live: &Tree<Live>, sources: &Sources) -> Plan {
+    planner::plan(declared, live, &Policy::new(sources))
 }
 
 #[divan::bench]
@@ -100,22 +99,23 @@ fn parse_and_lower(bencher: Bencher<'_, '_>) {
 
 #[divan::bench]
 fn plan_nothing_to_do(bencher: Bencher<'_, '_>) {
-    let declared = declared();
+    let (declared, sources) = declared();
     let live = planner::as_live(&declared);
     let bencher = bencher.counter(ItemsCount::new(NODES));
-    bencher.bench_local(|| plan(&declared, &live));
+    bencher.bench_local(|| plan(&declared, &live, sources));
 }
 
 #[divan::bench]
 fn plan_new_tree(bencher: Bencher<'_, '_>) {
-    let declared = declared();
+    let (declared, sources) = declared();
     let bencher = bencher.counter(ItemsCount::new(NODES));
-    bencher.bench_local(|| plan(&declared, &Tree::default()));
+    bencher.bench_local(|| plan(&declared, &Tree::default(), sources));
 }
 
 #[divan::bench]
 fn render_new_tree(bencher: Bencher<'_, '_>) {
-    let plan = plan(&declared(), &Tree::default());
+    let (declared, sources) = declared();
+    let plan = plan(&declared, &Tree::default(), sources);
     let options = render::TextOptions {
         title: "zkt plan",
         server: "127.0.0.1:2181/",
