@@ -192,3 +192,6 @@ pub mod session;
 pub mod live;
 
 pub mod executor;
+
+#[cfg(feature = "server")]
+pub mod server;

@@ -40,10 +40,27 @@ pub(crate) enum Command {
     Export(ExportArgs),
     /// List live nodes
     Ls(LsArgs),
+    /// Run a ZooKeeper server in memory, for development and tests
+    ///
+    /// It speaks ZooKeeper's protocol, needs nothing installed, and forgets everything when it
+    /// ends. It is for development and tests; production is Apache ZooKeeper. The first line on
+    /// stdout is the address that it listens on.
+    #[cfg(feature = "server")]
+    Serve(ServeArgs),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
     /// Print the manual page
     Man,
+}
+
+impl Command {
+    /// Whether the command is a server, whose clients' requests are what happens.
+    pub(crate) fn serves(&self) -> bool {
+        #[cfg(feature = "server")]
+        return matches!(self, Self::Serve(_));
+        #[cfg(not(feature = "server"))]
+        false
+    }
 }
 
 /// Options that every command has.
@@ -313,6 +330,20 @@ pub(crate) struct LsArgs {
     pub(crate) server: ServerArgs,
 }
 
+#[cfg(feature = "server")]
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// Where to listen; port 0 is any that is free, :PORT is on 127.0.0.1
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:2181", value_parser = listen)]
+    pub(crate) listen: std::net::SocketAddr,
+    /// Files or directories of tree files whose nodes are there from the start
+    #[arg(long, value_name = "LAYER", num_args = 1.., value_hint = ValueHint::AnyPath)]
+    pub(crate) tree: Vec<String>,
+    /// Accept a layer that declares no node
+    #[arg(long)]
+    pub(crate) allow_empty: bool,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct CompletionsArgs {
     /// The shell
@@ -357,6 +388,19 @@ pub(crate) fn normalize(words: impl IntoIterator<Item = OsString>) -> Vec<OsStri
         }
     }
     normal
+}
+
+#[cfg(feature = "server")]
+fn listen(text: &str) -> Result<std::net::SocketAddr, String> {
+    use std::net::ToSocketAddrs as _;
+    let text = match text.strip_prefix(':') {
+        Some(port) => format!("127.0.0.1:{port}"),
+        None => text.to_owned(),
+    };
+    let addresses = text.to_socket_addrs().ok();
+    addresses
+        .and_then(|mut addresses| addresses.next())
+        .ok_or_else(|| "expected an address with a port, as in 127.0.0.1:2181 or :0".to_owned())
 }
 
 /// Durations are numbers with their units: 500ms, 10s, 2m, 1h 30m.

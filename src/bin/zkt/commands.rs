@@ -8,4 +8,6 @@ pub(crate) mod fmt;
 pub(crate) mod ls;
 pub(crate) mod packaging;
 pub(crate) mod plan;
+#[cfg(feature = "server")]
+pub(crate) mod serve;
 pub(crate) mod show;

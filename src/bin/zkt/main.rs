@@ -63,7 +63,7 @@ fn main() -> ExitCode {
         }
     };
     let output = Output::new(&cli.global);
-    output::init_logging(&cli.global);
+    output::init_logging(&cli.global, cli.command.serves());
     let exit = match run(cli, &output) {
         Ok(exit) => exit,
         Err(failure) => {
@@ -90,6 +90,8 @@ fn run(cli: Cli, output: &Output) -> Result<Exit, Failure> {
         Command::Apply(args) => online(commands::apply::run(&args, output)),
         Command::Export(args) => online(commands::export::run(&args, output)),
         Command::Ls(args) => online(commands::ls::run(&args, output)),
+        #[cfg(feature = "server")]
+        Command::Serve(args) => online(commands::serve::run(&args, output)),
     }
 }
 

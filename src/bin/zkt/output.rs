@@ -182,8 +182,9 @@ fn console_width() -> Option<usize> {
         .map(|(_, columns)| usize::from(columns))
 }
 
-/// Logs go to stderr: warnings and errors, with `-v` more. Node data is logged at `trace` only.
-pub(crate) fn init_logging(global: &Global) {
+/// Logs go to stderr: warnings and errors, with `-v` more, which includes the requests that a
+/// server gets. Node data is logged at `trace` only.
+pub(crate) fn init_logging(global: &Global, serves: bool) {
     use tracing_subscriber::EnvFilter;
     let level = match (global.quiet, global.verbose) {
         (true, _) => "error",
@@ -193,10 +194,10 @@ pub(crate) fn init_logging(global: &Global) {
         (false, _) => "trace",
     };
     // The client library tells every lost connection, which the commands tell themselves.
-    let filter = if global.verbose == 0 {
-        "zkt=".to_owned() + level
-    } else {
-        level.to_owned()
+    let filter = match global.verbose {
+        0 => "zkt=".to_owned() + level,
+        1 if serves => "info,zkt::server=debug".to_owned(),
+        _ => level.to_owned(),
     };
     let builder = tracing_subscriber::fmt()
         .with_writer(io::stderr)

@@ -1,0 +1,107 @@
+//! `zkt serve`: a ZooKeeper server in memory, for development and tests.
+
+use std::io::{self, Write as _};
+
+use zkt::acl::Acl;
+use zkt::path::ZPath;
+use zkt::server::{self, Builder, Server};
+
+use crate::args::ServeArgs;
+use crate::declare;
+use crate::exit::{Exit, Failure};
+use crate::output::Output;
+
+pub(crate) async fn run(args: &ServeArgs, output: &Output) -> Result<Exit, Failure> {
+    // Who reads the address may send a signal at once.
+    let mut signals = Signals::new()
+        .map_err(|error| Failure::new(format!("cannot wait for signals: {error}")))?;
+    tracing::warn!(
+        "zkt serve is for development and tests: it keeps everything in memory; \
+         production is Apache ZooKeeper"
+    );
+    let server = builder(args, output)?.start().map_err(failure)?;
+    let mut out = output.out();
+    writeln!(out, "{}", server.address())?;
+    out.flush()?;
+    tracing::info!("listening on {}", server.address());
+    signals.next().await;
+    tracing::info!("stopping");
+    server.stop();
+    Ok(Exit::Done)
+}
+
+/// A server with the declared nodes.
+fn builder(args: &ServeArgs, output: &Output) -> Result<Builder, Failure> {
+    let mut builder = Server::builder().address(args.listen);
+    if args.tree.is_empty() {
+        return Ok(builder);
+    }
+    let root = ZPath::root();
+    let declared = declare::load_or_tell(&args.tree, args.allow_empty, &root, output)?;
+    for (path, node) in declared.tree.iter().filter(|(path, _)| !path.is_root()) {
+        let acl = node.acl.as_deref().cloned().unwrap_or_else(Acl::open);
+        let acl: Vec<server::Acl> = acl
+            .entries
+            .iter()
+            .map(|entry| {
+                let permissions = entry.permissions.bits().into();
+                server::Acl::new(permissions, &entry.who.scheme, &entry.who.id)
+            })
+            .collect();
+        builder = builder.node(path.as_str(), node.bytes(), &acl);
+    }
+    Ok(builder)
+}
+
+fn failure(error: server::Error) -> Failure {
+    let hint = match &error {
+        server::Error::Listen { source, .. } if source.kind() == io::ErrorKind::AddrInUse => {
+            "--listen :0 picks a port that is free"
+        }
+        server::Error::Node { code, .. } if *code == server::ErrorCode::InvalidAcl => {
+            "an @acl can name world:anyone, digest:USER:HASH and ip:ADDRESS; \
+             auth needs a client that shows who it is"
+        }
+        _ => return Failure::new(error),
+    };
+    Failure::new(error).hint(hint)
+}
+
+/// What ends the server.
+#[cfg(unix)]
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn new() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+#[cfg(not(unix))]
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self)
+    }
+
+    async fn next(&mut self) {
+        _ = tokio::signal::ctrl_c().await;
+    }
+}

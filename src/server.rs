@@ -1,0 +1,390 @@
+//! A ZooKeeper server inside the process, for development and tests.
+//!
+//! It speaks the wire protocol of ZooKeeper 3.8 so that clients cannot tell: sessions, ephemeral
+//! and sequential nodes, containers, times to live, transactions, watches, access control, and the
+//! same errors. It is one server, keeps everything in memory, and is gone when it is dropped.
+//! **Production is Apache ZooKeeper.**
+//!
+//! A test starts one of its own, in milliseconds, on a port that nobody else uses. Its [`Handle`]
+//! does what a real server cannot be asked for: it expires sessions, cuts connections, loses the
+//! reply of a request that was executed, and shows what there is on the server.
+//!
+//! ```
+//! use std::time::Duration;
+//! use zkt::server::{NodeKind, Server};
+//! use zookeeper_client::{Acls, Client, CreateMode, SessionState};
+//!
+//! /// What is tested: a service that announces itself.
+//! async fn register(hosts: &str) -> Result<Client, zookeeper_client::Error> {
+//!     let client = Client::connector()
+//!         .with_session_timeout(Duration::from_secs(10))
+//!         .connect(hosts)
+//!         .await?;
+//!     let options = CreateMode::Ephemeral.with_acls(Acls::anyone_all());
+//!     client.create("/service", b"10.0.0.1:80", &options).await?;
+//!     Ok(client)
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+//! let server = Server::start()?;
+//! let client = register(&server.connect_string()).await?;
+//!
+//! let session = server.sessions()[0].id;
+//! let node = server.node("/service").ok_or("the service is not registered")?;
+//! assert_eq!(node.data, b"10.0.0.1:80");
+//! assert_eq!(node.kind, NodeKind::Ephemeral(session));
+//!
+//! // A long pause, a partition: the server gives the session up.
+//! let mut watcher = client.state_watcher();
+//! assert!(server.expire(session));
+//! assert!(server.node("/service").is_none());
+//! while watcher.changed().await != SessionState::Expired {}
+//! # Ok(())
+//! # })
+//! # }
+//! ```
+//!
+//! # What it does not do
+//!
+//! Ensembles and reconfiguration, TLS, SASL, quotas, the super user, a limit of connections per
+//! address, files. Latencies in `srvr` and `mntr` are all 0.
+//!
+//! # Room
+//!
+//! The server shares nothing with the client half of this crate but the rules for paths.
+//!
+//! | module | what it is |
+//! | --- | --- |
+//! | `wire` | primitives and frames |
+//! | `request`, `reply`, `code` | what clients send, and what they are sent |
+//! | `names` | sets of names in ZooKeeper's order |
+//! | `tree` | nodes and their stats |
+//! | `acl` | identities, and who may what |
+//! | `change` | from a write to the change that it makes |
+//! | `watches` | who is told of a change |
+//! | `sessions` | numbers, passwords, timeouts |
+//! | `state` | all of these behind one lock, and changes that happen in it |
+//! | `handshake`, `processor`, `reads`, `transaction` | requests |
+//! | `connection`, `outbox` | bytes in and out |
+//! | `words` | the four-letter words |
+//! | `faults`, `inspection`, `handle` | what a test can do and see |
+
+mod acl;
+mod change;
+mod code;
+mod connection;
+mod faults;
+mod handle;
+mod handshake;
+mod inspection;
+mod names;
+mod outbox;
+mod processor;
+mod reads;
+mod reply;
+mod request;
+mod sessions;
+mod state;
+mod transaction;
+mod tree;
+mod watches;
+mod wire;
+mod words;
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::Deref;
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::sync::oneshot;
+
+pub use acl::{Acl, permission};
+pub use code::ErrorCode;
+pub use faults::{Fault, Injection, Matching};
+pub use handle::Handle;
+pub use inspection::{NodeView, SessionView};
+pub use request::RequestKind;
+pub use tree::{NodeKind, Stat};
+
+use connection::{Shared, lock};
+use state::State;
+
+/// Why a server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The server's thread cannot be started.
+    #[error("cannot start the server's thread: {0}")]
+    Thread(io::Error),
+    /// A node that is to be there from the start cannot be made.
+    #[error("cannot create {path}: {code}")]
+    Node {
+        /// Its path.
+        path: String,
+        /// What a client would be told.
+        code: ErrorCode,
+    },
+}
+
+/// How a server is to be, before it starts.
+#[derive(Debug, Clone)]
+pub struct Builder {
+    address: SocketAddr,
+    tick_time: Duration,
+    session_timeouts: Option<(Duration, Duration)>,
+    container_check: Duration,
+    nodes: Vec<(String, Vec<u8>, Vec<Acl>)>,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            address: (Ipv4Addr::LOCALHOST, 0).into(),
+            tick_time: Duration::from_secs(2),
+            session_timeouts: None,
+            container_check: Duration::from_secs(60),
+            nodes: Vec::new(),
+        }
+    }
+}
+
+impl Builder {
+    /// Where to listen; port 0 is any that is free. Default: `127.0.0.1:0`.
+    #[must_use]
+    pub fn address(mut self, address: SocketAddr) -> Self {
+        self.address = address;
+        self
+    }
+
+    /// How often sessions are looked at: they expire on a tick. Default: 2 s, as ZooKeeper's;
+    /// at least 1 ms.
+    #[must_use]
+    pub fn tick_time(mut self, tick_time: Duration) -> Self {
+        self.tick_time = tick_time;
+        self
+    }
+
+    /// The shortest and the longest session timeout that clients get. Default: 2 and 20 ticks.
+    #[must_use]
+    pub fn session_timeouts(mut self, shortest: Duration, longest: Duration) -> Self {
+        self.session_timeouts = Some((shortest, longest));
+        self
+    }
+
+    /// How often empty containers and nodes whose time to live is over are looked for. Default:
+    /// 60 s, as ZooKeeper's; at least 1 ms.
+    #[must_use]
+    pub fn container_check(mut self, interval: Duration) -> Self {
+        self.container_check = interval;
+        self
+    }
+
+    /// A node that is there from the start; its parent was named before, or is `/`.
+    #[must_use]
+    pub fn node(mut self, path: &str, data: &[u8], acl: &[Acl]) -> Self {
+        self.nodes
+            .push((path.to_owned(), data.to_vec(), acl.to_vec()));
+        self
+    }
+
+    /// Starts the server. When this returns, it accepts connections.
+    ///
+    /// # Errors
+    ///
+    /// Where the address is taken or the thread cannot be started, and where a node from
+    /// [`Builder::node`] has no parent, is there twice, or has a path or an ACL that ZooKeeper
+    /// refuses.
+    pub fn start(self) -> Result<Server, Error> {
+        let tick_time = self.tick_time.max(Duration::from_millis(1));
+        let (shortest, longest) = self
+            .session_timeouts
+            .unwrap_or((tick_time * 2, tick_time * 20));
+        let tick = u64::try_from(tick_time.as_millis()).unwrap_or(u64::MAX);
+        let timeout = |timeout: Duration| i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
+        let mut state = State::new(tick, (timeout(shortest), timeout(longest)));
+        for (path, data, acl) in &self.nodes {
+            state.plant(path, data, acl).map_err(|code| Error::Node {
+                path: path.clone(),
+                code,
+            })?;
+        }
+        let service = Service {
+            shared: Arc::new(Mutex::new(state)),
+            tick_time,
+            container_check: self.container_check.max(Duration::from_millis(1)),
+        };
+        let shared = Arc::clone(&service.shared);
+        let address = self.address;
+        let (started, starting) = std::sync::mpsc::sync_channel(1);
+        let (stop, stopped) = oneshot::channel();
+        let thread = std::thread::Builder::new()
+            .name("zkt-server".to_owned())
+            .spawn(move || run(address, service, &started, stopped))
+            .map_err(Error::Thread)?;
+        let listening = starting
+            .recv()
+            .unwrap_or_else(|_| Err(io::Error::other("the server's thread ended at once")));
+        match listening {
+            Ok(address) => Ok(Server {
+                handle: Handle::new(address, shared),
+                stop: Some(stop),
+                thread: Some(thread),
+            }),
+            Err(source) => {
+                _ = thread.join();
+                Err(Error::Listen { address, source })
+            }
+        }
+    }
+}
+
+/// A running server; dropping it ends it.
+///
+/// It has a thread and a runtime of its own, so it does not matter in what kind of runtime a test
+/// runs, and whether that one's clock is paused: the server's never is. It can do all that its
+/// [`Handle`] can.
+#[derive(Debug)]
+pub struct Server {
+    handle: Handle,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Server {
+    /// Starts a server with the defaults of [`Builder`], on a free port of `127.0.0.1`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Builder::start`].
+    pub fn start() -> Result<Self, Error> {
+        Self::builder().start()
+    }
+
+    /// How the server is to be.
+    #[must_use]
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// A handle that can be given away.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// Ends the server, as dropping it does: when this returns, all connections are closed and
+    /// the port is free.
+    pub fn stop(self) {
+        drop(self);
+    }
+}
+
+impl Deref for Server {
+    type Target = Handle;
+
+    fn deref(&self) -> &Handle {
+        &self.handle
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            _ = thread.join();
+        }
+    }
+}
+
+/// What the server's thread works with.
+struct Service {
+    shared: Shared,
+    tick_time: Duration,
+    container_check: Duration,
+}
+
+/// The server's thread, from the start to the end.
+fn run(
+    address: SocketAddr,
+    service: Service,
+    started: &std::sync::mpsc::SyncSender<io::Result<SocketAddr>>,
+    stopped: oneshot::Receiver<()>,
+) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            _ = started.send(Err(error));
+            return;
+        }
+    };
+    // All other tasks end with the runtime, and their sockets are closed.
+    runtime.block_on(async {
+        match listen(address) {
+            Ok((listener, address)) => {
+                _ = started.send(Ok(address));
+                serve(&listener, &service, stopped).await;
+            }
+            Err(error) => _ = started.send(Err(error)),
+        }
+    });
+}
+
+fn listen(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }?;
+    // A port is free again at once, whatever connections there were; on Windows the option would
+    // let two servers have one port.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    let listener = socket.listen(4096)?;
+    let address = listener.local_addr()?;
+    Ok((listener, address))
+}
+
+async fn serve(listener: &TcpListener, service: &Service, mut stopped: oneshot::Receiver<()>) {
+    let now = tokio::time::Instant::now();
+    let after = |period: Duration| {
+        let mut interval = tokio::time::interval_at(now + period, period);
+        interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+        interval
+    };
+    let mut ticks = after(service.tick_time);
+    let mut container_checks = after(service.container_check);
+    let shared = &service.shared;
+    loop {
+        tokio::select! {
+            _ = &mut stopped => return,
+            _ = ticks.tick() => lock(shared).expire_sessions(),
+            _ = container_checks.tick() => lock(shared).delete_dead_nodes(),
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    if !lock(shared).faults.refuses(Instant::now()) {
+                        tokio::spawn(connection::serve(stream, Arc::clone(shared)));
+                    }
+                }
+                Err(error) => {
+                    // Mostly there are too many files open, which passes.
+                    tracing::warn!("cannot accept a connection: {error}");
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+            },
+        }
+    }
+}

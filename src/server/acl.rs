@@ -1,0 +1,436 @@
+//! Access control: identities, the schemes `world`, `auth`, `digest` and `ip`, and who may what.
+
+use std::borrow::Cow;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use sha1::{Digest as _, Sha1};
+
+use super::code::ErrorCode;
+use super::names::{java_hash, spread};
+use super::wire::{Malformed, Reader, Text};
+
+/// Permissions, as bits of [`Acl::permissions`].
+pub mod permission {
+    /// To read data and the names of children.
+    pub const READ: i32 = 1;
+    /// To write data.
+    pub const WRITE: i32 = 2;
+    /// To create children.
+    pub const CREATE: i32 = 4;
+    /// To delete children.
+    pub const DELETE: i32 = 8;
+    /// To write the ACL.
+    pub const ADMIN: i32 = 16;
+    /// All of them.
+    pub const ALL: i32 = 31;
+}
+
+/// One entry of an access control list.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Acl {
+    /// Bits of [`permission`].
+    pub permissions: i32,
+    /// Who: the scheme.
+    pub scheme: String,
+    /// Who: the identity in that scheme.
+    pub id: String,
+}
+
+impl Acl {
+    /// An entry.
+    #[must_use]
+    pub fn new(permissions: i32, scheme: &str, id: &str) -> Self {
+        Self {
+            permissions,
+            scheme: scheme.to_owned(),
+            id: id.to_owned(),
+        }
+    }
+
+    /// All permissions for everybody.
+    #[must_use]
+    pub fn open() -> Self {
+        Self::new(permission::ALL, "world", "anyone")
+    }
+}
+
+/// A list as nodes hold it; nodes with the same list may share it.
+pub(crate) type List = Arc<[Acl]>;
+
+/// An entry as a request brings it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Entry<'a> {
+    permissions: i32,
+    scheme: Text<'a>,
+    id: Text<'a>,
+}
+
+impl<'a> Entry<'a> {
+    pub(crate) fn read(reader: &mut Reader<'a>) -> Result<Self, Malformed> {
+        Ok(Self {
+            permissions: reader.int()?,
+            scheme: reader.text()?,
+            id: reader.text()?,
+        })
+    }
+
+    pub(crate) fn of(acl: &'a Acl) -> Self {
+        Self {
+            permissions: acl.permissions,
+            scheme: Some(Cow::Borrowed(&acl.scheme)),
+            id: Some(Cow::Borrowed(&acl.id)),
+        }
+    }
+
+    fn is(&self, acl: &Acl) -> bool {
+        self.permissions == acl.permissions
+            && self.scheme.as_deref() == Some(&*acl.scheme)
+            && self.id.as_deref() == Some(&*acl.id)
+    }
+}
+
+/// Who a session is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Identity {
+    pub(crate) scheme: &'static str,
+    pub(crate) id: String,
+}
+
+impl Identity {
+    pub(crate) fn of_address(address: SocketAddr) -> Self {
+        Self {
+            scheme: "ip",
+            id: address.ip().to_canonical().to_string(),
+        }
+    }
+
+    /// The identity that `credentials`, a user and a password, prove.
+    fn of_digest(credentials: &str) -> Self {
+        let user = credentials.split(':').next().unwrap_or_default();
+        let hash = BASE64_STANDARD.encode(Sha1::digest(credentials.as_bytes()));
+        Self {
+            scheme: "digest",
+            id: format!("{user}:{hash}"),
+        }
+    }
+
+    /// The name of the user, as `whoAmI` tells it.
+    pub(crate) fn user(&self) -> &str {
+        match self.scheme {
+            "digest" => self.id.split(':').next().unwrap_or_default(),
+            _ => &self.id,
+        }
+    }
+
+    fn java_hash(&self) -> u32 {
+        let add = |hash: u32, text: &str| hash.wrapping_mul(37).wrapping_add(java_hash(text));
+        add(add(17, self.scheme), &self.id)
+    }
+}
+
+/// The identities of one connection, in the order in which ZooKeeper keeps them.
+#[derive(Debug, Clone)]
+pub(crate) struct Identities(Vec<Identity>);
+
+impl Identities {
+    pub(crate) fn of_address(address: SocketAddr) -> Self {
+        Self(vec![Identity::of_address(address)])
+    }
+
+    /// Who is let in everywhere: nobody but the server itself.
+    pub(crate) fn of_server() -> Self {
+        Self(vec![Identity {
+            scheme: "super",
+            id: String::new(),
+        }])
+    }
+
+    fn may_everything(&self) -> bool {
+        matches!(
+            &self.0[..],
+            [Identity {
+                scheme: "super",
+                ..
+            }]
+        )
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Identity> {
+        self.0.iter()
+    }
+
+    /// Adds what `credentials` prove in `scheme`.
+    pub(crate) fn authenticate(
+        &mut self,
+        scheme: Option<&str>,
+        credentials: Option<&[u8]>,
+    ) -> Result<(), ErrorCode> {
+        match (scheme, credentials) {
+            (Some("digest"), Some(credentials)) => {
+                self.add(Identity::of_digest(&String::from_utf8_lossy(credentials)));
+                Ok(())
+            }
+            (Some("ip"), _) => Ok(()),
+            _ => Err(ErrorCode::AuthFailed),
+        }
+    }
+
+    /// ZooKeeper keeps them in a hash table of Java, of sixteen slots while there are few.
+    fn add(&mut self, identity: Identity) {
+        if self.0.contains(&identity) {
+            return;
+        }
+        self.0.push(identity);
+        let mut slots = 16;
+        while self.0.len() >= slots / 4 * 3 {
+            slots *= 2;
+        }
+        self.0
+            .sort_by_key(|identity| spread(identity.java_hash()) as usize & (slots - 1));
+    }
+}
+
+/// Whether someone with these identities has one of the permissions in `wanted`.
+pub(crate) fn allows(list: &[Acl], wanted: i32, identities: &Identities) -> bool {
+    list.is_empty()
+        || identities.may_everything()
+        || list
+            .iter()
+            .filter(|acl| acl.permissions & wanted != 0)
+            .any(|acl| match &*acl.scheme {
+                "world" => acl.id == "anyone",
+                "digest" => identities
+                    .iter()
+                    .any(|identity| identity.scheme == "digest" && identity.id == acl.id),
+                "ip" => identities
+                    .iter()
+                    .any(|identity| identity.scheme == "ip" && is_in_range(&identity.id, &acl.id)),
+                _ => false,
+            })
+}
+
+/// What is stored of a list that a request brings: without repetitions, `auth` replaced by who the
+/// session is, everything else as it is, if it is valid.
+pub(crate) fn fix_up(
+    entries: Option<&[Entry<'_>]>,
+    identities: &Identities,
+    open: &List,
+) -> Result<List, ErrorCode> {
+    let entries = entries.unwrap_or_default();
+    if let ([entry], [open_entry]) = (entries, &**open)
+        && entry.is(open_entry)
+    {
+        return Ok(Arc::clone(open));
+    }
+    if entries.is_empty() {
+        return Err(ErrorCode::InvalidAcl);
+    }
+    let mut list = Vec::with_capacity(entries.len());
+    for (i, entry) in entries.iter().enumerate() {
+        if entries[..i].contains(entry) {
+            continue;
+        }
+        let permissions = entry.permissions;
+        match entry.scheme.as_deref().ok_or(ErrorCode::InvalidAcl)? {
+            "auth" => {
+                let before = list.len();
+                list.extend(
+                    identities
+                        .iter()
+                        .filter(|identity| identity.scheme == "digest")
+                        .map(|identity| Acl::new(permissions, "digest", &identity.id)),
+                );
+                if list.len() == before {
+                    return Err(ErrorCode::InvalidAcl);
+                }
+            }
+            scheme => {
+                let id = match entry.id.as_deref() {
+                    Some(id) => id,
+                    None if matches!(scheme, "world" | "digest" | "ip") => {
+                        return Err(ErrorCode::MarshallingError);
+                    }
+                    None => return Err(ErrorCode::InvalidAcl),
+                };
+                let valid = match scheme {
+                    "world" => id == "anyone",
+                    "digest" => has_two_parts(id),
+                    "ip" => read_range(id).is_some(),
+                    _ => false,
+                };
+                if !valid {
+                    return Err(ErrorCode::InvalidAcl);
+                }
+                list.push(Acl::new(permissions, scheme, id));
+            }
+        }
+    }
+    Ok(list.into())
+}
+
+/// What is shown of a list to someone without the permission ADMIN: no hashes of passwords.
+pub(crate) fn redacted(list: &[Acl]) -> Vec<Acl> {
+    let redact = |acl: &Acl| match (&*acl.scheme, acl.id.find(':')) {
+        ("digest", Some(colon)) => {
+            let id = format!("{}:x", &acl.id[..colon]);
+            Acl { id, ..acl.clone() }
+        }
+        _ => acl.clone(),
+    };
+    list.iter().map(redact).collect()
+}
+
+/// Whether Java's `split(":")`, which drops empty parts at the end, makes two parts of it.
+fn has_two_parts(id: &str) -> bool {
+    let id = id.trim_end_matches(':');
+    id.matches(':').count() == 1
+}
+
+/// The four bytes of an address, and how many of its bits count.
+fn read_range(text: &str) -> Option<([u8; 4], u32)> {
+    let (address, bits) = match text.split_once('/') {
+        None => (text, 32),
+        Some((address, bits)) => (address, bits.parse::<i32>().ok()?),
+    };
+    let bits = u32::try_from(bits).ok().filter(|&bits| bits <= 32)?;
+    let mut bytes = [0; 4];
+    let mut parts = address.split('.');
+    for byte in &mut bytes {
+        *byte = u8::try_from(parts.next()?.parse::<i32>().ok()?).ok()?;
+    }
+    parts.next().is_none().then_some((bytes, bits))
+}
+
+fn is_in_range(address: &str, range: &str) -> bool {
+    let Some((wanted, bits)) = read_range(range) else {
+        return false;
+    };
+    let Ok(IpAddr::V4(address)) = address.parse() else {
+        return false;
+    };
+    let top = |value: u32| u64::from(value) >> (32 - bits);
+    top(u32::from_be_bytes(wanted)) == top(address.to_bits())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn local() -> Identities {
+        Identities::of_address("127.0.0.1:5".parse().unwrap())
+    }
+
+    fn fixed(list: &[Acl], identities: &Identities) -> Result<Vec<Acl>, ErrorCode> {
+        let entries: Vec<Entry<'_>> = list.iter().map(Entry::of).collect();
+        let open: List = [Acl::open()].into();
+        fix_up(Some(&entries), identities, &open).map(|list| list.to_vec())
+    }
+
+    #[test]
+    fn digests_are_those_of_zookeeper() {
+        let identity = Identity::of_digest("super:secret");
+        assert_eq!(identity.id, "super:lK75jTNcA+U9vtVEw5vB51mj/w4=");
+        assert_eq!(identity.user(), "super");
+        assert!(Identity::of_digest("alone").id.starts_with("alone:"));
+    }
+
+    #[test]
+    fn who_is_known_is_let_in() {
+        let mut someone = local();
+        let list = [
+            Acl::new(permission::READ, "ip", "127.0.0.0/8"),
+            Acl::new(permission::WRITE, "digest", &Identity::of_digest("u:p").id),
+        ];
+        assert!(allows(&list, permission::READ, &someone));
+        assert!(allows(
+            &list,
+            permission::READ | permission::ADMIN,
+            &someone
+        ));
+        assert!(!allows(&list, permission::WRITE, &someone));
+        someone.authenticate(Some("digest"), Some(b"u:p")).unwrap();
+        assert!(allows(&list, permission::WRITE, &someone));
+        assert!(!allows(&list, permission::ADMIN, &someone));
+        assert!(allows(&[], permission::ADMIN, &someone));
+        assert!(allows(&list, permission::ADMIN, &Identities::of_server()));
+    }
+
+    #[test]
+    fn ranges_of_addresses() {
+        for range in [
+            "127.0.0.1",
+            "127.0.0.1/32",
+            "127.0.0.2/30",
+            "1.2.3.4/0",
+            "+127.00.0.1",
+        ] {
+            assert!(is_in_range("127.0.0.1", range), "{range}");
+        }
+        for range in ["127.0.0.2", "127.0.0.2/31", "128.0.0.1/1"] {
+            assert!(!is_in_range("127.0.0.1", range), "{range}");
+        }
+        for range in [
+            "",
+            "1.2.3",
+            "1.2.3.4.5",
+            "1.2.3.256",
+            "1.2.3.4/33",
+            "1.2.3.4/",
+            "::1",
+        ] {
+            assert_eq!(read_range(range), None, "{range}");
+        }
+    }
+
+    #[test]
+    fn lists_are_made_fit_to_store() {
+        let mut someone = local();
+        let all = |scheme: &str, id: &str| Acl::new(permission::ALL, scheme, id);
+        assert_eq!(
+            fixed(&[all("auth", "")], &someone),
+            Err(ErrorCode::InvalidAcl)
+        );
+        someone.authenticate(Some("digest"), Some(b"u:p")).unwrap();
+        assert_eq!(
+            fixed(
+                &[all("auth", "whoever"), all("auth", "whoever"), Acl::open()],
+                &someone
+            ),
+            Ok(vec![
+                all("digest", &Identity::of_digest("u:p").id),
+                Acl::open()
+            ])
+        );
+        for (scheme, id) in [
+            ("world", "somebody"),
+            ("digest", "user"),
+            ("digest", "user:"),
+            ("digest", "a:b:c"),
+            ("ip", "localhost"),
+            ("sasl", "user"),
+            ("", ""),
+        ] {
+            assert_eq!(
+                fixed(&[all(scheme, id)], &someone),
+                Err(ErrorCode::InvalidAcl),
+                "{id}"
+            );
+        }
+        for (scheme, id) in [("digest", ":b"), ("digest", "a:b:"), ("ip", "10.0.0.0/8")] {
+            assert!(fixed(&[all(scheme, id)], &someone).is_ok(), "{id}");
+        }
+        assert_eq!(fixed(&[], &someone), Err(ErrorCode::InvalidAcl));
+    }
+
+    #[test]
+    fn hashes_of_passwords_are_not_shown() {
+        let list = [
+            Acl::new(1, "digest", "u:hash:more"),
+            Acl::new(1, "ip", "1.2.3.4"),
+        ];
+        let shown = redacted(&list);
+        assert_eq!((&*shown[0].id, &*shown[1].id), ("u:x", "1.2.3.4"));
+    }
+}

@@ -1,0 +1,283 @@
+//! One client's connection: bytes in, frames to the state, bytes out.
+
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
+use tokio::sync::Notify;
+
+use super::handshake::shake_hands;
+use super::outbox::Due;
+use super::processor::Caller;
+use super::state::State;
+use super::watches::ConnectionId;
+use super::wire::{Frame, Malformed, next_frame};
+use super::words;
+
+/// The state, as all connections and the handle share it. Nobody waits while holding the lock.
+pub(crate) type Shared = Arc<Mutex<State>>;
+
+/// A panic under the lock would be a bug of its own; it must not take the others along.
+pub(crate) fn lock(shared: &Shared) -> MutexGuard<'_, State> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// How long a client may take to send its first packet.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Requests wait while so many bytes of replies do.
+const ENOUGH: usize = 1 << 20;
+
+/// How many bytes are read at once.
+const CHUNK: usize = 32 << 10;
+
+/// Buffers that have grown larger are not kept.
+const LARGEST_KEPT: usize = 256 << 10;
+
+/// Serves one client until it goes, or is cut off.
+pub(crate) async fn serve(mut stream: TcpStream, shared: Shared) {
+    let Ok(peer) = stream.peer_addr() else {
+        return;
+    };
+    _ = stream.set_nodelay(true);
+    let wake = Arc::new(Notify::new());
+    let id = lock(&shared).connect(peer, Arc::clone(&wake));
+    let registration = Registration { shared, id };
+    if converse(&stream, &registration, &wake).await {
+        _ = stream.shutdown().await;
+        discard(&stream);
+    }
+}
+
+/// Takes the connection out of the state, however its task ends.
+struct Registration {
+    shared: Shared,
+    id: ConnectionId,
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        lock(&self.shared).disconnect(self.id);
+    }
+}
+
+#[derive(Debug, Default)]
+struct Buffers {
+    input: Vec<u8>,
+    output: Vec<u8>,
+    scratch: Vec<u8>,
+}
+
+/// Whether the connection is to be closed in good order: everything has been sent.
+async fn converse(stream: &TcpStream, registration: &Registration, wake: &Notify) -> bool {
+    let Registration { shared, id } = registration;
+    let patience = Instant::now() + PATIENCE;
+    let mut buffers = Buffers::default();
+    loop {
+        let turn = take_turn(&mut lock(shared), *id, &mut buffers);
+        if !buffers.output.is_empty() {
+            if !send(stream, &buffers.output, registration, wake).await {
+                return false;
+            }
+            buffers.output.clear();
+            continue;
+        }
+        let (until, may_read) = match turn {
+            Turn::Gone => return false,
+            Turn::Closing => return true,
+            Turn::Strangers if patience <= Instant::now() => return false,
+            Turn::Strangers => (Some(patience), true),
+            Turn::Wait { until, may_read } => (until, may_read),
+        };
+        if may_read {
+            match receive(stream, &mut buffers.input) {
+                Received::Bytes => continue,
+                Received::Nothing => {}
+                Received::End => return false,
+            }
+        }
+        buffers.release();
+        tokio::select! {
+            () = wake.notified() => {}
+            ready = stream.readable(), if may_read => {
+                if ready.is_err() {
+                    return false;
+                }
+            }
+            () = sleep_until(until), if until.is_some() => {}
+        }
+    }
+}
+
+async fn sleep_until(until: Option<Instant>) {
+    if let Some(until) = until {
+        tokio::time::sleep_until(until.into()).await;
+    }
+}
+
+enum Received {
+    Bytes,
+    Nothing,
+    End,
+}
+
+fn receive(stream: &TcpStream, input: &mut Vec<u8>) -> Received {
+    let missing = match next_frame(input) {
+        Frame::Part(missing) => missing,
+        _ => 0,
+    };
+    input.reserve(missing.max(CHUNK));
+    match stream.try_read_buf(input) {
+        Ok(0) => Received::End,
+        Ok(_) => Received::Bytes,
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Received::Nothing,
+        Err(_) => Received::End,
+    }
+}
+
+/// False where the connection ended.
+async fn send(
+    stream: &TcpStream,
+    mut bytes: &[u8],
+    registration: &Registration,
+    wake: &Notify,
+) -> bool {
+    while !bytes.is_empty() {
+        match stream.try_write(bytes) {
+            Ok(0) => return false,
+            Ok(count) => bytes = &bytes[count..],
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                tokio::select! {
+                    ready = stream.writable() => {
+                        if ready.is_err() {
+                            return false;
+                        }
+                    }
+                    () = wake.notified() => {
+                        // More to send, which the next turn finds; or the end.
+                        let state = lock(&registration.shared);
+                        if !state.connections.contains_key(&registration.id) {
+                            return false;
+                        }
+                    }
+                }
+            }
+            Err(_) => return false,
+        }
+    }
+    true
+}
+
+/// Reads what came too late: a socket that is closed with bytes unread resets the connection, and
+/// the client may lose what it was sent last.
+fn discard(stream: &TcpStream) {
+    let mut sink = [0; 4096];
+    while stream.try_read(&mut sink).is_ok_and(|count| count > 0) {}
+}
+
+impl Buffers {
+    /// Connections that wait hold as little as possible: there may be many.
+    fn release(&mut self) {
+        if self.input.is_empty() {
+            self.input = Vec::new();
+        }
+        for buffer in [&mut self.output, &mut self.scratch] {
+            if buffer.capacity() > LARGEST_KEPT {
+                *buffer = Vec::new();
+            }
+        }
+    }
+}
+
+/// How it goes on after a turn.
+#[derive(Debug, PartialEq, Eq)]
+enum Turn {
+    /// The connection was cut off.
+    Gone,
+    /// Nothing more will be sent or read.
+    Closing,
+    /// The client has not yet said who it is.
+    Strangers,
+    /// Nothing to do until more is read, or until then.
+    Wait {
+        until: Option<Instant>,
+        may_read: bool,
+    },
+}
+
+/// Executes the requests that the input holds, and takes what is to be sent into the output.
+fn take_turn(state: &mut State, id: ConnectionId, buffers: &mut Buffers) -> Turn {
+    let Buffers {
+        input,
+        output,
+        scratch,
+    } = buffers;
+    state.current = Some(id);
+    let mut used = 0;
+    while let Some(connection) = state.connections.get(&id) {
+        if connection.outbox.closing || connection.outbox.len() >= ENOUGH {
+            break;
+        }
+        let rest = &input[used..];
+        if connection.session.is_none() && words::answer(state, id, rest) {
+            break;
+        }
+        match next_frame(rest) {
+            Frame::Whole(frame) => {
+                used += 4 + frame.len();
+                if execute(state, id, frame, scratch).is_err() {
+                    state.close_after_sending(id);
+                }
+            }
+            Frame::Part(_) => break,
+            Frame::Oversized(length) => {
+                tracing::warn!("a client sent a frame of {length} bytes: its connection is closed");
+                state.close_after_sending(id);
+            }
+        }
+    }
+    state.current = None;
+    input.drain(..used);
+    let Some(connection) = state.connections.get_mut(&id) else {
+        return Turn::Gone;
+    };
+    let due = connection.outbox.take(Instant::now(), output);
+    let waiting = connection.outbox.len();
+    match due {
+        Due::Now if waiting == 0 && connection.outbox.closing => Turn::Closing,
+        Due::Now if connection.session.is_none() => Turn::Strangers,
+        Due::Now => Turn::Wait {
+            until: None,
+            may_read: true,
+        },
+        Due::At(until) => Turn::Wait {
+            until: Some(until),
+            may_read: waiting < ENOUGH && !connection.outbox.closing,
+        },
+    }
+}
+
+fn execute(
+    state: &mut State,
+    id: ConnectionId,
+    frame: &[u8],
+    scratch: &mut Vec<u8>,
+) -> Result<(), Malformed> {
+    state.counts.received += 1;
+    let Some(connection) = state.connections.get_mut(&id) else {
+        return Ok(());
+    };
+    connection.received += 1;
+    match connection.session {
+        None => shake_hands(state, id, frame),
+        Some(session) => {
+            let caller = Caller {
+                connection: id,
+                session,
+            };
+            state.receive(caller, frame, scratch)
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! Faults that a test asks for, and which request each one strikes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use super::code::ErrorCode;
+use super::request::RequestKind;
+
+/// Which requests a fault is for; without conditions, all but pings.
+///
+/// ```
+/// use zkt::server::{Matching, RequestKind};
+///
+/// let creations = Matching::any()
+///     .kinds(&[RequestKind::Create, RequestKind::Create2])
+///     .below("/services");
+/// # let _ = creations;
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Matching {
+    kinds: Option<Vec<RequestKind>>,
+    path: Option<String>,
+    below: Option<String>,
+    session: Option<i64>,
+}
+
+impl Matching {
+    /// Every request but pings.
+    #[must_use]
+    pub fn any() -> Self {
+        Self::default()
+    }
+
+    /// Requests of this kind.
+    #[must_use]
+    pub fn kind(kind: RequestKind) -> Self {
+        Self::any().kinds(&[kind])
+    }
+
+    /// Only requests of one of these kinds. This way pings can be struck, too.
+    #[must_use]
+    pub fn kinds(mut self, kinds: &[RequestKind]) -> Self {
+        self.kinds = Some(kinds.to_vec());
+        self
+    }
+
+    /// Only requests that name exactly this path, among others perhaps. It is the path on the
+    /// server, below a client's chroot and before the number of a sequential node.
+    #[must_use]
+    pub fn path(mut self, path: &str) -> Self {
+        self.path = Some(path.to_owned());
+        self
+    }
+
+    /// Only requests that name this path or one below it, among others perhaps.
+    #[must_use]
+    pub fn below(mut self, path: &str) -> Self {
+        self.below = Some(path.trim_end_matches('/').to_owned());
+        self
+    }
+
+    /// Only requests of this session.
+    #[must_use]
+    pub fn session(mut self, session: i64) -> Self {
+        self.session = Some(session);
+        self
+    }
+
+    fn matches(&self, request: &Subject<'_>) -> bool {
+        let kinds = match &self.kinds {
+            Some(kinds) => kinds.contains(&request.kind),
+            None => request.kind != RequestKind::Ping,
+        };
+        let is_below = |path: &str, top: &str| {
+            path.strip_prefix(top)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let named = |test: &dyn Fn(&str) -> bool| request.paths.iter().any(|path| test(path));
+        kinds
+            && self.session.is_none_or(|id| id == request.session)
+            && self.path.as_ref().is_none_or(|path| named(&|p| p == path))
+            && self
+                .below
+                .as_ref()
+                .is_none_or(|top| named(&|p| is_below(p, top)))
+    }
+}
+
+/// What happens to the request that a fault strikes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Fault {
+    /// The connection is cut before the request is executed.
+    LoseRequest,
+    /// The request is executed, and the connection cut in place of the reply.
+    LoseReply,
+    /// The request is not executed, and answered with this error.
+    Answer(ErrorCode),
+}
+
+/// A fault that waits for its request, or has struck.
+#[derive(Debug, Clone)]
+pub struct Injection {
+    struck: Arc<AtomicBool>,
+}
+
+impl Injection {
+    /// Whether the request came.
+    #[must_use]
+    pub fn has_struck(&self) -> bool {
+        self.struck.load(Ordering::Acquire)
+    }
+}
+
+/// What of a request decides whether a fault strikes.
+pub(crate) struct Subject<'a> {
+    pub(crate) kind: RequestKind,
+    pub(crate) session: i64,
+    pub(crate) paths: &'a [String],
+}
+
+/// All faults that are asked for.
+#[derive(Debug, Default)]
+pub(crate) struct Faults {
+    waiting: Vec<(Matching, Fault, Injection)>,
+    delay: Duration,
+    refusing_until: Option<Instant>,
+}
+
+impl Faults {
+    pub(crate) fn inject(&mut self, matching: Matching, fault: Fault) -> Injection {
+        let injection = Injection {
+            struck: Arc::default(),
+        };
+        self.waiting.push((matching, fault, injection.clone()));
+        injection
+    }
+
+    pub(crate) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Whether requests need be looked at.
+    pub(crate) fn are_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// The fault that strikes a request, which is used up by it: the oldest that matches.
+    pub(crate) fn strike(&mut self, request: &Subject<'_>) -> Option<Fault> {
+        let at = self
+            .waiting
+            .iter()
+            .position(|(matching, _, _)| matching.matches(request))?;
+        let (_, fault, injection) = self.waiting.remove(at);
+        injection.struck.store(true, Ordering::Release);
+        Some(fault)
+    }
+
+    pub(crate) fn set_delay(&mut self, delay: Duration) {
+        self.delay = delay;
+    }
+
+    /// How long everything that is sent has to wait.
+    pub(crate) fn delay(&self) -> Duration {
+        self.delay
+    }
+
+    pub(crate) fn refuse_until(&mut self, until: Option<Instant>) {
+        self.refusing_until = until;
+    }
+
+    pub(crate) fn refuses(&self, now: Instant) -> bool {
+        self.refusing_until.is_some_and(|until| now < until)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn strike(faults: &mut Faults, kind: RequestKind, session: i64, path: &str) -> Option<Fault> {
+        faults.strike(&Subject {
+            kind,
+            session,
+            paths: &[path.to_owned()],
+        })
+    }
+
+    #[test]
+    fn a_fault_strikes_the_first_request_that_matches_and_no_other() {
+        let mut faults = Faults::default();
+        let matching = Matching::kind(RequestKind::Create).below("/a").session(7);
+        let injection = faults.inject(matching, Fault::LoseReply);
+        for (kind, session, path) in [
+            (RequestKind::Delete, 7, "/a"),
+            (RequestKind::Create, 8, "/a"),
+            (RequestKind::Create, 7, "/ab"),
+        ] {
+            assert_eq!(strike(&mut faults, kind, session, path), None);
+        }
+        assert!(!injection.has_struck());
+        let create = RequestKind::Create;
+        assert_eq!(
+            strike(&mut faults, create, 7, "/a/b"),
+            Some(Fault::LoseReply)
+        );
+        assert!(injection.has_struck());
+        assert_eq!(strike(&mut faults, create, 7, "/a/b"), None);
+        assert!(!faults.are_waiting());
+    }
+
+    #[test]
+    fn pings_are_struck_only_by_name() {
+        let mut faults = Faults::default();
+        faults.inject(Matching::any(), Fault::LoseRequest);
+        assert_eq!(strike(&mut faults, RequestKind::Ping, 1, "/"), None);
+        faults.inject(Matching::kind(RequestKind::Ping), Fault::LoseReply);
+        assert_eq!(
+            strike(&mut faults, RequestKind::Ping, 1, "/"),
+            Some(Fault::LoseReply)
+        );
+        assert_eq!(
+            strike(&mut faults, RequestKind::Sync, 1, "/"),
+            Some(Fault::LoseRequest)
+        );
+    }
+
+    #[test]
+    fn below_the_root_is_everything() {
+        let mut faults = Faults::default();
+        faults.inject(Matching::any().below("/"), Fault::LoseReply);
+        faults.inject(Matching::any().path("/x"), Fault::LoseReply);
+        let get = RequestKind::GetData;
+        assert_eq!(strike(&mut faults, get, 1, "/y"), Some(Fault::LoseReply));
+        assert_eq!(strike(&mut faults, get, 1, "/y"), None);
+        assert_eq!(strike(&mut faults, get, 1, "/x"), Some(Fault::LoseReply));
+    }
+
+    #[test]
+    fn refusing_ends() {
+        let mut faults = Faults::default();
+        let now = Instant::now();
+        assert!(!faults.refuses(now));
+        faults.refuse_until(Some(now + Duration::from_secs(1)));
+        assert!(faults.refuses(now));
+        assert!(!faults.refuses(now + Duration::from_secs(1)));
+    }
+}

@@ -1,0 +1,160 @@
+//! The handle of a running server.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use super::connection::{Shared, lock};
+use super::faults::{Fault, Injection, Matching};
+use super::inspection::{NodeView, SessionView};
+use super::request::RequestKind;
+
+/// What a test does to a [`Server`](super::Server), and sees of it.
+///
+/// No method waits for a client: what it asks for is in effect, or what it tells was true, when it
+/// returns. A handle outlives its server; after that it changes nothing, and shows the end.
+#[derive(Debug, Clone)]
+pub struct Handle {
+    address: SocketAddr,
+    shared: Shared,
+}
+
+impl Handle {
+    pub(crate) fn new(address: SocketAddr, shared: Shared) -> Self {
+        Self { address, shared }
+    }
+
+    /// Where the server listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What a client's connection string is: `127.0.0.1:41234`.
+    #[must_use]
+    pub fn connect_string(&self) -> String {
+        self.address.to_string()
+    }
+}
+
+/// # Faults
+impl Handle {
+    /// Expires a session now: its ephemeral nodes are deleted and its connection is closed, and
+    /// its client learns when it comes back. False where there is no such session.
+    pub fn expire(&self, session: i64) -> bool {
+        lock(&self.shared).expire_session(session)
+    }
+
+    /// Expires all sessions, and tells how many there were.
+    pub fn expire_all(&self) -> usize {
+        let mut state = lock(&self.shared);
+        let sessions: Vec<i64> = state.sessions.iter().map(|(id, _)| id).collect();
+        for &session in &sessions {
+            state.expire_session(session);
+        }
+        sessions.len()
+    }
+
+    /// Cuts the connection of a session; the session lives on until its timeout, and its client
+    /// may come back. False where the session has no connection.
+    pub fn cut(&self, session: i64) -> bool {
+        let mut state = lock(&self.shared);
+        let found = state.sessions.get(session);
+        match found.and_then(|session| session.connection) {
+            Some(connection) => {
+                state.disconnect(connection);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Cuts all connections, and tells how many there were.
+    pub fn cut_all(&self) -> usize {
+        let mut state = lock(&self.shared);
+        let connections: Vec<_> = state.connections.keys().copied().collect();
+        for &connection in &connections {
+            state.disconnect(connection);
+        }
+        connections.len()
+    }
+
+    /// For so long, every new connection is closed as soon as it is made. The ones that there are
+    /// stay; [`Handle::cut_all`] cuts them. A second call replaces the first.
+    pub fn refuse_connections(&self, duration: Duration) {
+        let until = Instant::now().checked_add(duration);
+        // What is too long to tell lasts until it is called off.
+        let far = || Instant::now() + Duration::from_secs(1 << 30);
+        lock(&self.shared)
+            .faults
+            .refuse_until(Some(until.unwrap_or_else(far)));
+    }
+
+    /// New connections are accepted again.
+    pub fn accept_connections(&self) {
+        lock(&self.shared).faults.refuse_until(None);
+    }
+
+    /// From now on everything that is sent, replies and events, is sent so much later than it
+    /// would be, in the same order; zero ends that. Requests are executed when they come.
+    pub fn delay_replies(&self, delay: Duration) {
+        lock(&self.shared).faults.set_delay(delay);
+    }
+
+    /// Makes a fault wait for the next request that matches, and strike that one alone. Where
+    /// several faults match a request, the oldest strikes.
+    pub fn inject(&self, matching: Matching, fault: Fault) -> Injection {
+        lock(&self.shared).faults.inject(matching, fault)
+    }
+
+    /// Ends everything that [`Handle::inject`], [`Handle::delay_replies`] and
+    /// [`Handle::refuse_connections`] began.
+    pub fn clear_faults(&self) {
+        lock(&self.shared).faults.clear();
+    }
+}
+
+/// # Inspection
+impl Handle {
+    /// All nodes, sorted by path, those below `/zookeeper` included.
+    #[must_use]
+    pub fn tree(&self) -> Vec<NodeView> {
+        lock(&self.shared).view_tree()
+    }
+
+    /// One node.
+    #[must_use]
+    pub fn node(&self, path: &str) -> Option<NodeView> {
+        lock(&self.shared).view_node(path)
+    }
+
+    /// All sessions, oldest first.
+    #[must_use]
+    pub fn sessions(&self) -> Vec<SessionView> {
+        lock(&self.shared).view_sessions()
+    }
+
+    /// The paths of all ephemeral nodes, each with its session, sorted by path.
+    #[must_use]
+    pub fn ephemerals(&self) -> Vec<(String, i64)> {
+        let sessions = self.sessions();
+        let of = |session: SessionView| {
+            let id = session.id;
+            session.ephemerals.into_iter().map(move |path| (path, id))
+        };
+        let mut paths: Vec<(String, i64)> = sessions.into_iter().flat_map(of).collect();
+        paths.sort_unstable();
+        paths
+    }
+
+    /// How many requests of a kind have come since the start, also those that a fault struck.
+    #[must_use]
+    pub fn requests(&self, kind: RequestKind) -> u64 {
+        lock(&self.shared).counts.requests(kind)
+    }
+
+    /// The number of the last transaction.
+    #[must_use]
+    pub fn last_zxid(&self) -> i64 {
+        lock(&self.shared).zxids.processed
+    }
+}

@@ -1,0 +1,103 @@
+//! The first packet of a connection: a new session, or one that comes back.
+
+use super::processor::Caller;
+use super::reply::{Connected, put_connected};
+use super::request::{Connect, RequestKind};
+use super::sessions::PASSWORD_BYTES;
+use super::state::State;
+use super::watches::ConnectionId;
+use super::wire::Malformed;
+
+/// Gives a connection its session. An error ends the connection at once.
+pub(crate) fn shake_hands(
+    state: &mut State,
+    id: ConnectionId,
+    frame: &[u8],
+) -> Result<(), Malformed> {
+    let connect = Connect::read(frame)?;
+    state.counts.count(RequestKind::CreateSession);
+    // A client that knows more than the server saw another one, and must not lose what it saw.
+    if connect.last_zxid_seen > state.zxids.processed {
+        tracing::info!(
+            "client refused: it has seen transaction 0x{:x}, the last one here is 0x{:x}",
+            connect.last_zxid_seen,
+            state.zxids.processed
+        );
+        return Err(Malformed);
+    }
+    let timeout = state.sessions.negotiate(connect.timeout);
+    let knows_read_only = connect.read_only.is_some();
+    let now = state.uptime();
+    let session = if connect.session == 0 {
+        state.next_moment();
+        let session = state.sessions.create(timeout, id, now);
+        tracing::info!("session 0x{session:x} established, timeout {timeout} ms");
+        Some(session)
+    } else {
+        // ZooKeeper ends the old connection before it looks at the password.
+        let old = state.sessions.get(connect.session);
+        if let Some(old) = old.and_then(|session| session.connection) {
+            state.disconnect(old);
+        }
+        let password = connect.password;
+        state
+            .sessions
+            .attach(connect.session, password, timeout, id, now)
+            .then_some(connect.session)
+    };
+    let Some(connection) = state.connections.get_mut(&id) else {
+        return Ok(());
+    };
+    connection.timeout = timeout;
+    connection.knows_read_only = knows_read_only;
+    // Without a session, what follows is as little heard as after the end of one.
+    connection.session = Some(session.unwrap_or(connect.session));
+    match session {
+        Some(session) => {
+            if connect.session != 0 {
+                tracing::info!("session 0x{session:x} is back, timeout {timeout} ms");
+            }
+            let caller = Caller {
+                connection: id,
+                session,
+            };
+            greet(state, caller);
+        }
+        None => {
+            tracing::info!("session 0x{:x} is not known, or expired", connect.session);
+            state.send(id, |out| {
+                put_connected(
+                    out,
+                    Connected {
+                        timeout: 0,
+                        session: 0,
+                        password: &[0; PASSWORD_BYTES],
+                        knows_read_only,
+                    },
+                );
+            });
+            state.close_after_sending(id);
+        }
+    }
+    Ok(())
+}
+
+/// Tells a client its session.
+pub(crate) fn greet(state: &mut State, caller: Caller) {
+    let Some(connection) = state.connections.get(&caller.connection) else {
+        return;
+    };
+    let (timeout, knows_read_only) = (connection.timeout, connection.knows_read_only);
+    let password = state.sessions.password(caller.session);
+    state.send(caller.connection, |out| {
+        put_connected(
+            out,
+            Connected {
+                timeout,
+                session: caller.session,
+                password: &password,
+                knows_read_only,
+            },
+        );
+    });
+}

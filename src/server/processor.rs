@@ -1,0 +1,405 @@
+//! One request of one client: to whom it goes, what is answered, and which fault strikes it.
+
+use super::change::{Asker, Change, Draft};
+use super::code::ErrorCode;
+use super::faults::{Fault, Subject};
+use super::reply::{NO_ZXID, put_reply, put_stat};
+use super::request::{Header, RequestKind, Watches as ToldWatches, Write};
+use super::state::State;
+use super::transaction;
+use super::watches::{ConnectionId, Event, Kind, Mode};
+use super::wire::{Malformed, Reader, Write as _};
+use super::{handshake, reads::named};
+
+/// Who sent a request.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Caller {
+    pub(crate) connection: ConnectionId,
+    pub(crate) session: i64,
+}
+
+/// How a request is answered, with a body that was written meanwhile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answer {
+    Body,
+    Error(ErrorCode),
+    ErrorWithBody(ErrorCode),
+    /// Not at all.
+    Silence,
+}
+
+impl From<Result<(), ErrorCode>> for Answer {
+    fn from(result: Result<(), ErrorCode>) -> Self {
+        match result {
+            Ok(()) => Self::Body,
+            Err(error) => Self::Error(error),
+        }
+    }
+}
+
+impl State {
+    /// Executes one packet after the first of a connection. An error ends the connection at once.
+    pub(crate) fn receive(
+        &mut self,
+        caller: Caller,
+        frame: &[u8],
+        scratch: &mut Vec<u8>,
+    ) -> Result<(), Malformed> {
+        let mut reader = Reader::new(frame);
+        let header = Header::read(&mut reader)?;
+        let body = &frame[8..];
+        let kind = RequestKind::from_opcode(header.opcode);
+        if let Some(kind) = kind {
+            self.counts.count(kind);
+            tracing::debug!(
+                "session 0x{:x}: {} xid {}{}",
+                caller.session,
+                kind.name(),
+                header.xid,
+                Named(kind, body)
+            );
+        }
+        let fault = kind.and_then(|kind| self.struck(caller, kind, body));
+        match fault {
+            Some(Fault::LoseRequest) => {
+                self.close_after_sending(caller.connection);
+                return Ok(());
+            }
+            Some(Fault::Answer(error)) => {
+                self.answer(caller, header.xid, Answer::Error(error), &[]);
+                return Ok(());
+            }
+            Some(Fault::LoseReply) | None => {}
+        }
+        let before = self.outbox_length(caller);
+        match kind {
+            Some(RequestKind::Auth) => self.authenticate(caller, header.xid, &mut reader)?,
+            Some(RequestKind::Sasl) => {
+                // There is no SASL here; ZooKeeper without SASL answers so, too.
+                reader.buffer()?;
+                self.send(caller.connection, |out| {
+                    put_reply(out, header.xid, 0, None, &(-1i32).to_be_bytes());
+                });
+            }
+            kind => {
+                let timeout = self.timeout(caller);
+                // What comes after the end of its session is not answered.
+                if self.sessions.touch(caller.session, timeout, self.uptime()) {
+                    self.execute(caller, header.xid, kind, body, scratch);
+                }
+            }
+        }
+        if fault == Some(Fault::LoseReply) {
+            if let Some(connection) = self.connections.get_mut(&caller.connection) {
+                connection.outbox.truncate(before);
+            }
+            self.close_after_sending(caller.connection);
+        }
+        Ok(())
+    }
+
+    fn execute(
+        &mut self,
+        caller: Caller,
+        xid: i32,
+        kind: Option<RequestKind>,
+        body: &[u8],
+        scratch: &mut Vec<u8>,
+    ) {
+        let Some(kind) = kind else {
+            self.send(caller.connection, |out| {
+                put_reply(out, xid, NO_ZXID, Some(ErrorCode::Unimplemented), &[]);
+            });
+            self.close_after_sending(caller.connection);
+            return;
+        };
+        scratch.clear();
+        let reader = &mut Reader::new(body);
+        let answer = match kind {
+            RequestKind::Ping => return self.answer(caller, -2, Answer::Body, &[]),
+            RequestKind::Create
+            | RequestKind::Create2
+            | RequestKind::CreateContainer
+            | RequestKind::CreateTtl
+            | RequestKind::Delete
+            | RequestKind::SetData
+            | RequestKind::SetAcl
+            | RequestKind::Check => self.write(caller, kind, body, scratch),
+            RequestKind::Multi => self.multi(caller, body, scratch),
+            RequestKind::MultiRead => self.multi_read(caller, body, scratch),
+            RequestKind::SetWatches | RequestKind::SetWatches2 => {
+                self.set_watches(caller, kind, reader).into()
+            }
+            RequestKind::AddWatch => self.add_watch(caller, reader, scratch).into(),
+            RequestKind::CheckWatches | RequestKind::RemoveWatches => {
+                self.about_watches(caller, kind, reader).into()
+            }
+            RequestKind::DeleteContainer => {
+                // ZooKeeper reads the path from the wrong place when a client asks.
+                self.next_moment();
+                Answer::Error(ErrorCode::BadArguments)
+            }
+            RequestKind::Reconfig => self.reconfigure(reader).into(),
+            RequestKind::CreateSession => {
+                self.next_moment();
+                match reader.int() {
+                    Ok(_) => return handshake::greet(self, caller),
+                    Err(Malformed) => Answer::Error(ErrorCode::MarshallingError),
+                }
+            }
+            RequestKind::CloseSession => {
+                tracing::info!("session 0x{:x} closed", caller.session);
+                self.end_session(caller.session);
+                self.answer(caller, xid, Answer::Body, &[]);
+                return self.close_after_sending(caller.connection);
+            }
+            _ => self.read(caller, kind, body, scratch).into(),
+        };
+        self.answer(caller, xid, answer, scratch);
+    }
+
+    fn answer(&mut self, caller: Caller, xid: i32, answer: Answer, body: &[u8]) {
+        let (error, body) = match answer {
+            Answer::Body => (None, body),
+            Answer::Error(error) => (Some(error), &[][..]),
+            Answer::ErrorWithBody(error) => (Some(error), body),
+            Answer::Silence => return,
+        };
+        if let Some(error) = error {
+            tracing::debug!("session 0x{:x}: xid {xid} fails: {error}", caller.session);
+        }
+        let zxid = self.zxids.processed;
+        self.send(caller.connection, |out| {
+            put_reply(out, xid, zxid, error, body)
+        });
+    }
+
+    fn write(
+        &mut self,
+        caller: Caller,
+        kind: RequestKind,
+        body: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Answer {
+        let moment = self.next_moment();
+        let Ok(write) = Write::read(&mut Reader::new(body), kind) else {
+            return Answer::Error(ErrorCode::MarshallingError);
+        };
+        let Some(connection) = self.connections.get(&caller.connection) else {
+            return Answer::Silence;
+        };
+        let asker = Asker {
+            session: caller.session,
+            identities: &connection.identities,
+        };
+        let change = match Draft::of_one(&self.tree).check(&write, &asker) {
+            Ok(change) => change,
+            Err(error) => return Answer::Error(error),
+        };
+        if let Change::Create { path, .. } = &change {
+            out.put_text(path);
+        }
+        let stat = self.apply(change, moment);
+        match (kind, stat) {
+            // ZooKeeper fails to write the reply, and sends none.
+            (RequestKind::Check, _) => return Answer::Silence,
+            (RequestKind::Create | RequestKind::Delete, _) | (_, None) => {}
+            (_, Some(stat)) => put_stat(out, &stat),
+        }
+        Answer::Body
+    }
+
+    fn reconfigure(&mut self, reader: &mut Reader<'_>) -> Result<(), ErrorCode> {
+        for _ in 0..3 {
+            reader.text()?;
+        }
+        reader.long()?;
+        self.next_moment();
+        Err(ErrorCode::ReconfigDisabled)
+    }
+
+    fn set_watches(
+        &mut self,
+        caller: Caller,
+        kind: RequestKind,
+        reader: &mut Reader<'_>,
+    ) -> Result<(), ErrorCode> {
+        let told = ToldWatches::read(reader, kind)?;
+        let id = caller.connection;
+        for path in &told.data {
+            let path = named(path)?;
+            match self.tree.get(path) {
+                None => self.event(id, Event::NodeDeleted, path),
+                Some(node) if node.mzxid > told.relative_zxid => {
+                    self.event(id, Event::NodeDataChanged, path);
+                }
+                Some(_) => self.watches.data.add(path, id, Mode::OneShot),
+            }
+        }
+        for path in &told.exists {
+            let path = named(path)?;
+            match self.tree.get(path) {
+                Some(_) => self.event(id, Event::NodeCreated, path),
+                None => self.watches.data.add(path, id, Mode::OneShot),
+            }
+        }
+        for path in &told.children {
+            let path = named(path)?;
+            match self.tree.get(path) {
+                None => self.event(id, Event::NodeDeleted, path),
+                Some(node) if node.pzxid > told.relative_zxid => {
+                    self.event(id, Event::NodeChildrenChanged, path);
+                }
+                Some(_) => self.watches.children.add(path, id, Mode::OneShot),
+            }
+        }
+        for (paths, mode) in [
+            (&told.persistent, Mode::Persistent),
+            (&told.recursive, Mode::PersistentRecursive),
+        ] {
+            for path in paths.iter().flatten() {
+                self.watches.add_persistent(path, id, mode);
+            }
+        }
+        Ok(())
+    }
+
+    fn event(&mut self, id: ConnectionId, event: Event, path: &str) {
+        self.send(id, |out| super::reply::put_event(out, event, path));
+    }
+
+    fn add_watch(
+        &mut self,
+        caller: Caller,
+        reader: &mut Reader<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), ErrorCode> {
+        let path = reader.text()?;
+        let mode = match reader.int()? {
+            0 => Mode::Persistent,
+            1 => Mode::PersistentRecursive,
+            _ => return Err(ErrorCode::MarshallingError),
+        };
+        // A null path is accepted, and never has an event.
+        if let Some(path) = path {
+            self.watches.add_persistent(&path, caller.connection, mode);
+        }
+        out.put_int(0);
+        Ok(())
+    }
+
+    fn about_watches(
+        &mut self,
+        caller: Caller,
+        kind: RequestKind,
+        reader: &mut Reader<'_>,
+    ) -> Result<(), ErrorCode> {
+        let path = reader.text()?;
+        let which = Kind::from_number(reader.int()?).ok_or(ErrorCode::MarshallingError)?;
+        let path = named(&path)?;
+        let found = if kind == RequestKind::CheckWatches {
+            self.watches.has_any(path, which)
+        } else {
+            self.watches.remove(path, which, caller.connection)
+        };
+        if found {
+            Ok(())
+        } else {
+            Err(ErrorCode::NoWatcher)
+        }
+    }
+
+    /// Credentials are answered at once, with no transaction number.
+    fn authenticate(
+        &mut self,
+        caller: Caller,
+        xid: i32,
+        reader: &mut Reader<'_>,
+    ) -> Result<(), Malformed> {
+        let _type = reader.int()?;
+        let scheme = reader.text()?;
+        let credentials = reader.buffer()?;
+        let Some(connection) = self.connections.get_mut(&caller.connection) else {
+            return Ok(());
+        };
+        let identities = &mut connection.identities;
+        let result = identities.authenticate(scheme.as_deref(), credentials);
+        self.send(caller.connection, |out| {
+            put_reply(out, xid, 0, result.err(), &[]);
+        });
+        if result.is_err() {
+            self.close_after_sending(caller.connection);
+        }
+        Ok(())
+    }
+
+    fn struck(&mut self, caller: Caller, kind: RequestKind, body: &[u8]) -> Option<Fault> {
+        if !self.faults.are_waiting() {
+            return None;
+        }
+        self.faults.strike(&Subject {
+            kind,
+            session: caller.session,
+            paths: &paths(kind, body),
+        })
+    }
+
+    fn outbox_length(&self, caller: Caller) -> usize {
+        let connection = self.connections.get(&caller.connection);
+        connection.map_or(0, |connection| connection.outbox.len())
+    }
+
+    fn timeout(&self, caller: Caller) -> i32 {
+        let connection = self.connections.get(&caller.connection);
+        connection.map_or(0, |connection| connection.timeout)
+    }
+}
+
+/// The paths that a request names, where it can be read.
+fn paths(kind: RequestKind, body: &[u8]) -> Vec<String> {
+    let reader = &mut Reader::new(body);
+    match kind {
+        RequestKind::Multi | RequestKind::MultiRead => transaction::paths(body),
+        RequestKind::SetWatches | RequestKind::SetWatches2 => {
+            let told = ToldWatches::read(reader, kind).unwrap_or_default();
+            [
+                told.data,
+                told.exists,
+                told.children,
+                told.persistent,
+                told.recursive,
+            ]
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(std::borrow::Cow::into_owned)
+            .collect()
+        }
+        RequestKind::Ping
+        | RequestKind::Auth
+        | RequestKind::Sasl
+        | RequestKind::WhoAmI
+        | RequestKind::Reconfig
+        | RequestKind::CreateSession
+        | RequestKind::CloseSession => Vec::new(),
+        _ => reader
+            .text()
+            .into_iter()
+            .flatten()
+            .map(std::borrow::Cow::into_owned)
+            .collect(),
+    }
+}
+
+/// The first path that a request names, for the log.
+struct Named<'a>(RequestKind, &'a [u8]);
+
+impl std::fmt::Display for Named<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &paths(self.0, self.1)[..] {
+            [] => Ok(()),
+            [path] => write!(f, " {path:?}"),
+            [path, rest @ ..] => write!(f, " {path:?} and {} more", rest.len()),
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! Requests that read: nodes, children, ACLs, and what is known of the session itself.
+
+use std::borrow::Cow;
+
+use super::acl::{self, permission};
+use super::code::ErrorCode;
+use super::processor::Caller;
+use super::reply::{put_acl, put_stat, put_texts};
+use super::request::{PathAndWatch, RequestKind};
+use super::state::State;
+use super::tree::Node;
+use super::watches::Mode;
+use super::wire::{Reader, Text, Write as _};
+
+impl State {
+    /// Answers a request that reads, after its header.
+    pub(crate) fn read(
+        &mut self,
+        caller: Caller,
+        kind: RequestKind,
+        body: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<(), ErrorCode> {
+        let reader = &mut Reader::new(body);
+        match kind {
+            RequestKind::Exists => self.exists(caller, &PathAndWatch::read(reader)?, out),
+            RequestKind::GetData => {
+                let PathAndWatch { path, watch } = PathAndWatch::read(reader)?;
+                self.get_data(caller, named(&path)?, watch, out)
+            }
+            RequestKind::GetChildren | RequestKind::GetChildren2 => {
+                let PathAndWatch { path, watch } = PathAndWatch::read(reader)?;
+                let path = named(&path)?;
+                self.get_children(caller, path, watch, out)?;
+                if kind == RequestKind::GetChildren2 {
+                    put_stat(out, &self.node(path)?.stat());
+                }
+                Ok(())
+            }
+            RequestKind::GetAcl => self.get_acl(caller, named(&reader.text()?)?, out),
+            RequestKind::GetAllChildrenNumber => {
+                let path = reader.text()?;
+                let path = named(&path)?;
+                self.readable(caller, path)?;
+                out.put_count(self.tree.count_below(path));
+                Ok(())
+            }
+            RequestKind::GetEphemerals => {
+                self.get_ephemerals(caller, reader.text()?.as_deref(), out);
+                Ok(())
+            }
+            RequestKind::Sync => {
+                match reader.text()? {
+                    Some(path) => out.put_text(&path),
+                    None => out.put_buffer(None),
+                }
+                Ok(())
+            }
+            RequestKind::WhoAmI => {
+                self.who_am_i(caller, out);
+                Ok(())
+            }
+            _ => Err(ErrorCode::Unimplemented),
+        }
+    }
+
+    fn node(&self, path: &str) -> Result<&Node, ErrorCode> {
+        self.tree.get(path).ok_or(ErrorCode::NoNode)
+    }
+
+    fn permits(&self, caller: Caller, list: &[acl::Acl], wanted: i32) -> bool {
+        self.connections
+            .get(&caller.connection)
+            .is_some_and(|connection| acl::allows(list, wanted, &connection.identities))
+    }
+
+    fn readable(&self, caller: Caller, path: &str) -> Result<&Node, ErrorCode> {
+        let node = self.node(path)?;
+        if self.permits(caller, &node.acl, permission::READ) {
+            Ok(node)
+        } else {
+            Err(ErrorCode::NoAuth)
+        }
+    }
+
+    /// Also a path without a node can be watched, and needs no permission.
+    fn exists(
+        &mut self,
+        caller: Caller,
+        asked: &PathAndWatch<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), ErrorCode> {
+        let path = named(&asked.path)?;
+        if path.contains('\0') {
+            return Err(ErrorCode::BadArguments);
+        }
+        if asked.watch {
+            let watches = &mut self.watches.data;
+            watches.add(path, caller.connection, Mode::OneShot);
+        }
+        put_stat(out, &self.node(path)?.stat());
+        Ok(())
+    }
+
+    pub(crate) fn get_data(
+        &mut self,
+        caller: Caller,
+        path: &str,
+        watch: bool,
+        out: &mut Vec<u8>,
+    ) -> Result<(), ErrorCode> {
+        let node = self.readable(caller, path)?;
+        out.put_buffer(node.data.as_deref());
+        put_stat(out, &node.stat());
+        if watch {
+            let watches = &mut self.watches.data;
+            watches.add(path, caller.connection, Mode::OneShot);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn get_children(
+        &mut self,
+        caller: Caller,
+        path: &str,
+        watch: bool,
+        out: &mut Vec<u8>,
+    ) -> Result<(), ErrorCode> {
+        put_texts(out, self.readable(caller, path)?.children());
+        if watch {
+            let watches = &mut self.watches.children;
+            watches.add(path, caller.connection, Mode::OneShot);
+        }
+        Ok(())
+    }
+
+    fn get_acl(&self, caller: Caller, path: &str, out: &mut Vec<u8>) -> Result<(), ErrorCode> {
+        let node = self.node(path)?;
+        if !self.permits(caller, &node.acl, permission::READ | permission::ADMIN) {
+            return Err(ErrorCode::NoAuth);
+        }
+        let list = if self.permits(caller, &node.acl, permission::ADMIN) {
+            Cow::Borrowed(&*node.acl)
+        } else {
+            Cow::Owned(acl::redacted(&node.acl))
+        };
+        put_acl(out, &list);
+        put_stat(out, &node.stat());
+        Ok(())
+    }
+
+    /// The beginning is compared as text: `/a` is the beginning of `/ab`, too.
+    fn get_ephemerals(&self, caller: Caller, beginning: Option<&str>, out: &mut Vec<u8>) {
+        let is_space = |c: char| c <= ' ';
+        let beginning = beginning
+            .filter(|text| !matches!(text.trim_matches(is_space), "" | "/"))
+            .unwrap_or_default();
+        let paths = self.tree.ephemerals_of(caller.session);
+        let paths = paths.iter().filter(|path| path.starts_with(beginning));
+        put_texts(out, paths.map(String::as_str));
+    }
+
+    fn who_am_i(&self, caller: Caller, out: &mut Vec<u8>) {
+        let Some(connection) = self.connections.get(&caller.connection) else {
+            return;
+        };
+        out.put_count(connection.identities.iter().count());
+        for identity in connection.identities.iter() {
+            out.put_text(identity.scheme);
+            out.put_text(identity.user());
+        }
+    }
+}
+
+/// ZooKeeper stumbles over a null path.
+pub(crate) fn named<'a>(path: &'a Text<'_>) -> Result<&'a str, ErrorCode> {
+    path.as_deref().ok_or(ErrorCode::MarshallingError)
+}

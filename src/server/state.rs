@@ -1,0 +1,307 @@
+//! Everything that the server knows, and what happens in it one thing after the other.
+//!
+//! All of it is behind one lock, so there is one order of all requests. A reply is written to its
+//! client's outbox under the lock, and so is every event, so a client sees the events of a change
+//! before it can read the changed data, and all clients see changes in the same order.
+
+use std::collections::{BTreeSet, HashMap};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use tokio::sync::Notify;
+
+use super::acl::{self, Acl, Identities};
+use super::change::{Asker, Change, Draft};
+use super::code::ErrorCode;
+use super::faults::Faults;
+use super::outbox::Outbox;
+use super::reply;
+use super::request::{Create, RequestKind, Write};
+use super::sessions::Sessions;
+use super::tree::{Moment, Stat, Tree, split};
+use super::watches::{ConnectionId, Event, Watches};
+
+/// A client that does not read what it is sent is cut off when so much waits for it.
+const LONGEST_OUTBOX: usize = 256 << 20;
+
+/// The numbers of transactions.
+#[derive(Debug, Default)]
+pub(crate) struct Zxids {
+    /// The last one that was given out.
+    pub(crate) issued: i64,
+    /// The last one that was executed; replies carry it.
+    pub(crate) processed: i64,
+}
+
+/// What was counted since the start.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) received: u64,
+    pub(crate) sent: u64,
+    requests: HashMap<RequestKind, u64>,
+}
+
+impl Counts {
+    pub(crate) fn count(&mut self, kind: RequestKind) {
+        *self.requests.entry(kind).or_default() += 1;
+    }
+
+    pub(crate) fn requests(&self, kind: RequestKind) -> u64 {
+        self.requests.get(&kind).copied().unwrap_or_default()
+    }
+}
+
+/// One client's connection.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) peer: SocketAddr,
+    pub(crate) identities: Identities,
+    /// None until the first packet.
+    pub(crate) session: Option<i64>,
+    /// The session timeout as this connection negotiated it, in milliseconds.
+    pub(crate) timeout: i32,
+    pub(crate) knows_read_only: bool,
+    pub(crate) outbox: Outbox,
+    pub(crate) received: u64,
+    pub(crate) sent: u64,
+    /// Told when there is something in the outbox, or the connection is cut.
+    wake: Arc<Notify>,
+}
+
+/// The server's state.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) tree: Tree,
+    pub(crate) sessions: Sessions,
+    pub(crate) watches: Watches,
+    pub(crate) faults: Faults,
+    pub(crate) connections: HashMap<ConnectionId, Connection>,
+    pub(crate) zxids: Zxids,
+    pub(crate) counts: Counts,
+    started: Instant,
+    last_connection: ConnectionId,
+    /// The connection whose requests are executed now, which need not be woken.
+    pub(crate) current: Option<ConnectionId>,
+}
+
+impl State {
+    pub(crate) fn new(tick: u64, timeouts: (i32, i32)) -> Self {
+        Self {
+            tree: Tree::new(),
+            sessions: Sessions::new(tick, timeouts, wall_clock()),
+            watches: Watches::default(),
+            faults: Faults::default(),
+            connections: HashMap::new(),
+            zxids: Zxids::default(),
+            counts: Counts::default(),
+            started: Instant::now(),
+            last_connection: 0,
+            current: None,
+        }
+    }
+
+    /// Milliseconds since the start.
+    pub(crate) fn uptime(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    pub(crate) fn connect(&mut self, peer: SocketAddr, wake: Arc<Notify>) -> ConnectionId {
+        self.last_connection += 1;
+        let connection = Connection {
+            peer,
+            identities: Identities::of_address(peer),
+            session: None,
+            timeout: 0,
+            knows_read_only: false,
+            outbox: Outbox::default(),
+            received: 0,
+            sent: 0,
+            wake,
+        };
+        self.connections.insert(self.last_connection, connection);
+        self.last_connection
+    }
+
+    /// Ends a connection at once; its session lives on.
+    pub(crate) fn disconnect(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.remove(&id) else {
+            return;
+        };
+        connection.wake.notify_one();
+        self.watches.remove_connection(id);
+        if let Some(session) = connection.session {
+            self.sessions.detach(session, id);
+            tracing::info!("connection of session 0x{session:x} closed");
+        }
+    }
+
+    /// Lets a connection send what waits for it, and then ends it.
+    pub(crate) fn close_after_sending(&mut self, id: ConnectionId) {
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.outbox.closing = true;
+            connection.wake.notify_one();
+        }
+    }
+
+    /// The number and the time of a new transaction, which counts as executed.
+    pub(crate) fn next_moment(&mut self) -> Moment {
+        self.zxids.issued += 1;
+        self.zxids.processed = self.zxids.issued;
+        Moment {
+            zxid: self.zxids.issued,
+            time: wall_clock(),
+        }
+    }
+
+    /// Ends a session: its ephemeral nodes go, in one transaction.
+    pub(crate) fn end_session(&mut self, session: i64) {
+        let moment = self.next_moment();
+        self.sessions.remove(session);
+        for path in self.tree.ephemerals_of(session) {
+            self.apply(Change::Delete { path }, moment);
+        }
+        self.tree.forget_session(session);
+    }
+
+    /// As [`State::end_session`], not at the client's wish: its connection ends, too.
+    pub(crate) fn expire_session(&mut self, session: i64) -> bool {
+        let Some(connection) = self.sessions.get(session).map(|found| found.connection) else {
+            return false;
+        };
+        tracing::info!("session 0x{session:x} expired");
+        self.end_session(session);
+        if let Some(connection) = connection {
+            self.disconnect(connection);
+        }
+        true
+    }
+
+    /// Expires every session whose time is over.
+    pub(crate) fn expire_sessions(&mut self) {
+        for session in self.sessions.expired(self.uptime()) {
+            self.expire_session(session);
+        }
+    }
+
+    /// Deletes containers that are empty again, and nodes whose time to live is over.
+    pub(crate) fn delete_dead_nodes(&mut self) {
+        for path in self.tree.dead(wall_clock()) {
+            let moment = self.next_moment();
+            self.apply(Change::Delete { path }, moment);
+        }
+    }
+
+    /// Makes a change that passed its checks, and tells who watches. The stat of the node that was
+    /// written, or nothing.
+    pub(crate) fn apply(&mut self, change: Change, moment: Moment) -> Option<Stat> {
+        match change {
+            Change::Create { path, node } => {
+                let (stat, parent_acl) = self.tree.create(&path, &node, moment)?;
+                let told = self.watches.data.trigger(&path, Event::NodeCreated);
+                self.tell(&told, Event::NodeCreated, &path, &node.acl);
+                self.tell_parent(&path, &parent_acl);
+                Some(stat)
+            }
+            Change::Delete { path } => {
+                let (acl, parent_acl) = self.tree.delete(&path, moment.zxid)?;
+                let told = self.watches.data.trigger(&path, Event::NodeDeleted);
+                self.tell(&told, Event::NodeDeleted, &path, &acl);
+                let mut more = self.watches.children.trigger(&path, Event::NodeDeleted);
+                more.retain(|connection| !told.contains(connection));
+                self.tell(&more, Event::NodeDeleted, &path, &acl);
+                self.tell_parent(&path, &parent_acl);
+                None
+            }
+            Change::SetData {
+                path,
+                data,
+                version,
+            } => {
+                let (stat, acl) = self.tree.set_data(&path, data, version, moment)?;
+                let told = self.watches.data.trigger(&path, Event::NodeDataChanged);
+                self.tell(&told, Event::NodeDataChanged, &path, &acl);
+                Some(stat)
+            }
+            Change::SetAcl { path, acl, version } => self.tree.set_acl(&path, acl, version),
+            Change::Check => None,
+        }
+    }
+
+    fn tell_parent(&mut self, path: &str, acl: &acl::List) {
+        let parent = match split(path).0 {
+            "" => "/",
+            parent => parent,
+        };
+        let event = Event::NodeChildrenChanged;
+        let told = self.watches.children.trigger(parent, event);
+        self.tell(&told, event, parent, acl);
+    }
+
+    /// Sends an event to those who may read the node.
+    fn tell(&mut self, told: &BTreeSet<ConnectionId>, event: Event, path: &str, acl: &[Acl]) {
+        for &id in told {
+            let connection = self.connections.get(&id);
+            let may_read = connection.is_some_and(|connection| {
+                acl::allows(acl, acl::permission::READ, &connection.identities)
+            });
+            if may_read {
+                self.send(id, |out| reply::put_event(out, event, path));
+            }
+        }
+    }
+
+    /// Puts one frame into a connection's outbox.
+    pub(crate) fn send(&mut self, id: ConnectionId, frame: impl FnOnce(&mut Vec<u8>)) {
+        let delay = self.faults.delay();
+        let Some(connection) = self.connections.get_mut(&id) else {
+            return;
+        };
+        frame(connection.outbox.bytes());
+        if !delay.is_zero() {
+            connection.outbox.delay(delay, Instant::now());
+        }
+        connection.sent += 1;
+        self.counts.sent += 1;
+        if self.current == Some(id) {
+            return;
+        }
+        connection.wake.notify_one();
+        // Replies are bounded by what is read, events are not.
+        if connection.outbox.len() > LONGEST_OUTBOX {
+            tracing::warn!("a client does not read its events: its connection is closed");
+            self.disconnect(id);
+        }
+    }
+}
+
+/// Milliseconds since 1970.
+pub(crate) fn wall_clock() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |since| {
+        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    })
+}
+
+/// Nodes that are there from the start.
+impl State {
+    /// Creates a node, whatever its parent permits.
+    pub(crate) fn plant(&mut self, path: &str, data: &[u8], acl: &[Acl]) -> Result<(), ErrorCode> {
+        let write = Write::Create(Create {
+            path: Some(path.into()),
+            data: Some(data),
+            acl: Some(acl.iter().map(acl::Entry::of).collect()),
+            flags: 0,
+            ttl: -1,
+            kind: RequestKind::Create,
+        });
+        let asker = Asker {
+            session: 0,
+            identities: &Identities::of_server(),
+        };
+        let change = Draft::of_one(&self.tree).check(&write, &asker)?;
+        let moment = self.next_moment();
+        self.apply(change, moment);
+        Ok(())
+    }
+}

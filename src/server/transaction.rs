@@ -1,0 +1,237 @@
+//! `multi`, all or nothing, and `multiRead`.
+
+use super::change::{Asker, Change, Draft};
+use super::code::ErrorCode;
+use super::processor::{Answer, Caller};
+use super::reads::named;
+use super::reply::put_stat;
+use super::request::{Create, RequestKind, Write};
+use super::state::State;
+use super::wire::{Malformed, Reader, Text, Write as _};
+
+/// One operation.
+#[derive(Debug)]
+enum Operation<'a> {
+    Write(Write<'a>),
+    /// A creation with a time to live in a record that has none: ZooKeeper stumbles over it.
+    TtlWithoutTtl(Text<'a>),
+    Read(RequestKind, Text<'a>),
+}
+
+impl Operation<'_> {
+    fn path(&self) -> Option<&str> {
+        match self {
+            Self::Write(write) => write.path(),
+            Self::TtlWithoutTtl(path) | Self::Read(_, path) => path.as_deref(),
+        }
+    }
+}
+
+/// Between two operations: an opcode, whether it was the last, an error.
+fn read_between(reader: &mut Reader<'_>) -> Result<Option<i32>, Malformed> {
+    let opcode = reader.int()?;
+    let done = reader.bool()?;
+    let _error = reader.int()?;
+    Ok((!done).then_some(opcode))
+}
+
+fn put_between(out: &mut Vec<u8>, opcode: i32, error: i32) {
+    out.put_int(opcode);
+    out.put_bool(false);
+    out.put_int(error);
+}
+
+fn put_end(out: &mut Vec<u8>) {
+    out.put_int(-1);
+    out.put_bool(true);
+    out.put_int(-1);
+}
+
+fn put_error(out: &mut Vec<u8>, error: i32) {
+    put_between(out, -1, error);
+    out.put_int(error);
+}
+
+/// The operations; reads and writes do not mix.
+fn read_operations<'a>(body: &'a [u8]) -> Result<Vec<Operation<'a>>, Malformed> {
+    let reader = &mut Reader::new(body);
+    let mut operations: Vec<Operation<'a>> = Vec::new();
+    while let Some(opcode) = read_between(reader)? {
+        let kind = RequestKind::from_opcode(opcode).ok_or(Malformed)?;
+        let operation = match kind {
+            RequestKind::GetData | RequestKind::GetChildren => {
+                let path = reader.text()?;
+                reader.bool()?;
+                Operation::Read(kind, path)
+            }
+            RequestKind::SetAcl => return Err(Malformed),
+            _ => match Write::read(reader, kind)? {
+                Write::Create(create) => as_flags_say(create),
+                write => Operation::Write(write),
+            },
+        };
+        let is_read = |operation: &Operation<'_>| matches!(operation, Operation::Read(..));
+        if operations
+            .first()
+            .is_some_and(|first| is_read(first) != is_read(&operation))
+        {
+            return Err(Malformed);
+        }
+        operations.push(operation);
+    }
+    Ok(operations)
+}
+
+/// In a transaction, the flags say which kind of creation it is.
+fn as_flags_say(mut create: Create<'_>) -> Operation<'_> {
+    let had_ttl = create.kind == RequestKind::CreateTtl;
+    create.kind = match create.flags {
+        4 => RequestKind::CreateContainer,
+        5 | 6 if had_ttl => RequestKind::CreateTtl,
+        5 | 6 => return Operation::TtlWithoutTtl(create.path),
+        _ => RequestKind::Create,
+    };
+    if create.kind != RequestKind::CreateTtl {
+        create.ttl = -1;
+    }
+    Operation::Write(Write::Create(create))
+}
+
+/// The paths that a `multi` or a `multiRead` names.
+pub(crate) fn paths(body: &[u8]) -> Vec<String> {
+    let operations = read_operations(body).unwrap_or_default();
+    let paths = operations.iter().filter_map(Operation::path);
+    paths.map(str::to_owned).collect()
+}
+
+impl State {
+    pub(crate) fn multi(&mut self, caller: Caller, body: &[u8], out: &mut Vec<u8>) -> Answer {
+        let operations = match read_operations(body) {
+            Ok(operations) => operations,
+            Err(Malformed) => {
+                self.next_moment();
+                return Answer::Error(ErrorCode::MarshallingError);
+            }
+        };
+        if operations
+            .iter()
+            .any(|operation| operation.path().is_none())
+        {
+            // The number is taken, but the transaction not carried out.
+            self.zxids.issued += 1;
+            put_end(out);
+            return Answer::ErrorWithBody(ErrorCode::MarshallingError);
+        }
+        let moment = self.next_moment();
+        let Some(connection) = self.connections.get(&caller.connection) else {
+            return Answer::Silence;
+        };
+        let asker = Asker {
+            session: caller.session,
+            identities: &connection.identities,
+        };
+        let mut draft = Draft::of_several(&self.tree);
+        let mut changes = Vec::with_capacity(operations.len());
+        for operation in &operations {
+            let Operation::Write(write) = operation else {
+                return Answer::Error(ErrorCode::MarshallingError);
+            };
+            match draft.check(write, &asker) {
+                Ok(change) => changes.push((kind_of_result(write), change)),
+                // A null path where there must be one is among those, and stops everything.
+                Err(ErrorCode::MarshallingError) => {
+                    return Answer::Error(ErrorCode::MarshallingError);
+                }
+                Err(error) => {
+                    put_failure(out, changes.len(), error, operations.len());
+                    return Answer::Body;
+                }
+            }
+        }
+        for (kind, change) in changes {
+            let path = match &change {
+                Change::Create { path, .. } => path.clone(),
+                _ => String::new(),
+            };
+            let stat = self.apply(change, moment).unwrap_or_default();
+            put_between(out, kind, 0);
+            match kind {
+                CREATED => out.put_text(&path),
+                CREATED_WITH_STAT => {
+                    out.put_text(&path);
+                    put_stat(out, &stat);
+                }
+                WRITTEN => put_stat(out, &stat),
+                _ => {}
+            }
+        }
+        put_end(out);
+        Answer::Body
+    }
+
+    pub(crate) fn multi_read(&mut self, caller: Caller, body: &[u8], out: &mut Vec<u8>) -> Answer {
+        let Ok(operations) = read_operations(body) else {
+            return Answer::Error(ErrorCode::MarshallingError);
+        };
+        for operation in &operations {
+            let start = out.len();
+            let result = match operation {
+                Operation::Read(RequestKind::GetData, path) => named(path).and_then(|path| {
+                    put_between(out, 4, 0);
+                    self.get_data(caller, path, false, out)
+                }),
+                Operation::Read(_, path) => named(path).and_then(|path| {
+                    put_between(out, 8, 0);
+                    self.get_children(caller, path, false, out)
+                }),
+                _ => Err(ErrorCode::MarshallingError),
+            };
+            match result {
+                Ok(()) => {}
+                Err(ErrorCode::MarshallingError) => {
+                    out.truncate(start);
+                    put_end(out);
+                    return Answer::ErrorWithBody(ErrorCode::MarshallingError);
+                }
+                Err(error) => {
+                    out.truncate(start);
+                    put_error(out, error.number());
+                }
+            }
+        }
+        put_end(out);
+        Answer::Body
+    }
+}
+
+const CREATED: i32 = 1;
+const WRITTEN: i32 = 5;
+const CREATED_WITH_STAT: i32 = 15;
+
+/// What the result of an operation is marked with. A plain creation comes without the node's stat,
+/// also where `create2` was asked for (ZOOKEEPER-4026).
+fn kind_of_result(write: &Write<'_>) -> i32 {
+    match write {
+        Write::Create(create) if create.kind == RequestKind::Create => CREATED,
+        Write::Create(_) => CREATED_WITH_STAT,
+        Write::Delete { .. } => 2,
+        Write::SetData { .. } | Write::SetAcl { .. } => WRITTEN,
+        Write::Check { .. } => 13,
+    }
+}
+
+/// The results when the operation at `failed` failed: those before it are told as done, which they
+/// are not, those after it as not tried.
+fn put_failure(out: &mut Vec<u8>, failed: usize, error: ErrorCode, count: usize) {
+    for i in 0..count {
+        put_error(
+            out,
+            match i.cmp(&failed) {
+                std::cmp::Ordering::Less => 0,
+                std::cmp::Ordering::Equal => error.number(),
+                std::cmp::Ordering::Greater => ErrorCode::RuntimeInconsistency.number(),
+            },
+        );
+    }
+    put_end(out);
+}
