@@ -25,6 +25,7 @@ lint: ## check the layout of the code, and what clippy finds
 	cargo fmt --check
 	cargo clippy --all-targets --all-features -- -D warnings
 	cargo clippy --no-default-features --lib -- -D warnings
+	cargo clippy --no-default-features --features server --lib -- -D warnings
 
 doc: ## build the documentation (target/doc/zkt)
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps

@@ -63,6 +63,7 @@
 //! | [`session`] | the connection to ZooKeeper |
 //! | [`live`] | reading the live tree |
 //! | [`executor`] | executing a plan |
+//! | `server` | a ZooKeeper server for tests, with the feature `server`; a world of its own |
 //!
 //! # Without a server
 //!

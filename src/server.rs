@@ -59,14 +59,14 @@
 //! | `wire` | primitives and frames |
 //! | `request`, `reply`, `code` | what clients send, and what they are sent |
 //! | `names` | sets of names in ZooKeeper's order |
-//! | `tree` | nodes and their stats |
-//! | `acl` | identities, and who may what |
+//! | `node`, `tree` | nodes, their stats, and all of them by path |
+//! | `identity`, `acl` | who a session is, and who may what |
 //! | `change` | from a write to the change that it makes |
 //! | `watches` | who is told of a change |
 //! | `sessions` | numbers, passwords, timeouts |
 //! | `state` | all of these behind one lock, and changes that happen in it |
-//! | `handshake`, `processor`, `reads`, `transaction` | requests |
-//! | `connection`, `outbox` | bytes in and out |
+//! | `handshake`, `processor`, `reads`, `watching`, `transaction` | requests |
+//! | `listener`, `connection`, `outbox` | the thread, and bytes in and out |
 //! | `words` | the four-letter words |
 //! | `faults`, `inspection`, `handle` | what a test can do and see |
 
@@ -77,8 +77,11 @@ mod connection;
 mod faults;
 mod handle;
 mod handshake;
+mod identity;
 mod inspection;
+mod listener;
 mod names;
+mod node;
 mod outbox;
 mod processor;
 mod reads;
@@ -89,6 +92,7 @@ mod state;
 mod transaction;
 mod tree;
 mod watches;
+mod watching;
 mod wire;
 mod words;
 
@@ -97,9 +101,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::Deref;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::oneshot;
 
 pub use acl::{Acl, permission};
@@ -107,10 +110,10 @@ pub use code::ErrorCode;
 pub use faults::{Fault, Injection, Matching};
 pub use handle::Handle;
 pub use inspection::{NodeView, SessionView};
+pub use node::{NodeKind, Stat};
 pub use request::RequestKind;
-pub use tree::{NodeKind, Stat};
 
-use connection::{Shared, lock};
+use listener::Service;
 use state::State;
 
 /// Why a server does not start.
@@ -230,7 +233,7 @@ impl Builder {
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::Builder::new()
             .name("zkt-server".to_owned())
-            .spawn(move || run(address, service, &started, stopped))
+            .spawn(move || listener::run(address, &service, &started, stopped))
             .map_err(Error::Thread)?;
         let listening = starting
             .recv()
@@ -303,88 +306,6 @@ impl Drop for Server {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
             _ = thread.join();
-        }
-    }
-}
-
-/// What the server's thread works with.
-struct Service {
-    shared: Shared,
-    tick_time: Duration,
-    container_check: Duration,
-}
-
-/// The server's thread, from the start to the end.
-fn run(
-    address: SocketAddr,
-    service: Service,
-    started: &std::sync::mpsc::SyncSender<io::Result<SocketAddr>>,
-    stopped: oneshot::Receiver<()>,
-) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    let runtime = match runtime {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            _ = started.send(Err(error));
-            return;
-        }
-    };
-    // All other tasks end with the runtime, and their sockets are closed.
-    runtime.block_on(async {
-        match listen(address) {
-            Ok((listener, address)) => {
-                _ = started.send(Ok(address));
-                serve(&listener, &service, stopped).await;
-            }
-            Err(error) => _ = started.send(Err(error)),
-        }
-    });
-}
-
-fn listen(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
-    let socket = match address {
-        SocketAddr::V4(_) => TcpSocket::new_v4(),
-        SocketAddr::V6(_) => TcpSocket::new_v6(),
-    }?;
-    // A port is free again at once, whatever connections there were; on Windows the option would
-    // let two servers have one port.
-    #[cfg(unix)]
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    let listener = socket.listen(4096)?;
-    let address = listener.local_addr()?;
-    Ok((listener, address))
-}
-
-async fn serve(listener: &TcpListener, service: &Service, mut stopped: oneshot::Receiver<()>) {
-    let now = tokio::time::Instant::now();
-    let after = |period: Duration| {
-        let mut interval = tokio::time::interval_at(now + period, period);
-        interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-        interval
-    };
-    let mut ticks = after(service.tick_time);
-    let mut container_checks = after(service.container_check);
-    let shared = &service.shared;
-    loop {
-        tokio::select! {
-            _ = &mut stopped => return,
-            _ = ticks.tick() => lock(shared).expire_sessions(),
-            _ = container_checks.tick() => lock(shared).delete_dead_nodes(),
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
-                    if !lock(shared).faults.refuses(Instant::now()) {
-                        tokio::spawn(connection::serve(stream, Arc::clone(shared)));
-                    }
-                }
-                Err(error) => {
-                    // Mostly there are too many files open, which passes.
-                    tracing::warn!("cannot accept a connection: {error}");
-                    tokio::time::sleep(Duration::from_millis(10)).await;
-                }
-            },
         }
     }
 }

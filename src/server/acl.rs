@@ -1,14 +1,11 @@
-//! Access control: identities, the schemes `world`, `auth`, `digest` and `ip`, and who may what.
+//! Access control: the schemes `world`, `auth`, `digest` and `ip`, and who may what.
 
 use std::borrow::Cow;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use base64::prelude::{BASE64_STANDARD, Engine as _};
-use sha1::{Digest as _, Sha1};
-
 use super::code::ErrorCode;
-use super::names::{java_hash, spread};
+use super::identity::Identities;
 use super::wire::{Malformed, Reader, Text};
 
 /// Permissions, as bits of [`Acl::permissions`].
@@ -88,107 +85,6 @@ impl<'a> Entry<'a> {
         self.permissions == acl.permissions
             && self.scheme.as_deref() == Some(&*acl.scheme)
             && self.id.as_deref() == Some(&*acl.id)
-    }
-}
-
-/// Who a session is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Identity {
-    pub(crate) scheme: &'static str,
-    pub(crate) id: String,
-}
-
-impl Identity {
-    pub(crate) fn of_address(address: SocketAddr) -> Self {
-        Self {
-            scheme: "ip",
-            id: address.ip().to_canonical().to_string(),
-        }
-    }
-
-    /// The identity that `credentials`, a user and a password, prove.
-    fn of_digest(credentials: &str) -> Self {
-        let user = credentials.split(':').next().unwrap_or_default();
-        let hash = BASE64_STANDARD.encode(Sha1::digest(credentials.as_bytes()));
-        Self {
-            scheme: "digest",
-            id: format!("{user}:{hash}"),
-        }
-    }
-
-    /// The name of the user, as `whoAmI` tells it.
-    pub(crate) fn user(&self) -> &str {
-        match self.scheme {
-            "digest" => self.id.split(':').next().unwrap_or_default(),
-            _ => &self.id,
-        }
-    }
-
-    fn java_hash(&self) -> u32 {
-        let add = |hash: u32, text: &str| hash.wrapping_mul(37).wrapping_add(java_hash(text));
-        add(add(17, self.scheme), &self.id)
-    }
-}
-
-/// The identities of one connection, in the order in which ZooKeeper keeps them.
-#[derive(Debug, Clone)]
-pub(crate) struct Identities(Vec<Identity>);
-
-impl Identities {
-    pub(crate) fn of_address(address: SocketAddr) -> Self {
-        Self(vec![Identity::of_address(address)])
-    }
-
-    /// Who is let in everywhere: nobody but the server itself.
-    pub(crate) fn of_server() -> Self {
-        Self(vec![Identity {
-            scheme: "super",
-            id: String::new(),
-        }])
-    }
-
-    fn may_everything(&self) -> bool {
-        matches!(
-            &self.0[..],
-            [Identity {
-                scheme: "super",
-                ..
-            }]
-        )
-    }
-
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Identity> {
-        self.0.iter()
-    }
-
-    /// Adds what `credentials` prove in `scheme`.
-    pub(crate) fn authenticate(
-        &mut self,
-        scheme: Option<&str>,
-        credentials: Option<&[u8]>,
-    ) -> Result<(), ErrorCode> {
-        match (scheme, credentials) {
-            (Some("digest"), Some(credentials)) => {
-                self.add(Identity::of_digest(&String::from_utf8_lossy(credentials)));
-                Ok(())
-            }
-            (Some("ip"), _) => Ok(()),
-            _ => Err(ErrorCode::AuthFailed),
-        }
-    }
-
-    /// ZooKeeper keeps them in a hash table of Java, of sixteen slots while there are few.
-    fn add(&mut self, identity: Identity) {
-        if self.0.contains(&identity) {
-            return;
-        }
-        self.0.push(identity);
-        let mut slots = 16;
-        while self.0.len() >= slots / 4 * 3 {
-            slots *= 2;
-        }
-        self.0
-            .sort_by_key(|identity| spread(identity.java_hash()) as usize & (slots - 1));
     }
 }
 
@@ -316,6 +212,7 @@ fn is_in_range(address: &str, range: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::identity::Identity;
     use super::*;
 
     fn local() -> Identities {
@@ -326,14 +223,6 @@ mod tests {
         let entries: Vec<Entry<'_>> = list.iter().map(Entry::of).collect();
         let open: List = [Acl::open()].into();
         fix_up(Some(&entries), identities, &open).map(|list| list.to_vec())
-    }
-
-    #[test]
-    fn digests_are_those_of_zookeeper() {
-        let identity = Identity::of_digest("super:secret");
-        assert_eq!(identity.id, "super:lK75jTNcA+U9vtVEw5vB51mj/w4=");
-        assert_eq!(identity.user(), "super");
-        assert!(Identity::of_digest("alone").id.starts_with("alone:"));
     }
 
     #[test]

@@ -3,10 +3,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::acl::{self, Identities, permission};
+use super::acl::{self, permission};
 use super::code::ErrorCode;
+use super::identity::Identities;
+use super::node::{NewNode, NodeKind};
 use super::request::{Create, RequestKind, Write};
-use super::tree::{NewNode, NodeKind, RESERVED, Tree, split};
+use super::tree::{RESERVED, Tree, split};
 use crate::path;
 
 /// The longest time to live, in milliseconds.

@@ -146,6 +146,12 @@ impl Handle {
         paths
     }
 
+    /// How many connections there are, also those without a session.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        lock(&self.shared).connections.len()
+    }
+
     /// How many requests of a kind have come since the start, also those that a fault struck.
     #[must_use]
     pub fn requests(&self, kind: RequestKind) -> u64 {

@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 
 use super::acl::Acl;
+use super::node::{Node, NodeKind, Stat};
 use super::state::State;
-use super::tree::{Node, NodeKind, Stat};
 
 /// A node as it stands on the server.
 #[derive(Debug, Clone, PartialEq, Eq)]

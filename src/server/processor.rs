@@ -3,13 +3,13 @@
 use super::change::{Asker, Change, Draft};
 use super::code::ErrorCode;
 use super::faults::{Fault, Subject};
+use super::handshake;
 use super::reply::{NO_ZXID, put_reply, put_stat};
-use super::request::{Header, RequestKind, Watches as ToldWatches, Write};
+use super::request::{Header, RequestKind, Watches, Write};
 use super::state::State;
 use super::transaction;
-use super::watches::{ConnectionId, Event, Kind, Mode};
+use super::watches::ConnectionId;
 use super::wire::{Malformed, Reader, Write as _};
-use super::{handshake, reads::named};
 
 /// Who sent a request.
 #[derive(Debug, Clone, Copy)]
@@ -170,7 +170,7 @@ impl State {
         }
         let zxid = self.zxids.processed;
         self.send(caller.connection, |out| {
-            put_reply(out, xid, zxid, error, body)
+            put_reply(out, xid, zxid, error, body);
         });
     }
 
@@ -216,97 +216,6 @@ impl State {
         reader.long()?;
         self.next_moment();
         Err(ErrorCode::ReconfigDisabled)
-    }
-
-    fn set_watches(
-        &mut self,
-        caller: Caller,
-        kind: RequestKind,
-        reader: &mut Reader<'_>,
-    ) -> Result<(), ErrorCode> {
-        let told = ToldWatches::read(reader, kind)?;
-        let id = caller.connection;
-        for path in &told.data {
-            let path = named(path)?;
-            match self.tree.get(path) {
-                None => self.event(id, Event::NodeDeleted, path),
-                Some(node) if node.mzxid > told.relative_zxid => {
-                    self.event(id, Event::NodeDataChanged, path);
-                }
-                Some(_) => self.watches.data.add(path, id, Mode::OneShot),
-            }
-        }
-        for path in &told.exists {
-            let path = named(path)?;
-            match self.tree.get(path) {
-                Some(_) => self.event(id, Event::NodeCreated, path),
-                None => self.watches.data.add(path, id, Mode::OneShot),
-            }
-        }
-        for path in &told.children {
-            let path = named(path)?;
-            match self.tree.get(path) {
-                None => self.event(id, Event::NodeDeleted, path),
-                Some(node) if node.pzxid > told.relative_zxid => {
-                    self.event(id, Event::NodeChildrenChanged, path);
-                }
-                Some(_) => self.watches.children.add(path, id, Mode::OneShot),
-            }
-        }
-        for (paths, mode) in [
-            (&told.persistent, Mode::Persistent),
-            (&told.recursive, Mode::PersistentRecursive),
-        ] {
-            for path in paths.iter().flatten() {
-                self.watches.add_persistent(path, id, mode);
-            }
-        }
-        Ok(())
-    }
-
-    fn event(&mut self, id: ConnectionId, event: Event, path: &str) {
-        self.send(id, |out| super::reply::put_event(out, event, path));
-    }
-
-    fn add_watch(
-        &mut self,
-        caller: Caller,
-        reader: &mut Reader<'_>,
-        out: &mut Vec<u8>,
-    ) -> Result<(), ErrorCode> {
-        let path = reader.text()?;
-        let mode = match reader.int()? {
-            0 => Mode::Persistent,
-            1 => Mode::PersistentRecursive,
-            _ => return Err(ErrorCode::MarshallingError),
-        };
-        // A null path is accepted, and never has an event.
-        if let Some(path) = path {
-            self.watches.add_persistent(&path, caller.connection, mode);
-        }
-        out.put_int(0);
-        Ok(())
-    }
-
-    fn about_watches(
-        &mut self,
-        caller: Caller,
-        kind: RequestKind,
-        reader: &mut Reader<'_>,
-    ) -> Result<(), ErrorCode> {
-        let path = reader.text()?;
-        let which = Kind::from_number(reader.int()?).ok_or(ErrorCode::MarshallingError)?;
-        let path = named(&path)?;
-        let found = if kind == RequestKind::CheckWatches {
-            self.watches.has_any(path, which)
-        } else {
-            self.watches.remove(path, which, caller.connection)
-        };
-        if found {
-            Ok(())
-        } else {
-            Err(ErrorCode::NoWatcher)
-        }
     }
 
     /// Credentials are answered at once, with no transaction number.
@@ -361,7 +270,7 @@ fn paths(kind: RequestKind, body: &[u8]) -> Vec<String> {
     match kind {
         RequestKind::Multi | RequestKind::MultiRead => transaction::paths(body),
         RequestKind::SetWatches | RequestKind::SetWatches2 => {
-            let told = ToldWatches::read(reader, kind).unwrap_or_default();
+            let told = Watches::read(reader, kind).unwrap_or_default();
             [
                 told.data,
                 told.exists,

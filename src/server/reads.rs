@@ -4,11 +4,11 @@ use std::borrow::Cow;
 
 use super::acl::{self, permission};
 use super::code::ErrorCode;
+use super::node::Node;
 use super::processor::Caller;
 use super::reply::{put_acl, put_stat, put_texts};
 use super::request::{PathAndWatch, RequestKind};
 use super::state::State;
-use super::tree::Node;
 use super::watches::Mode;
 use super::wire::{Reader, Text, Write as _};
 

@@ -2,7 +2,7 @@
 
 use super::acl::Acl;
 use super::code::ErrorCode;
-use super::tree::Stat;
+use super::node::Stat;
 use super::watches::Event;
 use super::wire::{Write as _, put_frame};
 

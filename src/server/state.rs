@@ -11,15 +11,17 @@ use std::time::{Instant, SystemTime};
 
 use tokio::sync::Notify;
 
-use super::acl::{self, Acl, Identities};
+use super::acl::{self, Acl};
 use super::change::{Asker, Change, Draft};
 use super::code::ErrorCode;
 use super::faults::Faults;
+use super::identity::Identities;
+use super::node::{Moment, Stat};
 use super::outbox::Outbox;
 use super::reply;
 use super::request::{Create, RequestKind, Write};
 use super::sessions::Sessions;
-use super::tree::{Moment, Stat, Tree, split};
+use super::tree::{Tree, split};
 use super::watches::{ConnectionId, Event, Watches};
 
 /// A client that does not read what it is sent is cut off when so much waits for it.
@@ -198,18 +200,18 @@ impl State {
         match change {
             Change::Create { path, node } => {
                 let (stat, parent_acl) = self.tree.create(&path, &node, moment)?;
-                let told = self.watches.data.trigger(&path, Event::NodeCreated);
-                self.tell(&told, Event::NodeCreated, &path, &node.acl);
+                let told = self.watches.data.trigger(&path, Event::Created);
+                self.tell(&told, Event::Created, &path, &node.acl);
                 self.tell_parent(&path, &parent_acl);
                 Some(stat)
             }
             Change::Delete { path } => {
                 let (acl, parent_acl) = self.tree.delete(&path, moment.zxid)?;
-                let told = self.watches.data.trigger(&path, Event::NodeDeleted);
-                self.tell(&told, Event::NodeDeleted, &path, &acl);
-                let mut more = self.watches.children.trigger(&path, Event::NodeDeleted);
+                let told = self.watches.data.trigger(&path, Event::Deleted);
+                self.tell(&told, Event::Deleted, &path, &acl);
+                let mut more = self.watches.children.trigger(&path, Event::Deleted);
                 more.retain(|connection| !told.contains(connection));
-                self.tell(&more, Event::NodeDeleted, &path, &acl);
+                self.tell(&more, Event::Deleted, &path, &acl);
                 self.tell_parent(&path, &parent_acl);
                 None
             }
@@ -219,8 +221,8 @@ impl State {
                 version,
             } => {
                 let (stat, acl) = self.tree.set_data(&path, data, version, moment)?;
-                let told = self.watches.data.trigger(&path, Event::NodeDataChanged);
-                self.tell(&told, Event::NodeDataChanged, &path, &acl);
+                let told = self.watches.data.trigger(&path, Event::DataChanged);
+                self.tell(&told, Event::DataChanged, &path, &acl);
                 Some(stat)
             }
             Change::SetAcl { path, acl, version } => self.tree.set_acl(&path, acl, version),
@@ -233,7 +235,7 @@ impl State {
             "" => "/",
             parent => parent,
         };
-        let event = Event::NodeChildrenChanged;
+        let event = Event::ChildrenChanged;
         let told = self.watches.children.trigger(parent, event);
         self.tell(&told, event, parent, acl);
     }

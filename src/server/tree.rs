@@ -1,140 +1,11 @@
-//! The data tree: nodes by path, their stats, and who owns them. No I/O, no watches, no clock.
+//! The data tree: nodes by path, and who owns them. No I/O, no watches, no clock.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::acl::{self, Acl, permission};
 use super::names::Names;
-
-/// What a node is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum NodeKind {
-    /// It stays until it is deleted.
-    Persistent,
-    /// It goes with the session with this number.
-    Ephemeral(i64),
-    /// It goes some time after its last child.
-    Container,
-    /// It goes when it had no child and no write for so many milliseconds.
-    Ttl(i64),
-}
-
-/// What ZooKeeper tells about a node, by its names.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Stat {
-    /// The transaction that created the node.
-    pub czxid: i64,
-    /// The transaction that last wrote its data.
-    pub mzxid: i64,
-    /// When it was created, in milliseconds since 1970.
-    pub ctime: i64,
-    /// When its data was last written, in milliseconds since 1970.
-    pub mtime: i64,
-    /// How often its data was written.
-    pub version: i32,
-    /// How often a child was created or deleted.
-    pub cversion: i32,
-    /// How often its ACL was written.
-    pub aversion: i32,
-    /// The session that an ephemeral node belongs to, else 0.
-    pub ephemeral_owner: i64,
-    /// The bytes of its data.
-    pub data_length: i32,
-    /// The number of its children.
-    pub num_children: i32,
-    /// The transaction that last created or deleted a child.
-    pub pzxid: i64,
-}
-
-/// A node.
-#[derive(Debug, Clone)]
-pub(crate) struct Node {
-    /// Null data is not the same as none.
-    pub(crate) data: Option<Arc<[u8]>>,
-    pub(crate) acl: acl::List,
-    pub(crate) kind: NodeKind,
-    pub(crate) czxid: i64,
-    pub(crate) mzxid: i64,
-    pub(crate) pzxid: i64,
-    pub(crate) ctime: i64,
-    pub(crate) mtime: i64,
-    pub(crate) version: i32,
-    /// How many children were ever created, unlike what [`Stat`] tells.
-    pub(crate) cversion: i32,
-    pub(crate) aversion: i32,
-    /// None until there was a child.
-    children: Option<Box<Names>>,
-}
-
-impl Node {
-    /// A node that no transaction made.
-    fn of_old(acl: acl::List) -> Self {
-        Self {
-            data: Some([].into()),
-            acl,
-            kind: NodeKind::Persistent,
-            czxid: 0,
-            mzxid: 0,
-            pzxid: 0,
-            ctime: 0,
-            mtime: 0,
-            version: 0,
-            cversion: 0,
-            aversion: 0,
-            children: None,
-        }
-    }
-
-    pub(crate) fn stat(&self) -> Stat {
-        let num_children = i32::try_from(self.child_count()).unwrap_or(i32::MAX);
-        Stat {
-            czxid: self.czxid,
-            mzxid: self.mzxid,
-            ctime: self.ctime,
-            mtime: self.mtime,
-            version: self.version,
-            cversion: self.cversion.wrapping_mul(2).wrapping_sub(num_children),
-            aversion: self.aversion,
-            ephemeral_owner: match self.kind {
-                NodeKind::Ephemeral(session) => session,
-                _ => 0,
-            },
-            data_length: i32::try_from(self.data_length()).unwrap_or(i32::MAX),
-            num_children,
-            pzxid: self.pzxid,
-        }
-    }
-
-    pub(crate) fn child_count(&self) -> usize {
-        self.children.as_ref().map_or(0, |names| names.len())
-    }
-
-    /// The names of the children, in ZooKeeper's order.
-    pub(crate) fn children(&self) -> impl Iterator<Item = &str> {
-        self.children.iter().flat_map(|names| names.iter())
-    }
-
-    fn data_length(&self) -> usize {
-        self.data.as_ref().map_or(0, |data| data.len())
-    }
-}
-
-/// What a created node is like.
-#[derive(Debug, Clone)]
-pub(crate) struct NewNode {
-    pub(crate) data: Option<Arc<[u8]>>,
-    pub(crate) acl: acl::List,
-    pub(crate) kind: NodeKind,
-    /// What becomes of the parent's count of children that were ever created.
-    pub(crate) parent_cversion: i32,
-}
-
-/// The transaction that a change is part of, and its time in milliseconds since 1970.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Moment {
-    pub(crate) zxid: i64,
-    pub(crate) time: i64,
-}
+use super::node::{Moment, NewNode, Node, NodeKind, Stat};
 
 /// All nodes.
 #[derive(Debug)]
@@ -168,11 +39,11 @@ impl Tree {
                 node.aversion = -1;
             }
             tree.nodes.insert(path.into(), node);
-            tree.data_size += path.len() as u64;
+            tree.data_size += java_length(path);
             if path != "/" {
                 let (parent, name) = split(path);
                 if let Some(parent) = tree.nodes.get_mut(key(parent)) {
-                    add_child(parent, name);
+                    parent.add_child(name);
                 }
             }
         }
@@ -194,7 +65,7 @@ impl Tree {
         self.nodes.len() + 1
     }
 
-    /// Bytes of paths and data.
+    /// The characters of all paths and the bytes of all data.
     pub(crate) fn data_size(&self) -> u64 {
         self.data_size
     }
@@ -233,10 +104,9 @@ impl Tree {
         new: &NewNode,
         moment: Moment,
     ) -> Option<(Stat, acl::List)> {
-        let Moment { zxid, time } = moment;
         let (parent_path, name) = split(path);
         let parent = self.nodes.get_mut(key(parent_path))?;
-        if !add_child(parent, name) {
+        if !parent.add_child(name) {
             return None;
         }
         let cversion = match new.parent_cversion {
@@ -245,25 +115,12 @@ impl Tree {
         };
         if cversion > parent.cversion {
             parent.cversion = cversion;
-            parent.pzxid = zxid;
+            parent.pzxid = moment.zxid;
         }
         let parent_acl = Arc::clone(&parent.acl);
-        let node = Node {
-            data: new.data.clone(),
-            acl: Arc::clone(&new.acl),
-            kind: new.kind,
-            czxid: zxid,
-            mzxid: zxid,
-            pzxid: zxid,
-            ctime: time,
-            mtime: time,
-            version: 0,
-            cversion: 0,
-            aversion: 0,
-            children: None,
-        };
+        let node = Node::of_new(new, moment);
         let stat = node.stat();
-        self.data_size += (path.len() + node.data_length()) as u64;
+        self.data_size += java_length(path) + node.data_length() as u64;
         match new.kind {
             NodeKind::Persistent => {}
             NodeKind::Ephemeral(session) => {
@@ -283,12 +140,10 @@ impl Tree {
         let node = self.nodes.remove(path)?;
         let (parent_path, name) = split(path);
         let parent = self.nodes.get_mut(key(parent_path))?;
-        if let Some(children) = &mut parent.children {
-            children.remove(name);
-        }
+        parent.remove_child(name);
         parent.pzxid = parent.pzxid.max(zxid);
         let parent_acl = Arc::clone(&parent.acl);
-        self.data_size -= (path.len() + node.data_length()) as u64;
+        self.data_size -= java_length(path) + node.data_length() as u64;
         match node.kind {
             NodeKind::Persistent => {}
             NodeKind::Ephemeral(session) => {
@@ -369,15 +224,17 @@ pub(crate) fn split(path: &str) -> (&str, &str) {
     path.rsplit_once('/').unwrap_or(("", path))
 }
 
-fn key(path: &str) -> &str {
-    if path.is_empty() { "/" } else { path }
+fn java_length(text: &str) -> u64 {
+    let length = if text.is_ascii() {
+        text.len()
+    } else {
+        text.encode_utf16().count()
+    };
+    length as u64
 }
 
-fn add_child(parent: &mut Node, name: &str) -> bool {
-    let children = &mut parent.children;
-    children
-        .get_or_insert_with(|| Box::new(Names::with_slots(8)))
-        .insert(name)
+fn key(path: &str) -> &str {
+    if path.is_empty() { "/" } else { path }
 }
 
 #[cfg(test)]

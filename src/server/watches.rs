@@ -12,10 +12,10 @@ pub(crate) type ConnectionId = u64;
 /// What happened, by the numbers of the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Event {
-    NodeCreated = 1,
-    NodeDeleted = 2,
-    NodeDataChanged = 3,
-    NodeChildrenChanged = 4,
+    Created = 1,
+    Deleted = 2,
+    DataChanged = 3,
+    ChildrenChanged = 4,
 }
 
 /// How long a watch lasts, and what it covers.
@@ -60,7 +60,7 @@ impl Table {
             let mut spent = Vec::new();
             for (&connection, &mode) in &*watchers {
                 match mode {
-                    Mode::PersistentRecursive if event == Event::NodeChildrenChanged => continue,
+                    Mode::PersistentRecursive if event == Event::ChildrenChanged => continue,
                     Mode::OneShot => spent.push(connection),
                     _ => {}
                 }
@@ -70,7 +70,7 @@ impl Table {
                 self.remove(path, connection);
             }
         }
-        if self.recursive > 0 && event != Event::NodeChildrenChanged {
+        if self.recursive > 0 && event != Event::ChildrenChanged {
             for above in paths_above(path) {
                 let watchers = self.by_path.get(above).into_iter().flatten();
                 told.extend(
@@ -196,9 +196,9 @@ mod tests {
         let mut table = Table::default();
         table.add("/a", 1, Mode::OneShot);
         table.add("/a", 2, Mode::OneShot);
-        assert_eq!(told(&mut table, "/a/b", Event::NodeCreated), [0; 0]);
-        assert_eq!(told(&mut table, "/a", Event::NodeDataChanged), [1, 2]);
-        assert_eq!(told(&mut table, "/a", Event::NodeDataChanged), [0; 0]);
+        assert_eq!(told(&mut table, "/a/b", Event::Created), [0; 0]);
+        assert_eq!(told(&mut table, "/a", Event::DataChanged), [1, 2]);
+        assert_eq!(told(&mut table, "/a", Event::DataChanged), [0; 0]);
         assert_eq!(table.len(), 0);
         assert!(table.by_connection.is_empty());
     }
@@ -210,11 +210,11 @@ mod tests {
         table.add("/a", 2, Mode::PersistentRecursive);
         table.add("/a", 3, Mode::Persistent);
         for _ in 0..2 {
-            assert_eq!(told(&mut table, "/a/b/c", Event::NodeCreated), [1, 2]);
-            assert_eq!(told(&mut table, "/a", Event::NodeDataChanged), [1, 2, 3]);
-            assert_eq!(told(&mut table, "/a", Event::NodeChildrenChanged), [3]);
-            assert_eq!(told(&mut table, "/ab", Event::NodeDeleted), [1]);
-            assert_eq!(told(&mut table, "/", Event::NodeDataChanged), [1]);
+            assert_eq!(told(&mut table, "/a/b/c", Event::Created), [1, 2]);
+            assert_eq!(told(&mut table, "/a", Event::DataChanged), [1, 2, 3]);
+            assert_eq!(told(&mut table, "/a", Event::ChildrenChanged), [3]);
+            assert_eq!(told(&mut table, "/ab", Event::Deleted), [1]);
+            assert_eq!(told(&mut table, "/", Event::DataChanged), [1]);
         }
     }
 
@@ -224,9 +224,9 @@ mod tests {
         table.add("/a", 1, Mode::PersistentRecursive);
         table.add("/a", 1, Mode::OneShot);
         assert_eq!(table.recursive, 0);
-        assert_eq!(told(&mut table, "/a/b", Event::NodeCreated), [0; 0]);
-        assert_eq!(told(&mut table, "/a", Event::NodeDataChanged), [1]);
-        assert_eq!(told(&mut table, "/a", Event::NodeDataChanged), [0; 0]);
+        assert_eq!(told(&mut table, "/a/b", Event::Created), [0; 0]);
+        assert_eq!(told(&mut table, "/a", Event::DataChanged), [1]);
+        assert_eq!(told(&mut table, "/a", Event::DataChanged), [0; 0]);
     }
 
     #[test]

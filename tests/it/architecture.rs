@@ -117,6 +117,78 @@ fn only_the_rooms_at_the_door_know_the_client() {
     );
 }
 
+/// The rooms of the server that neither do I/O nor look at a clock.
+const STILL: [&str; 14] = [
+    "acl",
+    "change",
+    "code",
+    "identity",
+    "names",
+    "node",
+    "reply",
+    "request",
+    "sessions",
+    "transaction",
+    "tree",
+    "watches",
+    "watching",
+    "wire",
+];
+
+#[test]
+fn the_server_shares_only_the_rules_for_paths() {
+    let crate_paths = |code: &str| -> Vec<String> {
+        let named = code.match_indices("crate::").map(|(i, word)| {
+            let rest = &code[i + word.len()..];
+            let end = rest.find(|c: char| !(c.is_alphanumeric() || c == '_'));
+            rest[..end.unwrap_or(rest.len())].to_owned()
+        });
+        named.collect()
+    };
+    let (mut of_server, mut of_others) = (Vec::new(), Vec::new());
+    for (module, file, code) in library() {
+        for named in crate_paths(&code) {
+            if module == "server" {
+                of_server.push(named);
+            } else if named == "server" {
+                of_others.push(file.clone());
+            }
+        }
+    }
+    of_server.sort_unstable();
+    of_server.dedup();
+    assert_eq!(of_server, ["path"]);
+    assert_eq!(of_others, [""; 0]);
+}
+
+#[test]
+fn most_of_the_server_is_still() {
+    let moving = [
+        "async",
+        "await",
+        "tokio",
+        "Instant",
+        "SystemTime",
+        "std::fs",
+        "std::thread",
+        "TcpStream",
+        "Mutex",
+    ];
+    let files = library().into_iter().map(|(_, file, _)| file);
+    let files: Vec<String> = files.filter(|file| file.starts_with("server/")).collect();
+    let still = STILL.map(|name| format!("server/{name}.rs"));
+    for name in &still {
+        assert!(files.contains(name), "src holds no {name}");
+    }
+    let found = uses(&moving, |module| module == "server");
+    let found: Vec<&String> = found
+        .iter()
+        .filter(|line| still.iter().any(|name| line.starts_with(name)))
+        .collect();
+    assert_eq!(found, [""; 0]);
+    assert!(!uses(&["tokio"], |module| module == "server").is_empty());
+}
+
 #[test]
 fn the_library_never_prints_exits_or_reads_the_environment() {
     let words = [

@@ -7,6 +7,7 @@ mod laws;
 mod offline;
 mod plan;
 mod read;
+mod serve;
 
 use std::fmt;
 use std::fs;

@@ -5,6 +5,7 @@
 mod architecture;
 mod cli;
 mod corpus;
+mod embedded;
 mod ensemble;
 mod executor;
 mod fixtures;

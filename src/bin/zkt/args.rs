@@ -41,11 +41,12 @@ pub(crate) enum Command {
     /// List live nodes
     Ls(LsArgs),
     /// Run a ZooKeeper server in memory, for development and tests
-    ///
-    /// It speaks ZooKeeper's protocol, needs nothing installed, and forgets everything when it
-    /// ends. It is for development and tests; production is Apache ZooKeeper. The first line on
-    /// stdout is the address that it listens on.
     #[cfg(feature = "server")]
+    #[command(
+        after_help = "The first line on stdout is the address that it listens on. It forgets \
+                            everything when it ends: it is for development and tests, production \
+                            is Apache ZooKeeper."
+    )]
     Serve(ServeArgs),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),

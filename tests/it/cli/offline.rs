@@ -7,7 +7,7 @@ use std::process::Stdio;
 
 use super::{Place, mode};
 
-const COMMANDS: [&str; 10] = [
+const COMMANDS: [&str; 11] = [
     "check",
     "fmt",
     "show",
@@ -16,6 +16,7 @@ const COMMANDS: [&str; 10] = [
     "apply",
     "export",
     "ls",
+    "serve",
     "completions",
     "man",
 ];

@@ -1,0 +1,109 @@
+//! Requests about watches: setting them, setting them again, asking after them, removing them.
+
+use super::code::ErrorCode;
+use super::processor::Caller;
+use super::reads::named;
+use super::reply::put_event;
+use super::request::{RequestKind, Watches};
+use super::state::State;
+use super::watches::{ConnectionId, Event, Kind, Mode};
+use super::wire::{Reader, Write as _};
+
+impl State {
+    /// A client that is back tells what it watches. What changed since the transaction that it
+    /// saw last is told at once, everything else is watched again.
+    pub(crate) fn set_watches(
+        &mut self,
+        caller: Caller,
+        kind: RequestKind,
+        reader: &mut Reader<'_>,
+    ) -> Result<(), ErrorCode> {
+        let told = Watches::read(reader, kind)?;
+        let id = caller.connection;
+        for path in &told.data {
+            let path = named(path)?;
+            match self.tree.get(path) {
+                None => self.event(id, Event::Deleted, path),
+                Some(node) if node.mzxid > told.relative_zxid => {
+                    self.event(id, Event::DataChanged, path);
+                }
+                Some(_) => self.watches.data.add(path, id, Mode::OneShot),
+            }
+        }
+        for path in &told.exists {
+            let path = named(path)?;
+            match self.tree.get(path) {
+                Some(_) => self.event(id, Event::Created, path),
+                None => self.watches.data.add(path, id, Mode::OneShot),
+            }
+        }
+        for path in &told.children {
+            let path = named(path)?;
+            match self.tree.get(path) {
+                None => self.event(id, Event::Deleted, path),
+                Some(node) if node.pzxid > told.relative_zxid => {
+                    self.event(id, Event::ChildrenChanged, path);
+                }
+                Some(_) => self.watches.children.add(path, id, Mode::OneShot),
+            }
+        }
+        for (paths, mode) in [
+            (&told.persistent, Mode::Persistent),
+            (&told.recursive, Mode::PersistentRecursive),
+        ] {
+            for path in paths.iter().flatten() {
+                self.watches.add_persistent(path, id, mode);
+            }
+        }
+        Ok(())
+    }
+
+    fn event(&mut self, id: ConnectionId, event: Event, path: &str) {
+        self.send(id, |out| put_event(out, event, path));
+    }
+
+    pub(crate) fn add_watch(
+        &mut self,
+        caller: Caller,
+        reader: &mut Reader<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), ErrorCode> {
+        let path = reader.text()?;
+        let mode = match reader.int()? {
+            0 => Mode::Persistent,
+            1 => Mode::PersistentRecursive,
+            _ => return Err(ErrorCode::MarshallingError),
+        };
+        // A null path is accepted, and never has an event.
+        if let Some(path) = path {
+            self.watches.add_persistent(&path, caller.connection, mode);
+        }
+        out.put_int(0);
+        Ok(())
+    }
+
+    pub(crate) fn about_watches(
+        &mut self,
+        caller: Caller,
+        kind: RequestKind,
+        reader: &mut Reader<'_>,
+    ) -> Result<(), ErrorCode> {
+        let path = reader.text()?;
+        let which = Kind::from_number(reader.int()?).ok_or(ErrorCode::MarshallingError)?;
+        let found = if kind == RequestKind::CheckWatches {
+            let path = named(&path)?;
+            // ZooKeeper stumbles over a path that starts nowhere.
+            if !path.is_empty() && !path.contains('/') {
+                return Err(ErrorCode::MarshallingError);
+            }
+            self.watches.has_any(path, which)
+        } else {
+            path.is_some_and(|path| self.watches.remove(&path, which, caller.connection))
+        };
+        if found {
+            Ok(())
+        } else {
+            Err(ErrorCode::NoWatcher)
+        }
+    }
+}

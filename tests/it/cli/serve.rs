@@ -1,0 +1,152 @@
+//! `zkt serve`: the embedded server as a process.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::{Child, Command};
+
+use zookeeper_client::{Acls, Client, CreateMode};
+
+use super::Place;
+
+/// A running `zkt serve`; it is killed where it is not stopped.
+struct Serving {
+    child: Child,
+    address: String,
+}
+
+impl Serving {
+    fn start(place: &Place, arguments: &str) -> Self {
+        let mut child = place
+            .command(&format!("serve --listen :0 {arguments}"))
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        let stdout = child.stdout.as_mut().unwrap();
+        BufReader::new(stdout).read_line(&mut line).unwrap();
+        Self {
+            child,
+            address: line.trim_end().to_owned(),
+        }
+    }
+
+    /// Sends it a signal, and tells how it ended and what it logged.
+    fn stop(mut self, signal: &str) -> (Option<i32>, String) {
+        let id = self.child.id().to_string();
+        let kill = Command::new("kill").args([signal, &id]).status();
+        assert!(kill.unwrap().success());
+        let status = self.child.wait().unwrap();
+        let mut log = String::new();
+        let stderr = self.child.stderr.as_mut().unwrap();
+        stderr.read_to_string(&mut log).unwrap();
+        (status.code(), log)
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        _ = self.child.kill();
+        _ = self.child.wait();
+    }
+}
+
+#[tokio::test]
+async fn serves_until_it_is_told_to_stop() {
+    let place = Place::offline();
+    for signal in ["-INT", "-TERM"] {
+        let serving = Serving::start(&place, "");
+        assert!(
+            serving.address.starts_with("127.0.0.1:"),
+            "{}",
+            serving.address
+        );
+        let client = Client::connect(&serving.address).await.unwrap();
+        let options = CreateMode::Persistent.with_acls(Acls::anyone_all());
+        client.create("/secret-path", b"x", &options).await.unwrap();
+        let (code, log) = serving.stop(signal);
+        assert_eq!(code, Some(0), "{log}");
+        let lines: Vec<&str> = log.lines().collect();
+        // Only what it is not for is told without -v.
+        assert_eq!(lines.len(), 1, "{log}");
+        assert!(lines[0].contains("for development and tests"), "{log}");
+        assert!(lines[0].contains("production is Apache ZooKeeper"), "{log}");
+    }
+}
+
+#[tokio::test]
+async fn logs_sessions_and_requests_but_no_data() {
+    let place = Place::offline();
+    let serving = Serving::start(&place, "-v");
+    let client = Client::connect(&serving.address).await.unwrap();
+    let options = CreateMode::Persistent.with_acls(Acls::anyone_all());
+    client.create("/a", b"hidden-data", &options).await.unwrap();
+    let (_, log) = serving.stop("-TERM");
+    assert!(
+        log.lines()
+            .next()
+            .unwrap()
+            .contains("for development and tests"),
+        "{log}"
+    );
+    assert!(log.contains("established, timeout"), "{log}");
+    assert!(
+        log.contains(": create2 xid ") || log.contains(": create xid "),
+        "{log}"
+    );
+    assert!(log.contains("\"/a\""), "{log}");
+    assert!(!log.contains("hidden-data"), "{log}");
+}
+
+#[tokio::test]
+async fn declared_trees_are_there_from_the_start() {
+    let place = Place::offline();
+    place.file(
+        "base.zkt",
+        "/cms : z4m cms\n  threads = 3\n  database -> /db\n  /providers\n/db\n  @data 'raw'\n",
+    );
+    place.file(
+        "more.zkt",
+        "/a/b\n  @acl world:anyone:r\n  /c\n/cms\n  threads = 4\n",
+    );
+    let serving = Serving::start(&place, "--tree base.zkt more.zkt");
+    let hosts = serving.address.clone();
+    // Nothing is left to do, so the exit code tells of no changes.
+    let plan = format!("plan base.zkt more.zkt -c {hosts} --detailed-exitcode");
+    place.run(&plan).expect(0);
+    let client = Client::connect(&hosts).await.unwrap();
+    let (data, _) = client.get_data("/db").await.unwrap();
+    assert_eq!(data, b"raw");
+    let denied = client.set_data("/a/b/c", b"", None).await;
+    assert_eq!(denied, Err(zookeeper_client::Error::NoAuth));
+}
+
+#[test]
+fn what_is_wrong_with_a_tree_or_an_address_is_told() {
+    let place = Place::offline();
+    place.file("wrong.zkt", "/a\n  x = 1\n  x = 2\n");
+    place.file("empty.zkt", "");
+    place.file("auth.zkt", "/a\n  @acl auth::cdrwa\n");
+    let wrong = place.run("serve --listen :0 --tree wrong.zkt").expect(1);
+    assert!(wrong.stderr.contains("wrong.zkt:3:3"), "{}", wrong.stderr);
+    assert_eq!(wrong.stdout, "");
+    place.run("serve --listen :0 --tree empty.zkt").expect(3);
+    place.run("serve --listen :0 --tree missing.zkt").expect(1);
+    let auth = place.run("serve --listen :0 --tree auth.zkt").expect(1);
+    assert!(
+        auth.stderr.contains("cannot create /a: InvalidAcl"),
+        "{}",
+        auth.stderr
+    );
+    assert!(auth.stderr.contains("hint: "), "{}", auth.stderr);
+
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let run = place.run(&format!("serve --listen {address}")).expect(1);
+    let expected = format!("cannot listen on {address}: ");
+    assert!(run.stderr.contains(&expected), "{}", run.stderr);
+    assert!(run.stderr.contains("--listen :0"), "{}", run.stderr);
+    let usage = place.run("serve --listen nowhere").expect(1);
+    assert!(
+        usage.stderr.contains("127.0.0.1:2181 or :0"),
+        "{}",
+        usage.stderr
+    );
+}
