@@ -113,6 +113,7 @@ pub use inspection::{NodeView, SessionView};
 pub use node::{NodeKind, Stat};
 pub use request::RequestKind;
 
+use faults::LONGEST;
 use listener::Service;
 use state::State;
 
@@ -209,7 +210,8 @@ impl Builder {
     /// [`Builder::node`] has no parent, is there twice, or has a path or an ACL that ZooKeeper
     /// refuses.
     pub fn start(self) -> Result<Server, Error> {
-        let tick_time = self.tick_time.max(Duration::from_millis(1));
+        let in_bounds = |interval: Duration| interval.clamp(Duration::from_millis(1), LONGEST);
+        let tick_time = in_bounds(self.tick_time);
         let (shortest, longest) = self
             .session_timeouts
             .unwrap_or((tick_time * 2, tick_time * 20));
@@ -225,7 +227,7 @@ impl Builder {
         let service = Service {
             shared: Arc::new(Mutex::new(state)),
             tick_time,
-            container_check: self.container_check.max(Duration::from_millis(1)),
+            container_check: in_bounds(self.container_check),
         };
         let shared = Arc::clone(&service.shared);
         let address = self.address;

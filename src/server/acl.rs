@@ -123,11 +123,9 @@ pub(crate) fn fix_up(
     if entries.is_empty() {
         return Err(ErrorCode::InvalidAcl);
     }
+    let entries = without_repetitions(entries)?;
     let mut list = Vec::with_capacity(entries.len());
-    for (i, entry) in entries.iter().enumerate() {
-        if entries[..i].contains(entry) {
-            continue;
-        }
+    for entry in entries {
         let permissions = entry.permissions;
         match entry.scheme.as_deref().ok_or(ErrorCode::InvalidAcl)? {
             "auth" => {
@@ -164,6 +162,27 @@ pub(crate) fn fix_up(
         }
     }
     Ok(list.into())
+}
+
+/// ZooKeeper stumbles over a null in an entry that it compares with one before it.
+fn without_repetitions<'e, 'a>(entries: &'e [Entry<'a>]) -> Result<Vec<&'e Entry<'a>>, ErrorCode> {
+    let same = |one: &Text<'_>, other: &Text<'_>| match one {
+        Some(_) => Ok(one == other),
+        None => Err(ErrorCode::MarshallingError),
+    };
+    let mut kept: Vec<&Entry<'_>> = Vec::with_capacity(entries.len());
+    'entries: for entry in entries {
+        for before in &kept {
+            if entry.permissions == before.permissions
+                && same(&entry.scheme, &before.scheme)?
+                && same(&entry.id, &before.id)?
+            {
+                continue 'entries;
+            }
+        }
+        kept.push(entry);
+    }
+    Ok(kept)
 }
 
 /// What is shown of a list to someone without the permission ADMIN: no hashes of passwords.
@@ -311,6 +330,31 @@ mod tests {
             assert!(fixed(&[all(scheme, id)], &someone).is_ok(), "{id}");
         }
         assert_eq!(fixed(&[], &someone), Err(ErrorCode::InvalidAcl));
+    }
+
+    #[test]
+    fn nulls_are_stumbled_over_where_they_are_looked_at() {
+        let entry = |permissions, scheme: Option<&'static str>, id: Option<&'static str>| Entry {
+            permissions,
+            scheme: scheme.map(Cow::Borrowed),
+            id: id.map(Cow::Borrowed),
+        };
+        let open: List = [Acl::open()].into();
+        let fixed = |entries: &[Entry<'_>]| fix_up(Some(entries), &local(), &open).map(|_| ());
+        let world = || entry(16, Some("world"), Some("anyone"));
+        let stumbles = Err(ErrorCode::MarshallingError);
+        let invalid = Err(ErrorCode::InvalidAcl);
+        assert_eq!(fixed(&[world(), entry(16, None, Some("x"))]), stumbles);
+        assert_eq!(fixed(&[world(), entry(1, None, Some("x"))]), invalid);
+        assert_eq!(fixed(&[entry(16, None, Some("x")), world()]), invalid);
+        assert_eq!(fixed(&[world(), entry(16, Some("world"), None)]), stumbles);
+        assert_eq!(fixed(&[entry(1, Some("ip"), None)]), stumbles);
+        assert_eq!(fixed(&[entry(1, Some("sasl"), None)]), invalid);
+        assert_eq!(fixed(&[entry(1, Some("auth"), None)]), invalid);
+        assert_eq!(
+            fix_up(None, &local(), &open),
+            invalid.map(|()| open.clone())
+        );
     }
 
     #[test]

@@ -312,3 +312,6 @@ fn valid(path: Option<&str>) -> Result<&str, ErrorCode> {
         Err(ErrorCode::BadArguments)
     }
 }
+
+#[cfg(test)]
+mod tests;

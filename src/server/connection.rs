@@ -73,7 +73,7 @@ struct Buffers {
 /// Whether the connection is to be closed in good order: everything has been sent.
 async fn converse(stream: &TcpStream, registration: &Registration, wake: &Notify) -> bool {
     let Registration { shared, id } = registration;
-    let patience = Instant::now() + PATIENCE;
+    let patience = tokio::time::Instant::now() + PATIENCE;
     let mut buffers = Buffers::default();
     loop {
         let turn = take_turn(&mut lock(shared), *id, &mut buffers);
@@ -87,13 +87,17 @@ async fn converse(stream: &TcpStream, registration: &Registration, wake: &Notify
         let (until, may_read) = match turn {
             Turn::Gone => return false,
             Turn::Closing => return true,
-            Turn::Strangers if patience <= Instant::now() => return false,
+            Turn::Strangers if patience <= tokio::time::Instant::now() => return false,
             Turn::Strangers => (Some(patience), true),
-            Turn::Wait { until, may_read } => (until, may_read),
+            Turn::Wait { until, may_read } => (until.map(tokio::time::Instant::from), may_read),
         };
         if may_read {
             match receive(stream, &mut buffers.input) {
-                Received::Bytes => continue,
+                Received::Bytes => {
+                    // Who sends without end must not keep the others from being served.
+                    tokio::task::yield_now().await;
+                    continue;
+                }
                 Received::Nothing => {}
                 Received::End => return false,
             }
@@ -111,9 +115,9 @@ async fn converse(stream: &TcpStream, registration: &Registration, wake: &Notify
     }
 }
 
-async fn sleep_until(until: Option<Instant>) {
+async fn sleep_until(until: Option<tokio::time::Instant>) {
     if let Some(until) = until {
-        tokio::time::sleep_until(until.into()).await;
+        tokio::time::sleep_until(until).await;
     }
 }
 
@@ -279,5 +283,42 @@ fn execute(
             };
             state.receive(caller, frame, scratch)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    async fn pair() -> (TcpStream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap());
+        let (client, accepted) = tokio::join!(client, listener.accept());
+        (client.unwrap(), accepted.unwrap().0)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_never_says_who_it_is_is_cut_off() {
+        let shared: Shared = Arc::new(Mutex::new(State::new(2000, (4000, 40_000))));
+        let (client, server) = pair().await;
+        client.try_write(b"\0\0\0").unwrap();
+        let start = tokio::time::Instant::now();
+        serve(server, Arc::clone(&shared)).await;
+        assert!(start.elapsed() >= PATIENCE);
+        assert!(lock(&shared).connections.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_is_cut_ends() {
+        let shared: Shared = Arc::new(Mutex::new(State::new(2000, (4000, 40_000))));
+        let (_client, server) = pair().await;
+        let task = tokio::spawn(serve(server, Arc::clone(&shared)));
+        while lock(&shared).connections.is_empty() {
+            tokio::task::yield_now().await;
+        }
+        lock(&shared).disconnect(1);
+        task.await.unwrap();
     }
 }

@@ -7,7 +7,11 @@ use std::time::{Duration, Instant};
 use super::code::ErrorCode;
 use super::request::RequestKind;
 
-/// Which requests a fault is for; without conditions, all but pings.
+/// What is to last longer than this does not end before the server does.
+pub(crate) const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// Which requests a fault is for; without conditions, all but pings and the first packets of
+/// connections.
 ///
 /// ```
 /// use zkt::server::{Matching, RequestKind};
@@ -26,7 +30,7 @@ pub struct Matching {
 }
 
 impl Matching {
-    /// Every request but pings.
+    /// Every request but pings and the first packets of connections.
     #[must_use]
     pub fn any() -> Self {
         Self::default()
@@ -38,7 +42,8 @@ impl Matching {
         Self::any().kinds(&[kind])
     }
 
-    /// Only requests of one of these kinds. This way pings can be struck, too.
+    /// Only requests of one of these kinds. This way pings can be struck, too, and the first
+    /// packets of connections, which are of the kind [`RequestKind::CreateSession`].
     #[must_use]
     pub fn kinds(mut self, kinds: &[RequestKind]) -> Self {
         self.kinds = Some(kinds.to_vec());
@@ -60,7 +65,8 @@ impl Matching {
         self
     }
 
-    /// Only requests of this session.
+    /// Only requests of this session; the first packet of a connection is of the session that its
+    /// client wants to have back, or of 0.
     #[must_use]
     pub fn session(mut self, session: i64) -> Self {
         self.session = Some(session);
@@ -70,7 +76,7 @@ impl Matching {
     fn matches(&self, request: &Subject<'_>) -> bool {
         let kinds = match &self.kinds {
             Some(kinds) => kinds.contains(&request.kind),
-            None => request.kind != RequestKind::Ping,
+            None => !matches!(request.kind, RequestKind::Ping | RequestKind::CreateSession),
         };
         let is_below = |path: &str, top: &str| {
             path.strip_prefix(top)
@@ -95,7 +101,8 @@ pub enum Fault {
     LoseRequest,
     /// The request is executed, and the connection cut in place of the reply.
     LoseReply,
-    /// The request is not executed, and answered with this error.
+    /// The request is not executed, and answered with this error; the first packet of a
+    /// connection is answered as if there were no such session, whatever the error.
     Answer(ErrorCode),
 }
 
@@ -158,7 +165,7 @@ impl Faults {
     }
 
     pub(crate) fn set_delay(&mut self, delay: Duration) {
-        self.delay = delay;
+        self.delay = delay.min(LONGEST);
     }
 
     /// How long everything that is sent has to wait.
@@ -166,8 +173,8 @@ impl Faults {
         self.delay
     }
 
-    pub(crate) fn refuse_until(&mut self, until: Option<Instant>) {
-        self.refusing_until = until;
+    pub(crate) fn refuse(&mut self, duration: Duration, now: Instant) {
+        self.refusing_until = Some(now + duration.min(LONGEST));
     }
 
     pub(crate) fn refuses(&self, now: Instant) -> bool {
@@ -211,10 +218,14 @@ mod tests {
     }
 
     #[test]
-    fn pings_are_struck_only_by_name() {
+    fn pings_and_first_packets_are_struck_only_by_name() {
         let mut faults = Faults::default();
         faults.inject(Matching::any(), Fault::LoseRequest);
         assert_eq!(strike(&mut faults, RequestKind::Ping, 1, "/"), None);
+        assert_eq!(
+            strike(&mut faults, RequestKind::CreateSession, 0, "/"),
+            None
+        );
         faults.inject(Matching::kind(RequestKind::Ping), Fault::LoseReply);
         assert_eq!(
             strike(&mut faults, RequestKind::Ping, 1, "/"),
@@ -242,8 +253,12 @@ mod tests {
         let mut faults = Faults::default();
         let now = Instant::now();
         assert!(!faults.refuses(now));
-        faults.refuse_until(Some(now + Duration::from_secs(1)));
+        faults.refuse(Duration::from_secs(1), now);
         assert!(faults.refuses(now));
         assert!(!faults.refuses(now + Duration::from_secs(1)));
+        faults.refuse(Duration::MAX, now);
+        assert!(faults.refuses(now + Duration::from_secs(1)));
+        faults.refuse(Duration::ZERO, now);
+        assert!(!faults.refuses(now));
     }
 }

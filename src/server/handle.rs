@@ -81,17 +81,13 @@ impl Handle {
     /// For so long, every new connection is closed as soon as it is made. The ones that there are
     /// stay; [`Handle::cut_all`] cuts them. A second call replaces the first.
     pub fn refuse_connections(&self, duration: Duration) {
-        let until = Instant::now().checked_add(duration);
-        // What is too long to tell lasts until it is called off.
-        let far = || Instant::now() + Duration::from_secs(1 << 30);
-        lock(&self.shared)
-            .faults
-            .refuse_until(Some(until.unwrap_or_else(far)));
+        let mut state = lock(&self.shared);
+        state.faults.refuse(duration, Instant::now());
     }
 
     /// New connections are accepted again.
     pub fn accept_connections(&self) {
-        lock(&self.shared).faults.refuse_until(None);
+        self.refuse_connections(Duration::ZERO);
     }
 
     /// From now on everything that is sent, replies and events, is sent so much later than it

@@ -1,5 +1,6 @@
 //! The first packet of a connection: a new session, or one that comes back.
 
+use super::faults::{Fault, Subject};
 use super::processor::Caller;
 use super::reply::{Connected, put_connected};
 use super::request::{Connect, RequestKind};
@@ -15,7 +16,16 @@ pub(crate) fn shake_hands(
     frame: &[u8],
 ) -> Result<(), Malformed> {
     let connect = Connect::read(frame)?;
-    state.counts.count(RequestKind::CreateSession);
+    let kind = RequestKind::CreateSession;
+    state.counts.count(kind);
+    let fault = state.faults.strike(&Subject {
+        kind,
+        session: connect.session,
+        paths: &[],
+    });
+    if fault == Some(Fault::LoseRequest) {
+        return Err(Malformed);
+    }
     // A client that knows more than the server saw another one, and must not lose what it saw.
     if connect.last_zxid_seen > state.zxids.processed {
         tracing::info!(
@@ -28,7 +38,9 @@ pub(crate) fn shake_hands(
     let timeout = state.sessions.negotiate(connect.timeout);
     let knows_read_only = connect.read_only.is_some();
     let now = state.uptime();
-    let session = if connect.session == 0 {
+    let session = if matches!(fault, Some(Fault::Answer(_))) {
+        None
+    } else if connect.session == 0 {
         state.next_moment();
         let session = state.sessions.create(timeout, id, now);
         tracing::info!("session 0x{session:x} established, timeout {timeout} ms");
@@ -52,6 +64,9 @@ pub(crate) fn shake_hands(
     connection.knows_read_only = knows_read_only;
     // Without a session, what follows is as little heard as after the end of one.
     connection.session = Some(session.unwrap_or(connect.session));
+    if fault == Some(Fault::LoseReply) {
+        return Err(Malformed);
+    }
     match session {
         Some(session) => {
             if connect.session != 0 {

@@ -25,7 +25,7 @@ use super::tree::{Tree, split};
 use super::watches::{ConnectionId, Event, Watches};
 
 /// A client that does not read what it is sent is cut off when so much waits for it.
-const LONGEST_OUTBOX: usize = 256 << 20;
+const LONGEST_OUTBOX: usize = 64 << 20;
 
 /// The numbers of transactions.
 #[derive(Debug, Default)]

@@ -203,3 +203,28 @@ fn requests_are_counted() {
     assert_eq!(server.requests(RequestKind::Ping), 1);
     assert_eq!(server.requests(RequestKind::Create), 0);
 }
+
+#[test]
+fn the_start_of_a_connection_can_be_struck() {
+    let server = Server::start().unwrap();
+    let raw = Raw::connect(server.address());
+    let (session, password) = (raw.session, raw.password.clone());
+    let back = || Raw::attach(server.address(), session, &password, 0);
+    let strike = |fault| {
+        let matching = Matching::kind(RequestKind::CreateSession);
+        server.inject(matching.session(session), fault);
+    };
+    strike(Fault::Answer(ErrorCode::SessionExpired));
+    assert_eq!(back().unwrap().session, 0);
+    // It was said to be over, but is not.
+    assert_eq!(back().unwrap().session, session);
+    strike(Fault::LoseRequest);
+    assert!(back().is_none());
+    strike(Fault::LoseReply);
+    assert!(back().is_none());
+    assert_eq!(back().unwrap().session, session);
+    server.inject(Matching::kind(RequestKind::CreateSession), Fault::LoseReply);
+    assert!(Raw::attach(server.address(), 0, &[0; 16], 0).is_none());
+    // The session that nobody knows of is there until its time is over.
+    assert_eq!(server.sessions().len(), 2);
+}
