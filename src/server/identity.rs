@@ -1,6 +1,6 @@
 //! Who a session is.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use sha1::{Digest as _, Sha1};
@@ -16,11 +16,16 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
+    /// Java writes addresses of the sixth version at full length.
     pub(crate) fn of_address(address: SocketAddr) -> Self {
-        Self {
-            scheme: "ip",
-            id: address.ip().to_canonical().to_string(),
-        }
+        let id = match address.ip().to_canonical() {
+            IpAddr::V4(address) => address.to_string(),
+            IpAddr::V6(address) => {
+                let segments = address.segments().map(|segment| format!("{segment:x}"));
+                segments.join(":")
+            }
+        };
+        Self { scheme: "ip", id }
     }
 
     /// The identity that `credentials`, a user and a password, prove.
@@ -123,6 +128,8 @@ mod tests {
 
     #[test]
     fn credentials_prove_who_someone_is() {
+        let far = Identities::of_address("[::1]:5".parse().unwrap());
+        assert_eq!(far.iter().next().unwrap().id, "0:0:0:0:0:0:0:1");
         let mut someone = Identities::of_address("[::ffff:127.0.0.1]:5".parse().unwrap());
         let none = someone.authenticate(Some("world"), Some(b"anyone"));
         assert_eq!(none, Err(ErrorCode::AuthFailed));
