@@ -48,7 +48,9 @@
 //! # What it does not do
 //!
 //! Ensembles and reconfiguration, TLS, SASL, quotas, the super user, a limit of connections per
-//! address, files. Latencies in `srvr` and `mntr` are all 0.
+//! address, files. Latencies in `srvr` and `mntr` are all 0. Nodes with a time to live can be
+//! created, as in a ZooKeeper with `extendedTypesEnabled`. Where ZooKeeper is odd, so is this: a
+//! `check` outside a transaction that holds is never answered.
 //!
 //! # Room
 //!

@@ -307,3 +307,6 @@ impl State {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

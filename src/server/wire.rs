@@ -114,7 +114,7 @@ impl Write for Vec<u8> {
 
     /// ZooKeeper writes each half of a surrogate pair as three bytes of its own.
     fn put_text(&mut self, text: &str) {
-        if text.bytes().all(|byte| byte < 0xf0) {
+        if text.is_ascii() || text.bytes().all(|byte| byte < 0xf0) {
             return self.put_buffer(Some(text.as_bytes()));
         }
         let start = self.len();
