@@ -5,3 +5,17 @@ mod faults;
 mod limits;
 mod protocol;
 mod raw;
+
+use std::time::{Duration, Instant};
+
+/// Waits for what comes about by itself, for as long as even a slow machine may take.
+fn eventually(what: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !what() {
+        assert!(
+            Instant::now() < deadline,
+            "it did not come about within a minute"
+        );
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}

@@ -6,6 +6,8 @@ use zkt::server::{Acl, Error, ErrorCode, NodeKind, RequestKind, Server, permissi
 use zookeeper_client as zk;
 use zookeeper_client::{Acls, AddWatchMode, Client, CreateMode, CreateOptions, EventType};
 
+use super::eventually;
+
 fn open(mode: CreateMode) -> CreateOptions<'static> {
     mode.with_acls(Acls::anyone_all())
 }
@@ -194,9 +196,7 @@ async fn sessions_expire_when_nothing_is_heard_of_them() {
     let raw = super::raw::Raw::connect(server.address());
     // Ten seconds were asked for, 20 ticks are the most that is granted.
     assert_eq!(raw.timeout, 200);
-    while !server.sessions().is_empty() {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+    eventually(|| server.sessions().is_empty());
     assert_eq!(server.last_zxid(), 2);
     assert_eq!(server.connections(), 0);
 }
@@ -213,9 +213,11 @@ async fn a_client_stays_as_long_as_it_pings() {
         .create("/e", b"", &open(CreateMode::Ephemeral))
         .await
         .unwrap();
-    while server.requests(RequestKind::Ping) < 5 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    let pings = tokio::task::spawn_blocking({
+        let server = server.handle();
+        move || eventually(|| server.requests(RequestKind::Ping) >= 5)
+    });
+    pings.await.unwrap();
     assert!(client.check_stat("/e").await.unwrap().is_some());
 }
 

@@ -6,6 +6,7 @@ use zkt::server::{ErrorCode, Fault, Matching, RequestKind, Server};
 use zookeeper_client as zk;
 use zookeeper_client::{Acls, Client, CreateMode, CreateOptions, SessionState};
 
+use super::eventually;
 use super::raw::{Body, PING, Raw, create, path_and_watch};
 
 fn persistent() -> CreateOptions<'static> {
@@ -66,7 +67,7 @@ async fn connections_can_be_refused_for_a_while() {
     server.refuse_connections(Duration::MAX);
     assert!(Raw::attach(server.address(), 0, &[0; 16], 0).is_none());
     server.refuse_connections(Duration::from_millis(1));
-    while Raw::attach(server.address(), 0, &[0; 16], 0).is_none() {}
+    eventually(|| Raw::attach(server.address(), 0, &[0; 16], 0).is_some());
 }
 
 #[tokio::test]
@@ -79,9 +80,11 @@ async fn replies_can_be_late() {
     let create = client.create("/a", b"", &persistent());
     let read = client.get_data("/a");
     // Only the reply is late, not the execution.
-    while server.node("/a").is_none() {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+    let executed = tokio::task::spawn_blocking({
+        let server = server.handle();
+        move || eventually(|| server.node("/a").is_some())
+    });
+    executed.await.unwrap();
     create.await.unwrap();
     read.await.unwrap();
     assert!(start.elapsed() >= delay);

@@ -2,11 +2,11 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
-use std::time::Duration;
 
 use proptest::prelude::*;
 use zkt::server::{ErrorCode, RequestKind, Server};
 
+use super::eventually;
 use super::raw::{Body, PING, Raw, create, opcodes, path_and_watch, texts};
 
 const CREATE: i32 = 1;
@@ -134,9 +134,7 @@ fn ten_thousand_connections_come_and_go() {
     assert_eq!(server.sessions().len(), 1);
     assert_eq!(server.requests(RequestKind::CloseSession), 2500);
     // The server learns of the last ends a little later.
-    while server.connections() > 1 {
-        std::thread::sleep(Duration::from_millis(1));
-    }
+    eventually(|| server.connections() == 1);
 }
 
 #[test]
