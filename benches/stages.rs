@@ -2,6 +2,8 @@
 //! before it shows in the whole.
 
 #![allow(missing_docs)]
+// The tests of what is measured come with it.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
 
 #[path = "../src/bin/zkt"]
 mod command {

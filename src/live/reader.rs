@@ -28,7 +28,7 @@ pub(super) enum Answer {
 }
 
 type Answers = Vec<Result<Answer, Refusal>>;
-type Pending<'a> = Pin<Box<dyn Future<Output = Result<Answers, Refusal>> + Send + 'a>>;
+type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T, Refusal>> + Send + 'a>>;
 
 /// Bytes that a child's name is taken to bring back, its length included.
 const NAME_BYTES: usize = 40;
@@ -43,7 +43,7 @@ pub(super) struct Reader<'a> {
     options: &'a FetchOptions,
     progress: &'a mut (dyn FnMut(usize) + Send),
     read: usize,
-    sync: Option<Pin<Box<dyn Future<Output = Result<(), Refusal>> + Send + 'a>>>,
+    sync: Option<Pending<'a, ()>>,
     multi_read: bool,
     /// How many nodes a batch may have, growing as their size becomes known.
     cap: usize,
@@ -100,7 +100,7 @@ impl<'a> Reader<'a> {
         mut receive: impl FnMut(usize, Answer) -> Result<usize, Error>,
     ) -> Result<(), Error> {
         // A request is sent when it is made, so the queue only remembers the order of the answers.
-        let mut in_flight: VecDeque<(Range<usize>, Pending<'a>)> = VecDeque::new();
+        let mut in_flight: VecDeque<(Range<usize>, Pending<'a, Answers>)> = VecDeque::new();
         let mut next = 0;
         // The nodes of another level may be of another size: their first batch goes alone.
         let mut window = 1;
@@ -146,7 +146,7 @@ impl<'a> Reader<'a> {
         asks.len()
     }
 
-    fn submit(&self, asks: &[(&ZPath, Ask)]) -> Pending<'a> {
+    fn submit(&self, asks: &[(&ZPath, Ask)]) -> Pending<'a, Answers> {
         let client = self.client;
         if self.multi_read {
             let mut reader = client.new_multi_reader();
@@ -182,7 +182,7 @@ impl<'a> Reader<'a> {
     async fn settle(
         &mut self,
         asks: &[(&ZPath, Ask)],
-        mut pending: Pending<'a>,
+        mut pending: Pending<'a, Answers>,
     ) -> Result<Vec<Answer>, Error> {
         let mut attempts = 0;
         let results = loop {

@@ -138,7 +138,7 @@ fn shown(plan: &Plan) -> String {
         let name = action.name();
         match action {
             Action::Add(add) => {
-                let data = String::from_utf8_lossy(&add.data.as_bytes()).into_owned();
+                let data = String::from_utf8_lossy(add.data.as_bytes()).into_owned();
                 let raw = if add.raw { " raw" } else { "" };
                 let acl = add
                     .acl
