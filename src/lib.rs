@@ -5,14 +5,15 @@
 //! # Five lines
 //!
 //! ```text
-//! parser::parse -> lower::lower -> live::fetch -> planner::plan -> executor::execute
+//! parser -> lower -> live::fetch -> planner::plan -> executor::execute
 //! ```
 //!
-//! `zkt plan` is the first four; `zkt apply` adds the fifth. There is no other way to a write, so
+//! [`layers::load`] is the first two: it lowers files as it parses them, so that reading can begin
+//! before they end. `zkt plan` is the first four; `zkt apply` adds the fifth. There is no other way to a write, so
 //! what a plan shows is what an apply does.
 //!
 //! ```text
-//! files ─ parser → ast::Document ─ lower → Tree<Declared> ─┐
+//! files ─ parser → ast::Line ───── lower → Tree<Declared> ─┐
 //!                                              └─ scope    ├─ planner → Plan ─ executor → Report
 //! ZooKeeper ──────────────────── live(scope) → Tree<Live> ─┘            └─ rendered for people
 //! ```
@@ -45,7 +46,7 @@
 //! | [`source`] | texts, places in them, and errors that know their place |
 //! | [`files`] | where texts come from: the disk, standard input, or what a test brings |
 //! | [`ast`] | what was written, line by line; no meaning |
-//! | [`parser`] | text to [`ast::Document`], by `grammar/zkt.pest` |
+//! | [`parser`] | text to statements, one at a time or a whole [`ast::Document`], by `grammar/zkt.pest` |
 //! | [`spelling`] | how names and values are written so that reading gives them back |
 //! | [`format`](mod@format) | a document in its one canonical layout |
 //! | [`value`] | JSON values, and a node's bytes: encoding, decoding, equality |
@@ -53,8 +54,8 @@
 //! | [`tree`] | nodes as one sorted sequence |
 //! | [`acl`] | access control lists |
 //! | [`node`] | declared nodes and live ones, versions |
-//! | [`layers`] | arguments to parsed files, with what they include |
-//! | [`lower`] | layers to one tree of declared nodes, with every mistake found at once |
+//! | [`lower`] | statements to one tree of declared nodes, with every mistake found at once |
+//! | [`layers`] | arguments to files, with what they include, and to the tree they declare |
 //! | [`export`] | trees as text or JSON |
 //! | [`scope`] | which paths a plan is about, and what must be read for it |
 //! | [`plan`] | what is to be done, as data |
@@ -178,8 +179,9 @@ pub mod tree;
 pub mod acl;
 pub mod node;
 
-pub mod layers;
 pub mod lower;
+
+pub mod layers;
 
 pub mod export;
 pub mod scope;

@@ -1,4 +1,4 @@
-//! Documents to one declared tree: paths joined, layers laid over each other, every semantic error
+//! Statements to one declared tree: paths joined, layers laid over each other, every semantic error
 //! of all files in one run.
 
 mod error;
