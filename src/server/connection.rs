@@ -27,6 +27,10 @@ pub(crate) fn lock(shared: &Shared) -> MutexGuard<'_, State> {
 /// How long a client may take to send its first packet.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long a client may take none of what it is sent. Its session expires meanwhile, as nothing
+/// more is read; this is for those that have none any more.
+const LONGEST_STALL: Duration = Duration::from_secs(60);
+
 /// Requests wait while so many bytes of replies do.
 const ENOUGH: usize = 1 << 20;
 
@@ -159,6 +163,7 @@ async fn send(
                             return false;
                         }
                     }
+                    () = tokio::time::sleep(LONGEST_STALL) => return false,
                     () = wake.notified() => {
                         // More to send, which the next turn finds; or the end.
                         let state = lock(&registration.shared);

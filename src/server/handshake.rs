@@ -9,7 +9,7 @@ use super::state::State;
 use super::watches::ConnectionId;
 use super::wire::Malformed;
 
-/// Gives a connection its session. An error ends the connection at once.
+/// Gives a connection its session. An error ends the connection.
 pub(crate) fn shake_hands(
     state: &mut State,
     id: ConnectionId,

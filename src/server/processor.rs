@@ -38,7 +38,7 @@ impl From<Result<(), ErrorCode>> for Answer {
 }
 
 impl State {
-    /// Executes one packet after the first of a connection. An error ends the connection at once.
+    /// Executes one packet after the first of a connection. An error ends the connection.
     pub(crate) fn receive(
         &mut self,
         caller: Caller,

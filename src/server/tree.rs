@@ -3,6 +3,8 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
+
 use super::acl::{self, Acl, permission};
 use super::names::Names;
 use super::node::{Moment, NewNode, Node, NodeKind, Stat};
@@ -10,7 +12,7 @@ use super::node::{Moment, NewNode, Node, NodeKind, Stat};
 /// All nodes.
 #[derive(Debug)]
 pub(crate) struct Tree {
-    nodes: HashMap<Box<str>, Node>,
+    nodes: HashMap<Box<str>, Node, RandomState>,
     ephemerals: HashMap<i64, Names>,
     /// Containers and nodes with a time to live.
     mortal: BTreeSet<Box<str>>,
@@ -26,7 +28,7 @@ impl Tree {
     pub(crate) fn new() -> Self {
         let open: acl::List = [Acl::open()].into();
         let mut tree = Self {
-            nodes: HashMap::new(),
+            nodes: HashMap::default(),
             ephemerals: HashMap::new(),
             mortal: BTreeSet::new(),
             data_size: 0,

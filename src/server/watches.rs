@@ -6,6 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use foldhash::fast::RandomState;
+
 /// The number of a connection: watches belong to connections, and go with them.
 pub(crate) type ConnectionId = u64;
 
@@ -29,7 +31,7 @@ pub(crate) enum Mode {
 /// One table of watches.
 #[derive(Debug, Default)]
 pub(crate) struct Table {
-    by_path: HashMap<Box<str>, BTreeMap<ConnectionId, Mode>>,
+    by_path: HashMap<Box<str>, BTreeMap<ConnectionId, Mode>, RandomState>,
     by_connection: HashMap<ConnectionId, HashSet<Box<str>>>,
     /// Without any, the paths above a changed one need no look.
     recursive: usize,
