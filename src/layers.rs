@@ -123,7 +123,7 @@ pub struct Declaration {
 
 /// Reads layers, each a file, a directory with every `*.zkt` below it, or `-` for standard input,
 /// and lowers them line by line to the tree that they declare, its top-level nodes at `at`.
-/// `met` is told the path of each node when a layer first has it.
+/// `met` is told the path of each node when it is met first.
 ///
 /// What could be read is lowered whatever else is wrong, so that one run reports everything.
 #[must_use]

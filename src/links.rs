@@ -104,9 +104,7 @@ pub fn join(base: &ZPath, target: &str) -> Result<ZPath, Error> {
             }
         }
     }
-    Ok(names
-        .into_iter()
-        .fold(ZPath::root(), |path, name| path.join(name)))
+    Ok(ZPath::of_names(&names))
 }
 
 /// One step of a walk along a path.

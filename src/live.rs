@@ -77,8 +77,6 @@ pub struct FetchOptions {
     pub reply_target: usize,
     /// Bytes that a request may have; the server refuses more than 1,048,575.
     pub request_limit: usize,
-    /// How many nodes are waited for before they are read ahead, while more may come.
-    pub ahead_group: usize,
     /// How many ACLs are asked for at once.
     pub acl_window: usize,
     /// How often a batch is asked again after its connection was lost.
@@ -95,7 +93,6 @@ impl Default for FetchOptions {
             window: 8,
             reply_target: 1 << 20,
             request_limit: 512 << 10,
-            ahead_group: 4096,
             acl_window: 256,
             retries: 3,
             multi_read: true,
@@ -220,7 +217,9 @@ async fn collect(
                 path: parent, deep, ..
             } = &listings[i];
             match answer {
-                Answer::Children(names) => {
+                Answer::Children(mut names) => {
+                    // So all that is read on one level comes in order.
+                    names.sort_unstable();
                     for name in names {
                         if check_name(&name).is_err() {
                             return Err(Error::Name {
@@ -272,7 +271,9 @@ async fn collect(
     let mut tree: Tree<Live> = nodes.into_iter().collect();
     drop_subtrees(&mut tree, &gone);
     let wanted = |path: &ZPath| acl_everywhere || want_at(path).is_some_and(|i| wants[i].acl);
-    acls::read(session, &mut tree, wanted, options, reader).await?;
+    if acl_everywhere || wants.iter().any(|want| want.acl) {
+        acls::read(session, &mut tree, wanted, options, reader).await?;
+    }
     Ok(tree)
 }
 

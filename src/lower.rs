@@ -54,7 +54,7 @@ pub struct Lowering<'m> {
     /// A buffer for the path at hand.
     path: String,
     has_acls: bool,
-    /// Told of each node when a layer first has it.
+    /// Told of each node when it is met first.
     met: &'m mut dyn FnMut(&ZPath),
 }
 
@@ -96,7 +96,7 @@ impl OpenFile {
 
 impl<'m> Lowering<'m> {
     /// Starts with no layer; the top-level nodes go to `at`. `met` is told the path of each node
-    /// when a layer first has it.
+    /// when it is met first.
     #[must_use]
     pub fn new(at: &ZPath, met: &'m mut dyn FnMut(&ZPath)) -> Self {
         Self {
@@ -248,7 +248,7 @@ impl<'m> Lowering<'m> {
             }
             let known = self.nodes.len();
             place = self.nodes.place(&self.path, place);
-            if place as usize == known {
+            if place as usize == known && !self.merged.contains(&self.path) {
                 (self.met)(self.nodes.path(place));
             }
             if self.nodes.depth(place) > MAX_LEVELS {

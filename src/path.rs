@@ -109,6 +109,26 @@ impl ZPath {
         Self(text.into())
     }
 
+    /// The path of these names, from the top down, which must be valid.
+    pub(crate) fn of_names(names: &[&str]) -> Self {
+        if names.is_empty() {
+            return Self::root();
+        }
+        let length = names.iter().map(|name| 1 + name.len()).sum();
+        let mut text = String::with_capacity(length);
+        for name in names {
+            text.push('/');
+            text.push_str(name);
+        }
+        Self::from_valid(&text)
+    }
+
+    /// What tells this path from others by where its text is kept: copies have it in common, equal
+    /// paths that were made apart have not.
+    pub(crate) fn address(&self) -> usize {
+        self.0.as_ptr() as usize
+    }
+
     /// The path that a text spells which is known to be one.
     pub(crate) fn from_valid(text: &str) -> Self {
         debug_assert!(Self::parse(text).is_ok());

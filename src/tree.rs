@@ -119,11 +119,17 @@ impl<'t, N> Index<'t, N> {
     /// The node at `path`.
     #[must_use]
     pub fn get(&self, path: &ZPath) -> Option<&'t N> {
-        let nodes = self.nodes;
+        self.place(path).map(|place| &self.nodes[place].1)
+    }
+
+    /// Where in the sequence the node at `path` stands.
+    #[must_use]
+    pub fn place(&self, path: &ZPath) -> Option<usize> {
         let places = self.places.get_or_init(|| self.places());
         let hash = self.hasher.hash_one(path.as_str());
-        let found = places.find(hash, |place| nodes[*place].0 == *path);
-        found.map(|place| &nodes[*place].1)
+        places
+            .find(hash, |place| self.nodes[*place].0 == *path)
+            .copied()
     }
 
     fn places(&self) -> HashTable<usize> {

@@ -1,7 +1,8 @@
 //! Whether the links of a tree, as it would stand after a plan, lead anywhere.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
+use foldhash::fast::RandomState;
 use serde_json::Value;
 
 use super::{Error, Lookup, Nodes, join, property, resolve};
@@ -54,7 +55,8 @@ pub fn check(
     let gone = trims.chain(blocked.map(|kept| &kept.path)).collect();
     let view = View {
         declared: declared.index(),
-        live: live.index(),
+        nodes: declared.as_slice(),
+        live: Counterparts::of(declared, live),
         looked_up,
         gone,
     };
@@ -95,22 +97,68 @@ enum Problem {
     Unknown(Vec<ZPath>),
 }
 
+/// The live nodes, as they stand beside the declared ones: most are declared, and need no index
+/// of their own.
+struct Counterparts<'a> {
+    /// For each declared node the live one.
+    of_declared: Vec<Option<&'a Live>>,
+    undeclared: HashMap<&'a ZPath, &'a Live, RandomState>,
+}
+
+impl<'a> Counterparts<'a> {
+    fn of(declared: &Tree<Declared>, live: &'a Tree<Live>) -> Self {
+        let mut of_declared = Vec::with_capacity(declared.len());
+        let mut undeclared = HashMap::default();
+        let mut live = live.iter().peekable();
+        for (path, _) in declared {
+            // What is equal mostly is the same path in memory, too, which is seen at once.
+            of_declared.push(loop {
+                match live.peek() {
+                    Some((other, node)) if other == path => {
+                        live.next();
+                        break Some(node);
+                    }
+                    Some((other, node)) if other < path => {
+                        live.next();
+                        undeclared.insert(other, node);
+                    }
+                    _ => break None,
+                }
+            });
+        }
+        undeclared.extend(live.map(|(path, node)| (path, node)));
+        Self {
+            of_declared,
+            undeclared,
+        }
+    }
+}
+
 struct View<'a> {
     declared: Index<'a, Declared>,
-    live: Index<'a, Live>,
+    nodes: &'a [(ZPath, Declared)],
+    live: Counterparts<'a>,
     looked_up: Option<&'a LookedUp>,
     /// What the plan removes, and what it cannot create.
     gone: HashSet<&'a ZPath>,
 }
 
-impl View<'_> {
+impl<'a> View<'a> {
+    /// A node as it is declared and as it lives.
+    fn both(&self, path: &ZPath) -> (Option<&'a Declared>, Option<&'a Live>) {
+        match self.declared.place(path) {
+            Some(place) => (Some(&self.nodes[place].1), self.live.of_declared[place]),
+            None => (None, self.live.undeclared.get(path).copied()),
+        }
+    }
+
     /// The links of a declared node, live ones that stay included.
     fn links(&self, path: &ZPath, node: &Declared) -> Vec<(String, Value)> {
         let Content::Properties(properties) = &node.content else {
             return Vec::new();
         };
         if node.keep_properties || !node.ignore.is_empty() {
-            let live = self.live.get(path).and_then(Live::node);
+            let live = self.both(path).1.and_then(Live::node);
             let properties = desired_data(node, live).into_properties();
             return properties
                 .into_iter()
@@ -173,7 +221,7 @@ impl View<'_> {
     fn knows_children(&self, parent: &ZPath) -> bool {
         let lists_children =
             |node: &Declared| node.standing == Standing::Declared && !node.keep_children;
-        match (self.declared.get(parent), self.live.get(parent)) {
+        match self.both(parent) {
             // A node that the plan creates has no other children; unless nobody looked.
             (Some(node), None) => self.looked_up.is_some() || lists_children(node),
             (Some(node), Some(live)) => live.node().is_some() && lists_children(node),
@@ -200,11 +248,10 @@ impl Nodes for View<'_> {
         if self.gone.contains(path) {
             return Lookup::Missing;
         }
-        let declared = self
-            .declared
-            .get(path)
+        let (declared, live) = self.both(path);
+        let declared = declared
             .is_some_and(|node| !matches!(node.standing, Standing::Outside { needed: false, .. }));
-        if path.is_root() || declared || self.live.get(path).is_some() {
+        if path.is_root() || declared || live.is_some() {
             return Lookup::Known(());
         }
         match self.looked_up(path) {
@@ -224,7 +271,7 @@ impl Nodes for View<'_> {
         if self.gone.contains(path) {
             return Lookup::Missing;
         }
-        let declared = self.declared.get(path);
+        let (declared, live) = self.both(path);
         if let Some(node) = declared
             && let Content::Properties(properties) = &node.content
             && node.standing == Standing::Declared
@@ -234,7 +281,7 @@ impl Nodes for View<'_> {
             return Lookup::Known(properties.get(name));
         }
         let looked_up = self.looked_up(path);
-        let live = self.live.get(path).or(match looked_up {
+        let live = live.or(match looked_up {
             Some(Lookup::Known(live)) => Some(live),
             _ => None,
         });

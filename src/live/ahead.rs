@@ -1,24 +1,27 @@
 //! Reading nodes before all of them are known: while files are still parsed.
 
-use std::hash::BuildHasher as _;
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use foldhash::fast::RandomState;
-use hashbrown::HashTable;
 use tokio::sync::mpsc::UnboundedReceiver;
+use zookeeper_client::Error as Refusal;
 
-use super::reader::{Ask, Reader};
+use super::reader::{Answers, Ask, Pending, Reader};
 use super::{Error, FetchOptions, live_of};
 use crate::node::Live;
 use crate::path::ZPath;
 use crate::session::Session;
 
 /// Nodes that were read before they were asked for; without any by default.
+///
+/// They are found by the very paths that they were read by: an equal path that was made apart is
+/// read once more.
 #[derive(Debug, Default)]
 pub struct ReadAhead {
     /// Boxed, so that the memory of each is free again as soon as it is taken.
     nodes: Vec<(ZPath, Option<Box<Live>>)>,
-    places: HashTable<u32>,
-    hasher: RandomState,
+    /// Where each is, by the address of its path.
+    places: HashMap<usize, u32, RandomState>,
 }
 
 impl ReadAhead {
@@ -29,43 +32,21 @@ impl ReadAhead {
     /// The node at a path, none where it does not exist; no answer where it was not read, or was
     /// taken already.
     pub(super) fn take(&mut self, path: &ZPath) -> Option<Option<Live>> {
-        let Self {
-            nodes,
-            places,
-            hasher,
-        } = self;
-        let hash = hasher.hash_one(path.as_str());
-        let found = places.find_entry(hash, |place| nodes[*place as usize].0 == *path);
-        let (place, _) = found.ok()?.remove();
-        Some(nodes[place as usize].1.take().map(|live| *live))
+        let place = self.places.remove(&path.address())?;
+        Some(self.nodes[place as usize].1.take().map(|live| *live))
     }
 
-    fn place(&self, path: &str) -> Option<usize> {
-        let hash = self.hasher.hash_one(path);
-        let is_it = |place: &u32| self.nodes[*place as usize].0.as_str() == path;
-        self.places.find(hash, is_it).map(|place| *place as usize)
-    }
-
-    /// Makes room for a path that has none yet.
-    fn add(&mut self, path: ZPath) -> usize {
-        let Self {
-            nodes,
-            places,
-            hasher,
-        } = self;
-        let place = nodes.len();
-        let hash = hasher.hash_one(path.as_str());
-        nodes.push((path, None));
-        let at = u32::try_from(place).expect("fewer than 2^32 nodes");
-        places.insert_unique(hash, at, |at| {
-            hasher.hash_one(nodes[*at as usize].0.as_str())
-        });
-        place
+    fn add(&mut self, path: ZPath, live: Option<Live>) {
+        let place = u32::try_from(self.nodes.len()).expect("fewer than 2^32 nodes");
+        self.places.insert(path.address(), place);
+        self.nodes.push((path, live.map(Box::new)));
     }
 }
 
 /// Reads the data of nodes as their paths come in, each once, until no more will come. What is
 /// read is for [`fetch_after`](super::fetch_after); it is at least as recent as this call.
+///
+/// A path that comes below one that turned out to be missing is not asked for any more.
 ///
 /// # Errors and cancellation safety
 /// As [`fetch`](super::fetch).
@@ -78,52 +59,100 @@ pub async fn read_ahead(
     let mut reader = Reader::new(session, options, progress);
     reader.start_sync();
     let mut ahead = ReadAhead::default();
-    let mut group = Vec::new();
-    // Before this place it is known of all nodes what they are.
-    let mut known = 0;
+    let mut missing = Missing::default();
+    // Those that are still to be asked for.
+    let mut waiting: VecDeque<ZPath> = VecDeque::new();
+    let mut in_flight: VecDeque<Batch<'_>> = VecDeque::new();
     let mut open = true;
-    while open {
-        match paths.recv().await {
-            None => open = false,
-            Some(paths) => {
-                for path in paths {
-                    if ahead.place(path.as_str()).is_some() {
-                        continue;
-                    }
-                    let parent = path.parent_str().and_then(|parent| ahead.place(parent));
-                    let below_missing = parent
-                        .is_some_and(|parent| parent < known && ahead.nodes[parent].1.is_none());
-                    let place = ahead.add(path);
-                    if !below_missing {
-                        group.push(place);
-                    }
+    loop {
+        // A request is worth more than a few nodes while more may come.
+        let enough = if open { reader.cap } else { 1 };
+        while waiting.len() >= enough && in_flight.len() < reader.window {
+            let mut paths = Vec::with_capacity(reader.cap);
+            while paths.len() < reader.cap
+                && let Some(path) = waiting.pop_front()
+            {
+                match missing.covers(&path) {
+                    true => ahead.add(path, None),
+                    false => paths.push(path),
                 }
             }
+            if paths.is_empty() {
+                continue;
+            }
+            let asks = asks(&paths);
+            let end = reader.end_of_batch(&asks, 0);
+            let pending = reader.submit(&asks[..end]);
+            for path in paths.drain(end..).rev() {
+                waiting.push_front(path);
+            }
+            in_flight.push_back(Batch { paths, pending });
         }
-        if open && group.len() < options.ahead_group {
+        let answered = tokio::select! {
+            result = answer(&mut in_flight), if !in_flight.is_empty() => result,
+            more = paths.recv(), if open => {
+                open = more.is_some();
+                waiting.extend(more.into_iter().flatten());
+                continue;
+            }
+            else => return Ok(ahead),
+        };
+        // What is asked behind the sync is answered behind it, too.
+        if !reader.finish_sync().await? {
+            for Batch { paths, pending } in &mut in_flight {
+                *pending = reader.submit(&asks(paths));
+            }
             continue;
         }
-        let found = read_group(&mut reader, &ahead, &group).await?;
-        for (place, live) in group.drain(..).zip(found) {
-            ahead.nodes[place].1 = live.map(Box::new);
+        let Some(Batch { paths, .. }) = in_flight.pop_front() else {
+            continue;
+        };
+        let pending = Box::pin(std::future::ready(answered));
+        let answers = reader.settle(&asks(&paths), pending).await?;
+        for (path, answer) in paths.into_iter().zip(answers) {
+            let live = live_of(&path, answer)?;
+            if live.is_none() {
+                missing.add(&path);
+            }
+            ahead.add(path, live);
         }
-        known = ahead.nodes.len();
     }
-    Ok(ahead)
 }
 
-async fn read_group(
-    reader: &mut Reader<'_>,
-    ahead: &ReadAhead,
-    group: &[usize],
-) -> Result<Vec<Option<Live>>, Error> {
-    let path = |i: usize| &ahead.nodes[group[i]].0;
-    let asks: Vec<_> = (0..group.len()).map(|i| (path(i), Ask::Data)).collect();
-    let mut found = Vec::with_capacity(group.len());
-    let receive = |i: usize, answer| {
-        found.push(live_of(path(i), answer)?);
-        Ok(0)
-    };
-    reader.read(&asks, receive).await?;
-    Ok(found)
+/// Nodes that were asked for, and the answer that is to come.
+struct Batch<'a> {
+    paths: Vec<ZPath>,
+    pending: Pending<'a, Answers>,
+}
+
+/// The answer to the first batch; without one it never comes.
+async fn answer(in_flight: &mut VecDeque<Batch<'_>>) -> Result<Answers, Refusal> {
+    match in_flight.front_mut() {
+        Some(batch) => batch.pending.as_mut().await,
+        None => std::future::pending().await,
+    }
+}
+
+fn asks(paths: &[ZPath]) -> Vec<(&ZPath, Ask)> {
+    paths.iter().map(|path| (path, Ask::Data)).collect()
+}
+
+/// The topmost of the nodes that do not exist.
+#[derive(Debug, Default)]
+struct Missing(HashSet<String, RandomState>);
+
+impl Missing {
+    fn add(&mut self, path: &ZPath) {
+        if !self.covers(path) {
+            self.0.insert(path.as_str().to_owned());
+        }
+    }
+
+    /// Whether a node is one of them or below one.
+    fn covers(&self, path: &ZPath) -> bool {
+        let text = path.as_str();
+        let ends = text.match_indices('/').skip(1).map(|(end, _)| end);
+        let mut above = ends.chain([text.len()]).map(|end| &text[..end]);
+        !self.0.is_empty() && above.any(|top| self.0.contains(top))
+    }
 }

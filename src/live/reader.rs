@@ -27,8 +27,8 @@ pub(super) enum Answer {
     NoAuth,
 }
 
-type Answers = Vec<Result<Answer, Refusal>>;
-type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T, Refusal>> + Send + 'a>>;
+pub(super) type Answers = Vec<Result<Answer, Refusal>>;
+pub(super) type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T, Refusal>> + Send + 'a>>;
 
 /// Bytes that a child's name is taken to bring back, its length included.
 const NAME_BYTES: usize = 40;
@@ -45,8 +45,10 @@ pub(super) struct Reader<'a> {
     read: usize,
     sync: Option<Pending<'a, ()>>,
     multi_read: bool,
+    /// How many batches may be in flight, growing as they are answered.
+    pub(super) window: usize,
     /// How many nodes a batch may have, growing as their size becomes known.
-    cap: usize,
+    pub(super) cap: usize,
     /// Bytes that a node's data brought back lately.
     average: usize,
     largest: usize,
@@ -66,6 +68,7 @@ impl<'a> Reader<'a> {
             read: 0,
             sync: None,
             multi_read: options.multi_read,
+            window: 1,
             cap: options.first_batch.min(options.batch_cap).max(1),
             average: 0,
             largest: 0,
@@ -80,7 +83,7 @@ impl<'a> Reader<'a> {
 
     /// Waits for a sync that was started; false where it was lost and had to be made again, so that
     /// what was asked behind it may have been answered by a server that has not caught up.
-    async fn finish_sync(&mut self) -> Result<bool, Error> {
+    pub(super) async fn finish_sync(&mut self) -> Result<bool, Error> {
         let Some(mut sync) = self.sync.take() else {
             return Ok(true);
         };
@@ -103,9 +106,9 @@ impl<'a> Reader<'a> {
         let mut in_flight: VecDeque<(Range<usize>, Pending<'a, Answers>)> = VecDeque::new();
         let mut next = 0;
         // The nodes of another level may be of another size: their first batch goes alone.
-        let mut window = 1;
+        self.window = 1;
         loop {
-            while next < asks.len() && in_flight.len() < window {
+            while next < asks.len() && in_flight.len() < self.window {
                 let batch = next..self.end_of_batch(asks, next);
                 next = batch.end;
                 in_flight.push_back((batch.clone(), self.submit(&asks[batch])));
@@ -122,12 +125,10 @@ impl<'a> Reader<'a> {
             for (i, answer) in batch.zip(answers) {
                 next = next.max(receive(i, answer)?);
             }
-            window = (window * 2).min(self.options.window.max(1));
-            (self.progress)(self.read);
         }
     }
 
-    fn end_of_batch(&self, asks: &[(&ZPath, Ask)], start: usize) -> usize {
+    pub(super) fn end_of_batch(&self, asks: &[(&ZPath, Ask)], start: usize) -> usize {
         let options = self.options;
         // One large node among small ones must not let a whole batch of large ones through.
         let data_bytes = ANSWER_BYTES + self.average.max(self.largest / 4);
@@ -146,7 +147,7 @@ impl<'a> Reader<'a> {
         asks.len()
     }
 
-    fn submit(&self, asks: &[(&ZPath, Ask)]) -> Pending<'a, Answers> {
+    pub(super) fn submit(&self, asks: &[(&ZPath, Ask)]) -> Pending<'a, Answers> {
         let client = self.client;
         if self.multi_read {
             let mut reader = client.new_multi_reader();
@@ -179,7 +180,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Waits for a batch, asking it again where its connection was lost.
-    async fn settle(
+    pub(super) async fn settle(
         &mut self,
         asks: &[(&ZPath, Ask)],
         mut pending: Pending<'a, Answers>,
@@ -235,6 +236,8 @@ impl<'a> Reader<'a> {
             }
             self.largest = largest.max(self.largest - self.largest / 8);
         }
+        self.window = (self.window * 2).min(self.options.window.max(1));
+        (self.progress)(self.read);
         Ok(answers)
     }
 

@@ -37,7 +37,8 @@ pub(super) struct Nodes {
     standpoints: Vec<Standpoint>,
     /// Where else nodes are declared, each with the span there.
     more_places: HashMap<u32, Vec<(Place, Span)>>,
-    index: HashTable<u32>,
+    /// Hashes and places.
+    index: HashTable<(u32, u32)>,
     hasher: RandomState,
 }
 
@@ -76,27 +77,51 @@ impl Nodes {
     /// The place in the list of the node at `path`, a child of `parent`. A new one is passed
     /// through until it is declared.
     pub(super) fn place(&mut self, path: &str, parent: u32) -> u32 {
+        let hash = self.hash(path);
+        self.find(hash, path)
+            .unwrap_or_else(|| self.add(hash, ZPath::from_valid(path), parent))
+    }
+
+    /// As [`Nodes::place`], with the path itself for a new one.
+    pub(super) fn place_path(&mut self, path: ZPath, parent: u32) -> u32 {
+        let hash = self.hash(path.as_str());
+        self.find(hash, path.as_str())
+            .unwrap_or_else(|| self.add(hash, path, parent))
+    }
+
+    pub(super) fn contains(&self, path: &str) -> bool {
+        self.find(self.hash(path), path).is_some()
+    }
+
+    /// Half of what a hash can be: kept with each place, so that no path is looked at again when
+    /// the table grows.
+    fn hash(&self, path: &str) -> u32 {
+        (self.hasher.hash_one(path) >> 32) as u32
+    }
+
+    fn find(&self, hash: u32, path: &str) -> Option<u32> {
+        let is_it =
+            |&(other, at): &(u32, u32)| other == hash && self.list[at as usize].0.as_str() == path;
+        self.index.find(spread(hash), is_it).map(|(_, at)| *at)
+    }
+
+    fn add(&mut self, hash: u32, path: ZPath, parent: u32) -> u32 {
         let Self {
             list,
             standpoints,
             index,
-            hasher,
             ..
         } = self;
-        let hash = hasher.hash_one(path);
-        if let Some(at) = index.find(hash, |at| list[*at as usize].0.as_str() == path) {
-            return *at;
-        }
         let at = u32::try_from(list.len()).expect("fewer than 2^32 nodes");
         let depth = match parent {
-            NONE => u32::try_from(path.matches('/').count()).unwrap_or(u32::MAX),
+            NONE => u32::try_from(path.depth()).unwrap_or(u32::MAX),
             parent => standpoints[parent as usize].depth + 1,
         };
         let node = Declared {
             standing: Standing::PassedThrough,
             ..Declared::default()
         };
-        list.push((ZPath::from_valid(path), node));
+        list.push((path, node));
         let place = Place {
             file: NONE,
             around: NONE,
@@ -106,9 +131,7 @@ impl Nodes {
             depth,
             place,
         });
-        index.insert_unique(hash, at, |at| {
-            hasher.hash_one(list[*at as usize].0.as_str())
-        });
+        index.insert_unique(spread(hash), (hash, at), |(hash, _)| spread(*hash));
         at
     }
 
@@ -156,6 +179,11 @@ impl Nodes {
         }
         Tree::from_sorted(list)
     }
+}
+
+/// The table takes its place from the low bits of a hash and its mark from the high ones.
+fn spread(hash: u32) -> u64 {
+    u64::from(hash) | u64::from(hash) << 32
 }
 
 /// For each node its place in path order.

@@ -17,7 +17,7 @@ pub(super) fn lay_over(mut below: Nodes, above: Nodes) -> Nodes {
             NONE => NONE,
             parent => places[parent as usize],
         };
-        let place = below.place(path.as_str(), parent);
+        let place = below.place_path(path, parent);
         places.push(place);
         lay_node_over(below.node(place), layer);
     }
