@@ -307,7 +307,9 @@ impl<'s> Parser<'s> {
         } else {
             statement
         };
-        self.place_comments(level, indent.chars().count());
+        if !self.comments.is_empty() {
+            self.place_comments(level, indent.chars().count());
+        }
         self.open.truncate(level);
         self.open.push(Open {
             indent,

@@ -233,6 +233,14 @@ pub(super) fn decode_string(whole: &str, parts: Pairs<'_, Rule>) -> Result<Strin
     decoder.finish()
 }
 
+/// The text of a string that stands on one line, without its quotes; none where it is wrong.
+pub(super) fn decode(text: &str, unicode: bool) -> Option<String> {
+    let mut decoder = Decoder::default();
+    decoder.part(text, unicode, false).ok()?;
+    let text = decoder.finish().ok()?;
+    value::is_storable_name(&text).then_some(text)
+}
+
 /// Collects the bytes of a string.
 ///
 /// In a string without `u` the escapes from `\x80` on stand for bytes, as they did for zc.zk:

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 
 use smallvec::smallvec;
 
+use super::literal;
 use crate::ast::{Literal, LiteralKind, Node, Statement, Text};
 use crate::source::{SourceId, Span};
 use crate::value::{MAX_DEPTH, NUMBER_TOKEN};
@@ -193,7 +194,11 @@ impl<'s> Reader<'s> {
     fn literal(&mut self, depth: usize) -> Option<Literal<'s>> {
         let start = self.at;
         let kind = match self.peek()? {
-            b'\'' | b'"' => LiteralKind::String(Cow::Borrowed(self.string()?)),
+            b'\'' | b'"' => LiteralKind::String(self.string(false)?),
+            b'u' | b'U' if matches!(self.rest().as_bytes().get(1), Some(b'\'' | b'"')) => {
+                self.at += 1;
+                LiteralKind::String(self.string(true)?)
+            }
             b'0'..=b'9' | b'-' => LiteralKind::Number(Cow::Borrowed(self.number()?)),
             b'[' if depth < MAX_DEPTH => {
                 LiteralKind::List(self.items(b']', |r| r.literal(depth + 1))?)
@@ -234,22 +239,38 @@ impl<'s> Reader<'s> {
         Some((key, self.literal(depth)?))
     }
 
-    /// A string without escapes; one beside another is left to the grammar.
-    fn string(&mut self) -> Option<&'s str> {
+    /// A string on this line; one beside another is left to the grammar.
+    fn string(&mut self, unicode: bool) -> Option<Cow<'s, str>> {
         let quote = self.peek()?;
-        let body = &self.text.as_bytes()[self.at + 1..];
-        let length = body
-            .iter()
-            .position(|byte| *byte == quote || matches!(byte, b'\\' | b'\r'))?;
-        if body[length] != quote || body.get(length + 1) == Some(&quote) && length == 0 {
+        let start = self.at + 1;
+        let bytes = self.text.as_bytes();
+        let (mut end, mut has_escapes) = (start, false);
+        loop {
+            let ends = |byte: &u8| *byte == quote || matches!(byte, b'\\' | b'\r');
+            end += bytes.get(end..)?.iter().position(ends)?;
+            match bytes[end] {
+                b'\\' => {
+                    has_escapes = true;
+                    end += 2;
+                }
+                b'\r' => return None,
+                _ => break,
+            }
+        }
+        if end == start && bytes.get(end + 1) == Some(&quote) {
             return None;
         }
-        let text = &self.text[self.at + 1..][..length];
-        self.at += length + 2;
+        let text = &self.text[start..end];
+        self.at = end + 1;
         // Only a bracket, a comma, a colon or the end of the line can follow for sure.
-        let rest = &self.text.as_bytes()[self.at..];
-        let next = rest.iter().find(|byte| !is_blank(**byte));
-        matches!(next, None | Some(b',' | b']' | b'}' | b':' | b'#')).then_some(text)
+        let next = bytes[self.at..].iter().find(|byte| !is_blank(**byte));
+        if !matches!(next, None | Some(b',' | b']' | b'}' | b':' | b'#')) {
+            return None;
+        }
+        match has_escapes {
+            false => Some(Cow::Borrowed(text)),
+            true => literal::decode(text, unicode).map(Cow::Owned),
+        }
     }
 
     /// A number that is spelled as JSON spells it, without an exponent.
@@ -366,6 +387,11 @@ mod tests {
             "x -> /b # c",
             "x = 'é'",
             "x = ''",
+            "x = 'a\\n'",
+            "x = 'it\\'s \\\\'",
+            "x = u'a'",
+            "x = U\"caf\\xe9 \\u4e2d\"",
+            "x = [u'a\\x20', 'caf\\xc3\\xa9']",
         ] {
             assert!(is_quick(line), "{line:?}");
             assert_eq!(
@@ -392,8 +418,14 @@ mod tests {
             "x = 1.",
             "x = 1e5",
             "x = 1L",
-            "x = 'a\\n'",
-            "x = u'a'",
+            "x = 'a\\",
+            "x = 'a\\'",
+            "x = 'a\\xe9'",
+            "x = u'\\x'",
+            "x = '$serde_json::private\\x3a:'",
+            "x = r'a'",
+            "x = ur'a'",
+            "x = u 'a'",
             "x = 1# c",
             "x = (1,)",
             "x = 1, 2",
@@ -423,7 +455,7 @@ mod tests {
         #[test]
         fn says_what_the_grammar_says(
             lines in proptest::collection::vec(
-                r#"[ \t]{0,3}(/?[a-z0-9_.:@-]{0,4}[ \t]?(=|->|=>|:)?[ \t]?|)(['"][a-zé# ,=]{0,3}['"]|[\[{'",:}\] 0-9.eLxa-]{0,9}|True|null|/[a-z/.]{1,5}( [a-z]{1,2})?)[ \t]?(# ?c)?\r?"#,
+                r#"[ \t]{0,3}(/?[a-z0-9_.:@-]{0,4}[ \t]?(=|->|=>|:)?[ \t]?|)(u?['"][a-zé# ,=]{0,3}['"]|[uU]?['"](\\[xunU0\\'"]|[0-9a-fé'"]){0,7}['"]|[\[{'",:}\] 0-9.eLxa-]{0,9}|True|null|/[a-z/.]{1,5}( [a-z]{1,2})?)[ \t]?(# ?c)?\r?"#,
                 1..5,
             ),
         ) {
