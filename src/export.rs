@@ -11,7 +11,7 @@ use crate::node::{Content, Declared, DeclaredProperties, Live, LiveNode, Secret,
 use crate::path::ZPath;
 use crate::spelling;
 use crate::tree::Tree;
-use crate::value::{self, Data, TYPE, is_storable_name, raw_entries, sole_string};
+use crate::value::{self, Data, Entry, TYPE, entries, is_storable_name, sole_string};
 
 /// Encodes raw data as it stands in tree text and in JSON.
 #[must_use]
@@ -131,39 +131,37 @@ pub fn write_text(tree: &Tree<Declared>, out: &mut dyn Write) -> io::Result<()> 
         if node.standing != Standing::Declared {
             continue;
         }
-        let indent = "  ".repeat(around.len());
-        let names = path
-            .names()
-            .skip(around.last().map_or(0, |top| top.depth()));
-        let names: String = names
-            .map(|name| format!("/{}", spelling::node_name(name)))
-            .collect();
+        let depth = around.len();
         let object = match &node.content {
             Content::Properties(properties) => properties.encoded().to_object(),
             Content::Raw { .. } => Cow::Borrowed(b"{}".as_slice()),
         };
-        let mut properties = raw_entries(&object);
-        properties.sort_by(|(a, _), (b, _)| value::writing_order(a, b));
-        let kind = properties.iter().find(|(name, _)| name == TYPE);
+        let mut properties: Vec<Entry<'_>> = entries(&object).collect();
+        properties.sort_by(|a, b| value::writing_order(&a.name, &b.name));
+        let kind = properties.iter().find(|entry| entry.name == TYPE);
         let clause = kind
-            .and_then(|(_, kind)| serde_json::from_str::<Cow<'_, str>>(kind.get()).ok())
+            .and_then(|kind| serde_json::from_str::<Cow<'_, str>>(kind.value).ok())
             .and_then(|kind| spelling::type_clause(&kind));
-        writeln!(
-            out,
-            "{indent}{names}{}",
-            clause.as_deref().unwrap_or_default()
-        )?;
+        lines.clear();
+        push_indent(&mut lines, depth);
+        for name in names_below(path, around.last().copied()) {
+            lines.push('/');
+            lines.push_str(&spelling::node_name(name));
+        }
+        lines.push_str(clause.as_deref().unwrap_or_default());
+        lines.push('\n');
         let outer = acls.iter().rev().find(|acl| !acl.entries.is_empty());
         for line in directives(node, outer.copied()) {
-            writeln!(out, "{indent}  {line}")?;
+            push_indent(&mut lines, depth + 1);
+            lines.push_str(&line);
+            lines.push('\n');
         }
-        lines.clear();
-        for (i, (name, value)) in properties.iter().enumerate() {
+        for (i, Entry { name, value, .. }) in properties.iter().enumerate() {
             // Of two properties with one name the later one counts.
-            let again = properties.get(i + 1).is_some_and(|(next, _)| next == name);
+            let next = properties.get(i + 1);
+            let again = next.is_some_and(|next| next.name == *name);
             if !again && (clause.is_none() || name != TYPE) {
-                lines.push_str(&indent);
-                lines.push_str("  ");
+                push_indent(&mut lines, depth + 1);
                 spelling::push_raw_property(&mut lines, name, value);
                 lines.push('\n');
             }
@@ -173,6 +171,19 @@ pub fn write_text(tree: &Tree<Declared>, out: &mut dyn Write) -> io::Result<()> 
         acls.push(node.acl.as_ref().unwrap_or(&NO_ACL));
     }
     Ok(())
+}
+
+fn push_indent(lines: &mut String, depth: usize) {
+    lines.extend(std::iter::repeat_n("  ", depth));
+}
+
+/// The names of a path below the one above it, if any.
+fn names_below<'a>(path: &'a ZPath, top: Option<&ZPath>) -> impl Iterator<Item = &'a str> {
+    let skipped = top
+        .filter(|top| !top.is_root())
+        .map_or(0, |top| top.as_str().len());
+    let names = path.as_str()[skipped..].split('/');
+    names.filter(|name| !name.is_empty())
 }
 
 /// Stands for no ACL on the way to the nearest one.

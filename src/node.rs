@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::acl::Acl;
 use crate::source::Span;
-use crate::value::{Data, Encoded, Properties, STRING_VALUE, split_link};
+use crate::value::{Data, Encoded, Properties, STRING_VALUE, entries, split_link};
 
 /// A node as the tree files declare it.
 #[derive(Debug, Clone, Default)]
@@ -113,13 +113,13 @@ impl DeclaredProperties {
     /// text would be better.
     pub(crate) fn stored(data: &[u8]) -> Option<Self> {
         let (encoded, names) = Encoded::stored_object(data)?;
-        if names.is_empty() || names.len() == 1 && names[0] == STRING_VALUE {
+        if names.count == 0 || names.count == 1 && names.has_string_value {
             return None;
         }
         Some(Self {
             origins: Box::default(),
-            count: u32::try_from(names.len()).ok()?,
-            has_links: names.iter().any(|name| split_link(name).is_some()),
+            count: u32::try_from(names.count).ok()?,
+            has_links: names.has_links,
             encoded,
         })
     }
@@ -160,6 +160,27 @@ impl DeclaredProperties {
         self.encoded.select(|name| split_link(name).is_some())
     }
 
+    /// The data that stores all but the links.
+    pub(crate) fn without_links(&self) -> Encoded {
+        if !self.has_links {
+            return self.encoded.clone();
+        }
+        let is_plain = |name: &str| split_link(name).is_none();
+        let mut object = vec![b'{'];
+        for entry in entries(self.encoded.as_bytes()).filter(|entry| is_plain(&entry.name)) {
+            if entry.name == STRING_VALUE {
+                // It is stored in another way where it is alone.
+                return Data::of(self.encoded.select(is_plain)).into();
+            }
+            if object.len() > 1 {
+                object.push(b',');
+            }
+            object.extend_from_slice(entry.text.as_bytes());
+        }
+        object.push(b'}');
+        Encoded::object(&object)
+    }
+
     /// The properties by name.
     #[must_use]
     pub fn decode(&self) -> Properties {
@@ -190,7 +211,9 @@ impl DeclaredProperties {
         if self.origins.is_empty() {
             return None;
         }
-        let at = self.decode().keys().position(|other| other == name)?;
+        // Those that are declared in a file are encoded by name.
+        let object = self.encoded.to_object();
+        let at = entries(&object).position(|entry| entry.name == name)?;
         self.origins.get(at).copied()
     }
 }

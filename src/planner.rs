@@ -16,7 +16,7 @@ use crate::plan::{
 use crate::scope::{self, Filter};
 use crate::source::{Location, Sources};
 use crate::tree::{Tree, end_of_subtree};
-use crate::value::{Data, Properties, split_link};
+use crate::value::{Properties, split_link};
 
 /// What a plan may do.
 #[derive(Debug, Clone)]
@@ -151,8 +151,7 @@ impl Planner<'_> {
         let origin = node.origin.map(|span| self.policy.sources.locate(span));
         let (plain, links) = match &node.content {
             Content::Properties(properties) if properties.has_links() => {
-                let (links, plain) = split_links(properties.decode());
-                (Data::of(plain).into(), links)
+                (properties.without_links(), properties.links())
             }
             _ => (node.data(), Properties::new()),
         };

@@ -67,16 +67,12 @@ pub struct Source {
 impl Source {
     fn line_starts(&self) -> &[u32] {
         self.line_starts.get_or_init(|| {
-            let ends = self
-                .text
-                .bytes()
-                .enumerate()
-                .filter(|(_, byte)| *byte == b'\n');
+            let ends = memchr::memchr_iter(b'\n', self.text.as_bytes());
             #[expect(
                 clippy::cast_possible_truncation,
                 reason = "Sources::add bounds the text"
             )]
-            let starts = ends.map(|(i, _)| i as u32 + 1);
+            let starts = ends.map(|end| end as u32 + 1);
             std::iter::once(0).chain(starts).collect()
         })
     }

@@ -4,9 +4,8 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use serde_json::Value;
-use serde_json::value::RawValue;
 
-use crate::value::{LinkKind, is_blank, split_link};
+use crate::value::{LinkKind, is_blank, split_link, string};
 
 /// A string in single quotes; what cannot be seen, or would reorder the line, is escaped.
 #[must_use]
@@ -147,6 +146,11 @@ pub fn node_name(name: &str) -> Cow<'_, str> {
 /// The name of a property, or of a link without its operator, as it starts a line.
 #[must_use]
 pub fn property_name(name: &str) -> Cow<'_, str> {
+    // Most names are so.
+    let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    if !name.is_empty() && name.bytes().all(is_word) {
+        return name.into();
+    }
     let reserved = name.starts_with(['/', '#', '@']) || name.contains('=') || name.contains("->");
     if is_plain(name) && !reserved {
         name.into()
@@ -215,9 +219,9 @@ pub fn property(name: &str, value: &Value) -> String {
 }
 
 /// As [`property`], of a value in JSON.
-pub(crate) fn push_raw_property(out: &mut String, name: &str, value: &RawValue) {
+pub(crate) fn push_raw_property(out: &mut String, name: &str, value: &str) {
     if split_link(name).is_some() {
-        let value = serde_json::from_str(value.get()).unwrap_or_default();
+        let value = serde_json::from_str(value).unwrap_or_default();
         out.push_str(&property(name, &value));
         return;
     }
@@ -226,17 +230,99 @@ pub(crate) fn push_raw_property(out: &mut String, name: &str, value: &RawValue) 
     push_raw_literal(out, value);
 }
 
-/// As [`literal`], of a value in JSON: the common ones need no decoding.
-pub fn push_raw_literal(out: &mut String, value: &RawValue) {
-    let json = value.get();
-    let text = json
-        .strip_prefix('"')
-        .and_then(|text| text.strip_suffix('"'));
-    // With an exponent there are several spellings.
-    let is_plain = |byte: u8| matches!(byte, b'-' | b'.' | b'0'..=b'9');
-    match text.filter(|text| !text.contains('\\')) {
-        Some(text) => push_string_literal(out, text),
-        None if json.bytes().all(is_plain) => out.push_str(json),
-        None => push_literal(out, &serde_json::from_str(json).unwrap_or_default()),
+/// As [`literal`], of a value in valid JSON: the common ones need no decoding.
+pub fn push_raw_literal(out: &mut String, json: &str) {
+    let before = out.len();
+    if push_undecoded(out, json).is_none() {
+        out.truncate(before);
+        push_literal(out, &serde_json::from_str(json).unwrap_or_default());
+    }
+}
+
+/// No answer for what has several spellings: text with escapes, numbers with exponents, objects.
+fn push_undecoded(out: &mut String, json: &str) -> Option<()> {
+    let mut at = 0;
+    while let Some(byte) = json.as_bytes().get(at) {
+        let rest = &json[at..];
+        at += match byte {
+            b'"' => {
+                let (end, has_escapes) = string(rest.as_bytes(), 0)?;
+                if has_escapes {
+                    return None;
+                }
+                push_string_literal(out, &rest[1..end - 1]);
+                end
+            }
+            b'[' | b']' => {
+                out.push(char::from(*byte));
+                1
+            }
+            b',' => {
+                out.push_str(", ");
+                1
+            }
+            b'-' | b'0'..=b'9' => {
+                let is_plain = |byte: &u8| matches!(byte, b'-' | b'.' | b'0'..=b'9');
+                let end = rest.bytes().take_while(is_plain).count();
+                if matches!(rest.as_bytes().get(end), Some(b'e' | b'E')) {
+                    return None;
+                }
+                out.push_str(&rest[..end]);
+                end
+            }
+            b't' => {
+                out.push_str("True");
+                "true".len()
+            }
+            b'f' => {
+                out.push_str("False");
+                "false".len()
+            }
+            b'n' => {
+                out.push_str("None");
+                "null".len()
+            }
+            b' ' | b'\t' | b'\n' | b'\r' => 1,
+            _ => return None,
+        };
+    }
+    Some(())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            r"-?(0|[1-9][0-9]{0,3})(\.[0-9]{1,3})?([eE][+-]?[0-9]{1,2})?"
+                .prop_map(|text| serde_json::from_str(&text).unwrap()),
+            r#"[a'"\\{}\[\],: é\n]{0,6}"#.prop_map(Value::from),
+        ];
+        leaf.prop_recursive(3, 20, 4, |inner| {
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                proptest::collection::btree_map("[ab]", inner, 0..3)
+                    .prop_map(|map| map.into_iter().collect::<Value>()),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_value_in_json_is_spelled_as_the_decoded_one(value in json(), pretty: bool) {
+            let text = match pretty {
+                true => serde_json::to_string_pretty(&value),
+                false => serde_json::to_string(&value),
+            };
+            let mut raw = "x".to_owned();
+            push_raw_literal(&mut raw, &text.unwrap());
+            prop_assert_eq!(raw, format!("x{}", literal(&value)));
+        }
     }
 }

@@ -8,8 +8,12 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
-use serde_json::value::RawValue;
 use serde_json::{Number, Value};
+
+mod entries;
+
+pub(crate) use entries::string;
+pub use entries::{Entries, Entry, entries};
 
 /// The properties of a node by name: plain ones, `type`, `"x ->"` and `"x =>"` alike.
 pub type Properties = BTreeMap<String, Value>;
@@ -170,19 +174,24 @@ impl Encoded {
         }
     }
 
-    /// Data that is stored so, where it is an object whose values are no further looked at; with
-    /// the names in it.
-    pub(crate) fn stored_object(data: &[u8]) -> Option<(Self, Vec<Cow<'_, str>>)> {
+    /// Data that is stored so, where it is an object whose values are no further looked at, with
+    /// what is to be known of the names in it.
+    pub(crate) fn stored_object(data: &[u8]) -> Option<(Self, Names)> {
         let text = std::str::from_utf8(data).ok()?.trim_matches(is_blank);
+        if !text.starts_with('{') {
+            return None;
+        }
         let brackets = text.bytes().filter(|byte| matches!(byte, b'[' | b'{'));
         let is_shallow = brackets.count() <= MAX_DEPTH;
         // What is skipped is not checked for halves of surrogate pairs.
-        let is_plain = !text.contains(NUMBER_TOKEN) && !text.contains("\\u");
-        if !is_shallow || !is_plain || !text.starts_with('{') {
+        let has = |byte: u8, word: &str| {
+            memchr::memchr(byte, text.as_bytes()).is_some() && text.contains(word)
+        };
+        if !is_shallow || has(b'$', NUMBER_TOKEN) || has(b'\\', "\\u") {
             return None;
         }
         let mut deserializer = serde_json::Deserializer::from_str(text);
-        let names = deserializer.deserialize_map(Names).ok()?;
+        let names = deserializer.deserialize_map(CountNames).ok()?;
         deserializer.end().ok()?;
         Some((Self::object(text.as_bytes()), names))
     }
@@ -205,13 +214,17 @@ impl Encoded {
 
     /// The properties with a name for which `keep` holds, without decoding the others.
     #[must_use]
-    pub fn select(&self, keep: impl FnMut(&str) -> bool) -> Properties {
+    pub fn select(&self, mut keep: impl FnMut(&str) -> bool) -> Properties {
         if self.form != Form::Properties {
             return self.decode().into_properties();
         }
-        let mut deserializer = serde_json::Deserializer::from_slice(&self.bytes);
-        let selected = deserializer.deserialize_map(Select(keep));
-        selected.expect("it was encoded from properties")
+        let kept = entries(&self.bytes).filter(|entry| keep(&entry.name));
+        let decoded = kept.map(|Entry { name, value, .. }| {
+            let value = serde_json::from_str(value);
+            let value = value.expect("it was encoded from properties");
+            (name.into_owned(), value)
+        });
+        decoded.collect()
     }
 
     /// The properties as an object, also where they are stored as bare text.
@@ -237,69 +250,32 @@ impl Encoded {
     }
 }
 
-/// The names and the undecoded values of an object, as they stand in it; none of what is no object.
-#[must_use]
-pub fn raw_entries(object: &[u8]) -> Vec<(Cow<'_, str>, &RawValue)> {
-    let mut deserializer = serde_json::Deserializer::from_slice(object);
-    let entries = deserializer.deserialize_map(RawEntries);
-    entries.unwrap_or_default()
+/// The names in an object, of which one may stand there more than once.
+#[derive(Debug, Default)]
+pub(crate) struct Names {
+    pub(crate) count: usize,
+    pub(crate) has_links: bool,
+    /// Whether `string_value` is one of them.
+    pub(crate) has_string_value: bool,
 }
 
-struct RawEntries;
+struct CountNames;
 
-impl<'de> Visitor<'de> for RawEntries {
-    type Value = Vec<(Cow<'de, str>, &'de RawValue)>;
+impl<'de> Visitor<'de> for CountNames {
+    type Value = Names;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut entries = Vec::new();
-        while let Some((Name(name), value)) = map.next_entry()? {
-            entries.push((name, value));
-        }
-        Ok(entries)
-    }
-}
-
-struct Names;
-
-impl<'de> Visitor<'de> for Names {
-    type Value = Vec<Cow<'de, str>>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut names = Vec::new();
+        let mut names = Names::default();
         while let Some((Name(name), IgnoredAny)) = map.next_entry()? {
-            names.push(name);
+            names.count += 1;
+            names.has_links |= split_link(&name).is_some();
+            names.has_string_value |= name == STRING_VALUE;
         }
         Ok(names)
-    }
-}
-
-struct Select<F>(F);
-
-impl<'de, F: FnMut(&str) -> bool> Visitor<'de> for Select<F> {
-    type Value = Properties;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Properties, A::Error> {
-        let mut selected = Properties::new();
-        while let Some(Name(name)) = map.next_key()? {
-            if (self.0)(&name) {
-                selected.insert(name.into_owned(), map.next_value()?);
-            } else {
-                map.next_value::<IgnoredAny>()?;
-            }
-        }
-        Ok(selected)
     }
 }
 

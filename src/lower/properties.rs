@@ -1,14 +1,11 @@
 //! The properties of open nodes, and how those of one node met in several places come together.
 
-use std::borrow::Cow;
 use std::cmp::Ordering;
-
-use serde_json::value::RawValue;
 
 use crate::ast::{Literal, LiteralKind};
 use crate::node::DeclaredProperties;
 use crate::source::Span;
-use crate::value::{Data, Encoded, STRING_VALUE, split_link};
+use crate::value::{self, Data, Encoded, Entry, STRING_VALUE, split_link};
 
 /// A name that stands twice in one node: the place of the second and of the first.
 pub(super) struct Duplicate {
@@ -21,7 +18,7 @@ pub(super) struct Duplicate {
 /// those of the node around it.
 #[derive(Debug, Default)]
 pub(super) struct OpenProperties {
-    entries: Vec<Entry>,
+    entries: Vec<OpenProperty>,
     /// Names as they are stored, each followed by its value as JSON.
     text: Vec<u8>,
     /// Buffers for the node that is closed.
@@ -30,7 +27,7 @@ pub(super) struct OpenProperties {
 }
 
 #[derive(Debug)]
-struct Entry {
+struct OpenProperty {
     start: usize,
     /// Where the name ends and the value starts.
     value: usize,
@@ -51,7 +48,7 @@ impl OpenProperties {
         self.text.extend_from_slice(name.1.as_bytes());
         let value_start = self.text.len();
         write_value(value, &mut self.text);
-        self.entries.push(Entry {
+        self.entries.push(OpenProperty {
             start,
             value: value_start,
             end: self.text.len(),
@@ -67,7 +64,7 @@ impl OpenProperties {
         duplicate: &mut dyn FnMut(Duplicate),
     ) -> DeclaredProperties {
         let text = &self.text;
-        let name = |entry: &Entry| &text[entry.start..entry.value];
+        let name = |entry: &OpenProperty| &text[entry.start..entry.value];
         let Some(text_start) = self.entries.get(from).map(|entry| entry.start) else {
             return DeclaredProperties::default();
         };
@@ -78,7 +75,7 @@ impl OpenProperties {
         self.object.clear();
         self.origins.clear();
         let mut has_links = false;
-        let mut last: Option<&Entry> = None;
+        let mut last: Option<&OpenProperty> = None;
         for entry in &*entries {
             if let Some(first) = last.filter(|last| name(last) == name(entry)) {
                 duplicate(Duplicate {
@@ -98,7 +95,7 @@ impl OpenProperties {
         }
         self.object.push(b'}');
         let is_sole =
-            |last: &&Entry| self.origins.len() == 1 && name(last) == STRING_VALUE.as_bytes();
+            |last: &&OpenProperty| self.origins.len() == 1 && name(last) == STRING_VALUE.as_bytes();
         let value = last
             .filter(is_sole)
             .map(|entry| &text[entry.value..entry.end]);
@@ -135,55 +132,48 @@ pub(super) fn merge(
         return second.clone();
     }
     let (one, other) = (first.encoded().to_object(), second.encoded().to_object());
-    let mut first = entries(&one, first.origins()).into_iter().peekable();
-    let mut second = entries(&other, second.origins()).into_iter().peekable();
+    let mut first = located(&one, first.origins()).peekable();
+    let mut second = located(&other, second.origins()).peekable();
     let (mut object, mut origins, mut has_links) = (Vec::new(), Vec::new(), false);
     let mut sole = None;
     loop {
         let order = match (first.peek(), second.peek()) {
-            (Some(a), Some(b)) => a.name.cmp(&b.name),
+            (Some((a, _)), Some((b, _))) => a.name.cmp(&b.name),
             (Some(_), None) => Ordering::Less,
             (None, Some(_)) => Ordering::Greater,
             (None, None) => break,
         };
         let a = first.next_if(|_| order.is_le());
         let b = second.next_if(|_| order.is_ge());
-        if let (Some(a), Some(b)) = (&a, &b) {
+        if let (Some((a, first)), Some((_, second))) = (&a, &b) {
             both(Duplicate {
-                span: b.origin,
-                first: a.origin,
+                span: *second,
+                first: *first,
                 name: a.name.to_string(),
             });
         }
-        let Some(entry) = a.or(b) else { break };
+        let Some((entry, origin)) = a.or(b) else {
+            break;
+        };
         object.push(if object.is_empty() { b'{' } else { b',' });
         has_links |= is_link(entry.name.as_bytes());
         write_string(entry.name.as_bytes(), &mut object);
         object.push(b':');
-        object.extend_from_slice(entry.value.get().as_bytes());
-        origins.push(entry.origin);
+        object.extend_from_slice(entry.value.as_bytes());
+        origins.push(origin);
         sole = (origins.len() == 1 && entry.name == STRING_VALUE).then_some(entry.value);
     }
     object.push(b'}');
-    let encoded = encoded(&object, sole.map(|value| value.get().as_bytes()));
+    let encoded = encoded(&object, sole.map(str::as_bytes));
     DeclaredProperties::new(encoded, &origins, has_links)
 }
 
-struct RawEntry<'a> {
-    name: Cow<'a, str>,
-    value: &'a RawValue,
-    origin: Span,
-}
-
-/// The properties in an object, which it holds by name, without decoding their values.
-fn entries<'a>(object: &'a [u8], origins: &[Span]) -> Vec<RawEntry<'a>> {
-    let raw = crate::value::raw_entries(object).into_iter().zip(origins);
-    let entries = raw.map(|((name, value), origin)| RawEntry {
-        name,
-        value,
-        origin: *origin,
-    });
-    entries.collect()
+/// The properties in an object, which it holds by name, with the origin of each.
+fn located<'a>(
+    object: &'a [u8],
+    origins: &'a [Span],
+) -> impl Iterator<Item = (Entry<'a>, Span)> + 'a {
+    value::entries(object).zip(origins.iter().copied())
 }
 
 /// Writes a literal as JSON.

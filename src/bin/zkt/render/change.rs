@@ -1,5 +1,6 @@
 //! The lines below an action: what a new node holds, what of an existing one changes.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 
@@ -8,7 +9,7 @@ use zkt::acl::Acl;
 use zkt::node::Secret;
 use zkt::plan::{ACL_CHANGE, Add, Change, ChangeValue, DATA_CHANGE};
 use zkt::spelling::{property_name, push_raw_literal, type_clause};
-use zkt::value::{LinkKind, Properties, TYPE, raw_entries, split_link, writing_order};
+use zkt::value::{Entry, LinkKind, Properties, TYPE, entries, split_link, writing_order};
 
 use super::SECRET;
 use super::difference::{Side, is_by_line, pair, write_lines};
@@ -23,13 +24,22 @@ pub(super) fn new_properties(add: &Add) -> Option<Properties> {
     (!add.raw).then(|| add.data.decode().into_properties())
 }
 
+/// The properties of a new node as they are stored; none where its data is declared as raw bytes.
+pub(super) fn stored_properties<'a>(add: &Add, object: &'a [u8]) -> Vec<Entry<'a>> {
+    if add.raw {
+        return Vec::new();
+    }
+    entries(object).collect()
+}
+
 /// The type of a new node with its colon, as it stands after the path.
-pub(super) fn new_type(add: &Add) -> Option<String> {
+pub(super) fn new_type(add: &Add, properties: &[Entry<'_>]) -> Option<String> {
     if matches!(add.secret.0, Secret::Everything) {
         return None;
     }
-    let kind = add.data.select(|name| name == TYPE).remove(TYPE)?;
-    let clause = type_clause(kind.as_str()?)?;
+    let kind = properties.iter().find(|entry| entry.name == TYPE)?;
+    let kind: Cow<'_, str> = serde_json::from_str(kind.value).ok()?;
+    let clause = type_clause(&kind)?;
     Some(if add.secret.0.covers(TYPE) {
         format!(" : {SECRET}")
     } else {
@@ -42,27 +52,25 @@ pub(super) fn hides_raw_data(add: &Add) -> bool {
     !matches!(add.secret.0, Secret::Nothing)
 }
 
-/// What a new node holds.
-pub(super) fn write_new(add: &Add, out: &mut dyn Write) -> io::Result<()> {
+/// What a new node holds besides the type that stands behind its path.
+pub(super) fn push_new(lines: &mut String, add: &Add, mut properties: Vec<Entry<'_>>) {
     if let Some(acl) = &add.acl {
-        writeln!(out, "{INDENT}@acl {}", printable(&acl.to_string()))?;
+        push_line(lines, &["@acl ", &printable(&acl.to_string())]);
     }
     if matches!(add.secret.0, Secret::Everything) || add.raw && hides_raw_data(add) {
-        return writeln!(out, "{INDENT}@data {SECRET}");
+        return push_line(lines, &["@data ", SECRET]);
     }
     if add.raw {
         let data = shown(&ChangeValue::Raw(add.data.as_bytes().to_vec()));
-        return writeln!(out, "{INDENT}@data {data}");
+        return push_line(lines, &["@data ", &data]);
     }
-    let object = add.data.to_object();
-    let mut properties = raw_entries(&object);
-    properties.sort_by(|(a, _), (b, _)| writing_order(a, b));
-    let mut lines = String::new();
-    for (name, value) in properties {
-        let decoded = || serde_json::from_str::<Value>(value.get()).unwrap_or_default();
-        if name == TYPE && decoded().as_str().and_then(type_clause).is_some() {
+    let has_type = new_type(add, &properties).is_some();
+    properties.sort_by(|a, b| writing_order(&a.name, &b.name));
+    for Entry { name, value, .. } in properties {
+        if has_type && name == TYPE {
             continue;
         }
+        let decoded = || serde_json::from_str::<Value>(value).unwrap_or_default();
         let (base, link) =
             split_link(&name).map_or((&*name, None), |(base, kind)| (base, Some(kind)));
         lines.push_str(INDENT);
@@ -77,7 +85,7 @@ pub(super) fn write_new(add: &Add, out: &mut dyn Write) -> io::Result<()> {
         } else if link.is_some() {
             lines.push_str(&link_target(&decoded()));
         } else {
-            push_raw_literal(&mut lines, value);
+            push_raw_literal(lines, value);
             if lines.len() - start > LONGEST {
                 lines.truncate(start);
                 lines.push_str(&shown_json(&decoded()));
@@ -85,7 +93,12 @@ pub(super) fn write_new(add: &Add, out: &mut dyn Write) -> io::Result<()> {
         }
         lines.push('\n');
     }
-    out.write_all(lines.as_bytes())
+}
+
+fn push_line(lines: &mut String, words: &[&str]) {
+    lines.push_str(INDENT);
+    lines.extend(words.iter().copied());
+    lines.push('\n');
 }
 
 /// One changed property, link, data or ACL.

@@ -819,6 +819,20 @@ fn texts_of_several_lines_are_compared_by_line() {
 }
 
 #[test]
+fn many_actions_are_written_in_their_order() {
+    let actions: Vec<Action> = (0..10_000)
+        .map(|i| update(&format!("/n{i}"), vec![set("x", json!(i), json!(-1))]))
+        .collect();
+    let text = text(&plan(actions.clone()));
+    let mut lines = text.lines().skip(2);
+    for i in 0..actions.len() {
+        assert_eq!(lines.next(), Some(&*format!("  ~ /n{i}")));
+        assert_eq!(lines.next(), Some(&*format!("      x = {i} -> -1")));
+    }
+    assert_eq!(lines.count(), 2);
+}
+
+#[test]
 fn trims_stand_under_their_topmost_node() {
     let trims = ["/b/x/y", "/b/x", "/a-", "/a/x/y", "/a/x", "/a"];
     insta::assert_snapshot!(text(&plan(trims.map(trim).to_vec())), @r"

@@ -1,15 +1,17 @@
 //! A plan as text.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{self, Write};
+use std::sync::LazyLock;
 
 use anstyle::Style;
 use unicode_width::UnicodeWidthStr;
 use zkt::path::ZPath;
-use zkt::plan::{Action, Change, Plan, Refusal, Summary, Warning};
+use zkt::plan::{Action, Add, Change, Plan, Refusal, Summary, Warning};
 
-use super::change::{new_type, write_change, write_new};
+use super::change::{new_type, push_new, stored_properties, write_change};
 use super::style::{ADD, BOLD, DIM, LINK, REFUSED, TRIM, UPDATE, WARNING};
 use super::value::{path_text, printable};
 
@@ -18,6 +20,8 @@ const LONGEST_LIST: usize = 10;
 /// Where the right column starts unless long lines push it.
 const COLUMN: usize = 53;
 const NARROWEST: usize = 30;
+/// So many actions are worth a thread.
+const RUN: usize = 2048;
 
 /// Whether the text tells what would be or what was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,12 +60,19 @@ impl Layout {
     fn of(plan: &Plan, width: usize) -> Self {
         let (mut left, mut right) = (0, 0);
         for action in &plan.actions {
-            if let Some(note) = location(action) {
-                right = right.max(columns(&note));
-                // Beyond the place where the right column has to start, nothing changes it.
-                if left + 2 < width.saturating_sub(right) {
-                    left = left.max(columns(&heading(action)));
-                }
+            let Action::Add(add) = action else { continue };
+            let Some(origin) = &add.origin else { continue };
+            let digits = origin.line.checked_ilog10().unwrap_or_default() as usize + 1;
+            right = right.max(columns(&printable(&origin.source)) + 1 + digits);
+            // Beyond the place where the right column has to start, nothing changes it.
+            if left + 2 < width.saturating_sub(right) {
+                let object = add.data.to_object();
+                let kind = new_type(add, &stored_properties(add, &object)).unwrap_or_default();
+                let heading = Heading {
+                    kind: &kind,
+                    ..Heading::of("", &add.path)
+                };
+                left = left.max(heading.columns());
             }
         }
         for (top, nodes) in topmost_trims(plan) {
@@ -108,23 +119,13 @@ pub(crate) fn plan_text(
         writeln!(out)?;
     }
     let layout = Layout::of(plan, options.width);
-    for action in plan
-        .actions
-        .iter()
-        .filter(|action| !matches!(action, Action::Trim(_)))
-    {
-        action_text(action, &layout, out)?;
-    }
+    write_actions(&plan.actions, &layout, out)?;
+    let mut lines = String::new();
     for (top, nodes) in topmost_trims(plan) {
-        write_heading(
-            '-',
-            TRIM,
-            &path_text(top),
-            Some(&node_count(nodes)),
-            &layout,
-            out,
-        )?;
+        let heading = Heading::of(&MARKS.trim, top);
+        push_heading(&mut lines, &heading, Some(&node_count(nodes)), &layout);
     }
+    out.write_all(lines.as_bytes())?;
 
     if options.extras && !plan.extras.is_empty() {
         writeln!(out, "\nExtra, left alone without --trim:")?;
@@ -183,27 +184,66 @@ pub(crate) fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
-/// Writes one action with what belongs to it.
-fn action_text(action: &Action, layout: &Layout, out: &mut dyn Write) -> io::Result<()> {
-    let (symbol, style) = match action {
-        Action::Add(_) => ('+', ADD),
-        Action::Update(_) => ('~', UPDATE),
-        Action::Link(_) => ('@', LINK),
-        Action::Trim(_) => ('-', TRIM),
+/// Writes actions in their order; two runs of many are made into text at once.
+fn write_actions(actions: &[Action], layout: &Layout, out: &mut dyn Write) -> io::Result<()> {
+    let text = |actions: &[Action]| {
+        let (mut lines, mut text) = (String::new(), Vec::new());
+        for action in actions {
+            action_text(action, layout, &mut lines, &mut text)?;
+        }
+        io::Result::Ok(text)
     };
-    let heading = heading(action);
-    write_heading(
-        symbol,
-        style,
-        &heading[4..],
-        location(action).as_deref(),
-        layout,
-        out,
-    )?;
+    for both in actions.chunks(2 * RUN) {
+        let (first, second) = both.split_at(both.len().min(RUN));
+        let texts = std::thread::scope(|scope| {
+            let second = (!second.is_empty()).then(|| scope.spawn(|| text(second)));
+            let first = text(first)?;
+            let second = second.map(std::thread::ScopedJoinHandle::join);
+            let second = second.unwrap_or_else(|| Ok(Ok(Vec::new())));
+            let second = second.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            io::Result::Ok([first, second?])
+        });
+        for text in texts? {
+            out.write_all(&text)?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes one action with what belongs to it; `lines` is a buffer.
+fn action_text(
+    action: &Action,
+    layout: &Layout,
+    lines: &mut String,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    lines.clear();
     match action {
-        Action::Add(add) => write_new(add, out),
-        Action::Update(update) => write_changes(&update.changes, out),
-        Action::Link(link) => write_changes(&link.changes, out),
+        Action::Add(add) => {
+            let object = add.data.to_object();
+            let properties = stored_properties(add, &object);
+            let kind = new_type(add, &properties);
+            let heading = Heading {
+                mark: &MARKS.add,
+                path: path_text(&add.path),
+                kind: kind.as_deref().unwrap_or_default(),
+            };
+            push_heading(lines, &heading, location(add).as_deref(), layout);
+            push_new(lines, add, properties);
+            out.write_all(lines.as_bytes())
+        }
+        Action::Update(update) => {
+            let heading = Heading::of(&MARKS.update, &update.path);
+            push_heading(lines, &heading, None, layout);
+            out.write_all(lines.as_bytes())?;
+            write_changes(&update.changes, out)
+        }
+        Action::Link(link) => {
+            let heading = Heading::of(&MARKS.link, &link.path);
+            push_heading(lines, &heading, None, layout);
+            out.write_all(lines.as_bytes())?;
+            write_changes(&link.changes, out)
+        }
         Action::Trim(_) => Ok(()),
     }
 }
@@ -237,40 +277,73 @@ fn write_changes(changes: &[Change], out: &mut dyn Write) -> io::Result<()> {
         .try_for_each(|change| write_change(change, out))
 }
 
-/// The heading without colours; the symbol is left blank.
-fn heading(action: &Action) -> String {
-    let path = path_text(action.path());
-    let kind = match action {
-        Action::Add(add) => new_type(add),
-        Action::Update(_) | Action::Link(_) | Action::Trim(_) => None,
-    };
-    format!("    {path}{}", kind.unwrap_or_default())
+/// The first line of an action.
+struct Heading<'a> {
+    /// What stands before the path.
+    mark: &'a str,
+    path: Cow<'a, str>,
+    /// The type with its colon.
+    kind: &'a str,
 }
 
-fn location(action: &Action) -> Option<String> {
-    let Action::Add(add) = action else {
-        return None;
-    };
-    let origin = add.origin.as_ref()?;
-    Some(format!("{}:{}", printable(&origin.source), origin.line))
-}
-
-fn write_heading(
-    symbol: char,
-    style: Style,
-    text: &str,
-    note: Option<&str>,
-    layout: &Layout,
-    out: &mut dyn Write,
-) -> io::Result<()> {
-    let mut line = format!("  {style}{symbol}{style:#} {BOLD}{text}{BOLD:#}");
-    if let Some(note) = note {
-        let gap = layout.column.saturating_sub(4 + columns(text)).max(2);
-        line.extend(std::iter::repeat_n(' ', gap));
-        _ = write!(line, "{DIM}{note}{DIM:#}");
+impl<'a> Heading<'a> {
+    fn of(mark: &'a str, path: &'a ZPath) -> Self {
+        let path = path_text(path);
+        let kind = "";
+        Self { mark, path, kind }
     }
-    line.push('\n');
-    out.write_all(line.as_bytes())
+
+    /// How many columns it takes.
+    fn columns(&self) -> usize {
+        4 + columns(&self.path) + columns(self.kind)
+    }
+}
+
+/// What stands in front of each kind of action and what ends a colour, spelled once.
+struct Marks {
+    add: String,
+    update: String,
+    link: String,
+    trim: String,
+    dim: String,
+    plain: String,
+}
+
+static MARKS: LazyLock<Marks> = LazyLock::new(|| {
+    let mark = |symbol: char, style: Style| format!("  {style}{symbol}{style:#} {BOLD}");
+    Marks {
+        add: mark('+', ADD),
+        update: mark('~', UPDATE),
+        link: mark('@', LINK),
+        trim: mark('-', TRIM),
+        dim: format!("{DIM}"),
+        plain: format!("{DIM:#}"),
+    }
+});
+
+/// Where a new node is declared: a file and a line of it.
+fn location(add: &Add) -> Option<String> {
+    let origin = add.origin.as_ref()?;
+    let source = printable(&origin.source);
+    let mut text = String::with_capacity(source.len() + 8);
+    text.push_str(&source);
+    _ = write!(text, ":{}", origin.line);
+    Some(text)
+}
+
+fn push_heading(lines: &mut String, heading: &Heading<'_>, note: Option<&str>, layout: &Layout) {
+    lines.push_str(heading.mark);
+    lines.push_str(&heading.path);
+    lines.push_str(heading.kind);
+    lines.push_str(&MARKS.plain);
+    if let Some(note) = note {
+        let gap = layout.column.saturating_sub(heading.columns()).max(2);
+        lines.extend(std::iter::repeat_n(' ', gap));
+        lines.push_str(&MARKS.dim);
+        lines.push_str(note);
+        lines.push_str(&MARKS.plain);
+    }
+    lines.push('\n');
 }
 
 /// How many columns a text takes.
