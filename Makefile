@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help build demo test lint doc check verify bench bench-large setup-zookeeper
+.PHONY: help build demo test test-embedded test-real lint doc check verify bench bench-large setup-zookeeper
 
 help: ## say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,8 +18,15 @@ demo: ## show zkt at work on a real ZooKeeper of its own
 	@cargo build --quiet
 	@ZKT="$${CARGO_TARGET_DIR:-target}/debug/zkt" examples/demo.sh
 
-test: setup-zookeeper ## run all tests, those against a real ZooKeeper too
-	ZKT_TEST_ZOOKEEPER_CLASSPATH="$$(tests/zookeeper.sh classpath)" cargo test
+test: setup-zookeeper test-embedded test-real ## run all tests on the embedded server, and again on a real one
+
+test-embedded: ## run the tests that need no real ZooKeeper: neither Java nor root
+	cargo test --lib --bins --examples --test it --bench stages -- --skip real::
+	cargo test --doc
+
+test-real: setup-zookeeper ## run all tests that use a server on a real ZooKeeper
+	ZKT_TEST_SERVER=real ZKT_TEST_ZOOKEEPER_CLASSPATH="$$(tests/zookeeper.sh classpath)" \
+		cargo test --test it --bench wire
 
 lint: ## check the layout of the code, and what clippy finds
 	cargo fmt --check

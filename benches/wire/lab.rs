@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use zkt::live::{self, FetchOptions};
 use zkt::scope::{self, Trim};
-use zkt::session::Session;
+use zkt::session::{Options, Session, Wait};
 
 use crate::child::{Starter, Usage};
 use crate::floor::{self, READING, Script, WRITING, Wire};
-use crate::server::{self, Server, Setup};
+use crate::server::{Server, Setup};
 use crate::subject::{Node, Subject};
 use crate::table::Figure;
 use crate::trees;
@@ -144,7 +144,12 @@ impl Lab {
             .enable_all()
             .build()
             .expect("a runtime");
-        let options = server::options(&self.hosts(chroot));
+        let options = Options {
+            hosts: self.hosts(chroot),
+            session_timeout: Duration::from_secs(10),
+            wait: Wait::No,
+            credentials: Vec::new(),
+        };
         runtime.block_on(async {
             let session = Session::connect(&options).await.expect("a session");
             let start = Instant::now();

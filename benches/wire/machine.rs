@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::server::Server;
+use crate::server::{Server, four_letters};
 
 /// Facts without which times cannot be compared.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ pub(crate) struct Machine {
 impl Machine {
     /// With the load as it was before anything was started.
     pub(crate) fn of(server: &Server, load: String) -> Self {
-        let answer = server.four_letters("srvr").unwrap_or_default();
+        let answer = four_letters(server.port(), "srvr").unwrap_or_default();
         let zookeeper = answer.lines().find_map(|line| {
             let version = line.strip_prefix("Zookeeper version: ")?;
             version.split([',', '-']).next()

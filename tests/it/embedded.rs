@@ -4,7 +4,7 @@ mod clients;
 mod faults;
 mod limits;
 mod protocol;
-mod raw;
+pub(crate) mod raw;
 
 use std::time::{Duration, Instant};
 

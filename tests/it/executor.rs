@@ -14,7 +14,7 @@ use zkt::value::Data;
 use zookeeper_client::{Acls, Client, CreateMode, Error as Refusal};
 
 use crate::relay::{Mode, Relay};
-use crate::server::{Server, options, options_as, session, shared};
+use crate::server::{options, options_as, session, shared};
 
 pub(crate) mod flight;
 
@@ -94,7 +94,7 @@ async fn run(session: &Session, actions: Vec<Action>, options: &ExecuteOptions) 
     execute(session, &plan(actions), options, &mut |_| {}).await
 }
 
-async fn run_all(session: &Session, actions: Vec<Action>) -> Report {
+pub(crate) async fn run_all(session: &Session, actions: Vec<Action>) -> Report {
     run(session, actions, &ExecuteOptions::default()).await
 }
 
@@ -717,76 +717,6 @@ async fn acl_changes_cut_midway_are_told_one_by_one() {
         assert_eq!(made, report.committed_operations);
         assert!(made < 40);
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_server_killed_midway_is_told_truthfully() {
-    let server = Server::start();
-    let session = Session::connect(&options(&server.address())).await.unwrap();
-    let actions: Vec<Action> = (0..10).map(|i| add(&format!("/n{i}"), "data")).collect();
-    let plan = plan(actions.clone());
-    let mut restarting = None;
-    let mut running = Some(server);
-    let mut events = |event: &Event| {
-        if matches!(event, Event::Starting(batch) if batch.index == 2) {
-            let mut server = running.take().unwrap();
-            server.kill();
-            restarting = Some(std::thread::spawn(move || {
-                server.restart();
-                server
-            }));
-        }
-    };
-    let report = execute(&session, &plan, &one_at_a_time(2), &mut events).await;
-    let server = restarting.unwrap().join().unwrap();
-    // A request that is made after the loss was noticed waits until the server is back.
-    match &report.stop {
-        None => assert_eq!(fates(&report), "++++++++++"),
-        Some(Stop::Disconnected {
-            committed: false, ..
-        }) => assert_eq!(fates(&report), "++++------"),
-        Some(stop) => panic!("{stop}"),
-    }
-    let session = Session::connect(&options(&server.address())).await.unwrap();
-    assert_eq!(shown(&session).await.lines().count(), report.applied);
-    let report = run_all(&session, actions[report.applied..].to_vec()).await;
-    assert_eq!(report.stop, None);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_was_committed_before_the_server_was_killed_stands() {
-    let mut server = Server::start();
-    let relay = Relay::to(server.port()).await;
-    let session = Session::connect(&options(&relay.address())).await.unwrap();
-    let switch = relay.switch();
-    let mut events = |event: &Event| {
-        if matches!(event, Event::Starting(batch) if batch.index == 2) {
-            switch(Mode::CutBeforeReplyForGood);
-        }
-    };
-    let plan = plan((0..10).map(|i| add(&format!("/n{i}"), "data")).collect());
-    let restart = async {
-        tokio::time::sleep(Duration::from_millis(500)).await;
-        tokio::task::block_in_place(|| {
-            server.kill();
-            server.restart();
-        });
-        relay.set(Mode::Forward);
-    };
-    let limits = one_at_a_time(2);
-    let (report, ()) = tokio::join!(execute(&session, &plan, &limits, &mut events), restart);
-    assert!(
-        matches!(
-            report.stop,
-            Some(Stop::Disconnected {
-                committed: true,
-                ..
-            })
-        ),
-        "{report:?}"
-    );
-    assert_eq!(fates(&report), "++++++----");
-    assert_eq!(shown(&session).await.lines().count(), 6);
 }
 
 #[tokio::test]

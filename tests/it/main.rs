@@ -14,6 +14,7 @@ mod laws;
 mod links;
 mod live;
 mod planner;
+mod real;
 mod relay;
 mod server;
 mod session;

@@ -1,62 +1,23 @@
-//! A real ZooKeeper for the tests: one for the test process, and private ones to be killed.
+//! The ZooKeeper that tests run against: the embedded one, or all of them against a real one.
 
-use std::fs;
-use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
-use std::os::unix::process::CommandExt as _;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use zkt::server::Server as Embedded;
 use zkt::session::{Credentials, Options, Session, Wait};
 use zookeeper_client::{Acls, Client, CreateMode};
 
-const MISSING: &str = "\
-the tests need ZooKeeper and Java: apt-get install -y zookeeper, \
-or set ZKT_TEST_ZOOKEEPER_CLASSPATH to the jars of a ZooKeeper release";
+use crate::real::process::{SESSION_TIMEOUTS, Server as Real};
+pub(crate) use crate::real::process::{four_letters, free_port};
 
-/// Java runs below a shell that kills it as soon as the shell's standard input ends. The other end
-/// of that pipe is held by the test process, so the server goes however the test process goes.
-const SUPERVISOR: &str = r#"
-trap '' HUP INT TERM
-dir=$1; shift
-"$@" </dev/null >"$dir/log" 2>&1 &
-pid=$!
-word=
-read -r word
-kill -9 $pid
-wait $pid 2>/dev/null
-[ "$word" = keep ] || rm -rf "$dir"
-"#;
-
-/// How a server is run.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Setup {
-    /// What Java is told.
-    pub(crate) java: &'static [&'static str],
-    /// Lines of the configuration beyond those that every server here has.
-    pub(crate) config: &'static str,
-}
-
-/// It starts fast, takes little memory, and does not wait for the disk.
-const FOR_TESTS: Setup = Setup {
-    java: &[
-        "-Xmx512m",
-        "-XX:+UseSerialGC",
-        "-XX:TieredStopAtLevel=1",
-        "-Dzookeeper.forceSync=no",
-    ],
-    config: "forceSync=no\npreAllocSize=4096\n",
-};
+/// `embedded`, which is also the default, or `real`.
+const VARIABLE: &str = "ZKT_TEST_SERVER";
 
 /// A ZooKeeper server.
-pub(crate) struct Server {
-    setup: Setup,
-    port: u16,
-    directory: PathBuf,
-    supervisor: Option<Child>,
+pub(crate) enum Server {
+    Embedded(Embedded),
+    Real(Real),
 }
 
 /// The server that all tests share, each below a chroot of its own.
@@ -65,118 +26,45 @@ pub(crate) fn shared() -> &'static Server {
     SHARED.get_or_init(Server::start)
 }
 
+/// Whether the tests are to run against a real server.
+pub(crate) fn is_real() -> bool {
+    match std::env::var(VARIABLE).as_deref() {
+        Ok("real") => true,
+        Ok("embedded" | "") | Err(_) => false,
+        Ok(other) => panic!("{VARIABLE} is embedded or real, not {other}"),
+    }
+}
+
 impl Server {
     /// Starts a private server.
     pub(crate) fn start() -> Self {
-        Self::start_as(FOR_TESTS)
-    }
-
-    /// Starts a private server that is run in another way.
-    pub(crate) fn start_as(setup: Setup) -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let name = format!(
-            "zkt-test-{}-{}",
-            std::process::id(),
-            COUNT.fetch_add(1, Ordering::Relaxed)
-        );
-        let directory = std::env::temp_dir().join(name);
-        fs::create_dir_all(&directory).unwrap();
-        let mut server = Self {
-            setup,
-            port: free_port(),
-            directory,
-            supervisor: None,
-        };
-        server.restart();
-        server
-    }
-
-    /// Starts the server again after [`Server::kill`], at the same port with the same data.
-    pub(crate) fn restart(&mut self) {
-        assert!(self.supervisor.is_none(), "the server is running");
-        let directory = self.directory.display();
-        let config = self.directory.join("zoo.cfg");
-        let text = format!(
-            "dataDir={directory}/data\nclientPortAddress=127.0.0.1\nclientPort={}\ntickTime=2000\n\
-             minSessionTimeout=500\nmaxSessionTimeout=60000\nmaxClientCnxns=0\n\
-             admin.enableServer=false\n4lw.commands.whitelist=*\nextendedTypesEnabled=true\n{}",
-            self.port, self.setup.config
-        );
-        fs::write(&config, text).unwrap();
-        let mut command = Command::new("sh");
-        command
-            .args(["-c", SUPERVISOR, "zkt-test-zookeeper"])
-            .arg(&self.directory);
-        command.arg("java").args(self.setup.java);
-        command.arg("-Dzookeeper.extendedTypesEnabled=true");
-        command.args(["-Dzookeeper.admin.enableServer=false", "-cp", &class_path()]);
-        command
-            .arg("org.apache.zookeeper.server.quorum.QuorumPeerMain")
-            .arg(config);
-        // In a group of its own, ^C at the terminal reaches only the test process.
-        command
-            .process_group(0)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        self.supervisor = Some(
-            command
-                .spawn()
-                .unwrap_or_else(|error| panic!("{MISSING}: {error}")),
-        );
-        self.await_ready();
-    }
-
-    fn await_ready(&self) {
-        let deadline = Instant::now() + Duration::from_secs(60);
-        let log = self.directory.join("log");
-        // It answers `ruok` before it takes sessions, so that is not the question.
-        while !self
-            .four_letters("srvr")
-            .is_some_and(|answer| answer.contains("Mode: "))
-        {
-            let text = fs::read_to_string(&log).unwrap_or_default();
-            let failed = ["not found", "Could not find or load", "Exception"];
-            if failed.iter().any(|mark| text.contains(mark)) || Instant::now() > deadline {
-                panic!("{MISSING}; the server does not start: {text}");
-            }
-            std::thread::sleep(Duration::from_millis(20));
+        if is_real() {
+            return Self::Real(Real::start());
         }
-    }
-
-    /// Kills the server at once, as `kill -9` does, and keeps its data.
-    pub(crate) fn kill(&mut self) {
-        self.end("keep\n");
-    }
-
-    fn end(&mut self, word: &str) {
-        let Some(mut supervisor) = self.supervisor.take() else {
-            return;
-        };
-        if let Some(mut stdin) = supervisor.stdin.take() {
-            let _ = stdin.write_all(word.as_bytes());
-        }
-        let _ = supervisor.wait();
-    }
-
-    /// What the server answers to one of its administrative commands.
-    pub(crate) fn four_letters(&self, word: &str) -> Option<String> {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).ok()?;
-        stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
-        stream.write_all(word.as_bytes()).ok()?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).ok()?;
-        Some(answer)
+        let (shortest, longest) = SESSION_TIMEOUTS;
+        let builder = Embedded::builder().session_timeouts(shortest, longest);
+        Self::Embedded(builder.start().unwrap())
     }
 
     /// `127.0.0.1:PORT`.
     pub(crate) fn address(&self) -> String {
-        format!("127.0.0.1:{}", self.port)
+        match self {
+            Self::Embedded(server) => server.connect_string(),
+            Self::Real(server) => server.address(),
+        }
     }
 
     /// The port on the loopback interface.
     pub(crate) fn port(&self) -> u16 {
-        self.port
+        match self {
+            Self::Embedded(server) => server.address().port(),
+            Self::Real(server) => server.port(),
+        }
+    }
+
+    /// What the server answers to one of its administrative commands.
+    pub(crate) fn four_letters(&self, word: &str) -> Option<String> {
+        four_letters(self.port(), word)
     }
 
     /// Makes a new node for one test, and returns its path: `/NAME-1`.
@@ -187,13 +75,6 @@ impl Server {
         let options = CreateMode::Persistent.with_acls(Acls::anyone_all());
         client.create(&path, b"", &options).await.unwrap();
         path
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.end("");
-        let _ = fs::remove_dir_all(&self.directory);
     }
 }
 
@@ -225,27 +106,4 @@ pub(crate) async fn session(name: &str) -> (String, Session) {
     let hosts = server.address() + &server.chroot(name).await;
     let session = Session::connect(&options(&hosts)).await.unwrap();
     (hosts, session)
-}
-
-/// A port that no server listens on now, outside the range of outgoing connections, so that it
-/// stays free while a server is down.
-pub(crate) fn free_port() -> u16 {
-    static COUNT: AtomicU32 = AtomicU32::new(0);
-    loop {
-        let n = std::process::id() * 37 + COUNT.fetch_add(1, Ordering::Relaxed);
-        let port = 20_000 + (n % 12_000) as u16;
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
-    }
-}
-
-fn class_path() -> String {
-    if let Ok(path) = std::env::var("ZKT_TEST_ZOOKEEPER_CLASSPATH") {
-        return path;
-    }
-    // The manifest of Debian's zookeeper.jar names all that it needs.
-    let jar = "/usr/share/java/zookeeper.jar";
-    assert!(Path::new(jar).exists(), "{MISSING}");
-    jar.to_owned()
 }

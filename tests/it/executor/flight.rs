@@ -9,10 +9,10 @@ use zookeeper_client::{AddWatchMode, Client, EventType, PersistentWatcher};
 
 use super::*;
 use crate::relay::{Mode, Relay};
-use crate::server::{Server, options, options_as, session, shared};
+use crate::server::{options, options_as, session, shared};
 
 /// Batches of at most so many operations, so many in flight.
-fn flight(operations: usize, window: usize) -> ExecuteOptions {
+pub(crate) fn flight(operations: usize, window: usize) -> ExecuteOptions {
     ExecuteOptions {
         window,
         ..split(operations)
@@ -93,7 +93,7 @@ fn unmarked(path: &str) -> String {
 }
 
 /// Whether there is a marker anywhere.
-async fn has_marker(session: &Session) -> bool {
+pub(crate) async fn has_marker(session: &Session) -> bool {
     shown(session).await.contains("zkt-applying-")
 }
 
@@ -451,46 +451,6 @@ async fn without_a_server_to_ask_all_in_flight_are_uncertain() {
         .lines()
         .filter(|line| !line.contains("zkt-applying-"));
     assert!((2..=10).contains(&nodes.count()), "{standing}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_server_killed_with_several_in_flight_is_told_truthfully() {
-    let mut server = Some(Server::start());
-    for index in [2, 4, 7] {
-        let mut running = server.take();
-        let address = running.as_ref().unwrap().address();
-        let session = Session::connect(&options(&address)).await.unwrap();
-        let actions: Vec<Action> = (0..20)
-            .map(|i| add(&format!("/k{index}-{i:02}"), "data"))
-            .collect();
-        let plan = plan(actions.clone());
-        let mut restarting = None;
-        let mut events = |event: &Event| {
-            if matches!(event, Event::Starting(batch) if batch.index == index)
-                && let Some(mut server) = running.take()
-            {
-                server.kill();
-                restarting = Some(std::thread::spawn(move || {
-                    server.restart();
-                    server
-                }));
-            }
-        };
-        let report = execute(&session, &plan, &flight(2, 4), &mut events).await;
-        let restarted = restarting.unwrap().join().unwrap();
-        assert!(!fates(&report).contains('?'), "{report:?}");
-        let session = Session::connect(&options(&address)).await.unwrap();
-        let shown = shown(&session).await;
-        let nodes = shown
-            .lines()
-            .filter(|line| line.starts_with(&format!("/k{index}-")));
-        let nodes = nodes.filter(|line| !line.contains("zkt-applying-"));
-        assert_eq!(nodes.count(), report.applied, "{report:?}\n{shown}");
-        let rest = run_all(&session, actions[report.applied..].to_vec()).await;
-        assert_eq!(rest.stop, None);
-        assert!(!has_marker(&session).await);
-        server = Some(restarted);
-    }
 }
 
 #[tokio::test]

@@ -1,0 +1,8 @@
+//! What only a real ZooKeeper can show: that the embedded server is its equal, and what becomes of a
+//! client whose server is killed.
+//!
+//! These need Java wherever the other tests find their server, and fail without. A run that is to
+//! need none leaves them out by their names: `cargo test -- --skip real::`.
+
+mod killed;
+pub(crate) mod process;
