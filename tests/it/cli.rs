@@ -7,7 +7,7 @@ mod laws;
 mod offline;
 mod plan;
 mod read;
-mod serve;
+pub(crate) mod serve;
 
 use std::fmt;
 use std::fs;
@@ -26,7 +26,7 @@ use zookeeper_client::{Acls, Client, CreateMode};
 use crate::server;
 
 /// A folder, and a place on the shared server where there is one.
-struct Place {
+pub(crate) struct Place {
     folder: TempDir,
     hosts: String,
 }
@@ -40,7 +40,7 @@ struct Run {
 
 impl Place {
     /// Without a server; what needs one anyway finds a port that nobody listens on.
-    fn offline() -> Self {
+    pub(crate) fn offline() -> Self {
         Self {
             folder: tempfile::tempdir().unwrap(),
             hosts: "127.0.0.1:1".to_owned(),

@@ -8,13 +8,13 @@ use zookeeper_client::{Acls, Client, CreateMode};
 use super::Place;
 
 /// A running `zkt serve`; it is killed where it is not stopped.
-struct Serving {
+pub(crate) struct Serving {
     child: Child,
-    address: String,
+    pub(crate) address: String,
 }
 
 impl Serving {
-    fn start(place: &Place, arguments: &str) -> Self {
+    pub(crate) fn start(place: &Place, arguments: &str) -> Self {
         let mut child = place
             .command(&format!("serve --listen :0 {arguments}"))
             .spawn()

@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-const MISSING: &str = "\
+pub(crate) const MISSING: &str = "\
 this needs ZooKeeper and Java: apt-get install -y zookeeper, or set ZKT_TEST_ZOOKEEPER_CLASSPATH to \
 the jars of a ZooKeeper release; `make test-embedded` runs the tests that need neither";
 
