@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help build demo test test-embedded test-real lint doc check verify bench bench-large setup-zookeeper
+.PHONY: help build demo test test-embedded test-real lint doc check verify bench bench-large setup-zookeeper setup-kazoo
 
 help: ## say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,13 +18,13 @@ demo: ## show zkt at work on a real ZooKeeper of its own
 	@cargo build --quiet
 	@ZKT="$${CARGO_TARGET_DIR:-target}/debug/zkt" examples/demo.sh
 
-test: setup-zookeeper test-embedded test-real ## run all tests on the embedded server, and again on a real one
+test: setup-zookeeper setup-kazoo test-embedded test-real ## run all tests on the embedded server, and again on a real one
 
-test-embedded: ## run the tests that need no real ZooKeeper: neither Java nor root
+test-embedded: setup-kazoo ## run the tests that need no real ZooKeeper: neither Java nor root
 	cargo test --lib --bins --examples --test it --bench stages -- --skip real::
 	cargo test --doc
 
-test-real: setup-zookeeper ## run all tests that use a server on a real ZooKeeper
+test-real: setup-zookeeper setup-kazoo ## run all tests that use a server on a real ZooKeeper
 	ZKT_TEST_SERVER=real ZKT_TEST_ZOOKEEPER_CLASSPATH="$$(tests/zookeeper.sh classpath)" \
 		cargo test --test it --bench wire
 
@@ -53,3 +53,6 @@ bench-large: setup-zookeeper ## the same with up to 1,000,000 nodes
 
 setup-zookeeper: ## find a ZooKeeper for the tests, or install the distribution's
 	@tests/zookeeper.sh setup
+
+setup-kazoo: ## make a virtual environment of Python with kazoo, for the tests
+	@tests/kazoo.sh setup

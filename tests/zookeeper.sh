@@ -1,5 +1,5 @@
 #!/bin/sh
-# Where a real ZooKeeper comes from, for the tests and the demo.
+# Where a real ZooKeeper comes from, for the tests.
 #
 #   tests/zookeeper.sh classpath    print the Java class path of an installed ZooKeeper
 #   tests/zookeeper.sh setup        the same, and install ZooKeeper first where there is none
@@ -8,7 +8,7 @@
 # $ZOOKEEPER_HOME, those of the distribution's package.
 set -eu
 
-say() { printf '%s\n' "$*" >&2; }
+. "$(dirname "$0")/packages.sh"
 
 # A folder as ZooKeeper's own archive lays it out, or as some distributions do.
 folder() {
@@ -35,35 +35,6 @@ classpath() {
     fi
 }
 
-as_root() {
-    if [ "$(id -u)" = 0 ]; then
-        "$@"
-    else
-        sudo -n "$@"
-    fi
-}
-
-may_install() {
-    command -v apt-get >/dev/null && as_root true 2>/dev/null
-}
-
-# Debian's package needs a Java, and picks one itself.
-install() {
-    say "no ZooKeeper here: installing the package zookeeper"
-    log=$(mktemp)
-    trap 'rm -f "$log"' EXIT
-    for _ in 1 2 3; do
-        if as_root apt-get -o DPkg::Lock::Timeout=120 update >"$log" 2>&1 </dev/null &&
-            as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 \
-                install -y --no-install-recommends zookeeper >>"$log" 2>&1 </dev/null; then
-            return 0
-        fi
-        sleep 3
-    done
-    tail -n 20 "$log" >&2
-    return 1
-}
-
 ready() {
     path=$(classpath 2>/dev/null) && command -v java >/dev/null
 }
@@ -74,7 +45,9 @@ classpath)
     ;;
 setup)
     if ! ready && [ -z "${ZKT_TEST_ZOOKEEPER_CLASSPATH:-}${ZOOKEEPER_HOME:-}" ] && may_install; then
-        install || say "the package could not be installed"
+        say "no ZooKeeper here"
+        # Debian's package needs a Java, and picks one itself.
+        install zookeeper || say "the package could not be installed"
     fi
     if ! ready; then
         classpath >/dev/null || true

@@ -9,6 +9,7 @@ mod embedded;
 mod ensemble;
 mod executor;
 mod fixtures;
+mod kazoo;
 mod language;
 mod laws;
 mod links;
