@@ -13,8 +13,7 @@ help: ## say what each target does
 build: ## build zkt (target/debug/zkt)
 	cargo build
 
-demo: ## show zkt at work on a real ZooKeeper of its own
-	@tests/zookeeper.sh setup >/dev/null
+demo: ## show zkt at work on a server of its own; it needs nothing but cargo
 	@cargo build --quiet
 	@ZKT="$${CARGO_TARGET_DIR:-target}/debug/zkt" examples/demo.sh
 

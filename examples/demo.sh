@@ -1,11 +1,10 @@
 #!/bin/sh
-# What zkt is for, shown on a real ZooKeeper that lives only as long as this script.
-# `make demo` builds zkt, finds ZooKeeper, and runs it; ZKT names the binary.
+# What zkt is for, shown on a server of its own that lives only as long as this script.
+# `make demo` builds zkt and runs it; ZKT names the binary.
 set -eu
 cd "$(dirname "$0")/.."
 
 zkt_binary=$(realpath "${ZKT:-target/debug/zkt}")
-classpath=$(tests/zookeeper.sh classpath)
 scratch=$(mktemp -d)
 server=
 finish() {
@@ -25,51 +24,15 @@ trap 'exit 143' TERM
 # The demo must not reach the server that the user works with.
 unset ZKT_CONNECT ZKT_AUTH ZC_ZK_CONNECTION_STRING
 
-answers() {
-    "$zkt_binary" ls -c "127.0.0.1:$1" --session-timeout 2s --depth 0 >/dev/null 2>&1
-}
-
-alive() {
-    kill -0 "$server" 2>/dev/null
-}
-
-# ZooKeeper cannot pick a free port itself: it is given a random one, and another where somebody
-# else answers there, or where it exits.
-start() {
-    port=$((20000 + $(od -An -N2 -tu2 /dev/urandom) % 12000))
-    ! answers "$port" || return 1
-    mkdir -p "$scratch/data"
-    cat >"$scratch/zoo.cfg" <<CONFIG
-dataDir=$scratch/data
-clientPort=$port
-clientPortAddress=127.0.0.1
-tickTime=500
-admin.enableServer=false
-CONFIG
-    java -Xmx256m -XX:TieredStopAtLevel=1 -cp "$classpath" \
-        org.apache.zookeeper.server.quorum.QuorumPeerMain "$scratch/zoo.cfg" \
-        >"$scratch/server.log" 2>&1 </dev/null &
-    server=$!
-    tries=0
-    while alive && [ "$tries" -lt 120 ]; do
-        if answers "$port" && alive; then
-            return 0
-        fi
-        tries=$((tries + 1))
-        sleep 0.5
-    done
-    kill "$server" 2>/dev/null || true
-    wait "$server" 2>/dev/null || true
-    server=
-    return 1
-}
-
-start || start || start || {
-    echo "ZooKeeper did not start; the last lines of its log:" >&2
-    tail -n 20 "$scratch/server.log" >&2 || true
+# The first line that it prints is its address.
+mkfifo "$scratch/address"
+"$zkt_binary" serve --listen :0 >"$scratch/address" 2>"$scratch/server.log" </dev/null &
+server=$!
+read -r ZKT_CONNECT <"$scratch/address" || {
+    cat "$scratch/server.log" >&2
     exit 1
 }
-export ZKT_CONNECT="127.0.0.1:$port"
+export ZKT_CONNECT
 
 say() {
     printf '\n# %s\n' "$@"
@@ -95,7 +58,7 @@ zkt() {
 cp examples/services.zkt "$scratch"
 cd "$scratch"
 
-say "A tree of services, and an empty ZooKeeper at $ZKT_CONNECT."
+say "A tree of services, and an empty server at $ZKT_CONNECT: zkt serve, which needs no ZooKeeper."
 expect 0 cat services.zkt
 expect 0 zkt check services.zkt
 

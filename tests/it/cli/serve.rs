@@ -150,3 +150,16 @@ fn what_is_wrong_with_a_tree_or_an_address_is_told() {
         usage.stderr
     );
 }
+
+#[test]
+fn the_demo_runs() {
+    let demo = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/demo.sh");
+    let mut command = Command::new(demo);
+    let output = command.env("ZKT", env!("CARGO_BIN_EXE_zkt")).output();
+    let output = output.unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    let (stdout, stderr) = (text(output.stdout), text(output.stderr));
+    assert!(output.status.success(), "{stdout}{stderr}");
+    let end = "\nNo changes: 13 nodes are as declared.\n";
+    assert!(stdout.ends_with(end), "{stdout}{stderr}");
+}
