@@ -217,3 +217,31 @@ fn planner_executor_and_links_meet_only_at_the_plan() {
         [""; 0]
     );
 }
+
+/// Its code is that of an example, or of the crate's documentation, which tests compile.
+#[test]
+fn the_code_in_the_readme_is_compiled() {
+    let read = |name: &str| {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+        std::fs::read_to_string(path).expect("UTF-8")
+    };
+    let bare = |line: &str| {
+        let line = line.trim_start_matches("//!").trim_start();
+        line.trim_start_matches("# ").trim().to_owned()
+    };
+    let compiled: Vec<String> = [read("examples/service.rs"), read("src/lib.rs")]
+        .iter()
+        .flat_map(|text| text.lines().map(bare))
+        .collect();
+    let readme = read("README.md");
+    let blocks: Vec<&str> = readme.split("```rust\n").skip(1).collect();
+    assert_eq!(blocks.len(), 2);
+    for block in blocks {
+        let code = block.split("```").next().unwrap_or_default();
+        let strange: Vec<&str> = code
+            .lines()
+            .filter(|line| !compiled.contains(&bare(line)))
+            .collect();
+        assert_eq!(strange, [""; 0]);
+    }
+}
