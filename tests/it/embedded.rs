@@ -1,5 +1,6 @@
 //! The embedded server, as clients and tests see it.
 
+mod abuse;
 mod clients;
 mod faults;
 mod limits;

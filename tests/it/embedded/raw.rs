@@ -111,6 +111,15 @@ impl Raw {
         stream
     }
 
+    /// A new session is asked for, and not waited for.
+    pub(crate) fn connect_blindly(address: SocketAddr) -> TcpStream {
+        let mut stream = Self::silent(address);
+        let hello = Body::new().int(0).long(0).int(10_000).long(0);
+        let hello = hello.bytes(&[0; 16]).bool(false);
+        stream.write_all(&Body::new().bytes(&hello.0).0).unwrap();
+        stream
+    }
+
     /// With a new session.
     pub(crate) fn connect(address: SocketAddr) -> Self {
         let raw = Self::attach(address, 0, &[0; 16], 0).unwrap();
