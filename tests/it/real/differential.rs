@@ -8,14 +8,18 @@
 //! that holds, which no server answers; a `createTTL` with flags for no time to live and a negative
 //! one, which ends ZooKeeper 3.8.0; and a persistent watch on a null path, which it takes.
 
+mod answers;
+mod pair;
 mod requests;
 mod sides;
+mod steps;
 
 use std::fmt::Write as _;
 use std::hash::{BuildHasher as _, RandomState};
 
-use requests::{Dice, Step};
-use sides::{Difference, Pair};
+use pair::{Difference, Pair};
+use requests::Dice;
+use steps::Step;
 
 /// How many steps a round has; each round has two new servers.
 const STEPS: usize = 2000;

@@ -1,161 +1,17 @@
-//! The two servers, and what each answers.
+//! One server, and its clients.
 
-use std::fmt::{self, Write as _};
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::net::{SocketAddr, TcpStream};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use zkt::server::Server as Embedded;
-
-use super::requests::{CLIENTS, Greeting, Password, Request, Session, Step};
+use super::answers::{Answer, SILENCE, mask, receive};
+use super::steps::{CLIENTS, Greeting, Password, Request, Session, Step};
 use crate::embedded::raw::{Body, PING, Raw};
-use crate::real::process::{Server as Real, Setup};
 use crate::server::four_letters;
 
 const CLOSE: i32 = -11;
 const AUTH: i32 = 100;
 const SET_WATCHES: [i32; 2] = [101, 105];
-
-/// Sessions last for longer than any pause, and nothing is deleted by the clock.
-const LASTING: &str = "forceSync=no\npreAllocSize=4096\n\
-                       minSessionTimeout=30000\nmaxSessionTimeout=60000\n";
-const JAVA: &[&str] = &[
-    "-Xmx512m",
-    "-XX:+UseSerialGC",
-    "-XX:TieredStopAtLevel=1",
-    "-Dzookeeper.forceSync=no",
-    "-Dznode.container.checkIntervalMs=1000000000",
-];
-
-/// Where the servers first differed, and how.
-pub(super) struct Difference {
-    pub(super) at: usize,
-    pub(super) text: String,
-}
-
-/// The servers, each with as many clients.
-pub(super) struct Pair {
-    real: Side,
-    embedded: Side,
-    _servers: (Real, Embedded),
-}
-
-impl Pair {
-    pub(super) fn start() -> Self {
-        let real = Real::start_as(Setup {
-            java: JAVA,
-            config: LASTING,
-        });
-        let embedded = Embedded::builder()
-            .session_timeouts(Duration::from_secs(30), Duration::from_secs(60))
-            .container_check(Duration::from_secs(1_000_000))
-            .start()
-            .unwrap();
-        Self {
-            real: Side::new(real.address().parse().unwrap()),
-            embedded: Side::new(embedded.address()),
-            _servers: (real, embedded),
-        }
-    }
-
-    /// Does the same to both, and then asks all clients for what else they were sent.
-    pub(super) fn step(&mut self, step: &Step) -> Result<(), String> {
-        self.alike(&step.to_string(), |side| side.step(step))?;
-        for client in 0..CLIENTS {
-            let what = format!("{step}\nand client {client} gets then");
-            self.alike(&what, |side| side.events(client))?;
-        }
-        Ok(())
-    }
-
-    /// Compares everything there is on the servers.
-    pub(super) fn end(&mut self) -> Result<(), String> {
-        let mut paths = vec!["/".to_owned()];
-        while let Some(path) = paths.pop() {
-            let body = Body::new().text(&path);
-            let mut names = Vec::new();
-            for (opcode, body) in [
-                (4, body.clone().bool(false)),
-                (6, body.clone()),
-                (12, body.clone().bool(false)),
-            ] {
-                let request = Request {
-                    opcode,
-                    since: None,
-                    body,
-                };
-                let found = self.alike(&format!("in the end, {opcode} {path:?}"), |side| {
-                    side.send(0, std::slice::from_ref(&request))
-                })?;
-                if let (12, Some(Answer::Frame(frame))) = (opcode, found.last())
-                    && frame[12..16] == [0; 4]
-                {
-                    names = crate::embedded::raw::texts(&frame[16..]);
-                }
-            }
-            let parent = path.trim_end_matches('/');
-            paths.extend(names.iter().map(|name| format!("{parent}/{name}")));
-        }
-        // The real server learns a little later that a connection has ended.
-        let deadline = Instant::now() + Duration::from_secs(20);
-        loop {
-            let (real, embedded) = (self.real.counts(), self.embedded.counts());
-            if real == embedded {
-                return Ok(());
-            }
-            if Instant::now() > deadline {
-                return Err(format!(
-                    "in the end\nreal:     {real:?}\nembedded: {embedded:?}\n"
-                ));
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    }
-
-    fn alike(
-        &mut self,
-        what: &str,
-        ask: impl Fn(&mut Side) -> Vec<Answer>,
-    ) -> Result<Vec<Answer>, String> {
-        let (real, embedded) = (ask(&mut self.real), ask(&mut self.embedded));
-        if real == embedded {
-            return Ok(real);
-        }
-        let mut text = format!("{what}\n");
-        for (who, answers) in [("real", real), ("embedded", embedded)] {
-            for answer in answers {
-                _ = writeln!(text, "  {who}: {answer}");
-            }
-        }
-        Err(text)
-    }
-}
-
-/// What came, without what differs from run to run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Answer {
-    Frame(Vec<u8>),
-    /// The connection ended.
-    End,
-    /// Nothing came for so long that nothing will.
-    Silence,
-}
-
-impl fmt::Display for Answer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Frame(frame) if frame.len() >= 16 => {
-                let xid = i32::from_be_bytes(frame[..4].try_into().unwrap());
-                let zxid = i64::from_be_bytes(frame[4..12].try_into().unwrap());
-                let error = i32::from_be_bytes(frame[12..16].try_into().unwrap());
-                let body = frame[16..].escape_ascii();
-                write!(f, "xid {xid}, zxid 0x{zxid:x}, error {error}, \"{body}\"")
-            }
-            Self::Frame(frame) => write!(f, "\"{}\"", frame.escape_ascii()),
-            other => write!(f, "{other:?}"),
-        }
-    }
-}
 
 /// One client's connection.
 struct Client {
@@ -167,7 +23,7 @@ struct Client {
 }
 
 /// One server, and its clients.
-struct Side {
+pub(super) struct Side {
     address: SocketAddr,
     clients: Vec<Client>,
     /// All sessions that there were, with their passwords.
@@ -177,7 +33,7 @@ struct Side {
 }
 
 impl Side {
-    fn new(address: SocketAddr) -> Self {
+    pub(super) fn new(address: SocketAddr) -> Self {
         let mut side = Self {
             address,
             clients: Vec::new(),
@@ -192,7 +48,7 @@ impl Side {
         side
     }
 
-    fn step(&mut self, step: &Step) -> Vec<Answer> {
+    pub(super) fn step(&mut self, step: &Step) -> Vec<Answer> {
         match step {
             Step::Send { client, requests } => self.send(*client, requests),
             Step::Close { client } => {
@@ -206,7 +62,7 @@ impl Side {
     }
 
     /// What a client was sent since it was last asked; a client without a connection starts anew.
-    fn events(&mut self, client: usize) -> Vec<Answer> {
+    pub(super) fn events(&mut self, client: usize) -> Vec<Answer> {
         let ping = Request {
             opcode: PING,
             since: None,
@@ -220,7 +76,7 @@ impl Side {
     }
 
     /// All that comes up to the last reply.
-    fn send(&mut self, client: usize, requests: &[Request]) -> Vec<Answer> {
+    pub(super) fn send(&mut self, client: usize, requests: &[Request]) -> Vec<Answer> {
         let last_zxid = self.last_zxid;
         let client = &mut self.clients[client];
         let mut bytes = Vec::new();
@@ -390,7 +246,7 @@ impl Side {
     }
 
     /// Of the numbers that `mntr` tells, those that are no clocks and count no packets.
-    fn counts(&self) -> Vec<String> {
+    pub(super) fn counts(&self) -> Vec<String> {
         let text = four_letters(self.address.port(), "mntr").unwrap();
         let names = [
             "znode_count",
@@ -412,41 +268,6 @@ impl Side {
 
 /// Stands for a session's number, with its place among all sessions below it.
 const SESSION: u64 = u64::from_be_bytes(*b"session\0");
-
-/// Longer than any pause.
-const SILENCE: Duration = Duration::from_secs(20);
-
-fn receive(stream: &mut TcpStream) -> Answer {
-    let mut length = [0; 4];
-    let mut read = |bytes: &mut [u8]| match stream.read_exact(bytes) {
-        Ok(()) => Ok(()),
-        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => Err(Answer::Silence),
-        Err(_) => Err(Answer::End),
-    };
-    let mut whole = || {
-        read(&mut length)?;
-        let mut frame = vec![0; u32::from_be_bytes(length) as usize];
-        read(&mut frame)?;
-        Ok(Answer::Frame(frame))
-    };
-    whole().unwrap_or_else(|answer| answer)
-}
-
-/// Replaces numbers of eight bytes, wherever they stand.
-fn mask(frame: &mut [u8], mask_of: impl Fn(i64) -> Option<[u8; 8]>) {
-    let mut at = 0;
-    while at + 8 <= frame.len() {
-        let word = &mut frame[at..at + 8];
-        let number = i64::from_be_bytes((&*word).try_into().unwrap());
-        match mask_of(number) {
-            Some(mask) => {
-                word.copy_from_slice(&mask);
-                at += 8;
-            }
-            None => at += 1,
-        }
-    }
-}
 
 fn first_packet(seen: i64, timeout: i32, session: i64, password: &[u8]) -> Body {
     let body = Body::new().int(0).long(seen).int(timeout).long(session);
