@@ -40,11 +40,16 @@ pub(crate) struct Lab {
 impl Lab {
     /// Starts a server, and warms it up.
     pub(crate) fn new(effort: Effort) -> Self {
+        Self::with(effort, FOR_MEASURING)
+    }
+
+    /// The same with a server that is run in another way.
+    pub(crate) fn with(effort: Effort, setup: Setup) -> Self {
         let folder = tempfile::tempdir().expect("a folder of its own");
         let starter = Starter::new(Path::new(env!("CARGO_BIN_EXE_zkt")), folder.path());
         let lab = Self {
             effort,
-            server: Server::start_as(FOR_MEASURING),
+            server: Server::start_as(setup),
             starter,
             folder,
         };

@@ -4,17 +4,19 @@
 //! turns, on one server, with the same nodes, and what counts is the ratio.
 //!
 //! ```text
-//! cargo bench --bench wire -- [--quick] [--large] [--tree LAYER]
+//! cargo bench --bench wire -- [--quick] [--large] [--tree LAYER] [--embedded]
 //! ```
 //!
 //! `--tree` takes any layer of tree text in place of the trees that are made here, without `@acl`,
-//! `@keep`, `@ignore` and `@protect`: the floor knows nothing of them. `--quick` is so small that its
-//! figures mean nothing: it shows that everything runs. That is what `cargo test` does with it.
+//! `@keep`, `@ignore` and `@protect`: the floor knows nothing of them. `--embedded` measures only
+//! `zkt serve`, beside a ZooKeeper without fsync. `--quick` is so small that its figures mean nothing:
+//! it shows that everything runs. That is what `cargo test` does with it.
 
 #![allow(clippy::unwrap_used)]
 
 mod child;
 mod distance;
+mod embedded;
 mod floor;
 mod lab;
 mod machine;
@@ -42,6 +44,8 @@ struct Extent {
     effort: Effort,
     /// How many nodes the mixed trees have.
     mixed: &'static [usize],
+    /// How many nodes the embedded server is measured with.
+    served: usize,
     /// Shapes beside the largest of them.
     shapes: Option<Sizes>,
 }
@@ -52,6 +56,7 @@ const QUICK: Extent = Extent {
         warm_up: None,
     },
     mixed: &[100, 300],
+    served: 300,
     shapes: Some(Sizes {
         nodes: 1000,
         depth: 50,
@@ -66,6 +71,7 @@ const USUAL: Extent = Extent {
         warm_up: Some((20_000, 10)),
     },
     mixed: &[10_000, 100_000],
+    served: 100_000,
     shapes: Some(Sizes {
         nodes: 100_000,
         depth: 2000,
@@ -111,6 +117,7 @@ fn main() {
     };
     let report = match tree {
         Some(layer) => own_tree(&extent, layer, is_test),
+        None if has("--embedded") => served(&extent, is_test),
         None => all(&extent, is_test),
     };
     let name = if is_quick {
@@ -142,6 +149,14 @@ fn own_tree(extent: &Extent, layer: &str, quiet: bool) -> Report {
     report
 }
 
+fn served(extent: &Extent, quiet: bool) -> Report {
+    let load = machine::load();
+    let lab = Lab::with(extent.effort, embedded::WITHOUT_FSYNC);
+    let mut report = Report::new(Machine::of(&lab.server, load), quiet);
+    report.add(embedded::measure(&lab, extent.served));
+    report
+}
+
 /// Each tree has a new server, so that what one wrote slows down no other.
 fn all(extent: &Extent, quiet: bool) -> Report {
     let load = machine::load();
@@ -167,5 +182,8 @@ fn all(extent: &Extent, quiet: bool) -> Report {
         lab = lab.renewed();
         report.add(shape.measure(&mut lab, large));
     }
+    drop(lab);
+    let lab = Lab::with(extent.effort, embedded::WITHOUT_FSYNC);
+    report.add(embedded::measure(&lab, extent.served));
     report
 }
