@@ -9,6 +9,10 @@ use super::request::{Create, RequestKind, Write};
 use super::state::State;
 use super::wire::{Malformed, Reader, Text, Write as _};
 
+/// No reply is longer: what several reads bring together may be many times what was sent. ZooKeeper
+/// itself runs out of memory there, and ends.
+const LONGEST_REPLY: usize = if cfg!(test) { 1 << 20 } else { 1 << 30 };
+
 /// One operation.
 #[derive(Debug)]
 enum Operation<'a> {
@@ -175,6 +179,11 @@ impl State {
         };
         for operation in &operations {
             let start = out.len();
+            if start > LONGEST_REPLY {
+                tracing::warn!("a client reads too much at once: its connection is closed");
+                self.close_after_sending(caller.connection);
+                return Answer::Silence;
+            }
             let result = match operation {
                 Operation::Read(RequestKind::GetData, path) => named(path).and_then(|path| {
                     put_between(out, 4, 0);

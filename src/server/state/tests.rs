@@ -1,7 +1,9 @@
 //! Changes, who is told of them, and the ends of connections and sessions.
 
 use super::super::node::{NewNode, NodeKind};
+use super::super::processor::Caller;
 use super::super::watches::Mode;
+use super::super::wire::Write as _;
 use super::*;
 
 fn state() -> State {
@@ -121,4 +123,36 @@ fn who_does_not_read_its_events_is_cut_off() {
     }
     assert!(!state.connections.contains_key(&lazy));
     assert_eq!(state.sessions.len(), 1);
+}
+
+#[test]
+fn who_reads_too_much_at_once_is_cut_off() {
+    let mut state = state();
+    state.plant("/a", &[7; 1000], &[Acl::open()]).unwrap();
+    let (id, session) = with_session(&mut state);
+    let caller = Caller {
+        connection: id,
+        session,
+    };
+    let read = |state: &mut State, count: usize| {
+        let mut frame = Vec::new();
+        frame.put_int(1);
+        frame.put_int(22);
+        for _ in 0..count {
+            frame.put_int(4);
+            frame.put_bool(false);
+            frame.put_int(-1);
+            frame.put_text("/a");
+            frame.put_bool(false);
+        }
+        frame.put_int(-1);
+        frame.put_bool(true);
+        frame.put_int(-1);
+        state.receive(caller, &frame, &mut Vec::new()).unwrap();
+        let connection = &state.connections[&id];
+        (connection.outbox.len(), connection.outbox.closing)
+    };
+    let (reply, closing) = read(&mut state, 100);
+    assert!(reply > 100_000 && !closing);
+    assert_eq!(read(&mut state, 10_000), (reply, true));
 }
