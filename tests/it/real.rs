@@ -4,6 +4,7 @@
 //! These need Java wherever the other tests find their server, and fail without. A run that is to
 //! need none leaves them out by their names: `cargo test -- --skip real::`.
 
+mod clock;
 mod differential;
 mod killed;
 pub(crate) mod process;

@@ -90,6 +90,9 @@ pub(crate) struct Reply {
     pub(crate) body: Vec<u8>,
 }
 
+/// What is asked for where nothing else is said.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
 /// The client.
 #[derive(Debug)]
 pub(crate) struct Raw {
@@ -122,7 +125,12 @@ impl Raw {
 
     /// With a new session.
     pub(crate) fn connect(address: SocketAddr) -> Self {
-        let raw = Self::attach(address, 0, &[0; 16], 0).unwrap();
+        Self::connect_for(address, TIMEOUT)
+    }
+
+    /// With a new session that lasts so long without a sign of life.
+    pub(crate) fn connect_for(address: SocketAddr, timeout: Duration) -> Self {
+        let raw = Self::shake_hands(address, timeout, 0, &[0; 16], 0).unwrap();
         assert_ne!(raw.session, 0);
         raw
     }
@@ -134,6 +142,16 @@ impl Raw {
         password: &[u8],
         last_zxid: i64,
     ) -> Option<Self> {
+        Self::shake_hands(address, TIMEOUT, session, password, last_zxid)
+    }
+
+    fn shake_hands(
+        address: SocketAddr,
+        timeout: Duration,
+        session: i64,
+        password: &[u8],
+        last_zxid: i64,
+    ) -> Option<Self> {
         let mut raw = Self {
             stream: Self::silent(address),
             session: 0,
@@ -141,7 +159,9 @@ impl Raw {
             timeout: 0,
             xid: 0,
         };
-        let hello = Body::new().int(0).long(last_zxid).int(10_000).long(session);
+        let timeout = i32::try_from(timeout.as_millis()).unwrap();
+        let hello = Body::new().int(0).long(last_zxid);
+        let hello = hello.int(timeout).long(session);
         raw.send(&hello.bytes(password).bool(false).0);
         let frame = raw.receive()?;
         assert_eq!(frame.len(), 37);
