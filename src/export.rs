@@ -1,12 +1,13 @@
 //! Trees as text: a declared tree, or a live one as if it were declared.
 
-use std::borrow::Cow;
+use std::borrow::{Borrow, Cow};
 use std::io::{self, Write};
 use std::sync::Arc;
 
 use base64::Engine as _;
 use serde_json::Value;
 
+use crate::acl::Acl;
 use crate::node::{Content, Declared, DeclaredProperties, Live, LiveNode, Secret, Standing};
 use crate::path::ZPath;
 use crate::spelling;
@@ -34,23 +35,30 @@ pub struct Options {
 /// node that may not be read is left out with what is below it.
 #[must_use]
 pub fn declare(live: &Tree<Live>, top: &ZPath, options: &Options) -> Tree<Declared> {
+    declarations(live, top, options).collect()
+}
+
+/// The nodes of [`declare`], each made when it is asked for, so that not all are held at once.
+pub fn declarations<'a>(
+    live: &'a Tree<Live>,
+    top: &'a ZPath,
+    options: &Options,
+) -> impl Iterator<Item = (ZPath, Declared)> + 'a {
     let name = match (&options.name, top.is_root()) {
         (Some(name), _) => Some(name.as_str()),
         (None, true) => None,
         (None, false) => Some(top.name()),
     };
     let base = name.map_or_else(ZPath::root, |name| ZPath::root().join(name));
-    let mut nodes = Vec::new();
-    for (path, node) in declarable(live.subtree(top), options.ephemeral) {
-        let path = path.moved(top, &base);
-        if !path.is_root() {
-            nodes.push((path, declare_node(node)));
-        }
-    }
-    if top.is_root() && name.is_some() && live.get(top).is_none() {
-        nodes.push((base, Declared::default()));
-    }
-    nodes.into_iter().collect()
+    // A root that was not read still gives its name to what is below.
+    let unread = (top.is_root() && name.is_some() && live.get(top).is_none())
+        .then(|| (base.clone(), Declared::default()));
+    let nodes = declarable(live.subtree(top), options.ephemeral);
+    let nodes = nodes.map(move |(path, node)| (path.moved(top, &base), node));
+    let nodes = nodes.filter(|(path, _)| !path.is_root());
+    unread
+        .into_iter()
+        .chain(nodes.map(|(path, node)| (path, declare_node(node))))
 }
 
 /// The live nodes that a declared tree can hold: one that may not be read, or is ephemeral where
@@ -117,13 +125,19 @@ fn is_too_deep(value: &Value) -> bool {
         .any(|value| value.is_array() || value.is_object())
 }
 
-/// Writes a tree as tree text: properties, links and nodes each by name.
-pub fn write_text(tree: &Tree<Declared>, out: &mut dyn Write) -> io::Result<()> {
+/// Writes the nodes of a tree, in their order, as tree text: properties, links and nodes each by
+/// name.
+pub fn write_text(
+    nodes: impl IntoIterator<Item = impl Borrow<(ZPath, Declared)>>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     // The written nodes around the next one.
-    let mut around: Vec<&ZPath> = Vec::new();
-    let mut acls: Vec<&Arc<crate::acl::Acl>> = Vec::new();
+    let mut around: Vec<ZPath> = Vec::new();
+    let mut acls: Vec<Arc<Acl>> = Vec::new();
+    let no_acl: Arc<Acl> = Arc::default();
     let mut lines = String::new();
-    for (path, node) in tree {
+    for node in nodes {
+        let (path, node) = node.borrow();
         while around.last().is_some_and(|top| !path.is_within(top)) {
             around.pop();
             acls.pop();
@@ -144,14 +158,14 @@ pub fn write_text(tree: &Tree<Declared>, out: &mut dyn Write) -> io::Result<()> 
             .and_then(|kind| spelling::type_clause(&kind));
         lines.clear();
         push_indent(&mut lines, depth);
-        for name in names_below(path, around.last().copied()) {
+        for name in names_below(path, around.last()) {
             lines.push('/');
             lines.push_str(&spelling::node_name(name));
         }
         lines.push_str(clause.as_deref().unwrap_or_default());
         lines.push('\n');
         let outer = acls.iter().rev().find(|acl| !acl.entries.is_empty());
-        for line in directives(node, outer.copied()) {
+        for line in directives(node, outer) {
             push_indent(&mut lines, depth + 1);
             lines.push_str(&line);
             lines.push('\n');
@@ -167,8 +181,8 @@ pub fn write_text(tree: &Tree<Declared>, out: &mut dyn Write) -> io::Result<()> 
             }
         }
         out.write_all(lines.as_bytes())?;
-        around.push(path);
-        acls.push(node.acl.as_ref().unwrap_or(&NO_ACL));
+        around.push(path.clone());
+        acls.push(node.acl.as_ref().unwrap_or(&no_acl).clone());
     }
     Ok(())
 }
@@ -186,11 +200,8 @@ fn names_below<'a>(path: &'a ZPath, top: Option<&ZPath>) -> impl Iterator<Item =
     names.filter(|name| !name.is_empty())
 }
 
-/// Stands for no ACL on the way to the nearest one.
-static NO_ACL: std::sync::LazyLock<Arc<crate::acl::Acl>> = std::sync::LazyLock::new(Arc::default);
-
 /// The lines of a node's directives; its ACL only where it is not the one around it.
-fn directives(node: &Declared, outer: Option<&Arc<crate::acl::Acl>>) -> Vec<String> {
+fn directives(node: &Declared, outer: Option<&Arc<Acl>>) -> Vec<String> {
     let mut lines = Vec::new();
     let words = |patterns: &[String]| {
         patterns
@@ -230,16 +241,20 @@ fn directives(node: &Declared, outer: Option<&Arc<crate::acl::Acl>>) -> Vec<Stri
     lines
 }
 
-/// Writes a tree as nested JSON: `{"properties": {…}, "children": {NAME: …}}`, with `"data"` and
+/// Writes the nodes of a tree, in their order, as nested JSON: `{"properties": {…}, "children": {NAME: …}}`, with `"data"` and
 /// `"acl"` where there are any. The outermost object stands for `/`.
 ///
 /// Nothing recurses: a tree may be deeper than the stack.
-pub fn write_json(tree: &Tree<Declared>, out: &mut dyn Write) -> io::Result<()> {
-    let mut around: Vec<&ZPath> = Vec::new();
+pub fn write_json(
+    nodes: impl IntoIterator<Item = impl Borrow<(ZPath, Declared)>>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let mut around: Vec<ZPath> = Vec::new();
     write!(out, "{{\"properties\": {{}}, \"children\": {{")?;
     let mut first = true;
     let close = |out: &mut dyn Write| write!(out, "}}}}");
-    for (path, node) in tree {
+    for node in nodes {
+        let (path, node) = node.borrow();
         while around.last().is_some_and(|top| !path.is_within(top)) {
             around.pop();
             close(out)?;
@@ -274,7 +289,7 @@ pub fn write_json(tree: &Tree<Declared>, out: &mut dyn Write) -> io::Result<()> 
             write!(out, ", \"acl\": {}", Value::from(entries))?;
         }
         write!(out, ", \"children\": {{")?;
-        around.push(path);
+        around.push(path.clone());
         first = true;
     }
     for _ in &around {

@@ -38,12 +38,11 @@ pub(crate) async fn run(args: &ExportArgs, output: &Output) -> Result<Exit, Fail
         ephemeral: args.ephemeral,
         name: args.name.clone(),
     };
-    let tree = export::declare(&live, &top, &options);
-    drop(live);
+    let nodes = export::declarations(&live, &top, &options);
     let mut text = Vec::new();
     match args.format {
-        TreeFormat::Zkt => export::write_text(&tree, &mut text)?,
-        TreeFormat::Json => export::write_json(&tree, &mut text)?,
+        TreeFormat::Zkt => export::write_text(nodes, &mut text)?,
+        TreeFormat::Json => export::write_json(nodes, &mut text)?,
     }
     match &args.output {
         Some(file) => output::replace_file(file, &text)
@@ -54,5 +53,7 @@ pub(crate) async fn run(args: &ExportArgs, output: &Output) -> Result<Exit, Fail
             out.flush()?;
         }
     }
+    // The process ends: nobody needs the memory of a large tree back.
+    std::mem::forget(live);
     complete
 }
