@@ -3,10 +3,11 @@
 use std::io::{Read as _, Write as _};
 use std::net::Shutdown;
 use std::sync::Barrier;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use proptest::prelude::*;
-use zkt::server::Server;
+use zkt::server::{ErrorCode, Fault, Matching, RequestKind, Server};
 
 use super::eventually;
 use super::raw::{Body, CREATED, PING, Raw, create, path_and_watch};
@@ -16,6 +17,7 @@ const CREATE: i32 = 1;
 const EXISTS: i32 = 3;
 const GET_DATA: i32 = 4;
 const EPHEMERAL: i32 = 1;
+const SEQUENTIAL: i32 = 2;
 const ADD_WATCH: i32 = 106;
 
 fn request(xid: i32, opcode: i32, body: &Body) -> Vec<u8> {
@@ -241,4 +243,64 @@ fn a_server_is_dropped_whatever_its_clients_do() {
             assert_eq!(stream.read(&mut [0]).unwrap_or(0), 0);
         }
     }
+}
+
+/// All that a handle can do, while clients come, write, watch and go.
+#[test]
+fn faults_at_any_moment_leave_a_server_that_works() {
+    let server = Server::start().unwrap();
+    let done = AtomicBool::new(false);
+    let client = |number: usize| {
+        while !done.load(Ordering::Relaxed) {
+            // It may be refused, and its session told to be over.
+            let Some(mut raw) = Raw::attach(server.address(), 0, &[0; 16], 0) else {
+                continue;
+            };
+            let ephemeral = create(&format!("/e-{number}-"), b"", EPHEMERAL | SEQUENTIAL);
+            let requests = [
+                (ADD_WATCH, Body::new().text("/").int(1)),
+                (CREATE, ephemeral),
+                (CREATE, create("/shared", b"", EPHEMERAL)),
+                (GET_DATA, path_and_watch("/shared", true)),
+                (EXISTS, path_and_watch("/never", true)),
+            ];
+            for (opcode, body) in requests.iter().cycle().take(20) {
+                if raw.try_request(*opcode, body).is_none() {
+                    break;
+                }
+            }
+        }
+    };
+    let faults: [&(dyn Fn() + Sync); 8] = [
+        &|| _ = server.cut_all(),
+        &|| _ = server.expire_all(),
+        &|| server.refuse_connections(Duration::from_millis(1)),
+        &|| server.delay_replies(Duration::from_millis(1)),
+        &|| server.delay_replies(Duration::ZERO),
+        &|| _ = server.inject(Matching::any(), Fault::LoseReply),
+        &|| _ = server.inject(Matching::kind(RequestKind::CreateSession), Fault::LoseReply),
+        &|| _ = server.inject(Matching::any(), Fault::Answer(ErrorCode::NoAuth)),
+    ];
+    std::thread::scope(|scope| {
+        let client = &client;
+        for number in 0..4 {
+            scope.spawn(move || client(number));
+        }
+        for round in 0..400 {
+            faults[round * 5 % faults.len()]();
+            // What is looked at fits together, at any moment.
+            let nodes = server.tree();
+            assert!(nodes.windows(2).all(|pair| pair[0].path != pair[1].path));
+            std::thread::sleep(Duration::from_micros(500));
+        }
+        done.store(true, Ordering::Relaxed);
+        server.clear_faults();
+    });
+    server.clear_faults();
+    server.expire_all();
+    eventually(|| server.connections() == 0);
+    assert_eq!(server.ephemerals(), []);
+    let mut raw = Raw::connect(server.address());
+    raw.ok(CREATE, &create("/shared", b"", 0));
+    assert_eq!(raw.events(), []);
 }
