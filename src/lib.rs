@@ -64,6 +64,7 @@
 //! | [`session`] | the connection to ZooKeeper |
 //! | [`live`] | reading the live tree |
 //! | [`executor`] | executing a plan |
+//! | [`discovery`] | what a service needs: the handle [`ZooKeeper`], registrations, live views |
 //! | `server` | a ZooKeeper server for tests, with the feature `server`; a world of its own |
 //!
 //! # Without a server
@@ -195,6 +196,10 @@ pub mod session;
 pub mod live;
 
 pub mod executor;
+
+pub mod discovery;
+
+pub use discovery::ZooKeeper;
 
 #[cfg(feature = "server")]
 pub mod server;

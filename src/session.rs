@@ -121,9 +121,24 @@ pub struct Session {
     options: Options,
     servers: Servers,
     client: Client,
+    /// Whether somebody else keeps the session.
+    borrowed: bool,
 }
 
 impl Session {
+    /// A session that somebody else keeps; `options` are for those that may come after it.
+    pub(crate) fn of_client(client: Client, options: Options) -> Self {
+        let chroot = ZPath::parse(client.path()).unwrap_or_else(|_| ZPath::root());
+        let list =
+            Servers::parse(&options.hosts).map_or_else(|_| options.hosts.clone(), |s| s.list);
+        Self {
+            options,
+            servers: Servers { list, chroot },
+            client,
+            borrowed: true,
+        }
+    }
+
     /// Connects, authenticates and checks that the chroot exists.
     ///
     /// # Errors
@@ -162,6 +177,7 @@ impl Session {
             options: options.clone(),
             servers,
             client,
+            borrowed: false,
         })
     }
 
@@ -186,6 +202,16 @@ impl Session {
 
     pub(crate) fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// Whether somebody else keeps the session.
+    pub(crate) fn is_borrowed(&self) -> bool {
+        self.borrowed
+    }
+
+    /// The number of the session.
+    pub(crate) fn id(&self) -> i64 {
+        self.client.session_id().0
     }
 
     /// The servers and the chroot, for people: `127.0.0.1:2181/`.

@@ -4,6 +4,7 @@ mod apply;
 mod connect;
 mod interactive;
 mod laws;
+mod nodes;
 mod offline;
 mod plan;
 mod read;

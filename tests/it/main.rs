@@ -5,6 +5,7 @@
 mod architecture;
 mod cli;
 mod corpus;
+mod discovery;
 mod embedded;
 mod ensemble;
 mod executor;

@@ -40,6 +40,20 @@ pub(crate) enum Command {
     Export(ExportArgs),
     /// List live nodes
     Ls(LsArgs),
+    /// Print the properties of a live node, read through links
+    Get(GetArgs),
+    /// Set properties of a live node; the others stay
+    #[command(
+        after_help = "A VALUE is a literal as in tree files, or else the text itself: 4, True, \
+                            '\"4\"', ok. Links are followed to the node."
+    )]
+    Set(SetArgs),
+    /// Print the real path for a path that leads through links
+    Resolve(ResolveArgs),
+    /// Make a symbolic link
+    Ln(LnArgs),
+    /// Delete a live node and all below it
+    Rm(RmArgs),
     /// Run a ZooKeeper server in memory, for development and tests
     #[cfg(feature = "server")]
     #[command(
@@ -327,6 +341,65 @@ pub(crate) struct LsArgs {
     /// How the list is printed
     #[arg(long, default_value = "text")]
     pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GetArgs {
+    /// The node; links are followed
+    pub(crate) path: String,
+    /// Only this property
+    pub(crate) name: Option<String>,
+    /// The node's data byte for byte, or the property as it is stored
+    #[arg(long)]
+    pub(crate) raw: bool,
+    /// How properties are printed
+    #[arg(long, default_value = "text")]
+    pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SetArgs {
+    /// The node; links are followed
+    pub(crate) path: String,
+    /// NAME=VALUE, or `NAME -> PATH` and `NAME => PATH [PROPERTY]` for links; NAME- removes one
+    #[arg(required = true, value_name = "NAME=VALUE", allow_hyphen_values = true)]
+    pub(crate) changes: Vec<String>,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ResolveArgs {
+    /// The path
+    pub(crate) path: String,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LnArgs {
+    /// Where the link leads; without a leading slash, from the node that holds the link
+    pub(crate) target: String,
+    /// The path of the link; with a slash at its end it takes the target's name
+    pub(crate) link: String,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RmArgs {
+    /// The topmost node; a link in its place is not followed
+    pub(crate) path: String,
+    /// Only print what would be deleted
+    #[arg(short = 'n', long)]
+    pub(crate) dry_run: bool,
+    /// Ephemeral nodes, too, which otherwise stay with all above them
+    #[arg(long)]
+    pub(crate) force: bool,
     #[command(flatten)]
     pub(crate) server: ServerArgs,
 }

@@ -5,9 +5,14 @@ pub(crate) mod check;
 pub(crate) mod diff;
 pub(crate) mod export;
 pub(crate) mod fmt;
+pub(crate) mod get;
+pub(crate) mod ln;
 pub(crate) mod ls;
 pub(crate) mod packaging;
 pub(crate) mod plan;
+pub(crate) mod resolve;
+pub(crate) mod rm;
 #[cfg(feature = "server")]
 pub(crate) mod serve;
+pub(crate) mod set;
 pub(crate) mod show;

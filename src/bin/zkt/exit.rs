@@ -111,3 +111,12 @@ impl From<zkt::live::Error> for Failure {
         Self::new(error)
     }
 }
+
+impl From<zkt::discovery::Error> for Failure {
+    fn from(error: zkt::discovery::Error) -> Self {
+        match error {
+            zkt::discovery::Error::Session(error) => error.into(),
+            error => Self::new(error),
+        }
+    }
+}

@@ -3,6 +3,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod args;
+mod assignment;
 mod commands;
 mod declare;
 mod diagnostics;
@@ -90,6 +91,11 @@ fn run(cli: Cli, output: &Output) -> Result<Exit, Failure> {
         Command::Apply(args) => online(commands::apply::run(&args, output)),
         Command::Export(args) => online(commands::export::run(&args, output)),
         Command::Ls(args) => online(commands::ls::run(&args, output)),
+        Command::Get(args) => online(commands::get::run(&args, output)),
+        Command::Set(args) => online(commands::set::run(&args, output)),
+        Command::Resolve(args) => online(commands::resolve::run(&args, output)),
+        Command::Ln(args) => online(commands::ln::run(&args, output)),
+        Command::Rm(args) => online(commands::rm::run(&args, output)),
         #[cfg(feature = "server")]
         Command::Serve(args) => online(commands::serve::run(&args, output)),
     }

@@ -2,6 +2,7 @@
 
 use std::env;
 
+use zkt::ZooKeeper;
 use zkt::files::reason;
 use zkt::session::{Credentials, Options, Wait};
 
@@ -30,6 +31,18 @@ pub(crate) fn session_options(args: &ServerArgs) -> Result<Options, Failure> {
         wait,
         credentials: credentials(args)?,
     })
+}
+
+/// Connects for a command that works with single nodes.
+pub(crate) async fn zookeeper(args: &ServerArgs) -> Result<ZooKeeper, Failure> {
+    let options = session_options(args)?;
+    let builder = ZooKeeper::builder()
+        .hosts(options.hosts)
+        .session_timeout(options.session_timeout)
+        .wait(options.wait);
+    let credentials = options.credentials.into_iter();
+    let builder = credentials.fold(builder, zkt::discovery::Builder::credentials);
+    Ok(builder.connect().await?)
 }
 
 /// A variable that is set to nothing counts as not set.

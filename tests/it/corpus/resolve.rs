@@ -33,41 +33,95 @@ fn links_lead_where_they_led() {
     check("resolve.jsonl", DEPARTURES, |case| {
         let text = case["tree"].as_str().expect("a tree");
         let nodes = Whole(live_tree(case, text).expect("a tree"));
-        let path = case["path"].as_str().expect("a path");
-        let kind = case["error"]["type"].as_str();
-        let joined = match path.starts_with('/') {
-            true => links::join(&ZPath::root(), path),
-            false => {
-                return if kind.is_some() {
-                    Verdict::Same
-                } else {
-                    Verdict::Other("refused".to_owned())
-                };
-            }
-        };
-        let answer = match joined {
-            Err(error) => Err(error),
-            Ok(path) => match case["name"].as_str() {
+        let answer = |path: &str| {
+            let path = links::join(&ZPath::root(), path)?;
+            match case["name"].as_str() {
                 None => links::resolve(&nodes, &path).map(|path| Value::from(path.as_str())),
                 Some(name) => links::property(&nodes, &path, name),
-            },
+            }
         };
-        match (answer, kind) {
-            (Ok(answer), None) if zkt::value::equal(&answer, &case["result"]) => Verdict::Same,
-            (Err(links::Error::Loop(_)), Some("LinkLoop")) => Verdict::Same,
-            (Err(links::Error::Missing(_)), Some("NoNodeError")) => Verdict::Same,
-            (Err(links::Error::NoProperty { .. }), Some("KeyError")) => Verdict::Same,
-            (
-                Err(links::Error::Path { .. } | links::Error::NoPath { .. }),
-                Some("ValueError" | "TypeError"),
-            ) => Verdict::Same,
-            // What was wrong behind a property link stands only in the text of zc.zk's error.
-            (Err(_), Some("BadPropertyLink")) => Verdict::Same,
-            (Err(links::Error::NoPath { .. }), Some("AttributeError")) => Verdict::Same,
-            (Ok(answer), _) => Verdict::Other(answer.to_string()),
-            (Err(error), _) => Verdict::Other(error.to_string()),
-        }
+        judge(case, answer)
     });
+}
+
+/// The same, of a server's nodes.
+#[test]
+fn links_of_live_nodes_lead_where_they_led() {
+    let runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = { runtime }.enable_all().build().unwrap();
+    check("resolve.jsonl", DEPARTURES, |case| {
+        let text = case["tree"].as_str().expect("a tree");
+        let open = zkt::server::Acl::new(31, "world", "anyone");
+        let mut server = zkt::server::Server::builder();
+        for (path, live) in &live_tree(case, text).expect("a tree") {
+            let node = live.node().expect("a node that was read");
+            server = server.node(path.as_str(), &node.data, std::slice::from_ref(&open));
+        }
+        let server = server.start().unwrap();
+        let answer = |path: &str| {
+            runtime.block_on(async {
+                let zookeeper = zkt::ZooKeeper::connect(server.connect_string())
+                    .await
+                    .unwrap();
+                let answer = ask(&zookeeper, path, case["name"].as_str()).await;
+                zookeeper.close().await;
+                answer
+            })
+        };
+        judge(case, answer)
+    });
+}
+
+async fn ask(
+    zookeeper: &zkt::ZooKeeper,
+    path: &str,
+    name: Option<&str>,
+) -> Result<Value, links::Error> {
+    let of_link = |error| match error {
+        zkt::discovery::Error::NoNode(path) => links::Error::Missing(path),
+        zkt::discovery::Error::Link(error) => error,
+        error => panic!("{error}"),
+    };
+    let Some(name) = name else {
+        let real = zookeeper.resolve(path).await.map_err(of_link)?;
+        return Ok(Value::from(real.as_str()));
+    };
+    let properties = zookeeper.properties_once(path).await.map_err(of_link)?;
+    let snapshot = properties.snapshot();
+    match snapshot.look(name) {
+        Some(value) => value.cloned().map_err(Clone::clone),
+        None => Err(links::Error::NoProperty {
+            path: ZPath::root(),
+            name: name.to_owned(),
+        }),
+    }
+}
+
+fn judge(case: &Value, answer: impl Fn(&str) -> Result<Value, links::Error>) -> Verdict {
+    let path = case["path"].as_str().expect("a path");
+    let kind = case["error"]["type"].as_str();
+    if !path.starts_with('/') {
+        return if kind.is_some() {
+            Verdict::Same
+        } else {
+            Verdict::Other("refused".to_owned())
+        };
+    }
+    match (answer(path), kind) {
+        (Ok(answer), None) if zkt::value::equal(&answer, &case["result"]) => Verdict::Same,
+        (Err(links::Error::Loop(_)), Some("LinkLoop")) => Verdict::Same,
+        (Err(links::Error::Missing(_)), Some("NoNodeError")) => Verdict::Same,
+        (Err(links::Error::NoProperty { .. }), Some("KeyError")) => Verdict::Same,
+        (
+            Err(links::Error::Path { .. } | links::Error::NoPath { .. }),
+            Some("ValueError" | "TypeError"),
+        ) => Verdict::Same,
+        // What was wrong behind a property link stands only in the text of zc.zk's error.
+        (Err(_), Some("BadPropertyLink")) => Verdict::Same,
+        (Err(links::Error::NoPath { .. }), Some("AttributeError")) => Verdict::Same,
+        (Ok(answer), _) => Verdict::Other(answer.to_string()),
+        (Err(error), _) => Verdict::Other(error.to_string()),
+    }
 }
 
 const DEPARTURES: &[Departure] = &[

@@ -1,0 +1,129 @@
+//! `zkt get`: the properties of a live node.
+
+use std::io::Write;
+
+use serde_json::{Value, json};
+use zkt::discovery::NodeProperties;
+use zkt::spelling;
+use zkt::value::{LinkKind, split_link};
+
+use crate::args::{Format, GetArgs};
+use crate::exit::{Exit, Failure};
+use crate::output::Output;
+use crate::{render, settings};
+
+pub(crate) async fn run(args: &GetArgs, output: &Output) -> Result<Exit, Failure> {
+    let zookeeper = settings::zookeeper(&args.server).await?;
+    let result = get(&zookeeper, args, output).await;
+    zookeeper.close().await;
+    result
+}
+
+async fn get(zookeeper: &zkt::ZooKeeper, args: &GetArgs, output: &Output) -> Result<Exit, Failure> {
+    let mut out = output.plain_out();
+    if args.raw && args.name.is_none() {
+        let real = zookeeper.resolve(&args.path).await?;
+        let (data, _) = zookeeper.get(real.as_str()).await?;
+        out.write_all(&data)?;
+        out.flush()?;
+        return Ok(Exit::Done);
+    }
+    let properties = zookeeper.properties_once(&args.path).await?.snapshot();
+    let complete = write(&mut out, &properties, args)?;
+    out.flush()?;
+    if complete {
+        return Ok(Exit::Done);
+    }
+    let bad = properties.iter().filter_map(|(name, value)| {
+        let error = value.err()?;
+        Some(format!("the property link {name} leads nowhere: {error}"))
+    });
+    Err(Failure::new(bad.collect::<Vec<_>>().join("\n")))
+}
+
+/// Writes what was asked for; false where a link led nowhere.
+fn write(
+    out: &mut impl Write,
+    properties: &NodeProperties,
+    args: &GetArgs,
+) -> Result<bool, Failure> {
+    let Some(name) = &args.name else {
+        return Ok(if args.format == Format::Json {
+            write_json(out, properties, args)?
+        } else {
+            write_text(out, properties)?
+        });
+    };
+    let value = if args.raw {
+        properties.stored().get(name).map(Ok)
+    } else {
+        properties.look(name)
+    };
+    let path = &args.path;
+    let value = match value {
+        Some(Ok(value)) => value,
+        Some(Err(error)) => {
+            return Err(Failure::new(format!(
+                "the property link {name} of {path} leads nowhere: {error}"
+            )));
+        }
+        None => {
+            return Err(Failure::new(format!("{path} has no property {name}")));
+        }
+    };
+    match (args.format, value) {
+        (Format::Json, value) => {
+            let format = render::FORMAT_VERSION;
+            let object =
+                json!({"format_version": format, "path": path, "name": name, "value": value});
+            writeln!(out, "{object}")?;
+        }
+        (Format::Text, Value::String(text)) => writeln!(out, "{text}")?,
+        (Format::Text, value) => writeln!(out, "{value}")?,
+    }
+    Ok(true)
+}
+
+fn write_text(out: &mut impl Write, properties: &NodeProperties) -> Result<bool, Failure> {
+    let mut complete = true;
+    for (stored, value) in properties.stored() {
+        match split_link(stored) {
+            Some((name, LinkKind::Property)) => match properties.look(name) {
+                Some(Ok(value)) => writeln!(out, "{}", spelling::property(name, value))?,
+                _ => {
+                    complete = false;
+                    writeln!(out, "{}", spelling::property(stored, value))?;
+                }
+            },
+            _ => writeln!(out, "{}", spelling::property(stored, value))?,
+        }
+    }
+    Ok(complete)
+}
+
+fn write_json(
+    out: &mut impl Write,
+    properties: &NodeProperties,
+    args: &GetArgs,
+) -> Result<bool, Failure> {
+    let values: serde_json::Map<String, Value> = if args.raw {
+        properties.stored().clone().into_iter().collect()
+    } else {
+        let symbolic = properties.stored().iter().filter(|(name, _)| {
+            split_link(name).is_some_and(|(_, kind)| kind == LinkKind::Symbolic)
+        });
+        let symbolic = symbolic.map(|(name, value)| (name.clone(), value.clone()));
+        let read = properties
+            .iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), value.ok()?.clone())));
+        read.chain(symbolic).collect()
+    };
+    let object = json!({
+        "format_version": render::FORMAT_VERSION,
+        "path": args.path,
+        "real_path": properties.real_path().map(ToString::to_string),
+        "properties": values,
+    });
+    writeln!(out, "{object}")?;
+    Ok(args.raw || properties.iter().all(|(_, value)| value.is_ok()))
+}

@@ -1,0 +1,18 @@
+//! `zkt resolve`: the real path behind links.
+
+use std::io::Write as _;
+
+use crate::args::ResolveArgs;
+use crate::exit::{Exit, Failure};
+use crate::output::Output;
+use crate::{render, settings};
+
+pub(crate) async fn run(args: &ResolveArgs, output: &Output) -> Result<Exit, Failure> {
+    let zookeeper = settings::zookeeper(&args.server).await?;
+    let real = zookeeper.resolve(&args.path).await;
+    zookeeper.close().await;
+    let mut out = output.out();
+    writeln!(out, "{}", render::path_text(&real?))?;
+    out.flush()?;
+    Ok(Exit::Done)
+}

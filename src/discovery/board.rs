@@ -1,0 +1,288 @@
+//! Where a view is shown: a snapshot that is read without waiting, and those who are told of changes.
+
+use std::fmt;
+use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+
+use arc_swap::ArcSwap;
+use futures_core::Stream;
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::task::JoinHandle;
+
+use super::error::Error;
+use super::handle::ZooKeeper;
+use super::lock;
+use super::supervision::Connection;
+
+/// What a view shows at one time.
+pub trait Snapshot: Send + Sync + 'static {
+    /// What differs from one snapshot to the next.
+    type Change: Send + Sync + 'static;
+
+    /// The number of the snapshot: it grows by one with each change.
+    fn sequence(&self) -> u64;
+}
+
+/// What a callback says: nothing, whether to go on, or an error, which ends it.
+pub trait Reaction {
+    /// Whether to call it again.
+    ///
+    /// # Errors
+    /// Why not; it is logged.
+    fn outcome(self) -> Result<ControlFlow<()>, String>;
+}
+
+impl Reaction for () {
+    fn outcome(self) -> Result<ControlFlow<()>, String> {
+        Ok(ControlFlow::Continue(()))
+    }
+}
+
+impl Reaction for ControlFlow<()> {
+    fn outcome(self) -> Result<ControlFlow<()>, String> {
+        Ok(self)
+    }
+}
+
+impl<R: Reaction, E: fmt::Display> Reaction for Result<R, E> {
+    fn outcome(self) -> Result<ControlFlow<()>, String> {
+        match self {
+            Ok(reaction) => reaction.outcome(),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+}
+
+type Call<S> = Box<dyn FnMut(&Arc<S>) -> Result<ControlFlow<()>, String> + Send>;
+
+struct Callback<S> {
+    call: Call<S>,
+    /// The last snapshot that it was called with.
+    seen: u64,
+}
+
+/// What a view's task writes to and its handles read from.
+pub(crate) struct Board<S: Snapshot> {
+    snapshot: ArcSwap<S>,
+    sequence: watch::Sender<u64>,
+    callbacks: Mutex<Vec<Callback<S>>>,
+    /// None once there will be no more changes.
+    streams: Mutex<Option<Vec<mpsc::UnboundedSender<Arc<S::Change>>>>>,
+    /// A callback may have missed a snapshot.
+    missed: Notify,
+}
+
+impl<S: Snapshot> Board<S> {
+    pub(crate) fn new(first: S) -> Arc<Self> {
+        Arc::new(Self {
+            sequence: watch::Sender::new(first.sequence()),
+            snapshot: ArcSwap::from_pointee(first),
+            callbacks: Mutex::default(),
+            streams: Mutex::new(Some(Vec::new())),
+            missed: Notify::new(),
+        })
+    }
+
+    pub(crate) fn snapshot(&self) -> Arc<S> {
+        self.snapshot.load_full()
+    }
+
+    pub(crate) fn sequence(&self) -> watch::Receiver<u64> {
+        self.sequence.subscribe()
+    }
+
+    /// Shows the next snapshot, and tells everybody.
+    pub(crate) fn publish(&self, snapshot: Arc<S>, change: S::Change) {
+        {
+            let mut streams = lock(&self.streams);
+            self.snapshot.store(snapshot.clone());
+            if let Some(streams) = streams.as_mut().filter(|streams| !streams.is_empty()) {
+                let change = Arc::new(change);
+                streams.retain(|stream| stream.send(change.clone()).is_ok());
+            }
+        }
+        self.sequence.send_replace(snapshot.sequence());
+        self.call();
+    }
+
+    /// Shows a snapshot that differs in nothing that anybody is told of.
+    pub(crate) fn refresh(&self, snapshot: Arc<S>) {
+        let sequence = snapshot.sequence();
+        for callback in lock(&self.callbacks).iter_mut() {
+            callback.seen = callback.seen.max(sequence);
+        }
+        self.snapshot.store(snapshot);
+        self.sequence.send_replace(sequence);
+    }
+
+    /// Calls those callbacks that have not seen the current snapshot. Only the view's task does.
+    fn call(&self) {
+        let mut callbacks = std::mem::take(&mut *lock(&self.callbacks));
+        if callbacks.is_empty() {
+            return;
+        }
+        let snapshot = self.snapshot();
+        callbacks.retain_mut(|callback| {
+            if callback.seen >= snapshot.sequence() {
+                return true;
+            }
+            callback.seen = snapshot.sequence();
+            goes_on(&mut callback.call, &snapshot)
+        });
+        // What a callback added comes after.
+        let mut added = lock(&self.callbacks);
+        callbacks.append(&mut added);
+        *added = callbacks;
+    }
+
+    pub(crate) fn on_change<R: Reaction>(
+        &self,
+        mut callback: impl FnMut(&Arc<S>) -> R + Send + 'static,
+    ) {
+        let mut call: Call<S> = Box::new(move |snapshot| callback(snapshot).outcome());
+        let snapshot = self.snapshot();
+        let seen = snapshot.sequence();
+        if !goes_on(&mut call, &snapshot) {
+            return;
+        }
+        lock(&self.callbacks).push(Callback { call, seen });
+        if self.snapshot().sequence() != seen {
+            self.missed.notify_one();
+        }
+    }
+
+    fn subscribe(&self) -> (Arc<S>, mpsc::UnboundedReceiver<Arc<S::Change>>) {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let mut streams = lock(&self.streams);
+        if let Some(streams) = streams.as_mut() {
+            streams.push(sender);
+        }
+        (self.snapshot(), receiver)
+    }
+
+    fn end(&self) {
+        *lock(&self.streams) = None;
+        lock(&self.callbacks).clear();
+    }
+}
+
+/// Calls a callback; false where it is not to be called again.
+fn goes_on<S>(call: &mut Call<S>, snapshot: &Arc<S>) -> bool {
+    match catch_unwind(AssertUnwindSafe(|| call(snapshot))) {
+        Ok(Ok(flow)) => flow.is_continue(),
+        Ok(Err(error)) => {
+            tracing::error!(error, "a callback failed and will not be called again");
+            false
+        }
+        Err(_) => {
+            tracing::error!("a callback panicked and will not be called again");
+            false
+        }
+    }
+}
+
+/// The changes of a view, in their order, each once. Ends when the handle to ZooKeeper is closed.
+///
+/// Changes are kept until they are taken, so a stream that nobody reads grows.
+pub struct Changes<S: Snapshot> {
+    start: Arc<S>,
+    receiver: mpsc::UnboundedReceiver<Arc<S::Change>>,
+    _task: Arc<Task>,
+}
+
+impl<S: Snapshot> fmt::Debug for Changes<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Changes").finish_non_exhaustive()
+    }
+}
+
+impl<S: Snapshot> Changes<S> {
+    pub(crate) fn new(board: &Board<S>, task: Arc<Task>) -> Self {
+        let (start, receiver) = board.subscribe();
+        Self {
+            start,
+            receiver,
+            _task: task,
+        }
+    }
+
+    /// The snapshot that the first change starts from.
+    #[must_use]
+    pub fn start(&self) -> &Arc<S> {
+        &self.start
+    }
+
+    /// The next change; none when there will be no more.
+    ///
+    /// # Cancellation safety
+    /// No change is lost when the future is dropped.
+    pub async fn next(&mut self) -> Option<Arc<S::Change>> {
+        self.receiver.recv().await
+    }
+}
+
+impl<S: Snapshot> Stream for Changes<S> {
+    type Item = Arc<S::Change>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.receiver.poll_recv(context)
+    }
+}
+
+/// A view's task, which ends with the last handle.
+#[derive(Debug)]
+pub(crate) struct Task(JoinHandle<()>);
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// What keeps a snapshot up to date on one session.
+pub(crate) trait Keep: Send + 'static {
+    type Snapshot: Snapshot;
+
+    /// Reads and watches; returns only with an error, such as that the session has ended. It may be
+    /// dropped at any time, and is called again on the next session.
+    fn keep(&mut self, connection: &Connection) -> impl Future<Output = Error> + Send;
+}
+
+/// Starts a view's task.
+pub(crate) fn start<K: Keep>(
+    zookeeper: ZooKeeper,
+    board: Arc<Board<K::Snapshot>>,
+    keeper: K,
+) -> Arc<Task> {
+    Arc::new(Task(tokio::spawn(async move {
+        drive(&zookeeper, &board, keeper).await;
+        board.end();
+    })))
+}
+
+async fn drive<K: Keep>(zookeeper: &ZooKeeper, board: &Board<K::Snapshot>, mut keeper: K) {
+    let line = &zookeeper.shared.line;
+    while let Some(connection) = line.next_connection().await {
+        let mut gone = std::pin::pin!(line.gone(&connection));
+        let mut keeping = std::pin::pin!(keeper.keep(&connection));
+        loop {
+            tokio::select! {
+                error = &mut keeping => {
+                    tracing::debug!(%error, "a view starts again");
+                    // On the next session, or soon on this one.
+                    let pause = tokio::time::sleep(std::time::Duration::from_millis(100));
+                    tokio::select! {
+                        () = &mut gone => {}
+                        () = pause => {}
+                    }
+                    break;
+                }
+                () = &mut gone => break,
+                () = board.missed.notified() => board.call(),
+            }
+        }
+    }
+}

@@ -1,0 +1,297 @@
+//! The watches of one session: one for each path, however many want to know of it.
+//!
+//! All of them are persistent. One-shot watches would let the client fail to come back after a lost
+//! connection once their paths have 128 KiB, and a one-shot data watch at the path of a recursive
+//! one ends that (ZOOKEEPER-4466). A session has one mode for each path, so that a second watch of
+//! another mode would replace the first: hence one watch, which is made recursive as soon as one
+//! of those who share it needs that.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::task::AbortHandle;
+use tokio::time::sleep;
+use zookeeper_client::{
+    AddWatchMode, Client, EventType, PersistentWatcher, SessionState, WatchedEvent,
+};
+
+use super::lock;
+use crate::path::ZPath;
+use crate::session::{is_fatal, is_outcome_unknown};
+
+/// What somebody wants to know of a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Interest {
+    /// The node itself, and which children it has.
+    Node,
+    /// The node itself, which children it has, and their data.
+    Children,
+}
+
+/// What is told to those who watch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Signal {
+    /// Something happened at this path: it must be read again. For [`Interest::Node`], it may be
+    /// that of a child which came or went.
+    Touched(ZPath),
+    /// Events may have been missed: everything below this watched path must be read again.
+    Again(ZPath),
+}
+
+/// The watches of one session.
+#[derive(Debug)]
+pub(crate) struct Hub {
+    client: Client,
+    watches: Arc<Watches>,
+}
+
+#[derive(Debug, Default)]
+struct Watches {
+    by_path: Mutex<HashMap<ZPath, Watch>>,
+}
+
+#[derive(Debug)]
+struct Watch {
+    subscribers: Vec<Subscriber>,
+    next: u64,
+    changed: Arc<Notify>,
+    /// What is watched for by now.
+    ready: watch::Receiver<Option<Interest>>,
+    task: AbortHandle,
+}
+
+#[derive(Debug)]
+struct Subscriber {
+    id: u64,
+    interest: Interest,
+    sender: mpsc::UnboundedSender<Signal>,
+}
+
+/// Somebody's share of a watch, which ends with it.
+#[derive(Debug)]
+pub(crate) struct Subscription {
+    watches: Arc<Watches>,
+    path: ZPath,
+    id: u64,
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        let mut watches = lock(&self.watches.by_path);
+        if let Some(watch) = watches.get_mut(&self.path) {
+            watch.subscribers.retain(|other| other.id != self.id);
+            if watch.subscribers.is_empty() {
+                watch.changed.notify_one();
+            }
+        }
+    }
+}
+
+/// The session has ended.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ended;
+
+impl Hub {
+    pub(crate) fn new(client: Client) -> Self {
+        Self {
+            client,
+            watches: Arc::default(),
+        }
+    }
+
+    /// Watches a path, whether or not there is a node. What happens after this has returned is
+    /// signalled to `sender`.
+    pub(crate) async fn subscribe(
+        &self,
+        path: &ZPath,
+        interest: Interest,
+        sender: &mpsc::UnboundedSender<Signal>,
+    ) -> Result<Subscription, Ended> {
+        let (subscription, mut ready) = {
+            let mut watches = lock(&self.watches.by_path);
+            let watch = watches
+                .entry(path.clone())
+                .or_insert_with(|| self.watch(path));
+            let id = watch.next;
+            watch.next += 1;
+            watch.subscribers.push(Subscriber {
+                id,
+                interest,
+                sender: sender.clone(),
+            });
+            watch.changed.notify_one();
+            let watches = self.watches.clone();
+            let path = path.clone();
+            (Subscription { watches, path, id }, watch.ready.clone())
+        };
+        let is_ready = |now: &Option<Interest>| now.is_some_and(|now| now >= interest);
+        match ready.wait_for(is_ready).await {
+            Ok(_) => Ok(subscription),
+            Err(_) => Err(Ended),
+        }
+    }
+
+    fn watch(&self, path: &ZPath) -> Watch {
+        let changed = Arc::new(Notify::new());
+        let (ready_sender, ready) = watch::channel(None);
+        let keeper = Keeper {
+            client: self.client.clone(),
+            watches: self.watches.clone(),
+            path: path.clone(),
+            changed: changed.clone(),
+            ready: ready_sender,
+        };
+        Watch {
+            subscribers: Vec::new(),
+            next: 0,
+            changed,
+            ready,
+            task: tokio::spawn(keeper.keep()).abort_handle(),
+        }
+    }
+
+    /// Ends all watches; nothing is signalled any more.
+    pub(crate) fn end(&self) {
+        for (_, watch) in lock(&self.watches.by_path).drain() {
+            watch.task.abort();
+        }
+    }
+}
+
+impl Drop for Hub {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// Keeps one watch.
+struct Keeper {
+    client: Client,
+    watches: Arc<Watches>,
+    path: ZPath,
+    changed: Arc<Notify>,
+    ready: watch::Sender<Option<Interest>>,
+}
+
+/// Why a watch is looked at once more.
+enum Cause {
+    /// The connection was lost: the server does not know the watch any more.
+    Lost,
+    /// Somebody needs it to be recursive, or nobody needs it.
+    Asked,
+}
+
+impl Keeper {
+    async fn keep(self) {
+        let mut watcher: Option<PersistentWatcher> = None;
+        let mut is_lost = false;
+        loop {
+            let made = *self.ready.borrow();
+            // The watcher must be dropped under the lock: a removal that comes after the next
+            // addition at the same path would remove that one.
+            let interest = {
+                let mut watches = lock(&self.watches.by_path);
+                let Some(watch) = watches.get(&self.path) else {
+                    return;
+                };
+                match watch.subscribers.iter().map(|one| one.interest).max() {
+                    Some(interest) => interest.max(made.unwrap_or(interest)),
+                    None => {
+                        watches.remove(&self.path);
+                        drop(watcher.take());
+                        return;
+                    }
+                }
+            };
+            if watcher.is_none() || is_lost || made != Some(interest) {
+                let mode = match interest {
+                    Interest::Node => AddWatchMode::Persistent,
+                    Interest::Children => AddWatchMode::PersistentRecursive,
+                };
+                match self.client.watch(self.path.as_str(), mode).await {
+                    Ok(new) => {
+                        // The old one goes only now, so that the server removes nothing.
+                        watcher = Some(new);
+                        is_lost = false;
+                        self.ready.send_replace(Some(interest));
+                        if made.is_some() {
+                            self.signal(&Signal::Again(self.path.clone()));
+                        }
+                    }
+                    Err(error) if is_fatal(&error) => return self.forget(),
+                    Err(error) => {
+                        if !is_outcome_unknown(&error) {
+                            tracing::warn!(path = %self.path, %error, "cannot watch; trying again");
+                        }
+                        sleep(Duration::from_millis(50)).await;
+                        continue;
+                    }
+                }
+            }
+            match self.follow(&mut watcher).await {
+                None => return self.forget(),
+                Some(Cause::Asked) => {}
+                Some(Cause::Lost) => is_lost = true,
+            }
+        }
+    }
+
+    /// Passes events on until something must be done about the watch; none at the session's end.
+    async fn follow(&self, watcher: &mut Option<PersistentWatcher>) -> Option<Cause> {
+        let watcher = watcher.as_mut()?;
+        loop {
+            let event = tokio::select! {
+                biased;
+                event = watcher.changed() => event,
+                () = self.changed.notified() => return Some(Cause::Asked),
+            };
+            match event.event_type {
+                EventType::Session if event.session_state.is_terminated() => return None,
+                EventType::Session if event.session_state != SessionState::Disconnected => {
+                    return Some(Cause::Lost);
+                }
+                EventType::Session => {}
+                _ => self.pass_on(&event),
+            }
+        }
+    }
+
+    fn pass_on(&self, event: &WatchedEvent) {
+        let Ok(path) = ZPath::parse(&event.path) else {
+            return;
+        };
+        let is_here = path == self.path;
+        let is_child = path.parent_str() == Some(self.path.as_str());
+        if !is_here && !is_child {
+            return;
+        }
+        let comes_or_goes = matches!(
+            event.event_type,
+            EventType::NodeCreated | EventType::NodeDeleted
+        );
+        let watches = lock(&self.watches.by_path);
+        let Some(watch) = watches.get(&self.path) else {
+            return;
+        };
+        for subscriber in &watch.subscribers {
+            if is_here || comes_or_goes || subscriber.interest == Interest::Children {
+                _ = subscriber.sender.send(Signal::Touched(path.clone()));
+            }
+        }
+    }
+
+    fn signal(&self, signal: &Signal) {
+        if let Some(watch) = lock(&self.watches.by_path).get(&self.path) {
+            for subscriber in &watch.subscribers {
+                _ = subscriber.sender.send(signal.clone());
+            }
+        }
+    }
+
+    /// The session has ended, and every watch with it.
+    fn forget(&self) {
+        lock(&self.watches.by_path).remove(&self.path);
+    }
+}
