@@ -61,6 +61,7 @@
 //! | [`plan`] | what is to be done, as data |
 //! | [`planner`] | declared tree and live tree to a plan |
 //! | [`links`] | following symbolic and property links, and checking them |
+//! | [`graph`] | the services of a tree and who uses them, as a picture |
 //! | [`session`] | the connection to ZooKeeper |
 //! | [`live`] | reading the live tree |
 //! | [`executor`] | executing a plan |
@@ -191,6 +192,9 @@ pub mod plan;
 pub mod planner;
 
 pub mod links;
+
+pub mod graph;
+
 pub mod session;
 
 pub mod live;

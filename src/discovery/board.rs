@@ -119,7 +119,7 @@ impl<S: Snapshot> Board<S> {
     }
 
     /// Calls those callbacks that have not seen the current snapshot. Only the view's task does.
-    fn call(&self) {
+    pub(crate) fn call(&self) {
         let mut callbacks = std::mem::take(&mut *lock(&self.callbacks));
         if callbacks.is_empty() {
             return;
@@ -163,7 +163,12 @@ impl<S: Snapshot> Board<S> {
         (self.snapshot(), receiver)
     }
 
-    fn end(&self) {
+    /// A callback may have missed a snapshot: [`Board::call`] it.
+    pub(crate) async fn missed(&self) {
+        self.missed.notified().await;
+    }
+
+    pub(crate) fn end(&self) {
         *lock(&self.streams) = None;
         lock(&self.callbacks).clear();
     }
@@ -236,6 +241,12 @@ impl<S: Snapshot> Stream for Changes<S> {
 #[derive(Debug)]
 pub(crate) struct Task(JoinHandle<()>);
 
+impl Task {
+    pub(crate) fn spawn(work: impl Future<Output = ()> + Send + 'static) -> Arc<Self> {
+        Arc::new(Self(tokio::spawn(work)))
+    }
+}
+
 impl Drop for Task {
     fn drop(&mut self) {
         self.0.abort();
@@ -257,10 +268,10 @@ pub(crate) fn start<K: Keep>(
     board: Arc<Board<K::Snapshot>>,
     keeper: K,
 ) -> Arc<Task> {
-    Arc::new(Task(tokio::spawn(async move {
+    Task::spawn(async move {
         drive(&zookeeper, &board, keeper).await;
         board.end();
-    })))
+    })
 }
 
 async fn drive<K: Keep>(zookeeper: &ZooKeeper, board: &Board<K::Snapshot>, mut keeper: K) {
@@ -281,7 +292,7 @@ async fn drive<K: Keep>(zookeeper: &ZooKeeper, board: &Board<K::Snapshot>, mut k
                     break;
                 }
                 () = &mut gone => break,
-                () = board.missed.notified() => board.call(),
+                () = board.missed() => board.call(),
             }
         }
     }

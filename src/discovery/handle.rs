@@ -1,7 +1,8 @@
 //! The handle: one session at a time, kept by a supervisor.
 
+use std::collections::HashSet;
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -11,6 +12,7 @@ use zookeeper_client::{Client, Error as Refusal};
 
 use super::environment;
 use super::error::Error;
+use super::registration::{self, Hook, Inner};
 use super::supervision::{self, Connection, ConnectionState, Line};
 use crate::path::ZPath;
 use crate::session::{Credentials, Options, Session, Wait, is_fatal, is_outcome_unknown};
@@ -128,6 +130,11 @@ pub struct ZooKeeper {
 pub(crate) struct Shared {
     pub(crate) line: Arc<Line>,
     supervisor: Mutex<Option<JoinHandle<()>>>,
+    /// Called before a registration is written.
+    pub(crate) hooks: Mutex<Vec<Arc<Hook>>>,
+    pub(crate) registrations: Mutex<Vec<Weak<Inner>>>,
+    /// The nodes of all registrations.
+    pub(crate) registered: Mutex<HashSet<ZPath>>,
 }
 
 impl Drop for Shared {
@@ -181,6 +188,9 @@ impl ZooKeeper {
             shared: Arc::new(Shared {
                 line,
                 supervisor: Mutex::new(Some(supervisor)),
+                hooks: Mutex::default(),
+                registrations: Mutex::default(),
+                registered: Mutex::default(),
             }),
         }
     }
@@ -213,6 +223,12 @@ impl ZooKeeper {
     /// # Cancellation safety
     /// The session ends in the background also when the future is dropped.
     pub async fn close(&self) {
+        let connection = self.shared.line.connection();
+        if connection.is_some_and(|connection| connection.session.is_borrowed()) {
+            let registrations = super::lock(&self.shared.registrations).clone();
+            let registrations = registrations.iter().filter_map(Weak::upgrade);
+            registration::close_all(registrations.collect()).await;
+        }
         self.shared.line.close();
         let supervisor = super::lock(&self.shared.supervisor).take();
         if let Some(supervisor) = supervisor {

@@ -1,6 +1,6 @@
 //! One supervisor a handle: it makes a new session when one ends, and tells how things are.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -8,10 +8,14 @@ use tokio::time::{sleep, timeout};
 use zookeeper_client::SessionState;
 
 use super::hub::Hub;
+use super::lock;
 use crate::session::{Options, Session, Wait};
 
 /// How long closing may take at most.
 pub(crate) const CLOSE_LIMIT: Duration = Duration::from_secs(4);
+
+/// How many sessions that have ended are remembered: their nodes are gone long before.
+const MAX_PAST: usize = 100;
 
 /// How a handle's connection is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +60,8 @@ pub(crate) struct Line {
     pub(crate) state: watch::Sender<ConnectionState>,
     closing: watch::Sender<bool>,
     timeout: Duration,
+    /// The sessions that have ended.
+    past: Mutex<Vec<i64>>,
 }
 
 impl Line {
@@ -66,6 +72,7 @@ impl Line {
             link: watch::Sender::new(Some(Connection::new(session))),
             state: watch::Sender::new(ConnectionState::Connected),
             closing: watch::Sender::new(false),
+            past: Mutex::default(),
         }
     }
 
@@ -76,6 +83,11 @@ impl Line {
     /// The session timeout that the first session was granted.
     pub(crate) fn session_timeout(&self) -> Duration {
         self.timeout
+    }
+
+    /// The sessions of this handle that have ended, the newest last.
+    pub(crate) fn past(&self) -> Vec<i64> {
+        lock(&self.past).clone()
     }
 
     pub(crate) fn close(&self) {
@@ -124,7 +136,13 @@ pub(crate) async fn supervise(line: Arc<Line>) {
             () = follow(&line) => {}
             () = line.closed() => break,
         }
-        line.link.send_replace(None);
+        if let Some(ended) = line.link.send_replace(None) {
+            let mut past = lock(&line.past);
+            if past.len() == MAX_PAST {
+                past.remove(0);
+            }
+            past.push(ended.session.id());
+        }
         let Some(options) = &line.options else {
             tracing::warn!("the session of the given client has ended");
             break;

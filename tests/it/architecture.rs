@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 /// Pure: from text to a plan there is no file, no server, no clock.
-const PURE: [&str; 17] = [
-    "acl", "ast", "export", "format", "layers", "links", "lower", "node", "parser", "path", "plan",
-    "planner", "scope", "source", "spelling", "tree", "value",
+const PURE: [&str; 18] = [
+    "acl", "ast", "export", "format", "graph", "layers", "links", "lower", "node", "parser",
+    "path", "plan", "planner", "scope", "source", "spelling", "tree", "value",
 ];
 
 /// The only rooms that know the client library.

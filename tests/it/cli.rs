@@ -9,6 +9,7 @@ mod offline;
 mod plan;
 mod read;
 pub(crate) mod serve;
+mod service;
 
 use std::fmt;
 use std::fs;

@@ -1,6 +1,9 @@
 //! The library that services use, against the real server and the embedded one.
 
+mod consumers;
+mod many;
 mod nodes;
+mod registrations;
 mod seed;
 mod views;
 

@@ -32,6 +32,8 @@ pub(crate) enum Command {
     Show(ShowArgs),
     /// Print the plan that turns one tree into another; each side is a layer or `live`
     Diff(DiffArgs),
+    /// Print services and links as a diagram
+    Graph(GraphArgs),
     /// Show what apply would do; writes nothing
     Plan(PlanArgs),
     /// Plan, and make the live tree as declared
@@ -54,6 +56,15 @@ pub(crate) enum Command {
     Ln(LnArgs),
     /// Delete a live node and all below it
     Rm(RmArgs),
+    /// Hold the registration of a service, as long as a command runs where one is given
+    #[command(
+        after_help = "Without a command, the paths of the nodes are printed when they are \
+                            registered, and SIGTERM, SIGINT or SIGHUP ends it. A command gets all \
+                            signals; its exit code is that of zkt register. VALUE is as in zkt set."
+    )]
+    Register(RegisterArgs),
+    /// Print the addresses of a service
+    Discover(DiscoverArgs),
     /// Run a ZooKeeper server in memory, for development and tests
     #[cfg(feature = "server")]
     #[command(
@@ -354,7 +365,10 @@ pub(crate) struct GetArgs {
     /// The node's data byte for byte, or the property as it is stored
     #[arg(long)]
     pub(crate) raw: bool,
-    /// How properties are printed
+    /// Print again whenever they change
+    #[arg(long, conflicts_with = "raw")]
+    pub(crate) watch: bool,
+    /// How properties are printed; json prints one object a line
     #[arg(long, default_value = "text")]
     pub(crate) format: Format,
     #[command(flatten)]
@@ -402,6 +416,104 @@ pub(crate) struct RmArgs {
     pub(crate) force: bool,
     #[command(flatten)]
     pub(crate) server: ServerArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RegisterArgs {
+    /// The node of the providers; links are followed
+    pub(crate) path: String,
+    /// HOST:PORT; :PORT registers all of this machine's addresses
+    pub(crate) address: String,
+    /// Properties of the service
+    #[arg(value_name = "NAME=VALUE")]
+    pub(crate) properties: Vec<String>,
+    /// What to run while it is registered
+    #[arg(last = true, value_name = "COMMAND", value_hint = ValueHint::CommandWithArguments)]
+    pub(crate) command: Vec<OsString>,
+    /// What tells this instance from all others: its node is replaced at once after a restart
+    #[arg(long, value_name = "ID")]
+    pub(crate) instance: Option<String>,
+    /// Register only while a connection is accepted there [if given without a value: ADDRESS]
+    #[arg(long, value_name = "HOST:PORT", num_args = 0..=1, require_equals = true,
+          default_missing_value = "", conflicts_with = "health_command")]
+    pub(crate) health_tcp: Option<String>,
+    /// Register only while this shell command succeeds
+    #[arg(long, value_name = "COMMAND")]
+    pub(crate) health_command: Option<String>,
+    /// How long from one health check to the next
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration)]
+    pub(crate) health_interval: Duration,
+    /// On SIGTERM, SIGINT or SIGHUP, mark as draining for so long before it leaves
+    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = duration)]
+    pub(crate) drain: Duration,
+    /// How long to wait for another session's node to go [default: three session timeouts]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) patience: Option<Duration>,
+    /// IPv6 addresses, too, with :PORT
+    #[arg(long)]
+    pub(crate) ipv6: bool,
+    /// No property pid
+    #[arg(long)]
+    pub(crate) no_pid: bool,
+    /// An ACL entry of the nodes; may be repeated [default: world:anyone:r]
+    #[arg(long, value_name = "SCHEME:ID:PERMS")]
+    pub(crate) acl: Vec<String>,
+    /// Tell how it is, as JSON, to whoever connects to this local socket
+    #[cfg(unix)]
+    #[arg(long, value_name = "SOCKET", value_hint = ValueHint::FilePath)]
+    pub(crate) monitor: Option<std::path::PathBuf>,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DiscoverArgs {
+    /// The node of the providers; links are followed
+    pub(crate) path: String,
+    /// Print a line for each address that comes (+), goes (-) or changes (~), for ever
+    #[arg(long)]
+    pub(crate) watch: bool,
+    /// Addresses, too, that are disabled, draining or without weight
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Keep the last addresses for so long when all vanish at once
+    #[arg(long, visible_alias = "stabilize", value_name = "DURATION", default_value = "0s",
+          value_parser = duration)]
+    pub(crate) stabilise: Duration,
+    /// Run a shell command at first and on each change, with the addresses one a line on stdin and
+    /// in $ZKT_ADDRESSES
+    #[arg(long, value_name = "COMMAND")]
+    pub(crate) exec: Option<String>,
+    /// How addresses are printed; json has all of them, with their properties
+    #[arg(long, default_value = "text")]
+    pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GraphArgs {
+    /// Files or directories of tree files, or - for standard input; later ones lie over earlier
+    #[arg(value_name = "LAYER", required_unless_present = "live", value_hint = ValueHint::AnyPath)]
+    pub(crate) layers: Vec<String>,
+    /// The live tree instead
+    #[arg(long, conflicts_with = "layers")]
+    pub(crate) live: bool,
+    /// For Graphviz, for Mermaid, or a picture
+    #[arg(long, default_value = "dot")]
+    pub(crate) format: GraphFormat,
+    /// Accept a layer that declares no node
+    #[arg(long)]
+    pub(crate) allow_empty: bool,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum GraphFormat {
+    Dot,
+    Mermaid,
+    Svg,
 }
 
 #[cfg(feature = "server")]

@@ -14,6 +14,15 @@ pub(crate) fn parse_all(words: &[String]) -> Result<Vec<Assignment>, Failure> {
     words.iter().map(|word| parse(word)).collect()
 }
 
+/// As [`parse_all`], where nothing can go.
+pub(crate) fn parse_values(words: &[String]) -> Result<Vec<(String, Value)>, Failure> {
+    let assigned = words.iter().map(|word| match parse(word)? {
+        (name, Some(value)) => Ok((name, value)),
+        (_, None) => Err(Failure::new(format!("expected NAME=VALUE, found {word:?}"))),
+    });
+    assigned.collect()
+}
+
 fn parse(word: &str) -> Result<Assignment, Failure> {
     if let Some(name) = word.strip_suffix('-')
         && (!name.contains('=') || split_link(name).is_some())

@@ -3,13 +3,16 @@
 pub(crate) mod apply;
 pub(crate) mod check;
 pub(crate) mod diff;
+pub(crate) mod discover;
 pub(crate) mod export;
 pub(crate) mod fmt;
 pub(crate) mod get;
+pub(crate) mod graph;
 pub(crate) mod ln;
 pub(crate) mod ls;
 pub(crate) mod packaging;
 pub(crate) mod plan;
+pub(crate) mod register;
 pub(crate) mod resolve;
 pub(crate) mod rm;
 #[cfg(feature = "server")]

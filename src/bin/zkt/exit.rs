@@ -22,6 +22,8 @@ pub(crate) enum Exit {
     Conflict,
     /// An error after something was committed.
     Partial,
+    /// As the command that was run.
+    Command(u8),
 }
 
 impl Exit {
@@ -34,6 +36,7 @@ impl Exit {
             Self::Refused => 3,
             Self::Conflict => 4,
             Self::Partial => 5,
+            Self::Command(code) => code,
         }
     }
 }

@@ -11,6 +11,7 @@ mod exit;
 mod opening;
 mod output;
 mod planning;
+mod process;
 mod render;
 mod settings;
 
@@ -87,6 +88,10 @@ fn run(cli: Cli, output: &Output) -> Result<Exit, Failure> {
         Command::Completions(args) => commands::packaging::completions(&args, output),
         Command::Man => commands::packaging::man(output),
         Command::Diff(args) => online(commands::diff::run(&args, output)),
+        Command::Graph(args) if args.live => online(commands::graph::live(&args, output)),
+        Command::Graph(args) => commands::graph::offline(&args, output),
+        Command::Register(args) => online(commands::register::run(&args, output)),
+        Command::Discover(args) => online(commands::discover::run(&args, output)),
         Command::Plan(args) => online(commands::plan::run(&args, output)),
         Command::Apply(args) => online(commands::apply::run(&args, output)),
         Command::Export(args) => online(commands::export::run(&args, output)),

@@ -37,6 +37,16 @@ impl<W: Write> Write for WhileRead<W> {
     }
 }
 
+/// Writes to stdout at once, for output that never ends by itself; false when nobody reads it.
+pub(crate) fn is_read(text: &str) -> Result<bool, Failure> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
 const STDOUT_BUFFER: usize = 64 << 10;
 
 /// Rust's own stdout writes every line by itself.

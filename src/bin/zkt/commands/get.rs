@@ -9,7 +9,7 @@ use zkt::value::{LinkKind, split_link};
 
 use crate::args::{Format, GetArgs};
 use crate::exit::{Exit, Failure};
-use crate::output::Output;
+use crate::output::{Output, is_read};
 use crate::{render, settings};
 
 pub(crate) async fn run(args: &GetArgs, output: &Output) -> Result<Exit, Failure> {
@@ -28,6 +28,9 @@ async fn get(zookeeper: &zkt::ZooKeeper, args: &GetArgs, output: &Output) -> Res
         out.flush()?;
         return Ok(Exit::Done);
     }
+    if args.watch {
+        return watch(zookeeper, args, output).await;
+    }
     let properties = zookeeper.properties_once(&args.path).await?.snapshot();
     let complete = write(&mut out, &properties, args)?;
     out.flush()?;
@@ -39,6 +42,39 @@ async fn get(zookeeper: &zkt::ZooKeeper, args: &GetArgs, output: &Output) -> Res
         Some(format!("the property link {name} leads nowhere: {error}"))
     });
     Err(Failure::new(bad.collect::<Vec<_>>().join("\n")))
+}
+
+/// Prints what was asked for, and again whenever it changes, until nobody reads it.
+async fn watch(
+    zookeeper: &zkt::ZooKeeper,
+    args: &GetArgs,
+    output: &Output,
+) -> Result<Exit, Failure> {
+    let view = zookeeper.properties(&args.path).await?;
+    let mut changes = view.changes()?;
+    let mut properties = changes.start().clone();
+    let mut last = None;
+    loop {
+        let mut text = Vec::new();
+        if properties.is_deleted() {
+            output.note(&format!("{} was deleted", args.path));
+        } else if let Err(failure) = write(&mut text, &properties, args) {
+            output.note(&failure.message);
+        }
+        if args.format == Format::Text && args.name.is_none() && last.is_some() {
+            text.insert(0, b'\n');
+        }
+        let text = String::from_utf8_lossy(&text).into_owned();
+        // Another property may have changed.
+        if last.as_ref() != Some(&text) && !is_read(&text)? {
+            return Ok(Exit::Done);
+        }
+        last = Some(text);
+        properties = match changes.next().await {
+            Some(change) => change.snapshot.clone(),
+            None => return Ok(Exit::Done),
+        };
+    }
 }
 
 /// Writes what was asked for; false where a link led nowhere.

@@ -1,0 +1,195 @@
+//! `zkt discover`: the addresses of a service.
+
+use std::io::Write as _;
+use std::process::Stdio;
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+use tokio::io::AsyncWriteExt as _;
+use zkt::discovery::{Discovery, Endpoint, Endpoints, EndpointsChange, Held};
+
+use crate::args::{DiscoverArgs, Format};
+use crate::exit::{Exit, Failure};
+use crate::output::{Output, is_read};
+use crate::{render, settings};
+
+/// The system takes no larger variable.
+const LONGEST_VARIABLE: usize = 100_000;
+
+pub(crate) async fn run(args: &DiscoverArgs, output: &Output) -> Result<Exit, Failure> {
+    let zookeeper = settings::zookeeper(&args.server).await?;
+    let discovery = zookeeper.discover(&args.path, args.stabilise).await;
+    let result = match discovery {
+        Ok(discovery) => discover(&discovery, args, output).await,
+        Err(error) => Err(error.into()),
+    };
+    zookeeper.close().await;
+    result
+}
+
+async fn discover(
+    discovery: &Discovery,
+    args: &DiscoverArgs,
+    output: &Output,
+) -> Result<Exit, Failure> {
+    if !args.watch && args.exec.is_none() {
+        print(&discovery.snapshot(), discovery, args, output)?;
+        return Ok(Exit::Done);
+    }
+    let mut changes = discovery.changes();
+    let start = changes.start().clone();
+    let mut change = Arc::new(EndpointsChange {
+        added: start.iter().cloned().collect(),
+        removed: Vec::new(),
+        updated: Vec::new(),
+        snapshot: start,
+    });
+    loop {
+        if args.watch && !tell(&change, discovery, args, output)? {
+            return Ok(Exit::Done);
+        }
+        if let Some(command) = &args.exec {
+            // While it runs, changes gather, and it runs once for all of them.
+            execute(command, &discovery.snapshot(), args, output).await;
+        }
+        change = match changes.next().await {
+            Some(change) => change,
+            None => return Ok(Exit::Done),
+        };
+        if args.exec.is_some() && !args.watch {
+            while tokio::time::timeout(std::time::Duration::ZERO, changes.next())
+                .await
+                .is_ok_and(|change| change.is_some())
+            {}
+        }
+    }
+}
+
+fn is_shown(endpoint: &&Endpoint, args: &DiscoverArgs) -> bool {
+    args.all || endpoint.is_usable()
+}
+
+fn print(
+    endpoints: &Endpoints,
+    discovery: &Discovery,
+    args: &DiscoverArgs,
+    output: &Output,
+) -> Result<(), Failure> {
+    let mut out = output.plain_out();
+    if args.format == Format::Json {
+        writeln!(out, "{}", Value::from(snapshot_json(endpoints, discovery)))?;
+    } else {
+        for endpoint in endpoints.iter().filter(|one| is_shown(one, args)) {
+            writeln!(out, "{}", endpoint.address())?;
+        }
+    }
+    out.flush()?;
+    Ok(())
+}
+
+/// Prints a change; false where nobody reads any more.
+fn tell(
+    change: &EndpointsChange,
+    discovery: &Discovery,
+    args: &DiscoverArgs,
+    output: &Output,
+) -> Result<bool, Failure> {
+    if args.format == Format::Json {
+        let all = |endpoints: &[Endpoint]| endpoints.iter().map(endpoint_json).collect::<Vec<_>>();
+        let mut object = snapshot_json(&change.snapshot, discovery);
+        object.insert("added".to_owned(), all(&change.added).into());
+        object.insert("removed".to_owned(), all(&change.removed).into());
+        object.insert("updated".to_owned(), all(&change.updated).into());
+        return is_read(&format!("{}\n", Value::from(object)));
+    }
+    if let Some(held) = change.snapshot.held() {
+        output.note(&format!("the last addresses are kept: {}", held_text(held)));
+    }
+    let mut lines = String::new();
+    let groups = [
+        ('+', &change.added),
+        ('-', &change.removed),
+        ('~', &change.updated),
+    ];
+    for (sign, endpoints) in groups {
+        for endpoint in endpoints {
+            let mark = match (endpoint.is_enabled(), endpoint.is_draining()) {
+                _ if sign == '-' => "",
+                (false, _) => " (disabled)",
+                (true, true) => " (draining)",
+                (true, false) => "",
+            };
+            lines.push_str(&format!("{sign} {}{mark}\n", endpoint.address()));
+        }
+    }
+    is_read(&lines)
+}
+
+fn held_text(held: Held) -> &'static str {
+    match held {
+        Held::Vanished => "all have vanished at once",
+        Held::Disconnected => "no server is reached",
+    }
+}
+
+fn endpoint_json(endpoint: &Endpoint) -> Value {
+    json!({
+        "address": endpoint.address(),
+        "draining": endpoint.is_draining(),
+        "enabled": endpoint.is_enabled(),
+        "properties": endpoint.properties(),
+        "weight": endpoint.weight(),
+    })
+}
+
+fn snapshot_json(endpoints: &Endpoints, discovery: &Discovery) -> Map<String, Value> {
+    let held = endpoints.held().map(|held| match held {
+        Held::Vanished => "vanished",
+        Held::Disconnected => "disconnected",
+    });
+    let real = discovery.children().real_path();
+    let addresses: Vec<Value> = endpoints.iter().map(endpoint_json).collect();
+    Map::from_iter([
+        ("format_version".to_owned(), render::FORMAT_VERSION.into()),
+        ("path".to_owned(), discovery.path().into()),
+        (
+            "real_path".to_owned(),
+            real.map(|path| path.to_string()).into(),
+        ),
+        ("addresses".to_owned(), addresses.into()),
+        ("held".to_owned(), held.into()),
+    ])
+}
+
+/// Runs a command with the addresses; what goes wrong with it is told, and no more.
+async fn execute(command: &str, endpoints: &Endpoints, args: &DiscoverArgs, output: &Output) {
+    let shown: Vec<&str> = endpoints
+        .iter()
+        .filter(|one| is_shown(one, args))
+        .map(Endpoint::address)
+        .collect();
+    let mut shell = tokio::process::Command::new("sh");
+    shell
+        .args(["-c", command])
+        .stdin(Stdio::piped())
+        .kill_on_drop(true);
+    shell.env("ZKT_PATH", &args.path);
+    let joined = shown.join(" ");
+    if joined.len() <= LONGEST_VARIABLE {
+        shell.env("ZKT_ADDRESSES", joined);
+    }
+    let lines: String = shown.iter().flat_map(|address| [address, "\n"]).collect();
+    let run = async {
+        let mut child = shell.spawn()?;
+        if let Some(mut stdin) = child.stdin.take() {
+            // It need not read them.
+            _ = stdin.write_all(lines.as_bytes()).await;
+        }
+        child.wait().await
+    };
+    match run.await {
+        Ok(status) if status.success() => {}
+        Ok(status) => output.note(&format!("warning: {command}: {status}")),
+        Err(error) => output.note(&format!("warning: cannot run {command}: {error}")),
+    }
+}

@@ -1,0 +1,228 @@
+//! `zkt register`: holds a registration, as long as a command runs where one is given.
+
+use std::time::Duration;
+
+use zkt::ZooKeeper;
+use zkt::acl::{Acl, AclEntry};
+use zkt::discovery::{HealthCheck, Register, Registration, RegistrationState};
+
+use crate::args::RegisterArgs;
+use crate::exit::{Exit, Failure};
+use crate::output::{Output, is_read};
+use crate::process::{Process, Signal, Signals};
+use crate::{assignment, settings};
+
+pub(crate) async fn run(args: &RegisterArgs, output: &Output) -> Result<Exit, Failure> {
+    let properties = assignment::parse_values(&args.properties)?;
+    let acl = acl(args)?;
+    // Who starts this may send a signal at once.
+    let mut signals = Signals::new()
+        .map_err(|error| Failure::new(format!("cannot wait for signals: {error}")))?;
+    let zookeeper = tokio::select! {
+        zookeeper = settings::zookeeper(&args.server) => zookeeper?,
+        signal = signals.next() => return Ok(ended_by(signal)),
+    };
+    let mut process = match args.command.split_first() {
+        Some((program, arguments)) => match Process::start(program, arguments) {
+            Ok(process) => Some(process),
+            Err(error) => {
+                zookeeper.close().await;
+                let message = format!("cannot run {}: {error}", program.display());
+                return Err(Failure::new(message).exit(Exit::Command(127)));
+            }
+        },
+        None => None,
+    };
+    let mut register = zookeeper
+        .register(args.path.as_str(), args.address.as_str())
+        .properties(properties)
+        .pid(!args.no_pid)
+        .ipv6(args.ipv6);
+    if let Some(id) = process.as_ref().and_then(Process::id)
+        && !args.no_pid
+    {
+        register = register.properties([("pid".to_owned(), id.into())]);
+    }
+    if let Some(acl) = acl {
+        register = register.acl(acl);
+    }
+    if let Some(instance) = &args.instance {
+        register = register.instance(instance.as_str());
+    }
+    if let Some(patience) = args.patience {
+        register = register.patience(patience);
+    }
+    if let Some(check) = health(args) {
+        register = register.health(check);
+    }
+    let result = hold(
+        &zookeeper,
+        register,
+        process.as_mut(),
+        &mut signals,
+        args,
+        output,
+    )
+    .await;
+    zookeeper.close().await;
+    if let (Err(_), Some(process)) = (&result, &mut process) {
+        process.stop().await;
+    }
+    result
+}
+
+fn acl(args: &RegisterArgs) -> Result<Option<Acl>, Failure> {
+    let entries = args.acl.iter().map(|text| AclEntry::parse(text));
+    let entries: Result<Vec<AclEntry>, _> = entries.collect();
+    let entries = entries.map_err(|error| Failure::new(format!("--acl: {error}")))?;
+    Ok((!entries.is_empty()).then_some(Acl { entries }))
+}
+
+fn health(args: &RegisterArgs) -> Option<HealthCheck> {
+    let check = match (&args.health_tcp, &args.health_command) {
+        (Some(address), _) if address.is_empty() => HealthCheck::tcp(local(&args.address)),
+        (Some(address), _) => HealthCheck::tcp(local(address)),
+        (None, Some(command)) => HealthCheck::command(["sh", "-c", command]),
+        (None, None) => return None,
+    };
+    Some(check.interval(args.health_interval))
+}
+
+/// A port on all addresses is reached at the loopback one.
+fn local(address: &str) -> String {
+    if address.starts_with(':') {
+        format!("127.0.0.1{address}")
+    } else {
+        address.to_owned()
+    }
+}
+
+/// As a shell tells that a signal ended a command.
+fn ended_by(signal: Signal) -> Exit {
+    Exit::Command(128_u8.saturating_add(signal.number()))
+}
+
+async fn hold(
+    zookeeper: &ZooKeeper,
+    register: Register,
+    mut process: Option<&mut Process>,
+    signals: &mut Signals,
+    args: &RegisterArgs,
+    output: &Output,
+) -> Result<Exit, Failure> {
+    #[cfg(unix)]
+    let _monitor = match &args.monitor {
+        Some(path) => Some(
+            zkt::discovery::Monitor::listen(zookeeper, path)
+                .map_err(|error| Failure::new(format!("--monitor {}: {error}", path.display())))?,
+        ),
+        None => None,
+    };
+    let mut registering = std::pin::pin!(register.into_future());
+    let mut registration: Option<Registration> = None;
+    let mut state = RegistrationState::Pending;
+    loop {
+        let next = async {
+            match &registration {
+                Some(registration) => registration.changed_from(&state).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            registered = &mut registering, if registration.is_none() => {
+                let registered = registered?;
+                state = registered.state();
+                tell(&registered, &state, output)?;
+                registration = Some(registered);
+            }
+            now = next => {
+                state = now;
+                if let Some(registration) = &registration {
+                    tell(registration, &state, output)?;
+                }
+                if state == RegistrationState::Closed {
+                    return Err(Failure::new("the registration has ended"));
+                }
+            }
+            exit = wait(&mut process) => {
+                let exit = exit.map_err(|error| Failure::new(format!("lost the command: {error}")))?;
+                if let Some(registration) = registration {
+                    registration.close().await;
+                }
+                return Ok(Exit::Command(exit));
+            }
+            signal = signals.next() => {
+                if signal.ends() && !args.drain.is_zero()
+                    && let Some(registration) = registration.take()
+                {
+                    drain(registration, args.drain, signals, &mut process).await;
+                    let Some(process) = process else {
+                        return Ok(Exit::Done);
+                    };
+                    process.pass_on(signal);
+                    let exit = process.wait().await;
+                    let exit = exit.map_err(|error| Failure::new(format!("lost the command: {error}")))?;
+                    return Ok(Exit::Command(exit));
+                }
+                match &mut process {
+                    Some(process) => process.pass_on(signal),
+                    None if signal.ends() => {
+                        if let Some(registration) = registration {
+                            registration.close().await;
+                        }
+                        return Ok(Exit::Done);
+                    }
+                    None => {}
+                }
+            }
+        }
+    }
+}
+
+/// Leaves slowly, unless a second signal comes or the command ends.
+async fn drain(
+    registration: Registration,
+    time: Duration,
+    signals: &mut Signals,
+    process: &mut Option<&mut Process>,
+) {
+    let is_told = async {
+        registration.drain(time).await;
+    };
+    tokio::select! {
+        () = is_told => {}
+        _ = signals.next() => {}
+        _ = wait(process) => {}
+    }
+}
+
+/// The end of the command; never, where there is none.
+async fn wait(process: &mut Option<&mut Process>) -> std::io::Result<u8> {
+    match process {
+        Some(process) => process.wait().await,
+        None => std::future::pending().await,
+    }
+}
+
+fn tell(
+    registration: &Registration,
+    state: &RegistrationState,
+    output: &Output,
+) -> Result<(), Failure> {
+    let view = registration.view();
+    match state {
+        RegistrationState::Registered => {
+            let lines: String = view.nodes.iter().map(|path| format!("{path}\n")).collect();
+            is_read(&lines)?;
+        }
+        RegistrationState::Withheld => output.note("not registered: the health check fails"),
+        RegistrationState::Waiting { owner } => {
+            output.note(&format!(
+                "waiting: another session, 0x{owner:x}, has the node"
+            ));
+        }
+        RegistrationState::Refused(error) => output.note(&format!("not registered: {error}")),
+        _ => output.note("not registered: there is no connection"),
+    }
+    Ok(())
+}

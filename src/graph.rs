@@ -1,0 +1,217 @@
+//! The services of a tree, and which of them use which: a picture of the system.
+//!
+//! The rule is zc.zk's: a node with a real child `providers` is a service, and a symbolic link to a
+//! `…/providers` is a use of the service that has them.
+
+mod layout;
+mod svg;
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use crate::links;
+use crate::node::{Content, Declared, Standing};
+use crate::path::ZPath;
+use crate::tree::Tree;
+use crate::value::{LinkKind, TYPE, split_link};
+
+pub use svg::svg;
+
+/// The name of the node that holds a service's providers.
+const PROVIDERS: &str = "providers";
+
+/// What a node of the graph is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// A service: it has a node for its providers.
+    Service,
+    /// Something else that uses services.
+    User,
+    /// What a link leads to, but is no service of this tree.
+    Missing,
+}
+
+/// A node of the graph.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GraphNode {
+    /// Where it is in the tree.
+    pub path: ZPath,
+    /// What it is.
+    pub role: Role,
+    /// The type that it has in the tree.
+    pub kind: Option<String>,
+}
+
+/// One uses another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edge {
+    /// The place in [`Graph::nodes`] of the one that uses.
+    pub from: usize,
+    /// The place in [`Graph::nodes`] of the one that is used.
+    pub to: usize,
+    /// The name of the link, with the way to it from the node that uses.
+    pub label: String,
+}
+
+/// Services, and who uses them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Graph {
+    /// The nodes by path.
+    pub nodes: Vec<GraphNode>,
+    /// The edges by the place of their links.
+    pub edges: Vec<Edge>,
+}
+
+/// The graph of a tree.
+///
+/// A link belongs to the nearest service at or above the node that holds it, or else to that node
+/// itself.
+#[must_use]
+pub fn graph(tree: &Tree<Declared>) -> Graph {
+    let is_service = |path: &ZPath| tree.get(&path.join(PROVIDERS)).is_some();
+    let mut nodes: BTreeMap<ZPath, Role> = BTreeMap::new();
+    let mut found: Vec<(ZPath, ZPath, String)> = Vec::new();
+    for (path, node) in tree {
+        if node.standing == Standing::Declared && is_service(path) {
+            nodes.insert(path.clone(), Role::Service);
+        }
+        let Content::Properties(properties) = &node.content else {
+            continue;
+        };
+        for (stored, target) in properties.links() {
+            let Some((name, LinkKind::Symbolic)) = split_link(&stored) else {
+                continue;
+            };
+            let target = target
+                .as_str()
+                .and_then(|target| links::join(path, target).ok());
+            let used = target.filter(|target| target.name() == PROVIDERS);
+            let Some(used) = used.and_then(|target| target.parent()) else {
+                continue;
+            };
+            let mut above = path.prefixes().collect::<Vec<_>>().into_iter().rev();
+            let user = above.find(|above| is_service(above));
+            let user = user.unwrap_or_else(|| path.clone());
+            let way = path
+                .as_str()
+                .strip_prefix(user.as_str())
+                .unwrap_or_default();
+            let label = format!("{way}/{name}").replace(char::is_control, " ");
+            let label = label.trim_start_matches('/').to_owned();
+            nodes.entry(user.clone()).or_insert(Role::User);
+            found.push((user, used, label));
+        }
+    }
+    for (user, used, _) in &found {
+        let role = if is_service(used) {
+            Role::Service
+        } else {
+            Role::Missing
+        };
+        let known = nodes.entry(used.clone()).or_insert(role);
+        if *known == Role::User && user != used && role == Role::Service {
+            *known = Role::Service;
+        }
+    }
+    let places: BTreeMap<ZPath, usize> = nodes.keys().cloned().zip(0..).collect();
+    let edges = found.into_iter().filter_map(|(user, used, label)| {
+        let (from, to) = (*places.get(&user)?, *places.get(&used)?);
+        Some(Edge { from, to, label })
+    });
+    let kind = |path: &ZPath| {
+        let node = tree.get(path)?;
+        let kind = node.properties();
+        let kind = kind.get(TYPE)?.as_str()?;
+        // No format has room for a line break.
+        Some(kind.replace(char::is_control, " "))
+    };
+    Graph {
+        edges: edges.collect(),
+        nodes: nodes
+            .into_iter()
+            .map(|(path, role)| GraphNode {
+                kind: kind(&path),
+                path,
+                role,
+            })
+            .collect(),
+    }
+}
+
+/// The graph for Graphviz.
+#[must_use]
+pub fn dot(graph: &Graph) -> String {
+    let quoted = |text: &str| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
+    let mut out = "digraph services {\n  rankdir=LR;\n  node [shape=box];\n".to_owned();
+    for node in &graph.nodes {
+        let name = quoted(node.path.as_str());
+        let mut attributes = Vec::new();
+        if let Some(kind) = &node.kind {
+            // The line break is Graphviz's, and must not be escaped.
+            let (path, kind) = (quoted(node.path.as_str()), quoted(kind));
+            attributes.push(format!(
+                "label={}\\n{}",
+                &path[..path.len() - 1],
+                &kind[1..]
+            ));
+        }
+        match node.role {
+            Role::Service => {}
+            Role::User => attributes.push("shape=ellipse".to_owned()),
+            Role::Missing => attributes.push("style=dashed".to_owned()),
+        }
+        if attributes.is_empty() {
+            _ = writeln!(out, "  {name};");
+        } else {
+            _ = writeln!(out, "  {name} [{}];", attributes.join(", "));
+        }
+    }
+    for edge in &graph.edges {
+        let name = |place: usize| quoted(graph.nodes[place].path.as_str());
+        let (from, to) = (name(edge.from), name(edge.to));
+        _ = writeln!(out, "  {from} -> {to} [label={}];", quoted(&edge.label));
+    }
+    out.push_str("}\n");
+    out
+}
+
+/// The graph for Mermaid.
+#[must_use]
+pub fn mermaid(graph: &Graph) -> String {
+    let quoted = |text: &str| {
+        let escaped: String = text
+            .chars()
+            .map(|c| match c {
+                '"' => "#quot;".to_owned(),
+                '#' => "#35;".to_owned(),
+                '<' => "#lt;".to_owned(),
+                '>' => "#gt;".to_owned(),
+                '&' => "#amp;".to_owned(),
+                c => c.to_string(),
+            })
+            .collect();
+        escaped
+    };
+    let mut out = "flowchart LR\n".to_owned();
+    for (place, node) in graph.nodes.iter().enumerate() {
+        let mut label = quoted(node.path.as_str());
+        if let Some(kind) = &node.kind {
+            label += "<br/>";
+            label += &quoted(kind);
+        }
+        let (open, close) = match node.role {
+            Role::Service => ("[", "]"),
+            Role::User => ("([", "])"),
+            Role::Missing => ("[", "]:::missing"),
+        };
+        _ = writeln!(out, "  n{place}{open}\"{label}\"{close}");
+    }
+    for edge in &graph.edges {
+        let Edge { from, to, label } = edge;
+        _ = writeln!(out, "  n{from} -->|\"{}\"| n{to}", quoted(label));
+    }
+    if graph.nodes.iter().any(|node| node.role == Role::Missing) {
+        out.push_str("  classDef missing stroke-dasharray: 4\n");
+    }
+    out
+}
