@@ -37,7 +37,7 @@
 //! - **Reading follows the declarations.** Only the declared nodes are read, the names of their
 //!   children, and the subtrees that a trim would remove; not what else the ensemble holds.
 //! - **Nothing between [`path`] and [`planner`] does I/O**, and the library never prints, exits
-//!   or looks at the environment. Node data is logged at `trace` only.
+//!   or looks at the environment, but for zc.zk's `ZC_ZK_CONNECTION_STRING`. Node data is logged at `trace` only.
 //!
 //! # Modules, in reading order
 //!
@@ -157,6 +157,34 @@
 //!     assert!(report.stop.is_none());
 //! }
 //! session.close().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Services
+//!
+//! The other half of this library is for services: one handle that outlives sessions. It needs
+//! nothing of the above; [`discovery`] has more.
+//!
+//! ```no_run
+//! # use std::time::Duration;
+//! use zkt::ZooKeeper;
+//! use zkt::discovery::Strategy;
+//!
+//! # async fn example() -> Result<(), zkt::discovery::Error> {
+//! let zk = ZooKeeper::connect("zk1:2181,zk2:2181").await?;
+//!
+//! // A service says where it is, as long as it lives and whatever becomes of sessions.
+//! let registration = zk.register("/cms/providers", ("10.0.0.1", 8080)).weight(2.0).await?;
+//!
+//! // Another one knows where it is at any time, without waiting.
+//! let cms = zk.discover("/cms/providers", Duration::ZERO).await?;
+//! let picker = cms.picker(Strategy::Weighted);
+//! if let Some(endpoint) = picker.pick() {
+//!     println!("http://{}/", endpoint.address());
+//! }
+//!
+//! registration.close().await;
 //! # Ok(())
 //! # }
 //! ```

@@ -29,6 +29,7 @@ mod shapes;
 mod subject;
 mod table;
 mod trees;
+mod views;
 
 use std::path::{Path, PathBuf};
 
@@ -38,6 +39,7 @@ use mixed::Cost;
 use shapes::Sizes;
 use subject::Subject;
 use table::Report;
+use views::Changes;
 
 /// What is measured.
 struct Extent {
@@ -46,6 +48,8 @@ struct Extent {
     mixed: &'static [usize],
     /// How many nodes the embedded server is measured with.
     served: usize,
+    /// How many changes are seen through views.
+    changes: Changes,
     /// Shapes beside the largest of them.
     shapes: Option<Sizes>,
 }
@@ -57,6 +61,7 @@ const QUICK: Extent = Extent {
     },
     mixed: &[100, 300],
     served: 300,
+    changes: Changes { each: 3, many: 50 },
     shapes: Some(Sizes {
         nodes: 1000,
         depth: 50,
@@ -72,6 +77,10 @@ const USUAL: Extent = Extent {
     },
     mixed: &[10_000, 100_000],
     served: 100_000,
+    changes: Changes {
+        each: 200,
+        many: 10_000,
+    },
     shapes: Some(Sizes {
         nodes: 100_000,
         depth: 2000,
@@ -117,6 +126,7 @@ fn main() {
     };
     let report = match tree {
         Some(layer) => own_tree(&extent, layer, is_test),
+        None if has("--views") => viewed(&extent, is_test),
         None if has("--embedded") => served(&extent, is_test),
         None => all(&extent, is_test),
     };
@@ -146,6 +156,14 @@ fn own_tree(extent: &Extent, layer: &str, quiet: bool) -> Report {
     let mut report = Report::new(Machine::of(&lab.server, load), quiet);
     let subject = Subject::read(Path::new(layer));
     report.add(mixed::measure(&mut lab, layer, &subject).0);
+    report
+}
+
+fn viewed(extent: &Extent, quiet: bool) -> Report {
+    let load = machine::load();
+    let lab = Lab::with(extent.effort, embedded::WITHOUT_FSYNC);
+    let mut report = Report::new(Machine::of(&lab.server, load), quiet);
+    report.add(views::measure(&lab, extent.changes));
     report
 }
 
@@ -185,5 +203,6 @@ fn all(extent: &Extent, quiet: bool) -> Report {
     drop(lab);
     let lab = Lab::with(extent.effort, embedded::WITHOUT_FSYNC);
     report.add(embedded::measure(&lab, extent.served));
+    report.add(views::measure(&lab, extent.changes));
     report
 }

@@ -58,6 +58,9 @@ impl<R: Reaction, E: fmt::Display> Reaction for Result<R, E> {
 
 type Call<S> = Box<dyn FnMut(&Arc<S>) -> Result<ControlFlow<()>, String> + Send>;
 
+/// Where changes are sent to.
+type Streams<S> = Vec<mpsc::UnboundedSender<Arc<<S as Snapshot>::Change>>>;
+
 struct Callback<S> {
     call: Call<S>,
     /// The last snapshot that it was called with.
@@ -70,7 +73,7 @@ pub(crate) struct Board<S: Snapshot> {
     sequence: watch::Sender<u64>,
     callbacks: Mutex<Vec<Callback<S>>>,
     /// None once there will be no more changes.
-    streams: Mutex<Option<Vec<mpsc::UnboundedSender<Arc<S::Change>>>>>,
+    streams: Mutex<Option<Streams<S>>>,
     /// A callback may have missed a snapshot.
     missed: Notify,
 }
@@ -95,7 +98,7 @@ impl<S: Snapshot> Board<S> {
     }
 
     /// Shows the next snapshot, and tells everybody.
-    pub(crate) fn publish(&self, snapshot: Arc<S>, change: S::Change) {
+    pub(crate) fn publish(&self, snapshot: &Arc<S>, change: S::Change) {
         {
             let mut streams = lock(&self.streams);
             self.snapshot.store(snapshot.clone());

@@ -564,7 +564,7 @@ impl Keeper {
             children,
         });
         if let Some(change) = before.change_to(&now) {
-            self.board.publish(now, change);
+            self.board.publish(&now, change);
         }
         if let Some(first) = self.first.take() {
             _ = first.send(Ok(()));

@@ -274,7 +274,7 @@ async fn keep(
             },
         });
         if let Some(change) = before.change_to(&now) {
-            board.publish(now, change);
+            board.publish(&now, change);
         }
         let stabilised = async {
             match kept_until.filter(|_| is_kept) {

@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use super::handle::ZooKeeper;
 use super::registration::{RegistrationState, RegistrationView};
 use super::supervision::ConnectionState;
+use crate::path::ZPath;
 
 /// How long a check of one address may take.
 const CHECK_LIMIT: Duration = Duration::from_secs(2);
@@ -132,7 +133,7 @@ async fn check(zookeeper: &ZooKeeper, view: &RegistrationView) -> Value {
             "registered": is_registered,
         }));
     }
-    let nodes: Vec<&str> = view.nodes.iter().map(|node| node.as_str()).collect();
+    let nodes: Vec<&str> = view.nodes.iter().map(ZPath::as_str).collect();
     json!({
         "checks": checks,
         "names": view.names,

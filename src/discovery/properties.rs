@@ -432,7 +432,7 @@ impl PropertiesView {
             now.sequence = before.sequence + 1;
             let now = Arc::new(now);
             if let Some(change) = before.change_to(&now) {
-                self.board.publish(now, change);
+                self.board.publish(&now, change);
             }
             return Ok(());
         }
@@ -520,7 +520,7 @@ impl Keeper {
         let is_written = properties.mzxid != before.mzxid;
         let now = Arc::new(properties);
         match before.change_to(&now) {
-            Some(change) => self.board.publish(now, change),
+            Some(change) => self.board.publish(&now, change),
             None if is_written => self.board.refresh(now),
             None => {}
         }

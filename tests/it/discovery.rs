@@ -1,6 +1,8 @@
-//! The library that services use, against the real server and the embedded one.
+//! The library that services use.
 
 mod consumers;
+mod examples;
+mod kazoo;
 mod many;
 mod nodes;
 mod registrations;
@@ -9,13 +11,13 @@ mod views;
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::time::{sleep, timeout};
 use zkt::ZooKeeper;
 use zkt::discovery::NewNode;
 use zkt::server::Server;
 
-/// A place of its own on a server of either kind.
+/// A place of its own on a server.
 pub(crate) struct Place {
     pub(crate) hosts: String,
     /// Where the server is the embedded one.
@@ -31,7 +33,11 @@ impl Place {
         }
     }
 
-    pub(crate) async fn real(name: &str) -> Self {
+    /// On a server of the kind that the tests run against.
+    pub(crate) async fn new(name: &str) -> Self {
+        if !crate::server::is_real() {
+            return Self::embedded();
+        }
         let server = crate::server::shared();
         let hosts = server.address() + &server.chroot(&name.replace('_', "-")).await;
         Self {
@@ -45,24 +51,18 @@ impl Place {
     }
 }
 
-/// Makes a test of each function that takes a [`Place`]: one against each kind of server.
-macro_rules! on_both {
+/// Makes a test of each function that takes a [`Place`].
+macro_rules! tests {
     ($($name:ident),* $(,)?) => {
-        mod embedded {
+        mod at {
             $(#[tokio::test]
             async fn $name() {
-                super::$name(&crate::discovery::Place::embedded()).await;
-            })*
-        }
-        mod real {
-            $(#[tokio::test]
-            async fn $name() {
-                super::$name(&crate::discovery::Place::real(stringify!($name)).await).await;
+                super::$name(&crate::discovery::Place::new(stringify!($name)).await).await;
             })*
         }
     };
 }
-pub(crate) use on_both;
+pub(crate) use tests;
 
 /// Waits for what comes about by itself, for as long as even a slow machine may take.
 #[track_caller]
@@ -108,5 +108,5 @@ pub(crate) fn object(value: Value) -> Vec<(String, Value)> {
 }
 
 pub(crate) fn as_json(properties: zkt::value::Properties) -> Value {
-    json!(properties)
+    Value::Object(properties.into_iter().collect())
 }

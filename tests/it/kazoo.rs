@@ -6,7 +6,7 @@ use std::process::Command;
 use crate::cli::{Place, serve::Serving};
 use crate::server;
 
-const MISSING: &str = "\
+pub(crate) const MISSING: &str = "\
 this needs kazoo, a library for Python: `make setup-kazoo` makes an environment with it (python3 and \
 the package python3-venv are needed), or ZKT_TEST_KAZOO_PYTHON names a python that has it";
 
@@ -47,7 +47,7 @@ fn its_recipes_work() {
     ");
 }
 
-fn python() -> PathBuf {
+pub(crate) fn python() -> PathBuf {
     if let Some(python) = std::env::var_os("ZKT_TEST_KAZOO_PYTHON").filter(|name| !name.is_empty())
     {
         return python.into();

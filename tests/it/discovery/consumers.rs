@@ -7,9 +7,9 @@ use serde_json::json;
 use zkt::ZooKeeper;
 use zkt::discovery::{Held, Registration, Strategy};
 
-use super::{Place, create, eventually, object, on_both};
+use super::{Place, create, eventually, object, tests};
 
-on_both!(addresses_follow_registrations, pickers);
+tests!(addresses_follow_registrations, pickers);
 
 async fn service(place: &Place) -> ZooKeeper {
     let zk = place.connect().await;

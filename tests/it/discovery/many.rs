@@ -1,7 +1,7 @@
 //! Many registrations and many views on one session.
 
 use serde_json::json;
-use zkt::discovery::Import;
+use zkt::discovery::{ChildrenView, Import};
 
 use super::{Place, eventually};
 
@@ -57,7 +57,7 @@ async fn a_thousand_registrations_and_a_thousand_views() {
         server.ephemerals().iter().filter(|one| ours(one)).count() == MANY
     })
     .await;
-    let changes: Vec<_> = views.iter().map(|view| view.changes()).collect();
+    let changes: Vec<_> = views.iter().map(ChildrenView::changes).collect();
     for registration in &registrations {
         registration
             .update([("x".to_owned(), json!(1))])
@@ -65,7 +65,7 @@ async fn a_thousand_registrations_and_a_thousand_views() {
             .unwrap();
     }
     eventually(|| {
-        let is_new = |view: &zkt::discovery::ChildrenView| {
+        let is_new = |view: &ChildrenView| {
             let child = view.get("10.0.0.1:8080");
             child.is_some_and(|child| child.properties().get("x") == Some(&json!(1)))
         };

@@ -6,9 +6,9 @@ use zkt::acl::{Acl, AclEntry};
 use zkt::discovery::{ConnectionState, Error, NewNode, Removal};
 use zkt::server::{ErrorCode, Fault, Matching, RequestKind};
 
-use super::{Place, as_json, create, eventually, object, on_both};
+use super::{Place, as_json, create, eventually, object, tests};
 
-on_both!(shortcuts, two_writers_of_one_node);
+tests!(shortcuts, two_writers_of_one_node);
 
 async fn shortcuts(place: &Place) {
     let zk = place.connect().await;

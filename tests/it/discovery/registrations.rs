@@ -13,9 +13,9 @@ use zkt::discovery::{
 };
 use zkt::server::{ErrorCode, Fault, Matching, RequestKind, Server};
 
-use super::{Place, as_json, create, eventually, object, on_both};
+use super::{Place, as_json, create, eventually, object, tests};
 
-on_both!(
+tests!(
     a_registration_comes_and_goes,
     updates_in_place,
     a_strangers_node_is_waited_for,

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use zkt::ZooKeeper;
 use zkt::discovery::{Error, Import, Reason, Removal};
 
-use super::{Place, appear, as_json, create, eventually, object, on_both};
+use super::{Place, appear, as_json, create, eventually, object, tests};
 
 const TREE: &str = "\
 /lb : ipvs
@@ -36,7 +36,7 @@ const TREE: &str = "\
       /providers
 ";
 
-on_both!(
+tests!(
     instantiating_a_zookeeper_helper,
     register_a_server_providing_a_service,
     get_the_addresses_of_service_providers,
@@ -284,7 +284,7 @@ async fn tree_definition_format_import_and_export(place: &Place) {
     let zk = fooservice(place).await;
     import(&zk, TREE, "/").await;
     let text = zk.export_tree("/", false, None).await.unwrap();
-    insta::allow_duplicates!(insta::assert_snapshot!(text, @"
+    insta::assert_snapshot!(text, @"
     /cms : z4m cms
       threads = 3
       /databases
@@ -310,9 +310,9 @@ async fn tree_definition_format_import_and_export(place: &Place) {
         /ugc
           /providers
       /providers
-    "));
+    ");
     let text = zk.export_tree("/fooservice", true, None).await.unwrap();
-    insta::allow_duplicates!(insta::assert_snapshot!(text, @"
+    insta::assert_snapshot!(text, @"
     /fooservice
       secret = '1234'
       threads = 3
@@ -323,7 +323,7 @@ async fn tree_definition_format_import_and_export(place: &Place) {
           pid = 9999
         /192.168.0.42:8082
           pid = 9999
-    "));
+    ");
     let mut printed = Vec::new();
     zk.print_tree("/fooservice", &mut printed).await.unwrap();
     assert!(
@@ -342,7 +342,7 @@ async fn tree_definition_format_import_and_export(place: &Place) {
         .plan
         .extras
         .iter()
-        .map(|path| path.as_str())
+        .map(zkt::path::ZPath::as_str)
         .collect();
     assert_eq!(extras, ["/lb/pools/retail"]);
     let trim = Import {
