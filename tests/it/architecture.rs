@@ -238,7 +238,7 @@ fn the_code_in_the_readme_is_compiled() {
         .collect();
     let readme = read("README.md");
     let blocks: Vec<&str> = readme.split("```rust\n").skip(1).collect();
-    assert_eq!(blocks.len(), 2);
+    assert_eq!(blocks.len(), 3);
     for block in blocks {
         let code = block.split("```").next().unwrap_or_default();
         let strange: Vec<&str> = code
