@@ -5,6 +5,10 @@
 //! one ends that (ZOOKEEPER-4466). A session has one mode for each path, so that a second watch of
 //! another mode would replace the first: hence one watch, which is made recursive as soon as one
 //! of those who share it needs that.
+//!
+//! The client counts the paths of persistent watches, too, though it does not send them again. So
+//! the paths may not have many bytes together: those beyond that are all served by one recursive
+//! watch of everything.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -20,6 +24,9 @@ use zookeeper_client::{
 use super::lock;
 use crate::path::ZPath;
 use crate::session::{is_fatal, is_outcome_unknown};
+
+/// How many bytes the paths of a session's watches may have together, by far less than 128 KiB.
+const BUDGET: usize = 100_000;
 
 /// What somebody wants to know of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,9 +54,15 @@ pub(crate) struct Hub {
     watches: Arc<Watches>,
 }
 
+type Watches = Mutex<Table>;
+
 #[derive(Debug, Default)]
-struct Watches {
-    by_path: Mutex<HashMap<ZPath, Watch>>,
+struct Table {
+    by_path: HashMap<ZPath, Watch>,
+    /// How many bytes the paths have that have watches of their own.
+    bytes: usize,
+    /// The watch of everything, once it is needed.
+    everything: Option<(watch::Receiver<Option<Interest>>, AbortHandle)>,
 }
 
 #[derive(Debug)]
@@ -59,7 +72,8 @@ struct Watch {
     changed: Arc<Notify>,
     /// What is watched for by now.
     ready: watch::Receiver<Option<Interest>>,
-    task: AbortHandle,
+    /// None where the watch of everything serves this path.
+    task: Option<AbortHandle>,
 }
 
 #[derive(Debug)]
@@ -79,12 +93,18 @@ pub(crate) struct Subscription {
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        let mut watches = lock(&self.watches.by_path);
-        if let Some(watch) = watches.get_mut(&self.path) {
-            watch.subscribers.retain(|other| other.id != self.id);
-            if watch.subscribers.is_empty() {
-                watch.changed.notify_one();
-            }
+        let mut table = lock(&self.watches);
+        let Some(watch) = table.by_path.get_mut(&self.path) else {
+            return;
+        };
+        watch.subscribers.retain(|other| other.id != self.id);
+        if !watch.subscribers.is_empty() {
+            return;
+        }
+        if watch.task.is_some() {
+            watch.changed.notify_one();
+        } else {
+            table.by_path.remove(&self.path);
         }
     }
 }
@@ -110,10 +130,14 @@ impl Hub {
         sender: &mpsc::UnboundedSender<Signal>,
     ) -> Result<Subscription, Ended> {
         let (subscription, mut ready) = {
-            let mut watches = lock(&self.watches.by_path);
-            let watch = watches
-                .entry(path.clone())
-                .or_insert_with(|| self.watch(path));
+            let mut table = lock(&self.watches);
+            if !table.by_path.contains_key(path) {
+                let watch = self.watch(path, &mut table);
+                table.by_path.insert(path.clone(), watch);
+            }
+            let Some(watch) = table.by_path.get_mut(path) else {
+                return Err(Ended);
+            };
             let id = watch.next;
             watch.next += 1;
             watch.subscribers.push(Subscriber {
@@ -133,29 +157,58 @@ impl Hub {
         }
     }
 
-    fn watch(&self, path: &ZPath) -> Watch {
+    fn watch(&self, path: &ZPath, table: &mut Table) -> Watch {
         let changed = Arc::new(Notify::new());
-        let (ready_sender, ready) = watch::channel(None);
-        let keeper = Keeper {
-            client: self.client.clone(),
-            watches: self.watches.clone(),
-            path: path.clone(),
-            changed: changed.clone(),
-            ready: ready_sender,
+        let bytes = self.cost(path);
+        let (ready, task) = if table.bytes + bytes > BUDGET {
+            let everything = table
+                .everything
+                .get_or_insert_with(|| self.start(&ZPath::root(), &changed, true));
+            (everything.0.clone(), None)
+        } else {
+            table.bytes += bytes;
+            let (ready, task) = self.start(path, &changed, false);
+            (ready, Some(task))
         };
         Watch {
             subscribers: Vec::new(),
             next: 0,
             changed,
             ready,
-            task: tokio::spawn(keeper.keep()).abort_handle(),
+            task,
         }
+    }
+
+    fn cost(&self, path: &ZPath) -> usize {
+        self.client.path().len() + path.as_str().len()
+    }
+
+    fn start(
+        &self,
+        path: &ZPath,
+        changed: &Arc<Notify>,
+        is_of_everything: bool,
+    ) -> (watch::Receiver<Option<Interest>>, AbortHandle) {
+        let (sender, ready) = watch::channel(None);
+        let keeper = Keeper {
+            client: self.client.clone(),
+            watches: self.watches.clone(),
+            path: path.clone(),
+            cost: self.cost(path),
+            changed: changed.clone(),
+            ready: sender,
+            is_of_everything,
+        };
+        (ready, tokio::spawn(keeper.keep()).abort_handle())
     }
 
     /// Ends all watches; nothing is signalled any more.
     pub(crate) fn end(&self) {
-        for (_, watch) in lock(&self.watches.by_path).drain() {
-            watch.task.abort();
+        let mut table = lock(&self.watches);
+        let tasks = table.by_path.drain().filter_map(|(_, watch)| watch.task);
+        tasks.for_each(|task| task.abort());
+        if let Some((_, task)) = table.everything.take() {
+            task.abort();
         }
     }
 }
@@ -171,8 +224,11 @@ struct Keeper {
     client: Client,
     watches: Arc<Watches>,
     path: ZPath,
+    cost: usize,
     changed: Arc<Notify>,
     ready: watch::Sender<Option<Interest>>,
+    /// Whether it serves all paths that have no watch of their own.
+    is_of_everything: bool,
 }
 
 /// Why a watch is looked at once more.
@@ -191,15 +247,18 @@ impl Keeper {
             let made = *self.ready.borrow();
             // The watcher must be dropped under the lock: a removal that comes after the next
             // addition at the same path would remove that one.
-            let interest = {
-                let mut watches = lock(&self.watches.by_path);
-                let Some(watch) = watches.get(&self.path) else {
+            let interest = if self.is_of_everything {
+                Interest::Children
+            } else {
+                let mut table = lock(&self.watches);
+                let Some(watch) = table.by_path.get(&self.path) else {
                     return;
                 };
                 match watch.subscribers.iter().map(|one| one.interest).max() {
                     Some(interest) => interest.max(made.unwrap_or(interest)),
                     None => {
-                        watches.remove(&self.path);
+                        table.by_path.remove(&self.path);
+                        table.bytes -= self.cost;
                         drop(watcher.take());
                         return;
                     }
@@ -217,7 +276,7 @@ impl Keeper {
                         is_lost = false;
                         self.ready.send_replace(Some(interest));
                         if made.is_some() {
-                            self.signal(&Signal::Again(self.path.clone()));
+                            self.signal_again();
                         }
                     }
                     Err(error) if is_fatal(&error) => return self.forget(),
@@ -262,36 +321,58 @@ impl Keeper {
         let Ok(path) = ZPath::parse(&event.path) else {
             return;
         };
-        let is_here = path == self.path;
-        let is_child = path.parent_str() == Some(self.path.as_str());
-        if !is_here && !is_child {
-            return;
-        }
         let comes_or_goes = matches!(
             event.event_type,
             EventType::NodeCreated | EventType::NodeDeleted
         );
-        let watches = lock(&self.watches.by_path);
-        let Some(watch) = watches.get(&self.path) else {
-            return;
-        };
-        for subscriber in &watch.subscribers {
-            if is_here || comes_or_goes || subscriber.interest == Interest::Children {
-                _ = subscriber.sender.send(Signal::Touched(path.clone()));
+        let table = lock(&self.watches);
+        let parent = path.parent();
+        for watched in [Some(&path), parent.as_ref()].into_iter().flatten() {
+            if !self.is_of_everything && *watched != self.path {
+                continue;
+            }
+            let Some(watch) = table.by_path.get(watched) else {
+                continue;
+            };
+            // The node `/` may have a watch of its own, which this one has then replaced.
+            if self.is_of_everything && watch.task.is_some() && !watched.is_root() {
+                continue;
+            }
+            for subscriber in &watch.subscribers {
+                let is_here = *watched == path;
+                if is_here || comes_or_goes || subscriber.interest == Interest::Children {
+                    _ = subscriber.sender.send(Signal::Touched(path.clone()));
+                }
             }
         }
     }
 
-    fn signal(&self, signal: &Signal) {
-        if let Some(watch) = lock(&self.watches.by_path).get(&self.path) {
+    /// Everybody who is served by this watch must read again.
+    fn signal_again(&self) {
+        let tell = |path: &ZPath, watch: &Watch| {
             for subscriber in &watch.subscribers {
-                _ = subscriber.sender.send(signal.clone());
+                _ = subscriber.sender.send(Signal::Again(path.clone()));
             }
+        };
+        let table = lock(&self.watches);
+        if self.is_of_everything {
+            let served = table
+                .by_path
+                .iter()
+                .filter(|(_, watch)| watch.task.is_none());
+            served.for_each(|(path, watch)| tell(path, watch));
+        } else if let Some(watch) = table.by_path.get(&self.path) {
+            tell(&self.path, watch);
         }
     }
 
     /// The session has ended, and every watch with it.
     fn forget(&self) {
-        lock(&self.watches.by_path).remove(&self.path);
+        let mut table = lock(&self.watches);
+        if self.is_of_everything {
+            table.by_path.retain(|_, watch| watch.task.is_some());
+        } else if table.by_path.remove(&self.path).is_some() {
+            table.bytes -= self.cost;
+        }
     }
 }

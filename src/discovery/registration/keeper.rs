@@ -89,7 +89,7 @@ impl Keeper {
             let mut retry = None;
             if is_lost && !now.closing {
                 // A link may lead elsewhere by now.
-                match self.locate().await {
+                match self.locate(connection).await {
                     Ok(()) => is_lost = false,
                     // It may be one that is just being closed.
                     Err(Error::Taken { path, owner }) => {
@@ -142,7 +142,7 @@ impl Keeper {
     }
 
     /// Finds the nodes, which links may have moved.
-    async fn locate(&mut self) -> Result<(), Error> {
+    async fn locate(&mut self, connection: &Connection) -> Result<(), Error> {
         let real = self.zookeeper.resolve_path(&self.path).await?;
         let is_here = |node: &Node| node.path.parent().as_ref() == Some(&real);
         if !self.nodes.is_empty() && self.nodes.iter().all(is_here) {
@@ -154,6 +154,18 @@ impl Keeper {
             .iter()
             .map(|name| real.join(name))
             .collect();
+        let past = self.zookeeper.shared.line.past();
+        let ours = Ours {
+            session: connection.session.id(),
+            past: &past,
+        };
+        for node in &mut self.nodes {
+            if node.leave(connection.session.client(), &ours).await == Outcome::Again {
+                let path = node.path.clone();
+                let source = zookeeper_client::Error::ConnectionLoss;
+                return Err(Error::Lost { path, source });
+            }
+        }
         self.release();
         let mut taken = lock(&self.zookeeper.shared.registered);
         if let Some(path) = paths.iter().find(|path| taken.contains(*path)) {

@@ -76,3 +76,61 @@ async fn a_thousand_registrations_and_a_thousand_views() {
     zk.close().await;
     assert_eq!(server.ephemerals().len(), theirs.len());
 }
+
+/// Their paths have more than 128 KiB together.
+#[tokio::test]
+async fn long_paths_do_not_cost_the_session() {
+    let place = Place::embedded();
+    let server = place.server.as_ref().unwrap();
+    let zk = place.connect().await;
+    let name = |n: usize| format!("{n:04}-{}", "x".repeat(200));
+    let tree: String = (0..MANY).map(|n| format!("  /{}\n", name(n))).collect();
+    let import = Import::default();
+    zk.import_tree(&format!("/long\n{tree}"), &import)
+        .await
+        .unwrap();
+    let mut views = Vec::new();
+    for n in 0..MANY {
+        let path = format!("/long/{}", name(n));
+        views.push((
+            zk.children(&path).await.unwrap(),
+            zk.properties(&path).await.unwrap(),
+        ));
+    }
+    let session = zk.session_id().unwrap();
+    let other = place.connect().await;
+    for round in 1..3 {
+        assert!(server.cut(session));
+        for n in (0..MANY).step_by(99) {
+            let path = format!("/long/{}", name(n));
+            let new = zkt::discovery::NewNode::default();
+            other
+                .create(&format!("{path}/{round}"), b"", &new)
+                .await
+                .unwrap();
+            other
+                .update(&path, [("round".to_owned(), json!(round))])
+                .await
+                .unwrap();
+        }
+        eventually(|| {
+            let mut every = views.iter().step_by(99);
+            every.all(|(children, properties)| {
+                children.len() == round && properties.get("round") == Some(json!(round))
+            })
+        })
+        .await;
+        assert_eq!(zk.session_id(), Some(session));
+    }
+    // Others can go and come again.
+    let path = format!("/long/{}", name(MANY - 1));
+    drop(views);
+    let view = zk.children(&path).await.unwrap();
+    let new = zkt::discovery::NewNode::default();
+    other
+        .create(&format!("{path}/late"), b"", &new)
+        .await
+        .unwrap();
+    eventually(|| view.get("late").is_some()).await;
+    assert_eq!(zk.session_id(), Some(session));
+}

@@ -288,11 +288,20 @@ async fn links_and_the_root(place: &Place) {
     create(&zk, "/a", json!({"svc ->": "/real"})).await;
     let linked = zk.register("/a/svc", "10.0.0.1:80").await.unwrap();
     assert_eq!(linked.view().nodes[0].as_str(), "/real/10.0.0.1:80");
+    // The link is turned, and the node goes: it comes back where the link leads by now.
+    create(&zk, "/other", json!({})).await;
+    zk.update("/a", object(json!({"svc ->": "/other"})))
+        .await
+        .unwrap();
+    zk.delete("/real/10.0.0.1:80", None).await.unwrap();
+    eventually(|| linked.view().nodes[0].as_str() == "/other/10.0.0.1:80").await;
+    until!(zk.get_children("/other").await.unwrap(), ["10.0.0.1:80"]);
     let root = zk.register("/", "10.0.0.1:80").await.unwrap();
     assert!(zk.is_ephemeral("/10.0.0.1:80").await.unwrap());
     root.close().await;
     linked.close().await;
     assert_eq!(zk.get_children("/real").await.unwrap(), [""; 0]);
+    assert_eq!(zk.get_children("/other").await.unwrap(), [""; 0]);
 }
 
 async fn health(place: &Place) {
