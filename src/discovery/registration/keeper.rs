@@ -58,7 +58,18 @@ impl Keeper {
         }
         let zookeeper = self.zookeeper.clone();
         let line = &zookeeper.shared.line;
-        while let Some(connection) = line.next_connection().await {
+        let inner = self.inner.clone();
+        loop {
+            let mut wanted = inner.wanted.subscribe();
+            let connection = tokio::select! {
+                biased;
+                connection = line.next_connection() => connection,
+                // What it has registered is gone with the last session, or will be.
+                _ = wanted.wait_for(|wanted| wanted.closing) => None,
+            };
+            let Some(connection) = connection else {
+                break;
+            };
             let is_over = tokio::select! {
                 () = self.keep(&connection) => true,
                 () = line.gone(&connection) => false,

@@ -514,3 +514,29 @@ async fn a_server_is_restarted() {
     eventually(|| registration.state() == RegistrationState::Registered).await;
     eventually(|| view.names() == ["10.0.0.1:80"]).await;
 }
+
+/// Nothing waits for a server that does not come back.
+#[tokio::test]
+async fn a_registration_ends_without_a_server() {
+    let mut place = Place::embedded();
+    let zk = ZooKeeper::builder()
+        .hosts(place.hosts.as_str())
+        .session_timeout(Duration::from_secs(4))
+        .connect()
+        .await
+        .unwrap();
+    create(&zk, "/svc", json!({})).await;
+    let one = zk.register("/svc", "10.0.0.1:80").await.unwrap();
+    let two = zk.register("/svc", "10.0.0.2:80").await.unwrap();
+    place.server.take().unwrap().stop();
+    eventually(|| zk.state() != ConnectionState::Connected).await;
+    // It is tried as long as the session may live.
+    one.close().await;
+    assert!(two.update(object(json!({"x": 1}))).await.is_err());
+    eventually(|| zk.state() == ConnectionState::Connecting).await;
+    two.close().await;
+    eventually(|| zk.registrations().is_empty()).await;
+    let three = zk.register("/svc", "10.0.0.3:80").await;
+    assert!(three.unwrap_err().is_temporary());
+    zk.close().await;
+}

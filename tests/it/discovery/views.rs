@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use serde::Deserialize;
 use serde_json::json;
 use zkt::discovery::{Children, ChildrenChange, Removal};
-use zkt::server::RequestKind;
+use zkt::server::{Fault, Matching, RequestKind};
 
 use super::{Place, appear, create, eventually, object, tests};
 
@@ -320,5 +320,44 @@ async fn views_come_and_go() {
             .await
             .unwrap();
         eventually(|| three.get("n") == Some(json!(n))).await;
+    }
+}
+
+/// Every request of watching is lost, before and after it was done.
+#[tokio::test]
+async fn no_lost_request_costs_a_view_a_change() {
+    let kinds = [
+        RequestKind::AddWatch,
+        RequestKind::GetData,
+        RequestKind::GetChildren,
+        RequestKind::Multi,
+    ];
+    for fault in [Fault::LoseRequest, Fault::LoseReply] {
+        for kind in kinds {
+            let place = Place::embedded();
+            let server = place.server.as_ref().unwrap();
+            let (zk, other) = (place.connect().await, place.connect().await);
+            create(&zk, "/link", json!({"a ->": "/a", "y =>": "/a x"})).await;
+            create(&zk, "/a", json!({"x": 0})).await;
+            create(&zk, "/a/0", json!({})).await;
+            let strike = || {
+                let session = zk.session_id().unwrap();
+                server.inject(Matching::kind(kind).session(session), fault);
+            };
+            strike();
+            let children = zk.children("/link/a").await.unwrap();
+            strike();
+            let properties = zk.properties("/link").await.unwrap();
+            let mut changes = children.changes();
+            for n in 1..4 {
+                strike();
+                create(&other, &format!("/a/{n}"), json!({})).await;
+                other.update("/a", object(json!({"x": n}))).await.unwrap();
+                eventually(|| children.len() == n + 1).await;
+                eventually(|| properties.get("y") == Some(json!(n))).await;
+                let change = changes.next().await.unwrap();
+                assert_eq!(told(&change), format!("+{n} - ~"), "{kind:?} {fault:?}");
+            }
+        }
     }
 }
