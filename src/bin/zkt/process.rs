@@ -3,8 +3,13 @@
 use std::ffi::OsString;
 use std::io::{self, IsTerminal as _};
 use std::process::ExitStatus;
+use std::time::Duration;
 
 use tokio::process::{Child, Command};
+use tokio::time::timeout;
+
+/// How long a command has to end when it is asked to.
+const GRACE: Duration = Duration::from_secs(10);
 
 /// A running command.
 pub(crate) struct Process {
@@ -37,10 +42,13 @@ impl Process {
         Ok(code)
     }
 
-    /// Asks it to end, and waits until it has.
+    /// Asks it to end, and kills it where it does not.
     pub(crate) async fn stop(&mut self) {
         self.pass_on(Signal::TERMINATE);
-        _ = self.wait().await;
+        if timeout(GRACE, self.wait()).await.is_err() {
+            _ = self.child.start_kill();
+            _ = self.wait().await;
+        }
     }
 
     /// Passes a signal on. Those of the terminal's keys have reached it already.

@@ -663,3 +663,29 @@ async fn iterating_over_a_tree(place: &Place) {
     }
     assert_eq!(seen, with[..5]);
 }
+
+#[test]
+fn graph_analysis() {
+    let tree = ZooKeeper::parse_tree(TREE).unwrap();
+    let top: Vec<&str> = tree
+        .iter()
+        .filter(|(path, _)| path.depth() == 1)
+        .map(|(path, _)| path.name())
+        .collect();
+    assert_eq!(top, ["cms", "lb", "retail"]);
+    let lb = tree.get(&zkt::path::ZPath::parse("/lb").unwrap()).unwrap();
+    assert_eq!(as_json(lb.properties()), json!({"type": "ipvs"}));
+    let graph = zkt::graph::graph(&tree);
+    let name = |place: usize| graph.nodes[place].path.as_str();
+    let uses: Vec<(&str, &str)> = graph
+        .edges
+        .iter()
+        .map(|edge| (name(edge.from), name(edge.to)))
+        .collect();
+    let expected = [("/lb/pools/cms", "/cms"), ("/lb/pools/retail", "/cms")];
+    assert_eq!(uses, expected);
+    assert!(matches!(
+        ZooKeeper::parse_tree("/a\n  x = 1+1\n"),
+        Err(Error::Text(_))
+    ));
+}

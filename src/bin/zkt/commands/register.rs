@@ -12,6 +12,9 @@ use crate::output::{Output, is_read};
 use crate::process::{Process, Signal, Signals};
 use crate::{assignment, settings};
 
+/// Who starts this wants to know why nothing happens for so long.
+const WORTH_TELLING: Duration = Duration::from_secs(1);
+
 pub(crate) async fn run(args: &RegisterArgs, output: &Output) -> Result<Exit, Failure> {
     let properties = assignment::parse_values(&args.properties)?;
     let acl = acl(args)?;
@@ -121,6 +124,7 @@ async fn hold(
     let mut registering = std::pin::pin!(register.into_future());
     let mut registration: Option<Registration> = None;
     let mut state = RegistrationState::Pending;
+    let mut is_told = false;
     loop {
         let next = async {
             match &registration {
@@ -132,13 +136,21 @@ async fn hold(
             registered = &mut registering, if registration.is_none() => {
                 let registered = registered?;
                 state = registered.state();
-                tell(&registered, &state, output)?;
+                tell(&registered, &state, args, output)?;
                 registration = Some(registered);
+            }
+            () = tokio::time::sleep(WORTH_TELLING), if registration.is_none() && !is_told => {
+                is_told = true;
+                for view in zookeeper.registrations() {
+                    if let RegistrationState::Waiting { owner } = view.state {
+                        output.note(&waiting(owner));
+                    }
+                }
             }
             now = next => {
                 state = now;
                 if let Some(registration) = &registration {
-                    tell(registration, &state, output)?;
+                    tell(registration, &state, args, output)?;
                 }
                 if state == RegistrationState::Closed {
                     return Err(Failure::new("the registration has ended"));
@@ -207,10 +219,15 @@ async fn wait(process: &mut Option<&mut Process>) -> std::io::Result<u8> {
 fn tell(
     registration: &Registration,
     state: &RegistrationState,
+    args: &RegisterArgs,
     output: &Output,
 ) -> Result<(), Failure> {
     let view = registration.view();
     match state {
+        // Stdout is the command's.
+        RegistrationState::Registered if !args.command.is_empty() => {
+            tracing::info!(nodes = ?view.nodes, "registered");
+        }
         RegistrationState::Registered => {
             let lines: String = view.nodes.iter().map(|path| format!("{path}\n")).collect();
             is_read(&lines)?;
@@ -225,4 +242,8 @@ fn tell(
         _ => output.note("not registered: there is no connection"),
     }
     Ok(())
+}
+
+fn waiting(owner: i64) -> String {
+    format!("waiting: another session, 0x{owner:x}, has the node")
 }
