@@ -45,6 +45,9 @@ pub struct ExecuteOptions {
     pub acl_window: usize,
     /// How long to look, after a lost connection, for what became of a batch.
     pub recovery: Duration,
+    /// A node without which nothing is written: each batch checks that it is there, and was never
+    /// written, in the same request. No batch can hold ACL changes; before those it is looked at.
+    pub guard: Option<ZPath>,
 }
 
 impl Default for ExecuteOptions {
@@ -57,6 +60,7 @@ impl Default for ExecuteOptions {
             request_limit: 1_048_575,
             acl_window: 64,
             recovery: Duration::from_secs(30),
+            guard: None,
         }
     }
 }
@@ -165,6 +169,13 @@ async fn change_acls(
     let client = session.client();
     let mut made = vec![Some(false); changes.len()];
     let mut stop = None;
+    if let Some(guard) = &options.guard {
+        let looked = timeout(patience(session), client.check_stat(guard.as_str()));
+        if matches!(looked.await, Ok(Ok(None))) {
+            let guard = guard.clone();
+            return (made, Some(Stop::Deposed { guard }));
+        }
+    }
     let mut lost = Vec::new();
     let mut loss = None;
     let mut timed_out = false;

@@ -66,6 +66,7 @@
 //! | [`live`] | reading the live tree |
 //! | [`executor`] | executing a plan |
 //! | [`discovery`] | what a service needs: the handle [`ZooKeeper`], registrations, live views |
+//! | `watch` | the loop that keeps a live tree as declared, with the feature `watch` |
 //! | `server` | a ZooKeeper server for tests, with the feature `server`; a world of its own |
 //!
 //! # Without a server
@@ -232,6 +233,9 @@ pub mod executor;
 pub mod discovery;
 
 pub use discovery::ZooKeeper;
+
+#[cfg(feature = "watch")]
+pub mod watch;
 
 #[cfg(feature = "server")]
 pub mod server;

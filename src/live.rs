@@ -12,9 +12,11 @@ use self::reader::{Answer, Ask, Reader};
 
 mod acls;
 mod ahead;
+mod mirror;
 mod reader;
 
 pub use ahead::{ReadAhead, read_ahead};
+pub use mirror::{Found, Mirror, News};
 
 /// Why the live tree could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use sha1::{Digest as _, Sha1};
 use tokio::time::{sleep, timeout};
-use zookeeper_client::{Client, Error as Refusal};
+use zookeeper_client::{Client, Error as Refusal, SessionState, StateWatcher};
 
 use crate::acl::AuthId;
 use crate::path::ZPath;
@@ -281,6 +281,12 @@ impl Session {
         Ok(identities)
     }
 
+    /// Whether the connection is up, and news of it that does not borrow the session.
+    #[must_use]
+    pub fn pulse(&self) -> Pulse {
+        Pulse(self.client.state_watcher())
+    }
+
     fn server_error(&self, source: Refusal) -> Error {
         Error::Server {
             hosts: self.hosts(),
@@ -304,6 +310,30 @@ impl Session {
         if timeout(Duration::from_secs(2), closed).await.is_err() {
             tracing::debug!("the session did not close in time");
         }
+    }
+}
+
+/// Tells of the connection of a session.
+#[derive(Debug)]
+pub struct Pulse(StateWatcher);
+
+impl Pulse {
+    /// Whether the connection is up.
+    #[must_use]
+    pub fn is_up(&self) -> bool {
+        matches!(
+            self.0.peek_state(),
+            SessionState::SyncConnected | SessionState::ConnectedReadOnly
+        )
+    }
+
+    /// Waits until the connection was lost or came back; after the session's end for ever. What
+    /// lasts only for a moment may go untold.
+    ///
+    /// # Cancellation safety
+    /// What was not told is told next time.
+    pub async fn changed(&mut self) {
+        self.0.changed().await;
     }
 }
 

@@ -102,6 +102,23 @@ impl<N> Tree<N> {
         })
     }
 
+    /// Adds nodes, in any order, at paths where there is none.
+    pub fn merge(&mut self, nodes: Vec<(ZPath, N)>) {
+        /// So many are put in place one by one.
+        const FEW: usize = 8;
+        if nodes.len() <= FEW {
+            for (path, node) in nodes {
+                match self.place(&path) {
+                    Ok(at) => self.nodes[at].1 = node,
+                    Err(at) => self.nodes.insert(at, (path, node)),
+                }
+            }
+            return;
+        }
+        let old = std::mem::take(&mut self.nodes);
+        *self = old.into_iter().chain(nodes).collect();
+    }
+
     fn place(&self, path: &ZPath) -> Result<usize, usize> {
         self.nodes.binary_search_by(|(p, _)| p.cmp(path))
     }

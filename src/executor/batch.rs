@@ -101,12 +101,17 @@ pub(super) fn pack(
     options: &ExecuteOptions,
 ) -> Result<Vec<Stage>, TooLarge> {
     let request = options.request_limit;
+    let guard = options.guard.as_ref();
+    let base = MULTI_BYTES
+        + guard.map_or(0, |guard| {
+            OPERATION_BYTES + 4 + chroot_len + guard.as_str().len() + 4
+        });
     let whole = Limits {
         bytes: options.whole_plan_bytes.min(request),
         operations: usize::MAX,
         request,
     };
-    if let Some(stages) = Packer::new(chroot_len, whole, true).pack(plan)? {
+    if let Some(stages) = Packer::new(chroot_len, base, whole, true).pack(plan)? {
         return Ok(stages);
     }
     let bytes = options.batch_bytes.min(request);
@@ -115,7 +120,7 @@ pub(super) fn pack(
         operations: options.batch_operations.max(1),
         request,
     };
-    Ok(Packer::new(chroot_len, split, false)
+    Ok(Packer::new(chroot_len, base, split, false)
         .pack(plan)?
         .unwrap_or_default())
 }
@@ -131,6 +136,8 @@ struct Limits {
 
 struct Packer<'a> {
     chroot_len: usize,
+    /// Bytes of a batch beyond those of its operations.
+    base: usize,
     limits: Limits,
     /// Whether to give up as soon as a batch is full.
     whole: bool,
@@ -150,15 +157,16 @@ struct Packer<'a> {
 }
 
 impl<'a> Packer<'a> {
-    fn new(chroot_len: usize, limits: Limits, whole: bool) -> Self {
+    fn new(chroot_len: usize, base: usize, limits: Limits, whole: bool) -> Self {
         Self {
             chroot_len,
+            base,
             limits,
             whole,
             overflowed: false,
             stages: Vec::new(),
             operations: Vec::new(),
-            bytes: MULTI_BYTES,
+            bytes: base,
             actions: 0..0,
             at: HashMap::default(),
             versions: HashMap::default(),
@@ -241,8 +249,8 @@ impl<'a> Packer<'a> {
 
     fn push(&mut self, action: usize, path: &'a ZPath, write: Write) -> Result<(), TooLarge> {
         let bytes = self.bytes_of(path, &write);
-        if MULTI_BYTES + bytes > self.limits.request {
-            let bytes = MULTI_BYTES + bytes;
+        if self.base + bytes > self.limits.request {
+            let bytes = self.base + bytes;
             return Err(TooLarge {
                 path: path.clone(),
                 action,
@@ -312,7 +320,7 @@ impl<'a> Packer<'a> {
     }
 
     fn close_batch(&mut self) {
-        let bytes = std::mem::replace(&mut self.bytes, MULTI_BYTES);
+        let bytes = std::mem::replace(&mut self.bytes, self.base);
         self.at.clear();
         let operations = std::mem::take(&mut self.operations);
         if !operations.is_empty() {

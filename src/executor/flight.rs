@@ -16,6 +16,7 @@ use super::reply::{End, Reply};
 use super::report::{Progress, Stop};
 use super::{ExecuteOptions, look, patience, reply};
 use crate::node::DataVersion;
+use crate::path::ZPath;
 use crate::session::{Session, acl};
 
 /// What is sent, how, and to whom.
@@ -145,7 +146,13 @@ async fn fly(
             };
             progress.starting(batch);
             let knot = chain.map(|chain| chain.knot(batch));
-            let sent = send(session.client(), stages[batch].writes(), knot.as_ref());
+            let guard = flight.options.guard.as_ref();
+            let sent = send(
+                session.client(),
+                stages[batch].writes(),
+                knot.as_ref(),
+                guard,
+            );
             if sent.is_err() {
                 waiting = None;
             }
@@ -161,7 +168,10 @@ async fn fly(
         let reply = match sent {
             Ok(sent) => match timeout_at(last_call.unwrap_or(patience).into(), sent).await {
                 Ok(Ok(_)) => Reply::Committed,
-                Ok(Err(error)) => Reply::from_error(error, stages[batch].writes(), knot.as_ref()),
+                Ok(Err(error)) => {
+                    let guard = flight.options.guard.as_ref();
+                    Reply::from_error(error, stages[batch].writes(), knot.as_ref(), guard)
+                }
                 Err(_) => Reply::Unanswered,
             },
             Err(reply) => reply,
@@ -199,12 +209,17 @@ fn send<'a>(
     client: &'a Client,
     operations: &[Operation],
     knot: Option<&Knot>,
+    guard: Option<&ZPath>,
 ) -> Result<
     impl Future<Output = Result<Vec<MultiWriteResult>, MultiWriteError>> + Send + use<'a>,
     Reply,
 > {
     let mut writer = client.new_multi_writer();
     let new = Some(DataVersion::NEW.get());
+    if let Some(guard) = guard {
+        let added = writer.add_check_version(guard.as_str(), DataVersion::NEW.get());
+        added.map_err(|source| Reply::refused(operations, 0, source, false))?;
+    }
     if let Some(marker) = knot.and_then(|knot| knot.before.as_ref()) {
         let added = writer.add_delete(marker.as_str(), new);
         added.map_err(|source| Reply::refused(operations, 0, source, false))?;

@@ -45,6 +45,7 @@ impl Reply {
         error: MultiWriteError,
         operations: &[Operation],
         knot: Option<&Knot>,
+        guard: Option<&ZPath>,
     ) -> Self {
         let (index, source) = match error {
             MultiWriteError::RequestFailed { source } if is_outcome_unknown(&source) => {
@@ -54,6 +55,16 @@ impl Reply {
                 return Self::refused(operations, 0, source, false);
             }
             MultiWriteError::OperationFailed { index, source } => (index, source),
+        };
+        let index = match (guard, index) {
+            (Some(guard), 0) => {
+                let guard = guard.clone();
+                let stop = Stop::Deposed { guard };
+                let in_order = false;
+                return Self::Refused { stop, in_order };
+            }
+            (Some(_), _) => index - 1,
+            (None, _) => index,
         };
         let Some(knot) = knot else {
             return Self::refused(operations, index, source, true);

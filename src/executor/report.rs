@@ -106,6 +106,14 @@ pub enum Stop {
         /// The bytes that a request may have.
         limit: usize,
     },
+    /// The node without which nothing is written, [`ExecuteOptions::guard`], is not there.
+    ///
+    /// [`ExecuteOptions::guard`]: super::ExecuteOptions::guard
+    #[error("{guard} is gone, and with it the right to write")]
+    Deposed {
+        /// The node.
+        guard: ZPath,
+    },
     /// The connection was lost while batches were being committed, and a look at the nodes
     /// afterwards told what became of them.
     #[error("the connection was lost ({source}); {}", what_became(*in_flight, *committed))]

@@ -9,7 +9,7 @@ const PURE: [&str; 18] = [
 ];
 
 /// The only rooms that know the client library.
-const CLIENTS: [&str; 4] = ["session", "live", "executor", "discovery"];
+const CLIENTS: [&str; 5] = ["session", "live", "executor", "watch", "discovery"];
 
 /// The files of the library with their module, relative path and text, less comments and tests.
 fn library() -> Vec<(String, String, String)> {

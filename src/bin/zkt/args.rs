@@ -38,6 +38,13 @@ pub(crate) enum Command {
     Plan(PlanArgs),
     /// Plan, and make the live tree as declared
     Apply(ApplyArgs),
+    /// Keep the live tree as declared
+    #[command(
+        after_help = "It reconciles when files change, when the live tree changes, every --interval, \
+                      and on SIGHUP. SIGTERM and SIGINT end it. Log lines on stderr tell of each \
+                      reconcile."
+    )]
+    Watch(WatchArgs),
     /// Print a live tree as tree text
     Export(ExportArgs),
     /// List live nodes
@@ -86,6 +93,11 @@ impl Command {
         return matches!(self, Self::Serve(_));
         #[cfg(not(feature = "server"))]
         false
+    }
+
+    /// Whether the command runs for long, so that what it does is told in its log.
+    pub(crate) fn keeps_running(&self) -> bool {
+        matches!(self, Self::Watch(_))
     }
 }
 
@@ -309,6 +321,47 @@ pub(crate) struct ApplyArgs {
     pub(crate) format: Format,
     #[command(flatten)]
     pub(crate) server: ServerArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WatchArgs {
+    #[command(flatten)]
+    pub(crate) sources: LayerArgs,
+    /// What is done about a difference: enforce repairs it, warn only tells of it
+    #[arg(
+        long,
+        value_name = "enforce|warn",
+        default_value = "enforce",
+        hide_possible_values = true
+    )]
+    pub(crate) mode: WatchMode,
+    /// Reconcile once and end, with the exit codes of apply
+    #[arg(long, conflicts_with_all = ["listen", "poll"])]
+    pub(crate) once: bool,
+    /// How often everything is read again, give or take a tenth
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = interval)]
+    pub(crate) interval: Duration,
+    /// Read the files so often instead of waiting for the kernel to tell of changes, which it does
+    /// not on network filesystems; without a value every 2s
+    #[arg(long, value_name = "DURATION", num_args = 0..=1, require_equals = true,
+          default_missing_value = "2s", value_parser = interval)]
+    pub(crate) poll: Option<Duration>,
+    /// Of all replicas with this NAME only one writes; another one takes over when it goes
+    #[arg(long, value_name = "NAME")]
+    pub(crate) elect: Option<String>,
+    /// Serve /healthz, /readyz, /metrics, /status and a page for people; :PORT is on 127.0.0.1
+    #[arg(long, value_name = "ADDRESS", value_parser = listen)]
+    pub(crate) listen: Option<std::net::SocketAddr>,
+    #[command(flatten)]
+    pub(crate) plan: PlanOptions,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum WatchMode {
+    Enforce,
+    Warn,
 }
 
 #[derive(Debug, Args)]
@@ -556,7 +609,7 @@ pub(crate) fn normalize(words: impl IntoIterator<Item = OsString>) -> Vec<OsStri
             next.to_str().is_some_and(|next| match word.to_str() {
                 Some("-t" | "--trim") => matches!(next, "all" | "none"),
                 // A number without its unit is a mistake, and told as one.
-                Some("--wait") => {
+                Some("--wait" | "--poll") => {
                     next.starts_with(|c: char| c.is_ascii_digit())
                         && (duration(next).is_ok() || next.parse::<f64>().is_ok())
                 }
@@ -576,7 +629,6 @@ pub(crate) fn normalize(words: impl IntoIterator<Item = OsString>) -> Vec<OsStri
     normal
 }
 
-#[cfg(feature = "server")]
 fn listen(text: &str) -> Result<std::net::SocketAddr, String> {
     use std::net::ToSocketAddrs as _;
     let text = match text.strip_prefix(':') {
@@ -600,6 +652,15 @@ fn session_timeout(text: &str) -> Result<Duration, String> {
     match duration(text)? {
         timeout if timeout > Duration::ZERO && timeout <= day => Ok(timeout),
         _ => Err("expected more than nothing and at most a day".to_owned()),
+    }
+}
+
+fn interval(text: &str) -> Result<Duration, String> {
+    let least = Duration::from_millis(100);
+    let most = Duration::from_secs(365 * 24 * 60 * 60);
+    match duration(text)? {
+        interval if (least..=most).contains(&interval) => Ok(interval),
+        _ => Err("expected at least 100ms and at most a year".to_owned()),
     }
 }
 

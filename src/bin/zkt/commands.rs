@@ -19,3 +19,4 @@ pub(crate) mod rm;
 pub(crate) mod serve;
 pub(crate) mod set;
 pub(crate) mod show;
+pub(crate) mod watch;

@@ -65,7 +65,8 @@ fn main() -> ExitCode {
         }
     };
     let output = Output::new(&cli.global);
-    output::init_logging(&cli.global, cli.command.serves());
+    let (serves, keeps_running) = (cli.command.serves(), cli.command.keeps_running());
+    output::init_logging(&cli.global, serves, keeps_running);
     let exit = match run(cli, &output) {
         Ok(exit) => exit,
         Err(failure) => {
@@ -94,6 +95,7 @@ fn run(cli: Cli, output: &Output) -> Result<Exit, Failure> {
         Command::Discover(args) => online(commands::discover::run(&args, output)),
         Command::Plan(args) => online(commands::plan::run(&args, output)),
         Command::Apply(args) => online(commands::apply::run(&args, output)),
+        Command::Watch(args) => online(commands::watch::run(&args, output)),
         Command::Export(args) => online(commands::export::run(&args, output)),
         Command::Ls(args) => online(commands::ls::run(&args, output)),
         Command::Get(args) => online(commands::get::run(&args, output)),

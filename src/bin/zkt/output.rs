@@ -193,11 +193,13 @@ fn console_width() -> Option<usize> {
 }
 
 /// Logs go to stderr: warnings and errors, with `-v` more, which includes the requests that a
-/// server gets. Node data is logged at `trace` only.
-pub(crate) fn init_logging(global: &Global, serves: bool) {
+/// server gets; of a command that runs for long also what it does. Node data is logged at `trace`
+/// only.
+pub(crate) fn init_logging(global: &Global, serves: bool, keeps_running: bool) {
     use tracing_subscriber::EnvFilter;
     let level = match (global.quiet, global.verbose) {
         (true, _) => "error",
+        (false, 0) if keeps_running => "info",
         (false, 0) => "warn",
         (false, 1) => "info",
         (false, 2) => "debug",

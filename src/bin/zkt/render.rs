@@ -7,7 +7,7 @@ mod style;
 mod text;
 mod value;
 
-pub(crate) use json::{FORMAT_VERSION, plan_json, warning_json};
+pub(crate) use json::{FORMAT_VERSION, action_json, plan_json, warning_json};
 pub(crate) use text::{Mode, TextOptions, count, plan_text, summary_line, write_warnings};
 pub(crate) use value::path_text;
 

@@ -45,7 +45,7 @@ fn reply(letter: char, batch: usize) -> Reply {
     };
     let request = |source| MultiWriteError::RequestFailed { source };
     let knot = knot(letter == 'm', false);
-    let from = |error| Reply::from_error(error, &operations, Some(&knot));
+    let from = |error| Reply::from_error(error, &operations, Some(&knot), None);
     match letter {
         'c' => Reply::Committed,
         'r' => from(failed(1)),
@@ -63,7 +63,7 @@ fn an_error_is_told_of_the_operation_that_it_is_about() {
     let at = |knot: Option<Knot>, index| {
         let source = Refusal::NodeExists;
         let error = MultiWriteError::OperationFailed { index, source };
-        let reply = Reply::from_error(error, &operations, knot.as_ref());
+        let reply = Reply::from_error(error, &operations, knot.as_ref(), None);
         match &reply {
             Reply::Refused {
                 stop: Stop::Conflict { path, action, .. },

@@ -342,6 +342,6 @@ fn failure(stop: &Stop) -> Failure {
         stop if stop.is_unauthorized() => {
             failure.hint("permissions come from --auth, and from the ACLs of a node and its parent")
         }
-        Stop::Failed { .. } | Stop::TooLarge { .. } => failure,
+        Stop::Failed { .. } | Stop::TooLarge { .. } | Stop::Deposed { .. } => failure,
     }
 }

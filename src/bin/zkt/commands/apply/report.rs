@@ -67,6 +67,7 @@ pub(super) fn report_json(done: Summary, stopped: Option<&(Plan, Report)>, exit:
             Stop::TooLarge { .. } => "too large",
             Stop::Disconnected { .. } => "disconnected",
             Stop::Uncertain { .. } => "uncertain",
+            Stop::Deposed { .. } => "deposed",
         };
         line["stop"] = json!({"kind": kind, "message": stop.to_string()});
         if let Stop::Conflict { path, .. }

@@ -1,0 +1,142 @@
+//! `zkt watch`: keeps the live tree as declared, and shows how it stands.
+
+mod health;
+mod metrics;
+mod server;
+mod signals;
+mod status;
+mod systemd;
+
+use std::io::Write as _;
+
+use tokio::sync::{mpsc, watch};
+use zkt::path::check_name;
+use zkt::plan::MaxTrim;
+use zkt::session::Wait;
+use zkt::watch::{Ending, Error, Layers, Mode, Options, Pace, State};
+
+use crate::args::{Extras, WatchArgs, WatchMode};
+use crate::exit::{Exit, Failure};
+use crate::output::Output;
+use crate::{planning, settings};
+
+pub(crate) async fn run(args: &WatchArgs, output: &Output) -> Result<Exit, Failure> {
+    let options = options(args)?;
+    if args.once {
+        return once(options).await;
+    }
+    keep(args, options, output).await
+}
+
+async fn keep(args: &WatchArgs, options: Options, output: &Output) -> Result<Exit, Failure> {
+    let (sender, mut commands) = mpsc::channel(8);
+    let shown = watch::Sender::new(State::new());
+    let listening = signals::listen(sender.clone())
+        .map_err(|error| Failure::new(format!("cannot wait for signals: {error}")))?;
+    let mut serving = None;
+    if let Some(address) = args.listen {
+        let what = server::Shown {
+            state: shown.subscribe(),
+            commands: sender.clone(),
+            layers: args.sources.layers.clone(),
+            interval: args.interval,
+        };
+        let started = server::start(address, what).await;
+        let (address, task) = started
+            .map_err(|error| Failure::new(format!("cannot listen on {address}: {error}")))?;
+        tracing::info!("the status is at http://{address}/");
+        serving = Some(task);
+        // Port 0 is any that is free, and a program wants to know which.
+        let mut out = output.out();
+        writeln!(out, "{address}")?;
+        out.flush()?;
+    }
+    let told = systemd::start(shown.subscribe());
+    zkt::watch::run(options, &mut commands, &shown).await;
+    listening.abort();
+    if let Some(serving) = serving {
+        serving.abort();
+    }
+    drop(shown);
+    if let Some(told) = told {
+        _ = told.await;
+    }
+    tracing::info!("stopped");
+    Ok(Exit::Done)
+}
+
+/// Reconciles once; ends as apply does.
+async fn once(options: Options) -> Result<Exit, Failure> {
+    let (state, error) = tokio::select! {
+        ended = zkt::watch::once(options) => ended,
+        () = signals::end() => {
+            return Err(Failure::new("interrupted: what was under way may be written or not")
+                .exit(Exit::Partial));
+        }
+    };
+    let last = state.history.front();
+    let exit = match last.map(|last| last.ending) {
+        Some(Ending::InSync | Ending::Applied | Ending::Drift) => return Ok(Exit::Done),
+        Some(Ending::Refused) => Exit::Refused,
+        Some(Ending::Conflict) => Exit::Conflict,
+        Some(Ending::Partial) => Exit::Partial,
+        Some(Ending::Failed) | None => Exit::Error,
+    };
+    let failure = match error {
+        Some(Error::Source {
+            only_empty: true, ..
+        }) => {
+            return Err(Failure::new("a layer declares no node")
+                .hint("--allow-empty accepts it where that is meant")
+                .exit(Exit::Refused));
+        }
+        Some(Error::Session(error)) => Failure::from(error),
+        Some(error) => Failure::new(error),
+        None => {
+            let refusal = last.and_then(|last| last.error.clone());
+            Failure::new(refusal.unwrap_or_default())
+        }
+    };
+    Err(failure.exit(exit))
+}
+
+fn options(args: &WatchArgs) -> Result<Options, Failure> {
+    if let Some(name) = &args.elect {
+        check_name(name).map_err(|error| {
+            Failure::new(format!("--elect {name:?}: {error}")).hint("it is the name of a node")
+        })?;
+    }
+    let mut session = settings::session_options(&args.server)?;
+    if !args.once {
+        // The loop tries again by itself, and goes on with everything else meanwhile.
+        session.wait = Wait::No;
+    }
+    Ok(Options {
+        layers: Layers {
+            names: args.sources.layers.clone(),
+            place: planning::place(&args.plan)?,
+            allow_empty: args.plan.allow_empty,
+            filter: planning::filter(&args.plan)?,
+        },
+        session,
+        mode: match args.mode {
+            WatchMode::Enforce => Mode::Enforce,
+            WatchMode::Warn => Mode::Warn,
+        },
+        trim: planning::trim(&args.plan),
+        max_trim: match args.plan.max_trim {
+            _ if args.plan.force => MaxTrim::Unlimited,
+            Some(limit) => limit,
+            None => MaxTrim::Default,
+        },
+        shows_extras: args.plan.extras == Extras::Show,
+        strict: args.plan.strict,
+        pace: Pace {
+            interval: args.interval,
+            ..Pace::default()
+        },
+        poll: args.poll,
+        elect: args.elect.clone(),
+        retries: 5,
+    })
+}

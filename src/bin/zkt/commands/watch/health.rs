@@ -1,0 +1,40 @@
+//! Whether a loop is alive, and whether it does what it is there for.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+use zkt::watch::{Connection, State};
+
+/// A loop that has not come around for so long hangs.
+const HANGS: Duration = Duration::from_secs(30);
+
+/// Whether the loop turns.
+pub(super) fn turns(state: &State) -> Result<(), String> {
+    let ago = Instant::now().saturating_duration_since(state.turned);
+    if ago > HANGS {
+        return Err(format!("the loop has not turned for {} s", ago.as_secs()));
+    }
+    Ok(())
+}
+
+/// Whether the live tree is kept as declared: the session is up, and the last success is not older
+/// than twice the interval.
+pub(super) fn is_ready(state: &State, interval: Duration) -> Result<(), String> {
+    turns(state)?;
+    match state.connection {
+        Connection::Up => {}
+        Connection::Lost => return Err("the connection is lost".to_owned()),
+        Connection::None => return Err("there is no session".to_owned()),
+    }
+    let Some((_, success)) = state.last_success else {
+        return Err("no reconcile has succeeded yet".to_owned());
+    };
+    let ago = Instant::now().saturating_duration_since(success);
+    if ago > interval * 2 {
+        return Err(format!(
+            "the last reconcile that succeeded was {} s ago",
+            ago.as_secs()
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,162 @@
+//! The status address: health, metrics, state as JSON, and a page for people.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::task::JoinHandle;
+use zkt::watch::{Command, State};
+
+use super::{health, metrics, status};
+
+/// More connections than this wait until others end.
+const MOST_CONNECTIONS: usize = 64;
+/// A client that takes longer to say what it wants is not waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// A connection that lasts longer is closed.
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// What the page is made of.
+const PAGE: &str = include_str!("page.html");
+/// Nothing on the page comes from elsewhere.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; \
+                      connect-src 'self'; base-uri 'none'; form-action 'none'; \
+                      frame-ancestors 'none'";
+
+/// What every answer is made from.
+pub(super) struct Shown {
+    pub(super) state: watch::Receiver<State>,
+    pub(super) commands: mpsc::Sender<Command>,
+    pub(super) layers: Vec<String>,
+    pub(super) interval: Duration,
+}
+
+/// Listens; tells where, and answers until the task is dropped.
+pub(super) async fn start(
+    address: SocketAddr,
+    shown: Shown,
+) -> io::Result<(SocketAddr, JoinHandle<()>)> {
+    let listener = TcpListener::bind(address).await?;
+    let address = listener.local_addr()?;
+    let shown = Arc::new(shown);
+    let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    let serving = tokio::spawn(async move {
+        loop {
+            let Ok(permit) = room.clone().acquire_owned().await else {
+                return;
+            };
+            let stream = match listener.accept().await {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    // Too many open files, for one; it passes.
+                    tracing::warn!(%error, "the status address takes no connection");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    continue;
+                }
+            };
+            let shown = shown.clone();
+            tokio::spawn(async move {
+                let answer = service_fn(move |request| {
+                    let shown = shown.clone();
+                    async move { Ok::<_, Infallible>(answer(&request, &shown).await) }
+                });
+                let serving = http1::Builder::new()
+                    .timer(TokioTimer::new())
+                    .header_read_timeout(PATIENCE)
+                    .serve_connection(TokioIo::new(stream), answer);
+                // Whatever ends it, nothing depends on it.
+                _ = tokio::time::timeout(LONGEST, serving).await;
+                drop(permit);
+            });
+        }
+    });
+    Ok((address, serving))
+}
+
+async fn answer(request: &Request<Incoming>, shown: &Shown) -> Response<Full<Bytes>> {
+    let path = request.uri().path();
+    let wanted = match path {
+        "/reconcile" => Method::POST,
+        "/" | "/healthz" | "/readyz" | "/metrics" | "/status" | "/tree" => Method::GET,
+        _ => return text(StatusCode::NOT_FOUND, "there is nothing here\n"),
+    };
+    let is_head = request.method() == Method::HEAD && wanted == Method::GET;
+    if *request.method() != wanted && !is_head {
+        let mut answer = text(
+            StatusCode::METHOD_NOT_ALLOWED,
+            &format!("{path} takes {wanted}\n"),
+        );
+        if let Ok(value) = HeaderValue::from_str(wanted.as_str()) {
+            answer.headers_mut().insert(ALLOW, value);
+        }
+        return answer;
+    }
+    if path == "/reconcile" {
+        return match shown.commands.try_send(Command::Reconcile) {
+            // Where many wait already, one of them will do.
+            Ok(()) | Err(mpsc::error::TrySendError::Full(_)) => {
+                text(StatusCode::ACCEPTED, "reconciling\n")
+            }
+            Err(mpsc::error::TrySendError::Closed(_)) => {
+                text(StatusCode::SERVICE_UNAVAILABLE, "stopping\n")
+            }
+        };
+    }
+    // What is shown of a large tree takes its time; the loop is not kept from turning.
+    let state = shown.state.borrow().clone();
+    match path {
+        "/healthz" => verdict(health::turns(&state)),
+        "/readyz" => verdict(health::is_ready(&state, shown.interval)),
+        "/metrics" => typed(
+            "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            metrics::text(&state),
+        ),
+        "/status" => json(&status::json(&state, &shown.layers, shown.interval)),
+        "/tree" => match status::children(&state, request.uri().query()) {
+            Some(children) => json(&children),
+            None => text(StatusCode::NOT_FOUND, "no such declared node\n"),
+        },
+        _ => typed("text/html; charset=utf-8", PAGE.to_owned()),
+    }
+}
+
+fn verdict(verdict: Result<(), String>) -> Response<Full<Bytes>> {
+    match verdict {
+        Ok(()) => text(StatusCode::OK, "ok\n"),
+        Err(reason) => text(StatusCode::SERVICE_UNAVAILABLE, &format!("{reason}\n")),
+    }
+}
+
+fn text(status: StatusCode, body: &str) -> Response<Full<Bytes>> {
+    let mut answer = typed("text/plain; charset=utf-8", body.to_owned());
+    *answer.status_mut() = status;
+    answer
+}
+
+fn json(value: &serde_json::Value) -> Response<Full<Bytes>> {
+    typed("application/json", value.to_string())
+}
+
+fn typed(kind: &'static str, body: String) -> Response<Full<Bytes>> {
+    let mut answer = Response::new(Full::new(Bytes::from(body)));
+    let headers = answer.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    answer
+}

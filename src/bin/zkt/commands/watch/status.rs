@@ -1,0 +1,285 @@
+//! A loop's state as JSON, secrets masked as plans mask them.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde_json::{Value, json};
+use tokio::time::Instant;
+use zkt::node::{Content, Declared, Standing};
+use zkt::path::ZPath;
+use zkt::plan::{Action, Add, HiddenValues, Plan, Summary};
+use zkt::watch::{Connection, Leadership, Reconcile, Source, State};
+
+use super::health;
+use crate::render::{self, TextOptions};
+
+/// Additions raise the minor, anything else the major.
+const FORMAT_VERSION: &str = "1.0";
+/// Of a plan with more actions, the first are shown.
+const LONGEST_PLAN: usize = 500;
+/// Of a node with more children, the first are shown.
+const MOST_CHILDREN: usize = 1000;
+
+/// The whole state.
+pub(super) fn json(state: &State, layers: &[String], interval: Duration) -> Value {
+    let source = state.source.as_ref();
+    let ready = health::is_ready(state, interval);
+    let out_of_sync = state.plan.as_deref().filter(|_| !state.is_in_sync());
+    json!({
+        "format_version": FORMAT_VERSION,
+        "sync": sync(state),
+        "ready": ready.is_ok(),
+        "not_ready_because": ready.err(),
+        "server": state.hosts,
+        "layers": layers,
+        "session": match state.connection {
+            Connection::Up => "up",
+            Connection::Lost => "lost",
+            Connection::None => "none",
+        },
+        "events": state.told,
+        "leader": state.leadership != Leadership::Follows,
+        "elects": state.leadership != Leadership::Alone,
+        "revision": source.map(|source| &source.revision),
+        "commit": source.and_then(|source| source.commit.as_deref()),
+        "source_errors": state.broken.as_ref().map_or(&[][..], |broken| &broken.errors),
+        "nodes_declared": source.map_or(0, |source| source.tree.len()),
+        "nodes_mirrored": state.mirrored,
+        "started": seconds(state.began),
+        "seconds_since_success": state.last_success.map(|(_, at)| {
+            Instant::now().saturating_duration_since(at).as_secs_f64()
+        }),
+        "last_error": state.history.iter().find_map(|reconcile| reconcile.error.as_ref()),
+        "plan": out_of_sync.map(|plan| render::plan_json(&shortened(plan))),
+        "plan_text": out_of_sync.map(|plan| plan_text(plan, state, layers)),
+        "plan_actions": out_of_sync.map_or(0, |plan| plan.actions.len()),
+        "extras": state.plan.as_ref().map_or(0, |plan| plan.extras.len()),
+        "warnings": state.plan.as_ref().map_or_else(Vec::new, |plan| {
+            plan.warnings.iter().map(render::warning_json).collect()
+        }),
+        "applied": state.applied.as_ref().map(|applied| json!({
+            "at": seconds(applied.at),
+            "cause": applied.causes.to_string(),
+            "revision": applied.revision,
+            "actions": applied.actions,
+            "text": plan_text(&applied.plan, state, layers),
+        })),
+        "history": state.history.iter().map(|reconcile| reconcile_json(reconcile)).collect::<Vec<_>>(),
+    })
+}
+
+/// How declared and live tree stand to each other, in one word or a few.
+fn sync(state: &State) -> &'static str {
+    if state.is_in_sync() {
+        return "in sync";
+    }
+    match (&state.plan, state.history.front()) {
+        (Some(plan), _) if !plan.refusals.is_empty() => "refused",
+        (Some(plan), _) if !plan.is_empty() => "out of sync",
+        _ => "unknown",
+    }
+}
+
+fn reconcile_json(reconcile: &Reconcile) -> Value {
+    json!({
+        "at": seconds(reconcile.began),
+        "seconds": reconcile.took.as_secs_f64(),
+        "cause": reconcile.causes.to_string(),
+        "revision": reconcile.revision,
+        "result": reconcile.ending.name(),
+        "found": summary(reconcile.found),
+        "done": summary(reconcile.done),
+        "error": reconcile.error,
+    })
+}
+
+fn summary(summary: Summary) -> Value {
+    let Summary {
+        add,
+        update,
+        link,
+        trim,
+        ..
+    } = summary;
+    json!({"add": add, "update": update, "link": link, "trim": trim})
+}
+
+fn seconds(time: SystemTime) -> f64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    since.as_secs_f64()
+}
+
+fn shortened(plan: &Plan) -> Plan {
+    let mut short = Plan {
+        actions: Vec::new(),
+        ..plan.clone()
+    };
+    short.actions = plan.actions.iter().take(LONGEST_PLAN).cloned().collect();
+    short
+}
+
+/// A plan as the command line prints it.
+fn plan_text(plan: &Plan, state: &State, layers: &[String]) -> String {
+    let options = TextOptions {
+        title: "zkt watch",
+        server: &state.hosts,
+        sources: layers,
+        mode: render::Mode::Plan,
+        width: 100,
+        extras: true,
+    };
+    let mut text = Vec::new();
+    // Writing to memory does not fail.
+    _ = render::plan_text(&shortened(plan), &options, &mut text);
+    let text = String::from_utf8_lossy(&text);
+    anstream::adapter::strip_str(&text).to_string()
+}
+
+/// The declared nodes right below the one that the query names as `path=…`, or the topmost ones, and
+/// what is out of sync there; none where it is not declared.
+pub(super) fn children(state: &State, query: Option<&str>) -> Option<Value> {
+    let source = state.source.as_deref()?;
+    let path = match query.and_then(|query| query.strip_prefix("path=")) {
+        Some(path) => {
+            let path = ZPath::parse(&decoded(path)?).ok()?;
+            source.tree.get(&path)?;
+            path
+        }
+        // Above the place of the topmost nodes nothing is declared.
+        None => match source.tree.iter().next() {
+            Some((topmost, _)) => topmost.parent()?,
+            None => ZPath::root(),
+        },
+    };
+    let depth = path.depth() + 1;
+    let out_of_sync = OutOfSync::of(state);
+    let below = source.tree.subtree(&path);
+    let mut nodes: BTreeMap<String, Value> = BTreeMap::new();
+    let mut more = 0;
+    let mut at = 0;
+    while let Some((child, node)) = below.get(at) {
+        if child.depth() != depth {
+            at += 1;
+            continue;
+        }
+        let end = zkt::tree::end_of_subtree(below, at, child);
+        if nodes.len() < MOST_CHILDREN {
+            let shown = node_json(child, node, end - at - 1, source, &out_of_sync);
+            nodes.insert(child.as_str().to_owned(), shown);
+        } else {
+            more += 1;
+        }
+        at = end;
+    }
+    for (child, what) in &out_of_sync.undeclared {
+        if child.parent().is_some_and(|parent| parent == path) {
+            let shown = json!({
+                "path": child.as_str(), "name": child.name(), "below": 0, "state": what,
+                "differs_below": false,
+            });
+            nodes.entry(child.as_str().to_owned()).or_insert(shown);
+        }
+    }
+    let nodes: Vec<Value> = nodes.into_values().collect();
+    Some(json!({"path": path.as_str(), "nodes": nodes, "more": more}))
+}
+
+/// What a plan says of nodes.
+struct OutOfSync<'a> {
+    declared: BTreeMap<&'a ZPath, &'static str>,
+    undeclared: BTreeMap<&'a ZPath, &'static str>,
+}
+
+impl<'a> OutOfSync<'a> {
+    fn of(state: &'a State) -> Self {
+        let mut found = Self {
+            declared: BTreeMap::new(),
+            undeclared: BTreeMap::new(),
+        };
+        let Some(plan) = &state.plan else {
+            return found;
+        };
+        for kept in &plan.kept {
+            found.declared.insert(&kept.path, "kept");
+            found.undeclared.insert(&kept.path, "kept");
+        }
+        for extra in &plan.extras {
+            found.undeclared.insert(extra, "extra");
+        }
+        if state.is_in_sync() {
+            return found;
+        }
+        for action in &plan.actions {
+            match action {
+                Action::Trim(trim) => _ = found.undeclared.insert(&trim.path, "trim"),
+                action => _ = found.declared.insert(action.path(), action.name()),
+            }
+        }
+        found
+    }
+}
+
+fn node_json(
+    path: &ZPath,
+    node: &Declared,
+    below: usize,
+    source: &Source,
+    out_of_sync: &OutOfSync<'_>,
+) -> Value {
+    let add = Action::Add(Add {
+        path: path.clone(),
+        data: node.data(),
+        raw: matches!(node.content, Content::Raw { .. }),
+        acl: None,
+        secret: HiddenValues(node.secret.clone()),
+        origin: node.origin.map(|span| source.sources.locate(span)),
+    });
+    let mut shown = render::action_json(&add);
+    if let Some(object) = shown.as_object_mut() {
+        object.remove("action");
+    }
+    shown["name"] = path.name().into();
+    shown["below"] = below.into();
+    let state = out_of_sync.declared.get(path).copied();
+    shown["state"] = match node.standing {
+        Standing::Declared => state.unwrap_or("in sync"),
+        _ => state.unwrap_or("passed through"),
+    }
+    .into();
+    let below = (Bound::Excluded(path), Bound::Unbounded);
+    let next = [&out_of_sync.declared, &out_of_sync.undeclared]
+        .map(|marked| marked.range::<ZPath, _>(below).next());
+    let is_below = |next: &Option<(&&ZPath, _)>| next.is_some_and(|(at, _)| at.is_within(path));
+    shown["differs_below"] = next.iter().any(is_below).into();
+    shown
+}
+
+/// The text that stands percent-encoded in a query.
+fn decoded(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        if byte == b'%' {
+            let digits = [rest.next()?, rest.next()?];
+            let digits = std::str::from_utf8(&digits).ok()?;
+            bytes.push(u8::from_str_radix(digits, 16).ok()?);
+        } else {
+            bytes.push(byte);
+        }
+    }
+    String::from_utf8(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn queries_are_decoded() {
+        assert_eq!(decoded("%2Fa%20b%C3%A9"), Some("/a bé".to_owned()));
+        assert_eq!(decoded("%2"), None);
+        assert_eq!(decoded("%zz"), None);
+        assert_eq!(decoded("%ff"), None);
+    }
+}

@@ -1,0 +1,531 @@
+//! A copy of the wanted live nodes that the server's events keep current.
+//!
+//! Events tell only where to look. What a node is, is read again; what is read again is bounded by
+//! what changed, not by the tree.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use zookeeper_client::{
+    AddWatchMode, Error as Refusal, EventType, PersistentWatcher, SessionState,
+};
+
+use super::reader::Reader;
+use super::{Error, FetchOptions, ReadAhead, collect, fetch, read_wanted};
+use crate::node::Live;
+use crate::path::ZPath;
+use crate::scope::{Children, Want};
+use crate::session::{Session, is_fatal, is_outcome_unknown};
+use crate::tree::Tree;
+
+/// Of more places than this, each has no watch of its own: one above all of them serves.
+const MOST_WATCHES: usize = 64;
+
+/// What has come to pass since the mirror was last made current.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum News {
+    /// Nodes were created, written or deleted.
+    Nodes,
+    /// The connection is lost; the session may still live.
+    Disconnected,
+    /// The connection is back. What happened in between was not told.
+    Reconnected,
+    /// The session is dead, and the mirror with it.
+    Ended,
+}
+
+/// What making the mirror current has found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// These nodes differ from what was known; none where nothing does.
+    Changed(Vec<ZPath>),
+    /// Everything was read again.
+    Everything {
+        /// Nodes that differ although no event has told of them.
+        missed: Vec<ZPath>,
+    },
+}
+
+/// A mirror of the live tree, as far as it is wanted.
+#[derive(Debug)]
+pub struct Mirror {
+    wants: Vec<Want>,
+    roots: Vec<ZPath>,
+    tree: Tree<Live>,
+    options: FetchOptions,
+    watchers: Vec<PersistentWatcher>,
+    /// Nodes to be read again.
+    dirty: BTreeSet<ZPath>,
+    /// Whether all is to be read again, and the watches to be added again before.
+    stale: bool,
+    /// Whether the server tells of events.
+    told: bool,
+    ended: bool,
+}
+
+impl Mirror {
+    /// Adds watches at `roots` and reads what is wanted, as [`fetch`](super::fetch) does.
+    ///
+    /// # Errors
+    /// As [`fetch`](super::fetch).
+    ///
+    /// # Cancellation safety
+    /// Reading changes nothing; watches that were added are removed in the background.
+    pub async fn open(
+        session: &Session,
+        wants: Vec<Want>,
+        roots: Vec<ZPath>,
+    ) -> Result<Self, Error> {
+        let mut mirror = Self {
+            wants,
+            roots: few(roots),
+            tree: Tree::default(),
+            options: FetchOptions::default(),
+            watchers: Vec::new(),
+            dirty: BTreeSet::new(),
+            stale: true,
+            told: true,
+            ended: false,
+        };
+        mirror.refresh(session).await?;
+        Ok(mirror)
+    }
+
+    /// The nodes as they are known.
+    #[must_use]
+    pub fn tree(&self) -> &Tree<Live> {
+        &self.tree
+    }
+
+    /// Whether the server tells of changes. One before 3.6 does not; then only
+    /// [`Mirror::audit`] finds them.
+    #[must_use]
+    pub fn is_told(&self) -> bool {
+        self.told
+    }
+
+    /// Whether nothing is known to have changed since the mirror was made current.
+    #[must_use]
+    pub fn is_current(&mut self) -> bool {
+        self.drain();
+        !self.stale && self.dirty.is_empty()
+    }
+
+    /// Waits until something has come to pass. Where the server tells nothing, for ever.
+    ///
+    /// # Cancellation safety
+    /// What came to pass stays known to [`Mirror::refresh`].
+    pub async fn news(&mut self) -> News {
+        poll_fn(|context| self.poll(context)).await
+    }
+
+    /// Nodes to be read again whether or not an event tells of them.
+    pub fn touch(&mut self, paths: impl IntoIterator<Item = ZPath>) {
+        self.dirty.extend(paths);
+    }
+
+    /// Makes the mirror current: reads again what has changed, or everything after the connection
+    /// was lost.
+    ///
+    /// # Errors
+    /// As [`fetch`](super::fetch). What was to be read again still is.
+    ///
+    /// # Cancellation safety
+    /// What was to be read again still is.
+    pub async fn refresh(&mut self, session: &Session) -> Result<Found, Error> {
+        self.drain();
+        if self.stale {
+            return self.reread(session).await;
+        }
+        let dirty = self.dirty.clone();
+        if dirty.is_empty() {
+            return Ok(Found::Changed(Vec::new()));
+        }
+        let changed = self.read_again(session, &dirty).await?;
+        // What came meanwhile may have been read too early.
+        self.dirty.retain(|path| !dirty.contains(path));
+        self.drain();
+        Ok(Found::Changed(changed))
+    }
+
+    /// Reads everything again, whatever was told, and finds what was not.
+    ///
+    /// # Errors and cancellation safety
+    /// As [`Mirror::refresh`].
+    pub async fn audit(&mut self, session: &Session) -> Result<Found, Error> {
+        self.drain();
+        self.reread(session).await
+    }
+
+    /// Goes over to other wants; reads only what was not wanted before in this way.
+    ///
+    /// # Errors and cancellation safety
+    /// As [`Mirror::refresh`].
+    pub async fn rewant(
+        &mut self,
+        session: &Session,
+        wants: Vec<Want>,
+        roots: Vec<ZPath>,
+    ) -> Result<(), Error> {
+        let roots = few(roots);
+        if self.roots != roots {
+            self.roots = roots;
+            // Watches first: what changes after a node was read must be told.
+            self.watch(session).await?;
+        }
+        if self.wants == wants {
+            return Ok(());
+        }
+        let added: Vec<Want> = wants
+            .iter()
+            .filter(|want| {
+                let known = find(&self.wants, &want.path);
+                known.is_none_or(|known| known != *want)
+            })
+            .cloned()
+            .collect();
+        let removed: Vec<ZPath> = self
+            .wants
+            .iter()
+            .filter(|want| find(&wants, &want.path).is_none())
+            .map(|want| want.path.clone())
+            .collect();
+        let old = std::mem::replace(&mut self.wants, wants);
+        // Until this has come to its end, a refresh reads everything.
+        let stale = std::mem::replace(&mut self.stale, true);
+        if stale {
+            return Ok(());
+        }
+        let found = fetch(session, &added, &self.options, &mut |_| {}).await?;
+        let mut news: BTreeMap<ZPath, Option<Live>> =
+            added.iter().map(|want| (want.path.clone(), None)).collect();
+        for (path, live) in found {
+            // Of a wanted child that was not asked for, more is known.
+            if live == Live::Listed && find(&self.wants, &path).is_some() {
+                continue;
+            }
+            news.insert(path, Some(live));
+        }
+        for want in &added {
+            // What was listed below a node may be so no more.
+            let was = find(&old, &want.path).map_or(Children::Skip, |old| old.children);
+            if was > want.children {
+                self.forget_undeclared(&want.path);
+            }
+        }
+        self.replace(news);
+        self.dirty.extend(removed);
+        self.stale = false;
+        Ok(())
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<News> {
+        if self.ended {
+            return Poll::Ready(News::Ended);
+        }
+        let mut news = None;
+        let mut seen = |new: News| news = news.max(Some(new));
+        for i in (0..self.watchers.len()).rev() {
+            loop {
+                // The client panics when it is asked again after the end of the session.
+                let event = match pin!(self.watchers[i].changed()).poll(context) {
+                    Poll::Ready(event) => event,
+                    Poll::Pending => break,
+                };
+                match event.event_type {
+                    EventType::Session => {
+                        self.stale = true;
+                        match event.session_state {
+                            SessionState::SyncConnected | SessionState::ConnectedReadOnly => {
+                                seen(News::Reconnected);
+                            }
+                            SessionState::Disconnected => seen(News::Disconnected),
+                            _ => {
+                                self.ended = true;
+                                seen(News::Ended);
+                                break;
+                            }
+                        }
+                    }
+                    _ => {
+                        if let Some(path) = self.place_of(&event.path) {
+                            self.dirty.insert(path);
+                            seen(News::Nodes);
+                        }
+                    }
+                }
+            }
+            if self.ended {
+                self.watchers.clear();
+                break;
+            }
+        }
+        news.map_or(Poll::Pending, Poll::Ready)
+    }
+
+    /// Takes note of all events that have come; none of them is told by [`Mirror::news`] again.
+    fn drain(&mut self) {
+        _ = self.poll(&mut Context::from_waker(Waker::noop()));
+    }
+
+    /// The node that an event is about, where its path is one that is wanted.
+    fn place_of(&self, path: &str) -> Option<ZPath> {
+        let path = ZPath::parse(path).ok()?;
+        (self.want_of(&path) != Children::Skip || find(&self.wants, &path).is_some())
+            .then_some(path)
+    }
+
+    /// What is to be learnt of a node that is not wanted by itself.
+    fn want_of(&self, path: &ZPath) -> Children {
+        let mut above = path.parent();
+        let mut is_parent = true;
+        while let Some(at) = above {
+            if let Some(want) = find(&self.wants, &at) {
+                return match want.children {
+                    Children::List if !is_parent => Children::Skip,
+                    children => children,
+                };
+            }
+            is_parent = false;
+            above = at.parent();
+        }
+        Children::Skip
+    }
+
+    async fn watch(&mut self, session: &Session) -> Result<(), Error> {
+        let mut watchers = Vec::with_capacity(self.roots.len());
+        if self.told {
+            let pending: Vec<_> = self
+                .roots
+                .iter()
+                .map(|root| {
+                    let mode = AddWatchMode::PersistentRecursive;
+                    (root, session.client().watch(root.as_str(), mode))
+                })
+                .collect();
+            for (path, watch) in pending {
+                match watch.await {
+                    Ok(watcher) => watchers.push(watcher),
+                    // Servers before 3.6 have no such watch, and close the connection.
+                    Err(Refusal::Unimplemented) => {
+                        self.told = false;
+                        watchers.clear();
+                        break;
+                    }
+                    Err(source) => return Err(lost(session, path, source)),
+                }
+            }
+        }
+        // The old ones go only now: with the last one of a path the server's watch would go, too.
+        self.watchers = watchers;
+        Ok(())
+    }
+
+    async fn reread(&mut self, session: &Session) -> Result<Found, Error> {
+        if self.stale {
+            // Persistent watches are not restored after a lost connection, neither by this client
+            // nor, for what happened meanwhile, by the server (ZOOKEEPER-4698).
+            self.watch(session).await?;
+        }
+        let was_stale = self.stale;
+        let tree = fetch(session, &self.wants, &self.options, &mut |_| {}).await?;
+        let before = std::mem::take(&mut self.dirty);
+        // Events come before the answers to what is asked after them.
+        self.stale = false;
+        self.drain();
+        let told = |path: &ZPath| {
+            let mut here_or_above = path.prefixes();
+            here_or_above.any(|path| before.contains(&path) || self.dirty.contains(&path))
+        };
+        let mut missed = Vec::new();
+        if !was_stale && self.told {
+            missed = differences(&self.tree, &tree);
+            missed.retain(|path| !told(path));
+        }
+        self.tree = tree;
+        Ok(Found::Everything { missed })
+    }
+
+    /// Reads some nodes again, and tells which of them differ from what was known.
+    async fn read_again(
+        &mut self,
+        session: &Session,
+        paths: &BTreeSet<ZPath>,
+    ) -> Result<Vec<ZPath>, Error> {
+        let mut wants: BTreeMap<ZPath, Want> = BTreeMap::new();
+        let mut news: BTreeMap<ZPath, Option<Live>> = BTreeMap::new();
+        let mut listed = BTreeSet::new();
+        let want = |path: &ZPath, children, acl| Want {
+            path: path.clone(),
+            children,
+            acl,
+        };
+        for path in paths {
+            if let Some(known) = find(&self.wants, path) {
+                wants.insert(path.clone(), want(path, Children::Skip, known.acl));
+                // The nodes above a watched one are not watched, but may have gone with it.
+                if self.roots.contains(path) {
+                    for above in path.prefixes() {
+                        if let Some(known) = find(&self.wants, &above) {
+                            let again = want(&above, Children::Skip, known.acl);
+                            wants.entry(above).or_insert(again);
+                        }
+                    }
+                }
+                continue;
+            }
+            news.insert(path.clone(), None);
+            match self.want_of(path) {
+                Children::Skip => {}
+                Children::List => {
+                    listed.insert(path.clone());
+                    wants.insert(path.clone(), want(path, Children::Skip, false));
+                }
+                Children::Subtree => {
+                    let is_known = matches!(self.tree.get(path), Some(Live::Read(_)));
+                    let deep = if is_known {
+                        Children::Skip
+                    } else {
+                        Children::Subtree
+                    };
+                    wants.insert(path.clone(), want(path, deep, false));
+                }
+            }
+        }
+        let wants: Vec<Want> = wants.into_values().collect();
+        // The server that told of the change answers no older state, so it need not catch up first.
+        let (mut progress, options) = (|_: usize| {}, self.options.clone());
+        let mut reader = Reader::new(session, &options, &mut progress);
+        let nodes = read_wanted(&mut reader, &wants, ReadAhead::default()).await?;
+        let found = collect(session, &wants, nodes, false, &options, &mut reader).await?;
+        for want in wants {
+            news.insert(want.path, None);
+        }
+        for (path, live) in found {
+            let live = if listed.contains(&path) {
+                Live::Listed
+            } else {
+                live
+            };
+            news.insert(path, Some(live));
+        }
+        let changed: Vec<ZPath> = news
+            .iter()
+            .filter(|(path, live)| !is_same(self.tree.get(path), live.as_ref()))
+            .map(|(path, _)| path.clone())
+            .collect();
+        self.replace(news);
+        Ok(changed)
+    }
+
+    /// Drops what is known of undeclared nodes below a wanted one.
+    fn forget_undeclared(&mut self, top: &ZPath) {
+        let wants = std::mem::take(&mut self.wants);
+        self.tree
+            .retain(|path, _| !path.is_within(top) || find(&wants, path).is_some());
+        self.wants = wants;
+    }
+
+    /// Puts nodes in their places; one that is none is removed with all below it.
+    fn replace(&mut self, news: BTreeMap<ZPath, Option<Live>>) {
+        let mut others = Vec::new();
+        let mut gone: BTreeSet<ZPath> = BTreeSet::new();
+        for (path, live) in news {
+            match (self.tree.get_mut(&path), live) {
+                (Some(there), Some(live)) => *there = live,
+                (None, Some(live)) => others.push((path, live)),
+                (Some(_), None) => {
+                    gone.insert(path);
+                }
+                (None, None) => {}
+            }
+        }
+        if !gone.is_empty() {
+            let is_gone = |path: &ZPath| path.prefixes().any(|path| gone.contains(&path));
+            self.tree.retain(|path, _| !is_gone(path));
+        }
+        if !others.is_empty() {
+            self.tree.merge(others);
+        }
+    }
+}
+
+fn find<'w>(wants: &'w [Want], path: &ZPath) -> Option<&'w Want> {
+    let at = wants.binary_search_by(|want| want.path.cmp(path)).ok()?;
+    wants.get(at)
+}
+
+/// Whether two states of a node are the same, but for the number of its children.
+fn is_same(old: Option<&Live>, new: Option<&Live>) -> bool {
+    match (old, new) {
+        (Some(Live::Read(old)), Some(Live::Read(new))) => {
+            old.version == new.version
+                && old.mzxid == new.mzxid
+                && old.ephemeral == new.ephemeral
+                && old.acl_version == new.acl_version
+                && old.acl == new.acl
+                && old.data == new.data
+        }
+        (old, new) => old == new,
+    }
+}
+
+/// The nodes that differ in what an event would have told: not in their ACLs.
+fn differences(old: &Tree<Live>, new: &Tree<Live>) -> Vec<ZPath> {
+    let told = |old: Option<&Live>, new: Option<&Live>| match (old, new) {
+        (Some(Live::Read(old)), Some(Live::Read(new))) => {
+            old.version == new.version && old.mzxid == new.mzxid
+        }
+        // Permissions come and go without an event.
+        (Some(_), Some(_)) => true,
+        (old, new) => old.is_none() && new.is_none(),
+    };
+    let mut paths = Vec::new();
+    let (mut old, mut new) = (old.iter().peekable(), new.iter().peekable());
+    loop {
+        let order = match (old.peek(), new.peek()) {
+            (Some((a, _)), Some((b, _))) => a.cmp(b),
+            (Some(_), None) => std::cmp::Ordering::Less,
+            (None, Some(_)) => std::cmp::Ordering::Greater,
+            (None, None) => return paths,
+        };
+        let a = old.next_if(|_| order.is_le());
+        let b = new.next_if(|_| order.is_ge());
+        if !told(a.map(|(_, live)| live), b.map(|(_, live)| live)) {
+            paths.extend(a.or(b).map(|(path, _)| path.clone()));
+        }
+    }
+}
+
+/// The places to watch: themselves, or what is above all of them where they are many.
+fn few(roots: Vec<ZPath>) -> Vec<ZPath> {
+    if roots.len() <= MOST_WATCHES {
+        return roots;
+    }
+    let mut above = roots[0].parent().unwrap_or_else(ZPath::root);
+    while !roots.iter().all(|root| root.is_within(&above)) {
+        above = above.parent().unwrap_or_else(ZPath::root);
+    }
+    vec![above]
+}
+
+fn lost(session: &Session, path: &ZPath, source: Refusal) -> Error {
+    let (path, hosts) = (path.clone(), session.hosts());
+    if is_fatal(&source) {
+        Error::SessionEnded {
+            path,
+            hosts,
+            source,
+        }
+    } else if is_outcome_unknown(&source) {
+        Error::Connection {
+            path,
+            hosts,
+            source,
+        }
+    } else {
+        Error::Server { path, source }
+    }
+}

@@ -1,0 +1,77 @@
+//! The reconcile loop: keeps the live tree as declared, however long it runs.
+//!
+//! What wakes it is a hint. Files, live tree and timer only decide *when* the same five lines run
+//! that are an apply; what they do follows from the declared tree and the live one.
+//!
+//! | room | what it is |
+//! | --- | --- |
+//! | `schedule` | when the next reconcile is due: debounce, backoff, timer; pure |
+//! | `files`, `journal` | what tells that files may have changed, and whether they did |
+//! | `source` | the declared tree of the newest sound files |
+//! | `keeper` | one reconcile: session, mirror, plan, execution |
+//! | `partial` | a plan for what changed alone |
+//! | `election` | which of several replicas writes |
+//! | `state` | what there is to show of all that |
+
+mod commit;
+mod cycle;
+mod election;
+mod files;
+mod journal;
+mod keeper;
+mod partial;
+mod schedule;
+mod source;
+mod state;
+
+use std::time::Duration;
+
+use crate::plan::MaxTrim;
+use crate::scope::Trim;
+use crate::session;
+
+pub use cycle::{Command, once, run};
+pub use election::NameError;
+pub use keeper::Error;
+pub use schedule::{Cause, Causes, Pace, Schedule};
+pub use source::{Broken, Layers, Source};
+pub use state::{
+    Applied, BUCKETS, Connection, Counters, Ending, HISTORY, Leadership, Reconcile, State,
+};
+
+/// What is done about a difference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Mode {
+    /// It is repaired.
+    #[default]
+    Enforce,
+    /// It is shown, and nothing is written.
+    Warn,
+}
+
+/// What a loop keeps, where, and how.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// What is declared.
+    pub layers: Layers,
+    /// How to connect. A loop tries again by itself: without a wait, it sees to the files meanwhile.
+    pub session: session::Options,
+    /// What is done about a difference.
+    pub mode: Mode,
+    /// Whether undeclared nodes are removed.
+    pub trim: Trim,
+    /// How many trims a plan may have.
+    pub max_trim: MaxTrim,
+    /// Whether undeclared nodes that stay are told.
+    pub shows_extras: bool,
+    /// Whether a plan with warnings or extra nodes is refused.
+    pub strict: bool,
+    /// When it acts.
+    pub pace: Pace,
+    /// Reads files in such intervals instead of waiting for the kernel's events.
+    pub poll: Option<Duration>,
+    /// The name under which replicas elect the one that writes; without it this one does.
+    pub elect: Option<String>,
+    /// How often a plan is made anew when the live tree moved under it, before it counts as failed.
+    pub retries: u32,
+}

@@ -1,0 +1,742 @@
+//! One reconcile: the declared tree, the live one, the plan between them, its execution.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use tokio::time::Instant;
+
+use super::election::{self, Election};
+use super::files::FileWatch;
+use super::partial;
+use super::schedule::{Cause, Causes};
+use super::source::{Reading, Source};
+use super::state::{Applied, Connection, Ending, Leadership, Reconcile};
+use super::{Mode, Options, state::State};
+use crate::acl::AuthId;
+use crate::executor::{self, ExecuteOptions, Fate, Stop};
+use crate::links::{self, LookedUp};
+use crate::live::{self, Found, Mirror, News};
+use crate::node::{Declared, Live, Standing};
+use crate::path::ZPath;
+use crate::plan::{Plan, Refusal, Summary};
+use crate::planner::{self, Policy};
+use crate::scope;
+use crate::session::{self, Pulse, Session};
+use crate::tree::Tree;
+
+/// Why a reconcile came to nothing, or not to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No sound tree was ever declared.
+    #[error("the files declare no sound tree: {}", .first)]
+    Source {
+        /// The first mistake.
+        first: String,
+        /// Whether all that is wrong is that there is nothing declared.
+        only_empty: bool,
+    },
+    /// There is no session.
+    #[error(transparent)]
+    Session(#[from] session::Error),
+    /// The live tree could not be read.
+    #[error(transparent)]
+    Live(#[from] live::Error),
+    /// Declared nodes may not be read.
+    #[error("no permission to read {first} and {more} more declared nodes")]
+    Unreadable {
+        /// The first of them.
+        first: ZPath,
+        /// How many others.
+        more: usize,
+    },
+    /// The place of the top-level nodes does not exist.
+    #[error("{path}, the place of the tree, does not exist on {hosts}")]
+    NoPlace {
+        /// The place.
+        path: ZPath,
+        /// The servers and the chroot.
+        hosts: String,
+    },
+    /// The chroot lies in what is ZooKeeper's own.
+    #[error("/zookeeper belongs to ZooKeeper itself and cannot be declared")]
+    Reserved,
+    /// The election's place is declared.
+    #[error("{0} is the place of elections and cannot be declared")]
+    Election(ZPath),
+    /// The plan was not carried out to its end.
+    #[error(transparent)]
+    Stopped(#[from] Stop),
+    /// Another replica leads now.
+    #[error("lost leadership: {0}")]
+    Deposed(Stop),
+}
+
+/// What has happened to files or server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Event {
+    /// Files may have changed.
+    Files,
+    /// Something of the live tree, or the session.
+    News(News),
+    /// Something of the election.
+    Vote,
+}
+
+/// What a reconcile has come to so far.
+#[derive(Debug, Default)]
+struct Account {
+    found: Option<Summary>,
+    done: Summary,
+    /// Whether something may have been written that could not be told.
+    unknown: bool,
+    refusal: Option<String>,
+}
+
+/// What a loop holds between its reconciles.
+pub(super) struct Keeper {
+    pub(super) options: Options,
+    /// Away while it reads.
+    reading: Option<Reading>,
+    pub(super) files: Option<FileWatch>,
+    session: Option<Session>,
+    identities: Option<Vec<AuthId>>,
+    mirror: Option<Mirror>,
+    election: Option<Election>,
+    /// The source that the mirror and the last plan are for.
+    source: Option<Arc<Source>>,
+    /// The last plan without its actions, where the live tree is as declared but for what the mirror
+    /// finds to change.
+    settled: Option<Plan>,
+    /// Whether to plan even where nothing changed.
+    pending: bool,
+}
+
+impl Keeper {
+    /// Where `watches` is not set, files are read only when they are asked for.
+    pub(super) fn new(options: Options, watches: bool) -> Self {
+        let place = options.elect.as_deref().map(Election::new);
+        Self {
+            reading: Some(Reading::new(options.layers.clone())),
+            files: watches.then(|| FileWatch::new(options.poll)),
+            session: None,
+            identities: None,
+            mirror: None,
+            election: place,
+            source: None,
+            settled: None,
+            pending: true,
+            options,
+        }
+    }
+
+    /// Waits for what happens to files and server.
+    ///
+    /// # Cancellation safety
+    /// What happens stays known.
+    pub(super) async fn event(&mut self) -> Event {
+        let files = async {
+            match &mut self.files {
+                Some(files) => files.changed().await,
+                None => std::future::pending().await,
+            }
+        };
+        let news = async {
+            match &mut self.mirror {
+                Some(mirror) => mirror.news().await,
+                None => std::future::pending().await,
+            }
+        };
+        let vote = async {
+            match &mut self.election {
+                Some(election) => election.changed().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = files => Event::Files,
+            news = news => Event::News(news),
+            () = vote => Event::Vote,
+        }
+    }
+
+    /// Takes note of what has happened; none where there is nothing to do about it yet.
+    pub(super) fn note(&mut self, event: &Event, shown: &mut State) -> Option<Cause> {
+        match event {
+            Event::Files => Some(Cause::Files),
+            Event::Vote => Some(Cause::Elected),
+            Event::News(News::Nodes) => Some(Cause::Live),
+            Event::News(News::Disconnected) => {
+                self.note_connection(shown);
+                None
+            }
+            Event::News(News::Reconnected) => {
+                self.note_connection(shown);
+                Some(Cause::Session)
+            }
+            Event::News(News::Ended) => {
+                tracing::warn!("the session has ended");
+                self.forget_session(shown);
+                Some(Cause::Session)
+            }
+        }
+    }
+
+    /// Tells of the session's connection, where there is a session.
+    pub(super) fn pulse(&self) -> Option<Pulse> {
+        self.session.as_ref().map(Session::pulse)
+    }
+
+    fn note_connection(&self, shown: &mut State) {
+        if let Some(pulse) = self.pulse() {
+            show_connection(&pulse, &mut shown.connection);
+        }
+    }
+
+    /// What has come while a reconcile was under way, and was not dealt with by it.
+    pub(super) fn leftover(&mut self, shown: &mut State) -> Option<Cause> {
+        if let Some(pulse) = self.pulse() {
+            // What changed meanwhile was told meanwhile.
+            shown.connection = connection(&pulse);
+        }
+        if self.session.as_ref().is_some_and(Session::is_dead) {
+            self.forget_session(shown);
+            return Some(Cause::Session);
+        }
+        let mirror = self.mirror.as_mut()?;
+        (!mirror.is_current()).then_some(Cause::Live)
+    }
+
+    fn forget_session(&mut self, shown: &mut State) {
+        if shown.connection == Connection::Up {
+            tracing::warn!("the connection is lost");
+        }
+        self.mirror = None;
+        self.session = None;
+        self.identities = None;
+        self.settled = None;
+        self.pending = true;
+        if let Some(election) = &mut self.election {
+            election.forget();
+            shown.leadership = Leadership::Follows;
+        }
+        shown.connection = Connection::None;
+    }
+
+    /// Ends the session.
+    pub(super) async fn close(mut self) {
+        self.mirror = None;
+        self.election = None;
+        if let Some(session) = self.session.take() {
+            session.close().await;
+        }
+    }
+
+    /// One reconcile, told to `shown`; none where there was nothing to look at.
+    ///
+    /// # Cancellation safety
+    /// As [`executor::execute`]: no further batch is sent. The keeper must not be used again but to
+    /// be closed.
+    pub(super) async fn reconcile(
+        &mut self,
+        causes: &Causes,
+        shown: &mut State,
+    ) -> Option<(Reconcile, Option<Error>)> {
+        let (began, clock) = (SystemTime::now(), Instant::now());
+        let mut account = Account::default();
+        let result = self.attempt(causes, &mut account, shown).await;
+        let (ending, error) = match result {
+            Ok(None) => return None,
+            Ok(Some(ending)) => (ending, None),
+            Err(error) => {
+                let wrote = account.unknown || account.done != Summary::default();
+                let ending = match &error {
+                    Error::Stopped(Stop::Conflict { .. }) => Ending::Conflict,
+                    _ if wrote => Ending::Partial,
+                    _ => Ending::Failed,
+                };
+                (ending, Some(error))
+            }
+        };
+        if ending != Ending::InSync && ending != Ending::Applied {
+            self.settled = None;
+        }
+        self.pending = error.is_some();
+        let reconcile = Reconcile {
+            causes: causes.clone(),
+            began,
+            took: clock.elapsed(),
+            revision: self.source.as_ref().map(|source| source.revision.clone()),
+            ending,
+            found: account.found.unwrap_or_default(),
+            done: account.done,
+            error: match &error {
+                Some(error) => Some(error.to_string()),
+                None => account.refusal,
+            },
+        };
+        if let Some(mirror) = &self.mirror {
+            shown.mirrored = mirror.tree().len();
+        }
+        shown.add(reconcile.clone());
+        Some((reconcile, error))
+    }
+
+    async fn attempt(
+        &mut self,
+        causes: &Causes,
+        account: &mut Account,
+        shown: &mut State,
+    ) -> Result<Option<Ending>, Error> {
+        let of_server = [Cause::Live, Cause::Session, Cause::Elected];
+        if !causes.are_only(&of_server) {
+            self.read_files(shown).await;
+        }
+        let source = self.sound_source()?;
+        let is_new = self
+            .source
+            .as_ref()
+            .is_none_or(|old| !Arc::ptr_eq(old, &source));
+        self.connect(shown).await?;
+        let leads = self.vote(shown).await?;
+        let mut changed = self.look(&source, is_new, causes, shown).await?;
+        let by_files = is_new && self.source.is_some();
+        self.source = Some(source.clone());
+        if is_new {
+            self.settled = None;
+            self.pending = true;
+        }
+        let nothing = changed.as_ref().is_some_and(Vec::is_empty);
+        let hints = [Cause::Files, Cause::Live, Cause::Session, Cause::Elected];
+        if nothing && !self.pending && causes.are_only(&hints) {
+            return Ok(None);
+        }
+        let mut attempt = 0;
+        let mut wrote = false;
+        loop {
+            let plan = self.plan(&source, changed.as_deref()).await?;
+            let summary = plan.summary();
+            if account.found.is_none() {
+                account.found = Some(summary);
+                if !by_files {
+                    shown.counters.drift += plan.actions.len() as u64;
+                }
+            }
+            let plan = Arc::new(plan);
+            shown.plan = Some(plan.clone());
+            if !plan.refusals.is_empty() {
+                account.refusal = Some(refusals(&plan));
+                self.settled = None;
+                return Ok(Some(if wrote {
+                    Ending::Partial
+                } else {
+                    Ending::Refused
+                }));
+            }
+            if plan.is_empty() {
+                self.settled = Some(Plan::clone(&plan));
+                return Ok(Some(if wrote {
+                    Ending::Applied
+                } else {
+                    Ending::InSync
+                }));
+            }
+            if self.options.mode == Mode::Warn || !leads {
+                self.settled = None;
+                return Ok(Some(Ending::Drift));
+            }
+            if attempt > self.options.retries {
+                let action = &plan.actions[0];
+                return Err(Error::Stopped(Stop::Conflict {
+                    path: action.path().clone(),
+                    action: 0,
+                    reason: executor::Conflict::Changed,
+                }));
+            }
+            attempt += 1;
+            let stop = self.execute(&plan, account).await;
+            wrote |= account.done != Summary::default();
+            let touched = plan.actions.iter().map(|action| action.path().clone());
+            if let Some(mirror) = &mut self.mirror {
+                mirror.touch(touched);
+                if let Some(Stop::Conflict { path, .. }) = &stop {
+                    mirror.touch([path.clone()]);
+                }
+            }
+            match stop {
+                None => {
+                    let applied = Applied::new(&plan, causes, &source.revision);
+                    shown.applied = Some(Arc::new(applied));
+                    // All that was to do is done: what the mirror finds beyond it is new.
+                    let rest = Plan {
+                        actions: Vec::new(),
+                        ..Plan::clone(&plan)
+                    };
+                    self.settled = Some(rest);
+                }
+                Some(Stop::Conflict { path, reason, .. }) => {
+                    tracing::info!(%path, %reason, "the live tree moved; planning again");
+                    self.settled = None;
+                }
+                Some(stop) => return Err(self.stopped(stop)),
+            }
+            // What was just written is read again, and that is all that the echo of it costs.
+            let touched: Vec<ZPath> = plan
+                .actions
+                .iter()
+                .map(|action| action.path().clone())
+                .collect();
+            let found = self.refresh(shown).await?;
+            changed = found.map(|found| {
+                let all: BTreeSet<ZPath> = found.into_iter().chain(touched).collect();
+                all.into_iter().collect()
+            });
+        }
+    }
+
+    fn stopped(&self, stop: Stop) -> Error {
+        let is_dead = self.session.as_ref().is_some_and(Session::is_dead);
+        match stop {
+            stop @ Stop::Deposed { .. } => Error::Deposed(stop),
+            stop if self.election.is_some() && is_dead => Error::Deposed(stop),
+            stop => Error::Stopped(stop),
+        }
+    }
+
+    /// Reads the files and parses them where they differ. What they depend on is watched before.
+    async fn read_files(&mut self, shown: &mut State) {
+        let Some(mut reading) = self.reading.take() else {
+            return;
+        };
+        // Directories that come and go while they are read are looked at again, up to a point; the
+        // timer does the rest.
+        let mut differs = false;
+        for _ in 0..4 {
+            let read = tokio::task::spawn_blocking(move || {
+                let differs = reading.read();
+                (reading, differs)
+            });
+            let (back, newly) = match read.await {
+                Ok(back) => back,
+                Err(error) => {
+                    tracing::error!(%error, "reading the files came to no end");
+                    (Reading::new(self.options.layers.clone()), true)
+                }
+            };
+            reading = back;
+            differs |= newly;
+            let grown = self
+                .files
+                .as_mut()
+                .is_some_and(|files| files.follow(&reading.journal));
+            if !grown {
+                break;
+            }
+        }
+        if differs {
+            if let Some(broken) = &reading.broken {
+                for error in broken.errors.iter().take(10) {
+                    tracing::error!(revision = broken.revision, "{error}");
+                }
+                let force = reading.good.as_ref().map(|good| good.revision.as_str());
+                tracing::error!(
+                    errors = broken.errors.len(),
+                    in_force = force.unwrap_or("none"),
+                    "the files declare no sound tree; the last sound one stays in force"
+                );
+            } else if shown.broken.is_some() {
+                tracing::info!("the files declare a sound tree again");
+            }
+        }
+        shown.broken.clone_from(&reading.broken);
+        shown.source.clone_from(&reading.good);
+        self.reading = Some(reading);
+    }
+
+    fn sound_source(&self) -> Result<Arc<Source>, Error> {
+        let reading = self.reading.as_ref();
+        if let Some(good) = reading.and_then(|reading| reading.good.clone()) {
+            return Ok(good);
+        }
+        let broken = reading.and_then(|reading| reading.broken.as_ref());
+        let first = broken.and_then(|broken| broken.errors.first().cloned());
+        Err(Error::Source {
+            first: first.unwrap_or_default(),
+            only_empty: broken.is_some_and(|broken| broken.only_empty),
+        })
+    }
+
+    async fn connect(&mut self, shown: &mut State) -> Result<(), Error> {
+        if self.session.as_ref().is_some_and(Session::is_dead) {
+            self.forget_session(shown);
+        }
+        if self.session.is_some() {
+            return Ok(());
+        }
+        let session = Session::connect(&self.options.session).await?;
+        shown.connection = Connection::Up;
+        shown.hosts = session.hosts();
+        shown.counters.sessions += 1;
+        if session.chroot().names().next() == Some("zookeeper") {
+            return Err(Error::Reserved);
+        }
+        self.session = Some(session);
+        Ok(())
+    }
+
+    /// Whether this replica writes.
+    async fn vote(&mut self, shown: &mut State) -> Result<bool, Error> {
+        let (Some(election), Some(session)) = (&mut self.election, &self.session) else {
+            return Ok(true);
+        };
+        let led = shown.leadership == Leadership::Leads;
+        let leads = election.campaign(session).await?;
+        shown.leadership = if leads {
+            Leadership::Leads
+        } else {
+            Leadership::Follows
+        };
+        if led != leads {
+            self.settled = None;
+            self.pending = true;
+            let told = if leads {
+                "this replica leads"
+            } else {
+                "another replica leads"
+            };
+            tracing::info!("{told}");
+        }
+        Ok(leads)
+    }
+
+    /// Makes the mirror current for a source; tells what changed, or none where that may be
+    /// anything.
+    async fn look(
+        &mut self,
+        source: &Source,
+        is_new: bool,
+        causes: &Causes,
+        shown: &mut State,
+    ) -> Result<Option<Vec<ZPath>>, Error> {
+        let Some(session) = &self.session else {
+            return Ok(None);
+        };
+        if self.election.is_some() {
+            let top = election::top();
+            if source.tree.get(&top).is_some() {
+                return Err(Error::Election(top));
+            }
+        }
+        let place = &self.options.layers.place;
+        if is_new && !place.is_root() {
+            let there = live::lookup(session, std::slice::from_ref(place)).await?;
+            if there.is_empty() {
+                return Err(Error::NoPlace {
+                    path: place.clone(),
+                    hosts: session.hosts(),
+                });
+            }
+        }
+        let Some(mirror) = &mut self.mirror else {
+            let wants = scope::of(&source.tree, self.options.trim);
+            let mirror = Mirror::open(session, wants, roots(&source.tree)).await?;
+            shown.counters.full_reads += 1;
+            shown.told = mirror.is_told();
+            if !mirror.is_told() {
+                tracing::warn!(
+                    "the server is older than 3.6 and tells of no changes below a node: \
+                     only the timer finds them"
+                );
+            }
+            self.mirror = Some(mirror);
+            return Ok(None);
+        };
+        if is_new {
+            let wants = scope::of(&source.tree, self.options.trim);
+            mirror.rewant(session, wants, roots(&source.tree)).await?;
+        }
+        if causes.has(Cause::Timer) || causes.has(Cause::Asked) {
+            let found = mirror.audit(session).await?;
+            return Ok(note_found(found, shown));
+        }
+        self.refresh(shown).await
+    }
+
+    async fn refresh(&mut self, shown: &mut State) -> Result<Option<Vec<ZPath>>, Error> {
+        let (Some(session), Some(mirror)) = (&self.session, &mut self.mirror) else {
+            return Ok(None);
+        };
+        let found = mirror.refresh(session).await?;
+        Ok(note_found(found, shown))
+    }
+
+    async fn plan(&mut self, source: &Source, changed: Option<&[ZPath]>) -> Result<Plan, Error> {
+        let (Some(session), Some(mirror)) = (&self.session, &self.mirror) else {
+            return Ok(Plan::empty(self.options.layers.place.clone()));
+        };
+        let asks = |(_, node): &(ZPath, Declared)| {
+            node.acl.as_ref().is_some_and(|acl| acl.needs_identity())
+        };
+        if self.identities.is_none() && source.tree.iter().any(asks) {
+            self.identities = Some(session.identities().await?);
+        }
+        let options = &self.options;
+        let policy = Policy {
+            path: options.layers.place.clone(),
+            trim: options.trim,
+            filter: options.layers.filter.clone(),
+            max_trim: options.max_trim,
+            identities: self.identities.clone(),
+            ..Policy::new(&source.sources)
+        };
+        let live = mirror.tree();
+        require_readable(&source.tree, live)?;
+        if let (Some(before), Some(changed), false) = (&self.settled, changed, options.strict) {
+            let standing = source.standing;
+            let part = partial::plan(&source.tree, live, &policy, before, standing, changed);
+            if let Some(mut plan) = part {
+                if !options.shows_extras {
+                    plan.extras.clear();
+                }
+                return Ok(plan);
+            }
+        }
+        let mut plan = planner::plan(&source.tree, live, &policy);
+        check_links(session, source, live, &mut plan).await?;
+        if !options.shows_extras {
+            plan.extras.clear();
+        }
+        let count = plan.warnings.len() + plan.extras.len();
+        if options.strict && count > 0 {
+            plan.refusals.push(Refusal::Strict { count });
+        }
+        Ok(plan)
+    }
+
+    async fn execute(&mut self, plan: &Plan, account: &mut Account) -> Option<Stop> {
+        let session = self.session.as_ref()?;
+        let options = ExecuteOptions {
+            guard: self.election.as_ref().and_then(Election::guard),
+            ..ExecuteOptions::default()
+        };
+        let report = executor::execute(session, plan, &options, &mut |_| {}).await;
+        let unknown = |fate: &Fate| matches!(fate, Fate::Unknown | Fate::DataOnly);
+        account.unknown |= report.fates.iter().any(unknown);
+        let done = done(plan, &report.fates);
+        account.done.add += done.add;
+        account.done.update += done.update;
+        account.done.link += done.link;
+        account.done.trim += done.trim;
+        report.stop
+    }
+}
+
+fn connection(pulse: &Pulse) -> Connection {
+    if pulse.is_up() {
+        Connection::Up
+    } else {
+        Connection::Lost
+    }
+}
+
+/// Shows how the connection is, and tells of it where that is new.
+pub(super) fn show_connection(pulse: &Pulse, shown: &mut Connection) {
+    let now = connection(pulse);
+    match (*shown, now) {
+        (Connection::Up, Connection::Lost) => tracing::warn!("the connection is lost"),
+        (Connection::Lost, Connection::Up) => tracing::info!("the connection is back"),
+        _ => {}
+    }
+    *shown = now;
+}
+
+/// How many actions of each kind stand.
+fn done(plan: &Plan, fates: &[Fate]) -> Summary {
+    let mut standing = Plan::empty(plan.path.clone());
+    let actions = plan.actions.iter().zip(fates);
+    standing.actions = actions
+        .filter(|(_, fate)| **fate == Fate::Done)
+        .map(|(action, _)| action.clone())
+        .collect();
+    standing.summary()
+}
+
+fn note_found(found: Found, shown: &mut State) -> Option<Vec<ZPath>> {
+    match found {
+        Found::Changed(paths) => Some(paths),
+        Found::Everything { missed } => {
+            shown.counters.full_reads += 1;
+            shown.counters.missed += missed.len() as u64;
+            if let Some(first) = missed.first() {
+                tracing::error!(
+                    nodes = missed.len(),
+                    first = first.as_str(),
+                    "nodes had changed and no event had told of it"
+                );
+            }
+            None
+        }
+    }
+}
+
+/// The topmost nodes that are more than passed through.
+fn roots(tree: &Tree<Declared>) -> Vec<ZPath> {
+    let mut roots: Vec<ZPath> = Vec::new();
+    for (path, node) in tree {
+        let covered = roots.last().is_some_and(|root| path.is_within(root));
+        if node.standing != Standing::PassedThrough && !covered {
+            roots.push(path.clone());
+        }
+    }
+    roots
+}
+
+/// What is declared must be readable: otherwise nobody can say whether it is as declared.
+fn require_readable(declared: &Tree<Declared>, live: &Tree<Live>) -> Result<(), Error> {
+    let mut unreadable = live.iter().filter(|(path, live)| {
+        *live == Live::Unreadable
+            && declared
+                .get(path)
+                .is_some_and(|node| node.standing == Standing::Declared)
+    });
+    match unreadable.next() {
+        None => Ok(()),
+        Some((first, _)) => Err(Error::Unreadable {
+            first: first.clone(),
+            more: unreadable.count(),
+        }),
+    }
+}
+
+/// Warns of links that lead nowhere; nodes outside of what was read are looked up.
+async fn check_links(
+    session: &Session,
+    source: &Source,
+    live: &Tree<Live>,
+    plan: &mut Plan,
+) -> Result<(), Error> {
+    let mut looked_up = LookedUp::default();
+    loop {
+        let checked = links::check(&source.tree, live, plan, Some(&looked_up), &source.sources);
+        let new: Vec<ZPath> = checked
+            .unknown
+            .difference(&looked_up.asked)
+            .cloned()
+            .collect();
+        if new.is_empty() {
+            plan.warnings.extend(checked.warnings);
+            return Ok(());
+        }
+        let found = live::lookup(session, &new).await?;
+        looked_up.nodes = std::mem::take(&mut looked_up.nodes)
+            .into_iter()
+            .chain(found)
+            .collect();
+        looked_up.asked.extend(new);
+    }
+}
+
+fn refusals(plan: &Plan) -> String {
+    let refusals: Vec<String> = plan.refusals.iter().map(ToString::to_string).collect();
+    refusals.join("; ")
+}

@@ -1,0 +1,166 @@
+//! `zkt watch`: what wakes it, what it does, and what it outlives.
+
+mod days;
+mod election;
+mod files;
+mod live;
+mod status;
+
+use std::io::{BufRead as _, BufReader};
+use std::process::Child;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use zookeeper_client::Client;
+
+use super::Place;
+
+/// Nothing that is waited for takes so long, unless it never comes.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A running `zkt watch`; it is killed where it is not stopped.
+pub(super) struct Watching {
+    child: Child,
+    log: Arc<Mutex<Vec<String>>>,
+    /// How many lines were looked at.
+    seen: usize,
+}
+
+impl Watching {
+    /// Starts to watch with these words.
+    fn start(place: &Place, words: &str) -> Self {
+        let mut child = place
+            .command(&format!("watch --log-format json {words}"))
+            .spawn()
+            .unwrap();
+        let stderr = child.stderr.take().unwrap();
+        let log: Arc<Mutex<Vec<String>>> = Arc::default();
+        let lines = log.clone();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stderr).lines() {
+                let Ok(line) = line else { return };
+                lines.lock().unwrap().push(line);
+            }
+        });
+        Self {
+            child,
+            log,
+            seen: 0,
+        }
+    }
+
+    fn log(&self) -> String {
+        self.log.lock().unwrap().join("\n")
+    }
+
+    /// Waits for a line of the log with all these words, later than the last one that was found.
+    async fn says(&mut self, words: &[&str]) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            {
+                let log = self.log.lock().unwrap();
+                while let Some(line) = log.get(self.seen) {
+                    self.seen += 1;
+                    if words.iter().all(|word| line.contains(word)) {
+                        return line.clone();
+                    }
+                }
+            }
+            assert!(
+                Instant::now() < deadline,
+                "{words:?} is not said:\n{}",
+                self.log()
+            );
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// How many lines of the log have all these words.
+    fn count(&self, words: &[&str]) -> usize {
+        let log = self.log.lock().unwrap();
+        let has_all = |line: &&String| words.iter().all(|word| line.contains(word));
+        log.iter().filter(has_all).count()
+    }
+
+    fn signal(&self, signal: &str) {
+        let id = self.child.id().to_string();
+        let kill = std::process::Command::new("kill")
+            .args([signal, &id])
+            .status();
+        assert!(kill.unwrap().success());
+    }
+
+    /// Sends SIGTERM, and tells how it ended.
+    fn stop(mut self) -> (Option<i32>, String) {
+        self.signal("-TERM");
+        let status = self.child.wait().unwrap();
+        (status.code(), self.log())
+    }
+}
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        _ = self.child.kill();
+        _ = self.child.wait();
+    }
+}
+
+/// Waits until a node holds this; no data stands for no node.
+async fn becomes(client: &Client, path: &str, data: Option<&str>) {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let found = client.get_data(path).await.ok();
+        let found = found.map(|(data, _)| String::from_utf8(data).unwrap());
+        if found.as_deref() == data {
+            return;
+        }
+        assert!(
+            Instant::now() < deadline,
+            "{path} is {found:?}, not {data:?}"
+        );
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn once_ends_as_apply_does() {
+    let place = Place::new("watch-once").await;
+    place.file("a.zkt", "/a\n  x = 1\n");
+    place.run("watch --once a.zkt").expect(0);
+    assert_eq!(place.nodes().await, "/a \"{\\\"x\\\":1}\" v0\n");
+    let run = place.run("watch --once a.zkt").expect(0);
+    assert!(run.stderr.contains("in sync"), "{run}");
+
+    place.file("b.zkt", "/a\n  y = 2\n");
+    place.run("watch --once --mode warn b.zkt").expect(0);
+    assert_eq!(place.nodes().await, "/a \"{\\\"x\\\":1}\" v0\n");
+
+    place.file("empty.zkt", "# nothing\n");
+    place.run("watch --once empty.zkt").expect(3);
+    place.file("broken.zkt", "nonsense\n");
+    let run = place.run("watch --once broken.zkt").expect(1);
+    assert!(run.stderr.contains("broken.zkt:1:9"), "{run}");
+    place.file("strict.zkt", "/a\n  x = 1\n  l -> /nowhere\n");
+    let run = place.run("watch --once --strict strict.zkt").expect(3);
+    assert!(run.stderr.contains("--strict allows no warning"), "{run}");
+    place.run("watch --once -c 127.0.0.1:1 a.zkt").expect(1);
+    place.run("watch --once --elect a/b a.zkt").expect(1);
+    assert_eq!(place.nodes().await, "/a \"{\\\"x\\\":1}\" v0\n");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn signals_reconcile_now_or_end_it() {
+    let place = Place::new("watch-signals").await;
+    place.file("a.zkt", "/a\n  x = 1\n");
+    for signal in ["-TERM", "-INT"] {
+        let mut watching = Watching::start(&place, "a.zkt");
+        watching.says(&["reconciled", "\"cause\":\"start\""]).await;
+        watching.signal("-HUP");
+        watching
+            .says(&["reconciled", "\"cause\":\"asked\"", "in sync"])
+            .await;
+        watching.signal(signal);
+        let status = watching.child.wait().unwrap();
+        assert_eq!(status.code(), Some(0), "{}", watching.log());
+    }
+}

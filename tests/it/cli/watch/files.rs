@@ -1,0 +1,152 @@
+//! Files that change, go, come back, and lie elsewhere than they seem to.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::time::Duration;
+
+use super::super::Place;
+use super::{Watching, becomes};
+
+fn one(value: &str) -> String {
+    format!("/a\n  x = '{value}'\n")
+}
+
+fn stored(value: &str) -> String {
+    format!("{{\"x\":\"{value}\"}}")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_way_to_change_a_file_counts() {
+    let place = Place::new("watch-files").await;
+    place.file("trees/a.zkt", one("0"));
+    let client = place.client().await;
+    let mut watching = Watching::start(&place, "trees --interval 1h");
+    becomes(&client, "/a", Some(&stored("0"))).await;
+    watching.says(&["reconciled"]).await;
+
+    // Written in place.
+    place.file("trees/a.zkt", one("1"));
+    becomes(&client, "/a", Some(&stored("1"))).await;
+    // Written beside and renamed, as editors do.
+    place.file("trees/.a.swp", one("2"));
+    fs::rename(place.path("trees/.a.swp"), place.path("trees/a.zkt")).unwrap();
+    becomes(&client, "/a", Some(&stored("2"))).await;
+    // Renamed away, and written anew.
+    fs::rename(place.path("trees/a.zkt"), place.path("trees/a.zkt~")).unwrap();
+    place.file("trees/a.zkt", one("3"));
+    becomes(&client, "/a", Some(&stored("3"))).await;
+    // In a new directory, and then in that.
+    place.file("trees/more/deep/b.zkt", "/b\n  y = 1\n");
+    becomes(&client, "/b", Some("{\"y\":1}")).await;
+    place.file("trees/more/deep/b.zkt", "/b\n  y = 2\n");
+    becomes(&client, "/b", Some("{\"y\":2}")).await;
+    // The directory is moved away and back, changed meanwhile.
+    fs::rename(place.path("trees"), place.path("away")).unwrap();
+    watching.says(&["no sound tree", "stays in force"]).await;
+    place.file("away/a.zkt", one("4"));
+    fs::rename(place.path("away"), place.path("trees")).unwrap();
+    becomes(&client, "/a", Some(&stored("4"))).await;
+    // It is removed, and another one is made in its place.
+    fs::remove_dir_all(place.path("trees")).unwrap();
+    watching.says(&["no sound tree", "stays in force"]).await;
+    place.file("trees/a.zkt", one("5"));
+    becomes(&client, "/a", Some(&stored("5"))).await;
+    place.file("trees/a.zkt", one("6"));
+    becomes(&client, "/a", Some(&stored("6"))).await;
+    let (code, log) = watching.stop();
+    assert_eq!(code, Some(0), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn included_files_count_wherever_they_are() {
+    let place = Place::new("watch-include").await;
+    place.file(
+        "trees/a.zkt",
+        "/a\n  @include '../parts/part.zkt'\n  /raw\n    @data file '../data.txt'\n",
+    );
+    place.file("parts/part.zkt", "/part\n  x = 1\n");
+    place.file("data.txt", "one");
+    let client = place.client().await;
+    let watching = Watching::start(&place, "trees --interval 1h");
+    becomes(&client, "/a/part", Some("{\"x\":1}")).await;
+    becomes(&client, "/a/raw", Some("one")).await;
+    place.file("parts/part.zkt", "/part\n  x = 2\n");
+    becomes(&client, "/a/part", Some("{\"x\":2}")).await;
+    place.file("data.txt", "two");
+    becomes(&client, "/a/raw", Some("two")).await;
+    drop(watching);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn links_are_followed_anew_when_they_are_swapped() {
+    let place = Place::new("watch-links").await;
+    // As git-sync has it: a link to a worktree, swapped by a rename.
+    place.file("one/trees/a.zkt", one("1"));
+    place.file("two/trees/a.zkt", one("2"));
+    symlink("one", place.path("link")).unwrap();
+    // As a ConfigMap has it: each file is a link through `..data`.
+    place.file("map/..1/b.zkt", "/b\n  y = 1\n");
+    place.file("map/..2/b.zkt", "/b\n  y = 2\n");
+    symlink("..1", place.path("map/..data")).unwrap();
+    symlink("..data/b.zkt", place.path("map/b.zkt")).unwrap();
+    let client = place.client().await;
+    let watching = Watching::start(&place, "link/trees map --interval 1h");
+    becomes(&client, "/a", Some(&stored("1"))).await;
+    becomes(&client, "/b", Some("{\"y\":1}")).await;
+
+    symlink("two", place.path("link.new")).unwrap();
+    fs::rename(place.path("link.new"), place.path("link")).unwrap();
+    fs::remove_dir_all(place.path("one")).unwrap();
+    becomes(&client, "/a", Some(&stored("2"))).await;
+    place.file("two/trees/a.zkt", one("3"));
+    becomes(&client, "/a", Some(&stored("3"))).await;
+
+    symlink("..2", place.path("map/..new")).unwrap();
+    fs::rename(place.path("map/..new"), place.path("map/..data")).unwrap();
+    fs::remove_dir_all(place.path("map/..1")).unwrap();
+    becomes(&client, "/b", Some("{\"y\":2}")).await;
+    drop(watching);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_touch_does_nothing_and_broken_files_empty_nothing() {
+    let place = Place::new("watch-broken").await;
+    place.file("trees/a.zkt", one("1"));
+    place.file("trees/b.zkt", "/b\n");
+    let client = place.client().await;
+    let mut watching = Watching::start(&place, "trees --trim --interval 1h");
+    watching.says(&["reconciled", "applied"]).await;
+    let before = place.exactly().await;
+
+    place.file("trees/a.zkt", one("1"));
+    tokio::time::sleep(Duration::from_millis(400)).await;
+    place.file("trees/a.zkt", "nonsense\n");
+    watching.says(&["trees/a.zkt:1:9"]).await;
+    watching.says(&["no sound tree", "stays in force"]).await;
+    assert_eq!(place.exactly().await, before);
+    // The last good tree is kept up all the while.
+    client.set_data("/a", b"{}", None).await.unwrap();
+    becomes(&client, "/a", Some(&stored("1"))).await;
+    fs::write(place.path("trees/a.zkt"), "").unwrap();
+    fs::write(place.path("trees/b.zkt"), "").unwrap();
+    watching.says(&["declares no node"]).await;
+    becomes(&client, "/b", Some("{}")).await;
+
+    place.file("trees/a.zkt", one("2"));
+    watching.says(&["a sound tree again"]).await;
+    becomes(&client, "/a", Some(&stored("2"))).await;
+    // What led to no change of what is declared was no reconcile, but for the one that repaired.
+    assert_eq!(watching.count(&["reconciled"]), 3, "{}", watching.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_can_be_polled() {
+    let place = Place::new("watch-poll").await;
+    place.file("a.zkt", one("1"));
+    let client = place.client().await;
+    let watching = Watching::start(&place, "--poll 100ms a.zkt --interval 1h");
+    becomes(&client, "/a", Some(&stored("1"))).await;
+    place.file("a.zkt", one("2"));
+    becomes(&client, "/a", Some(&stored("2"))).await;
+    drop(watching);
+}

@@ -1,0 +1,196 @@
+//! A live tree that others change, and servers that come and go.
+
+use std::time::Duration;
+
+use zookeeper_client::{Acl, AuthId, CreateMode, Permission};
+
+use super::super::{Place, create, create_as};
+use super::{Watching, becomes};
+use crate::relay::{Mode, Relay};
+use crate::server::{self, Server};
+
+const TREE: &str = "/a\n  x = 1\n  /b\n    /c\n      z = 3\n/keep\n  @keep\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn foreign_changes_are_repaired_by_events() {
+    let place = Place::new("watch-live").await;
+    place.file("a.zkt", TREE);
+    let client = place.client().await;
+    let mut watching = Watching::start(&place, "a.zkt --interval 1h");
+    watching.says(&["reconciled", "applied"]).await;
+
+    client.set_data("/a", b"{\"x\":2}", None).await.unwrap();
+    watching.says(&["\"cause\":\"live\"", "applied"]).await;
+    becomes(&client, "/a", Some("{\"x\":1}")).await;
+    client.delete("/a/b/c", None).await.unwrap();
+    client.delete("/a/b", None).await.unwrap();
+    becomes(&client, "/a/b/c", Some("{\"z\":3}")).await;
+
+    // Nothing is declared of these.
+    create(&client, "/keep/own", "").await;
+    create(&client, "/other", "").await;
+    create(&client, "/a/extra", "").await;
+    create(&client, "/a/extra/deep", "").await;
+    client.set_data("/a/b/c", b"{}", None).await.unwrap();
+    becomes(&client, "/a/b/c", Some("{\"z\":3}")).await;
+    assert!(client.check_stat("/a/extra/deep").await.unwrap().is_some());
+    let (code, log) = watching.stop();
+    assert_eq!(code, Some(0), "{log}");
+    assert!(!log.contains("no event had told"), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn its_own_writes_lead_to_no_second_write() {
+    let place = Place::new("watch-echo").await;
+    place.file("a.zkt", TREE);
+    let client = place.client().await;
+    let mut watching = Watching::start(&place, "a.zkt --interval 1h");
+    watching.says(&["reconciled", "applied"]).await;
+    for i in 0..20 {
+        let data = format!("{{\"x\":{i}00}}");
+        client.set_data("/a", data.as_bytes(), None).await.unwrap();
+        becomes(&client, "/a", Some("{\"x\":1}")).await;
+    }
+    // What is asked is answered after what came before.
+    watching.signal("-HUP");
+    watching.says(&["\"cause\":\"asked\""]).await;
+    let (_, stat) = client.get_data("/a").await.unwrap();
+    assert_eq!(stat.version, 40);
+    // One may deal with two, where the second comes before the first has ended.
+    let reconciles = watching.count(&["reconciled", "\"cause\":\"live\""]);
+    assert!((1..=20).contains(&reconciles), "{}", watching.log());
+    assert_eq!(watching.count(&["no event had told"]), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn undeclared_nodes_are_trimmed_and_guards_only_show() {
+    let place = Place::new("watch-trim").await;
+    place.file("a.zkt", TREE);
+    let client = place.client().await;
+    let mut watching = Watching::start(&place, "a.zkt -t --interval 1h --max-trim 3");
+    watching.says(&["reconciled", "applied"]).await;
+    create(&client, "/a/extra", "").await;
+    becomes(&client, "/a/extra", None).await;
+    create_as(&client, "/a/eph", "", CreateMode::Ephemeral).await;
+    create(&client, "/keep/own", "").await;
+
+    let mut writer = client.new_multi_writer();
+    let options = CreateMode::Persistent.with_acls(zookeeper_client::Acls::anyone_all());
+    for i in 0..4 {
+        writer
+            .add_create(&format!("/a/b/n{i}"), b"", &options)
+            .unwrap();
+    }
+    writer.commit().await.unwrap();
+    watching
+        .says(&["reconciled", "refused", "--max-trim"])
+        .await;
+    client.delete("/a/b/n0", None).await.unwrap();
+    becomes(&client, "/a/b/n3", None).await;
+    assert!(client.check_stat("/a/eph").await.unwrap().is_some());
+    assert!(client.check_stat("/keep/own").await.unwrap().is_some());
+    assert!(watching.child.try_wait().unwrap().is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn warnings_write_nothing() {
+    let place = Place::new("watch-warn").await;
+    place.file("a.zkt", TREE);
+    place.run("apply -y a.zkt").expect(0);
+    let client = place.client().await;
+    let mut watching = Watching::start(&place, "a.zkt --mode warn --interval 1h");
+    watching.says(&["reconciled", "in sync"]).await;
+    client.set_data("/a", b"{\"x\":2}", None).await.unwrap();
+    let line = watching.says(&["reconciled", "drift"]).await;
+    assert!(line.contains("\"found.update\":1"), "{line}");
+    becomes(&client, "/a", Some("{\"x\":2}")).await;
+    client.set_data("/a", b"{\"x\":1}", None).await.unwrap();
+    watching.says(&["reconciled", "in sync"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_timer_finds_what_fires_no_event() {
+    let place = Place::new("watch-timer").await;
+    place.file("a.zkt", "/a\n  @acl world:anyone:cdrwa\n  x = 1\n");
+    let client = place.client().await;
+    let mut watching = Watching::start(&place, "a.zkt --interval 300ms");
+    watching.says(&["reconciled", "applied"]).await;
+    let acl = [Acl::new(
+        Permission::READ | Permission::ADMIN,
+        AuthId::anyone(),
+    )];
+    client.set_acl("/a", &acl, None).await.unwrap();
+    watching.says(&["\"cause\":\"timer\"", "applied"]).await;
+    let (acl, _) = client.get_acl("/a").await.unwrap();
+    assert_eq!(acl, [Acl::new(Permission::ALL, AuthId::anyone())]);
+    assert_eq!(watching.count(&["no event had told"]), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_goes_on_after_a_lost_connection() {
+    let place = Place::new("watch-cut").await;
+    let relay = Relay::to(server::shared().port()).await;
+    let hosts = place.through(&relay.address());
+    place.file("a.zkt", TREE);
+    let client = place.client().await;
+    let mut watching = Watching::start(&place, &format!("-c {hosts} a.zkt --interval 1h"));
+    watching.says(&["reconciled", "applied"]).await;
+    for i in 0..5 {
+        relay.set(Mode::Refuse);
+        relay.cut();
+        watching.says(&["the connection is lost"]).await;
+        // In the gap, and after it.
+        let data = format!("{{\"x\":{i}10}}");
+        client.set_data("/a", data.as_bytes(), None).await.unwrap();
+        relay.set(Mode::Forward);
+        becomes(&client, "/a", Some("{\"x\":1}")).await;
+        client.set_data("/a/b/c", b"{}", None).await.unwrap();
+        becomes(&client, "/a/b/c", Some("{\"z\":3}")).await;
+    }
+    let (code, log) = watching.stop();
+    assert_eq!(code, Some(0), "{log}");
+    assert!(!log.contains("no event had told"), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_outlives_servers_and_sessions() {
+    let mut server = Server::start();
+    let place = Place {
+        hosts: server.address(),
+        ..Place::offline()
+    };
+    place.file("a.zkt", TREE);
+    let mut watching = Watching::start(&place, "a.zkt --session-timeout 2s --interval 1h");
+    watching.says(&["reconciled", "applied"]).await;
+    // Away for less than a session lives, and for longer.
+    for pause in [0, 5] {
+        server.kill();
+        watching.says(&["the connection is lost"]).await;
+        tokio::time::sleep(Duration::from_secs(pause)).await;
+        place.file("a.zkt", TREE.replace("x = 1", &format!("x = 7{pause}")));
+        server.restart();
+        let client = place.client().await;
+        becomes(&client, "/a", Some(&format!("{{\"x\":7{pause}}}"))).await;
+        client.set_data("/a/b/c", b"{}", None).await.unwrap();
+        becomes(&client, "/a/b/c", Some("{\"z\":3}")).await;
+    }
+    let (code, log) = watching.stop();
+    assert_eq!(code, Some(0), "{log}");
+    assert!(log.contains("the session has ended"), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_waits_for_a_server_that_is_not_there_yet() {
+    let mut server = Server::start();
+    server.kill();
+    let place = Place {
+        hosts: server.address(),
+        ..Place::offline()
+    };
+    place.file("a.zkt", TREE);
+    let mut watching = Watching::start(&place, "a.zkt");
+    let line = watching.says(&["trying again in"]).await;
+    assert!(line.contains("cannot reach"), "{line}");
+    server.restart();
+    watching.says(&["reconciled", "applied"]).await;
+}
