@@ -132,6 +132,11 @@ impl Sources {
         self.sources.iter()
     }
 
+    /// The ids of all sources in the order they were added.
+    pub fn ids(&self) -> impl Iterator<Item = SourceId> + use<> {
+        (0..u32::try_from(self.len()).expect("fewer than 2^32 files")).map(SourceId)
+    }
+
     /// The number of sources.
     #[must_use]
     pub fn len(&self) -> usize {

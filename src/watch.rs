@@ -7,7 +7,7 @@
 //! | --- | --- |
 //! | `schedule` | when the next reconcile is due: debounce, backoff, timer; pure |
 //! | `files`, `journal` | what tells that files may have changed, and whether they did |
-//! | `source` | the declared tree of the newest sound files |
+//! | `source`, `splice` | the declared tree of the newest sound files, and only what differs parsed |
 //! | `keeper` | one reconcile: session, mirror, plan, execution |
 //! | `partial` | a plan for what changed alone |
 //! | `election` | which of several replicas writes |
@@ -22,6 +22,7 @@ mod keeper;
 mod partial;
 mod schedule;
 mod source;
+mod splice;
 mod state;
 
 use std::time::Duration;

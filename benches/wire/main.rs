@@ -4,8 +4,10 @@
 //! turns, on one server, with the same nodes, and what counts is the ratio.
 //!
 //! ```text
-//! cargo bench --bench wire -- [--quick] [--large] [--tree LAYER] [--embedded]
+//! cargo bench --bench wire -- [--quick] [--large] [--watch] [--tree LAYER] [--embedded]
 //! ```
+//!
+//! `--watch` measures `zkt watch` alone.
 //!
 //! `--tree` takes any layer of tree text in place of the trees that are made here, without `@acl`,
 //! `@keep`, `@ignore` and `@protect`: the floor knows nothing of them. `--embedded` measures only
@@ -30,8 +32,10 @@ mod subject;
 mod table;
 mod trees;
 mod views;
+mod watch;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use lab::{Effort, Lab};
 use machine::Machine;
@@ -40,6 +44,7 @@ use shapes::Sizes;
 use subject::Subject;
 use table::Report;
 use views::Changes;
+use watch::Vigil;
 
 /// What is measured.
 struct Extent {
@@ -52,6 +57,7 @@ struct Extent {
     changes: Changes,
     /// Shapes beside the largest of them.
     shapes: Option<Sizes>,
+    watch: Option<Vigil>,
 }
 
 const QUICK: Extent = Extent {
@@ -67,6 +73,13 @@ const QUICK: Extent = Extent {
         depth: 50,
         large: (3, 50_000),
         files: 5,
+    }),
+    watch: Some(Vigil {
+        files: 3,
+        nodes: 100,
+        rounds: 2,
+        lasts: Duration::from_secs(1),
+        rate: 100,
     }),
 };
 
@@ -87,11 +100,19 @@ const USUAL: Extent = Extent {
         large: (1000, 500_000),
         files: 2000,
     }),
+    watch: Some(Vigil {
+        files: 100,
+        nodes: 1000,
+        rounds: 10,
+        lasts: Duration::from_secs(60),
+        rate: 1000,
+    }),
 };
 
 const LARGE: Extent = Extent {
     mixed: &[10_000, 1_000_000],
     shapes: None,
+    watch: None,
     ..USUAL
 };
 
@@ -125,6 +146,7 @@ fn main() {
         (false, false) => USUAL,
     };
     let report = match tree {
+        None if has("--watch") => watch_alone(&extent, is_test),
         Some(layer) => own_tree(&extent, layer, is_test),
         None if has("--views") => viewed(&extent, is_test),
         None if has("--embedded") => served(&extent, is_test),
@@ -175,6 +197,16 @@ fn served(extent: &Extent, quiet: bool) -> Report {
     report
 }
 
+fn watch_alone(extent: &Extent, quiet: bool) -> Report {
+    let load = machine::load();
+    let mut lab = Lab::new(extent.effort);
+    let mut report = Report::new(Machine::of(&lab.server, load), quiet);
+    if let Some(vigil) = extent.watch {
+        report.add(watch::measure(&mut lab, vigil));
+    }
+    report
+}
+
 /// Each tree has a new server, so that what one wrote slows down no other.
 fn all(extent: &Extent, quiet: bool) -> Report {
     let load = machine::load();
@@ -199,6 +231,10 @@ fn all(extent: &Extent, quiet: bool) -> Report {
     for shape in extent.shapes.into_iter().flat_map(shapes::all) {
         lab = lab.renewed();
         report.add(shape.measure(&mut lab, large));
+    }
+    if let Some(vigil) = extent.watch {
+        lab = lab.renewed();
+        report.add(watch::measure(&mut lab, vigil));
     }
     drop(lab);
     let lab = Lab::with(extent.effort, embedded::WITHOUT_FSYNC);

@@ -12,6 +12,8 @@ use crate::machine::Machine;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unit {
     Seconds,
+    /// Of anything.
+    Count,
     /// Of memory.
     Bytes,
     BytesPerSecond,
@@ -219,6 +221,7 @@ impl Unit {
     fn name(self) -> &'static str {
         match self {
             Self::Seconds => "s",
+            Self::Count => "1",
             Self::Bytes => "B",
             Self::BytesPerSecond => "B/s",
             Self::SecondsPerNode => "s/node",
@@ -230,6 +233,7 @@ impl Unit {
         match self {
             Self::Seconds if value < 1.0 => format!("{:.1} ms", value * 1e3),
             Self::Seconds => format!("{value:.2} s"),
+            Self::Count => format!("{value:.0}"),
             Self::Bytes => format!("{:.1} MiB", value / f64::from(1 << 20)),
             Self::BytesPerSecond => format!("{:.1} MB/s", value / 1e6),
             Self::SecondsPerNode => format!("{:.2} us", value * 1e6),

@@ -9,7 +9,7 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use zookeeper_client::{
-    AddWatchMode, Error as Refusal, EventType, PersistentWatcher, SessionState,
+    AddWatchMode, Error as Refusal, EventType, PersistentWatcher, SessionState, WatchedEvent,
 };
 
 use super::reader::Reader;
@@ -228,12 +228,7 @@ impl Mirror {
         let mut news = None;
         let mut seen = |new: News| news = news.max(Some(new));
         for i in (0..self.watchers.len()).rev() {
-            loop {
-                // The client panics when it is asked again after the end of the session.
-                let event = match pin!(self.watchers[i].changed()).poll(context) {
-                    Poll::Ready(event) => event,
-                    Poll::Pending => break,
-                };
+            while let Poll::Ready(event) = next(&mut self.watchers[i], context) {
                 match event.event_type {
                     EventType::Session => {
                         self.stale = true;
@@ -245,6 +240,7 @@ impl Mirror {
                             _ => {
                                 self.ended = true;
                                 seen(News::Ended);
+                                // The client panics when it is asked again after this.
                                 break;
                             }
                         }
@@ -450,6 +446,11 @@ impl Mirror {
             self.tree.merge(others);
         }
     }
+}
+
+/// What a watcher has to tell now.
+fn next(watcher: &mut PersistentWatcher, context: &mut Context<'_>) -> Poll<WatchedEvent> {
+    pin!(watcher.changed()).poll(context)
 }
 
 fn find<'w>(wants: &'w [Want], path: &ZPath) -> Option<&'w Want> {

@@ -23,21 +23,37 @@ enum Question {
     Identity(PathBuf),
 }
 
+/// A question and what the answer was.
+#[derive(Debug, Clone)]
+struct Entry {
+    question: Question,
+    answer: u64,
+    /// Of a text that was read, where it was.
+    digest: Option<[u8; 20]>,
+}
+
 /// Files that note what is asked of them.
 pub(super) struct Recorder<'f> {
     files: &'f dyn Files,
     /// Standard input can be read only once in the life of a process.
     standard_input: &'f RefCell<Option<Vec<u8>>>,
-    answers: RefCell<Vec<(Question, u64)>>,
-    digest: RefCell<Sha1>,
+    entries: RefCell<Vec<Entry>>,
 }
 
 /// The questions of one reading and the hashes of their answers.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Journal {
-    answers: Vec<(Question, u64)>,
-    /// Of all texts and their names, in their order.
-    pub(super) revision: String,
+    entries: Vec<Entry>,
+}
+
+/// How a second round of the same questions comes out.
+pub(super) enum Comparison {
+    /// As the first.
+    Same,
+    /// Some files hold something else; each is told with its question's number.
+    Texts(Vec<(usize, PathBuf, Vec<u8>)>),
+    /// Files or directories came or went.
+    Different,
 }
 
 impl<'f> Recorder<'f> {
@@ -45,102 +61,129 @@ impl<'f> Recorder<'f> {
         Self {
             files,
             standard_input,
-            answers: RefCell::default(),
-            digest: RefCell::default(),
+            entries: RefCell::default(),
         }
     }
 
     pub(super) fn into_journal(self) -> Journal {
-        let digest = self.digest.into_inner().finalize();
-        let hex = digest.iter().take(6).map(|byte| format!("{byte:02x}"));
         Journal {
-            answers: self.answers.into_inner(),
-            revision: hex.collect(),
+            entries: self.entries.into_inner(),
         }
     }
 
-    fn note<T>(
-        &self,
-        question: Question,
-        answer: io::Result<T>,
-        hash: impl Fn(&T) -> u64,
-    ) -> io::Result<T> {
-        let hash = hash_of_answer(&answer, hash);
-        self.answers.borrow_mut().push((question, hash));
-        answer
-    }
-
-    fn digest(&self, name: &Path, bytes: &[u8]) {
-        let mut digest = self.digest.borrow_mut();
-        digest.update(name.as_os_str().as_encoded_bytes());
-        digest.update((bytes.len() as u64).to_be_bytes());
-        digest.update(bytes);
+    fn note(&self, question: Question, answer: u64, digest: Option<[u8; 20]>) {
+        self.entries.borrow_mut().push(Entry {
+            question,
+            answer,
+            digest,
+        });
     }
 }
 
 impl Files for Recorder<'_> {
     fn kind(&self, path: &Path) -> io::Result<Kind> {
-        self.note(
-            Question::Kind(path.to_owned()),
-            self.files.kind(path),
-            hash_of_kind,
-        )
+        let answer = self.files.kind(path);
+        let hash = hash_of(&answer, hash_of_kind);
+        self.note(Question::Kind(path.to_owned()), hash, None);
+        answer
     }
 
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
         let answer = self.files.read(path);
-        if let Ok(bytes) = &answer {
-            self.digest(path, bytes);
-        }
-        self.note(Question::Read(path.to_owned()), answer, |bytes| hash(bytes))
+        let digest = answer.as_ref().ok().map(|bytes| digest(bytes));
+        let hash = hash_of(&answer, |bytes| hash(bytes.as_slice()));
+        self.note(Question::Read(path.to_owned()), hash, digest);
+        answer
     }
 
     fn list(&self, directory: &Path) -> io::Result<Vec<PathBuf>> {
         let answer = self.files.list(directory);
-        self.note(Question::List(directory.to_owned()), answer, hash_of_list)
+        let hash = hash_of(&answer, |paths| hash_of_list(paths));
+        self.note(Question::List(directory.to_owned()), hash, None);
+        answer
     }
 
     fn identity(&self, path: &Path) -> io::Result<PathBuf> {
         let answer = self.files.identity(path);
-        self.note(Question::Identity(path.to_owned()), answer, |path| {
-            hash(path)
-        })
+        let hash = hash_of(&answer, |path| hash(path.as_path()));
+        self.note(Question::Identity(path.to_owned()), hash, None);
+        answer
     }
 
     fn standard_input(&self) -> io::Result<Vec<u8>> {
         let mut kept = self.standard_input.borrow_mut();
-        let bytes = match &*kept {
-            Some(bytes) => bytes.clone(),
-            None => {
-                let bytes = self.files.standard_input()?;
-                kept.insert(bytes).clone()
-            }
-        };
-        self.digest(Path::new("-"), &bytes);
-        Ok(bytes)
+        if let Some(bytes) = &*kept {
+            return Ok(bytes.clone());
+        }
+        let bytes = self.files.standard_input()?;
+        Ok(kept.insert(bytes).clone())
     }
 }
 
 impl Journal {
-    /// Whether the files would answer the same again.
-    pub(super) fn still_holds(&self, files: &dyn Files) -> bool {
-        !self.answers.is_empty()
-            && self.answers.iter().all(|(question, answer)| {
-                let now = match question {
-                    Question::Kind(path) => hash_of_answer(&files.kind(path), hash_of_kind),
-                    Question::Read(path) => hash_of_answer(&files.read(path), |bytes| hash(bytes)),
-                    Question::List(path) => hash_of_answer(&files.list(path), hash_of_list),
-                    Question::Identity(path) => {
-                        hash_of_answer(&files.identity(path), |path| hash(path))
+    /// Asks the same questions again.
+    pub(super) fn compare(&self, files: &dyn Files) -> Comparison {
+        if self.entries.is_empty() {
+            return Comparison::Different;
+        }
+        let mut texts = Vec::new();
+        for (i, entry) in self.entries.iter().enumerate() {
+            let now = match &entry.question {
+                Question::Kind(path) => hash_of(&files.kind(path), hash_of_kind),
+                Question::List(path) => hash_of(&files.list(path), |paths| hash_of_list(paths)),
+                Question::Identity(path) => {
+                    hash_of(&files.identity(path), |path| hash(path.as_path()))
+                }
+                Question::Read(path) => {
+                    let text = files.read(path);
+                    let now = hash_of(&text, |bytes| hash(bytes.as_slice()));
+                    if now != entry.answer
+                        && let (Ok(text), Some(_)) = (text, entry.digest)
+                    {
+                        texts.push((i, path.clone(), text));
+                        continue;
                     }
-                };
-                now == *answer
-            })
+                    now
+                }
+            };
+            if now != entry.answer {
+                return Comparison::Different;
+            }
+        }
+        if texts.is_empty() {
+            Comparison::Same
+        } else {
+            Comparison::Texts(texts)
+        }
+    }
+
+    /// Takes note of what a file holds now.
+    pub(super) fn replace(&mut self, question: usize, text: &[u8]) {
+        self.entries[question].answer = hash(text);
+        self.entries[question].digest = Some(digest(text));
+    }
+
+    /// What tells the texts from others: a prefix of the hash of all names and texts.
+    pub(super) fn revision(&self, standard_input: Option<&[u8]>) -> String {
+        let mut all = Sha1::new();
+        for entry in &self.entries {
+            if let (Question::Read(path), Some(digest)) = (&entry.question, &entry.digest) {
+                all.update(path.as_os_str().as_encoded_bytes());
+                all.update([0]);
+                all.update(digest);
+            }
+        }
+        all.update(digest(standard_input.unwrap_or_default()));
+        let all = all.finalize();
+        all.iter()
+            .take(6)
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
     }
 
     /// The paths that were asked for, and whether all that stands there counts.
     pub(super) fn paths(&self) -> impl Iterator<Item = (&Path, bool)> {
-        self.answers.iter().map(|(question, _)| match question {
+        self.entries.iter().map(|entry| match &entry.question {
             Question::Kind(path) | Question::Read(path) | Question::Identity(path) => {
                 (path.as_path(), false)
             }
@@ -149,7 +192,11 @@ impl Journal {
     }
 }
 
-fn hash_of_answer<T>(answer: &io::Result<T>, of: impl Fn(&T) -> u64) -> u64 {
+fn digest(bytes: &[u8]) -> [u8; 20] {
+    Sha1::digest(bytes).into()
+}
+
+fn hash_of<T>(answer: &io::Result<T>, of: impl Fn(&T) -> u64) -> u64 {
     match answer {
         Ok(answer) => of(answer),
         Err(error) => hash(&format!("error {:?}", error.kind())),
@@ -161,7 +208,7 @@ fn hash_of_kind(kind: &Kind) -> u64 {
 }
 
 /// Directories are listed in any order.
-fn hash_of_list(paths: &Vec<PathBuf>) -> u64 {
+fn hash_of_list(paths: &[PathBuf]) -> u64 {
     let mut paths: Vec<&PathBuf> = paths.iter().collect();
     paths.sort();
     hash(&paths)

@@ -1,16 +1,18 @@
 //! One reconcile: the declared tree, the live one, the plan between them, its execution.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
-use std::time::SystemTime;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
 
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::election::{self, Election};
 use super::files::FileWatch;
+use super::journal::Journal;
 use super::partial;
 use super::schedule::{Cause, Causes};
-use super::source::{Reading, Source};
+use super::source::{Broken, Outcome, Reading, Source};
 use super::state::{Applied, Connection, Ending, Leadership, Reconcile};
 use super::{Mode, Options, state::State};
 use crate::acl::AuthId;
@@ -72,6 +74,11 @@ pub enum Error {
     Deposed(Stop),
 }
 
+/// So long files must be quiet before they are read, though nothing is done about them yet.
+const CALM: Duration = Duration::from_millis(60);
+
+type Read = (Outcome, Journal);
+
 /// What has happened to files or server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Event {
@@ -96,8 +103,10 @@ struct Account {
 /// What a loop holds between its reconciles.
 pub(super) struct Keeper {
     pub(super) options: Options,
-    /// Away while it reads.
-    reading: Option<Reading>,
+    reading: Arc<Mutex<Reading>>,
+    /// A reading that was begun before it is due.
+    begun: Option<JoinHandle<Option<Read>>>,
+    good: Option<Arc<Source>>,
     pub(super) files: Option<FileWatch>,
     session: Option<Session>,
     identities: Option<Vec<AuthId>>,
@@ -117,7 +126,9 @@ impl Keeper {
     pub(super) fn new(options: Options, watches: bool) -> Self {
         let place = options.elect.as_deref().map(Election::new);
         Self {
-            reading: Some(Reading::new(options.layers.clone())),
+            reading: Arc::new(Mutex::new(Reading::new(options.layers.clone()))),
+            begun: None,
+            good: None,
             files: watches.then(|| FileWatch::new(options.poll)),
             session: None,
             identities: None,
@@ -163,7 +174,10 @@ impl Keeper {
     /// Takes note of what has happened; none where there is nothing to do about it yet.
     pub(super) fn note(&mut self, event: &Event, shown: &mut State) -> Option<Cause> {
         match event {
-            Event::Files => Some(Cause::Files),
+            Event::Files => {
+                self.begin_reading();
+                Some(Cause::Files)
+            }
             Event::Vote => Some(Cause::Elected),
             Event::News(News::Nodes) => Some(Cause::Live),
             Event::News(News::Disconnected) => {
@@ -290,21 +304,32 @@ impl Keeper {
     ) -> Result<Option<Ending>, Error> {
         let of_server = [Cause::Live, Cause::Session, Cause::Elected];
         if !causes.are_only(&of_server) {
-            self.read_files(shown).await;
+            self.read_files(causes, shown).await;
         }
-        let source = self.sound_source()?;
+        let source = self.sound_source(shown)?;
         let is_new = self
             .source
             .as_ref()
             .is_none_or(|old| !Arc::ptr_eq(old, &source));
+        // Where only what some nodes hold is new, only they need to be looked at.
+        let step = source.change.as_ref().filter(|change| {
+            let from = change.from.upgrade();
+            from.zip(self.source.as_ref())
+                .is_some_and(|(from, old)| Arc::ptr_eq(&from, old))
+        });
+        let is_other_tree = is_new && step.is_none();
         self.connect(shown).await?;
         let leads = self.vote(shown).await?;
-        let mut changed = self.look(&source, is_new, causes, shown).await?;
+        let mut changed = self.look(&source, is_other_tree, causes, shown).await?;
         let by_files = is_new && self.source.is_some();
         self.source = Some(source.clone());
         if is_new {
-            self.settled = None;
             self.pending = true;
+            match (step, &mut changed) {
+                (Some(step), Some(changed)) => changed.extend(step.paths.iter().cloned()),
+                (Some(_), None) => {}
+                (None, _) => self.settled = None,
+            }
         }
         let nothing = changed.as_ref().is_some_and(Vec::is_empty);
         let hints = [Cause::Files, Cause::Live, Cause::Session, Cause::Elected];
@@ -403,62 +428,81 @@ impl Keeper {
         }
     }
 
-    /// Reads the files and parses them where they differ. What they depend on is watched before.
-    async fn read_files(&mut self, shown: &mut State) {
-        let Some(mut reading) = self.reading.take() else {
-            return;
-        };
+    /// Reads files before they have been quiet for long enough. If they change again, that is begun
+    /// anew.
+    fn begin_reading(&mut self) {
+        if let Some(begun) = self.begun.take() {
+            begun.abort();
+        }
+        let reading = self.reading.clone();
+        self.begun = Some(tokio::spawn(async move {
+            tokio::time::sleep(CALM).await;
+            read(reading).await
+        }));
+    }
+
+    /// Reads the files and parses what differs. What that depends on is watched from then on.
+    async fn read_files(&mut self, causes: &Causes, shown: &mut State) {
+        // Nothing has told of a change since that reading was begun.
+        let mut begun = self
+            .begun
+            .take()
+            .filter(|_| causes.are_only(&[Cause::Files, Cause::Live]));
         // Directories that come and go while they are read are looked at again, up to a point; the
         // timer does the rest.
-        let mut differs = false;
         for _ in 0..4 {
-            let read = tokio::task::spawn_blocking(move || {
-                let differs = reading.read();
-                (reading, differs)
-            });
-            let (back, newly) = match read.await {
-                Ok(back) => back,
-                Err(error) => {
-                    tracing::error!(%error, "reading the files came to no end");
-                    (Reading::new(self.options.layers.clone()), true)
-                }
+            let read = match begun.take() {
+                Some(begun) => begun.await.ok().flatten(),
+                None => read(self.reading.clone()).await,
             };
-            reading = back;
-            differs |= newly;
-            let grown = self
-                .files
-                .as_mut()
-                .is_some_and(|files| files.follow(&reading.journal));
-            if !grown {
+            let Some((outcome, journal)) = read else {
+                tracing::error!("reading the files came to no end");
+                return;
+            };
+            match outcome {
+                Outcome::Same => self.note_sound(shown),
+                Outcome::Sound(candidate) => {
+                    let mut reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+                    self.good = Some(reading.take(*candidate));
+                    drop(reading);
+                    self.note_sound(shown);
+                }
+                Outcome::Broken(broken) => self.note_broken(broken, shown),
+            }
+            let files = self.files.as_mut();
+            if !files.is_some_and(|files| files.follow(&journal)) {
                 break;
             }
         }
-        if differs {
-            if let Some(broken) = &reading.broken {
-                for error in broken.errors.iter().take(10) {
-                    tracing::error!(revision = broken.revision, "{error}");
-                }
-                let force = reading.good.as_ref().map(|good| good.revision.as_str());
-                tracing::error!(
-                    errors = broken.errors.len(),
-                    in_force = force.unwrap_or("none"),
-                    "the files declare no sound tree; the last sound one stays in force"
-                );
-            } else if shown.broken.is_some() {
-                tracing::info!("the files declare a sound tree again");
-            }
-        }
-        shown.broken.clone_from(&reading.broken);
-        shown.source.clone_from(&reading.good);
-        self.reading = Some(reading);
+        shown.source.clone_from(&self.good);
     }
 
-    fn sound_source(&self) -> Result<Arc<Source>, Error> {
-        let reading = self.reading.as_ref();
-        if let Some(good) = reading.and_then(|reading| reading.good.clone()) {
-            return Ok(good);
+    fn note_sound(&self, shown: &mut State) {
+        if shown.broken.take().is_some() {
+            tracing::info!("the files declare a sound tree again");
         }
-        let broken = reading.and_then(|reading| reading.broken.as_ref());
+    }
+
+    fn note_broken(&self, broken: Broken, shown: &mut State) {
+        if shown.broken.as_ref() != Some(&broken) {
+            for error in broken.errors.iter().take(10) {
+                tracing::error!(revision = broken.revision, "{error}");
+            }
+            let force = self.good.as_ref().map(|good| good.revision.as_str());
+            tracing::error!(
+                errors = broken.errors.len(),
+                in_force = force.unwrap_or("none"),
+                "the files declare no sound tree; the last sound one stays in force"
+            );
+        }
+        shown.broken = Some(broken);
+    }
+
+    fn sound_source(&self, shown: &State) -> Result<Arc<Source>, Error> {
+        if let Some(good) = &self.good {
+            return Ok(good.clone());
+        }
+        let broken = shown.broken.as_ref();
         let first = broken.and_then(|broken| broken.errors.first().cloned());
         Err(Error::Source {
             first: first.unwrap_or_default(),
@@ -514,7 +558,7 @@ impl Keeper {
     async fn look(
         &mut self,
         source: &Source,
-        is_new: bool,
+        is_other_tree: bool,
         causes: &Causes,
         shown: &mut State,
     ) -> Result<Option<Vec<ZPath>>, Error> {
@@ -528,7 +572,7 @@ impl Keeper {
             }
         }
         let place = &self.options.layers.place;
-        if is_new && !place.is_root() {
+        if is_other_tree && !place.is_root() {
             let there = live::lookup(session, std::slice::from_ref(place)).await?;
             if there.is_empty() {
                 return Err(Error::NoPlace {
@@ -551,7 +595,7 @@ impl Keeper {
             self.mirror = Some(mirror);
             return Ok(None);
         };
-        if is_new {
+        if is_other_tree {
             let wants = scope::of(&source.tree, self.options.trim);
             mirror.rewant(session, wants, roots(&source.tree)).await?;
         }
@@ -648,6 +692,15 @@ pub(super) fn show_connection(pulse: &Pulse, shown: &mut Connection) {
         _ => {}
     }
     *shown = now;
+}
+
+/// Reads files on a thread where that may take its time.
+async fn read(reading: Arc<Mutex<Reading>>) -> Option<Read> {
+    let read = move || {
+        let reading = reading.lock().unwrap_or_else(PoisonError::into_inner);
+        reading.read()
+    };
+    tokio::task::spawn_blocking(read).await.ok()
 }
 
 /// How many actions of each kind stand.

@@ -85,3 +85,151 @@ pub(super) fn plan(
     plan.examined = before.examined;
     Some(plan)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::files::{Files, Kind};
+    use crate::layers;
+    use crate::node::LiveNode;
+    use crate::scope::Trim;
+    use std::io;
+    use std::path::{Path, PathBuf};
+
+    struct Text(String);
+
+    impl Files for Text {
+        fn kind(&self, _: &Path) -> io::Result<Kind> {
+            Ok(Kind::File)
+        }
+        fn read(&self, _: &Path) -> io::Result<Vec<u8>> {
+            Ok(self.0.clone().into())
+        }
+        fn list(&self, _: &Path) -> io::Result<Vec<PathBuf>> {
+            Ok(Vec::new())
+        }
+        fn identity(&self, path: &Path) -> io::Result<PathBuf> {
+            Ok(path.to_owned())
+        }
+        fn standard_input(&self) -> io::Result<Vec<u8>> {
+            Ok(Vec::new())
+        }
+    }
+
+    fn path(text: &str) -> ZPath {
+        ZPath::parse(text).unwrap()
+    }
+
+    /// A tree with nodes of every kind.
+    fn declared() -> (Tree<Declared>, crate::source::Sources) {
+        let text = "/a\n  x = 1\n  /b\n    y = 2\n    l -> /a\n    /c\n      /d\n        z = 3\n  /e\n\
+                    /keep\n  @keep\n  /k\n/p/q/r\n  x = 1\n/a-\n  x = 5\n/protected\n  @protect\n";
+        let loaded = layers::load(
+            &["x".to_owned()],
+            &ZPath::root(),
+            false,
+            &Text(text.to_owned()),
+            &mut |_| {},
+        );
+        assert!(loaded.errors.is_empty() && loaded.lower_errors.is_empty());
+        (loaded.tree, loaded.sources)
+    }
+
+    /// Changes as others make them; the paths that events would tell of.
+    fn change(live: &mut Tree<Live>, random: &mut fastrand::Rng) -> Vec<ZPath> {
+        let candidates = [
+            "/a",
+            "/a/b",
+            "/a/b/c",
+            "/a/b/c/d",
+            "/a/e",
+            "/a/x1",
+            "/a/x1/x2",
+            "/a/b/c/x3",
+            "/keep/k",
+            "/keep/own",
+            "/p/q/r",
+            "/p/q/r/x4",
+            "/p",
+            "/p/q/other",
+            "/a-",
+            "/new",
+            "/protected/x5",
+        ];
+        let mut changed = Vec::new();
+        for _ in 0..random.usize(1..6) {
+            let at = path(candidates[random.usize(..candidates.len())]);
+            match random.u8(0..3) {
+                0 => {
+                    let gone: Vec<ZPath> = live
+                        .subtree(&at)
+                        .iter()
+                        .map(|(path, _)| path.clone())
+                        .collect();
+                    live.retain(|path, _| !path.is_within(&at));
+                    changed.extend(gone);
+                }
+                1 if live.get(&at).is_some() => {
+                    let mut node = LiveNode::with_data(b"{\"x\":9}".to_vec());
+                    node.ephemeral = random.bool() && live.subtree(&at).len() == 1;
+                    *live.get_mut(&at).unwrap() = Live::Read(node);
+                    changed.push(at);
+                }
+                _ => {
+                    let parent_is_there = at
+                        .parent()
+                        .is_none_or(|parent| parent.is_root() || live.get(&parent).is_some());
+                    if parent_is_there && live.get(&at).is_none() {
+                        let node = LiveNode::with_data(b"{}".to_vec());
+                        live.merge(vec![(at.clone(), Live::Read(node))]);
+                        changed.push(at);
+                    }
+                }
+            }
+        }
+        changed
+    }
+
+    #[test]
+    fn a_part_is_planned_as_the_whole_would_be() {
+        let (declared, sources) = declared();
+        let standing = |(_, node): &&(ZPath, Declared)| node.standing == Standing::Declared;
+        let standing = declared.iter().filter(standing).count();
+        let mut random = fastrand::Rng::with_seed(11);
+        let mut told = 0;
+        for round in 0..3000 {
+            let policy = Policy {
+                trim: if round % 2 == 0 {
+                    Trim::None
+                } else {
+                    Trim::All
+                },
+                ..Policy::new(&sources)
+            };
+            let mut live = planner::as_live(&declared);
+            // Where undeclared nodes were before, too.
+            if round % 3 == 0 && policy.trim == Trim::None {
+                let node = || Live::Read(LiveNode::with_data(Vec::new()));
+                live.merge(vec![(path("/a/old"), node()), (path("/keep/old"), node())]);
+            }
+            let before = planner::plan(&declared, &live, &policy);
+            assert!(before.is_empty());
+            let changed = change(&mut live, &mut random);
+            let whole = planner::plan(&declared, &live, &policy);
+            let part = plan(&declared, &live, &policy, &before, standing, &changed);
+            let Some(part) = part else {
+                let trims = |action: &Action| matches!(action, Action::Trim(_));
+                assert!(whole.actions.iter().any(trims) || !whole.refusals.is_empty());
+                continue;
+            };
+            told += 1;
+            let mut whole = Plan {
+                examined: part.examined,
+                ..whole
+            };
+            whole.kept.sort_by(|a, b| a.path.cmp(&b.path));
+            assert_eq!(part, whole, "{changed:?}");
+        }
+        assert!(told > 1500, "{told}");
+    }
+}

@@ -2,10 +2,11 @@
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use super::commit;
-use super::journal::{Journal, Recorder};
+use super::journal::{Comparison, Journal, Recorder};
+use super::splice::{self, Splice, Texts};
 use crate::files::Disk;
 use crate::layers::{self, Declaration};
 use crate::lower;
@@ -34,13 +35,26 @@ pub struct Source {
     /// The tree.
     pub tree: Tree<Declared>,
     /// Its texts.
-    pub sources: Sources,
+    pub sources: Arc<Sources>,
     /// What tells these texts from others: a prefix of the hash of all of them.
     pub revision: String,
     /// The commit, where the first layer lies in a git checkout.
     pub commit: Option<String>,
     /// How many of its nodes are more than passed through.
     pub standing: usize,
+    /// Where it differs from another source, where that is known and holds the same nodes.
+    pub(super) change: Option<Change>,
+    /// How many layers there are.
+    pub(super) layers: usize,
+    pub(super) texts: Texts,
+}
+
+/// How a source came about from another one.
+#[derive(Debug)]
+pub(super) struct Change {
+    pub(super) from: Weak<Source>,
+    /// Nodes that hold something else.
+    pub(super) paths: Vec<ZPath>,
 }
 
 /// Why the files as they are declare no sound tree.
@@ -54,39 +68,110 @@ pub struct Broken {
     pub revision: String,
 }
 
-/// Reads layers again and again, and parses them only where they differ.
+/// Reads layers again and again, and parses only those files that differ.
 #[derive(Debug)]
 pub(super) struct Reading {
     layers: Layers,
     standard_input: RefCell<Option<Vec<u8>>>,
-    pub(super) journal: Journal,
-    /// The last sound tree.
-    pub(super) good: Option<Arc<Source>>,
-    /// Why the newest files have none.
-    pub(super) broken: Option<Broken>,
+    /// What the last sound tree was read from.
+    base: Journal,
+    /// The last sound tree that was taken.
+    good: Option<Arc<Source>>,
+    /// Bytes of texts that `good` keeps although it does not come from them any more.
+    outdated: usize,
 }
+
+/// What the files declare.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    /// What the last sound tree was read from.
+    Same,
+    /// Something else; to be taken by [`Reading::take`].
+    Sound(Box<Candidate>),
+    /// No sound tree.
+    Broken(Broken),
+}
+
+/// A sound tree that is not in force yet.
+#[derive(Debug)]
+pub(super) struct Candidate {
+    source: Arc<Source>,
+    journal: Journal,
+    outdated: usize,
+}
+
+/// More outdated texts than this are not kept for the sake of those that are still in use.
+const MOST_OUTDATED: usize = 64 << 20;
 
 impl Reading {
     pub(super) fn new(layers: Layers) -> Self {
         Self {
             layers,
             standard_input: RefCell::default(),
-            journal: Journal::default(),
+            base: Journal::default(),
             good: None,
-            broken: None,
+            outdated: 0,
         }
     }
 
-    /// Reads the files, and says whether they differ from those that were read last. It blocks.
-    pub(super) fn read(&mut self) -> bool {
-        if self.journal.still_holds(&Disk) {
-            return false;
+    /// Reads the files, and tells what they declare and what that depends on. It blocks.
+    pub(super) fn read(&self) -> (Outcome, Journal) {
+        let texts = match self.base.compare(&Disk) {
+            Comparison::Same => return (Outcome::Same, self.base.clone()),
+            Comparison::Texts(texts) => texts,
+            Comparison::Different => Vec::new(),
+        };
+        if let Some(candidate) = self.spliced(&texts) {
+            let journal = candidate.journal.clone();
+            return (Outcome::Sound(Box::new(candidate)), journal);
         }
-        self.load();
-        true
+        self.load()
     }
 
-    fn load(&mut self) {
+    /// Puts a sound tree in force.
+    pub(super) fn take(&mut self, candidate: Candidate) -> Arc<Source> {
+        self.base = candidate.journal;
+        self.outdated = candidate.outdated;
+        self.good = Some(candidate.source.clone());
+        candidate.source
+    }
+
+    /// The last sound tree with what these texts change, where that changes only what some nodes
+    /// hold.
+    fn spliced(&self, texts: &[(usize, PathBuf, Vec<u8>)]) -> Option<Candidate> {
+        let good = self.good.as_ref().filter(|_| !texts.is_empty())?;
+        if !self.layers.filter.is_everything() || self.outdated > MOST_OUTDATED {
+            return None;
+        }
+        let mut journal = self.base.clone();
+        let mut outdated = self.outdated;
+        let mut splice = Splice::new(good, &self.layers.place);
+        for (question, path, text) in texts {
+            outdated += splice.replace(&path.display().to_string(), text)?;
+            journal.replace(*question, text);
+        }
+        let (tree, paths, texts) = splice.finish();
+        let source = Arc::new(Source {
+            tree,
+            sources: good.sources.clone(),
+            revision: journal.revision(self.standard_input.borrow().as_deref()),
+            commit: self.commit(),
+            standing: good.standing,
+            change: Some(Change {
+                from: Arc::downgrade(good),
+                paths,
+            }),
+            layers: good.layers,
+            texts,
+        });
+        Some(Candidate {
+            source,
+            journal,
+            outdated,
+        })
+    }
+
+    fn load(&self) -> (Outcome, Journal) {
         let recorder = Recorder::new(&Disk, &self.standard_input);
         let declaration = layers::load(
             &self.layers.names,
@@ -95,8 +180,8 @@ impl Reading {
             &recorder,
             &mut |_| {},
         );
-        self.journal = recorder.into_journal();
-        let revision = self.journal.revision.clone();
+        let journal = recorder.into_journal();
+        let revision = journal.revision(self.standard_input.borrow().as_deref());
         let Declaration {
             mut tree,
             sources,
@@ -104,19 +189,27 @@ impl Reading {
             lower_errors,
         } = declaration;
         if !errors.is_empty() || !lower_errors.is_empty() {
-            self.broken = Some(broken(&errors, &lower_errors, &sources, revision));
-            return;
+            let broken = broken(&errors, &lower_errors, &sources, revision);
+            return (Outcome::Broken(broken), journal);
         }
         self.layers.filter.apply(&mut tree);
-        self.broken = None;
         let standing = |(_, node): &&(ZPath, Declared)| node.standing == Standing::Declared;
-        self.good = Some(Arc::new(Source {
+        let source = Arc::new(Source {
             standing: tree.iter().filter(standing).count(),
             tree,
-            sources,
+            texts: splice::texts(&sources),
+            layers: self.layers.names.len(),
+            sources: Arc::new(sources),
             revision,
             commit: self.commit(),
-        }));
+            change: None,
+        });
+        let candidate = Candidate {
+            source,
+            journal: journal.clone(),
+            outdated: 0,
+        };
+        (Outcome::Sound(Box::new(candidate)), journal)
     }
 
     fn commit(&self) -> Option<String> {

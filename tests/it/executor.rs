@@ -746,3 +746,45 @@ async fn the_futures_can_be_spawned() {
     assert_send(&live::lookup(&session, &[]));
     assert_send(&session.identities());
 }
+
+#[tokio::test]
+async fn without_its_guard_nothing_is_written() {
+    let (hosts, session) = session("guard").await;
+    let client = Client::connect(&hosts).await.unwrap();
+    create(&client, "/guard", "").await;
+    for limits in [ExecuteOptions::default(), split(2), one_at_a_time(1)] {
+        let options = ExecuteOptions {
+            guard: Some(path("/guard")),
+            ..limits
+        };
+        let actions = || {
+            let names = ["/a", "/a/b", "/a/c", "/a/d", "/a/e", "/a/f", "/a/g"];
+            names.map(|name| add(name, "x")).to_vec()
+        };
+        let deposed = Stop::Deposed {
+            guard: path("/guard"),
+        };
+        let refused = |report: Report| {
+            assert_eq!(report.stop, Some(deposed.clone()));
+            assert!(report.fates.iter().all(|fate| *fate == Fate::NotDone));
+        };
+        client.delete("/guard", None).await.unwrap();
+        refused(run(&session, actions(), &options).await);
+        let acls = || vec![update("/", 0, None, Some((0, acl("world:anyone:cdrwa"))))];
+        refused(run(&session, acls(), &options).await);
+        // It was written, so it is not what it was.
+        create(&client, "/guard", "").await;
+        client.set_data("/guard", b"x", None).await.unwrap();
+        refused(run(&session, actions(), &options).await);
+        assert!(client.check_stat("/a").await.unwrap().is_none());
+
+        client.delete("/guard", None).await.unwrap();
+        create(&client, "/guard", "").await;
+        let report = run(&session, actions(), &options).await;
+        assert_eq!(report.stop, None);
+        let trims = ["/a/b", "/a/c", "/a/d", "/a/e", "/a/f", "/a/g", "/a"];
+        let trims = trims.map(|name| trim(name, 0)).to_vec();
+        assert_eq!(run(&session, trims, &options).await.stop, None);
+        assert_eq!(client.list_children("/").await.unwrap(), ["guard"]);
+    }
+}
