@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help build demo test test-embedded test-real lint doc check verify bench bench-large setup-zookeeper setup-kazoo
+.PHONY: help build demo test test-embedded test-real lint doc check verify bench bench-large setup-zookeeper setup-kazoo setup-chromium
 
 help: ## say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,21 +17,23 @@ demo: ## show zkt at work on a server of its own; it needs nothing but cargo
 	@cargo build --quiet
 	@ZKT="$${CARGO_TARGET_DIR:-target}/debug/zkt" examples/demo.sh
 
-test: setup-zookeeper setup-kazoo test-embedded test-real ## run all tests on the embedded server, and again on a real one
+test: setup-zookeeper setup-kazoo setup-chromium test-embedded test-real ## run all tests on the embedded server, and again on a real one
 
-test-embedded: setup-kazoo ## run the tests that need no real ZooKeeper: neither Java nor root
-	cargo test --lib --bins --examples --test it --bench stages -- --skip real::
+test-embedded: setup-kazoo setup-chromium ## run the tests that need no real ZooKeeper: neither Java nor root
+	ZKT_TEST_CHROMIUM="$$(tests/chromium.sh path)" \
+		cargo test --lib --bins --examples --test it --bench stages -- --skip real::
 	cargo test --doc
 
-test-real: setup-zookeeper setup-kazoo ## run all tests that use a server on a real ZooKeeper
+test-real: setup-zookeeper setup-kazoo setup-chromium ## run all tests that use a server on a real ZooKeeper
 	ZKT_TEST_SERVER=real ZKT_TEST_ZOOKEEPER_CLASSPATH="$$(tests/zookeeper.sh classpath)" \
-		cargo test --test it --bench wire
+		ZKT_TEST_CHROMIUM="$$(tests/chromium.sh path)" cargo test --test it --bench wire
 
 lint: ## check the layout of the code, and what clippy finds
 	cargo fmt --check
 	cargo clippy --all-targets --all-features -- -D warnings
 	cargo clippy --no-default-features --lib -- -D warnings
 	cargo clippy --no-default-features --features server --lib -- -D warnings
+	cargo clippy --no-default-features --features watch --lib -- -D warnings
 
 doc: ## build the documentation (target/doc/zkt)
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
@@ -55,3 +57,6 @@ setup-zookeeper: ## find a ZooKeeper for the tests, or install the distribution'
 
 setup-kazoo: ## make a virtual environment of Python with kazoo, for the tests
 	@tests/kazoo.sh setup
+
+setup-chromium: ## find a browser for the tests, or install the distribution's
+	@tests/chromium.sh setup >/dev/null

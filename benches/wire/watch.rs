@@ -136,7 +136,11 @@ pub(crate) fn measure(lab: &mut Lab, vigil: Vigil) -> Section {
     bench.lab.zkt(&plan);
     Section {
         name: "watch".to_owned(),
-        about: format!("{}, in {} files; against a limit", subject.about(), vigil.files),
+        about: format!(
+            "{}, in {} files; against a limit",
+            subject.about(),
+            vigil.files
+        ),
         rows,
     }
 }
@@ -184,7 +188,12 @@ impl Bench<'_> {
             runs.add(took.saturating_sub(DEBOUNCE));
             std::thread::sleep(Duration::from_millis(300));
         }
-        limit("edit to value, less debounce", Unit::Seconds, 0.050, runs.figure())
+        limit(
+            "edit to value, less debounce",
+            Unit::Seconds,
+            0.050,
+            runs.figure(),
+        )
     }
 
     /// From the answer to a foreign write to the event of its repair.
@@ -208,7 +217,12 @@ impl Bench<'_> {
             runs.add(took);
             std::thread::sleep(Duration::from_millis(50));
         }
-        limit("foreign write to repair", Unit::Seconds, 0.020, runs.figure())
+        limit(
+            "foreign write to repair",
+            Unit::Seconds,
+            0.020,
+            runs.figure(),
+        )
     }
 
     /// What it takes when nothing happens.
@@ -223,8 +237,18 @@ impl Bench<'_> {
         // A ping every third of the session's timeout at the most, and one begun.
         let pings = (lasts.as_secs_f64() / 5.0).ceil() + 1.0;
         vec![
-            limit("idle: CPU a second", Unit::Seconds, 0.01, Figure::computed(cpu)),
-            limit("idle: requests (pings)", Unit::Count, pings, Figure::computed(packets)),
+            limit(
+                "idle: CPU a second",
+                Unit::Seconds,
+                0.01,
+                Figure::computed(cpu),
+            ),
+            limit(
+                "idle: requests (pings)",
+                Unit::Count,
+                pings,
+                Figure::computed(packets),
+            ),
         ]
     }
 
@@ -245,7 +269,11 @@ impl Bench<'_> {
 
     /// Many foreign writes, all of which are repaired.
     fn storm(&self, subject: &Subject) -> Vec<Row> {
-        let paths: Vec<&str> = subject.nodes.iter().map(|node| node.path.as_str()).collect();
+        let paths: Vec<&str> = subject
+            .nodes
+            .iter()
+            .map(|node| node.path.as_str())
+            .collect();
         let cpu = self.watch.cpu();
         let mut early = 0.0_f64;
         let start = Instant::now();

@@ -36,7 +36,7 @@ impl ReadAhead {
         Some(self.nodes[place as usize].1.take().map(|live| *live))
     }
 
-    fn add(&mut self, path: ZPath, live: Option<Live>) {
+    pub(super) fn add(&mut self, path: ZPath, live: Option<Live>) {
         let place = u32::try_from(self.nodes.len()).expect("fewer than 2^32 nodes");
         self.places.insert(path.address(), place);
         self.nodes.push((path, live.map(Box::new)));

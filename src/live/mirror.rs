@@ -3,18 +3,18 @@
 //! Events tell only where to look. What a node is, is read again; what is read again is bounded by
 //! what changed, not by the tree.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::future::poll_fn;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use zookeeper_client::{
-    AddWatchMode, Error as Refusal, EventType, PersistentWatcher, SessionState, WatchedEvent,
+    AddWatchMode, Error as Refusal, EventType, PersistentWatcher, SessionState, Stat, WatchedEvent,
 };
 
 use super::reader::Reader;
-use super::{Error, FetchOptions, ReadAhead, collect, fetch, read_wanted};
-use crate::node::Live;
+use super::{Error, FetchOptions, ReadAhead, collect, fetch, fetch_after, read_wanted};
+use crate::node::{AclVersion, Live, LiveNode};
 use crate::path::ZPath;
 use crate::scope::{Children, Want};
 use crate::session::{Session, is_fatal, is_outcome_unknown};
@@ -22,6 +22,9 @@ use crate::tree::Tree;
 
 /// Of more places than this, each has no watch of its own: one above all of them serves.
 const MOST_WATCHES: usize = 64;
+
+/// The data of a larger node is not read again before it is known to have changed.
+const LARGE: usize = 1024;
 
 /// What has come to pass since the mirror was last made current.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -326,7 +329,13 @@ impl Mirror {
             self.watch(session).await?;
         }
         let was_stale = self.stale;
-        let tree = fetch(session, &self.wants, &self.options, &mut |_| {}).await?;
+        let ahead = if was_stale {
+            self.unmoved(session).await?
+        } else {
+            ReadAhead::default()
+        };
+        let (wants, options) = (&self.wants, &self.options);
+        let tree = fetch_after(session, ahead, wants, options, &mut |_| {}).await?;
         let before = std::mem::take(&mut self.dirty);
         // Events come before the answers to what is asked after them.
         self.stale = false;
@@ -342,6 +351,42 @@ impl Mirror {
         }
         self.tree = tree;
         Ok(Found::Everything { missed })
+    }
+
+    /// The large wanted nodes that are as they are known: for those their stat is asked, not their
+    /// data. To ask a small one is not cheaper than to read it along with many others.
+    async fn unmoved(&self, session: &Session) -> Result<ReadAhead, Error> {
+        let client = session.client();
+        let is_large = |live: &Live| live.node().is_some_and(|node| node.data.len() > LARGE);
+        let large = self
+            .tree
+            .iter()
+            .filter(|(path, live)| is_large(live) && find(&self.wants, path).is_some());
+        let mut ahead = ReadAhead::default();
+        let mut sync = Some(client.sync("/"));
+        let mut large = large.peekable();
+        let mut in_flight = VecDeque::new();
+        while large.peek().is_some() || !in_flight.is_empty() {
+            while in_flight.len() < self.options.acl_window
+                && let Some((path, live)) = large.next()
+            {
+                in_flight.push_back((path, live, client.check_stat(path.as_str())));
+            }
+            if let Some(sync) = sync.take() {
+                sync.await
+                    .map_err(|source| lost(session, &ZPath::root(), source))?;
+            }
+            let Some((path, live, stat)) = in_flight.pop_front() else {
+                break;
+            };
+            let stat = stat.await.map_err(|source| lost(session, path, source))?;
+            if let (Some(node), Some(stat)) = (live.node(), stat)
+                && let Some(node) = moved_nothing(node, &stat)
+            {
+                ahead.insert(path.clone(), Live::Read(node));
+            }
+        }
+        Ok(ahead)
     }
 
     /// Reads some nodes again, and tells which of them differ from what was known.
@@ -446,6 +491,18 @@ impl Mirror {
             self.tree.merge(others);
         }
     }
+}
+
+/// A node as its stat has it, where its data is that which is known.
+fn moved_nothing(node: &LiveNode, stat: &Stat) -> Option<LiveNode> {
+    let is_known = stat.mzxid == node.mzxid && stat.version == node.version.get();
+    let acl_version = AclVersion::new(stat.aversion)?;
+    is_known.then(|| LiveNode {
+        acl_version,
+        children: u32::try_from(stat.num_children).unwrap_or(0),
+        acl: None,
+        ..node.clone()
+    })
 }
 
 /// What a watcher has to tell now.

@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::keeper::{self, Error, Keeper, show_connection};
 use super::schedule::{Cause, Schedule};
-use super::state::{Ending, Leadership, Reconcile, State};
+use super::state::{Connection, Ending, Leadership, Reconcile, State};
 use super::{Mode, Options};
 use crate::session::Pulse;
 
@@ -79,6 +79,7 @@ pub async fn run(
         let mut stopped = false;
         let mut asked = false;
         let mut pulse = keeper.pulse();
+        let mut told = None;
         let ended = {
             let beat = async |pulse: &mut Option<Pulse>| match pulse {
                 Some(pulse) => pulse.changed().await,
@@ -97,7 +98,10 @@ pub async fn run(
                     },
                     ended = &mut work => break ended,
                     () = beat(&mut pulse) => if let Some(pulse) = &pulse {
-                        shown.send_modify(|state| show_connection(pulse, &mut state.connection));
+                        shown.send_modify(|state| {
+                            show_connection(pulse, &mut state.connection);
+                            told = Some(state.connection);
+                        });
                     },
                     () = sleep(TURN) => shown.send_modify(|state| state.turned = Instant::now()),
                 }
@@ -123,6 +127,9 @@ pub async fn run(
         }
         if asked {
             schedule.note(Cause::Asked, now);
+        }
+        if let Some(told) = told.filter(|_| state.connection != Connection::None) {
+            state.connection = told;
         }
         if let Some(cause) = keeper.leftover(&mut state) {
             schedule.note(cause, now);

@@ -50,6 +50,12 @@ impl Election {
         self.member.clone()
     }
 
+    /// Whether this replica leads, where nothing has happened since it stood for election.
+    pub(super) fn standing(&self) -> Option<bool> {
+        let stands = self.member.is_some() && self.watcher.is_some() && !self.stale;
+        stands.then_some(self.leads)
+    }
+
     /// The session has ended, and the membership with it.
     pub(super) fn forget(&mut self) {
         self.member = None;

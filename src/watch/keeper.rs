@@ -209,10 +209,7 @@ impl Keeper {
 
     /// What has come while a reconcile was under way, and was not dealt with by it.
     pub(super) fn leftover(&mut self, shown: &mut State) -> Option<Cause> {
-        if let Some(pulse) = self.pulse() {
-            // What changed meanwhile was told meanwhile.
-            shown.connection = connection(&pulse);
-        }
+        self.note_connection(shown);
         if self.session.as_ref().is_some_and(Session::is_dead) {
             self.forget_session(shown);
             return Some(Cause::Session);
@@ -319,7 +316,7 @@ impl Keeper {
         });
         let is_other_tree = is_new && step.is_none();
         self.connect(shown).await?;
-        let leads = self.vote(shown).await?;
+        let leads = self.vote(causes, shown).await?;
         let mut changed = self.look(&source, is_other_tree, causes, shown).await?;
         let by_files = is_new && self.source.is_some();
         self.source = Some(source.clone());
@@ -529,10 +526,15 @@ impl Keeper {
     }
 
     /// Whether this replica writes.
-    async fn vote(&mut self, shown: &mut State) -> Result<bool, Error> {
+    async fn vote(&mut self, causes: &Causes, shown: &mut State) -> Result<bool, Error> {
         let (Some(election), Some(session)) = (&mut self.election, &self.session) else {
             return Ok(true);
         };
+        if let Some(leads) = election.standing()
+            && causes.are_only(&[Cause::Files, Cause::Live])
+        {
+            return Ok(leads);
+        }
         let led = shown.leadership == Leadership::Leads;
         let leads = election.campaign(session).await?;
         shown.leadership = if leads {

@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 use zookeeper_client::Client;
 
 use super::Place;
+use crate::relay::{Mode, Relay};
+use crate::server;
 
 /// Nothing that is waited for takes so long, unless it never comes.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -29,10 +31,11 @@ pub(super) struct Watching {
 impl Watching {
     /// Starts to watch with these words.
     fn start(place: &Place, words: &str) -> Self {
-        let mut child = place
-            .command(&format!("watch --log-format json {words}"))
-            .spawn()
-            .unwrap();
+        let mut command = place.command(&format!("watch --log-format json {words}"));
+        Self::of(command.spawn().unwrap())
+    }
+
+    fn of(mut child: Child) -> Self {
         let stderr = child.stderr.take().unwrap();
         let log: Arc<Mutex<Vec<String>>> = Arc::default();
         let lines = log.clone();
@@ -92,7 +95,9 @@ impl Watching {
 
     /// Sends SIGTERM, and tells how it ended.
     fn stop(mut self) -> (Option<i32>, String) {
-        self.signal("-TERM");
+        if self.child.try_wait().unwrap().is_none() {
+            self.signal("-TERM");
+        }
         let status = self.child.wait().unwrap();
         (status.code(), self.log())
     }
@@ -163,4 +168,49 @@ async fn signals_reconcile_now_or_end_it() {
         let status = watching.child.wait().unwrap();
         assert_eq!(status.code(), Some(0), "{}", watching.log());
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_ends_in_mid_apply_too() {
+    let place = Place::new("watch-stop").await;
+    place.file("a.zkt", "/a\n  x = 1\n");
+    let relay = Relay::to(server::shared().port()).await;
+    let through = place.through(&relay.address());
+    relay.set(Mode::HoldWrite);
+    let watching = Watching::start(&place, &format!("a.zkt -c {through}"));
+    relay.holds_a_write().await;
+    let (code, log) = watching.stop();
+    assert_eq!(code, Some(0), "{log}");
+    assert!(log.contains("in the middle of a reconcile"), "{log}");
+}
+
+/// What systemd hears.
+#[tokio::test(flavor = "multi_thread")]
+async fn systemd_is_told() {
+    let place = Place::new("watch-systemd").await;
+    place.file("a.zkt", "/a\n  x = 1\n");
+    let path = place.path("notify");
+    let socket = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut command = place.command("watch a.zkt");
+    command.env("NOTIFY_SOCKET", &path);
+    let child = command.spawn().unwrap();
+    let watching = Watching::of(child);
+    let heard = move |word: &str| {
+        let mut buffer = [0; 4096];
+        loop {
+            let count = socket.recv(&mut buffer).unwrap();
+            let text = String::from_utf8_lossy(&buffer[..count]).into_owned();
+            if text.contains(word) {
+                return text;
+            }
+        }
+    };
+    let text = heard("READY=1");
+    assert!(text.contains("STATUS=applied, 1 nodes declared"), "{text}");
+    heard("WATCHDOG=1");
+    watching.signal("-TERM");
+    heard("STOPPING=1");
+    let (code, log) = watching.stop();
+    assert_eq!(code, Some(0), "{log}");
 }

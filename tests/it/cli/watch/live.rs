@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use zkt::server::{ErrorCode, Fault, Matching, RequestKind};
 use zookeeper_client::{Acl, AuthId, CreateMode, Permission};
 
 use super::super::{Place, create, create_as};
@@ -131,7 +132,14 @@ async fn it_goes_on_after_a_lost_connection() {
     let place = Place::new("watch-cut").await;
     let relay = Relay::to(server::shared().port()).await;
     let hosts = place.through(&relay.address());
-    place.file("a.zkt", TREE);
+    // Of the large ones only the stat is asked after a lost connection.
+    let large = |value: &str| format!("{{\"text\":\"{}\"}}", value.repeat(3000));
+    let text = format!(
+        "{TREE}/large\n  text = '{}'\n/same\n  text = '{}'\n",
+        "x".repeat(3000),
+        "y".repeat(3000)
+    );
+    place.file("a.zkt", text);
     let client = place.client().await;
     let mut watching = Watching::start(&place, &format!("-c {hosts} a.zkt --interval 1h"));
     watching.says(&["reconciled", "applied"]).await;
@@ -142,8 +150,14 @@ async fn it_goes_on_after_a_lost_connection() {
         // In the gap, and after it.
         let data = format!("{{\"x\":{i}10}}");
         client.set_data("/a", data.as_bytes(), None).await.unwrap();
+        client
+            .set_data("/large", large("z").as_bytes(), None)
+            .await
+            .unwrap();
         relay.set(Mode::Forward);
         becomes(&client, "/a", Some("{\"x\":1}")).await;
+        becomes(&client, "/large", Some(&large("x"))).await;
+        becomes(&client, "/same", Some(&large("y"))).await;
         client.set_data("/a/b/c", b"{}", None).await.unwrap();
         becomes(&client, "/a/b/c", Some("{\"z\":3}")).await;
     }
@@ -193,4 +207,78 @@ async fn it_waits_for_a_server_that_is_not_there_yet() {
     assert!(line.contains("cannot reach"), "{line}");
     server.restart();
     watching.says(&["reconciled", "applied"]).await;
+}
+
+/// A place on an embedded server, which does what it is told.
+fn embedded() -> (zkt::server::Server, Place) {
+    let server = zkt::server::Server::start().unwrap();
+    let hosts = server.handle().connect_string();
+    let place = Place {
+        hosts,
+        ..Place::offline()
+    };
+    place.file("a.zkt", TREE);
+    (server, place)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_without_such_watches_leaves_it_to_the_timer() {
+    let (server, place) = embedded();
+    let add_watch = Matching::kind(RequestKind::AddWatch);
+    let unknown = Fault::Answer(ErrorCode::Unimplemented);
+    let injection = server.handle().inject(add_watch, unknown);
+    let mut watching = Watching::start(&place, "a.zkt --interval 300ms");
+    watching.says(&["older than 3.6"]).await;
+    watching.says(&["reconciled", "applied"]).await;
+    assert!(injection.has_struck());
+    let client = place.client().await;
+    client.set_data("/a", b"{}", None).await.unwrap();
+    watching.says(&["\"cause\":\"timer\"", "applied"]).await;
+    becomes(&client, "/a", Some("{\"x\":1}")).await;
+    assert_eq!(watching.count(&["no event had told"]), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_expired_session_is_replaced() {
+    let (server, place) = embedded();
+    let mut watching = Watching::start(&place, "a.zkt --interval 1h");
+    watching.says(&["reconciled", "applied"]).await;
+    for _ in 0..3 {
+        assert_eq!(server.handle().expire_all(), 1);
+        watching.says(&["the session has ended"]).await;
+        watching.says(&["reconciled", "in sync"]).await;
+        let client = place.client().await;
+        client.set_data("/a", b"{}", None).await.unwrap();
+        becomes(&client, "/a", Some("{\"x\":1}")).await;
+        watching.says(&["reconciled", "applied"]).await;
+        let mut states = client.state_watcher();
+        drop(client);
+        while !states.changed().await.is_terminated() {}
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_idle_watch_sends_nothing_but_pings() {
+    let (server, place) = embedded();
+    let mut watching = Watching::start(&place, "a.zkt --interval 1h --session-timeout 4s");
+    watching.says(&["reconciled", "applied"]).await;
+    let kinds = [
+        RequestKind::GetData,
+        RequestKind::GetChildren,
+        RequestKind::GetChildren2,
+        RequestKind::Exists,
+        RequestKind::MultiRead,
+        RequestKind::Multi,
+        RequestKind::Sync,
+        RequestKind::AddWatch,
+        RequestKind::GetAcl,
+    ];
+    let handle = server.handle();
+    let sent = || kinds.map(|kind| handle.requests(kind));
+    let before = sent();
+    let pings = handle.requests(RequestKind::Ping);
+    while handle.requests(RequestKind::Ping) < pings + 2 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(sent(), before);
 }
