@@ -114,7 +114,9 @@ pub(crate) fn measure(lab: &mut Lab, vigil: Vigil) -> Section {
     lab.zkt(&["apply", "--yes", "-c", &hosts, &layer]);
     let log = lab.file("watch.log");
     let watch = Watch::start(&folder, &hosts, &log);
-    let runtime = tokio::runtime::Builder::new_current_thread()
+    // A session lives on a thread of its own, also while this one sleeps.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
         .enable_all()
         .build()
         .expect("a runtime");
