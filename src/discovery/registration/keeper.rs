@@ -8,10 +8,11 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 
 use super::node::{Node, Ours, Outcome};
-use super::{HealthCheck, Inner, RegistrationState, Shown};
+use super::{Inner, RegistrationState, Shown};
 use crate::acl::Acl;
 use crate::discovery::error::Error;
 use crate::discovery::handle::ZooKeeper;
+use crate::discovery::health::HealthCheck;
 use crate::discovery::hub::{Interest, Signal};
 use crate::discovery::lock;
 use crate::discovery::supervision::Connection;
