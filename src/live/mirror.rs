@@ -383,7 +383,7 @@ impl Mirror {
             if let (Some(node), Some(stat)) = (live.node(), stat)
                 && let Some(node) = moved_nothing(node, &stat)
             {
-                ahead.insert(path.clone(), Live::Read(node));
+                ahead.add(path.clone(), Some(Live::Read(node)));
             }
         }
         Ok(ahead)
