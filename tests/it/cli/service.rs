@@ -273,10 +273,11 @@ async fn discover() {
         .await
         .unwrap();
     assert_eq!(watching.line(), "~ a:1 (draining)\n");
-    client.delete("/svc/a:1", None).await.unwrap();
-    assert_eq!(watching.line(), "- a:1\n");
     let updated: Value = serde_json::from_str(&json_lines.line()).unwrap();
     assert_eq!(updated["updated"][0]["draining"], json!(true));
+    // Only now: who is slow is told of both changes at once.
+    client.delete("/svc/a:1", None).await.unwrap();
+    assert_eq!(watching.line(), "- a:1\n");
     let removed: Value = serde_json::from_str(&json_lines.line()).unwrap();
     assert_eq!(removed["removed"][0]["address"], json!("a:1"));
     assert_eq!(removed["addresses"].as_array().unwrap().len(), 1);
