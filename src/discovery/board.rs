@@ -115,7 +115,10 @@ impl<S: Snapshot> Board<S> {
     pub(crate) fn refresh(&self, snapshot: Arc<S>) {
         let sequence = snapshot.sequence();
         for callback in lock(&self.callbacks).iter_mut() {
-            callback.seen = callback.seen.max(sequence);
+            // One that has missed a change is still to be told of it.
+            if callback.seen + 1 == sequence {
+                callback.seen = sequence;
+            }
         }
         self.snapshot.store(snapshot);
         self.sequence.send_replace(sequence);

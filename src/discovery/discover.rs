@@ -96,6 +96,7 @@ pub enum Held {
 #[derive(Debug, Clone)]
 pub struct Endpoints {
     sequence: u64,
+    /// Sorted by address.
     endpoints: Vec<Endpoint>,
     held: Option<Held>,
 }
@@ -126,7 +127,10 @@ impl Endpoints {
     /// One of them.
     #[must_use]
     pub fn get(&self, address: &str) -> Option<&Endpoint> {
-        self.endpoints.iter().find(|one| one.address() == address)
+        let place = self
+            .endpoints
+            .binary_search_by(|one| one.address().cmp(address));
+        place.ok().map(|place| &self.endpoints[place])
     }
 
     /// Whether, and why, these may not be right any more.

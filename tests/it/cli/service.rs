@@ -166,7 +166,7 @@ async fn health_and_draining() {
         "--health-interval",
         "10ms",
         "--drain",
-        "300ms",
+        "1h",
     ];
     let mut running = Running::start(&place, &words);
     assert_eq!(data(&client, "/svc/h:1").await, None);
@@ -179,6 +179,8 @@ async fn health_and_draining() {
     assert_eq!(running.line(), "/svc/h:1\n");
     running.signal("TERM");
     until(&client, "/svc/h:1", Some(json!({"draining": true}))).await;
+    // Who says so twice does not want to wait.
+    running.signal("TERM");
     let (code, stderr) = running.end();
     assert_eq!(code, Some(0));
     assert!(

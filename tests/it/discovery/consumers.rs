@@ -154,6 +154,7 @@ async fn the_last_good_addresses_are_kept() {
     // One of several is just gone.
     eventually(|| kept.addresses() == ["b:1"]).await;
     assert_eq!(kept.snapshot().held(), None);
+    eventually(|| brief.addresses() == ["b:1"]).await;
     let mut changes = brief.changes();
     two.close().await;
     eventually(|| kept.snapshot().held() == Some(Held::Vanished)).await;

@@ -333,12 +333,16 @@ async fn health(place: &Place) {
 async fn leaving(place: &Place) {
     let zk = service(place).await;
     let registration = zk.register("/svc", "10.0.0.1:80").pid(false).await.unwrap();
-    let draining = tokio::spawn(registration.drain(Duration::from_millis(200)));
+    let draining = tokio::spawn(registration.drain(Duration::from_secs(3600)));
     until!(
         zk.get_properties(NODE).await.ok().map(as_json),
         Some(json!({"draining": true}))
     );
-    draining.await.unwrap();
+    // Who does not wait leaves at once.
+    draining.abort();
+    until!(owner(&zk).await, None);
+    let registration = zk.register("/svc", "10.0.0.1:80").await.unwrap();
+    registration.drain(Duration::from_millis(1)).await;
     assert_eq!(owner(&zk).await, None);
 }
 
