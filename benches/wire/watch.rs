@@ -10,6 +10,7 @@ use tokio::runtime::Runtime;
 use zookeeper_client::Client;
 
 use crate::lab::{Lab, Runs};
+use crate::server::four_letters;
 use crate::subject::Subject;
 use crate::table::{Figure, Goal, Row, Section, Unit};
 use crate::trees;
@@ -258,7 +259,7 @@ impl Bench<'_> {
     /// the bench's own.
     fn packets(&self) -> f64 {
         let id = format!("sid={}", self.client.session_id());
-        let connections = self.lab.server.four_letters("cons").expect("an answer");
+        let connections = four_letters(self.lab.server.port(), "cons").expect("an answer");
         let others = connections
             .lines()
             .filter(|line| line.contains("sid=") && !line.contains(&id));

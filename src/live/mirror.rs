@@ -173,12 +173,9 @@ impl Mirror {
         roots: Vec<ZPath>,
     ) -> Result<(), Error> {
         let roots = few(roots);
-        if self.roots != roots {
-            self.roots = roots;
-            // Watches first: what changes after a node was read must be told.
-            self.watch(session).await?;
-        }
-        if self.wants == wants {
+        let moved = self.roots != roots;
+        self.roots = roots;
+        if self.wants == wants && !moved {
             return Ok(());
         }
         let added: Vec<Want> = wants
@@ -200,6 +197,10 @@ impl Mirror {
         let stale = std::mem::replace(&mut self.stale, true);
         if stale {
             return Ok(());
+        }
+        if moved {
+            // Watches first: what changes after a node was read must be told.
+            self.watch(session).await?;
         }
         let found = fetch(session, &added, &self.options, &mut |_| {}).await?;
         let mut news: BTreeMap<ZPath, Option<Live>> =
@@ -248,6 +249,8 @@ impl Mirror {
                             }
                         }
                     }
+                    // Children tell of themselves where they matter.
+                    EventType::NodeChildrenChanged => {}
                     _ => {
                         if let Some(path) = self.place_of(&event.path) {
                             self.dirty.insert(path);
@@ -296,13 +299,23 @@ impl Mirror {
     async fn watch(&mut self, session: &Session) -> Result<(), Error> {
         let mut watchers = Vec::with_capacity(self.roots.len());
         if self.told {
-            let pending: Vec<_> = self
+            // What is only passed through is watched by itself: much may stand beside.
+            let alone: BTreeSet<ZPath> = self
                 .roots
                 .iter()
-                .map(|root| {
-                    let mode = AddWatchMode::PersistentRecursive;
-                    (root, session.client().watch(root.as_str(), mode))
-                })
+                .filter_map(ZPath::parent)
+                .flat_map(|above| above.prefixes().collect::<Vec<_>>())
+                .filter(|path| find(&self.wants, path).is_some())
+                .collect();
+            let recursive = self.roots.iter();
+            let recursive = recursive.map(|root| (root, AddWatchMode::PersistentRecursive));
+            // Of more of them, whoever meets a conflict looks again.
+            let alone = alone.iter().take(MOST_WATCHES);
+            let alone = alone.map(|path| (path, AddWatchMode::Persistent));
+            let client = session.client();
+            let pending: Vec<_> = recursive
+                .chain(alone)
+                .map(|(path, mode)| (path, client.watch(path.as_str(), mode)))
                 .collect();
             for (path, watch) in pending {
                 match watch.await {
@@ -358,10 +371,9 @@ impl Mirror {
     async fn unmoved(&self, session: &Session) -> Result<ReadAhead, Error> {
         let client = session.client();
         let is_large = |live: &Live| live.node().is_some_and(|node| node.data.len() > LARGE);
-        let large = self
-            .tree
-            .iter()
-            .filter(|(path, live)| is_large(live) && find(&self.wants, path).is_some());
+        let large = self.tree.iter().filter(|(_, live)| is_large(live));
+        // What was read ahead is found by the very path that is wanted.
+        let large = large.filter_map(|(path, live)| Some((&find(&self.wants, path)?.path, live)));
         let mut ahead = ReadAhead::default();
         let mut sync = Some(client.sync("/"));
         let mut large = large.peekable();

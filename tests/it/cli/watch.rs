@@ -1,9 +1,9 @@
 //! `zkt watch`: what wakes it, what it does, and what it outlives.
 
-mod days;
 mod election;
 mod files;
 mod live;
+mod real;
 mod status;
 
 use std::io::{BufRead as _, BufReader};

@@ -135,6 +135,7 @@ async fn a_touch_does_nothing_and_broken_files_empty_nothing() {
     place.file("trees/a.zkt", one("2"));
     watching.says(&["a sound tree again"]).await;
     becomes(&client, "/a", Some(&stored("2"))).await;
+    watching.says(&["reconciled", "files", "applied"]).await;
     // What led to no change of what is declared was no reconcile, but for the one that repaired.
     assert_eq!(watching.count(&["reconciled"]), 3, "{}", watching.log());
 }

@@ -8,9 +8,9 @@ use zookeeper_client::{Acl, AuthId, CreateMode, Permission};
 use super::super::{Place, create, create_as};
 use super::{Watching, becomes};
 use crate::relay::{Mode, Relay};
-use crate::server::{self, Server};
+use crate::server;
 
-const TREE: &str = "/a\n  x = 1\n  /b\n    /c\n      z = 3\n/keep\n  @keep\n";
+pub(super) const TREE: &str = "/a\n  x = 1\n  /b\n    /c\n      z = 3\n/keep\n  @keep\n";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn foreign_changes_are_repaired_by_events() {
@@ -164,49 +164,6 @@ async fn it_goes_on_after_a_lost_connection() {
     let (code, log) = watching.stop();
     assert_eq!(code, Some(0), "{log}");
     assert!(!log.contains("no event had told"), "{log}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn it_outlives_servers_and_sessions() {
-    let mut server = Server::start();
-    let place = Place {
-        hosts: server.address(),
-        ..Place::offline()
-    };
-    place.file("a.zkt", TREE);
-    let mut watching = Watching::start(&place, "a.zkt --session-timeout 2s --interval 1h");
-    watching.says(&["reconciled", "applied"]).await;
-    // Away for less than a session lives, and for longer.
-    for pause in [0, 5] {
-        server.kill();
-        watching.says(&["the connection is lost"]).await;
-        tokio::time::sleep(Duration::from_secs(pause)).await;
-        place.file("a.zkt", TREE.replace("x = 1", &format!("x = 7{pause}")));
-        server.restart();
-        let client = place.client().await;
-        becomes(&client, "/a", Some(&format!("{{\"x\":7{pause}}}"))).await;
-        client.set_data("/a/b/c", b"{}", None).await.unwrap();
-        becomes(&client, "/a/b/c", Some("{\"z\":3}")).await;
-    }
-    let (code, log) = watching.stop();
-    assert_eq!(code, Some(0), "{log}");
-    assert!(log.contains("the session has ended"), "{log}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn it_waits_for_a_server_that_is_not_there_yet() {
-    let mut server = Server::start();
-    server.kill();
-    let place = Place {
-        hosts: server.address(),
-        ..Place::offline()
-    };
-    place.file("a.zkt", TREE);
-    let mut watching = Watching::start(&place, "a.zkt");
-    let line = watching.says(&["trying again in"]).await;
-    assert!(line.contains("cannot reach"), "{line}");
-    server.restart();
-    watching.says(&["reconciled", "applied"]).await;
 }
 
 /// A place on an embedded server, which does what it is told.

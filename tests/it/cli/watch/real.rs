@@ -1,4 +1,5 @@
-//! Long runs in short: servers that die in mid-apply, and a day of mixed events.
+//! Servers that are killed and come back, in mid-apply too, and a day of mixed events in short: these
+//! need a real server.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -7,9 +8,10 @@ use std::time::{Duration, Instant};
 use zookeeper_client::Client;
 
 use super::super::{Place, create};
+use super::live::TREE;
 use super::{PATIENCE, Watching, becomes};
+use crate::real::process::Server;
 use crate::relay::{Mode, Relay};
-use crate::server::Server;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_is_killed_in_mid_apply() {
@@ -169,4 +171,47 @@ async fn a_day_of_edits_foreign_writes_restarts_and_cuts() {
     let (code, log) = watching.stop();
     assert_eq!(code, Some(0), "{log}");
     assert!(!log.contains("no event had told"), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_outlives_servers_and_sessions() {
+    let mut server = Server::start();
+    let place = Place {
+        hosts: server.address(),
+        ..Place::offline()
+    };
+    place.file("a.zkt", TREE);
+    let mut watching = Watching::start(&place, "a.zkt --session-timeout 2s --interval 1h");
+    watching.says(&["reconciled", "applied"]).await;
+    // Away for less than a session lives, and for longer.
+    for pause in [0, 5] {
+        server.kill();
+        watching.says(&["the connection is lost"]).await;
+        tokio::time::sleep(Duration::from_secs(pause)).await;
+        place.file("a.zkt", TREE.replace("x = 1", &format!("x = 7{pause}")));
+        server.restart();
+        let client = place.client().await;
+        becomes(&client, "/a", Some(&format!("{{\"x\":7{pause}}}"))).await;
+        client.set_data("/a/b/c", b"{}", None).await.unwrap();
+        becomes(&client, "/a/b/c", Some("{\"z\":3}")).await;
+    }
+    let (code, log) = watching.stop();
+    assert_eq!(code, Some(0), "{log}");
+    assert!(log.contains("the session has ended"), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_waits_for_a_server_that_is_not_there_yet() {
+    let mut server = Server::start();
+    server.kill();
+    let place = Place {
+        hosts: server.address(),
+        ..Place::offline()
+    };
+    place.file("a.zkt", TREE);
+    let mut watching = Watching::start(&place, "a.zkt");
+    let line = watching.says(&["trying again in"]).await;
+    assert!(line.contains("cannot reach"), "{line}");
+    server.restart();
+    watching.says(&["reconciled", "applied"]).await;
 }
