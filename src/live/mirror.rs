@@ -63,6 +63,8 @@ pub struct Mirror {
     dirty: BTreeSet<ZPath>,
     /// Whether all is to be read again, and the watches to be added again before.
     stale: bool,
+    /// Whether the wants were changed and not all that is wanted now was read.
+    torn: bool,
     /// Whether the server tells of events.
     told: bool,
     ended: bool,
@@ -89,6 +91,7 @@ impl Mirror {
             watchers: Vec::new(),
             dirty: BTreeSet::new(),
             stale: true,
+            torn: false,
             told: true,
             ended: false,
         };
@@ -113,7 +116,7 @@ impl Mirror {
     #[must_use]
     pub fn is_current(&mut self) -> bool {
         self.drain();
-        !self.stale && self.dirty.is_empty()
+        !self.stale && !self.torn && self.dirty.is_empty()
     }
 
     /// Waits until something has come to pass. Where the server tells nothing, for ever.
@@ -139,7 +142,7 @@ impl Mirror {
     /// What was to be read again still is.
     pub async fn refresh(&mut self, session: &Session) -> Result<Found, Error> {
         self.drain();
-        if self.stale {
+        if self.stale || self.torn {
             return self.reread(session).await;
         }
         let dirty = self.dirty.clone();
@@ -194,8 +197,8 @@ impl Mirror {
             .collect();
         let old = std::mem::replace(&mut self.wants, wants);
         // Until this has come to its end, a refresh reads everything.
-        let stale = std::mem::replace(&mut self.stale, true);
-        if stale {
+        let torn = std::mem::replace(&mut self.torn, true);
+        if torn || self.stale {
             return Ok(());
         }
         if moved {
@@ -206,11 +209,10 @@ impl Mirror {
         let mut news: BTreeMap<ZPath, Option<Live>> =
             added.iter().map(|want| (want.path.clone(), None)).collect();
         for (path, live) in found {
-            // Of a wanted child that was not asked for, more is known.
-            if live == Live::Listed && find(&self.wants, &path).is_some() {
-                continue;
+            // Of wanted nodes that were not asked for, more is known.
+            if find(&self.wants, &path).is_none() || find(&added, &path).is_some() {
+                news.insert(path, Some(live));
             }
-            news.insert(path, Some(live));
         }
         for want in &added {
             // What was listed below a node may be so no more.
@@ -221,7 +223,7 @@ impl Mirror {
         }
         self.replace(news);
         self.dirty.extend(removed);
-        self.stale = false;
+        self.torn = false;
         Ok(())
     }
 
@@ -331,17 +333,19 @@ impl Mirror {
             }
         }
         // The old ones go only now: with the last one of a path the server's watch would go, too.
+        // And they may hold what nobody has heard yet.
+        self.drain();
         self.watchers = watchers;
         Ok(())
     }
 
     async fn reread(&mut self, session: &Session) -> Result<Found, Error> {
-        if self.stale {
+        let was_stale = self.stale || self.torn;
+        if was_stale {
             // Persistent watches are not restored after a lost connection, neither by this client
             // nor, for what happened meanwhile, by the server (ZOOKEEPER-4698).
             self.watch(session).await?;
         }
-        let was_stale = self.stale;
         let ahead = if was_stale {
             self.unmoved(session).await?
         } else {
@@ -351,7 +355,7 @@ impl Mirror {
         let tree = fetch_after(session, ahead, wants, options, &mut |_| {}).await?;
         let before = std::mem::take(&mut self.dirty);
         // Events come before the answers to what is asked after them.
-        self.stale = false;
+        (self.stale, self.torn) = (false, false);
         self.drain();
         let told = |path: &ZPath| {
             let mut here_or_above = path.prefixes();
@@ -473,12 +477,22 @@ impl Mirror {
         Ok(changed)
     }
 
-    /// Drops what is known of undeclared nodes below a wanted one.
+    /// Drops what is known of undeclared nodes because they are below this wanted one.
     fn forget_undeclared(&mut self, top: &ZPath) {
-        let wants = std::mem::take(&mut self.wants);
-        self.tree
-            .retain(|path, _| !path.is_within(top) || find(&wants, path).is_some());
-        self.wants = wants;
+        let wants = &self.wants;
+        let is_due_to = |path: &ZPath| {
+            let mut above = path.parent();
+            while let Some(at) = above {
+                if find(wants, &at).is_some() {
+                    return at == *top;
+                }
+                above = at.parent();
+            }
+            false
+        };
+        self.tree.retain(|path, _| {
+            !path.is_within(top) || find(wants, path).is_some() || !is_due_to(path)
+        });
     }
 
     /// Puts nodes in their places; one that is none is removed with all below it.
@@ -486,6 +500,11 @@ impl Mirror {
         let mut others = Vec::new();
         let mut gone: BTreeSet<ZPath> = BTreeSet::new();
         for (path, live) in news {
+            if live == Some(Live::Listed) && self.tree.subtree_range(&path).len() > 1 {
+                // Nothing below it is known any more.
+                self.tree
+                    .retain(|at, _| at == &path || !at.is_within(&path));
+            }
             match (self.tree.get_mut(&path), live) {
                 (Some(there), Some(live)) => *there = live,
                 (None, Some(live)) => others.push((path, live)),

@@ -15,6 +15,7 @@ mod language;
 mod laws;
 mod links;
 mod live;
+mod mirror;
 mod planner;
 mod real;
 mod relay;

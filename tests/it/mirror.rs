@@ -1,0 +1,184 @@
+//! A mirror against reading everything anew.
+
+use std::path::{Path, PathBuf};
+use std::{io, slice};
+
+use zkt::files::{Files, Kind};
+use zkt::layers;
+use zkt::live::{self, FetchOptions, Found, Mirror};
+use zkt::node::{Declared, Live, Standing};
+use zkt::path::ZPath;
+use zkt::scope::{self, Trim};
+use zkt::tree::Tree;
+use zookeeper_client::{Acls, Client, CreateMode};
+
+use crate::server::session;
+
+/// The only file there is.
+struct Text(String);
+
+impl Files for Text {
+    fn kind(&self, _: &Path) -> io::Result<Kind> {
+        Ok(Kind::File)
+    }
+    fn read(&self, _: &Path) -> io::Result<Vec<u8>> {
+        Ok(self.0.clone().into())
+    }
+    fn list(&self, _: &Path) -> io::Result<Vec<PathBuf>> {
+        Ok(Vec::new())
+    }
+    fn identity(&self, path: &Path) -> io::Result<PathBuf> {
+        Ok(path.to_owned())
+    }
+    fn standard_input(&self) -> io::Result<Vec<u8>> {
+        Ok(Vec::new())
+    }
+}
+
+fn declared(text: &str) -> Tree<Declared> {
+    let (name, text) = ("x".to_owned(), Text(text.to_owned()));
+    let loaded = layers::load(
+        slice::from_ref(&name),
+        &ZPath::root(),
+        true,
+        &text,
+        &mut |_| {},
+    );
+    assert!(loaded.errors.is_empty() && loaded.lower_errors.is_empty());
+    loaded.tree
+}
+
+fn roots(tree: &Tree<Declared>) -> Vec<ZPath> {
+    let mut roots: Vec<ZPath> = Vec::new();
+    for (path, node) in tree {
+        let covered = roots.last().is_some_and(|root| path.is_within(root));
+        if node.standing != Standing::PassedThrough && !covered {
+            roots.push(path.clone());
+        }
+    }
+    roots
+}
+
+/// What matters of a tree: not how many children a node had when it was read.
+fn shown(tree: &Tree<Live>) -> Vec<String> {
+    let line = |(path, live): &(ZPath, Live)| match live {
+        Live::Read(node) => format!(
+            "{path} {:?} {:?} {} {} {:?}",
+            node.data.len(),
+            node.version,
+            node.mzxid,
+            node.ephemeral,
+            node.acl
+        ),
+        other => format!("{path} {other:?}"),
+    };
+    tree.iter().map(line).collect()
+}
+
+const PLACES: [&str; 14] = [
+    "/a", "/a/b", "/a/b/c", "/a/b/c/d", "/a/e", "/a/e/f", "/a/x", "/a/x/y", "/p", "/p/q", "/p/q/r",
+    "/k", "/k/own", "/other",
+];
+
+/// A tree of some of these places.
+fn text(random: &mut Dice) -> String {
+    let lines = [
+        "/a",
+        "/a/b",
+        "/a/b/c",
+        "/a/e",
+        "/p/q",
+        "/p/q/r",
+        "/k\n  @keep",
+        "/a/x",
+    ];
+    let mut text = String::new();
+    for line in lines {
+        if random.throw(3) > 0 {
+            text += line;
+            text += "\n";
+        }
+    }
+    if random.throw(4) == 0 {
+        text += "/top\n  @acl world:anyone:cdrwa\n  /below\n";
+    }
+    text
+}
+
+/// Numbers that look random and are the same in every run.
+struct Dice(u64);
+
+impl Dice {
+    fn throw(&mut self, sides: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 % sides as u64).unwrap()
+    }
+}
+
+async fn meddle(client: &Client, dice: &mut Dice) {
+    let path = PLACES[dice.throw(PLACES.len())];
+    let data = vec![b'x'; [3, 2000, 0, 5][dice.throw(4)]];
+    match dice.throw(4) {
+        0 => _ = client.delete(path, None).await,
+        1 => _ = client.set_data(path, &data, None).await,
+        sort => {
+            let mode = if sort == 2 || dice.throw(3) > 0 {
+                CreateMode::Persistent
+            } else {
+                CreateMode::Ephemeral
+            };
+            let options = mode.with_acls(Acls::anyone_all());
+            _ = client.create(path, &data, &options).await;
+        }
+    }
+}
+
+async fn keeps_up(trim: Trim, seed: u64) {
+    let (hosts, session) = session("mirror").await;
+    let client = Client::connect(&hosts).await.unwrap();
+    let mut dice = Dice(seed);
+    let mut tree = declared(&text(&mut dice));
+    let wants = scope::of(&tree, trim);
+    let mut mirror = Mirror::open(&session, wants, roots(&tree)).await.unwrap();
+    for round in 0..150 {
+        for _ in 0..dice.throw(5) {
+            meddle(&client, &mut dice).await;
+        }
+        if dice.throw(3) == 0 {
+            tree = declared(&text(&mut dice));
+            let wants = scope::of(&tree, trim);
+            mirror.rewant(&session, wants, roots(&tree)).await.unwrap();
+        }
+        // What happened before it is told before its answer.
+        let wants = scope::of(&tree, trim);
+        let options = FetchOptions::default();
+        let truth = live::fetch(&session, &wants, &options, &mut |_| {}).await;
+        mirror.refresh(&session).await.unwrap();
+        assert_eq!(
+            shown(mirror.tree()),
+            shown(&truth.unwrap()),
+            "round {round}"
+        );
+        assert!(mirror.is_current());
+        if round % 20 == 19 {
+            meddle(&client, &mut dice).await;
+            let found = mirror.audit(&session).await.unwrap();
+            assert_eq!(found, Found::Everything { missed: Vec::new() });
+        }
+    }
+    session.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mirror_is_what_a_fetch_would_bring() {
+    keeps_up(Trim::None, 0x1234_5678).await;
+    keeps_up(Trim::None, 0x8765_4321).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mirror_of_whole_subtrees_too() {
+    keeps_up(Trim::All, 0x1357_9bdf).await;
+    keeps_up(Trim::All, 0xfdb9_7531).await;
+}
