@@ -189,7 +189,6 @@ impl Keeper {
                 Some(Cause::Session)
             }
             Event::News(News::Ended) => {
-                tracing::warn!("the session has ended");
                 self.forget_session(shown);
                 Some(Cause::Session)
             }
@@ -223,7 +222,9 @@ impl Keeper {
             tracing::warn!("the connection is lost");
         }
         self.mirror = None;
-        self.session = None;
+        if self.session.take().is_some() {
+            tracing::warn!("the session has ended");
+        }
         self.identities = None;
         self.settled = None;
         self.pending = true;
