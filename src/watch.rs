@@ -9,17 +9,19 @@
 //! | `files`, `journal` | what tells that files may have changed, and whether they did |
 //! | `source`, `splice` | the declared tree of the newest sound files, and only what differs parsed |
 //! | `keeper` | one reconcile: session, mirror, plan, execution |
-//! | `partial` | a plan for what changed alone |
+//! | `planning`, `partial` | links and permissions; a plan for what changed alone |
 //! | `election` | which of several replicas writes |
 //! | `state` | what there is to show of all that |
 
 mod commit;
 mod cycle;
 mod election;
+mod error;
 mod files;
 mod journal;
 mod keeper;
 mod partial;
+mod planning;
 mod schedule;
 mod source;
 mod splice;
@@ -33,7 +35,7 @@ use crate::session;
 
 pub use cycle::{Command, once, run};
 pub use election::NameError;
-pub use keeper::Error;
+pub use error::Error;
 pub use schedule::{Cause, Causes, Pace, Schedule};
 pub use source::{Broken, Layers, Source};
 pub use state::{

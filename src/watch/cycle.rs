@@ -5,7 +5,8 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::keeper::{self, Error, Keeper, show_connection};
+use super::error::Error;
+use super::keeper::{self, Keeper, show_connection};
 use super::schedule::{Cause, Schedule};
 use super::state::{Connection, Ending, Leadership, Reconcile, State};
 use super::{Mode, Options};

@@ -8,71 +8,24 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::election::{self, Election};
+use super::error::Error;
 use super::files::FileWatch;
 use super::journal::Journal;
 use super::partial;
+use super::planning::{check_links, done, refusals, require_readable, roots};
 use super::schedule::{Cause, Causes};
 use super::source::{Broken, Outcome, Reading, Source};
 use super::state::{Applied, Connection, Ending, Leadership, Reconcile};
 use super::{Mode, Options, state::State};
 use crate::acl::AuthId;
 use crate::executor::{self, ExecuteOptions, Fate, Stop};
-use crate::links::{self, LookedUp};
 use crate::live::{self, Found, Mirror, News};
-use crate::node::{Declared, Live, Standing};
+use crate::node::Declared;
 use crate::path::ZPath;
 use crate::plan::{Plan, Refusal, Summary};
 use crate::planner::{self, Policy};
 use crate::scope;
-use crate::session::{self, Pulse, Session};
-use crate::tree::Tree;
-
-/// Why a reconcile came to nothing, or not to its end.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// No sound tree was ever declared.
-    #[error("the files declare no sound tree: {}", .first)]
-    Source {
-        /// The first mistake.
-        first: String,
-        /// Whether all that is wrong is that there is nothing declared.
-        only_empty: bool,
-    },
-    /// There is no session.
-    #[error(transparent)]
-    Session(#[from] session::Error),
-    /// The live tree could not be read.
-    #[error(transparent)]
-    Live(#[from] live::Error),
-    /// Declared nodes may not be read.
-    #[error("no permission to read {first} and {more} more declared nodes")]
-    Unreadable {
-        /// The first of them.
-        first: ZPath,
-        /// How many others.
-        more: usize,
-    },
-    /// The place of the top-level nodes does not exist.
-    #[error("{path}, the place of the tree, does not exist on {hosts}")]
-    NoPlace {
-        /// The place.
-        path: ZPath,
-        /// The servers and the chroot.
-        hosts: String,
-    },
-    /// The chroot lies in what is ZooKeeper's own.
-    #[error("/zookeeper belongs to ZooKeeper itself and cannot be declared")]
-    Reserved,
-    /// The election's place is declared.
-    #[error("{0} is the place of elections and cannot be declared")]
-    Election(ZPath),
-    /// The plan was not carried out to its end.
-    #[error(transparent)]
-    Stopped(#[from] Stop),
-    /// Another replica leads now.
-    #[error("lost leadership: {0}")]
-    Deposed(Stop),
-}
+use crate::session::{Pulse, Session};
 
 /// So long files must be quiet before they are read, though nothing is done about them yet.
 const CALM: Duration = Duration::from_millis(60);
@@ -706,17 +659,6 @@ async fn read(reading: Arc<Mutex<Reading>>) -> Option<Read> {
     tokio::task::spawn_blocking(read).await.ok()
 }
 
-/// How many actions of each kind stand.
-fn done(plan: &Plan, fates: &[Fate]) -> Summary {
-    let mut standing = Plan::empty(plan.path.clone());
-    let actions = plan.actions.iter().zip(fates);
-    standing.actions = actions
-        .filter(|(_, fate)| **fate == Fate::Done)
-        .map(|(action, _)| action.clone())
-        .collect();
-    standing.summary()
-}
-
 fn note_found(found: Found, shown: &mut State) -> Option<Vec<ZPath>> {
     match found {
         Found::Changed(paths) => Some(paths),
@@ -733,66 +675,4 @@ fn note_found(found: Found, shown: &mut State) -> Option<Vec<ZPath>> {
             None
         }
     }
-}
-
-/// The topmost nodes that are more than passed through.
-fn roots(tree: &Tree<Declared>) -> Vec<ZPath> {
-    let mut roots: Vec<ZPath> = Vec::new();
-    for (path, node) in tree {
-        let covered = roots.last().is_some_and(|root| path.is_within(root));
-        if node.standing != Standing::PassedThrough && !covered {
-            roots.push(path.clone());
-        }
-    }
-    roots
-}
-
-/// What is declared must be readable: otherwise nobody can say whether it is as declared.
-fn require_readable(declared: &Tree<Declared>, live: &Tree<Live>) -> Result<(), Error> {
-    let mut unreadable = live.iter().filter(|(path, live)| {
-        *live == Live::Unreadable
-            && declared
-                .get(path)
-                .is_some_and(|node| node.standing == Standing::Declared)
-    });
-    match unreadable.next() {
-        None => Ok(()),
-        Some((first, _)) => Err(Error::Unreadable {
-            first: first.clone(),
-            more: unreadable.count(),
-        }),
-    }
-}
-
-/// Warns of links that lead nowhere; nodes outside of what was read are looked up.
-async fn check_links(
-    session: &Session,
-    source: &Source,
-    live: &Tree<Live>,
-    plan: &mut Plan,
-) -> Result<(), Error> {
-    let mut looked_up = LookedUp::default();
-    loop {
-        let checked = links::check(&source.tree, live, plan, Some(&looked_up), &source.sources);
-        let new: Vec<ZPath> = checked
-            .unknown
-            .difference(&looked_up.asked)
-            .cloned()
-            .collect();
-        if new.is_empty() {
-            plan.warnings.extend(checked.warnings);
-            return Ok(());
-        }
-        let found = live::lookup(session, &new).await?;
-        looked_up.nodes = std::mem::take(&mut looked_up.nodes)
-            .into_iter()
-            .chain(found)
-            .collect();
-        looked_up.asked.extend(new);
-    }
-}
-
-fn refusals(plan: &Plan) -> String {
-    let refusals: Vec<String> = plan.refusals.iter().map(ToString::to_string).collect();
-    refusals.join("; ")
 }

@@ -1,0 +1,53 @@
+//! Why a reconcile fails.
+
+use crate::executor::Stop;
+use crate::live;
+use crate::path::ZPath;
+use crate::session;
+
+/// Why a reconcile came to nothing, or not to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No sound tree was ever declared.
+    #[error("the files declare no sound tree: {}", .first)]
+    Source {
+        /// The first mistake.
+        first: String,
+        /// Whether all that is wrong is that there is nothing declared.
+        only_empty: bool,
+    },
+    /// There is no session.
+    #[error(transparent)]
+    Session(#[from] session::Error),
+    /// The live tree could not be read.
+    #[error(transparent)]
+    Live(#[from] live::Error),
+    /// Declared nodes may not be read.
+    #[error("no permission to read {first} and {more} more declared nodes")]
+    Unreadable {
+        /// The first of them.
+        first: ZPath,
+        /// How many others.
+        more: usize,
+    },
+    /// The place of the top-level nodes does not exist.
+    #[error("{path}, the place of the tree, does not exist on {hosts}")]
+    NoPlace {
+        /// The place.
+        path: ZPath,
+        /// The servers and the chroot.
+        hosts: String,
+    },
+    /// The chroot lies in what is ZooKeeper's own.
+    #[error("/zookeeper belongs to ZooKeeper itself and cannot be declared")]
+    Reserved,
+    /// The election's place is declared.
+    #[error("{0} is the place of elections and cannot be declared")]
+    Election(ZPath),
+    /// The plan was not carried out to its end.
+    #[error(transparent)]
+    Stopped(#[from] Stop),
+    /// Another replica leads now.
+    #[error("lost leadership: {0}")]
+    Deposed(Stop),
+}
