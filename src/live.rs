@@ -12,10 +12,12 @@ use self::reader::{Answer, Ask, Reader};
 
 mod acls;
 mod ahead;
+mod linked;
 mod mirror;
 mod reader;
 
 pub use ahead::{ReadAhead, read_ahead};
+pub use linked::check_links;
 pub use mirror::{Found, Mirror, News};
 
 /// Why the live tree could not be read.

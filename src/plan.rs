@@ -350,11 +350,18 @@ impl Plan {
     /// How many actions of each kind there are.
     #[must_use]
     pub fn summary(&self) -> Summary {
-        let mut summary = Summary {
+        Summary {
             unchanged: self.unchanged,
-            ..Summary::default()
-        };
-        for action in &self.actions {
+            ..Summary::of(&self.actions)
+        }
+    }
+}
+
+impl Summary {
+    /// How many actions of each kind there are among these.
+    pub fn of<'a>(actions: impl IntoIterator<Item = &'a Action>) -> Self {
+        let mut summary = Self::default();
+        for action in actions {
             match action {
                 Action::Add(_) => summary.add += 1,
                 Action::Update(_) => summary.update += 1,

@@ -6,7 +6,7 @@ use zookeeper_client::Error as Refusal;
 
 use super::batch::{AclChange, Stage, Work};
 use crate::path::ZPath;
-use crate::plan::{Action, Plan};
+use crate::plan::{Action, Plan, Summary};
 
 /// How far an execution got, and why it stopped.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +21,16 @@ pub struct Report {
     pub committed_operations: usize,
     /// Why the plan was not carried out to its end; none where it was.
     pub stop: Option<Stop>,
+}
+
+impl Report {
+    /// How many actions of each kind stand, of the plan that was executed.
+    #[must_use]
+    pub fn done(&self, plan: &Plan) -> Summary {
+        let actions = plan.actions.iter().zip(&self.fates);
+        let done = actions.filter(|(_, fate)| **fate == Fate::Done);
+        Summary::of(done.map(|(action, _)| action))
+    }
 }
 
 /// What became of one action.

@@ -12,7 +12,7 @@ use super::error::Error;
 use super::files::FileWatch;
 use super::journal::Journal;
 use super::partial;
-use super::planning::{check_links, done, refusals, require_readable, roots};
+use super::planning::{refusals, require_readable, roots};
 use super::schedule::{Cause, Causes};
 use super::source::{Broken, Outcome, Reading, Source};
 use super::state::{Applied, Connection, Ending, Leadership, Reconcile};
@@ -602,7 +602,8 @@ impl Keeper {
             }
         }
         let mut plan = planner::plan(&source.tree, live, &policy);
-        check_links(session, source, live, &mut plan).await?;
+        let linked = live::check_links(session, &source.tree, live, &plan, &source.sources).await?;
+        plan.warnings.extend(linked);
         if !options.shows_extras {
             plan.extras.clear();
         }
@@ -622,7 +623,7 @@ impl Keeper {
         let report = executor::execute(session, plan, &options, &mut |_| {}).await;
         let unknown = |fate: &Fate| matches!(fate, Fate::Unknown | Fate::DataOnly);
         account.unknown |= report.fates.iter().any(unknown);
-        let done = done(plan, &report.fates);
+        let done = report.done(plan);
         account.done.add += done.add;
         account.done.update += done.update;
         account.done.link += done.link;

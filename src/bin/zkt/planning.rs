@@ -1,8 +1,5 @@
 //! The first four of the five lines: declared tree, live tree, plan, checked links.
 
-use std::collections::BTreeSet;
-
-use zkt::links::{self, LookedUp};
 use zkt::live::{self, FetchOptions, ReadAhead};
 use zkt::node::{Declared, Live, Standing};
 use zkt::path::ZPath;
@@ -90,7 +87,9 @@ pub(crate) async fn plan(
     let live = fetch_after(session, ahead, &wants, output).await?;
     require_readable(declared, &live)?;
     let mut plan = planner::plan(&declared.tree, &live, &policy);
-    check_links(session, declared, &live, &mut plan).await?;
+    let (tree, sources) = (&declared.tree, &declared.sources);
+    let linked = live::check_links(session, tree, &live, &plan, sources).await?;
+    plan.warnings.extend(linked);
     apply_options(&mut plan, options);
     Ok(plan)
 }
@@ -217,41 +216,6 @@ fn was_read(
     let live = live?;
     tracing::info!(nodes = live.len(), "read the live tree");
     Ok(live)
-}
-
-/// Warns of links that lead nowhere; nodes outside of what was read are looked up.
-async fn check_links(
-    session: &Session,
-    declared: &DeclaredTree,
-    live: &Tree<Live>,
-    plan: &mut Plan,
-) -> Result<(), Failure> {
-    let mut looked_up = LookedUp::default();
-    loop {
-        let checked = links::check(
-            &declared.tree,
-            live,
-            plan,
-            Some(&looked_up),
-            &declared.sources,
-        );
-        let new: BTreeSet<ZPath> = checked
-            .unknown
-            .difference(&looked_up.asked)
-            .cloned()
-            .collect();
-        if new.is_empty() {
-            plan.warnings.extend(checked.warnings);
-            return Ok(());
-        }
-        let paths: Vec<ZPath> = new.iter().cloned().collect();
-        let found = live::lookup(session, &paths).await?;
-        looked_up.nodes = std::mem::take(&mut looked_up.nodes)
-            .into_iter()
-            .chain(found)
-            .collect();
-        looked_up.asked.extend(new);
-    }
 }
 
 /// What is left of the options once a plan is made: which extras count, and whether warnings do.

@@ -274,7 +274,7 @@ impl Apply<'_> {
     }
 
     fn count(&mut self, plan: &Plan, report: &Report) {
-        let done = report::done(plan, report);
+        let done = report.done(plan);
         self.done.add += done.add;
         self.done.update += done.update;
         self.done.link += done.link;

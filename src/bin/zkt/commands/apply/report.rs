@@ -12,17 +12,6 @@ use crate::render::{self, Mode};
 /// Of so many actions with the same fate, each has a line.
 const LONGEST_LIST: usize = 20;
 
-/// How many actions of each kind stand.
-pub(super) fn done(plan: &Plan, report: &Report) -> Summary {
-    let mut standing = Plan::empty(plan.path.clone());
-    let actions = plan.actions.iter().zip(&report.fates);
-    standing.actions = actions
-        .filter(|(_, fate)| **fate == Fate::Done)
-        .map(|(action, _)| action.clone())
-        .collect();
-    standing.summary()
-}
-
 /// One line of JSON for a batch that stands.
 pub(super) fn batch_json(batch: &Batch) -> Value {
     let kind = match batch.kind {
