@@ -59,7 +59,9 @@ pub async fn read_ahead(
     let mut reader = Reader::new(session, options, progress);
     reader.start_sync();
     let mut ahead = ReadAhead::default();
-    let mut missing = Missing::default();
+    let mut missing = Tops::default();
+    // Those in flight. Where some nodes are missing, what is below one of these may be, too.
+    let mut asked = Tops::default();
     // Those that are still to be asked for.
     let mut waiting: VecDeque<ZPath> = VecDeque::new();
     let mut in_flight: VecDeque<Batch<'_>> = VecDeque::new();
@@ -69,24 +71,42 @@ pub async fn read_ahead(
         let enough = if open { reader.cap } else { 1 };
         while waiting.len() >= enough && in_flight.len() < reader.window {
             let mut paths = Vec::with_capacity(reader.cap);
+            let mut deferred = Vec::new();
             while paths.len() < reader.cap
                 && let Some(path) = waiting.pop_front()
             {
-                match missing.covers(&path) {
-                    true => ahead.add(path, None),
-                    false => paths.push(path),
+                if missing.covers(&path) {
+                    ahead.add(path, None);
+                } else if asked.covers(&path) {
+                    deferred.push(path);
+                } else {
+                    if !missing.is_empty() {
+                        asked.add(&path);
+                    }
+                    paths.push(path);
                 }
             }
             if paths.is_empty() {
+                // What they wait for is in flight.
+                match in_flight.back_mut() {
+                    Some(batch) => batch.deferred.append(&mut deferred),
+                    None => asked = Tops::default(),
+                }
+                waiting.extend(deferred);
                 continue;
             }
             let asks = asks(&paths);
             let end = reader.end_of_batch(&asks, 0);
             let pending = reader.submit(&asks[..end]);
             for path in paths.drain(end..).rev() {
+                asked.remove(&path);
                 waiting.push_front(path);
             }
-            in_flight.push_back(Batch { paths, pending });
+            in_flight.push_back(Batch {
+                paths,
+                deferred,
+                pending,
+            });
         }
         let answered = tokio::select! {
             result = answer(&mut in_flight), if !in_flight.is_empty() => result,
@@ -99,22 +119,29 @@ pub async fn read_ahead(
         };
         // What is asked behind the sync is answered behind it, too.
         if !reader.finish_sync().await? {
-            for Batch { paths, pending } in &mut in_flight {
-                *pending = reader.submit(&asks(paths));
+            for batch in &mut in_flight {
+                batch.pending = reader.submit(&asks(&batch.paths));
             }
             continue;
         }
-        let Some(Batch { paths, .. }) = in_flight.pop_front() else {
+        let Some(Batch {
+            paths, deferred, ..
+        }) = in_flight.pop_front()
+        else {
             continue;
         };
         let pending = Box::pin(std::future::ready(answered));
         let answers = reader.settle(&asks(&paths), pending).await?;
         for (path, answer) in paths.into_iter().zip(answers) {
             let live = live_of(&path, answer)?;
+            asked.remove(&path);
             if live.is_none() {
                 missing.add(&path);
             }
             ahead.add(path, live);
+        }
+        for path in deferred.into_iter().rev() {
+            waiting.push_front(path);
         }
     }
 }
@@ -122,6 +149,8 @@ pub async fn read_ahead(
 /// Nodes that were asked for, and the answer that is to come.
 struct Batch<'a> {
     paths: Vec<ZPath>,
+    /// What is not asked for before this is answered.
+    deferred: Vec<ZPath>,
     pending: Pending<'a, Answers>,
 }
 
@@ -137,22 +166,35 @@ fn asks(paths: &[ZPath]) -> Vec<(&ZPath, Ask)> {
     paths.iter().map(|path| (path, Ask::Data)).collect()
 }
 
-/// The topmost of the nodes that do not exist.
+/// Some nodes, none of them below another one.
 #[derive(Debug, Default)]
-struct Missing(HashSet<String, RandomState>);
+struct Tops(HashSet<String, RandomState>);
 
-impl Missing {
+impl Tops {
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     fn add(&mut self, path: &ZPath) {
         if !self.covers(path) {
             self.0.insert(path.as_str().to_owned());
         }
     }
 
+    fn remove(&mut self, path: &ZPath) {
+        if !self.is_empty() {
+            self.0.remove(path.as_str());
+        }
+    }
+
     /// Whether a node is one of them or below one.
     fn covers(&self, path: &ZPath) -> bool {
+        if self.is_empty() {
+            return false;
+        }
         let text = path.as_str();
         let ends = text.match_indices('/').skip(1).map(|(end, _)| end);
         let mut above = ends.chain([text.len()]).map(|end| &text[..end]);
-        !self.0.is_empty() && above.any(|top| self.0.contains(top))
+        above.any(|top| self.0.contains(top))
     }
 }
