@@ -5,6 +5,7 @@ mod examples;
 mod kazoo;
 mod many;
 mod nodes;
+mod real;
 mod registrations;
 mod seed;
 mod views;
