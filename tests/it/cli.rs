@@ -45,6 +45,7 @@ struct Run {
 impl Place {
     /// Without a server; what needs one anyway finds a port that nobody listens on.
     pub(crate) fn offline() -> Self {
+        crate::watchdog::watch();
         Self {
             folder: tempfile::tempdir().unwrap(),
             hosts: "127.0.0.1:1".to_owned(),

@@ -27,6 +27,7 @@ pub(crate) struct Place {
 
 impl Place {
     pub(crate) fn embedded() -> Self {
+        crate::watchdog::watch();
         let server = Server::start().unwrap();
         Self {
             hosts: server.connect_string(),

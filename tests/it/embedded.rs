@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 /// Waits for what comes about by itself, for as long as even a slow machine may take.
 fn eventually(what: impl Fn() -> bool) {
+    crate::watchdog::watch();
     let deadline = Instant::now() + Duration::from_secs(60);
     while !what() {
         assert!(

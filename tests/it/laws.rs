@@ -27,6 +27,7 @@ fn shrinking_law(
 ) {
     let factor =
         std::env::var("ZKT_LAWS").map_or(1, |factor| factor.parse().expect("ZKT_LAWS is a number"));
+    crate::watchdog::watch();
     let cases = cases * factor;
     let config = ProptestConfig {
         cases,

@@ -22,3 +22,4 @@ mod relay;
 mod server;
 mod session;
 mod trees;
+mod watchdog;

@@ -10,6 +10,7 @@ use zookeeper_client::{Acls, Client, CreateMode};
 
 use crate::real::process::{SESSION_TIMEOUTS, Server as Real};
 pub(crate) use crate::real::process::{four_letters, free_port};
+use crate::watchdog;
 
 /// `embedded`, which is also the default, or `real`.
 const VARIABLE: &str = "ZKT_TEST_SERVER";
@@ -23,6 +24,7 @@ pub(crate) enum Server {
 /// The server that all tests share, each below a chroot of its own.
 pub(crate) fn shared() -> &'static Server {
     static SHARED: OnceLock<Server> = OnceLock::new();
+    watchdog::watch();
     SHARED.get_or_init(Server::start)
 }
 
@@ -38,6 +40,7 @@ pub(crate) fn is_real() -> bool {
 impl Server {
     /// Starts a private server.
     pub(crate) fn start() -> Self {
+        watchdog::watch();
         if is_real() {
             return Self::Real(Real::start());
         }

@@ -425,7 +425,10 @@ async fn batches_are_told_in_order() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn an_interrupt_before_the_first_write_writes_nothing() {
     let place = Place::new("apply-early").await;
-    let many: String = (0..3000).map(|i| format!("  /n{i}\n")).collect();
+    // More than a pipe holds.
+    let many: String = (0..10_000)
+        .map(|i| format!("  /node-number-{i}\n"))
+        .collect();
     place.file("a.zkt", format!("/a\n{many}"));
     for name in ["INT", "TERM"] {
         let mut child = place.command("apply -y a.zkt").spawn().unwrap();

@@ -108,6 +108,7 @@ impl Raw {
     pub(crate) fn silent(address: SocketAddr) -> TcpStream {
         let stream = TcpStream::connect(address).unwrap();
         // A test that waits for what does not come fails.
+        crate::watchdog::watch();
         let patience = Some(Duration::from_secs(60));
         stream.set_read_timeout(patience).unwrap();
         stream.set_nodelay(true).unwrap();

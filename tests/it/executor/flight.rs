@@ -458,7 +458,8 @@ async fn a_dropped_execution_removes_its_marker_behind_what_is_in_flight() {
     for polls in [2, 3, 4] {
         let (hosts, session) = session("dropped-flight").await;
         let mut spy = Spy::on(&hosts).await;
-        let actions = plan(adds(12));
+        // Replies arrive between two polls only: each poll sends no more than a window.
+        let actions = plan(adds(20));
         let options = flight(1, 4);
         let (mut sent, mut left) = (0, polls);
         let mut events = |event: &Event| {

@@ -141,6 +141,9 @@ fn browse(place: &Place, address: &str) -> String {
     let output = Command::new(&browser)
         .args(["--headless", "--no-sandbox", "--disable-gpu"])
         .args(["--disable-dev-shm-usage", "--virtual-time-budget=1500"])
+        // It is to ask nobody but the watch.
+        .args(["--no-first-run", "--disable-background-networking"])
+        .args(["--disable-component-update", "--disable-sync"])
         .arg(format!(
             "--user-data-dir={}",
             place.path("browser").display()
