@@ -31,7 +31,7 @@ pub(super) struct Side {
 
 /// Compares two literals: what they share is shortened first, so that what differs stays in sight.
 pub(super) fn pair(old: &str, new: &str) -> Pair {
-    let (old, new) = (atoms(old), atoms(new));
+    let (old, new): (Vec<&str>, Vec<&str>) = (atoms(old).collect(), atoms(new).collect());
     let start = old.iter().zip(&new).take_while(|(a, b)| a == b).count();
     let most = old.len().min(new.len()) - start;
     let backwards = old.iter().rev().zip(new.iter().rev());
@@ -150,7 +150,10 @@ fn hunk(diff: &TextDiff<'_, '_, str>, op: &DiffOp, lines: &mut Vec<String>) {
     let old: Vec<&str> = op.old_range().filter_map(|i| diff.old_slice(i)).collect();
     let new: Vec<&str> = op.new_range().filter_map(|i| diff.new_slice(i)).collect();
     let show = |line: &str| escaped_line(line.strip_suffix('\n').unwrap_or(line));
-    let plain = |line: &str| cut(&atoms(&show(line)), LONGEST, 100, 40);
+    let plain = |line: &str| {
+        let line = show(line);
+        cut(&atoms(&line).collect::<Vec<_>>(), LONGEST, 100, 40)
+    };
     let mut push = |text: String, line: &str| {
         lines.push(text);
         if !line.ends_with('\n') {

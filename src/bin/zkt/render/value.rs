@@ -14,6 +14,8 @@ use zkt::value::{LinkKind, split_link};
 pub(super) const LONGEST: usize = 160;
 const HEAD: usize = 100;
 const TAIL: usize = 40;
+/// The characters of the longest escape, `\U0001f600`, each of one byte.
+const LONGEST_ATOM: usize = 10;
 
 /// One line of a longer text: escaped but for quotes, blanks at its end made visible.
 pub(super) fn escaped_line(line: &str) -> String {
@@ -38,38 +40,44 @@ pub(super) fn raw(bytes: &[u8]) -> String {
 }
 
 /// The pieces of a literal that may not be cut: characters, and whole escapes.
-pub(super) fn atoms(literal: &str) -> Vec<&str> {
-    let mut atoms = Vec::new();
+pub(super) fn atoms(literal: &str) -> impl Iterator<Item = &str> {
     let mut rest = literal;
-    while let Some(first) = rest.chars().next() {
-        let characters = match (first, rest.chars().nth(1)) {
+    std::iter::from_fn(move || {
+        let mut characters = rest.chars();
+        let length = match (characters.next()?, characters.next()) {
             ('\\', Some('u')) => 6,
-            ('\\', Some('U')) => 10,
+            ('\\', Some('U')) => LONGEST_ATOM,
             ('\\', Some('x')) => 4,
             ('\\', Some(_)) => 2,
             _ => 1,
         };
-        let end = rest
-            .char_indices()
-            .nth(characters)
-            .map_or(rest.len(), |(i, _)| i);
-        atoms.push(&rest[..end]);
-        rest = &rest[end..];
+        let end = rest.char_indices().nth(length);
+        let (atom, after) = rest.split_at(end.map_or(rest.len(), |(end, _)| end));
+        rest = after;
+        Some(atom)
+    })
+}
+
+/// The last pieces of a literal that has more of them; what is far before them is not looked at.
+fn last_atoms(literal: &str, count: usize) -> Vec<&str> {
+    let mut start = literal.len().saturating_sub((count + 1) * LONGEST_ATOM);
+    // Behind a backslash it cannot be told whether that starts an escape. In the digits of one it
+    // does no harm: those are the rest of a piece before the last ones.
+    while !literal.is_char_boundary(start) || literal[..start].ends_with('\\') {
+        start -= 1;
     }
-    atoms
+    let atoms: Vec<&str> = atoms(&literal[start..]).collect();
+    atoms[atoms.len() - count..].to_vec()
 }
 
 /// A literal as it is, or its start and end; `unit` counts what the reader thinks of.
 pub(super) fn shortened(literal: &str, length: usize, unit: &str) -> String {
-    // No piece is longer than its bytes.
-    if literal.len() <= LONGEST {
+    let first: Vec<&str> = atoms(literal).take(LONGEST + 1).collect();
+    if first.len() <= LONGEST {
         return literal.to_owned();
     }
-    let short = cut(&atoms(literal), LONGEST, HEAD, TAIL);
-    if short.len() == literal.len() {
-        return short;
-    }
-    format!("{short} ({length} {unit})")
+    let (head, tail) = (first[..HEAD].concat(), last_atoms(literal, TAIL).concat());
+    format!("{head}…{tail} ({length} {unit})")
 }
 
 /// Joins pieces, leaving out the middle where there are more than `longest`.
@@ -125,5 +133,46 @@ pub(super) fn link_target(value: &Value) -> String {
             if plain { text.clone() } else { quoted(text) }
         }
         other => literal(other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_literals_are_cut_between_pieces() {
+        let letters = [
+            'a',
+            'u',
+            'U',
+            'x',
+            '0',
+            'é',
+            '😀',
+            '\\',
+            '\\',
+            '\'',
+            '\n',
+            '\u{7f}',
+            '\u{e0001}',
+        ];
+        for seed in 0..2000 {
+            let mut random = fastrand::Rng::with_seed(seed);
+            let length = random.usize(100..600);
+            let text: String = (0..length)
+                .map(|_| letters[random.usize(..letters.len())])
+                .collect();
+            let literal = quoted(&text);
+            let all: Vec<&str> = atoms(&literal).collect();
+            assert_eq!(all.concat(), literal);
+            let shown = shortened(&literal, length, "characters");
+            if all.len() <= LONGEST {
+                assert_eq!(shown, literal);
+            } else {
+                let cut = cut(&all, LONGEST, HEAD, TAIL);
+                assert_eq!(shown, format!("{cut} ({length} characters)"), "{literal}");
+            }
+        }
     }
 }
