@@ -1,7 +1,8 @@
 //! Trees as text: a declared tree, or a live one as if it were declared.
 
-use std::borrow::{Borrow, Cow};
+use std::borrow::Cow;
 use std::io::{self, Write};
+use std::panic::resume_unwind;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -13,6 +14,9 @@ use crate::path::ZPath;
 use crate::spelling;
 use crate::tree::Tree;
 use crate::value::{self, Data, Entry, TYPE, entries, is_storable_name, sole_string};
+
+/// So many nodes are worth a thread.
+const RUN: usize = 2048;
 
 /// Encodes raw data as it stands in tree text and in JSON.
 #[must_use]
@@ -35,15 +39,72 @@ pub struct Options {
 /// node that may not be read is left out with what is below it.
 #[must_use]
 pub fn declare(live: &Tree<Live>, top: &ZPath, options: &Options) -> Tree<Declared> {
-    declarations(live, top, options).collect()
+    let nodes = nodes(live, top, options);
+    nodes
+        .map(|node| (node.path, node.held.into_declared()))
+        .collect()
 }
 
-/// The nodes of [`declare`], each made when it is asked for, so that not all are held at once.
-pub fn declarations<'a>(
+/// A node to be written.
+#[derive(Debug, Clone)]
+pub struct Node<'a> {
+    path: ZPath,
+    held: Held<'a>,
+}
+
+/// What a node holds.
+#[derive(Debug, Clone)]
+enum Held<'a> {
+    Declared(Cow<'a, Declared>),
+    /// As if it were declared.
+    Live(&'a LiveNode),
+}
+
+impl<'a> From<&'a (ZPath, Declared)> for Node<'a> {
+    fn from((path, node): &'a (ZPath, Declared)) -> Self {
+        Self {
+            path: path.clone(),
+            held: Held::Declared(Cow::Borrowed(node)),
+        }
+    }
+}
+
+impl Held<'_> {
+    fn is_declared(&self) -> bool {
+        match self {
+            Self::Declared(node) => node.standing == Standing::Declared,
+            Self::Live(_) => true,
+        }
+    }
+
+    fn acl(&self) -> Option<&Arc<Acl>> {
+        match self {
+            Self::Declared(node) => node.acl.as_ref(),
+            Self::Live(node) => node.acl.as_ref(),
+        }
+    }
+
+    fn declared(&self) -> Cow<'_, Declared> {
+        match self {
+            Self::Declared(node) => Cow::Borrowed(node),
+            Self::Live(node) => Cow::Owned(declare_node(node)),
+        }
+    }
+
+    fn into_declared(self) -> Declared {
+        match self {
+            Self::Declared(node) => node.into_owned(),
+            Self::Live(node) => declare_node(node),
+        }
+    }
+}
+
+/// The nodes of [`declare`] to be written, without holding them as declared ones all at once.
+pub fn nodes<'a>(
     live: &'a Tree<Live>,
     top: &'a ZPath,
     options: &Options,
-) -> impl Iterator<Item = (ZPath, Declared)> + 'a {
+) -> impl Iterator<Item = Node<'a>> {
     let name = match (&options.name, top.is_root()) {
         (Some(name), _) => Some(name.as_str()),
         (None, true) => None,
@@ -51,14 +112,18 @@ pub fn declarations<'a>(
     };
     let base = name.map_or_else(ZPath::root, |name| ZPath::root().join(name));
     // A root that was not read still gives its name to what is below.
-    let unread = (top.is_root() && name.is_some() && live.get(top).is_none())
-        .then(|| (base.clone(), Declared::default()));
+    let unread = (top.is_root() && name.is_some() && live.get(top).is_none()).then(|| Node {
+        path: base.clone(),
+        held: Held::Declared(Cow::default()),
+    });
     let nodes = declarable(live.subtree(top), options.ephemeral);
-    let nodes = nodes.map(move |(path, node)| (path.moved(top, &base), node));
-    let nodes = nodes.filter(|(path, _)| !path.is_root());
+    let nodes = nodes.map(move |(path, node)| Node {
+        path: path.moved(top, &base),
+        held: Held::Live(node),
+    });
     unread
         .into_iter()
-        .chain(nodes.map(|(path, node)| (path, declare_node(node))))
+        .chain(nodes.filter(|node| !node.path.is_root()))
 }
 
 /// The live nodes that a declared tree can hold: one that may not be read, or is ephemeral where
@@ -127,25 +192,89 @@ fn is_too_deep(value: &Value) -> bool {
 
 /// Writes the nodes of a tree, in their order, as tree text: properties, links and nodes each by
 /// name.
-pub fn write_text(
-    nodes: impl IntoIterator<Item = impl Borrow<(ZPath, Declared)>>,
+pub fn write_text<'a>(
+    nodes: impl IntoIterator<Item = impl Into<Node<'a>>>,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    // The written nodes around the next one.
-    let mut around: Vec<ZPath> = Vec::new();
-    let mut acls: Vec<Arc<Acl>> = Vec::new();
-    let no_acl: Arc<Acl> = Arc::default();
-    let mut lines = String::new();
-    for node in nodes {
-        let (path, node) = node.borrow();
-        while around.last().is_some_and(|top| !path.is_within(top)) {
-            around.pop();
-            acls.pop();
+    let mut around = Around::default();
+    let nodes = nodes.into_iter().map(Into::into);
+    let mut nodes = nodes.filter(|node| node.held.is_declared());
+    loop {
+        let run: Vec<Placed<'_>> = nodes
+            .by_ref()
+            .take(2 * RUN)
+            .map(|node| around.place(node))
+            .collect();
+        if run.is_empty() {
+            return Ok(());
         }
-        if node.standing != Standing::Declared {
-            continue;
+        for text in texts(&run) {
+            out.write_all(text.as_bytes())?;
         }
-        let depth = around.len();
+    }
+}
+
+/// The texts of a run of nodes: two, made at once, where there are many.
+fn texts(run: &[Placed<'_>]) -> [String; 2] {
+    let text = |nodes: &[Placed<'_>]| {
+        let mut lines = String::new();
+        nodes.iter().for_each(|node| node.push(&mut lines));
+        lines
+    };
+    let (first, second) = run.split_at(run.len().min(RUN));
+    if second.is_empty() {
+        return [text(first), String::new()];
+    }
+    std::thread::scope(|scope| {
+        let second = scope.spawn(|| text(second));
+        let first = text(first);
+        let second = second.join();
+        [first, second.unwrap_or_else(|panic| resume_unwind(panic))]
+    })
+}
+
+/// The written nodes around the next one, with their ACLs.
+#[derive(Default)]
+struct Around(Vec<(ZPath, Option<Arc<Acl>>)>);
+
+impl Around {
+    fn place<'a>(&mut self, node: Node<'a>) -> Placed<'a> {
+        let path = &node.path;
+        while self.0.last().is_some_and(|(top, _)| !path.is_within(top)) {
+            self.0.pop();
+        }
+        let above = self.0.last().map(|(top, _)| top);
+        let above = above.filter(|top| !top.is_root());
+        let acl = node.held.acl();
+        let mut outer = self.0.iter().rev().filter_map(|(_, acl)| acl.as_ref());
+        let outer = outer.find(|acl| !acl.entries.is_empty());
+        let placed = Placed {
+            depth: self.0.len(),
+            own_names: above.map_or(0, |top| top.as_str().len()),
+            has_own_acl: acl.is_some() && acl != outer,
+            node,
+        };
+        let acl = placed.node.held.acl().cloned();
+        self.0.push((placed.node.path.clone(), acl));
+        placed
+    }
+}
+
+/// A node with all that its lines depend on.
+struct Placed<'a> {
+    node: Node<'a>,
+    /// How many written nodes are around it.
+    depth: usize,
+    /// Where in its path the names below the innermost of those start.
+    own_names: usize,
+    /// Whether its ACL is not the one around it.
+    has_own_acl: bool,
+}
+
+impl Placed<'_> {
+    fn push(&self, lines: &mut String) {
+        let depth = self.depth;
+        let node = self.node.held.declared();
         let object = match &node.content {
             Content::Properties(properties) => properties.encoded().to_object(),
             Content::Raw { .. } => Cow::Borrowed(b"{}".as_slice()),
@@ -156,17 +285,16 @@ pub fn write_text(
         let clause = kind
             .and_then(|kind| serde_json::from_str::<Cow<'_, str>>(kind.value).ok())
             .and_then(|kind| spelling::type_clause(&kind));
-        lines.clear();
-        push_indent(&mut lines, depth);
-        for name in names_below(path, around.last()) {
+        push_indent(lines, depth);
+        let names = self.node.path.as_str()[self.own_names..].split('/');
+        for name in names.filter(|name| !name.is_empty()) {
             lines.push('/');
             lines.push_str(&spelling::node_name(name));
         }
         lines.push_str(clause.as_deref().unwrap_or_default());
         lines.push('\n');
-        let outer = acls.iter().rev().find(|acl| !acl.entries.is_empty());
-        for line in directives(node, outer) {
-            push_indent(&mut lines, depth + 1);
+        for line in directives(&node, self.has_own_acl) {
+            push_indent(lines, depth + 1);
             lines.push_str(&line);
             lines.push('\n');
         }
@@ -175,33 +303,20 @@ pub fn write_text(
             let next = properties.get(i + 1);
             let again = next.is_some_and(|next| next.name == *name);
             if !again && (clause.is_none() || name != TYPE) {
-                push_indent(&mut lines, depth + 1);
-                spelling::push_raw_property(&mut lines, name, value);
+                push_indent(lines, depth + 1);
+                spelling::push_raw_property(lines, name, value);
                 lines.push('\n');
             }
         }
-        out.write_all(lines.as_bytes())?;
-        around.push(path.clone());
-        acls.push(node.acl.as_ref().unwrap_or(&no_acl).clone());
     }
-    Ok(())
 }
 
 fn push_indent(lines: &mut String, depth: usize) {
     lines.extend(std::iter::repeat_n("  ", depth));
 }
 
-/// The names of a path below the one above it, if any.
-fn names_below<'a>(path: &'a ZPath, top: Option<&ZPath>) -> impl Iterator<Item = &'a str> {
-    let skipped = top
-        .filter(|top| !top.is_root())
-        .map_or(0, |top| top.as_str().len());
-    let names = path.as_str()[skipped..].split('/');
-    names.filter(|name| !name.is_empty())
-}
-
 /// The lines of a node's directives; its ACL only where it is not the one around it.
-fn directives(node: &Declared, outer: Option<&Arc<Acl>>) -> Vec<String> {
+fn directives(node: &Declared, has_own_acl: bool) -> Vec<String> {
     let mut lines = Vec::new();
     let words = |patterns: &[String]| {
         patterns
@@ -226,7 +341,7 @@ fn directives(node: &Declared, outer: Option<&Arc<Acl>>) -> Vec<String> {
         Secret::Everything => lines.push("@secret".to_owned()),
         Secret::Properties(globs) => lines.push(format!("@secret{}", words(globs.patterns()))),
     }
-    if let Some(acl) = node.acl.as_ref().filter(|acl| outer != Some(acl)) {
+    if let Some(acl) = node.acl.as_ref().filter(|_| has_own_acl) {
         let entries: Vec<String> = acl.entries.iter().map(ToString::to_string).collect();
         lines.push(format!("@acl{}", words(&entries)));
     }
@@ -245,8 +360,8 @@ fn directives(node: &Declared, outer: Option<&Arc<Acl>>) -> Vec<String> {
 /// `"acl"` where there are any. The outermost object stands for `/`.
 ///
 /// Nothing recurses: a tree may be deeper than the stack.
-pub fn write_json(
-    nodes: impl IntoIterator<Item = impl Borrow<(ZPath, Declared)>>,
+pub fn write_json<'a>(
+    nodes: impl IntoIterator<Item = impl Into<Node<'a>>>,
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let mut around: Vec<ZPath> = Vec::new();
@@ -254,8 +369,12 @@ pub fn write_json(
     let mut first = true;
     let close = |out: &mut dyn Write| write!(out, "}}}}");
     for node in nodes {
-        let (path, node) = node.borrow();
-        while around.last().is_some_and(|top| !path.is_within(top)) {
+        let Node { path, held } = node.into();
+        let node = held.declared();
+        while around
+            .last()
+            .is_some_and(|top: &ZPath| !path.is_within(top))
+        {
             around.pop();
             close(out)?;
             first = false;

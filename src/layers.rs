@@ -242,6 +242,8 @@ impl Loader<'_> {
         };
         let errors_before = self.errors.len();
         self.lowering.begin_file(included_at);
+        let nodes = parser::estimate_nodes(&self.sources.get(source).text);
+        self.lowering.reserve(nodes);
         let mut statements = Statements::new(self.sources, source);
         for line in statements.by_ref() {
             let mut data = None;

@@ -129,6 +129,11 @@ impl<'m> Lowering<'m> {
         self.count += 1;
     }
 
+    /// Makes room for about so many more nodes of the layer.
+    pub fn reserve(&mut self, nodes: usize) {
+        self.nodes.reserve(nodes);
+    }
+
     /// Ends the file at hand.
     pub fn end_file(&mut self) {
         self.close(0);

@@ -48,6 +48,18 @@ pub fn parse(sources: &Sources, source: SourceId) -> (Document<'_>, Vec<Error>) 
     )
 }
 
+/// About how many nodes a text declares: how many of its lines start with a slash.
+#[must_use]
+pub fn estimate_nodes(text: &str) -> usize {
+    let bytes = text.as_bytes();
+    let starts_line = |at: &usize| {
+        let before = bytes[..*at].iter().rev();
+        let mut before = before.skip_while(|byte| matches!(byte, b' ' | b'\t'));
+        matches!(before.next(), None | Some(b'\n'))
+    };
+    memchr::memchr_iter(b'/', bytes).filter(starts_line).count()
+}
+
 /// The statements of one source, parsed one at a time: what [`parse`] gives without the lines that
 /// say nothing.
 pub struct Statements<'s>(Parser<'s>);

@@ -1,8 +1,8 @@
 //! A tree of nodes as one sorted sequence.
 
-use std::cell::OnceCell;
 use std::hash::BuildHasher as _;
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
@@ -49,7 +49,7 @@ impl<N> Tree<N> {
     pub fn index(&self) -> Index<'_, N> {
         Index {
             nodes: &self.nodes,
-            places: OnceCell::new(),
+            places: OnceLock::new(),
             hasher: RandomState::default(),
         }
     }
@@ -128,7 +128,7 @@ impl<N> Tree<N> {
 #[derive(Debug)]
 pub struct Index<'t, N> {
     nodes: &'t [(ZPath, N)],
-    places: OnceCell<HashTable<usize>>,
+    places: OnceLock<HashTable<usize>>,
     hasher: RandomState,
 }
 

@@ -1,6 +1,7 @@
 //! Whether the links of a tree, as it would stand after a plan, lead anywhere.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::panic::resume_unwind;
 
 use foldhash::fast::RandomState;
 use serde_json::Value;
@@ -13,6 +14,9 @@ use crate::planner::desired_data;
 use crate::source::Sources;
 use crate::tree::{Index, Tree};
 use crate::value::{LinkKind, split_link, split_property_link};
+
+/// So many nodes are worth a thread.
+const WORTH_A_THREAD: usize = 2048;
 
 /// What a check found.
 #[derive(Debug, Default)]
@@ -60,29 +64,19 @@ pub fn check(
         looked_up,
         gone,
     };
-    let mut checked = Checked::default();
-    for (path, node) in declared {
-        if node.standing != Standing::Declared || view.gone.contains(path) {
-            continue;
-        }
-        for (name, target) in view.links(path, node) {
-            if let Err(problem) = view.check_link(path, &name, &target) {
-                match problem {
-                    Problem::Unknown(paths) => checked.unknown.extend(paths),
-                    Problem::Warning(message) => checked.warnings.push(Warning {
-                        path: path.clone(),
-                        message: if node.secret.covers(&name) {
-                            secret_message(&name)
-                        } else {
-                            message
-                        },
-                        origin: node.origin_of(&name).map(|span| sources.locate(span)),
-                    }),
-                }
-            }
-        }
+    let nodes = declared.as_slice();
+    if nodes.len() < WORTH_A_THREAD {
+        return view.check(nodes, sources);
     }
-    checked
+    let (first, second) = nodes.split_at(nodes.len() / 2);
+    std::thread::scope(|scope| {
+        let second = scope.spawn(|| view.check(second, sources));
+        let mut checked = view.check(first, sources);
+        let second = second.join().unwrap_or_else(|panic| resume_unwind(panic));
+        checked.warnings.extend(second.warnings);
+        checked.unknown.extend(second.unknown);
+        checked
+    })
 }
 
 /// What is wrong with a link whose target is not shown: every cause could tell the target.
@@ -150,6 +144,32 @@ impl<'a> View<'a> {
             Some(place) => (Some(&self.nodes[place].1), self.live.of_declared[place]),
             None => (None, self.live.undeclared.get(path).copied()),
         }
+    }
+
+    /// Checks the links of these declared nodes.
+    fn check(&self, nodes: &[(ZPath, Declared)], sources: &Sources) -> Checked {
+        let mut checked = Checked::default();
+        for (path, node) in nodes {
+            if node.standing != Standing::Declared || self.gone.contains(path) {
+                continue;
+            }
+            for (name, target) in self.links(path, node) {
+                match self.check_link(path, &name, &target) {
+                    Ok(()) => {}
+                    Err(Problem::Unknown(paths)) => checked.unknown.extend(paths),
+                    Err(Problem::Warning(message)) => checked.warnings.push(Warning {
+                        path: path.clone(),
+                        message: if node.secret.covers(&name) {
+                            secret_message(&name)
+                        } else {
+                            message
+                        },
+                        origin: node.origin_of(&name).map(|span| sources.locate(span)),
+                    }),
+                }
+            }
+        }
+        checked
     }
 
     /// The links of a declared node, live ones that stay included.

@@ -43,6 +43,13 @@ pub(super) struct Nodes {
 }
 
 impl Nodes {
+    /// Makes room for so many more nodes.
+    pub(super) fn reserve(&mut self, nodes: usize) {
+        self.list.reserve(nodes);
+        self.standpoints.reserve(nodes);
+        self.index.reserve(nodes, |(hash, _)| spread(*hash));
+    }
+
     pub(super) fn len(&self) -> usize {
         self.list.len()
     }

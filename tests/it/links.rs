@@ -213,3 +213,21 @@ fn links_that_double_at_every_step_end() {
         "{warnings}"
     );
 }
+
+/// Large trees are checked on two threads.
+#[test]
+fn many_links_are_checked_in_order() {
+    let nodes: String = (0..5000)
+        .map(|i| format!("  /n{i:04}\n    up -> ..\n    bad -> /none/n{i:04}\n"))
+        .collect();
+    let warnings = check_offline(&format!("/a\n{nodes}"));
+    assert_eq!(warnings, "");
+    let warnings = check(&format!("/a\n{nodes}/none\n"), "", Trim::None);
+    let expected: Vec<String> = (0..5000)
+        .map(|i| {
+            let line = 4 + 3 * i;
+            format!("/a/n{i:04}: link bad -> /none/n{i:04} dangles: /none/n{i:04} does not exist  ({line}:5)")
+        })
+        .collect();
+    assert_eq!(warnings.lines().collect::<Vec<_>>(), expected);
+}

@@ -9,6 +9,7 @@ mod discovery;
 mod embedded;
 mod ensemble;
 mod executor;
+mod export;
 mod fixtures;
 mod kazoo;
 mod language;

@@ -1,6 +1,6 @@
 //! `zkt export`: a live tree as tree text.
 
-use std::io::Write as _;
+use std::io::Write;
 
 use zkt::export::{self, Options};
 use zkt::files::reason;
@@ -38,18 +38,21 @@ pub(crate) async fn run(args: &ExportArgs, output: &Output) -> Result<Exit, Fail
         ephemeral: args.ephemeral,
         name: args.name.clone(),
     };
-    let nodes = export::declarations(&live, &top, &options);
-    let mut text = Vec::new();
-    match args.format {
-        TreeFormat::Zkt => export::write_text(nodes, &mut text)?,
-        TreeFormat::Json => export::write_json(nodes, &mut text)?,
-    }
+    let nodes = export::nodes(&live, &top, &options);
+    let write = |out: &mut dyn Write| match args.format {
+        TreeFormat::Zkt => export::write_text(nodes, out),
+        TreeFormat::Json => export::write_json(nodes, out),
+    };
     match &args.output {
-        Some(file) => output::replace_file(file, &text)
-            .map_err(|error| Failure::new(format!("{}: {}", file.display(), reason(&error))))?,
+        Some(file) => {
+            let mut text = Vec::new();
+            write(&mut text)?;
+            output::replace_file(file, &text)
+                .map_err(|error| Failure::new(format!("{}: {}", file.display(), reason(&error))))?;
+        }
         None => {
             let mut out = output.plain_out();
-            out.write_all(&text)?;
+            write(&mut out)?;
             out.flush()?;
         }
     }
