@@ -2,13 +2,13 @@
 
 use std::borrow::Cow;
 use std::io::{self, Write};
-use std::panic::resume_unwind;
 use std::sync::Arc;
 
 use base64::Engine as _;
 use serde_json::Value;
 
 use crate::acl::Acl;
+use crate::halves;
 use crate::node::{Content, Declared, DeclaredProperties, Live, LiveNode, Secret, Standing};
 use crate::path::ZPath;
 use crate::spelling;
@@ -225,12 +225,7 @@ fn texts(run: &[Placed<'_>]) -> [String; 2] {
     if second.is_empty() {
         return [text(first), String::new()];
     }
-    std::thread::scope(|scope| {
-        let second = scope.spawn(|| text(second));
-        let first = text(first);
-        let second = second.join();
-        [first, second.unwrap_or_else(|panic| resume_unwind(panic))]
-    })
+    halves::join(|| text(first), || text(second)).into()
 }
 
 /// The written nodes around the next one, with their ACLs.

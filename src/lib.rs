@@ -207,6 +207,8 @@ pub mod value;
 pub mod path;
 pub mod tree;
 
+mod halves;
+
 pub mod acl;
 pub mod node;
 

@@ -1,12 +1,12 @@
 //! Whether the links of a tree, as it would stand after a plan, lead anywhere.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::panic::resume_unwind;
 
 use foldhash::fast::RandomState;
 use serde_json::Value;
 
 use super::{Error, Lookup, Nodes, join, property, resolve};
+use crate::halves;
 use crate::node::{Content, Declared, Live, Standing};
 use crate::path::{self, ZPath};
 use crate::plan::{Action, KeptReason, Plan, Warning};
@@ -69,14 +69,13 @@ pub fn check(
         return view.check(nodes, sources);
     }
     let (first, second) = nodes.split_at(nodes.len() / 2);
-    std::thread::scope(|scope| {
-        let second = scope.spawn(|| view.check(second, sources));
-        let mut checked = view.check(first, sources);
-        let second = second.join().unwrap_or_else(|panic| resume_unwind(panic));
-        checked.warnings.extend(second.warnings);
-        checked.unknown.extend(second.unknown);
-        checked
-    })
+    let (mut checked, second) = halves::join(
+        || view.check(first, sources),
+        || view.check(second, sources),
+    );
+    checked.warnings.extend(second.warnings);
+    checked.unknown.extend(second.unknown);
+    checked
 }
 
 /// What is wrong with a link whose target is not shown: every cause could tell the target.
