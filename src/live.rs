@@ -3,18 +3,20 @@
 use zookeeper_client::{Error as Refusal, Stat};
 
 use crate::node::{AclVersion, DataVersion, Live, LiveNode};
-use crate::path::{ZPath, check_name};
+use crate::path::ZPath;
 use crate::scope::{Children, Want};
 use crate::session::Session;
 use crate::tree::Tree;
 
 use self::reader::{Answer, Ask, Reader};
+use self::walk::{Below, Listing};
 
 mod acls;
 mod ahead;
 mod linked;
 mod mirror;
 mod reader;
+mod walk;
 
 pub use ahead::{ReadAhead, read_ahead};
 pub use linked::check_links;
@@ -186,20 +188,11 @@ pub async fn lookup(session: &Session, paths: &[ZPath]) -> Result<Tree<Live>, Er
     fetch(session, &wants, &FetchOptions::default(), &mut |_| {}).await
 }
 
-/// A node whose children are to be listed.
-struct Listing {
-    path: ZPath,
-    /// Whether its undeclared children are read too.
-    deep: bool,
-    /// How many children it had.
-    children: usize,
-}
-
 /// Reads what is wanted besides the wanted `nodes` themselves, and makes a tree of both.
 async fn collect(
     session: &Session,
     wants: &[Want],
-    mut nodes: Vec<(ZPath, Live)>,
+    nodes: Vec<(ZPath, Live)>,
     acl_everywhere: bool,
     options: &FetchOptions,
     reader: &mut Reader<'_>,
@@ -208,71 +201,15 @@ async fn collect(
     let system = ZPath::root().join("zookeeper");
     let hides_system = session.chroot().is_root() && want_at(&system).is_none();
 
-    let mut listings = listings(wants, &nodes, hides_system);
-    let mut gone = Vec::new();
-    while !listings.is_empty() {
-        let mut undeclared = Vec::new();
-        let asks: Vec<_> = listings
-            .iter()
-            .map(|l| (&l.path, Ask::Children(l.children)))
-            .collect();
-        let receive = |i: usize, answer| {
-            let Listing {
-                path: parent, deep, ..
-            } = &listings[i];
-            match answer {
-                Answer::Children(mut names) => {
-                    // So all that is read on one level comes in order.
-                    names.sort_unstable();
-                    for name in names {
-                        if check_name(&name).is_err() {
-                            return Err(Error::Name {
-                                parent: parent.clone(),
-                                name,
-                            });
-                        }
-                        let path = parent.join(&name);
-                        if want_at(&path).is_some() || (hides_system && path == system) {
-                            continue;
-                        }
-                        if *deep {
-                            undeclared.push(path);
-                        } else {
-                            nodes.push((path, Live::Listed));
-                        }
-                    }
-                }
-                Answer::Missing => gone.push(parent.clone()),
-                // The tree keeps the later of two nodes at one path.
-                Answer::NoAuth => nodes.push((parent.clone(), Live::Unreadable)),
-                Answer::Data(..) => {}
-            }
-            Ok(0)
-        };
-        reader.read(&asks, receive).await?;
-
-        let asks: Vec<_> = undeclared.iter().map(|path| (path, Ask::Data)).collect();
-        let mut deeper = Vec::new();
-        let receive = |i: usize, answer| {
-            let path: &ZPath = &undeclared[i];
-            if let Some(live) = live_of(path, answer)? {
-                if let Some(node) = live.node().filter(|node| node.children > 0) {
-                    let children = node.children as usize;
-                    deeper.push(Listing {
-                        path: path.clone(),
-                        deep: true,
-                        children,
-                    });
-                }
-                nodes.push((path.clone(), live));
-            }
-            Ok(0)
-        };
-        reader.read(&asks, receive).await?;
-        listings = deeper;
-    }
-
-    let mut tree: Tree<Live> = nodes.into_iter().collect();
+    let is_known = |path: &ZPath| want_at(path).is_some() || (hides_system && *path == system);
+    let listings = listings(wants, &nodes, hides_system);
+    let Below { nodes: below, gone } = walk::read(reader, listings, is_known).await?;
+    let mut tree = if below.is_empty() {
+        Tree::of_sorted(nodes)
+    } else {
+        // The tree keeps the later of two nodes at one path.
+        nodes.into_iter().chain(below).collect()
+    };
     drop_subtrees(&mut tree, &gone);
     let wanted = |path: &ZPath| acl_everywhere || want_at(path).is_some_and(|i| wants[i].acl);
     if acl_everywhere || wants.iter().any(|want| want.acl) {

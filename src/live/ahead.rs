@@ -18,29 +18,67 @@ use crate::session::Session;
 /// read once more.
 #[derive(Debug, Default)]
 pub struct ReadAhead {
-    /// Boxed, so that the memory of each is free again as soon as it is taken.
-    nodes: Vec<(ZPath, Option<Box<Live>>)>,
-    /// Where each is, by the address of its path.
-    places: HashMap<usize, u32, RandomState>,
+    /// As they were read; in batches, so that the memory of one is free again as soon as all of
+    /// it was taken.
+    batches: Vec<Vec<Read>>,
+    /// Behind the node that was taken last. Mostly nodes are taken as they were read.
+    next: Place,
+    /// Where each is, by the address of its path; made when one is taken out of turn.
+    places: Option<HashMap<usize, Place, RandomState>>,
 }
+
+/// A node that was read, none where it does not exist; no answer where it was taken.
+type Read = (ZPath, Option<Option<Live>>);
+
+/// A batch, and a node in it.
+type Place = (usize, usize);
 
 impl ReadAhead {
     pub(super) fn is_empty(&self) -> bool {
-        self.nodes.is_empty()
+        self.batches.is_empty()
     }
 
     /// The node at a path, none where it does not exist; no answer where it was not read, or was
     /// taken already.
     pub(super) fn take(&mut self, path: &ZPath) -> Option<Option<Live>> {
-        let place = self.places.remove(&path.address())?;
-        Some(self.nodes[place as usize].1.take().map(|live| *live))
+        let next = self.batches.get(self.next.0);
+        let next = next.and_then(|batch| batch.get(self.next.1));
+        let is_next = next.is_some_and(|(next, _)| next.address() == path.address());
+        let (batch, at) = if is_next {
+            self.next
+        } else {
+            let places = self.places.get_or_insert_with(|| places(&self.batches));
+            *places.get(&path.address())?
+        };
+        let nodes = &mut self.batches[batch];
+        let live = nodes[at].1.take();
+        self.next = (batch, at + 1);
+        if at + 1 == nodes.len() {
+            self.next = (batch + 1, 0);
+            // As long as all are taken in turn, nothing of this batch is left.
+            if self.places.is_none() {
+                *nodes = Vec::new();
+            }
+        }
+        live
     }
 
-    pub(super) fn add(&mut self, path: ZPath, live: Option<Live>) {
-        let place = u32::try_from(self.nodes.len()).expect("fewer than 2^32 nodes");
-        self.places.insert(path.address(), place);
-        self.nodes.push((path, live.map(Box::new)));
+    /// Adds nodes, none where there is none at a path.
+    pub(super) fn add(&mut self, nodes: Vec<(ZPath, Option<Live>)>) {
+        if !nodes.is_empty() {
+            let nodes = nodes.into_iter().map(|(path, live)| (path, Some(live)));
+            self.batches.push(nodes.collect());
+        }
     }
+}
+
+fn places(batches: &[Vec<Read>]) -> HashMap<usize, Place, RandomState> {
+    let batches = batches.iter().enumerate();
+    let nodes = batches.flat_map(|(batch, nodes)| {
+        let nodes = nodes.iter().enumerate();
+        nodes.map(move |(at, (path, _))| (path.address(), (batch, at)))
+    });
+    nodes.collect()
 }
 
 /// Reads the data of nodes as their paths come in, each once, until no more will come. What is
@@ -72,11 +110,12 @@ pub async fn read_ahead(
         while waiting.len() >= enough && in_flight.len() < reader.window {
             let mut paths = Vec::with_capacity(reader.cap);
             let mut deferred = Vec::new();
+            let mut absent = Vec::new();
             while paths.len() < reader.cap
                 && let Some(path) = waiting.pop_front()
             {
                 if missing.covers(&path) {
-                    ahead.add(path, None);
+                    absent.push((path, None));
                 } else if asked.covers(&path) {
                     deferred.push(path);
                 } else {
@@ -86,6 +125,7 @@ pub async fn read_ahead(
                     paths.push(path);
                 }
             }
+            ahead.add(absent);
             if paths.is_empty() {
                 // What they wait for is in flight.
                 match in_flight.back_mut() {
@@ -132,14 +172,16 @@ pub async fn read_ahead(
         };
         let pending = Box::pin(std::future::ready(answered));
         let answers = reader.settle(&asks(&paths), pending).await?;
+        let mut nodes = Vec::with_capacity(paths.len());
         for (path, answer) in paths.into_iter().zip(answers) {
             let live = live_of(&path, answer)?;
             asked.remove(&path);
             if live.is_none() {
                 missing.add(&path);
             }
-            ahead.add(path, live);
+            nodes.push((path, live));
         }
+        ahead.add(nodes);
         for path in deferred.into_iter().rev() {
             waiting.push_front(path);
         }

@@ -378,7 +378,7 @@ impl Mirror {
         let large = self.tree.iter().filter(|(_, live)| is_large(live));
         // What was read ahead is found by the very path that is wanted.
         let large = large.filter_map(|(path, live)| Some((&find(&self.wants, path)?.path, live)));
-        let mut ahead = ReadAhead::default();
+        let mut unmoved = Vec::new();
         let mut sync = Some(client.sync("/"));
         let mut large = large.peekable();
         let mut in_flight = VecDeque::new();
@@ -399,9 +399,11 @@ impl Mirror {
             if let (Some(node), Some(stat)) = (live.node(), stat)
                 && let Some(node) = moved_nothing(node, &stat)
             {
-                ahead.add(path.clone(), Some(Live::Read(node)));
+                unmoved.push((path.clone(), Some(Live::Read(node))));
             }
         }
+        let mut ahead = ReadAhead::default();
+        ahead.add(unmoved);
         Ok(ahead)
     }
 

@@ -90,6 +90,8 @@ pub(crate) async fn plan(
     let (tree, sources) = (&declared.tree, &declared.sources);
     let linked = live::check_links(session, tree, &live, &plan, sources).await?;
     plan.warnings.extend(linked);
+    // To give back the memory of a large tree takes a while, which nobody has to wait for.
+    drop(tokio::task::spawn_blocking(move || drop(live)));
     apply_options(&mut plan, options);
     Ok(plan)
 }
