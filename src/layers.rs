@@ -2,9 +2,11 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc;
 
-use crate::ast::{DataForm, Directive, Statement, Text};
+use crate::ast::{DataForm, Directive, Line, Statement, Text};
 use crate::files::{Files, Kind};
+use crate::halves;
 use crate::lower::{self, Lowering};
 use crate::node::Declared;
 use crate::parser::{self, Statements};
@@ -14,6 +16,15 @@ use crate::tree::Tree;
 
 /// How many files a run may include.
 pub const MAX_INCLUDES: usize = 10_000;
+
+/// From about so many nodes on a file is parsed and lowered at once, on two threads.
+const WORTH_A_THREAD: usize = 2048;
+
+/// So many lines are handed over at a time.
+const RUN: usize = 256;
+
+/// So many of these runs may wait to be lowered.
+const RUNS_AHEAD: usize = 16;
 
 /// Why a layer cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -245,28 +256,56 @@ impl Loader<'_> {
         let nodes = parser::estimate_nodes(&self.sources.get(source).text);
         self.lowering.reserve(nodes);
         let mut statements = Statements::new(self.sources, source);
-        for line in statements.by_ref() {
-            let mut data = None;
-            match &line.statement {
-                Statement::Node(_) => self.declares = true,
-                Statement::Directive(Directive::Include(text)) => {
-                    self.include(text, line.level, folder, chain);
-                }
-                Statement::Directive(Directive::Data {
-                    form: DataForm::File,
-                    text,
-                }) => {
-                    let read = self.refer(text, &folder.join(&*text.text));
-                    data = read.map(|(bytes, _)| bytes.into());
-                }
-                _ => {}
+        if nodes < WORTH_A_THREAD {
+            for line in statements.by_ref() {
+                self.line(line, folder, chain);
             }
-            self.lowering.statement(line, data);
+        } else {
+            let (sender, runs) = mpsc::sync_channel::<Vec<Line<'_>>>(RUNS_AHEAD);
+            // Memory goes round: what one thread gives back, the other does not find soon enough.
+            let (give_back, used) = mpsc::channel();
+            let lower = || {
+                for mut lines in runs {
+                    for line in lines.drain(..) {
+                        self.line(line, folder, chain);
+                    }
+                    _ = give_back.send(lines);
+                }
+            };
+            let all = &mut statements;
+            let parse = move || loop {
+                let mut lines = used.try_recv().unwrap_or_default();
+                all.next_run(&mut lines, RUN);
+                if lines.is_empty() || sender.send(lines).is_err() {
+                    break;
+                }
+            };
+            halves::join(lower, parse);
         }
         self.lowering.end_file();
         // What is wrong with a file itself comes before what is wrong with those it names.
         let errors = statements.into_errors().into_iter().map(Error::Parse);
         self.errors.splice(errors_before..errors_before, errors);
+    }
+
+    /// Lowers one line, with what it refers to.
+    fn line(&mut self, line: Line<'_>, folder: &Path, chain: &mut Vec<PathBuf>) {
+        let mut data = None;
+        match &line.statement {
+            Statement::Node(_) => self.declares = true,
+            Statement::Directive(Directive::Include(text)) => {
+                self.include(text, line.level, folder, chain);
+            }
+            Statement::Directive(Directive::Data {
+                form: DataForm::File,
+                text,
+            }) => {
+                let read = self.refer(text, &folder.join(&*text.text));
+                data = read.map(|(bytes, _)| bytes.into());
+            }
+            _ => {}
+        }
+        self.lowering.statement(line, data);
     }
 
     fn include(&mut self, text: &Text<'_>, level: usize, folder: &Path, chain: &mut Vec<PathBuf>) {

@@ -148,7 +148,7 @@ impl DeclaredProperties {
     /// The value of one of them.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<Value> {
-        self.encoded.select(|other| other == name).remove(name)
+        self.encoded.get(name)
     }
 
     /// Those that are links.

@@ -75,6 +75,14 @@ impl<'s> Statements<'s> {
         })
     }
 
+    /// Puts the next statements in the place of `lines`, at most so many; none at the end.
+    pub fn next_run(&mut self, lines: &mut Vec<Line<'s>>, count: usize) {
+        lines.clear();
+        std::mem::swap(&mut self.0.lines, lines);
+        while self.0.lines.len() < count && self.0.step() {}
+        std::mem::swap(&mut self.0.lines, lines);
+    }
+
     /// What was wrong in the lines so far.
     #[must_use]
     pub fn into_errors(self) -> Vec<Error> {

@@ -150,7 +150,8 @@ impl ZPath {
     /// The last name, empty for `/`.
     #[must_use]
     pub fn name(&self) -> &str {
-        self.0.rsplit('/').next().unwrap_or_default()
+        let start = memchr::memrchr(b'/', self.0.as_bytes()).map_or(0, |slash| slash + 1);
+        &self.0[start..]
     }
 
     /// The parent's path, none for `/`.

@@ -227,6 +227,16 @@ impl Encoded {
         decoded.collect()
     }
 
+    /// The value of one property, without decoding the others.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<Value> {
+        if self.form != Form::Properties {
+            return self.decode().into_properties().remove(name);
+        }
+        let entry = entries(&self.bytes).find(|entry| entry.name == name)?;
+        Some(serde_json::from_str(entry.value).expect("it was encoded from properties"))
+    }
+
     /// The properties as an object, also where they are stored as bare text.
     #[must_use]
     pub fn to_object(&self) -> Cow<'_, [u8]> {
@@ -323,7 +333,7 @@ pub fn is_storable(value: &Value) -> bool {
 /// Whether a property of this name can be written to a node and read back.
 #[must_use]
 pub fn is_storable_name(name: &str) -> bool {
-    !name.contains(NUMBER_TOKEN)
+    name.len() < NUMBER_TOKEN.len() || !name.contains(NUMBER_TOKEN)
 }
 
 /// Equality as JSON: numbers by value, the order of keys ignored.

@@ -73,12 +73,13 @@ impl ReadAhead {
 }
 
 fn places(batches: &[Vec<Read>]) -> HashMap<usize, Place, RandomState> {
-    let batches = batches.iter().enumerate();
-    let nodes = batches.flat_map(|(batch, nodes)| {
+    let count = batches.iter().map(Vec::len).sum();
+    let mut places = HashMap::with_capacity_and_hasher(count, RandomState::default());
+    for (batch, nodes) in batches.iter().enumerate() {
         let nodes = nodes.iter().enumerate();
-        nodes.map(move |(at, (path, _))| (path.address(), (batch, at)))
-    });
-    nodes.collect()
+        places.extend(nodes.map(|(at, (path, _))| (path.address(), (batch, at))));
+    }
+    places
 }
 
 /// Reads the data of nodes as their paths come in, each once, until no more will come. What is

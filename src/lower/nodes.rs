@@ -97,7 +97,7 @@ impl Nodes {
     }
 
     pub(super) fn contains(&self, path: &str) -> bool {
-        self.find(self.hash(path), path).is_some()
+        !self.is_empty() && self.find(self.hash(path), path).is_some()
     }
 
     /// Half of what a hash can be: kept with each place, so that no path is looked at again when
@@ -211,9 +211,14 @@ fn places_in_path_order(list: &[(ZPath, Declared)], standpoints: &[Standpoint]) 
         children[*end as usize] = at;
         *end += 1;
     }
-    let name = |at: &u32| list[*at as usize].0.name();
+    let path = |at: u32| list[at as usize].0.as_str();
     for run in starts.windows(2) {
         let run = &mut children[run[0] as usize..run[1] as usize];
+        // The names of all children of one node start at the same place of their paths.
+        let start = run
+            .first()
+            .map_or(0, |at| path(*at).len() - list[*at as usize].0.name().len());
+        let name = |at: &u32| &path(*at).as_bytes()[start..];
         if !run.is_sorted_by(|a, b| name(a) < name(b)) {
             run.sort_unstable_by(|a, b| name(a).cmp(name(b)));
         }

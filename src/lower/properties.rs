@@ -32,8 +32,12 @@ struct OpenProperty {
     /// Where the name ends and the value starts.
     value: usize,
     end: usize,
+    /// How the name begins: what orders most names without a look at them.
+    prefix: [u8; PREFIX],
     origin: Span,
 }
+
+const PREFIX: usize = 8;
 
 impl OpenProperties {
     /// How many there are: where those of the next node start.
@@ -47,11 +51,16 @@ impl OpenProperties {
         self.text.extend_from_slice(name.0.as_bytes());
         self.text.extend_from_slice(name.1.as_bytes());
         let value_start = self.text.len();
+        let mut prefix = [0; PREFIX];
+        let stored = &self.text[start..];
+        let length = stored.len().min(PREFIX);
+        prefix[..length].copy_from_slice(&stored[..length]);
         write_value(value, &mut self.text);
         self.entries.push(OpenProperty {
             start,
             value: value_start,
             end: self.text.len(),
+            prefix,
             origin,
         });
     }
@@ -69,15 +78,20 @@ impl OpenProperties {
             return DeclaredProperties::default();
         };
         let entries = &mut self.entries[from..];
-        if !entries.is_sorted_by(|a, b| name(a) < name(b)) {
-            entries.sort_by(|a, b| name(a).cmp(name(b)));
+        let order = |a: &OpenProperty, b: &OpenProperty| {
+            let [first, second] = [a.prefix, b.prefix].map(u64::from_be_bytes);
+            first.cmp(&second).then_with(|| name(a).cmp(name(b)))
+        };
+        if !entries.is_sorted_by(|a, b| order(a, b).is_lt()) {
+            entries.sort_by(order);
         }
         self.object.clear();
         self.origins.clear();
         let mut has_links = false;
         let mut last: Option<&OpenProperty> = None;
         for entry in &*entries {
-            if let Some(first) = last.filter(|last| name(last) == name(entry)) {
+            let is_again = |last: &&OpenProperty| order(last, entry).is_eq();
+            if let Some(first) = last.filter(is_again) {
                 duplicate(Duplicate {
                     span: entry.origin,
                     first: first.origin,
@@ -225,8 +239,9 @@ fn key<'a>(literal: &'a Literal<'_>) -> &'a str {
 
 /// Writes text, which is UTF-8, as JSON.
 fn write_string(text: &[u8], out: &mut Vec<u8>) {
-    let is_plain = |byte: &u8| *byte >= b' ' && !matches!(byte, b'"' | b'\\');
-    if text.iter().all(is_plain) {
+    let is_plain = |byte: u8| (byte >= b' ') & (byte != b'"') & (byte != b'\\');
+    // To the end in any case, which takes many bytes at a time.
+    if text.iter().fold(true, |all, byte| all & is_plain(*byte)) {
         out.push(b'"');
         out.extend_from_slice(text);
         out.push(b'"');

@@ -27,7 +27,7 @@ pub(super) struct Quick<'s> {
 pub(super) fn suits(text: &str) -> bool {
     // A needle that is sought in megabytes.
     let unstorable = memchr::memmem::find(text.as_bytes(), NUMBER_TOKEN.as_bytes());
-    !text.contains('\0') && unstorable.is_none()
+    unstorable.is_none() && memchr::memchr(0, text.as_bytes()).is_none()
 }
 
 /// Reads a whole physical line, its line break included, that starts at `offset` of a source that
@@ -246,8 +246,7 @@ impl<'s> Reader<'s> {
         let bytes = self.text.as_bytes();
         let (mut end, mut has_escapes) = (start, false);
         loop {
-            let ends = |byte: &u8| *byte == quote || matches!(byte, b'\\' | b'\r');
-            end += bytes.get(end..)?.iter().position(ends)?;
+            end += memchr::memchr3(quote, b'\\', b'\r', bytes.get(end..)?)?;
             match bytes[end] {
                 b'\\' => {
                     has_escapes = true;

@@ -645,6 +645,55 @@ fn includes() {
 
 // ---- several files
 
+/// A file with many nodes is parsed on one thread and lowered on another: what it says, and which
+/// of its mistakes are told in which order, does not depend on it.
+#[test]
+fn a_large_file_says_what_a_small_one_says() {
+    let nodes = |from: usize| -> String {
+        let lines = (from..from + 3000).map(|i| format!("/n{i}\n  p = {i}\n"));
+        lines.collect()
+    };
+    let comments = "#\n".repeat(6000);
+    let declare = |before: &str, text: &str, after: &str| {
+        let text = format!("{before}{text}{after}");
+        let files: &[(&str, &[u8])] = &[
+            ("l/a.zkt", text.as_bytes()),
+            ("l/i/sound", b"/inner\n  up -> ..\n"),
+            ("l/i/wrong", b"/inner\n  x = [\n  y = 1\n  y = 2\n"),
+            ("l/blob", b"\x00\xff"),
+        ];
+        let declared = trees::declare_layers(&["l/a.zkt"], &Memory::new(files), "/");
+        declared.map(|trees::DeclaredTree { mut tree, sources }| {
+            tree.retain(|path, _| !path.as_str().starts_with("/n"));
+            let place = |span| sources.locate(span).to_string();
+            let origins = tree.iter().map(|(_, node)| node.origin.map(place));
+            (trees::show(&tree), origins.collect::<Vec<_>>())
+        })
+    };
+    for (text, is_sound) in [
+        (
+            "/b\n  x = 1\n  @include 'i/sound'\n  /c\n    @data file 'blob'\n/d\n  y = 2\n",
+            true,
+        ),
+        (
+            "/b\n  x = [1,\n    2]\n  /c\n    /d\n/e/f\n  x = 'is \\'it\\' so'\n",
+            true,
+        ),
+        (
+            "/b\n  x = \n  @include 'i/wrong'\n  x = 1\n  x = 2\n/b\n    y = [\n  @data file 'none'\n",
+            false,
+        ),
+        (
+            "/b\n  @include 'i/none'\n  @data file 'i/wrong'\n  a = 1\n b = 2\n  @acl none\n",
+            false,
+        ),
+    ] {
+        let small = declare(&comments, text, &comments);
+        assert_eq!(small.is_ok(), is_sound, "{small:?}");
+        assert_eq!(declare(&nodes(0), text, &nodes(3000)), small, "{text}");
+    }
+}
+
 #[test]
 fn a_layer_may_be_a_directory() {
     let files = [
