@@ -211,33 +211,48 @@ fn asks(paths: &[ZPath]) -> Vec<(&ZPath, Ask)> {
 
 /// Some nodes, none of them below another one.
 #[derive(Debug, Default)]
-struct Tops(HashSet<String, RandomState>);
+struct Tops {
+    paths: HashSet<String, RandomState>,
+    /// The one that covered a path last: nodes that come one after the other are often below the
+    /// same one.
+    last: String,
+}
 
 impl Tops {
     fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.paths.is_empty()
     }
 
     fn add(&mut self, path: &ZPath) {
         if !self.covers(path) {
-            self.0.insert(path.as_str().to_owned());
+            self.paths.insert(path.as_str().to_owned());
         }
     }
 
     fn remove(&mut self, path: &ZPath) {
-        if !self.is_empty() {
-            self.0.remove(path.as_str());
+        if !self.is_empty() && self.paths.remove(path.as_str()) {
+            self.last.clear();
         }
     }
 
     /// Whether a node is one of them or below one.
-    fn covers(&self, path: &ZPath) -> bool {
+    fn covers(&mut self, path: &ZPath) -> bool {
         if self.is_empty() {
             return false;
         }
         let text = path.as_str();
-        let ends = text.match_indices('/').skip(1).map(|(end, _)| end);
+        let below = text.strip_prefix(self.last.as_str());
+        if !self.last.is_empty()
+            && below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        {
+            return true;
+        }
+        let ends = memchr::memchr_iter(b'/', text.as_bytes()).skip(1);
         let mut above = ends.chain([text.len()]).map(|end| &text[..end]);
-        above.any(|top| self.0.contains(top))
+        let top = above.find(|top| self.paths.contains(*top));
+        if let Some(top) = top {
+            top.clone_into(&mut self.last);
+        }
+        top.is_some()
     }
 }

@@ -46,7 +46,7 @@ pub(super) async fn read(
         walk.waiting.push_back((walk.nodes.len(), ask));
         walk.add(path, None, deep);
     }
-    let mut in_flight: VecDeque<(Vec<(usize, Ask)>, Pending<'_, Answers>)> = VecDeque::new();
+    let mut in_flight: VecDeque<(Batch, Pending<'_, Answers>)> = VecDeque::new();
     // These nodes may be of another size than those that were read before.
     reader.window = 1;
     loop {
@@ -67,6 +67,9 @@ pub(super) async fn read(
         }
     }
 }
+
+/// What is asked at once, and of which nodes.
+type Batch = Vec<(usize, Ask)>;
 
 #[derive(Default)]
 struct Walk {
@@ -100,7 +103,7 @@ impl Walk {
     }
 
     /// Asks for the first of what is waiting, as much as a request should hold.
-    fn submit<'a>(&mut self, reader: &Reader<'a>) -> (Vec<(usize, Ask)>, Pending<'a, Answers>) {
+    fn submit<'a>(&mut self, reader: &Reader<'a>) -> (Batch, Pending<'a, Answers>) {
         let size = reader.cap.min(self.waiting.len());
         let mut batch: Vec<_> = self.waiting.drain(..size).collect();
         let asks: Vec<_> = self.asks(&batch).collect();
@@ -171,15 +174,11 @@ impl Walk {
         let mut order = vec![0; self.nodes.len()];
         let mut rank = 0;
         for top in 0..listed {
-            let mut rest = vec![top..top + 1];
-            while let Some(siblings) = rest.last_mut() {
-                let Some(node) = siblings.next() else {
-                    rest.pop();
-                    continue;
-                };
+            let mut rest = vec![top];
+            while let Some(node) = rest.pop() {
                 order[node] = rank;
                 rank += 1;
-                rest.push(self.places[node].children.clone());
+                rest.extend(self.places[node].children.clone().rev());
             }
         }
         for node in 0..order.len() {
