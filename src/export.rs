@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use serde_json::Value;
+use smallvec::SmallVec;
 
 use crate::acl::Acl;
 use crate::halves;
@@ -81,6 +82,14 @@ impl Held<'_> {
         match self {
             Self::Declared(node) => node.acl.as_ref(),
             Self::Live(node) => node.acl.as_ref(),
+        }
+    }
+
+    /// The object of a live node that is declared as it stands there: most are.
+    fn object(&self) -> Option<&[u8]> {
+        match self {
+            Self::Declared(_) => None,
+            Self::Live(node) => Some(DeclaredProperties::stored_object(&node.data)?.0),
         }
     }
 
@@ -199,33 +208,33 @@ pub fn write_text<'a>(
     let mut around = Around::default();
     let nodes = nodes.into_iter().map(Into::into);
     let mut nodes = nodes.filter(|node| node.held.is_declared());
+    let mut texts = [String::new(), String::new()];
     loop {
-        let run: Vec<Placed<'_>> = nodes
-            .by_ref()
-            .take(2 * RUN)
-            .map(|node| around.place(node))
-            .collect();
+        let run = nodes.by_ref().take(2 * RUN).map(|node| around.place(node));
+        let run: Vec<Placed<'_>> = run.collect();
         if run.is_empty() {
             return Ok(());
         }
-        for text in texts(&run) {
+        write_texts(&run, &mut texts);
+        for text in &texts {
             out.write_all(text.as_bytes())?;
         }
     }
 }
 
 /// The texts of a run of nodes: two, made at once, where there are many.
-fn texts(run: &[Placed<'_>]) -> [String; 2] {
-    let text = |nodes: &[Placed<'_>]| {
-        let mut lines = String::new();
-        nodes.iter().for_each(|node| node.push(&mut lines));
-        lines
+fn write_texts(run: &[Placed<'_>], [one, other]: &mut [String; 2]) {
+    let write = |nodes: &[Placed<'_>], lines: &mut String| {
+        lines.clear();
+        nodes.iter().for_each(|node| node.push(lines));
     };
     let (first, second) = run.split_at(run.len().min(RUN));
     if second.is_empty() {
-        return [text(first), String::new()];
+        write(first, one);
+        other.clear();
+    } else {
+        halves::join(|| write(first, one), || write(second, other));
     }
-    halves::join(|| text(first), || text(second)).into()
 }
 
 /// The written nodes around the next one, with their ACLs.
@@ -269,12 +278,22 @@ struct Placed<'a> {
 impl Placed<'_> {
     fn push(&self, lines: &mut String) {
         let depth = self.depth;
-        let node = self.node.held.declared();
-        let object = match &node.content {
-            Content::Properties(properties) => properties.encoded().to_object(),
-            Content::Raw { .. } => Cow::Borrowed(b"{}".as_slice()),
+        let declared;
+        let (object, directives) = if let Some(object) = self.node.held.object() {
+            let acl = self.node.held.acl().filter(|_| self.has_own_acl);
+            (
+                Cow::Borrowed(object),
+                acl.map(acl_line).into_iter().collect(),
+            )
+        } else {
+            declared = self.node.held.declared();
+            let object = match &declared.content {
+                Content::Properties(properties) => properties.encoded().to_object(),
+                Content::Raw { .. } => Cow::Borrowed(b"{}".as_slice()),
+            };
+            (object, directives(&declared, self.has_own_acl))
         };
-        let mut properties: Vec<Entry<'_>> = entries(&object).collect();
+        let mut properties: SmallVec<[Entry<'_>; 8]> = entries(&object).collect();
         properties.sort_by(|a, b| value::writing_order(&a.name, &b.name));
         let kind = properties.iter().find(|entry| entry.name == TYPE);
         let clause = kind
@@ -288,7 +307,7 @@ impl Placed<'_> {
         }
         lines.push_str(clause.as_deref().unwrap_or_default());
         lines.push('\n');
-        for line in directives(&node, self.has_own_acl) {
+        for line in directives {
             push_indent(lines, depth + 1);
             lines.push_str(&line);
             lines.push('\n');
@@ -310,15 +329,21 @@ fn push_indent(lines: &mut String, depth: usize) {
     lines.extend(std::iter::repeat_n("  ", depth));
 }
 
+fn acl_line(acl: &Arc<Acl>) -> String {
+    let entries = acl.entries.iter().map(ToString::to_string);
+    format!("@acl{}", words(entries))
+}
+
+fn words(patterns: impl IntoIterator<Item = impl AsRef<str>>) -> String {
+    let patterns = patterns.into_iter();
+    patterns
+        .map(|text| format!(" {}", spelling::pattern(text.as_ref())))
+        .collect()
+}
+
 /// The lines of a node's directives; its ACL only where it is not the one around it.
 fn directives(node: &Declared, has_own_acl: bool) -> Vec<String> {
     let mut lines = Vec::new();
-    let words = |patterns: &[String]| {
-        patterns
-            .iter()
-            .map(|text| format!(" {}", spelling::pattern(text)))
-            .collect::<String>()
-    };
     if node.protect {
         lines.push("@protect".to_owned());
     }
@@ -336,10 +361,7 @@ fn directives(node: &Declared, has_own_acl: bool) -> Vec<String> {
         Secret::Everything => lines.push("@secret".to_owned()),
         Secret::Properties(globs) => lines.push(format!("@secret{}", words(globs.patterns()))),
     }
-    if let Some(acl) = node.acl.as_ref().filter(|_| has_own_acl) {
-        let entries: Vec<String> = acl.entries.iter().map(ToString::to_string).collect();
-        lines.push(format!("@acl{}", words(&entries)));
-    }
+    lines.extend(node.acl.as_ref().filter(|_| has_own_acl).map(acl_line));
     if let Content::Raw { bytes, .. } = &node.content {
         lines.push(match std::str::from_utf8(bytes) {
             Ok(text) if is_storable_name(text) => {

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::acl::Acl;
 use crate::source::Span;
-use crate::value::{Data, Encoded, Properties, STRING_VALUE, entries, split_link};
+use crate::value::{self, Data, Encoded, Names, Properties, STRING_VALUE, entries, split_link};
 
 /// A node as the tree files declare it.
 #[derive(Debug, Clone, Default)]
@@ -112,16 +112,20 @@ impl DeclaredProperties {
     /// The properties that live data holds, where they are stored as an object, and not as bare
     /// text would be better.
     pub(crate) fn stored(data: &[u8]) -> Option<Self> {
-        let (encoded, names) = Encoded::stored_object(data)?;
-        if names.count == 0 || names.count == 1 && names.has_string_value {
-            return None;
-        }
+        let (object, names) = Self::stored_object(data)?;
         Some(Self {
             origins: Box::default(),
             count: u32::try_from(names.count).ok()?,
             has_links: names.has_links,
-            encoded,
+            encoded: Encoded::object(object),
         })
+    }
+
+    /// The object that [`DeclaredProperties::stored`] holds.
+    pub(crate) fn stored_object(data: &[u8]) -> Option<(&[u8], Names)> {
+        let (object, names) = value::stored_object(data)?;
+        let is_bare = names.count == 0 || names.count == 1 && names.has_string_value;
+        (!is_bare).then_some((object, names))
     }
 
     /// Properties as they are stored, with the place of each by name.

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use serde_json::Value;
+use smallvec::SmallVec;
 
 use crate::value::{LinkKind, is_blank, split_link, string};
 
@@ -17,8 +18,9 @@ pub fn string_literal(text: &str) -> String {
 
 fn push_string_literal(out: &mut String, text: &str) {
     out.push('\'');
-    let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'\'' | b'\\');
-    if text.bytes().all(is_plain) {
+    let is_plain = |byte: u8| (b' '..=b'~').contains(&byte) & (byte != b'\'') & (byte != b'\\');
+    // To the end in any case, which takes many bytes at a time.
+    if text.bytes().fold(true, |all, byte| all & is_plain(byte)) {
         out.push_str(text);
         out.push('\'');
         return;
@@ -239,9 +241,13 @@ pub fn push_raw_literal(out: &mut String, json: &str) {
     }
 }
 
-/// No answer for what has several spellings: text with escapes, numbers with exponents, objects.
+/// No answer for what has several spellings: text with escapes, numbers with exponents, objects
+/// whose keys are not in order.
 fn push_undecoded(out: &mut String, json: &str) -> Option<()> {
     let mut at = 0;
+    // The lists and objects around what comes next, an object with the key before.
+    let mut around: SmallVec<[Option<Option<&str>>; 8]> = SmallVec::new();
+    let mut is_key = false;
     while let Some(byte) = json.as_bytes().get(at) {
         let rest = &json[at..];
         at += match byte {
@@ -250,15 +256,35 @@ fn push_undecoded(out: &mut String, json: &str) -> Option<()> {
                 if has_escapes {
                     return None;
                 }
-                push_string_literal(out, &rest[1..end - 1]);
+                let text = &rest[1..end - 1];
+                if let Some(Some(last)) = around.last_mut().filter(|_| is_key) {
+                    if last.replace(text).is_some_and(|last| last >= text) {
+                        return None;
+                    }
+                    is_key = false;
+                }
+                push_string_literal(out, text);
                 end
             }
-            b'[' | b']' => {
+            b'[' | b'{' => {
                 out.push(char::from(*byte));
+                is_key = *byte == b'{';
+                around.push(is_key.then_some(None));
+                1
+            }
+            b']' | b'}' => {
+                out.push(char::from(*byte));
+                around.pop();
+                is_key = false;
                 1
             }
             b',' => {
                 out.push_str(", ");
+                is_key = matches!(around.last(), Some(Some(_)));
+                1
+            }
+            b':' => {
+                out.push_str(": ");
                 1
             }
             b'-' | b'0'..=b'9' => {
@@ -311,6 +337,13 @@ mod tests {
                     .prop_map(|map| map.into_iter().collect::<Value>()),
             ]
         })
+    }
+
+    #[test]
+    fn of_two_keys_the_later_one_counts_and_all_are_put_in_order() {
+        let mut raw = String::new();
+        push_raw_literal(&mut raw, r#"[{"b":{"y":1,"x":[]},"a":2,"a":{}}]"#);
+        assert_eq!(raw, "[{'a': {}, 'b': {'x': [], 'y': 1}}]");
     }
 
     proptest! {

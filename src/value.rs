@@ -174,28 +174,6 @@ impl Encoded {
         }
     }
 
-    /// Data that is stored so, where it is an object whose values are no further looked at, with
-    /// what is to be known of the names in it.
-    pub(crate) fn stored_object(data: &[u8]) -> Option<(Self, Names)> {
-        let text = std::str::from_utf8(data).ok()?.trim_matches(is_blank);
-        if !text.starts_with('{') {
-            return None;
-        }
-        let brackets = text.bytes().filter(|byte| matches!(byte, b'[' | b'{'));
-        let is_shallow = brackets.count() <= MAX_DEPTH;
-        // What is skipped is not checked for halves of surrogate pairs.
-        let has = |byte: u8, word: &str| {
-            memchr::memchr(byte, text.as_bytes()).is_some() && text.contains(word)
-        };
-        if !is_shallow || has(b'$', NUMBER_TOKEN) || has(b'\\', "\\u") {
-            return None;
-        }
-        let mut deserializer = serde_json::Deserializer::from_str(text);
-        let names = deserializer.deserialize_map(CountNames).ok()?;
-        deserializer.end().ok()?;
-        Some((Self::object(text.as_bytes()), names))
-    }
-
     /// Raw bytes.
     #[must_use]
     pub fn raw(bytes: Arc<[u8]>) -> Self {
@@ -258,6 +236,28 @@ impl Encoded {
             Form::Binary => Data::Binary(self.bytes.to_vec()),
         }
     }
+}
+
+/// What data stores that is an object, its values no further looked at, with what is to be known of
+/// the names in it.
+pub(crate) fn stored_object(data: &[u8]) -> Option<(&[u8], Names)> {
+    let text = std::str::from_utf8(data).ok()?.trim_matches(is_blank);
+    if !text.starts_with('{') {
+        return None;
+    }
+    let brackets = text.bytes().filter(|byte| matches!(byte, b'[' | b'{'));
+    let is_shallow = brackets.count() <= MAX_DEPTH;
+    // What is skipped is not checked for halves of surrogate pairs.
+    let has = |byte: u8, word: &str| {
+        memchr::memchr(byte, text.as_bytes()).is_some() && text.contains(word)
+    };
+    if !is_shallow || has(b'$', NUMBER_TOKEN) || has(b'\\', "\\u") {
+        return None;
+    }
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let names = deserializer.deserialize_map(CountNames).ok()?;
+    deserializer.end().ok()?;
+    Some((text.as_bytes(), names))
 }
 
 /// The names in an object, of which one may stand there more than once.

@@ -105,8 +105,7 @@ pub(crate) fn string(bytes: &[u8], start: usize) -> Option<(usize, bool)> {
     }
     let (mut at, mut has_escapes) = (start + 1, false);
     loop {
-        let rest = bytes.get(at..)?;
-        at += rest.iter().position(|byte| matches!(byte, b'"' | b'\\'))?;
+        at += memchr::memchr2(b'"', b'\\', bytes.get(at..)?)?;
         if bytes[at] == b'"' {
             return Some((at + 1, has_escapes));
         }
