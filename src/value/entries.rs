@@ -105,7 +105,8 @@ pub(crate) fn string(bytes: &[u8], start: usize) -> Option<(usize, bool)> {
     }
     let (mut at, mut has_escapes) = (start + 1, false);
     loop {
-        at += memchr::memchr2(b'"', b'\\', bytes.get(at..)?)?;
+        let rest = bytes.get(at..)?;
+        at += rest.iter().position(|byte| matches!(byte, b'"' | b'\\'))?;
         if bytes[at] == b'"' {
             return Some((at + 1, has_escapes));
         }
