@@ -125,6 +125,7 @@ fn render_new_tree(bencher: Bencher<'_, '_>) {
         mode: render::Mode::Plan,
         width: 80,
         extras: true,
+        colors: false,
     };
     let bencher = bencher.counter(ItemsCount::new(NODES));
     bencher.bench_local(|| render::plan_text(&plan, &options, &mut io::sink()));

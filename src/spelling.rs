@@ -38,7 +38,10 @@ fn push_string_literal(out: &mut String, text: &str) {
 /// Text with nothing in it that could steer or deceive a terminal; quotes stay as they are.
 #[must_use]
 pub fn printable(text: &str) -> Cow<'_, str> {
-    if text.chars().all(is_visible) {
+    let is_plain = text
+        .bytes()
+        .fold(true, |all, byte| all & (b' '..=b'~').contains(&byte));
+    if is_plain || text.chars().all(is_visible) {
         return text.into();
     }
     let mut out = String::with_capacity(text.len());

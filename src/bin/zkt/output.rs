@@ -111,13 +111,21 @@ impl Output {
         }
     }
 
-    /// Stdout, buffered; colours are stripped where they are not wanted.
-    pub(crate) fn out(&self) -> io::BufWriter<Box<dyn Write>> {
-        let color = match self.color {
+    /// Whether stdout has colours.
+    pub(crate) fn has_colors(&self) -> bool {
+        self.choice() != ColorChoice::Never
+    }
+
+    fn choice(&self) -> ColorChoice {
+        match self.color {
             ColorChoice::Auto => AutoStream::choice(&io::stdout()),
             color => color,
-        };
-        io::BufWriter::new(match color {
+        }
+    }
+
+    /// Stdout, buffered; colours are stripped where they are not wanted.
+    pub(crate) fn out(&self) -> io::BufWriter<Box<dyn Write>> {
+        io::BufWriter::new(match self.choice() {
             ColorChoice::Never => Box::new(Stripped {
                 inner: self.plain_out(),
                 in_code: false,

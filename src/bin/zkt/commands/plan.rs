@@ -60,5 +60,6 @@ pub(crate) fn text_options<'a>(
         mode: Mode::Plan,
         width: output.width(),
         extras: true,
+        colors: output.has_colors(),
     }
 }

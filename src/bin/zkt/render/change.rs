@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use serde_json::Value;
+use smallvec::SmallVec;
 use zkt::acl::Acl;
 use zkt::node::Secret;
 use zkt::plan::{ACL_CHANGE, Add, Change, ChangeValue, DATA_CHANGE};
@@ -25,9 +26,9 @@ pub(super) fn new_properties(add: &Add) -> Option<Properties> {
 }
 
 /// The properties of a new node as they are stored; none where its data is declared as raw bytes.
-pub(super) fn stored_properties<'a>(add: &Add, object: &'a [u8]) -> Vec<Entry<'a>> {
+pub(super) fn stored_properties<'a>(add: &Add, object: &'a [u8]) -> SmallVec<[Entry<'a>; 8]> {
     if add.raw {
-        return Vec::new();
+        return SmallVec::new();
     }
     entries(object).collect()
 }
@@ -52,8 +53,13 @@ pub(super) fn hides_raw_data(add: &Add) -> bool {
     !matches!(add.secret.0, Secret::Nothing)
 }
 
-/// What a new node holds besides the type that stands behind its path.
-pub(super) fn push_new(lines: &mut String, add: &Add, mut properties: Vec<Entry<'_>>) {
+/// What a new node holds; without its type where that stands behind its path.
+pub(super) fn push_new(
+    lines: &mut String,
+    add: &Add,
+    mut properties: SmallVec<[Entry<'_>; 8]>,
+    has_type: bool,
+) {
     if let Some(acl) = &add.acl {
         push_line(lines, &["@acl ", &printable(&acl.to_string())]);
     }
@@ -64,7 +70,6 @@ pub(super) fn push_new(lines: &mut String, add: &Add, mut properties: Vec<Entry<
         let data = shown(&ChangeValue::Raw(add.data.as_bytes().to_vec()));
         return push_line(lines, &["@data ", &data]);
     }
-    let has_type = new_type(add, &properties).is_some();
     properties.sort_by(|a, b| writing_order(&a.name, &b.name));
     for Entry { name, value, .. } in properties {
         if has_type && name == TYPE {

@@ -152,6 +152,7 @@ fn coloured_as(plan: &Plan, mode: Mode, width: usize) -> String {
         mode,
         width,
         extras: true,
+        colors: true,
     };
     let mut out = Vec::new();
     plan_text(plan, &options, &mut out).unwrap();

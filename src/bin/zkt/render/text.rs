@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{self, Write};
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use anstyle::Style;
 use unicode_width::UnicodeWidthStr;
@@ -47,23 +47,35 @@ pub(crate) struct TextOptions<'a> {
     pub(crate) width: usize,
     /// `--extras show`.
     pub(crate) extras: bool,
+    /// Whether colours are of use. Without them some stand in the text all the same: a caller
+    /// whose output has none strips those.
+    pub(crate) colors: bool,
 }
 
-/// Where the right column of a plan's text stands.
-#[derive(Debug, Clone, Copy)]
+/// Where the right column of a plan's text stands, and what the lines start and end with.
 struct Layout {
     column: usize,
+    marks: &'static Marks,
 }
 
 impl Layout {
     /// A column that as many lines as possible of this plan can keep.
-    fn of(plan: &Plan, width: usize) -> Self {
+    fn of(plan: &Plan, options: &TextOptions<'_>) -> Self {
+        let width = options.width;
         let (mut left, mut right) = (0, 0);
+        // Most nodes come from the same source as the one before.
+        let mut source: (Option<&Arc<str>>, usize) = (None, 0);
         for action in &plan.actions {
             let Action::Add(add) = action else { continue };
             let Some(origin) = &add.origin else { continue };
             let digits = origin.line.checked_ilog10().unwrap_or_default() as usize + 1;
-            right = right.max(columns(&printable(&origin.source)) + 1 + digits);
+            if !source
+                .0
+                .is_some_and(|last| Arc::ptr_eq(last, &origin.source))
+            {
+                source = (Some(&origin.source), columns(&printable(&origin.source)));
+            }
+            right = right.max(source.1 + 1 + digits);
             // Beyond the place where the right column has to start, nothing changes it.
             if left + 2 < width.saturating_sub(right) {
                 let object = add.data.to_object();
@@ -83,11 +95,16 @@ impl Layout {
         let column = COLUMN
             .min(fitting.max(NARROWEST))
             .max(fitting.min(left + 2));
-        Self { column }
+        let marks = if options.colors {
+            &*MARKS
+        } else {
+            &*PLAIN_MARKS
+        };
+        Self { column, marks }
     }
 }
 
-/// Writes the whole plan, coloured: a caller whose output has no colours strips them.
+/// Writes the whole plan, coloured.
 pub(crate) fn plan_text(
     plan: &Plan,
     options: &TextOptions<'_>,
@@ -118,11 +135,11 @@ pub(crate) fn plan_text(
     if !plan.is_empty() {
         writeln!(out)?;
     }
-    let layout = Layout::of(plan, options.width);
+    let layout = Layout::of(plan, options);
     write_actions(&plan.actions, &layout, out)?;
     let mut lines = String::new();
     for (top, nodes) in topmost_trims(plan) {
-        let heading = Heading::of(&MARKS.trim, top);
+        let heading = Heading::of(&layout.marks.trim, top);
         push_heading(&mut lines, &heading, Some(&node_count(nodes)), &layout);
     }
     out.write_all(lines.as_bytes())?;
@@ -186,25 +203,26 @@ pub(crate) fn count(number: usize, noun: &str) -> String {
 
 /// Writes actions in their order; two runs of many are made into text at once.
 fn write_actions(actions: &[Action], layout: &Layout, out: &mut dyn Write) -> io::Result<()> {
-    let text = |actions: &[Action]| {
-        let (mut lines, mut text) = (String::new(), Vec::new());
-        for action in actions {
-            action_text(action, layout, &mut lines, &mut text)?;
-        }
-        io::Result::Ok(text)
+    let write = |actions: &[Action], text: &mut Vec<u8>| {
+        text.clear();
+        let mut lines = String::new();
+        actions
+            .iter()
+            .try_for_each(|action| action_text(action, layout, &mut lines, text))
     };
+    let [mut one, mut other] = [Vec::new(), Vec::new()];
     for both in actions.chunks(2 * RUN) {
         let (first, second) = both.split_at(both.len().min(RUN));
-        let texts = std::thread::scope(|scope| {
-            let second = (!second.is_empty()).then(|| scope.spawn(|| text(second)));
-            let first = text(first)?;
+        std::thread::scope(|scope| {
+            let second = (!second.is_empty()).then(|| scope.spawn(|| write(second, &mut other)));
+            write(first, &mut one)?;
             let second = second.map(std::thread::ScopedJoinHandle::join);
-            let second = second.unwrap_or_else(|| Ok(Ok(Vec::new())));
-            let second = second.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-            io::Result::Ok([first, second?])
-        });
-        for text in texts? {
-            out.write_all(&text)?;
+            let second = second.unwrap_or(Ok(Ok(())));
+            second.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })?;
+        out.write_all(&one)?;
+        if !second.is_empty() {
+            out.write_all(&other)?;
         }
     }
     Ok(())
@@ -223,23 +241,24 @@ fn action_text(
             let object = add.data.to_object();
             let properties = stored_properties(add, &object);
             let kind = new_type(add, &properties);
+            let has_type = kind.is_some();
             let heading = Heading {
-                mark: &MARKS.add,
+                mark: &layout.marks.add,
                 path: path_text(&add.path),
                 kind: kind.as_deref().unwrap_or_default(),
             };
             push_heading(lines, &heading, location(add).as_deref(), layout);
-            push_new(lines, add, properties);
+            push_new(lines, add, properties, has_type);
             out.write_all(lines.as_bytes())
         }
         Action::Update(update) => {
-            let heading = Heading::of(&MARKS.update, &update.path);
+            let heading = Heading::of(&layout.marks.update, &update.path);
             push_heading(lines, &heading, None, layout);
             out.write_all(lines.as_bytes())?;
             write_changes(&update.changes, out)
         }
         Action::Link(link) => {
-            let heading = Heading::of(&MARKS.link, &link.path);
+            let heading = Heading::of(&layout.marks.link, &link.path);
             push_heading(lines, &heading, None, layout);
             out.write_all(lines.as_bytes())?;
             write_changes(&link.changes, out)
@@ -321,6 +340,18 @@ static MARKS: LazyLock<Marks> = LazyLock::new(|| {
     }
 });
 
+static PLAIN_MARKS: LazyLock<Marks> = LazyLock::new(|| {
+    let plain = |mark: &String| anstream::adapter::strip_str(mark).to_string();
+    Marks {
+        add: plain(&MARKS.add),
+        update: plain(&MARKS.update),
+        link: plain(&MARKS.link),
+        trim: plain(&MARKS.trim),
+        dim: String::new(),
+        plain: String::new(),
+    }
+});
+
 /// Where a new node is declared: a file and a line of it.
 fn location(add: &Add) -> Option<String> {
     let origin = add.origin.as_ref()?;
@@ -335,13 +366,13 @@ fn push_heading(lines: &mut String, heading: &Heading<'_>, note: Option<&str>, l
     lines.push_str(heading.mark);
     lines.push_str(&heading.path);
     lines.push_str(heading.kind);
-    lines.push_str(&MARKS.plain);
+    lines.push_str(&layout.marks.plain);
     if let Some(note) = note {
         let gap = layout.column.saturating_sub(heading.columns()).max(2);
         lines.extend(std::iter::repeat_n(' ', gap));
-        lines.push_str(&MARKS.dim);
+        lines.push_str(&layout.marks.dim);
         lines.push_str(note);
-        lines.push_str(&MARKS.plain);
+        lines.push_str(&layout.marks.plain);
     }
     lines.push('\n');
 }

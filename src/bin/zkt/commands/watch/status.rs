@@ -128,6 +128,7 @@ fn plan_text(plan: &Plan, state: &State, layers: &[String]) -> String {
         mode: render::Mode::Plan,
         width: 100,
         extras: true,
+        colors: false,
     };
     let mut text = Vec::new();
     // Writing to memory does not fail.
