@@ -205,7 +205,7 @@ async fn collect(
     let listings = listings(wants, &nodes, hides_system);
     let Below { nodes: below, gone } = walk::read(reader, listings, is_known).await?;
     let mut tree = if below.is_empty() {
-        Tree::of_sorted(nodes)
+        Tree::from_sorted(nodes)
     } else {
         // The tree keeps the later of two nodes at one path.
         nodes.into_iter().chain(below).collect()

@@ -119,12 +119,6 @@ impl<N> Tree<N> {
         *self = old.into_iter().chain(nodes).collect();
     }
 
-    /// A tree of nodes that are in path order, no two at one path.
-    pub(crate) fn of_sorted(nodes: Vec<(ZPath, N)>) -> Self {
-        debug_assert!(nodes.is_sorted_by(|(a, _), (b, _)| a < b), "sorted");
-        Self { nodes }
-    }
-
     fn place(&self, path: &ZPath) -> Result<usize, usize> {
         self.nodes.binary_search_by(|(p, _)| p.cmp(path))
     }

@@ -105,8 +105,6 @@ impl<'a> Reader<'a> {
         // A request is sent when it is made, so the queue only remembers the order of the answers.
         let mut in_flight: VecDeque<(Range<usize>, Pending<'a, Answers>)> = VecDeque::new();
         let mut next = 0;
-        // The nodes of another level may be of another size: their first batch goes alone.
-        self.window = 1;
         loop {
             while next < asks.len() && in_flight.len() < self.window {
                 let batch = next..self.end_of_batch(asks, next);
