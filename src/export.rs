@@ -34,6 +34,18 @@ pub struct Options {
     pub name: Option<String>,
 }
 
+impl Options {
+    /// Where the topmost node, which lives at `top`, goes.
+    fn base(&self, top: &ZPath) -> ZPath {
+        let name = match &self.name {
+            Some(name) => name,
+            None if top.is_root() => return ZPath::root(),
+            None => top.name(),
+        };
+        ZPath::root().join(name)
+    }
+}
+
 /// The declared tree that describes the live subtree at `top`, its topmost node under `/`.
 ///
 /// Declaring it again, at the place that it came from, changes nothing there, byte for byte. A
@@ -114,14 +126,9 @@ pub fn nodes<'a>(
     top: &'a ZPath,
     options: &Options,
 ) -> impl Iterator<Item = Node<'a>> {
-    let name = match (&options.name, top.is_root()) {
-        (Some(name), _) => Some(name.as_str()),
-        (None, true) => None,
-        (None, false) => Some(top.name()),
-    };
-    let base = name.map_or_else(ZPath::root, |name| ZPath::root().join(name));
+    let base = options.base(top);
     // A root that was not read still gives its name to what is below.
-    let unread = (top.is_root() && name.is_some() && live.get(top).is_none()).then(|| Node {
+    let unread = (top.is_root() && !base.is_root() && live.get(top).is_none()).then(|| Node {
         path: base.clone(),
         held: Held::Declared(Cow::default()),
     });
@@ -234,6 +241,53 @@ fn write_texts(run: &[Placed<'_>], [one, other]: &mut [String; 2]) {
         other.clear();
     } else {
         halves::join(|| write(first, one), || write(second, other));
+    }
+}
+
+/// The texts of some live nodes, as [`write_text`] writes them where all around them are written,
+/// too: made before those are known, and in any order.
+#[derive(Debug)]
+pub struct Pieces {
+    text: String,
+    /// Where each text ends.
+    ends: Vec<usize>,
+}
+
+impl Pieces {
+    /// Of nodes below `top`, or itself, without their ACLs. A node that the options leave out, or
+    /// that was not read, has no text.
+    #[must_use]
+    pub fn of(nodes: Vec<(ZPath, Live)>, top: &ZPath, options: &Options) -> Self {
+        let base = options.base(top);
+        let (mut text, mut ends) = (String::new(), Vec::with_capacity(nodes.len()));
+        for (path, live) in nodes {
+            let path = path.moved(top, &base);
+            if let Live::Read(live) = &live
+                && (options.ephemeral || !live.ephemeral)
+                && !path.is_root()
+            {
+                let above = path.parent_str().unwrap_or_default();
+                let placed = Placed {
+                    depth: path.depth() - 1,
+                    own_names: above.trim_end_matches('/').len(),
+                    has_own_acl: false,
+                    node: Node {
+                        held: Held::Live(live),
+                        path,
+                    },
+                };
+                placed.push(&mut text);
+            }
+            ends.push(text.len());
+        }
+        Self { text, ends }
+    }
+
+    /// The text of one of the nodes, by its place among them.
+    #[must_use]
+    pub fn get(&self, at: usize) -> &str {
+        let start = at.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.text[start..self.ends[at]]
     }
 }
 

@@ -9,7 +9,7 @@ use crate::session::Session;
 use crate::tree::Tree;
 
 use self::reader::{Answer, Ask, Reader};
-use self::walk::{Below, Listing};
+use self::walk::Top;
 
 mod acls;
 mod ahead;
@@ -151,7 +151,7 @@ pub async fn fetch_after(
         reader.start_sync();
     }
     let nodes = read_wanted(&mut reader, wants, ahead).await?;
-    collect(session, wants, nodes, false, options, &mut reader).await
+    collect(session, wants, nodes, options, &mut reader).await
 }
 
 /// Reads the node `top` and all below it, with their ACLs where `acl` says so. Without a node
@@ -162,16 +162,63 @@ pub async fn read_subtree(
     acl: bool,
     progress: &mut (dyn FnMut(usize) + Send),
 ) -> Result<Tree<Live>, Error> {
-    let want = Want {
-        path: top.clone(),
-        children: Children::Subtree,
-        acl,
-    };
-    let (options, wants) = (FetchOptions::default(), [want]);
+    let options = FetchOptions::default();
     let mut reader = Reader::new(session, &options, progress);
+    let nodes = walk_subtree(&mut reader, top, |_, live| live).await?;
+    let mut tree = Tree::from_sorted(nodes);
+    if acl {
+        acls::read(session, &mut tree, |_| true, &options, &mut reader).await?;
+    }
+    Ok(tree)
+}
+
+/// As [`read_subtree`], without ACLs, for those who need not wait until all is read: `make` is
+/// called with each node as soon as it was read, in no order, and what it makes of the nodes comes
+/// back in path order.
+///
+/// With a node whose children may not be listed it is called once more, and then that counts; what
+/// was made of a node that went away meanwhile does not come back.
+///
+/// # Errors and cancellation safety
+/// As [`fetch`].
+pub async fn map_subtree<T: Send>(
+    session: &Session,
+    top: &ZPath,
+    make: impl FnMut(&ZPath, Live) -> T + Send,
+    progress: &mut (dyn FnMut(usize) + Send),
+) -> Result<Vec<(ZPath, T)>, Error> {
+    let options = FetchOptions::default();
+    let mut reader = Reader::new(session, &options, progress);
+    walk_subtree(&mut reader, top, make).await
+}
+
+async fn walk_subtree<T>(
+    reader: &mut Reader<'_>,
+    top: &ZPath,
+    mut make: impl FnMut(&ZPath, Live) -> T,
+) -> Result<Vec<(ZPath, T)>, Error> {
     reader.start_sync();
-    let nodes = read_wanted(&mut reader, &wants, ReadAhead::default()).await?;
-    collect(session, &wants, nodes, acl, &options, &mut reader).await
+    let mut live = None;
+    let receive = |_, answer| {
+        live = live_of(top, answer)?;
+        Ok(0)
+    };
+    reader.read(&[(top, Ask::Data)], receive).await?;
+    let top = live.map(|live| Top {
+        path: top.clone(),
+        deep: true,
+        children: children_of(&live),
+        made: Some(make(top, live)),
+    });
+    let system = system(reader.session());
+    let is_known = |path: &ZPath| Some(path) == system.as_ref();
+    Ok(walk::read(reader, top, is_known, make).await?.nodes)
+}
+
+/// The node that belongs to ZooKeeper itself; none below a chroot, where it is a node like any.
+fn system(session: &Session) -> Option<ZPath> {
+    let is_root = session.chroot().is_root();
+    is_root.then(|| ZPath::root().join("zookeeper"))
 }
 
 /// Reads just these nodes, in any order; one that does not exist is absent. Otherwise as
@@ -193,26 +240,24 @@ async fn collect(
     session: &Session,
     wants: &[Want],
     nodes: Vec<(ZPath, Live)>,
-    acl_everywhere: bool,
     options: &FetchOptions,
     reader: &mut Reader<'_>,
 ) -> Result<Tree<Live>, Error> {
     let want_at = |path: &ZPath| wants.binary_search_by(|want| want.path.cmp(path)).ok();
-    let system = ZPath::root().join("zookeeper");
-    let hides_system = session.chroot().is_root() && want_at(&system).is_none();
+    let system = system(session).filter(|system| want_at(system).is_none());
 
-    let is_known = |path: &ZPath| want_at(path).is_some() || (hides_system && *path == system);
-    let listings = listings(wants, &nodes, hides_system);
-    let Below { nodes: below, gone } = walk::read(reader, listings, is_known).await?;
-    let mut tree = if below.is_empty() {
+    let is_known = |path: &ZPath| want_at(path).is_some() || Some(path) == system.as_ref();
+    let tops = tops(wants, &nodes, system.is_some());
+    let below = walk::read(reader, tops, is_known, |_, live| live).await?;
+    let mut tree = if below.nodes.is_empty() {
         Tree::from_sorted(nodes)
     } else {
         // The tree keeps the later of two nodes at one path.
-        nodes.into_iter().chain(below).collect()
+        nodes.into_iter().chain(below.nodes).collect()
     };
-    drop_subtrees(&mut tree, &gone);
-    let wanted = |path: &ZPath| acl_everywhere || want_at(path).is_some_and(|i| wants[i].acl);
-    if acl_everywhere || wants.iter().any(|want| want.acl) {
+    drop_subtrees(&mut tree, &below.gone);
+    if wants.iter().any(|want| want.acl) {
+        let wanted = |path: &ZPath| want_at(path).is_some_and(|i| wants[i].acl);
         acls::read(session, &mut tree, wanted, options, reader).await?;
     }
     Ok(tree)
@@ -271,7 +316,7 @@ async fn read_wanted(
 }
 
 /// The wanted nodes that have children beyond those that are wanted.
-fn listings(wants: &[Want], nodes: &[(ZPath, Live)], hides_system: bool) -> Vec<Listing> {
+fn tops(wants: &[Want], nodes: &[(ZPath, Live)], hides_system: bool) -> Vec<Top<Live>> {
     // How many children of each node are known, counted along the path from the top.
     let mut known = vec![0; nodes.len()];
     let mut above: Vec<usize> = Vec::new();
@@ -290,24 +335,28 @@ fn listings(wants: &[Want], nodes: &[(ZPath, Live)], hides_system: bool) -> Vec<
         }
         above.push(i);
     }
-    let mut listings = Vec::new();
+    let mut tops = Vec::new();
     let mut wants = wants.iter();
     for ((path, live), mut known) in nodes.iter().zip(known) {
         let Some(want) = wants.find(|want| want.path == *path) else {
             continue;
         };
-        let Some(node) = live.node() else { continue };
+        let children = children_of(live);
         known += usize::from(hides_system && path.is_root());
-        if want.children != Children::Skip && node.children as usize > known {
-            let deep = want.children == Children::Subtree;
-            listings.push(Listing {
+        if want.children != Children::Skip && children > known {
+            tops.push(Top {
                 path: path.clone(),
-                deep,
-                children: node.children as usize,
+                made: None,
+                deep: want.children == Children::Subtree,
+                children,
             });
         }
     }
-    listings
+    tops
+}
+
+fn children_of(live: &Live) -> usize {
+    live.node().map_or(0, |node| node.children as usize)
 }
 
 /// The node that an answer tells of; none where there is none.

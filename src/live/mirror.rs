@@ -458,7 +458,7 @@ impl Mirror {
         let (mut progress, options) = (|_: usize| {}, self.options.clone());
         let mut reader = Reader::new(session, &options, &mut progress);
         let nodes = read_wanted(&mut reader, &wants, ReadAhead::default()).await?;
-        let found = collect(session, &wants, nodes, false, &options, &mut reader).await?;
+        let found = collect(session, &wants, nodes, &options, &mut reader).await?;
         for want in wants {
             news.insert(want.path, None);
         }

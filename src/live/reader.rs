@@ -75,6 +75,10 @@ impl<'a> Reader<'a> {
         }
     }
 
+    pub(super) fn session(&self) -> &'a Session {
+        self.session
+    }
+
     /// Makes the server that this session talks to catch up with the leader before it answers what
     /// is asked next: it takes the requests of a session in their order.
     pub(super) fn start_sync(&mut self) {

@@ -9,43 +9,50 @@ use super::{Error, live_of};
 use crate::node::Live;
 use crate::path::{ZPath, check_name};
 
-/// A node whose children are to be listed.
-pub(super) struct Listing {
+/// A node to start from, which was read before.
+pub(super) struct Top<T> {
     pub path: ZPath,
-    /// Whether its undeclared children are read too.
+    /// What was made of it, where it is to be found itself.
+    pub made: Option<T>,
+    /// Whether its undeclared children are read too, and all below them.
     pub deep: bool,
     /// How many children it had.
     pub children: usize,
 }
 
-/// What was found below the listed nodes.
-pub(super) struct Below {
-    /// For each of the listed nodes in turn what is below it, in path order.
-    pub nodes: Vec<(ZPath, Live)>,
+/// What was found.
+pub(super) struct Found<T> {
+    /// For each top in turn, and for what is below it, in path order, what was made of it.
+    pub nodes: Vec<(ZPath, T)>,
     /// Nodes that went away after they were read; nothing below them stands any more.
     pub gone: Vec<ZPath>,
 }
 
-/// Lists the children of nodes, and reads those and all below them where `deep` says so; without
-/// those that `is_known` and what is below them. A listed node is only found itself where it may
-/// not be listed.
-pub(super) async fn read(
+/// Reads what is below the tops, without nodes that are `is_known` and what is below them.
+///
+/// `make` is called with each node as soon as it was read; with one that turns out later not to be
+/// listable once more, and then that counts, also of a top.
+pub(super) async fn read<T>(
     reader: &mut Reader<'_>,
-    tops: Vec<Listing>,
+    tops: impl IntoIterator<Item = Top<T>>,
     is_known: impl Fn(&ZPath) -> bool,
-) -> Result<Below, Error> {
-    let listed = tops.len();
-    let mut walk = Walk::default();
-    for Listing {
-        path,
-        deep,
-        children,
-    } in tops
-    {
-        let ask = Ask::Children(children);
-        walk.waiting.push_back((walk.nodes.len(), ask));
-        walk.add(path, None, deep);
+    make: impl FnMut(&ZPath, Live) -> T,
+) -> Result<Found<T>, Error> {
+    let mut walk = Walk {
+        nodes: Vec::new(),
+        places: Vec::new(),
+        waiting: VecDeque::new(),
+        gone: Vec::new(),
+        make,
+    };
+    for top in tops {
+        if top.children > 0 {
+            let ask = Ask::Children(top.children);
+            walk.waiting.push_back((walk.nodes.len(), ask));
+        }
+        walk.add(top.path, top.made, top.deep);
     }
+    let tops = walk.nodes.len();
     let mut in_flight: VecDeque<(Batch, Pending<'_, Answers>)> = VecDeque::new();
     // These nodes may be of another size than those that were read before.
     reader.window = 1;
@@ -58,7 +65,7 @@ pub(super) async fn read(
             in_flight.push_back(walk.submit(reader));
         }
         let Some((batch, pending)) = in_flight.pop_front() else {
-            return Ok(walk.below(listed));
+            return Ok(walk.found(tops));
         };
         let asks: Vec<_> = walk.asks(&batch).collect();
         let answers = reader.settle(&asks, pending).await?;
@@ -71,16 +78,16 @@ pub(super) async fn read(
 /// What is asked at once, and of which nodes.
 type Batch = Vec<(usize, Ask)>;
 
-#[derive(Default)]
-struct Walk {
-    /// The listed nodes and, behind them, the children of each in one run; each by its path, and
-    /// with what was read of it.
-    nodes: Vec<(ZPath, Option<Live>)>,
+struct Walk<T, F> {
+    /// The tops and, behind them, the children of each in one run; each by its path, and
+    /// with what was made of it.
+    nodes: Vec<(ZPath, Option<T>)>,
     /// For each node its place in the tree.
     places: Vec<Place>,
     /// What is still to be asked, and of which nodes.
     waiting: VecDeque<(usize, Ask)>,
     gone: Vec<ZPath>,
+    make: F,
 }
 
 struct Place {
@@ -90,10 +97,10 @@ struct Place {
     children: Range<usize>,
 }
 
-impl Walk {
-    fn add(&mut self, path: ZPath, live: Option<Live>, deep: bool) {
+impl<T, F: FnMut(&ZPath, Live) -> T> Walk<T, F> {
+    fn add(&mut self, path: ZPath, made: Option<T>, deep: bool) {
         let children = 0..0;
-        self.nodes.push((path, live));
+        self.nodes.push((path, made));
         self.places.push(Place { deep, children });
     }
 
@@ -121,18 +128,21 @@ impl Walk {
         answer: Answer,
         is_known: &impl Fn(&ZPath) -> bool,
     ) -> Result<(), Error> {
-        let (path, live) = &mut self.nodes[node];
+        let (path, made) = &mut self.nodes[node];
         match (ask, answer) {
             (Ask::Children(_), Answer::Children(names)) => self.list(node, names, is_known)?,
-            (Ask::Children(_), Answer::NoAuth) => *live = Some(Live::Unreadable),
+            (Ask::Children(_), Answer::NoAuth) => {
+                *made = Some((self.make)(path, Live::Unreadable));
+            }
             (Ask::Children(_), _) => {
-                *live = None;
+                *made = None;
                 self.gone.push(path.clone());
             }
             (Ask::Data, answer) => {
-                *live = live_of(path, answer)?;
+                let live = live_of(path, answer)?;
                 let read = live.as_ref().and_then(Live::node);
                 let children = read.map_or(0, |read| read.children as usize);
+                *made = live.map(|live| (self.make)(path, live));
                 if children > 0 {
                     self.waiting.push_back((node, Ask::Children(children)));
                 }
@@ -162,18 +172,19 @@ impl Walk {
             if deep {
                 self.waiting.push_back((self.nodes.len(), Ask::Data));
             }
-            self.add(child, (!deep).then_some(Live::Listed), deep);
+            let made = (!deep).then(|| (self.make)(&child, Live::Listed));
+            self.add(child, made, deep);
         }
         self.places[parent].children = first..self.nodes.len();
         Ok(())
     }
 
-    /// What was found from the first nodes, which were the listed ones, on.
-    fn below(mut self, listed: usize) -> Below {
+    /// What was found from the first nodes, which are the tops, on.
+    fn found(mut self, tops: usize) -> Found<T> {
         // Where each node goes.
         let mut order = vec![0; self.nodes.len()];
         let mut rank = 0;
-        for top in 0..listed {
+        for top in 0..tops {
             let mut rest = vec![top];
             while let Some(node) = rest.pop() {
                 order[node] = rank;
@@ -189,8 +200,8 @@ impl Walk {
             }
         }
         let nodes = self.nodes.into_iter();
-        let nodes = nodes.filter_map(|(path, live)| Some((path, live?)));
-        Below {
+        let nodes = nodes.filter_map(|(path, made)| Some((path, made?)));
+        Found {
             nodes: nodes.collect(),
             gone: self.gone,
         }

@@ -368,6 +368,36 @@ async fn odd_names_and_binary_data() {
 }
 
 #[tokio::test]
+async fn what_is_made_of_nodes_comes_back_in_path_order() {
+    let (hosts, session) = session("made").await;
+    let client = client(&hosts).await;
+    let names = ["/b", "/a", "/a-", "/a/z", "/a/y", "/a/y/x", "/zookeeper"];
+    for name in names {
+        create(&client, name, b"").await;
+    }
+    let mut met = Vec::new();
+    let make = |path: &ZPath, live: Live| {
+        assert!(live.node().is_some());
+        met.push(path.to_string());
+        met.len()
+    };
+    let made = live::map_subtree(&session, &ZPath::root(), make, &mut |_| {})
+        .await
+        .unwrap();
+    let paths: Vec<&str> = made.iter().map(|(path, _)| path.as_str()).collect();
+    let expected = "/ /a /a/y /a/y/x /a/z /a- /b /zookeeper";
+    assert_eq!(paths.join(" "), expected);
+    for (path, number) in &made {
+        assert_eq!(*path.as_str(), met[number - 1]);
+    }
+    assert_eq!(met.len(), made.len());
+    let none = live::map_subtree(&session, &path("/b/c"), |_, _| (), &mut |_| {})
+        .await
+        .unwrap();
+    assert_eq!(none, []);
+}
+
+#[tokio::test]
 async fn ephemeral_nodes_are_marked() {
     let (hosts, session) = session("ephemeral").await;
     let client = client(&hosts).await;

@@ -210,6 +210,21 @@ pub(crate) async fn fetch_subtree(
     was_read(&bar, live)
 }
 
+/// As [`fetch_subtree`], without ACLs: what `make` makes of the nodes, as they are read, in path
+/// order.
+pub(crate) async fn map_subtree<T: Send>(
+    session: &Session,
+    top: &ZPath,
+    make: impl FnMut(&ZPath, Live) -> T + Send,
+    output: &Output,
+) -> Result<Vec<(ZPath, T)>, Failure> {
+    let bar = output.progress("reading", 0);
+    let mut progress = |nodes: usize| bar.set_position(nodes as u64);
+    let made = live::map_subtree(session, top, make, &mut progress).await;
+    bar.finish_and_clear();
+    Ok(made?)
+}
+
 fn was_read(
     bar: &indicatif::ProgressBar,
     live: Result<Tree<Live>, live::Error>,

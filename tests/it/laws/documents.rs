@@ -1,8 +1,12 @@
 use std::collections::BTreeMap;
 
+use zkt::export::{self, Pieces};
 use zkt::format::format;
+use zkt::node::{Live, LiveNode};
 use zkt::parser;
+use zkt::path::ZPath;
 use zkt::source::Sources;
+use zkt::tree::Tree;
 
 use super::choices::Choices;
 use super::law;
@@ -329,5 +333,56 @@ fn importing_an_export_changes_nothing() {
             }
         },
         |_| String::new(),
+    );
+}
+
+/// A live tree, what of it is exported, and how.
+fn export_scene(choices: &mut Choices) -> (Tree<Live>, ZPath, export::Options) {
+    let near = choices.declared(&ZPath::root());
+    let live = choices.ensemble(&ZPath::root(), &near).everything();
+    let mut live: Vec<_> = live.into_iter().collect();
+    if live.first().is_none_or(|(path, _)| !path.is_root()) {
+        let root = LiveNode::with_data(choices.bytes());
+        live.insert(0, (ZPath::root(), Live::Read(root)));
+    }
+    for (_, node) in &mut live {
+        if let Live::Read(node) = node {
+            node.acl = None;
+        }
+    }
+    // Below a node that may not be read nothing is found.
+    if choices.once_in(2) {
+        let top = live[choices.below(live.len())].0.clone();
+        live.retain(|(path, _)| !path.is_within(&top) || *path == top);
+        let node = live.iter_mut().find(|(path, _)| *path == top);
+        node.expect("it was kept").1 = Live::Unreadable;
+    }
+    let top = live[choices.below(live.len())].0.clone();
+    let options = export::Options {
+        ephemeral: choices.once_in(2),
+        name: choices.once_in(2).then(|| "other".to_owned()),
+    };
+    (live.into_iter().collect(), top, options)
+}
+
+/// What is exported while the rest is still read is what is exported in the end.
+#[test]
+fn pieces_in_path_order_are_the_whole_text() {
+    law(
+        1000,
+        |choices| {
+            let (live, top, options) = export_scene(choices);
+            let mut whole = Vec::new();
+            let nodes = export::nodes(&live, &top, &options);
+            export::write_text(nodes, &mut whole).expect("memory takes it");
+
+            let mut run = live.subtree(&top).to_vec();
+            run.reverse();
+            let count = run.len();
+            let pieces = Pieces::of(run, &top, &options);
+            let text: String = (0..count).rev().map(|at| pieces.get(at)).collect();
+            assert_eq!(text, String::from_utf8(whole).expect("tree text is UTF-8"));
+        },
+        |choices| format!("{:#?}", export_scene(choices)),
     );
 }
