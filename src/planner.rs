@@ -75,7 +75,10 @@ pub fn plan(declared: &Tree<Declared>, live: &Tree<Live>, policy: &Policy<'_>) -
     let mut planner = Planner {
         policy,
         declared,
-        stages: Stages::default(),
+        stages: Stages {
+            adds: Vec::with_capacity(declared.len().saturating_sub(live.len())),
+            ..Stages::default()
+        },
         plan: Plan::empty(policy.path.clone()),
         ephemeral: None,
         lacks_identity: None,

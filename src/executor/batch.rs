@@ -1,6 +1,6 @@
 //! Lowering a plan to operations and packing them into stages, without a server.
 
-use foldhash::HashMap;
+use foldhash::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -111,7 +111,10 @@ pub(super) fn pack(
         operations: usize::MAX,
         request,
     };
-    if let Some(stages) = Packer::new(chroot_len, base, whole, true).pack(plan)? {
+    let actions = plan.actions.iter();
+    let again = actions.filter(|action| !matches!(action, Action::Add(_)));
+    let again = again.map(Action::path).collect();
+    if let Some(stages) = Packer::new(chroot_len, base, whole, &again).pack(plan, true)? {
         return Ok(stages);
     }
     let bytes = options.batch_bytes.min(request);
@@ -120,9 +123,8 @@ pub(super) fn pack(
         operations: options.batch_operations.max(1),
         request,
     };
-    Ok(Packer::new(chroot_len, base, split, false)
-        .pack(plan)?
-        .unwrap_or_default())
+    let packed = Packer::new(chroot_len, base, split, &again).pack(plan, false)?;
+    Ok(packed.unwrap_or_default())
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -139,17 +141,17 @@ struct Packer<'a> {
     /// Bytes of a batch beyond those of its operations.
     base: usize,
     limits: Limits,
-    /// Whether to give up as soon as a batch is full.
-    whole: bool,
     overflowed: bool,
     stages: Vec<Stage>,
     /// The batch that is being filled.
     operations: Vec<Operation>,
     bytes: usize,
     actions: Range<usize>,
-    /// Where in the batch each node is created or set.
+    /// The nodes that an action changes or removes: only of these it matters what was written.
+    again: &'a HashSet<&'a ZPath>,
+    /// Where in the batch each of them is created or set.
     at: HashMap<&'a ZPath, usize>,
-    /// The version of each node that this plan has written so far, after the write.
+    /// The version of each of them that this plan has written so far, after the write.
     versions: HashMap<&'a ZPath, DataVersion>,
     /// The ACL changes, which all come last.
     changes: Vec<AclChange>,
@@ -157,17 +159,17 @@ struct Packer<'a> {
 }
 
 impl<'a> Packer<'a> {
-    fn new(chroot_len: usize, base: usize, limits: Limits, whole: bool) -> Self {
+    fn new(chroot_len: usize, base: usize, limits: Limits, again: &'a HashSet<&'a ZPath>) -> Self {
         Self {
             chroot_len,
             base,
             limits,
-            whole,
             overflowed: false,
             stages: Vec::new(),
             operations: Vec::new(),
             bytes: base,
             actions: 0..0,
+            again,
             at: HashMap::default(),
             versions: HashMap::default(),
             changes: Vec::new(),
@@ -175,8 +177,8 @@ impl<'a> Packer<'a> {
         }
     }
 
-    /// The stages; none where the plan does not fit and was to.
-    fn pack(mut self, plan: &'a Plan) -> Result<Option<Vec<Stage>>, TooLarge> {
+    /// The stages; none where the plan was to fit one batch, as a `whole`, and does not.
+    fn pack(mut self, plan: &'a Plan, whole: bool) -> Result<Option<Vec<Stage>>, TooLarge> {
         for (action, step) in plan.actions.iter().enumerate() {
             match step {
                 Action::Add(add) => {
@@ -185,7 +187,9 @@ impl<'a> Packer<'a> {
                         acl: add.acl.clone(),
                     };
                     self.push(action, &add.path, write)?;
-                    self.versions.insert(&add.path, DataVersion::NEW);
+                    if self.again.contains(&add.path) {
+                        self.versions.insert(&add.path, DataVersion::NEW);
+                    }
                 }
                 Action::Update(update) => {
                     if let Some(data) = &update.data {
@@ -207,7 +211,7 @@ impl<'a> Packer<'a> {
                     self.at.remove(&trim.path);
                 }
             }
-            if self.whole && self.overflowed {
+            if whole && self.overflowed {
                 return Ok(None);
             }
         }
@@ -266,7 +270,7 @@ impl<'a> Packer<'a> {
         if self.operations.is_empty() {
             self.actions = action..action;
         }
-        if !matches!(write, Write::Delete { .. }) {
+        if !matches!(write, Write::Delete { .. }) && self.again.contains(path) {
             self.at.insert(path, self.operations.len());
         }
         self.operations.push(Operation {
