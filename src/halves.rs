@@ -1,13 +1,10 @@
-//! Two halves of one piece of work, done at once. What comes out is what doing one after the
-//! other gives: where modules are pure, this is the only way to a second thread.
+//! Two pieces of work that do not depend on each other, done at once. What comes out is what doing
+//! one after the other gives: where modules are pure, this is the only way to a second thread.
 
 use std::panic::resume_unwind;
 
 /// Runs both, the second on a thread of its own. A panic of either goes on in the caller.
-pub(crate) fn join<A, B: Send>(
-    first: impl FnOnce() -> A,
-    second: impl FnOnce() -> B + Send,
-) -> (A, B) {
+pub fn join<A, B: Send>(first: impl FnOnce() -> A, second: impl FnOnce() -> B + Send) -> (A, B) {
     std::thread::scope(|scope| {
         let second = scope.spawn(second);
         let first = first();

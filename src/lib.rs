@@ -207,7 +207,7 @@ pub mod value;
 pub mod path;
 pub mod tree;
 
-mod halves;
+pub mod halves;
 
 pub mod acl;
 pub mod node;

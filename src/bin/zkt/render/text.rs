@@ -8,6 +8,7 @@ use std::sync::{Arc, LazyLock};
 
 use anstyle::Style;
 use unicode_width::UnicodeWidthStr;
+use zkt::halves;
 use zkt::path::ZPath;
 use zkt::plan::{Action, Add, Change, Plan, Refusal, Summary, Warning};
 
@@ -203,7 +204,7 @@ pub(crate) fn count(number: usize, noun: &str) -> String {
 
 /// Writes actions in their order; two runs of many are made into text at once.
 fn write_actions(actions: &[Action], layout: &Layout, out: &mut dyn Write) -> io::Result<()> {
-    let write = |actions: &[Action], text: &mut Vec<u8>| {
+    let write = |actions: &[Action], text: &mut Vec<u8>| -> io::Result<()> {
         text.clear();
         let mut lines = String::new();
         actions
@@ -213,17 +214,15 @@ fn write_actions(actions: &[Action], layout: &Layout, out: &mut dyn Write) -> io
     let [mut one, mut other] = [Vec::new(), Vec::new()];
     for both in actions.chunks(2 * RUN) {
         let (first, second) = both.split_at(both.len().min(RUN));
-        std::thread::scope(|scope| {
-            let second = (!second.is_empty()).then(|| scope.spawn(|| write(second, &mut other)));
+        if second.is_empty() {
             write(first, &mut one)?;
-            let second = second.map(std::thread::ScopedJoinHandle::join);
-            let second = second.unwrap_or(Ok(Ok(())));
-            second.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        })?;
-        out.write_all(&one)?;
-        if !second.is_empty() {
-            out.write_all(&other)?;
+            out.write_all(&one)?;
+            continue;
         }
+        let written = halves::join(|| write(first, &mut one), || write(second, &mut other));
+        written.0.and(written.1)?;
+        out.write_all(&one)?;
+        out.write_all(&other)?;
     }
     Ok(())
 }
