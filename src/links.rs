@@ -2,7 +2,7 @@
 
 mod check;
 
-pub use check::{Checked, LookedUp, check};
+pub use check::{Checked, LookedUp, Trees, check};
 
 use serde_json::Value;
 

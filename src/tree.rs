@@ -2,7 +2,6 @@
 
 use std::hash::BuildHasher as _;
 use std::ops::Range;
-use std::sync::OnceLock;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
@@ -43,14 +42,19 @@ impl<N> Tree<N> {
         self.place(path).ok().map(|i| &self.nodes[i].1)
     }
 
-    /// A faster way to the nodes than [`Tree::get`], for those who ask for many: it is made when
-    /// the first one is asked for.
+    /// A faster way to the nodes than [`Tree::get`], for those who ask for many.
     #[must_use]
     pub fn index(&self) -> Index<'_, N> {
+        let hasher = RandomState::default();
+        let hash = |place: &usize| hasher.hash_one(self.nodes[*place].0.as_str());
+        let mut places = HashTable::with_capacity(self.nodes.len());
+        for place in 0..self.nodes.len() {
+            places.insert_unique(hash(&place), place, hash);
+        }
         Index {
             nodes: &self.nodes,
-            places: OnceLock::new(),
-            hasher: RandomState::default(),
+            places,
+            hasher,
         }
     }
 
@@ -128,7 +132,7 @@ impl<N> Tree<N> {
 #[derive(Debug)]
 pub struct Index<'t, N> {
     nodes: &'t [(ZPath, N)],
-    places: OnceLock<HashTable<usize>>,
+    places: HashTable<usize>,
     hasher: RandomState,
 }
 
@@ -142,20 +146,10 @@ impl<'t, N> Index<'t, N> {
     /// Where in the sequence the node at `path` stands.
     #[must_use]
     pub fn place(&self, path: &ZPath) -> Option<usize> {
-        let places = self.places.get_or_init(|| self.places());
         let hash = self.hasher.hash_one(path.as_str());
-        places
+        self.places
             .find(hash, |place| self.nodes[*place].0 == *path)
             .copied()
-    }
-
-    fn places(&self) -> HashTable<usize> {
-        let hash = |place: &usize| self.hasher.hash_one(self.nodes[*place].0.as_str());
-        let mut places = HashTable::with_capacity(self.nodes.len());
-        for place in 0..self.nodes.len() {
-            places.insert_unique(hash(&place), place, hash);
-        }
-        places
     }
 }
 

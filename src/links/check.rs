@@ -36,18 +36,59 @@ pub struct LookedUp {
     pub nodes: Tree<Live>,
 }
 
+/// A declared tree and the live one, ready to be asked for the nodes that links lead to. To make
+/// it takes a while where many nodes have links; a plan can be made meanwhile.
+pub struct Trees<'a> {
+    nodes: &'a [(ZPath, Declared)],
+    /// None where no node has links.
+    indexes: Option<Indexes<'a>>,
+}
+
+/// A node as it is declared and as it lives, by path.
+struct Indexes<'a> {
+    declared: Index<'a, Declared>,
+    live: Counterparts<'a>,
+}
+
+impl<'a> Trees<'a> {
+    /// Looks at all nodes once.
+    #[must_use]
+    pub fn new(declared: &'a Tree<Declared>, live: &'a Tree<Live>) -> Self {
+        let has_links = declared.iter().any(|(_, node)| may_have_links(node));
+        Self {
+            nodes: declared.as_slice(),
+            indexes: has_links.then(|| Indexes {
+                declared: declared.index(),
+                live: Counterparts::of(declared, live),
+            }),
+        }
+    }
+}
+
+/// Whether a node declares links, or leaves live ones as they are.
+fn may_have_links(node: &Declared) -> bool {
+    match &node.content {
+        Content::Properties(properties) => {
+            properties.has_links() || node.keep_properties || !node.ignore.is_empty()
+        }
+        Content::Raw { .. } => false,
+    }
+}
+
 /// Checks the links of the declared nodes against the tree as it would stand after `plan`.
 ///
 /// Without a server nothing can be looked up: what may stand there besides the declared nodes is
 /// unknown, and a link to it is taken to be right.
 #[must_use]
 pub fn check(
-    declared: &Tree<Declared>,
-    live: &Tree<Live>,
+    trees: &Trees<'_>,
     plan: &Plan,
     looked_up: Option<&LookedUp>,
     sources: &Sources,
 ) -> Checked {
+    let Some(indexes) = &trees.indexes else {
+        return Checked::default();
+    };
     let trims = plan.actions.iter().filter_map(|action| match action {
         Action::Trim(trim) => Some(&trim.path),
         _ => None,
@@ -56,15 +97,13 @@ pub fn check(
         .kept
         .iter()
         .filter(|kept| kept.reason == KeptReason::BelowEphemeral);
-    let gone = trims.chain(blocked.map(|kept| &kept.path)).collect();
     let view = View {
-        declared: declared.index(),
-        nodes: declared.as_slice(),
-        live: Counterparts::of(declared, live),
+        nodes: trees.nodes,
+        indexes,
         looked_up,
-        gone,
+        gone: trims.chain(blocked.map(|kept| &kept.path)).collect(),
     };
-    let nodes = declared.as_slice();
+    let nodes = trees.nodes;
     if nodes.len() < WORTH_A_THREAD {
         return view.check(nodes, sources);
     }
@@ -128,9 +167,8 @@ impl<'a> Counterparts<'a> {
 }
 
 struct View<'a> {
-    declared: Index<'a, Declared>,
     nodes: &'a [(ZPath, Declared)],
-    live: Counterparts<'a>,
+    indexes: &'a Indexes<'a>,
     looked_up: Option<&'a LookedUp>,
     /// What the plan removes, and what it cannot create.
     gone: HashSet<&'a ZPath>,
@@ -139,9 +177,10 @@ struct View<'a> {
 impl<'a> View<'a> {
     /// A node as it is declared and as it lives.
     fn both(&self, path: &ZPath) -> (Option<&'a Declared>, Option<&'a Live>) {
-        match self.declared.place(path) {
-            Some(place) => (Some(&self.nodes[place].1), self.live.of_declared[place]),
-            None => (None, self.live.undeclared.get(path).copied()),
+        let Indexes { declared, live } = self.indexes;
+        match declared.place(path) {
+            Some(place) => (Some(&self.nodes[place].1), live.of_declared[place]),
+            None => (None, live.undeclared.get(path).copied()),
         }
     }
 

@@ -19,6 +19,8 @@ use super::state::{Applied, Connection, Ending, Leadership, Reconcile};
 use super::{Mode, Options, state::State};
 use crate::acl::AuthId;
 use crate::executor::{self, ExecuteOptions, Fate, Stop};
+use crate::halves;
+use crate::links::Trees;
 use crate::live::{self, Found, Mirror, News};
 use crate::node::Declared;
 use crate::path::ZPath;
@@ -601,8 +603,11 @@ impl Keeper {
                 return Ok(plan);
             }
         }
-        let mut plan = planner::plan(&source.tree, live, &policy);
-        let linked = live::check_links(session, &source.tree, live, &plan, &source.sources).await?;
+        let (mut plan, trees) = halves::join(
+            || planner::plan(&source.tree, live, &policy),
+            || Trees::new(&source.tree, live),
+        );
+        let linked = live::check_links(session, &trees, &plan, &source.sources).await?;
         plan.warnings.extend(linked);
         if !options.shows_extras {
             plan.extras.clear();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use zkt::links::{self, LookedUp};
+use zkt::links::{self, LookedUp, Trees};
 use zkt::node::Live;
 use zkt::planner::{self, Policy};
 use zkt::scope::Trim;
@@ -22,15 +22,10 @@ fn check(declared: &str, live: &str, trim: Trim) -> String {
     };
     let plan = planner::plan(&declared.tree, &read, &policy);
     let everything = ensemble.everything();
+    let trees = Trees::new(&declared.tree, &read);
     let mut looked_up = LookedUp::default();
     for _ in 0..20 {
-        let checked = links::check(
-            &declared.tree,
-            &read,
-            &plan,
-            Some(&looked_up),
-            &declared.sources,
-        );
+        let checked = links::check(&trees, &plan, Some(&looked_up), &declared.sources);
         let new: BTreeSet<_> = checked
             .unknown
             .difference(&looked_up.asked)
@@ -57,7 +52,8 @@ fn check_offline(declared: &str) -> String {
     let declared = trees::declare(declared);
     let live: Tree<Live> = Tree::default();
     let plan = planner::plan(&declared.tree, &live, &Policy::new(&declared.sources));
-    let checked = links::check(&declared.tree, &live, &plan, None, &declared.sources);
+    let trees = Trees::new(&declared.tree, &live);
+    let checked = links::check(&trees, &plan, None, &declared.sources);
     shown(&checked.warnings, &LookedUp::default())
 }
 

@@ -1,5 +1,7 @@
 //! The first four of the five lines: declared tree, live tree, plan, checked links.
 
+use zkt::halves;
+use zkt::links::Trees;
 use zkt::live::{self, FetchOptions, ReadAhead};
 use zkt::node::{Declared, Live, Standing};
 use zkt::path::ZPath;
@@ -86,10 +88,14 @@ pub(crate) async fn plan(
     let wants = scope::of(&declared.tree, policy.trim);
     let live = fetch_after(session, ahead, &wants, output).await?;
     require_readable(declared, &live)?;
-    let mut plan = planner::plan(&declared.tree, &live, &policy);
-    let (tree, sources) = (&declared.tree, &declared.sources);
-    let linked = live::check_links(session, tree, &live, &plan, sources).await?;
+    let tree = &declared.tree;
+    let (mut plan, trees) = halves::join(
+        || planner::plan(tree, &live, &policy),
+        || Trees::new(tree, &live),
+    );
+    let linked = live::check_links(session, &trees, &plan, &declared.sources).await?;
     plan.warnings.extend(linked);
+    drop(trees);
     // To give back the memory of a large tree takes a while, which nobody has to wait for.
     drop(tokio::task::spawn_blocking(move || drop(live)));
     apply_options(&mut plan, options);

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use serde_json::json;
-use zkt::links;
+use zkt::links::{self, Trees};
 use zkt::node::Standing;
 use zkt::path::ZPath;
 use zkt::plan::{Plan, Refusal, Warning};
@@ -70,13 +70,8 @@ pub(crate) fn run(args: &CheckArgs, output: &Output) -> Result<Exit, Failure> {
 
 /// What is wrong with links between declared nodes, whatever stands on the server.
 fn lint(declared: &DeclaredTree) -> Vec<Warning> {
+    let nothing = Tree::default();
+    let trees = Trees::new(&declared.tree, &nothing);
     let plan = Plan::empty(ZPath::root());
-    links::check(
-        &declared.tree,
-        &Tree::default(),
-        &plan,
-        None,
-        &declared.sources,
-    )
-    .warnings
+    links::check(&trees, &plan, None, &declared.sources).warnings
 }

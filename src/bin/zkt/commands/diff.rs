@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use zkt::export;
-use zkt::links::{self, LookedUp};
+use zkt::links::{self, LookedUp, Trees};
 use zkt::live::ReadAhead;
 use zkt::node::{Declared, Live};
 use zkt::path::ZPath;
@@ -151,8 +151,8 @@ fn compare(
     let mut plan = planner::plan(&new.tree, &live, &policy);
     if policy.trim == Trim::All {
         let looked_up = LookedUp::default();
-        plan.warnings =
-            links::check(&new.tree, &live, &plan, Some(&looked_up), &new.sources).warnings;
+        let trees = Trees::new(&new.tree, &live);
+        plan.warnings = links::check(&trees, &plan, Some(&looked_up), &new.sources).warnings;
     }
     planning::apply_options(&mut plan, options);
     Ok(plan)
