@@ -150,6 +150,19 @@ impl Session {
     /// Dropping the future gives the attempt up; a session that the server has granted meanwhile
     /// ends with it.
     pub async fn connect(options: &Options) -> Result<Self, Error> {
+        Self::establish(options, true).await
+    }
+
+    /// As [`Session::connect`], but whether the chroot exists is left to [`Session::check_chroot`],
+    /// for those who have something to ask in the meantime.
+    ///
+    /// # Errors and cancellation safety
+    /// As [`Session::connect`].
+    pub async fn open(options: &Options) -> Result<Self, Error> {
+        Self::establish(options, false).await
+    }
+
+    async fn establish(options: &Options, checks_chroot: bool) -> Result<Self, Error> {
         let servers = Servers::parse(&options.hosts).map_err(|reason| Error::Hosts {
             hosts: options.hosts.clone(),
             reason,
@@ -161,7 +174,7 @@ impl Session {
         };
         let mut pause = Duration::from_millis(100);
         let client = loop {
-            let error = match attempt(options, &servers).await {
+            let error = match attempt(options, &servers, checks_chroot).await {
                 Ok(client) => break client,
                 Err(error @ Error::Unreachable { .. }) => error,
                 Err(error) => return Err(error),
@@ -179,6 +192,20 @@ impl Session {
             client,
             borrowed: false,
         })
+    }
+
+    /// Whether the chroot exists, without which every node is missing. A lost connection is waited
+    /// for, once.
+    ///
+    /// # Errors
+    /// [`Error::NoChroot`], or what kept the server from answering.
+    pub async fn check_chroot(&self) -> Result<(), Error> {
+        match chroot_exists(&self.client, &self.options, &self.servers).await {
+            Err(Error::Unreachable { .. }) => {
+                chroot_exists(&self.client, &self.options, &self.servers).await
+            }
+            checked => checked,
+        }
     }
 
     /// Leaves the old session, which may be dead, and connects anew with the same options.
@@ -337,7 +364,11 @@ impl Pulse {
     }
 }
 
-async fn attempt(options: &Options, servers: &Servers) -> Result<Client, Error> {
+async fn attempt(
+    options: &Options,
+    servers: &Servers,
+    checks_chroot: bool,
+) -> Result<Client, Error> {
     let asked = options.session_timeout;
     // The client gives a connection up, and all that is in flight with it, after this long without
     // an answer: by default 2/5 of the session timeout. Beyond 3/5 it falls back to the default.
@@ -348,44 +379,51 @@ async fn attempt(options: &Options, servers: &Servers) -> Result<Client, Error> 
     for credentials in &options.credentials {
         connector = connector.with_auth(&credentials.scheme, &credentials.secret);
     }
-    let hosts = servers.to_string();
-    let unreachable = |source| Error::Unreachable {
-        hosts: hosts.clone(),
-        source,
-    };
-    let limit = asked.max(Duration::from_secs(1));
-    let refused = |source: Refusal| match source {
-        Refusal::AuthFailed => Error::Credentials {
-            hosts: hosts.clone(),
-            schemes: options
-                .credentials
-                .iter()
-                .map(|c| c.scheme.clone())
-                .collect(),
-        },
-        Refusal::NoHosts | Refusal::Timeout => unreachable(source),
-        source if is_outcome_unknown(&source) => unreachable(source),
-        source => Error::Server {
-            hosts: hosts.clone(),
-            source,
-        },
-    };
-    let client = match timeout(limit, connector.connect(&hosts)).await {
-        Ok(client) => client.map_err(refused)?,
-        Err(_) => return Err(unreachable(Refusal::Timeout)),
-    };
-    if !servers.chroot.is_root() {
-        // A missing chroot connects like any other, and then every node is missing.
-        let stat = match timeout(limit, client.check_stat("/")).await {
-            Ok(stat) => stat.map_err(refused)?,
-            Err(_) => return Err(unreachable(Refusal::Timeout)),
-        };
-        if stat.is_none() {
-            let (servers, chroot) = (servers.list.clone(), servers.chroot.clone());
-            return Err(Error::NoChroot { servers, chroot });
-        }
+    let client = answer(options, servers, connector.connect(&servers.to_string())).await?;
+    if checks_chroot {
+        chroot_exists(&client, options, servers).await?;
     }
     Ok(client)
+}
+
+/// A missing chroot connects like any other.
+async fn chroot_exists(client: &Client, options: &Options, servers: &Servers) -> Result<(), Error> {
+    if servers.chroot.is_root() {
+        return Ok(());
+    }
+    match answer(options, servers, client.check_stat("/")).await? {
+        Some(_) => Ok(()),
+        None => Err(Error::NoChroot {
+            servers: servers.list.clone(),
+            chroot: servers.chroot.clone(),
+        }),
+    }
+}
+
+/// Waits for an answer, for as long as a server may take to connect.
+async fn answer<T>(
+    options: &Options,
+    servers: &Servers,
+    pending: impl Future<Output = Result<T, Refusal>>,
+) -> Result<T, Error> {
+    let hosts = servers.to_string();
+    let limit = options.session_timeout.max(Duration::from_secs(1));
+    let answer = timeout(limit, pending).await;
+    answer
+        .unwrap_or(Err(Refusal::Timeout))
+        .map_err(|source| match source {
+            Refusal::AuthFailed => Error::Credentials {
+                hosts,
+                schemes: options
+                    .credentials
+                    .iter()
+                    .map(|c| c.scheme.clone())
+                    .collect(),
+            },
+            Refusal::NoHosts => Error::Unreachable { hosts, source },
+            source if is_outcome_unknown(&source) => Error::Unreachable { hosts, source },
+            source => Error::Server { hosts, source },
+        })
 }
 
 /// The identities that `digest` credentials stand for: `user:base64(sha1("user:password"))`.

@@ -234,7 +234,7 @@ impl<'a> Reader<'a> {
                 (self.average * 3 + average) / 4
             };
             if nodes * 2 >= self.cap {
-                self.cap = (self.cap * 2).min(self.options.batch_cap.max(1));
+                self.cap = (self.cap * 4).min(self.options.batch_cap.max(1));
             }
             self.largest = largest.max(self.largest - self.largest / 8);
         }

@@ -87,6 +87,26 @@ async fn a_missing_chroot_is_an_error() {
 }
 
 #[tokio::test]
+async fn an_open_session_tells_of_its_chroot_when_it_is_asked() {
+    let server = shared();
+    let address = server.address();
+    let options = options(&format!("{address}/no/such"));
+    let session = Session::open(&options).await.unwrap();
+    let error = session.check_chroot().await.unwrap_err();
+    let expected = format!("the chroot /no/such does not exist on {address}");
+    assert_eq!(error.to_string(), expected);
+
+    let relay = Relay::to(server.port()).await;
+    let path = server.chroot("open").await;
+    let options = self::options(&(relay.address() + &path));
+    let session = Session::open(&options).await.unwrap();
+    for cut in [Mode::CutBeforeRequest, Mode::CutBeforeReply] {
+        relay.set(cut);
+        assert_eq!(session.check_chroot().await, Ok(()), "{cut:?}");
+    }
+}
+
+#[tokio::test]
 async fn bad_credentials_are_an_error_that_hides_them() {
     let (hosts, _session) = session("auth").await;
     let mut options = options_as(&hosts, "ops:secret");

@@ -42,12 +42,17 @@ pub(crate) async fn open(
     let loading =
         tokio::task::spawn_blocking(move || load(&names, allow_empty, &place, sender.as_ref()));
     let connecting = async {
-        let session = Session::connect(&connection).await?;
+        let session = Session::open(&connection).await?;
         let bar = output.progress("reading", 0);
         let mut progress = |nodes: usize| bar.set_position(nodes as u64);
         let options = FetchOptions::default();
-        let ahead = live::read_ahead(&session, &mut paths, &options, &mut progress).await;
+        // Both are asked at once: a server far away takes its time for each.
+        let (checked, ahead) = tokio::join!(
+            session.check_chroot(),
+            live::read_ahead(&session, &mut paths, &options, &mut progress),
+        );
         bar.finish_and_clear();
+        checked?;
         Ok::<_, Failure>((session, ahead?))
     };
     let (mut loading, mut connecting) = (pin!(loading), pin!(connecting));

@@ -102,6 +102,23 @@ async fn a_missing_chroot_and_wrong_credentials() {
     error: SERVER refuses the credentials (nonsense)
     --- exit 1
     ");
+    // These read before they know.
+    place.file("a.zkt", "/a\n  /b\n");
+    for command in ["plan", "apply -y"] {
+        let run = place.run(&format!("{command} -c {hosts} a.zkt")).expect(1);
+        assert!(
+            run.stderr.contains("/no/such does not exist on "),
+            "{}",
+            run.stderr
+        );
+        let words = format!("{command} --auth nonsense:hunter2 a.zkt");
+        let run = place.run(&words).expect(1);
+        assert!(
+            run.stderr.contains(" refuses the credentials (nonsense)"),
+            "{}",
+            run.stderr
+        );
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
