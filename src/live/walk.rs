@@ -9,6 +9,10 @@ use super::{Error, live_of};
 use crate::node::Live;
 use crate::path::{ZPath, check_name};
 
+/// A small request is made only where fewer are in flight: what comes of their answers would add
+/// to it.
+const SMALL_IN_FLIGHT: usize = 2;
+
 /// A node to start from, which was read before.
 pub(super) struct Top<T> {
     pub path: ZPath,
@@ -58,8 +62,8 @@ pub(super) async fn read<T>(
     reader.window = 1;
     loop {
         while in_flight.len() < reader.window && !walk.waiting.is_empty() {
-            // A small request is made only where few are in flight whose answers would add to it.
-            if walk.waiting.len() < reader.cap && in_flight.len() * 2 >= reader.window.max(2) {
+            let few = (reader.window / 2).clamp(1, SMALL_IN_FLIGHT);
+            if walk.waiting.len() < reader.cap && in_flight.len() >= few {
                 break;
             }
             in_flight.push_back(walk.submit(reader));
