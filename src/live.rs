@@ -13,10 +13,12 @@ use self::walk::Top;
 
 mod acls;
 mod ahead;
+mod difference;
 mod linked;
 mod mirror;
 mod reader;
 mod walk;
+mod wants;
 
 pub use ahead::{ReadAhead, read_ahead};
 pub use linked::check_links;

@@ -9,12 +9,13 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use zookeeper_client::{
-    AddWatchMode, Error as Refusal, EventType, PersistentWatcher, SessionState, Stat, WatchedEvent,
+    AddWatchMode, Error as Refusal, EventType, PersistentWatcher, SessionState, WatchedEvent,
 };
 
+use super::difference::{differences, is_same, with_stat};
 use super::reader::Reader;
-use super::{Error, FetchOptions, ReadAhead, collect, fetch, fetch_after, read_wanted};
-use crate::node::{AclVersion, Live, LiveNode};
+use super::{Error, FetchOptions, ReadAhead, collect, fetch, fetch_after, read_wanted, wants};
+use crate::node::Live;
 use crate::path::ZPath;
 use crate::scope::{Children, Want};
 use crate::session::{Session, is_fatal, is_outcome_unknown};
@@ -184,7 +185,7 @@ impl Mirror {
         let added: Vec<Want> = wants
             .iter()
             .filter(|want| {
-                let known = find(&self.wants, &want.path);
+                let known = wants::find(&self.wants, &want.path);
                 known.is_none_or(|known| known != *want)
             })
             .cloned()
@@ -192,7 +193,7 @@ impl Mirror {
         let removed: Vec<ZPath> = self
             .wants
             .iter()
-            .filter(|want| find(&wants, &want.path).is_none())
+            .filter(|want| wants::find(&wants, &want.path).is_none())
             .map(|want| want.path.clone())
             .collect();
         let old = std::mem::replace(&mut self.wants, wants);
@@ -210,13 +211,13 @@ impl Mirror {
             added.iter().map(|want| (want.path.clone(), None)).collect();
         for (path, live) in found {
             // Of wanted nodes that were not asked for, more is known.
-            if find(&self.wants, &path).is_none() || find(&added, &path).is_some() {
+            if wants::find(&self.wants, &path).is_none() || wants::find(&added, &path).is_some() {
                 news.insert(path, Some(live));
             }
         }
         for want in &added {
             // What was listed below a node may be so no more.
-            let was = find(&old, &want.path).map_or(Children::Skip, |old| old.children);
+            let was = wants::find(&old, &want.path).map_or(Children::Skip, |old| old.children);
             if was > want.children {
                 self.forget_undeclared(&want.path);
             }
@@ -277,25 +278,9 @@ impl Mirror {
     /// The node that an event is about, where its path is one that is wanted.
     fn place_of(&self, path: &str) -> Option<ZPath> {
         let path = ZPath::parse(path).ok()?;
-        (self.want_of(&path) != Children::Skip || find(&self.wants, &path).is_some())
-            .then_some(path)
-    }
-
-    /// What is to be learnt of a node that is not wanted by itself.
-    fn want_of(&self, path: &ZPath) -> Children {
-        let mut above = path.parent();
-        let mut is_parent = true;
-        while let Some(at) = above {
-            if let Some(want) = find(&self.wants, &at) {
-                return match want.children {
-                    Children::List if !is_parent => Children::Skip,
-                    children => children,
-                };
-            }
-            is_parent = false;
-            above = at.parent();
-        }
-        Children::Skip
+        (wants::beyond(&self.wants, &path) != Children::Skip
+            || wants::find(&self.wants, &path).is_some())
+        .then_some(path)
     }
 
     async fn watch(&mut self, session: &Session) -> Result<(), Error> {
@@ -307,7 +292,7 @@ impl Mirror {
                 .iter()
                 .filter_map(ZPath::parent)
                 .flat_map(|above| above.prefixes().collect::<Vec<_>>())
-                .filter(|path| find(&self.wants, path).is_some())
+                .filter(|path| wants::find(&self.wants, path).is_some())
                 .collect();
             let recursive = self.roots.iter();
             let recursive = recursive.map(|root| (root, AddWatchMode::PersistentRecursive));
@@ -377,7 +362,8 @@ impl Mirror {
         let is_large = |live: &Live| live.node().is_some_and(|node| node.data.len() > LARGE);
         let large = self.tree.iter().filter(|(_, live)| is_large(live));
         // What was read ahead is found by the very path that is wanted.
-        let large = large.filter_map(|(path, live)| Some((&find(&self.wants, path)?.path, live)));
+        let large =
+            large.filter_map(|(path, live)| Some((&wants::find(&self.wants, path)?.path, live)));
         let mut unmoved = Vec::new();
         let mut sync = Some(client.sync("/"));
         let mut large = large.peekable();
@@ -397,7 +383,7 @@ impl Mirror {
             };
             let stat = stat.await.map_err(|source| lost(session, path, source))?;
             if let (Some(node), Some(stat)) = (live.node(), stat)
-                && let Some(node) = moved_nothing(node, &stat)
+                && let Some(node) = with_stat(node, &stat)
             {
                 unmoved.push((path.clone(), Some(Live::Read(node))));
             }
@@ -422,12 +408,12 @@ impl Mirror {
             acl,
         };
         for path in paths {
-            if let Some(known) = find(&self.wants, path) {
+            if let Some(known) = wants::find(&self.wants, path) {
                 wants.insert(path.clone(), want(path, Children::Skip, known.acl));
                 // The nodes above a watched one are not watched, but may have gone with it.
                 if self.roots.contains(path) {
                     for above in path.prefixes() {
-                        if let Some(known) = find(&self.wants, &above) {
+                        if let Some(known) = wants::find(&self.wants, &above) {
                             let again = want(&above, Children::Skip, known.acl);
                             wants.entry(above).or_insert(again);
                         }
@@ -436,7 +422,7 @@ impl Mirror {
                 continue;
             }
             news.insert(path.clone(), None);
-            match self.want_of(path) {
+            match wants::beyond(&self.wants, path) {
                 Children::Skip => {}
                 Children::List => {
                     listed.insert(path.clone());
@@ -485,7 +471,7 @@ impl Mirror {
         let is_due_to = |path: &ZPath| {
             let mut above = path.parent();
             while let Some(at) = above {
-                if find(wants, &at).is_some() {
+                if wants::find(wants, &at).is_some() {
                     return at == *top;
                 }
                 above = at.parent();
@@ -493,7 +479,7 @@ impl Mirror {
             false
         };
         self.tree.retain(|path, _| {
-            !path.is_within(top) || find(wants, path).is_some() || !is_due_to(path)
+            !path.is_within(top) || wants::find(wants, path).is_some() || !is_due_to(path)
         });
     }
 
@@ -526,68 +512,9 @@ impl Mirror {
     }
 }
 
-/// A node as its stat has it, where its data is that which is known.
-fn moved_nothing(node: &LiveNode, stat: &Stat) -> Option<LiveNode> {
-    let is_known = stat.mzxid == node.mzxid && stat.version == node.version.get();
-    let acl_version = AclVersion::new(stat.aversion)?;
-    is_known.then(|| LiveNode {
-        acl_version,
-        children: u32::try_from(stat.num_children).unwrap_or(0),
-        acl: None,
-        ..node.clone()
-    })
-}
-
 /// What a watcher has to tell now.
 fn next(watcher: &mut PersistentWatcher, context: &mut Context<'_>) -> Poll<WatchedEvent> {
     pin!(watcher.changed()).poll(context)
-}
-
-fn find<'w>(wants: &'w [Want], path: &ZPath) -> Option<&'w Want> {
-    let at = wants.binary_search_by(|want| want.path.cmp(path)).ok()?;
-    wants.get(at)
-}
-
-/// Whether two states of a node are the same, but for the number of its children.
-fn is_same(old: Option<&Live>, new: Option<&Live>) -> bool {
-    match (old, new) {
-        (Some(Live::Read(old)), Some(Live::Read(new))) => {
-            old.version == new.version
-                && old.mzxid == new.mzxid
-                && old.ephemeral == new.ephemeral
-                && old.acl_version == new.acl_version
-                && old.acl == new.acl
-                && old.data == new.data
-        }
-        (old, new) => old == new,
-    }
-}
-
-/// The nodes that differ in what an event would have told: not in their ACLs.
-fn differences(old: &Tree<Live>, new: &Tree<Live>) -> Vec<ZPath> {
-    let told = |old: Option<&Live>, new: Option<&Live>| match (old, new) {
-        (Some(Live::Read(old)), Some(Live::Read(new))) => {
-            old.version == new.version && old.mzxid == new.mzxid
-        }
-        // Permissions come and go without an event.
-        (Some(_), Some(_)) => true,
-        (old, new) => old.is_none() && new.is_none(),
-    };
-    let mut paths = Vec::new();
-    let (mut old, mut new) = (old.iter().peekable(), new.iter().peekable());
-    loop {
-        let order = match (old.peek(), new.peek()) {
-            (Some((a, _)), Some((b, _))) => a.cmp(b),
-            (Some(_), None) => std::cmp::Ordering::Less,
-            (None, Some(_)) => std::cmp::Ordering::Greater,
-            (None, None) => return paths,
-        };
-        let a = old.next_if(|_| order.is_le());
-        let b = new.next_if(|_| order.is_ge());
-        if !told(a.map(|(_, live)| live), b.map(|(_, live)| live)) {
-            paths.extend(a.or(b).map(|(path, _)| path.clone()));
-        }
-    }
 }
 
 /// The places to watch: themselves, or what is above all of them where they are many.
