@@ -372,3 +372,13 @@ impl Summary {
         summary
     }
 }
+
+impl std::ops::AddAssign for Summary {
+    fn add_assign(&mut self, other: Self) {
+        self.add += other.add;
+        self.update += other.update;
+        self.link += other.link;
+        self.trim += other.trim;
+        self.unchanged += other.unchanged;
+    }
+}

@@ -257,17 +257,7 @@ impl State {
         counters.durations[BUCKETS.partition_point(|bound| *bound < seconds)] += 1;
         counters.seconds += seconds;
         counters.refusals += u64::from(reconcile.ending == Ending::Refused);
-        let Summary {
-            add,
-            update,
-            link,
-            trim,
-            ..
-        } = reconcile.done;
-        counters.done.add += add;
-        counters.done.update += update;
-        counters.done.link += link;
-        counters.done.trim += trim;
+        counters.done += reconcile.done;
         self.history.push_front(Arc::new(reconcile));
         self.history.truncate(HISTORY);
     }

@@ -274,11 +274,7 @@ impl Apply<'_> {
     }
 
     fn count(&mut self, plan: &Plan, report: &Report) {
-        let done = report.done(plan);
-        self.done.add += done.add;
-        self.done.update += done.update;
-        self.done.link += done.link;
-        self.done.trim += done.trim;
+        self.done += report.done(plan);
         self.unknown |=
             report.fates.contains(&Fate::Unknown) || report.fates.contains(&Fate::DataOnly);
     }
