@@ -20,6 +20,7 @@ mod error;
 mod files;
 mod journal;
 mod keeper;
+mod newest;
 mod partial;
 mod planning;
 mod schedule;

@@ -1,20 +1,19 @@
 //! One reconcile: the declared tree, the live one, the plan between them, its execution.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::sync::Arc;
+use std::time::SystemTime;
 
-use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::election::{self, Election};
 use super::error::Error;
 use super::files::FileWatch;
-use super::journal::Journal;
+use super::newest::Newest;
 use super::partial;
 use super::planning::{refusals, require_readable, roots};
 use super::schedule::{Cause, Causes};
-use super::source::{Broken, Outcome, Reading, Source};
+use super::source::Source;
 use super::state::{Applied, Connection, Ending, Leadership, Reconcile};
 use super::{Mode, Options, state::State};
 use crate::acl::AuthId;
@@ -28,11 +27,6 @@ use crate::plan::{Plan, Refusal, Summary};
 use crate::planner::{self, Policy};
 use crate::scope;
 use crate::session::{Pulse, Session};
-
-/// So long files must be quiet before they are read, though nothing is done about them yet.
-const CALM: Duration = Duration::from_millis(60);
-
-type Read = (Outcome, Journal);
 
 /// What has happened to files or server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,11 +52,7 @@ struct Account {
 /// What a loop holds between its reconciles.
 pub(super) struct Keeper {
     pub(super) options: Options,
-    reading: Arc<Mutex<Reading>>,
-    /// A reading that was begun before it is due.
-    begun: Option<JoinHandle<Option<Read>>>,
-    good: Option<Arc<Source>>,
-    pub(super) files: Option<FileWatch>,
+    newest: Newest,
     session: Option<Session>,
     identities: Option<Vec<AuthId>>,
     mirror: Option<Mirror>,
@@ -81,10 +71,10 @@ impl Keeper {
     pub(super) fn new(options: Options, watches: bool) -> Self {
         let place = options.elect.as_deref().map(Election::new);
         Self {
-            reading: Arc::new(Mutex::new(Reading::new(options.layers.clone()))),
-            begun: None,
-            good: None,
-            files: watches.then(|| FileWatch::new(options.poll)),
+            newest: Newest::new(
+                options.layers.clone(),
+                watches.then(|| FileWatch::new(options.poll)),
+            ),
             session: None,
             identities: None,
             mirror: None,
@@ -101,12 +91,6 @@ impl Keeper {
     /// # Cancellation safety
     /// What happens stays known.
     pub(super) async fn event(&mut self) -> Event {
-        let files = async {
-            match &mut self.files {
-                Some(files) => files.changed().await,
-                None => std::future::pending().await,
-            }
-        };
         let news = async {
             match &mut self.mirror {
                 Some(mirror) => mirror.news().await,
@@ -120,7 +104,7 @@ impl Keeper {
             }
         };
         tokio::select! {
-            () = files => Event::Files,
+            () = self.newest.changed() => Event::Files,
             news = news => Event::News(news),
             () = vote => Event::Vote,
         }
@@ -130,7 +114,7 @@ impl Keeper {
     pub(super) fn note(&mut self, event: &Event, shown: &mut State) -> Option<Cause> {
         match event {
             Event::Files => {
-                self.begin_reading();
+                self.newest.begin_reading();
                 Some(Cause::Files)
             }
             Event::Vote => Some(Cause::Elected),
@@ -257,9 +241,9 @@ impl Keeper {
     ) -> Result<Option<Ending>, Error> {
         let of_server = [Cause::Live, Cause::Session, Cause::Elected];
         if !causes.are_only(&of_server) {
-            self.read_files(causes, shown).await;
+            self.newest.read(causes, shown).await;
         }
-        let source = self.sound_source(shown)?;
+        let source = self.newest.sound(shown)?;
         let is_new = self
             .source
             .as_ref()
@@ -379,88 +363,6 @@ impl Keeper {
             stop if self.election.is_some() && is_dead => Error::Deposed(stop),
             stop => Error::Stopped(stop),
         }
-    }
-
-    /// Reads files before they have been quiet for long enough. If they change again, that is begun
-    /// anew.
-    fn begin_reading(&mut self) {
-        if let Some(begun) = self.begun.take() {
-            begun.abort();
-        }
-        let reading = self.reading.clone();
-        self.begun = Some(tokio::spawn(async move {
-            tokio::time::sleep(CALM).await;
-            read(reading).await
-        }));
-    }
-
-    /// Reads the files and parses what differs. What that depends on is watched from then on.
-    async fn read_files(&mut self, causes: &Causes, shown: &mut State) {
-        // Nothing has told of a change since that reading was begun.
-        let mut begun = self
-            .begun
-            .take()
-            .filter(|_| causes.are_only(&[Cause::Files, Cause::Live]));
-        // Directories that come and go while they are read are looked at again, up to a point; the
-        // timer does the rest.
-        for _ in 0..4 {
-            let read = match begun.take() {
-                Some(begun) => begun.await.ok().flatten(),
-                None => read(self.reading.clone()).await,
-            };
-            let Some((outcome, journal)) = read else {
-                tracing::error!("reading the files came to no end");
-                return;
-            };
-            match outcome {
-                Outcome::Same => self.note_sound(shown),
-                Outcome::Sound(candidate) => {
-                    let mut reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
-                    self.good = Some(reading.take(*candidate));
-                    drop(reading);
-                    self.note_sound(shown);
-                }
-                Outcome::Broken(broken) => self.note_broken(broken, shown),
-            }
-            let files = self.files.as_mut();
-            if !files.is_some_and(|files| files.follow(&journal)) {
-                break;
-            }
-        }
-        shown.source.clone_from(&self.good);
-    }
-
-    fn note_sound(&self, shown: &mut State) {
-        if shown.broken.take().is_some() {
-            tracing::info!("the files declare a sound tree again");
-        }
-    }
-
-    fn note_broken(&self, broken: Broken, shown: &mut State) {
-        if shown.broken.as_ref() != Some(&broken) {
-            for error in broken.errors.iter().take(10) {
-                tracing::error!(revision = broken.revision, "{error}");
-            }
-            let force = self.good.as_ref().map(|good| good.revision.as_str());
-            tracing::error!(
-                errors = broken.errors.len(),
-                in_force = force.unwrap_or("none"),
-                "the files declare no sound tree; the last sound one stays in force"
-            );
-        }
-        shown.broken = Some(broken);
-    }
-
-    fn sound_source(&self, shown: &State) -> Result<Arc<Source>, Error> {
-        if let Some(good) = &self.good {
-            return Ok(good.clone());
-        }
-        let broken = shown.broken.as_ref();
-        let first = broken.and_then(|broken| broken.errors.first().cloned());
-        Err(Error::Source {
-            first: first.unwrap_or_default(),
-            only_empty: broken.is_some_and(|broken| broken.only_empty),
-        })
     }
 
     async fn connect(&mut self, shown: &mut State) -> Result<(), Error> {
@@ -628,11 +530,7 @@ impl Keeper {
         let report = executor::execute(session, plan, &options, &mut |_| {}).await;
         let unknown = |fate: &Fate| matches!(fate, Fate::Unknown | Fate::DataOnly);
         account.unknown |= report.fates.iter().any(unknown);
-        let done = report.done(plan);
-        account.done.add += done.add;
-        account.done.update += done.update;
-        account.done.link += done.link;
-        account.done.trim += done.trim;
+        account.done += report.done(plan);
         report.stop
     }
 }
@@ -654,15 +552,6 @@ pub(super) fn show_connection(pulse: &Pulse, shown: &mut Connection) {
         _ => {}
     }
     *shown = now;
-}
-
-/// Reads files on a thread where that may take its time.
-async fn read(reading: Arc<Mutex<Reading>>) -> Option<Read> {
-    let read = move || {
-        let reading = reading.lock().unwrap_or_else(PoisonError::into_inner);
-        reading.read()
-    };
-    tokio::task::spawn_blocking(read).await.ok()
 }
 
 fn note_found(found: Found, shown: &mut State) -> Option<Vec<ZPath>> {
