@@ -1,8 +1,8 @@
 //! The live tree, read by scope: the cost follows what is wanted, not what the ensemble holds.
 
-use zookeeper_client::{Error as Refusal, Stat};
+use zookeeper_client::Error as Refusal;
 
-use crate::node::{AclVersion, DataVersion, Live, LiveNode};
+use crate::node::Live;
 use crate::path::ZPath;
 use crate::scope::{Children, Want};
 use crate::session::Session;
@@ -202,7 +202,7 @@ async fn walk_subtree<T>(
     reader.start_sync();
     let mut live = None;
     let receive = |_, answer| {
-        live = live_of(top, answer)?;
+        live = live_of(answer);
         Ok(0)
     };
     reader.read(&[(top, Ask::Data)], receive).await?;
@@ -299,7 +299,7 @@ async fn read_wanted(
         let i = unread[ask];
         // What is below a missing node may have been read, where that was created meanwhile.
         if i >= missing_until {
-            match live_of(&wants[i].path, answer)? {
+            match live_of(answer) {
                 Some(live) => nodes.push((wants[i].path.clone(), live)),
                 None => {
                     missing_until = below(i);
@@ -362,26 +362,12 @@ fn children_of(live: &Live) -> usize {
 }
 
 /// The node that an answer tells of; none where there is none.
-fn live_of(path: &ZPath, answer: Answer) -> Result<Option<Live>, Error> {
+fn live_of(answer: Answer) -> Option<Live> {
     match answer {
-        Answer::Data(data, stat) => Ok(Some(Live::Read(live_node(path, data, &stat)?))),
-        Answer::NoAuth => Ok(Some(Live::Unreadable)),
-        Answer::Missing | Answer::Children(_) => Ok(None),
+        Answer::Node(node) => Some(Live::Read(node)),
+        Answer::NoAuth => Some(Live::Unreadable),
+        Answer::Missing | Answer::Children(_) => None,
     }
-}
-
-fn live_node(path: &ZPath, data: Vec<u8>, stat: &Stat) -> Result<LiveNode, Error> {
-    let version = || Error::Version { path: path.clone() };
-    Ok(LiveNode {
-        data,
-        version: DataVersion::new(stat.version).ok_or_else(version)?,
-        acl_version: AclVersion::new(stat.aversion).ok_or_else(version)?,
-        mzxid: stat.mzxid,
-        mtime: stat.mtime,
-        ephemeral: stat.ephemeral_owner != 0,
-        children: u32::try_from(stat.num_children).unwrap_or(0),
-        acl: None,
-    })
 }
 
 /// Drops nodes that went away while the tree was read, with all below them.

@@ -28,7 +28,7 @@ pub struct ReadAhead {
 }
 
 /// A node that was read, none where it does not exist; no answer where it was taken.
-type Read = (ZPath, Option<Option<Live>>);
+pub(super) type Read = (ZPath, Option<Option<Live>>);
 
 /// A batch, and a node in it.
 type Place = (usize, usize);
@@ -63,11 +63,10 @@ impl ReadAhead {
         live
     }
 
-    /// Adds nodes, none where there is none at a path.
-    pub(super) fn add(&mut self, nodes: Vec<(ZPath, Option<Live>)>) {
+    /// Adds nodes that were read.
+    pub(super) fn add(&mut self, nodes: Vec<Read>) {
         if !nodes.is_empty() {
-            let nodes = nodes.into_iter().map(|(path, live)| (path, Some(live)));
-            self.batches.push(nodes.collect());
+            self.batches.push(nodes);
         }
     }
 }
@@ -116,7 +115,7 @@ pub async fn read_ahead(
                 && let Some(path) = waiting.pop_front()
             {
                 if missing.covers(&path) {
-                    absent.push((path, None));
+                    absent.push((path, Some(None)));
                 } else if asked.covers(&path) {
                     deferred.push(path);
                 } else {
@@ -175,12 +174,12 @@ pub async fn read_ahead(
         let answers = reader.settle(&asks(&paths), pending).await?;
         let mut nodes = Vec::with_capacity(paths.len());
         for (path, answer) in paths.into_iter().zip(answers) {
-            let live = live_of(&path, answer)?;
+            let live = live_of(answer);
             asked.remove(&path);
             if live.is_none() {
                 missing.add(&path);
             }
-            nodes.push((path, live));
+            nodes.push((path, Some(live)));
         }
         ahead.add(nodes);
         for path in deferred.into_iter().rev() {

@@ -7,6 +7,7 @@ use std::pin::Pin;
 use zookeeper_client::{Client, Error as Refusal, MultiReadResult, Stat};
 
 use super::{Error, FetchOptions};
+use crate::node::{AclVersion, DataVersion, LiveNode};
 use crate::path::ZPath;
 use crate::session::{Session, is_fatal, is_outcome_unknown};
 
@@ -21,13 +22,14 @@ pub(super) enum Ask {
 
 /// What a node answers.
 pub(super) enum Answer {
-    Data(Vec<u8>, Stat),
+    Node(LiveNode),
     Children(Vec<String>),
     Missing,
     NoAuth,
 }
 
-pub(super) type Answers = Vec<Result<Answer, Refusal>>;
+/// The answers to one request, as they come.
+pub(super) type Answers = Vec<MultiReadResult>;
 pub(super) type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T, Refusal>> + Send + 'a>>;
 
 /// Bytes that a child's name is taken to bring back, its length included.
@@ -162,8 +164,7 @@ impl<'a> Reader<'a> {
                     return Box::pin(std::future::ready(Err(error)));
                 }
             }
-            let results = reader.commit();
-            return Box::pin(async move { Ok(results.await?.into_iter().map(answer).collect()) });
+            return Box::pin(reader.commit());
         }
         let singles: Vec<_> = asks
             .iter()
@@ -172,10 +173,11 @@ impl<'a> Reader<'a> {
         Box::pin(async move {
             let mut answers = Vec::with_capacity(singles.len());
             for single in singles {
-                match single.await {
-                    Err(error) if is_outcome_unknown(&error) => return Err(error),
-                    answer => answers.push(answer),
-                }
+                answers.push(match single.await {
+                    Err(err) if is_outcome_unknown(&err) => return Err(err),
+                    Err(err) => MultiReadResult::Error { err },
+                    Ok(answer) => answer,
+                });
             }
             Ok(answers)
         })
@@ -208,20 +210,30 @@ impl<'a> Reader<'a> {
         let mut answers = Vec::with_capacity(results.len());
         let (mut bytes, mut largest, mut nodes) = (0_usize, 0, 0);
         for (result, (path, ask)) in results.into_iter().zip(asks) {
+            let path = *path;
             answers.push(match result {
-                Ok(answer) => {
-                    if let Answer::Data(data, _) = &answer {
-                        (bytes, largest, nodes) =
-                            (bytes + data.len(), largest.max(data.len()), nodes + 1);
-                    }
-                    answer
+                MultiReadResult::Data { data, stat } => {
+                    (bytes, largest) = (bytes + data.len(), largest.max(data.len()));
+                    nodes += 1;
+                    let version = || Error::Version { path: path.clone() };
+                    Answer::Node(live_node(data, &stat).ok_or_else(version)?)
                 }
-                Err(Refusal::NoNode) => Answer::Missing,
-                Err(Refusal::NoAuth) => Answer::NoAuth,
-                Err(source) => {
+                MultiReadResult::Children { children } => Answer::Children(children),
+                MultiReadResult::Error {
+                    err: Refusal::NoNode,
+                } => Answer::Missing,
+                MultiReadResult::Error {
+                    err: Refusal::NoAuth,
+                } => Answer::NoAuth,
+                MultiReadResult::Error { err: source } => {
+                    let path = path.clone();
+                    return Err(Error::Server { path, source });
+                }
+                _ => {
+                    let text = "an answer of an unknown kind".to_owned();
                     return Err(Error::Server {
-                        path: (*path).clone(),
-                        source,
+                        path: path.clone(),
+                        source: Refusal::UnexpectedError(text),
                     });
                 }
             });
@@ -273,30 +285,39 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn answer(result: MultiReadResult) -> Result<Answer, Refusal> {
-    match result {
-        MultiReadResult::Data { data, stat } => Ok(Answer::Data(data, stat)),
-        MultiReadResult::Children { children } => Ok(Answer::Children(children)),
-        MultiReadResult::Error { err } => Err(err),
-        _ => Err(Refusal::UnexpectedError(
-            "an answer of an unknown kind".to_owned(),
-        )),
-    }
+/// None where the server tells a version that no write could be guarded by.
+fn live_node(data: Vec<u8>, stat: &Stat) -> Option<LiveNode> {
+    Some(LiveNode {
+        data,
+        version: DataVersion::new(stat.version)?,
+        acl_version: AclVersion::new(stat.aversion)?,
+        mzxid: stat.mzxid,
+        mtime: stat.mtime,
+        ephemeral: stat.ephemeral_owner != 0,
+        children: u32::try_from(stat.num_children).unwrap_or(0),
+        acl: None,
+    })
 }
 
 fn single(
     client: &Client,
     path: &ZPath,
     ask: Ask,
-) -> Pin<Box<dyn Future<Output = Result<Answer, Refusal>> + Send>> {
+) -> Pin<Box<dyn Future<Output = Result<MultiReadResult, Refusal>> + Send>> {
     match ask {
         Ask::Data => {
-            let data = client.get_data(path.as_str());
-            Box::pin(async move { data.await.map(|(data, stat)| Answer::Data(data, stat)) })
+            let answer = client.get_data(path.as_str());
+            Box::pin(async move {
+                let (data, stat) = answer.await?;
+                Ok(MultiReadResult::Data { data, stat })
+            })
         }
         Ask::Children(_) => {
-            let children = client.get_children(path.as_str());
-            Box::pin(async move { children.await.map(|(names, _)| Answer::Children(names)) })
+            let answer = client.get_children(path.as_str());
+            Box::pin(async move {
+                let (children, _) = answer.await?;
+                Ok(MultiReadResult::Children { children })
+            })
         }
     }
 }

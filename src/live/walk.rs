@@ -143,7 +143,7 @@ impl<T, F: FnMut(&ZPath, Live) -> T> Walk<T, F> {
                 self.gone.push(path.clone());
             }
             (Ask::Data, answer) => {
-                let live = live_of(path, answer)?;
+                let live = live_of(answer);
                 let read = live.as_ref().and_then(Live::node);
                 let children = read.map_or(0, |read| read.children as usize);
                 *made = live.map(|live| (self.make)(path, live));
