@@ -1,5 +1,6 @@
 //! Nodes as declared and nodes as they live in ZooKeeper.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
@@ -162,6 +163,34 @@ impl DeclaredProperties {
             return Properties::new();
         }
         self.encoded.select(|name| split_link(name).is_some())
+    }
+
+    /// As [`DeclaredProperties::links`], by name and without more decoding than that takes: the
+    /// target, none where it is no text.
+    pub(crate) fn targets(&self) -> Vec<(Cow<'_, str>, Option<Cow<'_, str>>)> {
+        if !self.has_links {
+            return Vec::new();
+        }
+        let entries = entries(self.encoded.as_bytes());
+        let links = entries.filter(|entry| split_link(&entry.name).is_some());
+        let targets = links.map(|entry| (entry.name, serde_json::from_str(entry.value).ok()));
+        let targets: Vec<_> = targets.collect();
+        if targets.is_sorted_by(|(a, _), (b, _)| a < b) {
+            return targets;
+        }
+        let text = |value| match value {
+            Value::String(text) => Some(text.into()),
+            _ => None,
+        };
+        let links = self.links().into_iter();
+        links
+            .map(|(name, value)| (name.into(), text(value)))
+            .collect()
+    }
+
+    /// Whether there is a property of this name.
+    pub(crate) fn contains(&self, name: &str) -> bool {
+        self.encoded.contains(name)
     }
 
     /// The data that stores all but the links.

@@ -205,6 +205,14 @@ impl Encoded {
         decoded.collect()
     }
 
+    /// Whether there is a property of this name.
+    pub(crate) fn contains(&self, name: &str) -> bool {
+        match self.form {
+            Form::Properties => entries(&self.bytes).any(|entry| entry.name == name),
+            _ => self.get(name).is_some(),
+        }
+    }
+
     /// The value of one property, without decoding the others.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<Value> {

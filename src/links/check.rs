@@ -1,6 +1,8 @@
 //! Whether the links of a tree, as it would stand after a plan, lead anywhere.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::ops::Range;
 
 use foldhash::fast::RandomState;
 use serde_json::Value;
@@ -103,14 +105,13 @@ pub fn check(
         looked_up,
         gone: trims.chain(blocked.map(|kept| &kept.path)).collect(),
     };
-    let nodes = trees.nodes;
-    if nodes.len() < WORTH_A_THREAD {
-        return view.check(nodes, sources);
+    let count = trees.nodes.len();
+    if count < WORTH_A_THREAD {
+        return view.check(0..count, sources);
     }
-    let (first, second) = nodes.split_at(nodes.len() / 2);
     let (mut checked, second) = halves::join(
-        || view.check(first, sources),
-        || view.check(second, sources),
+        || view.check(0..count / 2, sources),
+        || view.check(count / 2..count, sources),
     );
     checked.warnings.extend(second.warnings);
     checked.unknown.extend(second.unknown);
@@ -174,6 +175,41 @@ struct View<'a> {
     gone: HashSet<&'a ZPath>,
 }
 
+/// A declared node at its place, and as it lives.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    path: &'a ZPath,
+    node: &'a Declared,
+    live: Option<&'a Live>,
+}
+
+/// Whether a node's properties are just those that are declared.
+fn is_whole(node: &Declared) -> bool {
+    node.standing == Standing::Declared && node.ignore.is_empty() && !node.keep_properties
+}
+
+/// The links of a declared node, live ones that stay included, each with its target where that is
+/// text.
+fn links<'a>(at: Place<'a>) -> Vec<(Cow<'a, str>, Option<Cow<'a, str>>)> {
+    let Content::Properties(properties) = &at.node.content else {
+        return Vec::new();
+    };
+    if is_whole(at.node) {
+        return properties.targets();
+    }
+    let properties = desired_data(at.node, at.live.and_then(Live::node)).into_properties();
+    let links = properties
+        .into_iter()
+        .filter(|(name, _)| split_link(name).is_some());
+    let text = |value| match value {
+        Value::String(text) => Some(text.into()),
+        _ => None,
+    };
+    links
+        .map(|(name, value)| (name.into(), text(value)))
+        .collect()
+}
+
 impl<'a> View<'a> {
     /// A node as it is declared and as it lives.
     fn both(&self, path: &ZPath) -> (Option<&'a Declared>, Option<&'a Live>) {
@@ -184,15 +220,21 @@ impl<'a> View<'a> {
         }
     }
 
-    /// Checks the links of these declared nodes.
-    fn check(&self, nodes: &[(ZPath, Declared)], sources: &Sources) -> Checked {
+    /// Checks the links of the declared nodes in this range.
+    fn check(&self, range: Range<usize>, sources: &Sources) -> Checked {
         let mut checked = Checked::default();
-        for (path, node) in nodes {
+        for place in range {
+            let (path, node) = &self.nodes[place];
             if node.standing != Standing::Declared || self.gone.contains(path) {
                 continue;
             }
-            for (name, target) in self.links(path, node) {
-                match self.check_link(path, &name, &target) {
+            let at = Place {
+                path,
+                node,
+                live: self.indexes.live.of_declared[place],
+            };
+            for (name, target) in links(at) {
+                match self.check_link(at, &name, target.as_deref()) {
                     Ok(()) => {}
                     Err(Problem::Unknown(paths)) => checked.unknown.extend(paths),
                     Err(Problem::Warning(message)) => checked.warnings.push(Warning {
@@ -210,76 +252,113 @@ impl<'a> View<'a> {
         checked
     }
 
-    /// The links of a declared node, live ones that stay included.
-    fn links(&self, path: &ZPath, node: &Declared) -> Vec<(String, Value)> {
-        let Content::Properties(properties) = &node.content else {
-            return Vec::new();
-        };
-        if node.keep_properties || !node.ignore.is_empty() {
-            let live = self.both(path).1.and_then(Live::node);
-            let properties = desired_data(node, live).into_properties();
-            return properties
-                .into_iter()
-                .filter(|(name, _)| split_link(name).is_some())
-                .collect();
-        }
-        properties.links().into_iter().collect()
-    }
-
-    fn check_link(&self, at: &ZPath, stored: &str, target: &Value) -> Result<(), Problem> {
+    fn check_link(&self, at: Place<'_>, stored: &str, target: Option<&str>) -> Result<(), Problem> {
         let Some((name, kind)) = split_link(stored) else {
             return Ok(());
         };
-        let shown = format!("link {name} {}", kind.operator());
-        let Some(target) = target.as_str() else {
-            return Err(Problem::Warning(format!("{shown} holds no path")));
+        let shown = || format!("link {name} {}", kind.operator());
+        let Some(target) = target else {
+            return Err(Problem::Warning(format!("{} holds no path", shown())));
         };
         let problem = |error| match error {
             Error::Unknown(paths) => Problem::Unknown(paths),
             Error::Missing(missing) => Problem::Warning(format!(
-                "{shown} {target} dangles: {missing} does not exist"
+                "{} {target} dangles: {missing} does not exist",
+                shown()
             )),
-            Error::Loop(steps) => {
-                Problem::Warning(format!("{shown} {target} loops: {}", steps.join(" -> ")))
-            }
-            error => Problem::Warning(format!("{shown} {target} leads nowhere: {error}")),
+            Error::Loop(steps) => Problem::Warning(format!(
+                "{} {target} loops: {}",
+                shown(),
+                steps.join(" -> ")
+            )),
+            error => Problem::Warning(format!("{} {target} leads nowhere: {error}", shown())),
         };
         match kind {
             LinkKind::Symbolic => {
                 // A name that no node can have is hidden by none.
-                if path::check_name(name).is_ok() {
-                    match self.exists(&at.join(name)) {
-                        Lookup::Known(()) => {
-                            let child = at.join(name);
-                            return Err(Problem::Warning(format!(
-                                "{shown} {target} is hidden by the child {child}"
-                            )));
-                        }
-                        Lookup::Unknown => return Err(Problem::Unknown(vec![at.join(name)])),
-                        Lookup::Missing => {}
-                    }
-                    // Through the link's own name, so that a circle back to it is seen.
-                    return resolve(self, &at.join(name)).map(drop).map_err(problem);
+                if path::check_name(name).is_err() {
+                    let target = join(at.path, target).map_err(problem)?;
+                    return resolve(self, &target).map(drop).map_err(problem);
                 }
-                resolve(self, &join(at, target).map_err(problem)?)
-                    .map(drop)
-                    .map_err(problem)
+                let child = at.path.join(name);
+                match self.child_exists(&child, at) {
+                    Lookup::Known(()) => {
+                        return Err(Problem::Warning(format!(
+                            "{} {target} is hidden by the child {child}",
+                            shown()
+                        )));
+                    }
+                    Lookup::Unknown => return Err(Problem::Unknown(vec![child])),
+                    Lookup::Missing => {}
+                }
+                // Most targets are nodes, and not reached by other links.
+                if join(at.path, target).is_ok_and(|target| self.stands(&target)) {
+                    return Ok(());
+                }
+                // Through the link's own name, so that a circle back to it is seen.
+                resolve(self, &child).map(drop).map_err(problem)
             }
             LinkKind::Property => {
                 let (path, linked) = split_property_link(target);
-                let path = join(at, path).map_err(problem)?;
-                property(self, &path, linked.unwrap_or(name))
-                    .map(drop)
-                    .map_err(problem)
+                let path = join(at.path, path).map_err(problem)?;
+                let linked = linked.unwrap_or(name);
+                if self.declares(&path, linked) {
+                    return Ok(());
+                }
+                property(self, &path, linked).map(drop).map_err(problem)
             }
         }
     }
 
+    /// Whether there is a node at a path, as far as that needs no look at its parent.
+    fn exists_itself(&self, path: &ZPath) -> Option<Lookup<()>> {
+        if self.gone.contains(path) {
+            return Some(Lookup::Missing);
+        }
+        let (declared, live) = self.both(path);
+        let declared = declared
+            .is_some_and(|node| !matches!(node.standing, Standing::Outside { needed: false, .. }));
+        if path.is_root() || declared || live.is_some() {
+            return Some(Lookup::Known(()));
+        }
+        let looked_up = self.looked_up(path)?;
+        Some(match looked_up {
+            Lookup::Known(_) => Lookup::Known(()),
+            _ => Lookup::Missing,
+        })
+    }
+
+    fn stands(&self, path: &ZPath) -> bool {
+        self.exists_itself(path) == Some(Lookup::Known(()))
+    }
+
+    /// Whether there is a child of a node that is not gone.
+    fn child_exists(&self, child: &ZPath, parent: Place<'_>) -> Lookup<()> {
+        self.exists_itself(child).unwrap_or_else(|| {
+            if self.knows_children(Some(parent.node), parent.live) {
+                Lookup::Missing
+            } else {
+                Lookup::Unknown
+            }
+        })
+    }
+
+    /// Whether a node that is compared whole declares a property.
+    fn declares(&self, path: &ZPath, name: &str) -> bool {
+        let declared = self.both(path).0.filter(|node| is_whole(node));
+        declared.is_some_and(|node| match &node.content {
+            Content::Properties(properties) => {
+                properties.contains(name) && !self.gone.contains(path)
+            }
+            Content::Raw { .. } => false,
+        })
+    }
+
     /// Whether all children of a node are among the declared and the live nodes.
-    fn knows_children(&self, parent: &ZPath) -> bool {
+    fn knows_children(&self, declared: Option<&Declared>, live: Option<&Live>) -> bool {
         let lists_children =
             |node: &Declared| node.standing == Standing::Declared && !node.keep_children;
-        match self.both(parent) {
+        match (declared, live) {
             // A node that the plan creates has no other children; unless nobody looked.
             (Some(node), None) => self.looked_up.is_some() || lists_children(node),
             (Some(node), Some(live)) => live.node().is_some() && lists_children(node),
@@ -303,26 +382,17 @@ impl<'a> View<'a> {
 
 impl Nodes for View<'_> {
     fn exists(&self, path: &ZPath) -> Lookup<()> {
-        if self.gone.contains(path) {
-            return Lookup::Missing;
-        }
-        let (declared, live) = self.both(path);
-        let declared = declared
-            .is_some_and(|node| !matches!(node.standing, Standing::Outside { needed: false, .. }));
-        if path.is_root() || declared || live.is_some() {
-            return Lookup::Known(());
-        }
-        match self.looked_up(path) {
-            Some(Lookup::Known(_)) => return Lookup::Known(()),
-            Some(_) => return Lookup::Missing,
-            None => {}
-        }
-        match path.parent() {
-            Some(parent) if self.gone.contains(&parent) || self.knows_children(&parent) => {
+        self.exists_itself(path).unwrap_or_else(|| {
+            let is_known = |parent: &ZPath| {
+                let (declared, live) = self.both(parent);
+                self.gone.contains(parent) || self.knows_children(declared, live)
+            };
+            if path.parent().as_ref().is_some_and(is_known) {
                 Lookup::Missing
+            } else {
+                Lookup::Unknown
             }
-            _ => Lookup::Unknown,
-        }
+        })
     }
 
     fn property(&self, path: &ZPath, name: &str) -> Lookup<Option<Value>> {
@@ -330,11 +400,8 @@ impl Nodes for View<'_> {
             return Lookup::Missing;
         }
         let (declared, live) = self.both(path);
-        if let Some(node) = declared
+        if let Some(node) = declared.filter(|node| is_whole(node))
             && let Content::Properties(properties) = &node.content
-            && node.standing == Standing::Declared
-            && node.ignore.is_empty()
-            && !node.keep_properties
         {
             return Lookup::Known(properties.get(name));
         }
