@@ -466,3 +466,21 @@ impl LiveNode {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_two_links_with_one_name_the_later_one_counts() {
+        let stored = br#"{"b ->":"/x","a =>":1,"x":"b ->","b ->":"/y"}"#;
+        let properties = DeclaredProperties::stored(stored).unwrap();
+        let targets = properties.targets();
+        let targets: Vec<_> = targets
+            .iter()
+            .map(|(name, target)| (&**name, target.as_deref()))
+            .collect();
+        assert_eq!(targets, [("a =>", None), ("b ->", Some("/y"))]);
+        assert!(properties.contains("x") && !properties.contains("a"));
+    }
+}
