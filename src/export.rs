@@ -259,7 +259,12 @@ impl Pieces {
     #[must_use]
     pub fn of(nodes: Vec<(ZPath, Live)>, top: &ZPath, options: &Options) -> Self {
         let base = options.base(top);
-        let (mut text, mut ends) = (String::new(), Vec::with_capacity(nodes.len()));
+        // About what is written, so that large texts are not copied as they grow.
+        let size = |(path, live): &(ZPath, Live)| {
+            path.as_str().len() + live.node().map_or(0, |node| node.data.len())
+        };
+        let mut text = String::with_capacity(nodes.iter().map(size).sum());
+        let mut ends = Vec::with_capacity(nodes.len());
         for (path, live) in nodes {
             let path = path.moved(top, &base);
             if let Live::Read(live) = &live

@@ -52,6 +52,7 @@
 //! | [`value`] | JSON values, and a node's bytes: encoding, decoding, equality |
 //! | [`path`] | absolute, valid ZooKeeper paths, ordered by component |
 //! | [`tree`] | nodes as one sorted sequence |
+//! | [`halves`] | two pieces of work at once, where nothing else may start threads |
 //! | [`acl`] | access control lists |
 //! | [`node`] | declared nodes and live ones, versions |
 //! | [`lower`] | statements to one tree of declared nodes, with every mistake found at once |
