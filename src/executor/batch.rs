@@ -187,9 +187,6 @@ impl<'a> Packer<'a> {
                         acl: add.acl.clone(),
                     };
                     self.push(action, &add.path, write)?;
-                    if self.again.contains(&add.path) {
-                        self.versions.insert(&add.path, DataVersion::NEW);
-                    }
                 }
                 Action::Update(update) => {
                     if let Some(data) = &update.data {
@@ -208,7 +205,6 @@ impl<'a> Packer<'a> {
                     let expected = self.versions.remove(&trim.path);
                     let expected = expected.unwrap_or(trim.expected_version);
                     self.push(action, &trim.path, Write::Delete { expected })?;
-                    self.at.remove(&trim.path);
                 }
             }
             if whole && self.overflowed {
@@ -246,9 +242,7 @@ impl<'a> Packer<'a> {
             .copied()
             .or(seen)
             .unwrap_or(DataVersion::NEW);
-        self.push(action, path, Write::Set { data, expected })?;
-        self.versions.insert(path, expected.next());
-        Ok(())
+        self.push(action, path, Write::Set { data, expected })
     }
 
     fn push(&mut self, action: usize, path: &'a ZPath, write: Write) -> Result<(), TooLarge> {
@@ -270,8 +264,17 @@ impl<'a> Packer<'a> {
         if self.operations.is_empty() {
             self.actions = action..action;
         }
-        if !matches!(write, Write::Delete { .. }) && self.again.contains(path) {
-            self.at.insert(path, self.operations.len());
+        match &write {
+            Write::Create { .. } if self.again.contains(path) => {
+                self.at.insert(path, self.operations.len());
+                self.versions.insert(path, DataVersion::NEW);
+            }
+            Write::Create { .. } => {}
+            Write::Set { expected, .. } => {
+                self.at.insert(path, self.operations.len());
+                self.versions.insert(path, expected.next());
+            }
+            Write::Delete { .. } => _ = self.at.remove(path),
         }
         self.operations.push(Operation {
             path: path.clone(),
