@@ -200,7 +200,7 @@ async fn fetch_after(
     let mut progress = |nodes: usize| bar.set_position(nodes as u64);
     let options = FetchOptions::default();
     let live = live::fetch_after(session, ahead, wants, &options, &mut progress).await;
-    was_read(&bar, live)
+    was_read(&bar, live, Tree::len)
 }
 
 /// Everything at and below a node.
@@ -213,7 +213,7 @@ pub(crate) async fn fetch_subtree(
     let bar = output.progress("reading", 0);
     let mut progress = |nodes: usize| bar.set_position(nodes as u64);
     let live = live::read_subtree(session, top, acl, &mut progress).await;
-    was_read(&bar, live)
+    was_read(&bar, live, Tree::len)
 }
 
 /// As [`fetch_subtree`], without ACLs: what `make` makes of the nodes, as they are read, in path
@@ -227,18 +227,18 @@ pub(crate) async fn map_subtree<T: Send>(
     let bar = output.progress("reading", 0);
     let mut progress = |nodes: usize| bar.set_position(nodes as u64);
     let made = live::map_subtree(session, top, make, &mut progress).await;
-    bar.finish_and_clear();
-    Ok(made?)
+    was_read(&bar, made, Vec::len)
 }
 
-fn was_read(
+fn was_read<T>(
     bar: &indicatif::ProgressBar,
-    live: Result<Tree<Live>, live::Error>,
-) -> Result<Tree<Live>, Failure> {
+    read: Result<T, live::Error>,
+    len: impl Fn(&T) -> usize,
+) -> Result<T, Failure> {
     bar.finish_and_clear();
-    let live = live?;
-    tracing::info!(nodes = live.len(), "read the live tree");
-    Ok(live)
+    let read = read?;
+    tracing::info!(nodes = len(&read), "read the live tree");
+    Ok(read)
 }
 
 /// What is left of the options once a plan is made: which extras count, and whether warnings do.
