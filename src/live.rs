@@ -245,7 +245,7 @@ async fn collect(
     options: &FetchOptions,
     reader: &mut Reader<'_>,
 ) -> Result<Tree<Live>, Error> {
-    let want_at = |path: &ZPath| wants.binary_search_by(|want| want.path.cmp(path)).ok();
+    let want_at = |path: &ZPath| wants::find(wants, path);
     let system = system(session).filter(|system| want_at(system).is_none());
 
     let is_known = |path: &ZPath| want_at(path).is_some() || Some(path) == system.as_ref();
@@ -259,7 +259,7 @@ async fn collect(
     };
     drop_subtrees(&mut tree, &below.gone);
     if wants.iter().any(|want| want.acl) {
-        let wanted = |path: &ZPath| want_at(path).is_some_and(|i| wants[i].acl);
+        let wanted = |path: &ZPath| want_at(path).is_some_and(|want| want.acl);
         acls::read(session, &mut tree, wanted, options, reader).await?;
     }
     Ok(tree)

@@ -109,6 +109,22 @@ impl From<Properties> for DeclaredProperties {
     }
 }
 
+/// Links by the names that they are stored as, each with its target; none where that is no text.
+pub(crate) type Targets<'a> = Vec<(Cow<'a, str>, Option<Cow<'a, str>>)>;
+
+/// The links among properties.
+pub(crate) fn targets_of(properties: Properties) -> Targets<'static> {
+    let text = |value| match value {
+        Value::String(text) => Some(text.into()),
+        _ => None,
+    };
+    let links = properties.into_iter();
+    let links = links.filter(|(name, _)| split_link(name).is_some());
+    links
+        .map(|(name, value)| (name.into(), text(value)))
+        .collect()
+}
+
 impl DeclaredProperties {
     /// The properties that live data holds, where they are stored as an object, and not as bare
     /// text would be better.
@@ -165,9 +181,8 @@ impl DeclaredProperties {
         self.encoded.select(|name| split_link(name).is_some())
     }
 
-    /// As [`DeclaredProperties::links`], by name and without more decoding than that takes: the
-    /// target, none where it is no text.
-    pub(crate) fn targets(&self) -> Vec<(Cow<'_, str>, Option<Cow<'_, str>>)> {
+    /// As [`DeclaredProperties::links`], without more decoding than that takes.
+    pub(crate) fn targets(&self) -> Targets<'_> {
         if !self.has_links {
             return Vec::new();
         }
@@ -178,14 +193,7 @@ impl DeclaredProperties {
         if targets.is_sorted_by(|(a, _), (b, _)| a < b) {
             return targets;
         }
-        let text = |value| match value {
-            Value::String(text) => Some(text.into()),
-            _ => None,
-        };
-        let links = self.links().into_iter();
-        links
-            .map(|(name, value)| (name.into(), text(value)))
-            .collect()
+        targets_of(self.links())
     }
 
     /// Whether there is a property of this name.

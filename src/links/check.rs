@@ -1,6 +1,5 @@
 //! Whether the links of a tree, as it would stand after a plan, lead anywhere.
 
-use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 
@@ -9,7 +8,7 @@ use serde_json::Value;
 
 use super::{Error, Lookup, Nodes, join, property, resolve};
 use crate::halves;
-use crate::node::{Content, Declared, Live, Standing};
+use crate::node::{Content, Declared, Live, Standing, Targets, targets_of};
 use crate::path::{self, ZPath};
 use crate::plan::{Action, KeptReason, Plan, Warning};
 use crate::planner::desired_data;
@@ -188,26 +187,15 @@ fn is_whole(node: &Declared) -> bool {
     node.standing == Standing::Declared && node.ignore.is_empty() && !node.keep_properties
 }
 
-/// The links of a declared node, live ones that stay included, each with its target where that is
-/// text.
-fn links<'a>(at: Place<'a>) -> Vec<(Cow<'a, str>, Option<Cow<'a, str>>)> {
-    let Content::Properties(properties) = &at.node.content else {
-        return Vec::new();
-    };
-    if is_whole(at.node) {
-        return properties.targets();
+/// The links of a declared node, live ones that stay included.
+fn links(at: Place<'_>) -> Targets<'_> {
+    match &at.node.content {
+        Content::Properties(properties) if is_whole(at.node) => properties.targets(),
+        Content::Properties(_) => {
+            targets_of(desired_data(at.node, at.live.and_then(Live::node)).into_properties())
+        }
+        Content::Raw { .. } => Vec::new(),
     }
-    let properties = desired_data(at.node, at.live.and_then(Live::node)).into_properties();
-    let links = properties
-        .into_iter()
-        .filter(|(name, _)| split_link(name).is_some());
-    let text = |value| match value {
-        Value::String(text) => Some(text.into()),
-        _ => None,
-    };
-    links
-        .map(|(name, value)| (name.into(), text(value)))
-        .collect()
 }
 
 impl<'a> View<'a> {

@@ -2,20 +2,17 @@
 
 use zookeeper_client::Stat;
 
-use crate::node::{AclVersion, Live, LiveNode};
+use super::reader::live_node;
+use crate::node::{Live, LiveNode};
 use crate::path::ZPath;
 use crate::tree::Tree;
 
 /// A node as its stat has it, where its data is that which is known.
 pub(super) fn with_stat(node: &LiveNode, stat: &Stat) -> Option<LiveNode> {
     let is_known = stat.mzxid == node.mzxid && stat.version == node.version.get();
-    let acl_version = AclVersion::new(stat.aversion)?;
-    is_known.then(|| LiveNode {
-        acl_version,
-        children: u32::try_from(stat.num_children).unwrap_or(0),
-        acl: None,
-        ..node.clone()
-    })
+    is_known
+        .then(|| live_node(node.data.clone(), stat))
+        .flatten()
 }
 
 /// Whether two states of a node are the same, but for the number of its children.

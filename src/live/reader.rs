@@ -286,7 +286,7 @@ impl<'a> Reader<'a> {
 }
 
 /// None where the server tells a version that no write could be guarded by.
-fn live_node(data: Vec<u8>, stat: &Stat) -> Option<LiveNode> {
+pub(super) fn live_node(data: Vec<u8>, stat: &Stat) -> Option<LiveNode> {
     Some(LiveNode {
         data,
         version: DataVersion::new(stat.version)?,

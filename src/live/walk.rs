@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::ops::Range;
 
 use super::reader::{Answer, Answers, Ask, Pending, Reader};
-use super::{Error, live_of};
+use super::{Error, children_of, live_of};
 use crate::node::Live;
 use crate::path::{ZPath, check_name};
 
@@ -144,8 +144,7 @@ impl<T, F: FnMut(&ZPath, Live) -> T> Walk<T, F> {
             }
             (Ask::Data, answer) => {
                 let live = live_of(answer);
-                let read = live.as_ref().and_then(Live::node);
-                let children = read.map_or(0, |read| read.children as usize);
+                let children = live.as_ref().map_or(0, children_of);
                 *made = live.map(|live| (self.make)(path, live));
                 if children > 0 {
                     self.waiting.push_back((node, Ask::Children(children)));
