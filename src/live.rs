@@ -14,15 +14,15 @@ use self::walk::Top;
 mod acls;
 mod ahead;
 mod difference;
-mod linked;
 mod mirror;
+mod planning;
 mod reader;
 mod walk;
 mod wants;
 
 pub use ahead::{ReadAhead, read_ahead};
-pub use linked::check_links;
 pub use mirror::{Found, Mirror, News};
+pub use planning::{plan, require_readable};
 
 /// Why the live tree could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -55,6 +55,14 @@ pub enum Error {
         /// The error.
         source: Refusal,
     },
+    /// Nodes that must be read may not be.
+    #[error("no permission to read {first}{}", and_more(*.more))]
+    Unreadable {
+        /// The first of them.
+        first: ZPath,
+        /// How many others.
+        more: usize,
+    },
     /// The version is -1, which as an expectation means "any".
     #[error("{path}: the server tells its version as -1, so a write to it cannot be guarded")]
     Version {
@@ -69,6 +77,24 @@ pub enum Error {
         /// The child's name.
         name: String,
     },
+}
+
+impl Error {
+    /// The error that these nodes may not be read; none where there are none.
+    pub fn unreadable<'a>(mut paths: impl Iterator<Item = &'a ZPath>) -> Option<Self> {
+        Some(Self::Unreadable {
+            first: paths.next()?.clone(),
+            more: paths.count(),
+        })
+    }
+}
+
+fn and_more(count: usize) -> String {
+    match count {
+        0 => String::new(),
+        1 => " and 1 more node".to_owned(),
+        count => format!(" and {count} more nodes"),
+    }
 }
 
 /// Bounds on what is asked at once; the defaults suit a server with little memory.

@@ -184,11 +184,7 @@ impl ZPath {
     /// Whether this is `top` itself or below it.
     #[must_use]
     pub fn is_within(&self, top: &Self) -> bool {
-        top.is_root()
-            || self
-                .0
-                .strip_prefix(&*top.0)
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        is_within(&self.0, &top.0)
     }
 
     /// Where this path, which is within `from`, stands when that is moved to `to`.
@@ -233,6 +229,14 @@ impl PartialOrd for ZPath {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
+}
+
+/// Whether the text of a path is that of `top`, or of a path below it.
+pub(crate) fn is_within(path: &str, top: &str) -> bool {
+    top == "/"
+        || path
+            .strip_prefix(top)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Orders the texts of two paths by component.

@@ -341,6 +341,18 @@ impl Plan {
         }
     }
 
+    /// Leaves out the extras where they are not to be shown, and refuses, with `strict`, what has
+    /// any left, or warnings.
+    pub fn judge(&mut self, shows_extras: bool, strict: bool) {
+        if !shows_extras {
+            self.extras.clear();
+        }
+        let count = self.warnings.len() + self.extras.len();
+        if strict && count > 0 {
+            self.refusals.push(Refusal::Strict { count });
+        }
+    }
+
     /// Whether there is nothing to do.
     #[must_use]
     pub fn is_empty(&self) -> bool {

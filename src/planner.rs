@@ -56,6 +56,13 @@ impl<'a> Policy<'a> {
     }
 }
 
+/// Whether a plan must know what `auth::` in an ACL stands for.
+#[must_use]
+pub fn needs_identities(declared: &Tree<Declared>) -> bool {
+    let mut acls = declared.iter().filter_map(|(_, node)| node.acl.as_ref());
+    acls.any(|acl| acl.needs_identity())
+}
+
 /// Compares two trees in one pass, both ordered by path, and says what makes the live one as
 /// declared. What may not be done becomes an entry of the plan, not an error.
 ///

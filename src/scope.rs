@@ -3,7 +3,7 @@
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 use crate::node::{Declared, Standing};
-use crate::path::ZPath;
+use crate::path::{ZPath, is_within};
 use crate::tree::Tree;
 
 /// One live node to read.
@@ -117,15 +117,9 @@ impl Filter {
 
     /// Whether a target may match something below a path.
     fn reaches_below(&self, path: &ZPath) -> bool {
-        let within = |inner: &str, outer: &str| {
-            let rest = inner.strip_prefix(outer.trim_end_matches('/'));
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        };
-        self.target.is_none()
-            || self
-                .reach
-                .iter()
-                .any(|top| within(top, path.as_str()) || within(path.as_str(), top))
+        let path = path.as_str();
+        let meets = |top: &String| is_within(top, path) || is_within(path, top);
+        self.target.is_none() || self.reach.iter().any(meets)
     }
 }
 

@@ -9,7 +9,7 @@ use zookeeper_client::Error as Refusal;
 use super::reader::{Answers, Ask, Pending, Reader};
 use super::{Error, FetchOptions, live_of};
 use crate::node::Live;
-use crate::path::ZPath;
+use crate::path::{ZPath, is_within};
 use crate::session::Session;
 
 /// Nodes that were read before they were asked for; without any by default.
@@ -240,10 +240,7 @@ impl Tops {
             return false;
         }
         let text = path.as_str();
-        let below = text.strip_prefix(self.last.as_str());
-        if !self.last.is_empty()
-            && below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        {
+        if !self.last.is_empty() && is_within(text, &self.last) {
             return true;
         }
         let ends = memchr::memchr_iter(b'/', text.as_bytes()).skip(1);

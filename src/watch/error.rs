@@ -22,14 +22,6 @@ pub enum Error {
     /// The live tree could not be read.
     #[error(transparent)]
     Live(#[from] live::Error),
-    /// Declared nodes may not be read.
-    #[error("no permission to read {first} and {more} more declared nodes")]
-    Unreadable {
-        /// The first of them.
-        first: ZPath,
-        /// How many others.
-        more: usize,
-    },
     /// The place of the top-level nodes does not exist.
     #[error("{path}, the place of the tree, does not exist on {hosts}")]
     NoPlace {

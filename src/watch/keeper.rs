@@ -11,19 +11,16 @@ use super::error::Error;
 use super::files::FileWatch;
 use super::newest::Newest;
 use super::partial;
-use super::planning::{refusals, require_readable, roots};
+use super::planning::{refusals, roots};
 use super::schedule::{Cause, Causes};
 use super::source::Source;
 use super::state::{Applied, Connection, Ending, Leadership, Reconcile};
 use super::{Mode, Options, state::State};
 use crate::acl::AuthId;
 use crate::executor::{self, ExecuteOptions, Fate, Stop};
-use crate::halves;
-use crate::links::Trees;
 use crate::live::{self, Found, Mirror, News};
-use crate::node::Declared;
 use crate::path::ZPath;
-use crate::plan::{Plan, Refusal, Summary};
+use crate::plan::{Plan, Summary};
 use crate::planner::{self, Policy};
 use crate::scope;
 use crate::session::{Pulse, Session};
@@ -478,10 +475,7 @@ impl Keeper {
         let (Some(session), Some(mirror)) = (&self.session, &self.mirror) else {
             return Ok(Plan::empty(self.options.layers.place.clone()));
         };
-        let asks = |(_, node): &(ZPath, Declared)| {
-            node.acl.as_ref().is_some_and(|acl| acl.needs_identity())
-        };
-        if self.identities.is_none() && source.tree.iter().any(asks) {
+        if self.identities.is_none() && planner::needs_identities(&source.tree) {
             self.identities = Some(session.identities().await?);
         }
         let options = &self.options;
@@ -494,30 +488,17 @@ impl Keeper {
             ..Policy::new(&source.sources)
         };
         let live = mirror.tree();
-        require_readable(&source.tree, live)?;
+        live::require_readable(&source.tree, live)?;
         if let (Some(before), Some(changed), false) = (&self.settled, changed, options.strict) {
             let standing = source.standing;
             let part = partial::plan(&source.tree, live, &policy, before, standing, changed);
             if let Some(mut plan) = part {
-                if !options.shows_extras {
-                    plan.extras.clear();
-                }
+                plan.judge(options.shows_extras, options.strict);
                 return Ok(plan);
             }
         }
-        let (mut plan, trees) = halves::join(
-            || planner::plan(&source.tree, live, &policy),
-            || Trees::new(&source.tree, live),
-        );
-        let linked = live::check_links(session, &trees, &plan, &source.sources).await?;
-        plan.warnings.extend(linked);
-        if !options.shows_extras {
-            plan.extras.clear();
-        }
-        let count = plan.warnings.len() + plan.extras.len();
-        if options.strict && count > 0 {
-            plan.refusals.push(Refusal::Strict { count });
-        }
+        let mut plan = live::plan(session, &source.tree, live, &policy).await?;
+        plan.judge(options.shows_extras, options.strict);
         Ok(plan)
     }
 

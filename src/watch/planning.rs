@@ -1,7 +1,6 @@
 //! What a plan of the loop needs beyond the planner.
 
-use super::error::Error;
-use crate::node::{Declared, Live, Standing};
+use crate::node::{Declared, Standing};
 use crate::path::ZPath;
 use crate::plan::Plan;
 use crate::tree::Tree;
@@ -16,23 +15,6 @@ pub(super) fn roots(tree: &Tree<Declared>) -> Vec<ZPath> {
         }
     }
     roots
-}
-
-/// What is declared must be readable: otherwise nobody can say whether it is as declared.
-pub(super) fn require_readable(declared: &Tree<Declared>, live: &Tree<Live>) -> Result<(), Error> {
-    let mut unreadable = live.iter().filter(|(path, live)| {
-        *live == Live::Unreadable
-            && declared
-                .get(path)
-                .is_some_and(|node| node.standing == Standing::Declared)
-    });
-    match unreadable.next() {
-        None => Ok(()),
-        Some((first, _)) => Err(Error::Unreadable {
-            first: first.clone(),
-            more: unreadable.count(),
-        }),
-    }
 }
 
 /// Why guards refuse a plan, in one line.

@@ -111,7 +111,13 @@ impl From<zkt::session::Error> for Failure {
 
 impl From<zkt::live::Error> for Failure {
     fn from(error: zkt::live::Error) -> Self {
-        Self::new(error)
+        let is_closed = matches!(error, zkt::live::Error::Unreadable { .. });
+        let failure = Self::new(error);
+        if is_closed {
+            failure.hint("--auth or --auth-file gives credentials")
+        } else {
+            failure
+        }
     }
 }
 

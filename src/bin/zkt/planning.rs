@@ -1,11 +1,9 @@
 //! The first four of the five lines: declared tree, live tree, plan, checked links.
 
-use zkt::halves;
-use zkt::links::Trees;
 use zkt::live::{self, FetchOptions, ReadAhead};
-use zkt::node::{Declared, Live, Standing};
+use zkt::node::{Declared, Live};
 use zkt::path::ZPath;
-use zkt::plan::{MaxTrim, Plan, Refusal};
+use zkt::plan::{MaxTrim, Plan};
 use zkt::planner::{self, Policy};
 use zkt::scope::{self, Filter, Trim, Want};
 use zkt::session::Session;
@@ -87,15 +85,8 @@ pub(crate) async fn plan(
     let policy = policy(session, declared, options, path).await?;
     let wants = scope::of(&declared.tree, policy.trim);
     let live = fetch_after(session, ahead, &wants, output).await?;
-    require_readable(declared, &live)?;
-    let tree = &declared.tree;
-    let (mut plan, trees) = halves::join(
-        || planner::plan(tree, &live, &policy),
-        || Trees::new(tree, &live),
-    );
-    let linked = live::check_links(session, &trees, &plan, &declared.sources).await?;
-    plan.warnings.extend(linked);
-    drop(trees);
+    live::require_readable(&declared.tree, &live)?;
+    let mut plan = live::plan(session, &declared.tree, &live, &policy).await?;
     // To give back the memory of a large tree takes a while, which nobody has to wait for.
     drop(tokio::task::spawn_blocking(move || drop(live)));
     apply_options(&mut plan, options);
@@ -108,9 +99,7 @@ async fn policy<'a>(
     options: &PlanOptions,
     path: ZPath,
 ) -> Result<Policy<'a>, Failure> {
-    let asks_identity =
-        |node: &zkt::node::Declared| node.acl.as_ref().is_some_and(|acl| acl.needs_identity());
-    let identities = if declared.tree.iter().any(|(_, node)| asks_identity(node)) {
+    let identities = if planner::needs_identities(&declared.tree) {
         Some(session.identities().await?)
     } else {
         None
@@ -152,32 +141,6 @@ pub(crate) async fn require_node(
         )),
         _ => failure,
     })
-}
-
-/// What is declared must be readable: otherwise nobody can say whether it is as declared.
-pub(crate) fn require_readable(declared: &DeclaredTree, live: &Tree<Live>) -> Result<(), Failure> {
-    let is_declared = |path: &ZPath| {
-        let node = declared.tree.get(path);
-        node.is_some_and(|node| node.standing == Standing::Declared)
-    };
-    let unreadable = live
-        .iter()
-        .filter(|(path, live)| *live == Live::Unreadable && is_declared(path));
-    no_permission(unreadable.map(|(path, _)| path), "declared nodes").map_or(Ok(()), Err)
-}
-
-/// The error that these nodes may not be read; none where there are none.
-pub(crate) fn no_permission<'a>(
-    mut unreadable: impl Iterator<Item = &'a ZPath>,
-    nodes: &str,
-) -> Option<Failure> {
-    let first = unreadable.next()?;
-    let more = match unreadable.count() {
-        0 => String::new(),
-        more => format!(" and {more} more {nodes}"),
-    };
-    let failure = Failure::new(format!("no permission to read {first}{more}"));
-    Some(failure.hint("--auth or --auth-file gives credentials"))
 }
 
 /// Reads live nodes, with a progress bar if it takes long.
@@ -243,11 +206,5 @@ fn was_read<T>(
 
 /// What is left of the options once a plan is made: which extras count, and whether warnings do.
 pub(crate) fn apply_options(plan: &mut Plan, options: &PlanOptions) {
-    if options.extras == Extras::Hide {
-        plan.extras.clear();
-    }
-    let count = plan.warnings.len() + plan.extras.len();
-    if options.strict && count > 0 {
-        plan.refusals.push(Refusal::Strict { count });
-    }
+    plan.judge(options.extras != Extras::Hide, options.strict);
 }

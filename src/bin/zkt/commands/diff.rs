@@ -111,7 +111,7 @@ async fn live_side(
         })
         .collect();
     let live = planning::fetch(session, &wants, output).await?;
-    planning::require_readable(old, &live)?;
+    zkt::live::require_readable(&old.tree, &live)?;
     let mut nodes: Vec<(ZPath, Declared)> = export::declarable(live.as_slice(), false)
         .map(|(path, node)| (path.clone(), export::declare_node(node)))
         .collect();

@@ -41,7 +41,7 @@ pub(crate) async fn run(args: &ExportArgs, output: &Output) -> Result<Exit, Fail
     if exported.nodes == 0 {
         return Err(Failure::new(format!("{top} does not exist on {hosts}")));
     }
-    let incomplete = planning::no_permission(exported.unreadable.iter(), "nodes");
+    let incomplete = zkt::live::Error::unreadable(exported.unreadable.iter()).map(Failure::from);
     // An incomplete tree must not take the place of a complete one.
     let complete = match incomplete {
         Some(failure) if args.output.is_some() || exported.nodes == 1 => return Err(failure),

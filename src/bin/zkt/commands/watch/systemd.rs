@@ -6,6 +6,7 @@ use tokio::task::JoinHandle;
 use zkt::watch::State;
 
 use super::health;
+use crate::render::count;
 
 /// Tells systemd of every change, where it started the process and wants to know.
 pub(super) fn start(mut state: watch::Receiver<State>) -> Option<JoinHandle<()>> {
@@ -45,7 +46,7 @@ fn line(state: &State) -> String {
         return "starting".to_owned();
     };
     let declared = state.source.as_ref().map_or(0, |source| source.tree.len());
-    let mut line = format!("{}, {declared} nodes declared", last.ending);
+    let mut line = format!("{}, {} declared", last.ending, count(declared, "node"));
     if let Some(revision) = &last.revision {
         line += &format!(", revision {revision}");
     }

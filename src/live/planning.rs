@@ -1,0 +1,96 @@
+//! A plan for the live tree: beside what was read for it, what links lead to is looked up.
+
+use crate::halves;
+use crate::links::{self, LookedUp, Trees};
+use crate::node::{Declared, Live, Standing};
+use crate::path::ZPath;
+use crate::plan::{Plan, Warning};
+use crate::planner::{self, Policy};
+use crate::session::Session;
+use crate::source::Sources;
+use crate::tree::Tree;
+
+use super::{Error, lookup};
+
+/// What is declared must be readable: otherwise nobody can say whether it is as declared.
+///
+/// # Errors
+/// [`Error::Unreadable`].
+pub fn require_readable(declared: &Tree<Declared>, live: &Tree<Live>) -> Result<(), Error> {
+    let is_declared = |path: &ZPath| {
+        let node = declared.get(path);
+        node.is_some_and(|node| node.standing == Standing::Declared)
+    };
+    let unreadable = live
+        .iter()
+        .filter(|(path, live)| *live == Live::Unreadable && is_declared(path));
+    Error::unreadable(unreadable.map(|(path, _)| path)).map_or(Ok(()), Err)
+}
+
+/// Plans as [`planner::plan`] does, and checks the links of the declared nodes as [`links::check`]
+/// does, with nodes outside of both trees looked up.
+///
+/// # Errors and cancellation safety
+/// As [`fetch`](super::fetch).
+pub async fn plan(
+    session: &Session,
+    declared: &Tree<Declared>,
+    live: &Tree<Live>,
+    policy: &Policy<'_>,
+) -> Result<Plan, Error> {
+    let (mut plan, trees) = halves::join(
+        || planner::plan(declared, live, policy),
+        || Trees::new(declared, live),
+    );
+    let linked = check_links(session, &trees, &plan, policy.sources).await?;
+    plan.warnings.extend(linked);
+    Ok(plan)
+}
+
+async fn check_links(
+    session: &Session,
+    trees: &Trees<'_>,
+    plan: &Plan,
+    sources: &Sources,
+) -> Result<Vec<Warning>, Error> {
+    let mut looked_up = LookedUp::default();
+    loop {
+        let checked = links::check(trees, plan, Some(&looked_up), sources);
+        let unknown = checked.unknown.difference(&looked_up.asked);
+        let unknown: Vec<ZPath> = unknown.cloned().collect();
+        if unknown.is_empty() {
+            return Ok(checked.warnings);
+        }
+        let found = lookup(session, &unknown).await?;
+        looked_up.nodes = std::mem::take(&mut looked_up.nodes)
+            .into_iter()
+            .chain(found)
+            .collect();
+        looked_up.asked.extend(unknown);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_not_be_read_is_named_and_counted() {
+        let path = |text: &str| ZPath::parse(text).unwrap();
+        let declared: Tree<Declared> = ["/a", "/b", "/c"]
+            .map(|text| (path(text), Declared::default()))
+            .into_iter()
+            .collect();
+        let told = |shut: &[&str]| {
+            let live = shut.iter().map(|text| (path(text), Live::Unreadable));
+            let live: Tree<Live> = live.collect();
+            require_readable(&declared, &live).map_err(|error| error.to_string())
+        };
+        // What is not declared need not be read.
+        assert_eq!(told(&["/d"]), Ok(()));
+        let of = |text: &str| Err(format!("no permission to read {text}"));
+        assert_eq!(told(&["/b"]), of("/b"));
+        assert_eq!(told(&["/b", "/c", "/d"]), of("/b and 1 more node"));
+        assert_eq!(told(&["/a", "/b", "/c"]), of("/a and 2 more nodes"));
+    }
+}
