@@ -309,8 +309,8 @@ async fn read_wanted(
         match ahead.take(&want.path) {
             _ if i < missing_until => {}
             None => unread.push(i),
-            Some(None) => missing_until = below(i),
-            Some(Some(live)) => nodes.push((want.path.clone(), live)),
+            Some((_, None)) => missing_until = below(i),
+            Some((path, Some(live))) => nodes.push((path, live)),
         }
     }
     drop(ahead);

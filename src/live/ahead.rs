@@ -27,8 +27,8 @@ pub struct ReadAhead {
     places: Option<HashMap<usize, Place, RandomState>>,
 }
 
-/// A node that was read, none where it does not exist; no answer where it was taken.
-pub(super) type Read = (ZPath, Option<Option<Live>>);
+/// A node that was read, none where it does not exist; nothing where it was taken.
+pub(super) type Read = Option<(ZPath, Option<Live>)>;
 
 /// A batch, and a node in it.
 type Place = (usize, usize);
@@ -40,9 +40,9 @@ impl ReadAhead {
 
     /// The node at a path, none where it does not exist; no answer where it was not read, or was
     /// taken already.
-    pub(super) fn take(&mut self, path: &ZPath) -> Option<Option<Live>> {
+    pub(super) fn take(&mut self, path: &ZPath) -> Option<(ZPath, Option<Live>)> {
         let next = self.batches.get(self.next.0);
-        let next = next.and_then(|batch| batch.get(self.next.1));
+        let next = next.and_then(|batch| batch.get(self.next.1)?.as_ref());
         let is_next = next.is_some_and(|(next, _)| next.address() == path.address());
         let (batch, at) = if is_next {
             self.next
@@ -51,7 +51,7 @@ impl ReadAhead {
             *places.get(&path.address())?
         };
         let nodes = &mut self.batches[batch];
-        let live = nodes[at].1.take();
+        let read = nodes[at].take();
         self.next = (batch, at + 1);
         if at + 1 == nodes.len() {
             self.next = (batch + 1, 0);
@@ -60,7 +60,7 @@ impl ReadAhead {
                 *nodes = Vec::new();
             }
         }
-        live
+        read
     }
 
     /// Adds nodes that were read.
@@ -76,7 +76,8 @@ fn places(batches: &[Vec<Read>]) -> HashMap<usize, Place, RandomState> {
     let mut places = HashMap::with_capacity_and_hasher(count, RandomState::default());
     for (batch, nodes) in batches.iter().enumerate() {
         let nodes = nodes.iter().enumerate();
-        places.extend(nodes.map(|(at, (path, _))| (path.address(), (batch, at))));
+        let left = nodes.filter_map(|(at, read)| Some((at, &read.as_ref()?.0)));
+        places.extend(left.map(|(at, path)| (path.address(), (batch, at))));
     }
     places
 }
@@ -115,7 +116,7 @@ pub async fn read_ahead(
                 && let Some(path) = waiting.pop_front()
             {
                 if missing.covers(&path) {
-                    absent.push((path, Some(None)));
+                    absent.push(Some((path, None)));
                 } else if asked.covers(&path) {
                     deferred.push(path);
                 } else {
@@ -179,7 +180,7 @@ pub async fn read_ahead(
             if live.is_none() {
                 missing.add(&path);
             }
-            nodes.push((path, Some(live)));
+            nodes.push(Some((path, live)));
         }
         ahead.add(nodes);
         for path in deferred.into_iter().rev() {

@@ -385,7 +385,7 @@ impl Mirror {
             if let (Some(node), Some(stat)) = (live.node(), stat)
                 && let Some(node) = with_stat(node, &stat)
             {
-                unmoved.push((path.clone(), Some(Some(Live::Read(node)))));
+                unmoved.push(Some((path.clone(), Some(Live::Read(node)))));
             }
         }
         let mut ahead = ReadAhead::default();
