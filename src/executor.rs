@@ -162,7 +162,7 @@ fn patience(session: &Session) -> Duration {
 /// After the first that fails no more are sent.
 async fn change_acls(
     session: &Session,
-    changes: &[AclChange],
+    changes: &[AclChange<'_>],
     options: &ExecuteOptions,
     actions: &Range<usize>,
 ) -> (Vec<Option<bool>>, Option<Stop>) {
@@ -186,7 +186,7 @@ async fn change_acls(
             let Some((i, change)) = waiting.next() else {
                 break;
             };
-            let entries = acl::to_client(&change.acl);
+            let entries = acl::to_client(change.acl);
             let expected = Some(change.expected.get());
             in_flight.push_back((i, client.set_acl(change.path.as_str(), &entries, expected)));
         }
@@ -200,7 +200,7 @@ async fn change_acls(
                 loss.get_or_insert(source);
             }
             Ok(Err(source)) => {
-                stop.get_or_insert_with(|| refused(&changes[i].path, changes[i].action, source));
+                stop.get_or_insert_with(|| refused(changes[i].path, changes[i].action, source));
             }
             Err(_) => {
                 timed_out = true;
@@ -212,7 +212,7 @@ async fn change_acls(
     let Some(source) = loss else {
         return (made, stop);
     };
-    let asked: Vec<&AclChange> = lost.iter().map(|&i| &changes[i]).collect();
+    let asked: Vec<&AclChange<'_>> = lost.iter().map(|&i| &changes[i]).collect();
     let found = look::acls(session, &asked, Instant::now() + options.recovery).await;
     for (&i, found) in lost.iter().zip(found) {
         // What timed out may still be waiting to be sent.

@@ -2,7 +2,6 @@
 
 use foldhash::{HashMap, HashSet};
 use std::ops::Range;
-use std::sync::Arc;
 
 use super::ExecuteOptions;
 use crate::acl::Acl;
@@ -17,22 +16,22 @@ const MULTI_BYTES: usize = 8 + 9;
 pub(super) const OPERATION_BYTES: usize = 9;
 
 /// One write of one node.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Operation {
-    pub(super) path: ZPath,
-    pub(super) write: Write,
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Operation<'p> {
+    pub(super) path: &'p ZPath,
+    pub(super) write: Write<'p>,
     /// The action it comes from.
     pub(super) action: usize,
 }
 
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Write {
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Write<'p> {
     Create {
-        data: Encoded,
-        acl: Option<Arc<Acl>>,
+        data: &'p Encoded,
+        acl: Option<&'p Acl>,
     },
     Set {
-        data: Encoded,
+        data: &'p Encoded,
         expected: DataVersion,
     },
     Delete {
@@ -41,36 +40,36 @@ pub(super) enum Write {
 }
 
 /// One change of an ACL, which no multi can hold.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct AclChange {
-    pub(super) path: ZPath,
-    pub(super) acl: Arc<Acl>,
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct AclChange<'p> {
+    pub(super) path: &'p ZPath,
+    pub(super) acl: &'p Acl,
     pub(super) expected: AclVersion,
     pub(super) action: usize,
 }
 
 /// What is done at once.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Work {
+pub(super) enum Work<'p> {
     /// One multi: entirely or not at all.
-    Atomic(Vec<Operation>),
+    Atomic(Vec<Operation<'p>>),
     /// ACL changes, each by itself.
-    Acls(Vec<AclChange>),
+    Acls(Vec<AclChange<'p>>),
 }
 
 /// A piece of the plan's work, done before the next one starts.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Stage {
-    pub(super) work: Work,
+pub(super) struct Stage<'p> {
+    pub(super) work: Work<'p>,
     /// The actions that it carries out, wholly or in part.
     pub(super) actions: Range<usize>,
     /// Of the request; for ACL changes of all of them.
     pub(super) bytes: usize,
 }
 
-impl Stage {
+impl<'p> Stage<'p> {
     /// Of an atomic batch.
-    pub(super) fn writes(&self) -> &[Operation] {
+    pub(super) fn writes(&self) -> &[Operation<'p>] {
         match &self.work {
             Work::Atomic(operations) => operations,
             Work::Acls(_) => &[],
@@ -95,11 +94,11 @@ pub(super) struct TooLarge {
 
 /// Packs the plan: into one batch where it fits, else into several of the batch limits. The bytes
 /// that the chroot adds to each path are `chroot_len`.
-pub(super) fn pack(
-    plan: &Plan,
+pub(super) fn pack<'p>(
+    plan: &'p Plan,
     chroot_len: usize,
     options: &ExecuteOptions,
-) -> Result<Vec<Stage>, TooLarge> {
+) -> Result<Vec<Stage<'p>>, TooLarge> {
     let request = options.request_limit;
     let guard = options.guard.as_ref();
     let base = MULTI_BYTES
@@ -136,30 +135,30 @@ struct Limits {
     request: usize,
 }
 
-struct Packer<'a> {
+struct Packer<'p, 'a> {
     chroot_len: usize,
     /// Bytes of a batch beyond those of its operations.
     base: usize,
     limits: Limits,
     overflowed: bool,
-    stages: Vec<Stage>,
+    stages: Vec<Stage<'p>>,
     /// The batch that is being filled.
-    operations: Vec<Operation>,
+    operations: Vec<Operation<'p>>,
     bytes: usize,
     actions: Range<usize>,
     /// The nodes that an action changes or removes: only of these it matters what was written.
-    again: &'a HashSet<&'a ZPath>,
+    again: &'a HashSet<&'p ZPath>,
     /// Where in the batch each of them is created or set.
-    at: HashMap<&'a ZPath, usize>,
+    at: HashMap<&'p ZPath, usize>,
     /// The version of each of them that this plan has written so far, after the write.
-    versions: HashMap<&'a ZPath, DataVersion>,
+    versions: HashMap<&'p ZPath, DataVersion>,
     /// The ACL changes, which all come last.
-    changes: Vec<AclChange>,
+    changes: Vec<AclChange<'p>>,
     changes_bytes: usize,
 }
 
-impl<'a> Packer<'a> {
-    fn new(chroot_len: usize, base: usize, limits: Limits, again: &'a HashSet<&'a ZPath>) -> Self {
+impl<'p, 'a> Packer<'p, 'a> {
+    fn new(chroot_len: usize, base: usize, limits: Limits, again: &'a HashSet<&'p ZPath>) -> Self {
         Self {
             chroot_len,
             base,
@@ -178,28 +177,27 @@ impl<'a> Packer<'a> {
     }
 
     /// The stages; none where the plan was to fit one batch, as a `whole`, and does not.
-    fn pack(mut self, plan: &'a Plan, whole: bool) -> Result<Option<Vec<Stage>>, TooLarge> {
+    fn pack(mut self, plan: &'p Plan, whole: bool) -> Result<Option<Vec<Stage<'p>>>, TooLarge> {
         for (action, step) in plan.actions.iter().enumerate() {
             match step {
                 Action::Add(add) => {
                     let write = Write::Create {
-                        data: add.data.clone(),
-                        acl: add.acl.clone(),
+                        data: &add.data,
+                        acl: add.acl.as_deref(),
                     };
                     self.push(action, &add.path, write)?;
                 }
                 Action::Update(update) => {
                     if let Some(data) = &update.data {
                         let seen = Some(update.expected_version);
-                        self.push_set(action, &update.path, data.clone(), seen)?;
+                        self.push_set(action, &update.path, data, seen)?;
                     }
                     if let Some((expected, acl)) = &update.acl {
                         self.push_acl(action, &update.path, *expected, acl)?;
                     }
                 }
                 Action::Link(link) => {
-                    let (data, seen) = (link.data.clone(), link.expected_version);
-                    self.push_set(action, &link.path, data, seen)?;
+                    self.push_set(action, &link.path, &link.data, link.expected_version)?;
                 }
                 Action::Trim(trim) => {
                     let expected = self.versions.remove(&trim.path);
@@ -220,8 +218,8 @@ impl<'a> Packer<'a> {
     fn push_set(
         &mut self,
         action: usize,
-        path: &'a ZPath,
-        data: Encoded,
+        path: &'p ZPath,
+        data: &'p Encoded,
         seen: Option<DataVersion>,
     ) -> Result<(), TooLarge> {
         if let Some(&at) = self.at.get(path)
@@ -245,7 +243,7 @@ impl<'a> Packer<'a> {
         self.push(action, path, Write::Set { data, expected })
     }
 
-    fn push(&mut self, action: usize, path: &'a ZPath, write: Write) -> Result<(), TooLarge> {
+    fn push(&mut self, action: usize, path: &'p ZPath, write: Write<'p>) -> Result<(), TooLarge> {
         let bytes = self.bytes_of(path, &write);
         if self.base + bytes > self.limits.request {
             let bytes = self.base + bytes;
@@ -277,7 +275,7 @@ impl<'a> Packer<'a> {
             Write::Delete { .. } => _ = self.at.remove(path),
         }
         self.operations.push(Operation {
-            path: path.clone(),
+            path,
             write,
             action,
         });
@@ -289,9 +287,9 @@ impl<'a> Packer<'a> {
     fn push_acl(
         &mut self,
         action: usize,
-        path: &ZPath,
+        path: &'p ZPath,
         expected: AclVersion,
-        acl: &Arc<Acl>,
+        acl: &'p Acl,
     ) -> Result<(), TooLarge> {
         let bytes = 8 + self.path_bytes(path) + acl_bytes(Some(acl)) + 4;
         if bytes > self.limits.request {
@@ -303,8 +301,8 @@ impl<'a> Packer<'a> {
         }
         self.changes_bytes += bytes;
         self.changes.push(AclChange {
-            path: path.clone(),
-            acl: acl.clone(),
+            path,
+            acl,
             expected,
             action,
         });
@@ -350,11 +348,9 @@ impl<'a> Packer<'a> {
         4 + self.chroot_len + own
     }
 
-    fn bytes_of(&self, path: &ZPath, write: &Write) -> usize {
+    fn bytes_of(&self, path: &ZPath, write: &Write<'_>) -> usize {
         let fields = match write {
-            Write::Create { data, acl } => {
-                4 + data.as_bytes().len() + acl_bytes(acl.as_deref()) + 4
-            }
+            Write::Create { data, acl } => 4 + data.as_bytes().len() + acl_bytes(*acl) + 4,
             Write::Set { data, .. } => 4 + data.as_bytes().len() + 4,
             Write::Delete { .. } => 4,
         };
@@ -372,6 +368,12 @@ pub(super) fn acl_bytes(acl: Option<&Acl>) -> usize {
             .map(|e| entry(&e.who.scheme, &e.who.id))
             .sum(),
     }
+}
+
+/// Something for operations that belong to no plan.
+#[cfg(test)]
+pub(super) fn kept<T>(value: T) -> &'static T {
+    Box::leak(Box::new(value))
 }
 
 #[cfg(test)]

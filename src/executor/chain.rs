@@ -67,7 +67,7 @@ impl Knot {
 
 /// All chains of these stages, in order; batches in none of them go one at a time. No request
 /// exceeds `request_limit` with its markers.
-pub(super) fn find(stages: &[Stage], chroot_len: usize, request_limit: usize) -> Vec<Chain> {
+pub(super) fn find(stages: &[Stage<'_>], chroot_len: usize, request_limit: usize) -> Vec<Chain> {
     let deleted: HashSet<&ZPath> = stages.iter().flat_map(deletes).collect();
     let names = RandomState::new();
     let mut chains = Vec::new();
@@ -96,15 +96,15 @@ pub(super) fn find(stages: &[Stage], chroot_len: usize, request_limit: usize) ->
 
 /// The first node that the batch creates, that the plan does not delete again, and that markers may
 /// be below.
-fn home<'a>(stage: &'a Stage, deleted: &HashSet<&ZPath>) -> Option<&'a ZPath> {
-    let suits = |operation: &&Operation| match &operation.write {
+fn home<'p>(stage: &Stage<'p>, deleted: &HashSet<&ZPath>) -> Option<&'p ZPath> {
+    let suits = |operation: &&Operation<'_>| match operation.write {
         Write::Create { acl, .. } => {
-            acl.as_deref().is_none_or(lets_creators_delete) && !deleted.contains(&operation.path)
+            acl.is_none_or(lets_creators_delete) && !deleted.contains(operation.path)
         }
         Write::Set { .. } | Write::Delete { .. } => false,
     };
     let home = stage.writes().iter().find(suits);
-    home.map(|operation| &operation.path)
+    home.map(|operation| operation.path)
 }
 
 /// Whether who was allowed to create below a node with this ACL is surely allowed to delete there.
@@ -116,10 +116,10 @@ fn lets_creators_delete(acl: &Acl) -> bool {
     creators.peek().is_some() && creators.all(|bits| bits & DELETE != 0)
 }
 
-fn deletes(stage: &Stage) -> impl Iterator<Item = &ZPath> {
-    let deletes = |operation: &&Operation| matches!(operation.write, Write::Delete { .. });
+fn deletes<'p>(stage: &Stage<'p>) -> impl Iterator<Item = &'p ZPath> {
+    let deletes = |operation: &&Operation<'_>| matches!(operation.write, Write::Delete { .. });
     let deletes = stage.writes().iter().filter(deletes);
-    deletes.map(|operation| &operation.path)
+    deletes.map(|operation| operation.path)
 }
 
 #[cfg(test)]

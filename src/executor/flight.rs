@@ -23,7 +23,7 @@ use crate::session::{Session, acl};
 #[derive(Clone, Copy)]
 pub(super) struct Flight<'a> {
     pub(super) session: &'a Session,
-    pub(super) stages: &'a [Stage],
+    pub(super) stages: &'a [Stage<'a>],
     pub(super) options: &'a ExecuteOptions,
 }
 
@@ -207,7 +207,7 @@ async fn fly(
 /// Sends a batch at once; the future only waits for the answer.
 fn send<'a>(
     client: &'a Client,
-    operations: &[Operation],
+    operations: &[Operation<'_>],
     knot: Option<&Knot>,
     guard: Option<&ZPath>,
 ) -> Result<
@@ -228,7 +228,7 @@ fn send<'a>(
         let path = operation.path.as_str();
         let added = match &operation.write {
             Write::Create { data, acl } => {
-                let acl = acl.as_deref().map(acl::to_client);
+                let acl = acl.map(acl::to_client);
                 let acls = acl.as_deref().map_or(Acls::anyone_all(), Acls::new);
                 writer.add_create(
                     path,
@@ -269,7 +269,7 @@ async fn settle(
         doubtful.clone().map(|batch| chain.knot(batch)).collect()
     });
     let batches = flight.stages[doubtful].iter().map(Stage::writes);
-    let batches: Vec<&[Operation]> = batches.collect();
+    let batches: Vec<&[Operation<'_>]> = batches.collect();
     let deadline = Instant::now() + flight.options.recovery;
     let found = look::batches(flight.session, &batches, &knots, deadline).await;
     // What may still be waiting to be sent can be committed later.

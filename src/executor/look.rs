@@ -38,7 +38,7 @@ pub(super) struct Found {
 /// did. What those of a chain do with markers is told in `knots`.
 pub(super) async fn batches(
     session: &Session,
-    batches: &[&[Operation]],
+    batches: &[&[Operation<'_>]],
     knots: &[Knot],
     deadline: Instant,
 ) -> Found {
@@ -58,7 +58,7 @@ pub(super) async fn batches(
 
 async fn look_at_batches(
     session: &Session,
-    batches: &[&[Operation]],
+    batches: &[&[Operation<'_>]],
     knots: &[Knot],
     same_session: bool,
 ) -> Option<Found> {
@@ -136,7 +136,7 @@ async fn take(session: &Session, knots: &[Knot]) -> Marker {
 /// Whether each of these ACL changes was made; none where it cannot be told.
 pub(super) async fn acls(
     session: &Session,
-    changes: &[&AclChange],
+    changes: &[&AclChange<'_>],
     deadline: Instant,
 ) -> Vec<Option<bool>> {
     let look = async {
@@ -150,7 +150,7 @@ pub(super) async fn acls(
     found.unwrap_or_else(|| vec![None; changes.len()])
 }
 
-async fn look_at_acls(session: &Session, changes: &[&AclChange]) -> Option<Vec<Option<bool>>> {
+async fn look_at_acls(session: &Session, changes: &[&AclChange<'_>]) -> Option<Vec<Option<bool>>> {
     session.client().sync("/").await.ok()?;
     let identities = session.identities().await.ok()?;
     let mut found = Vec::with_capacity(changes.len());
@@ -191,26 +191,26 @@ async fn close(fresh: Option<Session>) {
 }
 
 /// How many batches stand, for sure and at most, by the evidence of each.
-fn judge_all(batches: &[&[Operation]], tree: &Tree<Live>) -> Range<usize> {
+fn judge_all(batches: &[&[Operation<'_>]], tree: &Tree<Live>) -> Range<usize> {
     let mut writes: HashMap<&ZPath, usize> = HashMap::new();
     for operation in batches.iter().flat_map(|operations| operations.iter()) {
-        *writes.entry(&operation.path).or_default() += 1;
+        *writes.entry(operation.path).or_default() += 1;
     }
     let mut written_later: HashSet<&ZPath> = HashSet::new();
     let mut standing = 0..batches.len();
     for (i, operations) in batches.iter().enumerate().rev() {
         // A node shows only the last write. One that was created and deleted is as it was.
-        let conceals = |operation: &Operation| {
+        let conceals = |operation: &Operation<'_>| {
             let deleted = matches!(operation.write, Write::Delete { .. });
-            written_later.contains(&operation.path) || deleted && writes[&operation.path] > 1
+            written_later.contains(operation.path) || deleted && writes[&operation.path] > 1
         };
-        let telling: Vec<&Operation> = operations.iter().filter(|o| !conceals(o)).collect();
+        let telling: Vec<&Operation<'_>> = operations.iter().filter(|o| !conceals(o)).collect();
         match judge(&telling, tree) {
             Some(true) => standing.start = standing.start.max(i + 1),
             Some(false) => standing.end = i,
             None => {}
         }
-        written_later.extend(operations.iter().map(|operation| &operation.path));
+        written_later.extend(operations.iter().map(|operation| operation.path));
     }
     if standing.start > standing.end {
         return 0..batches.len();
@@ -219,10 +219,10 @@ fn judge_all(batches: &[&[Operation]], tree: &Tree<Live>) -> Range<usize> {
 }
 
 /// Weighs the evidence of a batch that happened entirely or not at all.
-fn judge(operations: &[&Operation], tree: &Tree<Live>) -> Option<bool> {
+fn judge(operations: &[&Operation<'_>], tree: &Tree<Live>) -> Option<bool> {
     let mut writes: HashMap<&ZPath, usize> = HashMap::new();
     for operation in operations {
-        *writes.entry(&operation.path).or_default() += 1;
+        *writes.entry(operation.path).or_default() += 1;
     }
     let mut zxid = None;
     let (mut after, mut before) = (0, 0);
@@ -231,7 +231,7 @@ fn judge(operations: &[&Operation], tree: &Tree<Live>) -> Option<bool> {
         .iter()
         .filter(|operation| writes[&operation.path] == 1)
     {
-        let (evidence, at) = weigh(&operation.write, tree.get(&operation.path));
+        let (evidence, at) = weigh(&operation.write, tree.get(operation.path));
         match evidence {
             Evidence::After => after += 1,
             Evidence::Before => before += 1,
@@ -291,39 +291,40 @@ fn weigh(write: &Write, live: Option<&Live>) -> (Evidence, Option<i64>) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::batch::kept;
     use super::*;
     use crate::value::Encoded;
 
-    fn operation(path: &str, write: Write) -> Operation {
+    fn operation(path: &str, write: Write<'static>) -> Operation<'static> {
         Operation {
-            path: ZPath::parse(path).unwrap(),
+            path: kept(ZPath::parse(path).unwrap()),
             write,
             action: 0,
         }
     }
 
-    fn create(path: &str) -> Operation {
+    fn create(path: &str) -> Operation<'static> {
         operation(
             path,
             Write::Create {
-                data: Encoded::raw(b"ours".as_slice().into()),
+                data: kept(Encoded::raw(b"ours".as_slice().into())),
                 acl: None,
             },
         )
     }
 
-    fn set(path: &str, expected: i32) -> Operation {
+    fn set(path: &str, expected: i32) -> Operation<'static> {
         let expected = DataVersion::new(expected).unwrap();
         operation(
             path,
             Write::Set {
-                data: Encoded::raw(b"ours".as_slice().into()),
+                data: kept(Encoded::raw(b"ours".as_slice().into())),
                 expected,
             },
         )
     }
 
-    fn delete(path: &str, expected: i32) -> Operation {
+    fn delete(path: &str, expected: i32) -> Operation<'static> {
         let expected = DataVersion::new(expected).unwrap();
         operation(path, Write::Delete { expected })
     }
@@ -343,9 +344,9 @@ mod tests {
         live.iter().map(node).collect()
     }
 
-    fn check(operations: &[Operation], live: &[(&str, &str, i32, i64)], expect: Option<bool>) {
+    fn check(operations: &[Operation<'_>], live: &[(&str, &str, i32, i64)], expect: Option<bool>) {
         let tree = tree(live);
-        let operations: Vec<&Operation> = operations.iter().collect();
+        let operations: Vec<&Operation<'_>> = operations.iter().collect();
         assert_eq!(judge(&operations, &tree), expect, "{operations:?} {live:?}");
     }
 
@@ -389,7 +390,11 @@ mod tests {
     }
 
     /// Batches of a chain, nodes as above, and how many of the batches stand.
-    fn check_all(batches: &[&[Operation]], live: &[(&str, &str, i32, i64)], expect: Range<usize>) {
+    fn check_all(
+        batches: &[&[Operation<'_>]],
+        live: &[(&str, &str, i32, i64)],
+        expect: Range<usize>,
+    ) {
         assert_eq!(
             judge_all(batches, &tree(live)),
             expect,
@@ -399,7 +404,7 @@ mod tests {
 
     #[test]
     fn the_first_batch_that_was_not_committed_is_the_first_that_shows_it() {
-        let batches: [&[Operation]; 3] = [&[create("/a")], &[set("/b", 4)], &[delete("/c", 1)]];
+        let batches: [&[Operation<'_>]; 3] = [&[create("/a")], &[set("/b", 4)], &[delete("/c", 1)]];
         let (a, b) = (("/a", "ours", 0, 9), ("/b", "ours", 5, 10));
         let (old_b, c) = (("/b", "old", 4, 3), ("/c", "old", 1, 2));
         check_all(&batches, &[old_b, c], 0..0);
@@ -417,7 +422,7 @@ mod tests {
 
     #[test]
     fn a_node_that_several_batches_write_shows_only_the_last() {
-        let batches: [&[Operation]; 3] = [
+        let batches: [&[Operation<'_>]; 3] = [
             &[create("/a"), create("/b")],
             &[set("/a", 0)],
             &[set("/a", 1), delete("/b", 0)],
@@ -429,7 +434,7 @@ mod tests {
             &[("/a", "ours", 1, 9), ("/b", "ours", 0, 8)],
             0..2,
         );
-        let created_and_deleted: [&[Operation]; 2] = [&[create("/a")], &[delete("/a", 0)]];
+        let created_and_deleted: [&[Operation<'_>]; 2] = [&[create("/a")], &[delete("/a", 0)]];
         check_all(&created_and_deleted, &[], 0..2);
     }
 }

@@ -43,7 +43,7 @@ impl Reply {
     /// What an error says of a batch of these operations.
     pub(super) fn from_error(
         error: MultiWriteError,
-        operations: &[Operation],
+        operations: &[Operation<'_>],
         knot: Option<&Knot>,
         guard: Option<&ZPath>,
     ) -> Self {
@@ -91,14 +91,14 @@ impl Reply {
     }
 
     pub(super) fn refused(
-        operations: &[Operation],
+        operations: &[Operation<'_>],
         index: usize,
         source: Refusal,
         in_order: bool,
     ) -> Self {
         match operations.get(index).or(operations.first()) {
             Some(operation) => Self::Refused {
-                stop: refused(&operation.path, operation.action, source),
+                stop: refused(operation.path, operation.action, source),
                 in_order,
             },
             None => Self::Committed,
@@ -110,7 +110,7 @@ impl Reply {
     }
 }
 
-fn at_the_marker(marker: &ZPath, operations: &[Operation], source: Refusal) -> Stop {
+fn at_the_marker(marker: &ZPath, operations: &[Operation<'_>], source: Refusal) -> Stop {
     let action = operations.first().map_or(0, |operation| operation.action);
     refused(marker, action, source)
 }
@@ -151,7 +151,7 @@ pub(super) fn fates(replies: &[Reply], standing: &Range<usize>) -> Vec<Option<bo
 
 /// Why nothing more was sent after these batches: by the first that has not just been committed, but
 /// for one that was lost, where another was refused for a reason of its own.
-pub(super) fn end(stages: &[Stage], replies: &[Reply], fates: &[Option<bool>]) -> Option<End> {
+pub(super) fn end(stages: &[Stage<'_>], replies: &[Reply], fates: &[Option<bool>]) -> Option<End> {
     let source = match replies.iter().find(|reply| **reply != Reply::Committed)? {
         Reply::Unmarked(stop) => return Some(End::Unmarked(stop.clone())),
         Reply::Refused { stop, .. } | Reply::Untied(stop) => {

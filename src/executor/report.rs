@@ -203,7 +203,7 @@ pub(super) struct Progress<'a> {
     left: Vec<Left>,
     /// Whether an action has data to write at all.
     has_data: Vec<bool>,
-    stages: &'a [Stage],
+    stages: &'a [Stage<'a>],
     events: &'a mut (dyn FnMut(&Event) + Send),
     batches: Vec<Batch>,
     operations: usize,
@@ -212,7 +212,7 @@ pub(super) struct Progress<'a> {
 impl<'a> Progress<'a> {
     pub(super) fn new(
         plan: &Plan,
-        stages: &'a [Stage],
+        stages: &'a [Stage<'a>],
         events: &'a mut (dyn FnMut(&Event) + Send),
     ) -> Self {
         let left = |action: &Action| match action {
@@ -265,7 +265,7 @@ impl<'a> Progress<'a> {
             .for_each(|left| left.unknown = true);
     }
 
-    pub(super) fn note_acls(&mut self, changes: &[AclChange], made: &[Option<bool>]) {
+    pub(super) fn note_acls(&mut self, changes: &[AclChange<'_>], made: &[Option<bool>]) {
         for (change, made) in changes.iter().zip(made) {
             let left = &mut self.left[change.action];
             match made {

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use super::*;
 use crate::acl::AclEntry;
 use crate::plan::{Add, HiddenValues, Link, Trim, Update};
@@ -244,7 +246,7 @@ fn batches_are_bounded_and_cover_the_plan_in_order() {
         let Work::Atomic(operations) = &stage.work else {
             panic!("no ACLs here")
         };
-        let bytes = |o: &Operation| match &o.write {
+        let bytes = |o: &Operation<'_>| match &o.write {
             Write::Create { data, .. } => {
                 9 + 4 + 11 + o.path.as_str().len() + 4 + data.as_bytes().len() + 27 + 4
             }

@@ -1,6 +1,4 @@
-use std::sync::Arc;
-
-use super::super::batch::AclChange;
+use super::super::batch::{AclChange, kept};
 use super::*;
 use crate::acl::AclEntry;
 use crate::node::{AclVersion, DataVersion};
@@ -8,18 +6,18 @@ use crate::value::Encoded;
 
 /// A stage of operations such as `create /a`, `create /a digest:ops:HASH:cdrwa`, `set /a`,
 /// `delete /a` and `acl /a`, with commas between.
-fn stage(text: &str, bytes: usize) -> Stage {
+fn stage(text: &str, bytes: usize) -> Stage<'static> {
     let mut changes = Vec::new();
     let mut operations = Vec::new();
     for (action, line) in text.split(", ").enumerate() {
         let words: Vec<&str> = line.split(' ').collect();
-        let path = ZPath::parse(words[1]).unwrap();
+        let path = kept(ZPath::parse(words[1]).unwrap());
         let acl = |words: &[&str]| {
             let entries = words.iter().map(|entry| AclEntry::parse(entry).unwrap());
             let entries: Vec<AclEntry> = entries.collect();
-            (!entries.is_empty()).then(|| Arc::new(Acl { entries }))
+            (!entries.is_empty()).then(|| kept(Acl { entries }))
         };
-        let data = Encoded::raw([].into());
+        let data = kept(Encoded::raw([].into()));
         let expected = DataVersion::NEW;
         let write = match words[0] {
             "create" => Write::Create {
@@ -31,7 +29,7 @@ fn stage(text: &str, bytes: usize) -> Stage {
             _ => {
                 changes.push(AclChange {
                     path,
-                    acl: Arc::new(Acl::open()),
+                    acl: kept(Acl::open()),
                     expected: AclVersion::NEW,
                     action,
                 });
@@ -58,7 +56,7 @@ fn stage(text: &str, bytes: usize) -> Stage {
 
 /// What `find` makes of stages of 500 bytes, or of as many as follow a `|`.
 fn check(stages: &[&str], expect: &str) {
-    let stages: Vec<Stage> = stages
+    let stages: Vec<Stage<'_>> = stages
         .iter()
         .map(|text| match text.split_once(" | ") {
             Some((text, bytes)) => stage(text, bytes.parse().unwrap()),

@@ -2,11 +2,11 @@ use super::*;
 use crate::node::DataVersion;
 use crate::path::ZPath;
 
-use super::super::batch::{Work, Write};
+use super::super::batch::{Work, Write, kept};
 
-fn operations(batch: usize) -> Vec<Operation> {
+fn operations(batch: usize) -> Vec<Operation<'static>> {
     let operation = |i: usize| Operation {
-        path: ZPath::parse(&format!("/n{}", batch * 2 + i)).unwrap(),
+        path: kept(ZPath::parse(&format!("/n{}", batch * 2 + i)).unwrap()),
         write: Write::Delete {
             expected: DataVersion::NEW,
         },
@@ -104,7 +104,7 @@ fn check(replies: &str, expect_standing: Range<usize>, expect_fates: &str, expec
 
 /// The same where this many stand.
 fn settled(replies: &[Reply], standing: &Range<usize>, expect_fates: &str, expect_end: &str) {
-    let stages: Vec<Stage> = (0..replies.len())
+    let stages: Vec<Stage<'_>> = (0..replies.len())
         .map(|batch| Stage {
             work: Work::Atomic(operations(batch)),
             actions: batch * 2..batch * 2 + 2,
