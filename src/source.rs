@@ -61,20 +61,45 @@ pub struct Source {
     pub name: Arc<str>,
     /// The whole text, without a byte-order mark.
     pub text: String,
-    line_starts: OnceLock<Vec<u32>>,
+    lines: OnceLock<Lines>,
 }
 
-impl Source {
-    fn line_starts(&self) -> &[u32] {
-        self.line_starts.get_or_init(|| {
-            let ends = memchr::memchr_iter(b'\n', self.text.as_bytes());
-            #[expect(
-                clippy::cast_possible_truncation,
-                reason = "Sources::add bounds the text"
-            )]
-            let starts = ends.map(|end| end as u32 + 1);
-            std::iter::once(0).chain(starts).collect()
-        })
+/// Where the lines of a text start.
+#[derive(Debug)]
+struct Lines {
+    starts: Vec<u32>,
+    /// How many start before each block of the text, so that only those of one are searched.
+    before: Vec<u32>,
+}
+
+impl Lines {
+    /// How many bytes a block has.
+    const BLOCK: usize = 256;
+
+    fn of(text: &str) -> Self {
+        let ends = memchr::memchr_iter(b'\n', text.as_bytes());
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "Sources::add bounds the text"
+        )]
+        let starts = ends.map(|end| end as u32 + 1);
+        let starts: Vec<u32> = std::iter::once(0).chain(starts).collect();
+        let mut before = vec![0; text.len() / Self::BLOCK + 2];
+        for start in &starts {
+            before[*start as usize / Self::BLOCK + 1] += 1;
+        }
+        for block in 1..before.len() {
+            before[block] += before[block - 1];
+        }
+        Self { starts, before }
+    }
+
+    /// The number of the line that a byte is in, from 1, and where that starts.
+    fn at(&self, byte: u32) -> (usize, usize) {
+        let block = byte as usize / Self::BLOCK;
+        let (from, to) = (self.before[block] as usize, self.before[block + 1] as usize);
+        let line = from + self.starts[from..to].partition_point(|start| *start <= byte);
+        (line, self.starts[line - 1] as usize)
     }
 }
 
@@ -113,7 +138,7 @@ impl Sources {
         let index = self.sources.push_get_index(Box::new(Source {
             name: name.into(),
             text,
-            line_starts: OnceLock::new(),
+            lines: OnceLock::new(),
         }));
         Ok(SourceId(
             u32::try_from(index).expect("fewer than 2^32 files"),
@@ -159,9 +184,9 @@ impl Sources {
     #[must_use]
     pub fn locate(&self, span: Span) -> Location {
         let source = self.get(span.source);
-        let starts = source.line_starts();
-        let line = starts.partition_point(|start| *start <= span.start);
-        let before = &source.text[starts[line - 1] as usize..span.start as usize];
+        let lines = source.lines.get_or_init(|| Lines::of(&source.text));
+        let (line, start) = lines.at(span.start);
+        let before = &source.text[start..span.start as usize];
         Location {
             source: source.name.clone(),
             line: u32::try_from(line).unwrap_or(u32::MAX),
@@ -211,5 +236,18 @@ mod tests {
         assert_eq!(at(4), "x.zkt:1:4");
         assert_eq!(at(10), "x.zkt:2:3");
         assert_eq!(at(13), "x.zkt:3:1");
+    }
+
+    #[test]
+    fn lines_are_found_in_a_long_text() {
+        let line = |n: usize| "x".repeat(n * 37 % 700 * usize::from(n.is_multiple_of(5))) + "\n";
+        let text: String = (0..100).map(line).chain(["end".to_owned()]).collect();
+        let lines = Lines::of(&text);
+        for byte in 0..=text.len() {
+            let before = &text[..byte];
+            let start = before.rfind('\n').map_or(0, |end| end + 1);
+            let line = before.matches('\n').count() + 1;
+            assert_eq!(lines.at(u32::try_from(byte).unwrap()), (line, start));
+        }
     }
 }
