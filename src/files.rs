@@ -1,7 +1,14 @@
 //! Where layers are read from: the disk and standard input.
 
-use std::io::{self, Read as _};
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
+
+use crate::halves;
+
+/// What is worth a second thread.
+const LARGE: usize = 4 << 20;
 
 /// What a path leads to, symbolic links followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +52,16 @@ impl Files for Disk {
     }
 
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        std::fs::read(path)
+        let mut file = File::open(path)?;
+        let length = usize::try_from(file.metadata()?.len()).unwrap_or(0);
+        let mut bytes = if length < LARGE {
+            Vec::with_capacity(length)
+        } else {
+            read_in_halves(&mut file, length)?
+        };
+        // The length of a device says nothing, and a file may grow meanwhile.
+        file.read_to_end(&mut bytes)?;
+        Ok(bytes)
     }
 
     fn list(&self, directory: &Path) -> io::Result<Vec<PathBuf>> {
@@ -65,6 +81,25 @@ impl Files for Disk {
     }
 }
 
+/// Reads so much of a large file, or what there is, both halves at once: most of it is waiting for
+/// memory. The file is behind that then.
+fn read_in_halves(file: &mut File, length: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; length];
+    let (first, second) = bytes.split_at_mut(length / 2);
+    let start = first.len() as u64;
+    let shared = &*file;
+    let read = halves::join(
+        || shared.read_exact_at(first, 0),
+        || shared.read_exact_at(second, start),
+    );
+    if read.0.and(read.1).is_err() {
+        // It is shorter now, or what this kind of file cannot do: then as any other one.
+        bytes.clear();
+    }
+    file.seek(SeekFrom::Start(bytes.len() as u64))?;
+    Ok(bytes)
+}
+
 /// What went wrong, without the number that the operating system has for it.
 #[must_use]
 pub fn reason(error: &io::Error) -> String {
@@ -72,5 +107,30 @@ pub fn reason(error: &io::Error) -> String {
     match text.split_once(" (os error ") {
         Some((reason, _)) => reason.to_owned(),
         None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_and_large_files_are_read_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.zkt");
+        for length in [0, 1, LARGE - 1, LARGE, 2 * LARGE + 1] {
+            let bytes: Vec<u8> = (0..length).map(|i| (i % 251) as u8).collect();
+            std::fs::write(&path, &bytes).unwrap();
+            assert!(Disk.read(&path).unwrap() == bytes, "{length} bytes");
+            // What it has by now counts, not what it had when it was opened.
+            for expected in [LARGE, length + LARGE] {
+                let mut file = File::open(&path).unwrap();
+                let mut read = read_in_halves(&mut file, expected).unwrap();
+                file.read_to_end(&mut read).unwrap();
+                assert!(read == bytes, "{length} bytes, expected {expected}");
+            }
+        }
+        assert!(Disk.read(folder.path()).is_err());
+        assert!(Disk.read(&folder.path().join("none")).is_err());
     }
 }
