@@ -48,7 +48,7 @@ fn lower(lines: impl Iterator<Item = Line<'static>>) -> Tree<Declared> {
     let mut met = |_: &ZPath| {};
     let mut lowering = Lowering::new(&ZPath::root(), &mut met);
     lowering.begin_file(None);
-    lines.for_each(|line| lowering.statement(line, None));
+    lines.for_each(|line| lowering.statement(&line, None));
     lowering.end_file();
     lowering.end_layer();
     lowering.finish().0

@@ -23,7 +23,7 @@ pub struct Document<'s> {
 #[derive(Debug)]
 pub struct Line<'s> {
     /// How many open nodes the line stands in.
-    pub level: usize,
+    pub level: u32,
     /// The statement without its indentation and comment; empty for a blank line.
     pub span: Span,
     /// What it says.

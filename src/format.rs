@@ -38,7 +38,7 @@ struct Formatter<'s> {
 
 impl Formatter<'_> {
     fn line(&self, line: &Line<'_>, out: &mut String) {
-        let indent = INDENT.repeat(line.level);
+        let indent = INDENT.repeat(line.level as usize);
         out.push_str(&indent);
         out.push_str(&self.statement(&line.statement, &indent));
         if let Some(comment) = line.comment {

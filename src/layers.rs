@@ -231,7 +231,7 @@ impl Loader<'_> {
         bytes: Vec<u8>,
         folder: &Path,
         chain: &mut Vec<PathBuf>,
-        included_at: Option<usize>,
+        included_at: Option<u32>,
     ) {
         let text = match String::from_utf8(bytes) {
             Ok(text) => text,
@@ -258,15 +258,15 @@ impl Loader<'_> {
         let mut statements = Statements::new(self.sources, source);
         if nodes < WORTH_A_THREAD {
             for line in statements.by_ref() {
-                self.line(line, folder, chain);
+                self.line(&line, folder, chain);
             }
         } else {
             let (sender, runs) = mpsc::sync_channel::<Vec<Line<'_>>>(RUNS_AHEAD);
             // Memory goes round: what one thread gives back, the other does not find soon enough.
             let (give_back, used) = mpsc::channel();
             let lower = || {
-                for mut lines in runs {
-                    for line in lines.drain(..) {
+                for lines in runs {
+                    for line in &lines {
                         self.line(line, folder, chain);
                     }
                     _ = give_back.send(lines);
@@ -289,7 +289,7 @@ impl Loader<'_> {
     }
 
     /// Lowers one line, with what it refers to.
-    fn line(&mut self, line: Line<'_>, folder: &Path, chain: &mut Vec<PathBuf>) {
+    fn line(&mut self, line: &Line<'_>, folder: &Path, chain: &mut Vec<PathBuf>) {
         let mut data = None;
         match &line.statement {
             Statement::Node(_) => self.declares = true,
@@ -308,7 +308,7 @@ impl Loader<'_> {
         self.lowering.statement(line, data);
     }
 
-    fn include(&mut self, text: &Text<'_>, level: usize, folder: &Path, chain: &mut Vec<PathBuf>) {
+    fn include(&mut self, text: &Text<'_>, level: u32, folder: &Path, chain: &mut Vec<PathBuf>) {
         let path = folder.join(&*text.text);
         let name = path.display().to_string();
         if self.includes >= MAX_INCLUDES {

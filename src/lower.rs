@@ -13,7 +13,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 
 use crate::acl::{Acl, AclEntry};
-use crate::ast::{DataForm, Directive, Line, Literal, LiteralKind, Node, Statement, Text};
+use crate::ast::{DataForm, Directive, Line, Node, Statement, Text};
 use crate::node::{Content, Declared, Globs, Secret};
 use crate::path::{self, ZPath};
 use crate::source::Span;
@@ -21,7 +21,7 @@ use crate::tree::Tree;
 use crate::value::{self, TYPE};
 
 use nodes::{Nodes, Place};
-use properties::{OpenProperties, merge};
+use properties::{OpenProperties, Value, merge};
 
 /// The largest request that ZooKeeper takes, in bytes (`jute.maxbuffer` as it is by default).
 pub const MAX_REQUEST: usize = 1_048_575;
@@ -86,8 +86,11 @@ struct Open {
 
 impl OpenFile {
     /// Where a statement on a level belongs, and the line of the node around it.
-    fn parent(&self, level: usize) -> (Parent, u32) {
-        match level.checked_sub(1).and_then(|level| self.open.get(level)) {
+    fn parent(&self, level: u32) -> (Parent, u32) {
+        match level
+            .checked_sub(1)
+            .and_then(|level| self.open.get(level as usize))
+        {
             None => (self.parent, u32::MAX),
             Some(open) => (open.place.map_or(Parent::Nowhere, Parent::Node), open.line),
         }
@@ -115,7 +118,7 @@ impl<'m> Lowering<'m> {
 
     /// Starts a file of the layer, or one that is included by a statement on this level of the
     /// file at hand.
-    pub fn begin_file(&mut self, included_at: Option<usize>) {
+    pub fn begin_file(&mut self, included_at: Option<u32>) {
         let parent = match (included_at, self.files.last()) {
             (Some(level), Some(around)) => around.parent(level).0,
             _ => Parent::Top,
@@ -141,11 +144,11 @@ impl<'m> Lowering<'m> {
     }
 
     /// Closes the lines of the file at hand that are open on this level and below.
-    fn close(&mut self, level: usize) {
+    fn close(&mut self, level: u32) {
         let Some(file) = self.files.last_mut() else {
             return;
         };
-        while file.open.len() > level {
+        while file.open.len() > level as usize {
             let Some(Open {
                 place: Some(place),
                 properties,
@@ -199,7 +202,7 @@ impl<'m> Lowering<'m> {
 
     /// Lowers the next statement of the file at hand; `data` are the contents of the file that
     /// its `@data file` names, none where they could not be read.
-    pub fn statement(&mut self, line: Line<'_>, data: Option<Arc<[u8]>>) {
+    pub fn statement(&mut self, line: &Line<'_>, data: Option<Arc<[u8]>>) {
         self.close(line.level);
         let Some(file) = self.files.last_mut() else {
             return;
@@ -208,7 +211,7 @@ impl<'m> Lowering<'m> {
         let (number, index) = (file.number, file.lines);
         file.lines += 1;
         let properties = self.properties.len();
-        let place = match (line.statement, parent) {
+        let place = match (&line.statement, parent) {
             (_, Parent::Nowhere) => None,
             (Statement::Node(node), parent) => self.node(node, parent, number, around),
             (statement, Parent::Node(place)) => {
@@ -227,7 +230,7 @@ impl<'m> Lowering<'m> {
     }
 
     /// Declares a node; returns its place in the list.
-    fn node(&mut self, node: Node<'_>, parent: Parent, file: u32, around: u32) -> Option<u32> {
+    fn node(&mut self, node: &Node<'_>, parent: Parent, file: u32, around: u32) -> Option<u32> {
         let mut place = match parent {
             Parent::Node(place) => place,
             _ => nodes::NONE,
@@ -270,29 +273,28 @@ impl<'m> Lowering<'m> {
             self.errors.push(Error::DuplicateNode { span, first, path });
             return None;
         }
-        if let Some(kind) = node.kind {
-            let span = kind.span;
-            self.property((TYPE, ""), text_value(kind), span);
+        if let Some(kind) = &node.kind {
+            self.property((TYPE, ""), Value::Text(&kind.text), kind.span);
         }
         Some(place)
     }
 
     fn content(
         &mut self,
-        statement: Statement<'_>,
+        statement: &Statement<'_>,
         span: Span,
         place: u32,
         data: Option<Arc<[u8]>>,
     ) {
         match statement {
             Statement::Property { name, value } => {
-                self.property((&name.text, ""), value, name.span);
+                self.property((&name.text, ""), Value::Literal(value), name.span);
             }
             Statement::Link { name, target } => {
-                self.property((&name.text, " ->"), text_value(target), name.span);
+                self.property((&name.text, " ->"), Value::Text(&target.text), name.span);
             }
             Statement::PropertyLink { name, target } => {
-                self.property((&name.text, " =>"), text_value(target), name.span);
+                self.property((&name.text, " =>"), Value::Text(&target.text), name.span);
             }
             Statement::Directive(directive) => self.directive(directive, span, place, data),
             Statement::Blank | Statement::Node(_) | Statement::Invalid => {}
@@ -300,7 +302,7 @@ impl<'m> Lowering<'m> {
     }
 
     /// A property of the innermost node, whose name is these two texts together.
-    fn property(&mut self, name: (&str, &str), value: Literal<'_>, span: Span) {
+    fn property(&mut self, name: (&str, &str), value: Value<'_>, span: Span) {
         if value::is_storable_name(name.0) {
             self.properties.add(name, value, span);
         } else {
@@ -310,7 +312,7 @@ impl<'m> Lowering<'m> {
 
     fn directive(
         &mut self,
-        directive: Directive<'_>,
+        directive: &Directive<'_>,
         span: Span,
         place: u32,
         file: Option<Arc<[u8]>>,
@@ -332,16 +334,16 @@ impl<'m> Lowering<'m> {
                 children,
                 properties,
             } => {
-                node.keep_children = children;
-                node.keep_properties = properties;
+                node.keep_children = *children;
+                node.keep_properties = *properties;
             }
-            Directive::Ignore(patterns) => match globs(&patterns) {
+            Directive::Ignore(patterns) => match globs(patterns) {
                 Ok(globs) => node.ignore = globs,
                 Err(error) => self.errors.push(error),
             },
             Directive::Protect => node.protect = true,
             Directive::Secret(patterns) if patterns.is_empty() => node.secret = Secret::Everything,
-            Directive::Secret(patterns) => match globs(&patterns) {
+            Directive::Secret(patterns) => match globs(patterns) {
                 Ok(globs) => node.secret = Secret::Properties(globs),
                 Err(error) => self.errors.push(error),
             },
@@ -359,7 +361,7 @@ impl<'m> Lowering<'m> {
                 node.acl = Some(Arc::new(Acl { entries }));
                 self.has_acls = true;
             }
-            Directive::Data { form, text } => match bytes(form, &text, file) {
+            Directive::Data { form, text } => match bytes(*form, text, file) {
                 Ok(Some(bytes)) => {
                     if let Content::Properties(there) = &node.content {
                         let property = there.origins().first().copied();
@@ -379,14 +381,6 @@ impl<'m> Lowering<'m> {
 
 fn data_and_properties((span, property): (Span, Span)) -> Error {
     Error::DataAndProperties { span, property }
-}
-
-/// A text as a value.
-fn text_value(text: Text<'_>) -> Literal<'_> {
-    Literal {
-        kind: LiteralKind::String(text.text),
-        span: text.span,
-    }
 }
 
 /// A name that could be parsed follows its slash.

@@ -2,6 +2,8 @@
 
 use std::cmp::Ordering;
 
+use smallvec::SmallVec;
+
 use crate::ast::{Literal, LiteralKind};
 use crate::node::DeclaredProperties;
 use crate::source::Span;
@@ -39,6 +41,13 @@ struct OpenProperty {
 
 const PREFIX: usize = 8;
 
+/// What a property holds.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Value<'v> {
+    Text(&'v str),
+    Literal(&'v Literal<'v>),
+}
+
 impl OpenProperties {
     /// How many there are: where those of the next node start.
     pub(super) fn len(&self) -> usize {
@@ -46,7 +55,7 @@ impl OpenProperties {
     }
 
     /// Adds a property, whose name is these two texts together, to the innermost node.
-    pub(super) fn add(&mut self, name: (&str, &str), value: Literal<'_>, origin: Span) {
+    pub(super) fn add(&mut self, name: (&str, &str), value: Value<'_>, origin: Span) {
         let start = self.text.len();
         self.text.extend_from_slice(name.0.as_bytes());
         self.text.extend_from_slice(name.1.as_bytes());
@@ -55,7 +64,10 @@ impl OpenProperties {
         let stored = &self.text[start..];
         let length = stored.len().min(PREFIX);
         prefix[..length].copy_from_slice(&stored[..length]);
-        write_value(value, &mut self.text);
+        match value {
+            Value::Text(text) => write_string(text.as_bytes(), &mut self.text),
+            Value::Literal(value) => write_value(value, &mut self.text),
+        }
         self.entries.push(OpenProperty {
             start,
             value: value_start,
@@ -191,8 +203,8 @@ fn located<'a>(
 }
 
 /// Writes a literal as JSON.
-fn write_value(value: Literal<'_>, out: &mut Vec<u8>) {
-    match value.kind {
+fn write_value(value: &Literal<'_>, out: &mut Vec<u8>) {
+    match &value.kind {
         LiteralKind::Null => out.extend_from_slice(b"null"),
         LiteralKind::Bool(true) => out.extend_from_slice(b"true"),
         LiteralKind::Bool(false) => out.extend_from_slice(b"false"),
@@ -200,7 +212,7 @@ fn write_value(value: Literal<'_>, out: &mut Vec<u8>) {
         LiteralKind::String(text) => write_string(text.as_bytes(), out),
         LiteralKind::List(items) => {
             out.push(b'[');
-            for (i, item) in items.into_iter().enumerate() {
+            for (i, item) in items.iter().enumerate() {
                 if i > 0 {
                     out.push(b',');
                 }
@@ -208,7 +220,8 @@ fn write_value(value: Literal<'_>, out: &mut Vec<u8>) {
             }
             out.push(b']');
         }
-        LiteralKind::Dict(mut pairs) => {
+        LiteralKind::Dict(pairs) => {
+            let mut pairs: SmallVec<[&(Literal<'_>, Literal<'_>); 8]> = pairs.iter().collect();
             // Keys are put in order, and of two pairs with one key the later one counts.
             if !pairs.is_sorted_by(|(a, _), (b, _)| key(a) < key(b)) {
                 pairs.reverse();
@@ -220,7 +233,7 @@ fn write_value(value: Literal<'_>, out: &mut Vec<u8>) {
                 if i > 0 {
                     out.push(b',');
                 }
-                write_string(key(&name).as_bytes(), out);
+                write_string(key(name).as_bytes(), out);
                 out.push(b':');
                 write_value(value, out);
             }

@@ -246,7 +246,7 @@ impl<'s> Reader<'s> {
         let bytes = self.text.as_bytes();
         let (mut end, mut has_escapes) = (start, false);
         loop {
-            end += memchr::memchr3(quote, b'\\', b'\r', bytes.get(end..)?)?;
+            end += stop_in_string(bytes.get(end..)?, quote)?;
             match bytes[end] {
                 b'\\' => {
                     has_escapes = true;
@@ -311,6 +311,18 @@ impl<'s> Reader<'s> {
         Some(kind)
     }
 }
+
+/// Where the first byte stands at which a string may not simply go on.
+fn stop_in_string(bytes: &[u8], quote: u8) -> Option<usize> {
+    // Most strings are so short that it costs more to prepare a search than to search.
+    let (near, far) = bytes.split_at(bytes.len().min(SHORT));
+    let stops = |byte: &u8| matches!(*byte, b'\\' | b'\r') || *byte == quote;
+    near.iter()
+        .position(stops)
+        .or_else(|| Some(SHORT + memchr::memchr3(quote, b'\\', b'\r', far)?))
+}
+
+const SHORT: usize = 24;
 
 /// The kinds of word in which a byte can be plain.
 const NODE: u8 = 1;

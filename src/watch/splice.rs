@@ -150,7 +150,7 @@ fn lowered(sources: &Sources, id: SourceId, place: &ZPath) -> Option<Tree<Declar
         {
             return None;
         }
-        lowering.statement(line, None);
+        lowering.statement(&line, None);
     }
     if !statements.into_errors().is_empty() {
         return None;

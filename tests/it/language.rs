@@ -648,6 +648,22 @@ fn includes() {
 /// A file with many nodes is parsed on one thread and lowered on another: what it says, and which
 /// of its mistakes are told in which order, does not depend on it.
 #[test]
+fn how_many_nodes_a_text_has_is_estimated() {
+    let estimate = zkt::parser::estimate_nodes;
+    assert_eq!(estimate("/a\n  x = '/b' # /c\n\t/d\n"), 2);
+    // Enough, so that nothing has to move, and not far too many.
+    for nodes in [100, 10_000, 100_000] {
+        let node = |i: usize| format!("/n{i}\n  p = '/{i}'\n{}", "  #\n".repeat(i % 7));
+        let text: String = (0..nodes).map(node).collect();
+        let estimated = estimate(&text);
+        assert!(
+            (nodes..=nodes * 3 / 2).contains(&estimated),
+            "{estimated} of {nodes}"
+        );
+    }
+}
+
+#[test]
 fn a_large_file_says_what_a_small_one_says() {
     let nodes = |from: usize| -> String {
         let lines = (from..from + 3000).map(|i| format!("/n{i}\n  p = {i}\n"));
