@@ -32,6 +32,10 @@ pub struct Line<'s> {
     pub comment: Option<Span>,
 }
 
+// Lines are moved by the hundred thousand: more bytes would each time take a call.
+#[cfg(target_pointer_width = "64")]
+const _: () = assert!(size_of::<Line<'_>>() <= 128);
+
 /// What a line says.
 #[derive(Debug)]
 pub enum Statement<'s> {
