@@ -2,13 +2,14 @@
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::ops::RangeInclusive;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::halves;
 
-/// What is worth a second thread.
-const LARGE: usize = 4 << 20;
+/// What is worth a second thread, and no more than a source may have.
+const LARGE: RangeInclusive<usize> = 4 << 20..=u32::MAX as usize;
 
 /// What a path leads to, symbolic links followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,11 +54,10 @@ impl Files for Disk {
 
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
         let mut file = File::open(path)?;
-        let length = usize::try_from(file.metadata()?.len()).unwrap_or(0);
-        let mut bytes = if length < LARGE {
-            Vec::with_capacity(length)
-        } else {
-            read_in_halves(&mut file, length)?
+        let length = file.metadata().map_or(0, |metadata| metadata.len());
+        let mut bytes = match usize::try_from(length) {
+            Ok(length) if LARGE.contains(&length) => read_in_halves(&mut file, length)?,
+            _ => Vec::new(),
         };
         // The length of a device says nothing, and a file may grow meanwhile.
         file.read_to_end(&mut bytes)?;
@@ -118,12 +118,13 @@ mod tests {
     fn small_and_large_files_are_read_whole() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.zkt");
-        for length in [0, 1, LARGE - 1, LARGE, 2 * LARGE + 1] {
+        let large = *LARGE.start();
+        for length in [0, 1, large - 1, large, 2 * large + 1] {
             let bytes: Vec<u8> = (0..length).map(|i| (i % 251) as u8).collect();
             std::fs::write(&path, &bytes).unwrap();
             assert!(Disk.read(&path).unwrap() == bytes, "{length} bytes");
             // What it has by now counts, not what it had when it was opened.
-            for expected in [LARGE, length + LARGE] {
+            for expected in [large, length + large] {
                 let mut file = File::open(&path).unwrap();
                 let mut read = read_in_halves(&mut file, expected).unwrap();
                 file.read_to_end(&mut read).unwrap();

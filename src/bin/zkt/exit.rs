@@ -111,12 +111,11 @@ impl From<zkt::session::Error> for Failure {
 
 impl From<zkt::live::Error> for Failure {
     fn from(error: zkt::live::Error) -> Self {
-        let is_closed = matches!(error, zkt::live::Error::Unreadable { .. });
-        let failure = Self::new(error);
-        if is_closed {
-            failure.hint("--auth or --auth-file gives credentials")
-        } else {
-            failure
+        match error {
+            zkt::live::Error::Unreadable { .. } => {
+                Self::new(error).hint("--auth or --auth-file gives credentials")
+            }
+            error => Self::new(error),
         }
     }
 }
