@@ -9,6 +9,8 @@ use crate::trees;
 /// What of the nodes is changed, and what is removed.
 const CHANGED: f64 = 0.01;
 const REMOVED: f64 = 0.1;
+/// The shorter runs are, the more they vary: there are so many times more of what is short.
+const SHORT: usize = 4;
 /// What writes may take in the end, in floors beyond a plan.
 const WRITES: f64 = 1.5;
 
@@ -101,8 +103,7 @@ pub(crate) fn short_file(lab: &mut Lab) -> Section {
     let layer = subject.layer.display().to_string();
     lab.zkt_says(&["check", &layer], "ok: ");
     let mut wall = Runs::default();
-    // They are short, and the shorter the more they vary.
-    for _ in 0..lab.effort.rounds * 4 {
+    for _ in 0..lab.effort.rounds * SHORT {
         wall.add(lab.zkt(&["check", &layer]).wall);
     }
     let limit = Figure::computed(0.010);
@@ -128,7 +129,7 @@ fn reading(lab: &mut Lab, subject: &Subject, rows: &mut Vec<Row>) -> (Figure, Fi
     lab.zkt_says(&of_export, "No changes: ");
 
     let [mut floor, mut stage, mut planned, mut memory, mut exports] = [const { Runs::new() }; 5];
-    for _ in 0..lab.effort.rounds {
+    for _ in 0..lab.effort.rounds * SHORT {
         floor.add(lab.floor(&read));
         stage.add(lab.fetch(subject, &chroot));
         let usage = lab.zkt(&plan);
@@ -255,7 +256,7 @@ fn checking(lab: &mut Lab, subject: &Subject, rows: &mut Vec<Row>) -> Figure {
     let check = ["check", &layer];
     lab.zkt_says(&check, "ok: ");
     let (mut speed, mut wall) = (Runs::default(), Runs::default());
-    for _ in 0..lab.effort.rounds {
+    for _ in 0..lab.effort.rounds * SHORT {
         let usage = lab.zkt(&check);
         speed.add_number(subject.text as f64 / usage.cpu.as_secs_f64().max(1e-6));
         wall.add(usage.wall);
