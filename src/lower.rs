@@ -8,12 +8,13 @@ mod properties;
 
 pub use error::Error;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use base64::Engine as _;
 
 use crate::acl::{Acl, AclEntry};
-use crate::ast::{DataForm, Directive, Line, Node, Statement, Text};
+use crate::ast::{DataForm, Directive, Line, LiteralKind, Node, Statement, Text};
 use crate::node::{Content, Declared, Globs, Secret};
 use crate::path::{self, ZPath};
 use crate::source::Span;
@@ -21,7 +22,7 @@ use crate::tree::Tree;
 use crate::value::{self, TYPE};
 
 use nodes::{Nodes, Place};
-use properties::{OpenProperties, Value, merge};
+use properties::{OpenProperties, merge};
 
 /// The largest request that ZooKeeper takes, in bytes (`jute.maxbuffer` as it is by default).
 pub const MAX_REQUEST: usize = 1_048_575;
@@ -249,8 +250,7 @@ impl<'m> Lowering<'m> {
             }
             self.path.push('/');
             self.path.push_str(&name.text);
-            let rest = self.path.strip_prefix("/zookeeper");
-            if rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
+            if path::is_within(&self.path, "/zookeeper") {
                 self.errors.push(Error::Reserved { span });
                 return None;
             }
@@ -274,7 +274,7 @@ impl<'m> Lowering<'m> {
             return None;
         }
         if let Some(kind) = &node.kind {
-            self.property((TYPE, ""), Value::Text(&kind.text), kind.span);
+            self.property((TYPE, ""), &text(kind), kind.span);
         }
         Some(place)
     }
@@ -288,13 +288,13 @@ impl<'m> Lowering<'m> {
     ) {
         match statement {
             Statement::Property { name, value } => {
-                self.property((&name.text, ""), Value::Literal(value), name.span);
+                self.property((&name.text, ""), &value.kind, name.span);
             }
             Statement::Link { name, target } => {
-                self.property((&name.text, " ->"), Value::Text(&target.text), name.span);
+                self.property((&name.text, " ->"), &text(target), name.span);
             }
             Statement::PropertyLink { name, target } => {
-                self.property((&name.text, " =>"), Value::Text(&target.text), name.span);
+                self.property((&name.text, " =>"), &text(target), name.span);
             }
             Statement::Directive(directive) => self.directive(directive, span, place, data),
             Statement::Blank | Statement::Node(_) | Statement::Invalid => {}
@@ -302,7 +302,7 @@ impl<'m> Lowering<'m> {
     }
 
     /// A property of the innermost node, whose name is these two texts together.
-    fn property(&mut self, name: (&str, &str), value: Value<'_>, span: Span) {
+    fn property(&mut self, name: (&str, &str), value: &LiteralKind<'_>, span: Span) {
         if value::is_storable_name(name.0) {
             self.properties.add(name, value, span);
         } else {
@@ -381,6 +381,11 @@ impl<'m> Lowering<'m> {
 
 fn data_and_properties((span, property): (Span, Span)) -> Error {
     Error::DataAndProperties { span, property }
+}
+
+/// A text as a value.
+fn text<'a>(text: &'a Text<'_>) -> LiteralKind<'a> {
+    LiteralKind::String(Cow::Borrowed(&text.text))
 }
 
 /// A name that could be parsed follows its slash.

@@ -211,7 +211,6 @@ impl<'a> Planner<'a> {
         plan.extras.extend(found.extras);
         plan.kept.extend(found.kept);
         plan.refusals.extend(found.refusals);
-        plan.warnings.extend(found.warnings);
         plan.unchanged += found.unchanged;
         plan.examined += found.examined;
         if self.lacks_identity.is_none() {

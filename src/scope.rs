@@ -129,10 +129,9 @@ fn literal_prefix(glob: &str) -> String {
         .split('/')
         .take_while(|name| !name.contains(['*', '?', '[', '{', '\\']));
     let prefix = literal.collect::<Vec<_>>().join("/");
-    if prefix.is_empty() {
-        "/".to_owned()
-    } else {
-        prefix
+    match prefix.trim_end_matches('/') {
+        "" => "/".to_owned(),
+        prefix => prefix.to_owned(),
     }
 }
 

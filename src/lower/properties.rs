@@ -41,13 +41,6 @@ struct OpenProperty {
 
 const PREFIX: usize = 8;
 
-/// What a property holds.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Value<'v> {
-    Text(&'v str),
-    Literal(&'v Literal<'v>),
-}
-
 impl OpenProperties {
     /// How many there are: where those of the next node start.
     pub(super) fn len(&self) -> usize {
@@ -55,7 +48,7 @@ impl OpenProperties {
     }
 
     /// Adds a property, whose name is these two texts together, to the innermost node.
-    pub(super) fn add(&mut self, name: (&str, &str), value: Value<'_>, origin: Span) {
+    pub(super) fn add(&mut self, name: (&str, &str), value: &LiteralKind<'_>, origin: Span) {
         let start = self.text.len();
         self.text.extend_from_slice(name.0.as_bytes());
         self.text.extend_from_slice(name.1.as_bytes());
@@ -64,10 +57,7 @@ impl OpenProperties {
         let stored = &self.text[start..];
         let length = stored.len().min(PREFIX);
         prefix[..length].copy_from_slice(&stored[..length]);
-        match value {
-            Value::Text(text) => write_string(text.as_bytes(), &mut self.text),
-            Value::Literal(value) => write_value(value, &mut self.text),
-        }
+        write_value(value, &mut self.text);
         self.entries.push(OpenProperty {
             start,
             value: value_start,
@@ -203,8 +193,8 @@ fn located<'a>(
 }
 
 /// Writes a literal as JSON.
-fn write_value(value: &Literal<'_>, out: &mut Vec<u8>) {
-    match &value.kind {
+fn write_value(value: &LiteralKind<'_>, out: &mut Vec<u8>) {
+    match value {
         LiteralKind::Null => out.extend_from_slice(b"null"),
         LiteralKind::Bool(true) => out.extend_from_slice(b"true"),
         LiteralKind::Bool(false) => out.extend_from_slice(b"false"),
@@ -216,7 +206,7 @@ fn write_value(value: &Literal<'_>, out: &mut Vec<u8>) {
                 if i > 0 {
                     out.push(b',');
                 }
-                write_value(item, out);
+                write_value(&item.kind, out);
             }
             out.push(b']');
         }
@@ -235,7 +225,7 @@ fn write_value(value: &Literal<'_>, out: &mut Vec<u8>) {
                 }
                 write_string(key(name).as_bytes(), out);
                 out.push(b':');
-                write_value(value, out);
+                write_value(&value.kind, out);
             }
             out.push(b'}');
         }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::code::ErrorCode;
 use super::request::RequestKind;
+use crate::path::is_within;
 
 /// What is to last longer than this does not end before the server does.
 pub(crate) const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
@@ -78,10 +79,6 @@ impl Matching {
             Some(kinds) => kinds.contains(&request.kind),
             None => !matches!(request.kind, RequestKind::Ping | RequestKind::CreateSession),
         };
-        let is_below = |path: &str, top: &str| {
-            path.strip_prefix(top)
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        };
         let named = |test: &dyn Fn(&str) -> bool| request.paths.iter().any(|path| test(path));
         kinds
             && self.session.is_none_or(|id| id == request.session)
@@ -89,7 +86,7 @@ impl Matching {
             && self
                 .below
                 .as_ref()
-                .is_none_or(|top| named(&|p| is_below(p, top)))
+                .is_none_or(|top| named(&|p| is_within(p, top)))
     }
 }
 

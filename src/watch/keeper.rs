@@ -489,15 +489,17 @@ impl Keeper {
         };
         let live = mirror.tree();
         live::require_readable(&source.tree, live)?;
-        if let (Some(before), Some(changed), false) = (&self.settled, changed, options.strict) {
-            let standing = source.standing;
-            let part = partial::plan(&source.tree, live, &policy, before, standing, changed);
-            if let Some(mut plan) = part {
-                plan.judge(options.shows_extras, options.strict);
-                return Ok(plan);
+        let part = match (&self.settled, changed) {
+            (Some(before), Some(changed)) if !options.strict => {
+                let standing = source.standing;
+                partial::plan(&source.tree, live, &policy, before, standing, changed)
             }
-        }
-        let mut plan = live::plan(session, &source.tree, live, &policy).await?;
+            _ => None,
+        };
+        let mut plan = match part {
+            Some(plan) => plan,
+            None => live::plan(session, &source.tree, live, &policy).await?,
+        };
         plan.judge(options.shows_extras, options.strict);
         Ok(plan)
     }

@@ -1,7 +1,7 @@
 //! A real ZooKeeper for the tests, with a class path from the environment, and to be killed.
 
 use std::fs;
-use std::io::{ErrorKind, Read as _, Write as _};
+use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -172,30 +172,14 @@ impl Drop for Server {
     }
 }
 
-/// What the server at a port answers to one of its administrative commands. While it starts, it
-/// may answer and keep the connection, so what has come after a while is the answer, too.
+/// What the server at a port answers to one of its administrative commands.
 pub(crate) fn four_letters(port: u16, word: &str) -> Option<String> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
+    stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
     stream.write_all(word.as_bytes()).ok()?;
-    let deadline = Instant::now() + Duration::from_secs(5);
-    let mut answer = Vec::new();
-    let mut room = [0; 4096];
-    loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            break;
-        }
-        stream.set_read_timeout(Some(left)).ok()?;
-        // A process that was stopped and goes on is interrupted in this.
-        match stream.read(&mut room) {
-            Ok(0) => break,
-            Ok(count) => answer.extend_from_slice(&room[..count]),
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-            Err(_) => return None,
-        }
-    }
-    String::from_utf8(answer).ok()
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    Some(answer)
 }
 
 /// A port that no server listens on now, outside the range of outgoing connections, so that it
