@@ -645,8 +645,6 @@ fn includes() {
 
 // ---- several files
 
-/// A file with many nodes is parsed on one thread and lowered on another: what it says, and which
-/// of its mistakes are told in which order, does not depend on it.
 #[test]
 fn how_many_nodes_a_text_has_is_estimated() {
     let estimate = zkt::parser::estimate_nodes;
@@ -663,6 +661,8 @@ fn how_many_nodes_a_text_has_is_estimated() {
     }
 }
 
+/// A file with many nodes is parsed on one thread and lowered on another: what it says, and which
+/// of its mistakes are told in which order, does not depend on it.
 #[test]
 fn a_large_file_says_what_a_small_one_says() {
     let nodes = |from: usize| -> String {

@@ -71,7 +71,9 @@ async fn outlives(session_timeout: Duration, pause: Duration) {
             let properties = child.map(|child| child.properties());
             // Until it hears of the update, it shows the node as it was.
             let shown = properties.and_then(|properties| properties.get("round"));
-            shown == Some(&json!(round)) && children.names() == ["10.0.0.1:80"]
+            let is_shown = shown == Some(&json!(round));
+            assert!(!is_shown || snapshot.names().eq(["10.0.0.1:80"]));
+            is_shown
         };
         eventually(shows).await;
         other.close().await;
