@@ -73,6 +73,7 @@
 //! | `faults`, `inspection`, `handle` | what a test can do and see |
 
 mod acl;
+mod caller;
 mod change;
 mod code;
 mod connection;

@@ -8,9 +8,9 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
+use super::caller::Caller;
 use super::handshake::shake_hands;
 use super::outbox::Due;
-use super::processor::Caller;
 use super::state::State;
 use super::watches::ConnectionId;
 use super::wire::{Frame, Malformed, next_frame};

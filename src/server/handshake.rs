@@ -1,7 +1,7 @@
 //! The first packet of a connection: a new session, or one that comes back.
 
+use super::caller::Caller;
 use super::faults::{Fault, Subject};
-use super::processor::Caller;
 use super::reply::{Connected, put_connected};
 use super::request::{Connect, RequestKind};
 use super::sessions::PASSWORD_BYTES;

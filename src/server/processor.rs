@@ -1,5 +1,6 @@
 //! One request of one client: to whom it goes, what is answered, and which fault strikes it.
 
+use super::caller::{Answer, Caller};
 use super::change::{Asker, Change, Draft};
 use super::code::ErrorCode;
 use super::faults::{Fault, Subject};
@@ -8,34 +9,7 @@ use super::reply::{NO_ZXID, put_reply, put_stat};
 use super::request::{Header, RequestKind, Watches, Write};
 use super::state::State;
 use super::transaction;
-use super::watches::ConnectionId;
 use super::wire::{Malformed, Reader, Write as _};
-
-/// Who sent a request.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Caller {
-    pub(crate) connection: ConnectionId,
-    pub(crate) session: i64,
-}
-
-/// How a request is answered, with a body that was written meanwhile.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Answer {
-    Body,
-    Error(ErrorCode),
-    ErrorWithBody(ErrorCode),
-    /// Not at all.
-    Silence,
-}
-
-impl From<Result<(), ErrorCode>> for Answer {
-    fn from(result: Result<(), ErrorCode>) -> Self {
-        match result {
-            Ok(()) => Self::Body,
-            Err(error) => Self::Error(error),
-        }
-    }
-}
 
 impl State {
     /// Executes one packet after the first of a connection. An error ends the connection.

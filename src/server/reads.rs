@@ -3,14 +3,14 @@
 use std::borrow::Cow;
 
 use super::acl::{self, permission};
+use super::caller::Caller;
 use super::code::ErrorCode;
 use super::node::Node;
-use super::processor::Caller;
 use super::reply::{put_acl, put_stat, put_texts};
-use super::request::{PathAndWatch, RequestKind};
+use super::request::{PathAndWatch, RequestKind, named};
 use super::state::State;
 use super::watches::Mode;
-use super::wire::{Reader, Text, Write as _};
+use super::wire::{Reader, Write as _};
 
 impl State {
     /// Answers a request that reads, after its header.
@@ -170,9 +170,4 @@ impl State {
             out.put_text(identity.user());
         }
     }
-}
-
-/// ZooKeeper stumbles over a null path.
-pub(crate) fn named<'a>(path: &'a Text<'_>) -> Result<&'a str, ErrorCode> {
-    path.as_deref().ok_or(ErrorCode::MarshallingError)
 }

@@ -1,6 +1,7 @@
 //! Requests: their kinds, and what each brings.
 
 use super::acl::Entry;
+use super::code::ErrorCode;
 use super::wire::{Malformed, Reader, Text};
 
 macro_rules! kinds {
@@ -277,6 +278,11 @@ impl<'a> Watches<'a> {
         }
         Ok(watches)
     }
+}
+
+/// A path that must be there: ZooKeeper fails to read a request with a null one.
+pub(crate) fn named<'a>(path: &'a Text<'_>) -> Result<&'a str, ErrorCode> {
+    path.as_deref().ok_or(ErrorCode::MarshallingError)
 }
 
 #[cfg(test)]

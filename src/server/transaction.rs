@@ -1,11 +1,10 @@
 //! `multi`, all or nothing, and `multiRead`.
 
+use super::caller::{Answer, Caller};
 use super::change::{Asker, Change, Draft};
 use super::code::ErrorCode;
-use super::processor::{Answer, Caller};
-use super::reads::named;
 use super::reply::put_stat;
-use super::request::{Create, RequestKind, Write};
+use super::request::{Create, RequestKind, Write, named};
 use super::state::State;
 use super::wire::{Malformed, Reader, Text, Write as _};
 

@@ -1,10 +1,9 @@
 //! Requests about watches: setting them, setting them again, asking after them, removing them.
 
+use super::caller::Caller;
 use super::code::ErrorCode;
-use super::processor::Caller;
-use super::reads::named;
 use super::reply::put_event;
-use super::request::{RequestKind, Watches};
+use super::request::{RequestKind, Watches, named};
 use super::state::State;
 use super::watches::{ConnectionId, Event, Kind, Mode};
 use super::wire::{Reader, Write as _};

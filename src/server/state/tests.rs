@@ -1,7 +1,7 @@
 //! Changes, who is told of them, and the ends of connections and sessions.
 
+use super::super::caller::Caller;
 use super::super::node::{NewNode, NodeKind};
-use super::super::processor::Caller;
 use super::super::watches::Mode;
 use super::super::wire::Write as _;
 use super::*;
