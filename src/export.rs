@@ -9,14 +9,13 @@ use serde_json::Value;
 use smallvec::SmallVec;
 
 use crate::acl::Acl;
-use crate::halves;
 use crate::node::{Content, Declared, DeclaredProperties, Live, LiveNode, Secret, Standing};
 use crate::path::ZPath;
 use crate::spelling;
 use crate::tree::Tree;
 use crate::value::{self, Data, Entry, TYPE, entries, is_storable_name, sole_string};
 
-/// So many nodes are worth a thread.
+/// Nodes whose text is made before it is written.
 const RUN: usize = 2048;
 
 /// Encodes raw data as it stands in tree text and in JSON.
@@ -215,32 +214,16 @@ pub fn write_text<'a>(
     let mut around = Around::default();
     let nodes = nodes.into_iter().map(Into::into);
     let mut nodes = nodes.filter(|node| node.held.is_declared());
-    let mut texts = [String::new(), String::new()];
+    let mut text = String::new();
     loop {
-        let run = nodes.by_ref().take(2 * RUN).map(|node| around.place(node));
+        let run = nodes.by_ref().take(RUN).map(|node| around.place(node));
         let run: Vec<Placed<'_>> = run.collect();
         if run.is_empty() {
             return Ok(());
         }
-        write_texts(&run, &mut texts);
-        for text in &texts {
-            out.write_all(text.as_bytes())?;
-        }
-    }
-}
-
-/// The texts of a run of nodes: two, made at once, where there are many.
-fn write_texts(run: &[Placed<'_>], [one, other]: &mut [String; 2]) {
-    let write = |nodes: &[Placed<'_>], lines: &mut String| {
-        lines.clear();
-        nodes.iter().for_each(|node| node.push(lines));
-    };
-    let (first, second) = run.split_at(run.len().min(RUN));
-    if second.is_empty() {
-        write(first, one);
-        other.clear();
-    } else {
-        halves::join(|| write(first, one), || write(second, other));
+        text.clear();
+        run.iter().for_each(|node| node.push(&mut text));
+        out.write_all(text.as_bytes())?;
     }
 }
 

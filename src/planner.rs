@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::acl::{Acl, AuthId};
-use crate::halves;
 use crate::node::{Content, Declared, Live, Standing};
 use crate::path::ZPath;
 use crate::plan::{
@@ -18,9 +17,6 @@ use crate::scope::{self, Filter};
 use crate::source::{Location, Sources};
 use crate::tree::{Tree, end_of_subtree};
 use crate::value::{Properties, split_link};
-
-/// So many declared nodes are worth a second thread.
-const WORTH_A_THREAD: usize = 4096;
 
 /// What a plan may do.
 #[derive(Debug, Clone)]
@@ -83,45 +79,10 @@ pub fn needs_identities(declared: &Tree<Declared>) -> bool {
 /// | no | there, elsewhere or under `@keep` | nothing |
 #[must_use]
 pub fn plan(declared: &Tree<Declared>, live: &Tree<Live>, policy: &Policy<'_>) -> Plan {
-    let middle = (declared.len() >= WORTH_A_THREAD).then_some(declared.len() / 2);
-    plan_in_parts(declared, live, policy, middle)
-}
-
-/// Plans what comes before the declared node in the `middle`, and what comes from there on, at once.
-fn plan_in_parts(
-    declared: &Tree<Declared>,
-    live: &Tree<Live>,
-    policy: &Policy<'_>,
-    middle: Option<usize>,
-) -> Plan {
     let (mine, theirs) = (declared.as_slice(), live.as_slice());
     let mut planner = Planner::new(declared, policy);
     planner.expect_adds(mine, theirs);
-    // An undeclared subtree is judged as a whole, so none may hold the place where the work is cut.
-    let is_cut = |path: &ZPath| {
-        let mut above = path.prefixes();
-        above.all(|top| declared.get(&top).is_some() || policy.path.is_within(&top))
-    };
-    let Some((middle, (path, _))) = middle
-        .and_then(|middle| Some((middle, mine.get(middle)?)))
-        .filter(|(_, (path, _))| is_cut(path))
-    else {
-        planner.compare(mine, theirs);
-        return planner.finish();
-    };
-    let (mine, my_rest) = mine.split_at(middle);
-    let (theirs, their_rest) = theirs.split_at(theirs.partition_point(|(live, _)| live < path));
-    let mut second = Planner::new(declared, policy);
-    second.expect_adds(my_rest, their_rest);
-    second.ephemeral = path.prefixes().find(|top| {
-        let live = live.get(top).and_then(Live::node);
-        declared.get(top).is_some() && live.is_some_and(|live| live.ephemeral)
-    });
-    halves::join(
-        || planner.compare(mine, theirs),
-        || second.compare(my_rest, their_rest),
-    );
-    planner.append(second);
+    planner.compare(mine, theirs);
     planner.finish()
 }
 
@@ -197,24 +158,6 @@ impl<'a> Planner<'a> {
                     theirs = rest;
                 }
             }
-        }
-    }
-
-    /// Adds what was found behind all that was found so far.
-    fn append(&mut self, behind: Self) {
-        let Self { stages, plan, .. } = self;
-        let (mut more, found) = (behind.stages, behind.plan);
-        stages.adds.append(&mut more.adds);
-        stages.updates.append(&mut more.updates);
-        stages.links.append(&mut more.links);
-        stages.trims.append(&mut more.trims);
-        plan.extras.extend(found.extras);
-        plan.kept.extend(found.kept);
-        plan.refusals.extend(found.refusals);
-        plan.unchanged += found.unchanged;
-        plan.examined += found.examined;
-        if self.lacks_identity.is_none() {
-            self.lacks_identity = behind.lacks_identity;
         }
     }
 
@@ -489,6 +432,3 @@ pub fn as_live(tree: &Tree<Declared>) -> Tree<Live> {
     };
     tree.iter().map(live).collect()
 }
-
-#[cfg(test)]
-mod tests;

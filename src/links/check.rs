@@ -1,13 +1,11 @@
 //! Whether the links of a tree, as it would stand after a plan, lead anywhere.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::ops::Range;
 
 use foldhash::fast::RandomState;
 use serde_json::Value;
 
 use super::{Error, Lookup, Nodes, join, property, resolve};
-use crate::halves;
 use crate::node::{Content, Declared, Live, Standing, Targets, targets_of};
 use crate::path::{self, ZPath};
 use crate::plan::{Action, KeptReason, Plan, Warning};
@@ -15,9 +13,6 @@ use crate::planner::desired_data;
 use crate::source::Sources;
 use crate::tree::{Index, Tree};
 use crate::value::{LinkKind, split_link, split_property_link};
-
-/// So many nodes are worth a thread.
-const WORTH_A_THREAD: usize = 2048;
 
 /// What a check found.
 #[derive(Debug, Default)]
@@ -104,17 +99,7 @@ pub fn check(
         looked_up,
         gone: trims.chain(blocked.map(|kept| &kept.path)).collect(),
     };
-    let count = trees.nodes.len();
-    if count < WORTH_A_THREAD {
-        return view.check(0..count, sources);
-    }
-    let (mut checked, second) = halves::join(
-        || view.check(0..count / 2, sources),
-        || view.check(count / 2..count, sources),
-    );
-    checked.warnings.extend(second.warnings);
-    checked.unknown.extend(second.unknown);
-    checked
+    view.check(sources)
 }
 
 /// What is wrong with a link whose target is not shown: every cause could tell the target.
@@ -209,17 +194,16 @@ impl<'a> View<'a> {
     }
 
     /// Checks the links of the declared nodes in this range.
-    fn check(&self, range: Range<usize>, sources: &Sources) -> Checked {
+    fn check(&self, sources: &Sources) -> Checked {
         let mut checked = Checked::default();
-        for place in range {
-            let (path, node) = &self.nodes[place];
+        for ((path, node), live) in self.nodes.iter().zip(&self.indexes.live.of_declared) {
             if node.standing != Standing::Declared || self.gone.contains(path) {
                 continue;
             }
             let at = Place {
                 path,
                 node,
-                live: self.indexes.live.of_declared[place],
+                live: *live,
             };
             for (name, target) in links(at) {
                 match self.check_link(at, &name, target.as_deref()) {

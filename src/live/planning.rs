@@ -1,6 +1,5 @@
 //! A plan for the live tree: beside what was read for it, what links lead to is looked up.
 
-use crate::halves;
 use crate::links::{self, LookedUp, Trees};
 use crate::node::{Declared, Live, Standing};
 use crate::path::ZPath;
@@ -38,10 +37,8 @@ pub async fn plan(
     live: &Tree<Live>,
     policy: &Policy<'_>,
 ) -> Result<Plan, Error> {
-    let (mut plan, trees) = halves::join(
-        || planner::plan(declared, live, policy),
-        || Trees::new(declared, live),
-    );
+    let mut plan = planner::plan(declared, live, policy);
+    let trees = Trees::new(declared, live);
     let linked = check_links(session, &trees, &plan, policy.sources).await?;
     plan.warnings.extend(linked);
     Ok(plan)

@@ -50,12 +50,7 @@ pub(crate) async fn run(args: &ApplyArgs, output: &Output) -> Result<Exit, Failu
         }
         result = apply.run() => result,
     };
-    let Apply {
-        session, declared, ..
-    } = apply;
-    session.close().await;
-    // The process ends: nobody needs the memory of a large tree back.
-    std::mem::forget(declared);
+    apply.session.close().await;
     result
 }
 
@@ -157,8 +152,6 @@ impl Apply<'_> {
             self.count(&plan, &report);
             let Some(stop) = report.stop.clone() else {
                 self.stopped = None;
-                // The command is done with it, and it may be large.
-                std::mem::forget(plan);
                 return Ok(Exit::Done);
             };
             self.stopped = Some((plan, report));

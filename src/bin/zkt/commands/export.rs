@@ -73,8 +73,6 @@ pub(crate) async fn run(args: &ExportArgs, output: &Output) -> Result<Exit, Fail
             out.flush()?;
         }
     }
-    // The process ends: nobody needs the memory of a large tree back.
-    std::mem::forget(exported);
     complete
 }
 

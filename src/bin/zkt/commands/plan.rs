@@ -31,8 +31,6 @@ pub(crate) async fn run(args: &PlanArgs, output: &Output) -> Result<Exit, Failur
     }
     out.flush()?;
     let exit = exit(&plan, args.detailed_exitcode);
-    // The process ends: nobody needs the memory of a large tree back.
-    std::mem::forget((declared, plan));
     Ok(exit)
 }
 

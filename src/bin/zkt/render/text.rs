@@ -8,7 +8,6 @@ use std::sync::{Arc, LazyLock};
 
 use anstyle::Style;
 use unicode_width::UnicodeWidthStr;
-use zkt::halves;
 use zkt::path::ZPath;
 use zkt::plan::{Action, Add, Change, Plan, Refusal, Summary, Warning};
 
@@ -21,8 +20,6 @@ const LONGEST_LIST: usize = 10;
 /// Where the right column starts unless long lines push it.
 const COLUMN: usize = 53;
 const NARROWEST: usize = 30;
-/// So many actions are worth a thread.
-const RUN: usize = 2048;
 
 /// Whether the text tells what would be or what was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -202,29 +199,12 @@ pub(crate) fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
-/// Writes actions in their order; two runs of many are made into text at once.
+/// Writes actions in their order.
 fn write_actions(actions: &[Action], layout: &Layout, out: &mut dyn Write) -> io::Result<()> {
-    let write = |actions: &[Action], text: &mut Vec<u8>| -> io::Result<()> {
-        text.clear();
-        let mut lines = String::new();
-        actions
-            .iter()
-            .try_for_each(|action| action_text(action, layout, &mut lines, text))
-    };
-    let [mut one, mut other] = [Vec::new(), Vec::new()];
-    for both in actions.chunks(2 * RUN) {
-        let (first, second) = both.split_at(both.len().min(RUN));
-        if second.is_empty() {
-            write(first, &mut one)?;
-            out.write_all(&one)?;
-            continue;
-        }
-        let written = halves::join(|| write(first, &mut one), || write(second, &mut other));
-        written.0.and(written.1)?;
-        out.write_all(&one)?;
-        out.write_all(&other)?;
-    }
-    Ok(())
+    let mut lines = String::new();
+    actions
+        .iter()
+        .try_for_each(|action| action_text(action, layout, &mut lines, out))
 }
 
 /// Writes one action with what belongs to it; `lines` is a buffer.
