@@ -152,10 +152,9 @@ pub async fn execute(
     progress.report(None)
 }
 
-/// How long an answer may take before it is given up. The client itself gives up a silent
-/// connection, and after it the session, well before.
+/// How long an answer may take at most: every request gives up by itself before that.
 fn patience(session: &Session) -> Duration {
-    (session.timeout() * 3).max(Duration::from_secs(10))
+    session.client().limit().saturating_mul(2)
 }
 
 /// Changes ACLs, several at a time; of each tells whether it was made, none where that is unknown.

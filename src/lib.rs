@@ -37,8 +37,7 @@
 //! - **Reading follows the declarations.** Only the declared nodes are read, the names of their
 //!   children, and the subtrees that a trim would remove; not what else the ensemble holds.
 //! - **Nothing between [`path`] and [`planner`] does I/O**, and the library never prints, exits
-//!   or looks at the environment, but for zc.zk's `ZC_ZK_CONNECTION_STRING`. Node
-//!   data is logged at `trace` only, but for what the watch says of changes, less secrets.
+//!   or looks at the environment, but for zc.zk's `ZC_ZK_CONNECTION_STRING`. Node data is logged at `trace` only.
 //!
 //! # Modules, in reading order
 //!
@@ -145,6 +144,7 @@
 //! let session = Session::connect(&Options {
 //!     hosts: "127.0.0.1:2181".to_owned(),
 //!     session_timeout: Duration::from_secs(10),
+//!     request_timeout: None,
 //!     wait: Wait::No,
 //!     credentials: Vec::new(),
 //! })

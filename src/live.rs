@@ -5,7 +5,7 @@ use zookeeper_client::Error as Refusal;
 use crate::node::Live;
 use crate::path::ZPath;
 use crate::scope::{Children, Want};
-use crate::session::Session;
+use crate::session::{Session, told};
 use crate::tree::Tree;
 
 use self::reader::{Answer, Ask, Reader};
@@ -28,7 +28,10 @@ pub use planning::{plan, require_readable};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// The connection was lost too often.
-    #[error("{path}: the connection to {hosts} was lost while reading ({source})")]
+    #[error(
+        "{path}: the connection to {hosts} was lost while reading ({})",
+        told(source)
+    )]
     Connection {
         /// The node, or the first of those that were being read.
         path: ZPath,
@@ -38,7 +41,10 @@ pub enum Error {
         source: Refusal,
     },
     /// The session is dead, and with it what it was asked.
-    #[error("{path}: the session with {hosts} ended while reading ({source})")]
+    #[error(
+        "{path}: the session with {hosts} ended while reading ({})",
+        told(source)
+    )]
     SessionEnded {
         /// The node, or the first of those that were being read.
         path: ZPath,
@@ -48,7 +54,7 @@ pub enum Error {
         source: Refusal,
     },
     /// The server answered with an error.
-    #[error("{path}: {source}")]
+    #[error("{path}: {}", told(source))]
     Server {
         /// The node, or the first of those that were being read.
         path: ZPath,

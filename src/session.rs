@@ -7,15 +7,20 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use sha1::{Digest as _, Sha1};
 use tokio::time::{sleep, timeout};
-use zookeeper_client::{Client, Error as Refusal, SessionState, StateWatcher};
+use zookeeper_client::{self as zk, Error as Refusal, SessionState, StateWatcher};
 
 use crate::acl::AuthId;
 use crate::path::ZPath;
 
 pub(crate) mod acl;
+mod client;
 mod hosts;
+mod probe;
 
 pub use hosts::HostsError;
+pub use probe::Trouble;
+
+pub(crate) use client::{Client, told};
 
 use hosts::Servers;
 
@@ -26,6 +31,9 @@ pub struct Options {
     pub hosts: String,
     /// The session timeout to ask for; the server may grant another one.
     pub session_timeout: Duration,
+    /// How long a request may wait for its answer; afterwards it fails, and a write may have happened
+    /// or not. `None` means the session timeout that the server grants.
+    pub request_timeout: Option<Duration>,
     /// What to do while no server can be reached.
     pub wait: Wait,
     /// Whom the session is authenticated as.
@@ -73,12 +81,17 @@ pub enum Error {
         reason: HostsError,
     },
     /// No server answered in time.
-    #[error("cannot reach a ZooKeeper server at {hosts}: {}", unreachable(source))]
+    #[error(
+        "cannot reach a ZooKeeper server at {hosts}: {}",
+        unreachable(source, troubles)
+    )]
     Unreachable {
         /// The servers and the chroot.
         hosts: String,
         /// What the last attempt ran into.
         source: Refusal,
+        /// Each server, and what is wrong with it; empty where nobody looked.
+        troubles: Vec<(String, Trouble)>,
     },
     /// A server refused the credentials.
     #[error("{hosts} refuses the credentials ({})", schemes.join(", "))]
@@ -97,7 +110,7 @@ pub enum Error {
         chroot: ZPath,
     },
     /// A server answered with an error.
-    #[error("{hosts}: {source}")]
+    #[error("{hosts}: {}", told(source))]
     Server {
         /// The servers and the chroot.
         hosts: String,
@@ -107,13 +120,27 @@ pub enum Error {
 }
 
 /// Why no server was reached, in words that do not need the client's source to be understood.
-fn unreachable(source: &Refusal) -> String {
+fn unreachable(source: &Refusal, troubles: &[(String, Trouble)]) -> String {
+    match troubles {
+        [] => {}
+        [(_, Trouble::None)] => return format!("it makes sessions, but {}", told(source)),
+        [(_, trouble)] => return trouble.to_string(),
+        all => {
+            let lines = all
+                .iter()
+                .map(|(server, trouble)| format!("\n  {server}: {trouble}"));
+            return lines.collect();
+        }
+    }
     match source {
         Refusal::NoHosts => "no connection is accepted there, or the name is unknown".to_owned(),
         Refusal::Timeout => "there is no answer".to_owned(),
-        other => other.to_string(),
+        other => told(other).to_string(),
     }
 }
+
+/// How long to look for what is wrong with a server.
+const PROBE_LIMIT: Duration = Duration::from_secs(1);
 
 /// A session with a ZooKeeper ensemble.
 #[derive(Debug)]
@@ -127,7 +154,8 @@ pub struct Session {
 
 impl Session {
     /// A session that somebody else keeps; `options` are for those that may come after it.
-    pub(crate) fn of_client(client: Client, options: Options) -> Self {
+    pub(crate) fn of_client(client: zk::Client, options: Options) -> Self {
+        let client = bounded(client, &options);
         let chroot = ZPath::parse(client.path()).unwrap_or_else(|_| ZPath::root());
         let list =
             Servers::parse(&options.hosts).map_or_else(|_| options.hosts.clone(), |s| s.list);
@@ -143,7 +171,8 @@ impl Session {
     ///
     /// # Errors
     /// Without [`Wait`], [`Error::Unreachable`] comes at once where every server refuses the
-    /// connection, otherwise after the session timeout. Wrong credentials, a wrong host string
+    /// connection, otherwise after the session timeout, and with [`Wait::For`] not before that time
+    /// has passed. Then each server is asked once more what is wrong with it. Wrong credentials, a wrong host string
     /// and a missing chroot are errors at once however long the wait.
     ///
     /// # Cancellation safety
@@ -172,19 +201,33 @@ impl Session {
             Wait::For(duration) => Instant::now().checked_add(duration),
             Wait::Forever => None,
         };
-        let mut pause = Duration::from_millis(100);
+        let mut next_pause = Duration::from_millis(100);
         let client = loop {
-            let error = match attempt(options, &servers, checks_chroot).await {
+            let pause = next_pause;
+            let left = |deadline: Instant| deadline.saturating_duration_since(Instant::now());
+            let patience = match (options.wait, deadline) {
+                (Wait::For(_), Some(deadline)) => left(deadline),
+                _ => options.session_timeout,
+            };
+            let error = match attempt(options, &servers, checks_chroot, patience).await {
                 Ok(client) => break client,
-                Err(error @ Error::Unreachable { .. }) => error,
+                Err(Error::Unreachable { hosts, source, .. }) => {
+                    if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                        let troubles = servers.troubles(PROBE_LIMIT).await;
+                        return Err(Error::Unreachable {
+                            hosts,
+                            source,
+                            troubles,
+                        });
+                    }
+                    source
+                }
                 Err(error) => return Err(error),
             };
-            if deadline.is_some_and(|deadline| Instant::now() + pause > deadline) {
-                return Err(error);
-            }
+            let pause = deadline.map_or(pause, |deadline| left(deadline).min(pause));
             tracing::debug!(%error, "trying again");
             sleep(pause).await;
-            pause = (pause * 2).min(Duration::from_secs(2));
+            next_pause = (next_pause * 2).min(Duration::from_secs(1));
         };
         Ok(Self {
             options: options.clone(),
@@ -216,6 +259,14 @@ impl Session {
         let old = std::mem::replace(self, self.another(self.options.wait).await?);
         old.close().await;
         Ok(())
+    }
+
+    /// Whether one of these servers would make a session now, so that it is worth to connect.
+    pub(crate) async fn is_possible(options: &Options) -> bool {
+        match Servers::parse(&options.hosts) {
+            Ok(servers) => servers.one_answers(PROBE_LIMIT / 2).await,
+            Err(_) => false,
+        }
     }
 
     /// A second session with the same options but for the wait.
@@ -368,18 +419,64 @@ async fn attempt(
     options: &Options,
     servers: &Servers,
     checks_chroot: bool,
+    patience: Duration,
 ) -> Result<Client, Error> {
     let asked = options.session_timeout;
+    let limit = patience.min(asked).max(Duration::from_secs(1));
     // The client gives a connection up, and all that is in flight with it, after this long without
     // an answer: by default 2/5 of the session timeout. Beyond 3/5 it falls back to the default.
-    let mut connector = Client::connector()
-        .with_session_timeout(asked)
-        .with_connection_timeout(asked * 3 / 5)
-        .with_fail_eagerly();
-    for credentials in &options.credentials {
-        connector = connector.with_auth(&credentials.scheme, &credentials.secret);
+    let connector = || {
+        zk::Client::connector()
+            .with_session_timeout(asked)
+            .with_connection_timeout(asked * 3 / 5)
+            .with_fail_eagerly()
+    };
+    // Credentials that are sent right behind the connect request may be answered before it by
+    // servers with Netty, which this client cannot read. So they follow the connect reply.
+    let mut connected = answer(
+        options,
+        servers,
+        limit,
+        connector().connect(&servers.to_string()),
+    )
+    .await;
+    if matches!(connected, Err(Error::Credentials { .. })) && !options.credentials.is_empty() {
+        // Servers with `enforce.auth.enabled` take nothing before the credentials.
+        let given = options.credentials.iter();
+        let with_all = given.fold(connector(), |connector, given| {
+            connector.with_auth(&given.scheme, &given.secret)
+        });
+        connected = answer(
+            options,
+            servers,
+            limit,
+            with_all.connect(&servers.to_string()),
+        )
+        .await;
+        let client = bounded(connected?, options);
+        return checked(client, options, servers, checks_chroot).await;
     }
-    let client = answer(options, servers, connector.connect(&servers.to_string())).await?;
+    let client = bounded(connected?, options);
+    for credentials in &options.credentials {
+        let accepted = client.auth(&credentials.scheme, &credentials.secret);
+        answer(options, servers, limit, accepted).await?;
+    }
+    checked(client, options, servers, checks_chroot).await
+}
+
+/// The client with the limit that its requests have.
+fn bounded(client: zk::Client, options: &Options) -> Client {
+    let limit = options.request_timeout;
+    let limit = limit.unwrap_or_else(|| client.session_timeout());
+    Client::new(client, limit)
+}
+
+async fn checked(
+    client: Client,
+    options: &Options,
+    servers: &Servers,
+    checks_chroot: bool,
+) -> Result<Client, Error> {
     if checks_chroot {
         chroot_exists(&client, options, servers).await?;
     }
@@ -391,7 +488,8 @@ async fn chroot_exists(client: &Client, options: &Options, servers: &Servers) ->
     if servers.chroot.is_root() {
         return Ok(());
     }
-    match answer(options, servers, client.check_stat("/")).await? {
+    let limit = options.session_timeout.max(Duration::from_secs(1));
+    match answer(options, servers, limit, client.check_stat("/")).await? {
         Some(_) => Ok(()),
         None => Err(Error::NoChroot {
             servers: servers.list.clone(),
@@ -404,10 +502,10 @@ async fn chroot_exists(client: &Client, options: &Options, servers: &Servers) ->
 async fn answer<T>(
     options: &Options,
     servers: &Servers,
+    limit: Duration,
     pending: impl Future<Output = Result<T, Refusal>>,
 ) -> Result<T, Error> {
     let hosts = servers.to_string();
-    let limit = options.session_timeout.max(Duration::from_secs(1));
     let answer = timeout(limit, pending).await;
     answer
         .unwrap_or(Err(Refusal::Timeout))
@@ -420,8 +518,14 @@ async fn answer<T>(
                     .map(|c| c.scheme.clone())
                     .collect(),
             },
-            Refusal::NoHosts => Error::Unreachable { hosts, source },
-            source if is_outcome_unknown(&source) => Error::Unreachable { hosts, source },
+            source if source == Refusal::NoHosts || is_outcome_unknown(&source) => {
+                let troubles = Vec::new();
+                Error::Unreachable {
+                    hosts,
+                    source,
+                    troubles,
+                }
+            }
             source => Error::Server { hosts, source },
         })
 }

@@ -8,20 +8,16 @@
 //! | `schedule` | when the next reconcile is due: debounce, backoff, timer; pure |
 //! | `files`, `journal` | what tells that files may have changed, and whether they did |
 //! | `source`, `splice` | the declared tree of the newest sound files, and only what differs parsed |
-//! | `keeper`, `attempt` | one reconcile: session and mirror, plan and execution |
-//! | `held`, `drift` | nodes whose repair waits, differences that are known |
+//! | `keeper` | one reconcile: session, mirror, plan, execution |
 //! | `planning`, `partial` | links and permissions; a plan for what changed alone |
 //! | `election` | which of several replicas writes |
-//! | `state`, `told` | what there is to show of all that, and to log of single nodes |
+//! | `state` | what there is to show of all that |
 
-mod attempt;
 mod commit;
 mod cycle;
-mod drift;
 mod election;
 mod error;
 mod files;
-mod held;
 mod journal;
 mod keeper;
 mod newest;
@@ -31,7 +27,6 @@ mod schedule;
 mod source;
 mod splice;
 mod state;
-mod told;
 
 use std::time::Duration;
 
@@ -42,9 +37,8 @@ use crate::session;
 pub use cycle::{Command, once, run};
 pub use election::NameError;
 pub use error::Error;
-pub use held::{HeldNode, HeldReason};
 pub use schedule::{Cause, Causes, Pace, Schedule};
-pub use source::{Broken, Draw, Layers, Source};
+pub use source::{Broken, Layers, Source};
 pub use state::{
     Applied, BUCKETS, Connection, Counters, Ending, HISTORY, Leadership, Reconcile, State,
 };

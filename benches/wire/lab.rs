@@ -152,6 +152,7 @@ impl Lab {
         let options = Options {
             hosts: self.hosts(chroot),
             session_timeout: Duration::from_secs(10),
+            request_timeout: None,
             wait: Wait::No,
             credentials: Vec::new(),
         };

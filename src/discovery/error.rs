@@ -5,7 +5,7 @@ use std::time::Duration;
 use zookeeper_client::Error as Refusal;
 
 use crate::path::{self, ZPath};
-use crate::session::{self, is_fatal, is_outcome_unknown};
+use crate::session::{self, is_fatal, is_outcome_unknown, told};
 use crate::{links, live};
 
 /// Why something could not be done.
@@ -45,7 +45,7 @@ pub enum Error {
     #[error("no permission at {0}")]
     NoPermission(ZPath),
     /// The server refused for another reason.
-    #[error("{path}: {source}")]
+    #[error("{path}: {}", told(source))]
     Refused {
         /// The node.
         path: ZPath,
@@ -54,7 +54,8 @@ pub enum Error {
     },
     /// The connection was lost: the write may have happened, or not.
     #[error(
-        "{path}: the connection was lost, and nobody knows what became of the write ({source})"
+        "{path}: the connection was lost, and nobody knows what became of the write ({})",
+        told(source)
     )]
     Uncertain {
         /// The node.
@@ -63,7 +64,7 @@ pub enum Error {
         source: Refusal,
     },
     /// The connection was lost, again and again, while reading.
-    #[error("{path}: the connection was lost while reading ({source})")]
+    #[error("{path}: the connection was lost while reading ({})", told(source))]
     Lost {
         /// The node.
         path: ZPath,

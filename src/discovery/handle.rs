@@ -3,19 +3,19 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::sync::{Arc, Mutex, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
-use zookeeper_client::{Client, Error as Refusal};
+use zookeeper_client::{self as zk, Error as Refusal};
 
 use super::environment;
 use super::error::Error;
 use super::registration::{self, Hook, Inner};
 use super::supervision::{self, Connection, ConnectionState, Line};
 use crate::path::ZPath;
-use crate::session::{Credentials, Options, Session, Wait, is_fatal, is_outcome_unknown};
+use crate::session::{Client, Credentials, Options, Session, Wait, is_fatal, is_outcome_unknown};
 
 /// How often a read is tried again after its connection was lost.
 const READ_ATTEMPTS: usize = 4;
@@ -27,9 +27,10 @@ pub struct Builder {
     hosts: Option<String>,
     chroot: Option<String>,
     session_timeout: Duration,
+    request_timeout: Option<Duration>,
     wait: Wait,
     credentials: Vec<Credentials>,
-    client: Option<Client>,
+    client: Option<zk::Client>,
 }
 
 impl Default for Builder {
@@ -38,6 +39,7 @@ impl Default for Builder {
             hosts: None,
             chroot: None,
             session_timeout: Duration::from_secs(10),
+            request_timeout: None,
             wait: Wait::No,
             credentials: Vec::new(),
             client: None,
@@ -67,6 +69,13 @@ impl Builder {
         self
     }
 
+    /// How long a request may wait for its answer. Afterwards it fails, and a write may have happened
+    /// or not. Default: the session timeout that the server grants.
+    pub fn request_timeout(mut self, request_timeout: Duration) -> Self {
+        self.request_timeout = Some(request_timeout);
+        self
+    }
+
     /// What to do while no server can be reached at first. Default: fail.
     pub fn wait(mut self, wait: Wait) -> Self {
         self.wait = wait;
@@ -81,7 +90,7 @@ impl Builder {
 
     /// A client that is connected already. When its session ends, the handle connects anew with
     /// what else this builder was told.
-    pub fn client(mut self, client: Client) -> Self {
+    pub fn client(mut self, client: zk::Client) -> Self {
         self.client = Some(client);
         self
     }
@@ -105,6 +114,7 @@ impl Builder {
         let options = Options {
             hosts,
             session_timeout: self.session_timeout,
+            request_timeout: self.request_timeout,
             wait: self.wait,
             credentials: self.credentials,
         };
@@ -171,10 +181,11 @@ impl ZooKeeper {
     /// A handle that uses a client whose session somebody else keeps. When that session ends, the
     /// handle has ended, too: [`Builder::client`] makes one that connects anew.
     #[must_use]
-    pub fn from_client(client: Client) -> Self {
+    pub fn from_client(client: zk::Client) -> Self {
         let options = Options {
             hosts: "127.0.0.1".to_owned(),
             session_timeout: client.session_timeout(),
+            request_timeout: None,
             wait: Wait::No,
             credentials: Vec::new(),
         };
@@ -277,13 +288,16 @@ impl ZooKeeper {
         F: Future<Output = Result<T, Refusal>>,
     {
         let mut attempt = 0;
+        let begun = Instant::now();
         loop {
             let connection = self.connection().await?;
-            match request(connection.session.client().clone()).await {
+            let client = connection.session.client().clone();
+            let limit = client.limit().saturating_mul(2);
+            match request(client).await {
                 Ok(answer) => return Ok(answer),
                 Err(source) if is_outcome_unknown(&source) || is_fatal(&source) => {
                     attempt += 1;
-                    if attempt == READ_ATTEMPTS {
+                    if attempt == READ_ATTEMPTS || begun.elapsed() >= limit {
                         let path = path.clone();
                         return Err(Error::Lost { path, source });
                     }

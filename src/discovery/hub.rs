@@ -18,12 +18,15 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::AbortHandle;
 use tokio::time::sleep;
 use zookeeper_client::{
-    AddWatchMode, Client, EventType, PersistentWatcher, SessionState, WatchedEvent,
+    AddWatchMode, Error as Refusal, EventType, PersistentWatcher, SessionState, WatchedEvent,
 };
 
 use super::lock;
 use crate::path::ZPath;
-use crate::session::{is_fatal, is_outcome_unknown};
+use crate::session::{Client, is_fatal, is_outcome_unknown};
+
+/// How often all is read again where the server has no persistent watches.
+const POLL: Duration = Duration::from_secs(2);
 
 /// How many bytes the paths of a session's watches may have together, by far less than 128 KiB.
 const BUDGET: usize = 100_000;
@@ -61,6 +64,8 @@ struct Table {
     by_path: HashMap<ZPath, Watch>,
     /// How many bytes the paths have that have watches of their own.
     bytes: usize,
+    /// Whether the server is known to have no persistent watches.
+    polls: bool,
     /// The watch of everything, once it is needed.
     everything: Option<(watch::Receiver<Option<Interest>>, AbortHandle)>,
 }
@@ -264,6 +269,12 @@ impl Keeper {
                     }
                 }
             };
+            if lock(&self.watches).polls {
+                if !self.poll(interest).await {
+                    return self.forget();
+                }
+                continue;
+            }
             if watcher.is_none() || is_lost || made != Some(interest) {
                 let mode = match interest {
                     Interest::Node => AddWatchMode::Persistent,
@@ -280,6 +291,7 @@ impl Keeper {
                         }
                     }
                     Err(error) if is_fatal(&error) => return self.forget(),
+                    Err(Refusal::Unimplemented) => self.begin_polling(),
                     Err(error) => {
                         if !is_outcome_unknown(&error) {
                             tracing::warn!(path = %self.path, %error, "cannot watch; trying again");
@@ -295,6 +307,28 @@ impl Keeper {
                 Some(Cause::Lost) => is_lost = true,
             }
         }
+    }
+
+    /// A server before 3.6 has no persistent watches.
+    fn begin_polling(&self) {
+        if !std::mem::replace(&mut lock(&self.watches).polls, true) {
+            tracing::warn!(
+                "this server is older than ZooKeeper 3.6 and cannot watch: changes are looked for \
+                 every {POLL:?}"
+            );
+        }
+    }
+
+    /// Has all read again after a while; false at the session's end.
+    async fn poll(&self, interest: Interest) -> bool {
+        let is_first = self.ready.send_replace(Some(interest)).is_none();
+        if !is_first {
+            tokio::select! {
+                () = sleep(POLL) => self.signal_again(),
+                () = self.changed.notified() => {}
+            }
+        }
+        !self.client.state().is_terminated()
     }
 
     /// Passes events on until something must be done about the watch; none at the session's end.

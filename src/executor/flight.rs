@@ -6,9 +6,7 @@ use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use tokio::time::{timeout, timeout_at};
-use zookeeper_client::{
-    Acls, Client, CreateMode, Error as Refusal, MultiWriteError, MultiWriteResult,
-};
+use zookeeper_client::{Acls, CreateMode, Error as Refusal, MultiWriteError, MultiWriteResult};
 
 use super::batch::{Operation, Stage, Write};
 use super::chain::{Chain, Knot};
@@ -17,7 +15,7 @@ use super::report::{Progress, Stop};
 use super::{ExecuteOptions, look, patience, reply};
 use crate::node::DataVersion;
 use crate::path::ZPath;
-use crate::session::{Session, acl};
+use crate::session::{Client, Session, acl};
 
 /// What is sent, how, and to whom.
 #[derive(Clone, Copy)]

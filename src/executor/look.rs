@@ -2,9 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use tokio::time::timeout_at;
+use tokio::time::{sleep, timeout_at};
 use zookeeper_client::Error as Refusal;
 
 use super::batch::{AclChange, Operation, Write};
@@ -171,16 +171,21 @@ async fn look_at_acls(session: &Session, changes: &[&AclChange<'_>]) -> Option<V
 /// A new session where the old one is dead. Then the old one's requests can take effect no more;
 /// otherwise they are done before what the same session asks next.
 async fn fresh_where_dead(session: &Session, deadline: Instant) -> Option<Option<Session>> {
-    let sync = session.client().sync("/");
-    match timeout_at(deadline.into(), sync).await {
-        Ok(Err(error)) if is_fatal(&error) => {
-            let left = deadline.saturating_duration_since(Instant::now());
-            session.another(Wait::For(left)).await.ok().map(Some)
-        }
-        // Reading has retries of its own for a sync that was lost.
-        Ok(Err(error)) if !is_outcome_unknown(&error) => None,
-        Ok(_) => Some(None),
-        Err(_) => None,
+    loop {
+        let sync = session.client().sync("/");
+        return match timeout_at(deadline.into(), sync).await {
+            Ok(Err(error)) if is_fatal(&error) => {
+                let left = deadline.saturating_duration_since(Instant::now());
+                session.another(Wait::For(left)).await.ok().map(Some)
+            }
+            // It is lost, or late: the session may still come back, or end.
+            Ok(Err(error)) if is_outcome_unknown(&error) => {
+                sleep(Duration::from_millis(20)).await;
+                continue;
+            }
+            Ok(Err(_)) | Err(_) => None,
+            Ok(Ok(())) => Some(None),
+        };
     }
 }
 

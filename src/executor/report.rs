@@ -7,6 +7,7 @@ use zookeeper_client::Error as Refusal;
 use super::batch::{AclChange, Stage, Work};
 use crate::path::ZPath;
 use crate::plan::{Action, Plan, Summary};
+use crate::session::told;
 
 /// How far an execution got, and why it stopped.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,7 +96,7 @@ pub enum Stop {
         reason: Conflict,
     },
     /// The server refused an operation.
-    #[error("{path}: {source}")]
+    #[error("{path}: {}", told(source))]
     Failed {
         /// The node.
         path: ZPath,
@@ -126,7 +127,7 @@ pub enum Stop {
     },
     /// The connection was lost while batches were being committed, and a look at the nodes
     /// afterwards told what became of them.
-    #[error("the connection was lost ({source}); {}", what_became(*in_flight, *committed))]
+    #[error("the connection was lost ({}); {}", told(source), what_became(*in_flight, *committed))]
     Disconnected {
         /// How many batches were in flight.
         in_flight: usize,
@@ -137,7 +138,10 @@ pub enum Stop {
     },
     /// The connection was lost while batches were being committed, and what became of them could
     /// not be told.
-    #[error("the connection was lost ({source}); what was in flight may be committed or not")]
+    #[error(
+        "the connection was lost ({}); what was in flight may be committed or not",
+        told(source)
+    )]
     Uncertain {
         /// The actions that may stand or not.
         actions: Range<usize>,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use zookeeper_client::Error as Refusal;
 
-use super::reader::Reader;
+use super::reader::{Attempts, Reader};
 use super::{Error, FetchOptions};
 use crate::node::{AclVersion, Live};
 use crate::path::ZPath;
@@ -41,7 +41,7 @@ pub(super) async fn read(
         let Some((path, node, pending)) = in_flight.pop_front() else {
             break;
         };
-        let mut attempts = 0;
+        let mut attempts = Attempts::default();
         let mut result = pending.await;
         loop {
             match result {

@@ -309,6 +309,10 @@ impl Mirror {
                     Ok(watcher) => watchers.push(watcher),
                     // Servers before 3.6 have no such watch, and close the connection.
                     Err(Refusal::Unimplemented) => {
+                        tracing::warn!(
+                            "this server is older than ZooKeeper 3.6 and cannot watch: changes are \
+                             found when everything is read again"
+                        );
                         self.told = false;
                         watchers.clear();
                         break;

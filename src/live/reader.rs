@@ -3,13 +3,14 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::pin::Pin;
+use std::time::Instant;
 
-use zookeeper_client::{Client, Error as Refusal, MultiReadResult, Stat};
+use zookeeper_client::{Error as Refusal, MultiReadResult, Stat};
 
 use super::{Error, FetchOptions};
 use crate::node::{AclVersion, DataVersion, LiveNode};
 use crate::path::ZPath;
-use crate::session::{Session, is_fatal, is_outcome_unknown};
+use crate::session::{Client, Session, is_fatal, is_outcome_unknown};
 
 /// What is asked of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +39,13 @@ const NAME_BYTES: usize = 40;
 const ANSWER_BYTES: usize = 96;
 /// Bytes of an operation in a request beyond its path.
 const ASK_BYTES: usize = 14;
+
+/// How often something was asked in vain, and when that was first seen.
+#[derive(Debug, Default)]
+pub(super) struct Attempts {
+    count: usize,
+    first: Option<Instant>,
+}
 
 pub(super) struct Reader<'a> {
     session: &'a Session,
@@ -93,12 +101,12 @@ impl<'a> Reader<'a> {
         let Some(mut sync) = self.sync.take() else {
             return Ok(true);
         };
-        let mut attempts = 0;
+        let mut attempts = Attempts::default();
         while let Err(error) = sync.await {
             self.check_retry(&ZPath::root(), &mut attempts, error)?;
             sync = Box::pin(self.client.sync("/"));
         }
-        Ok(attempts == 0)
+        Ok(attempts.count == 0)
     }
 
     /// Asks all of `asks` and hands each answer on in order, with its index. What is handed back
@@ -189,7 +197,7 @@ impl<'a> Reader<'a> {
         asks: &[(&ZPath, Ask)],
         mut pending: Pending<'a, Answers>,
     ) -> Result<Vec<Answer>, Error> {
-        let mut attempts = 0;
+        let mut attempts = Attempts::default();
         let results = loop {
             match pending.await {
                 Ok(results) if results.len() == asks.len() => break results,
@@ -255,11 +263,12 @@ impl<'a> Reader<'a> {
         Ok(answers)
     }
 
-    /// Whether what failed may be asked again: reads may, a bounded number of times.
+    /// Whether what failed may be asked again: reads may, a bounded number of times, and until the
+    /// first failure is a request timeout ago.
     pub(super) fn check_retry(
         &self,
         path: &ZPath,
-        attempts: &mut usize,
+        attempts: &mut Attempts,
         source: Refusal,
     ) -> Result<(), Error> {
         let (path, hosts) = (path.clone(), self.session.hosts());
@@ -273,14 +282,16 @@ impl<'a> Reader<'a> {
         if !is_outcome_unknown(&source) {
             return Err(Error::Server { path, source });
         }
-        if *attempts == self.options.retries {
+        let first = *attempts.first.get_or_insert_with(Instant::now);
+        let is_late = attempts.count > 0 && first.elapsed() >= self.client.limit();
+        if is_late || attempts.count == self.options.retries {
             return Err(Error::Connection {
                 path,
                 hosts,
                 source,
             });
         }
-        *attempts += 1;
+        attempts.count += 1;
         Ok(())
     }
 }

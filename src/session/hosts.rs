@@ -1,6 +1,9 @@
 //! Which servers, and which chroot: the string that names them.
 
 use std::fmt;
+use std::time::Duration;
+
+use super::probe::{Trouble, probe};
 
 use crate::path::{self, ZPath};
 
@@ -45,6 +48,31 @@ impl Servers {
             list: hosts.join(","),
             chroot,
         })
+    }
+
+    /// What is wrong with each of them; all are asked at once.
+    pub(super) async fn troubles(&self, limit: Duration) -> Vec<(String, Trouble)> {
+        let ask = |server: &str| {
+            let server = server.to_owned();
+            tokio::spawn(async move {
+                let trouble = probe(&server, limit).await;
+                (server, trouble)
+            })
+        };
+        let asked: Vec<_> = self.list.split(',').map(ask).collect();
+        let mut troubles = Vec::with_capacity(asked.len());
+        for one in asked {
+            troubles.extend(one.await.ok());
+        }
+        troubles
+    }
+
+    /// Whether one of them makes sessions.
+    pub(super) async fn one_answers(&self, limit: Duration) -> bool {
+        let troubles = self.troubles(limit).await;
+        troubles
+            .iter()
+            .any(|(_, trouble)| *trouble == Trouble::None)
     }
 }
 

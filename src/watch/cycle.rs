@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::error::Error;
 use super::keeper::{self, Keeper, show_connection};
@@ -65,7 +65,11 @@ pub async fn run(
         let now = Instant::now();
         match event {
             Event::Stop => break,
-            Event::Turn => continue,
+            // Failed attempts come later and later; a server that is back ends the wait.
+            Event::Turn => match timeout(TURN, keeper.comes_back(&state)).await {
+                Ok(true) => schedule.note(Cause::Session, now),
+                _ => continue,
+            },
             Event::Asked => schedule.note(Cause::Asked, now),
             Event::Happened(event) => {
                 if let Some(cause) = keeper.note(&event, &mut state) {
@@ -114,20 +118,18 @@ pub async fn run(
         }
         let now = Instant::now();
         match &ended {
-            Some((reconcile, Some(error))) if !error.is_of_nodes() => {
+            Some((reconcile, Some(error))) => {
                 let wait = schedule.failed(now);
-                // What is wrong with the files was told when they were read.
-                if !matches!(error, Error::Source { .. }) {
-                    tell(reconcile, &state, Some(wait));
-                }
+                tell(reconcile, &state);
+                let wait = humane(wait);
+                tracing::warn!(%error, failures = schedule.failures(), "trying again in {wait}");
             }
-            Some((reconcile, _)) => {
+            Some((reconcile, None)) => {
                 schedule.succeeded(now);
-                tell(reconcile, &state, None);
+                tell(reconcile, &state);
             }
             None => schedule.succeeded(now),
         }
-        schedule.hold(keeper.next_held());
         if asked {
             schedule.note(Cause::Asked, now);
         }
@@ -152,7 +154,7 @@ pub async fn once(options: Options) -> (State, Option<Error>) {
     let causes = Cause::Start.into();
     let ended = keeper.reconcile(&causes, &mut state).await;
     let error = ended.and_then(|(reconcile, error)| {
-        tell(&reconcile, &state, None);
+        tell(&reconcile, &state);
         error
     });
     keeper.close().await;
@@ -172,7 +174,7 @@ fn first_state(options: &Options) -> State {
 }
 
 /// One line for each reconcile.
-fn tell(reconcile: &Reconcile, state: &State, wait: Option<Duration>) {
+fn tell(reconcile: &Reconcile, state: &State) {
     let Reconcile {
         causes,
         took,
@@ -184,7 +186,10 @@ fn tell(reconcile: &Reconcile, state: &State, wait: Option<Duration>) {
         ..
     } = reconcile;
     let revision = revision.as_deref().unwrap_or("none");
-    let commit = state.commit.as_deref().map(tracing::field::display);
+    let source = state.source.as_ref();
+    let commit = source
+        .and_then(|source| source.commit.as_deref())
+        .unwrap_or("none");
     let ms = took.as_millis();
     macro_rules! line {
         ($level:ident, $($more:tt)*) => {
@@ -196,17 +201,14 @@ fn tell(reconcile: &Reconcile, state: &State, wait: Option<Duration>) {
             )
         };
     }
-    let failed = match ending {
-        Ending::InSync | Ending::Applied => return line!(info, "reconciled"),
-        Ending::Drift => return line!(warn, "reconciled"),
-        Ending::Refused => "a guard refuses to reconcile",
-        Ending::Conflict | Ending::Failed => "cannot reconcile",
-        Ending::Partial => "cannot reconcile all",
-    };
-    let then = match wait {
-        Some(wait) => format!("; trying again in {:.1} s", wait.as_secs_f64()),
-        None => String::new(),
-    };
-    let error = error.as_deref().map(tracing::field::display);
-    line!(error, error, "{failed}{then}");
+    match (ending, error) {
+        (Ending::InSync | Ending::Applied, _) => line!(info, "reconciled"),
+        (Ending::Drift, _) => line!(warn, "reconciled"),
+        (_, Some(error)) => line!(error, %error, "reconciled"),
+        (_, None) => line!(error, "reconciled"),
+    }
+}
+
+fn humane(wait: Duration) -> String {
+    format!("{:.1} s", wait.as_secs_f64())
 }

@@ -11,6 +11,7 @@ mod read;
 mod scripts;
 pub(crate) mod serve;
 mod service;
+mod silence;
 mod watch;
 
 use std::fmt;

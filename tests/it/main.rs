@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used)]
 
 mod architecture;
-mod cases;
 mod cli;
 mod corpus;
 mod discovery;

@@ -7,5 +7,6 @@
 mod clock;
 mod differential;
 mod killed;
+mod netty;
 pub(crate) mod process;
 mod zkcli;

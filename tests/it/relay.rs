@@ -31,6 +31,13 @@ pub(crate) enum Mode {
     CutAfter(Way, usize),
     /// Swallows what comes next in reply, and then forwards.
     SwallowOnce,
+    /// Passes so many more frames on this way, pings not counted, and swallows the one after; then
+    /// forwards.
+    SwallowFrame(Way, usize),
+    /// Passes so many more replies on, and only the header of the one after; then forwards.
+    ShortenReply(usize),
+    /// Answers connect requests, credentials and pings, and swallows all other replies.
+    Mute,
     /// Closes every new connection at once.
     Refuse,
     /// Holds the next batch of writes back until the mode changes; see [`Relay::holds_a_write`].
@@ -152,6 +159,56 @@ impl State {
     }
 }
 
+impl Mode {
+    fn is_about_frames(self) -> bool {
+        matches!(
+            self,
+            Self::SwallowFrame(..) | Self::ShortenReply(_) | Self::Mute
+        )
+    }
+}
+
+impl State {
+    /// Takes all whole frames out of `buffer`; what of them is to be passed on.
+    fn filter(&self, way: Way, buffer: &mut Vec<u8>) -> Vec<u8> {
+        let mut passed = Vec::new();
+        while let Some(length) = buffer.first_chunk::<4>() {
+            let end = 4 + u32::from_be_bytes(*length) as usize;
+            if buffer.len() < end {
+                break;
+            }
+            let frame: Vec<u8> = buffer.drain(..end).collect();
+            let number = frame[4..].first_chunk::<4>().copied();
+            // Of pings, of credentials, and the protocol's version in a connect reply.
+            let is_upkeep =
+                number.is_none_or(|number| [-2, -4, 0].contains(&i32::from_be_bytes(number)));
+            match self.mode() {
+                _ if is_upkeep => passed.extend(frame),
+                Mode::Mute if way == Way::Reply => {}
+                Mode::SwallowFrame(swallowed, 0) if swallowed == way => self.set(Mode::Forward),
+                Mode::SwallowFrame(swallowed, left) if swallowed == way => {
+                    self.set(Mode::SwallowFrame(swallowed, left - 1));
+                    passed.extend(frame);
+                }
+                Mode::ShortenReply(0) if way == Way::Reply => {
+                    self.set(Mode::Forward);
+                    passed.extend(16_u32.to_be_bytes());
+                    passed.extend(&frame[4..20]);
+                }
+                Mode::ShortenReply(left) if way == Way::Reply => {
+                    self.set(Mode::ShortenReply(left - 1));
+                    passed.extend(frame);
+                }
+                _ => passed.extend(frame),
+            }
+        }
+        if !self.mode().is_about_frames() {
+            passed.append(buffer);
+        }
+        passed
+    }
+}
+
 async fn relay(state: Arc<State>, client: TcpStream, server: TcpStream) {
     let mut cuts = state.cuts.subscribe();
     let (from_client, to_client) = client.into_split();
@@ -164,11 +221,22 @@ async fn relay(state: Arc<State>, client: TcpStream, server: TcpStream) {
 }
 
 async fn pump(state: &State, way: Way, mut from: OwnedReadHalf, mut to: OwnedWriteHalf) {
-    let mut buffer = vec![0; 64 << 10];
+    let mut chunk = vec![0; 64 << 10];
+    let mut buffer = Vec::new();
     loop {
-        let Ok(count @ 1..) = from.read(&mut buffer).await else {
+        let Ok(count @ 1..) = from.read(&mut chunk).await else {
             return;
         };
+        buffer.extend_from_slice(&chunk[..count]);
+        if state.mode().is_about_frames() {
+            let passed = state.filter(way, &mut buffer);
+            if to.write_all(&passed).await.is_err() {
+                return;
+            }
+            continue;
+        }
+        let buffer = std::mem::take(&mut buffer);
+        let count = buffer.len();
         let writes = way == Way::Request && is_multi(&buffer[..count]);
         if let (true, Mode::HoldWriteAfter(left)) = (writes, state.mode()) {
             state.set(match left {

@@ -86,6 +86,7 @@ pub(crate) fn options(hosts: &str) -> Options {
     Options {
         hosts: hosts.to_owned(),
         session_timeout: Duration::from_secs(10),
+        request_timeout: None,
         wait: Wait::No,
         credentials: Vec::new(),
     }

@@ -31,11 +31,38 @@ async fn a_dead_port_is_an_error_at_once() {
     };
     let connect = tokio::time::timeout(Duration::from_secs(60), Session::connect(&options));
     let error = connect.await.unwrap().unwrap_err();
+    let expected =
+        format!("cannot reach a ZooKeeper server at {address}/: the connection is refused");
+    assert_eq!(error.to_string(), expected);
+}
+
+#[tokio::test]
+async fn of_several_servers_each_is_told() {
+    let dead = format!("127.0.0.1:{}", free_port());
+    let closing = Relay::to(shared().port()).await;
+    closing.set(Mode::Refuse);
+    let hosts = format!("{dead},{},no.such.name.invalid", closing.address());
+    let error = Session::connect(&options(&hosts)).await.unwrap_err();
     let expected = format!(
-        "cannot reach a ZooKeeper server at {address}/: \
-         no connection is accepted there, or the name is unknown"
+        "cannot reach a ZooKeeper server at {hosts}/: \
+         \n  {dead}: the connection is refused\
+         \n  {}: it accepts the connection and closes it (no quorum, or a TLS port?)\
+         \n  no.such.name.invalid: the name is unknown",
+        closing.address()
     );
     assert_eq!(error.to_string(), expected);
+}
+
+#[tokio::test]
+async fn waiting_takes_as_long_as_it_is_told_to() {
+    let wait = Duration::from_millis(1500);
+    let options = Options {
+        wait: Wait::For(wait),
+        ..options(&format!("127.0.0.1:{}", free_port()))
+    };
+    let started = Instant::now();
+    assert!(Session::connect(&options).await.is_err());
+    assert!(started.elapsed() >= wait, "{:?}", started.elapsed());
 }
 
 #[tokio::test]

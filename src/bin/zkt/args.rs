@@ -158,6 +158,9 @@ pub(crate) struct ServerArgs {
     /// The session timeout to ask for
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = session_timeout)]
     pub(crate) session_timeout: Duration,
+    /// How long a request may wait for its answer [default: the session timeout]
+    #[arg(long, value_name = "DURATION", value_parser = session_timeout)]
+    pub(crate) request_timeout: Option<Duration>,
     /// Keep trying to connect, for so long or for ever
     #[arg(long, value_name = "DURATION", num_args = 0..=1, require_equals = true,
           default_missing_value = "forever", value_parser = wait)]

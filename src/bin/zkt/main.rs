@@ -108,10 +108,25 @@ fn run(cli: Cli, output: &Output) -> Result<Exit, Failure> {
     }
 }
 
+/// A panic of zookeeper-client is told as the error of a request, not as a panic.
+fn quieten_client_panics() {
+    let tell = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        let is_clients =
+            |place: &std::panic::Location<'_>| place.file().contains("zookeeper-client");
+        if info.location().is_some_and(is_clients) {
+            tracing::debug!("{info}");
+        } else {
+            tell(info);
+        }
+    }));
+}
+
 /// Runs what talks to a server.
 fn online(work: impl Future<Output = Result<Exit, Failure>>) -> Result<Exit, Failure> {
     // The session is kept alive by a thread of its own: to parse, plan or show a large tree can
     // take longer than the server waits for a sign of life.
+    quieten_client_panics();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()

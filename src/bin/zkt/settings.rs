@@ -28,6 +28,7 @@ pub(crate) fn session_options(args: &ServerArgs) -> Result<Options, Failure> {
     Ok(Options {
         hosts,
         session_timeout,
+        request_timeout: args.request_timeout,
         wait,
         credentials: credentials(args)?,
     })
@@ -40,6 +41,10 @@ pub(crate) async fn zookeeper(args: &ServerArgs) -> Result<ZooKeeper, Failure> {
         .hosts(options.hosts)
         .session_timeout(options.session_timeout)
         .wait(options.wait);
+    let builder = match options.request_timeout {
+        Some(request_timeout) => builder.request_timeout(request_timeout),
+        None => builder,
+    };
     let credentials = options.credentials.into_iter();
     let builder = credentials.fold(builder, zkt::discovery::Builder::credentials);
     Ok(builder.connect().await?)

@@ -1,12 +1,12 @@
 //! One node of a registration: what stands there, and what is to be done about it.
 
-use zookeeper_client::{Acls, Client, CreateMode, Error as Refusal, MultiWriteError, Stat};
+use zookeeper_client::{Acls, CreateMode, Error as Refusal, MultiWriteError, Stat};
 
 use super::INSTANCE;
 use crate::acl::Acl;
 use crate::discovery::error::Error;
 use crate::path::ZPath;
-use crate::session::{acl, is_fatal, is_outcome_unknown};
+use crate::session::{Client, acl, is_fatal, is_outcome_unknown};
 use crate::value::{Data, Properties};
 
 /// How often what moves is looked at again before others get their turn.

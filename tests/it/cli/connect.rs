@@ -15,7 +15,7 @@ fn nobody_listens() {
     };
     insta::assert_snapshot!(place.run("ls"), @"
     --- stderr
-    error: cannot reach a ZooKeeper server at SERVER/: no connection is accepted there, or the name is unknown
+    error: cannot reach a ZooKeeper server at SERVER/: the connection is refused
     hint: is the server running? -c HOSTS names another one, --wait waits for it
     --- exit 1
     ");

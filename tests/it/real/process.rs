@@ -41,7 +41,7 @@ pub(crate) const SESSION_TIMEOUTS: (Duration, Duration) =
     (Duration::from_millis(500), Duration::from_secs(60));
 
 /// It starts fast, takes little memory, and does not wait for the disk.
-const FOR_TESTS: Setup = Setup {
+pub(crate) const FOR_TESTS: Setup = Setup {
     java: &[
         "-Xmx512m",
         "-XX:+UseSerialGC",
@@ -108,9 +108,7 @@ impl Server {
         command.arg("java").args(self.setup.java);
         command.arg("-Dzookeeper.extendedTypesEnabled=true");
         command.args(["-Dzookeeper.admin.enableServer=false", "-cp", &class_path()]);
-        command
-            .arg("org.apache.zookeeper.server.quorum.QuorumPeerMain")
-            .arg(config);
+        command.arg(main_class()).arg(config);
         // In a group of its own, ^C at the terminal reaches only the test process.
         command
             .process_group(0)
@@ -202,5 +200,14 @@ pub(crate) fn class_path() -> String {
     // The manifest of Debian's zookeeper.jar names all that it needs.
     let jar = "/usr/share/java/zookeeper.jar";
     assert!(Path::new(jar).exists(), "{MISSING}");
-    jar.to_owned()
+    // But for some of Netty's.
+    let netty = ["codec", "resolver", "transport-native-unix-common"];
+    let netty = netty.map(|name| format!("/usr/share/java/netty-{name}.jar"));
+    [&[jar.to_owned()], &netty[..]].concat().join(":")
+}
+
+/// The class that is started; that of a server inside another project's jar has another name.
+fn main_class() -> String {
+    let usual = "org.apache.zookeeper.server.quorum.QuorumPeerMain";
+    std::env::var("ZKT_TEST_ZOOKEEPER_MAIN").unwrap_or_else(|_| usual.to_owned())
 }

@@ -1,3 +1,0 @@
-//! Cases that went wrong once; the inputs of each are in `fixtures/cases`.
-
-mod two_watchers;

@@ -1,0 +1,52 @@
+//! Credentials on servers with Netty, which may answer them before the connect request.
+
+use std::time::{Duration, Instant};
+
+use zkt::session::Session;
+
+use super::process::{FOR_TESTS, Server, Setup};
+use crate::relay::Relay;
+use crate::server::options_as;
+
+const NETTY: Setup = Setup {
+    java: &[
+        "-Xmx512m",
+        "-XX:+UseSerialGC",
+        "-XX:TieredStopAtLevel=1",
+        "-Dzookeeper.forceSync=no",
+        "-Dzookeeper.serverCnxnFactory=org.apache.zookeeper.server.NettyServerCnxnFactory",
+    ],
+    ..FOR_TESTS
+};
+
+#[tokio::test]
+async fn credentials_are_taken_every_time() {
+    for setup in [NETTY, FOR_TESTS] {
+        let server = Server::start_as(setup);
+        let options = options_as(&server.address(), "ops:secret");
+        for time in 0..200 {
+            let session = Session::connect(&options).await;
+            let session = session.unwrap_or_else(|error| panic!("{time}: {error}"));
+            session.close().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_was_lost_comes_back_with_its_credentials() {
+    let server = Server::start_as(NETTY);
+    let relay = Relay::to(server.port()).await;
+    let session = Session::connect(&options_as(&relay.address(), "ops:secret")).await;
+    let session = session.unwrap();
+    let mut longest = Duration::ZERO;
+    for _ in 0..20 {
+        relay.cut();
+        let begun = Instant::now();
+        while session.identities().await.is_err() {
+            assert!(!session.is_dead());
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        longest = longest.max(begun.elapsed());
+    }
+    println!("the connection was back after {longest:?} at most");
+}
