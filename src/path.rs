@@ -221,6 +221,10 @@ impl ZPath {
 
 impl Ord for ZPath {
     fn cmp(&self, other: &Self) -> Ordering {
+        // A live node that is declared mostly shares its path with the declared one.
+        if Arc::ptr_eq(&self.0, &other.0) {
+            return Ordering::Equal;
+        }
         compare(&self.0, &other.0)
     }
 }

@@ -15,7 +15,7 @@ use crate::plan::{
 };
 use crate::scope::{self, Filter};
 use crate::source::{Location, Sources};
-use crate::tree::{Tree, end_of_subtree};
+use crate::tree::{Side, Tree, end_of_subtree};
 use crate::value::{Properties, split_link};
 
 /// What a plan may do.
@@ -79,10 +79,11 @@ pub fn needs_identities(declared: &Tree<Declared>) -> bool {
 /// | no | there, elsewhere or under `@keep` | nothing |
 #[must_use]
 pub fn plan(declared: &Tree<Declared>, live: &Tree<Live>, policy: &Policy<'_>) -> Plan {
-    let (mine, theirs) = (declared.as_slice(), live.as_slice());
     let mut planner = Planner::new(declared, policy);
-    planner.expect_adds(mine, theirs);
-    planner.compare(mine, theirs);
+    // Room for what is surely missing.
+    let adds = declared.len().saturating_sub(live.len());
+    planner.stages.adds.reserve(adds);
+    planner.compare(live);
     planner.finish()
 }
 
@@ -117,45 +118,20 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// Makes room for what is surely missing.
-    fn expect_adds(&mut self, mine: &[(ZPath, Declared)], theirs: &[(ZPath, Live)]) {
-        let adds = mine.len().saturating_sub(theirs.len());
-        self.stages.adds.reserve(adds);
-    }
-
-    /// Compares declared nodes with live ones, both in path order.
-    fn compare(&mut self, mut mine: &[(ZPath, Declared)], mut theirs: &[(ZPath, Live)]) {
-        loop {
-            match (mine, theirs) {
-                ([], []) => break,
-                ([(path, node), rest @ ..], [(live_path, live), live_rest @ ..])
-                    if path == live_path =>
-                {
-                    self.both(path, node, live);
-                    (mine, theirs) = (rest, live_rest);
-                }
-                ([(path, node), rest @ ..], theirs)
-                    if theirs.first().is_none_or(|(p, _)| path < p) =>
-                {
-                    self.only_declared(path, node);
-                    mine = rest;
-                }
-                (_, live_nodes) => {
-                    let Some((top, _)) = live_nodes.first() else {
-                        break;
-                    };
-                    // Above the place of the top-level nodes nothing is declared, only below it.
-                    let above = self.policy.path.is_within(top);
-                    let end = if above {
-                        1
-                    } else {
-                        end_of_subtree(live_nodes, 0, top)
-                    };
-                    let (subtree, rest) = live_nodes.split_at(end);
-                    if !above {
-                        self.only_live(top, subtree);
-                    }
-                    theirs = rest;
+    /// Compares declared nodes with live ones.
+    fn compare(&mut self, live: &Tree<Live>) {
+        // The undeclared subtree that was judged last.
+        let mut judged: Option<&ZPath> = None;
+        for side in self.declared.join(live) {
+            match side {
+                Side::Left((path, node)) => self.only_declared(path, node),
+                Side::Both((path, node), (_, live)) => self.both(path, node, live),
+                // Above the place of the top-level nodes nothing is declared, only below it.
+                Side::Right((path, _)) if self.policy.path.is_within(path) => {}
+                Side::Right((path, _)) if judged.is_some_and(|top| path.is_within(top)) => {}
+                Side::Right((top, _)) => {
+                    self.only_live(top, live.subtree(top));
+                    judged = Some(top);
                 }
             }
         }

@@ -1,5 +1,6 @@
 //! A tree of nodes as one sorted sequence.
 
+use std::cmp::Ordering;
 use std::hash::BuildHasher as _;
 use std::ops::Range;
 
@@ -71,6 +72,14 @@ impl<N> Tree<N> {
     /// All nodes in order, to be changed; paths stay as they are.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (&ZPath, &mut N)> {
         self.nodes.iter_mut().map(|(path, node)| (&*path, node))
+    }
+
+    /// The nodes of both trees in order, each path once.
+    pub fn join<'a, 'b, M>(
+        &'a self,
+        other: &'b Tree<M>,
+    ) -> impl Iterator<Item = Side<&'a (ZPath, N), &'b (ZPath, M)>> {
+        join_by(self, other, |(a, _), (b, _)| a.cmp(b))
     }
 
     /// The nodes in order, as a slice.
@@ -153,6 +162,39 @@ impl<'t, N> Index<'t, N> {
     }
 }
 
+/// What two sequences hold at one place of their common order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side<L, R> {
+    /// Only the first has it.
+    Left(L),
+    /// Only the second has it.
+    Right(R),
+    /// Both have it.
+    Both(L, R),
+}
+
+/// Joins two sequences that are both sorted as `order` says, without duplicates: a merge-join.
+pub fn join_by<L, R>(
+    left: impl IntoIterator<Item = L>,
+    right: impl IntoIterator<Item = R>,
+    mut order: impl FnMut(&L, &R) -> Ordering,
+) -> impl Iterator<Item = Side<L, R>> {
+    let mut left = left.into_iter().peekable();
+    let mut right = right.into_iter().peekable();
+    std::iter::from_fn(move || {
+        let order = match (left.peek(), right.peek()) {
+            (Some(l), Some(r)) => order(l, r),
+            (Some(_), None) => Ordering::Less,
+            (None, _) => Ordering::Greater,
+        };
+        match order {
+            Ordering::Less => left.next().map(Side::Left),
+            Ordering::Greater => right.next().map(Side::Right),
+            Ordering::Equal => left.next().zip(right.next()).map(|(l, r)| Side::Both(l, r)),
+        }
+    })
+}
+
 /// The end of the run of nodes within `top` that starts at `start`.
 pub fn end_of_subtree<N>(nodes: &[(ZPath, N)], start: usize, top: &ZPath) -> usize {
     start + nodes[start..].partition_point(|(path, _)| path.is_within(top))
@@ -221,6 +263,25 @@ mod tests {
         assert_eq!(at("/a-"), ["/a-"]);
         assert_eq!(at("/c"), [""; 0]);
         assert_eq!(at("/").len(), 5);
+    }
+
+    #[test]
+    fn a_join_has_every_path_once_and_in_order() {
+        let (one, other) = (tree(&["/a", "/a/x", "/b"]), tree(&["/a", "/a-", "/a/y"]));
+        let told: Vec<String> = one
+            .join(&other)
+            .map(|side| match side {
+                Side::Left((path, _)) => format!("{path} <"),
+                Side::Right((path, _)) => format!("{path} >"),
+                Side::Both((path, _), (same, _)) => {
+                    assert_eq!(path, same);
+                    format!("{path} =")
+                }
+            })
+            .collect();
+        assert_eq!(told, ["/a =", "/a/x <", "/a/y >", "/a- >", "/b <"]);
+        assert_eq!(one.join(&Tree::<()>::default()).count(), 3);
+        assert_eq!(Tree::<()>::default().join(&one).count(), 3);
     }
 
     #[test]

@@ -15,6 +15,7 @@ use super::handle::ZooKeeper;
 use crate::links;
 use crate::node::Live;
 use crate::path::ZPath;
+use crate::tree::{Side, join_by};
 use crate::value::{Data, Properties};
 
 use keeper::Keeper;
@@ -188,38 +189,14 @@ impl Children {
             updated: Vec::new(),
             snapshot: new.clone(),
         };
-        let (mut old, mut now) = (
-            self.children.iter().peekable(),
-            new.children.iter().peekable(),
-        );
-        loop {
-            match (old.peek(), now.peek()) {
-                (None, None) => break,
-                (Some(gone), None) => {
-                    change.removed.push(Arc::clone(gone));
-                    old.next();
+        for side in join_by(&self.children, &new.children, |a, b| a.name.cmp(&b.name)) {
+            match side {
+                Side::Left(gone) => change.removed.push(Arc::clone(gone)),
+                Side::Right(come) => change.added.push(Arc::clone(come)),
+                Side::Both(before, after) if before.mzxid != after.mzxid => {
+                    change.updated.push(Arc::clone(after));
                 }
-                (None, Some(new)) => {
-                    change.added.push(Arc::clone(new));
-                    now.next();
-                }
-                (Some(before), Some(after)) => match before.name.cmp(&after.name) {
-                    std::cmp::Ordering::Less => {
-                        change.removed.push(Arc::clone(before));
-                        old.next();
-                    }
-                    std::cmp::Ordering::Greater => {
-                        change.added.push(Arc::clone(after));
-                        now.next();
-                    }
-                    std::cmp::Ordering::Equal => {
-                        if before.mzxid != after.mzxid {
-                            change.updated.push(Arc::clone(after));
-                        }
-                        old.next();
-                        now.next();
-                    }
-                },
+                Side::Both(..) => {}
             }
         }
         let is_same = change.added.is_empty()

@@ -11,7 +11,7 @@ use crate::path::{self, ZPath};
 use crate::plan::{Action, KeptReason, Plan, Warning};
 use crate::planner::desired_data;
 use crate::source::Sources;
-use crate::tree::{Index, Tree};
+use crate::tree::{Index, Side, Tree};
 use crate::value::{LinkKind, split_link, split_property_link};
 
 /// What a check found.
@@ -126,24 +126,13 @@ impl<'a> Counterparts<'a> {
     fn of(declared: &Tree<Declared>, live: &'a Tree<Live>) -> Self {
         let mut of_declared = Vec::with_capacity(declared.len());
         let mut undeclared = HashMap::default();
-        let mut live = live.iter().peekable();
-        for (path, _) in declared {
-            // What is equal mostly is the same path in memory, too, which is seen at once.
-            of_declared.push(loop {
-                match live.peek() {
-                    Some((other, node)) if other == path => {
-                        live.next();
-                        break Some(node);
-                    }
-                    Some((other, node)) if other < path => {
-                        live.next();
-                        undeclared.insert(other, node);
-                    }
-                    _ => break None,
-                }
-            });
+        for side in declared.join(live) {
+            match side {
+                Side::Left(_) => of_declared.push(None),
+                Side::Right((path, node)) => _ = undeclared.insert(path, node),
+                Side::Both(_, (_, node)) => of_declared.push(Some(node)),
+            }
         }
-        undeclared.extend(live.map(|(path, node)| (path, node)));
         Self {
             of_declared,
             undeclared,

@@ -5,7 +5,7 @@ use zookeeper_client::Stat;
 use super::reader::live_node;
 use crate::node::{Live, LiveNode};
 use crate::path::ZPath;
-use crate::tree::Tree;
+use crate::tree::{Side, Tree};
 
 /// A node as its stat has it, where its data is that which is known.
 pub(super) fn with_stat(node: &LiveNode, stat: &Stat) -> Option<LiveNode> {
@@ -32,27 +32,18 @@ pub(super) fn is_same(old: Option<&Live>, new: Option<&Live>) -> bool {
 
 /// The nodes that differ in what an event would have told: not in their ACLs.
 pub(super) fn differences(old: &Tree<Live>, new: &Tree<Live>) -> Vec<ZPath> {
-    let told = |old: Option<&Live>, new: Option<&Live>| match (old, new) {
-        (Some(Live::Read(old)), Some(Live::Read(new))) => {
-            old.version == new.version && old.mzxid == new.mzxid
-        }
+    let is_told = |old: &Live, new: &Live| match (old, new) {
+        (Live::Read(old), Live::Read(new)) => old.version != new.version || old.mzxid != new.mzxid,
         // Permissions come and go without an event.
-        (Some(_), Some(_)) => true,
-        (old, new) => old.is_none() && new.is_none(),
+        _ => false,
     };
     let mut paths = Vec::new();
-    let (mut old, mut new) = (old.iter().peekable(), new.iter().peekable());
-    loop {
-        let order = match (old.peek(), new.peek()) {
-            (Some((a, _)), Some((b, _))) => a.cmp(b),
-            (Some(_), None) => std::cmp::Ordering::Less,
-            (None, Some(_)) => std::cmp::Ordering::Greater,
-            (None, None) => return paths,
-        };
-        let a = old.next_if(|_| order.is_le());
-        let b = new.next_if(|_| order.is_ge());
-        if !told(a.map(|(_, live)| live), b.map(|(_, live)| live)) {
-            paths.extend(a.or(b).map(|(path, _)| path.clone()));
+    for side in old.join(new) {
+        match side {
+            Side::Left((path, _)) | Side::Right((path, _)) => paths.push(path.clone()),
+            Side::Both((path, old), (_, new)) if is_told(old, new) => paths.push(path.clone()),
+            Side::Both(..) => {}
         }
     }
+    paths
 }

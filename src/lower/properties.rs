@@ -1,12 +1,11 @@
 //! The properties of open nodes, and how those of one node met in several places come together.
 
-use std::cmp::Ordering;
-
 use smallvec::SmallVec;
 
 use crate::ast::{Literal, LiteralKind};
 use crate::node::DeclaredProperties;
 use crate::source::Span;
+use crate::tree::{Side, join_by};
 use crate::value::{self, Data, Encoded, Entry, STRING_VALUE, split_link};
 
 /// A name that stands twice in one node: the place of the second and of the first.
@@ -148,28 +147,21 @@ pub(super) fn merge(
         return second.clone();
     }
     let (one, other) = (first.encoded().to_object(), second.encoded().to_object());
-    let mut first = located(&one, first.origins()).peekable();
-    let mut second = located(&other, second.origins()).peekable();
+    let first = located(&one, first.origins());
+    let second = located(&other, second.origins());
     let (mut object, mut origins, mut has_links) = (Vec::new(), Vec::new(), false);
     let mut sole = None;
-    loop {
-        let order = match (first.peek(), second.peek()) {
-            (Some((a, _)), Some((b, _))) => a.name.cmp(&b.name),
-            (Some(_), None) => Ordering::Less,
-            (None, Some(_)) => Ordering::Greater,
-            (None, None) => break,
-        };
-        let a = first.next_if(|_| order.is_le());
-        let b = second.next_if(|_| order.is_ge());
-        if let (Some((a, first)), Some((_, second))) = (&a, &b) {
-            both(Duplicate {
-                span: *second,
-                first: *first,
-                name: a.name.to_string(),
-            });
-        }
-        let Some((entry, origin)) = a.or(b) else {
-            break;
+    for side in join_by(first, second, |(a, _), (b, _)| a.name.cmp(&b.name)) {
+        let (entry, origin) = match side {
+            Side::Left(property) | Side::Right(property) => property,
+            Side::Both((entry, first), (_, second)) => {
+                both(Duplicate {
+                    span: second,
+                    first,
+                    name: entry.name.to_string(),
+                });
+                (entry, first)
+            }
         };
         object.push(if object.is_empty() { b'{' } else { b',' });
         has_links |= is_link(entry.name.as_bytes());
