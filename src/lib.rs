@@ -37,7 +37,8 @@
 //! - **Reading follows the declarations.** Only the declared nodes are read, the names of their
 //!   children, and the subtrees that a trim would remove; not what else the ensemble holds.
 //! - **Nothing between [`path`] and [`planner`] does I/O**, and the library never prints, exits
-//!   or looks at the environment, but for zc.zk's `ZC_ZK_CONNECTION_STRING`. Node data is logged at `trace` only.
+//!   or looks at the environment, but for zc.zk's `ZC_ZK_CONNECTION_STRING`. Node
+//!   data is logged at `trace` only, but for what the watch says of changes, less secrets.
 //!
 //! # Modules, in reading order
 //!

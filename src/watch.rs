@@ -8,16 +8,20 @@
 //! | `schedule` | when the next reconcile is due: debounce, backoff, timer; pure |
 //! | `files`, `journal` | what tells that files may have changed, and whether they did |
 //! | `source`, `splice` | the declared tree of the newest sound files, and only what differs parsed |
-//! | `keeper` | one reconcile: session, mirror, plan, execution |
+//! | `keeper`, `attempt` | one reconcile: session and mirror, plan and execution |
+//! | `held`, `drift` | nodes whose repair waits, differences that are known |
 //! | `planning`, `partial` | links and permissions; a plan for what changed alone |
 //! | `election` | which of several replicas writes |
-//! | `state` | what there is to show of all that |
+//! | `state`, `told` | what there is to show of all that, and to log of single nodes |
 
+mod attempt;
 mod commit;
 mod cycle;
+mod drift;
 mod election;
 mod error;
 mod files;
+mod held;
 mod journal;
 mod keeper;
 mod newest;
@@ -27,6 +31,7 @@ mod schedule;
 mod source;
 mod splice;
 mod state;
+mod told;
 
 use std::time::Duration;
 
@@ -37,8 +42,9 @@ use crate::session;
 pub use cycle::{Command, once, run};
 pub use election::NameError;
 pub use error::Error;
+pub use held::{HeldNode, HeldReason};
 pub use schedule::{Cause, Causes, Pace, Schedule};
-pub use source::{Broken, Layers, Source};
+pub use source::{Broken, Draw, Layers, Source};
 pub use state::{
     Applied, BUCKETS, Connection, Counters, Ending, HISTORY, Leadership, Reconcile, State,
 };

@@ -118,18 +118,20 @@ pub async fn run(
         }
         let now = Instant::now();
         match &ended {
-            Some((reconcile, Some(error))) => {
+            Some((reconcile, Some(error))) if !error.is_of_nodes() => {
                 let wait = schedule.failed(now);
-                tell(reconcile, &state);
-                let wait = humane(wait);
-                tracing::warn!(%error, failures = schedule.failures(), "trying again in {wait}");
+                // What is wrong with the files was told when they were read.
+                if !matches!(error, Error::Source { .. }) {
+                    tell(reconcile, &state, Some(wait));
+                }
             }
-            Some((reconcile, None)) => {
+            Some((reconcile, _)) => {
                 schedule.succeeded(now);
-                tell(reconcile, &state);
+                tell(reconcile, &state, None);
             }
             None => schedule.succeeded(now),
         }
+        schedule.hold(keeper.next_held());
         if asked {
             schedule.note(Cause::Asked, now);
         }
@@ -154,7 +156,7 @@ pub async fn once(options: Options) -> (State, Option<Error>) {
     let causes = Cause::Start.into();
     let ended = keeper.reconcile(&causes, &mut state).await;
     let error = ended.and_then(|(reconcile, error)| {
-        tell(&reconcile, &state);
+        tell(&reconcile, &state, None);
         error
     });
     keeper.close().await;
@@ -174,7 +176,7 @@ fn first_state(options: &Options) -> State {
 }
 
 /// One line for each reconcile.
-fn tell(reconcile: &Reconcile, state: &State) {
+fn tell(reconcile: &Reconcile, state: &State, wait: Option<Duration>) {
     let Reconcile {
         causes,
         took,
@@ -186,10 +188,7 @@ fn tell(reconcile: &Reconcile, state: &State) {
         ..
     } = reconcile;
     let revision = revision.as_deref().unwrap_or("none");
-    let source = state.source.as_ref();
-    let commit = source
-        .and_then(|source| source.commit.as_deref())
-        .unwrap_or("none");
+    let commit = state.commit.as_deref().map(tracing::field::display);
     let ms = took.as_millis();
     macro_rules! line {
         ($level:ident, $($more:tt)*) => {
@@ -201,14 +200,17 @@ fn tell(reconcile: &Reconcile, state: &State) {
             )
         };
     }
-    match (ending, error) {
-        (Ending::InSync | Ending::Applied, _) => line!(info, "reconciled"),
-        (Ending::Drift, _) => line!(warn, "reconciled"),
-        (_, Some(error)) => line!(error, %error, "reconciled"),
-        (_, None) => line!(error, "reconciled"),
-    }
-}
-
-fn humane(wait: Duration) -> String {
-    format!("{:.1} s", wait.as_secs_f64())
+    let failed = match ending {
+        Ending::InSync | Ending::Applied => return line!(info, "reconciled"),
+        Ending::Drift => return line!(warn, "reconciled"),
+        Ending::Refused => "a guard refuses to reconcile",
+        Ending::Conflict | Ending::Failed => "cannot reconcile",
+        Ending::Partial => "cannot reconcile all",
+    };
+    let then = match wait {
+        Some(wait) => format!("; trying again in {:.1} s", wait.as_secs_f64()),
+        None => String::new(),
+    };
+    let error = error.as_deref().map(tracing::field::display);
+    line!(error, error, "{failed}{then}");
 }

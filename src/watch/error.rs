@@ -39,7 +39,30 @@ pub enum Error {
     /// The plan was not carried out to its end.
     #[error(transparent)]
     Stopped(#[from] Stop),
+    /// Some nodes may not be read or written. All others are as declared.
+    #[error("{first}{}", and_more(*.more))]
+    Nodes {
+        /// The first of them, and why.
+        first: String,
+        /// How many others there are.
+        more: usize,
+    },
     /// Another replica leads now.
     #[error("lost leadership: {0}")]
     Deposed(Stop),
+}
+
+impl Error {
+    /// Whether it is about single nodes, and all others are as declared.
+    pub(super) fn is_of_nodes(&self) -> bool {
+        matches!(self, Self::Nodes { .. })
+    }
+}
+
+fn and_more(more: usize) -> String {
+    match more {
+        0 => String::new(),
+        1 => ", and 1 more node".to_owned(),
+        more => format!(", and {more} more nodes"),
+    }
 }

@@ -181,6 +181,16 @@ impl Journal {
             .collect()
     }
 
+    /// The files that were read.
+    pub(super) fn texts(&self) -> impl Iterator<Item = &Path> {
+        self.entries
+            .iter()
+            .filter_map(|entry| match &entry.question {
+                Question::Read(path) if entry.digest.is_some() => Some(path.as_path()),
+                _ => None,
+            })
+    }
+
     /// The paths that were asked for, and whether all that stands there counts.
     pub(super) fn paths(&self) -> impl Iterator<Item = (&Path, bool)> {
         self.entries.iter().map(|entry| match &entry.question {

@@ -1,27 +1,27 @@
 //! One reconcile: the declared tree, the live one, the plan between them, its execution.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use tokio::time::Instant;
 
+use super::Options;
+use super::attempt::Account;
+use super::drift::Drift;
 use super::election::{self, Election};
 use super::error::Error;
 use super::files::FileWatch;
+use super::held::Held;
 use super::newest::Newest;
-use super::partial;
-use super::planning::{refusals, roots};
+use super::planning::roots;
 use super::schedule::{Cause, Causes};
 use super::source::Source;
-use super::state::{Applied, Connection, Ending, Leadership, Reconcile};
-use super::{Mode, Options, state::State};
+use super::state::{Connection, Ending, Leadership, Reconcile, State};
 use crate::acl::AuthId;
-use crate::executor::{self, ExecuteOptions, Fate, Stop};
+use crate::executor::Stop;
 use crate::live::{self, Found, Mirror, News};
 use crate::path::ZPath;
-use crate::plan::{Plan, Summary};
-use crate::planner::{self, Policy};
+use crate::plan::Plan;
 use crate::scope;
 use crate::session::{Pulse, Session};
 
@@ -36,33 +36,27 @@ pub(super) enum Event {
     Vote,
 }
 
-/// What a reconcile has come to so far.
-#[derive(Debug, Default)]
-struct Account {
-    found: Option<Summary>,
-    done: Summary,
-    /// Whether something may have been written that could not be told.
-    unknown: bool,
-    refusal: Option<String>,
-}
-
 /// What a loop holds between its reconciles.
 pub(super) struct Keeper {
     pub(super) options: Options,
-    newest: Newest,
-    session: Option<Session>,
+    pub(super) newest: Newest,
+    pub(super) session: Option<Session>,
     /// Whether a server was seen to answer while there was no connection.
     is_back: bool,
-    identities: Option<Vec<AuthId>>,
-    mirror: Option<Mirror>,
-    election: Option<Election>,
+    pub(super) identities: Option<Vec<AuthId>>,
+    pub(super) mirror: Option<Mirror>,
+    pub(super) election: Option<Election>,
     /// The source that the mirror and the last plan are for.
-    source: Option<Arc<Source>>,
-    /// The last plan without its actions, where the live tree is as declared but for what the mirror
-    /// finds to change.
-    settled: Option<Plan>,
+    pub(super) source: Option<Arc<Source>>,
+    /// The last plan without its actions, where the live tree is as declared but for what is held
+    /// back and what the mirror finds to change.
+    pub(super) settled: Option<Plan>,
     /// Whether to plan even where nothing changed.
-    pending: bool,
+    pub(super) pending: bool,
+    /// Whether the last reconcile ended before the live tree came to rest.
+    pub(super) restless: bool,
+    pub(super) held: Held,
+    pub(super) drift: Drift,
 }
 
 impl Keeper {
@@ -82,6 +76,9 @@ impl Keeper {
             source: None,
             settled: None,
             pending: true,
+            restless: false,
+            held: Held::new(options.pace.first_backoff, options.pace.interval),
+            drift: Drift::default(),
             options,
         }
     }
@@ -152,11 +149,17 @@ impl Keeper {
             self.forget_session(shown);
             return Some(Cause::Session);
         }
+        let restless = std::mem::take(&mut self.restless);
         let mirror = self.mirror.as_mut()?;
-        (!mirror.is_current()).then_some(Cause::Live)
+        (restless || !mirror.is_current()).then_some(Cause::Live)
     }
 
-    fn forget_session(&mut self, shown: &mut State) {
+    /// When nodes that are held back may be written.
+    pub(super) fn next_held(&self) -> Option<Instant> {
+        self.held.next()
+    }
+
+    pub(super) fn forget_session(&mut self, shown: &mut State) {
         if shown.connection == Connection::Up {
             tracing::warn!("the connection is lost");
         }
@@ -186,7 +189,7 @@ impl Keeper {
     /// One reconcile, told to `shown`; none where there was nothing to look at.
     ///
     /// # Cancellation safety
-    /// As [`executor::execute`]: no further batch is sent. The keeper must not be used again but to
+    /// As [`execute`](crate::executor::execute): no further batch is sent. The keeper must not be used again but to
     /// be closed.
     pub(super) async fn reconcile(
         &mut self,
@@ -200,19 +203,21 @@ impl Keeper {
             Ok(None) => return None,
             Ok(Some(ending)) => (ending, None),
             Err(error) => {
-                let wrote = account.unknown || account.done != Summary::default();
                 let ending = match &error {
                     Error::Stopped(Stop::Conflict { .. }) => Ending::Conflict,
-                    _ if wrote => Ending::Partial,
+                    _ if account.wrote() => Ending::Partial,
                     _ => Ending::Failed,
                 };
                 (ending, Some(error))
             }
         };
-        if ending != Ending::InSync && ending != Ending::Applied {
+        account.told.end();
+        // What single nodes refuse keeps nothing else from being as declared.
+        self.pending = error.as_ref().is_some_and(|error| !error.is_of_nodes());
+        if self.pending {
             self.settled = None;
         }
-        self.pending = error.is_some();
+        shown.held = self.held.nodes();
         let reconcile = Reconcile {
             causes: causes.clone(),
             began,
@@ -233,139 +238,7 @@ impl Keeper {
         Some((reconcile, error))
     }
 
-    async fn attempt(
-        &mut self,
-        causes: &Causes,
-        account: &mut Account,
-        shown: &mut State,
-    ) -> Result<Option<Ending>, Error> {
-        let of_server = [Cause::Live, Cause::Session, Cause::Elected];
-        if !causes.are_only(&of_server) {
-            self.newest.read(causes, shown).await;
-        }
-        let source = self.newest.sound(shown)?;
-        let is_new = self
-            .source
-            .as_ref()
-            .is_none_or(|old| !Arc::ptr_eq(old, &source));
-        // Where only what some nodes hold is new, only they need to be looked at.
-        let step = source.change.as_ref().filter(|change| {
-            let from = change.from.upgrade();
-            from.zip(self.source.as_ref())
-                .is_some_and(|(from, old)| Arc::ptr_eq(&from, old))
-        });
-        let is_other_tree = is_new && step.is_none();
-        self.connect(shown).await?;
-        let leads = self.vote(causes, shown).await?;
-        let mut changed = self.look(&source, is_other_tree, causes, shown).await?;
-        let by_files = is_new && self.source.is_some();
-        self.source = Some(source.clone());
-        if is_new {
-            self.pending = true;
-            match (step, &mut changed) {
-                (Some(step), Some(changed)) => changed.extend(step.paths.iter().cloned()),
-                (Some(_), None) => {}
-                (None, _) => self.settled = None,
-            }
-        }
-        let nothing = changed.as_ref().is_some_and(Vec::is_empty);
-        let hints = [Cause::Files, Cause::Live, Cause::Session, Cause::Elected];
-        if nothing && !self.pending && causes.are_only(&hints) {
-            return Ok(None);
-        }
-        let mut attempt = 0;
-        let mut wrote = false;
-        loop {
-            let plan = self.plan(&source, changed.as_deref()).await?;
-            let summary = plan.summary();
-            if account.found.is_none() {
-                account.found = Some(summary);
-                if !by_files {
-                    shown.counters.drift += plan.actions.len() as u64;
-                }
-            }
-            let plan = Arc::new(plan);
-            shown.plan = Some(plan.clone());
-            if !plan.refusals.is_empty() {
-                account.refusal = Some(refusals(&plan));
-                self.settled = None;
-                return Ok(Some(if wrote {
-                    Ending::Partial
-                } else {
-                    Ending::Refused
-                }));
-            }
-            if plan.is_empty() {
-                self.settled = Some(Plan::clone(&plan));
-                return Ok(Some(if wrote {
-                    Ending::Applied
-                } else {
-                    Ending::InSync
-                }));
-            }
-            if self.options.mode == Mode::Warn || !leads {
-                self.settled = None;
-                return Ok(Some(Ending::Drift));
-            }
-            if attempt > self.options.retries {
-                let action = &plan.actions[0];
-                return Err(Error::Stopped(Stop::Conflict {
-                    path: action.path().clone(),
-                    action: 0,
-                    reason: executor::Conflict::Changed,
-                }));
-            }
-            attempt += 1;
-            let stop = self.execute(&plan, account).await;
-            wrote |= account.done != Summary::default();
-            let touched = plan.actions.iter().map(|action| action.path().clone());
-            if let Some(mirror) = &mut self.mirror {
-                mirror.touch(touched);
-                if let Some(Stop::Conflict { path, .. }) = &stop {
-                    mirror.touch([path.clone()]);
-                }
-            }
-            match stop {
-                None => {
-                    let applied = Applied::new(&plan, causes, &source.revision);
-                    shown.applied = Some(Arc::new(applied));
-                    // All that was to do is done: what the mirror finds beyond it is new.
-                    let rest = Plan {
-                        actions: Vec::new(),
-                        ..Plan::clone(&plan)
-                    };
-                    self.settled = Some(rest);
-                }
-                Some(Stop::Conflict { path, reason, .. }) => {
-                    tracing::info!(%path, %reason, "the live tree moved; planning again");
-                    self.settled = None;
-                }
-                Some(stop) => return Err(self.stopped(stop)),
-            }
-            // What was just written is read again, and that is all that the echo of it costs.
-            let touched: Vec<ZPath> = plan
-                .actions
-                .iter()
-                .map(|action| action.path().clone())
-                .collect();
-            let found = self.refresh(shown).await?;
-            changed = found.map(|found| {
-                let all: BTreeSet<ZPath> = found.into_iter().chain(touched).collect();
-                all.into_iter().collect()
-            });
-        }
-    }
-
-    fn stopped(&self, stop: Stop) -> Error {
-        let is_dead = self.session.as_ref().is_some_and(Session::is_dead);
-        match stop {
-            stop @ Stop::Deposed { .. } => Error::Deposed(stop),
-            stop if self.election.is_some() && is_dead => Error::Deposed(stop),
-            stop => Error::Stopped(stop),
-        }
-    }
-
-    async fn connect(&mut self, shown: &mut State) -> Result<(), Error> {
+    pub(super) async fn connect(&mut self, shown: &mut State) -> Result<(), Error> {
         if self.session.as_ref().is_some_and(Session::is_dead) {
             self.forget_session(shown);
         }
@@ -410,7 +283,7 @@ impl Keeper {
     }
 
     /// Whether this replica writes.
-    async fn vote(&mut self, causes: &Causes, shown: &mut State) -> Result<bool, Error> {
+    pub(super) async fn vote(&mut self, causes: &Causes, shown: &mut State) -> Result<bool, Error> {
         let (Some(election), Some(session)) = (&mut self.election, &self.session) else {
             return Ok(true);
         };
@@ -441,7 +314,7 @@ impl Keeper {
 
     /// Makes the mirror current for a source; tells what changed, or none where that may be
     /// anything.
-    async fn look(
+    pub(super) async fn look(
         &mut self,
         source: &Source,
         is_other_tree: bool,
@@ -492,58 +365,12 @@ impl Keeper {
         self.refresh(shown).await
     }
 
-    async fn refresh(&mut self, shown: &mut State) -> Result<Option<Vec<ZPath>>, Error> {
+    pub(super) async fn refresh(&mut self, shown: &mut State) -> Result<Option<Vec<ZPath>>, Error> {
         let (Some(session), Some(mirror)) = (&self.session, &mut self.mirror) else {
             return Ok(None);
         };
         let found = mirror.refresh(session).await?;
         Ok(note_found(found, shown))
-    }
-
-    async fn plan(&mut self, source: &Source, changed: Option<&[ZPath]>) -> Result<Plan, Error> {
-        let (Some(session), Some(mirror)) = (&self.session, &self.mirror) else {
-            return Ok(Plan::empty(self.options.layers.place.clone()));
-        };
-        if self.identities.is_none() && planner::needs_identities(&source.tree) {
-            self.identities = Some(session.identities().await?);
-        }
-        let options = &self.options;
-        let policy = Policy {
-            path: options.layers.place.clone(),
-            trim: options.trim,
-            filter: options.layers.filter.clone(),
-            max_trim: options.max_trim,
-            identities: self.identities.clone(),
-            ..Policy::new(&source.sources)
-        };
-        let live = mirror.tree();
-        live::require_readable(&source.tree, live)?;
-        let part = match (&self.settled, changed) {
-            (Some(before), Some(changed)) if !options.strict => {
-                let standing = source.standing;
-                partial::plan(&source.tree, live, &policy, before, standing, changed)
-            }
-            _ => None,
-        };
-        let mut plan = match part {
-            Some(plan) => plan,
-            None => live::plan(session, &source.tree, live, &policy).await?,
-        };
-        plan.judge(options.shows_extras, options.strict);
-        Ok(plan)
-    }
-
-    async fn execute(&mut self, plan: &Plan, account: &mut Account) -> Option<Stop> {
-        let session = self.session.as_ref()?;
-        let options = ExecuteOptions {
-            guard: self.election.as_ref().and_then(Election::guard),
-            ..ExecuteOptions::default()
-        };
-        let report = executor::execute(session, plan, &options, &mut |_| {}).await;
-        let unknown = |fate: &Fate| matches!(fate, Fate::Unknown | Fate::DataOnly);
-        account.unknown |= report.fates.iter().any(unknown);
-        account.done += report.done(plan);
-        report.stop
     }
 }
 

@@ -15,7 +15,8 @@ use super::state::State;
 /// So long files must be quiet before they are read, though nothing is done about them yet.
 const CALM: Duration = Duration::from_millis(60);
 
-type Read = (Outcome, Journal);
+/// What the files declare, what that depends on, and their commit.
+type Read = (Outcome, Journal, Option<String>);
 
 /// The last sound tree, and what becomes of it as the files change.
 pub(super) struct Newest {
@@ -75,7 +76,7 @@ impl Newest {
                 Some(begun) => begun.await.ok().flatten(),
                 None => read(self.reading.clone()).await,
             };
-            let Some((outcome, journal)) = read else {
+            let Some((outcome, journal, commit)) = read else {
                 tracing::error!("reading the files came to no end");
                 return;
             };
@@ -89,6 +90,7 @@ impl Newest {
                 }
                 Outcome::Broken(broken) => self.note_broken(broken, shown),
             }
+            shown.commit = commit;
             let files = self.files.as_mut();
             if !files.is_some_and(|files| files.follow(&journal)) {
                 break;
@@ -104,15 +106,21 @@ impl Newest {
     }
 
     fn note_broken(&self, broken: Broken, shown: &mut State) {
-        if shown.broken.as_ref() != Some(&broken) {
-            for error in broken.errors.iter().take(10) {
-                tracing::error!(revision = broken.revision, "{error}");
+        // The same mistakes in files that otherwise differ are no news.
+        let before = shown.broken.as_ref().map(|broken| &broken.errors);
+        if before != Some(&broken.errors) {
+            for drawn in &broken.drawn {
+                tracing::error!(revision = broken.revision, "{drawn}");
             }
             let force = self.good.as_ref().map(|good| good.revision.as_str());
+            let then = match force {
+                Some(_) => "the last sound one stays in force",
+                None => "nothing is written before they do",
+            };
             tracing::error!(
                 errors = broken.errors.len(),
                 in_force = force.unwrap_or("none"),
-                "the files declare no sound tree; the last sound one stays in force"
+                "the files declare no sound tree; {then}"
             );
         }
         shown.broken = Some(broken);
@@ -136,7 +144,9 @@ impl Newest {
 async fn read(reading: Arc<Mutex<Reading>>) -> Option<Read> {
     let read = move || {
         let reading = reading.lock().unwrap_or_else(PoisonError::into_inner);
-        reading.read()
+        let (outcome, journal) = reading.read();
+        let commit = reading.commit(&journal);
+        (outcome, journal, commit)
     };
     tokio::task::spawn_blocking(read).await.ok()
 }

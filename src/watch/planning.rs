@@ -1,6 +1,8 @@
 //! What a plan of the loop needs beyond the planner.
 
-use crate::node::{Declared, Standing};
+use std::collections::BTreeSet;
+
+use crate::node::{Declared, Live, Standing};
 use crate::path::ZPath;
 use crate::plan::Plan;
 use crate::tree::Tree;
@@ -21,4 +23,15 @@ pub(super) fn roots(tree: &Tree<Declared>) -> Vec<ZPath> {
 pub(super) fn refusals(plan: &Plan) -> String {
     let refusals: Vec<String> = plan.refusals.iter().map(ToString::to_string).collect();
     refusals.join("; ")
+}
+
+/// The declared nodes that may not be read.
+pub(super) fn unreadable(declared: &Tree<Declared>, live: &Tree<Live>) -> BTreeSet<ZPath> {
+    let is_declared = |path: &ZPath| {
+        let node = declared.get(path);
+        node.is_some_and(|node| node.standing == Standing::Declared)
+    };
+    let shut = live.iter().filter(|(_, live)| *live == Live::Unreadable);
+    let shut = shut.filter(|(path, _)| is_declared(path));
+    shut.map(|(path, _)| path.clone()).collect()
 }

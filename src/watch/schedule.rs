@@ -24,7 +24,7 @@ pub enum Cause {
     Timer,
     /// Somebody asked.
     Asked,
-    /// The last one failed.
+    /// The last one failed, or held nodes back.
     Retry,
     /// This replica leads now.
     Elected,
@@ -130,6 +130,8 @@ pub struct Schedule {
     ended: Option<Instant>,
     timer: Instant,
     retry: Option<Instant>,
+    /// When nodes that were held back may be written.
+    held: Option<Instant>,
     failures: u32,
 }
 
@@ -146,6 +148,7 @@ impl Schedule {
             ended: None,
             timer: now,
             retry: None,
+            held: None,
             failures: 0,
         };
         schedule.wind_timer(now);
@@ -175,7 +178,10 @@ impl Schedule {
         let others = match self.retry {
             // Neither the live tree nor the timer shortens the wait after a failure.
             Some(retry) => retry,
-            None => self.live_due(now).unwrap_or(self.timer).min(self.timer),
+            None => {
+                let others = self.live_due(now).into_iter().chain(self.held);
+                others.fold(self.timer, Instant::min)
+            }
         };
         files.map_or(others, |files| files.min(others))
     }
@@ -201,7 +207,8 @@ impl Schedule {
             add(Cause::Timer);
             self.wind_timer(now);
         }
-        if self.retry.take().is_some() {
+        let held = self.held.take_if(|held| *held <= now);
+        if self.retry.take().is_some() || held.is_some() {
             add(Cause::Retry);
         }
         Some(causes)
@@ -224,6 +231,11 @@ impl Schedule {
         let wait = full.mul_f64(0.5 + self.random.f64() / 2.0);
         self.retry = Some(now + wait);
         wait
+    }
+
+    /// Nodes are held back until then.
+    pub fn hold(&mut self, until: Option<Instant>) {
+        self.held = until;
     }
 
     /// How many reconciles have failed in a row.

@@ -27,7 +27,12 @@ pub struct Layers {
     pub allow_empty: bool,
     /// Which paths of it count.
     pub filter: Filter,
+    /// How errors are drawn for the log; without it only their places are told.
+    pub draw: Option<Draw>,
 }
+
+/// Draws an error with the lines that it is about.
+pub type Draw = fn(&dyn Located, &Sources) -> String;
 
 /// A sound declared tree with the texts that it came from.
 #[derive(Debug)]
@@ -38,8 +43,6 @@ pub struct Source {
     pub sources: Arc<Sources>,
     /// What tells these texts from others: a prefix of the hash of all of them.
     pub revision: String,
-    /// The commit, where the first layer lies in a git checkout.
-    pub commit: Option<String>,
     /// How many of its nodes are more than passed through.
     pub standing: usize,
     /// Where it differs from another source, where that is known and holds the same nodes.
@@ -62,6 +65,8 @@ pub(super) struct Change {
 pub struct Broken {
     /// Every mistake, with its place.
     pub errors: Vec<String>,
+    /// The first mistakes as they are drawn, without the places if nothing draws them.
+    pub drawn: Vec<String>,
     /// Whether all that is wrong is that there is nothing declared.
     pub only_empty: bool,
     /// What tells these texts from others.
@@ -99,6 +104,9 @@ pub(super) struct Candidate {
     journal: Journal,
     outdated: usize,
 }
+
+/// Of more mistakes the first are drawn.
+const MOST_DRAWN: usize = 10;
 
 /// More outdated texts than this are not kept for the sake of those that are still in use.
 const MOST_OUTDATED: usize = 64 << 20;
@@ -155,7 +163,6 @@ impl Reading {
             tree,
             sources: good.sources.clone(),
             revision: journal.revision(self.standard_input.borrow().as_deref()),
-            commit: self.commit(),
             standing: good.standing,
             change: Some(Change {
                 from: Arc::downgrade(good),
@@ -189,7 +196,8 @@ impl Reading {
             lower_errors,
         } = declaration;
         if !errors.is_empty() || !lower_errors.is_empty() {
-            let broken = broken(&errors, &lower_errors, &sources, revision);
+            let draw = self.layers.draw;
+            let broken = broken(&errors, &lower_errors, &sources, revision, draw);
             return (Outcome::Broken(broken), journal);
         }
         self.layers.filter.apply(&mut tree);
@@ -201,7 +209,6 @@ impl Reading {
             layers: self.layers.names.len(),
             sources: Arc::new(sources),
             revision,
-            commit: self.commit(),
             change: None,
         });
         let candidate = Candidate {
@@ -212,9 +219,12 @@ impl Reading {
         (Outcome::Sound(Box::new(candidate)), journal)
     }
 
-    fn commit(&self) -> Option<String> {
-        let first = self.layers.names.iter().find(|name| *name != "-")?;
-        commit::of(&absolute(Path::new(first)))
+    /// The commit that the layers are of, see [`commit::of`]. It blocks.
+    pub(super) fn commit(&self, journal: &Journal) -> Option<String> {
+        let layers = self.layers.names.iter().filter(|name| *name != "-");
+        let layers: Vec<PathBuf> = layers.map(|name| absolute(Path::new(name))).collect();
+        let texts: Vec<PathBuf> = journal.texts().map(absolute).collect();
+        commit::of(&layers, &texts)
     }
 }
 
@@ -228,16 +238,28 @@ fn broken(
     lower_errors: &[lower::Error],
     sources: &Sources,
     revision: String,
+    draw: Option<Draw>,
 ) -> Broken {
     let located = |error: &dyn Located| format!("{}: {error}", sources.locate(error.span()));
-    let told = errors.iter().map(|error| match error.located() {
+    let drawn = |error: &dyn Located| match draw {
+        Some(draw) => draw(error, sources),
+        None => located(error),
+    };
+    let layers = errors.iter().map(|error| (error, error.located()));
+    let told = layers.clone().map(|(error, place)| match place {
         Some(error) => located(error),
         None => error.to_string(),
     });
+    let shown = layers.map(|(error, place)| match place {
+        Some(error) => drawn(error),
+        None => error.to_string(),
+    });
     let lowered = lower_errors.iter().map(|error| located(error));
+    let lowered_shown = lower_errors.iter().map(|error| drawn(error));
     let is_empty = |error: &layers::Error| matches!(error, layers::Error::Empty { .. });
     Broken {
         errors: told.chain(lowered).collect(),
+        drawn: shown.chain(lowered_shown).take(MOST_DRAWN).collect(),
         only_empty: lower_errors.is_empty() && errors.iter().all(is_empty),
         revision,
     }

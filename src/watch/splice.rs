@@ -273,6 +273,7 @@ mod tests {
                 place: ZPath::root(),
                 allow_empty: false,
                 filter: Filter::default(),
+                draw: None,
             };
             for i in 0..3 {
                 fs::write(file(i), format!("/shared\n  /own{i}\n    x = 1\n")).unwrap();

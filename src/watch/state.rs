@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
+use super::held::HeldNode;
 use super::schedule::Causes;
 use super::source::{Broken, Source};
 use crate::plan::{Plan, Summary};
@@ -51,7 +52,8 @@ pub enum Ending {
     InSync,
     /// It is now.
     Applied,
-    /// It is not, but nothing is to be written: warnings only, or another replica leads.
+    /// It is not, but nothing is to be written now: warnings only, another replica leads, or all
+    /// that differs is held back because others change it again after each repair.
     Drift,
     /// A guard refused the plan; nothing was written.
     Refused,
@@ -164,7 +166,7 @@ pub struct Counters {
     pub seconds: f64,
     /// Actions that were carried out.
     pub done: Summary,
-    /// Actions that plans found to do for another reason than newer files.
+    /// Differences that appeared for another reason than newer files, each counted once.
     pub drift: u64,
     /// Plans that a guard refused.
     pub refusals: u64,
@@ -185,6 +187,9 @@ pub struct State {
     pub turned: Instant,
     /// The declared tree that is in force.
     pub source: Option<Arc<Source>>,
+    /// The commit that the newest files are of, with `-dirty` where they differ from it; `None`
+    /// where git does not know them.
+    pub commit: Option<String>,
     /// Why the newest files are not in force.
     pub broken: Option<Broken>,
     /// The servers and the chroot.
@@ -205,6 +210,8 @@ pub struct State {
     pub last_attempt: Option<(SystemTime, Instant)>,
     /// When the last one that succeeded ended.
     pub last_success: Option<(SystemTime, Instant)>,
+    /// Nodes whose repair waits.
+    pub held: Vec<HeldNode>,
     /// How many live nodes are mirrored.
     pub mirrored: usize,
     /// What has been counted.
@@ -219,6 +226,7 @@ impl State {
             began: SystemTime::now(),
             turned: Instant::now(),
             source: None,
+            commit: None,
             broken: None,
             hosts: String::new(),
             connection: Connection::None,
@@ -229,6 +237,7 @@ impl State {
             history: VecDeque::new(),
             last_attempt: None,
             last_success: None,
+            held: Vec::new(),
             mirrored: 0,
             counters: Counters::default(),
         }

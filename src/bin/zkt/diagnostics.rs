@@ -17,6 +17,8 @@ const LONGEST_LINE: usize = 160;
 const AFTER: usize = 60;
 /// Places further apart, in bytes, have an excerpt each.
 const LONGEST_EXCERPT: u32 = 4096;
+/// A log has no terminal's width.
+const LOG_WIDTH: usize = 100;
 /// Of more errors the first ones are drawn: nobody reads them all, and drawing takes its time.
 const MOST_ERRORS: usize = 100;
 
@@ -43,6 +45,16 @@ pub(crate) fn write_errors(
         ),
         _ => write_total(&format!("{errors} errors in {files}"), out),
     }
+}
+
+/// One error, drawn without colours for a log.
+pub(crate) fn drawn(error: &dyn Located, sources: &Sources) -> String {
+    let mut drawn = Vec::new();
+    // Writing to memory does not fail.
+    _ = write_one(error, sources, LOG_WIDTH, &mut drawn);
+    let drawn = String::from_utf8_lossy(&drawn);
+    let plain = anstream::adapter::strip_str(&drawn).to_string();
+    plain.trim_end().trim_start_matches("error: ").to_owned()
 }
 
 /// Draws one error, coloured: a caller whose output has no colours strips them.

@@ -5,6 +5,7 @@ mod files;
 mod live;
 mod real;
 mod status;
+mod told;
 
 use std::io::{BufRead as _, BufReader, ErrorKind};
 use std::process::Child;

@@ -18,7 +18,7 @@ use zkt::watch::{Ending, Error, Layers, Mode, Options, Pace, State};
 use crate::args::{Extras, WatchArgs, WatchMode};
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
-use crate::{planning, settings};
+use crate::{diagnostics, planning, settings};
 
 pub(crate) async fn run(args: &WatchArgs, output: &Output) -> Result<Exit, Failure> {
     let options = options(args)?;
@@ -117,6 +117,7 @@ fn options(args: &WatchArgs) -> Result<Options, Failure> {
             place: planning::place(&args.plan)?,
             allow_empty: args.plan.allow_empty,
             filter: planning::filter(&args.plan)?,
+            draw: Some(diagnostics::drawn),
         },
         session,
         mode: match args.mode {

@@ -9,7 +9,7 @@ use super::super::Place;
 use super::Watching;
 
 /// An answer: its status and its body.
-fn ask(address: &str, method: &str, path: &str) -> (u16, String) {
+pub(super) fn ask(address: &str, method: &str, path: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(address).unwrap();
     write!(
         stream,
@@ -30,7 +30,7 @@ fn json(address: &str, path: &str) -> serde_json::Value {
 }
 
 /// A watch that listens, and its address.
-async fn listening(place: &Place, words: &str) -> (Watching, String) {
+pub(super) async fn listening(place: &Place, words: &str) -> (Watching, String) {
     let mut watching = Watching::start(place, &format!("{words} --listen :0"));
     let line = watching.says(&["the status is at"]).await;
     let rest = line.split("http://").nth(1).unwrap();

@@ -3,7 +3,7 @@
 use std::fmt::{Display, Write as _};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use zkt::watch::{BUCKETS, Connection, Ending, Leadership, State};
+use zkt::watch::{BUCKETS, Connection, Ending, HeldReason, Leadership, State};
 
 /// One family of metrics after the other.
 #[derive(Default)]
@@ -79,8 +79,22 @@ pub(super) fn text(state: &State) -> String {
     }
     text.counter(
         "zkt_drift_found",
-        "Differences that were found though the files had not changed.",
+        "Differences that appeared though the files had not changed.",
         counters.drift,
+    );
+    let held = |is: fn(&HeldReason) -> bool| {
+        let held = state.held.iter();
+        held.filter(|node| is(&node.reason)).count()
+    };
+    text.gauge(
+        "zkt_nodes_contended",
+        "Nodes that are changed again after each repair, and so are repaired later and later.",
+        held(|reason| matches!(reason, HeldReason::Contended)),
+    );
+    text.gauge(
+        "zkt_nodes_refused",
+        "Declared nodes that may not be read or written.",
+        held(|reason| matches!(reason, HeldReason::Refused(_))),
     );
     let out_of_sync = state.plan.as_ref().map_or(0, |plan| plan.actions.len());
     text.gauge(

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use zkt::node::{Content, Declared, Standing};
 use zkt::path::ZPath;
 use zkt::plan::{Action, Add, HiddenValues, Plan, Summary};
-use zkt::watch::{Connection, Leadership, Reconcile, Source, State};
+use zkt::watch::{Connection, HeldNode, HeldReason, Leadership, Reconcile, Source, State};
 
 use super::health;
 use crate::render::{self, TextOptions};
@@ -42,7 +42,7 @@ pub(super) fn json(state: &State, layers: &[String], interval: Duration) -> Valu
         "leader": state.leadership != Leadership::Follows,
         "elects": state.leadership != Leadership::Alone,
         "revision": source.map(|source| &source.revision),
-        "commit": source.and_then(|source| source.commit.as_deref()),
+        "commit": state.commit,
         "source_errors": state.broken.as_ref().map_or(&[][..], |broken| &broken.errors),
         "nodes_declared": source.map_or(0, |source| source.tree.len()),
         "nodes_mirrored": state.mirrored,
@@ -54,6 +54,7 @@ pub(super) fn json(state: &State, layers: &[String], interval: Duration) -> Valu
         "plan": out_of_sync.map(|plan| render::plan_json(&shortened(plan))),
         "plan_text": out_of_sync.map(|plan| plan_text(plan, state, layers)),
         "plan_actions": out_of_sync.map_or(0, |plan| plan.actions.len()),
+        "held": state.held.iter().map(held_json).collect::<Vec<_>>(),
         "extras": state.plan.as_ref().map_or(0, |plan| plan.extras.len()),
         "warnings": state.plan.as_ref().map_or_else(Vec::new, |plan| {
             plan.warnings.iter().map(render::warning_json).collect()
@@ -79,6 +80,14 @@ fn sync(state: &State) -> &'static str {
         (Some(plan), _) if !plan.is_empty() => "out of sync",
         _ => "unknown",
     }
+}
+
+fn held_json(held: &HeldNode) -> Value {
+    let (reason, error) = match &held.reason {
+        HeldReason::Contended => ("contended", None),
+        HeldReason::Refused(error) => ("refused", Some(error)),
+    };
+    json!({"path": held.path.as_str(), "reason": reason, "times": held.times, "error": error})
 }
 
 fn reconcile_json(reconcile: &Reconcile) -> Value {

@@ -1,0 +1,3 @@
+//! Cases that went wrong once; the inputs of each are in `fixtures/cases`.
+
+mod two_watchers;
