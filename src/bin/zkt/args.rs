@@ -355,6 +355,10 @@ pub(crate) struct WatchArgs {
     /// Serve /healthz, /readyz, /metrics, /status and a page for people; :PORT is on 127.0.0.1
     #[arg(long, value_name = "ADDRESS", value_parser = listen)]
     pub(crate) listen: Option<std::net::SocketAddr>,
+    /// Answer there to this name of a host, too, beside localhost and the address that is listened
+    /// on (repeatable)
+    #[arg(long, value_name = "NAME", requires = "listen")]
+    pub(crate) allow_host: Vec<String>,
     #[command(flatten)]
     pub(crate) plan: PlanOptions,
     #[command(flatten)]

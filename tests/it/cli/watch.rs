@@ -2,6 +2,7 @@
 
 mod election;
 mod files;
+mod hostile;
 mod live;
 mod real;
 mod status;

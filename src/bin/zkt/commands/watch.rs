@@ -1,7 +1,9 @@
 //! `zkt watch`: keeps the live tree as declared, and shows how it stands.
 
+mod connections;
 mod health;
 mod metrics;
+mod origin;
 mod server;
 mod signals;
 mod status;
@@ -40,6 +42,7 @@ async fn keep(args: &WatchArgs, options: Options, output: &Output) -> Result<Exi
             commands: sender.clone(),
             layers: args.sources.layers.clone(),
             interval: args.interval,
+            allowed: args.allow_host.clone(),
         };
         let started = server::start(address, what).await;
         let (address, task) = started

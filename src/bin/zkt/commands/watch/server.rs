@@ -17,16 +17,18 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use zkt::watch::{Command, State};
 
+use super::connections::{self, Activity};
+use super::origin::{Foreign, Hosts};
 use super::{health, metrics, status};
 
-/// More connections than this wait until others end.
-const MOST_CONNECTIONS: usize = 64;
 /// A client that takes longer to say what it wants is not waited for.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(5);
+/// The bytes of a request's head at most.
+const LONGEST_HEAD: usize = 16 << 10;
 /// A connection that lasts longer is closed.
 const LONGEST: Duration = Duration::from_secs(60);
 
@@ -43,6 +45,8 @@ pub(super) struct Shown {
     pub(super) commands: mpsc::Sender<Command>,
     pub(super) layers: Vec<String>,
     pub(super) interval: Duration,
+    /// Names of hosts that are answered besides the usual ones.
+    pub(super) allowed: Vec<String>,
 }
 
 /// Listens; tells where, and answers until the task is dropped.
@@ -52,42 +56,45 @@ pub(super) async fn start(
 ) -> io::Result<(SocketAddr, JoinHandle<()>)> {
     let listener = TcpListener::bind(address).await?;
     let address = listener.local_addr()?;
+    let hosts = Arc::new(Hosts::new(address.ip(), &shown.allowed));
     let shown = Arc::new(shown);
-    let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
-    let serving = tokio::spawn(async move {
-        loop {
-            let Ok(permit) = room.clone().acquire_owned().await else {
-                return;
-            };
-            let stream = match listener.accept().await {
-                Ok((stream, _)) => stream,
-                Err(error) => {
-                    // Too many open files, for one; it passes.
-                    tracing::warn!(%error, "the status address takes no connection");
-                    tokio::time::sleep(Duration::from_millis(100)).await;
-                    continue;
+    let serve = move |stream, activity: Activity| {
+        let (shown, hosts) = (shown.clone(), hosts.clone());
+        async move {
+            let answer = service_fn(move |request| {
+                let (shown, hosts) = (shown.clone(), hosts.clone());
+                let activity = activity.clone();
+                async move {
+                    activity.set_answering(true);
+                    let answer = answer(&request, &shown, &hosts);
+                    activity.set_answering(false);
+                    Ok::<_, Infallible>(answer)
                 }
-            };
-            let shown = shown.clone();
-            tokio::spawn(async move {
-                let answer = service_fn(move |request| {
-                    let shown = shown.clone();
-                    async move { Ok::<_, Infallible>(answer(&request, &shown).await) }
-                });
-                let serving = http1::Builder::new()
-                    .timer(TokioTimer::new())
-                    .header_read_timeout(PATIENCE)
-                    .serve_connection(TokioIo::new(stream), answer);
-                // Whatever ends it, nothing depends on it.
-                _ = tokio::time::timeout(LONGEST, serving).await;
-                drop(permit);
             });
+            let serving = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(PATIENCE)
+                .max_buf_size(LONGEST_HEAD)
+                .serve_connection(TokioIo::new(stream), answer);
+            // Whatever ends it, nothing depends on it.
+            _ = tokio::time::timeout(LONGEST, serving).await;
         }
-    });
-    Ok((address, serving))
+    };
+    Ok((address, tokio::spawn(connections::accept(listener, serve))))
 }
 
-async fn answer(request: &Request<Incoming>, shown: &Shown) -> Response<Full<Bytes>> {
+fn answer(request: &Request<Incoming>, shown: &Shown, hosts: &Hosts) -> Response<Full<Bytes>> {
+    let checked = hosts.check(request).and_then(|()| {
+        let is_safe = matches!(*request.method(), Method::GET | Method::HEAD);
+        if is_safe {
+            Ok(())
+        } else {
+            hosts.check_origin(request.headers())
+        }
+    });
+    if let Err(foreign) = checked {
+        return refused(foreign);
+    }
     let path = request.uri().path();
     let wanted = match path {
         "/reconcile" => Method::POST,
@@ -131,6 +138,21 @@ async fn answer(request: &Request<Incoming>, shown: &Shown) -> Response<Full<Byt
             None => text(StatusCode::NOT_FOUND, "no such declared node\n"),
         },
         _ => typed("text/html; charset=utf-8", PAGE.to_owned()),
+    }
+}
+
+fn refused(foreign: Foreign) -> Response<Full<Bytes>> {
+    match foreign {
+        Foreign::NoHost => text(StatusCode::BAD_REQUEST, "a request names one host\n"),
+        Foreign::Host => text(
+            StatusCode::MISDIRECTED_REQUEST,
+            "this answers to localhost and to the address that it listens on; \
+             --allow-host NAME allows another name\n",
+        ),
+        Foreign::Origin => text(
+            StatusCode::FORBIDDEN,
+            "pages from elsewhere may not ask for this\n",
+        ),
     }
 }
 
