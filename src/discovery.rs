@@ -9,7 +9,7 @@
 //! | `nodes`, `walk`, `removal`, `trees` | the shortcuts |
 //! | `registration`, `address`, `health` | registering a service, and keeping it registered |
 //! | `discover`, `picker` | a service's addresses, and one of them |
-//! | `monitor` | telling a monitor of registrations |
+//! | `monitor`, `socket` | telling a monitor of registrations, on a local socket |
 //! | `children`, `properties` | live views |
 //! | `board`, `dependencies` | what views are made of: where they are shown, and what they watch |
 //! | `environment` | the one variable that is read |
@@ -32,6 +32,8 @@ mod properties;
 mod registration;
 mod removal;
 mod resolving;
+#[cfg(unix)]
+mod socket;
 mod supervision;
 mod trees;
 mod walk;
@@ -41,7 +43,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 pub use address::Address;
 pub use board::{Changes, Reaction, Snapshot};
 pub use children::{Child, Children, ChildrenChange, ChildrenView};
-pub use discover::{Discovery, Endpoint, Endpoints, EndpointsChange, Held};
+pub use discover::{Discovery, Endpoint, Endpoints, EndpointsChange, Held, LeftOut};
 pub use error::Error;
 pub use handle::{Builder, ZooKeeper};
 pub use health::HealthCheck;

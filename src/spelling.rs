@@ -115,7 +115,8 @@ fn push_literal(out: &mut String, value: &Value) {
 }
 
 /// A JSON string in double quotes, escaped as [`string_literal`] escapes.
-fn quoted(text: &str) -> String {
+#[must_use]
+pub fn quoted(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     let json = serde_json::to_string(text).unwrap_or_default();
     for c in json.chars() {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep_until};
 
+use super::address::check_address;
 use super::board::{Board, Changes, Reaction, Snapshot, Task};
 use super::children::{Child, Children, ChildrenView};
 use super::error::Error;
@@ -92,16 +93,49 @@ pub enum Held {
     Disconnected,
 }
 
+/// A child of the providers' node that is left out, since its name is no address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LeftOut {
+    /// The name of the node. Whoever may create nodes there chose it: show it escaped.
+    pub name: String,
+    /// Why it is no address.
+    pub reason: String,
+}
+
 /// The addresses of a service at one time.
+///
+/// Each has the form `HOST:PORT`, and consists of what is safe in a configuration file or a command:
+/// letters, digits, `.`, `-`, `_` and `:`, and brackets around an IPv6 address.
 #[derive(Debug, Clone)]
 pub struct Endpoints {
     sequence: u64,
     /// Sorted by address.
     endpoints: Vec<Endpoint>,
+    left_out: Vec<LeftOut>,
     held: Option<Held>,
 }
 
 impl Endpoints {
+    fn new(children: &Children) -> Self {
+        let (mut endpoints, mut left_out) = (Vec::new(), Vec::new());
+        for child in children.iter() {
+            match check_address(child.name()) {
+                Ok(()) => endpoints.push(Endpoint::new(child)),
+                Err(reason) => left_out.push(LeftOut {
+                    name: child.name().to_owned(),
+                    reason: reason.to_string(),
+                }),
+            }
+        }
+        Self {
+            sequence: 0,
+            endpoints,
+            left_out,
+            held: None,
+        }
+    }
+
     /// How many there are, also those that are not to be used now.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -139,6 +173,12 @@ impl Endpoints {
         self.held
     }
 
+    /// The children that are left out, sorted by name, since their names are no addresses.
+    #[must_use]
+    pub fn left_out(&self) -> &[LeftOut] {
+        &self.left_out
+    }
+
     fn change_to(&self, new: &Arc<Self>) -> Option<EndpointsChange> {
         let mut change = EndpointsChange {
             added: Vec::new(),
@@ -160,7 +200,8 @@ impl Endpoints {
         let is_same = change.added.is_empty()
             && change.removed.is_empty()
             && change.updated.is_empty()
-            && self.held == new.held;
+            && self.held == new.held
+            && self.left_out == new.left_out;
         (!is_same).then_some(change)
     }
 }
@@ -182,7 +223,8 @@ impl Snapshot for Endpoints {
     }
 }
 
-/// What differs from one snapshot to the next; nothing but [`Endpoints::held`] where all is empty.
+/// What differs from one snapshot to the next; nothing but [`Endpoints::held`] or
+/// [`Endpoints::left_out`] where all is empty.
 #[derive(Debug, Clone)]
 pub struct EndpointsChange {
     /// Addresses that were not there before.
@@ -216,6 +258,8 @@ impl std::fmt::Debug for Discovery {
 
 impl ZooKeeper {
     /// The addresses of the service whose providers register at `path`, to which links may lead.
+    /// Children whose names are no addresses are left out: [`Endpoints::left_out`] has
+    /// them.
     ///
     /// Where all of them vanish at once, the last ones are kept for the time `stabilise`, and so it is
     /// said in the snapshot; with zero, none are told at once.
@@ -225,11 +269,7 @@ impl ZooKeeper {
     pub async fn discover(&self, path: &str, stabilise: Duration) -> Result<Discovery, Error> {
         let children = self.children(path).await?;
         let changes = children.changes();
-        let board = Board::new(Endpoints {
-            sequence: 0,
-            endpoints: endpoints(changes.start()),
-            held: None,
-        });
+        let board = Board::new(Endpoints::new(changes.start()));
         let keeping = keep(self.clone(), changes, board.clone(), stabilise);
         let task = Task::spawn(keeping);
         Ok(Discovery {
@@ -238,10 +278,6 @@ impl ZooKeeper {
             task,
         })
     }
-}
-
-fn endpoints(children: &Children) -> Vec<Endpoint> {
-    children.iter().map(Endpoint::new).collect()
 }
 
 async fn keep(
@@ -257,26 +293,24 @@ async fn keep(
     loop {
         let is_connected = *state.borrow_and_update() == ConnectionState::Connected;
         let before = board.snapshot();
-        let has_vanished = children.is_empty() && !before.is_empty() && !stabilise.is_zero();
+        let mut now = Endpoints::new(&children);
+        let has_vanished = now.is_empty() && !before.is_empty() && !stabilise.is_zero();
         if has_vanished {
             kept_until.get_or_insert_with(|| Instant::now() + stabilise);
         } else {
             kept_until = None;
         }
         let is_kept = kept_until.is_some_and(|until| Instant::now() < until);
-        let now = Arc::new(Endpoints {
-            sequence: before.sequence + 1,
-            endpoints: if is_kept {
-                before.endpoints.clone()
-            } else {
-                endpoints(&children)
-            },
-            held: match (is_kept, is_connected) {
-                (_, false) => Some(Held::Disconnected),
-                (true, true) => Some(Held::Vanished),
-                (false, true) => None,
-            },
-        });
+        if is_kept {
+            now.endpoints.clone_from(&before.endpoints);
+        }
+        now.sequence = before.sequence + 1;
+        now.held = match (is_kept, is_connected) {
+            (_, false) => Some(Held::Disconnected),
+            (true, true) => Some(Held::Vanished),
+            (false, true) => None,
+        };
+        let now = Arc::new(now);
         if let Some(change) = before.change_to(&now) {
             board.publish(&now, change);
         }

@@ -115,12 +115,17 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// The node of a registration exists, but no session owns it: it never goes by itself.
+    #[error(
+        "{0} is a persistent node, which no registration made and which does not go by itself: delete it, or register elsewhere"
+    )]
+    Persistent(ZPath),
     /// The node of a registration belongs to somebody else, who did not go away in time.
     #[error("{path} is registered by another session, 0x{owner:x}")]
     Taken {
         /// The node.
         path: ZPath,
-        /// The session that it belongs to, 0 where it is no ephemeral node.
+        /// The session that it belongs to.
         owner: i64,
     },
 }

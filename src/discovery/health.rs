@@ -9,7 +9,11 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::process::Command;
 use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
+
+/// How long from the first check to the second, at most; while the service has not been well yet,
+/// pauses grow to a tenth of the time since then.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
 type Call = dyn Fn() -> Pin<Box<dyn Future<Output = bool> + Send>> + Send + Sync;
 
@@ -69,7 +73,8 @@ impl HealthCheck {
         Self::new(Kind::Call(Arc::new(move || Box::pin(check()))))
     }
 
-    /// How long to wait from the end of one check to the next. Default: 5 s.
+    /// How long to wait from the end of one check to the next. Default: 5 s. Until the service is well
+    /// for the first time it is checked more often.
     pub fn interval(mut self, interval: Duration) -> Self {
         self.interval = interval;
         self
@@ -99,8 +104,11 @@ impl HealthCheck {
     }
 
     /// Checks for ever, and tells when the verdict is another one. Until the first success it is that
-    /// the service is not well.
+    /// the service is not well, and the next check comes sooner: a service that has just started is
+    /// to be registered soon after it is well.
     pub(crate) async fn watch(self, verdict: watch::Sender<bool>) {
+        let start = Instant::now();
+        let mut is_starting = true;
         let mut failures = 0;
         loop {
             if self.passes().await {
@@ -113,7 +121,13 @@ impl HealthCheck {
                 (was_well, failures) => was_well && failures < self.failures,
             };
             verdict.send_if_modified(|was_well| std::mem::replace(was_well, is_well) != is_well);
-            sleep(self.interval).await;
+            is_starting &= !is_well;
+            let pause = if is_starting {
+                (start.elapsed() / 10).max(FIRST_PAUSE).min(self.interval)
+            } else {
+                self.interval
+            };
+            sleep(pause).await;
         }
     }
 }
@@ -146,7 +160,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn it_takes_some_failures_to_leave_and_one_success_to_come_back() {
         // Each bit is the outcome of one check.
-        let outcomes = 0b1_0001_0110_u32;
+        let outcomes = 0b1000_1011_u32;
         let count = Arc::new(AtomicU32::new(0));
         let counter = count.clone();
         let check = HealthCheck::call(move || {
@@ -156,13 +170,28 @@ mod tests {
         let (sender, verdict) = watch::channel(false);
         let watching = tokio::spawn(check.interval(Duration::from_secs(1)).watch(sender));
         let mut seen = Vec::new();
-        for _ in 0..9 {
+        for _ in 0..8 {
             sleep(Duration::from_millis(500)).await;
             seen.push(u8::from(*verdict.borrow()));
             sleep(Duration::from_millis(500)).await;
         }
         watching.abort();
-        assert_eq!(seen, [0, 1, 1, 1, 1, 1, 0, 0, 1]);
+        assert_eq!(seen, [1, 1, 1, 1, 1, 0, 0, 1]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_service_that_starts_is_checked_often() {
+        for ready in [50, 400, 3_000, 20_000, 200_000].map(Duration::from_millis) {
+            let start = Instant::now();
+            let check = HealthCheck::call(move || async move { start.elapsed() >= ready });
+            let (sender, mut verdict) = watch::channel(false);
+            let watching = tokio::spawn(check.watch(sender));
+            verdict.wait_for(|is_well| *is_well).await.unwrap();
+            watching.abort();
+            let late = start.elapsed() - ready;
+            let most = (ready / 9).clamp(FIRST_PAUSE, Duration::from_secs(5));
+            assert!(late <= most, "{late:?} late after {ready:?}");
+        }
     }
 
     #[tokio::test]

@@ -1,7 +1,7 @@
 //! What a process tells of its registrations to a monitor on the same machine.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -12,6 +12,7 @@ use tokio::time::timeout;
 
 use super::handle::ZooKeeper;
 use super::registration::{RegistrationState, RegistrationView};
+use super::socket::{self, SocketFile};
 use super::supervision::ConnectionState;
 use crate::path::ZPath;
 
@@ -23,58 +24,61 @@ const CHECK_LIMIT: Duration = Duration::from_secs(2);
 /// connections. It ends when this is dropped.
 #[derive(Debug)]
 pub struct Monitor {
-    path: PathBuf,
     serving: JoinHandle<()>,
+    _file: SocketFile,
 }
 
 impl Drop for Monitor {
     fn drop(&mut self) {
         self.serving.abort();
-        if let Err(error) = std::fs::remove_file(&self.path) {
-            tracing::debug!(%error, "the monitor's socket stays behind");
-        }
     }
 }
 
 impl Monitor {
-    /// Listens on a socket at this path, in the place of one that nobody listens on any more.
+    /// Listens on a socket at this path, for this user only (mode 0600), in the place of one that
+    /// nobody listens on any more.
     ///
     /// # Errors
-    /// Where the socket cannot be made: something else is at the path, or somebody listens there.
+    /// Where the socket cannot be made: somebody listens there, or something else is at the path,
+    /// also a symbolic link. Nothing of that is touched.
     pub fn listen(zookeeper: &ZooKeeper, path: impl AsRef<Path>) -> io::Result<Self> {
-        let path = path.as_ref().to_owned();
-        let listener = match UnixListener::bind(&path) {
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-                // A process that was killed has left it behind.
-                let is_left = std::os::unix::net::UnixStream::connect(&path)
-                    .is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused);
-                if !is_left {
-                    return Err(error);
-                }
-                std::fs::remove_file(&path)?;
-                UnixListener::bind(&path)?
-            }
-            result => result?,
-        };
+        Self::listen_with_mode(zookeeper, path, 0o600)
+    }
+
+    /// As [`Monitor::listen`], for whom the socket's mode allows to write.
+    ///
+    /// # Errors
+    /// Those of [`Monitor::listen`].
+    pub fn listen_with_mode(
+        zookeeper: &ZooKeeper,
+        path: impl AsRef<Path>,
+        mode: u32,
+    ) -> io::Result<Self> {
+        let (listener, file) = socket::listen(path.as_ref(), mode)?;
         let zookeeper = zookeeper.clone();
-        let serving = tokio::spawn(async move {
-            loop {
-                match listener.accept().await {
-                    Ok((mut stream, _)) => {
-                        let zookeeper = zookeeper.clone();
-                        tokio::spawn(async move {
-                            let text = format!("{}\n", report(&zookeeper).await);
-                            _ = timeout(CHECK_LIMIT, stream.write_all(text.as_bytes())).await;
-                        });
-                    }
-                    Err(error) => {
-                        tracing::warn!(%error, "the monitor's socket fails");
-                        tokio::time::sleep(CHECK_LIMIT).await;
-                    }
-                }
+        let serving = tokio::spawn(serve(listener, zookeeper));
+        Ok(Self {
+            serving,
+            _file: file,
+        })
+    }
+}
+
+async fn serve(listener: UnixListener, zookeeper: ZooKeeper) {
+    loop {
+        match listener.accept().await {
+            Ok((mut stream, _)) => {
+                let zookeeper = zookeeper.clone();
+                tokio::spawn(async move {
+                    let text = format!("{}\n", report(&zookeeper).await);
+                    _ = timeout(CHECK_LIMIT, stream.write_all(text.as_bytes())).await;
+                });
             }
-        });
-        Ok(Self { path, serving })
+            Err(error) => {
+                tracing::warn!(%error, "the monitor's socket fails");
+                tokio::time::sleep(CHECK_LIMIT).await;
+            }
+        }
     }
 }
 

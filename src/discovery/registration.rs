@@ -40,8 +40,7 @@ pub enum RegistrationState {
     Registered,
     /// It is held back because the health check fails.
     Withheld,
-    /// A node is there that belongs to another session, or, with the owner 0, to none. It is
-    /// registered as soon as that is gone.
+    /// A node is there that belongs to another session. It is registered as soon as that is gone.
     Waiting {
         /// The session.
         owner: i64,

@@ -73,7 +73,7 @@ impl Place {
         Client::connect(&self.hosts).await.unwrap()
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
@@ -84,12 +84,12 @@ impl Place {
         self
     }
 
-    fn read(&self, name: &str) -> String {
+    pub(crate) fn read(&self, name: &str) -> String {
         fs::read_to_string(self.path(name)).unwrap()
     }
 
     /// A command in this folder, connected to this place, its words told by blanks.
-    fn command(&self, words: &str) -> Command {
+    pub(crate) fn command(&self, words: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_zkt"));
         command.args(words.split_whitespace());
         self.prepare(&mut command);

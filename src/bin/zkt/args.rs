@@ -95,6 +95,16 @@ impl Command {
         false
     }
 
+    /// Whether the command runs programs, which may leave processes behind.
+    #[cfg(unix)]
+    pub(crate) fn runs_programs(&self) -> bool {
+        match self {
+            Self::Register(_) => true,
+            Self::Discover(args) => args.exec.is_some(),
+            _ => false,
+        }
+    }
+
     /// Whether the command runs for long, so that what it does is told in its log.
     pub(crate) fn keeps_running(&self) -> bool {
         matches!(self, Self::Watch(_))
@@ -522,6 +532,11 @@ pub(crate) struct RegisterArgs {
     #[cfg(unix)]
     #[arg(long, value_name = "SOCKET", value_hint = ValueHint::FilePath)]
     pub(crate) monitor: Option<std::path::PathBuf>,
+    /// The mode of the monitor's socket, in octal digits: who may write to it may connect
+    #[cfg(unix)]
+    #[arg(long, value_name = "MODE", default_value = "0600", requires = "monitor",
+          value_parser = mode)]
+    pub(crate) monitor_mode: u32,
     #[command(flatten)]
     pub(crate) server: ServerArgs,
 }
@@ -536,12 +551,16 @@ pub(crate) struct DiscoverArgs {
     /// Addresses, too, that are disabled, draining or without weight
     #[arg(long)]
     pub(crate) all: bool,
+    /// Names, too, that are no addresses, in double quotes and escaped; else they are left out with a
+    /// warning
+    #[arg(long, conflicts_with = "exec")]
+    pub(crate) all_names: bool,
     /// Keep the last addresses for so long when all vanish at once
     #[arg(long, visible_alias = "stabilize", value_name = "DURATION", default_value = "0s",
           value_parser = duration)]
     pub(crate) stabilise: Duration,
-    /// Run a shell command at first and on each change, with the addresses one a line on stdin and
-    /// in $ZKT_ADDRESSES
+    /// Run a shell command at first and whenever the addresses change, with them one a line on stdin
+    /// and in $ZKT_ADDRESSES
     #[arg(long, value_name = "COMMAND")]
     pub(crate) exec: Option<String>,
     /// How addresses are printed; json has all of them, with their properties
@@ -652,6 +671,16 @@ fn listen(text: &str) -> Result<std::net::SocketAddr, String> {
 fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text)
         .map_err(|_| "expected a number with a unit, as in 500ms, 10s or 2m".to_owned())
+}
+
+/// The mode of a file, as chmod takes it.
+#[cfg(unix)]
+fn mode(text: &str) -> Result<u32, String> {
+    let is_octal = text.bytes().all(|byte| matches!(byte, b'0'..=b'7'));
+    match u32::from_str_radix(text, 8) {
+        Ok(mode) if is_octal && mode <= 0o777 => Ok(mode),
+        _ => Err("expected octal digits up to 0777, as in 0660".to_owned()),
+    }
 }
 
 fn session_timeout(text: &str) -> Result<Duration, String> {

@@ -8,6 +8,8 @@ mod commands;
 mod declare;
 mod diagnostics;
 mod exit;
+#[cfg(unix)]
+mod init;
 mod opening;
 mod output;
 mod planning;
@@ -67,7 +69,15 @@ fn main() -> ExitCode {
     let output = Output::new(&cli.global);
     let (serves, keeps_running) = (cli.command.serves(), cli.command.keeps_running());
     output::init_logging(&cli.global, serves, keeps_running);
-    let exit = match run(cli, &output) {
+    #[cfg(unix)]
+    let result = if init::is_first() && cli.command.runs_programs() {
+        init::run()
+    } else {
+        run(cli, &output)
+    };
+    #[cfg(not(unix))]
+    let result = run(cli, &output);
+    let exit = match result {
         Ok(exit) => exit,
         Err(failure) => {
             output.failure(&failure);

@@ -53,10 +53,16 @@ impl Process {
 
     /// Passes a signal on. Those of the terminal's keys have reached it already.
     pub(crate) fn pass_on(&self, signal: Signal) {
-        if self.ended.is_some() || signal.is_of_a_key() && io::stdin().is_terminal() {
-            return;
+        if let (None, Some(id)) = (self.ended, self.id) {
+            send(signal, id);
         }
-        signal.send(self.id);
+    }
+}
+
+/// Passes a signal on to a child, unless a key of the terminal has sent it to both.
+pub(crate) fn send(signal: Signal, to: u32) {
+    if !(signal.is_of_a_key() && io::stdin().is_terminal()) {
+        signal.send(to);
     }
 }
 
@@ -105,10 +111,8 @@ mod unix {
             u8::try_from(self.0.as_raw()).unwrap_or(0)
         }
 
-        pub(super) fn send(self, to: Option<u32>) {
-            let to = to
-                .and_then(|id| i32::try_from(id).ok())
-                .and_then(Pid::from_raw);
+        pub(super) fn send(self, to: u32) {
+            let to = i32::try_from(to).ok().and_then(Pid::from_raw);
             if let Some(to) = to
                 && let Err(error) = kill_process(to, self.0)
             {
@@ -169,7 +173,7 @@ mod other {
             2
         }
 
-        pub(super) fn send(self, _: Option<u32>) {}
+        pub(super) fn send(self, _: u32) {}
     }
 
     pub(crate) struct Signals;

@@ -29,7 +29,7 @@ pub(super) enum Outcome {
     Done,
     /// As it is to be, with properties that somebody who may has written into it.
     Adopted(Properties),
-    /// It belongs to another session, or to none.
+    /// It belongs to another session.
     Taken(i64),
     /// The connection was lost, or the node does not keep still.
     Again,
@@ -115,7 +115,7 @@ impl Node {
             // A node that may not be read cannot be compared.
             Err(Refusal::NoAuth) => {
                 let stat = client.check_stat(path).await?;
-                return Ok(stat.map(|stat| Outcome::Taken(stat.ephemeral_owner)));
+                return Ok(stat.map(|stat| self.taken(&stat)));
             }
             Err(error) => return Err(error),
         };
@@ -151,7 +151,14 @@ impl Node {
             );
             return self.replace(client, &data, &options, stat.version).await;
         }
-        Ok(Some(Outcome::Taken(stat.ephemeral_owner)))
+        Ok(Some(self.taken(&stat)))
+    }
+
+    fn taken(&self, stat: &Stat) -> Outcome {
+        match stat.ephemeral_owner {
+            0 => Outcome::Refused(Error::Persistent(self.path.clone())),
+            owner => Outcome::Taken(owner),
+        }
     }
 
     fn is_ours(&mut self, stat: &Stat) {

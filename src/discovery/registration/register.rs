@@ -26,8 +26,8 @@ use crate::value::Properties;
 /// What a registration is to be; awaited, it registers.
 ///
 /// # Errors
-/// [`Error::Address`]; [`Error::NoNode`] and [`Error::NoPermission`] of the service's node; [`Error::Taken`]
-/// where another session's node, or another one of this handle, stands longer than
+/// [`Error::Address`]; [`Error::NoNode`] and [`Error::NoPermission`] of the service's node;
+/// [`Error::Persistent`] where a node that is not ephemeral stands in its place; [`Error::Taken`] where another session's node, or another one of this handle, stands longer than
 /// [`Register::patience`]; and those of the connection.
 ///
 /// # Cancellation safety

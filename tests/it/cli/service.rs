@@ -120,6 +120,70 @@ async fn a_registration_is_held_until_a_signal() {
     error: expected NAME=VALUE or NAME-, found "novalue"
     --- exit 1
     "#);
+    create(&client, "/svc/h:1", "{}").await;
+    insta::assert_snapshot!(place.run("register /svc h:1"), @"
+    --- stderr
+    error: /svc/h:1 is a persistent node, which no registration made and which does not go by itself: delete it, or register elsewhere
+    --- exit 1
+    ");
+}
+
+/// Before anything is started or connected.
+#[test]
+fn registered_addresses_are_checked() {
+    let place = Place::offline();
+    let runs = ["0.0.0.0:80", ":0", "h:99999", "h", "http://h:80", "::1:80"].map(|address| {
+        place
+            .run(&format!("register /svc {address} -- touch started"))
+            .to_string()
+    });
+    insta::assert_snapshot!(runs.concat(), @r#"
+    --- stderr
+    error: "0.0.0.0:80" is no address to register: 0.0.0.0 stands for all addresses of a machine, and nobody else can reach it
+    --- exit 1
+    --- stderr
+    error: ":0" is no address to register: the port is no number from 1 to 65535
+    --- exit 1
+    --- stderr
+    error: "h:99999" is no address to register: the port is no number from 1 to 65535
+    --- exit 1
+    --- stderr
+    error: "h" is no address to register: it has no port; write HOST:PORT
+    --- exit 1
+    --- stderr
+    error: "http://h:80" is no address to register: a host name has letters, digits, '-', '_' and dots only, and up to 63 between dots
+    --- exit 1
+    --- stderr
+    error: "::1:80" is no address to register: an IPv6 address stands in brackets, as in [2001:db8::1]:80
+    --- exit 1
+    "#);
+    assert!(!place.path("started").exists());
+}
+
+/// A program that is started in a container is process 1, which nobody else collects for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn process_1_collects_orphans_and_passes_signals_on() {
+    let (place, client) = service("register-init").await;
+    // A zombie can be signalled. The trap runs when process 1 has passed the signal on.
+    let script = "trap 'exit 7' USR1; (sh -c 'echo $$ > orphan; exec sleep 0.01' &) ; \
+                  until test -s orphan; do sleep 0.01; done; \
+                  while kill -0 $(cat orphan) 2> /dev/null; do sleep 0.01; done; \
+                  kill -USR1 1; while :; do sleep 0.01; done";
+    let mut command = std::process::Command::new("unshare");
+    command
+        .args([
+            "--map-root-user",
+            "--pid",
+            "--fork",
+            env!("CARGO_BIN_EXE_zkt"),
+        ])
+        .args([
+            "register", "/svc", "h:1", "--no-pid", "--", "sh", "-c", script,
+        ]);
+    place.prepare(&mut command);
+    let run = place.finish(command.spawn().unwrap());
+    assert_eq!((run.code, run.stdout.as_str()), (7, ""), "{run}");
+    assert_eq!(data(&client, "/svc/h:1").await, None);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -133,7 +197,8 @@ async fn a_command_is_registered_as_long_as_it_runs() {
     let pid: u32 = up.strip_prefix("up ").unwrap().trim().parse().unwrap();
     until(&client, "/svc/h:1", Some(json!({"pid": pid}))).await;
     running.signal("USR1");
-    assert_eq!(running.end(), (Some(7), String::new()));
+    let told = "registered: /svc/h:1\n".to_owned();
+    assert_eq!(running.end(), (Some(7), told));
     assert_eq!(data(&client, "/svc/h:1").await, None);
     // What is killed by a signal ends as in a shell.
     let mut run = place.command("register /svc h:1");
@@ -222,13 +287,40 @@ async fn a_monitor_is_told() {
         }],
     });
     assert_eq!(ask(), expected);
+    assert_eq!(super::mode(&place.path("socket")), 0o600);
     drop(listener);
     expected["ok"] = json!(false);
     expected["registrations"][0]["ok"] = json!(false);
     expected["registrations"][0]["checks"][0]["listening"] = json!(false);
     assert_eq!(ask(), expected);
     let run = place.run("register /svc h:2 --monitor socket");
-    assert!(run.stderr.starts_with("error: --monitor socket: "), "{run}");
+    insta::assert_snapshot!(run, @"
+    --- stderr
+    error: --monitor socket: somebody else listens there
+    --- exit 1
+    ");
+    place.file("file", "mine");
+    insta::assert_snapshot!(place.run("register /svc h:2 --monitor file -- touch started"), @"
+    --- stderr
+    error: --monitor file: a regular file is there, and only a socket that nobody listens on is replaced
+    --- exit 1
+    ");
+    assert_eq!(place.read("file"), "mine");
+    assert!(!place.path("started").exists());
+    let words = [
+        "register",
+        "/svc",
+        "h:2",
+        "--monitor",
+        "open",
+        "--monitor-mode",
+        "0666",
+    ];
+    let mut open = Running::start(&place, &words);
+    open.line();
+    assert_eq!(super::mode(&place.path("open")), 0o666);
+    open.signal("TERM");
+    assert_eq!(open.end().0, Some(0));
     running.signal("INT");
     assert_eq!(running.end().0, Some(0));
     assert!(!place.path("socket").exists());
@@ -256,7 +348,7 @@ async fn discover() {
         "a:1\nb:1\n"
     );
     insta::assert_snapshot!(place.run("discover /link/svc --format json"), @r#"
-    {"addresses":[{"address":"a:1","draining":false,"enabled":true,"properties":{},"weight":1.0},{"address":"b:1","draining":false,"enabled":false,"properties":{"enabled":false},"weight":1.0}],"format_version":"1.0","held":null,"path":"/link/svc","real_path":"/svc"}
+    {"addresses":[{"address":"a:1","draining":false,"enabled":true,"properties":{},"weight":1.0},{"address":"b:1","draining":false,"enabled":false,"properties":{"enabled":false},"weight":1.0}],"format_version":"1.0","held":null,"left_out":[],"path":"/link/svc","real_path":"/svc"}
     --- exit 0
     "#);
     insta::assert_snapshot!(place.run("discover /nosuch"), @"
@@ -289,13 +381,113 @@ async fn discover() {
     }
 }
 
+/// Whoever may create a node names it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn discover_prints_addresses_only() {
+    let (place, client) = service("discover-names").await;
+    insta::assert_snapshot!(place.run("discover /svc"), @"
+    --- stderr
+    /svc has no addresses
+    --- exit 0
+    ");
+    for name in [
+        "1.2.3.4:80 ; server evil",
+        "a b:80",
+        "h:99999",
+        "worker",
+        "\u{202e}h:80",
+    ] {
+        create(&client, &format!("/svc/{name}"), "{}").await;
+    }
+    create(&client, "/svc/h:1", r#"{"enabled":false}"#).await;
+    insta::assert_snapshot!(place.run("discover /svc"), @r#"
+    --- stderr
+    warning: /svc: "1.2.3.4:80 ; server evil" is no address and is left out: the port is no number from 1 to 65535
+    warning: /svc: "a b:80" is no address and is left out: a host name has letters, digits, '-', '_' and dots only, and up to 63 between dots
+    warning: /svc: "h:99999" is no address and is left out: the port is no number from 1 to 65535
+    warning: /svc: "worker" is no address and is left out: it has no port; write HOST:PORT
+    warning: /svc: "\u202eh:80" is no address and is left out: a host name has letters, digits, '-', '_' and dots only, and up to 63 between dots
+    /svc has no usable addresses: 1 disabled, draining or without weight (--all prints them)
+    --- exit 0
+    "#);
+    create(&client, "/svc/h:2", "{}").await;
+    create(&client, &format!("/svc/{}", "x".repeat(90)), "{}").await;
+    insta::assert_snapshot!(place.run("discover /svc"), @r#"
+    h:2
+    --- stderr
+    warning: /svc: "1.2.3.4:80 ; server evil" is no address and is left out: the port is no number from 1 to 65535
+    warning: /svc: "a b:80" is no address and is left out: a host name has letters, digits, '-', '_' and dots only, and up to 63 between dots
+    warning: /svc: "h:99999" is no address and is left out: the port is no number from 1 to 65535
+    warning: /svc: "worker" is no address and is left out: it has no port; write HOST:PORT
+    warning: /svc: "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"… is no address and is left out: it has no port; write HOST:PORT
+    warning: /svc: 1 more child is no address and is left out (--all-names prints all)
+    --- exit 0
+    "#);
+    insta::assert_snapshot!(place.run("discover /svc --all --all-names"), @r#"
+    h:1
+    h:2
+    "1.2.3.4:80 ; server evil"
+    "a b:80"
+    "h:99999"
+    "worker"
+    "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+    "\u202eh:80"
+    --- exit 0
+    "#);
+    let json = &place.run("discover /svc --format json -q").expect(0).json()[0];
+    assert_eq!(json["addresses"].as_array().unwrap().len(), 2);
+    assert_eq!(
+        json["left_out"][0]["name"],
+        json!("1.2.3.4:80 ; server evil")
+    );
+    let mut watching = Running::start(&place, &["discover", "/svc", "--watch", "--all-names"]);
+    for _ in 0..8 {
+        watching.line();
+    }
+    create(&client, "/svc/a b", "{}").await;
+    assert_eq!(watching.line(), "+ \"a b\"\n");
+    client.delete("/svc/a b", None).await.unwrap();
+    assert_eq!(watching.line(), "- \"a b\"\n");
+    watching.child.kill().unwrap();
+    watching.child.wait().unwrap();
+}
+
+/// A change that leaves the list as it was is none for the command.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn discover_runs_a_command_for_other_addresses_only() {
+    let (place, client) = service("discover-same").await;
+    create(&client, "/svc/a:1", "{}").await;
+    let command = "echo $ZKT_ADDRESSES >> runs";
+    let mut running = Running::start(&place, &["discover", "/svc", "--watch", "--exec", command]);
+    assert_eq!(running.line(), "+ a:1\n");
+    client
+        .set_data("/svc/a:1", br#"{"weight":2}"#, None)
+        .await
+        .unwrap();
+    assert_eq!(running.line(), "~ a:1\n");
+    create(&client, "/svc/a", "{}").await;
+    create(&client, "/svc/b:1", r#"{"enabled":false}"#).await;
+    assert_eq!(running.line(), "+ b:1 (disabled)\n");
+    client.set_data("/svc/b:1", b"{}", None).await.unwrap();
+    assert_eq!(running.line(), "~ b:1\n");
+    // The line before this one came after the command had run for what is before it.
+    client
+        .set_data("/svc/b:1", br#"{"x":1}"#, None)
+        .await
+        .unwrap();
+    assert_eq!(running.line(), "~ b:1\n");
+    running.child.kill().unwrap();
+    running.child.wait().unwrap();
+    assert_eq!(place.read("runs"), "a:1\na:1 b:1\n");
+}
+
 /// As people use it to write an upstream file.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn discover_runs_a_command_on_change() {
     let (place, client) = service("discover-exec").await;
     create_as(&client, "/svc/a:1", "{}", CreateMode::Ephemeral).await;
     let command = concat!(
-        r##"(echo "# $ZKT_PATH: $ZKT_ADDRESSES"; sed 's/.*/server &;/') > new"##,
+        r##"(echo "# $ZKT_PATH:" $ZKT_ADDRESSES; sed 's/.*/server &;/') > new"##,
         " && mv new upstream"
     );
     let mut running = Running::start(&place, &["discover", "/svc", "--exec", command]);
@@ -311,7 +503,7 @@ async fn discover_runs_a_command_on_change() {
     becomes("# /svc: a:1 b:1\nserver a:1;\nserver b:1;\n").await;
     client.delete("/svc/a:1", None).await.unwrap();
     client.delete("/svc/b:1", None).await.unwrap();
-    becomes("# /svc: \n").await;
+    becomes("# /svc:\n").await;
     running.child.kill().unwrap();
     running.child.wait().unwrap();
     // A command that fails ends nothing.

@@ -7,7 +7,7 @@ use serde_json::json;
 use zkt::ZooKeeper;
 use zkt::discovery::{Held, Registration, Strategy};
 
-use super::{Place, create, eventually, object, tests};
+use super::{Place, appear, create, eventually, object, tests};
 
 tests!(addresses_follow_registrations, pickers);
 
@@ -130,6 +130,44 @@ async fn pickers(place: &Place) {
     drop(registrations);
     eventually(|| discovery.snapshot().is_empty()).await;
     assert!(picker.pick().is_none() && picker.pick_for("key").is_none());
+}
+
+/// What is no address reaches nobody who asks for addresses, and does not count as one.
+#[tokio::test]
+async fn what_is_no_address_is_left_out() {
+    let place = Place::embedded();
+    let zk = service(&place).await;
+    let evil = "1.2.3.4:80 ; server evil";
+    appear(&zk, &format!("/svc/{evil}")).await;
+    let discovery = zk
+        .discover("/svc", Duration::from_secs(3600))
+        .await
+        .unwrap();
+    let picker = discovery.picker(Strategy::Random);
+    assert!(discovery.snapshot().is_empty() && picker.pick().is_none());
+    assert_eq!(
+        picker.pick_for("key").map(|one| one.address().to_owned()),
+        None
+    );
+    let one = register(&zk, "a:1", json!({})).await;
+    eventually(|| discovery.addresses() == ["a:1"]).await;
+    let names = || -> Vec<String> {
+        let snapshot = discovery.snapshot();
+        snapshot
+            .left_out()
+            .iter()
+            .map(|one| one.name.clone())
+            .collect()
+    };
+    assert_eq!(names(), [evil]);
+    appear(&zk, "/svc/b").await;
+    eventually(|| names() == [evil, "b"]).await;
+    assert_eq!(discovery.addresses(), ["a:1"]);
+    assert!(discovery.snapshot().get(evil).is_none());
+    // Though they are there, all addresses have vanished.
+    one.close().await;
+    eventually(|| discovery.snapshot().held() == Some(Held::Vanished)).await;
+    assert_eq!(discovery.addresses(), ["a:1"]);
 }
 
 /// When all vanish at once, the last ones are kept for the window, and it is said so.

@@ -9,7 +9,7 @@ use tokio::time::sleep;
 use zkt::ZooKeeper;
 use zkt::acl::Acl;
 use zkt::discovery::{
-    ConnectionState, Error, HealthCheck, NewNode, Registration, RegistrationState,
+    Address, ConnectionState, Error, HealthCheck, NewNode, Registration, RegistrationState,
 };
 use zkt::server::{ErrorCode, Fault, Matching, RequestKind, Server};
 
@@ -89,8 +89,16 @@ async fn a_registration_comes_and_goes(place: &Place) {
     until!(owner(&zk).await, None);
     let missing = zk.register("/nosuch", "10.0.0.1:80").await.unwrap_err();
     assert_eq!(missing.to_string(), "/nosuch does not exist");
-    let slash = zk.register("/svc", "a/b").await.unwrap_err();
-    assert!(matches!(slash, Error::Address { .. }), "{slash}");
+    for address in ["a/b", "a", "a:0", "a:65536", ":0", "0.0.0.0:80"] {
+        let error = zk.register("/svc", address).await.unwrap_err();
+        assert!(matches!(error, Error::Address { .. }), "{address}: {error}");
+    }
+    let name = zk
+        .register("/svc", Address::name("worker 7"))
+        .await
+        .unwrap();
+    assert_eq!(name.view().names, ["worker 7"]);
+    name.close().await;
     let v6 = zk.register("/svc", ("::1", 80)).await.unwrap();
     assert_eq!(v6.view().names, ["[::1]:80"]);
     // The session takes its registrations with it.
@@ -187,15 +195,13 @@ async fn a_strangers_node_is_waited_for(place: &Place) {
     let ours = waiting.await.unwrap().unwrap();
     assert_eq!(owner(&zk).await, zk.session_id());
     ours.close().await;
-    // A node that is not ephemeral never goes by itself.
+    // A node that is not ephemeral never goes by itself: nobody waits for that.
     create(&zk, NODE, json!({})).await;
-    let short = zk
-        .register("/svc", "10.0.0.1:80")
-        .patience(Duration::from_millis(50));
-    assert!(matches!(
-        short.await.unwrap_err(),
-        Error::Taken { owner: 0, .. }
-    ));
+    let error = zk.register("/svc", "10.0.0.1:80").await.unwrap_err();
+    assert!(
+        matches!(&error, Error::Persistent(path) if path.as_str() == NODE),
+        "{error}"
+    );
     assert_eq!(owner(&zk).await, Some(0));
 }
 

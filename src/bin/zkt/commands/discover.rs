@@ -1,20 +1,21 @@
 //! `zkt discover`: the addresses of a service.
 
+mod exec;
+mod names;
+
 use std::io::Write as _;
-use std::process::Stdio;
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
-use tokio::io::AsyncWriteExt as _;
-use zkt::discovery::{Discovery, Endpoint, Endpoints, EndpointsChange, Held};
+use zkt::discovery::{Discovery, Endpoint, Endpoints, EndpointsChange, Held, LeftOut};
+use zkt::spelling;
 
 use crate::args::{DiscoverArgs, Format};
 use crate::exit::{Exit, Failure};
 use crate::output::{Output, is_read};
 use crate::{render, settings};
-
-/// The system takes no larger variable.
-const LONGEST_VARIABLE: usize = 100_000;
+use exec::Runner;
+use names::Names;
 
 pub(crate) async fn run(args: &DiscoverArgs, output: &Output) -> Result<Exit, Failure> {
     let zookeeper = settings::zookeeper(&args.server).await?;
@@ -32,12 +33,22 @@ async fn discover(
     args: &DiscoverArgs,
     output: &Output,
 ) -> Result<Exit, Failure> {
+    let mut names = Names::default();
     if !args.watch && args.exec.is_none() {
-        print(&discovery.snapshot(), discovery, args, output)?;
+        let endpoints = discovery.snapshot();
+        print(&endpoints, discovery, args, output)?;
+        if !args.all_names {
+            names.warn(&endpoints, args, output);
+        }
+        note_empty(&endpoints, args, output);
         return Ok(Exit::Done);
     }
     let mut changes = discovery.changes();
     let start = changes.start().clone();
+    if args.exec.is_none() {
+        note_empty(&start, args, output);
+    }
+    let mut runner = args.exec.as_deref().map(Runner::new);
     let mut change = Arc::new(EndpointsChange {
         added: start.iter().cloned().collect(),
         removed: Vec::new(),
@@ -48,9 +59,17 @@ async fn discover(
         if args.watch && !tell(&change, discovery, args, output)? {
             return Ok(Exit::Done);
         }
-        if let Some(command) = &args.exec {
+        let snapshot = discovery.snapshot();
+        if args.all_names {
+            if args.format == Format::Text && !is_read(&names.lines(&change.snapshot))? {
+                return Ok(Exit::Done);
+            }
+        } else {
+            names.warn(&snapshot, args, output);
+        }
+        if let Some(runner) = &mut runner {
             // While it runs, changes gather, and it runs once for all of them.
-            execute(command, &discovery.snapshot(), args, output).await;
+            runner.run(&snapshot, args, output).await;
         }
         change = match changes.next().await {
             Some(change) => change,
@@ -69,6 +88,21 @@ fn is_shown(endpoint: &&Endpoint, args: &DiscoverArgs) -> bool {
     args.all || endpoint.is_usable()
 }
 
+/// Says why there is no address, where there is none.
+fn note_empty(endpoints: &Endpoints, args: &DiscoverArgs, output: &Output) {
+    if endpoints.iter().any(|one| is_shown(&one, args)) {
+        return;
+    }
+    let path = spelling::printable(&args.path);
+    output.note(&match endpoints.len() {
+        0 => format!("{path} has no addresses"),
+        count => format!(
+            "{path} has no usable addresses: {count} disabled, draining or without weight \
+             (--all prints them)"
+        ),
+    });
+}
+
 fn print(
     endpoints: &Endpoints,
     discovery: &Discovery,
@@ -81,6 +115,9 @@ fn print(
     } else {
         for endpoint in endpoints.iter().filter(|one| is_shown(one, args)) {
             writeln!(out, "{}", endpoint.address())?;
+        }
+        for LeftOut { name, .. } in endpoints.left_out().iter().filter(|_| args.all_names) {
+            writeln!(out, "{}", spelling::quoted(name))?;
         }
     }
     out.flush()?;
@@ -149,6 +186,10 @@ fn snapshot_json(endpoints: &Endpoints, discovery: &Discovery) -> Map<String, Va
     });
     let real = discovery.children().real_path();
     let addresses: Vec<Value> = endpoints.iter().map(endpoint_json).collect();
+    let left_out = endpoints.left_out().iter();
+    let left_out: Vec<Value> = left_out
+        .map(|one| json!({"name": one.name, "reason": one.reason}))
+        .collect();
     Map::from_iter([
         ("format_version".to_owned(), render::FORMAT_VERSION.into()),
         ("path".to_owned(), discovery.path().into()),
@@ -158,38 +199,6 @@ fn snapshot_json(endpoints: &Endpoints, discovery: &Discovery) -> Map<String, Va
         ),
         ("addresses".to_owned(), addresses.into()),
         ("held".to_owned(), held.into()),
+        ("left_out".to_owned(), left_out.into()),
     ])
-}
-
-/// Runs a command with the addresses; what goes wrong with it is told, and no more.
-async fn execute(command: &str, endpoints: &Endpoints, args: &DiscoverArgs, output: &Output) {
-    let shown: Vec<&str> = endpoints
-        .iter()
-        .filter(|one| is_shown(one, args))
-        .map(Endpoint::address)
-        .collect();
-    let mut shell = tokio::process::Command::new("sh");
-    shell
-        .args(["-c", command])
-        .stdin(Stdio::piped())
-        .kill_on_drop(true);
-    shell.env("ZKT_PATH", &args.path);
-    let joined = shown.join(" ");
-    if joined.len() <= LONGEST_VARIABLE {
-        shell.env("ZKT_ADDRESSES", joined);
-    }
-    let lines: String = shown.iter().flat_map(|address| [address, "\n"]).collect();
-    let run = async {
-        let mut child = shell.spawn()?;
-        if let Some(mut stdin) = child.stdin.take() {
-            // It need not read them.
-            _ = stdin.write_all(lines.as_bytes()).await;
-        }
-        child.wait().await
-    };
-    match run.await {
-        Ok(status) if status.success() => {}
-        Ok(status) => output.note(&format!("warning: {command}: {status}")),
-        Err(error) => output.note(&format!("warning: cannot run {command}: {error}")),
-    }
 }

@@ -1,10 +1,15 @@
 //! `zkt register`: holds a registration, as long as a command runs where one is given.
 
+#[cfg(unix)]
+use std::path::PathBuf;
 use std::time::Duration;
 
 use zkt::ZooKeeper;
 use zkt::acl::{Acl, AclEntry};
-use zkt::discovery::{HealthCheck, Register, Registration, RegistrationState};
+#[cfg(unix)]
+use zkt::discovery::Monitor;
+use zkt::discovery::{Address, HealthCheck, Register, Registration, RegistrationState};
+use zkt::path::ZPath;
 
 use crate::args::RegisterArgs;
 use crate::exit::{Exit, Failure};
@@ -18,12 +23,22 @@ const WORTH_TELLING: Duration = Duration::from_secs(1);
 pub(crate) async fn run(args: &RegisterArgs, output: &Output) -> Result<Exit, Failure> {
     let properties = assignment::parse_values(&args.properties)?;
     let acl = acl(args)?;
+    let address = Address::from(args.address.as_str());
+    address.check()?;
     // Who starts this may send a signal at once.
     let mut signals = Signals::new()
         .map_err(|error| Failure::new(format!("cannot wait for signals: {error}")))?;
     let zookeeper = tokio::select! {
         zookeeper = settings::zookeeper(&args.server) => zookeeper?,
         signal = signals.next() => return Ok(ended_by(signal)),
+    };
+    #[cfg(unix)]
+    let monitor = match monitor(&zookeeper, args) {
+        Ok(monitor) => monitor,
+        Err(failure) => {
+            zookeeper.close().await;
+            return Err(failure);
+        }
     };
     let mut process = match args.command.split_first() {
         Some((program, arguments)) => match Process::start(program, arguments) {
@@ -37,7 +52,7 @@ pub(crate) async fn run(args: &RegisterArgs, output: &Output) -> Result<Exit, Fa
         None => None,
     };
     let mut register = zookeeper
-        .register(args.path.as_str(), args.address.as_str())
+        .register(args.path.as_str(), address)
         .properties(properties)
         .pid(!args.no_pid)
         .ipv6(args.ipv6);
@@ -67,11 +82,22 @@ pub(crate) async fn run(args: &RegisterArgs, output: &Output) -> Result<Exit, Fa
         output,
     )
     .await;
+    #[cfg(unix)]
+    drop(monitor);
     zookeeper.close().await;
     if let (Err(_), Some(process)) = (&result, &mut process) {
         process.stop().await;
     }
     result
+}
+
+#[cfg(unix)]
+fn monitor(zookeeper: &ZooKeeper, args: &RegisterArgs) -> Result<Option<Monitor>, Failure> {
+    let listen = |path: &PathBuf| {
+        Monitor::listen_with_mode(zookeeper, path, args.monitor_mode)
+            .map_err(|error| Failure::new(format!("--monitor {}: {error}", path.display())))
+    };
+    args.monitor.as_ref().map(listen).transpose()
 }
 
 fn acl(args: &RegisterArgs) -> Result<Option<Acl>, Failure> {
@@ -113,14 +139,6 @@ async fn hold(
     args: &RegisterArgs,
     output: &Output,
 ) -> Result<Exit, Failure> {
-    #[cfg(unix)]
-    let _monitor = match &args.monitor {
-        Some(path) => Some(
-            zkt::discovery::Monitor::listen(zookeeper, path)
-                .map_err(|error| Failure::new(format!("--monitor {}: {error}", path.display())))?,
-        ),
-        None => None,
-    };
     let mut registering = std::pin::pin!(register.into_future());
     let mut registration: Option<Registration> = None;
     let mut state = RegistrationState::Pending;
@@ -226,7 +244,8 @@ fn tell(
     match state {
         // Stdout is the command's.
         RegistrationState::Registered if !args.command.is_empty() => {
-            tracing::info!(nodes = ?view.nodes, "registered");
+            let nodes: Vec<&str> = view.nodes.iter().map(ZPath::as_str).collect();
+            output.note(&format!("registered: {}", nodes.join(" ")));
         }
         RegistrationState::Registered => {
             let lines: String = view.nodes.iter().map(|path| format!("{path}\n")).collect();
