@@ -229,6 +229,21 @@ pub enum Refusal {
         /// The limit as it was given.
         limit: MaxTrim,
     },
+    /// Most of what is declared or live below some top-level nodes would go: more often files are
+    /// missing than that this is meant.
+    #[error(
+        "{trims} of the {nodes} nodes at and below {} would be trimmed, more than half of them; \
+         --max-trim or --force allows it",
+        first_of(tops)
+    )]
+    MostTrimmed {
+        /// How many trims the plan has.
+        trims: usize,
+        /// How many nodes are declared or live there.
+        nodes: usize,
+        /// The topmost declared nodes below which something is trimmed.
+        tops: Vec<ZPath>,
+    },
     /// A new ACL names the session's own identity, which the session does not have.
     #[error(
         "{path}: @acl auth:: stands for the session's own identity, and it has none; give --auth"
@@ -253,6 +268,14 @@ fn by(path: &ZPath, protected: &ZPath) -> String {
     }
 }
 
+fn first_of(paths: &[ZPath]) -> String {
+    match paths {
+        [] => String::new(),
+        [path] => path.to_string(),
+        [path, rest @ ..] => format!("{path} and {} more", rest.len()),
+    }
+}
+
 fn are(count: usize) -> String {
     if count == 1 {
         "is 1".to_owned()
@@ -268,14 +291,15 @@ pub enum MaxTrim {
     Count(usize),
     /// At most so many of a hundred nodes that the plan looked at.
     Percent(u32),
-    /// 30 % of the nodes looked at, counted from 10 trims on.
+    /// 30 % of the nodes looked at, counted from 10 trims on; and from the first trim on half of what
+    /// is declared or live below the top-level nodes where something is trimmed.
     Default,
     /// Any number.
     Unlimited,
 }
 
 impl MaxTrim {
-    /// Whether a plan with so many trims passes.
+    /// Whether a plan with so many trims passes; for [`MaxTrim::Default`] its first half.
     #[must_use]
     pub fn allows(self, trims: usize, examined: usize) -> bool {
         let within = |percent: u32| trims * 100 <= examined * percent as usize;

@@ -1,6 +1,7 @@
 //! The declared tree against the live one: a pure, total function to a plan.
 
 mod compare;
+mod guard;
 
 pub use compare::desired_data;
 
@@ -84,7 +85,7 @@ pub fn plan(declared: &Tree<Declared>, live: &Tree<Live>, policy: &Policy<'_>) -
     let adds = declared.len().saturating_sub(live.len());
     planner.stages.adds.reserve(adds);
     planner.compare(live);
-    planner.finish()
+    planner.finish(live)
 }
 
 /// Actions by kind, each in path order.
@@ -344,9 +345,12 @@ impl<'a> Planner<'a> {
         });
     }
 
-    fn finish(self) -> Plan {
+    fn finish(mut self, live: &Tree<Live>) -> Plan {
+        let (trims, examined) = (&self.stages.trims, self.plan.examined);
+        let limit = self.policy.max_trim;
+        let too_many = guard::judge(trims, examined, limit, self.declared, live);
+        self.plan.refusals.extend(too_many);
         let Self {
-            policy,
             mut stages,
             mut plan,
             lacks_identity,
@@ -354,19 +358,10 @@ impl<'a> Planner<'a> {
         } = self;
         // Children first: the reverse of path order.
         stages.trims.reverse();
-        let trims = stages.trims.len();
         plan.actions = stages.adds;
         plan.actions.append(&mut stages.updates);
         plan.actions.append(&mut stages.links);
         plan.actions.append(&mut stages.trims);
-        if !policy.max_trim.allows(trims, plan.examined) {
-            let (examined, limit) = (plan.examined, policy.max_trim);
-            plan.refusals.push(Refusal::TooManyTrims {
-                trims,
-                examined,
-                limit,
-            });
-        }
         plan.refusals
             .extend(lacks_identity.map(|path| Refusal::NoIdentity { path }));
         plan

@@ -35,7 +35,7 @@ fn case<'c>(declared: &'c str, live: &str) -> Case<'c> {
         trim,
         target: &[],
         exclude: &[],
-        max_trim: MaxTrim::Default,
+        max_trim: MaxTrim::Unlimited,
         identities: None,
     }
 }
@@ -622,7 +622,7 @@ fn too_many_trims_are_refused() {
             .collect::<Vec<_>>()
             .join("\n")
     };
-    insta::assert_snapshot!(refusals(case("/a\n", &live)), @"refused: 12 of 13 nodes would be trimmed, more than the 30% that --max-trim allows");
+    insta::assert_snapshot!(refusals(case("/a\n", &live).max_trim(MaxTrim::Default)), @"refused: 12 of 13 nodes would be trimmed, more than the 30% that --max-trim allows");
     insta::assert_snapshot!(refusals(case("/a\n", &live).max_trim(MaxTrim::Count(11))), @"refused: 12 of 13 nodes would be trimmed, more than the 11 that --max-trim allows");
     assert_eq!(
         refusals(case("/a\n", &live).max_trim(MaxTrim::Count(12))),
@@ -637,14 +637,38 @@ fn too_many_trims_are_refused() {
         refusals(case("/a\n", &live).max_trim(MaxTrim::Unlimited)),
         ""
     );
-    let nine: String = live
-        .lines()
-        .take(10)
-        .fold(String::new(), |text, line| text + line + "\n");
-    assert_eq!(
-        refusals(case("/a\n", &nine)),
-        "",
-        "the default counts from 10 trims on"
+}
+
+/// Files vanish: few nodes, but most of what there is.
+#[test]
+fn trims_of_most_of_a_subtree_are_refused_from_the_first_on() {
+    let refusals = |declared: &str, live: &str| {
+        let plan = case(declared, live)
+            .trim()
+            .max_trim(MaxTrim::Default)
+            .plan();
+        let refused = plan.lines().find(|line| line.starts_with("refused"));
+        refused.unwrap_or_default().to_owned()
+    };
+    let few = "/a\n  /b\n  /c\n    /d\n";
+    assert!(
+        refusals("/a\n  /b\n", few).is_empty(),
+        "2 of 4 are no more than half"
+    );
+    assert!(refusals("/a\n", "/a\n  /gone\n").is_empty(), "1 of 2");
+    insta::assert_snapshot!(refusals("/a\n", few), @"refused: 3 of the 4 nodes at and below /a would be trimmed, more than half of them; --max-trim or --force allows it");
+    // What stands elsewhere does not make it less, as long as nothing goes there.
+    let other = format!("{few}/other\n{}", "  /x\n  /y\n  /z\n  /u\n  /v\n");
+    let declared = "/a\n/other\n  /x\n  /y\n  /z\n  /u\n  /v\n";
+    insta::assert_snapshot!(refusals(declared, &other), @"refused: 3 of the 4 nodes at and below /a would be trimmed, more than half of them; --max-trim or --force allows it");
+    // A node that is passed through is nobody's.
+    insta::assert_snapshot!(refusals("/p/a\n/p/b\n", "/p\n  /a\n    /1\n    /2\n  /b\n    /1\n    /2\n  /c\n"), @"refused: 4 of the 6 nodes at and below /p/a and 1 more would be trimmed, more than half of them; --max-trim or --force allows it");
+    // What is moved is declared, too.
+    assert!(refusals("/a\n  /x\n    /c\n", "/a\n  /b\n    /c\n").is_empty());
+    let limited = case("/a\n", few).trim().max_trim(MaxTrim::Count(3));
+    assert!(
+        !limited.plan().contains("refused"),
+        "a limit that is given is the only one"
     );
 }
 

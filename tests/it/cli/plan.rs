@@ -341,8 +341,12 @@ async fn guards() {
     place
         .file("a.zkt", "/a\n")
         .file("link.zkt", "/a\n  l -> /nowhere\n");
-    // The default counts from the tenth trim on.
-    place.run("plan -t a.zkt").expect(0);
+    let run = place.run("plan -t a.zkt").expect(3);
+    assert!(
+        run.stdout
+            .contains("refused: 9 of the 10 nodes at and below /a"),
+        "{run}"
+    );
     create(&client, "/a/old9", "").await;
     insta::assert_snapshot!(place.run("plan -t a.zkt"), @"
     zkt plan: SERVER <- a.zkt

@@ -379,6 +379,11 @@ fn guards_count_what_would_go() {
             }
         );
         assert!(trims <= plan.examined, "a trimmed node was looked at");
+        let most = plan
+            .refusals
+            .iter()
+            .any(|refusal| matches!(refusal, Refusal::MostTrimmed { .. }));
+        assert!(!most || !refused && trims > 0 && case.policy.max_trim == MaxTrim::Default);
     });
 }
 

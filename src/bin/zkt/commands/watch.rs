@@ -87,9 +87,10 @@ async fn once(options: Options) -> Result<Exit, Failure> {
     };
     let failure = match error {
         Some(Error::Source {
-            only_empty: true, ..
+            first,
+            only_empty: true,
         }) => {
-            return Err(Failure::new("a layer declares no node")
+            return Err(Failure::new(first)
                 .hint("--allow-empty accepts it where that is meant")
                 .exit(Exit::Refused));
         }
@@ -121,6 +122,7 @@ fn options(args: &WatchArgs) -> Result<Options, Failure> {
             allow_empty: args.plan.allow_empty,
             filter: planning::filter(&args.plan)?,
             draw: Some(diagnostics::drawn),
+            files: args.sources.files.disk(),
         },
         session,
         mode: match args.mode {
