@@ -1,15 +1,13 @@
 //! Where layers are read from: the disk and standard input.
 
-use std::fs::File;
-use std::io::{self, Read as _, Seek as _, SeekFrom};
-use std::ops::RangeInclusive;
-use std::os::unix::fs::FileExt as _;
+mod disk;
+mod root;
+
+pub use disk::{DEFAULT_LARGEST, Disk};
+pub use root::Root;
+
+use std::io;
 use std::path::{Path, PathBuf};
-
-use crate::halves;
-
-/// What is worth a second thread, and no more than a source may have.
-const LARGE: RangeInclusive<usize> = 4 << 20..=u32::MAX as usize;
 
 /// What a path leads to, symbolic links followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,78 +24,86 @@ pub enum Kind {
 pub trait Files {
     /// What stands at a path.
     fn kind(&self, path: &Path) -> io::Result<Kind>;
-    /// The contents of a file.
-    fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
+    /// Where all files of a layer must lie; `-` is standard input. Default: anywhere, since files
+    /// in memory have no outside.
+    ///
+    /// # Errors
+    /// There is no such layer, or a symbolic link on its way leads out of its git checkout.
+    fn root(&self, layer: &Path) -> Result<Root, Error> {
+        _ = layer;
+        Ok(Root::everything())
+    }
+    /// The contents of a regular file, if it lies, symbolic links resolved, within `root`.
+    ///
+    /// # Errors
+    /// It cannot be read, or it may not be read.
+    fn read(&self, path: &Path, root: &Root) -> Result<Vec<u8>, Error>;
     /// The paths in a directory, in any order.
     fn list(&self, directory: &Path) -> io::Result<Vec<PathBuf>>;
     /// One path for all paths that lead to the same place, so that circles can be seen.
     fn identity(&self, path: &Path) -> io::Result<PathBuf>;
     /// All of standard input.
-    fn standard_input(&self) -> io::Result<Vec<u8>>;
+    ///
+    /// # Errors
+    /// It cannot be read, or it does not end in time.
+    fn standard_input(&self) -> Result<Vec<u8>, Error>;
 }
 
-/// The real files.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Disk;
-
-impl Files for Disk {
-    fn kind(&self, path: &Path) -> io::Result<Kind> {
-        let metadata = std::fs::metadata(path)?;
-        Ok(if metadata.is_dir() {
-            Kind::Directory
-        } else if metadata.is_file() {
-            Kind::File
-        } else {
-            Kind::Other
-        })
-    }
-
-    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        let mut file = File::open(path)?;
-        let length = file.metadata().map_or(0, |metadata| metadata.len());
-        let mut bytes = match usize::try_from(length) {
-            Ok(length) if LARGE.contains(&length) => read_in_halves(&mut file, length)?,
-            _ => Vec::new(),
-        };
-        // The length of a device says nothing, and a file may grow meanwhile.
-        file.read_to_end(&mut bytes)?;
-        Ok(bytes)
-    }
-
-    fn list(&self, directory: &Path) -> io::Result<Vec<PathBuf>> {
-        std::fs::read_dir(directory)?
-            .map(|entry| Ok(entry?.path()))
-            .collect()
-    }
-
-    fn identity(&self, path: &Path) -> io::Result<PathBuf> {
-        std::fs::canonicalize(path)
-    }
-
-    fn standard_input(&self) -> io::Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        io::stdin().lock().read_to_end(&mut bytes)?;
-        Ok(bytes)
-    }
-}
-
-/// Reads so much of a large file, or what there is, both halves at once: most of it is waiting for
-/// memory. The file is behind that then.
-fn read_in_halves(file: &mut File, length: usize) -> io::Result<Vec<u8>> {
-    let mut bytes = vec![0; length];
-    let (first, second) = bytes.split_at_mut(length / 2);
-    let start = first.len() as u64;
-    let shared = &*file;
-    let read = halves::join(
-        || shared.read_exact_at(first, 0),
-        || shared.read_exact_at(second, start),
-    );
-    if read.0.and(read.1).is_err() {
-        // It is shorter now, or what this kind of file cannot do: then as any other one.
-        bytes.clear();
-    }
-    file.seek(SeekFrom::Start(bytes.len() as u64))?;
-    Ok(bytes)
+/// Why a file was not read.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The operating system says why.
+    #[error("{}", reason(.0))]
+    Io(#[from] io::Error),
+    /// A directory stands where a file is needed.
+    #[error("it is a directory")]
+    Directory,
+    /// A pipe, a device or a socket: reading it may never end.
+    #[error("it is no regular file")]
+    NotRegular,
+    /// A symbolic link without a target.
+    #[error("it is a symbolic link that leads nowhere")]
+    Dangling,
+    /// Something of `/proc`, `/sys` or `/dev`.
+    #[error("it lies at {}, and what the system shows there is never read as data", real.display())]
+    System {
+        /// Where it lies.
+        real: PathBuf,
+    },
+    /// A git repository's own files: `.git/config` may hold credentials.
+    #[error(
+        "it lies at {}, among git's own files, which are not read; --allow-files DIR allows more",
+        real.display()
+    )]
+    Git {
+        /// Where it lies.
+        real: PathBuf,
+    },
+    /// A file outside of the layer's root.
+    #[error(
+        "it lies at {}, outside of {}; --allow-files DIR allows more",
+        real.display(), root.display()
+    )]
+    Outside {
+        /// Where it lies.
+        real: PathBuf,
+        /// Where it would have to lie.
+        root: PathBuf,
+    },
+    /// A directory of [`Disk::allowed`] is missing.
+    #[error("--allow-files {}: {}", directory.display(), reason(error))]
+    Allowed {
+        /// The directory.
+        directory: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// More bytes than [`Disk::largest`].
+    #[error("it has more than the {largest} bytes that --max-file allows")]
+    TooLarge {
+        /// The limit.
+        largest: u64,
+    },
 }
 
 /// What went wrong, without the number that the operating system has for it.
@@ -107,31 +113,5 @@ pub fn reason(error: &io::Error) -> String {
     match text.split_once(" (os error ") {
         Some((reason, _)) => reason.to_owned(),
         None => text,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn small_and_large_files_are_read_whole() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.zkt");
-        let large = *LARGE.start();
-        for length in [0, 1, large - 1, large, 2 * large + 1] {
-            let bytes: Vec<u8> = (0..length).map(|i| (i % 251) as u8).collect();
-            std::fs::write(&path, &bytes).unwrap();
-            assert!(Disk.read(&path).unwrap() == bytes, "{length} bytes");
-            // What it has by now counts, not what it had when it was opened.
-            for expected in [large, length + large] {
-                let mut file = File::open(&path).unwrap();
-                let mut read = read_in_halves(&mut file, expected).unwrap();
-                file.read_to_end(&mut read).unwrap();
-                assert!(read == bytes, "{length} bytes, expected {expected}");
-            }
-        }
-        assert!(Disk.read(folder.path()).is_err());
-        assert!(Disk.read(&folder.path().join("none")).is_err());
     }
 }

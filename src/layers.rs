@@ -1,11 +1,14 @@
 //! Layers of files, with what they include, to the tree that they declare.
 
-use std::io;
+mod listing;
+
+pub use listing::tree_files;
+
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 
 use crate::ast::{DataForm, Directive, Line, Statement, Text};
-use crate::files::{Files, Kind};
+use crate::files::{self, Files, Kind, Root};
 use crate::halves;
 use crate::lower::{self, Lowering};
 use crate::node::Declared;
@@ -36,12 +39,12 @@ pub enum Error {
     #[error(transparent)]
     Source(#[from] source::Error),
     /// There is nothing at the path, or it cannot be read.
-    #[error("{name}: {}", crate::files::reason(error))]
+    #[error("{name}: {error}")]
     Unreadable {
         /// The path as it was given.
         name: String,
         /// Why.
-        error: io::Error,
+        error: files::Error,
     },
     /// A file is not text.
     #[error("{name}:{line}:{column}: expected UTF-8 text, found the byte 0x{byte:02x}")]
@@ -61,18 +64,32 @@ pub enum Error {
         /// The layer.
         name: String,
     },
+    /// A file among others declares no node: it is more often cut short than meant.
+    #[error("{name}: the file declares no node")]
+    EmptyFile {
+        /// The file.
+        name: String,
+    },
     /// Standard input can be read once.
     #[error("standard input (-) can be one layer only")]
     StandardInputTwice,
     /// An included file or a data file cannot be read.
-    #[error("{path}: {}", crate::files::reason(error))]
+    #[error("{path}: {error}")]
     Referred {
         /// Where it is named.
         span: Span,
         /// Its path.
         path: String,
         /// Why.
-        error: io::Error,
+        error: files::Error,
+    },
+    /// An included file declares no node.
+    #[error("{path}: the file declares no node")]
+    EmptyInclude {
+        /// Where it is included.
+        span: Span,
+        /// Its path.
+        path: String,
     },
     /// More includes than anybody writes; files that include each other twice double at every step.
     #[error("{path}: more than {MAX_INCLUDES} includes")]
@@ -93,14 +110,24 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether all that is wrong is that nothing is declared.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        matches!(
+            self,
+            Self::Empty { .. } | Self::EmptyFile { .. } | Self::EmptyInclude { .. }
+        )
+    }
+
     /// The error with its place, where it is about one.
     #[must_use]
     pub fn located(&self) -> Option<&dyn Located> {
         match self {
             Self::Parse(error) => Some(error),
-            Self::Referred { .. } | Self::Circle { .. } | Self::TooManyIncludes { .. } => {
-                Some(self)
-            }
+            Self::Referred { .. }
+            | Self::EmptyInclude { .. }
+            | Self::Circle { .. }
+            | Self::TooManyIncludes { .. } => Some(self),
             _ => None,
         }
     }
@@ -112,9 +139,19 @@ impl Located for Error {
         match self {
             Self::Parse(error) => error.span,
             Self::Referred { span, .. }
+            | Self::EmptyInclude { span, .. }
             | Self::Circle { span, .. }
             | Self::TooManyIncludes { span, .. } => *span,
             _ => unreachable!("only located errors are asked for their place"),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::EmptyInclude { .. } => {
+                Some("--allow-empty accepts it where that is meant".to_owned())
+            }
+            _ => None,
         }
     }
 }
@@ -152,6 +189,8 @@ pub fn load(
         lowering: Lowering::new(at, met),
         errors: Vec::new(),
         includes: 0,
+        allow_empty,
+        root: Root::everything(),
         declares: false,
     };
     for (i, name) in names.iter().enumerate() {
@@ -160,11 +199,10 @@ pub fn load(
             continue;
         }
         let before = loader.errors.len();
-        loader.declares = false;
-        loader.layer(name);
+        let declares = loader.layer(name);
         loader.lowering.end_layer();
         let sound = loader.errors.len() == before;
-        if sound && !allow_empty && !loader.declares {
+        if sound && !allow_empty && !declares {
             loader.errors.push(Error::Empty { name: name.clone() });
         }
     }
@@ -186,41 +224,75 @@ struct Loader<'f> {
     lowering: Lowering<'f>,
     errors: Vec<Error>,
     includes: usize,
-    /// Whether the layer at hand declares a node.
+    allow_empty: bool,
+    /// Where the files of the layer at hand must lie.
+    root: Root,
+    /// Whether the file at hand declares a node.
     declares: bool,
 }
 
 impl Loader<'_> {
-    fn layer(&mut self, name: &str) {
-        if name == "-" {
-            match self.files.standard_input() {
-                Ok(bytes) => self.file("<stdin>", bytes, Path::new(""), &mut Vec::new(), None),
-                Err(error) => self.errors.push(Error::Unreadable {
-                    name: "<stdin>".to_owned(),
-                    error,
-                }),
+    /// Reads one layer. Returns whether it declares a node.
+    fn layer(&mut self, name: &str) -> bool {
+        let shown = if name == "-" { "<stdin>" } else { name };
+        let path = Path::new(name);
+        let paths = match self.files.root(path) {
+            Ok(root) => {
+                self.root = root;
+                if name == "-" {
+                    Ok(vec![path.to_owned()])
+                } else {
+                    tree_files(path, &self.root, self.files)
+                }
             }
-            return;
-        }
-        let paths = match tree_files(Path::new(name), self.files) {
+            Err(error) => Err((PathBuf::from(shown), error)),
+        };
+        let paths = match paths {
             Ok(paths) => paths,
-            Err((name, error)) => {
-                let name = name.display().to_string();
-                self.errors.push(Error::Unreadable { name, error });
-                return;
+            Err((path, error)) => {
+                self.unreadable(&path.display().to_string(), error);
+                return false;
             }
         };
-        for path in paths {
-            let name = path.display().to_string();
-            match self.files.read(&path) {
-                Ok(bytes) => {
-                    let mut chain = self.files.identity(&path).into_iter().collect();
-                    let folder = path.parent().unwrap_or(Path::new(""));
-                    self.file(&name, bytes, folder, &mut chain, None);
-                }
-                Err(error) => self.errors.push(Error::Unreadable { name, error }),
+        let mut declares = false;
+        for path in &paths {
+            let before = self.errors.len();
+            let name = self.layer_file(path);
+            declares |= self.declares;
+            let sound = self.errors.len() == before;
+            if sound && !self.declares && !self.allow_empty && paths.len() > 1 {
+                self.errors.push(Error::EmptyFile { name });
             }
         }
+        declares
+    }
+
+    /// Reads one file of a layer. Returns its name.
+    fn layer_file(&mut self, path: &Path) -> String {
+        self.declares = false;
+        if path == Path::new("-") {
+            let name = "<stdin>".to_owned();
+            match self.files.standard_input() {
+                Ok(bytes) => self.file(&name, bytes, Path::new(""), &mut Vec::new(), None),
+                Err(error) => self.unreadable(&name, error),
+            }
+            return name;
+        }
+        let name = path.display().to_string();
+        match self.files.read(path, &self.root) {
+            Ok(bytes) => {
+                let mut chain = self.files.identity(path).into_iter().collect();
+                let folder = path.parent().unwrap_or(Path::new(""));
+                self.file(&name, bytes, folder, &mut chain, None);
+            }
+            Err(error) => self.unreadable(&name, error),
+        }
+        name
+    }
+
+    fn unreadable(&mut self, name: &str, error: files::Error) {
+        let name = name.to_owned();
+        self.errors.push(Error::Unreadable { name, error });
     }
 
     /// Parses and lowers one file with what it refers to; `chain` holds the files that are being
@@ -330,8 +402,15 @@ impl Loader<'_> {
         }
         chain.push(identity);
         let folder = path.parent().unwrap_or(Path::new(""));
+        let (before, declared) = (self.errors.len(), self.declares);
+        self.declares = false;
         self.file(&name, bytes, folder, chain, Some(level));
         chain.pop();
+        if !self.declares && !self.allow_empty && self.errors.len() == before {
+            let (span, path) = (text.span, name);
+            self.errors.push(Error::EmptyInclude { span, path });
+        }
+        self.declares |= declared;
     }
 
     /// As [`Loader::referred`], with the error told.
@@ -350,53 +429,16 @@ impl Loader<'_> {
     }
 
     /// The contents of a file that another one refers to, and what tells it from others.
-    fn referred(&self, path: &Path) -> io::Result<(Vec<u8>, PathBuf)> {
+    fn referred(&self, path: &Path) -> Result<(Vec<u8>, PathBuf), files::Error> {
         match self.files.kind(path)? {
-            Kind::File => Ok((self.files.read(path)?, self.files.identity(path)?)),
-            Kind::Directory => Err(io::Error::other("it is a directory")),
-            // Reading a device or a pipe may never end.
-            Kind::Other => Err(io::Error::other("it is no regular file")),
+            Kind::Directory => Err(files::Error::Directory),
+            // Of what is no regular file, where it lies says more than what it is.
+            Kind::File | Kind::Other => Ok((
+                self.files.read(path, &self.root)?,
+                self.files.identity(path)?,
+            )),
         }
     }
-}
-
-/// The tree files that a path names: itself, or every `*.zkt` below it in path order; entries
-/// whose name starts with a dot are skipped. An error comes with the path that it is about.
-pub fn tree_files(top: &Path, files: &dyn Files) -> Result<Vec<PathBuf>, (PathBuf, io::Error)> {
-    let mut paths = Vec::new();
-    let at = |path: &Path| {
-        let path = path.to_owned();
-        move |error| (path, error)
-    };
-    // A pipe is as good as a file where it is named: `zkt plan <(generate)`.
-    if files.kind(top).map_err(at(top))? != Kind::Directory {
-        return Ok(vec![top.to_owned()]);
-    }
-    let mut seen = Vec::new();
-    let mut directories = vec![top.to_owned()];
-    while let Some(directory) = directories.pop() {
-        // A symbolic link may lead back up.
-        let identity = files.identity(&directory).map_err(at(&directory))?;
-        if seen.contains(&identity) {
-            continue;
-        }
-        seen.push(identity);
-        for path in files.list(&directory).map_err(at(&directory))? {
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            if name.starts_with('.') {
-                continue;
-            }
-            let tree_file = path.extension().is_some_and(|extension| extension == "zkt");
-            match files.kind(&path) {
-                Ok(Kind::Directory) => directories.push(path),
-                Ok(Kind::File) if tree_file => paths.push(path),
-                Err(error) if tree_file => return Err((path, error)),
-                Ok(Kind::File | Kind::Other) | Err(_) => {}
-            }
-        }
-    }
-    paths.sort();
-    Ok(paths)
 }
 
 /// The error of a file whose byte at `at` is no text.

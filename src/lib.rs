@@ -79,7 +79,7 @@
 //! use std::io;
 //! use std::path::{Path, PathBuf};
 //!
-//! use zkt::files::{Files, Kind};
+//! use zkt::files::{self, Files, Kind, Root};
 //! use zkt::layers::{self, Declaration};
 //! use zkt::node::Declared;
 //! use zkt::path::ZPath;
@@ -94,8 +94,8 @@
 //!     fn kind(&self, _: &Path) -> io::Result<Kind> {
 //!         Err(io::ErrorKind::NotFound.into())
 //!     }
-//!     fn read(&self, _: &Path) -> io::Result<Vec<u8>> {
-//!         Err(io::ErrorKind::NotFound.into())
+//!     fn read(&self, _: &Path, _: &Root) -> Result<Vec<u8>, files::Error> {
+//!         Err(io::Error::from(io::ErrorKind::NotFound).into())
 //!     }
 //!     fn list(&self, _: &Path) -> io::Result<Vec<PathBuf>> {
 //!         Err(io::ErrorKind::NotFound.into())
@@ -103,7 +103,7 @@
 //!     fn identity(&self, path: &Path) -> io::Result<PathBuf> {
 //!         Ok(path.to_owned())
 //!     }
-//!     fn standard_input(&self) -> io::Result<Vec<u8>> {
+//!     fn standard_input(&self) -> Result<Vec<u8>, files::Error> {
 //!         Ok(self.0.into())
 //!     }
 //! }
@@ -139,7 +139,7 @@
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let Declaration { tree: declared, sources, errors, lower_errors } =
-//!     layers::load(&["services.zkt".to_owned()], &ZPath::root(), false, &Disk, &mut |_| {});
+//!     layers::load(&["services.zkt".to_owned()], &ZPath::root(), false, &Disk::default(), &mut |_| {});
 //! assert!(errors.is_empty() && lower_errors.is_empty());
 //!
 //! let session = Session::connect(&Options {

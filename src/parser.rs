@@ -231,7 +231,10 @@ impl<'s> Parser<'s> {
 
     /// A line without a statement.
     fn blank(&mut self, start: usize, indent: &str, comment: Option<Span>) {
-        if !self.keep_blanks {
+        // However long, a run of blank lines is one.
+        let is_blank_line =
+            |line: &Line<'_>| matches!(line.statement, Statement::Blank) && line.comment.is_none();
+        if !self.keep_blanks || comment.is_none() && self.lines.last().is_some_and(is_blank_line) {
             return;
         }
         let at = start + indent.len();

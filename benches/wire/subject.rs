@@ -44,7 +44,7 @@ impl Subject {
     /// Reads a layer as zkt itself does.
     pub(crate) fn read(layer: &Path) -> Self {
         let names = [layer.display().to_string()];
-        let declared = layers::load(&names, &ZPath::root(), false, &Disk, &mut |_| {});
+        let declared = layers::load(&names, &ZPath::root(), false, &Disk::default(), &mut |_| {});
         let (errors, lower_errors) = (declared.errors, declared.lower_errors);
         let sound = errors.is_empty() && lower_errors.is_empty();
         assert!(sound, "{}: {errors:?} {lower_errors:?}", layer.display());

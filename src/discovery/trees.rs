@@ -9,7 +9,7 @@ use super::handle::ZooKeeper;
 use crate::acl::Acl;
 use crate::executor::{self, ExecuteOptions, Report};
 use crate::export;
-use crate::files::{Files, Kind};
+use crate::files::{self, Files, Kind, Root};
 use crate::layers::{self, Declaration};
 use crate::node::Declared;
 use crate::path::{ZPath, check_name};
@@ -53,8 +53,8 @@ impl Files for Text<'_> {
         Err(io::ErrorKind::NotFound.into())
     }
 
-    fn read(&self, _: &Path) -> io::Result<Vec<u8>> {
-        Err(io::ErrorKind::NotFound.into())
+    fn read(&self, _: &Path, _: &Root) -> Result<Vec<u8>, files::Error> {
+        Err(io::Error::from(io::ErrorKind::NotFound).into())
     }
 
     fn list(&self, _: &Path) -> io::Result<Vec<PathBuf>> {
@@ -65,7 +65,7 @@ impl Files for Text<'_> {
         Ok(path.to_owned())
     }
 
-    fn standard_input(&self) -> io::Result<Vec<u8>> {
+    fn standard_input(&self) -> Result<Vec<u8>, files::Error> {
         Ok(self.0.into())
     }
 }

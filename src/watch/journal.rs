@@ -12,13 +12,14 @@ use std::path::{Path, PathBuf};
 use foldhash::fast::FixedState;
 use sha1::{Digest as _, Sha1};
 
-use crate::files::{Files, Kind};
+use crate::files::{Error, Files, Kind, Root};
 
 /// A question to the files.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Question {
     Kind(PathBuf),
-    Read(PathBuf),
+    Root(PathBuf),
+    Read(PathBuf, Root),
     List(PathBuf),
     Identity(PathBuf),
 }
@@ -88,11 +89,18 @@ impl Files for Recorder<'_> {
         answer
     }
 
-    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        let answer = self.files.read(path);
+    fn root(&self, layer: &Path) -> Result<Root, Error> {
+        let answer = self.files.root(layer);
+        let hash = hash_of_file(&answer, hash);
+        self.note(Question::Root(layer.to_owned()), hash, None);
+        answer
+    }
+
+    fn read(&self, path: &Path, root: &Root) -> Result<Vec<u8>, Error> {
+        let answer = self.files.read(path, root);
         let digest = answer.as_ref().ok().map(|bytes| digest(bytes));
-        let hash = hash_of(&answer, |bytes| hash(bytes.as_slice()));
-        self.note(Question::Read(path.to_owned()), hash, digest);
+        let hash = hash_of_file(&answer, |bytes| hash(bytes.as_slice()));
+        self.note(Question::Read(path.to_owned(), root.clone()), hash, digest);
         answer
     }
 
@@ -110,7 +118,7 @@ impl Files for Recorder<'_> {
         answer
     }
 
-    fn standard_input(&self) -> io::Result<Vec<u8>> {
+    fn standard_input(&self) -> Result<Vec<u8>, Error> {
         let mut kept = self.standard_input.borrow_mut();
         if let Some(bytes) = &*kept {
             return Ok(bytes.clone());
@@ -134,9 +142,10 @@ impl Journal {
                 Question::Identity(path) => {
                     hash_of(&files.identity(path), |path| hash(path.as_path()))
                 }
-                Question::Read(path) => {
-                    let text = files.read(path);
-                    let now = hash_of(&text, |bytes| hash(bytes.as_slice()));
+                Question::Root(path) => hash_of_file(&files.root(path), hash),
+                Question::Read(path, root) => {
+                    let text = files.read(path, root);
+                    let now = hash_of_file(&text, |bytes| hash(bytes.as_slice()));
                     if now != entry.answer
                         && let (Ok(text), Some(_)) = (text, entry.digest)
                     {
@@ -167,7 +176,7 @@ impl Journal {
     pub(super) fn revision(&self, standard_input: Option<&[u8]>) -> String {
         let mut all = Sha1::new();
         for entry in &self.entries {
-            if let (Question::Read(path), Some(digest)) = (&entry.question, &entry.digest) {
+            if let (Question::Read(path, _), Some(digest)) = (&entry.question, &entry.digest) {
                 all.update(path.as_os_str().as_encoded_bytes());
                 all.update([0]);
                 all.update(digest);
@@ -186,7 +195,7 @@ impl Journal {
         self.entries
             .iter()
             .filter_map(|entry| match &entry.question {
-                Question::Read(path) if entry.digest.is_some() => Some(path.as_path()),
+                Question::Read(path, _) if entry.digest.is_some() => Some(path.as_path()),
                 _ => None,
             })
     }
@@ -194,9 +203,10 @@ impl Journal {
     /// The paths that were asked for, and whether all that stands there counts.
     pub(super) fn paths(&self) -> impl Iterator<Item = (&Path, bool)> {
         self.entries.iter().map(|entry| match &entry.question {
-            Question::Kind(path) | Question::Read(path) | Question::Identity(path) => {
-                (path.as_path(), false)
-            }
+            Question::Kind(path)
+            | Question::Root(path)
+            | Question::Read(path, _)
+            | Question::Identity(path) => (path.as_path(), false),
             Question::List(path) => (path.as_path(), true),
         })
     }
@@ -210,6 +220,13 @@ fn hash_of<T>(answer: &io::Result<T>, of: impl Fn(&T) -> u64) -> u64 {
     match answer {
         Ok(answer) => of(answer),
         Err(error) => hash(&format!("error {:?}", error.kind())),
+    }
+}
+
+fn hash_of_file<T>(answer: &Result<T, Error>, of: impl Fn(&T) -> u64) -> u64 {
+    match answer {
+        Ok(answer) => of(answer),
+        Err(error) => hash(&format!("error {error}")),
     }
 }
 

@@ -89,7 +89,7 @@ pub(super) fn plan(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::files::{Files, Kind};
+    use crate::files::{self, Files, Kind, Root};
     use crate::layers;
     use crate::node::LiveNode;
     use crate::scope::Trim;
@@ -102,7 +102,7 @@ mod tests {
         fn kind(&self, _: &Path) -> io::Result<Kind> {
             Ok(Kind::File)
         }
-        fn read(&self, _: &Path) -> io::Result<Vec<u8>> {
+        fn read(&self, _: &Path, _: &Root) -> Result<Vec<u8>, files::Error> {
             Ok(self.0.clone().into())
         }
         fn list(&self, _: &Path) -> io::Result<Vec<PathBuf>> {
@@ -111,7 +111,7 @@ mod tests {
         fn identity(&self, path: &Path) -> io::Result<PathBuf> {
             Ok(path.to_owned())
         }
-        fn standard_input(&self) -> io::Result<Vec<u8>> {
+        fn standard_input(&self) -> Result<Vec<u8>, files::Error> {
             Ok(Vec::new())
         }
     }

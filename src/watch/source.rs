@@ -29,6 +29,8 @@ pub struct Layers {
     pub filter: Filter,
     /// How errors are drawn for the log; without it only their places are told.
     pub draw: Option<Draw>,
+    /// What may be read.
+    pub files: Disk,
 }
 
 /// Draws an error with the lines that it is about.
@@ -124,7 +126,7 @@ impl Reading {
 
     /// Reads the files, and tells what they declare and what that depends on. It blocks.
     pub(super) fn read(&self) -> (Outcome, Journal) {
-        let texts = match self.base.compare(&Disk) {
+        let texts = match self.base.compare(&self.layers.files) {
             Comparison::Same => return (Outcome::Same, self.base.clone()),
             Comparison::Texts(texts) => texts,
             Comparison::Different => Vec::new(),
@@ -179,7 +181,7 @@ impl Reading {
     }
 
     fn load(&self) -> (Outcome, Journal) {
-        let recorder = Recorder::new(&Disk, &self.standard_input);
+        let recorder = Recorder::new(&self.layers.files, &self.standard_input);
         let declaration = layers::load(
             &self.layers.names,
             &self.layers.place,
@@ -256,11 +258,10 @@ fn broken(
     });
     let lowered = lower_errors.iter().map(|error| located(error));
     let lowered_shown = lower_errors.iter().map(|error| drawn(error));
-    let is_empty = |error: &layers::Error| matches!(error, layers::Error::Empty { .. });
     Broken {
         errors: told.chain(lowered).collect(),
         drawn: shown.chain(lowered_shown).take(MOST_DRAWN).collect(),
-        only_empty: lower_errors.is_empty() && errors.iter().all(is_empty),
+        only_empty: lower_errors.is_empty() && errors.iter().all(layers::Error::is_empty),
         revision,
     }
 }

@@ -274,6 +274,7 @@ mod tests {
                 allow_empty: false,
                 filter: Filter::default(),
                 draw: None,
+                files: crate::files::Disk::default(),
             };
             for i in 0..3 {
                 fs::write(file(i), format!("/shared\n  /own{i}\n    x = 1\n")).unwrap();

@@ -37,10 +37,10 @@ pub(crate) struct Place {
 }
 
 /// How a command ended.
-struct Run {
+pub(crate) struct Run {
     code: i32,
-    stdout: String,
-    stderr: String,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Place {
@@ -54,7 +54,7 @@ impl Place {
     }
 
     /// With a node of its own on the shared server.
-    async fn new(name: &str) -> Self {
+    pub(crate) async fn new(name: &str) -> Self {
         let server = server::shared();
         let hosts = server.address() + &server.chroot(name).await;
         Self {
@@ -69,7 +69,7 @@ impl Place {
         format!("{address}{}", &self.hosts[chroot..])
     }
 
-    async fn client(&self) -> Client {
+    pub(crate) async fn client(&self) -> Client {
         Client::connect(&self.hosts).await.unwrap()
     }
 
@@ -77,7 +77,7 @@ impl Place {
         self.folder.path().join(name)
     }
 
-    fn file(&self, name: &str, text: impl AsRef<[u8]>) -> &Self {
+    pub(crate) fn file(&self, name: &str, text: impl AsRef<[u8]>) -> &Self {
         let path = self.path(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
@@ -114,7 +114,7 @@ impl Place {
             .stderr(Stdio::piped());
     }
 
-    fn run(&self, words: &str) -> Run {
+    pub(crate) fn run(&self, words: &str) -> Run {
         self.finish(self.command(words).spawn().unwrap())
     }
 
@@ -128,7 +128,7 @@ impl Place {
     }
 
     /// The end of a command, with this place's own names replaced.
-    fn finish(&self, child: Child) -> Run {
+    pub(crate) fn finish(&self, child: Child) -> Run {
         let output = child.wait_with_output().unwrap();
         let text = |bytes: Vec<u8>| {
             let text = String::from_utf8(bytes).unwrap();
@@ -143,7 +143,7 @@ impl Place {
     }
 
     /// All nodes with their data, versions, and where not open, ACLs; this place itself left out.
-    async fn nodes(&self) -> String {
+    pub(crate) async fn nodes(&self) -> String {
         self.tree(|path, node| {
             let acl = node.acl.clone().unwrap_or_default();
             let acl = if *acl == Acl::open() {
@@ -184,7 +184,7 @@ impl Place {
     }
 }
 
-async fn create(client: &Client, path: &str, data: impl AsRef<[u8]>) {
+pub(crate) async fn create(client: &Client, path: &str, data: impl AsRef<[u8]>) {
     create_as(client, path, data, CreateMode::Persistent).await;
 }
 
@@ -205,12 +205,12 @@ impl fmt::Display for Run {
 
 impl Run {
     #[track_caller]
-    fn expect(self, code: i32) -> Self {
+    pub(crate) fn expect(self, code: i32) -> Self {
         assert_eq!(self.code, code, "{self}");
         self
     }
 
-    fn last(&self) -> &str {
+    pub(crate) fn last(&self) -> &str {
         self.stdout.lines().last().unwrap_or_default()
     }
 
@@ -222,7 +222,7 @@ impl Run {
             .collect()
     }
 
-    fn everything(&self) -> String {
+    pub(crate) fn everything(&self) -> String {
         format!("{}{}", self.stdout, self.stderr)
     }
 }

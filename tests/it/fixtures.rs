@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use zkt::files::Disk;
+use zkt::files::{Disk, Root};
 use zkt::path::ZPath;
 use zkt::source::{Located, Sources};
 use zkt::{format, layers, parser};
@@ -13,7 +13,8 @@ fn files(folder: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/it/fixtures")
         .join(folder);
-    let files = layers::tree_files(&folder, &Disk).expect("the folder can be read");
+    let files = layers::tree_files(&folder, &Root::everything(), &Disk::default())
+        .expect("the folder can be read");
     assert!(
         files.len() > 20,
         "{} holds hardly any file",
@@ -64,7 +65,7 @@ fn invalid_files_have_the_error_that_they_name() {
             std::slice::from_ref(&name),
             &ZPath::root(),
             false,
-            &Disk,
+            &Disk::default(),
             &mut |_| {},
         );
         let told = |error: &dyn Located| {

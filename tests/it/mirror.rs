@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::{io, slice};
 
-use zkt::files::{Files, Kind};
+use zkt::files::{self, Files, Kind, Root};
 use zkt::layers;
 use zkt::live::{self, FetchOptions, Found, Mirror};
 use zkt::node::{Declared, Live, Standing};
@@ -21,7 +21,7 @@ impl Files for Text {
     fn kind(&self, _: &Path) -> io::Result<Kind> {
         Ok(Kind::File)
     }
-    fn read(&self, _: &Path) -> io::Result<Vec<u8>> {
+    fn read(&self, _: &Path, _: &Root) -> Result<Vec<u8>, files::Error> {
         Ok(self.0.clone().into())
     }
     fn list(&self, _: &Path) -> io::Result<Vec<PathBuf>> {
@@ -30,7 +30,7 @@ impl Files for Text {
     fn identity(&self, path: &Path) -> io::Result<PathBuf> {
         Ok(path.to_owned())
     }
-    fn standard_input(&self) -> io::Result<Vec<u8>> {
+    fn standard_input(&self) -> Result<Vec<u8>, files::Error> {
         Ok(Vec::new())
     }
 }

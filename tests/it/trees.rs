@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use zkt::acl::Acl;
-use zkt::files::{Files, Kind};
+use zkt::files::{self, Files, Kind, Root};
 use zkt::layers;
 use zkt::node::{Declared, Live};
 use zkt::path::ZPath;
@@ -58,8 +58,9 @@ impl Files for Memory {
         }
     }
 
-    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        self.files.get(&normal(path)).cloned().ok_or_else(missing)
+    fn read(&self, path: &Path, _: &Root) -> Result<Vec<u8>, files::Error> {
+        let bytes = self.files.get(&normal(path)).cloned();
+        Ok(bytes.ok_or_else(missing)?)
     }
 
     /// In an order that nobody may rely on.
@@ -81,8 +82,8 @@ impl Files for Memory {
         Ok(normal(path))
     }
 
-    fn standard_input(&self) -> io::Result<Vec<u8>> {
-        self.read(Path::new("-"))
+    fn standard_input(&self) -> Result<Vec<u8>, files::Error> {
+        self.read(Path::new("-"), &Root::everything())
     }
 }
 

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::time::Duration;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, ValueHint};
+use zkt::files::Disk;
 use zkt::plan::MaxTrim;
 
 /// Keeps a ZooKeeper tree as declared: .zkt files are the truth, plan shows what would change,
@@ -218,7 +219,7 @@ pub(crate) struct PlanOptions {
     #[arg(long)]
     pub(crate) strict: bool,
     /// Refuse a plan with more trims: a number, or a percentage of the nodes looked at
-    /// [default: 30%, counted from 10 trims on]
+    /// [default: 30%, counted from 10 trims on, and half of a top-level node's subtree]
     #[arg(long, value_name = "N|N%", value_parser = max_trim)]
     pub(crate) max_trim: Option<MaxTrim>,
     /// Trim however many nodes there are to trim
@@ -247,6 +248,31 @@ pub(crate) struct LayerArgs {
     /// Files or directories of tree files, or - for standard input; later ones lie over earlier
     #[arg(required = true, value_name = "LAYER", value_hint = ValueHint::AnyPath)]
     pub(crate) layers: Vec<String>,
+    #[command(flatten)]
+    pub(crate) files: FileArgs,
+}
+
+/// Which files may be read.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct FileArgs {
+    /// A directory whose files layers may refer to, besides their own directory or git checkout;
+    /// may be repeated
+    #[arg(long, help_heading = "Files", value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) allow_files: Vec<std::path::PathBuf>,
+    /// How large a file may be
+    #[arg(long, help_heading = "Files", value_name = "SIZE", default_value = "256MiB",
+          value_parser = file_size)]
+    pub(crate) max_file: u64,
+}
+
+impl FileArgs {
+    /// The files with these bounds.
+    pub(crate) fn disk(&self) -> Disk {
+        Disk {
+            allowed: self.allow_files.clone(),
+            largest: self.max_file,
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -272,6 +298,8 @@ pub(crate) struct FmtArgs {
     /// Change nothing; name the files that differ, and exit with 1 if there are any
     #[arg(long)]
     pub(crate) check: bool,
+    #[command(flatten)]
+    pub(crate) sources: FileArgs,
 }
 
 #[derive(Debug, Args)]
@@ -292,6 +320,8 @@ pub(crate) struct DiffArgs {
     pub(crate) old: String,
     /// The tree to end with: a layer, or `live`
     pub(crate) new: String,
+    #[command(flatten)]
+    pub(crate) files: FileArgs,
     #[command(flatten)]
     pub(crate) plan: PlanOptions,
     /// How the plan is printed
@@ -585,6 +615,8 @@ pub(crate) struct GraphArgs {
     #[arg(long)]
     pub(crate) allow_empty: bool,
     #[command(flatten)]
+    pub(crate) files: FileArgs,
+    #[command(flatten)]
     pub(crate) server: ServerArgs,
 }
 
@@ -607,6 +639,8 @@ pub(crate) struct ServeArgs {
     /// Accept a layer that declares no node
     #[arg(long)]
     pub(crate) allow_empty: bool,
+    #[command(flatten)]
+    pub(crate) files: FileArgs,
 }
 
 #[derive(Debug, Args)]
@@ -683,6 +717,33 @@ fn mode(text: &str) -> Result<u32, String> {
     }
 }
 
+/// Sizes are numbers with their units: 64KiB, 256MiB, 1GiB; a bare number is bytes.
+fn size(text: &str) -> Result<u64, String> {
+    let error = || "expected a number of bytes, as in 512KiB, 64MiB or 1GiB".to_owned();
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let factor: u64 = match unit.trim_start().to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "k" | "kib" => 1 << 10,
+        "kb" => 1000,
+        "m" | "mib" => 1 << 20,
+        "mb" => 1_000_000,
+        "g" | "gib" => 1 << 30,
+        "gb" => 1_000_000_000,
+        _ => return Err(error()),
+    };
+    let number: u64 = number.parse().map_err(|_| error())?;
+    number.checked_mul(factor).ok_or_else(error)
+}
+
+fn file_size(text: &str) -> Result<u64, String> {
+    match size(text)? {
+        0 => Err("expected more than nothing".to_owned()),
+        size if size > u64::from(u32::MAX) => Err("expected less than 4GiB".to_owned()),
+        size => Ok(size),
+    }
+}
+
 fn session_timeout(text: &str) -> Result<Duration, String> {
     let day = Duration::from_secs(24 * 60 * 60);
     match duration(text)? {
@@ -752,6 +813,16 @@ mod tests {
     #[test]
     fn the_command_is_sound() {
         command().debug_assert();
+    }
+
+    #[test]
+    fn sizes_have_units() {
+        assert_eq!(file_size("1000"), Ok(1000));
+        assert_eq!(file_size("256MiB"), Ok(256 << 20));
+        assert_eq!(file_size("2 kb"), Ok(2000));
+        for wrong in ["", "0", "x", "-1", "1.5MiB", "4GiB", "99999999999999GiB"] {
+            assert!(file_size(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

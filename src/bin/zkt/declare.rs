@@ -32,6 +32,7 @@ pub(crate) fn load(
     names: &[String],
     allow_empty: bool,
     at: &ZPath,
+    files: &Disk,
     met: &mut dyn FnMut(&ZPath),
 ) -> Result<DeclaredTree, Problems> {
     let Declaration {
@@ -39,7 +40,7 @@ pub(crate) fn load(
         sources,
         errors,
         lower_errors,
-    } = layers::load(names, at, allow_empty, &Disk, met);
+    } = layers::load(names, at, allow_empty, files, met);
     if errors.is_empty() && lower_errors.is_empty() {
         Ok(DeclaredTree { tree, sources })
     } else {
@@ -56,9 +57,10 @@ pub(crate) fn load_or_tell(
     names: &[String],
     allow_empty: bool,
     at: &ZPath,
+    files: &Disk,
     output: &Output,
 ) -> Result<DeclaredTree, Failure> {
-    load(names, allow_empty, at, &mut |_| {}).map_err(|problems| problems.tell(output))
+    load(names, allow_empty, at, files, &mut |_| {}).map_err(|problems| problems.tell(output))
 }
 
 impl Problems {
@@ -77,11 +79,8 @@ impl Problems {
 
     /// An empty source is for a guard to refuse; everything else is an error.
     pub(crate) fn exit(&self) -> Exit {
-        let only_empty = self.lower_errors.is_empty()
-            && self
-                .layer_errors
-                .iter()
-                .all(|error| matches!(error, layers::Error::Empty { .. }));
+        let only_empty =
+            self.lower_errors.is_empty() && self.layer_errors.iter().all(layers::Error::is_empty);
         if only_empty {
             Exit::Refused
         } else {
@@ -93,11 +92,10 @@ impl Problems {
     pub(crate) fn tell(&self, output: &Output) -> Failure {
         for error in self.unlocated() {
             let failure = Failure::new(error);
-            output.failure(&match error {
-                layers::Error::Empty { .. } => {
-                    failure.hint("--allow-empty accepts it where that is meant")
-                }
-                _ => failure,
+            output.failure(&if error.is_empty() {
+                failure.hint("--allow-empty accepts it where that is meant")
+            } else {
+                failure
             });
         }
         let located = self.located();

@@ -4,11 +4,12 @@
 use std::pin::pin;
 
 use tokio::sync::mpsc;
+use zkt::files::Disk;
 use zkt::live::{self, FetchOptions, ReadAhead};
 use zkt::path::ZPath;
 use zkt::session::Session;
 
-use crate::args::{PlanOptions, ServerArgs};
+use crate::args::{LayerArgs, PlanOptions, ServerArgs};
 use crate::declare::{self, DeclaredTree, Problems};
 use crate::exit::Failure;
 use crate::output::Output;
@@ -27,7 +28,7 @@ pub(crate) struct Opening {
 /// Reads layers and connects, both at once. What is wrong with the layers is told whether or not
 /// there is a server.
 pub(crate) async fn open(
-    layers: &[String],
+    sources: &LayerArgs,
     options: &PlanOptions,
     server: &ServerArgs,
     output: &Output,
@@ -37,10 +38,11 @@ pub(crate) async fn open(
     let connection = settings::session_options(server)?;
     let (sender, mut paths) = mpsc::unbounded_channel();
     let sender = reads_all.then_some(sender);
-    let names = layers.to_vec();
+    let (names, files) = (sources.layers.clone(), sources.files.disk());
     let allow_empty = options.allow_empty;
-    let loading =
-        tokio::task::spawn_blocking(move || load(&names, allow_empty, &place, sender.as_ref()));
+    let loading = tokio::task::spawn_blocking(move || {
+        load(&names, allow_empty, &place, &files, sender.as_ref())
+    });
     let connecting = async {
         let session = Session::open(&connection).await?;
         let bar = output.progress("reading", 0);
@@ -82,6 +84,7 @@ fn load(
     names: &[String],
     allow_empty: bool,
     place: &ZPath,
+    files: &Disk,
     sender: Option<&mpsc::UnboundedSender<Vec<ZPath>>>,
 ) -> Result<DeclaredTree, Problems> {
     let mut chunk = Vec::new();
@@ -93,7 +96,7 @@ fn load(
             _ = send(&mut chunk);
         }
     };
-    let declared = declare::load(names, allow_empty, place, &mut met);
+    let declared = declare::load(names, allow_empty, place, files, &mut met);
     _ = send(&mut chunk);
     declared
 }

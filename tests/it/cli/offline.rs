@@ -320,7 +320,10 @@ fn odd_files() {
     );
     fs::remove_file(place.path("utf16.zkt")).unwrap();
     assert_eq!(
-        place.run("check folder.zkt").expect(0).stdout,
+        place
+            .run("check folder.zkt --allow-files .")
+            .expect(0)
+            .stdout,
         "ok: 1 node in 2 files\n"
     );
     place.run("check folder.zkt/a.zkt/x").expect(1);

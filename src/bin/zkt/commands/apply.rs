@@ -28,7 +28,7 @@ pub(crate) async fn run(args: &ApplyArgs, output: &Output) -> Result<Exit, Failu
         declared,
         session,
         ahead,
-    } = opening::open(&args.sources.layers, &args.plan, &args.server, output).await?;
+    } = opening::open(&args.sources, &args.plan, &args.server, output).await?;
     let mut apply = Apply {
         args,
         output,

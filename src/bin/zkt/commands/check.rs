@@ -20,6 +20,7 @@ pub(crate) fn run(args: &CheckArgs, output: &Output) -> Result<Exit, Failure> {
         &args.sources.layers,
         args.allow_empty,
         &ZPath::root(),
+        &args.sources.files.disk(),
         &mut |_| {},
     ) {
         Ok(declared) => declared,

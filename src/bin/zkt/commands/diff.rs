@@ -28,7 +28,8 @@ pub(crate) async fn run(args: &DiffArgs, output: &Output) -> Result<Exit, Failur
     let place = planning::place(&args.plan)?;
     let load = |name: &String| {
         let layers = std::slice::from_ref(name);
-        declare::load_or_tell(layers, args.plan.allow_empty, &place, output)
+        let allow_empty = args.plan.allow_empty;
+        declare::load_or_tell(layers, allow_empty, &place, &args.files.disk(), output)
     };
     let mut options = args.plan.clone();
     // The plan that turns one tree into the other removes what only the first one has.

@@ -3,7 +3,7 @@
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use zkt::files::{Disk, Files as _, reason};
+use zkt::files::{Files as _, Root, reason};
 use zkt::layers;
 use zkt::source::{Located, Sources};
 use zkt::{format, parser};
@@ -14,7 +14,8 @@ use crate::exit::{Exit, Failure};
 use crate::output::{self, Output};
 
 pub(crate) fn run(args: &FmtArgs, output: &Output) -> Result<Exit, Failure> {
-    let mut files: Vec<Option<PathBuf>> = Vec::new();
+    let disk = args.sources.disk();
+    let mut files: Vec<Option<(PathBuf, Root)>> = Vec::new();
     if args.files.is_empty() {
         if std::io::stdin().is_terminal() {
             return Err(Failure::new("there is nothing to format")
@@ -27,22 +28,25 @@ pub(crate) fn run(args: &FmtArgs, output: &Output) -> Result<Exit, Failure> {
             files.push(None);
             continue;
         }
-        let found = layers::tree_files(Path::new(name), &Disk).map_err(|(path, error)| {
-            Failure::new(format!("{}: {}", path.display(), reason(&error)))
-        })?;
-        files.extend(found.into_iter().map(Some));
+        let (path, unreadable) = (Path::new(name), |path: &Path, error| {
+            Failure::new(format!("{}: {error}", path.display()))
+        });
+        let root = disk.root(path).map_err(|error| unreadable(path, error))?;
+        let found = layers::tree_files(path, &root, &disk)
+            .map_err(|(path, error)| unreadable(&path, error))?;
+        files.extend(found.into_iter().map(|path| Some((path, root.clone()))));
     }
     let mut out = output.out();
     let (mut differing, mut failed) = (false, false);
     for file in files {
         let name = file
             .as_ref()
-            .map_or("<stdin>".to_owned(), |path| path.display().to_string());
+            .map_or("<stdin>".to_owned(), |(path, _)| path.display().to_string());
         let read = match &file {
-            Some(path) => Disk.read(path),
-            None => Disk.standard_input(),
+            Some((path, root)) => disk.read(path, root),
+            None => disk.standard_input(),
         };
-        let bytes = read.map_err(|error| Failure::new(format!("{name}: {}", reason(&error))))?;
+        let bytes = read.map_err(|error| Failure::new(format!("{name}: {error}")))?;
         let Some(formatted) = formatted(&name, &bytes, output)? else {
             failed = true;
             continue;
@@ -55,13 +59,13 @@ pub(crate) fn run(args: &FmtArgs, output: &Output) -> Result<Exit, Failure> {
                     writeln!(out, "{name}")?;
                 }
             }
-            Some(path) if differs && !path.is_file() => {
+            Some((path, _)) if differs && !path.is_file() => {
                 return Err(
                     Failure::new(format!("{name}: only a file can be rewritten"))
                         .hint("- formats standard input to standard output"),
                 );
             }
-            Some(path) if differs => {
+            Some((path, _)) if differs => {
                 output::replace_file(&path, formatted.as_bytes())
                     .map_err(|error| Failure::new(format!("{name}: {}", reason(&error))))?;
                 writeln!(out, "{name}")?;

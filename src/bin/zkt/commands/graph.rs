@@ -15,7 +15,13 @@ use crate::{planning, settings};
 /// The graph of tree files.
 pub(crate) fn offline(args: &GraphArgs, output: &Output) -> Result<Exit, Failure> {
     let root = ZPath::root();
-    let declared = declare::load_or_tell(&args.layers, args.allow_empty, &root, output)?;
+    let declared = declare::load_or_tell(
+        &args.layers,
+        args.allow_empty,
+        &root,
+        &args.files.disk(),
+        output,
+    )?;
     print(&graph::graph(&declared.tree), args, output)
 }
 

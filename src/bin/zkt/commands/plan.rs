@@ -16,7 +16,7 @@ pub(crate) async fn run(args: &PlanArgs, output: &Output) -> Result<Exit, Failur
         declared,
         session,
         ahead,
-    } = opening::open(&args.sources.layers, &args.plan, &args.server, output).await?;
+    } = opening::open(&args.sources, &args.plan, &args.server, output).await?;
     let plan = planning::plan(&session, &declared, ahead, &args.plan, output).await;
     let server = session.hosts();
     session.close().await;

@@ -37,7 +37,13 @@ fn builder(args: &ServeArgs, output: &Output) -> Result<Builder, Failure> {
         return Ok(builder);
     }
     let root = ZPath::root();
-    let declared = declare::load_or_tell(&args.tree, args.allow_empty, &root, output)?;
+    let declared = declare::load_or_tell(
+        &args.tree,
+        args.allow_empty,
+        &root,
+        &args.files.disk(),
+        output,
+    )?;
     for (path, node) in declared.tree.iter().filter(|(path, _)| !path.is_root()) {
         let acl = node.acl.as_deref().cloned().unwrap_or_else(Acl::open);
         let acl: Vec<server::Acl> = acl

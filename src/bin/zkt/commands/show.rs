@@ -15,6 +15,7 @@ pub(crate) fn run(args: &ShowArgs, output: &Output) -> Result<Exit, Failure> {
         &args.sources.layers,
         args.allow_empty,
         &ZPath::root(),
+        &args.sources.files.disk(),
         output,
     )?;
     let mut out = output.out();

@@ -67,7 +67,7 @@ async fn included_files_count_wherever_they_are() {
     place.file("parts/part.zkt", "/part\n  x = 1\n");
     place.file("data.txt", "one");
     let client = place.client().await;
-    let watching = Watching::start(&place, "trees --interval 1h");
+    let watching = Watching::start(&place, "trees --allow-files . --interval 1h");
     becomes(&client, "/a/part", Some("{\"x\":1}")).await;
     becomes(&client, "/a/raw", Some("one")).await;
     place.file("parts/part.zkt", "/part\n  x = 2\n");
@@ -132,7 +132,12 @@ async fn a_touch_does_nothing_and_broken_files_empty_nothing() {
     watching.says(&["declares no node"]).await;
     becomes(&client, "/b", Some("{}")).await;
 
+    // One empty file holds back all.
     place.file("trees/a.zkt", one("2"));
+    watching
+        .says(&["trees/b.zkt: the file declares no node"])
+        .await;
+    place.file("trees/b.zkt", "/b\n");
     watching.says(&["a sound tree again"]).await;
     becomes(&client, "/a", Some(&stored("2"))).await;
     watching.says(&["reconciled", "files", "applied"]).await;
