@@ -9,11 +9,17 @@ use serde_json::Value;
 use smallvec::SmallVec;
 
 use crate::acl::Acl;
-use crate::node::{Content, Declared, DeclaredProperties, Live, LiveNode, Secret, Standing};
+use crate::node::{Content, Declared, Live, LiveNode, Secret, Standing};
 use crate::path::ZPath;
 use crate::spelling;
 use crate::tree::Tree;
-use crate::value::{self, Data, Entry, TYPE, entries, is_storable_name, sole_string};
+use crate::value::{self, Entry, TYPE, entries, is_storable_name};
+
+mod copy;
+mod respelled;
+
+pub use copy::{declare_exactly, declare_node};
+pub use respelled::is_respelled;
 
 /// Nodes whose text is made before it is written.
 const RUN: usize = 2048;
@@ -31,6 +37,8 @@ pub struct Options {
     pub ephemeral: bool,
     /// Another name for the topmost node; with `/` it gets a name at all.
     pub name: Option<String>,
+    /// JSON that zkt would spell otherwise as raw data, so that all nodes keep their bytes.
+    pub exact: bool,
 }
 
 impl Options {
@@ -47,8 +55,9 @@ impl Options {
 
 /// The declared tree that describes the live subtree at `top`, its topmost node under `/`.
 ///
-/// Declaring it again, at the place that it came from, changes nothing there, byte for byte. A
-/// node that may not be read is left out with what is below it.
+/// Declaring it again, at the place that it came from, changes nothing there. Declared elsewhere,
+/// all nodes get the same data; only JSON objects may be spelled otherwise, unless
+/// [`Options::exact`] is set. A node that may not be read is left out with what is below it.
 #[must_use]
 pub fn declare(live: &Tree<Live>, top: &ZPath, options: &Options) -> Tree<Declared> {
     let nodes = nodes(live, top, options);
@@ -68,8 +77,8 @@ pub struct Node<'a> {
 #[derive(Debug, Clone)]
 enum Held<'a> {
     Declared(Cow<'a, Declared>),
-    /// As if it were declared.
-    Live(&'a LiveNode),
+    /// As if it were declared; `exact` is [`Options::exact`].
+    Live { node: &'a LiveNode, exact: bool },
 }
 
 impl<'a> From<&'a (ZPath, Declared)> for Node<'a> {
@@ -85,14 +94,14 @@ impl Held<'_> {
     fn is_declared(&self) -> bool {
         match self {
             Self::Declared(node) => node.standing == Standing::Declared,
-            Self::Live(_) => true,
+            Self::Live { .. } => true,
         }
     }
 
     fn acl(&self) -> Option<&Arc<Acl>> {
         match self {
             Self::Declared(node) => node.acl.as_ref(),
-            Self::Live(node) => node.acl.as_ref(),
+            Self::Live { node, .. } => node.acl.as_ref(),
         }
     }
 
@@ -100,21 +109,21 @@ impl Held<'_> {
     fn object(&self) -> Option<&[u8]> {
         match self {
             Self::Declared(_) => None,
-            Self::Live(node) => Some(DeclaredProperties::stored_object(&node.data)?.0),
+            Self::Live { node, exact } => copy::object(&node.data, *exact),
         }
     }
 
     fn declared(&self) -> Cow<'_, Declared> {
         match self {
             Self::Declared(node) => Cow::Borrowed(node),
-            Self::Live(node) => Cow::Owned(declare_node(node)),
+            Self::Live { node, exact } => Cow::Owned(copy::declare(node, *exact)),
         }
     }
 
     fn into_declared(self) -> Declared {
         match self {
             Self::Declared(node) => node.into_owned(),
-            Self::Live(node) => declare_node(node),
+            Self::Live { node, exact } => copy::declare(node, exact),
         }
     }
 }
@@ -131,10 +140,11 @@ pub fn nodes<'a>(
         path: base.clone(),
         held: Held::Declared(Cow::default()),
     });
+    let exact = options.exact;
     let nodes = declarable(live.subtree(top), options.ephemeral);
     let nodes = nodes.map(move |(path, node)| Node {
         path: path.moved(top, &base),
-        held: Held::Live(node),
+        held: Held::Live { node, exact },
     });
     unread
         .into_iter()
@@ -158,51 +168,6 @@ pub fn declarable(
         }
         Some((path, node?))
     })
-}
-
-/// The declaration that a live node meets exactly.
-#[must_use]
-pub fn declare_node(live: &LiveNode) -> Declared {
-    let raw = || Content::Raw {
-        bytes: live.data.clone().into(),
-        origin: None,
-    };
-    let stored = DeclaredProperties::stored(&live.data).map(Content::Properties);
-    Declared {
-        content: stored.unwrap_or_else(|| content(&live.data, raw)),
-        acl: live.acl.clone(),
-        ..Declared::default()
-    }
-}
-
-fn content(data: &[u8], raw: impl Fn() -> Content) -> Content {
-    match Data::decode(data) {
-        Data::Binary(_) => raw(),
-        // What this object holds would be written as bare text.
-        Data::Properties(properties) if sole_string(&properties).is_some() => raw(),
-        Data::Properties(properties) if properties.values().any(is_too_deep) => raw(),
-        Data::Text(text) if !is_storable_name(&text) => raw(),
-        data => Content::Properties(data.into_properties().into()),
-    }
-}
-
-fn is_too_deep(value: &Value) -> bool {
-    let mut level = vec![value];
-    for _ in 0..value::MAX_DEPTH {
-        level = level
-            .into_iter()
-            .flat_map(|value| -> Box<dyn Iterator<Item = &Value>> {
-                match value {
-                    Value::Array(items) => Box::new(items.iter()),
-                    Value::Object(map) => Box::new(map.values()),
-                    _ => Box::new(std::iter::empty()),
-                }
-            })
-            .collect();
-    }
-    level
-        .iter()
-        .any(|value| value.is_array() || value.is_object())
 }
 
 /// Writes the nodes of a tree, in their order, as tree text: properties, links and nodes each by
@@ -234,6 +199,8 @@ pub struct Pieces {
     text: String,
     /// Where each text ends.
     ends: Vec<usize>,
+    /// Whether each spells JSON otherwise than its node.
+    respelled: Vec<bool>,
 }
 
 impl Pieces {
@@ -248,8 +215,10 @@ impl Pieces {
         };
         let mut text = String::with_capacity(nodes.iter().map(size).sum());
         let mut ends = Vec::with_capacity(nodes.len());
+        let mut respelled = Vec::with_capacity(nodes.len());
         for (path, live) in nodes {
             let path = path.moved(top, &base);
+            let mut is_respelled = false;
             if let Live::Read(live) = &live
                 && (options.ephemeral || !live.ephemeral)
                 && !path.is_root()
@@ -260,15 +229,24 @@ impl Pieces {
                     own_names: above.trim_end_matches('/').len(),
                     has_own_acl: false,
                     node: Node {
-                        held: Held::Live(live),
+                        held: Held::Live {
+                            node: live,
+                            exact: options.exact,
+                        },
                         path,
                     },
                 };
                 placed.push(&mut text);
+                is_respelled = !options.exact && self::is_respelled(live);
             }
             ends.push(text.len());
+            respelled.push(is_respelled);
         }
-        Self { text, ends }
+        Self {
+            text,
+            ends,
+            respelled,
+        }
     }
 
     /// The text of one of the nodes, by its place among them.
@@ -276,6 +254,12 @@ impl Pieces {
     pub fn get(&self, at: usize) -> &str {
         let start = at.checked_sub(1).map_or(0, |before| self.ends[before]);
         &self.text[start..self.ends[at]]
+    }
+
+    /// Whether one of the texts, by its place, spells JSON otherwise than its node.
+    #[must_use]
+    pub fn is_respelled(&self, at: usize) -> bool {
+        self.respelled[at]
     }
 }
 

@@ -199,6 +199,7 @@ impl ZooKeeper {
         let options = export::Options {
             ephemeral,
             name: name.map(str::to_owned),
+            exact: false,
         };
         let mut text = Vec::new();
         let tree = export::declare(&live, &top, &options);

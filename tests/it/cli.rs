@@ -32,13 +32,13 @@ use crate::server;
 
 /// A folder, and a place on the shared server where there is one.
 pub(crate) struct Place {
-    folder: TempDir,
-    hosts: String,
+    pub(crate) folder: TempDir,
+    pub(crate) hosts: String,
 }
 
 /// How a command ended.
 pub(crate) struct Run {
-    code: i32,
+    pub(crate) code: i32,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
 }
@@ -64,7 +64,7 @@ impl Place {
     }
 
     /// The same node through another door.
-    fn through(&self, address: &str) -> String {
+    pub(crate) fn through(&self, address: &str) -> String {
         let chroot = self.hosts.find('/').unwrap();
         format!("{address}{}", &self.hosts[chroot..])
     }
@@ -84,6 +84,16 @@ impl Place {
         self
     }
 
+    /// With the files of a case in `fixtures/cases` in its folder.
+    pub(crate) fn case(&self, name: &str) -> &Self {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/fixtures/cases");
+        for entry in fs::read_dir(folder.join(name)).unwrap() {
+            let path = entry.unwrap().path();
+            fs::copy(&path, self.path("").join(path.file_name().unwrap())).unwrap();
+        }
+        self
+    }
+
     pub(crate) fn read(&self, name: &str) -> String {
         fs::read_to_string(self.path(name)).unwrap()
     }
@@ -96,7 +106,7 @@ impl Place {
         command
     }
 
-    fn prepare(&self, command: &mut Command) {
+    pub(crate) fn prepare(&self, command: &mut Command) {
         for name in [
             "ZC_ZK_CONNECTION_STRING",
             "ZKT_AUTH",
@@ -119,7 +129,7 @@ impl Place {
     }
 
     /// With text on standard input.
-    fn run_with(&self, words: &str, input: &str) -> Run {
+    pub(crate) fn run_with(&self, words: &str, input: &str) -> Run {
         let mut child = self.command(words).stdin(Stdio::piped()).spawn().unwrap();
         let mut stdin = child.stdin.take().unwrap();
         stdin.write_all(input.as_bytes()).unwrap();
@@ -158,7 +168,7 @@ impl Place {
     }
 
     /// All nodes byte for byte, with the transaction that wrote each last.
-    async fn exactly(&self) -> String {
+    pub(crate) async fn exactly(&self) -> String {
         self.tree(|path, node| {
             let (version, acl) = (node.version.get(), node.acl_version.get());
             format!("{path} {:?} {version} {acl} {}\n", node.data, node.mzxid)
@@ -188,7 +198,7 @@ pub(crate) async fn create(client: &Client, path: &str, data: impl AsRef<[u8]>) 
     create_as(client, path, data, CreateMode::Persistent).await;
 }
 
-async fn create_as(client: &Client, path: &str, data: impl AsRef<[u8]>, mode: CreateMode) {
+pub(crate) async fn create_as(client: &Client, path: &str, data: impl AsRef<[u8]>, mode: CreateMode) {
     let options = mode.with_acls(Acls::anyone_all());
     client.create(path, data.as_ref(), &options).await.unwrap();
 }
@@ -215,7 +225,7 @@ impl Run {
     }
 
     /// What stands on stdout, one JSON value a line.
-    fn json(&self) -> Vec<serde_json::Value> {
+    pub(crate) fn json(&self) -> Vec<serde_json::Value> {
         let lines = self.stdout.lines();
         lines
             .map(|line| serde_json::from_str(line).unwrap())
@@ -240,7 +250,7 @@ struct Terminal {
 }
 
 impl Terminal {
-    fn start(place: &Place, words: &str) -> Self {
+    pub(crate) fn start(place: &Place, words: &str) -> Self {
         let mut command = Command::new("script");
         command.arg("-qec");
         command.arg(format!("{} {words}", env!("CARGO_BIN_EXE_zkt")));

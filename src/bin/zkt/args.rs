@@ -425,6 +425,9 @@ pub(crate) struct ExportArgs {
     /// ACLs, too, as @acl
     #[arg(long)]
     pub(crate) acl: bool,
+    /// All bytes as they are: JSON that zkt would spell otherwise as @data
+    #[arg(long)]
+    pub(crate) exact: bool,
     /// Write to this file instead of stdout, all of it or nothing
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) output: Option<std::path::PathBuf>,

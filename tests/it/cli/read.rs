@@ -40,6 +40,7 @@ async fn export() {
       /"b c"
         string_value = 'text'
       /empty
+        @data ''
     --- exit 0
     "#);
     insta::assert_snapshot!(place.run("export --name top -e /a"), @r#"
@@ -52,6 +53,7 @@ async fn export() {
       /"b c"
         string_value = 'text'
       /empty
+        @data ''
       /me
     --- exit 0
     "#);
@@ -118,7 +120,10 @@ async fn the_servers_own_nodes_are_not_exported() {
     };
     let client = place.client().await;
     create(&client, "/a", "").await;
-    assert_eq!(place.run("export").expect(0).stdout, "/a\n");
+    assert_eq!(
+        place.run("export").expect(0).stdout,
+        "/a\n  @data ''\n"
+    );
     assert_eq!(place.run("ls").expect(0).stdout, "/\n/a\n");
     place.file("a.zkt", "/zookeeper\n  x = 1\n");
     insta::assert_snapshot!(place.run("plan a.zkt"), @"

@@ -48,6 +48,7 @@ fn exports_say_what_they_said_and_change_nothing() {
             &Options {
                 ephemeral,
                 name: name.clone(),
+                ..Options::default()
             },
         );
         let text = trees::show(&exported);

@@ -361,6 +361,7 @@ fn export_scene(choices: &mut Choices) -> (Tree<Live>, ZPath, export::Options) {
     let options = export::Options {
         ephemeral: choices.once_in(2),
         name: choices.once_in(2).then(|| "other".to_owned()),
+        exact: choices.once_in(2),
     };
     (live.into_iter().collect(), top, options)
 }

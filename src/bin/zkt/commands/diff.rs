@@ -5,7 +5,7 @@ use std::io::Write as _;
 use zkt::export;
 use zkt::links::{self, LookedUp, Trees};
 use zkt::live::ReadAhead;
-use zkt::node::{Declared, Live};
+use zkt::node::{Content, Declared, Live, LiveNode};
 use zkt::path::ZPath;
 use zkt::plan::{MaxTrim, Plan};
 use zkt::planner::{self, Policy};
@@ -13,6 +13,7 @@ use zkt::scope::{Children, Trim, Want};
 use zkt::session::Session;
 use zkt::source::Sources;
 use zkt::tree::Tree;
+use zkt::value::Data;
 
 use crate::args::{DiffArgs, Format, TrimArg};
 use crate::commands::plan::text_options;
@@ -114,7 +115,7 @@ async fn live_side(
     let live = planning::fetch(session, &wants, output).await?;
     zkt::live::require_readable(&old.tree, &live)?;
     let mut nodes: Vec<(ZPath, Declared)> = export::declarable(live.as_slice(), false)
-        .map(|(path, node)| (path.clone(), export::declare_node(node)))
+        .map(|(path, node)| (path.clone(), beside(old.tree.get(path), node)))
         .collect();
     // What is only passed through on one side is passed through on the other.
     let through = old.tree.iter().filter(|(path, node)| {
@@ -122,6 +123,27 @@ async fn live_side(
     });
     nodes.extend(through.map(|(path, node)| (path.clone(), node.clone())));
     Ok(nodes.into_iter().collect())
+}
+
+/// A live node as it is declared beside a declared one: as raw data where that is, and without
+/// properties where it has no bytes and that is not.
+fn beside(old: Option<&Declared>, live: &LiveNode) -> Declared {
+    let mut node = export::declare_node(live);
+    match (old.map(|old| &old.content), &node.content) {
+        (Some(Content::Raw { .. }), Content::Properties(_)) => {
+            node.content = Content::Raw {
+                bytes: live.data.clone().into(),
+                origin: None,
+            };
+        }
+        (Some(Content::Properties(_)), Content::Raw { bytes, .. }) => {
+            if let Data::Properties(properties) = Data::decode(bytes) {
+                node.content = Content::Properties(properties.into());
+            }
+        }
+        _ => {}
+    }
+    node
 }
 
 /// The plan between two declared trees: the old one as if it were live.

@@ -27,6 +27,7 @@ pub(crate) async fn run(args: &ExportArgs, output: &Output) -> Result<Exit, Fail
     let options = Options {
         ephemeral: args.ephemeral,
         name: args.name.clone(),
+        exact: args.exact,
     };
     let session = Session::connect(&settings::session_options(&args.server)?).await?;
     // Where an ACL is written, and how JSON ends, depends on what is around.
@@ -73,6 +74,7 @@ pub(crate) async fn run(args: &ExportArgs, output: &Output) -> Result<Exit, Fail
             out.flush()?;
         }
     }
+    tell_respelled(exported.respelled(&options), output);
     complete
 }
 
@@ -83,6 +85,37 @@ struct Exported {
     /// Those that may not be read.
     unreadable: Vec<ZPath>,
     text: Text,
+}
+
+impl Exported {
+    /// How many nodes hold JSON that is spelled otherwise in the text.
+    fn respelled(&self, options: &Options) -> usize {
+        match &self.text {
+            _ if options.exact => 0,
+            Text::Whole(live) => export::declarable(live.as_slice(), options.ephemeral)
+                .filter(|(path, node)| {
+                    let is_written = !path.is_root() || options.name.is_some();
+                    is_written && export::is_respelled(node)
+                })
+                .count(),
+            Text::Pieces { order, pieces } => order
+                .iter()
+                .filter(|place| pieces[**place / RUN].is_respelled(**place % RUN))
+                .count(),
+        }
+    }
+}
+
+fn tell_respelled(count: usize, output: &Output) {
+    let (nodes, it) = match count {
+        0 => return,
+        1 => ("1 node holds".to_owned(), "its"),
+        count => (format!("{count} nodes hold"), "their"),
+    };
+    output.note(&format!(
+        "note: {nodes} JSON that zkt spells otherwise (blanks, order of keys, duplicates): \
+         --exact keeps {it} bytes"
+    ));
 }
 
 /// What the text of a tree is made of.

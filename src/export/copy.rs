@@ -1,0 +1,85 @@
+//! The declaration of a live node that gives a copy of it.
+
+use serde_json::Value;
+
+use super::respelled::is_respelled;
+use crate::node::{Content, Declared, DeclaredProperties, LiveNode};
+use crate::value::{self, Data, is_blank, is_storable_name, sole_string};
+
+/// The declaration that a live node meets exactly.
+///
+/// Declared elsewhere, it gives a node with the same data; only JSON may be spelled otherwise.
+#[must_use]
+pub fn declare_node(live: &LiveNode) -> Declared {
+    declare(live, false)
+}
+
+/// As [`declare_node`], but JSON that would be spelled otherwise is raw data: declared elsewhere,
+/// it gives a node with the same bytes.
+#[must_use]
+pub fn declare_exactly(live: &LiveNode) -> Declared {
+    declare(live, true)
+}
+
+pub(super) fn declare(live: &LiveNode, exact: bool) -> Declared {
+    let content = if exact && is_respelled(live) {
+        raw(&live.data)
+    } else {
+        let stored = DeclaredProperties::stored(&live.data).map(Content::Properties);
+        stored.unwrap_or_else(|| content(&live.data))
+    };
+    Declared {
+        content,
+        acl: live.acl.clone(),
+        ..Declared::default()
+    }
+}
+
+/// The JSON object of data that is declared as it stands there. Returns `None` for all other data.
+pub(super) fn object(data: &[u8], exact: bool) -> Option<&[u8]> {
+    let (object, _) = DeclaredProperties::stored_object(data)?;
+    (!exact || super::respelled::is_kept(data)).then_some(object)
+}
+
+fn raw(data: &[u8]) -> Content {
+    Content::Raw {
+        bytes: data.into(),
+        origin: None,
+    }
+}
+
+fn content(data: &[u8]) -> Content {
+    match Data::decode(data) {
+        Data::Binary(_) => raw(data),
+        // No properties are stored as `{}`, which is not the same bytes.
+        Data::Properties(properties) if properties.is_empty() && is_blank_data(data) => raw(data),
+        // What this object holds would be written as bare text.
+        Data::Properties(properties) if sole_string(&properties).is_some() => raw(data),
+        Data::Properties(properties) if properties.values().any(is_too_deep) => raw(data),
+        Data::Text(text) if !is_storable_name(&text) => raw(data),
+        data => Content::Properties(data.into_properties().into()),
+    }
+}
+
+fn is_blank_data(data: &[u8]) -> bool {
+    std::str::from_utf8(data).is_ok_and(|text| text.chars().all(is_blank))
+}
+
+fn is_too_deep(value: &Value) -> bool {
+    let mut level = vec![value];
+    for _ in 0..value::MAX_DEPTH {
+        level = level
+            .into_iter()
+            .flat_map(|value| -> Box<dyn Iterator<Item = &Value>> {
+                match value {
+                    Value::Array(items) => Box::new(items.iter()),
+                    Value::Object(map) => Box::new(map.values()),
+                    _ => Box::new(std::iter::empty()),
+                }
+            })
+            .collect();
+    }
+    level
+        .iter()
+        .any(|value| value.is_array() || value.is_object())
+}

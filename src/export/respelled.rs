@@ -1,0 +1,139 @@
+//! Whether a node's JSON keeps its bytes when it is written as properties and declared again.
+
+use smallvec::SmallVec;
+
+use super::copy::declare_node;
+use crate::lower::Lowering;
+use crate::node::{Content, DeclaredProperties, LiveNode};
+use crate::parser::Statements;
+use crate::path::ZPath;
+use crate::source::Sources;
+use crate::spelling;
+use crate::value::{Data, entries, string};
+
+/// Whether a live node is exported as properties that are stored in other bytes than its own:
+/// JSON with blanks, with another order of keys, with a key that stands there twice.
+///
+/// The values are the same.
+#[must_use]
+pub fn is_respelled(live: &LiveNode) -> bool {
+    let data = &*live.data;
+    if let Some((object, _)) = DeclaredProperties::stored_object(data) {
+        return object.len() != data.len() || !is_kept(object);
+    }
+    if matches!(Data::decode(data), Data::Text(_) | Data::Binary(_)) {
+        return false;
+    }
+    match declare_node(live).content {
+        Content::Raw { .. } => false,
+        Content::Properties(properties) => {
+            declare_again(&properties.encoded().to_object()).is_none_or(|again| again != data)
+        }
+    }
+}
+
+/// Whether an object, which is valid JSON, is stored in just these bytes when its properties are
+/// declared.
+pub(super) fn is_kept(object: &[u8]) -> bool {
+    match bytes_of(object) {
+        Bytes::Kept => true,
+        Bytes::Changed => false,
+        Bytes::Unknown => declare_again(object).is_some_and(|again| again == object),
+    }
+}
+
+/// The bytes that store the properties of an object when they are written as text and declared.
+fn declare_again(object: &[u8]) -> Option<Vec<u8>> {
+    let mut text = "/x\n".to_owned();
+    for entry in entries(object) {
+        text.push_str("  ");
+        spelling::push_raw_property(&mut text, &entry.name, entry.value);
+        text.push('\n');
+    }
+    let sources = Sources::default();
+    let source = sources.add("", text).ok()?;
+    let mut met = |_: &ZPath| {};
+    let mut lowering = Lowering::new(&ZPath::root(), &mut met);
+    lowering.begin_file(None);
+    for line in Statements::new(&sources, source) {
+        lowering.statement(&line, None);
+    }
+    lowering.end_file();
+    lowering.end_layer();
+    let (tree, _) = lowering.finish();
+    let (_, node) = tree.iter().next()?;
+    Some(node.bytes().to_vec())
+}
+
+/// What becomes of an object's bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Bytes {
+    Kept,
+    Changed,
+    /// Only declaring it tells.
+    Unknown,
+}
+
+/// What a value stands in.
+enum Around<'j> {
+    List,
+    /// With the key before. `None` if there is none, or it has escapes.
+    Object(Option<&'j [u8]>),
+}
+
+/// What a look at an object tells, without decoding it.
+fn bytes_of(object: &[u8]) -> Bytes {
+    let mut bytes = Bytes::Kept;
+    let mut around: SmallVec<[Around<'_>; 8]> = SmallVec::new();
+    let (mut at, mut is_key) = (0, false);
+    while let Some(byte) = object.get(at) {
+        at += match byte {
+            b' ' | b'\t' | b'\n' | b'\r' => return Bytes::Changed,
+            b'"' => {
+                let Some((end, has_escapes)) = string(&object[at..], 0) else {
+                    return Bytes::Unknown;
+                };
+                if has_escapes {
+                    bytes = Bytes::Unknown;
+                }
+                if std::mem::take(&mut is_key)
+                    && let Some(Around::Object(last)) = around.last_mut()
+                {
+                    let key = &object[at + 1..at + end - 1];
+                    if !has_escapes && last.is_some_and(|last| last >= key) {
+                        return Bytes::Changed;
+                    }
+                    *last = (!has_escapes).then_some(key);
+                }
+                end
+            }
+            b'{' => {
+                is_key = true;
+                around.push(Around::Object(None));
+                1
+            }
+            b'[' => {
+                around.push(Around::List);
+                1
+            }
+            b'}' | b']' => {
+                is_key = false;
+                around.pop();
+                1
+            }
+            b',' => {
+                is_key = matches!(around.last(), Some(Around::Object(_)));
+                1
+            }
+            b't' | b'n' => "true".len(),
+            b'f' => "false".len(),
+            b':' | b'0'..=b'9' | b'.' | b'-' => 1,
+            // An exponent has several spellings.
+            _ => {
+                bytes = Bytes::Unknown;
+                1
+            }
+        };
+    }
+    bytes
+}
