@@ -16,8 +16,11 @@ use pest::Parser as _;
 use pest::iterators::Pair;
 use smallvec::SmallVec;
 
-use crate::ast::{DataForm, Directive, Document, Line, Node, Statement, Text};
+use crate::ast::{
+    DataForm, Directive, Document, Line, Literal, LiteralKind, Node, Statement, Text,
+};
 use crate::source::{SourceId, Sources, Span};
+use crate::spelling;
 use continuation::Extent;
 
 mod grammar {
@@ -444,6 +447,10 @@ impl<'s> Parser<'s> {
                 name,
                 target: self.text(&inner, start),
             },
+            Rule::property_link if inner.as_rule() == Rule::value => {
+                let value = self.literal(inner, start);
+                stored_link(name, value)
+            }
             Rule::property_link => Statement::PropertyLink {
                 name,
                 target: self.text(&inner, start),
@@ -542,6 +549,23 @@ impl<'s> Parser<'s> {
 }
 
 fn name_of(statement: &Statement<'_>) -> &'static str {
+/// A property link that is written as the property it is stored as.
+fn stored_link<'s>(name: Text<'s>, value: Literal<'s>) -> Statement<'s> {
+    let stored = format!("{} =>", name.text);
+    match value.kind {
+        LiteralKind::String(target) if spelling::link(&stored, &(*target).into()).is_some() => {
+            let span = value.span;
+            let target = Text { text: target, span };
+            Statement::PropertyLink { name, target }
+        }
+        _ => {
+            let (text, span) = (stored.into(), name.span);
+            let name = Text { text, span };
+            Statement::Property { name, value }
+        }
+    }
+}
+
     match statement {
         Statement::Blank | Statement::Invalid => "line",
         Statement::Node(_) => "node",

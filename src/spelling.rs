@@ -213,6 +213,8 @@ pub fn link(name: &str, value: &Value) -> Option<String> {
     let well_formed = (1..=most).contains(&count)
         && target.trim_matches(is_blank) == target
         && target.chars().all(is_visible)
+        // A value may follow, as zc.zk writes it.
+        && !(kind == LinkKind::Property && target.starts_with('='))
         && words.skip(1).all(|word| !word.starts_with('#'));
     let blank = blank_before(target);
     well_formed.then(|| format!("{} {}{blank}{target}", property_name(base), kind.operator()))

@@ -478,6 +478,8 @@ fn rule_name(rule: Rule) -> Option<&'static str> {
         | Rule::directive
         | Rule::known_directive
         | Rule::word_char_but_equals
+        | Rule::string_prefix
+        | Rule::zc_zk_link
         | Rule::item
         | Rule::inner
         | Rule::gap
