@@ -102,6 +102,8 @@ pub enum Directive<'s> {
     Ignore(Vec<Text<'s>>),
     /// `@protect`.
     Protect,
+    /// `@ephemeral`.
+    Ephemeral,
     /// `@secret NAME…`; no name covers the data whole.
     Secret(Vec<Text<'s>>),
     /// `@acl ENTRY…`.
@@ -125,6 +127,7 @@ impl Directive<'_> {
             Self::Keep { .. } => "@keep",
             Self::Ignore(_) => "@ignore",
             Self::Protect => "@protect",
+            Self::Ephemeral => "@ephemeral",
             Self::Secret(_) => "@secret",
             Self::Acl(_) => "@acl",
             Self::Data { .. } => "@data",

@@ -18,11 +18,14 @@ use crate::value::{self, Entry, TYPE, entries, is_storable_name};
 mod copy;
 mod respelled;
 
-pub use copy::{declare_exactly, declare_node};
+pub use copy::declare_node;
 pub use respelled::is_respelled;
 
 /// Nodes whose text is made before it is written.
 const RUN: usize = 2048;
+
+/// The line of a node that goes with its session.
+const EPHEMERAL: &str = "@ephemeral";
 
 /// Encodes raw data as it stands in tree text and in JSON.
 #[must_use]
@@ -33,7 +36,7 @@ pub fn base64(bytes: &[u8]) -> String {
 /// What of a live tree is exported.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// Ephemeral nodes, too.
+    /// Ephemeral nodes, too, marked as such.
     pub ephemeral: bool,
     /// Another name for the topmost node; with `/` it gets a name at all.
     pub name: Option<String>,
@@ -78,7 +81,10 @@ pub struct Node<'a> {
 enum Held<'a> {
     Declared(Cow<'a, Declared>),
     /// As if it were declared; `exact` is [`Options::exact`].
-    Live { node: &'a LiveNode, exact: bool },
+    Live {
+        node: &'a LiveNode,
+        exact: bool,
+    },
 }
 
 impl<'a> From<&'a (ZPath, Declared)> for Node<'a> {
@@ -95,6 +101,13 @@ impl Held<'_> {
         match self {
             Self::Declared(node) => node.standing == Standing::Declared,
             Self::Live { .. } => true,
+        }
+    }
+
+    fn is_ephemeral(&self) -> bool {
+        match self {
+            Self::Declared(node) => node.ephemeral,
+            Self::Live { node, .. } => node.ephemeral,
         }
     }
 
@@ -307,10 +320,10 @@ impl Placed<'_> {
         let declared;
         let (object, directives) = if let Some(object) = self.node.held.object() {
             let acl = self.node.held.acl().filter(|_| self.has_own_acl);
-            (
-                Cow::Borrowed(object),
-                acl.map(acl_line).into_iter().collect(),
-            )
+            let mark = self.node.held.is_ephemeral();
+            let mark = mark.then(|| EPHEMERAL.to_owned());
+            let lines = mark.into_iter().chain(acl.map(acl_line));
+            (Cow::Borrowed(object), lines.collect())
         } else {
             declared = self.node.held.declared();
             let object = match &declared.content {
@@ -321,7 +334,7 @@ impl Placed<'_> {
         };
         let mut properties: SmallVec<[Entry<'_>; 8]> = entries(&object).collect();
         properties.sort_by(|a, b| value::writing_order(&a.name, &b.name));
-        let kind = properties.iter().find(|entry| entry.name == TYPE);
+        let kind = properties.iter().rfind(|entry| entry.name == TYPE);
         let clause = kind
             .and_then(|kind| serde_json::from_str::<Cow<'_, str>>(kind.value).ok())
             .and_then(|kind| spelling::type_clause(&kind));
@@ -372,6 +385,9 @@ fn directives(node: &Declared, has_own_acl: bool) -> Vec<String> {
     let mut lines = Vec::new();
     if node.protect {
         lines.push("@protect".to_owned());
+    }
+    if node.ephemeral {
+        lines.push(EPHEMERAL.to_owned());
     }
     match (node.keep_children, node.keep_properties) {
         (true, true) => lines.push("@keep".to_owned()),
@@ -449,6 +465,9 @@ pub fn write_json<'a>(
                 .map(|entry| Value::from(entry.to_string()))
                 .collect();
             write!(out, ", \"acl\": {}", Value::from(entries))?;
+        }
+        if node.ephemeral {
+            write!(out, ", \"ephemeral\": true")?;
         }
         write!(out, ", \"children\": {{")?;
         around.push(path.clone());

@@ -91,7 +91,8 @@ impl Formatter<'_> {
                 children: true,
                 properties: true,
             }
-            | Directive::Protect => word.to_owned(),
+            | Directive::Protect
+            | Directive::Ephemeral => word.to_owned(),
             Directive::Keep { children: true, .. } => format!("{word} children"),
             Directive::Keep { .. } => format!("{word} properties"),
             Directive::Ignore(texts) | Directive::Secret(texts) | Directive::Acl(texts) => {

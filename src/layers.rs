@@ -169,6 +169,14 @@ pub struct Declaration {
     pub lower_errors: Vec<lower::Error>,
 }
 
+impl Declaration {
+    /// Takes `/zookeeper` for a node like any, which it is below a chroot.
+    pub fn allow_system_names(&mut self) {
+        let is_reserved = |error: &lower::Error| matches!(error, lower::Error::Reserved { .. });
+        self.lower_errors.retain(|error| !is_reserved(error));
+    }
+}
+
 /// Reads layers, each a file, a directory with every `*.zkt` below it, or `-` for standard input,
 /// and lowers them line by line to the tree that they declare, its top-level nodes at `at`.
 /// `met` is told the path of each node when it is met first.

@@ -31,6 +31,9 @@ pub const MAX_REQUEST: usize = 1_048_575;
 /// that a path without a limit would take memory with the square of its length.
 pub const MAX_LEVELS: usize = 4096;
 
+/// ZooKeeper's own nodes stand here, unless there is a chroot.
+const SYSTEM: &str = "/zookeeper";
+
 /// What a request to create a node needs besides its path and data: headers, flags, an ACL.
 const REQUEST_OVERHEAD: usize = 512;
 
@@ -248,11 +251,12 @@ impl<'m> Lowering<'m> {
                 self.errors.push(Error::Name { span, error });
                 return None;
             }
+            let is_new = place == nodes::NONE || !path::is_within(&self.path, SYSTEM);
             self.path.push('/');
             self.path.push_str(&name.text);
-            if path::is_within(&self.path, "/zookeeper") {
+            // The tree is whole all the same: below a chroot this is no error.
+            if is_new && path::is_within(&self.path, SYSTEM) {
                 self.errors.push(Error::Reserved { span });
-                return None;
             }
             let known = self.nodes.len();
             place = self.nodes.place(&self.path, place);
@@ -342,6 +346,7 @@ impl<'m> Lowering<'m> {
                 Err(error) => self.errors.push(error),
             },
             Directive::Protect => node.protect = true,
+            Directive::Ephemeral => node.ephemeral = true,
             Directive::Secret(patterns) if patterns.is_empty() => node.secret = Secret::Everything,
             Directive::Secret(patterns) => match globs(patterns) {
                 Ok(globs) => node.secret = Secret::Properties(globs),

@@ -26,6 +26,8 @@ pub struct Declared {
     pub ignore: Globs,
     /// `@protect`: a plan that trims this node, or below it, is refused.
     pub protect: bool,
+    /// `@ephemeral`: a session brings the node and takes it away; it is left alone.
+    pub ephemeral: bool,
     /// `@secret`: whose values are never shown.
     pub secret: Secret,
     /// The nearest `@acl`, here or above; none where there is none.

@@ -485,6 +485,7 @@ impl<'s> Parser<'s> {
             Rule::secret => Directive::Secret(texts),
             Rule::acl => Directive::Acl(texts),
             Rule::protect => Directive::Protect,
+            Rule::ephemeral => Directive::Ephemeral,
             _ => {
                 let Some(text) = texts.pop() else {
                     return Statement::Invalid;
@@ -548,7 +549,6 @@ impl<'s> Parser<'s> {
     }
 }
 
-fn name_of(statement: &Statement<'_>) -> &'static str {
 /// A property link that is written as the property it is stored as.
 fn stored_link<'s>(name: Text<'s>, value: Literal<'s>) -> Statement<'s> {
     let stored = format!("{} =>", name.text);
@@ -566,6 +566,7 @@ fn stored_link<'s>(name: Text<'s>, value: Literal<'s>) -> Statement<'s> {
     }
 }
 
+fn name_of(statement: &Statement<'_>) -> &'static str {
     match statement {
         Statement::Blank | Statement::Invalid => "line",
         Statement::Node(_) => "node",

@@ -187,6 +187,9 @@ pub enum KeptReason {
     /// It belongs to a session.
     #[error("ephemeral")]
     Ephemeral,
+    /// `@ephemeral` says that a session brings it.
+    #[error("@ephemeral: its session creates it, or --allow-ephemeral")]
+    Marked,
     /// A node below it belongs to a session, so the subtree stays whole.
     #[error("holds an ephemeral node")]
     HoldsEphemeral,
@@ -251,6 +254,19 @@ pub enum Refusal {
     NoIdentity {
         /// The first such node.
         path: ZPath,
+    },
+    /// Text that is to stay beside declared properties.
+    #[error(
+        "{path}: its data is text ({kind}), which has no properties that @keep or @ignore could \
+         leave; --replace puts the declared ones in its place"
+    )]
+    Text {
+        /// The node.
+        path: ZPath,
+        /// What the text seems to be.
+        kind: String,
+        /// Where the directive stands.
+        origin: Option<Location>,
     },
     /// Warnings where none are allowed.
     #[error("--strict allows no warning and no extra node, and there {}", are(*count))]

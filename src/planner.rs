@@ -9,15 +9,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::acl::{Acl, AuthId};
-use crate::node::{Content, Declared, Live, Standing};
+use crate::node::{Content, Declared, Globs, Live, Standing};
 use crate::path::ZPath;
 use crate::plan::{
-    Action, Add, HiddenValues, Kept, KeptReason, Link, MaxTrim, Plan, Refusal, Trim,
+    Action, Add, HiddenValues, Kept, KeptReason, Link, MaxTrim, Plan, Refusal, Trim, Warning,
 };
 use crate::scope::{self, Filter};
 use crate::source::{Location, Sources};
 use crate::tree::{Side, Tree, end_of_subtree};
-use crate::value::{Properties, split_link};
+use crate::value::{self, Properties, split_link};
 
 /// What a plan may do.
 #[derive(Debug, Clone)]
@@ -32,6 +32,13 @@ pub struct Policy<'a> {
     pub filter: Filter,
     /// How many trims it may have.
     pub max_trim: MaxTrim,
+    /// Whether the trees are below a chroot, where `/zookeeper` is a node like any.
+    pub below_chroot: bool,
+    /// Whether text or binary data gives way to declared properties where `@keep` or `@ignore` say
+    /// that other properties stay.
+    pub replace: bool,
+    /// Whether nodes that are marked `@ephemeral` are created, as persistent ones.
+    pub allow_ephemeral: bool,
     /// What `auth::` in an ACL stands for; none where no server is asked.
     pub identities: Option<Vec<AuthId>>,
     /// Subtrees that the tree to be changed itself protects, each with the place of its directive.
@@ -50,6 +57,9 @@ impl<'a> Policy<'a> {
             trim_top_level: false,
             filter: Filter::default(),
             max_trim: MaxTrim::Default,
+            below_chroot: false,
+            replace: false,
+            allow_ephemeral: false,
             identities: None,
             protected: Vec::new(),
             sources,
@@ -73,6 +83,7 @@ pub fn needs_identities(declared: &Tree<Declared>) -> bool {
 /// | node | other properties or ACL | update |
 /// | node | other links | link |
 /// | node | ephemeral | kept |
+/// | node, marked `@ephemeral` | anything | kept |
 /// | passed through | missing | add |
 /// | passed through | there | nothing |
 /// | no | there, under a declared node | trim, or an extra where nothing is trimmed |
@@ -150,6 +161,11 @@ impl<'a> Planner<'a> {
             self.keep(path, KeptReason::BelowEphemeral);
             return;
         }
+        if node.ephemeral && !self.policy.allow_ephemeral {
+            self.keep(path, KeptReason::Marked);
+            self.ephemeral = Some(path.clone());
+            return;
+        }
         let origin = node.origin.map(|span| self.policy.sources.locate(span));
         let (plain, links) = match &node.content {
             Content::Properties(properties) if properties.has_links() => {
@@ -199,12 +215,43 @@ impl<'a> Planner<'a> {
         if node.standing != Standing::Declared {
             return;
         }
-        if compare::is_binary_in_part(node, live) {
-            self.keep(path, KeptReason::Binary);
+        if node.ephemeral && !self.policy.allow_ephemeral {
+            self.keep(path, KeptReason::Marked);
             return;
         }
+        let is_binary = compare::is_binary_in_part(node, live);
+        let is_text = !is_binary && compare::is_text_in_part(node, live);
+        let replaced = (is_binary || is_text).then(|| Declared {
+            keep_properties: false,
+            ignore: Globs::default(),
+            ..node.clone()
+        });
+        let node = match &replaced {
+            Some(replaced) if self.policy.replace => replaced,
+            Some(_) if is_binary => {
+                self.keep(path, KeptReason::Binary);
+                return;
+            }
+            Some(_) => {
+                self.refuse_text(path, node, &live.data);
+                return;
+            }
+            None => node,
+        };
         let acl = self.stored_acl(path, node);
         let compared = compare::compare(path, node, live, acl, self.policy.sources);
+        let writes = compared.link.is_some()
+            || compared
+                .update
+                .as_ref()
+                .is_some_and(|update| update.data.is_some());
+        if let Some(message) = compare::respelled(live).filter(|_| writes) {
+            self.plan.warnings.push(Warning {
+                path: path.clone(),
+                message: message.to_owned(),
+                origin: node.origin.map(|span| self.policy.sources.locate(span)),
+            });
+        }
         if compared.update.is_none() && compared.link.is_none() {
             self.plan.unchanged += 1;
         }
@@ -214,10 +261,20 @@ impl<'a> Planner<'a> {
         self.stages.links.extend(compared.link.map(Action::Link));
     }
 
+    fn refuse_text(&mut self, path: &ZPath, node: &Declared, data: &[u8]) {
+        let directive = node.directives.get("@keep");
+        let directive = directive.or_else(|| node.directives.get("@ignore"));
+        self.plan.refusals.push(Refusal::Text {
+            path: path.clone(),
+            kind: value::kind_of_text(&String::from_utf8_lossy(data)),
+            origin: directive.map(|span| self.policy.sources.locate(*span)),
+        });
+    }
+
     /// An undeclared subtree: `nodes` with `top` first.
     fn only_live(&mut self, top: &ZPath, nodes: &[(ZPath, Live)]) {
         let Some(parent) = top.parent() else { return };
-        if top.as_str() == "/zookeeper" {
+        if top.as_str() == "/zookeeper" && !self.policy.below_chroot {
             return;
         }
         match self.declared.get(&parent) {
@@ -397,6 +454,7 @@ pub fn as_live(tree: &Tree<Declared>) -> Tree<Live> {
     }
     let live = |(path, node): &(ZPath, Declared)| {
         let mut live = crate::node::LiveNode::with_data(node.bytes().to_vec());
+        live.ephemeral = node.ephemeral;
         live.children = children.get(path.as_str()).copied().unwrap_or_default();
         live.acl = Some(node.acl.clone().unwrap_or_else(|| Arc::new(Acl::open())));
         (path.clone(), Live::Read(live))

@@ -40,6 +40,14 @@ pub struct Options {
     pub credentials: Vec<Credentials>,
 }
 
+impl Options {
+    /// Whether the hosts end in a chroot, below which `/zookeeper` is a node like any.
+    #[must_use]
+    pub fn has_chroot(&self) -> bool {
+        Servers::parse(&self.hosts).is_ok_and(|servers| !servers.chroot.is_root())
+    }
+}
+
 /// What to do while no server can be reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Wait {

@@ -11,9 +11,13 @@ use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::{Number, Value};
 
 mod entries;
+mod kind;
+mod python;
 
 pub(crate) use entries::string;
 pub use entries::{Entries, Entry, entries};
+pub use kind::kind_of_text;
+pub use python::{NotJson, beyond_json};
 
 /// The properties of a node by name: plain ones, `type`, `"x ->"` and `"x =>"` alike.
 pub type Properties = BTreeMap<String, Value>;
@@ -87,7 +91,8 @@ pub enum Data {
 
 impl Data {
     /// Decodes node data: empty or blank data is no properties; what starts with `{`, ends with
-    /// `}` and parses as JSON is that object; anything else stands for itself.
+    /// `}` and parses as JSON, or as Python's `json.dumps` writes it, is that object; anything else
+    /// stands for itself.
     #[must_use]
     pub fn decode(bytes: &[u8]) -> Self {
         let Ok(text) = std::str::from_utf8(bytes) else {
@@ -97,12 +102,14 @@ impl Data {
         if trimmed.is_empty() {
             return Self::Properties(Properties::new());
         }
-        if trimmed.starts_with('{')
-            && trimmed.ends_with('}')
-            && !trimmed.contains(NUMBER_TOKEN)
-            && let Ok(properties) = serde_json::from_str(trimmed)
-        {
-            return Self::Properties(properties);
+        let object = trimmed.trim_start_matches('\u{feff}');
+        if object.starts_with('{') && object.ends_with('}') && !object.contains(NUMBER_TOKEN) {
+            if let Ok(properties) = serde_json::from_str(trimmed) {
+                return Self::Properties(properties);
+            }
+            if let Some((properties, _)) = python::read(trimmed) {
+                return Self::Properties(properties);
+            }
         }
         Self::Text(text.to_owned())
     }
@@ -134,6 +141,20 @@ impl Data {
             }
             Self::Text(text) => text.clone().into_bytes(),
             Self::Binary(bytes) => bytes.clone(),
+        }
+    }
+
+    /// The data that takes the place of `live`. What stays of that, and could not be written so as
+    /// JSON, keeps its spelling.
+    #[must_use]
+    pub fn encode_over(self, live: &[u8]) -> Encoded {
+        let object = match &self {
+            Self::Properties(properties) => python::encode_over(properties, live),
+            Self::Text(_) | Self::Binary(_) => None,
+        };
+        match object {
+            Some(object) => Encoded::object(&object),
+            None => self.into(),
         }
     }
 
@@ -197,11 +218,7 @@ impl Encoded {
             return self.decode().into_properties();
         }
         let kept = entries(&self.bytes).filter(|entry| keep(&entry.name));
-        let decoded = kept.map(|Entry { name, value, .. }| {
-            let value = serde_json::from_str(value);
-            let value = value.expect("it was encoded from properties");
-            (name.into_owned(), value)
-        });
+        let decoded = kept.map(|Entry { name, value, .. }| (name.into_owned(), value_of(value)));
         decoded.collect()
     }
 
@@ -220,7 +237,7 @@ impl Encoded {
             return self.decode().into_properties().remove(name);
         }
         let entry = entries(&self.bytes).find(|entry| entry.name == name)?;
-        Some(serde_json::from_str(entry.value).expect("it was encoded from properties"))
+        Some(value_of(entry.value))
     }
 
     /// The properties as an object, also where they are stored as bare text.
@@ -236,14 +253,20 @@ impl Encoded {
     #[must_use]
     pub fn decode(&self) -> Data {
         match self.form {
-            Form::Properties => {
-                let properties = serde_json::from_slice(&self.bytes);
-                Data::Properties(properties.expect("it was encoded from properties"))
-            }
+            Form::Properties => match Data::decode(&self.bytes) {
+                data @ Data::Properties(_) => data,
+                _ => Data::Properties(self.select(|_| true)),
+            },
             Form::Text => Data::Text(String::from_utf8_lossy(&self.bytes).into_owned()),
             Form::Binary => Data::Binary(self.bytes.to_vec()),
         }
     }
+}
+
+/// A value of an object that was encoded from properties.
+fn value_of(json: &str) -> Value {
+    let value = serde_json::from_str(json).ok();
+    value.or_else(|| python::value(json)).unwrap_or_default()
 }
 
 /// What data stores that is an object, its values no further looked at, with what is to be known of

@@ -72,6 +72,10 @@ pub struct Options {
     pub trim: Trim,
     /// How many trims a plan may have.
     pub max_trim: MaxTrim,
+    /// Whether text or binary data gives way to declared properties.
+    pub replace: bool,
+    /// Whether nodes that are marked `@ephemeral` are created, as persistent ones.
+    pub allow_ephemeral: bool,
     /// Whether undeclared nodes that stay are told.
     pub shows_extras: bool,
     /// Whether a plan with warnings or extra nodes is refused.

@@ -87,6 +87,15 @@ pub enum Error {
     /// The data of the node are no properties, so that an update would destroy them.
     #[error("{0} holds bytes that are no text, and so has no properties to update")]
     Binary(ZPath),
+    /// The data of the node is text, which as a property among others would not be that text any
+    /// more.
+    #[error("the data of {path} is text ({kind}), and so has no properties to update")]
+    TextData {
+        /// The node.
+        path: ZPath,
+        /// What the text seems to be.
+        kind: String,
+    },
     /// Many nodes could not be read.
     #[error(transparent)]
     Live(#[from] live::Error),

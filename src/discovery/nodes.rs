@@ -12,10 +12,28 @@ use crate::acl::Acl;
 use crate::links;
 use crate::path::{ZPath, check_name};
 use crate::session::acl;
-use crate::value::{Data, LinkKind, Properties, split_link, split_property_link};
+use crate::value::{
+    Data, LinkKind, Properties, STRING_VALUE, kind_of_text, split_link, split_property_link,
+};
 
 /// How often an update is tried again when somebody else's came in between.
 const UPDATE_ATTEMPTS: u32 = 100;
+
+/// What becomes of data that is no properties.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Foreign {
+    Refuse,
+    Replace,
+}
+
+fn assign(changes: &Vec<(String, Option<Value>)>, properties: &mut Properties) {
+    for (name, value) in changes {
+        match value {
+            Some(value) => properties.insert(name.clone(), value.clone()),
+            None => properties.remove(name),
+        };
+    }
+}
 
 /// How a node is to be made.
 #[derive(Debug, Clone)]
@@ -239,6 +257,7 @@ impl ZooKeeper {
     ///
     /// # Errors
     /// [`Error::NoNode`], [`Error::BadPropertyLink`] with nothing written, [`Error::Binary`],
+    /// [`Error::TextData`],
     /// [`Error::Uncertain`], and those of the connection.
     pub async fn update(
         &self,
@@ -265,20 +284,31 @@ impl ZooKeeper {
         self.change(&path, &changes.into_iter().collect()).await
     }
 
+    /// As [`ZooKeeper::change_properties`], but data that is text or binary gives way to the
+    /// properties.
+    ///
+    /// # Errors
+    /// Those of [`ZooKeeper::update`], but for [`Error::TextData`] and [`Error::Binary`].
+    pub async fn put_properties(
+        &self,
+        path: &str,
+        changes: impl IntoIterator<Item = (String, Option<Value>)>,
+    ) -> Result<Stat, Error> {
+        let path = self.resolve(path).await?;
+        let changes = changes.into_iter().collect();
+        let written = self.rewrite_over(&path, Foreign::Replace, |properties| {
+            assign(&changes, properties);
+        });
+        written.await.map(|(stat, _)| stat)
+    }
+
     pub(crate) async fn change(
         &self,
         path: &ZPath,
         changes: &Vec<(String, Option<Value>)>,
     ) -> Result<Stat, Error> {
-        let apply = |properties: &mut Properties| {
-            for (name, value) in changes {
-                match value {
-                    Some(value) => properties.insert(name.clone(), value.clone()),
-                    None => properties.remove(name),
-                };
-            }
-        };
-        self.rewrite(path, apply).await.map(|(stat, _)| stat)
+        let rewrite = self.rewrite(path, |properties| assign(changes, properties));
+        rewrite.await.map(|(stat, _)| stat)
     }
 
     /// Writes a node's properties as a function makes them from those that stand there, with the
@@ -288,23 +318,45 @@ impl ZooKeeper {
         path: &ZPath,
         change: impl Fn(&mut Properties) + Send + Sync,
     ) -> Result<(Stat, Properties), Error> {
+        self.rewrite_over(path, Foreign::Refuse, change).await
+    }
+
+    async fn rewrite_over(
+        &self,
+        path: &ZPath,
+        foreign: Foreign,
+        change: impl Fn(&mut Properties) + Send + Sync,
+    ) -> Result<(Stat, Properties), Error> {
         let mut attempts = 0;
         loop {
-            let (data, stat) = self.get_at(path).await?;
-            let before = match Data::decode(&data) {
+            let (found, stat) = self.get_at(path).await?;
+            let decoded = Data::decode(&found);
+            let is_text = matches!(decoded, Data::Text(_));
+            let replaces = foreign == Foreign::Replace && !matches!(decoded, Data::Properties(_));
+            let before = match decoded {
+                Data::Properties(properties) => properties,
+                _ if replaces => Properties::new(),
                 Data::Binary(_) => return Err(Error::Binary(path.clone())),
-                data => data.into_properties(),
+                text @ Data::Text(_) => text.into_properties(),
             };
             let mut properties = before.clone();
             change(&mut properties);
-            if properties == before {
+            if properties == before && !replaces {
                 return Ok((stat, properties));
+            }
+            // The text would be one property among others, and not that text any more.
+            let text = before.get(STRING_VALUE).filter(|_| is_text);
+            if text.is_some() && properties.len() > 1 && properties.get(STRING_VALUE) == text {
+                let kind = kind_of_text(&String::from_utf8_lossy(&found));
+                let path = path.clone();
+                return Err(Error::TextData { path, kind });
             }
             self.check_property_links(path, &before, &properties)
                 .await?;
-            let data = Data::of(properties.clone()).encode();
+            let data = Data::of(properties.clone()).encode_over(&found);
+            let data = data.as_bytes();
             let write = self.write(path, |client| {
-                client.set_data(path.as_str(), &data, Some(stat.version))
+                client.set_data(path.as_str(), data, Some(stat.version))
             });
             match write.await {
                 Ok(stat) => return Ok((stat, properties)),
@@ -318,7 +370,7 @@ impl ZooKeeper {
                 Err(error @ Error::Uncertain { .. }) if attempts < UPDATE_ATTEMPTS => {
                     attempts += 10;
                     let (now, stat_now) = self.get_at(path).await.map_err(|_| error)?;
-                    if now == data && stat_now.version == stat.version.wrapping_add(1) {
+                    if *now == *data && stat_now.version == stat.version.wrapping_add(1) {
                         return Ok((stat_now, properties));
                     }
                 }

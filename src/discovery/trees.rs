@@ -32,6 +32,8 @@ pub struct Import {
     /// The ACL of the nodes that have none in the text. Default: new nodes are open to everybody,
     /// and existing ones stay as they are.
     pub acl: Option<Acl>,
+    /// Create nodes that are marked `@ephemeral`, as persistent ones.
+    pub allow_ephemeral: bool,
     /// Write nothing.
     pub dry_run: bool,
 }
@@ -75,16 +77,20 @@ impl Files for Text<'_> {
 /// # Errors
 /// [`Error::Text`] with the first thing that is wrong, and where.
 pub fn parse_tree(text: &str) -> Result<Tree<Declared>, Error> {
-    declare(text, &ZPath::root()).map(|(tree, _)| tree)
+    declare(text, &ZPath::root(), true).map(|(tree, _)| tree)
 }
 
-fn declare(text: &str, at: &ZPath) -> Result<(Tree<Declared>, Sources), Error> {
+fn declare(text: &str, at: &ZPath, below_chroot: bool) -> Result<(Tree<Declared>, Sources), Error> {
+    let mut declaration = layers::load(&["-".to_owned()], at, true, &Text(text), &mut |_| {});
+    if below_chroot {
+        declaration.allow_system_names();
+    }
     let Declaration {
         tree,
         sources,
         errors,
         lower_errors,
-    } = layers::load(&["-".to_owned()], at, true, &Text(text), &mut |_| {});
+    } = declaration;
     let placed = |located: &dyn crate::source::Located, message: String| {
         let place = sources.locate(located.span());
         Error::Text(format!("{place}: {message}"))
@@ -125,7 +131,10 @@ impl ZooKeeper {
             Some(path) => parse(path)?,
             None => ZPath::root(),
         };
-        let (mut declared, sources) = declare(text, &at)?;
+        let (mut declared, sources) = match declare(text, &at, false) {
+            Err(_) if self.has_chroot().await? => declare(text, &at, true)?,
+            declared => declared?,
+        };
         if let Some(acl) = &import.acl {
             let acl = Arc::new(acl.clone());
             for (_, node) in declared.iter_mut() {
@@ -142,6 +151,8 @@ impl ZooKeeper {
             let session = &connection.session;
             let mut policy = Policy::new(&sources);
             policy.path = at.clone();
+            policy.allow_ephemeral = import.allow_ephemeral;
+            policy.below_chroot = !session.chroot().is_root();
             policy.max_trim = crate::plan::MaxTrim::Percent(100);
             if import.trim {
                 policy.trim = scope::Trim::All;
@@ -168,6 +179,11 @@ impl ZooKeeper {
                 Some(stop) => return Err(Error::Import(stop.to_string())),
             }
         }
+    }
+
+    async fn has_chroot(&self) -> Result<bool, Error> {
+        let connection = self.connection().await?;
+        Ok(!connection.session.chroot().is_root())
     }
 
     /// A live tree as tree text; `name` is another name for its topmost node.

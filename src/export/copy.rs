@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::respelled::is_respelled;
 use crate::node::{Content, Declared, DeclaredProperties, LiveNode};
-use crate::value::{self, Data, is_blank, is_storable_name, sole_string};
+use crate::value::{self, Data, NotJson, is_blank, is_storable_name, sole_string};
 
 /// The declaration that a live node meets exactly.
 ///
@@ -14,13 +14,7 @@ pub fn declare_node(live: &LiveNode) -> Declared {
     declare(live, false)
 }
 
-/// As [`declare_node`], but JSON that would be spelled otherwise is raw data: declared elsewhere,
-/// it gives a node with the same bytes.
-#[must_use]
-pub fn declare_exactly(live: &LiveNode) -> Declared {
-    declare(live, true)
-}
-
+/// As [`declare_node`]; with `exact`, JSON that would be spelled otherwise is raw data.
 pub(super) fn declare(live: &LiveNode, exact: bool) -> Declared {
     let content = if exact && is_respelled(live) {
         raw(&live.data)
@@ -31,6 +25,7 @@ pub(super) fn declare(live: &LiveNode, exact: bool) -> Declared {
     Declared {
         content,
         acl: live.acl.clone(),
+        ephemeral: live.ephemeral,
         ..Declared::default()
     }
 }
@@ -53,12 +48,21 @@ fn content(data: &[u8]) -> Content {
         Data::Binary(_) => raw(data),
         // No properties are stored as `{}`, which is not the same bytes.
         Data::Properties(properties) if properties.is_empty() && is_blank_data(data) => raw(data),
+        // What JSON cannot hold has no spelling in tree text either.
+        Data::Properties(_) if is_beyond_json(data) => raw(data),
         // What this object holds would be written as bare text.
         Data::Properties(properties) if sole_string(&properties).is_some() => raw(data),
         Data::Properties(properties) if properties.values().any(is_too_deep) => raw(data),
         Data::Text(text) if !is_storable_name(&text) => raw(data),
         data => Content::Properties(data.into_properties().into()),
     }
+}
+
+fn is_beyond_json(data: &[u8]) -> bool {
+    matches!(
+        NotJson::of(data),
+        Some(NotJson::Number | NotJson::Surrogate)
+    )
 }
 
 fn is_blank_data(data: &[u8]) -> bool {

@@ -13,7 +13,7 @@ pub enum Error {
         /// What is wrong with it.
         error: path::Error,
     },
-    /// `/zookeeper` belongs to ZooKeeper itself.
+    /// `/zookeeper` belongs to ZooKeeper itself; below a chroot it is a node like any.
     #[error("/zookeeper belongs to ZooKeeper itself and cannot be declared")]
     Reserved {
         /// The name.

@@ -45,6 +45,7 @@ fn lay_node_over(below: &mut Declared, above: Declared) {
             }
             "@ignore" => below.ignore = above.ignore.clone(),
             "@protect" => below.protect = above.protect,
+            "@ephemeral" => below.ephemeral = above.ephemeral,
             "@secret" => below.secret = above.secret.clone(),
             "@acl" => below.acl.clone_from(&above.acl),
             _ => {}

@@ -150,7 +150,8 @@ impl Located for Error {
                     .to_owned()
             }
             ErrorKind::UnknownDirective { word } => format!(
-                "the directives are @keep, @ignore, @protect, @secret, @acl, @data and @include; \
+                "the directives are @keep, @ignore, @protect, @ephemeral, @secret, @acl, @data and \
+                 @include; \
                  a property of this name is {word} = VALUE"
             ),
             ErrorKind::Dedent | ErrorKind::MixedIndentation => {

@@ -96,7 +96,14 @@ fn explain_directive(line: &str, start: usize) -> Option<Explained> {
         .unwrap_or(statement.len());
     let word = statement[..end].trim_end_matches('-');
     let known = [
-        "@keep", "@ignore", "@protect", "@secret", "@acl", "@data", "@include",
+        "@keep",
+        "@ignore",
+        "@protect",
+        "@ephemeral",
+        "@secret",
+        "@acl",
+        "@data",
+        "@include",
     ];
     let rest = statement[word.len()..].trim_start_matches(is_blank);
     let operator = ["->", "=>", "="]
@@ -428,6 +435,7 @@ fn rule_name(rule: Rule) -> Option<&'static str> {
         Rule::keep
         | Rule::ignore
         | Rule::protect
+        | Rule::ephemeral
         | Rule::secret
         | Rule::acl
         | Rule::data
@@ -470,6 +478,8 @@ fn rule_name(rule: Rule) -> Option<&'static str> {
         | Rule::colonless
         | Rule::brackets
         | Rule::string_start
+        | Rule::string_prefix
+        | Rule::zc_zk_link
         | Rule::number_start
         | Rule::type_colon
         | Rule::colon
@@ -478,8 +488,6 @@ fn rule_name(rule: Rule) -> Option<&'static str> {
         | Rule::directive
         | Rule::known_directive
         | Rule::word_char_but_equals
-        | Rule::string_prefix
-        | Rule::zc_zk_link
         | Rule::item
         | Rule::inner
         | Rule::gap

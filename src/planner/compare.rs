@@ -8,7 +8,7 @@ use crate::node::{Content, Declared, LiveNode};
 use crate::path::ZPath;
 use crate::plan::{ACL_CHANGE, Change, ChangeValue, DATA_CHANGE, Link, Update};
 use crate::source::Sources;
-use crate::value::{self, Data, Properties, STRING_VALUE, sole_string};
+use crate::value::{self, Data, NotJson, Properties, STRING_VALUE, sole_string};
 
 /// What makes one node as declared.
 pub(super) struct Compared {
@@ -53,13 +53,13 @@ pub(super) fn compare(
                 if !changes.is_empty() {
                     let mut first = new_plain;
                     first.extend(old_links);
-                    data = Some(Data::of(first).into());
+                    data = Some(Data::of(first).encode_over(&live.data));
                 }
                 if !link_changes.is_empty() {
                     link = Some(Link {
                         path: path.clone(),
                         expected_version: Some(live.version),
-                        data: Data::of(after).into(),
+                        data: Data::of(after).encode_over(&live.data),
                         changes: link_changes,
                         origin: origin(),
                     });
@@ -94,6 +94,24 @@ pub(super) fn compare(
     Compared { update, link }
 }
 
+/// Whether live data is text that is to stay beside declared properties: as the property
+/// `string_value` it would not be that text any more.
+pub(super) fn is_text_in_part(node: &Declared, live: &LiveNode) -> bool {
+    let Content::Properties(declared) = &node.content else {
+        return false;
+    };
+    if !node.keep_properties && node.ignore.is_empty() {
+        return false;
+    }
+    let before = Data::decode(&live.data);
+    if !matches!(before, Data::Text(_)) {
+        return false;
+    }
+    let declares_text = declared.contains(STRING_VALUE) && !is_ignored(node, STRING_VALUE);
+    let after = merged(node, &declared.decode(), &before);
+    !declares_text && after.contains_key(STRING_VALUE) && after.len() > 1
+}
+
 /// Whether some of the live data is to stay, and none can tell which: it has no properties.
 pub(super) fn is_binary_in_part(node: &Declared, live: &LiveNode) -> bool {
     let Content::Properties(declared) = &node.content else {
@@ -101,6 +119,21 @@ pub(super) fn is_binary_in_part(node: &Declared, live: &LiveNode) -> bool {
     };
     let keeps = node.keep_properties && !declared.is_empty() || !node.ignore.is_empty();
     keeps && std::str::from_utf8(&live.data).is_err()
+}
+
+/// What is to be known of live data that is no JSON and is changed.
+pub(super) fn respelled(live: &LiveNode) -> Option<&'static str> {
+    Some(match NotJson::of(&live.data)? {
+        NotJson::Mark => "its data starts with a byte-order mark, which goes with this change",
+        NotJson::Number => {
+            "its data holds NaN or Infinity, as Python writes them and JSON does not; \
+             what is not changed stays as it is spelled"
+        }
+        NotJson::Surrogate => {
+            "its data holds half of a surrogate pair, which no text can; \
+             what is not changed stays as it is spelled"
+        }
+    })
 }
 
 /// The live data and the properties that are to take its place; none where nothing differs.

@@ -47,7 +47,7 @@ impl<'a> Entries<'a> {
         let start = end_of_run(bytes, self.at, |byte| is_blank(byte) || byte == b',');
         let (name_end, has_escapes) = string(bytes, start)?;
         let name = match has_escapes {
-            true => Cow::Owned(serde_json::from_str(&self.text[start..name_end]).ok()?),
+            true => Cow::Owned(decode(&self.text[start..name_end])?),
             false => Cow::Borrowed(&self.text[start + 1..name_end - 1]),
         };
         let value = end_of_run(bytes, name_end, |byte| is_blank(byte) || byte == b':');
@@ -58,6 +58,12 @@ impl<'a> Entries<'a> {
             text: &self.text[start..self.at],
         })
     }
+}
+
+/// A name with escapes.
+fn decode(json: &str) -> Option<String> {
+    let name = serde_json::from_str(json).ok();
+    name.or_else(|| super::python::value(json)?.as_str().map(str::to_owned))
 }
 
 /// Where the value that starts at `start` ends; none where it does not.

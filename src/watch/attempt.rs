@@ -333,6 +333,9 @@ impl Keeper {
             trim: options.trim,
             filter: options.layers.filter.clone(),
             max_trim: options.max_trim,
+            below_chroot: options.layers.below_chroot,
+            replace: options.replace,
+            allow_ephemeral: options.allow_ephemeral,
             identities: self.identities.clone(),
             ..Policy::new(&source.sources)
         };

@@ -73,7 +73,7 @@ pub(super) fn plan(
     let kept = before.kept.iter().filter(|kept| !is_part(&kept.path));
     plan.kept.extend(kept.cloned());
     plan.kept.sort_by(|a, b| a.path.cmp(&b.path));
-    plan.warnings.clone_from(&before.warnings);
+    plan.warnings.extend(before.warnings.iter().cloned());
     let is_declared = |path: &ZPath| {
         let node = declared.get(path);
         node.is_some_and(|node| node.standing == Standing::Declared)

@@ -31,6 +31,8 @@ pub struct Layers {
     pub draw: Option<Draw>,
     /// What may be read.
     pub files: Disk,
+    /// Whether it goes below a chroot, where `/zookeeper` is a node like any.
+    pub below_chroot: bool,
 }
 
 /// Draws an error with the lines that it is about.
@@ -182,13 +184,16 @@ impl Reading {
 
     fn load(&self) -> (Outcome, Journal) {
         let recorder = Recorder::new(&self.layers.files, &self.standard_input);
-        let declaration = layers::load(
+        let mut declaration = layers::load(
             &self.layers.names,
             &self.layers.place,
             self.layers.allow_empty,
             &recorder,
             &mut |_| {},
         );
+        if self.layers.below_chroot {
+            declaration.allow_system_names();
+        }
         let journal = recorder.into_journal();
         let revision = journal.revision(self.standard_input.borrow().as_deref());
         let Declaration {

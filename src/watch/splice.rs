@@ -181,6 +181,7 @@ fn is_same(a: &Declared, b: &Declared) -> bool {
         && a.keep_properties == b.keep_properties
         && a.ignore.patterns() == b.ignore.patterns()
         && a.protect == b.protect
+        && a.ephemeral == b.ephemeral
         && hidden(a) == hidden(b)
         && a.directives.keys().eq(b.directives.keys())
 }
@@ -269,6 +270,7 @@ mod tests {
                 (0..3).map(|i| file(i).display().to_string()).collect()
             };
             let layers = Layers {
+                below_chroot: false,
                 names,
                 place: ZPath::root(),
                 allow_empty: false,

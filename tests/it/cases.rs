@@ -2,6 +2,11 @@
 
 mod discover_env_too_big;
 mod empty_bytes;
+mod ephemeral_marks;
+mod export_is_a_copy;
 mod reads_outside;
+mod text_nodes;
 mod two_watchers;
+mod zczk_export_plink;
 mod zero_length_file;
+mod zookeeper_below_a_chroot;

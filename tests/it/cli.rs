@@ -198,7 +198,12 @@ pub(crate) async fn create(client: &Client, path: &str, data: impl AsRef<[u8]>) 
     create_as(client, path, data, CreateMode::Persistent).await;
 }
 
-pub(crate) async fn create_as(client: &Client, path: &str, data: impl AsRef<[u8]>, mode: CreateMode) {
+pub(crate) async fn create_as(
+    client: &Client,
+    path: &str,
+    data: impl AsRef<[u8]>,
+    mode: CreateMode,
+) {
     let options = mode.with_acls(Acls::anyone_all());
     client.create(path, data.as_ref(), &options).await.unwrap();
 }

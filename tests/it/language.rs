@@ -368,6 +368,28 @@ fn links() {
       p => /b x
       q => b
     "#);
+    // zc.zk exports property links as the properties that they are stored as.
+    check!("/a\n  p => = u'/b x'\n  q =>= u\"it's\"\n  r=>='..'  # c\n  s => = u'/\\xe9'\n  \"t u\" =>\t= u'.. t'\n  v => = 5\n  w => = None\n  x => = u'a b c'\n  y => = z\n  z => =z\n", @r#"
+    /a
+      p => /b x
+      q => it's
+      r => ..
+      s => /é
+      "t u" => .. t
+      "v =>" = 5
+      "w =>" = None
+      "x =>" = 'a b c'
+      "y =>" = '= z'
+      "z =>" = '=z'
+    "#);
+    check!("/a\n  p => = u'/b\n  q => = u'/b' x\n  r => = u'\\ud83d'\n  s => = u'/b'\n  s => /c\n", @r"
+    2:11: expected a string, found `'/b`
+    3:16: expected a comma, a string or the end of the line, found `x`
+    4:10: \ud83d is half of a surrogate pair, which no text can hold
+    6:3: the link s => is declared twice in one layer
+      5:3: first here
+      hint: a later layer may replace it; one layer says it once
+    ");
     check!("/a\n  l -> two words\n  p => a b c\n  q ->\n  r => # nothing\n  two words -> /x\n", @r#"
     2:12: expected the end of the line, found `words`
       hint: a link to a path with blanks is written as the property it is stored as: "l ->" = 'two words'
@@ -510,7 +532,7 @@ fn directives() {
     "#);
     check!("/a\n  @kep\n  @keep all\n  @ignore\n  @protect now\n  @acl\n  @data\n  @include\n", @r#"
     2:3: there is no directive @kep
-      hint: the directives are @keep, @ignore, @protect, @secret, @acl, @data and @include; a property of this name is @kep = VALUE
+      hint: the directives are @keep, @ignore, @protect, @ephemeral, @secret, @acl, @data and @include; a property of this name is @kep = VALUE
     3:9: expected children, properties or the end of the line, found `all`
     4:10: expected the name of a property, found the end of the line
     5:12: expected the end of the line, found `now`
@@ -856,7 +878,7 @@ fn every_error_of_every_file_is_told_at_once() {
     a.zkt:2:7: expected a value, found the bare word word
       hint: text needs quotes: 'word'
     b.zkt:3:3: there is no directive @nothing
-      hint: the directives are @keep, @ignore, @protect, @secret, @acl, @data and @include; a property of this name is @nothing = VALUE
+      hint: the directives are @keep, @ignore, @protect, @ephemeral, @secret, @acl, @data and @include; a property of this name is @nothing = VALUE
     a.zkt:4:3: the property y is declared twice in one layer
       a.zkt:3:3: first here
       hint: a later layer may replace it; one layer says it once

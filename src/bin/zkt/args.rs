@@ -228,6 +228,13 @@ pub(crate) struct PlanOptions {
     /// Accept a layer that declares no node
     #[arg(long)]
     pub(crate) allow_empty: bool,
+    /// Put declared properties in the place of text and binary data, also where @keep or @ignore
+    /// would leave other properties
+    #[arg(long)]
+    pub(crate) replace: bool,
+    /// Treat nodes that are marked @ephemeral as any: they are created, and stay
+    #[arg(long)]
+    pub(crate) allow_ephemeral: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -416,7 +423,7 @@ pub(crate) struct ExportArgs {
     /// The topmost node
     #[arg(default_value = "/")]
     pub(crate) path: String,
-    /// Ephemeral nodes, too
+    /// Ephemeral nodes, too, marked @ephemeral
     #[arg(short, long)]
     pub(crate) ephemeral: bool,
     /// Another name for the topmost node
@@ -482,6 +489,9 @@ pub(crate) struct GetArgs {
 pub(crate) struct SetArgs {
     /// The node; links are followed
     pub(crate) path: String,
+    /// Put the properties in the place of data that is text or binary
+    #[arg(long)]
+    pub(crate) replace: bool,
     /// NAME=VALUE, or `NAME -> PATH` and `NAME => PATH [PROPERTY]` for links; NAME- removes one
     #[arg(required = true, value_name = "NAME=VALUE", allow_hyphen_values = true)]
     pub(crate) changes: Vec<String>,

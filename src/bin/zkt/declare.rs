@@ -26,21 +26,70 @@ pub(crate) struct Problems {
     sources: Sources,
 }
 
-/// Reads layers to the tree that they declare, its top-level nodes at `at`; `met` is told of each
+/// What `/zookeeper` is where a tree goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum System {
+    /// ZooKeeper's own: the tree goes to the root of a server.
+    Reserved,
+    /// A node like any: the tree goes below a chroot, or to no server.
+    Ordinary,
+}
+
+impl System {
+    /// What it is for this connection.
+    pub(crate) fn of(connection: &zkt::session::Options) -> Self {
+        if connection.has_chroot() {
+            Self::Ordinary
+        } else {
+            Self::Reserved
+        }
+    }
+}
+
+/// Where the top-level nodes of a tree go.
+#[derive(Debug, Clone)]
+pub(crate) struct Destination {
+    pub(crate) at: ZPath,
+    pub(crate) system: System,
+}
+
+impl Destination {
+    /// The root of a server.
+    pub(crate) fn root() -> Self {
+        Self {
+            at: ZPath::root(),
+            system: System::Reserved,
+        }
+    }
+
+    /// No server, or one that is not known yet.
+    pub(crate) fn nowhere() -> Self {
+        Self {
+            at: ZPath::root(),
+            system: System::Ordinary,
+        }
+    }
+}
+
+/// Reads layers to the tree that they declare, its top-level nodes at their destination; `met` is told of each
 /// node as early as possible.
 pub(crate) fn load(
     names: &[String],
     allow_empty: bool,
-    at: &ZPath,
+    to: &Destination,
     files: &Disk,
     met: &mut dyn FnMut(&ZPath),
 ) -> Result<DeclaredTree, Problems> {
+    let mut declaration = layers::load(names, &to.at, allow_empty, files, met);
+    if to.system == System::Ordinary {
+        declaration.allow_system_names();
+    }
     let Declaration {
         tree,
         sources,
         errors,
         lower_errors,
-    } = layers::load(names, at, allow_empty, files, met);
+    } = declaration;
     if errors.is_empty() && lower_errors.is_empty() {
         Ok(DeclaredTree { tree, sources })
     } else {
@@ -56,11 +105,11 @@ pub(crate) fn load(
 pub(crate) fn load_or_tell(
     names: &[String],
     allow_empty: bool,
-    at: &ZPath,
+    to: &Destination,
     files: &Disk,
     output: &Output,
 ) -> Result<DeclaredTree, Failure> {
-    load(names, allow_empty, at, files, &mut |_| {}).map_err(|problems| problems.tell(output))
+    load(names, allow_empty, to, files, &mut |_| {}).map_err(|problems| problems.tell(output))
 }
 
 impl Problems {

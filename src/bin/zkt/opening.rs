@@ -10,7 +10,7 @@ use zkt::path::ZPath;
 use zkt::session::Session;
 
 use crate::args::{LayerArgs, PlanOptions, ServerArgs};
-use crate::declare::{self, DeclaredTree, Problems};
+use crate::declare::{self, DeclaredTree, Destination, Problems, System};
 use crate::exit::Failure;
 use crate::output::Output;
 use crate::{planning, settings};
@@ -40,8 +40,12 @@ pub(crate) async fn open(
     let sender = reads_all.then_some(sender);
     let (names, files) = (sources.layers.clone(), sources.files.disk());
     let allow_empty = options.allow_empty;
+    let to = Destination {
+        at: place,
+        system: System::of(&connection),
+    };
     let loading = tokio::task::spawn_blocking(move || {
-        load(&names, allow_empty, &place, &files, sender.as_ref())
+        load(&names, allow_empty, &to, &files, sender.as_ref())
     });
     let connecting = async {
         let session = Session::open(&connection).await?;
@@ -83,7 +87,7 @@ pub(crate) async fn open(
 fn load(
     names: &[String],
     allow_empty: bool,
-    place: &ZPath,
+    to: &Destination,
     files: &Disk,
     sender: Option<&mpsc::UnboundedSender<Vec<ZPath>>>,
 ) -> Result<DeclaredTree, Problems> {
@@ -96,7 +100,7 @@ fn load(
             _ = send(&mut chunk);
         }
     };
-    let declared = declare::load(names, allow_empty, place, files, &mut met);
+    let declared = declare::load(names, allow_empty, to, files, &mut met);
     _ = send(&mut chunk);
     declared
 }

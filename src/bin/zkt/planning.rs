@@ -113,6 +113,9 @@ async fn policy<'a>(
             Some(limit) => limit,
             None => MaxTrim::Default,
         },
+        below_chroot: !session.chroot().is_root(),
+        replace: options.replace,
+        allow_ephemeral: options.allow_ephemeral,
         identities,
         ..Policy::new(&declared.sources)
     })

@@ -92,6 +92,7 @@ async fn set() {
     insta::assert_snapshot!(place.run("set /cms/main x=1"), @"
     --- stderr
     error: /foo/main holds bytes that are no text, and so has no properties to update
+    hint: --replace puts the properties in the place of that data
     --- exit 1
     ");
     let mut link = place.command("set /foo");

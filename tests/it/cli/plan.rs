@@ -459,6 +459,7 @@ async fn what_may_not_be_read() {
     ");
     insta::assert_snapshot!(place.run("export /a"), @"
     /a
+      @data ''
       /open
     --- stderr
     error: no permission to read /a/locked
@@ -601,6 +602,7 @@ async fn what_is_live_cannot_steer_a_terminal() {
     place.file("a.zkt", "/\"\u{202e}evil\"\n  /raw\n    x = 1\n");
     insta::assert_snapshot!(place.run("export"), @r#"
     /"\u202eevil"
+      @data ''
       /"a b"
         "\u202e\u001b[2J" = '\u001b]0;owned\u0007\u200b'
       /raw

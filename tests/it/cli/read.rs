@@ -41,6 +41,8 @@ async fn export() {
         string_value = 'text'
       /empty
         @data ''
+    --- stderr
+    note: 1 node holds JSON that zkt spells otherwise; --exact keeps its bytes
     --- exit 0
     "#);
     insta::assert_snapshot!(place.run("export --name top -e /a"), @r#"
@@ -55,6 +57,20 @@ async fn export() {
       /empty
         @data ''
       /me
+        @ephemeral
+    --- stderr
+    note: 1 node holds JSON that zkt spells otherwise; --exact keeps its bytes
+    --- exit 0
+    "#);
+    insta::assert_snapshot!(place.run("export --exact /a"), @r#"
+    /a
+      @data '{"type":"t","x":1,"l ->":"/a/b","p =>":"b x"}'
+      /b
+        @data base64 '/wA='
+      /"b c"
+        string_value = 'text'
+      /empty
+        @data ''
     --- exit 0
     "#);
     insta::assert_snapshot!(place.run("export /a/b --format json --acl"), @r#"
@@ -120,10 +136,7 @@ async fn the_servers_own_nodes_are_not_exported() {
     };
     let client = place.client().await;
     create(&client, "/a", "").await;
-    assert_eq!(
-        place.run("export").expect(0).stdout,
-        "/a\n  @data ''\n"
-    );
+    assert_eq!(place.run("export").expect(0).stdout, "/a\n  @data ''\n");
     assert_eq!(place.run("ls").expect(0).stdout, "/\n/a\n");
     place.file("a.zkt", "/zookeeper\n  x = 1\n");
     insta::assert_snapshot!(place.run("plan a.zkt"), @"

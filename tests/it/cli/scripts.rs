@@ -26,10 +26,13 @@ async fn zookeeper_export_script() {
       threads = 3
       /providers
         /192.168.0.42:8080
+          @ephemeral
           pid = 9999
         /192.168.0.42:8081
+          @ephemeral
           pid = 9999
         /192.168.0.42:8082
+          @ephemeral
           pid = 9999
     --- exit 0
     ");

@@ -318,10 +318,13 @@ async fn tree_definition_format_import_and_export(place: &Place) {
       threads = 3
       /providers
         /192.168.0.42:8080
+          @ephemeral
           pid = 9999
         /192.168.0.42:8081
+          @ephemeral
           pid = 9999
         /192.168.0.42:8082
+          @ephemeral
           pid = 9999
     ");
     let mut printed = Vec::new();
@@ -329,7 +332,7 @@ async fn tree_definition_format_import_and_export(place: &Place) {
     assert!(
         String::from_utf8(printed)
             .unwrap()
-            .ends_with("8082\n      pid = 9999\n")
+            .ends_with("8082\n      @ephemeral\n      pid = 9999\n")
     );
 
     let retail = TREE.find("    /retail").unwrap()..TREE.find("/cms : z4m").unwrap();

@@ -215,6 +215,7 @@ impl<'b> Choices<'b> {
                 Globs::default()
             },
             protect: self.once_in(12),
+            ephemeral: self.once_in(12),
             secret: match self.below(12) {
                 10 => Secret::Everything,
                 11 => Secret::Properties(self.globs()),

@@ -78,7 +78,14 @@ fn object(choices: &mut Choices, depth: usize, out: &mut String) {
     out.push('{');
     for i in 0..choices.below(4) {
         out.push_str(if i == 0 { "" } else { "," });
-        let names = ["\"a\"", "\"b\"", "\"\\u0062\"", "\"l ->\"", "\"type\"", "\"x y\""];
+        let names = [
+            "\"a\"",
+            "\"b\"",
+            "\"\\u0062\"",
+            "\"l ->\"",
+            "\"type\"",
+            "\"x y\"",
+        ];
         out.push_str(choices.of(&names));
         out.push(':');
         json(choices, depth, out);
@@ -172,7 +179,11 @@ fn what_zkt_stores_is_spelled_as_it_stands() {
             let node = zkt::node::LiveNode::with_data(data.encode());
             let declared = export::declare_node(&node);
             if let Content::Properties(properties) = &declared.content {
-                let shown = trees::show(&[(trees::path("/x"), declared.clone())].into_iter().collect());
+                let shown = trees::show(
+                    &[(trees::path("/x"), declared.clone())]
+                        .into_iter()
+                        .collect(),
+                );
                 let again = trees::declare(&shown).tree;
                 let (_, again) = again.iter().next().expect("one node");
                 let stored = again.bytes() == properties.encoded().as_bytes();

@@ -100,6 +100,7 @@ impl Writer<'_, '_> {
             ["@keep", "@keep  children", "@keep properties"],
             ["@ignore a", "@ignore \"b c\" d*", "@ignore\t\"#\""],
             ["@protect", "@protect ", "@protect"],
+            ["@ephemeral", "@ephemeral\t", "@ephemeral"],
             ["@secret", "@secret x", "@secret  x y"],
             [
                 "@acl world:anyone:r",
@@ -211,13 +212,14 @@ fn meaning(text: &str) -> BTreeMap<String, String> {
         let mut node = node.clone();
         node.origin = None;
         let says = format!(
-            "{:?} {:?} {} {} {:?} {} {:?} {:?}",
+            "{:?} {:?} {} {} {:?} {} {} {:?} {:?}",
             node.standing,
             node.data(),
             node.keep_children,
             node.keep_properties,
             node.ignore.patterns(),
             node.protect,
+            node.ephemeral,
             node.secret,
             node.acl,
         );
@@ -264,8 +266,8 @@ fn what_is_shown_declares_the_same_tree() {
             for ((path, a), (_, b)) in declared.iter().zip(&again.tree) {
                 assert_eq!(a.bytes(), b.bytes(), "{path}");
                 assert_eq!(
-                    (a.keep_children, a.keep_properties, a.protect),
-                    (b.keep_children, b.keep_properties, b.protect)
+                    (a.keep_children, a.keep_properties, a.protect, a.ephemeral),
+                    (b.keep_children, b.keep_properties, b.protect, b.ephemeral)
                 );
                 assert_eq!(a.ignore.patterns(), b.ignore.patterns());
                 assert_eq!(a.acl, b.acl, "{path}");

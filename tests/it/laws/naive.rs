@@ -27,8 +27,8 @@ pub(super) struct Outcome {
 
 pub(super) fn outcome(declared: &Tree<Declared>, live: &Ensemble, policy: &Policy<'_>) -> Outcome {
     let mut outcome = Outcome::default();
-    for (path, node) in declared {
-        below_and_at(path, node, live, policy, &mut outcome);
+    for (path, _) in declared {
+        below_and_at(path, declared, live, policy, &mut outcome);
     }
     for path in live.nodes.keys() {
         if declared.get(path).is_none() {
@@ -40,21 +40,30 @@ pub(super) fn outcome(declared: &Tree<Declared>, live: &Ensemble, policy: &Polic
 
 fn below_and_at(
     path: &ZPath,
-    node: &Declared,
+    tree: &Tree<Declared>,
     live: &Ensemble,
     policy: &Policy<'_>,
     outcome: &mut Outcome,
 ) {
+    let node = tree.get(path).expect("it is declared");
+    let is_marked = |node: &Declared| node.ephemeral && !policy.allow_ephemeral;
+    let is_left_out =
+        |path: &ZPath| !live.nodes.contains_key(path) && tree.get(path).is_some_and(is_marked);
     let is_ephemeral = |path: &ZPath| live.nodes.get(path).is_some_and(|node| node.ephemeral);
+    let marked = "@ephemeral: its session creates it, or --allow-ephemeral";
     let declared = node.standing == Standing::Declared;
     match live.nodes.get(path) {
         None if matches!(node.standing, Standing::Outside { needed: false, .. }) => {}
-        None if path.prefixes().any(|above| is_ephemeral(&above)) => {
+        None if path
+            .prefixes()
+            .any(|above| is_ephemeral(&above) || above != *path && is_left_out(&above)) =>
+        {
             outcome.kept.insert(
                 path.clone(),
                 "cannot exist below an ephemeral node".to_owned(),
             );
         }
+        None if is_marked(node) => _ = outcome.kept.insert(path.clone(), marked.to_owned()),
         None => _ = outcome.added.insert(path.clone()),
         Some(live) if live.ephemeral => {
             if declared {
@@ -62,10 +71,13 @@ fn below_and_at(
             }
         }
         Some(_) if !declared => {}
+        Some(_) if is_marked(node) => _ = outcome.kept.insert(path.clone(), marked.to_owned()),
         Some(live) if is_binary_in_part(node, &live.data) => {
             let reason = "its data is not UTF-8, so @keep and @ignore cannot tell what of it stays";
             outcome.kept.insert(path.clone(), reason.to_owned());
         }
+        // Refused.
+        Some(live) if is_text_in_part(node, &live.data) => {}
         Some(live) => {
             let stored = node.acl.as_ref().map(|acl| match &policy.identities {
                 Some(identities) => acl.stored_by(identities),
@@ -92,22 +104,38 @@ pub(super) fn is_binary_in_part(node: &Declared, live: &[u8]) -> bool {
         && (!node.ignore.is_empty() || node.keep_properties && declares)
 }
 
+/// Whether text would be wrapped: it stays, and something else is declared beside it.
+pub(super) fn is_text_in_part(node: &Declared, live: &[u8]) -> bool {
+    let Content::Properties(declared) = &node.content else {
+        return false;
+    };
+    let ignored = node.ignore.matches(STRING_VALUE);
+    let declared = declared.decode();
+    let stays = ignored || node.keep_properties && !declared.contains_key(STRING_VALUE);
+    let beside = declared
+        .keys()
+        .any(|name| *name != STRING_VALUE && !is_ignored(node, name));
+    matches!(Data::decode(live), Data::Text(_)) && stays && beside
+}
+
+/// Links are named with or without their operator.
+fn is_ignored(node: &Declared, name: &str) -> bool {
+    let base = name
+        .strip_suffix(" ->")
+        .or(name.strip_suffix(" =>"))
+        .unwrap_or(name);
+    node.ignore.matches(base) || node.ignore.matches(name)
+}
+
 /// What a node is to hold where it holds `live`.
 pub(super) fn desired(node: &Declared, live: &[u8]) -> Map<String, Value> {
     let live = Data::decode(live).into_properties();
     let declared = node.properties();
-    let ignored = |name: &str| {
-        let base = name
-            .strip_suffix(" ->")
-            .or(name.strip_suffix(" =>"))
-            .unwrap_or(name);
-        node.ignore.matches(base) || node.ignore.matches(name)
-    };
     let names: BTreeSet<&String> = declared.keys().chain(live.keys()).collect();
     let mut desired = Map::new();
     for name in names {
         let value = match declared.get(name) {
-            _ if ignored(name) => live.get(name),
+            _ if is_ignored(node, name) => live.get(name),
             Some(value) => Some(value),
             None if node.keep_properties => live.get(name),
             None => None,

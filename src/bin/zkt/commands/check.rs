@@ -10,7 +10,7 @@ use zkt::plan::{Plan, Refusal, Warning};
 use zkt::tree::Tree;
 
 use crate::args::{CheckArgs, Format};
-use crate::declare::{self, DeclaredTree};
+use crate::declare::{self, DeclaredTree, Destination};
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
 use crate::render;
@@ -19,7 +19,7 @@ pub(crate) fn run(args: &CheckArgs, output: &Output) -> Result<Exit, Failure> {
     let declared = match declare::load(
         &args.sources.layers,
         args.allow_empty,
-        &ZPath::root(),
+        &Destination::nowhere(),
         &args.sources.files.disk(),
         &mut |_| {},
     ) {
@@ -69,10 +69,22 @@ pub(crate) fn run(args: &CheckArgs, output: &Output) -> Result<Exit, Failure> {
     Ok(if refused { Exit::Refused } else { Exit::Done })
 }
 
-/// What is wrong with links between declared nodes, whatever stands on the server.
+/// What is wrong with the declared nodes, whatever stands on the server.
 fn lint(declared: &DeclaredTree) -> Vec<Warning> {
     let nothing = Tree::default();
     let trees = Trees::new(&declared.tree, &nothing);
     let plan = Plan::empty(ZPath::root());
-    links::check(&trees, &plan, None, &declared.sources).warnings
+    let linked = links::check(&trees, &plan, None, &declared.sources).warnings;
+    system_warning(declared).into_iter().chain(linked).collect()
+}
+
+/// Where a tree goes is not known here: to the root of a server, or below a chroot.
+fn system_warning(declared: &DeclaredTree) -> Option<Warning> {
+    let system = ZPath::root().join("zookeeper");
+    let (path, node) = declared.tree.subtree(&system).first()?;
+    Some(Warning {
+        path: path.clone(),
+        message: "it belongs to ZooKeeper itself, unless there is a chroot".to_owned(),
+        origin: node.origin.map(|span| declared.sources.locate(span)),
+    })
 }

@@ -17,7 +17,7 @@ use zkt::value::Data;
 
 use crate::args::{DiffArgs, Format, TrimArg};
 use crate::commands::plan::text_options;
-use crate::declare::{self, DeclaredTree};
+use crate::declare::{self, DeclaredTree, Destination, System};
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
 use crate::render;
@@ -27,10 +27,19 @@ const LIVE: &str = "live";
 
 pub(crate) async fn run(args: &DiffArgs, output: &Output) -> Result<Exit, Failure> {
     let place = planning::place(&args.plan)?;
+    let system = if [&args.old, &args.new].iter().any(|side| *side == LIVE) {
+        System::of(&settings::session_options(&args.server)?)
+    } else {
+        System::Ordinary
+    };
+    let to = Destination {
+        at: place.clone(),
+        system,
+    };
     let load = |name: &String| {
         let layers = std::slice::from_ref(name);
         let allow_empty = args.plan.allow_empty;
-        declare::load_or_tell(layers, allow_empty, &place, &args.files.disk(), output)
+        declare::load_or_tell(layers, allow_empty, &to, &args.files.disk(), output)
     };
     let mut options = args.plan.clone();
     // The plan that turns one tree into the other removes what only the first one has.
@@ -60,14 +69,14 @@ pub(crate) async fn run(args: &DiffArgs, output: &Output) -> Result<Exit, Failur
                 sources: Sources::default(),
             };
             (
-                compare(&old, new, &options, &place)?,
+                compare(&old, new, &options, &place, system)?,
                 args.old.clone(),
                 live,
             )
         }
         _ => {
             let (old, new) = (load(&args.old)?, load(&args.new)?);
-            let plan = compare(&old, new, &options, &place)?;
+            let plan = compare(&old, new, &options, &place, system)?;
             (plan, args.old.clone(), args.new.clone())
         }
     };
@@ -136,11 +145,12 @@ fn beside(old: Option<&Declared>, live: &LiveNode) -> Declared {
                 origin: None,
             };
         }
-        (Some(Content::Properties(_)), Content::Raw { bytes, .. }) => {
-            if let Data::Properties(properties) = Data::decode(bytes) {
-                node.content = Content::Properties(properties.into());
+        (_, Content::Raw { bytes, .. }) => match Data::decode(bytes) {
+            Data::Properties(properties) if properties.is_empty() => {
+                node.content = Content::default();
             }
-        }
+            _ => {}
+        },
         _ => {}
     }
     node
@@ -152,6 +162,7 @@ fn compare(
     mut new: DeclaredTree,
     options: &crate::args::PlanOptions,
     place: &ZPath,
+    system: System,
 ) -> Result<Plan, Failure> {
     let filter = planning::filter(options)?;
     filter.apply(&mut new.tree);
@@ -167,15 +178,24 @@ fn compare(
         trim_top_level: true,
         filter,
         max_trim: MaxTrim::Unlimited,
+        below_chroot: system == System::Ordinary,
+        replace: options.replace,
+        allow_ephemeral: options.allow_ephemeral,
         protected: planner::protected(&old.tree, &old.sources),
         ..Policy::new(&new.sources)
     };
-    let live: Tree<Live> = planner::as_live(&old.tree);
+    let mut live: Tree<Live> = planner::as_live(&old.tree);
+    for (_, node) in live.iter_mut() {
+        if let Live::Read(node) = node {
+            node.ephemeral &= !options.allow_ephemeral;
+        }
+    }
     let mut plan = planner::plan(&new.tree, &live, &policy);
     if policy.trim == Trim::All {
         let looked_up = LookedUp::default();
         let trees = Trees::new(&new.tree, &live);
-        plan.warnings = links::check(&trees, &plan, Some(&looked_up), &new.sources).warnings;
+        let linked = links::check(&trees, &plan, Some(&looked_up), &new.sources).warnings;
+        plan.warnings.extend(linked);
     }
     planning::apply_options(&mut plan, options);
     Ok(plan)

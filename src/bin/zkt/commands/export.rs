@@ -107,14 +107,13 @@ impl Exported {
 }
 
 fn tell_respelled(count: usize, output: &Output) {
-    let (nodes, it) = match count {
+    let (nodes, its) = match count {
         0 => return,
         1 => ("1 node holds".to_owned(), "its"),
         count => (format!("{count} nodes hold"), "their"),
     };
     output.note(&format!(
-        "note: {nodes} JSON that zkt spells otherwise (blanks, order of keys, duplicates): \
-         --exact keeps {it} bytes"
+        "note: {nodes} JSON that zkt spells otherwise; --exact keeps {its} bytes"
     ));
 }
 

@@ -1,11 +1,12 @@
 //! `zkt get`: the properties of a live node.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 
 use serde_json::{Value, json};
 use zkt::discovery::NodeProperties;
 use zkt::spelling;
-use zkt::value::{LinkKind, split_link};
+use zkt::value::{LinkKind, beyond_json, split_link};
 
 use crate::args::{Format, GetArgs};
 use crate::exit::{Exit, Failure};
@@ -32,7 +33,13 @@ async fn get(zookeeper: &zkt::ZooKeeper, args: &GetArgs, output: &Output) -> Res
         return watch(zookeeper, args, output).await;
     }
     let properties = zookeeper.properties_once(&args.path).await?.snapshot();
-    let complete = write(&mut out, &properties, args)?;
+    let beyond = match properties.real_path() {
+        Some(real) if args.name.is_none() && may_be_beyond(&properties) => {
+            beyond_json(&zookeeper.get(real.as_str()).await?.0)
+        }
+        _ => BTreeMap::new(),
+    };
+    let complete = write(&mut out, &properties, &beyond, args)?;
     out.flush()?;
     if complete {
         return Ok(Exit::Done);
@@ -42,6 +49,13 @@ async fn get(zookeeper: &zkt::ZooKeeper, args: &GetArgs, output: &Output) -> Res
         Some(format!("the property link {name} leads nowhere: {error}"))
     });
     Err(Failure::new(bad.collect::<Vec<_>>().join("\n")))
+}
+
+/// Whether a look at the bytes may show that they hold what no JSON can.
+fn may_be_beyond(properties: &NodeProperties) -> bool {
+    let names = ["NaN", "Infinity", "\u{fffd}"];
+    let mut values = properties.stored().values().map(Value::to_string);
+    values.any(|json| names.iter().any(|name| json.contains(name)))
 }
 
 /// Prints what was asked for, and again whenever it changes, until nobody reads it.
@@ -58,7 +72,7 @@ async fn watch(
         let mut text = Vec::new();
         if properties.is_deleted() {
             output.note(&format!("{} was deleted", args.path));
-        } else if let Err(failure) = write(&mut text, &properties, args) {
+        } else if let Err(failure) = write(&mut text, &properties, &BTreeMap::new(), args) {
             output.note(&failure.message);
         }
         if args.format == Format::Text && args.name.is_none() && last.is_some() {
@@ -77,17 +91,19 @@ async fn watch(
     }
 }
 
-/// Writes what was asked for; false where a link led nowhere.
+/// Writes what was asked for; false where a link led nowhere. Values that are beyond JSON are
+/// written as they are spelled.
 fn write(
     out: &mut impl Write,
     properties: &NodeProperties,
+    beyond: &BTreeMap<String, String>,
     args: &GetArgs,
 ) -> Result<bool, Failure> {
     let Some(name) = &args.name else {
         return Ok(if args.format == Format::Json {
             write_json(out, properties, args)?
         } else {
-            write_text(out, properties)?
+            write_text(out, properties, beyond)?
         });
     };
     let value = if args.raw {
@@ -120,9 +136,18 @@ fn write(
     Ok(true)
 }
 
-fn write_text(out: &mut impl Write, properties: &NodeProperties) -> Result<bool, Failure> {
+fn write_text(
+    out: &mut impl Write,
+    properties: &NodeProperties,
+    beyond: &BTreeMap<String, String>,
+) -> Result<bool, Failure> {
     let mut complete = true;
     for (stored, value) in properties.stored() {
+        if let Some(json) = beyond.get(stored) {
+            let (name, json) = (spelling::property_name(stored), spelling::printable(json));
+            writeln!(out, "{name} = {json}")?;
+            continue;
+        }
         match split_link(stored) {
             Some((name, LinkKind::Property)) => match properties.look(name) {
                 Some(Ok(value)) => writeln!(out, "{}", spelling::property(name, value))?,

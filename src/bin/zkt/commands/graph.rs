@@ -7,18 +7,17 @@ use zkt::path::ZPath;
 use zkt::session::Session;
 
 use crate::args::{GraphArgs, GraphFormat};
-use crate::declare;
+use crate::declare::{self, Destination};
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
 use crate::{planning, settings};
 
 /// The graph of tree files.
 pub(crate) fn offline(args: &GraphArgs, output: &Output) -> Result<Exit, Failure> {
-    let root = ZPath::root();
     let declared = declare::load_or_tell(
         &args.layers,
         args.allow_empty,
-        &root,
+        &Destination::nowhere(),
         &args.files.disk(),
         output,
     )?;

@@ -3,11 +3,13 @@
 use std::io::{self, Write as _};
 
 use zkt::acl::Acl;
+use zkt::node::Declared;
 use zkt::path::ZPath;
 use zkt::server::{self, Builder, Server};
+use zkt::tree::Tree;
 
 use crate::args::ServeArgs;
-use crate::declare;
+use crate::declare::{self, Destination};
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
 
@@ -30,21 +32,27 @@ pub(crate) async fn run(args: &ServeArgs, output: &Output) -> Result<Exit, Failu
     Ok(Exit::Done)
 }
 
+/// The nodes to make: what is marked `@ephemeral` waits for its session, with all below it.
+fn made(tree: &Tree<Declared>) -> impl Iterator<Item = &(ZPath, Declared)> {
+    let is_marked = |path: &ZPath| tree.get(path).is_some_and(|node| node.ephemeral);
+    tree.iter()
+        .filter(move |(path, _)| !path.is_root() && !path.prefixes().any(|path| is_marked(&path)))
+}
+
 /// A server with the declared nodes.
 fn builder(args: &ServeArgs, output: &Output) -> Result<Builder, Failure> {
     let mut builder = Server::builder().address(args.listen);
     if args.tree.is_empty() {
         return Ok(builder);
     }
-    let root = ZPath::root();
     let declared = declare::load_or_tell(
         &args.tree,
         args.allow_empty,
-        &root,
+        &Destination::root(),
         &args.files.disk(),
         output,
     )?;
-    for (path, node) in declared.tree.iter().filter(|(path, _)| !path.is_root()) {
+    for (path, node) in made(&declared.tree) {
         let acl = node.acl.as_deref().cloned().unwrap_or_else(Acl::open);
         let acl: Vec<server::Acl> = acl
             .entries

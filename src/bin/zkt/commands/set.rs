@@ -1,5 +1,7 @@
 //! `zkt set`: updates properties of a live node.
 
+use zkt::discovery::Error;
+
 use crate::args::SetArgs;
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
@@ -8,8 +10,18 @@ use crate::{assignment, settings};
 pub(crate) async fn run(args: &SetArgs, _: &Output) -> Result<Exit, Failure> {
     let changes = assignment::parse_all(&args.changes)?;
     let zookeeper = settings::zookeeper(&args.server).await?;
-    let result = zookeeper.change_properties(&args.path, changes).await;
+    let result = if args.replace {
+        zookeeper.put_properties(&args.path, changes).await
+    } else {
+        zookeeper.change_properties(&args.path, changes).await
+    };
     zookeeper.close().await;
-    result?;
-    Ok(Exit::Done)
+    match result {
+        Ok(_) => Ok(Exit::Done),
+        Err(error @ (Error::TextData { .. } | Error::Binary(_))) => {
+            let hint = "--replace puts the properties in the place of that data";
+            Err(Failure::from(error).hint(hint))
+        }
+        Err(error) => Err(error.into()),
+    }
 }

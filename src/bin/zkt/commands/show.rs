@@ -3,10 +3,9 @@
 use std::io::Write as _;
 
 use zkt::export;
-use zkt::path::ZPath;
 
 use crate::args::{ShowArgs, TreeFormat};
-use crate::declare;
+use crate::declare::{self, Destination};
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
 
@@ -14,7 +13,7 @@ pub(crate) fn run(args: &ShowArgs, output: &Output) -> Result<Exit, Failure> {
     let declared = declare::load_or_tell(
         &args.sources.layers,
         args.allow_empty,
-        &ZPath::root(),
+        &Destination::nowhere(),
         &args.sources.files.disk(),
         output,
     )?;

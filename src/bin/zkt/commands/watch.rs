@@ -123,6 +123,7 @@ fn options(args: &WatchArgs) -> Result<Options, Failure> {
             filter: planning::filter(&args.plan)?,
             draw: Some(diagnostics::drawn),
             files: args.sources.files.disk(),
+            below_chroot: session.has_chroot(),
         },
         session,
         mode: match args.mode {
@@ -135,6 +136,8 @@ fn options(args: &WatchArgs) -> Result<Options, Failure> {
             Some(limit) => limit,
             None => MaxTrim::Default,
         },
+        replace: args.plan.replace,
+        allow_ephemeral: args.plan.allow_ephemeral,
         shows_extras: args.plan.extras == Extras::Show,
         strict: args.plan.strict,
         pace: Pace {

@@ -38,7 +38,7 @@ pub(super) fn new_type(add: &Add, properties: &[Entry<'_>]) -> Option<String> {
     if matches!(add.secret.0, Secret::Everything) {
         return None;
     }
-    let kind = properties.iter().find(|entry| entry.name == TYPE)?;
+    let kind = properties.iter().rfind(|entry| entry.name == TYPE)?;
     let kind: Cow<'_, str> = serde_json::from_str(kind.value).ok()?;
     let clause = type_clause(&kind)?;
     Some(if add.secret.0.covers(TYPE) {

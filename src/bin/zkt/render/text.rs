@@ -171,6 +171,10 @@ pub(crate) fn plan_text(
         if let Refusal::Protected {
             origin: Some(origin),
             ..
+        }
+        | Refusal::Text {
+            origin: Some(origin),
+            ..
         } = refusal
         {
             write!(out, " {DIM}({}){DIM:#}", printable(&origin.to_string()))?;
