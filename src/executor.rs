@@ -17,6 +17,7 @@ use crate::session::{Session, acl, is_outcome_unknown};
 use self::batch::{AclChange, Work};
 use self::flight::Flight;
 use self::report::Progress;
+use self::seen::Expected;
 
 mod batch;
 mod chain;
@@ -24,6 +25,7 @@ mod flight;
 mod look;
 mod reply;
 mod report;
+mod seen;
 
 pub use self::report::{Batch, BatchKind, Conflict, Event, Fate, Report, Stop};
 
@@ -174,6 +176,12 @@ async fn change_acls(
             let guard = guard.clone();
             return (made, Some(Stop::Deposed { guard }));
         }
+    }
+    let nodes: Vec<Expected<'_>> = changes.iter().filter_map(Expected::of_acl).collect();
+    let stops = seen::check(client, &nodes, patience(session)).await;
+    let first = changes.iter().find_map(|change| stops.get(&change.action));
+    if let Some(stop) = first {
+        return (made, Some(stop.clone()));
     }
     let mut lost = Vec::new();
     let mut loss = None;

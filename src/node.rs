@@ -417,6 +417,17 @@ macro_rules! version {
 version!(DataVersion);
 version!(AclVersion);
 
+/// The transactions that created a node and that last wrote its data.
+///
+/// A version alone identifies no node: one that was deleted and created again starts at 0 again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Zxids {
+    /// The creation.
+    pub created: i64,
+    /// The last write of its data.
+    pub modified: i64,
+}
+
 /// A node as it lives in ZooKeeper, as far as it was looked at.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Live {
@@ -448,6 +459,8 @@ pub struct LiveNode {
     pub version: DataVersion,
     /// The ACL's version.
     pub acl_version: AclVersion,
+    /// The zxid of the change that created the node; 0 where no server was asked.
+    pub czxid: i64,
     /// The zxid of the change that last modified the data.
     pub mzxid: i64,
     /// When that was, in milliseconds since the epoch.
@@ -468,12 +481,23 @@ impl LiveNode {
             data,
             version: DataVersion::NEW,
             acl_version: AclVersion::NEW,
+            czxid: 0,
             mzxid: 0,
             mtime: 0,
             ephemeral: false,
             children: 0,
             acl: None,
         }
+    }
+
+    /// Which node this is. Returns `None` where no server was asked, and for `/`, of which there is
+    /// only ever one.
+    #[must_use]
+    pub fn zxids(&self) -> Option<Zxids> {
+        (self.czxid != 0).then_some(Zxids {
+            created: self.czxid,
+            modified: self.mzxid,
+        })
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::acl::Acl;
-use crate::node::{AclVersion, DataVersion, Secret};
+use crate::node::{AclVersion, DataVersion, Secret, Zxids};
 use crate::path::ZPath;
 use crate::source::Location;
 use crate::value::Encoded;
@@ -74,6 +74,8 @@ pub struct Update {
     pub path: ZPath,
     /// The version of the data that the plan saw.
     pub expected_version: DataVersion,
+    /// Which node the plan saw; `None` where no server was asked.
+    pub seen: Option<Zxids>,
     /// What the node holds afterwards; none where only the ACL changes.
     pub data: Option<Encoded>,
     /// The ACL afterwards, and the version of it that the plan saw.
@@ -91,6 +93,9 @@ pub struct Link {
     pub path: ZPath,
     /// The version of the data that the plan saw; none where an earlier action creates the node.
     pub expected_version: Option<DataVersion>,
+    /// Which node the plan saw; `None` where an earlier action creates it, and where no server was
+    /// asked.
+    pub seen: Option<Zxids>,
     /// What the node holds afterwards.
     pub data: Encoded,
     /// What changes, for people.
@@ -106,6 +111,8 @@ pub struct Trim {
     pub path: ZPath,
     /// The version of the data that the plan saw.
     pub expected_version: DataVersion,
+    /// Which node the plan saw; `None` where no server was asked.
+    pub seen: Option<Zxids>,
 }
 
 impl Action {

@@ -187,6 +187,7 @@ impl<'a> Planner<'a> {
             self.stages.links.push(Action::Link(Link {
                 path: path.clone(),
                 expected_version: None,
+                seen: None,
                 data: node.data(),
                 changes,
                 origin,
@@ -335,6 +336,7 @@ impl<'a> Planner<'a> {
             let trim = Trim {
                 path: path.clone(),
                 expected_version: node.version,
+                seen: node.zxids(),
             };
             self.stages.trims.push(Action::Trim(trim));
         }

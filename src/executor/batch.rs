@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::ExecuteOptions;
 use crate::acl::Acl;
-use crate::node::{AclVersion, DataVersion};
+use crate::node::{AclVersion, DataVersion, Zxids};
 use crate::path::ZPath;
 use crate::plan::{Action, Plan};
 use crate::value::Encoded;
@@ -20,6 +20,8 @@ pub(super) const OPERATION_BYTES: usize = 9;
 pub(super) struct Operation<'p> {
     pub(super) path: &'p ZPath,
     pub(super) write: Write<'p>,
+    /// Which node it must find; `None` where this execution has written the node before.
+    pub(super) seen: Option<Zxids>,
     /// The action it comes from.
     pub(super) action: usize,
 }
@@ -45,6 +47,8 @@ pub(super) struct AclChange<'p> {
     pub(super) path: &'p ZPath,
     pub(super) acl: &'p Acl,
     pub(super) expected: AclVersion,
+    /// Which node it must find. Its data may be newer: this execution may have written it.
+    pub(super) seen: Option<Zxids>,
     pub(super) action: usize,
 }
 
@@ -185,24 +189,32 @@ impl<'p, 'a> Packer<'p, 'a> {
                         data: &add.data,
                         acl: add.acl.as_deref(),
                     };
-                    self.push(action, &add.path, write)?;
+                    self.push(action, &add.path, write, None)?;
                 }
                 Action::Update(update) => {
                     if let Some(data) = &update.data {
-                        let seen = Some(update.expected_version);
-                        self.push_set(action, &update.path, data, seen)?;
+                        let expected = Some(update.expected_version);
+                        self.push_set(action, &update.path, data, (expected, update.seen))?;
                     }
                     if let Some((expected, acl)) = &update.acl {
-                        self.push_acl(action, &update.path, *expected, acl)?;
+                        self.push_acl(AclChange {
+                            path: &update.path,
+                            acl,
+                            expected: *expected,
+                            seen: update.seen,
+                            action,
+                        })?;
                     }
                 }
                 Action::Link(link) => {
-                    self.push_set(action, &link.path, &link.data, link.expected_version)?;
+                    let seen = (link.expected_version, link.seen);
+                    self.push_set(action, &link.path, &link.data, seen)?;
                 }
                 Action::Trim(trim) => {
-                    let expected = self.versions.remove(&trim.path);
-                    let expected = expected.unwrap_or(trim.expected_version);
-                    self.push(action, &trim.path, Write::Delete { expected })?;
+                    let written = self.versions.remove(&trim.path);
+                    let seen = trim.seen.filter(|_| written.is_none());
+                    let expected = written.unwrap_or(trim.expected_version);
+                    self.push(action, &trim.path, Write::Delete { expected }, seen)?;
                 }
             }
             if whole && self.overflowed {
@@ -220,7 +232,7 @@ impl<'p, 'a> Packer<'p, 'a> {
         action: usize,
         path: &'p ZPath,
         data: &'p Encoded,
-        seen: Option<DataVersion>,
+        (version, zxids): (Option<DataVersion>, Option<Zxids>),
     ) -> Result<(), TooLarge> {
         if let Some(&at) = self.at.get(path)
             && let Write::Create { data: old, .. } | Write::Set { data: old, .. } =
@@ -234,16 +246,19 @@ impl<'p, 'a> Packer<'p, 'a> {
                 return Ok(());
             }
         }
-        let expected = self
-            .versions
-            .get(path)
-            .copied()
-            .or(seen)
-            .unwrap_or(DataVersion::NEW);
-        self.push(action, path, Write::Set { data, expected })
+        let written = self.versions.get(path).copied();
+        let seen = zxids.filter(|_| written.is_none());
+        let expected = written.or(version).unwrap_or(DataVersion::NEW);
+        self.push(action, path, Write::Set { data, expected }, seen)
     }
 
-    fn push(&mut self, action: usize, path: &'p ZPath, write: Write<'p>) -> Result<(), TooLarge> {
+    fn push(
+        &mut self,
+        action: usize,
+        path: &'p ZPath,
+        write: Write<'p>,
+        seen: Option<Zxids>,
+    ) -> Result<(), TooLarge> {
         let bytes = self.bytes_of(path, &write);
         if self.base + bytes > self.limits.request {
             let bytes = self.base + bytes;
@@ -277,6 +292,7 @@ impl<'p, 'a> Packer<'p, 'a> {
         self.operations.push(Operation {
             path,
             write,
+            seen,
             action,
         });
         self.bytes += bytes;
@@ -284,28 +300,17 @@ impl<'p, 'a> Packer<'p, 'a> {
         Ok(())
     }
 
-    fn push_acl(
-        &mut self,
-        action: usize,
-        path: &'p ZPath,
-        expected: AclVersion,
-        acl: &'p Acl,
-    ) -> Result<(), TooLarge> {
-        let bytes = 8 + self.path_bytes(path) + acl_bytes(Some(acl)) + 4;
+    fn push_acl(&mut self, change: AclChange<'p>) -> Result<(), TooLarge> {
+        let bytes = 8 + self.path_bytes(change.path) + acl_bytes(Some(change.acl)) + 4;
         if bytes > self.limits.request {
             return Err(TooLarge {
-                path: path.clone(),
-                action,
+                path: change.path.clone(),
+                action: change.action,
                 bytes,
             });
         }
         self.changes_bytes += bytes;
-        self.changes.push(AclChange {
-            path,
-            acl,
-            expected,
-            action,
-        });
+        self.changes.push(change);
         Ok(())
     }
 

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
+use foldhash::HashMap;
 use tokio::time::{timeout, timeout_at};
 use zookeeper_client::{Acls, CreateMode, Error as Refusal, MultiWriteError, MultiWriteResult};
 
@@ -12,7 +13,8 @@ use super::batch::{Operation, Stage, Write};
 use super::chain::{Chain, Knot};
 use super::reply::{End, Reply};
 use super::report::{Progress, Stop};
-use super::{ExecuteOptions, look, patience, reply};
+use super::seen::Expected;
+use super::{ExecuteOptions, look, patience, reply, seen};
 use crate::node::DataVersion;
 use crate::path::ZPath;
 use crate::session::{Client, Session, acl};
@@ -132,6 +134,12 @@ async fn fly(
     } = flight;
     let first = run.start;
     let chain = markers.as_ref().map(|markers| markers.chain);
+    let mut check = Check {
+        flight,
+        end: run.end,
+        checked: run.start,
+        stops: HashMap::default(),
+    };
     let mut waiting = Some(run);
     let mut in_flight = VecDeque::new();
     let mut replies = Vec::new();
@@ -142,15 +150,20 @@ async fn fly(
             let Some(batch) = waiting.as_mut().and_then(Iterator::next) else {
                 break;
             };
-            progress.starting(batch);
             let knot = chain.map(|chain| chain.knot(batch));
-            let guard = flight.options.guard.as_ref();
-            let sent = send(
-                session.client(),
-                stages[batch].writes(),
-                knot.as_ref(),
-                guard,
-            );
+            let sent = match check.refusal(batch).await {
+                Some(refusal) => Err(refusal),
+                None => {
+                    progress.starting(batch);
+                    let guard = flight.options.guard.as_ref();
+                    send(
+                        session.client(),
+                        stages[batch].writes(),
+                        knot.as_ref(),
+                        guard,
+                    )
+                }
+            };
             if sent.is_err() {
                 waiting = None;
             }
@@ -200,6 +213,44 @@ async fn fly(
         }
     }
     reply::end(&stages[first..], &replies, &fates).map_or(Ok(()), Err)
+}
+
+/// Finds out, before batches are sent, whether their nodes still are those that the plan saw.
+struct Check<'a> {
+    flight: Flight<'a>,
+    /// The end of the batches that are sent together.
+    end: usize,
+    /// The batch before which all were looked at.
+    checked: usize,
+    /// What stands in the way, by action.
+    stops: HashMap<usize, Stop>,
+}
+
+impl Check<'_> {
+    /// Why a batch may not be sent. Looks at as many batches as may be in flight together, since
+    /// the answers come behind those to all that is in flight.
+    async fn refusal(&mut self, batch: usize) -> Option<Reply> {
+        let Flight {
+            session,
+            stages,
+            options,
+        } = self.flight;
+        if batch >= self.checked {
+            self.checked = (batch + options.window.max(1)).min(self.end);
+            let operations = stages[batch..self.checked].iter().flat_map(Stage::writes);
+            let nodes: Vec<Expected<'_>> = operations.filter_map(Expected::of).collect();
+            if !nodes.is_empty() {
+                self.stops = seen::check(session.client(), &nodes, patience(session)).await;
+            }
+        }
+        let mut operations = stages[batch].writes().iter();
+        let stop = operations.find_map(|operation| {
+            let stop = operation.seen.and(self.stops.get(&operation.action));
+            stop.cloned()
+        })?;
+        let in_order = false;
+        Some(Reply::Refused { stop, in_order })
+    }
 }
 
 /// Sends a batch at once; the future only waits for the answer.

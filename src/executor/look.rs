@@ -236,7 +236,7 @@ fn judge(operations: &[&Operation<'_>], tree: &Tree<Live>) -> Option<bool> {
         .iter()
         .filter(|operation| writes[&operation.path] == 1)
     {
-        let (evidence, at) = weigh(&operation.write, tree.get(operation.path));
+        let (evidence, at) = weigh(operation, tree.get(operation.path));
         match evidence {
             Evidence::After => after += 1,
             Evidence::Before => before += 1,
@@ -257,7 +257,8 @@ fn judge(operations: &[&Operation<'_>], tree: &Tree<Live>) -> Option<bool> {
 }
 
 /// What a node says of one write, and the zxid of the write it shows.
-fn weigh(write: &Write, live: Option<&Live>) -> (Evidence, Option<i64>) {
+fn weigh(operation: &Operation<'_>, live: Option<&Live>) -> (Evidence, Option<i64>) {
+    let write = &operation.write;
     let node: &LiveNode = match live {
         None => {
             let evidence = match write {
@@ -271,7 +272,12 @@ fn weigh(write: &Write, live: Option<&Live>) -> (Evidence, Option<i64>) {
         Some(Live::Listed | Live::Unreadable) => return (Evidence::Unclear, None),
     };
     let version = node.version.get();
+    let is_another = operation
+        .seen
+        .is_some_and(|seen| node.czxid != seen.created);
     let evidence = match write {
+        // It tells nothing of the one that was there before.
+        Write::Set { .. } | Write::Delete { .. } if is_another => Evidence::Unclear,
         Write::Create { data, .. }
             if version == DataVersion::NEW.get() && node.data == data.as_bytes() =>
         {
@@ -304,6 +310,7 @@ mod tests {
         Operation {
             path: kept(ZPath::parse(path).unwrap()),
             write,
+            seen: None,
             action: 0,
         }
     }

@@ -166,6 +166,7 @@ impl Stop {
 
 fn what_became(in_flight: usize, committed: bool) -> String {
     match (in_flight, committed) {
+        (0, _) => "nothing was in flight".to_owned(),
         (0..=1, true) => "the batch in flight was committed".to_owned(),
         (0..=1, false) => "the batch in flight was not committed".to_owned(),
         (_, true) => format!("the {in_flight} batches in flight were committed"),
@@ -185,6 +186,9 @@ pub enum Conflict {
     /// It was written.
     #[error("it was changed meanwhile")]
     Changed,
+    /// It was deleted, and another node was created in its place.
+    #[error("it was deleted and created again meanwhile")]
+    Replaced,
     /// To be deleted, it has children.
     #[error("it has children that the plan does not delete")]
     NotEmpty,

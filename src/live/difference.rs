@@ -20,6 +20,7 @@ pub(super) fn is_same(old: Option<&Live>, new: Option<&Live>) -> bool {
     match (old, new) {
         (Some(Live::Read(old)), Some(Live::Read(new))) => {
             old.version == new.version
+                && old.zxids() == new.zxids()
                 && old.mzxid == new.mzxid
                 && old.ephemeral == new.ephemeral
                 && old.acl_version == new.acl_version

@@ -302,6 +302,7 @@ pub(super) fn live_node(data: Vec<u8>, stat: &Stat) -> Option<LiveNode> {
         data,
         version: DataVersion::new(stat.version)?,
         acl_version: AclVersion::new(stat.aversion)?,
+        czxid: stat.czxid,
         mzxid: stat.mzxid,
         mtime: stat.mtime,
         ephemeral: stat.ephemeral_owner != 0,

@@ -59,6 +59,7 @@ pub(super) fn compare(
                     link = Some(Link {
                         path: path.clone(),
                         expected_version: Some(live.version),
+                        seen: live.zxids(),
                         data: Data::of(after).encode_over(&live.data),
                         changes: link_changes,
                         origin: origin(),
@@ -86,6 +87,7 @@ pub(super) fn compare(
     let update = (!changes.is_empty()).then(|| Update {
         path: path.clone(),
         expected_version: live.version,
+        seen: live.zxids(),
         data,
         acl,
         changes,

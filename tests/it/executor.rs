@@ -57,6 +57,7 @@ pub(crate) fn update(
     Action::Update(Update {
         path: path(at),
         expected_version: version(expected),
+        seen: None,
         data: data.map(|data| Data::Text(data.to_owned()).into()),
         acl: acl.map(|(version, acl)| (AclVersion::new(version).unwrap(), acl)),
         changes: Vec::new(),
@@ -70,6 +71,7 @@ pub(crate) fn link(at: &str, expected: Option<i32>, data: &str) -> Action {
     Action::Link(Link {
         path: path(at),
         expected_version,
+        seen: None,
         data: data.into(),
         changes: Vec::new(),
         origin: None,
@@ -80,6 +82,7 @@ pub(crate) fn trim(at: &str, expected: i32) -> Action {
     Action::Trim(Trim {
         path: path(at),
         expected_version: version(expected),
+        seen: None,
     })
 }
 
@@ -162,6 +165,83 @@ fn stop(report: &Report) -> String {
         .as_ref()
         .map(ToString::to_string)
         .unwrap_or_default()
+}
+
+/// The same actions, for the nodes that are there now.
+async fn as_seen(session: &Session, mut actions: Vec<Action>) -> Vec<Action> {
+    let paths: Vec<ZPath> = actions.iter().map(|action| action.path().clone()).collect();
+    let tree = live::lookup(session, &paths).await.unwrap();
+    for action in &mut actions {
+        let live = tree.get(action.path()).and_then(Live::node);
+        let now = live.and_then(|node| node.zxids());
+        match action {
+            Action::Add(_) => {}
+            Action::Update(Update { seen, .. })
+            | Action::Link(Link { seen, .. })
+            | Action::Trim(Trim { seen, .. }) => *seen = now,
+        }
+    }
+    actions
+}
+
+/// A node that was deleted and created again has the version that was seen, and the same ACL's.
+#[tokio::test]
+async fn another_node_in_a_place_is_not_the_one_that_was_seen() {
+    let (hosts, session) = session("replaced").await;
+    let client = Client::connect(&hosts).await.unwrap();
+    let read = acl("world:anyone:r");
+    let kinds = [
+        update("/a", 0, Some("ours"), None),
+        update("/a", 0, None, Some((0, read))),
+        link("/a", Some(0), "ours"),
+        trim("/a", 0),
+    ];
+    for (i, action) in kinds.into_iter().enumerate() {
+        create(&client, "/a", "theirs").await;
+        let actions = as_seen(&session, vec![add(&format!("/n{i}"), ""), action]).await;
+        client.delete("/a", None).await.unwrap();
+        create(&client, "/a", "theirs").await;
+        // As one batch, and as several of which some are in flight together.
+        for options in [ExecuteOptions::default(), split(1)] {
+            let report = run(&session, actions.clone(), &options).await;
+            assert_eq!(
+                report.stop,
+                Some(Stop::Conflict {
+                    path: path("/a"),
+                    action: 1,
+                    reason: Conflict::Replaced
+                })
+            );
+            let committed = fates(&report) == "+-";
+            assert_eq!(fates(&report), if committed { "+-" } else { "--" });
+            if committed {
+                client.delete(&format!("/n{i}"), None).await.unwrap();
+            }
+            let left = shown(&session).await;
+            assert_eq!(left, "/a \"theirs\" at 0\n");
+        }
+        client.delete("/a", None).await.unwrap();
+    }
+}
+
+/// What the execution has written itself is no surprise to it.
+#[tokio::test]
+async fn the_node_that_was_seen_may_be_written_several_times() {
+    let (hosts, session) = session("seen").await;
+    let client = Client::connect(&hosts).await.unwrap();
+    create(&client, "/a", "old").await;
+    let actions = vec![
+        update("/a", 0, Some("new"), Some((0, acl("world:anyone:rwd")))),
+        link("/a", Some(0), "new ->"),
+    ];
+    let actions = as_seen(&session, actions).await;
+    let report = run(&session, actions, &split(1)).await;
+    assert_eq!(
+        (stop(&report), fates(&report)),
+        (String::new(), "++".into())
+    );
+    let left = shown(&session).await;
+    assert_eq!(left, "/a \"new ->\" at 2 world:anyone:rwd\n");
 }
 
 #[tokio::test]

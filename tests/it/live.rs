@@ -118,6 +118,7 @@ async fn read_one(client: &Client, path: &ZPath, acl: bool) -> Option<Live> {
         data,
         version: DataVersion::new(stat.version).unwrap(),
         acl_version: AclVersion::new(stat.aversion).unwrap(),
+        czxid: stat.czxid,
         mzxid: stat.mzxid,
         mtime: stat.mtime,
         ephemeral: stat.ephemeral_owner != 0,

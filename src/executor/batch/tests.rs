@@ -30,6 +30,7 @@ fn update(at: &str, expected: i32, data: Option<&str>, acl: Option<i32>) -> Acti
     Action::Update(Update {
         path: path(at),
         expected_version: version(expected),
+        seen: None,
         data: data.map(|data| Data::Text(data.to_owned()).into()),
         acl: acl.map(|version| (AclVersion::new(version).unwrap(), Arc::new(Acl::open()))),
         changes: Vec::new(),
@@ -43,6 +44,7 @@ fn link(at: &str, expected: Option<i32>, data: &str) -> Action {
     Action::Link(Link {
         path: path(at),
         expected_version,
+        seen: None,
         data: data.into(),
         changes: Vec::new(),
         origin: None,
@@ -53,6 +55,7 @@ fn trim(at: &str, expected: i32) -> Action {
     Action::Trim(Trim {
         path: path(at),
         expected_version: version(expected),
+        seen: None,
     })
 }
 
@@ -74,6 +77,7 @@ fn shown(actions: Vec<Action>, options: &ExecuteOptions) -> String {
                     path,
                     write,
                     action,
+                    ..
                 } in operations
                 {
                     let data = |data: &[u8]| String::from_utf8_lossy(data).into_owned();

@@ -31,6 +31,7 @@ fn stage(text: &str, bytes: usize) -> Stage<'static> {
                     path,
                     acl: kept(Acl::open()),
                     expected: AclVersion::NEW,
+                    seen: None,
                     action,
                 });
                 continue;
@@ -39,6 +40,7 @@ fn stage(text: &str, bytes: usize) -> Stage<'static> {
         operations.push(Operation {
             path,
             write,
+            seen: None,
             action,
         });
     }

@@ -10,6 +10,7 @@ fn operations(batch: usize) -> Vec<Operation<'static>> {
         write: Write::Delete {
             expected: DataVersion::NEW,
         },
+        seen: None,
         action: batch * 2 + i,
     };
     vec![operation(0), operation(1)]

@@ -74,6 +74,29 @@ async fn what_changed_under_the_question_is_shown_and_asked_again() {
     assert_eq!(place.nodes().await, "/a \"{\\\"x\\\":1}\" v2\n");
 }
 
+/// Its version is the same, and so is what there is to trim.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn another_node_in_the_place_of_one_is_shown_and_asked_again() {
+    let place = Place::new("ask-replaced").await;
+    place.file("a.zkt", "/a\n");
+    let client = place.client().await;
+    create(&client, "/a", "{}").await;
+    create(&client, "/a/old", "theirs").await;
+    let mut terminal = Terminal::start(&place, "apply -t --no-progress a.zkt");
+    assert!(terminal.until(QUESTION).contains("- /a/old"));
+    client.delete("/a/old", None).await.unwrap();
+    create(&client, "/a/old", "of somebody else").await;
+    terminal.say("yes");
+    let again = terminal.until(QUESTION);
+    assert!(again.contains("the live tree has changed since"), "{again}");
+    terminal.say("no");
+    assert_eq!(terminal.end().1, 1);
+    assert_eq!(
+        place.nodes().await,
+        "/a \"{}\" v0\n/a/old \"of somebody else\" v0\n"
+    );
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn nothing_is_asked_where_there_is_nothing_to_do() {
     let place = Place::new("ask-nothing").await;

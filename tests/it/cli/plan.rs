@@ -104,7 +104,18 @@ async fn every_kind_of_action() {
     Plan: 2 to add, 1 to update, 1 to link, 0 to trim.
     --- exit 0
     ");
-    let json = place.run("plan -t --format json cms.zkt").expect(0).json();
+    let mut json = place.run("plan -t --format json cms.zkt").expect(0).json();
+    for action in json[0]["actions"].as_array_mut().unwrap() {
+        let action = action.as_object_mut().unwrap();
+        let zxids = ["czxid", "mzxid"].map(|name| action.remove(name));
+        // What is there already is told by which transactions made it.
+        let [Some(created), Some(modified)] = zxids.map(|zxid| zxid?.as_i64()) else {
+            assert_eq!(action["action"], "add");
+            continue;
+        };
+        assert!(0 < created && created <= modified);
+        assert_eq!(created == modified, action["version"] == 0);
+    }
     insta::assert_snapshot!(serde_json::to_string_pretty(&json[0]).unwrap(), @r#"
     {
       "actions": [

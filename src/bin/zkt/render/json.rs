@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 use zkt::acl::Acl;
-use zkt::node::Secret;
+use zkt::node::{Secret, Zxids};
 use zkt::path::ZPath;
 use zkt::plan::{Action, Add, Change, ChangeValue, Plan, Refusal, Summary, Warning};
 use zkt::source::Location;
@@ -58,6 +58,7 @@ pub(crate) fn action_json(action: &Action) -> Value {
         }
         Action::Update(update) => {
             set("version", update.expected_version.get().into());
+            set_zxids(update.seen, &mut set);
             if let Some((version, _)) = &update.acl {
                 set("acl_version", version.get().into());
             }
@@ -68,15 +69,24 @@ pub(crate) fn action_json(action: &Action) -> Value {
             if let Some(version) = link.expected_version {
                 set("version", version.get().into());
             }
+            set_zxids(link.seen, &mut set);
             set("changes", changes_json(&link.changes));
             link.origin.as_ref()
         }
         Action::Trim(trim) => {
             set("version", trim.expected_version.get().into());
+            set_zxids(trim.seen, &mut set);
             None
         }
     };
     with_source(Value::Object(object), origin)
+}
+
+fn set_zxids(seen: Option<Zxids>, set: &mut impl FnMut(&str, Value) -> Option<Value>) {
+    if let Some(Zxids { created, modified }) = seen {
+        set("czxid", created.into());
+        set("mzxid", modified.into());
+    }
 }
 
 fn contents(add: &Add) -> (&'static str, Value) {

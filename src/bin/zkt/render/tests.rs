@@ -92,6 +92,7 @@ fn update(text: &str, changes: Vec<Change>) -> Action {
     Action::Update(Update {
         path: path(text),
         expected_version,
+        seen: None,
         data: data.map(Into::into),
         acl: None,
         changes,
@@ -105,6 +106,7 @@ fn link(text: &str, changes: Vec<Change>) -> Action {
     Action::Link(Link {
         path: path(text),
         expected_version,
+        seen: None,
         data: data.into(),
         changes,
         origin: None,
@@ -115,6 +117,7 @@ fn trim(text: &str) -> Action {
     Action::Trim(Trim {
         path: path(text),
         expected_version: DataVersion::NEW,
+        seen: None,
     })
 }
 
@@ -341,6 +344,7 @@ fn raw_data_and_acl() {
     let acl_only = Update {
         path: path("/v"),
         expected_version: DataVersion::new(2).unwrap(),
+        seen: None,
         data: None,
         acl: Some((AclVersion::new(7).unwrap(), Arc::new(Acl::open()))),
         changes: vec![change],
