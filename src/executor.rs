@@ -22,11 +22,13 @@ use self::seen::Expected;
 mod batch;
 mod chain;
 mod flight;
+mod ledger;
 mod look;
 mod reply;
 mod report;
 mod seen;
 
+pub use self::ledger::Ledger;
 pub use self::report::{Batch, BatchKind, Conflict, Event, Fate, Report, Stop};
 
 /// Bounds on what is sent at once.
@@ -67,6 +69,17 @@ impl Default for ExecuteOptions {
     }
 }
 
+impl ExecuteOptions {
+    /// The defaults, with requests as large as the session's options allow.
+    #[must_use]
+    pub fn of(session: &Session) -> Self {
+        Self {
+            request_limit: session.max_request(),
+            ..Self::default()
+        }
+    }
+}
+
 /// Carries out `plan`, all of it or up to the first obstacle, and tells `events` of each batch.
 ///
 /// Where the whole plan fits one request it is one batch, but for ACL changes, which no batch can
@@ -75,6 +88,12 @@ impl Default for ExecuteOptions {
 /// the version that it must find: the plan's, advanced by what this execution wrote itself.
 ///
 /// Neither the plan's refusals nor its warnings are looked at.
+///
+/// # Which node
+/// A version does not identify a node: one that was deleted and created again starts at 0 again. So
+/// right before sets, deletes and ACL changes are sent, their nodes are read, and one that is not the
+/// one that the plan [saw](crate::node::Zxids) is a [`Stop::Conflict`]. Only the time between that read
+/// and the write remains.
 ///
 /// # Several batches
 /// They are committed strictly in order, none without all before it. Where three or more follow

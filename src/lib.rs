@@ -31,7 +31,8 @@
 //! - **Every prefix of a plan leaves a legal tree.** Adds come first, parents before children;
 //!   then updates; then links; then trims, children before parents.
 //! - **Every write names the version that the plan saw.** [`node::DataVersion`] and
-//!   [`node::AclVersion`] cannot say "any version". Who wrote in between is never overwritten.
+//!   [`node::AclVersion`] cannot say "any version". Who wrote in between is never overwritten. Which
+//!   node it was is told by [`node::Zxids`], and looked at again right before the write.
 //! - **The executor decides nothing.** It packs actions into atomic batches below ZooKeeper's
 //!   request limit, stops at the first thing that is not as expected, and reports how far it got.
 //! - **Reading follows the declarations.** Only the declared nodes are read, the names of their
@@ -67,6 +68,7 @@
 //! | [`session`] | the connection to ZooKeeper |
 //! | [`live`] | reading the live tree |
 //! | [`executor`] | executing a plan |
+//! | [`contention`] | executing a plan whose nodes others write all the time |
 //! | [`discovery`] | what a service needs: the handle [`ZooKeeper`], registrations, live views |
 //! | `watch` | the loop that keeps a live tree as declared, with the feature `watch` |
 //! | `server` | a ZooKeeper server for tests, with the feature `server`; a world of its own |
@@ -134,7 +136,7 @@
 //! use zkt::layers::Declaration;
 //! use zkt::path::ZPath;
 //! use zkt::planner::{self, Policy};
-//! use zkt::session::{Options, Session, Wait};
+//! use zkt::session::{MAX_REQUEST, Options, Session, Wait};
 //! use zkt::{files::Disk, layers, live, scope};
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -146,6 +148,7 @@
 //!     hosts: "127.0.0.1:2181".to_owned(),
 //!     session_timeout: Duration::from_secs(10),
 //!     request_timeout: None,
+//!     max_request: MAX_REQUEST,
 //!     wait: Wait::No,
 //!     credentials: Vec::new(),
 //! })
@@ -234,6 +237,8 @@ pub mod session;
 pub mod live;
 
 pub mod executor;
+
+pub mod contention;
 
 pub mod discovery;
 

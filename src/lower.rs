@@ -7,6 +7,7 @@ mod overlay;
 mod properties;
 
 pub use error::Error;
+pub(crate) use error::grouped;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -36,6 +37,25 @@ const SYSTEM: &str = "/zookeeper";
 
 /// What a request to create a node needs besides its path and data: headers, flags, an ACL.
 const REQUEST_OVERHEAD: usize = 512;
+
+/// The nodes that could not be created with requests of at most `limit` bytes, by their places. They
+/// are no mistake in themselves: a node that is as declared needs no request.
+#[must_use]
+pub fn oversized(tree: &Tree<Declared>, limit: usize) -> Vec<Error> {
+    let needs =
+        |path: &ZPath, node: &Declared| REQUEST_OVERHEAD + path.as_str().len() + node.bytes().len();
+    let large = tree
+        .iter()
+        .map(|(path, node)| (node.origin, needs(path, node)));
+    let large = large.filter(|(_, bytes)| *bytes > limit);
+    let error = |(origin, bytes): (Option<Span>, usize)| {
+        let span = origin?;
+        Some(Error::TooLarge { span, bytes, limit })
+    };
+    let mut errors: Vec<Error> = large.filter_map(error).collect();
+    errors.sort_by_key(crate::source::Located::span);
+    errors
+}
 
 /// Lowers the statements of layers, one after the other, to the tree that they declare.
 ///
@@ -192,13 +212,6 @@ impl<'m> Lowering<'m> {
         let mut tree = self.merged.into_tree();
         if self.has_acls {
             inherit_acls(&mut tree);
-        }
-        for (path, node) in &tree {
-            let bytes = REQUEST_OVERHEAD + path.as_str().len() + node.bytes().len();
-            if bytes > MAX_REQUEST {
-                let too_large = |span| Error::TooLarge { span, bytes };
-                self.errors.extend(node.origin.map(too_large));
-            }
         }
         self.errors.sort_by_key(crate::source::Located::span);
         (tree, self.errors)

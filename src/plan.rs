@@ -1,10 +1,12 @@
 //! What is to be done, as data: the planner makes it, the executor consumes it, a renderer shows it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::Value;
 
 use crate::acl::Acl;
+use crate::lower::grouped;
 use crate::node::{AclVersion, DataVersion, Secret, Zxids};
 use crate::path::ZPath;
 use crate::source::Location;
@@ -135,6 +137,33 @@ impl Action {
             Self::Update(_) => "update",
             Self::Link(_) => "link",
             Self::Trim(_) => "trim",
+        }
+    }
+}
+
+impl Action {
+    /// Whether somebody who agreed to `other` has agreed to this action: it does the same to the
+    /// same node. A node that is changed may have been written meanwhile in what the action leaves
+    /// alone; one that is trimmed may not.
+    #[must_use]
+    pub fn asks_for_the_same(&self, other: &Self) -> bool {
+        let created = |seen: Option<Zxids>| seen.map(|seen| seen.created);
+        match (self, other) {
+            (Self::Add(this), Self::Add(other)) => this == other,
+            (Self::Update(this), Self::Update(other)) => {
+                let acl = |update: &Update| update.acl.as_ref().map(|(_, acl)| acl.clone());
+                this.path == other.path
+                    && this.changes == other.changes
+                    && created(this.seen) == created(other.seen)
+                    && acl(this) == acl(other)
+            }
+            (Self::Link(this), Self::Link(other)) => {
+                this.path == other.path
+                    && this.changes == other.changes
+                    && created(this.seen) == created(other.seen)
+            }
+            (Self::Trim(this), Self::Trim(other)) => this == other,
+            _ => false,
         }
     }
 }
@@ -275,6 +304,22 @@ pub enum Refusal {
         /// Where the directive stands.
         origin: Option<Location>,
     },
+    /// A node that no request may carry.
+    #[error(
+        "{path}: writing it takes a request of {bytes} bytes, more than the {} that --max-request \
+         allows; servers take as many as their jute.maxbuffer",
+        grouped(*limit)
+    )]
+    TooLarge {
+        /// The node.
+        path: ZPath,
+        /// The bytes that it takes.
+        bytes: usize,
+        /// The bytes that a request may have.
+        limit: usize,
+        /// Where it is declared.
+        origin: Option<Location>,
+    },
     /// Warnings where none are allowed.
     #[error("--strict allows no warning and no extra node, and there {}", are(*count))]
     Strict {
@@ -398,6 +443,19 @@ impl Plan {
         if strict && count > 0 {
             self.refusals.push(Refusal::Strict { count });
         }
+    }
+
+    /// Whether somebody who agreed to `other` has agreed to all that this plan does.
+    #[must_use]
+    pub fn asks_no_more_than(&self, other: &Self) -> bool {
+        let name = |action: &'_ Action| (action.name(), action.path().clone());
+        let agreed = other.actions.iter().map(|action| (name(action), action));
+        let agreed: HashMap<_, _> = agreed.collect();
+        let is_agreed = |action: &Action| {
+            let other = agreed.get(&name(action));
+            other.is_some_and(|other| action.asks_for_the_same(other))
+        };
+        self.refusals.is_empty() && self.actions.iter().all(is_agreed)
     }
 
     /// Whether there is nothing to do.

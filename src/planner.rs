@@ -19,6 +19,11 @@ use crate::source::{Location, Sources};
 use crate::tree::{Side, Tree, end_of_subtree};
 use crate::value::{self, Properties, split_link};
 
+/// What a request to create a node with an open ACL needs besides its path and data. One to write it
+/// needs less.
+const CREATE_BYTES: usize = 69;
+const SET_BYTES: usize = 38;
+
 /// What a plan may do.
 #[derive(Debug, Clone)]
 pub struct Policy<'a> {
@@ -39,6 +44,8 @@ pub struct Policy<'a> {
     pub replace: bool,
     /// Whether nodes that are marked `@ephemeral` are created, as persistent ones.
     pub allow_ephemeral: bool,
+    /// How many bytes a request may have.
+    pub max_request: usize,
     /// What `auth::` in an ACL stands for; none where no server is asked.
     pub identities: Option<Vec<AuthId>>,
     /// Subtrees that the tree to be changed itself protects, each with the place of its directive.
@@ -60,6 +67,7 @@ impl<'a> Policy<'a> {
             below_chroot: false,
             replace: false,
             allow_ephemeral: false,
+            max_request: usize::MAX,
             identities: None,
             protected: Vec::new(),
             sources,
@@ -409,6 +417,7 @@ impl<'a> Planner<'a> {
         let limit = self.policy.max_trim;
         let too_many = guard::judge(trims, examined, limit, self.declared, live);
         self.plan.refusals.extend(too_many);
+        let max_request = self.policy.max_request;
         let Self {
             mut stages,
             mut plan,
@@ -423,8 +432,34 @@ impl<'a> Planner<'a> {
         plan.actions.append(&mut stages.trims);
         plan.refusals
             .extend(lacks_identity.map(|path| Refusal::NoIdentity { path }));
+        let limit = max_request;
+        let too_large = plan.actions.iter().filter_map(|action| {
+            let (bytes, origin) = request_of(action)?;
+            (bytes > limit).then(|| Refusal::TooLarge {
+                path: action.path().clone(),
+                bytes,
+                limit,
+                origin: origin.cloned(),
+            })
+        });
+        plan.refusals.extend(too_large);
         plan
     }
+}
+
+/// The bytes of the request for an action that writes data, and where that is declared.
+fn request_of(action: &Action) -> Option<(usize, Option<&Location>)> {
+    let (overhead, path, data, origin) = match action {
+        Action::Add(add) => (CREATE_BYTES, &add.path, &add.data, &add.origin),
+        Action::Update(update) => {
+            let data = update.data.as_ref()?;
+            (SET_BYTES, &update.path, data, &update.origin)
+        }
+        Action::Link(link) => (SET_BYTES, &link.path, &link.data, &link.origin),
+        Action::Trim(_) => return None,
+    };
+    let bytes = overhead + path.as_str().len() + data.as_bytes().len();
+    Some((bytes, origin.as_ref()))
 }
 
 /// Splits properties into links and the rest.

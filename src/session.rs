@@ -34,11 +34,16 @@ pub struct Options {
     /// How long a request may wait for its answer; afterwards it fails, and a write may have happened
     /// or not. `None` means the session timeout that the server grants.
     pub request_timeout: Option<Duration>,
+    /// The bytes that a request may have, as the servers' `jute.maxbuffer` says: they drop the
+    /// connection on a larger one. As they come it is [`MAX_REQUEST`].
+    pub max_request: usize,
     /// What to do while no server can be reached.
     pub wait: Wait,
     /// Whom the session is authenticated as.
     pub credentials: Vec<Credentials>,
 }
+
+pub use crate::lower::MAX_REQUEST;
 
 impl Options {
     /// Whether the hosts end in a chroot, below which `/zookeeper` is a node like any.
@@ -319,6 +324,12 @@ impl Session {
         } else {
             self.servers.chroot.as_str().len()
         }
+    }
+
+    /// The bytes that a request may have.
+    #[must_use]
+    pub fn max_request(&self) -> usize {
+        self.options.max_request
     }
 
     /// The session timeout that the server granted.

@@ -153,6 +153,7 @@ impl Lab {
             hosts: self.hosts(chroot),
             session_timeout: Duration::from_secs(10),
             request_timeout: None,
+            max_request: zkt::session::MAX_REQUEST,
             wait: Wait::No,
             credentials: Vec::new(),
         };

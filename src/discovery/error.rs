@@ -41,6 +41,16 @@ pub enum Error {
     /// The node was changed by somebody else meanwhile.
     #[error("{0} was changed meanwhile")]
     Conflict(ZPath),
+    /// Writing the node takes a larger request than the servers take.
+    #[error("{path}: writing it takes a request of {bytes} bytes, more than the {limit} allowed")]
+    TooLarge {
+        /// The node.
+        path: ZPath,
+        /// The bytes that it takes.
+        bytes: usize,
+        /// The bytes that a request may have.
+        limit: usize,
+    },
     /// The node's ACL, or that of its parent, does not allow it.
     #[error("no permission at {0}")]
     NoPermission(ZPath),

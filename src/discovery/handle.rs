@@ -15,7 +15,9 @@ use super::error::Error;
 use super::registration::{self, Hook, Inner};
 use super::supervision::{self, Connection, ConnectionState, Line};
 use crate::path::ZPath;
-use crate::session::{Client, Credentials, Options, Session, Wait, is_fatal, is_outcome_unknown};
+use crate::session::{
+    Client, Credentials, MAX_REQUEST, Options, Session, Wait, is_fatal, is_outcome_unknown,
+};
 
 /// How often a read is tried again after its connection was lost.
 const READ_ATTEMPTS: usize = 4;
@@ -28,6 +30,7 @@ pub struct Builder {
     chroot: Option<String>,
     session_timeout: Duration,
     request_timeout: Option<Duration>,
+    max_request: usize,
     wait: Wait,
     credentials: Vec<Credentials>,
     client: Option<zk::Client>,
@@ -40,6 +43,7 @@ impl Default for Builder {
             chroot: None,
             session_timeout: Duration::from_secs(10),
             request_timeout: None,
+            max_request: MAX_REQUEST,
             wait: Wait::No,
             credentials: Vec::new(),
             client: None,
@@ -73,6 +77,12 @@ impl Builder {
     /// or not. Default: the session timeout that the server grants.
     pub fn request_timeout(mut self, request_timeout: Duration) -> Self {
         self.request_timeout = Some(request_timeout);
+        self
+    }
+
+    /// The bytes that a request may have, as the servers' `jute.maxbuffer` says. Default: 1,048,575.
+    pub fn max_request(mut self, max_request: usize) -> Self {
+        self.max_request = max_request;
         self
     }
 
@@ -115,6 +125,7 @@ impl Builder {
             hosts,
             session_timeout: self.session_timeout,
             request_timeout: self.request_timeout,
+            max_request: self.max_request,
             wait: self.wait,
             credentials: self.credentials,
         };
@@ -186,6 +197,7 @@ impl ZooKeeper {
             hosts: "127.0.0.1".to_owned(),
             session_timeout: client.session_timeout(),
             request_timeout: None,
+            max_request: MAX_REQUEST,
             wait: Wait::No,
             credentials: Vec::new(),
         };

@@ -79,7 +79,21 @@ impl ZooKeeper {
         self.create_at(&parse(path)?, data, new).await
     }
 
+    /// Servers drop the connection on a request that is too large, with all else that is in flight.
+    async fn check_size(&self, path: &ZPath, data: &[u8]) -> Result<(), Error> {
+        let connection = self.connection().await?;
+        let (session, limit) = (&connection.session, connection.session.max_request());
+        // What a request to create an open node needs besides; others need less.
+        let bytes = 52 + session.chroot_len() + path.as_str().len() + data.len();
+        if bytes > limit {
+            let path = path.clone();
+            return Err(Error::TooLarge { path, bytes, limit });
+        }
+        Ok(())
+    }
+
     async fn create_at(&self, path: &ZPath, data: &[u8], new: &NewNode) -> Result<(), Error> {
+        self.check_size(path, data).await?;
         let acls = acl::to_client(&new.acl);
         let mode = if new.ephemeral {
             CreateMode::Ephemeral
@@ -182,6 +196,7 @@ impl ZooKeeper {
     /// [`Error::NoNode`], [`Error::Conflict`], and those of the connection.
     pub async fn set(&self, path: &str, data: &[u8], version: Option<i32>) -> Result<Stat, Error> {
         let path = parse(path)?;
+        self.check_size(&path, data).await?;
         let write = self.write(&path, |client| {
             client.set_data(path.as_str(), data, version)
         });
@@ -355,6 +370,7 @@ impl ZooKeeper {
                 .await?;
             let data = Data::of(properties.clone()).encode_over(&found);
             let data = data.as_bytes();
+            self.check_size(path, data).await?;
             let write = self.write(path, |client| {
                 client.set_data(path.as_str(), data, Some(stat.version))
             });

@@ -1,18 +1,25 @@
 //! Deleting a node with all below it.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use zookeeper_client::Error as Refusal;
 
 use super::error::{Error, parse};
 use super::handle::ZooKeeper;
 use crate::live;
-use crate::node::Live;
+use crate::node::{Live, LiveNode, Zxids};
 use crate::path::ZPath;
-use crate::session::{is_fatal, is_outcome_unknown};
+use crate::session::{Client, is_fatal, is_outcome_unknown};
 use crate::tree::Tree;
-use zookeeper_client::Error as Refusal;
 
-/// How often what appeared meanwhile is deleted, too.
-const ROUNDS: usize = 20;
+/// How often what appeared meanwhile is deleted, too, and for how long at least.
+const ROUNDS: u32 = 20;
+const LONGEST: Duration = Duration::from_secs(10);
+
+/// How often in all the nodes are read again where the connection is lost.
+const FAILURES: u32 = 20;
 
 /// How many deletions are in flight at once.
 const WINDOW: usize = 256;
@@ -56,6 +63,12 @@ pub struct Removed {
     pub deleted: Vec<ZPath>,
     /// The nodes that stay, children before parents.
     pub kept: Vec<Kept>,
+    /// Nodes whose deletion was sent and not answered: deleted or not.
+    pub unknown: BTreeSet<ZPath>,
+    /// Nodes that were to be deleted, and were not.
+    pub left: BTreeSet<ZPath>,
+    /// All nodes that were there at first, and the transactions that made them.
+    pub found: Vec<(ZPath, Option<Zxids>)>,
 }
 
 impl ZooKeeper {
@@ -67,62 +80,147 @@ impl ZooKeeper {
     ///
     /// # Errors
     /// [`Error::NoNode`] where there is no such node, and those of the connection. What was deleted
-    /// by then stays deleted.
+    /// by then stays deleted; [`ZooKeeper::delete_recursive_into`] tells of it.
     ///
     /// # Cancellation safety
     /// Dropping the future stops after what is in flight.
     pub async fn delete_recursive(&self, path: &str, removal: Removal) -> Result<Removed, Error> {
-        let top = parse(path)?;
         let mut removed = Removed::default();
+        self.delete_recursive_into(path, removal, &mut removed)
+            .await?;
+        Ok(removed)
+    }
+
+    /// As [`ZooKeeper::delete_recursive`], with an account in `removed` that is true at any moment,
+    /// also after an error and where the future was dropped.
+    ///
+    /// # Errors and cancellation safety
+    /// As [`ZooKeeper::delete_recursive`].
+    pub async fn delete_recursive_into(
+        &self,
+        path: &str,
+        removal: Removal,
+        removed: &mut Removed,
+    ) -> Result<(), Error> {
+        let top = parse(path)?;
         let mut denied = BTreeSet::new();
-        for round in 0..ROUNDS {
+        let mut failures = 0;
+        let started = Instant::now();
+        for round in 0_u32.. {
             let connection = self.connection().await?;
             let read = live::read_subtree(&connection.session, &top, false, &mut |_| {}).await;
             let live = match read {
                 Ok(live) => live,
                 Err(error) => {
                     let error = Error::Live(error);
-                    if error.is_temporary() && round + 1 < ROUNDS {
+                    failures += 1;
+                    if error.is_temporary() && failures < FAILURES {
                         continue;
                     }
                     return Err(error);
                 }
             };
+            removed.look_again(&live);
             if live.get(&top).is_none() {
+                removed.left.clear();
                 return match round {
                     0 => Err(Error::NoNode(top)),
-                    _ => Ok(removed),
+                    _ => Ok(()),
                 };
+            }
+            if removed.found.is_empty() {
+                let found = |(path, live): &(ZPath, Live)| {
+                    let zxids = live.node().and_then(LiveNode::zxids);
+                    (path.clone(), zxids)
+                };
+                removed.found = live.iter().map(found).collect();
             }
             let (doomed, kept) = sort(&live, &top, removal, &denied);
             removed.kept = kept;
             if removal.dry_run {
                 removed.deleted = doomed.into_iter().map(|(path, _)| path).collect();
-                return Ok(removed);
+                return Ok(());
             }
+            removed.left = doomed.iter().map(|(path, _)| path.clone()).collect();
             if doomed.is_empty() {
-                return Ok(removed);
+                return Ok(());
+            }
+            if round >= ROUNDS && started.elapsed() > LONGEST {
+                return Err(Error::NotEmpty(top));
             }
             let client = connection.session.client();
-            for chunk in doomed.chunks(WINDOW) {
-                let requests: Vec<_> = chunk
-                    .iter()
-                    .map(|(path, version)| client.delete(path.as_str(), Some(*version)))
-                    .collect();
-                for ((path, _), request) in chunk.iter().zip(requests) {
-                    match request.await {
-                        Ok(()) => removed.deleted.push(path.clone()),
-                        Err(Refusal::NoAuth) => _ = denied.insert(path.clone()),
-                        // It is looked at again in the next round.
-                        Err(Refusal::NoNode | Refusal::NotEmpty | Refusal::BadVersion) => {}
-                        Err(error) if is_outcome_unknown(&error) || is_fatal(&error) => {}
-                        Err(error) => return Err(Error::of(path, error)),
-                    }
-                }
+            delete(client, &doomed, removed, &mut denied).await?;
+            if round > 0 {
+                // Whoever creates below goes on: not in step with that.
+                let pause = u64::from(round.min(20));
+                tokio::time::sleep(Duration::from_millis(fastrand::u64(0..=pause))).await;
             }
         }
         Err(Error::NotEmpty(top))
     }
+}
+
+impl Removed {
+    /// Takes note of what is there: what was sent without an answer, and is gone, was deleted.
+    fn look_again(&mut self, live: &Tree<Live>) {
+        let unknown = std::mem::take(&mut self.unknown);
+        let gone = unknown.into_iter().filter(|path| live.get(path).is_none());
+        // Children before parents.
+        let mut gone: Vec<ZPath> = gone.collect();
+        gone.reverse();
+        for path in &gone {
+            self.left.remove(path);
+        }
+        self.deleted.extend(gone);
+    }
+}
+
+/// Deletes these nodes, several at a time, as long as their parents can follow.
+async fn delete(
+    client: &Client,
+    doomed: &[(ZPath, i32)],
+    removed: &mut Removed,
+    denied: &mut BTreeSet<ZPath>,
+) -> Result<(), Error> {
+    for chunk in doomed.chunks(WINDOW) {
+        let mut requests = Vec::with_capacity(chunk.len());
+        for (path, version) in chunk {
+            removed.left.remove(path);
+            removed.unknown.insert(path.clone());
+            requests.push(client.delete(path.as_str(), Some(*version)));
+        }
+        let mut failed = None;
+        for ((path, _), request) in chunk.iter().zip(requests) {
+            let answer = request.await;
+            if let Err(error) = &answer
+                && (is_outcome_unknown(error) || is_fatal(error))
+            {
+                // It is looked at again in the next round.
+                continue;
+            }
+            removed.unknown.remove(path);
+            match answer {
+                Ok(()) => removed.deleted.push(path.clone()),
+                // Somebody else was faster, or comes before it in the next round.
+                Err(Refusal::NoNode) => {}
+                Err(Refusal::NotEmpty | Refusal::BadVersion) => {
+                    _ = removed.left.insert(path.clone());
+                }
+                Err(Refusal::NoAuth) => {
+                    removed.left.insert(path.clone());
+                    denied.insert(path.clone());
+                }
+                Err(error) => {
+                    removed.left.insert(path.clone());
+                    failed.get_or_insert(Error::of(path, error));
+                }
+            }
+        }
+        if let Some(error) = failed {
+            return Err(error);
+        }
+    }
+    Ok(())
 }
 
 /// What is to be deleted with its version, and what stays; both with children before parents.

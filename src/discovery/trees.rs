@@ -7,7 +7,8 @@ use std::sync::Arc;
 use super::error::{Error, parse};
 use super::handle::ZooKeeper;
 use crate::acl::Acl;
-use crate::executor::{self, ExecuteOptions, Report};
+use crate::contention::{self, Contended};
+use crate::executor::{self, ExecuteOptions, Ledger, Report};
 use crate::export;
 use crate::files::{self, Files, Kind, Root};
 use crate::layers::{self, Declaration};
@@ -21,6 +22,9 @@ use crate::{live, scope};
 
 /// How often an import plans again when the tree moved under its plan.
 const IMPORT_ATTEMPTS: usize = 5;
+
+/// After so many conflicts the nodes are taken for contended.
+const CONTENDED_AFTER: usize = 2;
 
 /// What an import may do.
 #[derive(Debug, Clone, Default)]
@@ -154,6 +158,7 @@ impl ZooKeeper {
             policy.allow_ephemeral = import.allow_ephemeral;
             policy.below_chroot = !session.chroot().is_root();
             policy.max_trim = crate::plan::MaxTrim::Percent(100);
+            policy.max_request = session.max_request();
             if import.trim {
                 policy.trim = scope::Trim::All;
             }
@@ -168,8 +173,20 @@ impl ZooKeeper {
             if import.dry_run || plan.actions.is_empty() {
                 return Ok(Imported { plan, report: None });
             }
-            let options = ExecuteOptions::default();
-            let report = executor::execute(session, &plan, &options, &mut |_| {}).await;
+            let options = ExecuteOptions::of(session);
+            let report = if attempt > CONTENDED_AFTER {
+                let contended = Contended {
+                    session,
+                    declared: &declared,
+                    policy: &policy,
+                    options: &options,
+                    agreed: false,
+                };
+                let mut ledger = Ledger::new(&plan);
+                contention::execute(contended, &plan, &mut ledger, &mut |_| {}).await
+            } else {
+                executor::execute(session, &plan, &options, &mut |_| {}).await
+            };
             match &report.stop {
                 None => {
                     let report = Some(report);

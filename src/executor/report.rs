@@ -43,6 +43,9 @@ pub enum Fate {
     DataOnly,
     /// It stands.
     Done,
+    /// Somebody else has made the node so in the meantime. Only [`contention`](crate::contention)
+    /// looks for that.
+    Needless,
     /// It may have been carried out or not.
     Unknown,
 }
@@ -106,7 +109,9 @@ pub enum Stop {
         source: Refusal,
     },
     /// An operation is larger than a request may be. Nothing was written at all.
-    #[error("{path}: writing it takes a request of {bytes} bytes, more than the {limit} allowed")]
+    #[error(
+        "{path}: writing it takes a request of {bytes} bytes, more than the {limit} that --max-request allows"
+    )]
     TooLarge {
         /// The node.
         path: ZPath,

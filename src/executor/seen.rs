@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use foldhash::HashMap;
 use tokio::time::timeout;
-use zookeeper_client::{Client, Error as Refusal, Stat};
+use zookeeper_client::{Error as Refusal, Stat};
 
 use super::batch::{AclChange, Operation};
 use super::report::{Conflict, Stop};
 use crate::node::Zxids;
 use crate::path::ZPath;
-use crate::session::{is_fatal, is_outcome_unknown};
+use crate::session::{Client, is_fatal, is_outcome_unknown};
 
 /// How many nodes are asked for at once.
 const WINDOW: usize = 512;

@@ -93,14 +93,32 @@ pub enum Error {
         /// What is wrong with it.
         error: base64::DecodeError,
     },
-    /// More data than a request can carry.
-    #[error("the node needs {bytes} bytes, and ZooKeeper takes at most 1,048,575 in a request")]
+    /// More data than a request can carry: one of [`oversized`](super::oversized).
+    #[error(
+        "the node needs {bytes} bytes, and ZooKeeper takes at most {} in a request",
+        grouped(*limit)
+    )]
     TooLarge {
         /// The node.
         span: Span,
         /// Its path and data, and what a request needs besides.
         bytes: usize,
+        /// The bytes that a request may have.
+        limit: usize,
     },
+}
+
+/// A number with a comma between each three digits.
+pub(crate) fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 /// The decoder's message as the others are: lower case, no full stop.
@@ -169,6 +187,9 @@ impl Located for Error {
                 Self::DuplicateDirective { .. } => "say it once, with all that it is to cover",
                 Self::Acl { .. } => {
                     "an entry is scheme:id:perms, as in world:anyone:r or digest:ops:HASH:cdrwa"
+                }
+                Self::TooLarge { .. } => {
+                    "--max-request SIZE allows more, where the servers' jute.maxbuffer does"
                 }
                 _ => return None,
             }

@@ -17,12 +17,16 @@ use super::schedule::{Cause, Causes};
 use super::source::Source;
 use super::state::{Applied, Ending, State};
 use super::told::{Told, Word};
-use crate::executor::{self, ExecuteOptions, Fate, Report, Stop};
+use crate::contention::{self, Contended};
+use crate::executor::{self, ExecuteOptions, Fate, Ledger, Report, Stop};
 use crate::live;
 use crate::path::ZPath;
 use crate::plan::{Plan, Summary};
 use crate::planner::{self, Policy};
 use crate::session::Session;
+
+/// From so many conflicts in a row on, the nodes of a plan are taken for contended.
+const CONTENDED_FROM: u32 = 2;
 
 /// So many nodes may refuse a write in one reconcile; what comes after them is tried again later.
 const MOST_REFUSALS: usize = 64;
@@ -43,6 +47,8 @@ pub(super) struct Account {
     refused: usize,
     /// The node of the last conflict.
     conflict: Option<Stop>,
+    /// How many conflicts there were in a row.
+    conflicts: u32,
 }
 
 impl Account {
@@ -182,7 +188,7 @@ impl Keeper {
                 }
             }
             executions += 1;
-            let Some(report) = self.execute(&todo, account).await else {
+            let Some(report) = self.execute(&round.source, &todo, account).await else {
                 return Ok(None);
             };
             self.note_report(&todo, &report, round, account);
@@ -191,6 +197,7 @@ impl Keeper {
                     let applied = Applied::new(&todo, round.causes, &round.source.revision);
                     shown.applied = Some(Arc::new(applied));
                     account.conflict = None;
+                    account.conflicts = 0;
                     // All that was to do is done: what the mirror finds beyond it is new.
                     self.settled = Some(at_rest(&plan));
                 }
@@ -277,7 +284,7 @@ impl Keeper {
                     }
                 }
                 Fate::Unknown => account.told.tell(action, Word::Unknown),
-                Fate::NotDone | Fate::DataOnly => {}
+                Fate::NotDone | Fate::DataOnly | Fate::Needless => {}
             }
         }
         if let Some(mirror) = &mut self.mirror {
@@ -299,6 +306,7 @@ impl Keeper {
                 self.held.collided(path, now);
             }
             account.conflict = Some(stop);
+            account.conflicts += 1;
             return Ok(again);
         }
         if let Some(path) = of_one_node(&stop)
@@ -328,17 +336,7 @@ impl Keeper {
             self.identities = Some(session.identities().await?);
         }
         let options = &self.options;
-        let policy = Policy {
-            path: options.layers.place.clone(),
-            trim: options.trim,
-            filter: options.layers.filter.clone(),
-            max_trim: options.max_trim,
-            below_chroot: options.layers.below_chroot,
-            replace: options.replace,
-            allow_ephemeral: options.allow_ephemeral,
-            identities: self.identities.clone(),
-            ..Policy::new(&source.sources)
-        };
+        let policy = self.policy(source);
         let live = mirror.tree();
         let part = match (&self.settled, changed) {
             (Some(before), Some(changed)) if !options.strict => {
@@ -355,18 +353,51 @@ impl Keeper {
         Ok(plan)
     }
 
-    async fn execute(&mut self, plan: &Plan, account: &mut Account) -> Option<Report> {
+    /// A node that no request can carry waits by itself, so the plan is not refused for it.
+    fn policy<'s>(&self, source: &'s Source) -> Policy<'s> {
+        let options = &self.options;
+        Policy {
+            path: options.layers.place.clone(),
+            trim: options.trim,
+            filter: options.layers.filter.clone(),
+            max_trim: options.max_trim,
+            below_chroot: options.layers.below_chroot,
+            replace: options.replace,
+            allow_ephemeral: options.allow_ephemeral,
+            identities: self.identities.clone(),
+            ..Policy::new(&source.sources)
+        }
+    }
+
+    async fn execute(
+        &mut self,
+        source: &Source,
+        plan: &Plan,
+        account: &mut Account,
+    ) -> Option<Report> {
         let session = self.session.as_ref()?;
         let mut options = ExecuteOptions {
             guard: self.election.as_ref().and_then(Election::guard),
-            ..ExecuteOptions::default()
+            ..ExecuteOptions::of(session)
         };
         if account.refused > FEW_REFUSALS {
             options.whole_plan_bytes = 0;
             options.batch_operations = SMALL_BATCH;
             options.window = 1;
         }
-        let report = executor::execute(session, plan, &options, &mut |_| {}).await;
+        let report = if account.conflicts >= CONTENDED_FROM {
+            let contended = Contended {
+                session,
+                declared: &source.tree,
+                policy: &self.policy(source),
+                options: &options,
+                agreed: false,
+            };
+            let mut ledger = Ledger::new(plan);
+            contention::execute(contended, plan, &mut ledger, &mut |_| {}).await
+        } else {
+            executor::execute(session, plan, &options, &mut |_| {}).await
+        };
         let unknown = |fate: &Fate| matches!(fate, Fate::Unknown | Fate::DataOnly);
         account.unknown |= report.fates.iter().any(unknown);
         account.done += report.done(plan);

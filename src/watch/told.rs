@@ -186,6 +186,7 @@ mod tests {
         let action = Action::Update(Update {
             path: ZPath::parse("/a").unwrap(),
             expected_version: crate::node::DataVersion::new(0).unwrap(),
+            seen: None,
             data: None,
             acl: None,
             changes: vec![

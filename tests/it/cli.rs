@@ -53,6 +53,14 @@ impl Place {
         }
     }
 
+    /// On a server of its own.
+    pub(crate) fn at(hosts: &str) -> Self {
+        Self {
+            hosts: hosts.to_owned(),
+            ..Self::offline()
+        }
+    }
+
     /// With a node of its own on the shared server.
     pub(crate) async fn new(name: &str) -> Self {
         let server = server::shared();
@@ -240,6 +248,15 @@ impl Run {
     pub(crate) fn everything(&self) -> String {
         format!("{}{}", self.stdout, self.stderr)
     }
+}
+
+fn signal(child: &Child, name: &str) {
+    let id = child.id().to_string();
+    let status = Command::new("kill")
+        .args(["-s", name, &id])
+        .status()
+        .unwrap();
+    assert!(status.success());
 }
 
 /// Whether a file is executable by its owner, readable by others, and so on.

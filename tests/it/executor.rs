@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use zkt::acl::{Acl, AclEntry};
 use zkt::executor::{BatchKind, Conflict, Event, ExecuteOptions, Fate, Report, Stop, execute};
 use zkt::live;
-use zkt::node::{AclVersion, DataVersion, Live};
+use zkt::node::{AclVersion, DataVersion, Live, LiveNode};
 use zkt::path::ZPath;
 use zkt::plan::{Action, Add, HiddenValues, Link, Plan, Trim, Update};
 use zkt::session::{Options, Session};
@@ -154,6 +154,7 @@ pub(crate) fn fates(report: &Report) -> String {
         Fate::NotDone => '-',
         Fate::DataOnly => 'd',
         Fate::Done => '+',
+        Fate::Needless => '=',
         Fate::Unknown => '?',
     };
     report.fates.iter().map(letter).collect()
@@ -173,7 +174,7 @@ async fn as_seen(session: &Session, mut actions: Vec<Action>) -> Vec<Action> {
     let tree = live::lookup(session, &paths).await.unwrap();
     for action in &mut actions {
         let live = tree.get(action.path()).and_then(Live::node);
-        let now = live.and_then(|node| node.zxids());
+        let now = live.and_then(LiveNode::zxids);
         match action {
             Action::Add(_) => {}
             Action::Update(Update { seen, .. })
@@ -230,18 +231,21 @@ async fn the_node_that_was_seen_may_be_written_several_times() {
     let (hosts, session) = session("seen").await;
     let client = Client::connect(&hosts).await.unwrap();
     create(&client, "/a", "old").await;
+    create(&client, "/b", "old").await;
     let actions = vec![
-        update("/a", 0, Some("new"), Some((0, acl("world:anyone:rwd")))),
+        update("/a", 0, Some("new"), Some((0, acl("world:anyone:rw")))),
+        update("/b", 0, Some("new"), None),
         link("/a", Some(0), "new ->"),
+        trim("/b", 0),
     ];
     let actions = as_seen(&session, actions).await;
     let report = run(&session, actions, &split(1)).await;
     assert_eq!(
         (stop(&report), fates(&report)),
-        (String::new(), "++".into())
+        (String::new(), "++++".into())
     );
     let left = shown(&session).await;
-    assert_eq!(left, "/a \"new ->\" at 2 world:anyone:rwd\n");
+    assert_eq!(left, "/a \"new ->\" at 2 world:anyone:rw\n");
 }
 
 #[tokio::test]

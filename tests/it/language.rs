@@ -618,8 +618,16 @@ fn data() {
     2:9: expected a string or the word base64 or file, found `base32`
     4:9: expected a string or the word base64 or file, found `x`
     "#);
+    // A node that is as declared needs no request, so its size is no mistake of the text.
     let large = format!("/a\n  x = '{}'\n", "x".repeat(1_048_100));
-    check!(&large, @"1:1: the node needs 1048622 bytes, and ZooKeeper takes at most 1,048,575 in a request");
+    let tree = zkt::ZooKeeper::parse_tree(&large).unwrap();
+    let errors = zkt::lower::oversized(&tree, zkt::session::MAX_REQUEST);
+    let errors: Vec<_> = errors.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        errors,
+        ["the node needs 1048622 bytes, and ZooKeeper takes at most 1,048,575 in a request"]
+    );
+    assert!(zkt::lower::oversized(&tree, 1_048_622).is_empty());
     let files = [
         (
             "d/a.zkt",

@@ -5,6 +5,7 @@
 mod architecture;
 mod cases;
 mod cli;
+mod contention;
 mod corpus;
 mod discovery;
 mod embedded;

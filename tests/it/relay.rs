@@ -44,6 +44,8 @@ pub(crate) enum Mode {
     HoldWrite,
     /// Passes so many batches of writes on, and holds the next one back as [`Mode::HoldWrite`] does.
     HoldWriteAfter(usize),
+    /// Holds deletions outside of batches back, as [`Mode::HoldWrite`] does batches.
+    HoldDelete,
     /// Passes the next batch of writes on, and closes the connection when its reply comes; then
     /// forwards.
     CutBeforeWriteReply,
@@ -237,19 +239,28 @@ async fn pump(state: &State, way: Way, mut from: OwnedReadHalf, mut to: OwnedWri
         }
         let buffer = std::mem::take(&mut buffer);
         let count = buffer.len();
-        let writes = way == Way::Request && is_multi(&buffer[..count]);
+        let writes = way == Way::Request && is_of_kind(&buffer[..count], MULTI);
         if let (true, Mode::HoldWriteAfter(left)) = (writes, state.mode()) {
             state.set(match left {
                 0 => Mode::HoldWrite,
                 _ => Mode::HoldWriteAfter(left - 1),
             });
         }
-        if writes && state.mode() == Mode::HoldWrite {
+        let deletes = way == Way::Request && is_of_kind(&buffer[..count], DELETE);
+        let holds = match state.mode() {
+            Mode::HoldWrite => writes,
+            Mode::HoldDelete => deletes,
+            _ => false,
+        };
+        if holds {
             state.held.send_modify(|held| *held += 1);
         }
         loop {
             match (state.mode(), way) {
                 (Mode::HoldWrite, Way::Request) if writes => {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+                (Mode::HoldDelete, Way::Request) if deletes => {
                     tokio::time::sleep(Duration::from_millis(5)).await;
                 }
                 (Mode::CutBeforeWriteReply, Way::Request) if writes => {
@@ -291,8 +302,11 @@ async fn pump(state: &State, way: Way, mut from: OwnedReadHalf, mut to: OwnedWri
     }
 }
 
-/// Whether a request is a batch of writes: after its length and its number comes its kind.
-fn is_multi(request: &[u8]) -> bool {
-    const MULTI: [u8; 4] = 14_i32.to_be_bytes();
-    request.get(8..12) == Some(&MULTI[..])
+const DELETE: i32 = 2;
+/// A batch of writes.
+const MULTI: i32 = 14;
+
+/// Whether a request is of this kind: that comes after its length and its number.
+fn is_of_kind(request: &[u8], kind: i32) -> bool {
+    request.get(8..12) == Some(&kind.to_be_bytes()[..])
 }

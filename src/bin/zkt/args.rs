@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, ValueHint};
 use zkt::files::Disk;
 use zkt::plan::MaxTrim;
+use zkt::session::MAX_REQUEST;
 
 /// Keeps a ZooKeeper tree as declared: .zkt files are the truth, plan shows what would change,
 /// apply does exactly that.
@@ -172,6 +173,10 @@ pub(crate) struct ServerArgs {
     /// How long a request may wait for its answer [default: the session timeout]
     #[arg(long, value_name = "DURATION", value_parser = session_timeout)]
     pub(crate) request_timeout: Option<Duration>,
+    /// The largest request that the servers take, their jute.maxbuffer, as in 10MiB [default: 1048575]
+    #[arg(long, value_name = "SIZE", default_value_t = MAX_REQUEST, hide_default_value = true,
+          value_parser = request_size)]
+    pub(crate) max_request: usize,
     /// Keep trying to connect, for so long or for ever
     #[arg(long, value_name = "DURATION", num_args = 0..=1, require_equals = true,
           default_missing_value = "forever", value_parser = wait)]
@@ -292,6 +297,10 @@ pub(crate) struct CheckArgs {
     /// Warnings are errors
     #[arg(long)]
     pub(crate) strict: bool,
+    /// The largest request that the servers take, their jute.maxbuffer, as in 10MiB [default: 1048575]
+    #[arg(long, value_name = "SIZE", default_value_t = MAX_REQUEST, hide_default_value = true,
+          value_parser = request_size)]
+    pub(crate) max_request: usize,
     /// Accept a layer that declares no node
     #[arg(long)]
     pub(crate) allow_empty: bool,
@@ -524,6 +533,9 @@ pub(crate) struct RmArgs {
     /// Only print what would be deleted
     #[arg(short = 'n', long)]
     pub(crate) dry_run: bool,
+    /// Do not ask on a terminal; elsewhere nothing is asked
+    #[arg(short, long)]
+    pub(crate) yes: bool,
     /// Ephemeral nodes, too, which otherwise stay with all above them
     #[arg(long)]
     pub(crate) force: bool,
@@ -757,6 +769,14 @@ fn file_size(text: &str) -> Result<u64, String> {
     }
 }
 
+/// The length of a request is an int of Java's.
+fn request_size(text: &str) -> Result<usize, String> {
+    match i32::try_from(size(text)?) {
+        Ok(bytes) if bytes >= 1024 => Ok(bytes.unsigned_abs() as usize),
+        _ => Err("expected at least 1KiB and less than 2GiB".to_owned()),
+    }
+}
+
 fn session_timeout(text: &str) -> Result<Duration, String> {
     let day = Duration::from_secs(24 * 60 * 60);
     match duration(text)? {
@@ -835,6 +855,15 @@ mod tests {
         assert_eq!(file_size("2 kb"), Ok(2000));
         for wrong in ["", "0", "x", "-1", "1.5MiB", "4GiB", "99999999999999GiB"] {
             assert!(file_size(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn requests_have_sizes_of_javas_ints() {
+        assert_eq!(request_size("1048575"), Ok(1_048_575));
+        assert_eq!(request_size("10MiB"), Ok(10 << 20));
+        for wrong in ["", "10", "-1", "1.5MiB", "2GiB", "99999999999999999999"] {
+            assert!(request_size(wrong).is_err(), "{wrong}");
         }
     }
 

@@ -101,6 +101,21 @@ pub(crate) fn load(
     }
 }
 
+impl DeclaredTree {
+    /// Nodes for which a request may be too large are problems.
+    pub(crate) fn require_size(self, max_request: usize) -> Result<Self, Problems> {
+        let lower_errors = lower::oversized(&self.tree, max_request);
+        if lower_errors.is_empty() {
+            return Ok(self);
+        }
+        Err(Problems {
+            layer_errors: Vec::new(),
+            lower_errors,
+            sources: self.sources,
+        })
+    }
+}
+
 /// As [`load`], with the problems drawn on stderr.
 pub(crate) fn load_or_tell(
     names: &[String],

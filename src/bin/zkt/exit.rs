@@ -47,6 +47,10 @@ impl From<Exit> for ExitCode {
     }
 }
 
+/// What to do where a node is larger than a request may be.
+pub(crate) const MAX_REQUEST_HINT: &str =
+    "--max-request SIZE allows more, where the servers' jute.maxbuffer does";
+
 /// An error that ends a command, told in one line and perhaps a hint.
 #[derive(Debug)]
 pub(crate) struct Failure {
@@ -124,6 +128,7 @@ impl From<zkt::discovery::Error> for Failure {
     fn from(error: zkt::discovery::Error) -> Self {
         match error {
             zkt::discovery::Error::Session(error) => error.into(),
+            zkt::discovery::Error::TooLarge { .. } => Self::new(error).hint(MAX_REQUEST_HINT),
             error => Self::new(error),
         }
     }

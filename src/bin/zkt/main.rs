@@ -14,6 +14,7 @@ mod opening;
 mod output;
 mod planning;
 mod process;
+mod question;
 mod render;
 mod settings;
 

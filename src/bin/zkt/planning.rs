@@ -82,7 +82,7 @@ pub(crate) async fn plan(
         return Err(Failure::new(message).hint("connect with another chroot"));
     }
     require_node(session, &path, "--path").await?;
-    let policy = policy(session, declared, options, path).await?;
+    let policy = policy(session, declared, options).await?;
     let wants = scope::of(&declared.tree, policy.trim);
     let live = fetch_after(session, ahead, &wants, output).await?;
     live::require_readable(&declared.tree, &live)?;
@@ -93,12 +93,13 @@ pub(crate) async fn plan(
     Ok(plan)
 }
 
-async fn policy<'a>(
+/// What a plan may do, as the options say.
+pub(crate) async fn policy<'a>(
     session: &Session,
     declared: &'a DeclaredTree,
     options: &PlanOptions,
-    path: ZPath,
 ) -> Result<Policy<'a>, Failure> {
+    let path = place(options)?;
     let identities = if planner::needs_identities(&declared.tree) {
         Some(session.identities().await?)
     } else {
@@ -116,6 +117,7 @@ async fn policy<'a>(
         below_chroot: !session.chroot().is_root(),
         replace: options.replace,
         allow_ephemeral: options.allow_ephemeral,
+        max_request: session.max_request(),
         identities,
         ..Policy::new(&declared.sources)
     })

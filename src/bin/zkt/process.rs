@@ -189,3 +189,21 @@ mod other {
         }
     }
 }
+
+/// ^C, or what a supervisor sends to end a process.
+#[cfg(unix)]
+pub(crate) async fn interrupt() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminate.recv() => {}
+        },
+        Err(_) => _ = tokio::signal::ctrl_c().await,
+    }
+}
+
+#[cfg(not(unix))]
+pub(crate) async fn interrupt() {
+    _ = tokio::signal::ctrl_c().await;
+}

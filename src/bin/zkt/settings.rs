@@ -29,6 +29,7 @@ pub(crate) fn session_options(args: &ServerArgs) -> Result<Options, Failure> {
         hosts,
         session_timeout,
         request_timeout: args.request_timeout,
+        max_request: args.max_request,
         wait,
         credentials: credentials(args)?,
     })
@@ -40,6 +41,7 @@ pub(crate) async fn zookeeper(args: &ServerArgs) -> Result<ZooKeeper, Failure> {
     let builder = ZooKeeper::builder()
         .hosts(options.hosts)
         .session_timeout(options.session_timeout)
+        .max_request(options.max_request)
         .wait(options.wait);
     let builder = match options.request_timeout {
         Some(request_timeout) => builder.request_timeout(request_timeout),

@@ -22,6 +22,7 @@ fn trim(text: &str) -> Action {
     Action::Trim(Trim {
         path: path(text),
         expected_version: DataVersion::new(0).unwrap(),
+        seen: None,
     })
 }
 

@@ -1,12 +1,12 @@
 //! `apply`: what it writes, what it says, and how it ends where something is in its way.
 
 use std::io::Read as _;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use crate::relay::{Mode, Relay};
 use crate::server::shared;
 
-use super::{Place, create};
+use super::{Place, create, signal};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn all_kinds_at_once() {
@@ -201,10 +201,13 @@ async fn an_error_after_some_batches_is_partly_applied() {
         "{report}"
     );
     assert!(left > 1 && left < 1201, "{left}");
-    assert_eq!(lines[1], "Not done:");
-    assert!(lines[2].starts_with("  add /a/n"), "{report}");
+    assert_eq!(lines[1..3], ["  add /a", "  add /a/n0"]);
+    let more = left - 1 - 20;
+    assert_eq!(lines[21], format!("  … and {more} more"));
+    assert_eq!(lines[22], "Not done:");
+    assert!(lines[23].starts_with("  add /a/n"), "{report}");
     let more = 1202 - (left - 1) - 20;
-    assert_eq!(lines[22..], [format!("  … and {more} more")]);
+    assert_eq!(lines[43..], [format!("  … and {more} more")]);
     let again = place.run("apply -y --format json a.zkt");
     assert_eq!(again.code, 1, "nothing was written this time");
     let report = again.json().pop().unwrap();
@@ -342,18 +345,10 @@ async fn a_lost_reply_is_looked_into() {
     insta::assert_snapshot!(format!("{report}{}", run.stderr), @"
     0 to add, 1 to update, 0 to link, 0 to trim.
     Done: 0 added, 1 updated, 0 linked, 0 trimmed.
+      update /a
     error: the connection was lost (connection to server has lost); the batch in flight was committed
     hint: run apply again: it finishes what is left
     ");
-}
-
-fn signal(child: &std::process::Child, name: &str) {
-    let id = child.id().to_string();
-    let status = Command::new("kill")
-        .args(["-s", name, &id])
-        .status()
-        .unwrap();
-    assert!(status.success());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -363,8 +358,13 @@ async fn an_interrupt_says_what_may_stand() {
     for name in ["INT", "TERM"] {
         let (_relay, child) = held(&place, "apply -y a.zkt").await;
         signal(&child, name);
+        let run = place.finish(child).expect(5);
+        let (_, last) = run.stdout.split_once("\nPlan: ").unwrap();
         insta::allow_duplicates! {
-            insta::assert_snapshot!(place.finish(child).expect(5).stderr, @"
+            insta::assert_snapshot!(format!("{last}{}", run.stderr), @"
+            1 to add, 0 to update, 0 to link, 0 to trim.
+            Unknown, done or not:
+              add /a
             error: interrupted: the batch in flight may be committed or not
             hint: run apply again: it finishes what is left
             ");
@@ -397,9 +397,113 @@ async fn an_interrupt_tells_of_all_that_is_in_flight() {
         .map(|line| line["event"].as_str().unwrap())
         .collect();
     assert_eq!(events, ["plan", "batch", "report"]);
+    let report = &lines[2];
+    let count = |field: &str| report[field].as_array().unwrap().len();
+    assert_eq!(report["done"]["add"], lines[1]["actions"]);
+    assert_eq!(count("stands"), lines[1]["actions"]);
+    assert_eq!(count("stands") + count("unknown"), 5);
+    assert_eq!(report["not_done"], serde_json::json!([]));
+    assert_eq!(report["stop"]["kind"], "interrupted");
+    assert_eq!(report["exit_code"], 5);
     let nodes = place.nodes().await;
     let standing = nodes.lines().filter(|line| !line.contains("zkt-applying-"));
     assert_eq!(standing.count(), lines[1]["actions"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn an_interrupt_lists_what_stands_and_what_does_not() {
+    let place = Place::new("apply-lists").await;
+    place.file("a.zkt", large().replace("/a\n", "/a\n  @keep children\n"));
+    place.run("apply -y a.zkt").expect(0);
+    let changed = large().replace("    x = 'x", "    x = 'y") + "/new\n";
+    place.file("a.zkt", changed);
+    let (_relay, child) = held_after(1, &place, "apply -y a.zkt").await;
+    signal(&child, "INT");
+    let run = place.finish(child).expect(5);
+    let (_, last) = run.stdout.split_once("\nPlan: ").unwrap();
+    insta::assert_snapshot!(last, @"
+    1 to add, 4 to update, 0 to link, 0 to trim.
+    Done: 1 added, 1 updated, 0 linked, 0 trimmed.
+      add /new
+      update /a/n0
+    Unknown, done or not:
+      update /a/n1
+      update /a/n2
+      update /a/n3
+    ");
+}
+
+/// Whatever ends it, the last line of JSON is the report.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn every_end_has_a_report() {
+    let place = Place::new("apply-ends").await;
+    let client = place.client().await;
+    create(&client, "/a", "").await;
+    create(&client, "/a/gone", "").await;
+    place
+        .file("a.zkt", "/a\n  x = 1\n")
+        .file("broken.zkt", "/a\n  x = \n")
+        .file("acl.zkt", "/a\n  @acl auth::cdrwa\n");
+    let report = |words: &str, code: i32| {
+        let lines = place
+            .run(&format!("apply --format json {words}"))
+            .expect(code);
+        let report = lines.json().pop().unwrap();
+        assert_eq!(
+            (&report["event"], &report["exit_code"]),
+            (&"report".into(), &code.into())
+        );
+        format!(
+            "{} {} {}",
+            report["stop"]["kind"], report["stop"]["message"], report["not_done"]
+        )
+    };
+    insta::assert_snapshot!(report("a.zkt", 1), @r#""error" "there is no terminal to ask on" []"#);
+    insta::assert_snapshot!(report("-y broken.zkt", 1), @r#""error" "stderr tells what is wrong" []"#);
+    let unreachable = report("-y --wait=0s -c 127.0.0.1:1 a.zkt", 1);
+    let expected = "\"error\" \"cannot reach a ZooKeeper server at 127.0.0.1:1";
+    assert!(unreachable.starts_with(expected), "{unreachable}");
+    insta::assert_snapshot!(report("-y acl.zkt", 3), @r#""refused" "/a: @acl auth:: stands for the session's own identity, and it has none; give --auth" [{"action":"update","path":"/a"}]"#);
+    insta::assert_snapshot!(report("-y -t --max-trim 0 a.zkt", 3), @r#""refused" "1 of 2 nodes would be trimmed, more than the 0 that --max-trim allows" [{"action":"update","path":"/a"},{"action":"trim","path":"/a/gone"}]"#);
+    assert_eq!(place.nodes().await, "/a \"\" v0\n/a/gone \"\" v0\n");
+}
+
+/// Nobody writes what it changes, but somebody always writes what it would write.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_contended_tree_is_applied() {
+    let place = Place::new("apply-contended").await;
+    let client = place.client().await;
+    let mut tree = "/t\n".to_owned();
+    create(&client, "/t", "{}").await;
+    for i in 0..400 {
+        tree += &format!("  /n{i}\n    @ignore beat\n    x = 1\n");
+        create(&client, &format!("/t/n{i}"), r#"{"beat":0,"x":0}"#).await;
+    }
+    place.file("a.zkt", tree);
+    let writer = tokio::spawn(async move {
+        for i in (0_usize..).map(|i| i * 7 % 400) {
+            let path = format!("/t/n{i}");
+            let (data, stat) = client.get_data(&path).await.unwrap();
+            let beats = String::from_utf8(data).unwrap().replace(":0,", ":1,");
+            // Ours may come in between.
+            _ = client
+                .set_data(&path, beats.as_bytes(), Some(stat.version))
+                .await;
+        }
+    });
+    let child = place.command("apply -y a.zkt").spawn().unwrap();
+    let run = tokio::task::spawn_blocking(move || {
+        let run = place.finish(child);
+        (place, run)
+    });
+    let (place, run) = run.await.unwrap();
+    writer.abort();
+    let run = run.expect(0);
+    assert_eq!(
+        run.last(),
+        "Done: 0 added, 400 updated, 0 linked, 0 trimmed."
+    );
+    assert_eq!(place.run("plan --detailed-exitcode a.zkt").code, 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]

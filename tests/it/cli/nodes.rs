@@ -1,8 +1,11 @@
 //! `get`, `set`, `resolve`, `ln` and `rm`.
 
+use zkt::server::{Fault, Matching, RequestKind};
 use zookeeper_client::CreateMode;
 
-use super::{Place, create, create_as};
+use super::watch::live::embedded;
+use super::{Place, Terminal, create, create_as};
+use crate::relay::{Mode, Relay};
 
 async fn tree(name: &str) -> Place {
     let place = Place::new(name).await;
@@ -175,4 +178,119 @@ async fn rm() {
     error: / is everything; name what is to go
     --- exit 3
     ");
+}
+
+const DELETE_THREE: &str = "Delete these 3 nodes? Only 'yes' is taken for a yes: ";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn rm_asks_on_a_terminal() {
+    let place = tree("rm-ask").await;
+    let client = place.client().await;
+    create(&client, "/foo/x", "").await;
+    let mut terminal = Terminal::start(&place, "rm /foo");
+    insta::assert_snapshot!(terminal.until(DELETE_THREE), @"
+      /foo
+      /foo/main
+      /foo/x
+    Delete these 3 nodes? Only 'yes' is taken for a yes:
+    ");
+    terminal.say("no");
+    let (rest, code) = terminal.end();
+    assert_eq!((rest.as_str(), code), ("no\nnothing was deleted\n", 1));
+
+    let mut terminal = Terminal::start(&place, "rm /foo");
+    terminal.until(DELETE_THREE);
+    // The same number of nodes, and another one in a place.
+    client.delete("/foo/x", None).await.unwrap();
+    create(&client, "/foo/x", "").await;
+    client.set_data("/foo/main", b"newer", None).await.unwrap();
+    terminal.say("yes");
+    assert!(
+        terminal
+            .until(DELETE_THREE)
+            .contains("other nodes have come since")
+    );
+    client.delete("/foo/x", None).await.unwrap();
+    terminal.say("yes");
+    let (rest, code) = terminal.end();
+    assert_eq!(
+        (rest.as_str(), code),
+        ("yes\ndeleted /foo/main\ndeleted /foo\n", 0)
+    );
+
+    let (text, code) = Terminal::start(&place, "rm -y /cms").end();
+    assert_eq!((text.as_str(), code), ("deleted /cms\n", 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rm_tells_of_all_that_is_gone_though_replies_are_lost() {
+    let (server, place) = embedded();
+    let client = place.client().await;
+    for path in ["/a", "/a/b", "/a/c"] {
+        create(&client, path, "").await;
+    }
+    let delete = Matching::kind(RequestKind::Delete).path("/a/b");
+    let lost = server.handle().inject(delete, Fault::LoseReply);
+    let run = place.run("rm /a").expect(0);
+    assert!(lost.has_struck());
+    let mut lines: Vec<&str> = run.stdout.lines().collect();
+    lines.sort_unstable();
+    assert_eq!(lines, ["deleted /a", "deleted /a/b", "deleted /a/c"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rm_tells_what_an_interrupt_leaves() {
+    let (server, place) = embedded();
+    let client = place.client().await;
+    for path in ["/a", "/a/b", "/a/c"] {
+        create(&client, path, "").await;
+    }
+    // More than what is in flight together.
+    for i in 0..300 {
+        create(&client, &format!("/a/b/n{i:03}"), "").await;
+    }
+    let relay = Relay::to(server.handle().address().port()).await;
+    relay.set(Mode::HoldDelete);
+    let child = place
+        .command(&format!("rm /a -c {}", relay.address()))
+        .spawn()
+        .unwrap();
+    relay.holds_a_write().await;
+    super::signal(&child, "INT");
+    let run = place.finish(child).expect(5);
+    assert_eq!(run.stderr, "error: interrupted\n");
+    let count = |word: &str| {
+        run.stdout
+            .lines()
+            .filter(|line| line.starts_with(word))
+            .count()
+    };
+    let (deleted, unknown, left) = (count("deleted "), count("unknown "), count("left "));
+    assert_eq!((deleted, unknown + left), (0, 303));
+    assert!(unknown > 0 && left > 0, "{unknown} {left}");
+    assert_eq!(place.nodes().await.lines().count(), 303);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rm_tries_again_when_somebody_creates_below() {
+    let place = tree("rm-busy").await;
+    let client = place.client().await;
+    let (started, mut has_started) = tokio::sync::watch::channel(0);
+    let creator = tokio::spawn(async move {
+        let options = CreateMode::Persistent.with_acls(zookeeper_client::Acls::anyone_all());
+        for i in 0.. {
+            // Until the parent is gone.
+            let path = format!("/foo/main/n{i}");
+            if client.create(&path, b"", &options).await.is_err() {
+                return;
+            }
+            started.send_replace(i);
+        }
+    });
+    has_started.wait_for(|count| *count > 10).await.unwrap();
+    let child = place.command("rm /foo").spawn().unwrap();
+    let run = tokio::task::spawn_blocking(move || place.finish(child));
+    let run = run.await.unwrap().expect(0);
+    assert_eq!(run.last(), "deleted /foo");
+    creator.await.unwrap();
 }

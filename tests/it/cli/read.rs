@@ -215,15 +215,12 @@ async fn deep_and_large() {
         "c.zkt",
         format!("/large\n  x = '{}'\n", "é".repeat(600_000)),
     );
-    insta::assert_snapshot!(place.run("apply -y c.zkt"), @"
-    --- stderr
-    error: the node needs 1200526 bytes, and ZooKeeper takes at most 1,048,575 in a request
-     --> c.zkt:1:1
-      |
-    1 | /large
-      | ^^^^^^
+    let run = place.run("apply -y c.zkt").expect(3);
+    let (_, refusal) = run.stdout.split_once("\nrefused: ").unwrap();
+    insta::assert_snapshot!(refusal, @"
+    /large: writing it takes a request of 1200052 bytes, more than the 1,048,575 that --max-request allows; servers take as many as their jute.maxbuffer
 
-    --- exit 1
+    Plan: 0 to add, 1 to update, 0 to link, 0 to trim.
     ");
     assert!(shared().four_letters("srvr").is_some());
 }

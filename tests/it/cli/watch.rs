@@ -3,7 +3,7 @@
 mod election;
 mod files;
 mod hostile;
-mod live;
+pub(super) mod live;
 mod real;
 mod status;
 mod told;

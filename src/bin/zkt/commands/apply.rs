@@ -1,13 +1,15 @@
 //! `zkt apply`: plan, ask, execute, and plan again where the live tree moved.
 
+mod account;
 mod report;
 
-use std::fmt;
-use std::io::{BufRead as _, Write as _};
+use std::io::Write as _;
+use std::sync::Arc;
 
-use zkt::executor::{self, Event, ExecuteOptions, Fate, Report, Stop};
+use zkt::contention::{self, Contended};
+use zkt::executor::{self, Event, ExecuteOptions, Report, Stop};
 use zkt::live::ReadAhead;
-use zkt::plan::{Plan, Summary};
+use zkt::plan::Plan;
 use zkt::session::Session;
 
 use crate::args::{ApplyArgs, Format};
@@ -16,34 +18,49 @@ use crate::declare::DeclaredTree;
 use crate::exit::{Exit, Failure};
 use crate::opening::{self, Opening};
 use crate::output::Output;
-use crate::planning;
-use crate::render;
+use crate::process::interrupt;
+use crate::{planning, question, render};
+
+use account::{Account, Course, End};
+
+/// From so many conflicts on, the nodes of a plan are taken for contended.
+const CONTENDED_FROM: u32 = 2;
 
 pub(crate) async fn run(args: &ApplyArgs, output: &Output) -> Result<Exit, Failure> {
-    if !args.yes && !output.can_ask() {
-        return Err(Failure::new("there is no terminal to ask on")
-            .hint("-y applies without asking; zkt plan shows what it would do"));
-    }
+    let opened = open(args, output).await;
     let Opening {
         declared,
         session,
         ahead,
-    } = opening::open(&args.sources, &args.plan, &args.server, output).await?;
+    } = match opened {
+        Ok(opening) => opening,
+        Err(failure) => {
+            if args.format == Format::Json {
+                let end = End::of_failure(&failure);
+                let account = Account::default();
+                let line = report::report_json(&account, Some(&end), failure.exit);
+                let mut out = output.out();
+                // The failure counts, whether or not somebody reads the report.
+                _ = writeln!(out, "{line}").and_then(|()| out.flush());
+            }
+            return Err(failure);
+        }
+    };
     let mut apply = Apply {
         args,
         output,
         declared,
         session,
         ahead,
-        done: Summary::default(),
-        unknown: false,
-        stopped: None,
-        course: None,
+        account: Account::default(),
+        end: None,
+        agreed: None,
     };
     let result = tokio::select! {
         biased;
         () = interrupt() => {
-            let failure = apply.interrupted();
+            let failure = apply.account.interrupted();
+            apply.end = Some(End::new("interrupted", &failure.message));
             // What was done before is told, too; that it cannot be printed changes nothing.
             _ = apply.report(failure.exit);
             Err(failure)
@@ -54,22 +71,12 @@ pub(crate) async fn run(args: &ApplyArgs, output: &Output) -> Result<Exit, Failu
     result
 }
 
-/// ^C, or what a supervisor sends to end a process.
-#[cfg(unix)]
-async fn interrupt() {
-    use tokio::signal::unix::{SignalKind, signal};
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => tokio::select! {
-            _ = tokio::signal::ctrl_c() => {}
-            _ = terminate.recv() => {}
-        },
-        Err(_) => _ = tokio::signal::ctrl_c().await,
+async fn open(args: &ApplyArgs, output: &Output) -> Result<Opening, Failure> {
+    if !args.yes && !output.can_ask() {
+        return Err(Failure::new("there is no terminal to ask on")
+            .hint("-y applies without asking; zkt plan shows what it would do"));
     }
-}
-
-#[cfg(not(unix))]
-async fn interrupt() {
-    _ = tokio::signal::ctrl_c().await;
+    opening::open(&args.sources, &args.plan, &args.server, output).await
 }
 
 struct Apply<'a> {
@@ -79,23 +86,12 @@ struct Apply<'a> {
     session: Session,
     /// What was read before the first plan.
     ahead: ReadAhead,
-    /// What all executions of this run have committed.
-    done: Summary,
-    /// Whether something may have been committed that could not be told.
-    unknown: bool,
-    /// The last execution, where it did not reach its end.
-    stopped: Option<(Plan, Report)>,
-    /// How far the execution that is running has got.
-    course: Option<Course>,
-}
-
-/// Of the batches of one execution.
-#[derive(Debug, Clone, Copy)]
-struct Course {
-    committed: usize,
-    /// How many were sent, answered or not.
-    sent: usize,
-    count: usize,
+    /// What all executions of this run have done.
+    account: Account,
+    /// Why it ended before all was done.
+    end: Option<End>,
+    /// The plan that a person has agreed to.
+    agreed: Option<Arc<Plan>>,
 }
 
 impl Apply<'_> {
@@ -104,6 +100,7 @@ impl Apply<'_> {
         let result = match self.attempts().await {
             Ok(exit) => Ok(self.lifted(exit)),
             Err(failure) => {
+                self.end.get_or_insert_with(|| End::of_failure(&failure));
                 let exit = self.lifted(failure.exit);
                 Err(failure.exit(exit))
             }
@@ -122,47 +119,63 @@ impl Apply<'_> {
 
     async fn attempts(&mut self) -> Result<Exit, Failure> {
         let mut plan = self.plan().await?;
-        let mut attempt = 0;
+        let (mut attempt, mut conflicts) = (0, 0);
         loop {
-            self.show(&plan)?;
+            let is_agreed = self.is_agreed(&plan);
+            if !is_agreed {
+                self.show(&plan)?;
+            }
+            self.account.plan(&plan);
             if !plan.refusals.is_empty() {
+                let refusals = plan.refusals.iter().map(ToString::to_string);
+                let refusals: Vec<String> = refusals.collect();
+                self.end = Some(End::new("refused", refusals.join("; ")));
                 return Ok(Exit::Refused);
             }
             if plan.is_empty() {
-                self.stopped = None;
+                self.account.finish();
                 return Ok(Exit::Done);
             }
-            if !self.args.yes {
+            if !self.args.yes && !is_agreed {
                 if !self.confirm().await? {
-                    let more = if self.wrote() { " more" } else { "" };
-                    self.output.note(&format!("nothing{more} was written"));
+                    let more = if self.account.wrote() { " more" } else { "" };
+                    let message = format!("nothing{more} was written");
+                    self.output.note(&message);
+                    self.end = Some(End::new("declined", message));
                     return Ok(Exit::Error);
                 }
+                self.agreed = Some(plan.clone());
                 // A person takes a while to answer: what is done is what was shown, or it is
                 // shown again.
                 let fresh = self.plan().await?;
-                if fresh != plan {
+                if !self.is_agreed(&fresh) {
                     self.output
                         .note("the live tree has changed since; this is the plan now:");
-                    plan = fresh;
-                    continue;
                 }
+                plan = fresh;
+                continue;
             }
-            let report = self.execute(&plan).await;
-            self.count(&plan, &report);
-            let Some(stop) = report.stop.clone() else {
-                self.stopped = None;
+            let report = self.execute(&plan, conflicts >= CONTENDED_FROM).await?;
+            self.account.note_fates(&report.fates);
+            let Some(stop) = report.stop else {
+                self.account.finish();
                 return Ok(Exit::Done);
             };
-            self.stopped = Some((plan, report));
             let may_pass = !matches!(stop, Stop::Failed { .. } | Stop::TooLarge { .. });
             if !may_pass || attempt == self.args.retries {
+                self.end = Some(End::of_stop(&stop));
                 return Err(failure(&stop));
             }
             attempt += 1;
+            conflicts += u32::from(matches!(stop, Stop::Conflict { .. }));
             let of = self.args.retries;
+            let how = if conflicts == CONTENDED_FROM {
+                ", now in batches that become smaller where nodes move"
+            } else {
+                ""
+            };
             self.output
-                .note(&format!("{stop}; planning again ({attempt} of {of})"));
+                .note(&format!("{stop}; planning again ({attempt} of {of}){how}"));
             if self.session.is_dead() {
                 self.session.reconnect().await?;
             }
@@ -170,10 +183,17 @@ impl Apply<'_> {
         }
     }
 
-    async fn plan(&mut self) -> Result<Plan, Failure> {
+    /// Whether a person has agreed to all that a plan asks for.
+    fn is_agreed(&self, plan: &Plan) -> bool {
+        let agreed = self.agreed.as_ref();
+        !plan.is_empty() && agreed.is_some_and(|agreed| plan.asks_no_more_than(agreed))
+    }
+
+    async fn plan(&mut self) -> Result<Arc<Plan>, Failure> {
         let ahead = std::mem::take(&mut self.ahead);
         let options = &self.args.plan;
-        planning::plan(&self.session, &self.declared, ahead, options, self.output).await
+        let plan = planning::plan(&self.session, &self.declared, ahead, options, self.output);
+        plan.await.map(Arc::new)
     }
 
     fn show(&self, plan: &Plan) -> Result<(), Failure> {
@@ -194,41 +214,18 @@ impl Apply<'_> {
         Ok(out.flush()?)
     }
 
-    /// Asks on stderr; only a plain yes is one.
     async fn confirm(&self) -> Result<bool, Failure> {
-        let mut err = self.output.err();
-        write!(err, "\nApply this plan? Only 'yes' is taken for a yes: ")?;
-        err.flush()?;
-        // The session must be kept alive while a person thinks.
-        let answer = tokio::task::spawn_blocking(|| {
-            let mut answer = String::new();
-            std::io::stdin()
-                .lock()
-                .read_line(&mut answer)
-                .map(|_| answer)
-        });
-        let answer = answer.await.unwrap_or_else(|error| Err(error.into()));
-        let answer =
-            answer.map_err(|error| Failure::new(format!("cannot read the answer: {error}")))?;
-        Ok(answer.trim() == "yes")
+        question::ask(self.output, "\nApply this plan?").await
     }
 
-    async fn execute(&mut self, plan: &Plan) -> Report {
+    async fn execute(&mut self, plan: &Plan, contended: bool) -> Result<Report, Failure> {
         let bar = self.output.progress("applying", plan.actions.len());
         let json = self.args.format == Format::Json;
-        let (output, course) = (self.output, &mut self.course);
-        let mut events = |event: &Event| {
-            let (Event::Starting(batch) | Event::Committed(batch)) = event;
-            let course = course.get_or_insert(Course {
-                committed: 0,
-                sent: 0,
-                count: batch.count,
-            });
-            if matches!(event, Event::Starting(_)) {
-                course.sent = batch.index + 1;
+        let output = self.output;
+        let tell = |event: &Event| {
+            let Event::Committed(batch) = event else {
                 return;
-            }
-            course.committed = batch.index + 1;
+            };
             tracing::info!(
                 batch = batch.index + 1,
                 of = batch.count,
@@ -245,43 +242,47 @@ impl Apply<'_> {
         };
         // An interrupt that came while nothing was awaited is seen here, before the first write.
         tokio::task::yield_now().await;
-        let options = ExecuteOptions::default();
-        let report = executor::execute(&self.session, plan, &options, &mut events).await;
-        self.course = None;
+        let options = ExecuteOptions::of(&self.session);
+        let policy = match contended {
+            false => None,
+            true => {
+                let (declared, options) = (&self.declared, &self.args.plan);
+                Some(planning::policy(&self.session, declared, options).await?)
+            }
+        };
+        let Some((ledger, course)) = self.account.progress() else {
+            return Err(Failure::new("there is no plan"));
+        };
+        let report = if let Some(policy) = &policy {
+            let contended = Contended {
+                session: &self.session,
+                declared: &self.declared.tree,
+                policy,
+                options: &options,
+                agreed: !self.args.yes,
+            };
+            let mut events = |event: &Event| {
+                Course::note(course, event);
+                tell(event);
+            };
+            contention::execute(contended, plan, ledger, &mut events).await
+        } else {
+            let mut events = |event: &Event| {
+                ledger.note(event);
+                Course::note(course, event);
+                tell(event);
+            };
+            executor::execute(&self.session, plan, &options, &mut events).await
+        };
         bar.finish_and_clear();
-        report
-    }
-
-    /// What an interrupt leaves behind.
-    fn interrupted(&self) -> Failure {
-        let hint = "run apply again: it finishes what is left";
-        if let Some(course) = self.course {
-            let message = format!("interrupted: {course}");
-            return Failure::new(message).hint(hint).exit(Exit::Partial);
-        }
-        if self.wrote() {
-            let message = "interrupted between two attempts";
-            return Failure::new(message).hint(hint).exit(Exit::Partial);
-        }
-        Failure::new("interrupted: nothing was written")
-    }
-
-    fn count(&mut self, plan: &Plan, report: &Report) {
-        self.done += report.done(plan);
-        self.unknown |=
-            report.fates.contains(&Fate::Unknown) || report.fates.contains(&Fate::DataOnly);
-    }
-
-    /// Whether anything was written, or may have been.
-    fn wrote(&self) -> bool {
-        self.done != Summary::default() || self.unknown
+        Ok(report)
     }
 
     /// After something was written, whatever stops the run leaves it partly applied; but a
     /// conflict is told as one.
     fn lifted(&self, exit: Exit) -> Exit {
         match exit {
-            Exit::Error | Exit::Refused if self.wrote() => Exit::Partial,
+            Exit::Error | Exit::Refused if self.account.wrote() => Exit::Partial,
             exit => exit,
         }
     }
@@ -289,32 +290,19 @@ impl Apply<'_> {
     /// What was done by all executions together, and what the last one did not get to.
     fn report(&self, exit: Exit) -> std::io::Result<()> {
         let mut out = self.output.out();
+        let end = self.end.as_ref();
         match self.args.format {
             Format::Json => {
-                let line = report::report_json(self.done, self.stopped.as_ref(), exit);
+                let line = report::report_json(&self.account, end, exit);
                 writeln!(out, "{line}")?;
             }
-            Format::Text => report::write_text(self.done, self.stopped.as_ref(), &mut out)?,
+            Format::Text => {
+                let is_told = end.is_some_and(|end| matches!(end.kind, "refused" | "declined"));
+                let end = end.filter(|_| !is_told || self.account.wrote());
+                report::write_text(&self.account, end, &mut out)?;
+            }
         }
         out.flush()
-    }
-}
-
-impl fmt::Display for Course {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (committed, count) = (self.committed, self.count);
-        let in_flight = self.sent.saturating_sub(committed);
-        if committed > 0 {
-            write!(f, "{committed} of {count} batches were committed")?;
-        }
-        if committed > 0 && in_flight > 0 {
-            f.write_str(", and ")?;
-        }
-        match in_flight {
-            0 => Ok(()),
-            1 => f.write_str("the batch in flight may be committed or not"),
-            _ => write!(f, "the {in_flight} in flight may be committed or not"),
-        }
     }
 }
 
@@ -331,6 +319,7 @@ fn failure(stop: &Stop) -> Failure {
         stop if stop.is_unauthorized() => {
             failure.hint("permissions come from --auth, and from the ACLs of a node and its parent")
         }
-        Stop::Failed { .. } | Stop::TooLarge { .. } | Stop::Deposed { .. } => failure,
+        Stop::TooLarge { .. } => failure.hint(crate::exit::MAX_REQUEST_HINT),
+        Stop::Failed { .. } | Stop::Deposed { .. } => failure,
     }
 }

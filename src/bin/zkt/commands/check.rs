@@ -16,13 +16,14 @@ use crate::output::Output;
 use crate::render;
 
 pub(crate) fn run(args: &CheckArgs, output: &Output) -> Result<Exit, Failure> {
-    let declared = match declare::load(
+    let loaded = declare::load(
         &args.sources.layers,
         args.allow_empty,
         &Destination::nowhere(),
         &args.sources.files.disk(),
         &mut |_| {},
-    ) {
+    );
+    let declared = match loaded.and_then(|declared| declared.require_size(args.max_request)) {
         Ok(declared) => declared,
         Err(problems) if args.format == Format::Json => {
             let mut out = output.out();

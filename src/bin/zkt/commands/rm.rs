@@ -1,13 +1,20 @@
 //! `zkt rm`: deletes a node and all below it.
 
+use std::collections::HashSet;
 use std::io::Write as _;
 
-use zkt::discovery::{Reason, Removal};
+use zkt::ZooKeeper;
+use zkt::discovery::{Reason, Removal, Removed};
+use zkt::path::ZPath;
 
 use crate::args::RmArgs;
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
-use crate::{planning, render, settings};
+use crate::process::interrupt;
+use crate::{planning, question, render, settings};
+
+/// Of more nodes that a question is about, only so many are named.
+const LONGEST_LIST: usize = 20;
 
 pub(crate) async fn run(args: &RmArgs, output: &Output) -> Result<Exit, Failure> {
     let top = planning::path_argument("PATH", &args.path)?;
@@ -15,20 +22,114 @@ pub(crate) async fn run(args: &RmArgs, output: &Output) -> Result<Exit, Failure>
         return Err(Failure::new("/ is everything; name what is to go").exit(Exit::Refused));
     }
     let zookeeper = settings::zookeeper(&args.server).await?;
+    let mut removed = Removed::default();
+    let result = tokio::select! {
+        biased;
+        () = interrupt() => Err(Failure::new("interrupted")),
+        result = remove(&zookeeper, &top, args, output, &mut removed) => result,
+    };
+    zookeeper.close().await;
+    let told = tell(&removed, args.dry_run, output);
+    let sent = !removed.deleted.is_empty() || !removed.unknown.is_empty();
+    let wrote = sent && !args.dry_run;
+    let lifted = |failure: Failure| {
+        let exit = match failure.exit {
+            Exit::Error if wrote => Exit::Partial,
+            exit => exit,
+        };
+        failure.exit(exit)
+    };
+    if let Some(exit) = result.map_err(lifted)? {
+        return Ok(exit);
+    }
+    told?;
+    verdict(&top, &removed, args.dry_run)
+}
+
+/// Asks where somebody can answer, and deletes. Returns how the command ends, `None` where that
+/// follows from what was removed.
+async fn remove(
+    zookeeper: &ZooKeeper,
+    top: &ZPath,
+    args: &RmArgs,
+    output: &Output,
+    removed: &mut Removed,
+) -> Result<Option<Exit>, Failure> {
     let removal = Removal {
         dry_run: args.dry_run,
         force: args.force,
         ignore_if_ephemeral: false,
     };
-    let removed = zookeeper.delete_recursive(top.as_str(), removal).await;
-    zookeeper.close().await;
-    let removed = removed?;
-    let mut out = output.out();
-    let done = if args.dry_run {
-        "would delete"
-    } else {
-        "deleted"
+    if !args.dry_run && !args.yes && output.can_ask() {
+        let agreed = agree(zookeeper, top, removal, output).await?;
+        if !agreed {
+            output.note("nothing was deleted");
+            return Ok(Some(Exit::Error));
+        }
+    }
+    zookeeper
+        .delete_recursive_into(top.as_str(), removal, removed)
+        .await?;
+    Ok(None)
+}
+
+/// Whether a person agrees to delete just the nodes that are there. A person takes a while to
+/// answer: where other nodes have come meanwhile, they are shown, and it is asked again.
+async fn agree(
+    zookeeper: &ZooKeeper,
+    top: &ZPath,
+    removal: Removal,
+    output: &Output,
+) -> Result<bool, Failure> {
+    let look = Removal {
+        dry_run: true,
+        ..removal
     };
+    let mut shown = zookeeper.delete_recursive(top.as_str(), look).await?;
+    // What is not deleted at all is told without a question.
+    while !shown.deleted.is_empty() {
+        ask_for(&shown, output)?;
+        let below = shown.deleted.len() - 1;
+        let question = match below {
+            0 => "Delete this node?".to_owned(),
+            _ => format!("Delete these {} nodes?", below + 1),
+        };
+        if !question::ask(output, &question).await? {
+            return Ok(false);
+        }
+        let now = zookeeper.delete_recursive(top.as_str(), look).await?;
+        let seen: HashSet<_> = shown.found.iter().map(identity).collect();
+        if now.found.iter().all(|node| seen.contains(&identity(node))) {
+            return Ok(true);
+        }
+        output.note("other nodes have come since; these are there now:");
+        shown = now;
+    }
+    Ok(true)
+}
+
+/// Which node it is, whatever it holds.
+fn identity((path, zxids): &(ZPath, Option<zkt::node::Zxids>)) -> (&ZPath, Option<i64>) {
+    (path, zxids.map(|zxids| zxids.created))
+}
+
+fn ask_for(shown: &Removed, output: &Output) -> Result<(), Failure> {
+    let mut err = output.err();
+    // The topmost first.
+    for path in shown.deleted.iter().rev().take(LONGEST_LIST) {
+        writeln!(err, "  {}", render::path_text(path))?;
+    }
+    if shown.deleted.len() > LONGEST_LIST {
+        let more = shown.deleted.len() - LONGEST_LIST;
+        writeln!(err, "  … and {more} more")?;
+    }
+    Ok(())
+}
+
+/// What is gone, what stays, what is unknown, and what is left.
+fn tell(removed: &Removed, dry_run: bool, output: &Output) -> std::io::Result<()> {
+    let mut out = output.out();
+    let done = if dry_run { "would delete" } else { "deleted" };
     for path in &removed.deleted {
         writeln!(out, "{done} {}", render::path_text(path))?;
     }
@@ -40,21 +141,24 @@ pub(crate) async fn run(args: &RmArgs, output: &Output) -> Result<Exit, Failure>
         };
         writeln!(out, "kept {} ({reason})", render::path_text(&kept.path))?;
     }
-    out.flush()?;
-    match removed.kept.last() {
-        None => Ok(Exit::Done),
-        Some(_) if args.dry_run => Ok(Exit::Done),
-        Some(_) => {
-            let only_ephemeral = removed
-                .kept
-                .iter()
-                .all(|kept| kept.reason != Reason::NoPermission);
-            let failure = Failure::new(format!("{top} was not deleted"));
-            Err(if only_ephemeral {
-                failure.hint("--force deletes ephemeral nodes, too")
-            } else {
-                failure
-            })
-        }
+    for path in removed.unknown.iter().rev() {
+        writeln!(out, "unknown {} (deleted or not)", render::path_text(path))?;
     }
+    for path in removed.left.iter().rev() {
+        writeln!(out, "left {}", render::path_text(path))?;
+    }
+    out.flush()
+}
+
+fn verdict(top: &ZPath, removed: &Removed, dry_run: bool) -> Result<Exit, Failure> {
+    if removed.kept.is_empty() || dry_run {
+        return Ok(Exit::Done);
+    }
+    let denied = |kept: &zkt::discovery::Kept| kept.reason == Reason::NoPermission;
+    let failure = Failure::new(format!("{top} was not deleted"));
+    Err(if removed.kept.iter().any(denied) {
+        failure
+    } else {
+        failure.hint("--force deletes ephemeral nodes, too")
+    })
 }

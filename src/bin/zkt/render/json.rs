@@ -140,9 +140,9 @@ pub(crate) fn warning_json(warning: &Warning) -> Value {
 fn refusal_json(refusal: &Refusal) -> Value {
     let object = json!({ "message": refusal.to_string() });
     match refusal {
-        Refusal::Protected { origin, .. } | Refusal::Text { origin, .. } => {
-            with_source(object, origin.as_ref())
-        }
+        Refusal::Protected { origin, .. }
+        | Refusal::Text { origin, .. }
+        | Refusal::TooLarge { origin, .. } => with_source(object, origin.as_ref()),
         _ => object,
     }
 }

@@ -174,7 +174,7 @@ async fn it_goes_on_after_a_lost_connection() {
 }
 
 /// A place on an embedded server, which does what it is told.
-fn embedded() -> (zkt::server::Server, Place) {
+pub(in crate::cli) fn embedded() -> (zkt::server::Server, Place) {
     let server = zkt::server::Server::start().unwrap();
     let hosts = server.handle().connect_string();
     let place = Place {

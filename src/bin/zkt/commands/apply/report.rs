@@ -1,11 +1,12 @@
-//! How far an execution got, for people and for programs.
+//! How far a run got, for people and for programs.
 
 use std::io::{self, Write};
 
 use serde_json::{Value, json};
-use zkt::executor::{Batch, BatchKind, Fate, Report, Stop};
-use zkt::plan::{Action, Plan, Summary};
+use zkt::executor::{Batch, BatchKind, Fate};
+use zkt::plan::Summary;
 
+use super::account::{Account, End, Named};
 use crate::exit::Exit;
 use crate::render::{self, Mode};
 
@@ -27,20 +28,15 @@ pub(super) fn batch_json(batch: &Batch) -> Value {
 }
 
 /// The last line of JSON: what was done by the whole run, and what its last execution left.
-pub(super) fn report_json(done: Summary, stopped: Option<&(Plan, Report)>, exit: Exit) -> Value {
-    let with = |fate: Fate| -> Vec<Value> {
-        let actions = stopped
-            .into_iter()
-            .flat_map(|(plan, report)| with_fate(plan, report, fate));
-        actions.map(name_json).collect()
-    };
+pub(super) fn report_json(account: &Account, end: Option<&End>, exit: Exit) -> Value {
+    let with = |fate: Fate| names_json(&account.with(fate));
     let Summary {
         add,
         update,
         link,
         trim,
         ..
-    } = done;
+    } = account.counted();
     let mut line = json!({
         "event": "report",
         "done": {"add": add, "update": update, "link": link, "trim": trim},
@@ -49,77 +45,67 @@ pub(super) fn report_json(done: Summary, stopped: Option<&(Plan, Report)>, exit:
         "data_only": with(Fate::DataOnly),
         "exit_code": exit.code(),
     });
-    if let Some(stop) = stopped.and_then(|(_, report)| report.stop.as_ref()) {
-        let kind = match stop {
-            Stop::Conflict { .. } => "conflict",
-            Stop::Failed { .. } => "failed",
-            Stop::TooLarge { .. } => "too large",
-            Stop::Disconnected { .. } => "disconnected",
-            Stop::Uncertain { .. } => "uncertain",
-            Stop::Deposed { .. } => "deposed",
-        };
-        line["stop"] = json!({"kind": kind, "message": stop.to_string()});
-        if let Stop::Conflict { path, .. }
-        | Stop::Failed { path, .. }
-        | Stop::TooLarge { path, .. } = stop
-        {
+    if let Some(End {
+        kind,
+        message,
+        path,
+    }) = end
+    {
+        line["stands"] = names_json(&account.stands());
+        line["stop"] = json!({"kind": kind, "message": message});
+        if let Some(path) = path {
             line["stop"]["path"] = path.as_str().into();
         }
     }
     line
 }
 
-fn with_fate<'a>(
-    plan: &'a Plan,
-    report: &'a Report,
-    fate: Fate,
-) -> impl Iterator<Item = &'a Action> {
-    let actions = plan.actions.iter().zip(&report.fates);
-    actions
-        .filter(move |(_, f)| **f == fate)
-        .map(|(action, _)| action)
+fn names_json(actions: &[Named]) -> Value {
+    let name = |(name, path): &Named| json!({"action": name, "path": path.as_str()});
+    actions.iter().map(name).collect()
 }
 
-fn name_json(action: &Action) -> Value {
-    json!({"action": action.name(), "path": action.path().as_str()})
-}
-
-/// What was done by the whole run, and what its last execution left where it stopped.
+/// What was done by the whole run; where it ended early also what stands, what is unknown, and what
+/// is left.
 pub(super) fn write_text(
-    done: Summary,
-    stopped: Option<&(Plan, Report)>,
+    account: &Account,
+    end: Option<&End>,
     out: &mut dyn Write,
 ) -> io::Result<()> {
+    let done = account.counted();
     if done != Summary::default() {
         writeln!(out, "{}", render::summary_line(done, Mode::Done))?;
     }
-    let Some((plan, report)) = stopped else {
+    if end.is_none() {
         return Ok(());
-    };
-    if done == Summary::default() && report.fates.iter().all(|fate| *fate == Fate::NotDone) {
-        return writeln!(out, "Nothing of this plan was written.");
     }
+    if !account.wrote() {
+        if account.is_open() {
+            writeln!(out, "Nothing of this plan was written.")?;
+        }
+        return Ok(());
+    }
+    write_names(&account.stands(), out)?;
     for (fate, heading) in [
         (Fate::NotDone, "Not done:"),
         (Fate::DataOnly, "Written, but not their ACLs:"),
         (Fate::Unknown, "Unknown, done or not:"),
     ] {
-        let actions: Vec<&Action> = with_fate(plan, report, fate).collect();
-        if actions.is_empty() {
-            continue;
+        let actions = account.with(fate);
+        if !actions.is_empty() {
+            writeln!(out, "{heading}")?;
+            write_names(&actions, out)?;
         }
-        writeln!(out, "{heading}")?;
-        for action in actions.iter().take(LONGEST_LIST) {
-            writeln!(
-                out,
-                "  {} {}",
-                action.name(),
-                render::path_text(action.path())
-            )?;
-        }
-        if actions.len() > LONGEST_LIST {
-            writeln!(out, "  … and {} more", actions.len() - LONGEST_LIST)?;
-        }
+    }
+    Ok(())
+}
+
+fn write_names(actions: &[Named], out: &mut dyn Write) -> io::Result<()> {
+    for (name, path) in actions.iter().take(LONGEST_LIST) {
+        writeln!(out, "  {name} {}", render::path_text(path))?;
+    }
+    if actions.len() > LONGEST_LIST {
+        writeln!(out, "  … and {} more", actions.len() - LONGEST_LIST)?;
     }
     Ok(())
 }
