@@ -1,7 +1,8 @@
 //! The services of a tree, and which of them use which: a picture of the system.
 //!
-//! The rule is zc.zk's: a node with a real child `providers` is a service, and a symbolic link to a
-//! `…/providers` is a use of the service that has them.
+//! As in zc.zk, a node with a real child `providers` is a service, and a link to a `…/providers` is a
+//! use of the service that has them. Every other link of a service is drawn, too, and every link to
+//! something in a service. Links between nodes that are in no service are left out.
 
 mod layout;
 mod svg;
@@ -51,6 +52,19 @@ pub struct Edge {
     pub to: usize,
     /// The name of the link, with the way to it from the node that uses.
     pub label: String,
+    /// Whether it is a symbolic link or a property link.
+    pub kind: LinkKind,
+}
+
+/// A link that is not drawn.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftOut {
+    /// The node that holds it.
+    pub path: ZPath,
+    /// The name under which it is stored, which ends in its operator.
+    pub name: String,
+    /// Where it leads; `None` where that is no path.
+    pub target: Option<ZPath>,
 }
 
 /// Services, and who uses them.
@@ -60,17 +74,33 @@ pub struct Graph {
     pub nodes: Vec<GraphNode>,
     /// The edges by the place of their links.
     pub edges: Vec<Edge>,
+    /// The links that are not drawn, by their place: they lead nowhere, or neither end is in a
+    /// service.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// A link before its ends have places.
+struct Found {
+    user: ZPath,
+    used: ZPath,
+    label: String,
+    kind: LinkKind,
 }
 
 /// The graph of a tree.
 ///
 /// A link belongs to the nearest service at or above the node that holds it, or else to that node
-/// itself.
+/// itself. It leads to the nearest service at or above its target in the same way.
 #[must_use]
 pub fn graph(tree: &Tree<Declared>) -> Graph {
     let is_service = |path: &ZPath| tree.get(&path.join(PROVIDERS)).is_some();
+    let service_of = |path: &ZPath| {
+        let above: Vec<ZPath> = path.prefixes().collect();
+        above.into_iter().rev().find(|above| is_service(above))
+    };
     let mut nodes: BTreeMap<ZPath, Role> = BTreeMap::new();
-    let mut found: Vec<(ZPath, ZPath, String)> = Vec::new();
+    let mut found: Vec<Found> = Vec::new();
+    let mut left_out = Vec::new();
     for (path, node) in tree {
         if node.standing == Standing::Declared && is_service(path) {
             nodes.insert(path.clone(), Role::Service);
@@ -78,19 +108,26 @@ pub fn graph(tree: &Tree<Declared>) -> Graph {
         let Content::Properties(properties) = &node.content else {
             continue;
         };
-        for (stored, target) in properties.links() {
-            let Some((name, LinkKind::Symbolic)) = split_link(&stored) else {
+        for (stored, value) in properties.links() {
+            let Some((name, kind)) = split_link(&stored) else {
                 continue;
             };
-            let target = target
-                .as_str()
-                .and_then(|target| links::join(path, target).ok());
-            let used = target.filter(|target| target.name() == PROVIDERS);
-            let Some(used) = used.and_then(|target| target.parent()) else {
+            let target = value.as_str().and_then(|value| target(path, value, kind));
+            let user = service_of(path);
+            let used = target.as_ref().and_then(|target| {
+                let provided = (target.name() == PROVIDERS).then(|| target.parent());
+                let inside =
+                    || service_of(target).or_else(|| user.is_some().then(|| target.clone()));
+                provided.flatten().or_else(inside)
+            });
+            let Some(used) = used else {
+                left_out.push(LeftOut {
+                    path: path.clone(),
+                    name: stored.clone(),
+                    target,
+                });
                 continue;
             };
-            let mut above = path.prefixes().collect::<Vec<_>>().into_iter().rev();
-            let user = above.find(|above| is_service(above));
             let user = user.unwrap_or_else(|| path.clone());
             let way = path
                 .as_str()
@@ -99,10 +136,15 @@ pub fn graph(tree: &Tree<Declared>) -> Graph {
             let label = format!("{way}/{name}").replace(char::is_control, " ");
             let label = label.trim_start_matches('/').to_owned();
             nodes.entry(user.clone()).or_insert(Role::User);
-            found.push((user, used, label));
+            found.push(Found {
+                user,
+                used,
+                label,
+                kind,
+            });
         }
     }
-    for (user, used, _) in &found {
+    for Found { user, used, .. } in &found {
         let role = if is_service(used) {
             Role::Service
         } else {
@@ -114,9 +156,13 @@ pub fn graph(tree: &Tree<Declared>) -> Graph {
         }
     }
     let places: BTreeMap<ZPath, usize> = nodes.keys().cloned().zip(0..).collect();
-    let edges = found.into_iter().filter_map(|(user, used, label)| {
-        let (from, to) = (*places.get(&user)?, *places.get(&used)?);
-        Some(Edge { from, to, label })
+    let edges = found.into_iter().filter_map(|found| {
+        Some(Edge {
+            from: *places.get(&found.user)?,
+            to: *places.get(&found.used)?,
+            label: found.label,
+            kind: found.kind,
+        })
     });
     let kind = |path: &ZPath| {
         let node = tree.get(path)?;
@@ -126,6 +172,7 @@ pub fn graph(tree: &Tree<Declared>) -> Graph {
         Some(kind.replace(char::is_control, " "))
     };
     Graph {
+        left_out,
         edges: edges.collect(),
         nodes: nodes
             .into_iter()
@@ -136,6 +183,15 @@ pub fn graph(tree: &Tree<Declared>) -> Graph {
             })
             .collect(),
     }
+}
+
+/// Where a link of a node leads; the name of a property behind the path does not matter.
+fn target(path: &ZPath, target: &str, kind: LinkKind) -> Option<ZPath> {
+    let target = match kind {
+        LinkKind::Symbolic => target,
+        LinkKind::Property => target.split_whitespace().next()?,
+    };
+    links::join(path, target).ok()
 }
 
 /// The graph for Graphviz.
@@ -169,7 +225,15 @@ pub fn dot(graph: &Graph) -> String {
     for edge in &graph.edges {
         let name = |place: usize| quoted(graph.nodes[place].path.as_str());
         let (from, to) = (name(edge.from), name(edge.to));
-        _ = writeln!(out, "  {from} -> {to} [label={}];", quoted(&edge.label));
+        let style = match edge.kind {
+            LinkKind::Symbolic => "",
+            LinkKind::Property => ", style=dashed",
+        };
+        _ = writeln!(
+            out,
+            "  {from} -> {to} [label={}{style}];",
+            quoted(&edge.label)
+        );
     }
     out.push_str("}\n");
     out
@@ -207,8 +271,14 @@ pub fn mermaid(graph: &Graph) -> String {
         _ = writeln!(out, "  n{place}{open}\"{label}\"{close}");
     }
     for edge in &graph.edges {
-        let Edge { from, to, label } = edge;
-        _ = writeln!(out, "  n{from} -->|\"{}\"| n{to}", quoted(label));
+        let Edge {
+            from, to, label, ..
+        } = edge;
+        let arrow = match edge.kind {
+            LinkKind::Symbolic => "-->",
+            LinkKind::Property => "-.->",
+        };
+        _ = writeln!(out, "  n{from} {arrow}|\"{}\"| n{to}", quoted(label));
     }
     if graph.nodes.iter().any(|node| node.role == Role::Missing) {
         out.push_str("  classDef missing stroke-dasharray: 4\n");

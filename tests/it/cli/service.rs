@@ -604,11 +604,33 @@ async fn graph() {
     --- exit 0
     "#);
     let svg = place.run("graph --format svg a.zkt").expect(0).stdout;
-    assert_eq!(svg.matches("<rect ").count(), 5);
+    assert_eq!(svg.matches("<rect x=").count(), 5);
     assert_eq!(svg.matches("marker-end").count(), 4);
     assert!(svg.contains(">z4m &quot;cms&quot;</text>") && svg.ends_with("</svg>\n"));
     place.run("apply -y a.zkt").expect(0);
     let live = place.run("graph --live").expect(0).stdout;
     assert_eq!(live, place.run("graph a.zkt").expect(0).stdout);
     place.run("graph").expect(1);
+
+    // Every link of a service is drawn; what is not is told.
+    let more = "/a\n  /providers\n  conf -> /etc/a\n  port => /b port\n  self -> providers\n\
+                /b\n  port = 1\n  back => /a port\n  c -> /c\n/c\n";
+    place.file("b.zkt", more);
+    insta::assert_snapshot!(place.run("graph b.zkt"), @r#"
+    digraph services {
+      rankdir=LR;
+      node [shape=box];
+      "/a";
+      "/b" [shape=ellipse];
+      "/etc/a" [style=dashed];
+      "/a" -> "/etc/a" [label="conf"];
+      "/a" -> "/b" [label="port", style=dashed];
+      "/a" -> "/a" [label="self"];
+      "/b" -> "/a" [label="back", style=dashed];
+    }
+    --- stderr
+    1 link is left out: a link that leads nowhere, or with neither end in a service
+      /b  c -> /c
+    --- exit 0
+    "#);
 }

@@ -685,7 +685,11 @@ fn graph_analysis() {
         .iter()
         .map(|edge| (name(edge.from), name(edge.to)))
         .collect();
-    let expected = [("/lb/pools/cms", "/cms"), ("/lb/pools/retail", "/cms")];
+    let expected = [
+        ("/lb/pools/cms", "/cms"),
+        ("/lb/pools/retail", "/cms"),
+        ("/retail", "/cms/databases/main"),
+    ];
     assert_eq!(uses, expected);
     assert!(matches!(
         ZooKeeper::parse_tree("/a\n  x = 1+1\n"),

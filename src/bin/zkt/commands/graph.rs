@@ -2,14 +2,16 @@
 
 use std::io::Write as _;
 
-use zkt::graph;
+use zkt::graph::{self, LeftOut};
 use zkt::path::ZPath;
 use zkt::session::Session;
+use zkt::spelling::printable;
 
 use crate::args::{GraphArgs, GraphFormat};
 use crate::declare::{self, Destination};
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
+use crate::render::count;
 use crate::{planning, settings};
 
 /// The graph of tree files.
@@ -34,6 +36,31 @@ pub(crate) async fn live(args: &GraphArgs, output: &Output) -> Result<Exit, Fail
     print(&graph::graph(&tree), args, output)
 }
 
+/// Of more links that are left out the first are named.
+const MOST_NAMED: usize = 10;
+
+fn tell_left_out(left_out: &[LeftOut], output: &Output) -> Result<(), Failure> {
+    if left_out.is_empty() {
+        return Ok(());
+    }
+    let mut err = output.err();
+    let links = count(left_out.len(), "link");
+    let are = if left_out.len() == 1 { "is" } else { "are" };
+    writeln!(
+        err,
+        "{links} {are} left out: a link that leads nowhere, or with neither end in a service"
+    )?;
+    for LeftOut { path, name, target } in left_out.iter().take(MOST_NAMED) {
+        let (path, name) = (printable(path.as_str()), printable(name));
+        let target = target.as_ref().map_or("?", |target| target.as_str());
+        writeln!(err, "  {path}  {name} {}", printable(target))?;
+    }
+    if left_out.len() > MOST_NAMED {
+        writeln!(err, "  … and {} more", left_out.len() - MOST_NAMED)?;
+    }
+    Ok(())
+}
+
 fn print(graph: &graph::Graph, args: &GraphArgs, output: &Output) -> Result<Exit, Failure> {
     let text = match args.format {
         GraphFormat::Dot => graph::dot(graph),
@@ -43,5 +70,6 @@ fn print(graph: &graph::Graph, args: &GraphArgs, output: &Output) -> Result<Exit
     let mut out = output.plain_out();
     out.write_all(text.as_bytes())?;
     out.flush()?;
+    tell_left_out(&graph.left_out, output)?;
     Ok(Exit::Done)
 }
