@@ -43,6 +43,8 @@ pub(super) struct Account {
     pub(super) unknown: bool,
     pub(super) refusal: Option<String>,
     pub(super) told: Told,
+    /// Whether a plan was carried out to its end: what is found afterwards is new.
+    applied: bool,
     /// How many nodes refused to be written.
     refused: usize,
     /// The node of the last conflict.
@@ -198,6 +200,7 @@ impl Keeper {
                     shown.applied = Some(Arc::new(applied));
                     account.conflict = None;
                     account.conflicts = 0;
+                    account.applied = true;
                     // All that was to do is done: what the mirror finds beyond it is new.
                     self.settled = Some(at_rest(&plan));
                 }
@@ -266,7 +269,7 @@ impl Keeper {
         account: &mut Account,
     ) {
         let now = Instant::now();
-        let is_repair = !round.by_files && !round.is_first;
+        let is_repair = account.applied || !round.by_files && !round.is_first;
         for (action, fate) in plan.actions.iter().zip(&report.fates) {
             match fate {
                 Fate::Done => {

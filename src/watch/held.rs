@@ -133,6 +133,7 @@ impl Held {
         now: Instant,
     ) -> &BTreeSet<ZPath> {
         self.forget(plan, unreadable, now);
+        self.warn();
         for path in unreadable {
             if !self.waits(path, now) {
                 self.refused(path, format!("no permission to read {path}"), now);
@@ -266,11 +267,11 @@ impl Held {
     fn warn(&mut self) {
         let mut named = 0;
         let mut more = 0;
-        for path in &self.waiting {
+        for path in self.marked.union(&self.waiting) {
             let Some(entry) = self.nodes.get_mut(path) else {
                 continue;
             };
-            if entry.warned || entry.refusal.is_some() {
+            if entry.warned || entry.refusal.is_some() || entry.times < FREE {
                 continue;
             }
             entry.warned = true;
