@@ -179,7 +179,9 @@ async fn the_page_shows_what_is_in_sync_and_what_is_not() {
         "{dom}"
     );
     assert!(dom.contains("<pre id=\"plan\">nothing</pre>"), "{dom}");
-    assert!(dom.contains("<span>/cms</span>"), "{dom}");
+    assert!(dom.contains("<span>/cms : z4m cms</span>"), "{dom}");
+    assert!(dom.contains("<li>threads = 3</li>"), "{dom}");
+    assert!(dom.contains("<li>password = (secret)</li>"), "{dom}");
     // What a node holds is text.
     assert!(
         dom.contains("&lt;script&gt;document.title=1&lt;/script&gt;"),
@@ -203,4 +205,33 @@ async fn the_page_shows_what_is_in_sync_and_what_is_not() {
         "{dom}"
     );
     assert!(!dom.contains("hunter"), "{dom}");
+
+    // What the newest files declare is not known: the page is not green, though the trees agree.
+    client
+        .set_data(
+            "/cms",
+            br#"{"markup":"<script>document.title=1</script>","password":"hunter2","threads":3,"type":"z4m cms"}"#,
+            None,
+        )
+        .await
+        .unwrap();
+    watching.says(&["reconciled", "in sync"]).await;
+    place.file("a.zkt", "/cms\n  threads = oops\n");
+    watching.says(&["the files declare no sound tree"]).await;
+    let dom = browse(&place, &address);
+    let badge = "<span id=\"sync\" class=\"bad\">unknown: the newest files are broken</span>";
+    assert!(dom.contains(badge), "{dom}");
+    assert!(dom.contains("threads = oops\n"), "{dom}");
+    // Neither is anything without a session.
+    let place = Place::offline();
+    place.file("a.zkt", TREE);
+    let (mut watching, address) = listening(&place, "a.zkt").await;
+    watching.says(&["trying again in"]).await;
+    assert_eq!(
+        json(&address, "/status")["unknown_because"],
+        "there is no session"
+    );
+    let dom = browse(&place, &address);
+    let badge = "<span id=\"sync\" class=\"\">unknown: there is no session</span>";
+    assert!(dom.contains(badge), "{dom}");
 }

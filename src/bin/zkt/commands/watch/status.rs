@@ -6,18 +6,22 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 use tokio::time::Instant;
-use zkt::node::{Content, Declared, Standing};
+use zkt::node::{Content, Declared, Secret, Standing};
 use zkt::path::ZPath;
 use zkt::plan::{Action, Add, HiddenValues, Plan, Summary};
+use zkt::spelling::{node_name, property, property_name, string_literal, type_clause};
+use zkt::value::{TYPE, split_link, writing_order};
 use zkt::watch::{Connection, HeldNode, HeldReason, Leadership, Reconcile, Source, State};
 
 use super::health;
-use crate::render::{self, TextOptions};
+use crate::render::{self, SECRET, TextOptions};
 
 /// Additions raise the minor, anything else the major.
 const FORMAT_VERSION: &str = "1.0";
 /// Of a plan with more actions, the first are shown.
 const LONGEST_PLAN: usize = 500;
+/// Of a longer line of tree text the beginning is shown.
+const LONGEST_LINE: usize = 400;
 /// Of a node with more children, the first are shown.
 const MOST_CHILDREN: usize = 1000;
 
@@ -28,7 +32,8 @@ pub(super) fn json(state: &State, layers: &[String], interval: Duration) -> Valu
     let out_of_sync = state.plan.as_deref().filter(|_| !state.is_in_sync());
     json!({
         "format_version": FORMAT_VERSION,
-        "sync": sync(state),
+        "sync": sync(state, interval),
+        "unknown_because": unknown(state, interval),
         "ready": ready.is_ok(),
         "not_ready_because": ready.err(),
         "server": state.hosts,
@@ -43,6 +48,7 @@ pub(super) fn json(state: &State, layers: &[String], interval: Duration) -> Valu
         "elects": state.leadership != Leadership::Alone,
         "revision": source.map(|source| &source.revision),
         "commit": state.commit,
+        "source_drawn": state.broken.as_ref().map_or(&[][..], |broken| &broken.drawn),
         "source_errors": state.broken.as_ref().map_or(&[][..], |broken| &broken.errors),
         "nodes_declared": source.map_or(0, |source| source.tree.len()),
         "nodes_mirrored": state.mirrored,
@@ -71,14 +77,31 @@ pub(super) fn json(state: &State, layers: &[String], interval: Duration) -> Valu
 }
 
 /// How declared and live tree stand to each other, in one word or a few.
-fn sync(state: &State) -> &'static str {
-    if state.is_in_sync() {
-        return "in sync";
+fn sync(state: &State, interval: Duration) -> &'static str {
+    if unknown(state, interval).is_some() {
+        return "unknown";
     }
-    match (&state.plan, state.history.front()) {
-        (Some(plan), _) if !plan.refusals.is_empty() => "refused",
-        (Some(plan), _) if !plan.is_empty() => "out of sync",
+    match &state.plan {
+        _ if state.is_in_sync() => "in sync",
+        Some(plan) if !plan.refusals.is_empty() => "refused",
+        Some(plan) if !plan.is_empty() => "out of sync",
         _ => "unknown",
+    }
+}
+
+/// Why nobody can say how the trees stand to each other.
+fn unknown(state: &State, interval: Duration) -> Option<&'static str> {
+    let last = state.last_success.map(|(_, at)| at);
+    let is_stale = |at| Instant::now().saturating_duration_since(at) > interval * 2;
+    match state.connection {
+        Connection::None => Some("there is no session"),
+        Connection::Lost => Some("the connection is lost"),
+        // What the last sound files declare is not what the files declare.
+        Connection::Up if state.broken.is_some() => Some("the newest files are broken"),
+        Connection::Up if state.is_in_sync() && last.is_some_and(is_stale) => {
+            Some("the last look at the live tree is too long ago")
+        }
+        Connection::Up => None,
     }
 }
 
@@ -186,6 +209,7 @@ pub(super) fn children(state: &State, query: Option<&str>) -> Option<Value> {
         if child.parent().is_some_and(|parent| parent == path) {
             let shown = json!({
                 "path": child.as_str(), "name": child.name(), "below": 0, "state": what,
+                "heading": format!("/{}", node_name(child.name())), "lines": [],
                 "differs_below": false,
             });
             nodes.entry(child.as_str().to_owned()).or_insert(shown);
@@ -250,6 +274,9 @@ fn node_json(
         object.remove("action");
     }
     shown["name"] = path.name().into();
+    let (heading, lines) = tree_text(path, node);
+    shown["heading"] = heading.into();
+    shown["lines"] = lines.into();
     shown["below"] = below.into();
     let state = out_of_sync.declared.get(path).copied();
     shown["state"] = match node.standing {
@@ -263,6 +290,48 @@ fn node_json(
     let is_below = |next: &Option<(&&ZPath, _)>| next.is_some_and(|(at, _)| at.is_within(path));
     shown["differs_below"] = next.iter().any(is_below).into();
     shown
+}
+
+/// A node as a tree file declares it: its own line, and those of what it holds.
+fn tree_text(path: &ZPath, node: &Declared) -> (String, Vec<String>) {
+    let mut heading = format!("/{}", node_name(path.name()));
+    let mut lines = Vec::new();
+    let covers = |name: &str| node.secret.covers(name);
+    if let Content::Raw { bytes, .. } = &node.content {
+        lines.push(match std::str::from_utf8(bytes) {
+            _ if !matches!(node.secret, Secret::Nothing) => format!("@data {SECRET}"),
+            Ok(text) => cut(format!("@data {}", string_literal(text))),
+            Err(_) => format!("@data … # {} bytes", bytes.len()),
+        });
+        return (heading, lines);
+    }
+    let properties = node.data().decode().into_properties();
+    let mut properties: Vec<_> = properties.iter().collect();
+    properties.sort_by(|a, b| writing_order(a.0, b.0));
+    for (name, value) in properties {
+        let clause = value.as_str().and_then(type_clause);
+        match clause.filter(|_| name == TYPE) {
+            Some(_) if covers(name) => heading += &format!(" : {SECRET}"),
+            Some(clause) => heading += &clause,
+            None if covers(name) => {
+                let (base, operator) = match split_link(name) {
+                    Some((base, kind)) => (base, kind.operator()),
+                    None => (name.as_str(), "="),
+                };
+                lines.push(format!("{} {operator} {SECRET}", property_name(base)));
+            }
+            None => lines.push(cut(property(name, value))),
+        }
+    }
+    (heading, lines)
+}
+
+fn cut(mut line: String) -> String {
+    if let Some((end, _)) = line.char_indices().nth(LONGEST_LINE) {
+        line.truncate(end);
+        line.push('…');
+    }
+    line
 }
 
 /// The text that stands percent-encoded in a query.
