@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::ops::Range;
 
 /// The permissions of an ACL entry: a set of `c`, `d`, `r`, `w`, `a`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -93,7 +94,7 @@ pub enum AclError {
 impl AclEntry {
     /// Reads `scheme:id:perms`; the id itself may hold colons.
     pub fn parse(text: &str) -> Result<Self, AclError> {
-        let form = || AclError::Form(text.to_owned());
+        let form = || AclError::Form(without_secret(text));
         let (scheme, rest) = text.split_once(':').ok_or_else(form)?;
         let (id, letters) = rest.rsplit_once(':').ok_or_else(form)?;
         if scheme.is_empty() {
@@ -109,16 +110,63 @@ impl AclEntry {
             return Err(AclError::Id {
                 scheme,
                 expected,
-                found: id.to_owned(),
+                found: match secret_part(text) {
+                    Some(_) => SECRET.to_owned(),
+                    None => id.to_owned(),
+                },
             });
         }
-        let permissions =
-            Permissions::parse(letters).ok_or_else(|| AclError::Permissions(letters.to_owned()))?;
+        let permissions = Permissions::parse(letters).ok_or_else(|| {
+            let hidden = secret_part(text).is_some_and(|secret| secret.end == text.len());
+            AclError::Permissions(if hidden { SECRET } else { letters }.to_owned())
+        })?;
         let who = AuthId {
             scheme: scheme.to_owned(),
             id: id.to_owned(),
         };
         Ok(Self { who, permissions })
+    }
+}
+
+const SECRET: &str = "(secret)";
+
+/// The length of a digest: base64 of 20 bytes.
+const DIGEST: usize = 28;
+
+/// The part of an entry, as it is written, that may be a secret: a digest, or a password that
+/// somebody wrote in its place.
+pub(crate) fn secret_part(entry: &str) -> Option<Range<usize>> {
+    let (scheme, rest) = entry.split_once(':')?;
+    let mut start = scheme.len() + 1;
+    match scheme {
+        "world" | "ip" | "x509" | "sasl" => return None,
+        "digest" | "auth" => match rest.split_once(':') {
+            // Only the user, or only the password, which `auth` does not take.
+            None if scheme == "auth" => return None,
+            Some((_, letters)) if scheme == "auth" && Permissions::parse(letters).is_some() => {
+                return None;
+            }
+            None => {}
+            Some((_, letters)) if Permissions::parse(letters).is_some() => {}
+            Some((user, _)) => start += user.len() + 1,
+        },
+        _ => {}
+    }
+    let secret = &entry[start..];
+    let end = secret.rfind(':').filter(|end| {
+        let letters = &secret[end + 1..];
+        let is_short = letters.len() <= 5 && letters.bytes().all(|b| b.is_ascii_lowercase());
+        *end == DIGEST && is_short || letters.bytes().all(|b| b"cdrwa".contains(&b))
+    });
+    let end = start + end.unwrap_or(secret.len());
+    (start < end).then_some(start..end)
+}
+
+/// An entry as it may be shown.
+fn without_secret(entry: &str) -> String {
+    match secret_part(entry) {
+        Some(secret) => format!("{}{SECRET}{}", &entry[..secret.start], &entry[secret.end..]),
+        None => entry.to_owned(),
     }
 }
 

@@ -12,7 +12,7 @@ use crate::files::{self, Files, Kind, Root};
 use crate::halves;
 use crate::lower::{self, Lowering};
 use crate::node::Declared;
-use crate::parser::{self, Statements};
+use crate::parser::{self, Secrets, Statements};
 use crate::path::ZPath;
 use crate::source::{self, Located, Sources, Span};
 use crate::tree::Tree;
@@ -177,6 +177,23 @@ impl Declaration {
     }
 }
 
+/// Takes out of errors what a `@secret` line of any layer covers.
+fn hide_secrets(sources: &Sources, errors: &mut [Error], lower_errors: &mut Vec<lower::Error>) {
+    if errors.is_empty() && lower_errors.is_empty() {
+        return;
+    }
+    let secrets = Secrets::of(sources);
+    for error in lower_errors.iter_mut() {
+        error.hide(&secrets);
+    }
+    for error in errors {
+        if let Error::Parse(error) = error {
+            error.hide(&secrets);
+            lower_errors.retain(|error| !error.is_within_secret(&secrets));
+        }
+    }
+}
+
 /// Reads layers, each a file, a directory with every `*.zkt` below it, or `-` for standard input,
 /// and lowers them line by line to the tree that they declare, its top-level nodes at `at`.
 /// `met` is told the path of each node when it is met first.
@@ -215,9 +232,12 @@ pub fn load(
         }
     }
     let Loader {
-        lowering, errors, ..
+        lowering,
+        mut errors,
+        ..
     } = loader;
-    let (tree, lower_errors) = lowering.finish();
+    let (tree, mut lower_errors) = lowering.finish();
+    hide_secrets(&sources, &mut errors, &mut lower_errors);
     Declaration {
         tree,
         sources,

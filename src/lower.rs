@@ -445,7 +445,7 @@ fn bytes(
             let decoded = base64::engine::general_purpose::STANDARD.decode(digits);
             let decoded = decoded.map_err(|error| Error::Base64 {
                 span: text.span,
-                error,
+                error: Some(error),
             })?;
             Ok(Some(decoded.into()))
         }

@@ -374,6 +374,31 @@ impl Secret {
     }
 }
 
+/// Whether a name says that its value is a secret, declared as one or not: `password`,
+/// `API_TOKEN`, `tls.private_key`.
+///
+/// For values whose `@secret` line is unknown: in a broken file, or removed with the property.
+#[must_use]
+pub fn looks_secret(name: &str) -> bool {
+    const WORDS: [&str; 12] = [
+        "password",
+        "passwd",
+        "passphrase",
+        "secret",
+        "token",
+        "credential",
+        "private_key",
+        "private-key",
+        "privatekey",
+        "api_key",
+        "api-key",
+        "apikey",
+    ];
+    let visible = name.chars().filter(|c| crate::spelling::is_visible(*c));
+    let name: String = visible.flat_map(char::to_lowercase).collect();
+    WORDS.iter().any(|word| name.contains(word))
+}
+
 /// The version of a node's data, as a write must find it.
 ///
 /// It cannot be -1, which means "any version" to ZooKeeper: no write of zkt is unguarded.

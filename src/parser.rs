@@ -7,8 +7,10 @@ mod explain;
 mod expression;
 mod literal;
 mod quick;
+mod secrets;
 
 pub use error::{Error, ErrorKind};
+pub use secrets::{HIDDEN, Secrets, ShownLine};
 
 use std::borrow::Cow;
 
@@ -42,12 +44,13 @@ pub fn parse(sources: &Sources, source: SourceId) -> (Document<'_>, Vec<Error>) 
     let mut parser = Parser::new(&sources.get(source).text, source);
     while parser.step() {}
     parser.place_comments(0, 0);
+    let errors = parser.errors();
     (
         Document {
             source,
             lines: parser.lines,
         },
-        parser.errors,
+        errors,
     )
 }
 
@@ -102,8 +105,8 @@ impl<'s> Statements<'s> {
 
     /// What was wrong in the lines so far.
     #[must_use]
-    pub fn into_errors(self) -> Vec<Error> {
-        self.0.errors
+    pub fn into_errors(mut self) -> Vec<Error> {
+        self.0.errors()
     }
 }
 
@@ -164,6 +167,13 @@ impl<'s> Parser<'s> {
             joins: true,
             quick: quick::suits(text),
         }
+    }
+
+    /// Takes what was wrong, without the secrets of the text.
+    fn errors(&mut self) -> Vec<Error> {
+        let mut errors = std::mem::take(&mut self.errors);
+        secrets::hide(self.text, self.source, &mut errors);
+        errors
     }
 
     /// Parses the next logical line; false at the end.

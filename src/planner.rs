@@ -2,6 +2,7 @@
 
 mod compare;
 mod guard;
+mod removed;
 
 pub use compare::desired_data;
 
@@ -419,11 +420,13 @@ impl<'a> Planner<'a> {
         self.plan.refusals.extend(too_many);
         let max_request = self.policy.max_request;
         let Self {
+            declared,
             mut stages,
             mut plan,
             lacks_identity,
             ..
         } = self;
+        removed::hide(&mut stages, declared);
         // Children first: the reverse of path order.
         stages.trims.reverse();
         plan.actions = stages.adds;

@@ -1,4 +1,5 @@
 use crate::acl::AclError;
+use crate::parser::Secrets;
 use crate::path::{self, ZPath};
 use crate::source::{Located, Span};
 
@@ -86,12 +87,12 @@ pub enum Error {
         error: AclError,
     },
     /// Base64 that is none.
-    #[error("expected base64, found something else: {}", plain(error))]
+    #[error("expected base64, found something else{}", error.as_ref().map(plain).unwrap_or_default())]
     Base64 {
         /// The text.
         span: Span,
-        /// What is wrong with it.
-        error: base64::DecodeError,
+        /// What is wrong with it; `None` if the text is secret.
+        error: Option<base64::DecodeError>,
     },
     /// More data than a request can carry: one of [`oversized`](super::oversized).
     #[error(
@@ -123,11 +124,30 @@ pub(crate) fn grouped(number: usize) -> String {
 
 /// The decoder's message as the others are: lower case, no full stop.
 fn plain(error: &base64::DecodeError) -> String {
-    error
-        .to_string()
-        .to_lowercase()
-        .trim_end_matches('.')
-        .to_owned()
+    let error = error.to_string().to_lowercase();
+    format!(": {}", error.trim_end_matches('.'))
+}
+
+impl Error {
+    /// Takes out of the error what it quotes, if its place is secret.
+    pub(crate) fn hide(&mut self, secrets: &Secrets) {
+        let covered = secrets.covers(self.span());
+        if let Self::Base64 { error, .. } = self
+            && covered
+        {
+            *error = None;
+        }
+    }
+
+    /// Whether the error quotes what seems to be a name or a path but stands within a secret: the
+    /// value before it is not closed, which is an error of its own.
+    pub(crate) fn is_within_secret(&self, secrets: &Secrets) -> bool {
+        let quotes = matches!(
+            self,
+            Self::Name { .. } | Self::Glob { .. } | Self::DuplicateNode { .. }
+        );
+        quotes && secrets.holds(self.span())
+    }
 }
 
 fn describe(name: &str) -> String {

@@ -48,7 +48,7 @@ pub(super) fn value_start(line: &str) -> Option<usize> {
 }
 
 /// The length of the double-quoted name at the start; 0 where it is not closed.
-fn end_of_quoted(statement: &str) -> usize {
+pub(super) fn end_of_quoted(statement: &str) -> usize {
     let bytes = statement.as_bytes();
     let mut i = 1;
     while i < bytes.len() {

@@ -1,3 +1,4 @@
+use super::secrets::{HIDDEN, Secrets};
 use crate::source::{Located, Span};
 use crate::value::MAX_DEPTH;
 
@@ -102,11 +103,62 @@ pub enum ErrorKind {
     AboveFirstNode(&'static str),
 }
 
+impl Error {
+    /// Takes out of the error what it quotes, if its place is secret.
+    pub(crate) fn hide(&mut self, secrets: &Secrets) {
+        if secrets.covers(self.span) {
+            self.kind.hide();
+        }
+    }
+}
+
+impl ErrorKind {
+    fn hide(&mut self) {
+        match self {
+            Self::Syntax { found, hint, .. } => {
+                *hint = None;
+                if found != END_OF_LINE {
+                    HIDDEN.clone_into(found);
+                }
+            }
+            Self::Expression { literal } => *literal = None,
+            Self::BareWord { word: text }
+            | Self::Number { text }
+            | Self::Escape { escape: text }
+            | Self::Surrogate { escape: text }
+            | Self::ByteEscape { escape: text }
+            | Self::UnknownDirective { word: text } => HIDDEN.clone_into(text),
+            Self::NotJson { .. }
+            | Self::Unclosed(_)
+            | Self::TooDeep
+            | Self::Nul
+            | Self::QuotedName(_)
+            | Self::IndentedUnder(_)
+            | Self::Dedent
+            | Self::MixedIndentation
+            | Self::AboveFirstNode(_) => {}
+        }
+    }
+}
+
+/// What is found where a line ends too early.
+pub(super) const END_OF_LINE: &str = "the end of the line";
+
 fn opener(text: &str) -> String {
     let brackets = text.starts_with(['[', '(', '{']);
     format!(
         "the {} `{text}`",
         if brackets { "bracket" } else { "quote" }
+    )
+}
+
+fn text_needs_quotes(text: &str) -> String {
+    if text == HIDDEN {
+        return "text needs quotes: '…'".to_owned();
+    }
+    format!(
+        "text needs quotes: {}",
+        crate::spelling::string_literal(text)
     )
 }
 
@@ -132,19 +184,9 @@ impl Located for Error {
             ErrorKind::Expression { literal: None } => {
                 "write the value that it stands for".to_owned()
             }
-            ErrorKind::BareWord { word } => {
-                format!(
-                    "text needs quotes: {}",
-                    crate::spelling::string_literal(word)
-                )
-            }
+            ErrorKind::BareWord { word } => text_needs_quotes(word),
             ErrorKind::NotJson { instead, .. } => return instead.map(str::to_owned),
-            ErrorKind::Number { text } => {
-                format!(
-                    "text needs quotes: {}",
-                    crate::spelling::string_literal(text)
-                )
-            }
+            ErrorKind::Number { text } => text_needs_quotes(text),
             ErrorKind::ByteEscape { .. } => {
                 "for the character write \\u00e9 and the like; for raw bytes use @data base64"
                     .to_owned()

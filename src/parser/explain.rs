@@ -345,7 +345,7 @@ fn without_comment(text: &str) -> &str {
 }
 
 /// The first quote that its line does not close.
-fn unclosed_quote(text: &str) -> Option<(usize, &'static str)> {
+pub(super) fn unclosed_quote(text: &str) -> Option<(usize, &'static str)> {
     let bytes = text.as_bytes();
     let mut i = 0;
     while i < bytes.len() {

@@ -6,6 +6,7 @@ mod ephemeral_marks;
 mod export_is_a_copy;
 mod node_larger_than_1mb;
 mod reads_outside;
+mod secret_in_diagnostics;
 mod text_nodes;
 mod two_watchers;
 mod zczk_export_plink;

@@ -453,6 +453,19 @@ fn protected_subtrees_are_not_trimmed() {
 }
 
 #[test]
+fn a_value_removed_together_with_its_secret_line_is_marked() {
+    check_plan!(case("/a\n/b\n  @secret pin*\n", "/a\n  API_TOKEN = 'x'\n  pin2 = 1\n  port = 2\n  secret -> /b\n/b\n"), @r#"
+    update /a v0  (1:1)
+      API_TOKEN: "x" -> nothing (secret)
+      pin2: 1 -> nothing (secret)
+      port: 2 -> nothing
+    link /a v0  (1:1)
+      secret ->: "/b" -> nothing (secret)
+    unchanged 1, examined 2
+    "#);
+}
+
+#[test]
 fn secrets_are_marked() {
     check_plan!(case("/a\n  @secret pass* l\n  password = 'new'\n  l -> /b\n  x = 2\n", "/a\n  password = 'old'\n  x = 1\n"), @r#"
     update /a v0  (1:1)

@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use serde_json::{Value, json};
+use zkt::parser::Secrets;
 use zkt::source::{Located, SourceId, Sources, Span};
 
 use zkt::spelling::printable;
@@ -31,8 +32,12 @@ pub(crate) fn write_errors(
 ) -> io::Result<()> {
     let mut sorted = errors.to_vec();
     sorted.sort_by_key(|error| error.span());
+    let texts = Texts {
+        sources,
+        secrets: Secrets::of(sources),
+    };
     for error in sorted.iter().take(MOST_ERRORS) {
-        write_one(*error, sources, width, out)?;
+        write_one(*error, &texts, width, out)?;
         writeln!(out)?;
     }
     let files: BTreeSet<SourceId> = sorted.iter().map(|error| error.span().source).collect();
@@ -60,10 +65,11 @@ pub(crate) fn drawn(error: &dyn Located, sources: &Sources) -> String {
 /// Draws one error, coloured: a caller whose output has no colours strips them.
 fn write_one(
     error: &dyn Located,
-    sources: &Sources,
+    texts: &Texts<'_>,
     width: usize,
     out: &mut dyn Write,
 ) -> io::Result<()> {
+    let sources = texts.sources;
     let mut places = vec![(error.span(), error.label(), AnnotationKind::Primary)];
     for (span, label) in error.related() {
         places.push((span, label, AnnotationKind::Context));
@@ -79,7 +85,7 @@ fn write_one(
             *span == first || beside
         });
         places = rest;
-        let excerpt = Excerpt::of(sources, here.iter().map(|(span, ..)| *span));
+        let excerpt = Excerpt::of(texts, here.iter().map(|(span, ..)| *span));
         let annotations = here
             .iter()
             .zip(excerpt.spans)
@@ -137,6 +143,12 @@ fn is_far_right(sources: &Sources, span: Span) -> bool {
     before.len() - before.rfind('\n').map_or(0, |i| i + 1) > LONGEST_LINE
 }
 
+/// The texts that are drawn, and what of them is not.
+struct Texts<'s> {
+    sources: &'s Sources,
+    secrets: Secrets,
+}
+
 /// The lines of a source that hold some places, cut where they are long, and the places in them.
 struct Excerpt {
     line: usize,
@@ -147,7 +159,7 @@ struct Excerpt {
 impl Excerpt {
     /// The places are in one source. What is before them on their lines stays, since the drawing
     /// counts the columns that it names.
-    fn of(sources: &Sources, places: impl Iterator<Item = Span>) -> Self {
+    fn of(texts: &Texts<'_>, places: impl Iterator<Item = Span>) -> Self {
         let places: Vec<Span> = places.collect();
         let Some(top) = places.iter().copied().min() else {
             return Self {
@@ -156,6 +168,7 @@ impl Excerpt {
                 spans: Vec::new(),
             };
         };
+        let Texts { sources, secrets } = texts;
         let source = &sources.get(top.source).text;
         let spans: Vec<Range<usize>> = places.into_iter().map(Span::range).collect();
         let bottom = spans.iter().map(|span| span.start).max().unwrap_or(0);
@@ -169,18 +182,23 @@ impl Excerpt {
         for line in source[start..bottom].split('\n') {
             let end = start + line.len();
             let here = |span: &Range<usize>| start <= span.start && span.start <= end;
+            let shown = secrets.shown(sources, top.source, start..end);
             let last = spans
                 .iter()
                 .filter(|span| here(span))
-                .map(|span| span.start - start)
+                .map(|span| shown.place(span.start - start))
                 .max();
-            let kept = cut(line, last);
+            let kept = cut(&shown.text, last);
             for (span, moved) in spans.iter().zip(&mut moved).filter(|(span, _)| here(span)) {
-                let place = |at: usize| text.len() + (at - start).min(kept);
+                let place = |at: usize| text.len() + shown.place(at - start).min(kept);
                 *moved = place(span.start)..place(span.end);
             }
-            text.push_str(&line[..kept]);
-            text.push_str(if kept < line.len() { "…\n" } else { "\n" });
+            text.push_str(&shown.text[..kept]);
+            text.push_str(if kept < shown.text.len() {
+                "…\n"
+            } else {
+                "\n"
+            });
             start = end + 1;
         }
         let line = sources.locate(top).line as usize;
