@@ -10,8 +10,8 @@ const INDENT: &str = "  ";
 /// Formats a document that parsed without an error.
 ///
 /// Two spaces a level, one space around operators, two before a comment, at most one blank line
-/// in a row, strings in single quotes, lists of several lines with one item a line. Formatting
-/// twice is formatting once.
+/// in a row, strings in single quotes, raw ones as they are, lists of several lines with one item
+/// a line. All line ends are as the first one. Formatting twice is formatting once.
 #[must_use]
 pub fn format(document: &Document<'_>, sources: &Sources) -> String {
     let formatter = Formatter {
@@ -29,7 +29,15 @@ pub fn format(document: &Document<'_>, sources: &Sources) -> String {
         }
         formatter.line(line, &mut out);
     }
+    if has_crlf(formatter.text) {
+        out = out.replace("\r\n", "\n").replace('\n', "\r\n");
+    }
     out
+}
+
+/// Whether the first line ends with a carriage return and a line feed.
+fn has_crlf(text: &str) -> bool {
+    memchr::memchr(b'\n', text.as_bytes()).is_some_and(|end| text[..end].ends_with('\r'))
 }
 
 struct Formatter<'s> {
@@ -159,14 +167,43 @@ impl Formatter<'_> {
         }
     }
 
-    /// A string in single quotes, unless it was spread over lines on purpose.
+    /// A string in single quotes, unless it was spread over lines or is raw on purpose.
     fn string(&self, text: &str, source: &str) -> String {
-        if source.contains('\n') {
+        if source.contains('\n') || has_raw_part(source) {
             source.to_owned()
         } else {
             spelling::string_literal(text)
         }
     }
+}
+
+/// Whether any of the strings side by side on one line is raw.
+fn has_raw_part(source: &str) -> bool {
+    let mut rest = source;
+    while let Some(start) = rest.find(['\'', '"']) {
+        let (before, quoted) = rest.split_at(start);
+        if before.ends_with(['r', 'R']) {
+            return true;
+        }
+        let quote = &quoted[..1];
+        let triple = quote.repeat(3);
+        let quotes = if quoted.starts_with(&triple) {
+            triple.as_str()
+        } else {
+            quote
+        };
+        let mut end = quotes.len();
+        while !quoted[end..].is_empty() && !quoted[end..].starts_with(quotes) {
+            let escaped = usize::from(quoted[end..].starts_with('\\'));
+            end += quoted[end..]
+                .chars()
+                .take(1 + escaped)
+                .map(char::len_utf8)
+                .sum::<usize>();
+        }
+        rest = quoted.get(end + quotes.len()..).unwrap_or_default();
+    }
+    false
 }
 
 fn link(name: &Text<'_>, operator: &str, target: &Text<'_>) -> String {

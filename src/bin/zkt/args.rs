@@ -314,6 +314,9 @@ pub(crate) struct FmtArgs {
     /// Change nothing; name the files that differ, and exit with 1 if there are any
     #[arg(long)]
     pub(crate) check: bool,
+    /// With --check, print what would change in each file in place of its name
+    #[arg(long, requires = "check")]
+    pub(crate) diff: bool,
     #[command(flatten)]
     pub(crate) sources: FileArgs,
 }

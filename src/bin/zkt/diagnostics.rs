@@ -32,10 +32,7 @@ pub(crate) fn write_errors(
 ) -> io::Result<()> {
     let mut sorted = errors.to_vec();
     sorted.sort_by_key(|error| error.span());
-    let texts = Texts {
-        sources,
-        secrets: Secrets::of(sources),
-    };
+    let texts = Texts::of(sources);
     for error in sorted.iter().take(MOST_ERRORS) {
         write_one(*error, &texts, width, out)?;
         writeln!(out)?;
@@ -56,7 +53,7 @@ pub(crate) fn write_errors(
 pub(crate) fn drawn(error: &dyn Located, sources: &Sources) -> String {
     let mut drawn = Vec::new();
     // Writing to memory does not fail.
-    _ = write_one(error, sources, LOG_WIDTH, &mut drawn);
+    _ = write_one(error, &Texts::of(sources), LOG_WIDTH, &mut drawn);
     let drawn = String::from_utf8_lossy(&drawn);
     let plain = anstream::adapter::strip_str(&drawn).to_string();
     plain.trim_end().trim_start_matches("error: ").to_owned()
@@ -147,6 +144,15 @@ fn is_far_right(sources: &Sources, span: Span) -> bool {
 struct Texts<'s> {
     sources: &'s Sources,
     secrets: Secrets,
+}
+
+impl<'s> Texts<'s> {
+    fn of(sources: &'s Sources) -> Self {
+        Self {
+            sources,
+            secrets: Secrets::of(sources),
+        }
+    }
 }
 
 /// The lines of a source that hold some places, cut where they are long, and the places in them.

@@ -24,7 +24,13 @@ fn file(name: &str) -> String {
 }
 
 fn load(name: &str) -> layers::Declaration {
-    layers::load(&[file(name)], &ZPath::root(), false, &Disk, &mut |_| {})
+    layers::load(
+        &[file(name)],
+        &ZPath::root(),
+        false,
+        &Disk::default(),
+        &mut |_| {},
+    )
 }
 
 #[test]

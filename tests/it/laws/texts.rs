@@ -1,8 +1,11 @@
 use std::ops::Range;
+use std::path::Path;
+use std::sync::LazyLock;
 
+use zkt::files::{Disk, Root};
 use zkt::format::format;
-use zkt::parser;
 use zkt::source::{Located as _, Sources};
+use zkt::{layers, parser};
 
 use super::choices::Choices;
 use super::law;
@@ -18,9 +21,41 @@ const SEEDS: [&str; 6] = [
     "\u{feff}/é\n  x = {\n    # inside\n    'a': 1,\n  }\n\n\n  y = \"\"\"\n\"\"\"\n",
 ];
 
-const PIECES: [&str; 30] = [
-    "'", "\"", "'''", "\"\"\"", "\\", "[", "]", "{", "}", "(", ")", "#", "=", "->", "=>", ":", "/",
-    "@", "\n", "\r", "\t", " ", "\0", "é", "😀", "\u{85}", "\u{feff}", "@data ", "0x", "\\u00",
+const PIECES: [&str; 34] = [
+    "'",
+    "\"",
+    "'''",
+    "\"\"\"",
+    "\\",
+    "[",
+    "]",
+    "{",
+    "}",
+    "(",
+    ")",
+    "#",
+    "=",
+    "->",
+    "=>",
+    ":",
+    "/",
+    "@",
+    "\n",
+    "\r",
+    "\t",
+    " ",
+    "\0",
+    "é",
+    "😀",
+    "\u{85}",
+    "\u{feff}",
+    "@data ",
+    "0x",
+    "\\u00",
+    "\u{1b}",
+    "\u{1b}[1m",
+    "\r\n",
+    "r'\\'",
 ];
 
 fn damaged(choices: &mut Choices) -> String {
@@ -68,6 +103,17 @@ fn try_text(text: &str) {
         let (document, errors) = parser::parse(&again, id);
         assert_eq!(errors, [], "{text:?} is formatted to\n{once}");
         assert_eq!(format(&document, &again), once, "{text:?}");
+        let tree = |text: &str| {
+            let declared = trees::declare_at(text.as_bytes(), "/");
+            declared.map(|declared| trees::show(&declared.tree)).ok()
+        };
+        if let Some(before) = tree(text) {
+            assert_eq!(
+                tree(&once),
+                Some(before),
+                "{text:?} is formatted to\n{once}"
+            );
+        }
     }
     match trees::declare_at(text.as_bytes(), "/") {
         Ok(declared) => {
@@ -85,6 +131,44 @@ fn no_damage_to_a_text_makes_the_parser_panic() {
         5000,
         |choices| try_text(&damaged(choices)),
         |choices| format!("{:?}", damaged(choices)),
+    );
+}
+
+/// The files of `fixtures/valid` and `examples`, each with a few bytes changed.
+fn mutated(choices: &mut Choices) -> Vec<u8> {
+    static FILES: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let folders = ["tests/it/fixtures/valid", "examples"].map(|folder| root.join(folder));
+        let files = folders.map(|folder| {
+            layers::tree_files(&folder, &Root::everything(), &Disk::default()).expect("readable")
+        });
+        let read = |file| std::fs::read(file).expect("readable");
+        files.into_iter().flatten().map(read).collect()
+    });
+    let mut bytes = FILES[choices.below(256) % FILES.len()].clone();
+    for _ in 0..1 + choices.below(3) {
+        let at = (choices.below(256) * 256 + choices.below(256)) % (bytes.len() + 1);
+        let end = (at + choices.below(3)).min(bytes.len());
+        let byte = match choices.below(2) {
+            0 => u8::try_from(choices.below(256)).unwrap_or(b' '),
+            _ => choices.of(b"\x1b\x00\r\n\t\x0b\x7f '\"\\#=:/->@[](){},0rum"),
+        };
+        let replacement = vec![byte; choices.below(3)];
+        bytes.splice(at..end, replacement);
+    }
+    bytes
+}
+
+#[test]
+fn a_mutated_file_is_an_error_or_formatting_leaves_its_tree() {
+    law(
+        1500,
+        |choices| {
+            if let Ok(text) = String::from_utf8(mutated(choices)) {
+                try_text(&text);
+            }
+        },
+        |choices| format!("{:?}", String::from_utf8_lossy(&mutated(choices))),
     );
 }
 

@@ -1,11 +1,13 @@
 //! `zkt fmt`: the canonical layout.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 
 use zkt::files::{Files as _, Root, reason};
 use zkt::layers;
+use zkt::parser::Secrets;
 use zkt::source::{Located, Sources};
+use zkt::spelling::printable;
 use zkt::{format, parser};
 
 use crate::args::FmtArgs;
@@ -36,7 +38,7 @@ pub(crate) fn run(args: &FmtArgs, output: &Output) -> Result<Exit, Failure> {
             .map_err(|(path, error)| unreadable(&path, error))?;
         files.extend(found.into_iter().map(|path| Some((path, root.clone()))));
     }
-    let mut out = output.out();
+    let mut out = output.plain_out();
     let (mut differing, mut failed) = (false, false);
     for file in files {
         let name = file
@@ -47,31 +49,15 @@ pub(crate) fn run(args: &FmtArgs, output: &Output) -> Result<Exit, Failure> {
             None => disk.standard_input(),
         };
         let bytes = read.map_err(|error| Failure::new(format!("{name}: {error}")))?;
-        let Some(formatted) = formatted(&name, &bytes, output)? else {
-            failed = true;
-            continue;
+        let text = Text {
+            name,
+            path: file.map(|(path, _)| path),
+            bytes,
         };
-        let differs = formatted.as_bytes() != bytes;
-        differing |= differs;
-        match file {
-            _ if args.check => {
-                if differs {
-                    writeln!(out, "{name}")?;
-                }
-            }
-            Some((path, _)) if differs && !path.is_file() => {
-                return Err(
-                    Failure::new(format!("{name}: only a file can be rewritten"))
-                        .hint("- formats standard input to standard output"),
-                );
-            }
-            Some((path, _)) if differs => {
-                output::replace_file(&path, formatted.as_bytes())
-                    .map_err(|error| Failure::new(format!("{name}: {}", reason(&error))))?;
-                writeln!(out, "{name}")?;
-            }
-            Some(_) => {}
-            None => out.write_all(formatted.as_bytes())?,
+        match one(text, args, output, &mut out)? {
+            Outcome::Same => {}
+            Outcome::Differs => differing = true,
+            Outcome::Failed => failed = true,
         }
     }
     out.flush()?;
@@ -80,6 +66,125 @@ pub(crate) fn run(args: &FmtArgs, output: &Output) -> Result<Exit, Failure> {
     } else {
         Exit::Done
     })
+}
+
+/// What became of one file.
+enum Outcome {
+    Same,
+    Differs,
+    /// Told already.
+    Failed,
+}
+
+/// What is to be formatted.
+struct Text {
+    name: String,
+    /// `None` for standard input.
+    path: Option<PathBuf>,
+    bytes: Vec<u8>,
+}
+
+/// Formats one file, or standard input.
+fn one(
+    text: Text,
+    args: &FmtArgs,
+    output: &Output,
+    out: &mut dyn Write,
+) -> Result<Outcome, Failure> {
+    let Text { name, path, bytes } = text;
+    let Some(formatted) = formatted(&name, &bytes, output)? else {
+        return Ok(Outcome::Failed);
+    };
+    let differs = formatted.as_bytes() != bytes;
+    match path {
+        _ if args.check => {
+            if differs && args.diff {
+                let old = String::from_utf8_lossy(&bytes).into_owned();
+                write_diff(&name, old, formatted, out)?;
+            } else if differs {
+                writeln!(out, "{name}")?;
+            }
+        }
+        Some(path) if differs && !path.is_file() => {
+            return Err(
+                Failure::new(format!("{name}: only a file can be rewritten"))
+                    .hint("- formats standard input to standard output"),
+            );
+        }
+        Some(path) if differs => {
+            if let Err(error) = rewrite(&path, formatted.as_bytes()) {
+                output.failure(&Failure::new(format!("{name}: {}", reason(&error))));
+                return Ok(Outcome::Failed);
+            }
+            writeln!(out, "{name}")?;
+        }
+        Some(_) => {}
+        None => out.write_all(formatted.as_bytes())?,
+    }
+    Ok(if differs {
+        Outcome::Differs
+    } else {
+        Outcome::Same
+    })
+}
+
+/// Replaces a file that may be written. One with several names is written in place, so that all of
+/// them stay names of one file.
+fn rewrite(path: &Path, contents: &[u8]) -> io::Result<()> {
+    let metadata = std::fs::metadata(path)?;
+    if metadata.permissions().readonly() {
+        return Err(io::Error::other(
+            "the file is read-only, and was left as it is",
+        ));
+    }
+    if has_other_names(&metadata) {
+        let mut file = std::fs::OpenOptions::new().write(true).open(path)?;
+        file.write_all(contents)?;
+        file.set_len(contents.len() as u64)?;
+        return file.sync_all();
+    }
+    output::replace_file(path, contents)
+}
+
+#[cfg(unix)]
+fn has_other_names(metadata: &std::fs::Metadata) -> bool {
+    std::os::unix::fs::MetadataExt::nlink(metadata) > 1
+}
+
+#[cfg(not(unix))]
+fn has_other_names(_: &std::fs::Metadata) -> bool {
+    false
+}
+
+/// Prints what formatting changes, without secrets.
+fn write_diff(name: &str, old: String, new: String, out: &mut dyn Write) -> Result<(), Failure> {
+    let sources = Sources::default();
+    let old = sources.add(name, old).map_err(Failure::new)?;
+    let new = sources.add(name, new).map_err(Failure::new)?;
+    let secrets = Secrets::of(&sources);
+    let shown = |source| {
+        let text = secrets.shown_text(&sources, source);
+        let lines = text.lines().map(printable);
+        lines.fold(String::new(), |all, line| all + &line + "\n")
+    };
+    let (old, new) = (shown(old), shown(new));
+    if old == new {
+        writeln!(
+            out,
+            "{name}: differs only in (secret) values, line ends or invisible characters"
+        )?;
+        return Ok(());
+    }
+    let diff = similar::TextDiff::from_lines(&old, &new);
+    let name = printable(name);
+    let header = (format!("{name}"), format!("{name} (formatted)"));
+    let mut diff = diff.unified_diff();
+    write!(
+        out,
+        "{}",
+        diff.context_radius(3).header(&header.0, &header.1)
+    )?;
+    Ok(())
 }
 
 /// The formatted text; none where the file does not parse, which is drawn.

@@ -11,7 +11,7 @@ pub(crate) async fn run(args: &ResolveArgs, output: &Output) -> Result<Exit, Fai
     let zookeeper = settings::zookeeper(&args.server).await?;
     let real = zookeeper.resolve(&args.path).await;
     zookeeper.close().await;
-    let mut out = output.out();
+    let mut out = output.plain_out();
     writeln!(out, "{}", render::path_text(&real?))?;
     out.flush()?;
     Ok(Exit::Done)

@@ -17,7 +17,7 @@ pub(crate) fn run(args: &ShowArgs, output: &Output) -> Result<Exit, Failure> {
         &args.sources.files.disk(),
         output,
     )?;
-    let mut out = output.out();
+    let mut out = output.plain_out();
     match args.format {
         TreeFormat::Zkt => export::write_text(&declared.tree, &mut out)?,
         TreeFormat::Json => export::write_json(&declared.tree, &mut out)?,
