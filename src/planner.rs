@@ -250,12 +250,10 @@ impl<'a> Planner<'a> {
         };
         let acl = self.stored_acl(path, node);
         let compared = compare::compare(path, node, live, acl, self.policy.sources);
-        let writes = compared.link.is_some()
-            || compared
-                .update
-                .as_ref()
-                .is_some_and(|update| update.data.is_some());
-        if let Some(message) = compare::respelled(live).filter(|_| writes) {
+        // Only what is written is looked at: this reads all of the data.
+        if compared.writes_data()
+            && let Some(message) = compare::respelled(live)
+        {
             self.plan.warnings.push(Warning {
                 path: path.clone(),
                 message: message.to_owned(),

@@ -16,6 +16,13 @@ pub(super) struct Compared {
     pub(super) link: Option<Link>,
 }
 
+impl Compared {
+    pub(super) fn writes_data(&self) -> bool {
+        let update = self.update.as_ref();
+        self.link.is_some() || update.is_some_and(|update| update.data.is_some())
+    }
+}
+
 /// Compares data, and the ACL where one is given.
 pub(super) fn compare(
     path: &ZPath,
