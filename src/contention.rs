@@ -219,7 +219,12 @@ impl<'a> Run<'a, '_> {
         let declared: Tree<Declared> = declared.map(one).into_iter().collect();
         let live = [(group.path.clone(), Live::Read(node.clone()))];
         let live: Tree<Live> = live.into_iter().collect();
-        let fresh = planner::plan(&declared, &live, self.contended.policy).actions;
+        let fresh = planner::plan(&declared, &live, self.contended.policy);
+        // No action because nothing may be done is not the same as nothing to do.
+        if !fresh.kept.is_empty() || !fresh.refusals.is_empty() {
+            return Again::Collides(Conflict::Changed);
+        }
+        let fresh = fresh.actions;
         let mut same = Vec::new();
         let mut left = fresh.len();
         for i in [group.update, group.link].into_iter().flatten() {

@@ -157,6 +157,8 @@ async fn what_was_replaced_collides() {
         ("replace /t/a", false),
         ("replace /t/old", false),
         ("write /t/old", true),
+        // Bytes beside which no property can stay.
+        ("write /t/a", false),
         ("delete /t/a", false),
     ]
     .into_iter()
@@ -168,7 +170,8 @@ async fn what_was_replaced_collides() {
         let planned = plan(&session, text).await;
         let (verb, path) = before.split_once(' ').unwrap();
         if verb == "write" {
-            set(&client, path, "newer").await;
+            let written = client.set_data(path, b"\xff", None).await;
+            written.unwrap();
         } else {
             client.delete(path, None).await.unwrap();
         }

@@ -271,26 +271,21 @@ async fn rm_tells_what_an_interrupt_leaves() {
     assert_eq!(place.nodes().await.lines().count(), 303);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test(flavor = "multi_thread")]
 async fn rm_tries_again_when_somebody_creates_below() {
-    let place = tree("rm-busy").await;
+    let (server, place) = embedded();
     let client = place.client().await;
-    let (started, mut has_started) = tokio::sync::watch::channel(0);
-    let creator = tokio::spawn(async move {
-        let options = CreateMode::Persistent.with_acls(zookeeper_client::Acls::anyone_all());
-        for i in 0.. {
-            // Until the parent is gone.
-            let path = format!("/foo/main/n{i}");
-            if client.create(&path, b"", &options).await.is_err() {
-                return;
-            }
-            started.send_replace(i);
-        }
-    });
-    has_started.wait_for(|count| *count > 10).await.unwrap();
-    let child = place.command("rm /foo").spawn().unwrap();
-    let run = tokio::task::spawn_blocking(move || place.finish(child));
-    let run = run.await.unwrap().expect(0);
-    assert_eq!(run.last(), "deleted /foo");
-    creator.await.unwrap();
+    create(&client, "/a", "").await;
+    create(&client, "/a/b", "").await;
+    let relay = Relay::to(server.handle().address().port()).await;
+    relay.set(Mode::HoldDelete);
+    let child = place
+        .command(&format!("rm /a -c {}", relay.address()))
+        .spawn()
+        .unwrap();
+    relay.holds_a_write().await;
+    create(&client, "/a/b/new", "").await;
+    relay.set(Mode::Forward);
+    let run = place.finish(child).expect(0);
+    assert_eq!(run.stdout, "deleted /a/b/new\ndeleted /a/b\ndeleted /a\n");
 }
