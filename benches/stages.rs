@@ -125,6 +125,7 @@ fn render_new_tree(bencher: Bencher<'_, '_>) {
         mode: render::Mode::Plan,
         width: 80,
         extras: true,
+        brief: false,
         colors: false,
     };
     let bencher = bencher.counter(ItemsCount::new(NODES));

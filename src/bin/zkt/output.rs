@@ -111,6 +111,11 @@ impl Output {
         }
     }
 
+    /// Whether `-q` is given.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
     /// Whether stdout has colours.
     pub(crate) fn has_colors(&self) -> bool {
         self.choice() != ColorChoice::Never

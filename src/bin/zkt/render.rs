@@ -3,6 +3,7 @@
 mod change;
 mod difference;
 mod json;
+mod nested;
 mod style;
 mod text;
 mod value;

@@ -58,6 +58,7 @@ pub(crate) fn text_options<'a>(
         mode: Mode::Plan,
         width: output.width(),
         extras: true,
+        brief: output.is_quiet(),
         colors: output.has_colors(),
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use serde_json::Value;
+use sha1::{Digest as _, Sha1};
 use smallvec::SmallVec;
 use zkt::acl::Acl;
 use zkt::node::Secret;
@@ -13,12 +14,13 @@ use zkt::spelling::{property_name, push_raw_literal, type_clause};
 use zkt::value::{Entry, LinkKind, Properties, TYPE, entries, split_link, writing_order};
 
 use super::SECRET;
-use super::difference::{Side, is_by_line, pair, write_lines};
+use super::difference::{LONGEST_DIFF, Side, is_by_line, pair, write_lines};
+use super::nested::{Difference, differences};
 use super::style::{ADD, DIM, NEW, OLD, TRIM};
+use super::text::count;
 use super::value::{LONGEST, assignment, base64, link_target, literal, printable, raw, shortened};
 
 const INDENT: &str = "      ";
-const DIFF_INDENT: &str = "        ";
 
 /// The properties of a new node, unless its data is declared as raw bytes.
 pub(super) fn new_properties(add: &Add) -> Option<Properties> {
@@ -151,7 +153,7 @@ pub(super) fn write_change(change: &Change, out: &mut dyn Write) -> io::Result<(
         (Some(_), Some(_)) if change.secret => {
             writeln!(out, "{INDENT}{left} {SECRET} -> {SECRET}")
         }
-        (Some(old), Some(new)) => write_changed(&left, old, new, out),
+        (Some(old), Some(new)) => write_changed(INDENT, &left, old, new, out),
         (None, Some(new)) => {
             let value = if change.secret {
                 SECRET.to_owned()
@@ -177,25 +179,28 @@ fn write_removed(left: &str, value: &str, out: &mut dyn Write) -> io::Result<()>
 }
 
 fn write_changed(
+    indent: &str,
     left: &str,
     old: &ChangeValue,
     new: &ChangeValue,
     out: &mut dyn Write,
 ) -> io::Result<()> {
     if let (Some(old), Some(new)) = (text(old), text(new))
-        && is_by_line(old, new)
+        && (is_by_line(old, new) || is_long_text(old, new))
     {
-        let lines = |text: &str| text.lines().count();
-        let (from, to) = (lines(old), lines(new));
-        let count = if from == to {
-            format!("{to} lines")
-        } else {
-            format!("{from} lines -> {to} lines")
-        };
-        writeln!(out, "{INDENT}{left} {DIM}({count}){DIM:#}")?;
-        return write_lines(old, new, DIFF_INDENT, out);
+        return write_text(indent, left, old, new, out);
+    }
+    if is_long_binary(old) || is_long_binary(new) {
+        let (old, new) = (shown(old), shown(new));
+        return writeln!(out, "{indent}{left} {OLD}{old}{OLD:#} -> {NEW}{new}{NEW:#}");
     }
     let pair = pair(&whole(old), &whole(new));
+    if (pair.old.shortened || pair.new.shortened)
+        && let (ChangeValue::Json(old), ChangeValue::Json(new)) = (old, new)
+        && let Some(found) = differences(old, new)
+    {
+        return write_nested(indent, left, &found, out);
+    }
     let with_length = |side: Side, value: &ChangeValue| {
         let (length, unit) = length(value);
         let note = if side.shortened {
@@ -206,7 +211,75 @@ fn write_changed(
         side.text + &note
     };
     let (old, new) = (with_length(pair.old, old), with_length(pair.new, new));
-    writeln!(out, "{INDENT}{left} {old} -> {new}")
+    writeln!(out, "{indent}{left} {old} -> {new}")
+}
+
+/// Whether one of these has lines, and more than can be compared by eye.
+fn is_long_text(old: &str, new: &str) -> bool {
+    let has_lines = old.contains('\n') || new.contains('\n');
+    has_lines && old.len().max(new.len()) > LONGEST
+}
+
+/// The lines of a text that changed.
+fn write_text(
+    indent: &str,
+    left: &str,
+    old: &str,
+    new: &str,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let (from, to) = (old.lines().count(), new.lines().count());
+    let count = if from == to {
+        count(to, "line")
+    } else {
+        format!("{} -> {}", count(from, "line"), count(to, "line"))
+    };
+    writeln!(out, "{indent}{left} {DIM}({count}){DIM:#}")?;
+    write_lines(old, new, &format!("{indent}  "), out)
+}
+
+/// The keys of a long value that changed, each with what it held and holds.
+fn write_nested(
+    indent: &str,
+    left: &str,
+    found: &[Difference<'_>],
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let changes = count(found.len(), "change");
+    writeln!(out, "{indent}{left} {DIM}({changes} inside){DIM:#}")?;
+    for Difference { path, old, new } in found.iter().take(LONGEST_DIFF) {
+        let path = printable(path);
+        let value = |value: &Value| ChangeValue::Json(value.clone());
+        match (old, new) {
+            (Some(old), Some(new)) => {
+                let left = format!("{path} =");
+                write_changed(&format!("{indent}  "), &left, &value(old), &value(new), out)?;
+            }
+            (None, Some(new)) => {
+                let new = shown_json(new);
+                writeln!(out, "{indent}{ADD}+{ADD:#} {path} = {NEW}{new}{NEW:#}")?;
+            }
+            (old, None) => {
+                let old = old.map(shown_json).unwrap_or_default();
+                writeln!(out, "{indent}{TRIM}-{TRIM:#} {path} = {OLD}{old}{OLD:#}")?;
+            }
+        }
+    }
+    match found.len().saturating_sub(LONGEST_DIFF) {
+        0 => Ok(()),
+        more => writeln!(
+            out,
+            "{indent}  {DIM}({}){DIM:#}",
+            count(more, "more change")
+        ),
+    }
+}
+
+/// Bytes that are no text, and more than can be compared by eye.
+fn is_long_binary(value: &ChangeValue) -> bool {
+    const LONGEST_BASE64: usize = LONGEST / 4 * 3;
+    matches!(value, ChangeValue::Raw(bytes)
+        if bytes.len() > LONGEST_BASE64 && std::str::from_utf8(bytes).is_err())
 }
 
 fn write_acl(old: &Acl, new: &Acl, out: &mut dyn Write) -> io::Result<()> {
@@ -252,8 +325,15 @@ fn length(value: &ChangeValue) -> (usize, &'static str) {
     }
 }
 
-/// A value by itself, shortened where it is long.
+/// A value by itself, shortened where it is long; of bytes that are no text the length and the hash.
 fn shown(value: &ChangeValue) -> String {
+    if let ChangeValue::Raw(bytes) = value
+        && is_long_binary(value)
+    {
+        let digest = Sha1::digest(bytes);
+        let hash: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        return format!("({} bytes, sha1 {hash})", bytes.len());
+    }
     let (length, unit) = length(value);
     shortened(&whole(value), length, unit)
 }

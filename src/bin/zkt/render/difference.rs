@@ -14,7 +14,7 @@ const LONGEST_SHARED: usize = 60;
 /// Beyond so many characters the differing part is one block.
 const LONGEST_COMPARED: usize = 400;
 /// Beyond so many lines a diff is broken off.
-const LONGEST_DIFF: usize = 40;
+pub(super) const LONGEST_DIFF: usize = 40;
 const CONTEXT_LINES: usize = 2;
 
 /// The two sides of a change, coloured.

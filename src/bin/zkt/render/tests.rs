@@ -155,6 +155,7 @@ fn coloured_as(plan: &Plan, mode: Mode, width: usize) -> String {
         mode,
         width,
         extras: true,
+        brief: false,
         colors: true,
     };
     let mut out = Vec::new();
@@ -372,7 +373,7 @@ fn raw_data_and_acl() {
       + /text                                            examples/cms.zkt:2
           @data 'it\'s'
       + /binary                                          examples/cms.zkt:3
-          @data base64 '////////////////////////////////////////////////////////////////////////////////////////////…////////////////////////////////////w==' (1000 bytes)
+          @data (1000 bytes, sha1 c2fbe7c95d9be373d9bb6ee58fb3a24411e1a2a8)
       ~ /v
         - @acl world:anyone:cdrwa
           @acl ip:10.0.0.0/8:r
@@ -769,6 +770,139 @@ fn long_values_keep_what_differs_in_sight() {
           z = 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa…aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa' (1000 characters) -> 'bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb…bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb' (1000 characters)
 
     Plan: 1 to add, 1 to update, 0 to link, 0 to trim.
+    ");
+}
+
+#[test]
+fn of_a_long_nested_value_the_keys_that_changed_are_shown() {
+    let large = |cpu: u32, list: serde_json::Value, note: &str| {
+        let many: serde_json::Map<String, serde_json::Value> =
+            (0..100).map(|i| (format!("key{i}"), i.into())).collect();
+        json!({"many": many, "limits": {"cpu": cpu, "note": note}, "list": list})
+    };
+    let mut came = large(2, json!([1, 3]), "a\nb\nd");
+    came["many"]["new key"] = json!({"x": 1});
+    let all = |by: u32| -> serde_json::Value { (0..100).map(|i| i + by).collect() };
+    insta::assert_snapshot!(text(&plan(vec![update("/a", vec![
+        set("large", large(1, json!([1, 2, 3]), "a\nb\nc"), came),
+        set("list", all(0), all(1000)),
+        set("short", json!({"a": 1}), json!({"a": 2})),
+        set("text", json!("one line"), json!("a long line\n".repeat(30))),
+    ])])), @r#"
+    zkt plan: 127.0.0.1:2181/ <- examples/cms.zkt
+
+      ~ /a
+          large = (4 changes inside)
+            limits.cpu = 1 -> 2
+            limits.note = (3 lines)
+              @@ -1,3 +1,3 @@
+                a
+                b
+              - c
+              \ no newline at the end
+              + d
+              \ no newline at the end
+          - list[1] = 2
+          + many['new key'] = {'x': 1}
+          list = (100 changes inside)
+            [0] = 0 -> 1000
+            [1] = 1 -> 1001
+            [2] = 2 -> 1002
+            [3] = 3 -> 1003
+            [4] = 4 -> 1004
+            [5] = 5 -> 1005
+            [6] = 6 -> 1006
+            [7] = 7 -> 1007
+            [8] = 8 -> 1008
+            [9] = 9 -> 1009
+            [10] = 10 -> 1010
+            [11] = 11 -> 1011
+            [12] = 12 -> 1012
+            [13] = 13 -> 1013
+            [14] = 14 -> 1014
+            [15] = 15 -> 1015
+            [16] = 16 -> 1016
+            [17] = 17 -> 1017
+            [18] = 18 -> 1018
+            [19] = 19 -> 1019
+            [20] = 20 -> 1020
+            [21] = 21 -> 1021
+            [22] = 22 -> 1022
+            [23] = 23 -> 1023
+            [24] = 24 -> 1024
+            [25] = 25 -> 1025
+            [26] = 26 -> 1026
+            [27] = 27 -> 1027
+            [28] = 28 -> 1028
+            [29] = 29 -> 1029
+            [30] = 30 -> 1030
+            [31] = 31 -> 1031
+            [32] = 32 -> 1032
+            [33] = 33 -> 1033
+            [34] = 34 -> 1034
+            [35] = 35 -> 1035
+            [36] = 36 -> 1036
+            [37] = 37 -> 1037
+            [38] = 38 -> 1038
+            [39] = 39 -> 1039
+            (60 more changes)
+          short = {'a': 1} -> {'a': 2}
+          text = (1 line -> 30 lines)
+            @@ -1,1 +1,30 @@
+            - one line
+            \ no newline at the end
+            + a long line
+            + a long line
+            + a long line
+            + a long line
+            + a long line
+            + a long line
+            + a long line
+            + a long line
+            + a long line
+            + a long line
+            + a long line
+            + a long line
+            + a long line
+            + a long line
+            + a long line
+            + a long line
+            + a long line
+            + a long line
+            + a long line
+            + a long line
+            + a long line
+            + a long line
+            + a long line
+            + a long line
+            + a long line
+            + a long line
+            + a long line
+            + a long line
+            + a long line
+            + a long line
+
+    Plan: 0 to add, 1 to update, 0 to link, 0 to trim.
+    "#);
+}
+
+#[test]
+fn of_bytes_the_length_and_the_hash_are_shown() {
+    let raw = |byte: u8| zkt::plan::ChangeValue::Raw(vec![byte; 1000]);
+    let change = zkt::plan::Change {
+        name: zkt::plan::DATA_CHANGE.to_owned(),
+        old: Some(raw(0xfe)),
+        new: Some(raw(0xff)),
+        secret: false,
+        origin: None,
+    };
+    insta::assert_snapshot!(text(&plan(vec![update("/a", vec![change])])), @"
+    zkt plan: 127.0.0.1:2181/ <- examples/cms.zkt
+
+      ~ /a
+          @data (1000 bytes, sha1 4ecd2dd49ee574fbd5b190ff4edb1fb151840e27) -> (1000 bytes, sha1 c2fbe7c95d9be373d9bb6ee58fb3a24411e1a2a8)
+
+    Plan: 0 to add, 1 to update, 0 to link, 0 to trim.
     ");
 }
 

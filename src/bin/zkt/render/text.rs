@@ -45,6 +45,8 @@ pub(crate) struct TextOptions<'a> {
     pub(crate) width: usize,
     /// `--extras show`.
     pub(crate) extras: bool,
+    /// Whether only refusals and the summary are written.
+    pub(crate) brief: bool,
     /// Whether colours are of use. Without them some stand in the text all the same: a caller
     /// whose output has none strips those.
     pub(crate) colors: bool,
@@ -108,6 +110,10 @@ pub(crate) fn plan_text(
     options: &TextOptions<'_>,
     out: &mut dyn Write,
 ) -> io::Result<()> {
+    if options.brief {
+        write_refusals(&plan.refusals, out)?;
+        return writeln!(out, "{}", summary_line(plan.summary(), options.mode));
+    }
     let TextOptions {
         title,
         server,
@@ -162,7 +168,12 @@ pub(crate) fn plan_text(
     if !plan.refusals.is_empty() {
         writeln!(out)?;
     }
-    for refusal in &plan.refusals {
+    write_refusals(&plan.refusals, out)?;
+    writeln!(out, "\n{}", summary_line(plan.summary(), options.mode))
+}
+
+fn write_refusals(refusals: &[Refusal], out: &mut dyn Write) -> io::Result<()> {
+    for refusal in refusals {
         write!(
             out,
             "{REFUSED}refused{REFUSED:#}: {}",
@@ -181,7 +192,7 @@ pub(crate) fn plan_text(
         }
         writeln!(out)?;
     }
-    writeln!(out, "\n{}", summary_line(plan.summary(), options.mode))
+    Ok(())
 }
 
 /// Writes warnings, one a line, each with its place.

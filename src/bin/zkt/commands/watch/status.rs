@@ -160,6 +160,7 @@ fn plan_text(plan: &Plan, state: &State, layers: &[String]) -> String {
         mode: render::Mode::Plan,
         width: 100,
         extras: true,
+        brief: false,
         colors: false,
     };
     let mut text = Vec::new();
