@@ -14,6 +14,7 @@ use self::walk::Top;
 mod acls;
 mod ahead;
 mod difference;
+mod kinds;
 mod mirror;
 mod planning;
 mod reader;
@@ -22,6 +23,8 @@ mod wants;
 
 pub use ahead::{ReadAhead, read_ahead};
 pub use mirror::{Found, Mirror, News};
+#[cfg(feature = "watch")]
+pub(crate) use planning::keep_ephemeral;
 pub use planning::{plan, require_readable};
 
 /// Why the live tree could not be read.
@@ -62,7 +65,7 @@ pub enum Error {
         source: Refusal,
     },
     /// Nodes that must be read may not be.
-    #[error("no permission to read {first}{}", and_more(*.more))]
+    #[error("not authorized to read {first}{}", and_more(*.more))]
     Unreadable {
         /// The first of them.
         first: ZPath,

@@ -233,7 +233,7 @@ pub enum KeptReason {
     #[error("cannot exist below an ephemeral node")]
     BelowEphemeral,
     /// The session may not read it, or something below it.
-    #[error("no permission to read it or a node below it")]
+    #[error("not authorized to read it or a node below it")]
     Unreadable,
     /// Its data is not UTF-8, and `@keep` or `@ignore` say that some of it stays.
     #[error("its data is not UTF-8, so @keep and @ignore cannot tell what of it stays")]

@@ -3,12 +3,13 @@
 use crate::links::{self, LookedUp, Trees};
 use crate::node::{Declared, Live, Standing};
 use crate::path::ZPath;
-use crate::plan::{Plan, Warning};
+use crate::plan::{Kept, KeptReason, Plan, Warning};
 use crate::planner::{self, Policy};
 use crate::session::Session;
 use crate::source::Sources;
 use crate::tree::Tree;
 
+use super::kinds::{self, Kind};
 use super::{Error, lookup};
 
 /// What is declared must be readable: otherwise nobody can say whether it is as declared.
@@ -38,10 +39,39 @@ pub async fn plan(
     policy: &Policy<'_>,
 ) -> Result<Plan, Error> {
     let mut plan = planner::plan(declared, live, policy);
+    keep_ephemeral(session, &mut plan, &[]).await?;
     let trees = Trees::new(declared, live);
     let linked = check_links(session, &trees, &plan, policy.sources).await?;
     plan.warnings.extend(linked);
     Ok(plan)
+}
+
+/// Moves what is ephemeral from the extras to what is kept: of extras only the names are read.
+/// Those that are `known` are not ephemeral.
+pub(crate) async fn keep_ephemeral(
+    session: &Session,
+    plan: &mut Plan,
+    known: &[ZPath],
+) -> Result<(), Error> {
+    let is_known = |path: &ZPath| known.binary_search(path).is_ok();
+    let (mut extras, unknown): (Vec<ZPath>, Vec<ZPath>) = std::mem::take(&mut plan.extras)
+        .into_iter()
+        .partition(is_known);
+    let kinds = kinds::of(session, &unknown).await?;
+    for (path, kind) in unknown.into_iter().zip(kinds) {
+        match kind {
+            Kind::Gone => {}
+            Kind::Ephemeral => plan.kept.push(Kept {
+                path,
+                reason: KeptReason::Ephemeral,
+            }),
+            Kind::Other => extras.push(path),
+        }
+    }
+    extras.sort();
+    plan.extras = extras;
+    plan.kept.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(())
 }
 
 async fn check_links(
@@ -85,7 +115,7 @@ mod tests {
         };
         // What is not declared need not be read.
         assert_eq!(told(&["/d"]), Ok(()));
-        let of = |text: &str| Err(format!("no permission to read {text}"));
+        let of = |text: &str| Err(format!("not authorized to read {text}"));
         assert_eq!(told(&["/b"]), of("/b"));
         assert_eq!(told(&["/b", "/c", "/d"]), of("/b and 1 more node"));
         assert_eq!(told(&["/a", "/b", "/c"]), of("/a and 2 more nodes"));

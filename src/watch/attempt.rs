@@ -349,7 +349,17 @@ impl Keeper {
             _ => None,
         };
         let mut plan = match part {
-            Some(plan) => plan,
+            Some(mut plan) => {
+                // What is the same extra node as before is still not ephemeral.
+                let before = self
+                    .settled
+                    .as_ref()
+                    .map_or(&[][..], |plan| plan.extras.as_slice());
+                let is_same = |path: &&ZPath| !changed.is_some_and(|all| all.contains(path));
+                let known: Vec<ZPath> = before.iter().filter(is_same).cloned().collect();
+                live::keep_ephemeral(session, &mut plan, &known).await?;
+                plan
+            }
             None => live::plan(session, &source.tree, live, &policy).await?,
         };
         plan.judge(options.shows_extras, options.strict);

@@ -759,11 +759,11 @@ fn top_level_nodes_go_to_the_path() {
 fn what_may_not_be_read_is_kept() {
     check_plan!(case("/a\n  x = 1\n/b/c\n", "/a\n/b\n").trim().unreadable("/a").unreadable("/b"), @r#"
     add /b/c {}  (3:1)
-    kept /a: no permission to read it or a node below it
+    kept /a: not authorized to read it or a node below it
     unchanged 0, examined 2
     "#);
     check_plan!(case("/a\n", "/a\n  /x\n    /y\n").trim().unreadable("/a/x/y"), @r#"
-    kept /a/x: no permission to read it or a node below it
+    kept /a/x: not authorized to read it or a node below it
     unchanged 1, examined 3
     "#);
 }

@@ -152,7 +152,7 @@ async fn credentials_come_from_flags_files_or_the_environment() {
     place.file("b.zkt", "/a\n  x = 2\n");
     insta::assert_snapshot!(place.run("plan b.zkt"), @"
     --- stderr
-    error: no permission to read /a
+    error: not authorized to read /a
     hint: --auth or --auth-file gives credentials
     --- exit 1
     ");

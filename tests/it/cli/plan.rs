@@ -430,6 +430,53 @@ async fn guards() {
     assert_eq!(place.nodes().await, "/a \"\" v0\n");
 }
 
+/// What goes by itself is nobody's to declare, and no reason to refuse.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn an_ephemeral_extra_is_kept() {
+    let place = Place::new("plan-ephemeral-extra").await;
+    let client = place.client().await;
+    place.file("a.zkt", "/a\n  /declared\n");
+    place.run("apply -y a.zkt").expect(0);
+    for name in ["z:1", "b:1"] {
+        create_as(&client, &format!("/a/{name}"), "{}", CreateMode::Ephemeral).await;
+    }
+    insta::assert_snapshot!(place.run("plan --strict a.zkt"), @"
+    zkt plan: SERVER <- a.zkt
+
+    Kept as they are:
+      /a/b:1  (ephemeral)
+      /a/z:1  (ephemeral)
+
+    No changes: 2 nodes are as declared.
+    --- exit 0
+    ");
+    create(&client, "/a/extra", "").await;
+    insta::assert_snapshot!(place.run("plan --strict a.zkt"), @"
+    zkt plan: SERVER <- a.zkt
+
+    Extra, left alone without --trim:
+      /a/extra
+
+    Kept as they are:
+      /a/b:1  (ephemeral)
+      /a/z:1  (ephemeral)
+
+    refused: --strict allows no warning and no extra node, and there is 1
+
+    No changes: 2 nodes are as declared.
+    --- exit 3
+    ");
+    insta::assert_snapshot!(place.run("plan --strict -q a.zkt"), @"
+    refused: --strict allows no warning and no extra node, and there is 1
+    No changes: 2 nodes are as declared.
+    --- exit 3
+    ");
+    insta::assert_snapshot!(place.run("plan -q a.zkt"), @"
+    No changes: 2 nodes are as declared.
+    --- exit 0
+    ");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn what_may_not_be_read() {
     let place = Place::new("plan-unreadable").await;
@@ -445,13 +492,13 @@ async fn what_may_not_be_read() {
         .file("other.zkt", "/a\n  /open\n");
     insta::assert_snapshot!(place.run("plan a.zkt"), @"
     --- stderr
-    error: no permission to read /a/locked
+    error: not authorized to read /a/locked
     hint: --auth or --auth-file gives credentials
     --- exit 1
     ");
     insta::assert_snapshot!(place.run("diff a.zkt live"), @"
     --- stderr
-    error: no permission to read /a/locked
+    error: not authorized to read /a/locked
     hint: --auth or --auth-file gives credentials
     --- exit 2
     ");
@@ -459,13 +506,13 @@ async fn what_may_not_be_read() {
     zkt plan: SERVER <- other.zkt
 
     Kept as they are:
-      /a/locked  (no permission to read it or a node below it)
+      /a/locked  (not authorized to read it or a node below it)
 
     No changes: 2 nodes are as declared.
     --- exit 0
     ");
     insta::assert_snapshot!(place.run("ls -l /a/locked"), @"
-    (no permission to read)                         /a/locked
+    (not authorized to read)                        /a/locked
     --- exit 0
     ");
     insta::assert_snapshot!(place.run("export /a"), @"
@@ -473,7 +520,7 @@ async fn what_may_not_be_read() {
       @data ''
       /open
     --- stderr
-    error: no permission to read /a/locked
+    error: not authorized to read /a/locked
     hint: --auth or --auth-file gives credentials
     --- exit 1
     ");

@@ -238,7 +238,7 @@ async fn an_export_to_a_file_is_whole_and_heeds_the_umask() {
     let run = place.run("export -o whole.zkt").expect(1);
     assert!(
         run.stderr
-            .starts_with("error: no permission to read /a/shut\n"),
+            .starts_with("error: not authorized to read /a/shut\n"),
         "{run}"
     );
     assert_eq!(place.read("whole.zkt"), "as it was");
