@@ -52,7 +52,7 @@ pub enum Error {
         limit: usize,
     },
     /// The node's ACL, or that of its parent, does not allow it.
-    #[error("no permission at {0}")]
+    #[error("{0}: not authorized")]
     NoPermission(ZPath),
     /// The server refused for another reason.
     #[error("{path}: {}", told(source))]

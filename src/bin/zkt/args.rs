@@ -33,6 +33,8 @@ pub(crate) enum Command {
     /// Print the merged declared tree
     Show(ShowArgs),
     /// Print the plan that turns one tree into another; each side is a layer or `live`
+    #[command(override_usage = "zkt diff [OPTIONS] <OLD> <NEW>\n       \
+                                zkt diff [OPTIONS] --old <LAYER>... --new <LAYER>...")]
     Diff(DiffArgs),
     /// Print services and links as a diagram
     Graph(GraphArgs),
@@ -84,8 +86,8 @@ pub(crate) enum Command {
     Serve(ServeArgs),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
-    /// Print the manual page
-    Man,
+    /// Print the manual page of zkt or of one of its commands
+    Man(ManArgs),
 }
 
 impl Command {
@@ -336,9 +338,20 @@ pub(crate) struct ShowArgs {
 #[derive(Debug, Args)]
 pub(crate) struct DiffArgs {
     /// The tree to start from: a layer, or `live`
-    pub(crate) old: String,
+    #[arg(value_hint = ValueHint::AnyPath, required_unless_present = "old_layers",
+          conflicts_with_all = ["old_layers", "new_layers"])]
+    pub(crate) old: Option<String>,
     /// The tree to end with: a layer, or `live`
-    pub(crate) new: String,
+    #[arg(value_hint = ValueHint::AnyPath, required_unless_present = "new_layers")]
+    pub(crate) new: Option<String>,
+    /// The layers of the tree to start from, or `live`, instead of OLD
+    #[arg(long = "old", id = "old_layers", value_name = "LAYER", num_args = 1..,
+          value_hint = ValueHint::AnyPath, requires = "new_layers")]
+    pub(crate) old_layers: Vec<String>,
+    /// The layers of the tree to end with, or `live`, instead of NEW
+    #[arg(long = "new", id = "new_layers", value_name = "LAYER", num_args = 1..,
+          value_hint = ValueHint::AnyPath, requires = "old_layers")]
+    pub(crate) new_layers: Vec<String>,
     #[command(flatten)]
     pub(crate) files: FileArgs,
     #[command(flatten)]
@@ -505,7 +518,7 @@ pub(crate) struct SetArgs {
     #[arg(long)]
     pub(crate) replace: bool,
     /// NAME=VALUE, or `NAME -> PATH` and `NAME => PATH [PROPERTY]` for links; NAME- removes one
-    #[arg(required = true, value_name = "NAME=VALUE", allow_hyphen_values = true)]
+    #[arg(required = true, value_name = "NAME=VALUE")]
     pub(crate) changes: Vec<String>,
     #[command(flatten)]
     pub(crate) server: ServerArgs,
@@ -677,6 +690,15 @@ pub(crate) struct CompletionsArgs {
     pub(crate) shell: clap_complete::Shell,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct ManArgs {
+    /// The command whose page is printed
+    pub(crate) command: Option<String>,
+    /// Write the pages of zkt and of all its commands to files in this directory: zkt.1, zkt-plan.1
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, conflicts_with = "command")]
+    pub(crate) dir: Option<std::path::PathBuf>,
+}
+
 /// The whole command.
 pub(crate) fn command() -> clap::Command {
     Cli::command()
@@ -844,6 +866,27 @@ mod tests {
             "zkt plan --wait=5s x.zkt"
         );
         assert_eq!(normal("zkt plan -- -t all"), "zkt plan -- -t all");
+    }
+
+    #[test]
+    fn options_are_taken_after_arguments_everywhere() {
+        for command in command().get_subcommands() {
+            let mut words = vec!["zkt", command.get_name()];
+            let arguments = command.get_positionals().filter(|one| !one.is_last_set());
+            for argument in arguments {
+                words.push(match argument.get_id().as_str() {
+                    "changes" | "properties" => "x=1",
+                    "shell" => "bash",
+                    _ => "/a",
+                });
+                words.push("-v");
+            }
+            if command.get_arguments().any(|one| one.get_id() == "connect") {
+                words.extend(["-c", "h:1"]);
+            }
+            let parsed = super::command().try_get_matches_from(&words);
+            assert!(parsed.is_ok(), "{words:?}: {}", parsed.unwrap_err());
+        }
     }
 
     #[test]

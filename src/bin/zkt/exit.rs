@@ -51,6 +51,10 @@ impl From<Exit> for ExitCode {
 pub(crate) const MAX_REQUEST_HINT: &str =
     "--max-request SIZE allows more, where the servers' jute.maxbuffer does";
 
+/// What helps where a server says that somebody is not authorized.
+pub(crate) const PERMISSIONS: &str =
+    "permissions come from --auth, and from the ACLs of a node and its parent";
+
 /// An error that ends a command, told in one line and perhaps a hint.
 #[derive(Debug)]
 pub(crate) struct Failure {
@@ -129,6 +133,8 @@ impl From<zkt::discovery::Error> for Failure {
         match error {
             zkt::discovery::Error::Session(error) => error.into(),
             zkt::discovery::Error::TooLarge { .. } => Self::new(error).hint(MAX_REQUEST_HINT),
+            zkt::discovery::Error::Live(error) => error.into(),
+            zkt::discovery::Error::NoPermission(_) => Self::new(error).hint(PERMISSIONS),
             error => Self::new(error),
         }
     }

@@ -98,7 +98,7 @@ fn run(cli: Cli, output: &Output) -> Result<Exit, Failure> {
         Command::Fmt(args) => commands::fmt::run(&args, output),
         Command::Show(args) => commands::show::run(&args, output),
         Command::Completions(args) => commands::packaging::completions(&args, output),
-        Command::Man => commands::packaging::man(output),
+        Command::Man(args) => commands::packaging::man(&args, output),
         Command::Diff(args) => online(commands::diff::run(&args, output)),
         Command::Graph(args) if args.live => online(commands::graph::live(&args, output)),
         Command::Graph(args) => commands::graph::offline(&args, output),

@@ -7,7 +7,7 @@ use std::process::Stdio;
 
 use super::{Place, mode};
 
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 13] = [
     "check",
     "fmt",
     "show",
@@ -19,6 +19,8 @@ const COMMANDS: [&str; 11] = [
     "serve",
     "completions",
     "man",
+    "register",
+    "discover",
 ];
 
 #[test]
@@ -103,6 +105,82 @@ fn scripts_for_packagers() {
         place.run("--version").expect(0).stdout,
         format!("zkt {}\n", env!("CARGO_PKG_VERSION"))
     );
+}
+
+#[test]
+fn each_command_has_a_manual_page() {
+    let place = Place::offline();
+    place.run("man --dir man/man1").expect(0);
+    let page = place.read("man/man1/zkt-apply.1");
+    assert_eq!(place.run("man apply").expect(0).stdout, page);
+    assert_eq!(
+        place.run("man").expect(0).stdout,
+        place.read("man/man1/zkt.1")
+    );
+    for section in [
+        "NAME",
+        "SYNOPSIS",
+        "OPTIONS",
+        "EXIT STATUS",
+        "ENVIRONMENT",
+        "EXAMPLES",
+    ] {
+        let heading = format!(".SH {section}\n");
+        let quoted = format!(".SH \"{section}\"\n");
+        assert!(
+            page.contains(&heading) || page.contains(&quoted),
+            "{section}: {page}"
+        );
+    }
+    for command in COMMANDS {
+        assert!(
+            place.path(&format!("man/man1/zkt-{command}.1")).exists(),
+            "{command}"
+        );
+    }
+    insta::assert_snapshot!(place.run("man aply"), @r#"
+    --- stderr
+    error: "aply" is no command of zkt
+    hint: zkt help lists them
+    --- exit 1
+    "#);
+}
+
+#[test]
+fn each_side_of_a_diff_may_have_several_layers() {
+    let place = Place::offline();
+    place
+        .file("base.zkt", "/a\n  x = 1\n  y = 1\n")
+        .file("test.zkt", "/a\n  x = 2\n")
+        .file("prod.zkt", "/a\n  x = 3\n  /b\n");
+    insta::assert_snapshot!(place.run("diff --old base.zkt test.zkt --new base.zkt prod.zkt"), @"
+    zkt diff: base.zkt test.zkt <- base.zkt prod.zkt
+
+      + /a/b                                             prod.zkt:3
+      ~ /a
+          x = 2 -> 3
+
+    Plan: 1 to add, 1 to update, 0 to link, 0 to trim.
+    --- exit 1
+    ");
+    let one = place.run("diff test.zkt prod.zkt");
+    let same = place.run("diff --old test.zkt --new prod.zkt");
+    assert_eq!(one.to_string(), same.to_string());
+    insta::assert_snapshot!(place.run("diff -q base.zkt prod.zkt"), @"
+    Plan: 1 to add, 1 to update, 0 to link, 0 to trim.
+    --- exit 1
+    ");
+    let refused = [
+        "diff --old live base.zkt --new prod.zkt",
+        "diff --old live --new live",
+        "diff --old - --new base.zkt -",
+        "diff --old base.zkt",
+        "diff base.zkt --new prod.zkt",
+        "diff base.zkt",
+    ];
+    for words in refused {
+        place.run(words).expect(2);
+    }
 }
 
 #[test]

@@ -58,7 +58,7 @@ async fn shortcuts(place: &Place) {
         .update("/shut", object(json!({"x": 1})))
         .await
         .unwrap_err();
-    assert_eq!(update.to_string(), "no permission at /shut");
+    assert_eq!(update.to_string(), "/shut: not authorized");
     zk.sync().await.unwrap();
 }
 

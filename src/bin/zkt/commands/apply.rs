@@ -15,7 +15,7 @@ use zkt::session::Session;
 use crate::args::{ApplyArgs, Format};
 use crate::commands::plan::text_options;
 use crate::declare::DeclaredTree;
-use crate::exit::{Exit, Failure};
+use crate::exit::{Exit, Failure, PERMISSIONS};
 use crate::opening::{self, Opening};
 use crate::output::Output;
 use crate::process::interrupt;
@@ -316,9 +316,7 @@ fn failure(stop: &Stop) -> Failure {
         Stop::Disconnected { .. } | Stop::Uncertain { .. } => {
             failure.hint("run apply again: it finishes what is left")
         }
-        stop if stop.is_unauthorized() => {
-            failure.hint("permissions come from --auth, and from the ACLs of a node and its parent")
-        }
+        stop if stop.is_unauthorized() => failure.hint(PERMISSIONS),
         Stop::TooLarge { .. } => failure.hint(crate::exit::MAX_REQUEST_HINT),
         Stop::Failed { .. } | Stop::Deposed { .. } => failure,
     }

@@ -27,7 +27,8 @@ const LIVE: &str = "live";
 
 pub(crate) async fn run(args: &DiffArgs, output: &Output) -> Result<Exit, Failure> {
     let place = planning::place(&args.plan)?;
-    let system = if [&args.old, &args.new].iter().any(|side| *side == LIVE) {
+    let sides = Sides::of(args)?;
+    let system = if is_live(sides.old) || is_live(sides.new) {
         System::of(&settings::session_options(&args.server)?)
     } else {
         System::Ordinary
@@ -36,8 +37,7 @@ pub(crate) async fn run(args: &DiffArgs, output: &Output) -> Result<Exit, Failur
         at: place.clone(),
         system,
     };
-    let load = |name: &String| {
-        let layers = std::slice::from_ref(name);
+    let load = |layers: &[String]| {
         let allow_empty = args.plan.allow_empty;
         declare::load_or_tell(layers, allow_empty, &to, &args.files.disk(), output)
     };
@@ -45,50 +45,38 @@ pub(crate) async fn run(args: &DiffArgs, output: &Output) -> Result<Exit, Failur
     // The plan that turns one tree into the other removes what only the first one has.
     options.trim.get_or_insert(TrimArg::All);
     options.force = true;
-    let (plan, old, new) = match (args.old.as_str(), args.new.as_str()) {
-        (LIVE, LIVE) => return Err(Failure::new("one side must be a layer")),
-        ("-", "-") => return Err(Failure::new("standard input (-) can be one side only")),
-        (LIVE, _) => {
-            let mut declared = load(&args.new)?;
-            planning::narrow(&mut declared.tree, &options, output)?;
-            let session = Session::connect(&settings::session_options(&args.server)?).await?;
-            let plan =
-                planning::plan(&session, &declared, ReadAhead::default(), &options, output).await;
-            let live = format!("live {}", session.hosts());
-            session.close().await;
-            (plan?, live, args.new.clone())
-        }
-        (_, LIVE) => {
-            let old = load(&args.old)?;
-            let session = Session::connect(&settings::session_options(&args.server)?).await?;
-            let new = live_side(&session, &old, &place, output).await;
-            let live = format!("live {}", session.hosts());
-            session.close().await;
-            let new = DeclaredTree {
-                tree: new?,
-                sources: Sources::default(),
-            };
-            (
-                compare(&old, new, &options, &place, system)?,
-                args.old.clone(),
-                live,
-            )
-        }
-        _ => {
-            let (old, new) = (load(&args.old)?, load(&args.new)?);
-            let plan = compare(&old, new, &options, &place, system)?;
-            (plan, args.old.clone(), args.new.clone())
-        }
+    let (mut old, mut new) = (sides.old.to_vec(), sides.new.to_vec());
+    let plan = if is_live(sides.old) {
+        let mut declared = load(sides.new)?;
+        planning::narrow(&mut declared.tree, &options, output)?;
+        let session = Session::connect(&settings::session_options(&args.server)?).await?;
+        let plan =
+            planning::plan(&session, &declared, ReadAhead::default(), &options, output).await;
+        old = vec![format!("live {}", session.hosts())];
+        session.close().await;
+        plan?
+    } else if is_live(sides.new) {
+        let declared = load(sides.old)?;
+        let session = Session::connect(&settings::session_options(&args.server)?).await?;
+        let tree = live_side(&session, &declared, &place, output).await;
+        new = vec![format!("live {}", session.hosts())];
+        session.close().await;
+        let sources = Sources::default();
+        let live = DeclaredTree {
+            tree: tree?,
+            sources,
+        };
+        compare(&declared, live, &options, &place, system)?
+    } else {
+        compare(
+            &load(sides.old)?,
+            load(sides.new)?,
+            &options,
+            &place,
+            system,
+        )?
     };
-    let mut out = output.out();
-    match args.format {
-        Format::Json => writeln!(out, "{}", render::plan_json(&plan))?,
-        Format::Text => {
-            let options = text_options("zkt diff", &old, std::slice::from_ref(&new), output);
-            render::plan_text(&plan, &options, &mut out)?;
-        }
-    }
-    out.flush()?;
+    print(&plan, &old, &new, args, output)?;
     Ok(if !plan.refusals.is_empty() {
         Exit::Refused
     } else if plan.is_empty() && plan.extras.is_empty() {
@@ -96,6 +84,66 @@ pub(crate) async fn run(args: &DiffArgs, output: &Output) -> Result<Exit, Failur
     } else {
         Exit::Different
     })
+}
+
+/// The layers of each tree, or `live` alone.
+struct Sides<'a> {
+    old: &'a [String],
+    new: &'a [String],
+}
+
+impl<'a> Sides<'a> {
+    fn of(args: &'a DiffArgs) -> Result<Self, Failure> {
+        let sides = match (&args.old, &args.new) {
+            (Some(old), Some(new)) => Self {
+                old: std::slice::from_ref(old),
+                new: std::slice::from_ref(new),
+            },
+            _ => Self {
+                old: &args.old_layers,
+                new: &args.new_layers,
+            },
+        };
+        for side in [sides.old, sides.new] {
+            if side.len() > 1 && side.iter().any(|layer| layer == LIVE) {
+                return Err(Failure::new(
+                    "live is a whole side: no layer stands beside it",
+                ));
+            }
+        }
+        if is_live(sides.old) && is_live(sides.new) {
+            return Err(Failure::new("one side must be a layer"));
+        }
+        let has_input = |side: &[String]| side.iter().any(|layer| layer == "-");
+        if has_input(sides.old) && has_input(sides.new) {
+            return Err(Failure::new("standard input (-) can be one side only"));
+        }
+        Ok(sides)
+    }
+}
+
+fn is_live(side: &[String]) -> bool {
+    matches!(side, [layer] if layer == LIVE)
+}
+
+fn print(
+    plan: &Plan,
+    old: &[String],
+    new: &[String],
+    args: &DiffArgs,
+    output: &Output,
+) -> Result<(), Failure> {
+    let mut out = output.out();
+    match args.format {
+        Format::Json => writeln!(out, "{}", render::plan_json(plan))?,
+        Format::Text => {
+            let old = old.join(" ");
+            let options = text_options("zkt diff", &old, new, output);
+            render::plan_text(plan, &options, &mut out)?;
+        }
+    }
+    out.flush()?;
+    Ok(())
 }
 
 /// The live tree under the top-level nodes of the other side, as if it were declared.

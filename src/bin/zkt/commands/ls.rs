@@ -43,7 +43,7 @@ pub(crate) async fn run(args: &LsArgs, output: &Output) -> Result<Exit, Failure>
             match (args.long, live.node()) {
                 (false, _) => writeln!(out, "{path}")?,
                 (true, Some(node)) => writeln!(out, "{} {path}", details(node))?,
-                (true, None) => writeln!(out, "{:<47} {path}", "(no permission to read)")?,
+                (true, None) => writeln!(out, "{:<47} {path}", "(not authorized to read)")?,
             }
         }
     }

@@ -137,7 +137,7 @@ fn tell(removed: &Removed, dry_run: bool, output: &Output) -> std::io::Result<()
         let reason = match kept.reason {
             Reason::Ephemeral => "ephemeral",
             Reason::HoldsEphemeral => "holds an ephemeral node",
-            _ => "no permission",
+            _ => "not authorized",
         };
         writeln!(out, "kept {} ({reason})", render::path_text(&kept.path))?;
     }

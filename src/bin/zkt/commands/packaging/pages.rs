@@ -1,0 +1,248 @@
+//! What a manual page has besides the options: exit codes, environment, examples.
+
+/// What is behind a name: an exit code, or a variable.
+pub(super) type Entry = (&'static str, &'static str);
+
+/// A command line, and what it does.
+pub(super) type Example = (&'static str, &'static str);
+
+const DONE: Entry = ("0", "Done, or nothing to do.");
+const ERROR: Entry = ("1", "An error: usage, files, connection, permissions.");
+const REFUSED: Entry = ("3", "A guard refused; nothing was written.");
+const CONFLICT: Entry = (
+    "4",
+    "A conflict: somebody else changed the nodes meanwhile, and was not overwritten.",
+);
+const PARTIAL: Entry = (
+    "5",
+    "An error after something was written; the output says what stands.",
+);
+
+/// The exit codes of a command; of all of them together for the empty name.
+pub(super) fn exit_codes(command: &str) -> Vec<Entry> {
+    let changes = ("2", "With --detailed-exitcode: there are changes.");
+    match command {
+        "" => vec![
+            DONE,
+            (
+                "1",
+                "An error: usage, files, connection, permissions; of fmt --check and diff: there are differences.",
+            ),
+            (
+                "2",
+                "plan --detailed-exitcode: there are changes; diff: an error.",
+            ),
+            REFUSED,
+            CONFLICT,
+            PARTIAL,
+        ],
+        "fmt" => vec![
+            DONE,
+            ("1", "An error; with --check: there are files that differ."),
+        ],
+        "diff" => vec![
+            ("0", "The trees are alike."),
+            ("1", "The trees differ."),
+            ("2", "An error: usage, files, connection, permissions."),
+            ("3", "A guard refused the plan."),
+        ],
+        "plan" => vec![DONE, ERROR, changes, REFUSED],
+        "apply" => vec![DONE, ERROR, REFUSED, CONFLICT, PARTIAL],
+        "watch" => vec![
+            (
+                "0",
+                "It was told to end; with --once: done, or nothing to do.",
+            ),
+            ERROR,
+            ("3", "With --once: a guard refused; nothing was written."),
+            (
+                "4",
+                "With --once: a conflict that new plans did not get ahead of.",
+            ),
+            ("5", "With --once: an error after something was written."),
+        ],
+        "rm" => vec![DONE, ("1", "An error, or something was kept."), REFUSED],
+        "register" => vec![
+            (
+                "0",
+                "A signal ended it. With a command: the exit code of that.",
+            ),
+            ERROR,
+            ("127", "The command cannot be run."),
+            (
+                "128 and more",
+                "A signal of this number, less 128, ended the command, or came before it was started.",
+            ),
+        ],
+        _ => vec![DONE, ERROR],
+    }
+}
+
+/// The variables that a command heeds or sets.
+pub(super) fn environment(command: &str, has_server: bool) -> Vec<Entry> {
+    let mut entries = Vec::new();
+    if has_server {
+        entries.extend([
+            (
+                "ZKT_CONNECT",
+                "The servers, and perhaps a chroot, without --connect.",
+            ),
+            (
+                "ZC_ZK_CONNECTION_STRING",
+                "The same, where ZKT_CONNECT is not set; zc.zk's name for it.",
+            ),
+            (
+                "ZKT_AUTH",
+                "Credentials, one SCHEME:CREDENTIALS a line, without --auth and --auth-file.",
+            ),
+        ]);
+    }
+    match command {
+        "watch" => entries.push((
+            "NOTIFY_SOCKET, WATCHDOG_USEC",
+            "Set by systemd, which is told of readiness, status and signs of life.",
+        )),
+        "discover" => entries.extend([
+            ("ZKT_ADDRESSES", "Set for the command of --exec: the addresses, one a line. Not set where they are too long for the environment."),
+            ("ZKT_PATH", "Set for the command of --exec: PATH as it was given."),
+        ]),
+        _ => {}
+    }
+    entries.push(("NO_COLOR", "Where it is set, output has no colours."));
+    entries
+}
+
+/// Examples; each is a command line that this version takes.
+pub(super) fn examples(command: &str) -> &'static [Example] {
+    match command {
+        "" => &[
+            ("zkt plan trees/", "Show what the live tree lacks."),
+            ("zkt apply trees/", "Show it, ask, and do it."),
+            (
+                "zkt watch trees/ --listen :9181",
+                "Keep the live tree as declared.",
+            ),
+        ],
+        "check" => &[
+            (
+                "zkt check trees/ prod.zkt",
+                "Check a tree with another layer over it.",
+            ),
+            (
+                "zkt check --strict --format json trees/",
+                "In CI: warnings are errors, and programs read the result.",
+            ),
+        ],
+        "fmt" => &[
+            ("zkt fmt trees/", "Lay out all files of a directory."),
+            (
+                "zkt fmt --check trees/",
+                "In CI: name the files that differ.",
+            ),
+        ],
+        "show" => &[(
+            "zkt show services.zkt prod.zkt",
+            "What two layers declare together.",
+        )],
+        "diff" => &[
+            ("zkt diff live trees/", "What apply --trim would do."),
+            (
+                "zkt diff --old base.zkt test.zkt --new base.zkt prod.zkt",
+                "How two environments differ.",
+            ),
+        ],
+        "graph" => &[(
+            "zkt graph --format svg trees/",
+            "A picture of the services of a tree.",
+        )],
+        "plan" => &[
+            (
+                "zkt plan -c zk1:2181,zk2:2181 trees/",
+                "Show what apply would do.",
+            ),
+            (
+                "zkt plan --detailed-exitcode -q trees/",
+                "In CI: one line, and exit code 2 where there are changes.",
+            ),
+            (
+                "zkt plan --trim --target '/lb/**' trees/",
+                "Only below /lb, with what is to be removed.",
+            ),
+        ],
+        "apply" => &[
+            ("zkt apply --yes trees/", "Apply without being asked."),
+            (
+                "zkt apply --trim --max-trim 5 trees/",
+                "Remove undeclared nodes, but no more than five.",
+            ),
+        ],
+        "watch" => &[
+            (
+                "zkt watch trees/ --listen :9181",
+                "Keep the live tree as declared, with a status page.",
+            ),
+            ("zkt watch trees/ --mode warn", "Only tell of differences."),
+        ],
+        "export" => &[(
+            "zkt export /cms -o cms.zkt",
+            "A live subtree as tree text, in a file.",
+        )],
+        "ls" => &[(
+            "zkt ls -l --depth 2 /cms",
+            "Nodes with kind, version, size and time.",
+        )],
+        "get" => &[
+            ("zkt get /cms threads", "One property."),
+            (
+                "zkt get /cms --watch --format json",
+                "All of them, again on each change.",
+            ),
+        ],
+        "set" => &[
+            (
+                "zkt set /cms threads=4 debug-",
+                "Set one property, and remove another one.",
+            ),
+            ("zkt set /cms 'db -> /databases/cms'", "Set a link."),
+        ],
+        "resolve" => &[(
+            "zkt resolve /lb/pools/cms/providers",
+            "The real path behind links.",
+        )],
+        "ln" => &[("zkt ln /databases/cms /cms/db", "Make a link.")],
+        "rm" => &[
+            ("zkt rm -n /old", "Tell what would be deleted."),
+            ("zkt rm /old", "Delete it."),
+        ],
+        "register" => &[
+            (
+                "zkt register /cms/providers :8080 --health-tcp -- ./cms --port 8080",
+                "Run a service, registered at all of the machine's addresses while its port accepts connections.",
+            ),
+            (
+                "zkt register /cms/providers 10.0.0.1:8080 weight=2",
+                "Hold a registration until a signal comes.",
+            ),
+        ],
+        "discover" => &[
+            ("zkt discover /cms/providers", "The addresses, one a line."),
+            (
+                "zkt discover /cms/providers --exec 'sed \"s/.*/server &;/\" > upstream && nginx -s reload'",
+                "Keep a proxy's configuration current.",
+            ),
+        ],
+        "serve" => &[(
+            "zkt serve --listen :0 --tree test.zkt",
+            "A server for tests on a free port, with a tree.",
+        )],
+        "completions" => &[("zkt completions bash", "A completion script for bash.")],
+        "man" => &[
+            ("zkt man apply", "The page of a command."),
+            (
+                "zkt man --dir man/man1",
+                "All pages as files, as packagers want them.",
+            ),
+        ],
+        _ => &[],
+    }
+}
