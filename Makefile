@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help build demo test test-embedded test-real lint doc check verify bench bench-large setup-zookeeper setup-kazoo setup-chromium
+.PHONY: help build demo test test-embedded test-real test-servers test-server test-newest lint doc check verify bench bench-large setup-zookeeper setup-kazoo setup-chromium
 
 help: ## say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,23 @@ test-real: setup-zookeeper setup-kazoo setup-chromium ## run all tests that use 
 	ZKT_TEST_SERVER=real ZKT_TEST_ZOOKEEPER_CLASSPATH="$$(tests/zookeeper.sh classpath)" \
 		ZKT_TEST_CHROMIUM="$$(tests/chromium.sh path)" cargo test --test it --bench wire
 
+test-servers: ## run the end-to-end tests on ZooKeeper 3.4 to 3.9, whose jars are fetched into target/
+	for version in $$(tests/servers.sh versions); do \
+		tests/servers.sh setup $$version; \
+		$(MAKE) test-server VERSION=$$version TESTS="$$(tests/servers.sh tests $$version)"; \
+	done
+
+test-server:
+	ZKT_TEST_SERVER=real ZKT_TEST_ZOOKEEPER_CLASSPATH="$$(tests/servers.sh classpath $(VERSION))" \
+		ZKT_TEST_ZOOKEEPER_MAIN="$$(tests/servers.sh main $(VERSION))" \
+		cargo test --test it -- $(TESTS)
+
+# A selection, for the time that it takes.
+test-newest: ## run some of the end-to-end tests on the newest of them
+	tests/servers.sh setup 3.9.3
+	$(MAKE) test-server VERSION=3.9.3 TESTS="session:: cli::apply cli::connect cli::plan cli::service \
+		discovery::registrations real::netty real::versions"
+
 lint: ## check the layout of the code, and what clippy finds
 	cargo fmt --check
 	cargo clippy --all-targets --all-features -- -D warnings
@@ -43,7 +60,7 @@ check: ## check the trees in examples/
 	for tree in examples/*.zkt; do cargo run --quiet -- check --strict "$$tree"; done
 	cargo run --quiet -- check --strict examples/services.zkt examples/prod.zkt
 
-verify: lint doc check test ## all of the above that can fail; CI runs this
+verify: lint doc check test test-newest ## all of the above that can fail; CI runs this
 
 bench: setup-zookeeper ## measure zkt beside what the server itself takes; TREE=file.zkt for another tree
 	cargo bench --bench stages

@@ -251,16 +251,22 @@ impl Session {
     }
 
     /// Whether the chroot exists, without which every node is missing. A lost connection is waited
-    /// for, once.
+    /// for, a few times.
     ///
     /// # Errors
     /// [`Error::NoChroot`], or what kept the server from answering.
     pub async fn check_chroot(&self) -> Result<(), Error> {
-        match chroot_exists(&self.client, &self.options, &self.servers).await {
-            Err(Error::Unreachable { .. }) => {
-                chroot_exists(&self.client, &self.options, &self.servers).await
+        // Servers before 3.6 drop the connection on each request that they do not know.
+        let mut left = 3;
+        loop {
+            match chroot_exists(&self.client, &self.options, &self.servers).await {
+                Err(Error::Unreachable { source, .. })
+                    if left > 0 && source != Refusal::Timeout =>
+                {
+                    left -= 1;
+                }
+                checked => return checked,
             }
-            checked => checked,
         }
     }
 

@@ -291,7 +291,10 @@ impl Keeper {
                         }
                     }
                     Err(error) if is_fatal(&error) => return self.forget(),
-                    Err(Refusal::Unimplemented) => self.begin_polling(),
+                    Err(Refusal::Unimplemented) => {
+                        self.begin_polling();
+                        continue;
+                    }
                     Err(error) => {
                         if !is_outcome_unknown(&error) {
                             tracing::warn!(path = %self.path, %error, "cannot watch; trying again");

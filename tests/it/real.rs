@@ -9,4 +9,5 @@ mod differential;
 mod killed;
 mod netty;
 pub(crate) mod process;
+mod versions;
 mod zkcli;

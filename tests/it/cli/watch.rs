@@ -1,5 +1,6 @@
 //! `zkt watch`: what wakes it, what it does, and what it outlives.
 
+mod back;
 mod election;
 mod files;
 mod hostile;

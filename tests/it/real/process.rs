@@ -129,7 +129,7 @@ impl Server {
         // It answers `ruok` before it takes sessions, so that is not the question.
         while !four_letters(self.port, "srvr").is_some_and(|answer| answer.contains("Mode: ")) {
             let text = fs::read_to_string(&log).unwrap_or_default();
-            let failed = ["not found", "Could not find or load", "Exception"];
+            let failed = ["not found", "Could not find or load", "exiting abnormally"];
             if failed.iter().any(|mark| text.contains(mark)) || Instant::now() > deadline {
                 panic!("{MISSING}; the server does not start: {text}");
             }

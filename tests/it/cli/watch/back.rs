@@ -1,0 +1,67 @@
+//! A server that comes back after an outage.
+
+use std::time::Duration;
+
+use zkt::files::Disk;
+use zkt::path::ZPath;
+use zkt::plan::MaxTrim;
+use zkt::scope::{Filter, Trim};
+use zkt::watch;
+
+use super::super::Place;
+use super::becomes;
+use crate::relay::{Mode, Relay};
+use crate::server::{options, shared};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_is_back_as_soon_as_the_server_is() {
+    let place = Place::new("back").await;
+    place.file("a.zkt", "/a\n  x = 1\n");
+    let relay = Relay::to(shared().port()).await;
+    relay.set(Mode::Refuse);
+    let session = options(&place.through(&relay.address()));
+    let hour = Duration::from_secs(60 * 60);
+    let options = watch::Options {
+        layers: watch::Layers {
+            names: vec![place.path("a.zkt").display().to_string()],
+            place: ZPath::root(),
+            allow_empty: false,
+            filter: Filter::default(),
+            draw: None,
+            files: Disk::default(),
+            below_chroot: true,
+        },
+        session,
+        mode: watch::Mode::Enforce,
+        trim: Trim::default(),
+        max_trim: MaxTrim::Default,
+        shows_extras: true,
+        strict: false,
+        // No attempt of its own comes in the time that this test takes.
+        pace: watch::Pace {
+            interval: hour,
+            first_backoff: hour,
+            longest_backoff: hour,
+            ..watch::Pace::default()
+        },
+        poll: None,
+        elect: None,
+        retries: 0,
+        replace: false,
+        allow_ephemeral: false,
+    };
+    let (_commands, mut received) = tokio::sync::mpsc::channel(1);
+    let shown = tokio::sync::watch::Sender::new(watch::State::new());
+    let mut states = shown.subscribe();
+    let running = watch::run(options, &mut received, &shown);
+    let returning = async {
+        let failed = states.wait_for(|state| !state.history.is_empty());
+        drop(failed.await.unwrap());
+        relay.set(Mode::Forward);
+        becomes(&place.client().await, "/a", Some("{\"x\":1}")).await;
+    };
+    tokio::select! {
+        () = running => panic!("it has ended"),
+        () = returning => {}
+    }
+}
