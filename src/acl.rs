@@ -4,6 +4,13 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+
+mod identities;
+
+pub use identities::{Allowed, Identities};
+
 /// The permissions of an ACL entry: a set of `c`, `d`, `r`, `w`, `a`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Permissions(u8);
@@ -14,6 +21,12 @@ impl Permissions {
 
     /// Create, delete, read, write and admin.
     pub const ALL: Self = Self(31);
+    /// To set data.
+    pub const WRITE: Self = Self(2);
+    /// To create children.
+    pub const CREATE: Self = Self(4);
+    /// To change the ACL, and to see it whole.
+    pub const ADMIN: Self = Self(16);
 
     /// From ZooKeeper's bits: 1 read, 2 write, 4 create, 8 delete, 16 admin.
     #[must_use]
@@ -59,6 +72,17 @@ pub struct AuthId {
     pub scheme: String,
     /// The identity within the scheme; empty for `auth`.
     pub id: String,
+}
+
+impl AuthId {
+    /// The name without what proves it: the user of a `digest` id.
+    #[must_use]
+    pub fn user(&self) -> &str {
+        match self.scheme.as_str() {
+            "digest" => self.id.split(':').next().unwrap_or_default(),
+            _ => &self.id,
+        }
+    }
 }
 
 /// One entry of an ACL.
@@ -170,6 +194,35 @@ fn without_secret(entry: &str) -> String {
     }
 }
 
+impl AclEntry {
+    /// Whether the server shows this entry with its hash replaced by `x`, as it does to a session
+    /// without the admin permission.
+    #[must_use]
+    pub fn is_masked(&self) -> bool {
+        self.who.scheme == "digest" && self.who.id.ends_with(":x")
+    }
+
+    /// Whether the entry is for a `digest` id that no password leads to: its hash is no base64 of
+    /// 20 bytes.
+    #[must_use]
+    pub fn is_no_digest(&self) -> bool {
+        let hash = self.who.id.rsplit_once(':').map(|(_, hash)| hash);
+        let bytes = hash.and_then(|hash| BASE64.decode(hash).ok());
+        self.who.scheme == "digest" && bytes.is_none_or(|bytes| bytes.len() != 20)
+    }
+}
+
+/// Whether a declared ACL and a live one are the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Agreement {
+    /// They are.
+    Same,
+    /// They are not.
+    Different,
+    /// The server masks what could tell them apart.
+    Unknown,
+}
+
 impl fmt::Display for AclEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
@@ -226,15 +279,32 @@ impl Acl {
         Self { entries }
     }
 
+    /// Compares with `live`, as the server tells it to a session with these identities.
+    #[must_use]
+    pub fn compare(&self, live: &Self, seen_by: &Identities) -> Agreement {
+        let sees_all = seen_by.may(live, Permissions::ADMIN) == Allowed::Yes;
+        let is_masked = !sees_all && live.entries.iter().any(AclEntry::is_masked);
+        if is_masked && self.agrees_with(live) {
+            Agreement::Unknown
+        } else if !is_masked && self.has_entries_of(live) {
+            Agreement::Same
+        } else {
+            Agreement::Different
+        }
+    }
+
+    fn has_entries_of(&self, other: &Self) -> bool {
+        let set = |acl: &Self| acl.entries.iter().cloned().collect::<BTreeSet<_>>();
+        set(self) == set(other)
+    }
+
     /// Whether `live`, as the server tells it, says the same as this list.
     ///
     /// To a session without the admin permission the server shows `digest` ids with their hash
     /// replaced by `x`; such a list is compared without hashes.
     #[must_use]
     pub fn agrees_with(&self, live: &Self) -> bool {
-        let masked =
-            |entry: &AclEntry| entry.who.scheme == "digest" && entry.who.id.ends_with(":x");
-        let mask = live.entries.iter().any(masked);
+        let mask = live.entries.iter().any(AclEntry::is_masked);
         let set = |acl: &Self| -> BTreeSet<AclEntry> {
             let mut entries = acl.entries.clone();
             for entry in entries

@@ -153,10 +153,14 @@
 //!     credentials: Vec::new(),
 //! })
 //! .await?;
-//! let policy = Policy::new(&sources);
+//! let mut policy = Policy::new(&sources);
+//! if planner::needs_identities(&declared) {
+//!     policy.identities = Some(session.who().await?);
+//! }
 //! let wants = scope::of(&declared, policy.trim);
 //! let live = live::fetch(&session, &wants, &live::FetchOptions::default(), &mut |_| {}).await?;
-//! let plan = planner::plan(&declared, &live, &policy);
+//! live::require_readable(&declared, &live)?;
+//! let plan = live::plan(&session, &declared, &live, &policy).await?;
 //! // Whether to respect the refusals is for the caller; the executor does not look at them.
 //! if plan.refusals.is_empty() {
 //!     let report =

@@ -1,6 +1,6 @@
 //! What is to be done, as data: the planner makes it, the executor consumes it, a renderer shows it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -37,6 +37,27 @@ pub struct Plan {
     pub unchanged: usize,
     /// How many live nodes the plan looked at.
     pub examined: usize,
+    /// Who is to execute it, and which nodes need more than one step for their ACL.
+    pub access: Access,
+}
+
+/// What the ACLs of a plan mean for the session that is to execute it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Access {
+    /// Whom `auth::` stands for, without what proves it: `ops`.
+    pub users: Vec<String>,
+    /// New nodes whose declared ACL would keep the session from what the plan has to do there.
+    /// Those are created for the session alone, and get their ACL after everything else.
+    pub guarded: BTreeMap<ZPath, Needs>,
+}
+
+/// What the declared ACL of a new node would keep the session from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Needs {
+    /// Creating children.
+    Children,
+    /// Setting links, which matters only where that is not part of the creation.
+    Links,
 }
 
 /// One step of a plan.
@@ -320,6 +341,31 @@ pub enum Refusal {
         /// Where it is declared.
         origin: Option<Location>,
     },
+    /// An ACL that takes from the session the right to change the node again.
+    #[error(
+        "{path}{}: @acl gives this session no admin right, so it could not change {} again; --force allows that",
+        and_more(*nodes),
+        if *nodes == 1 { "the node" } else { "them" }
+    )]
+    LocksOut {
+        /// The first such node.
+        path: ZPath,
+        /// How many there are.
+        nodes: usize,
+        /// Where the ACL is declared.
+        origin: Option<Location>,
+    },
+    /// New nodes must be created for the session alone, and it has no identity.
+    #[error(
+        "{path}: @acl does not let this session create what is below it; \
+         that takes an identity of its own at first, and it has none; give --auth"
+    )]
+    NoCreator {
+        /// The first such node.
+        path: ZPath,
+        /// Where the ACL is declared.
+        origin: Option<Location>,
+    },
     /// Warnings where none are allowed.
     #[error("--strict allows no warning and no extra node, and there {}", are(*count))]
     Strict {
@@ -341,6 +387,14 @@ fn first_of(paths: &[ZPath]) -> String {
         [] => String::new(),
         [path] => path.to_string(),
         [path, rest @ ..] => format!("{path} and {} more", rest.len()),
+    }
+}
+
+fn and_more(nodes: usize) -> String {
+    match nodes {
+        1 => String::new(),
+        2 => " and 1 more node".to_owned(),
+        nodes => format!(" and {} more nodes", nodes - 1),
     }
 }
 
@@ -376,6 +430,24 @@ impl MaxTrim {
             Self::Percent(percent) => within(percent),
             Self::Default => trims < 10 || within(30),
             Self::Unlimited => true,
+        }
+    }
+}
+
+impl Refusal {
+    /// Where stands in the tree files what it is about.
+    #[must_use]
+    pub fn origin(&self) -> Option<&Location> {
+        match self {
+            Self::Protected { origin, .. }
+            | Self::Text { origin, .. }
+            | Self::TooLarge { origin, .. }
+            | Self::LocksOut { origin, .. }
+            | Self::NoCreator { origin, .. } => origin.as_ref(),
+            Self::MostTrimmed { .. }
+            | Self::TooManyTrims { .. }
+            | Self::NoIdentity { .. }
+            | Self::Strict { .. } => None,
         }
     }
 }
@@ -430,6 +502,7 @@ impl Plan {
             warnings: Vec::new(),
             unchanged: 0,
             examined: 0,
+            access: Access::default(),
         }
     }
 

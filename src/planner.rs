@@ -3,13 +3,14 @@
 mod compare;
 mod guard;
 mod removed;
+mod rights;
 
 pub use compare::desired_data;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::acl::{Acl, AuthId};
+use crate::acl::{Acl, Identities};
 use crate::node::{Content, Declared, Globs, Live, Standing};
 use crate::path::ZPath;
 use crate::plan::{
@@ -47,8 +48,11 @@ pub struct Policy<'a> {
     pub allow_ephemeral: bool,
     /// How many bytes a request may have.
     pub max_request: usize,
-    /// What `auth::` in an ACL stands for; none where no server is asked.
-    pub identities: Option<Vec<AuthId>>,
+    /// Whom the server knows the session as that is to execute the plan; none where no server is
+    /// asked.
+    pub identities: Option<Identities>,
+    /// Whether the plan may take from that session the right to change a node again.
+    pub may_lock_out: bool,
     /// Subtrees that the tree to be changed itself protects, each with the place of its directive.
     pub protected: Vec<(ZPath, Option<Location>)>,
     /// The texts that the declared tree came from.
@@ -70,17 +74,17 @@ impl<'a> Policy<'a> {
             allow_ephemeral: false,
             max_request: usize::MAX,
             identities: None,
+            may_lock_out: false,
             protected: Vec::new(),
             sources,
         }
     }
 }
 
-/// Whether a plan must know what `auth::` in an ACL stands for.
+/// Whether a plan must know whom the session is authenticated as: where any ACL is declared.
 #[must_use]
 pub fn needs_identities(declared: &Tree<Declared>) -> bool {
-    let mut acls = declared.iter().filter_map(|(_, node)| node.acl.as_ref());
-    acls.any(|acl| acl.needs_identity())
+    declared.iter().any(|(_, node)| node.acl.is_some())
 }
 
 /// Compares two trees in one pass, both ordered by path, and says what makes the live one as
@@ -125,6 +129,7 @@ struct Planner<'a> {
     /// The last declared node that is ephemeral in the live tree: nothing can stand below it.
     ephemeral: Option<ZPath>,
     lacks_identity: Option<ZPath>,
+    seen: rights::Seen,
 }
 
 impl<'a> Planner<'a> {
@@ -136,6 +141,7 @@ impl<'a> Planner<'a> {
             plan: Plan::empty(policy.path.clone()),
             ephemeral: None,
             lacks_identity: None,
+            seen: rights::Seen::default(),
         }
     }
 
@@ -182,7 +188,7 @@ impl<'a> Planner<'a> {
             }
             _ => (node.data(), Properties::new()),
         };
-        let acl = self.stored_acl(path, node);
+        let acl = self.checked_acl(path, node);
         self.stages.adds.push(Action::Add(Add {
             path: path.clone(),
             data: plain,
@@ -248,8 +254,11 @@ impl<'a> Planner<'a> {
             }
             None => node,
         };
-        let acl = self.stored_acl(path, node);
-        let compared = compare::compare(path, node, live, acl, self.policy.sources);
+        let acl = self.checked_acl(path, node);
+        if let Some(live) = live.acl.as_ref().filter(|_| acl.is_some()) {
+            self.note_live_acl(path, live);
+        }
+        let compared = compare::compare(path, node, live, acl, self.policy);
         // Only what is written is looked at: this reads all of the data.
         if compared.writes_data()
             && let Some(message) = compare::respelled(live)
@@ -259,6 +268,9 @@ impl<'a> Planner<'a> {
                 message: message.to_owned(),
                 origin: node.origin.map(|span| self.policy.sources.locate(span)),
             });
+        }
+        if compared.acl_unseen {
+            self.seen.not_compared(path);
         }
         if compared.update.is_none() && compared.link.is_none() {
             self.plan.unchanged += 1;
@@ -389,18 +401,21 @@ impl<'a> Planner<'a> {
         None
     }
 
-    /// The ACL as the server would store it for this session.
-    fn stored_acl(&mut self, path: &ZPath, node: &Declared) -> Option<Arc<Acl>> {
+    /// The declared ACL; that it stands for nobody is noted.
+    fn checked_acl(&mut self, path: &ZPath, node: &Declared) -> Option<Arc<Acl>> {
         let acl = node.acl.as_ref()?;
-        match &self.policy.identities {
-            Some(identities) if acl.needs_identity() => {
-                if identities.iter().all(|who| who.scheme == "ip") {
-                    self.lacks_identity.get_or_insert_with(|| path.clone());
-                    return Some(acl.clone());
-                }
-                Some(Arc::new(acl.stored_by(identities)))
+        if let Some(identities) = &self.policy.identities {
+            if acl.needs_identity() && identities.are_none() {
+                self.lacks_identity.get_or_insert_with(|| path.clone());
             }
-            _ => Some(acl.clone()),
+            self.seen.declared(path, acl, identities);
+        }
+        Some(acl.clone())
+    }
+
+    fn note_live_acl(&mut self, path: &ZPath, acl: &Acl) {
+        if let Some(identities) = &self.policy.identities {
+            self.seen.live(path, acl, identities);
         }
     }
 
@@ -422,9 +437,14 @@ impl<'a> Planner<'a> {
             mut stages,
             mut plan,
             lacks_identity,
+            seen,
             ..
         } = self;
         removed::hide(&mut stages, declared);
+        if let Some(identities) = &self.policy.identities {
+            rights::judge(&stages, declared, self.policy, identities, &mut plan);
+            plan.warnings.extend(seen.warnings(identities));
+        }
         // Children first: the reverse of path order.
         stages.trims.reverse();
         plan.actions = stages.adds;

@@ -9,7 +9,7 @@ use sha1::{Digest as _, Sha1};
 use tokio::time::{sleep, timeout};
 use zookeeper_client::{self as zk, Error as Refusal, SessionState, StateWatcher};
 
-use crate::acl::AuthId;
+use crate::acl::{AuthId, Identities};
 use crate::path::ZPath;
 
 pub(crate) mod acl;
@@ -352,36 +352,47 @@ impl Session {
 
     /// What an ACL entry `auth::` is stored as when this session sets it.
     ///
+    /// # Errors
+    /// Those of [`Session::who`].
+    pub async fn identities(&self) -> Result<Vec<AuthId>, Error> {
+        Ok(self.who().await?.stored)
+    }
+
+    /// Whom the server knows this session as.
+    ///
     /// The server tells of `digest` identities only the user, so those are computed from the
     /// credentials, as servers with the default `zookeeper.DigestAuthenticationProvider.digestAlg`
-    /// do. Servers before 3.7 tell nothing; there the computed ones are all.
+    /// do. Servers before 3.7 tell nothing; there the computed ones are all that is known.
     ///
     /// # Errors
     /// A lost connection or a dead session.
-    pub async fn identities(&self) -> Result<Vec<AuthId>, Error> {
-        let mut identities: Vec<AuthId> = digests(&self.options.credentials).collect();
-        let users = match self.client.list_auth_users().await {
+    pub async fn who(&self) -> Result<Identities, Error> {
+        let computed = digests(&self.options.credentials);
+        let mut answer = self.client.list_auth_users().await;
+        if matches!(&answer, Err(error) if is_outcome_unknown(error) && !is_fatal(error)) {
+            answer = self.client.list_auth_users().await;
+        }
+        let users = match answer {
             Ok(users) => users,
             // A server before 3.7 also drops the connection after this answer, and a request in
             // flight with it; the client restores it.
-            Err(Refusal::Unimplemented) => return Ok(identities),
-            Err(error) if is_outcome_unknown(&error) && !is_fatal(&error) => {
-                let again = self.client.list_auth_users().await;
-                again.map_err(|source| self.server_error(source))?
+            Err(Refusal::Unimplemented) => {
+                // Without credentials there is nothing but the address.
+                let may_be_more = !self.options.credentials.is_empty();
+                let computed: Identities = computed.collect();
+                return Ok(Identities {
+                    may_be_more,
+                    ..computed
+                });
             }
             Err(source) => return Err(self.server_error(source)),
         };
-        for user in users {
-            // `ip` says where a client is, and `super` stands for a right: neither is ever stored.
-            if !matches!(user.scheme(), "digest" | "ip" | "super") {
-                identities.push(AuthId {
-                    scheme: user.scheme().into(),
-                    id: user.user().into(),
-                });
-            }
-        }
-        identities.dedup();
-        Ok(identities)
+        let told = users.iter().filter(|user| user.scheme() != "digest");
+        let told = told.map(|user| AuthId {
+            scheme: user.scheme().into(),
+            id: user.user().into(),
+        });
+        Ok(computed.chain(told).collect())
     }
 
     /// Whether the connection is up, and news of it that does not borrow the session.

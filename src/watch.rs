@@ -76,6 +76,8 @@ pub struct Options {
     pub replace: bool,
     /// Whether nodes that are marked `@ephemeral` are created, as persistent ones.
     pub allow_ephemeral: bool,
+    /// Whether a plan may take from the session the right to change a node again.
+    pub may_lock_out: bool,
     /// Whether undeclared nodes that stay are told.
     pub shows_extras: bool,
     /// Whether a plan with warnings or extra nodes is refused.

@@ -38,6 +38,8 @@ pub struct Import {
     pub acl: Option<Acl>,
     /// Create nodes that are marked `@ephemeral`, as persistent ones.
     pub allow_ephemeral: bool,
+    /// Set ACLs that take from this session the right to change a node again, too.
+    pub may_lock_out: bool,
     /// Write nothing.
     pub dry_run: bool,
 }
@@ -45,7 +47,8 @@ pub struct Import {
 /// What an import did, or would do.
 #[derive(Debug)]
 pub struct Imported {
-    /// All there was to do, with what was left over (`extras`) and what may not go (`kept`).
+    /// All there was to do, with what was left over (`extras`), what may not go (`kept`), and
+    /// `warnings`: links that lead nowhere, ACLs that could not be compared.
     pub plan: Plan,
     /// How far it got; none where nothing was to be written.
     pub report: Option<Report>,
@@ -125,7 +128,8 @@ impl ZooKeeper {
     /// against many trims.
     ///
     /// # Errors
-    /// [`Error::Text`], [`Error::NoNode`] where [`Import::path`] is missing, [`Error::Import`] where it
+    /// [`Error::Text`], [`Error::NoNode`] where [`Import::path`] is missing,
+    /// [`Error::Live`] where a declared node may not be read, [`Error::Import`] where it
     /// stopped before all was done, and those of the connection.
     ///
     /// # Cancellation safety
@@ -162,11 +166,15 @@ impl ZooKeeper {
             if import.trim {
                 policy.trim = scope::Trim::All;
             }
-            policy.identities = Some(session.identities().await?);
+            if planner::needs_identities(&declared) {
+                policy.identities = Some(session.who().await?);
+            }
+            policy.may_lock_out = import.may_lock_out;
             let wants = scope::of(&declared, policy.trim);
             let options = live::FetchOptions::default();
             let live = live::fetch(session, &wants, &options, &mut |_| {}).await?;
-            let plan = planner::plan(&declared, &live, &policy);
+            live::require_readable(&declared, &live)?;
+            let plan = live::plan(session, &declared, &live, &policy).await?;
             if let Some(refusal) = plan.refusals.first() {
                 return Err(Error::Import(refusal.to_string()));
             }

@@ -1,19 +1,35 @@
 //! Lowering a plan to operations and packing them into stages, without a server.
 
-use foldhash::{HashMap, HashSet};
 use std::ops::Range;
+use std::sync::LazyLock;
+
+use foldhash::{HashMap, HashSet};
 
 use super::ExecuteOptions;
-use crate::acl::Acl;
+use crate::acl::{Acl, AclEntry, AuthId, Permissions};
 use crate::node::{AclVersion, DataVersion, Zxids};
 use crate::path::ZPath;
-use crate::plan::{Action, Plan};
+use crate::plan::{Action, Needs, Plan};
 use crate::value::Encoded;
 
 /// Request bytes of a multi beyond its operations: the request's header and the multi's trailer.
 const MULTI_BYTES: usize = 8 + 9;
 /// Bytes of an operation's header in a multi.
 pub(super) const OPERATION_BYTES: usize = 9;
+
+/// What a node has until its declared ACL can be set: nobody but the session may use it.
+static SESSION_ALONE: LazyLock<Acl> = LazyLock::new(|| {
+    let who = AuthId {
+        scheme: "auth".to_owned(),
+        id: String::new(),
+    };
+    Acl {
+        entries: vec![AclEntry {
+            who,
+            permissions: Permissions::ALL,
+        }],
+    }
+});
 
 /// One write of one node.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -185,11 +201,28 @@ impl<'p, 'a> Packer<'p, 'a> {
         for (action, step) in plan.actions.iter().enumerate() {
             match step {
                 Action::Add(add) => {
-                    let write = Write::Create {
-                        data: &add.data,
-                        acl: add.acl.as_deref(),
+                    let data = &add.data;
+                    // Links become part of a creation where the plan is one batch.
+                    let is_guarded = match plan.access.guarded.get(&add.path) {
+                        Some(Needs::Children) => true,
+                        Some(Needs::Links) => !whole,
+                        None => false,
                     };
-                    self.push(action, &add.path, write, None)?;
+                    let acl = add.acl.as_deref();
+                    match acl.filter(|_| is_guarded) {
+                        Some(declared) => {
+                            let acl = Some(&*SESSION_ALONE);
+                            self.push(action, &add.path, Write::Create { data, acl }, None)?;
+                            self.push_acl(AclChange {
+                                path: &add.path,
+                                acl: declared,
+                                expected: AclVersion::NEW,
+                                seen: None,
+                                action,
+                            })?;
+                        }
+                        None => self.push(action, &add.path, Write::Create { data, acl }, None)?,
+                    }
                 }
                 Action::Update(update) => {
                     if let Some(data) = &update.data {
@@ -315,15 +348,17 @@ impl<'p, 'a> Packer<'p, 'a> {
     }
 
     /// Puts the ACL changes behind everything else: one of them may take away the permissions that
-    /// the rest of the plan needs.
+    /// the rest of the plan needs. Children come before parents, so that what is open to the
+    /// session alone stays so until all below it is as declared.
     fn close_acls(&mut self) {
-        if let (Some(first), Some(last)) = (self.changes.first(), self.changes.last()) {
-            let actions = first.action..last.action + 1;
-            let work = Work::Acls(std::mem::take(&mut self.changes));
+        let actions = self.changes.iter().map(|change| change.action);
+        if let (Some(first), Some(last)) = (actions.clone().min(), actions.max()) {
+            let mut changes = std::mem::take(&mut self.changes);
+            changes.sort_by(|one, other| other.path.cmp(one.path));
             let bytes = std::mem::take(&mut self.changes_bytes);
             self.stages.push(Stage {
-                work,
-                actions,
+                work: Work::Acls(changes),
+                actions: first..last + 1,
                 bytes,
             });
         }

@@ -240,7 +240,15 @@ impl<'a> Progress<'a> {
                 unknown: false,
             },
         };
-        let left: Vec<Left> = plan.actions.iter().map(left).collect();
+        let mut left: Vec<Left> = plan.actions.iter().map(left).collect();
+        // A new node may get its ACL in a step of its own.
+        for stage in stages {
+            if let Work::Acls(changes) = &stage.work {
+                changes
+                    .iter()
+                    .for_each(|change| left[change.action].acl = true);
+            }
+        }
         let has_data = left.iter().map(|left| left.data).collect();
         Self {
             left,

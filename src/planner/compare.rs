@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::split_links;
-use crate::acl::Acl;
+use super::{Policy, split_links};
+use crate::acl::{Acl, Agreement};
 use crate::node::{Content, Declared, LiveNode};
 use crate::path::ZPath;
 use crate::plan::{ACL_CHANGE, Change, ChangeValue, DATA_CHANGE, Link, Update};
@@ -14,6 +14,8 @@ use crate::value::{self, Data, NotJson, Properties, STRING_VALUE, sole_string};
 pub(super) struct Compared {
     pub(super) update: Option<Update>,
     pub(super) link: Option<Link>,
+    /// Whether the ACLs could not be compared.
+    pub(super) acl_unseen: bool,
 }
 
 impl Compared {
@@ -29,8 +31,9 @@ pub(super) fn compare(
     node: &Declared,
     live: &LiveNode,
     acl: Option<Arc<Acl>>,
-    sources: &Sources,
+    policy: &Policy<'_>,
 ) -> Compared {
+    let sources = policy.sources;
     let origin = || node.origin.map(|span| sources.locate(span));
     let (mut data, mut changes, mut link) = (None, Vec::new(), None);
     match &node.content {
@@ -75,22 +78,28 @@ pub(super) fn compare(
             }
         }
     }
-    let acl = match (acl, &live.acl) {
-        (Some(declared), Some(live_acl)) if !declared.agrees_with(live_acl) => {
-            changes.push(Change {
-                name: ACL_CHANGE.to_owned(),
-                old: Some(ChangeValue::Acl((**live_acl).clone())),
-                new: Some(ChangeValue::Acl((*declared).clone())),
-                secret: false,
-                origin: node
-                    .directives
-                    .get("@acl")
-                    .map(|span| sources.locate(*span)),
-            });
-            Some((live.acl_version, declared))
-        }
-        _ => None,
-    };
+    let agreement = acl
+        .as_ref()
+        .map_or(Agreement::Same, |acl| agreement(acl, live, policy));
+    let acl = acl.filter(|_| agreement == Agreement::Different);
+    let acl = acl.map(|declared| {
+        let old = live.acl.as_deref().cloned().unwrap_or_default();
+        let old = match &policy.identities {
+            Some(applier) => applier.tell(old),
+            None => old,
+        };
+        changes.push(Change {
+            name: ACL_CHANGE.to_owned(),
+            old: Some(ChangeValue::Acl(old)),
+            new: Some(ChangeValue::Acl((*declared).clone())),
+            secret: false,
+            origin: node
+                .directives
+                .get("@acl")
+                .map(|span| sources.locate(*span)),
+        });
+        (live.acl_version, declared)
+    });
     let update = (!changes.is_empty()).then(|| Update {
         path: path.clone(),
         expected_version: live.version,
@@ -100,7 +109,22 @@ pub(super) fn compare(
         changes,
         origin: origin(),
     });
-    Compared { update, link }
+    Compared {
+        update,
+        link,
+        acl_unseen: agreement == Agreement::Unknown,
+    }
+}
+
+/// Whether a node has this ACL. Without a session to see it the live tree is a declared one.
+fn agreement(acl: &Acl, live: &LiveNode, policy: &Policy<'_>) -> Agreement {
+    match (&live.acl, &policy.identities) {
+        (None, None) => Agreement::Same,
+        (None, Some(_)) => Agreement::Unknown,
+        (Some(live), Some(applier)) => acl.stored_by(&applier.stored).compare(live, applier),
+        (Some(live), None) if acl.agrees_with(live) => Agreement::Same,
+        (Some(_), None) => Agreement::Different,
+    }
 }
 
 /// Whether live data is text that is to stay beside declared properties: as the property

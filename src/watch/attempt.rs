@@ -336,7 +336,7 @@ impl Keeper {
             return Ok(Plan::empty(self.options.layers.place.clone()));
         };
         if self.identities.is_none() && planner::needs_identities(&source.tree) {
-            self.identities = Some(session.identities().await?);
+            self.identities = Some(session.who().await?);
         }
         let options = &self.options;
         let policy = self.policy(source);
@@ -378,6 +378,7 @@ impl Keeper {
             replace: options.replace,
             allow_ephemeral: options.allow_ephemeral,
             identities: self.identities.clone(),
+            may_lock_out: self.options.may_lock_out,
             ..Policy::new(&source.sources)
         }
     }
@@ -455,6 +456,7 @@ fn at_rest(plan: &Plan) -> Plan {
         refusals: plan.refusals.clone(),
         warnings: plan.warnings.clone(),
         path: plan.path.clone(),
+        access: plan.access.clone(),
         ..*plan
     }
 }

@@ -17,7 +17,7 @@ use super::planning::roots;
 use super::schedule::{Cause, Causes};
 use super::source::Source;
 use super::state::{Connection, Ending, Leadership, Reconcile, State};
-use crate::acl::AuthId;
+use crate::acl::Identities;
 use crate::executor::Stop;
 use crate::live::{self, Found, Mirror, News};
 use crate::path::ZPath;
@@ -43,7 +43,7 @@ pub(super) struct Keeper {
     pub(super) session: Option<Session>,
     /// Whether a server was seen to answer while there was no connection.
     is_back: bool,
-    pub(super) identities: Option<Vec<AuthId>>,
+    pub(super) identities: Option<Identities>,
     pub(super) mirror: Option<Mirror>,
     pub(super) election: Option<Election>,
     /// The source that the mirror and the last plan are for.

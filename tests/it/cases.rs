@@ -1,5 +1,6 @@
 //! Cases that went wrong once; the inputs of each are in `fixtures/cases`.
 
+mod acl_closes_parent;
 mod discover_env_too_big;
 mod empty_bytes;
 mod ephemeral_marks;

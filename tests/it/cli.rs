@@ -8,6 +8,7 @@ mod nodes;
 mod offline;
 mod plan;
 mod read;
+mod rights;
 mod scripts;
 pub(crate) mod serve;
 mod service;

@@ -478,12 +478,12 @@ async fn acls_of_new_nodes_and_of_old_ones() {
         ..ExecuteOptions::default()
     };
     let actions = vec![
-        update("/a", 1, Some("newest"), Some((0, open.clone()))),
-        update("/b", 0, None, Some((1, open.clone()))),
+        update("/a", 1, Some("newest"), Some((1, open.clone()))),
+        update("/b", 0, None, Some((0, open.clone()))),
         update("/c", 1, Some("newest"), None),
     ];
     let report = run(&session, actions, &one).await;
-    insta::assert_snapshot!(stop(&report), @"/a: it was changed meanwhile");
+    insta::assert_snapshot!(stop(&report), @"/b: it was changed meanwhile");
     assert_eq!((report.applied, fates(&report).as_str()), (0, "d-+"));
 
     let nobody = acl("nonsense:x:r");

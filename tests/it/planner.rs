@@ -569,9 +569,9 @@ fn acls_are_compared_where_they_are_declared() {
 fn auth_stands_for_the_session() {
     let declared = "/a\n  @acl auth::cdrwa\n/new\n  @acl auth::r\n";
     check_plan!(case(declared, "/a\n").identities(&[("ip", "127.0.0.1"), ("digest", "ops:h=")]), @r#"
-    add /new {} @acl digest:ops:h=:r  (3:1)
+    add /new {} @acl auth::r  (3:1)
     update /a v0 acl v0 no data  (1:1)
-      @acl: world:anyone:cdrwa -> digest:ops:h=:cdrwa  (2:3)
+      @acl: world:anyone:cdrwa -> auth::cdrwa  (2:3)
     unchanged 0, examined 1
     "#);
     check_plan!(case(declared, "/a\n").identities(&[("ip", "127.0.0.1")]), @"

@@ -229,7 +229,7 @@ pub(crate) struct PlanOptions {
     /// [default: 30%, counted from 10 trims on, and half of a top-level node's subtree]
     #[arg(long, value_name = "N|N%", value_parser = max_trim)]
     pub(crate) max_trim: Option<MaxTrim>,
-    /// Trim however many nodes there are to trim
+    /// Trim however many nodes there are to trim, and set ACLs that lock this session out
     #[arg(long)]
     pub(crate) force: bool,
     /// Accept a layer that declares no node

@@ -101,7 +101,7 @@ pub(crate) async fn policy<'a>(
 ) -> Result<Policy<'a>, Failure> {
     let path = place(options)?;
     let identities = if planner::needs_identities(&declared.tree) {
-        Some(session.identities().await?)
+        Some(session.who().await?)
     } else {
         None
     };
@@ -119,6 +119,7 @@ pub(crate) async fn policy<'a>(
         allow_ephemeral: options.allow_ephemeral,
         max_request: session.max_request(),
         identities,
+        may_lock_out: options.force,
         ..Policy::new(&declared.sources)
     })
 }

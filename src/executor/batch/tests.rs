@@ -186,9 +186,9 @@ fn acls_follow_the_data_of_a_run_of_updates() {
       set /c "3 linked" at 4 (1)
       set /e "5" at 4 (3)
     actions 1..6, 135 bytes
-      set acl /c at 2 (1)
-      set acl /d at 3 (2)
       set acl /f at 0 (5)
+      set acl /d at 3 (2)
+      set acl /c at 2 (1)
     "#);
 }
 

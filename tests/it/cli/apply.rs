@@ -88,16 +88,14 @@ async fn acls() {
     zkt apply: SERVER <- a.zkt
 
       + /a/new                                           a.zkt:5
-          @acl world:anyone:r auth::cdrwa
+          acl: world:anyone:r auth::cdrwa
       ~ /a
         + x = 1
-        - @acl world:anyone:cdrwa
-        + @acl world:anyone:r
-        + @acl auth::cdrwa
+        - acl: world:anyone:cdrwa
+        + acl: world:anyone:r
+        + acl: auth::cdrwa
       ~ /a/b
-        - @acl world:anyone:cdrwa
-        + @acl world:anyone:r
-        + @acl auth::cdrwa
+          acl: as /a
 
     refused: /a: @acl auth:: stands for the session's own identity, and it has none; give --auth
 
@@ -109,16 +107,14 @@ async fn acls() {
     zkt apply: SERVER <- a.zkt
 
       + /a/new                                           a.zkt:5
-          @acl world:anyone:r digest:u:Jq7wMyA/w2Vd5WIDAKdu4OIIFEQ=:cdrwa
+          acl: world:anyone:r auth (u)
       ~ /a
         + x = 1
-        - @acl world:anyone:cdrwa
-        + @acl world:anyone:r
-        + @acl digest:u:Jq7wMyA/w2Vd5WIDAKdu4OIIFEQ=:cdrwa
+        - acl: world:anyone:cdrwa
+        + acl: world:anyone:r
+        + acl: auth (u)
       ~ /a/b
-        - @acl world:anyone:cdrwa
-        + @acl world:anyone:r
-        + @acl digest:u:Jq7wMyA/w2Vd5WIDAKdu4OIIFEQ=:cdrwa
+          acl: as /a
 
     Plan: 1 to add, 2 to update, 0 to link, 0 to trim.
     Done: 1 added, 2 updated, 0 linked, 0 trimmed.
@@ -144,7 +140,11 @@ async fn a_tree_may_take_its_own_permissions_away() {
         "/a\n  @acl world:anyone:r\n  x = 2\n  /b\n    y = 1\n  /c\n",
     );
     place.run("apply -y a.zkt").expect(0);
-    place.run("apply -y b.zkt").expect(0);
+    let refused = place.run("apply -y b.zkt").expect(3);
+    let why = "refused: /a and 1 more node: @acl gives this session no admin right, \
+               so it could not change them again; --force allows that (b.zkt:2:3)";
+    assert!(refused.stdout.contains(why), "{refused}");
+    place.run("apply -y --force b.zkt").expect(0);
     insta::assert_snapshot!(place.nodes().await, @r#"
     /a "{\"x\":2}" v1 world:anyone:r
     /a/b "{\"y\":1}" v1 world:anyone:r

@@ -617,7 +617,7 @@ async fn secrets_are_never_shown() {
     zkt plan: SERVER <- a.zkt
 
       + /new                                             a.zkt:12
-          @acl world:anyone:cdrwa
+          acl: world:anyone:cdrwa
           pw = (secret)
       + /newall                                          a.zkt:16
           @data (secret)

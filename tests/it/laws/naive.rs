@@ -80,7 +80,7 @@ fn below_and_at(
         Some(live) if is_text_in_part(node, &live.data) => {}
         Some(live) => {
             let stored = node.acl.as_ref().map(|acl| match &policy.identities {
-                Some(identities) => acl.stored_by(identities),
+                Some(identities) => acl.stored_by(&identities.stored),
                 None => (**acl).clone(),
             });
             if stored.is_some_and(|acl| !acl.agrees_with(&live.acl))

@@ -138,6 +138,7 @@ fn options(args: &WatchArgs) -> Result<Options, Failure> {
         },
         replace: args.plan.replace,
         allow_ephemeral: args.plan.allow_ephemeral,
+        may_lock_out: args.plan.force,
         shows_extras: args.plan.extras == Extras::Show,
         strict: args.plan.strict,
         pace: Pace {

@@ -7,8 +7,9 @@ use std::io::{self, Write};
 use serde_json::Value;
 use sha1::{Digest as _, Sha1};
 use smallvec::SmallVec;
-use zkt::acl::Acl;
+use zkt::acl::{Acl, AclEntry, Permissions};
 use zkt::node::Secret;
+use zkt::path::ZPath;
 use zkt::plan::{ACL_CHANGE, Add, Change, ChangeValue, DATA_CHANGE};
 use zkt::spelling::{property_name, push_raw_literal, type_clause};
 use zkt::value::{Entry, LinkKind, Properties, TYPE, entries, split_link, writing_order};
@@ -18,7 +19,9 @@ use super::difference::{LONGEST_DIFF, Side, is_by_line, pair, write_lines};
 use super::nested::{Difference, differences};
 use super::style::{ADD, DIM, NEW, OLD, TRIM};
 use super::text::count;
-use super::value::{LONGEST, assignment, base64, link_target, literal, printable, raw, shortened};
+use super::value::{
+    LONGEST, assignment, base64, link_target, literal, path_text, printable, raw, shortened,
+};
 
 const INDENT: &str = "      ";
 
@@ -55,15 +58,36 @@ pub(super) fn hides_raw_data(add: &Add) -> bool {
     !matches!(add.secret.0, Secret::Nothing)
 }
 
-/// What a new node holds; without its type where that stands behind its path.
+/// An ACL in words, with `auth::` for these users.
+pub(super) fn acl_text(acl: &Acl, users: &[String]) -> String {
+    let entries = acl.entries.iter().map(|entry| acl_entry(entry, users));
+    entries.collect::<Vec<_>>().join(" ")
+}
+
+/// What `auth::` stands for is named, but not what proves it.
+fn acl_entry(entry: &AclEntry, users: &[String]) -> String {
+    if entry.who.scheme != "auth" || users.is_empty() {
+        return printable(&entry.to_string()).into_owned();
+    }
+    let text = format!("auth ({})", users.join(", "));
+    if entry.permissions == Permissions::ALL {
+        printable(&text).into_owned()
+    } else {
+        printable(&format!("{text}:{}", entry.permissions)).into_owned()
+    }
+}
+
+/// What a new node holds; without its type where that stands behind its path, and with its ACL
+/// where that is to be told.
 pub(super) fn push_new(
     lines: &mut String,
     add: &Add,
+    acl: Option<String>,
     mut properties: SmallVec<[Entry<'_>; 8]>,
     has_type: bool,
 ) {
-    if let Some(acl) = &add.acl {
-        push_line(lines, &["@acl ", &printable(&acl.to_string())]);
+    if let Some(acl) = acl {
+        push_line(lines, &["acl: ", &acl]);
     }
     if matches!(add.secret.0, Secret::Everything) || add.raw && hides_raw_data(add) {
         return push_line(lines, &["@data ", SECRET]);
@@ -112,7 +136,11 @@ fn push_line(lines: &mut String, words: &[&str]) {
 ///
 /// A line without a mark in front is one that holds afterwards; `-` marks what goes, `+` what is
 /// new. New links have no mark: the `@` of their action says it.
-pub(super) fn write_change(change: &Change, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn write_change(
+    change: &Change,
+    users: &[String],
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let hidden = Some(SECRET.to_owned());
     let directive = is_directive(change);
     if directive && change.name == ACL_CHANGE {
@@ -122,9 +150,9 @@ pub(super) fn write_change(change: &Change, out: &mut dyn Write) -> io::Result<(
                     Some(ChangeValue::Acl(acl)) => acl.clone(),
                     _ => Acl::default(),
                 };
-                write_acl(&old, new, out)
+                write_acl(&old, new, users, out)
             }
-            _ => writeln!(out, "{INDENT}@acl {SECRET}"),
+            _ => writeln!(out, "{INDENT}acl: {SECRET}"),
         };
     }
     let (left, link) = match change.name.as_str() {
@@ -165,6 +193,14 @@ pub(super) fn write_change(change: &Change, out: &mut dyn Write) -> io::Result<(
         (Some(_), None) if change.secret => write_removed(&left, SECRET, out),
         (Some(old), None) => write_removed(&left, &shown(old), out),
         (None, None) => write_removed(&left, "", out),
+    }
+}
+
+/// The ACL that a change sets, where it is one of an ACL.
+pub(super) fn new_acl(change: &Change) -> Option<&Acl> {
+    match &change.new {
+        Some(ChangeValue::Acl(acl)) if !change.secret => Some(acl),
+        _ => None,
     }
 }
 
@@ -282,20 +318,25 @@ fn is_long_binary(value: &ChangeValue) -> bool {
         if bytes.len() > LONGEST_BASE64 && std::str::from_utf8(bytes).is_err())
 }
 
-fn write_acl(old: &Acl, new: &Acl, out: &mut dyn Write) -> io::Result<()> {
+/// That a node gets the ACL of one above, which was told there.
+pub(super) fn write_inherited_acl(above: &ZPath, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "{INDENT}acl: as {}", path_text(above))
+}
+
+fn write_acl(old: &Acl, new: &Acl, users: &[String], out: &mut dyn Write) -> io::Result<()> {
     let has: BTreeSet<_> = new.entries.iter().collect();
     let had: BTreeSet<_> = old.entries.iter().collect();
     for entry in old.entries.iter().filter(|entry| !has.contains(entry)) {
-        write_removed("@acl", &printable(&entry.to_string()), out)?;
+        let entry = acl_entry(entry, users);
+        writeln!(out, "    {TRIM}-{TRIM:#} acl: {OLD}{entry}{OLD:#}")?;
     }
     for entry in &new.entries {
         let had = had.contains(entry);
-        let entry = entry.to_string();
-        let entry = printable(&entry);
+        let entry = acl_entry(entry, users);
         if had {
-            writeln!(out, "{INDENT}@acl {entry}")?;
+            writeln!(out, "{INDENT}acl: {entry}")?;
         } else {
-            writeln!(out, "    {ADD}+{ADD:#} @acl {NEW}{entry}{NEW:#}")?;
+            writeln!(out, "    {ADD}+{ADD:#} acl: {NEW}{entry}{NEW:#}")?;
         }
     }
     Ok(())

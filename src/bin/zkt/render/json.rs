@@ -27,7 +27,7 @@ pub(crate) fn plan_json(plan: &Plan) -> Value {
         .iter()
         .map(|kept| json!({ "path": kept.path.as_str(), "reason": kept.reason.to_string() }));
     let warnings = plan.warnings.iter().map(warning_json);
-    json!({
+    let mut object = json!({
         "format_version": FORMAT_VERSION,
         "path": plan.path.as_str(),
         "actions": plan.actions.iter().map(action_json).collect::<Vec<_>>(),
@@ -38,7 +38,12 @@ pub(crate) fn plan_json(plan: &Plan) -> Value {
         "summary": {
             "add": add, "update": update, "link": link, "trim": trim, "unchanged": unchanged,
         },
-    })
+    });
+    // Whom `auth::` in the ACLs stands for.
+    if !plan.access.users.is_empty() {
+        object["users"] = plan.access.users.clone().into();
+    }
+    object
 }
 
 /// One action of a plan.
@@ -139,12 +144,7 @@ pub(crate) fn warning_json(warning: &Warning) -> Value {
 
 fn refusal_json(refusal: &Refusal) -> Value {
     let object = json!({ "message": refusal.to_string() });
-    match refusal {
-        Refusal::Protected { origin, .. }
-        | Refusal::Text { origin, .. }
-        | Refusal::TooLarge { origin, .. } => with_source(object, origin.as_ref()),
-        _ => object,
-    }
+    with_source(object, refusal.origin())
 }
 
 fn with_source(mut object: Value, origin: Option<&Location>) -> Value {

@@ -369,15 +369,15 @@ fn raw_data_and_acl() {
     zkt plan: 127.0.0.1:2181/ <- examples/cms.zkt
 
       + /acl                                             examples/cms.zkt:1
-          @acl world:anyone:r digest:ops:x:cdrwa
+          acl: world:anyone:r digest:ops:x:cdrwa
       + /text                                            examples/cms.zkt:2
           @data 'it\'s'
       + /binary                                          examples/cms.zkt:3
           @data (1000 bytes, sha1 c2fbe7c95d9be373d9bb6ee58fb3a24411e1a2a8)
       ~ /v
-        - @acl world:anyone:cdrwa
-          @acl ip:10.0.0.0/8:r
-        + @acl auth::cdrwa
+        - acl: world:anyone:cdrwa
+          acl: ip:10.0.0.0/8:r
+        + acl: auth::cdrwa
       ~ /raw
           @data 'text' -> base64 '/wA='
       ~ /raw2
@@ -568,7 +568,7 @@ fn secrets_are_never_shown() {
         + b = (secret)
         - c = (secret)
           @data (secret) -> (secret)
-          @acl (secret)
+          acl: (secret)
       @ /u
           a -> (secret)  (was (secret))
           b => (secret)

@@ -8,10 +8,13 @@ use std::sync::{Arc, LazyLock};
 
 use anstyle::Style;
 use unicode_width::UnicodeWidthStr;
+use zkt::acl::Acl;
 use zkt::path::ZPath;
-use zkt::plan::{Action, Add, Change, Plan, Refusal, Summary, Warning};
+use zkt::plan::{Action, Add, Plan, Refusal, Summary, Warning};
 
-use super::change::{new_type, push_new, stored_properties, write_change};
+use super::change::{
+    acl_text, new_acl, new_type, push_new, stored_properties, write_change, write_inherited_acl,
+};
 use super::style::{ADD, BOLD, DIM, LINK, REFUSED, TRIM, UPDATE, WARNING};
 use super::value::{path_text, printable};
 
@@ -140,7 +143,7 @@ pub(crate) fn plan_text(
         writeln!(out)?;
     }
     let layout = Layout::of(plan, options);
-    write_actions(&plan.actions, &layout, out)?;
+    write_actions(plan, &layout, out)?;
     let mut lines = String::new();
     for (top, nodes) in topmost_trims(plan) {
         let heading = Heading::of(&layout.marks.trim, top);
@@ -179,15 +182,7 @@ fn write_refusals(refusals: &[Refusal], out: &mut dyn Write) -> io::Result<()> {
             "{REFUSED}refused{REFUSED:#}: {}",
             printable(&refusal.to_string())
         )?;
-        if let Refusal::Protected {
-            origin: Some(origin),
-            ..
-        }
-        | Refusal::Text {
-            origin: Some(origin),
-            ..
-        } = refusal
-        {
+        if let Some(origin) = refusal.origin() {
             write!(out, " {DIM}({}){DIM:#}", printable(&origin.to_string()))?;
         }
         writeln!(out)?;
@@ -215,17 +210,48 @@ pub(crate) fn count(number: usize, noun: &str) -> String {
 }
 
 /// Writes actions in their order.
-fn write_actions(actions: &[Action], layout: &Layout, out: &mut dyn Write) -> io::Result<()> {
+fn write_actions(plan: &Plan, layout: &Layout, out: &mut dyn Write) -> io::Result<()> {
     let mut lines = String::new();
-    actions
+    let mut acls = Acls {
+        users: &plan.access.users,
+        above: Vec::new(),
+    };
+    plan.actions
         .iter()
-        .try_for_each(|action| action_text(action, layout, &mut lines, out))
+        .try_for_each(|action| action_text(action, layout, &mut acls, &mut lines, out))
+}
+
+/// The ACLs that were told of the nodes above, each with its node.
+struct Acls<'a> {
+    users: &'a [String],
+    above: Vec<(&'a ZPath, &'a Acl)>,
+}
+
+impl<'a> Acls<'a> {
+    /// The node above that was told to get this ACL; otherwise it is to be told now.
+    fn told_at(&mut self, path: &'a ZPath, acl: &'a Acl) -> Option<&'a ZPath> {
+        while self
+            .above
+            .last()
+            .is_some_and(|(top, _)| !path.is_within(top))
+        {
+            self.above.pop();
+        }
+        match self.above.last() {
+            Some((top, above)) if *above == acl => Some(top),
+            _ => {
+                self.above.push((path, acl));
+                None
+            }
+        }
+    }
 }
 
 /// Writes one action with what belongs to it; `lines` is a buffer.
-fn action_text(
-    action: &Action,
+fn action_text<'a>(
+    action: &'a Action,
     layout: &Layout,
+    acls: &mut Acls<'a>,
     lines: &mut String,
     out: &mut dyn Write,
 ) -> io::Result<()> {
@@ -242,20 +268,31 @@ fn action_text(
                 kind: kind.as_deref().unwrap_or_default(),
             };
             push_heading(lines, &heading, location(add).as_deref(), layout);
-            push_new(lines, add, properties, has_type);
+            let acl = add.acl.as_deref();
+            let acl = acl.filter(|acl| acls.told_at(&add.path, acl).is_none());
+            let acl = acl.map(|acl| acl_text(acl, acls.users));
+            push_new(lines, add, acl, properties, has_type);
             out.write_all(lines.as_bytes())
         }
         Action::Update(update) => {
             let heading = Heading::of(&layout.marks.update, &update.path);
             push_heading(lines, &heading, None, layout);
             out.write_all(lines.as_bytes())?;
-            write_changes(&update.changes, out)
+            for change in &update.changes {
+                let acl = new_acl(change);
+                match acl.and_then(|acl| acls.told_at(&update.path, acl)) {
+                    Some(above) => write_inherited_acl(above, out)?,
+                    None => write_change(change, acls.users, out)?,
+                }
+            }
+            Ok(())
         }
         Action::Link(link) => {
             let heading = Heading::of(&layout.marks.link, &link.path);
             push_heading(lines, &heading, None, layout);
             out.write_all(lines.as_bytes())?;
-            write_changes(&link.changes, out)
+            let mut changes = link.changes.iter();
+            changes.try_for_each(|change| write_change(change, acls.users, out))
         }
         Action::Trim(_) => Ok(()),
     }
@@ -282,12 +319,6 @@ pub(crate) fn summary_line(summary: Summary, mode: Mode) -> String {
             format!("Done: {add} added, {update} updated, {link} linked, {trim} trimmed.")
         }
     }
-}
-
-fn write_changes(changes: &[Change], out: &mut dyn Write) -> io::Result<()> {
-    changes
-        .iter()
-        .try_for_each(|change| write_change(change, out))
 }
 
 /// The first line of an action.

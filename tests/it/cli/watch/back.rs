@@ -35,6 +35,7 @@ async fn it_is_back_as_soon_as_the_server_is() {
         mode: watch::Mode::Enforce,
         trim: Trim::default(),
         max_trim: MaxTrim::Default,
+        may_lock_out: false,
         shows_extras: true,
         strict: false,
         // No attempt of its own comes in the time that this test takes.

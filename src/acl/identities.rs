@@ -1,0 +1,232 @@
+//! Whom a session is authenticated as, and what an ACL lets it do.
+
+// Addresses as such: the part of `net` that does no I/O.
+use core::net::IpAddr;
+
+use super::{Acl, AclEntry, AuthId, Permissions};
+
+/// Whom a session is authenticated as, as far as the server tells.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Identities {
+    /// What `auth::` in an ACL stands for.
+    pub stored: Vec<AuthId>,
+    /// The addresses that the server sees the session at.
+    pub addresses: Vec<String>,
+    /// Whether no ACL holds for the session: it is the server's super user.
+    pub is_super: bool,
+    /// Whether the server may know the session by more than this.
+    pub may_be_more: bool,
+}
+
+/// Whether an ACL lets a session do something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Allowed {
+    /// It does.
+    Yes,
+    /// It does not.
+    No,
+    /// Not all identities of the session are known, or the scheme of an entry is not.
+    Unknown,
+}
+
+impl Identities {
+    /// Whether `acl` gives the session this permission.
+    #[must_use]
+    pub fn may(&self, acl: &Acl, permission: Permissions) -> Allowed {
+        if self.is_super {
+            return Allowed::Yes;
+        }
+        let gives = |entry: &&AclEntry| entry.permissions.bits() & permission.bits() != 0;
+        let mut allowed = Allowed::No;
+        for entry in acl.entries.iter().filter(gives) {
+            match self.are(&entry.who) {
+                Allowed::Yes => return Allowed::Yes,
+                Allowed::Unknown => allowed = Allowed::Unknown,
+                Allowed::No => {}
+            }
+        }
+        allowed
+    }
+
+    /// Whether the session surely has no identity that a node could be created for.
+    #[must_use]
+    pub fn are_none(&self) -> bool {
+        self.stored.is_empty() && !self.may_be_more
+    }
+
+    /// The names of the identities without what proves them: `ops`.
+    pub fn users(&self) -> impl Iterator<Item = &str> {
+        self.stored.iter().map(AuthId::user)
+    }
+
+    /// Whether an entry is for one of these identities, or a masked one for one of their users.
+    #[must_use]
+    pub fn stand_in(&self, entry: &AclEntry) -> bool {
+        let is_same = |who: &AuthId| {
+            *who == entry.who
+                || entry.is_masked()
+                    && who.scheme == entry.who.scheme
+                    && who.user() == entry.who.user()
+        };
+        self.stored.iter().any(is_same)
+    }
+
+    /// `acl` as it may be shown: the entries of all identities of the session as `auth::`, and no
+    /// hash of its users, also those of other passwords.
+    #[must_use]
+    pub fn tell(&self, mut acl: Acl) -> Acl {
+        let auth = |permissions| AclEntry {
+            who: AuthId {
+                scheme: "auth".to_owned(),
+                id: String::new(),
+            },
+            permissions,
+        };
+        let first = self.stored.first();
+        let own = acl.entries.iter().filter(|e| first == Some(&e.who));
+        let own: Vec<Permissions> = own.map(|e| e.permissions).collect();
+        for permissions in own {
+            let is_of_auth =
+                |e: &AclEntry| e.permissions == permissions && self.stored.contains(&e.who);
+            let all = self.stored.iter().all(|who| {
+                let mut entries = acl.entries.iter();
+                entries.any(|e| e.who == *who && e.permissions == permissions)
+            });
+            if let Some(at) = acl.entries.iter().position(is_of_auth).filter(|_| all) {
+                acl.entries[at] = auth(permissions);
+                acl.entries.retain(|e| !is_of_auth(e));
+            }
+        }
+        for entry in acl.entries.iter_mut().filter(|e| e.who.scheme == "digest") {
+            let user = entry.who.user();
+            if self
+                .stored
+                .iter()
+                .any(|who| who.scheme == "digest" && who.user() == user)
+            {
+                entry.who.id = format!("{user}:x");
+            }
+        }
+        acl
+    }
+
+    fn are(&self, who: &AuthId) -> Allowed {
+        let unknown_if = |unknown: bool| {
+            if unknown {
+                Allowed::Unknown
+            } else {
+                Allowed::No
+            }
+        };
+        match who.scheme.as_str() {
+            "world" => Allowed::Yes,
+            "auth" if self.stored.is_empty() => unknown_if(self.may_be_more),
+            "auth" => Allowed::Yes,
+            _ if self.stored.contains(who) => Allowed::Yes,
+            "ip" if self.addresses.is_empty() => Allowed::Unknown,
+            "ip" => match self.addresses.iter().any(|at| is_in(at, &who.id)) {
+                true => Allowed::Yes,
+                false => Allowed::No,
+            },
+            "digest" | "sasl" | "x509" => unknown_if(self.may_be_more),
+            _ => Allowed::Unknown,
+        }
+    }
+}
+
+impl From<Vec<AuthId>> for Identities {
+    fn from(all: Vec<AuthId>) -> Self {
+        all.into_iter().collect()
+    }
+}
+
+impl FromIterator<AuthId> for Identities {
+    /// All there are: those of the scheme `ip` are addresses, and `super` is a right.
+    fn from_iter<I: IntoIterator<Item = AuthId>>(all: I) -> Self {
+        let mut identities = Self::default();
+        for who in all {
+            match who.scheme.as_str() {
+                "ip" => identities.addresses.push(who.id),
+                "super" => identities.is_super = true,
+                _ if !identities.stored.contains(&who) => identities.stored.push(who),
+                _ => {}
+            }
+        }
+        identities
+    }
+}
+
+/// Whether an address is in a network `address/bits`, or is the one address.
+fn is_in(address: &str, network: &str) -> bool {
+    let (base, bits) = match network.split_once('/') {
+        Some((base, bits)) => (base, bits.parse().ok()),
+        None => (network, Some(128)),
+    };
+    let (Ok(address), Ok(base), Some(bits)) = (address.parse(), base.parse(), bits) else {
+        return false;
+    };
+    // A network of all bits is one address.
+    let shares = |one: u128, other: u128, width: u32| {
+        let ignored = width.saturating_sub(bits);
+        (one ^ other).checked_shr(ignored).unwrap_or_default() == 0
+    };
+    match (address, base) {
+        (IpAddr::V4(one), IpAddr::V4(other)) => {
+            shares(one.to_bits().into(), other.to_bits().into(), 32)
+        }
+        (IpAddr::V6(one), IpAddr::V6(other)) => shares(one.to_bits(), other.to_bits(), 128),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn acl(entries: &str) -> Acl {
+        let entries = entries.split(' ');
+        Acl {
+            entries: entries.map(|e| AclEntry::parse(e).unwrap()).collect(),
+        }
+    }
+
+    fn who(scheme: &str, id: &str) -> AuthId {
+        AuthId {
+            scheme: scheme.to_owned(),
+            id: id.to_owned(),
+        }
+    }
+
+    #[test]
+    fn what_an_acl_lets_a_session_do() {
+        let ops: Identities = vec![who("digest", "ops:h"), who("ip", "10.1.2.3")].into();
+        let may = |entries: &str| ops.may(&acl(entries), Permissions::ADMIN);
+        assert_eq!(may("world:anyone:cdrw digest:ops:h:r"), Allowed::No);
+        assert_eq!(may("world:anyone:r digest:ops:h:a"), Allowed::Yes);
+        assert_eq!(may("world:anyone:a"), Allowed::Yes);
+        assert_eq!(may("auth::a"), Allowed::Yes);
+        assert_eq!(may("digest:ops:other:cdrwa"), Allowed::No);
+        assert_eq!(may("ip:10.1.2.3:a"), Allowed::Yes);
+        assert_eq!(may("ip:10.0.0.0/8:a"), Allowed::Yes);
+        assert_eq!(may("ip:10.0.0.0/16:a"), Allowed::No);
+        assert_eq!(may("ip:0.0.0.0/0:a"), Allowed::Yes);
+        assert_eq!(may("custom:x:a"), Allowed::Unknown);
+    }
+
+    #[test]
+    fn what_is_not_known_is_never_a_no() {
+        let some = Identities {
+            may_be_more: true,
+            ..vec![who("digest", "ops:h")].into()
+        };
+        let may = |entries: &str| some.may(&acl(entries), Permissions::ADMIN);
+        assert_eq!(may("digest:dev:h:a"), Allowed::Unknown);
+        assert_eq!(may("ip:10.0.0.0/8:a"), Allowed::Unknown);
+        assert_eq!(may("digest:ops:h:a"), Allowed::Yes);
+        let superuser: Identities = vec![who("super", "")].into();
+        let may = superuser.may(&acl("digest:dev:h:r"), Permissions::ADMIN);
+        assert_eq!(may, Allowed::Yes);
+        let none = Identities::default();
+        assert_eq!(none.may(&acl("auth::a"), Permissions::ADMIN), Allowed::No);
+    }
+}
