@@ -11,7 +11,7 @@ use crate::ast::{DataForm, Directive, Line, Statement, Text};
 use crate::files::{self, Files, Kind, Root};
 use crate::halves;
 use crate::lower::{self, Lowering};
-use crate::node::Declared;
+use crate::node::{Declared, secret_names};
 use crate::parser::{self, Secrets, Statements};
 use crate::path::ZPath;
 use crate::source::{self, Located, Sources, Span};
@@ -238,6 +238,7 @@ pub fn load(
     } = loader;
     let (tree, mut lower_errors) = lowering.finish();
     hide_secrets(&sources, &mut errors, &mut lower_errors);
+    sources.set_secret_names(secret_names(&tree));
     Declaration {
         tree,
         sources,

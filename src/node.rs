@@ -1,7 +1,7 @@
 //! Nodes as declared and nodes as they live in ZooKeeper.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::acl::Acl;
 use crate::source::Span;
+use crate::tree::Tree;
 use crate::value::{self, Data, Encoded, Names, Properties, STRING_VALUE, entries, split_link};
 
 /// A node as the tree files declare it.
@@ -330,6 +331,22 @@ impl Globs {
     pub fn patterns(&self) -> &[String] {
         self.0.as_ref().map_or(&[], |globs| &globs.0)
     }
+}
+
+/// The patterns of all `@secret` lines of a tree, each once.
+#[must_use]
+pub fn secret_names(tree: &Tree<Declared>) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    let mut last: &[String] = &[];
+    for (_, node) in tree {
+        if let Secret::Properties(globs) = &node.secret
+            && globs.patterns() != last
+        {
+            last = globs.patterns();
+            names.extend(last.iter().cloned());
+        }
+    }
+    names
 }
 
 /// What of a node is never shown.

@@ -440,7 +440,7 @@ impl<'a> Planner<'a> {
             seen,
             ..
         } = self;
-        removed::hide(&mut stages, declared);
+        removed::hide(&mut stages, declared, self.policy.sources);
         if let Some(identities) = &self.policy.identities {
             rights::judge(&stages, declared, self.policy, identities, &mut plan);
             plan.warnings.extend(seen.warnings(identities));

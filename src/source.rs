@@ -1,5 +1,6 @@
 //! A source text, places in it, and errors that know their place.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
@@ -127,9 +128,22 @@ pub enum Error {
 #[derive(Debug, Default)]
 pub struct Sources {
     sources: FrozenVec<Box<Source>>,
+    /// The patterns of all `@secret` lines, each once.
+    secret_names: OnceLock<BTreeSet<String>>,
 }
 
 impl Sources {
+    /// The patterns of all `@secret` lines. A plan may be about a part of the tree, and what it
+    /// removes may have been secret by a line elsewhere.
+    pub fn secret_names(&self) -> impl Iterator<Item = &String> {
+        self.secret_names.get().into_iter().flatten()
+    }
+
+    /// Sets the patterns of all `@secret` lines; the first call counts.
+    pub fn set_secret_names(&self, names: BTreeSet<String>) {
+        _ = self.secret_names.set(names);
+    }
+
     /// Adds a text; a byte-order mark at its start is dropped.
     pub fn add(&self, name: &str, text: String) -> Result<SourceId, Error> {
         if u32::try_from(text.len()).is_err() {

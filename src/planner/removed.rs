@@ -1,22 +1,21 @@
 //! Values that a plan removes, and that may have been secret.
 
-use std::collections::BTreeMap;
-
 use super::Stages;
-use crate::node::{Declared, Secret, looks_secret};
+use crate::node::{Declared, Globs, Secret, looks_secret, secret_names};
 use crate::plan::{Action, Change, ChangeValue};
+use crate::source::Sources;
 use crate::tree::Tree;
 
 /// Hides values that are removed under the names of secrets: their `@secret` line may have gone
-/// with them.
-pub(super) fn hide(stages: &mut Stages, declared: &Tree<Declared>) {
-    let mut secrets: Option<BTreeMap<&[String], &Secret>> = None;
+/// with them. Names of the whole source count, also where the plan is about a part of it.
+pub(super) fn hide(stages: &mut Stages, declared: &Tree<Declared>, sources: &Sources) {
+    let mut secrets: Option<Secret> = None;
     let by_patterns = || {
-        let secrets = declared.iter().filter_map(|(_, node)| match &node.secret {
-            Secret::Properties(globs) => Some((globs.patterns(), &node.secret)),
-            Secret::Nothing | Secret::Everything => None,
-        });
-        secrets.collect()
+        let mut names = secret_names(declared);
+        names.extend(sources.secret_names().cloned());
+        // Each was compiled before; were one bad all the same, everything would be hidden.
+        let globs = Globs::new(names.into_iter().collect());
+        globs.map_or(Secret::Everything, Secret::Properties)
     };
     for action in stages.updates.iter_mut().chain(&mut stages.links) {
         let changes = match action {
@@ -33,8 +32,7 @@ pub(super) fn hide(stages: &mut Stages, declared: &Tree<Declared>) {
         };
         for change in changes.iter_mut().filter(removed) {
             let secrets = secrets.get_or_insert_with(by_patterns);
-            change.secret = looks_secret(&change.name)
-                || secrets.values().any(|secret| secret.covers(&change.name));
+            change.secret = looks_secret(&change.name) || secrets.covers(&change.name);
         }
     }
 }

@@ -466,6 +466,15 @@ fn a_value_removed_together_with_its_secret_line_is_marked() {
 }
 
 #[test]
+fn a_secret_line_outside_of_the_target_still_marks_what_is_removed() {
+    check_plan!(case("/a\n/b\n  @secret pin*\n", "/a\n  pin2 = 1\n/b\n").target(&["/a"]), @r#"
+    update /a v0  (1:1)
+      pin2: 1 -> nothing (secret)
+    unchanged 0, examined 1
+    "#);
+}
+
+#[test]
 fn secrets_are_marked() {
     check_plan!(case("/a\n  @secret pass* l\n  password = 'new'\n  l -> /b\n  x = 2\n", "/a\n  password = 'old'\n  x = 1\n"), @r#"
     update /a v0  (1:1)

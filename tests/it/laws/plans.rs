@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use zkt::acl::{AuthId, Identities};
-use zkt::node::{Content, Declared, Standing};
+use zkt::node::{self, Content, Declared, Standing};
 use zkt::path::ZPath;
 use zkt::plan::{Action, MaxTrim, Plan, Refusal};
 use zkt::planner::{self, Policy};
@@ -42,6 +42,7 @@ impl<'s> Case<'s> {
             }])
         });
         let whole = choices.declared(&top);
+        sources.set_secret_names(node::secret_names(&whole));
         let before = choices.ensemble(&top, &whole);
         let filter = if choices.once_in(3) {
             let globs = [
@@ -88,14 +89,15 @@ impl<'s> Case<'s> {
 }
 
 fn every_case(cases: u32, holds: impl Fn(&Case<'_>, &Plan)) {
-    let sources = Sources::default();
     law(
         cases,
         |choices| {
+            let sources = Sources::default();
             let case = Case::new(choices, &sources);
             holds(&case, &case.plan());
         },
         |choices| {
+            let sources = Sources::default();
             let case = Case::new(choices, &sources);
             let live: String =
                 case.before
