@@ -60,6 +60,28 @@ fn push_visible(out: &mut String, c: char) {
     }
 }
 
+/// How many bytes of a text a message shows.
+const LONGEST_MESSAGE: usize = 2048;
+
+/// A text for people, of a long one its start and its end: whoever reads a message does not want
+/// the megabytes that somebody forgot a quote before.
+#[must_use]
+pub fn clipped(text: &str) -> Cow<'_, str> {
+    if text.len() <= LONGEST_MESSAGE {
+        return text.into();
+    }
+    let boundary = |from: usize| (from..).find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    let start = boundary(LONGEST_MESSAGE * 3 / 4);
+    let end = boundary(text.len() - LONGEST_MESSAGE / 8);
+    let left_out = end - start;
+    format!(
+        "{} … ({left_out} bytes left out) … {}",
+        &text[..start],
+        &text[end..]
+    )
+    .into()
+}
+
 /// Whether a character shows as itself: no control, format or bidirectional character, no filler,
 /// and of the blanks only the plain one.
 #[must_use]
@@ -343,6 +365,17 @@ mod tests {
                     .prop_map(|map| map.into_iter().collect::<Value>()),
             ]
         })
+    }
+
+    #[test]
+    fn long_texts_are_clipped_between_characters() {
+        assert_eq!(clipped("short"), "short");
+        for shift in 0..4 {
+            let text = "x".repeat(shift) + &"\u{1f980}".repeat(1_000_000);
+            let clipped = clipped(&text);
+            assert!(clipped.len() <= LONGEST_MESSAGE, "{}", clipped.len());
+            assert!(clipped.contains("bytes left out"));
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! | --- | --- |
 //! | `schedule` | when the next reconcile is due: debounce, backoff, timer; pure |
 //! | `files`, `journal` | what tells that files may have changed, and whether they did |
+//! | `settling`, `writers` | whether newer files may be taken already |
 //! | `source`, `splice` | the declared tree of the newest sound files, and only what differs parsed |
 //! | `keeper`, `attempt` | one reconcile: session and mirror, plan and execution |
 //! | `held`, `drift` | nodes whose repair waits, differences that are known |
@@ -28,10 +29,12 @@ mod newest;
 mod partial;
 mod planning;
 mod schedule;
+mod settling;
 mod source;
 mod splice;
 mod state;
 mod told;
+mod writers;
 
 use std::time::Duration;
 

@@ -17,6 +17,7 @@ use crate::path::{ZPath, check_name};
 use crate::plan::Plan;
 use crate::planner::{self, Policy};
 use crate::source::Sources;
+use crate::spelling::clipped;
 use crate::tree::Tree;
 use crate::{live, scope};
 
@@ -100,7 +101,7 @@ fn declare(text: &str, at: &ZPath, below_chroot: bool) -> Result<(Tree<Declared>
     } = declaration;
     let placed = |located: &dyn crate::source::Located, message: String| {
         let place = sources.locate(located.span());
-        Error::Text(format!("{place}: {message}"))
+        Error::Text(format!("{place}: {}", clipped(&message)))
     };
     if let Some(error) = errors.first() {
         return Err(match error.located() {

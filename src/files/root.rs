@@ -48,7 +48,7 @@ impl Root {
     }
 
     /// Whether a path is the pipe or open file that was named as the layer.
-    pub(super) fn is_stream(&self, path: &Path) -> bool {
+    pub(crate) fn is_stream(&self, path: &Path) -> bool {
         self.stream.as_deref() == Some(path)
     }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ffi::{OsStr, OsString};
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use notify::event::{AccessKind, AccessMode, ModifyKind};
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
@@ -32,7 +32,15 @@ struct Relevant {
     directories: Directories,
     /// Watched directories that went away: a new one may have the old one's number.
     gone: BTreeSet<PathBuf>,
+    /// The real paths of the files that were read.
+    texts: BTreeSet<PathBuf>,
+    /// Files that were written to and not closed since, each with its last write.
+    written: HashMap<PathBuf, Instant>,
 }
+
+/// A file that was written to and not closed is waited for so long after its last write: a path can
+/// also be cut short without being opened.
+const LONGEST_WRITE: Duration = Duration::from_secs(300);
 
 /// Waits for signs that what was read is no longer what is there.
 pub(super) struct FileWatch {
@@ -68,6 +76,7 @@ impl FileWatch {
                 Ok(event) => {
                     let mut relevant = relevant.lock().unwrap_or_else(PoisonError::into_inner);
                     note_gone(&event, &mut relevant);
+                    note_written(&event, &mut relevant, Instant::now());
                     matters(&event, &relevant.directories)
                 }
                 // Events were lost, perhaps.
@@ -114,6 +123,10 @@ impl FileWatch {
         let gone = {
             let mut relevant = self.relevant.lock().unwrap_or_else(PoisonError::into_inner);
             relevant.directories.clone_from(&directories);
+            relevant.texts = journal
+                .texts()
+                .filter_map(|path| std::fs::canonicalize(path).ok())
+                .collect();
             std::mem::take(&mut relevant.gone)
         };
         self.watched.retain(|path, _| {
@@ -149,6 +162,19 @@ impl FileWatch {
         grown
     }
 
+    /// A file that was written to and not closed since.
+    pub(super) fn unfinished(&mut self) -> Option<PathBuf> {
+        let mut relevant = self.relevant.lock().unwrap_or_else(PoisonError::into_inner);
+        let written = &mut relevant.written;
+        written.retain(|path, last| last.elapsed() < LONGEST_WRITE && path.exists());
+        written.keys().next().cloned()
+    }
+
+    /// Whether files are read now and then.
+    pub(super) fn is_polled(&self) -> bool {
+        self.poll.is_some()
+    }
+
     /// Without the kernel's help files are read now and then.
     fn complain(&mut self, error: &notify::Error) {
         if !self.complained {
@@ -174,6 +200,37 @@ fn note_gone(event: &notify::Event, relevant: &mut Relevant) {
         let gone: Vec<PathBuf> = gone.cloned().collect();
         relevant.gone.extend(gone);
     }
+}
+
+/// Takes note of the files that are being written.
+fn note_written(event: &notify::Event, relevant: &mut Relevant, now: Instant) {
+    // Events were lost: what they told is not known.
+    if event.need_rescan() {
+        relevant.written.clear();
+    }
+    for path in &event.paths {
+        match event.kind {
+            EventKind::Modify(ModifyKind::Data(_)) if is_text(path, relevant) => {
+                relevant.written.insert(path.clone(), now);
+            }
+            EventKind::Access(AccessKind::Close(AccessMode::Write))
+            | EventKind::Modify(ModifyKind::Name(_))
+            | EventKind::Remove(_) => _ = relevant.written.remove(path),
+            _ => {}
+        }
+    }
+}
+
+/// Whether a file was read, or will be as a tree file of a directory.
+fn is_text(path: &Path, relevant: &Relevant) -> bool {
+    let is_new = || {
+        let names = path
+            .parent()
+            .and_then(|parent| relevant.directories.get(parent));
+        let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+        names == Some(&Names::All) && name.ends_with(b".zkt") && !name.starts_with(b".")
+    };
+    relevant.texts.contains(path) || is_new()
 }
 
 /// Whether an event can be about what was read.

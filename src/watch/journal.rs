@@ -200,6 +200,14 @@ impl Journal {
             })
     }
 
+    /// Whether something was read that can be read only once.
+    pub(super) fn has_stream(&self) -> bool {
+        self.entries.iter().any(|entry| match &entry.question {
+            Question::Read(path, root) => root.is_stream(path),
+            _ => false,
+        })
+    }
+
     /// The paths that were asked for, and whether all that stands there counts.
     pub(super) fn paths(&self) -> impl Iterator<Item = (&Path, bool)> {
         self.entries.iter().map(|entry| match &entry.question {

@@ -1,22 +1,36 @@
 //! The newest sound tree that the files have declared.
 
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until};
 
 use super::error::Error;
 use super::files::FileWatch;
 use super::journal::Journal;
 use super::schedule::{Cause, Causes};
+use super::settling::{self, Settling};
 use super::source::{Broken, Layers, Outcome, Reading, Source};
 use super::state::State;
+use super::writers;
 
 /// So long files must be quiet before they are read, though nothing is done about them yet.
 const CALM: Duration = Duration::from_millis(60);
 
+/// A file that is being written is looked at again so often, if nothing tells that it is closed.
+const UNFINISHED: Duration = Duration::from_secs(1);
+
+/// So often files are read again that change while they are read.
+const MOST_READINGS: usize = 4;
+
 /// What the files declare, what that depends on, and their commit.
-type Read = (Outcome, Journal, Option<String>);
+type Read = Result<(Outcome, Journal, Option<String>), Unfinished>;
+
+/// A file that somebody is writing.
+#[derive(Debug)]
+struct Unfinished(PathBuf);
 
 /// The last sound tree, and what becomes of it as the files change.
 pub(super) struct Newest {
@@ -26,6 +40,11 @@ pub(super) struct Newest {
     good: Option<Arc<Source>>,
     /// None where files are read only when they are asked for.
     files: Option<FileWatch>,
+    settling: Settling,
+    /// When to look again whether newer files may be taken.
+    again: Option<Instant>,
+    /// The file that is waited for.
+    unfinished: Option<PathBuf>,
 }
 
 impl Newest {
@@ -35,6 +54,9 @@ impl Newest {
             begun: None,
             good: None,
             files,
+            settling: Settling::default(),
+            again: None,
+            unfinished: None,
         }
     }
 
@@ -43,9 +65,22 @@ impl Newest {
     /// # Cancellation safety
     /// What has changed stays known.
     pub(super) async fn changed(&mut self) {
-        match &mut self.files {
-            Some(files) => files.changed().await,
-            None => std::future::pending().await,
+        let (files, again) = (&mut self.files, self.again);
+        let told = async {
+            match files {
+                Some(files) => files.changed().await,
+                None => std::future::pending().await,
+            }
+        };
+        let later = async {
+            match again {
+                Some(again) => sleep_until(again).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = told => {}
+            () = later => self.again = None,
         }
     }
 
@@ -55,10 +90,10 @@ impl Newest {
         if let Some(begun) = self.begun.take() {
             begun.abort();
         }
-        let reading = self.reading.clone();
+        let (reading, waits) = (self.reading.clone(), self.files.is_some());
         self.begun = Some(tokio::spawn(async move {
             tokio::time::sleep(CALM).await;
-            read(reading).await
+            read(reading, waits).await
         }));
     }
 
@@ -72,31 +107,70 @@ impl Newest {
         // Directories that come and go while they are read are looked at again, up to a point; the
         // timer does the rest.
         for _ in 0..4 {
-            let read = match begun.take() {
-                Some(begun) => begun.await.ok().flatten(),
-                None => read(self.reading.clone()).await,
+            let written = self.files.as_mut().and_then(FileWatch::unfinished);
+            let read = match (written, begun.take()) {
+                (Some(path), _) => Some(Err(Unfinished(path))),
+                (None, Some(begun)) => begun.await.ok().flatten(),
+                (None, None) => read(self.reading.clone(), self.files.is_some()).await,
             };
-            let Some((outcome, journal, commit)) = read else {
+            let Some(read) = read else {
                 tracing::error!("reading the files came to no end");
                 return;
             };
-            match outcome {
-                Outcome::Same => self.note_sound(shown),
-                Outcome::Sound(candidate) => {
-                    let mut reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
-                    self.good = Some(reading.take(*candidate));
-                    drop(reading);
-                    self.note_sound(shown);
+            let (outcome, journal, commit) = match read {
+                Ok(read) => read,
+                Err(Unfinished(path)) => {
+                    self.note_unfinished(&path);
+                    break;
                 }
-                Outcome::Broken(broken) => self.note_broken(broken, shown),
+            };
+            self.unfinished = None;
+            self.again = None;
+            match outcome {
+                Outcome::Same => {
+                    self.settling.reset();
+                    self.note_sound(shown);
+                    shown.commit = commit;
+                }
+                Outcome::Sound(candidate) => {
+                    self.again = self.wait_for(candidate.source());
+                    if self.again.is_none() {
+                        let mut reading =
+                            self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+                        self.good = Some(reading.take(*candidate));
+                        drop(reading);
+                        self.note_sound(shown);
+                        shown.commit = commit;
+                    }
+                }
+                Outcome::Broken(broken) => {
+                    self.settling.reset();
+                    self.note_broken(broken, shown);
+                    shown.commit = commit;
+                }
             }
-            shown.commit = commit;
             let files = self.files.as_mut();
             if !files.is_some_and(|files| files.follow(&journal)) {
                 break;
             }
         }
         shown.source.clone_from(&self.good);
+    }
+
+    /// When to look again whether newer files may be taken; `None` if they may be now.
+    fn wait_for(&mut self, newer: &Source) -> Option<Instant> {
+        let files = self.files.as_ref()?;
+        let quiet = settling::quiet(self.good.as_deref(), newer, files.is_polled());
+        self.settling.wait(&newer.revision, quiet, Instant::now())
+    }
+
+    fn note_unfinished(&mut self, path: &Path) {
+        self.again = Some(Instant::now() + UNFINISHED);
+        if self.unfinished.as_deref() != Some(path) {
+            let path = path.display();
+            tracing::info!("{path} is being written; it is waited for until it is closed");
+        }
+        self.unfinished = Some(path.to_owned());
     }
 
     fn note_sound(&self, shown: &mut State) {
@@ -133,6 +207,8 @@ impl Newest {
         }
         let broken = shown.broken.as_ref();
         let first = broken.and_then(|broken| broken.errors.first().cloned());
+        let written = self.unfinished.as_ref();
+        let first = first.or(written.map(|path| format!("{} is being written", path.display())));
         Err(Error::Source {
             first: first.unwrap_or_default(),
             only_empty: broken.is_some_and(|broken| broken.only_empty),
@@ -140,13 +216,27 @@ impl Newest {
     }
 }
 
-/// Reads files on a thread where that may take its time.
-async fn read(reading: Arc<Mutex<Reading>>) -> Option<Read> {
+/// Reads files on a thread where that may take its time; with `waits` not while they are written.
+async fn read(reading: Arc<Mutex<Reading>>, waits: bool) -> Option<Read> {
     let read = move || {
         let reading = reading.lock().unwrap_or_else(PoisonError::into_inner);
+        for _ in 0..MOST_READINGS {
+            let (outcome, journal) = reading.read();
+            if waits && !matches!(outcome, Outcome::Same) {
+                if let Some(path) = writers::find(journal.texts()) {
+                    return Err(Unfinished(path));
+                }
+                // Its writer may have closed it after it was read.
+                if !reading.is_still(&journal) {
+                    continue;
+                }
+            }
+            let commit = reading.commit(&journal);
+            return Ok((outcome, journal, commit));
+        }
         let (outcome, journal) = reading.read();
         let commit = reading.commit(&journal);
-        (outcome, journal, commit)
+        Ok((outcome, journal, commit))
     };
     tokio::task::spawn_blocking(read).await.ok()
 }

@@ -14,6 +14,7 @@ use crate::node::{Declared, Standing};
 use crate::path::ZPath;
 use crate::scope::Filter;
 use crate::source::{Located, Sources};
+use crate::spelling::clipped;
 use crate::tree::Tree;
 
 /// What is read, and how.
@@ -112,6 +113,12 @@ pub(super) struct Candidate {
 /// Of more mistakes the first are drawn.
 const MOST_DRAWN: usize = 10;
 
+impl Candidate {
+    pub(super) fn source(&self) -> &Source {
+        &self.source
+    }
+}
+
 /// More outdated texts than this are not kept for the sake of those that are still in use.
 const MOST_OUTDATED: usize = 64 << 20;
 
@@ -138,6 +145,11 @@ impl Reading {
             return (Outcome::Sound(Box::new(candidate)), journal);
         }
         self.load()
+    }
+
+    /// Whether the files are as they were when this was noted. It blocks.
+    pub(super) fn is_still(&self, journal: &Journal) -> bool {
+        journal.has_stream() || matches!(journal.compare(&self.layers.files), Comparison::Same)
     }
 
     /// Puts a sound tree in force.
@@ -247,7 +259,10 @@ fn broken(
     revision: String,
     draw: Option<Draw>,
 ) -> Broken {
-    let located = |error: &dyn Located| format!("{}: {error}", sources.locate(error.span()));
+    let located = |error: &dyn Located| {
+        let place = sources.locate(error.span());
+        format!("{place}: {}", clipped(&error.to_string()))
+    };
     let drawn = |error: &dyn Located| match draw {
         Some(draw) => draw(error, sources),
         None => located(error),
@@ -255,11 +270,11 @@ fn broken(
     let layers = errors.iter().map(|error| (error, error.located()));
     let told = layers.clone().map(|(error, place)| match place {
         Some(error) => located(error),
-        None => error.to_string(),
+        None => clipped(&error.to_string()).into_owned(),
     });
     let shown = layers.map(|(error, place)| match place {
         Some(error) => drawn(error),
-        None => error.to_string(),
+        None => clipped(&error.to_string()).into_owned(),
     });
     let lowered = lower_errors.iter().map(|error| located(error));
     let lowered_shown = lower_errors.iter().map(|error| drawn(error));

@@ -13,6 +13,7 @@ mod scripts;
 pub(crate) mod serve;
 mod service;
 mod silence;
+mod sizes;
 mod watch;
 
 use std::fmt;

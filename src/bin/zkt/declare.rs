@@ -7,6 +7,7 @@ use zkt::lower;
 use zkt::node::Declared;
 use zkt::path::ZPath;
 use zkt::source::{Located, Sources};
+use zkt::spelling::clipped;
 use zkt::tree::Tree;
 
 use crate::diagnostics;
@@ -178,7 +179,7 @@ impl Problems {
     pub(crate) fn json(&self) -> Vec<Value> {
         let unlocated = self
             .unlocated()
-            .map(|error| json!({"message": error.to_string()}));
+            .map(|error| json!({"message": clipped(&error.to_string())}));
         let located = self.located();
         let located = located
             .iter()

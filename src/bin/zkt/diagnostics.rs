@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use zkt::parser::Secrets;
 use zkt::source::{Located, SourceId, Sources, Span};
 
-use zkt::spelling::printable;
+use zkt::spelling::{clipped, printable};
 
 use crate::render::count;
 
@@ -112,14 +112,14 @@ pub(crate) fn error_json(error: &dyn Located, sources: &Sources) -> Value {
     let related = error.related();
     let related = related
         .iter()
-        .map(|(span, label)| json!({"source": at(*span), "message": label}));
+        .map(|(span, label)| json!({"source": at(*span), "message": clipped(label)}));
     let mut object = json!({
-        "message": error.to_string(),
+        "message": clipped(&error.to_string()),
         "source": at(error.span()),
         "related": related.collect::<Vec<_>>(),
     });
     if let Some(hint) = error.hint() {
-        object["hint"] = hint.into();
+        object["hint"] = clipped(&hint).into();
     }
     object
 }
@@ -129,8 +129,9 @@ fn write_total(total: &str, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "{}", Renderer::styled().render(&[title]))
 }
 
-/// Text with nothing in it that could steer a terminal but its line ends.
+/// Text of at most some kilobytes, with nothing in it that could steer a terminal but its line ends.
 pub(crate) fn safe_lines(text: &str) -> String {
+    let text = clipped(text);
     text.lines().map(printable).collect::<Vec<_>>().join("\n")
 }
 

@@ -6,6 +6,7 @@ use zkt::node::{Secret, Zxids};
 use zkt::path::ZPath;
 use zkt::plan::{Action, Add, Change, ChangeValue, Plan, Refusal, Summary, Warning};
 use zkt::source::Location;
+use zkt::spelling::clipped;
 
 use super::SECRET;
 use super::change::{hides_raw_data, new_properties, raw_json};
@@ -138,7 +139,7 @@ fn acl_json(acl: &Acl) -> Value {
 
 /// One warning.
 pub(crate) fn warning_json(warning: &Warning) -> Value {
-    let object = json!({ "path": warning.path.as_str(), "message": warning.message });
+    let object = json!({ "path": warning.path.as_str(), "message": clipped(&warning.message) });
     with_source(object, warning.origin.as_ref())
 }
 

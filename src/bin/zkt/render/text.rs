@@ -11,6 +11,7 @@ use unicode_width::UnicodeWidthStr;
 use zkt::acl::Acl;
 use zkt::path::ZPath;
 use zkt::plan::{Action, Add, Plan, Refusal, Summary, Warning};
+use zkt::spelling::clipped;
 
 use super::change::{
     acl_text, new_acl, new_type, push_new, stored_properties, write_change, write_inherited_acl,
@@ -194,7 +195,8 @@ fn write_refusals(refusals: &[Refusal], out: &mut dyn Write) -> io::Result<()> {
 pub(crate) fn write_warnings(warnings: &[Warning], out: &mut dyn Write) -> io::Result<()> {
     for warning in warnings {
         let path = path_text(&warning.path);
-        let message = printable(&warning.message);
+        let message = clipped(&warning.message);
+        let message = printable(&message);
         write!(out, "{WARNING}warning{WARNING:#}: {path}: {message}")?;
         if let Some(origin) = &warning.origin {
             write!(out, " {DIM}({}){DIM:#}", printable(&origin.to_string()))?;

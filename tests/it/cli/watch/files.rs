@@ -1,6 +1,7 @@
 //! Files that change, go, come back, and lie elsewhere than they seem to.
 
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::fs::symlink;
 use std::time::Duration;
 
@@ -143,6 +144,32 @@ async fn a_touch_does_nothing_and_broken_files_empty_nothing() {
     watching.says(&["reconciled", "files", "applied"]).await;
     // What led to no change of what is declared was no reconcile, but for the one that repaired.
     assert_eq!(watching.count(&["reconciled"]), 3, "{}", watching.log());
+}
+
+/// With the kernel's events, and without: then what the system tells of its processes counts.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_is_not_taken_before_its_writer_closes_it() {
+    for (name, options) in [("watch-half", ""), ("watch-half-poll", "--poll 100ms")] {
+        let place = Place::new(name).await;
+        place.file("trees/a.zkt", "/a\n  x = 1\n");
+        let client = place.client().await;
+        let mut watching = Watching::start(&place, &format!("trees --interval 1h {options}"));
+        watching.says(&["reconciled", "applied"]).await;
+        // One that is read already, and a new one.
+        for (file, node, version) in [("trees/a.zkt", "/a", 1), ("trees/b.zkt", "/b", 0)] {
+            let mut writer = fs::File::create(place.path(file)).unwrap();
+            write!(writer, "{node}\n  x = 2\n").unwrap();
+            watching.says(&["is being written"]).await;
+            watching.signal("-HUP");
+            watching.says(&["reconciled", "asked", "in sync"]).await;
+            writer.write_all(b"  y = 2\n").unwrap();
+            drop(writer);
+            becomes(&client, node, Some("{\"x\":2,\"y\":2}")).await;
+            let (_, stat) = client.get_data(node).await.unwrap();
+            assert_eq!(stat.version, version, "half of it was taken");
+        }
+        drop(watching);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,0 +1,133 @@
+//! Whether newer files may be taken already, or may change again in a moment.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::source::Source;
+use crate::node::{Content, Declared, Standing};
+
+/// How long files must stay as they are before anything is taken away: most of what is half written
+/// declares less than it will.
+const REMOVAL: Duration = Duration::from_secs(2);
+/// How long they must stay as they are where nothing tells of changes.
+const POLLED: Duration = Duration::from_millis(200);
+/// Files that never stay as they are for long enough are waited for so many times as long.
+const MOST_WAITS: u32 = 10;
+
+/// The files that were read last and are not in force yet.
+#[derive(Debug)]
+struct Seen {
+    revision: String,
+    /// Since when they have been so.
+    since: Instant,
+    /// Since when they have been other than those in force.
+    first: Instant,
+}
+
+/// How long files have been as they are.
+#[derive(Debug, Default)]
+pub(super) struct Settling(Option<Seen>);
+
+impl Settling {
+    /// Takes note of newer files. Returns `None` if they may be taken now, else when to look again.
+    pub(super) fn wait(
+        &mut self,
+        revision: &str,
+        quiet: Duration,
+        now: Instant,
+    ) -> Option<Instant> {
+        let seen = self.0.take();
+        let first = seen.as_ref().map_or(now, |seen| seen.first);
+        let same = seen.filter(|seen| seen.revision == revision);
+        let since = same.map_or(now, |seen| seen.since);
+        let due = (since + quiet).min(first + quiet * MOST_WAITS);
+        if due <= now {
+            return None;
+        }
+        let revision = revision.to_owned();
+        self.0 = Some(Seen {
+            revision,
+            since,
+            first,
+        });
+        Some(due)
+    }
+
+    /// The files are those in force, or declare nothing.
+    pub(super) fn reset(&mut self) {
+        self.0 = None;
+    }
+}
+
+/// How long files must stay as they are before they replace others.
+pub(super) fn quiet(before: Option<&Source>, after: &Source, is_polled: bool) -> Duration {
+    if before.is_some_and(|before| takes_away(before, after)) {
+        REMOVAL
+    } else if is_polled && before.is_some() {
+        POLLED
+    } else {
+        Duration::ZERO
+    }
+}
+
+/// Whether anything that is declared before is not declared after.
+fn takes_away(before: &Source, after: &Source) -> bool {
+    let is_less = |path, node: &Declared| match after.tree.get(path) {
+        Some(after) => loses(node, after),
+        None => node.standing == Standing::Declared,
+    };
+    match &after.change {
+        // All others are the same.
+        Some(change) => change.paths.iter().any(|path| {
+            let node = before.tree.get(path);
+            node.is_some_and(|node| is_less(path, node))
+        }),
+        None => before.tree.iter().any(|(path, node)| is_less(path, node)),
+    }
+}
+
+fn loses(before: &Declared, after: &Declared) -> bool {
+    match (&before.content, &after.content) {
+        (Content::Properties(before), Content::Properties(after)) => {
+            let names = before.decode();
+            names.keys().any(|name| !after.contains(name))
+        }
+        (Content::Raw { bytes: before, .. }, Content::Raw { bytes: after, .. }) => {
+            after.len() < before.len() && before.starts_with(after)
+        }
+        _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_taken_once_they_stay_as_they_are() {
+        let now = Instant::now();
+        let at = |ms| now + Duration::from_millis(ms);
+        let mut settling = Settling::default();
+        assert_eq!(settling.wait("a", Duration::ZERO, now), None);
+        assert_eq!(settling.wait("a", REMOVAL, now), Some(at(2000)));
+        assert_eq!(settling.wait("a", REMOVAL, at(1500)), Some(at(2000)));
+        assert_eq!(settling.wait("b", REMOVAL, at(1900)), Some(at(3900)));
+        assert_eq!(settling.wait("b", REMOVAL, at(3900)), None);
+        // What takes nothing away any more is not waited for.
+        assert_eq!(settling.wait("c", REMOVAL, at(5000)), Some(at(7000)));
+        assert_eq!(settling.wait("d", Duration::ZERO, at(5100)), None);
+    }
+
+    #[test]
+    fn files_that_always_change_are_waited_for_so_long() {
+        let now = Instant::now();
+        let mut settling = Settling::default();
+        for second in 0..20 {
+            let at = now + Duration::from_secs(second);
+            assert!(settling.wait(&second.to_string(), REMOVAL, at).is_some());
+        }
+        let at = now + Duration::from_secs(20);
+        assert_eq!(settling.wait("20", REMOVAL, at), None);
+    }
+}
