@@ -128,3 +128,20 @@ fn what_was_refused_and_is_as_declared_is_forgotten() {
     split(&mut held, &plan(Vec::new()), now);
     assert_eq!(held.nodes(), []);
 }
+
+#[test]
+fn a_fight_that_only_the_other_side_holds_back_is_named_once_too() {
+    let mut held = held();
+    let start = Instant::now();
+    let fought = plan(vec![add("/a")]);
+    let mut warned = Vec::new();
+    // The other side waits just as long as this one would, so this one never has to.
+    for second in [0, 1, 2, 3, 4, 5, 7, 11, 19, 35] {
+        let now = start + Duration::from_secs(second);
+        assert_eq!(split(&mut held, &fought, now), "", "{second}");
+        held.repaired(&path("/a"), now);
+        split(&mut held, &plan(Vec::new()), now);
+        warned.push(held.nodes[&path("/a")].warned);
+    }
+    assert_eq!(warned, [[false; 5], [true; 5]].concat());
+}

@@ -19,7 +19,8 @@ async fn what_is_as_declared_may_have_any_size() {
     for words in ["plan", "apply -y"] {
         let run = place.run(&format!("{words} {small} b.zkt")).expect(3);
         assert!(
-            run.stdout.contains(&format!("refused: {refusal}\n")),
+            run.stdout
+                .contains(&format!("refused: {refusal} (b.zkt:1:1)\n")),
             "{run}"
         );
     }
