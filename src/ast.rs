@@ -119,6 +119,18 @@ pub enum Directive<'s> {
     Include(Text<'s>),
 }
 
+/// The words of all directives.
+pub const DIRECTIVES: [&str; 8] = [
+    "@keep",
+    "@ignore",
+    "@protect",
+    "@ephemeral",
+    "@secret",
+    "@acl",
+    "@data",
+    "@include",
+];
+
 impl Directive<'_> {
     /// The directive's word, with its sign.
     #[must_use]

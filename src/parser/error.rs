@@ -1,4 +1,5 @@
 use super::secrets::{HIDDEN, Secrets};
+use crate::ast::DIRECTIVES;
 use crate::source::{Located, Span};
 use crate::value::MAX_DEPTH;
 
@@ -191,11 +192,14 @@ impl Located for Error {
                 "for the character write \\u00e9 and the like; for raw bytes use @data base64"
                     .to_owned()
             }
-            ErrorKind::UnknownDirective { word } => format!(
-                "the directives are @keep, @ignore, @protect, @ephemeral, @secret, @acl, @data and \
-                 @include; \
-                 a property of this name is {word} = VALUE"
-            ),
+            ErrorKind::UnknownDirective { word } => {
+                let [others @ .., last] = DIRECTIVES;
+                let others = others.join(", ");
+                format!(
+                    "the directives are {others} and {last}; \
+                     a property of this name is {word} = VALUE"
+                )
+            }
             ErrorKind::Dedent | ErrorKind::MixedIndentation => {
                 "indent the line exactly as the lines beside it".to_owned()
             }

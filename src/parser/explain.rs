@@ -6,6 +6,7 @@ use pest::Parser as _;
 use pest::error::{Error as PestError, ErrorVariant, InputLocation};
 
 use super::{ErrorKind, Grammar, Rule, continuation, expression, is_blank};
+use crate::ast::DIRECTIVES;
 use crate::spelling::string_literal;
 
 /// An error and the bytes of the line that it is about.
@@ -95,22 +96,12 @@ fn explain_directive(line: &str, start: usize) -> Option<Explained> {
         .find(|c| is_blank(c) || matches!(c, '\r' | '\n' | '='))
         .unwrap_or(statement.len());
     let word = statement[..end].trim_end_matches('-');
-    let known = [
-        "@keep",
-        "@ignore",
-        "@protect",
-        "@ephemeral",
-        "@secret",
-        "@acl",
-        "@data",
-        "@include",
-    ];
     let rest = statement[word.len()..].trim_start_matches(is_blank);
     let operator = ["->", "=>", "="]
         .iter()
         .find(|operator| rest.starts_with(**operator));
     let range = start..start + word.len();
-    match (known.contains(&word), operator) {
+    match (DIRECTIVES.contains(&word), operator) {
         (false, None) => Some(Explained {
             kind: ErrorKind::UnknownDirective {
                 word: word.to_owned(),

@@ -219,10 +219,22 @@ impl Scan<'_> {
             }
             Some("@data") => {
                 let is_secret = self.names.everything || self.nodes.is_in(&self.names.any);
-                let after = is_secret.then_some("@data".len());
-                self.value(start, indent, end, after)
+                let word = "@data".len();
+                let named = || self.names.secret_in(&statement[word..], false);
+                let after = if is_secret { Some(0) } else { named() };
+                self.value(start, indent, end, after.map(|at| word + at))
             }
-            Some(_) => end,
+            Some(word) => {
+                // Something else seems to be meant.
+                let rest = &statement[word.len()..];
+                if rest.contains(['=', ':'])
+                    && let Some(at) = self.names.secret_in(rest, false)
+                {
+                    let end = start + indent + statement.len();
+                    self.push(start + indent + word.len() + at..end);
+                }
+                end
+            }
             None => {
                 let whole = self.names.everything || self.nodes.is_in(&self.names.whole);
                 let first = self.names.secret_in(statement, whole);

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::super::continuation::end_of_quoted;
+use crate::ast::DIRECTIVES;
 use crate::node::{Globs, looks_secret};
 use crate::spelling::is_visible;
 
@@ -130,7 +131,9 @@ impl Names {
             };
             let start = before.rfind(is_edge);
             let name = &before[start.map_or(0, |at| at + char_at(before, at))..];
-            self.covers(name).then_some(after)
+            // A name with escapes may be any name.
+            let is_escaped = quoted && name.contains('\\');
+            (is_escaped || self.covers(name)).then_some(after)
         })
     }
 
@@ -185,11 +188,11 @@ fn after_operator(statement: &str, at: usize) -> usize {
 
 /// The word of a line that is a directive, unless a property of that name seems to be meant.
 pub(super) fn known_word(statement: &str) -> Option<&'static str> {
-    let words = [
-        "@keep", "@ignore", "@protect", "@secret", "@acl", "@data", "@include",
-    ];
-    let word = words.into_iter().find(|word| statement.starts_with(word))?;
-    let rest = statement[word.len()..].trim_start();
+    let end = statement.find(is_space).unwrap_or(statement.len());
+    let word = DIRECTIVES
+        .into_iter()
+        .find(|word| *word == &statement[..end])?;
+    let rest = statement[end..].trim_start();
     let is_property = rest.starts_with('=') || rest.starts_with("->");
     (!is_property).then_some(word)
 }

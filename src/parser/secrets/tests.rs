@@ -54,6 +54,26 @@ fn a_value_is_hidden_however_it_is_written() {
 }
 
 #[test]
+fn what_is_almost_a_directive_hides_values_too() {
+    for line in [
+        "@secret_token = hunter2",
+        "@data_password = 'hunter2'",
+        "@acl_password = hunter2",
+        "@ephemeral_password hunter2",
+        "@keep password = hunter2",
+        "@data '{\"password\": \"hunter2\"}' x",
+        "@data 'password=hunter2",
+        "db = {'a': 1, \"pass\\u0077ord\": hunter2}",
+    ] {
+        check(&format!("/db\n  {line}\n"));
+    }
+    assert_eq!(
+        shown("/db\n  @data 'user=ops'\n"),
+        "/db\n  @data 'user=ops'\n"
+    );
+}
+
+#[test]
 fn all_of_a_secret_node_is_hidden() {
     for text in [
         "/db\n  @secret\n  x = 'hunter2'\n",
