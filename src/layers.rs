@@ -12,7 +12,7 @@ use crate::files::{self, Files, Kind, Root};
 use crate::halves;
 use crate::lower::{self, Lowering};
 use crate::node::{Declared, secret_names};
-use crate::parser::{self, Secrets, Statements};
+use crate::parser::{self, ErrorKind, MAX_ERRORS, Secrets, Statements};
 use crate::path::ZPath;
 use crate::source::{self, Located, Sources, Span};
 use crate::tree::Tree;
@@ -172,7 +172,10 @@ pub struct Declaration {
 impl Declaration {
     /// Takes `/zookeeper` for a node like any, which it is below a chroot.
     pub fn allow_system_names(&mut self) {
-        let is_reserved = |error: &lower::Error| matches!(error, lower::Error::Reserved { .. });
+        let is_reserved = |error: &lower::Error| {
+            use lower::Error::{Reserved, TooMany};
+            matches!(error, Reserved { .. } | TooMany { reserved: true, .. })
+        };
         self.lower_errors.retain(|error| !is_reserved(error));
     }
 }
@@ -217,6 +220,7 @@ pub fn load(
         allow_empty,
         root: Root::everything(),
         declares: false,
+        unread: 0,
     };
     for (i, name) in names.iter().enumerate() {
         if name == "-" && names[..i].contains(name) {
@@ -258,6 +262,8 @@ struct Loader<'f> {
     root: Root,
     /// Whether the file at hand declares a node.
     declares: bool,
+    /// How many files that the file at hand refers to cannot be read.
+    unread: usize,
 }
 
 impl Loader<'_> {
@@ -353,6 +359,7 @@ impl Loader<'_> {
             }
         };
         let errors_before = self.errors.len();
+        let unread_around = std::mem::take(&mut self.unread);
         self.lowering.begin_file(included_at);
         let nodes = parser::estimate_nodes(&self.sources.get(source).text);
         self.lowering.reserve(nodes);
@@ -384,6 +391,7 @@ impl Loader<'_> {
             halves::join(lower, parse);
         }
         self.lowering.end_file();
+        self.unread = unread_around;
         // What is wrong with a file itself comes before what is wrong with those it names.
         let errors = statements.into_errors().into_iter().map(Error::Parse);
         self.errors.splice(errors_before..errors_before, errors);
@@ -442,19 +450,24 @@ impl Loader<'_> {
         self.declares |= declared;
     }
 
-    /// As [`Loader::referred`], with the error told.
+    /// As [`Loader::referred`], with the error told, of each file up to so many.
     fn refer(&mut self, text: &Text<'_>, path: &Path) -> Option<(Vec<u8>, PathBuf)> {
-        match self.referred(path) {
-            Ok(read) => Some(read),
-            Err(error) => {
-                self.errors.push(Error::Referred {
-                    span: text.span,
-                    path: path.display().to_string(),
-                    error,
-                });
-                None
-            }
+        if self.unread >= MAX_ERRORS {
+            return None;
         }
+        let error = match self.referred(path) {
+            Ok(read) => return Some(read),
+            Err(error) => error,
+        };
+        let (span, path) = (text.span, path.display().to_string());
+        self.unread += 1;
+        self.errors.push(if self.unread < MAX_ERRORS {
+            Error::Referred { span, path, error }
+        } else {
+            let kind = ErrorKind::TooMany;
+            parser::Error { kind, span }.into()
+        });
+        None
     }
 
     /// The contents of a file that another one refers to, and what tells it from others.

@@ -7,6 +7,7 @@ mod overlay;
 mod properties;
 
 pub use error::Error;
+use error::Found;
 pub(crate) use error::grouped;
 
 use std::borrow::Cow;
@@ -54,7 +55,9 @@ pub fn oversized(tree: &Tree<Declared>, limit: usize) -> Vec<Error> {
     };
     let mut errors: Vec<Error> = large.filter_map(error).collect();
     errors.sort_by_key(crate::source::Located::span);
-    errors
+    let mut found = Found::default();
+    found.extend(errors);
+    found.sorted()
 }
 
 /// Lowers the statements of layers, one after the other, to the tree that they declare.
@@ -70,7 +73,7 @@ pub struct Lowering<'m> {
     /// The layer at hand.
     nodes: Nodes,
     properties: OpenProperties,
-    errors: Vec<Error>,
+    errors: Found,
     /// The files that are being lowered, each included by the one before.
     files: Vec<OpenFile>,
     /// How many files were lowered, each include counted anew: a number for every place.
@@ -131,7 +134,7 @@ impl<'m> Lowering<'m> {
             merged: Nodes::default(),
             nodes: Nodes::default(),
             properties: OpenProperties::default(),
-            errors: Vec::new(),
+            errors: Found::default(),
             files: Vec::new(),
             count: 0,
             path: String::new(),
@@ -208,13 +211,12 @@ impl<'m> Lowering<'m> {
 
     /// The tree of all layers, and everything that is wrong. It is whole only without errors.
     #[must_use]
-    pub fn finish(mut self) -> (Tree<Declared>, Vec<Error>) {
+    pub fn finish(self) -> (Tree<Declared>, Vec<Error>) {
         let mut tree = self.merged.into_tree();
         if self.has_acls {
             inherit_acls(&mut tree);
         }
-        self.errors.sort_by_key(crate::source::Located::span);
-        (tree, self.errors)
+        (tree, self.errors.sorted())
     }
 
     /// Lowers the next statement of the file at hand; `data` are the contents of the file that

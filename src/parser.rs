@@ -35,10 +35,14 @@ mod grammar {
 
 use grammar::{Grammar, Rule};
 
-/// Parses one source, whole.
+/// So many errors of one file are reported. The last says that it is not checked any further:
+/// nobody reads more, and a file that is no tree file at all may have millions.
+pub const MAX_ERRORS: usize = 100;
+
+/// Parses one source.
 ///
 /// A line that is wrong is reported and stands in the document as [`Statement::Invalid`], so that
-/// one run reports what is wrong everywhere.
+/// one run reports what is wrong everywhere, up to [`MAX_ERRORS`].
 #[must_use]
 pub fn parse(sources: &Sources, source: SourceId) -> (Document<'_>, Vec<Error>) {
     let mut parser = Parser::new(&sources.get(source).text, source);
@@ -181,8 +185,24 @@ impl<'s> Parser<'s> {
         if self.position == self.text.len() {
             return false;
         }
+        if self.errors.len() + 1 >= MAX_ERRORS {
+            self.stop();
+            return false;
+        }
         self.position = self.line(self.position);
         true
+    }
+
+    /// Leaves out what stands behind too many errors.
+    fn stop(&mut self) {
+        let rest = &self.text[self.position..];
+        let blank = rest.len() - rest.trim_start().len();
+        if blank < rest.len() {
+            let start = self.position + blank;
+            let line = &self.text[start..end_of_line(self.text, start)];
+            self.error(start, start + line.trim_end().len(), ErrorKind::TooMany);
+        }
+        self.position = self.text.len();
     }
 
     /// Parses the logical line at `start`; returns where the next one starts.
@@ -219,10 +239,7 @@ impl<'s> Parser<'s> {
             Err(error) => {
                 let error = explain::explain(slice, &error);
                 let at = self.span(start + error.range.start, start + error.range.end);
-                self.errors.push(Error {
-                    kind: error.kind,
-                    span: at,
-                });
+                self.error_at(at, error.kind);
                 self.invalid(start, first_end);
             }
         }
@@ -554,7 +571,13 @@ impl<'s> Parser<'s> {
         self.error_at(span, kind);
     }
 
+    /// Reports an error, but no more than a file may have: one line may have thousands.
     fn error_at(&mut self, span: Span, kind: ErrorKind) {
+        let kind = match MAX_ERRORS.saturating_sub(self.errors.len()) {
+            0 => return,
+            1 => ErrorKind::TooMany,
+            _ => kind,
+        };
         self.errors.push(Error { kind, span });
     }
 }

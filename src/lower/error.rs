@@ -1,5 +1,7 @@
+use std::cmp::Ordering;
+
 use crate::acl::AclError;
-use crate::parser::Secrets;
+use crate::parser::{MAX_ERRORS, Secrets};
 use crate::path::{self, ZPath};
 use crate::source::{Located, Span};
 
@@ -107,6 +109,50 @@ pub enum Error {
         /// The bytes that a request may have.
         limit: usize,
     },
+    /// The last of the [`MAX_ERRORS`](crate::parser::MAX_ERRORS) that are reported of one file.
+    #[error("the file has too many errors: this one and others are left out")]
+    TooMany {
+        /// The place of the first that is left out.
+        span: Span,
+        /// Whether all of them are [`Reserved`](Self::Reserved).
+        reserved: bool,
+    },
+}
+
+/// Errors in the order in which they are met, of each file only so many.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    errors: Vec<Error>,
+    /// How many of each source: reserved names, which are none below a chroot, and others.
+    counts: Vec<[usize; 2]>,
+}
+
+impl Found {
+    pub(super) fn push(&mut self, error: Error) {
+        let span = error.span();
+        let reserved = matches!(error, Error::Reserved { .. });
+        let index = span.source.index();
+        if self.counts.len() <= index {
+            self.counts.resize(index + 1, [0; 2]);
+        }
+        let count = &mut self.counts[index][usize::from(reserved)];
+        *count = count.saturating_add(1);
+        match (*count).cmp(&MAX_ERRORS) {
+            Ordering::Less => self.errors.push(error),
+            Ordering::Equal => self.errors.push(Error::TooMany { span, reserved }),
+            Ordering::Greater => {}
+        }
+    }
+
+    pub(super) fn extend(&mut self, errors: impl IntoIterator<Item = Error>) {
+        errors.into_iter().for_each(|error| self.push(error));
+    }
+
+    /// All of them, by their places.
+    pub(super) fn sorted(mut self) -> Vec<Error> {
+        self.errors.sort_by_key(Located::span);
+        self.errors
+    }
 }
 
 /// A number with a comma between each three digits.
@@ -172,7 +218,8 @@ impl Located for Error {
             | Self::Glob { span, .. }
             | Self::Acl { span, .. }
             | Self::Base64 { span, .. }
-            | Self::TooLarge { span, .. } => *span,
+            | Self::TooLarge { span, .. }
+            | Self::TooMany { span, .. } => *span,
         }
     }
 

@@ -102,6 +102,9 @@ pub enum ErrorKind {
     /// Something that must stand in a node.
     #[error("a {0} must stand in a node, and none is open here")]
     AboveFirstNode(&'static str),
+    /// The last of [`MAX_ERRORS`](super::MAX_ERRORS).
+    #[error("the file has too many errors: from this line on it is not checked")]
+    TooMany,
 }
 
 impl Error {
@@ -137,7 +140,8 @@ impl ErrorKind {
             | Self::IndentedUnder(_)
             | Self::Dedent
             | Self::MixedIndentation
-            | Self::AboveFirstNode(_) => {}
+            | Self::AboveFirstNode(_)
+            | Self::TooMany => {}
         }
     }
 }

@@ -67,3 +67,49 @@ fn messages_are_short_however_long_the_text_is() {
         }
     }
 }
+
+/// Of what is no tree file at all, nobody reads more than the first errors.
+#[test]
+fn errors_are_few_however_many_lines_are_wrong() {
+    let place = Place::offline();
+    let many = |line: &str| line.repeat(5_000);
+    let numbered = |line: &str| {
+        (0..500)
+            .map(|i| line.replace('N', &i.to_string()))
+            .collect()
+    };
+    for (text, last) in [
+        (many("x\n"), "from this line on it is not checked"),
+        (
+            format!("/a\n  x = {{{}}}\n", many("1: 2, ")),
+            "from this line on it is not checked",
+        ),
+        (many("/a\n"), "this one and others are left out"),
+        (
+            format!("/a\n{}", many("  x = 1\n")),
+            "this one and others are left out",
+        ),
+        (
+            numbered("/aN\n  @data file 'missing'\n"),
+            "from this line on it is not checked",
+        ),
+    ] {
+        place.file("a.zkt", &text);
+        let start: String = text.chars().take(20).collect();
+        for words in ["check a.zkt", "check --format json a.zkt"] {
+            let run = place.run(words).expect(1);
+            let found = run.everything();
+            assert_eq!(found.matches(last).count(), 1, "{start:?}: {words}");
+            assert!(found.len() < 50_000, "{start:?}: {words}: {}", found.len());
+        }
+        let run = place.run("check a.zkt");
+        assert!(
+            run.stderr.contains("error: 100 errors in 1 file\n"),
+            "{run}"
+        );
+    }
+    // Below a chroot there is nothing wrong.
+    let reserved: String = numbered("/zookeeper/aN\n");
+    place.file("a.zkt", reserved);
+    place.run("show a.zkt").expect(0);
+}
