@@ -468,10 +468,21 @@ impl std::fmt::Display for MaxTrim {
 pub struct Warning {
     /// The node it is about.
     pub path: ZPath,
+    /// Whether it holds of that node alone.
+    pub about: About,
     /// What it is.
     pub message: String,
     /// Where it is declared.
     pub origin: Option<Location>,
+}
+
+/// What a warning depends on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum About {
+    /// The node that it names, and what the plan writes to it.
+    Node,
+    /// More of the trees than that node.
+    Trees,
 }
 
 /// How many actions of each kind a plan has.

@@ -14,7 +14,7 @@ use crate::acl::{Acl, Identities};
 use crate::node::{Content, Declared, Globs, Live, Standing};
 use crate::path::ZPath;
 use crate::plan::{
-    Action, Add, HiddenValues, Kept, KeptReason, Link, MaxTrim, Plan, Refusal, Trim, Warning,
+    About, Action, Add, HiddenValues, Kept, KeptReason, Link, MaxTrim, Plan, Refusal, Trim, Warning,
 };
 use crate::scope::{self, Filter};
 use crate::source::{Location, Sources};
@@ -265,6 +265,7 @@ impl<'a> Planner<'a> {
         {
             self.plan.warnings.push(Warning {
                 path: path.clone(),
+                about: About::Node,
                 message: message.to_owned(),
                 origin: node.origin.map(|span| self.policy.sources.locate(span)),
             });

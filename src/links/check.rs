@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{Error, Lookup, Nodes, join, property, resolve};
 use crate::node::{Content, Declared, Live, Standing, Targets, targets_of};
 use crate::path::{self, ZPath};
-use crate::plan::{Action, KeptReason, Plan, Warning};
+use crate::plan::{About, Action, KeptReason, Plan, Warning};
 use crate::planner::desired_data;
 use crate::source::Sources;
 use crate::tree::{Index, Side, Tree};
@@ -200,6 +200,7 @@ impl<'a> View<'a> {
                     Err(Problem::Unknown(paths)) => checked.unknown.extend(paths),
                     Err(Problem::Warning(message)) => checked.warnings.push(Warning {
                         path: path.clone(),
+                        about: About::Trees,
                         message: if node.secret.covers(&name) {
                             secret_message(&name)
                         } else {

@@ -6,7 +6,7 @@ use super::{Policy, Stages};
 use crate::acl::{Acl, AclEntry, Allowed, Identities, Permissions};
 use crate::node::Declared;
 use crate::path::ZPath;
-use crate::plan::{Action, Add, Needs, Plan, Refusal, Warning};
+use crate::plan::{About, Action, Add, Needs, Plan, Refusal, Warning};
 use crate::source::Location;
 use crate::tree::Tree;
 
@@ -55,6 +55,7 @@ impl Seen {
     pub(super) fn warnings(self, applier: &Identities) -> Vec<Warning> {
         let warning = |path, message| Warning {
             path,
+            about: About::Trees,
             message,
             origin: None,
         };

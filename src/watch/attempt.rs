@@ -21,7 +21,7 @@ use crate::contention::{self, Contended};
 use crate::executor::{self, ExecuteOptions, Fate, Ledger, Report, Stop};
 use crate::live;
 use crate::path::ZPath;
-use crate::plan::{Plan, Summary};
+use crate::plan::{About, Plan, Summary, Warning};
 use crate::planner::{self, Policy};
 use crate::session::Session;
 
@@ -444,17 +444,21 @@ fn without(plan: &Arc<Plan>, held: &BTreeSet<ZPath>) -> Arc<Plan> {
     let others = plan.actions.iter();
     let others = others.filter(|action| !held.contains(action.path()));
     rest.actions = others.cloned().collect();
+    rest.warnings.clone_from(&plan.warnings);
     Arc::new(rest)
 }
 
 /// The plan without its actions.
 fn at_rest(plan: &Plan) -> Plan {
+    // The others are about what was written.
+    let of_trees = |warning: &&Warning| warning.about == About::Trees;
+    let warnings = plan.warnings.iter().filter(of_trees);
     Plan {
         actions: Vec::new(),
         extras: plan.extras.clone(),
         kept: plan.kept.clone(),
         refusals: plan.refusals.clone(),
-        warnings: plan.warnings.clone(),
+        warnings: warnings.cloned().collect(),
         path: plan.path.clone(),
         access: plan.access.clone(),
         ..*plan

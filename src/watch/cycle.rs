@@ -66,7 +66,7 @@ pub async fn run(
         match event {
             Event::Stop => break,
             // Failed attempts come later and later; a server that is back ends the wait.
-            Event::Turn => match timeout(TURN, keeper.comes_back(&state)).await {
+            Event::Turn => match timeout(TURN, keeper.comes_back()).await {
                 Ok(true) => schedule.note(Cause::Session, now),
                 _ => continue,
             },

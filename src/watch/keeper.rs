@@ -23,7 +23,7 @@ use crate::live::{self, Found, Mirror, News};
 use crate::path::ZPath;
 use crate::plan::Plan;
 use crate::scope;
-use crate::session::{Pulse, Session};
+use crate::session::{self, Pulse, Session};
 
 /// What has happened to files or server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,8 +41,7 @@ pub(super) struct Keeper {
     pub(super) options: Options,
     pub(super) newest: Newest,
     pub(super) session: Option<Session>,
-    /// Whether a server was seen to answer while there was no connection.
-    is_back: bool,
+    reach: Reach,
     pub(super) identities: Option<Identities>,
     pub(super) mirror: Option<Mirror>,
     pub(super) election: Option<Election>,
@@ -59,6 +58,18 @@ pub(super) struct Keeper {
     pub(super) drift: Drift,
 }
 
+/// What is known of the servers while there is no connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Reach {
+    /// The last attempt did not fail for want of a server: asking one again tells nothing new.
+    #[default]
+    Unknown,
+    /// The last attempt reached no server.
+    Lost,
+    /// A server makes sessions again.
+    Back,
+}
+
 impl Keeper {
     /// Where `watches` is not set, files are read only when they are asked for.
     pub(super) fn new(options: Options, watches: bool) -> Self {
@@ -69,7 +80,7 @@ impl Keeper {
                 watches.then(|| FileWatch::new(options.poll)),
             ),
             session: None,
-            is_back: false,
+            reach: Reach::default(),
             identities: None,
             mirror: None,
             election: place,
@@ -242,16 +253,25 @@ impl Keeper {
         if self.session.as_ref().is_some_and(Session::is_dead) {
             self.forget_session(shown);
         }
-        if self.is_cut() && self.is_back {
-            // The client waits longer and longer between its attempts.
-            let session = Session::connect(&self.options.session).await?;
-            self.forget_session(shown);
-            return self.take(session, shown);
-        }
-        if self.session.is_some() {
+        let is_cut = self.is_cut();
+        // The client waits longer and longer between its attempts.
+        let is_replaced = is_cut && self.reach == Reach::Back;
+        if self.session.is_some() && !is_replaced {
             return Ok(());
         }
-        let session = Session::connect(&self.options.session).await?;
+        let session = match Session::connect(&self.options.session).await {
+            Ok(session) => session,
+            Err(error) => {
+                self.reach = match error {
+                    session::Error::Unreachable { .. } => Reach::Lost,
+                    _ => Reach::Unknown,
+                };
+                return Err(error.into());
+            }
+        };
+        if is_cut {
+            self.forget_session(shown);
+        }
         self.take(session, shown)
     }
 
@@ -264,14 +284,17 @@ impl Keeper {
     ///
     /// # Cancellation safety
     /// Nothing is lost.
-    pub(super) async fn comes_back(&mut self, shown: &State) -> bool {
-        let is_off = shown.connection == Connection::None || self.is_cut();
-        self.is_back = is_off && Session::is_possible(&self.options.session).await;
-        self.is_back
+    pub(super) async fn comes_back(&mut self) -> bool {
+        let is_off = self.reach == Reach::Lost || self.is_cut();
+        if is_off && Session::is_possible(&self.options.session).await {
+            self.reach = Reach::Back;
+            return true;
+        }
+        false
     }
 
     fn take(&mut self, session: Session, shown: &mut State) -> Result<(), Error> {
-        self.is_back = false;
+        self.reach = Reach::Unknown;
         shown.connection = Connection::Up;
         shown.hosts = session.hosts();
         shown.counters.sessions += 1;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::node::{Declared, Live, Standing};
 use crate::path::ZPath;
-use crate::plan::{Action, Plan};
+use crate::plan::{About, Action, Plan};
 use crate::planner::{self, Policy};
 use crate::tree::Tree;
 
@@ -73,6 +73,8 @@ pub(super) fn plan(
     let kept = before.kept.iter().filter(|kept| !is_part(&kept.path));
     plan.kept.extend(kept.cloned());
     plan.kept.sort_by(|a, b| a.path.cmp(&b.path));
+    // Of the trees as a whole only the last plan of them can warn.
+    plan.warnings.retain(|warning| warning.about == About::Node);
     plan.warnings.extend(before.warnings.iter().cloned());
     let is_declared = |path: &ZPath| {
         let node = declared.get(path);
@@ -92,6 +94,7 @@ mod tests {
     use crate::files::{self, Files, Kind, Root};
     use crate::layers;
     use crate::node::LiveNode;
+    use crate::plan::Warning;
     use crate::scope::Trim;
     use std::io;
     use std::path::{Path, PathBuf};
@@ -188,6 +191,26 @@ mod tests {
             }
         }
         changed
+    }
+
+    #[test]
+    fn repairs_make_no_warning_twice() {
+        let (declared, sources) = declared();
+        let policy = Policy::new(&sources);
+        let live = planner::as_live(&declared);
+        let mut before = planner::plan(&declared, &live, &policy);
+        let warning = Warning {
+            path: path("/a"),
+            about: About::Trees,
+            message: "not compared".to_owned(),
+            origin: None,
+        };
+        before.warnings.push(warning.clone());
+        for _ in 0..3 {
+            let part = plan(&declared, &live, &policy, &before, 9, &[path("/a")]);
+            before = part.expect("nothing is trimmed");
+            assert_eq!(before.warnings, std::slice::from_ref(&warning));
+        }
     }
 
     #[test]

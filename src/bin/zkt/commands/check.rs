@@ -6,7 +6,7 @@ use serde_json::json;
 use zkt::links::{self, Trees};
 use zkt::node::Standing;
 use zkt::path::ZPath;
-use zkt::plan::{Plan, Refusal, Warning};
+use zkt::plan::{About, Plan, Refusal, Warning};
 use zkt::tree::Tree;
 
 use crate::args::{CheckArgs, Format};
@@ -85,6 +85,7 @@ fn system_warning(declared: &DeclaredTree) -> Option<Warning> {
     let (path, node) = declared.tree.subtree(&system).first()?;
     Some(Warning {
         path: path.clone(),
+        about: About::Node,
         message: "it belongs to ZooKeeper itself, unless there is a chroot".to_owned(),
         origin: node.origin.map(|span| declared.sources.locate(span)),
     })

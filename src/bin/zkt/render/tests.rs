@@ -5,8 +5,8 @@ use zkt::acl::{Acl, AclEntry};
 use zkt::node::{AclVersion, DataVersion, Globs, Secret};
 use zkt::path::ZPath;
 use zkt::plan::{
-    Action, Add, Change, ChangeValue, HiddenValues, Kept, KeptReason, Link, MaxTrim, Plan, Refusal,
-    Trim, Update, Warning,
+    About, Action, Add, Change, ChangeValue, HiddenValues, Kept, KeptReason, Link, MaxTrim, Plan,
+    Refusal, Trim, Update, Warning,
 };
 use zkt::source::Location;
 use zkt::value::Data;
@@ -1005,11 +1005,13 @@ fn extras_kept_warnings_and_refusals() {
         warnings: vec![
             Warning {
                 path: path("/a/b"),
+                about: About::Trees,
                 message: "link x -> /c dangles".to_owned(),
                 origin: at("a.zkt", 3),
             },
             Warning {
                 path: path("/a/c"),
+                about: About::Node,
                 message: "\u{1b}[31m".to_owned(),
                 origin: None,
             },

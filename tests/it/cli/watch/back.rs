@@ -6,22 +6,17 @@ use zkt::files::Disk;
 use zkt::path::ZPath;
 use zkt::plan::MaxTrim;
 use zkt::scope::{Filter, Trim};
-use zkt::watch;
+use zkt::{session, watch};
 
 use super::super::Place;
 use super::becomes;
 use crate::relay::{Mode, Relay};
 use crate::server::{options, shared};
 
-#[tokio::test(flavor = "multi_thread")]
-async fn it_is_back_as_soon_as_the_server_is() {
-    let place = Place::new("back").await;
-    place.file("a.zkt", "/a\n  x = 1\n");
-    let relay = Relay::to(shared().port()).await;
-    relay.set(Mode::Refuse);
-    let session = options(&place.through(&relay.address()));
+/// What a watch of `a.zkt` does whose own attempts never come again in the time that a test takes.
+fn patient(place: &Place, session: session::Options) -> watch::Options {
     let hour = Duration::from_secs(60 * 60);
-    let options = watch::Options {
+    watch::Options {
         layers: watch::Layers {
             names: vec![place.path("a.zkt").display().to_string()],
             place: ZPath::root(),
@@ -38,7 +33,6 @@ async fn it_is_back_as_soon_as_the_server_is() {
         may_lock_out: false,
         shows_extras: true,
         strict: false,
-        // No attempt of its own comes in the time that this test takes.
         pace: watch::Pace {
             interval: hour,
             first_backoff: hour,
@@ -50,7 +44,16 @@ async fn it_is_back_as_soon_as_the_server_is() {
         retries: 0,
         replace: false,
         allow_ephemeral: false,
-    };
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_is_back_as_soon_as_the_server_is() {
+    let place = Place::new("back").await;
+    place.file("a.zkt", "/a\n  x = 1\n");
+    let relay = Relay::to(shared().port()).await;
+    relay.set(Mode::Refuse);
+    let options = patient(&place, options(&place.through(&relay.address())));
     let (_commands, mut received) = tokio::sync::mpsc::channel(1);
     let shown = tokio::sync::watch::Sender::new(watch::State::new());
     let mut states = shown.subscribe();
@@ -64,5 +67,32 @@ async fn it_is_back_as_soon_as_the_server_is() {
     tokio::select! {
         () = running => panic!("it has ended"),
         () = returning => {}
+    }
+}
+
+/// Only a server that could not be reached ends the wait when it is back.
+#[tokio::test(flavor = "multi_thread")]
+async fn other_failures_wait_their_time() {
+    let place = Place::new("back-missing").await;
+    place.file("a.zkt", "/a\n  x = 1\n");
+    let missing = format!("127.0.0.1:{}/there-is-no-such-chroot", shared().port());
+    let options = patient(&place, options(&missing));
+    let (_commands, mut received) = tokio::sync::mpsc::channel(1);
+    let shown = tokio::sync::watch::Sender::new(watch::State::new());
+    let mut states = shown.subscribe();
+    let running = watch::run(options, &mut received, &shown);
+    let turning = async {
+        let failed = states.wait_for(|state| !state.history.is_empty());
+        let mut turned = failed.await.unwrap().turned;
+        for _ in 0..3 {
+            let next = states.wait_for(|state| state.turned > turned).await;
+            let state = next.unwrap();
+            assert_eq!(state.history.len(), 1);
+            turned = state.turned;
+        }
+    };
+    tokio::select! {
+        () = running => panic!("it has ended"),
+        () = turning => {}
     }
 }
