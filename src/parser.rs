@@ -5,6 +5,8 @@ mod continuation;
 mod error;
 mod explain;
 mod expression;
+mod hints;
+mod invisible;
 mod literal;
 mod quick;
 mod secrets;
@@ -544,6 +546,7 @@ impl<'s> Parser<'s> {
             });
             Cow::Owned(decoded)
         } else {
+            self.check_visible(pair, span);
             Cow::Borrowed(pair.as_str())
         };
         Text { text, span }

@@ -25,6 +25,14 @@ pub(super) fn extent(text: &str, joins: bool) -> Extent {
     }
 }
 
+/// The first bracket of a value that its text, all of it, leaves open.
+pub(super) fn open_bracket(text: &str) -> Option<(usize, &'static str)> {
+    match scan(text, 0, text.len(), true) {
+        Extent::Unclosed(at, what @ ("[" | "(" | "{")) => Some((at, what)),
+        _ => None,
+    }
+}
+
 /// Where the value of a property line, or the text of a directive, starts.
 pub(super) fn value_start(line: &str) -> Option<usize> {
     let statement = line.trim_start_matches(is_blank);

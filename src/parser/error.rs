@@ -1,6 +1,7 @@
 use super::secrets::{HIDDEN, Secrets};
 use crate::ast::DIRECTIVES;
 use crate::source::{Located, Span};
+use crate::spelling::code_point;
 use crate::value::MAX_DEPTH;
 
 /// A line that cannot be parsed.
@@ -79,6 +80,24 @@ pub enum ErrorKind {
     /// A NUL character.
     #[error("expected text, found a NUL character")]
     Nul,
+    /// A character that cannot be seen, where nothing shows it.
+    #[error("found the invisible character {} outside of quotes", code_point(*character))]
+    Invisible {
+        /// The character.
+        character: char,
+        /// What to write where it is meant.
+        instead: Option<String>,
+    },
+    /// A quote without its end, after a bracket without its end: either may be the slip.
+    #[error("{} is not closed", opener(quotes))]
+    UnclosedInBracket {
+        /// The quote.
+        quotes: &'static str,
+        /// The bracket.
+        bracket: &'static str,
+        /// How many bytes before the quote it stands.
+        before: u32,
+    },
     /// A quoted name that is no JSON string.
     #[error("expected a JSON string in double quotes: {0}")]
     QuotedName(String),
@@ -126,6 +145,7 @@ impl ErrorKind {
                 }
             }
             Self::Expression { literal } => *literal = None,
+            Self::Invisible { instead, .. } => *instead = None,
             Self::BareWord { word: text }
             | Self::Number { text }
             | Self::Escape { escape: text }
@@ -134,6 +154,7 @@ impl ErrorKind {
             | Self::UnknownDirective { word: text } => HIDDEN.clone_into(text),
             Self::NotJson { .. }
             | Self::Unclosed(_)
+            | Self::UnclosedInBracket { .. }
             | Self::TooDeep
             | Self::Nul
             | Self::QuotedName(_)
@@ -175,13 +196,38 @@ impl Located for Error {
     fn label(&self) -> String {
         match &self.kind {
             ErrorKind::Syntax { expected, .. } => format!("expected {expected}"),
-            ErrorKind::Unclosed(_) => "opened here".to_owned(),
+            ErrorKind::Unclosed(_) | ErrorKind::UnclosedInBracket { .. } => {
+                "opened here".to_owned()
+            }
             _ => String::new(),
+        }
+    }
+
+    fn related(&self) -> Vec<(Span, String)> {
+        match self.kind {
+            ErrorKind::UnclosedInBracket {
+                bracket, before, ..
+            } => {
+                let start = self.span.start - before;
+                let end = start + 1;
+                let span = Span {
+                    start,
+                    end,
+                    ..self.span
+                };
+                vec![(span, format!("`{bracket}` is not closed before it, either"))]
+            }
+            _ => Vec::new(),
         }
     }
 
     fn hint(&self) -> Option<String> {
         Some(match &self.kind {
+            ErrorKind::Invisible { instead: None, .. } => "take it out".to_owned(),
+            ErrorKind::Invisible {
+                instead: Some(instead),
+                ..
+            } => format!("take it out; where it is meant, write {instead}"),
             ErrorKind::Syntax { hint, .. } => return hint.clone(),
             ErrorKind::Expression {
                 literal: Some(literal),

@@ -5,9 +5,9 @@ use std::ops::Range;
 use pest::Parser as _;
 use pest::error::{Error as PestError, ErrorVariant, InputLocation};
 
-use super::{ErrorKind, Grammar, Rule, continuation, expression, is_blank};
+use super::hints::hint_for_statement;
+use super::{ErrorKind, Grammar, Rule, continuation, expression, invisible, is_blank};
 use crate::ast::DIRECTIVES;
-use crate::spelling::string_literal;
 
 /// An error and the bytes of the line that it is about.
 pub(super) struct Explained {
@@ -24,6 +24,9 @@ pub(super) fn explain(line: &str, error: &PestError<Rule>) -> Explained {
     let at = match error.location {
         InputLocation::Pos(at) | InputLocation::Span((at, _)) => at.min(line.trim_end().len()),
     };
+    if let Some(explained) = invisible::explain(line, at) {
+        return explained;
+    }
     let start = line.len() - line.trim_start_matches(is_blank).len();
     let statement = &line[start..];
     if statement.starts_with('@')
@@ -48,46 +51,6 @@ pub(super) fn explain(line: &str, error: &PestError<Rule>) -> Explained {
     }
     let hint = hint_for_statement(line, start, at);
     syntax(line, at, error, hint)
-}
-
-fn hint_for_statement(line: &str, start: usize, at: usize) -> Option<String> {
-    let statement = line[start..].trim_end();
-    if statement.starts_with('/') {
-        let rest = line[at..].trim_start();
-        if ["->", "=>", "="]
-            .iter()
-            .any(|operator| rest.starts_with(operator))
-        {
-            return Some(
-                "a line that starts with a slash is a node; properties and links are \
-                         named without one"
-                    .to_owned(),
-            );
-        }
-        if at > start + 1 && !rest.is_empty() && !rest.starts_with([':', '#']) {
-            return Some(
-                r#"a name that holds blanks is written in double quotes: /"my node""#.to_owned(),
-            );
-        }
-        return None;
-    }
-    let (name, operator) = ["->", "=>", "="]
-        .iter()
-        .find_map(|op| statement.find(op).map(|i| (statement[..i].trim_end(), *op)))?;
-    if name.contains(is_blank) && !name.starts_with('"') {
-        let quoted = serde_json::to_string(name).ok()?;
-        return Some(format!(
-            "a name that holds blanks is written in double quotes: {quoted} {operator} …"
-        ));
-    }
-    let target = statement.split_once("->").map(|(_, target)| target.trim());
-    match (operator, target) {
-        ("->", Some(target)) if target.contains(is_blank) && !name.is_empty() => Some(format!(
-            "a link to a path with blanks is written as the property it is stored as: \"{name} ->\" = {}",
-            string_literal(target.trim_matches('"'))
-        )),
-        _ => None,
-    }
 }
 
 fn explain_directive(line: &str, start: usize) -> Option<Explained> {
@@ -177,7 +140,7 @@ fn explain_value(line: &str, value: usize, at: usize, error: &PestError<Rule>) -
     if let Some((offset, quotes)) = unclosed_quote(text) {
         let at = start + offset;
         return Explained {
-            kind: ErrorKind::Unclosed(quotes),
+            kind: unclosed(text, offset, quotes),
             range: at..whole.end,
         };
     }
@@ -327,12 +290,27 @@ fn after_value(text: &str) -> bool {
     text.starts_with(['.', '[', '(']) || text.len() > 1
 }
 
-fn without_comment(text: &str) -> &str {
+pub(super) fn without_comment(text: &str) -> &str {
     let line = text.lines().next().unwrap_or_default();
     let end = line
         .match_indices('#')
         .find(|(i, _)| *i > 0 && line[..*i].ends_with(is_blank));
     line[..end.map_or(line.len(), |(i, _)| i)].trim_end()
+}
+
+/// A quote at `offset` that is not closed; a bracket that an earlier line left open may be why.
+fn unclosed(text: &str, offset: usize, quotes: &'static str) -> ErrorKind {
+    let line = text[..offset].rfind('\n').map_or(0, |end| end + 1);
+    let open = continuation::open_bracket(&text[..line]);
+    let open = open.and_then(|(at, bracket)| Some((u32::try_from(offset - at).ok()?, bracket)));
+    match open {
+        Some((before, bracket)) => ErrorKind::UnclosedInBracket {
+            quotes,
+            bracket,
+            before,
+        },
+        None => ErrorKind::Unclosed(quotes),
+    }
 }
 
 /// The first quote that its line does not close.

@@ -5,6 +5,7 @@ mod discover_env_too_big;
 mod empty_bytes;
 mod ephemeral_marks;
 mod export_is_a_copy;
+mod invisible;
 mod node_larger_than_1mb;
 mod reads_outside;
 mod secret_in_diagnostics;
