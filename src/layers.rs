@@ -64,6 +64,12 @@ pub enum Error {
         /// The layer.
         name: String,
     },
+    /// A layer is a directory without a tree file.
+    #[error("{name}: there is no .zkt file in this directory, nor in one below it")]
+    NoFiles {
+        /// The layer.
+        name: String,
+    },
     /// A file among others declares no node: it is more often cut short than meant.
     #[error("{name}: the file declares no node")]
     EmptyFile {
@@ -115,7 +121,10 @@ impl Error {
     pub fn is_empty(&self) -> bool {
         matches!(
             self,
-            Self::Empty { .. } | Self::EmptyFile { .. } | Self::EmptyInclude { .. }
+            Self::Empty { .. }
+                | Self::NoFiles { .. }
+                | Self::EmptyFile { .. }
+                | Self::EmptyInclude { .. }
         )
     }
 
@@ -289,6 +298,10 @@ impl Loader<'_> {
                 return false;
             }
         };
+        if paths.is_empty() && !self.allow_empty {
+            let name = name.to_owned();
+            self.errors.push(Error::NoFiles { name });
+        }
         let mut declares = false;
         for path in &paths {
             let before = self.errors.len();

@@ -206,7 +206,7 @@ impl Session {
 
     async fn establish(options: &Options, checks_chroot: bool) -> Result<Self, Error> {
         let servers = Servers::parse(&options.hosts).map_err(|reason| Error::Hosts {
-            hosts: options.hosts.clone(),
+            hosts: hosts::shown(&options.hosts),
             reason,
         })?;
         let deadline = match options.wait {

@@ -22,6 +22,12 @@ pub enum HostsError {
     /// An IPv6 address without its brackets, or with one of them.
     #[error("expected an IPv6 address in brackets, found {0:?}")]
     Brackets(String),
+    /// A URL, as other clients take it.
+    #[error("expected h1:2181,h2:2181/chroot, without {0}://")]
+    Url(String),
+    /// A chroot behind each server.
+    #[error("the chroot stands once, behind the last server, as in h1:2181,h2:2181/chroot")]
+    SeveralChroots,
     /// The chroot is not a path.
     #[error("the chroot is no path: {0}")]
     Chroot(path::Error),
@@ -37,12 +43,19 @@ pub(super) struct Servers {
 
 impl Servers {
     pub(super) fn parse(text: &str) -> Result<Self, HostsError> {
+        if let Some((before, _)) = text.split_once("://") {
+            let scheme = before.rsplit(',').next().unwrap_or(before);
+            return Err(HostsError::Url(scheme.trim().to_owned()));
+        }
         let (list, chroot) = match text.find('/') {
             Some(slash) => (&text[..slash], &text[slash..]),
             None => (text, "/"),
         };
         let hosts: Vec<&str> = list.split(',').map(str::trim).collect();
         hosts.iter().try_for_each(|host| check_host(host))?;
+        if has_more_servers(chroot) {
+            return Err(HostsError::SeveralChroots);
+        }
         let chroot = ZPath::parse_lenient(chroot.trim_end()).map_err(HostsError::Chroot)?;
         Ok(Self {
             list: hosts.join(","),
@@ -73,6 +86,30 @@ impl Servers {
         troubles
             .iter()
             .any(|(_, trouble)| *trouble == Trouble::None)
+    }
+}
+
+/// Whether a chroot goes on with another server. A node's name may hold a comma, but hardly one with
+/// a port or with the same chroot behind it.
+fn has_more_servers(chroot: &str) -> bool {
+    let mut parts = chroot.split(',').map(str::trim);
+    let first = parts.next().unwrap_or_default().trim_end_matches('/');
+    parts.any(|part| {
+        let (host, path) = part.split_at(part.find('/').unwrap_or(part.len()));
+        let port = host.rsplit_once(':').map(|(_, port)| port);
+        let has_port = port.is_some_and(|port| port.parse::<u16>().is_ok());
+        has_port || !path.is_empty() && path.trim_end_matches('/') == first
+    })
+}
+
+/// A host string as it may be shown: what stands before an at sign may be a password.
+pub(super) fn shown(text: &str) -> String {
+    match text.rsplit_once('@') {
+        Some((before, rest)) if text.contains("://") => {
+            let end = before.find("://").map_or(0, |at| at + "://".len());
+            format!("{}…@{rest}", &before[..end])
+        }
+        _ => text.to_owned(),
     }
 }
 
@@ -141,6 +178,26 @@ mod tests {
         );
         assert_eq!(display("h//a/"), Ok("h/a".to_owned()));
         assert_eq!(display("h b"), Err(HostsError::Blank("h b".to_owned())));
+        let url = |scheme: &str| Err(HostsError::Url(scheme.to_owned()));
+        assert_eq!(display("zk://h:2181/a"), url("zk"));
+        assert_eq!(display("h:1, zk://h:2181/a"), url("zk"));
+        for several in [
+            "h/a,h/a",
+            "h/a,i/a/",
+            "h:1/a,i:1/b",
+            "h/a,i:1",
+            "h:1/a, i:2/a, j:3/a",
+        ] {
+            assert_eq!(
+                display(several),
+                Err(HostsError::SeveralChroots),
+                "{several}"
+            );
+        }
+        assert_eq!(display("h/a,b"), Ok("h/a,b".to_owned()));
+        assert_eq!(display("h/a,b/c"), Ok("h/a,b/c".to_owned()));
+        assert_eq!(shown("zk://me:pw@h:2181/a"), "zk://…@h:2181/a");
+        assert_eq!(shown("h:2181/a@b"), "h:2181/a@b");
         assert_eq!(
             display("h/.."),
             chroot(path::Error::DotName("..".to_owned()))

@@ -96,6 +96,20 @@ impl Failure {
     }
 }
 
+/// ZooKeeper's own authentication schemes.
+const SCHEMES: [&str; 5] = ["digest", "sasl", "x509", "ip", "super"];
+
+/// What to do where credentials with these schemes are refused. One that is unknown may be a user,
+/// whose password follows.
+fn scheme_hint(schemes: &[String]) -> Option<String> {
+    let scheme = schemes
+        .iter()
+        .find(|scheme| !SCHEMES.contains(&scheme.as_str()))?;
+    Some(format!(
+        "{scheme} is no scheme of ZooKeeper's own; a user and a password are digest:{scheme}:…"
+    ))
+}
+
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
         Self::new(format!("cannot write the output: {error}"))
@@ -107,6 +121,15 @@ impl From<zkt::session::Error> for Failure {
         let hint = match &error {
             zkt::session::Error::Unreachable { .. } => {
                 "is the server running? -c HOSTS names another one, --wait waits for it"
+            }
+            zkt::session::Error::Credentials { schemes, .. } => {
+                let Some(hint) = scheme_hint(schemes) else {
+                    return Self::new(error);
+                };
+                return Self::new(error).hint(hint);
+            }
+            zkt::session::Error::NoChroot { chroot, .. } if chroot.as_str().contains(',') => {
+                "the chroot stands behind the last server only, as in h1:2181,h2:2181/chroot"
             }
             zkt::session::Error::NoChroot { .. } => {
                 "connect without the chroot to create it: a tree says where it lives with /a/b/c"

@@ -17,6 +17,7 @@ mod process;
 mod question;
 mod render;
 mod settings;
+mod terraform;
 
 use std::process::ExitCode;
 
@@ -24,7 +25,7 @@ use clap::{FromArgMatches as _, error::ErrorKind};
 
 use args::{Cli, Command};
 use exit::{Exit, Failure};
-use output::Output;
+use output::{HINT, Output};
 
 /// Trees are many small allocations.
 #[global_allocator]
@@ -44,7 +45,7 @@ fn main() -> ExitCode {
         .skip(1)
         .find(is_verb)
         .is_some_and(|verb| verb == "diff");
-    let matches = match command.clone().try_get_matches_from(words) {
+    let matches = match command.clone().try_get_matches_from(&words) {
         Ok(matches) => matches,
         Err(error) => {
             let asked = matches!(
@@ -52,6 +53,9 @@ fn main() -> ExitCode {
                 ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
             );
             _ = error.print();
+            if let Some(hint) = terraform::hint(&words).filter(|_| !asked) {
+                anstream::eprintln!("{HINT}hint:{HINT:#} {}", diagnostics::safe_lines(&hint));
+            }
             let usage = if is_diff {
                 Exit::DiffError
             } else {

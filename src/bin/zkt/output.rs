@@ -15,7 +15,7 @@ use crate::diagnostics::safe_lines;
 use crate::exit::Failure;
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
-const HINT: Style = AnsiColor::Cyan.on_default();
+pub(crate) const HINT: Style = AnsiColor::Cyan.on_default();
 
 /// A reader that went away wants no more output, but the command still does all that it is to do,
 /// and ends with the exit code that tells of it.

@@ -69,6 +69,14 @@ fn wrong_words() {
             "ls -c h/a/../b",
             r#""h/a/../b" is no list of servers: the chroot is no path: "#,
         ),
+        (
+            "ls -c zk://me:sesame@h:2181/a",
+            r#""zk://…@h:2181/a" is no list of servers: expected h1:2181,h2:2181/chroot, without zk://"#,
+        ),
+        (
+            "ls -c h/a,i/a",
+            r#""h/a,i/a" is no list of servers: the chroot stands once, behind the last server, "#,
+        ),
         ("ls x", r#"PATH "x": expected an absolute path, found "x""#),
         (
             "ls --auth sesame",
@@ -89,6 +97,28 @@ fn wrong_words() {
     }
 }
 
+#[test]
+fn options_of_terraform() {
+    let place = Place::offline();
+    for words in [
+        "apply -auto-approve a.zkt",
+        "apply --auto-approve a.zkt",
+        "plan -out=x a.zkt",
+        "plan -target=/a a.zkt",
+        "plan -var x=1 a.zkt",
+        "apply -destroy a.zkt",
+        "plan -refresh=false a.zkt",
+        "plan -detailed-exitcode a.zkt",
+    ] {
+        let run = place.run(words).expect(1);
+        let option = words.split([' ', '=']).nth(1).unwrap();
+        let expected = format!("\nhint: {option} is an option of Terraform; ");
+        assert!(run.stderr.contains(&expected), "{words}: {run}");
+    }
+    let run = place.run("plan --nonsense a.zkt").expect(1);
+    assert!(!run.stderr.contains("hint:"), "{run}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_missing_chroot_and_wrong_credentials() {
     let place = Place::new("refusals").await;
@@ -100,6 +130,7 @@ async fn a_missing_chroot_and_wrong_credentials() {
     insta::assert_snapshot!(place.run("ls --auth nonsense:hunter2"), @"
     --- stderr
     error: SERVER refuses the credentials (nonsense)
+    hint: nonsense is no scheme of ZooKeeper's own; a user and a password are digest:nonsense:…
     --- exit 1
     ");
     // These read before they know.

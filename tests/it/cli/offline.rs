@@ -326,18 +326,18 @@ fn what_is_empty_or_missing_is_no_empty_tree() {
         .file("d/x.txt", "/a\n");
     insta::assert_snapshot!(place.run("check empty comment.zkt d"), @"
     --- stderr
-    error: empty: the layer declares no node
+    error: empty: there is no .zkt file in this directory, nor in one below it
     hint: --allow-empty accepts it where that is meant
     error: comment.zkt: the layer declares no node
     hint: --allow-empty accepts it where that is meant
-    error: d: the layer declares no node
+    error: d: there is no .zkt file in this directory, nor in one below it
     hint: --allow-empty accepts it where that is meant
     --- exit 3
     ");
     insta::assert_snapshot!(place.run("check nosuch empty"), @"
     --- stderr
     error: nosuch: No such file or directory
-    error: empty: the layer declares no node
+    error: empty: there is no .zkt file in this directory, nor in one below it
     hint: --allow-empty accepts it where that is meant
     --- exit 1
     ");

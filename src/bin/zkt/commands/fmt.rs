@@ -36,6 +36,10 @@ pub(crate) fn run(args: &FmtArgs, output: &Output) -> Result<Exit, Failure> {
         let root = disk.root(path).map_err(|error| unreadable(path, error))?;
         let found = layers::tree_files(path, &root, &disk)
             .map_err(|(path, error)| unreadable(&path, error))?;
+        if found.is_empty() {
+            let none = layers::Error::NoFiles { name: name.clone() };
+            output.note(&format!("warning: {none}"));
+        }
         files.extend(found.into_iter().map(|path| Some((path, root.clone()))));
     }
     let mut out = output.plain_out();
