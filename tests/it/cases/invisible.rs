@@ -8,7 +8,7 @@ fn a_name_with_an_invisible_character_is_an_error_that_shows_it() {
     place.case("invisible");
     let shown = |file: &str| {
         let run = place.run(&format!("check {file}")).expect(1);
-        run.stderr.replace('\u{a0}', "~").replace('\u{200b}', "~")
+        run.stderr.replace(['\u{a0}', '\u{200b}'], "~")
     };
     insta::assert_snapshot!(shown("nbsp-before-equals.zkt"), @r#"
     error: found the invisible character U+00A0 NO-BREAK SPACE outside of quotes
