@@ -62,7 +62,12 @@ pub(super) fn compare(
                 }
                 if !changes.is_empty() {
                     let mut first = new_plain;
-                    first.extend(old_links);
+                    first.extend(old_links.into_iter().map(|(name, old)| {
+                        // What is written is spelled as it is declared.
+                        let same = new_links.get(&name).filter(|new| value::equal(&old, new));
+                        let link = same.cloned().unwrap_or(old);
+                        (name, link)
+                    }));
                     data = Some(Data::of(first).encode_over(&live.data));
                 }
                 if !link_changes.is_empty() {

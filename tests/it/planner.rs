@@ -547,6 +547,23 @@ fn blank_data_and_spelling_are_no_difference() {
     assert_eq!(live.plan(), "unchanged 1, examined 1");
 }
 
+/// Of numbers that are equal, those under the names of links are no exception.
+#[test]
+fn what_is_written_is_spelled_as_it_is_declared() {
+    let declared = trees::declare("/a\n  \"l ->\" = 0\n  x = 2\n  y = 1\n");
+    let mut live = trees::live("/a\n");
+    let Some(Live::Read(node)) = live.get_mut(&path("/a")) else {
+        panic!("it is readable");
+    };
+    node.data = br#"{"x":1,"y":1.0,"l ->":-0.0}"#.to_vec();
+    let plan = planner::plan(&declared.tree, &live, &Policy::new(&declared.sources));
+    let [Action::Update(update)] = &plan.actions[..] else {
+        panic!("{plan:?}");
+    };
+    let data = update.data.as_ref().expect("new data");
+    assert_eq!(data.as_bytes(), br#"{"l ->":0,"x":2,"y":1}"#);
+}
+
 // ---- ACLs
 
 #[test]
