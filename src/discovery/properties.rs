@@ -26,6 +26,8 @@ pub type Property = Result<Value, links::Error>;
 pub struct NodeProperties {
     sequence: u64,
     real_path: Option<ZPath>,
+    /// Whether the session may read the node.
+    readable: bool,
     mzxid: i64,
     stored: Properties,
     /// What stands behind property links, by the name without the operator.
@@ -37,9 +39,18 @@ impl NodeProperties {
         Self {
             sequence: 0,
             real_path: None,
+            readable: true,
             mzxid: 0,
             stored: Properties::new(),
             linked: BTreeMap::new(),
+        }
+    }
+
+    /// Refuses what the session may not read: it would look like a node without properties.
+    fn readable(self) -> Result<Self, Error> {
+        match self.real_path {
+            Some(path) if !self.readable => Err(Error::NoPermission(path)),
+            _ => Ok(self),
         }
     }
 
@@ -215,6 +226,7 @@ fn read_all(nodes: &Asked<'_>, path: &ZPath) -> Result<NodeProperties, links::Er
     Ok(NodeProperties {
         sequence: 0,
         real_path: Some(real),
+        readable: node.is_readable(),
         mzxid: node.mzxid,
         stored: node.properties.clone(),
         linked,

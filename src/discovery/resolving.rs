@@ -20,6 +20,22 @@ pub(crate) struct Node {
     pub(crate) mzxid: i64,
 }
 
+impl Node {
+    /// A node that the session may not read: it is there, and that is all that can be said.
+    fn unreadable() -> Self {
+        Self {
+            properties: Properties::new(),
+            version: -1,
+            mzxid: 0,
+        }
+    }
+
+    /// Whether the session may read it.
+    pub(crate) fn is_readable(&self) -> bool {
+        self.version >= 0
+    }
+}
+
 /// Nodes as they were read, or that they do not exist.
 #[derive(Debug, Default)]
 pub(crate) struct Known {
@@ -137,12 +153,7 @@ impl ZooKeeper {
                             mzxid: stat.mzxid,
                         }),
                         Err(Refusal::NoNode) => None,
-                        // It is there, and that is all that can be said.
-                        Err(Refusal::NoAuth) => Some(Node {
-                            properties: Properties::new(),
-                            version: -1,
-                            mzxid: 0,
-                        }),
+                        Err(Refusal::NoAuth) => Some(Node::unreadable()),
                         Err(error) => return Err(error),
                     });
                 }

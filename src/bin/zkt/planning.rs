@@ -24,6 +24,16 @@ pub(crate) fn path_argument(name: &str, text: &str) -> Result<ZPath, Failure> {
     ZPath::parse_lenient(text).map_err(|error| Failure::new(format!("{name} {text:?}: {error}")))
 }
 
+/// A path that may lead through links. The library takes one without a slash at its start, as
+/// zc.zk did; in a shell that is more often a slip.
+pub(crate) fn require_absolute(text: &str) -> Result<(), Failure> {
+    if text.starts_with('/') {
+        return Ok(());
+    }
+    let failure = Failure::new(format!("PATH {text:?} does not start with a slash"));
+    Err(failure.hint(format!("/{text} is the path from the root on")))
+}
+
 /// The filter of `--target` and `--exclude`.
 pub(crate) fn filter(options: &PlanOptions) -> Result<Filter, Failure> {
     for (option, globs) in [

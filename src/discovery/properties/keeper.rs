@@ -52,9 +52,12 @@ impl Keeper {
             let answer = dependencies.answer(&self.zookeeper, hub, &sender, &path, question);
             match answer.await? {
                 Ok(properties) => {
-                    self.show(properties);
                     if let Some(first) = self.first.take() {
-                        _ = first.send(Ok(()));
+                        let readable = properties.clone().readable();
+                        self.show(properties);
+                        _ = first.send(readable.map(|_| ()));
+                    } else {
+                        self.show(properties);
                     }
                 }
                 Err(error) => {

@@ -81,7 +81,7 @@ impl ZooKeeper {
         parse(path)?;
         let mut known = Known::default();
         let read = self.answer(&mut known, |nodes| read_all(nodes, &wanted));
-        let snapshot = read.await?.map_err(unresolved)?;
+        let snapshot = read.await?.map_err(unresolved)?.readable()?;
         Ok(PropertiesView {
             path: path.to_owned(),
             zookeeper: self.clone(),

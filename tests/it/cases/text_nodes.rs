@@ -61,7 +61,7 @@ async fn a_plan_refuses_text_unless_it_is_to_be_replaced() {
 
     refused: /xml: its data is text (XML), which has no properties that @keep or @ignore could leave; --replace puts the declared ones in its place (a.zkt:2:3)
 
-    No changes: 0 nodes are as declared.
+    Nothing is planned: the plan is refused.
     --- exit 3
     ");
     place.run("watch --once a.zkt").expect(3);

@@ -1,7 +1,7 @@
 //! `get`, `set`, `resolve`, `ln` and `rm`.
 
 use zkt::server::{Fault, Matching, RequestKind};
-use zookeeper_client::CreateMode;
+use zookeeper_client::{Acl, Acls, AuthId, CreateMode, Permission};
 
 use super::watch::live::embedded;
 use super::{Place, Terminal, create, create_as};
@@ -15,6 +15,47 @@ async fn tree(name: &str) -> Place {
     create(&client, "/foo", r#"{"threads":3,"secret":"1234"}"#).await;
     create(&client, "/foo/main", b"\xff\x00").await;
     place
+}
+
+/// It would look like a node without properties.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn get_says_that_it_may_not_read() {
+    let place = Place::new("get-unreadable").await;
+    let client = place.client().await;
+    let closed = [Acl::new(Permission::ADMIN, AuthId::anyone())];
+    let options = CreateMode::Persistent.with_acls(Acls::new(&closed));
+    client.create("/shut", b"{}", &options).await.unwrap();
+    let refused = "--- stderr\nerror: /shut: not authorized";
+    for words in [
+        "/shut",
+        "/shut x",
+        "--format json /shut",
+        "--raw /shut",
+        "--watch /shut",
+    ] {
+        let run = place.run(&format!("get {words}"));
+        assert_eq!(run.code, 1, "{words}: {run}");
+        assert!(run.to_string().starts_with(refused), "{words}: {run}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn paths_begin_with_a_slash() {
+    let place = tree("no-slash").await;
+    for words in ["set foo x=1", "resolve foo", "get foo", "rm foo"] {
+        let run = place.run(words);
+        assert_eq!(run.code, 1, "{words}: {run}");
+        assert!(
+            run.stderr.contains("slash") || run.stderr.contains("absolute"),
+            "{run}"
+        );
+    }
+    insta::assert_snapshot!(place.run("set foo x=1"), @r#"
+    --- stderr
+    error: PATH "foo" does not start with a slash
+    hint: /foo is the path from the root on
+    --- exit 1
+    "#);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]

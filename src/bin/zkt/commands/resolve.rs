@@ -5,9 +5,10 @@ use std::io::Write as _;
 use crate::args::ResolveArgs;
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
-use crate::{render, settings};
+use crate::{planning, render, settings};
 
 pub(crate) async fn run(args: &ResolveArgs, output: &Output) -> Result<Exit, Failure> {
+    planning::require_absolute(&args.path)?;
     let zookeeper = settings::zookeeper(&args.server).await?;
     let real = zookeeper.resolve(&args.path).await;
     zookeeper.close().await;

@@ -5,9 +5,10 @@ use zkt::discovery::Error;
 use crate::args::SetArgs;
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
-use crate::{assignment, settings};
+use crate::{assignment, planning, settings};
 
 pub(crate) async fn run(args: &SetArgs, _: &Output) -> Result<Exit, Failure> {
+    planning::require_absolute(&args.path)?;
     let changes = assignment::parse_all(&args.changes)?;
     let zookeeper = settings::zookeeper(&args.server).await?;
     let result = if args.replace {

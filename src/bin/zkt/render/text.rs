@@ -116,7 +116,7 @@ pub(crate) fn plan_text(
 ) -> io::Result<()> {
     if options.brief {
         write_refusals(&plan.refusals, out)?;
-        return writeln!(out, "{}", summary_line(plan.summary(), options.mode));
+        return writeln!(out, "{}", last_line(plan, options.mode));
     }
     let TextOptions {
         title,
@@ -173,7 +173,16 @@ pub(crate) fn plan_text(
         writeln!(out)?;
     }
     write_refusals(&plan.refusals, out)?;
-    writeln!(out, "\n{}", summary_line(plan.summary(), options.mode))
+    writeln!(out, "\n{}", last_line(plan, options.mode))
+}
+
+/// What a plan comes to.
+fn last_line(plan: &Plan, mode: Mode) -> String {
+    let is_strict = |refusal: &Refusal| matches!(refusal, Refusal::Strict { .. });
+    if plan.is_empty() && !plan.refusals.iter().all(is_strict) {
+        return "Nothing is planned: the plan is refused.".to_owned();
+    }
+    summary_line(plan.summary(), mode)
 }
 
 fn write_refusals(refusals: &[Refusal], out: &mut dyn Write) -> io::Result<()> {
