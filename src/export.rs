@@ -16,9 +16,11 @@ use crate::tree::Tree;
 use crate::value::{self, Entry, TYPE, entries, is_storable_name};
 
 mod copy;
+mod masked;
 mod respelled;
 
 pub use copy::declare_node;
+pub use masked::masked;
 pub use respelled::is_respelled;
 
 /// Nodes whose text is made before it is written.
@@ -184,7 +186,7 @@ pub fn declarable(
 }
 
 /// Writes the nodes of a tree, in their order, as tree text: properties, links and nodes each by
-/// name.
+/// name. In the place of an ACL that the server masks there is a comment.
 pub fn write_text<'a>(
     nodes: impl IntoIterator<Item = impl Into<Node<'a>>>,
     out: &mut dyn Write,
@@ -369,8 +371,11 @@ fn push_indent(lines: &mut String, depth: usize) {
 }
 
 fn acl_line(acl: &Arc<Acl>) -> String {
-    let entries = acl.entries.iter().map(ToString::to_string);
-    format!("@acl{}", words(entries))
+    let entries = words(acl.entries.iter().map(ToString::to_string));
+    if masked::is_masked(acl) {
+        return format!("# masked by the server for want of the ADMIN right: @acl{entries}");
+    }
+    format!("@acl{entries}")
 }
 
 fn words(patterns: impl IntoIterator<Item = impl AsRef<str>>) -> String {
@@ -416,7 +421,8 @@ fn directives(node: &Declared, has_own_acl: bool) -> Vec<String> {
 }
 
 /// Writes the nodes of a tree, in their order, as nested JSON: `{"properties": {…}, "children": {NAME: …}}`, with `"data"` and
-/// `"acl"` where there are any. The outermost object stands for `/`.
+/// `"acl"` where there are any, and `"acl_masked"` where the server masks the ACL. The outermost object
+/// stands for `/`.
 ///
 /// Nothing recurses: a tree may be deeper than the stack.
 pub fn write_json<'a>(
@@ -458,7 +464,9 @@ pub fn write_json<'a>(
                 )?;
             }
         }
-        if let Some(acl) = &node.acl {
+        if node.acl.as_ref().is_some_and(masked::is_masked) {
+            write!(out, ", \"acl_masked\": true")?;
+        } else if let Some(acl) = &node.acl {
             let entries: Vec<Value> = acl
                 .entries
                 .iter()

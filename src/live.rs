@@ -21,6 +21,7 @@ mod reader;
 mod walk;
 mod wants;
 
+pub use acls::count_closed;
 pub use ahead::{ReadAhead, read_ahead};
 pub use mirror::{Found, Mirror, News};
 #[cfg(feature = "watch")]

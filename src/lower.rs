@@ -371,6 +371,11 @@ impl<'m> Lowering<'m> {
                 let mut entries = Vec::with_capacity(texts.len());
                 for text in texts {
                     match AclEntry::parse(&text.text) {
+                        Ok(entry) if entry.is_no_digest() => self.errors.push(Error::Digest {
+                            span: text.span,
+                            user: user_of(&entry),
+                            masked: entry.is_masked(),
+                        }),
                         Ok(entry) => entries.push(entry),
                         Err(error) => self.errors.push(Error::Acl {
                             span: text.span,
@@ -401,6 +406,12 @@ impl<'m> Lowering<'m> {
 
 fn data_and_properties((span, property): (Span, Span)) -> Error {
     Error::DataAndProperties { span, property }
+}
+
+/// The user of a digest. Returns `None` where the id is one word: that may be the password.
+fn user_of(entry: &AclEntry) -> Option<String> {
+    let (user, _) = entry.who.id.split_once(':')?;
+    Some(user.to_owned())
 }
 
 /// A text as a value.

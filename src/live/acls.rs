@@ -3,10 +3,12 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use tokio::sync::mpsc::UnboundedReceiver;
 use zookeeper_client::Error as Refusal;
 
 use super::reader::{Attempts, Reader};
 use super::{Error, FetchOptions};
+use crate::acl::Acl;
 use crate::node::{AclVersion, Live};
 use crate::path::ZPath;
 use crate::session::{Session, acl};
@@ -64,4 +66,50 @@ pub(super) async fn read(
     drop(nodes);
     super::drop_subtrees(tree, &gone);
     Ok(())
+}
+
+/// Counts the nodes whose ACL is not the open one, `world:anyone:cdrwa`, of those whose paths come,
+/// until no more come. Nodes that are gone meanwhile are not counted.
+///
+/// A node's stat does not tell: ZooKeeper has no cheaper way than a request a node. These go between
+/// other reads of the session, a bounded number in flight.
+///
+/// # Errors and cancellation safety
+/// As [`fetch`](super::fetch).
+pub async fn count_closed(
+    session: &Session,
+    mut paths: UnboundedReceiver<ZPath>,
+) -> Result<usize, Error> {
+    let client = session.client();
+    let options = FetchOptions::default();
+    let mut unheard = |_| {};
+    let reader = Reader::new(session, &options, &mut unheard);
+    let open = Acl::open();
+    let mut closed = 0;
+    let mut in_flight = VecDeque::new();
+    loop {
+        while in_flight.len() < options.acl_window.max(1) {
+            let next = match in_flight.is_empty() {
+                true => paths.recv().await,
+                false => paths.try_recv().ok(),
+            };
+            let Some(path) = next else { break };
+            let pending = client.get_acl(path.as_str());
+            in_flight.push_back((path, pending));
+        }
+        let Some((path, pending)) = in_flight.pop_front() else {
+            return Ok(closed);
+        };
+        let mut attempts = Attempts::default();
+        let mut result = pending.await;
+        closed += loop {
+            match result {
+                Ok((entries, _)) => break usize::from(acl::from_client(&entries) != open),
+                Err(Refusal::NoAuth) => break 1,
+                Err(Refusal::NoNode) => break 0,
+                Err(error) => reader.check_retry(&path, &mut attempts, error)?,
+            }
+            result = client.get_acl(path.as_str()).await;
+        };
+    }
 }

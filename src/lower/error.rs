@@ -88,6 +88,19 @@ pub enum Error {
         /// What is wrong with it.
         error: AclError,
     },
+    /// A digest in an ACL entry that no password leads to. It is not shown: it may be a password.
+    #[error(
+        "the digest{} is no hash: that is the base64 of 20 bytes",
+        user.as_ref().map(|user| format!(" of the user {user:?}")).unwrap_or_default()
+    )]
+    Digest {
+        /// The entry.
+        span: Span,
+        /// Whose it is, if that is told.
+        user: Option<String>,
+        /// Whether a server has put `x` in its place.
+        masked: bool,
+    },
     /// Base64 that is none.
     #[error("expected base64, found something else{}", error.as_ref().map(plain).unwrap_or_default())]
     Base64 {
@@ -217,6 +230,7 @@ impl Located for Error {
             | Self::NotStorable { span }
             | Self::Glob { span, .. }
             | Self::Acl { span, .. }
+            | Self::Digest { span, .. }
             | Self::Base64 { span, .. }
             | Self::TooLarge { span, .. }
             | Self::TooMany { span, .. } => *span,
@@ -254,6 +268,14 @@ impl Located for Error {
                 Self::DuplicateDirective { .. } => "say it once, with all that it is to cover",
                 Self::Acl { .. } => {
                     "an entry is scheme:id:perms, as in world:anyone:r or digest:ops:HASH:cdrwa"
+                }
+                Self::Digest { masked: true, .. } => {
+                    "a server shows x in its place to a session without the ADMIN right; \
+                     export it again with that, or write auth::cdrwa for whoever applies"
+                }
+                Self::Digest { .. } => {
+                    "printf %s USER:PASSWORD | openssl sha1 -binary | base64 makes one; \
+                     auth::cdrwa is for whoever applies"
                 }
                 Self::TooLarge { .. } => {
                     "--max-request SIZE allows more, where the servers' jute.maxbuffer does"

@@ -4,6 +4,7 @@ mod acl_closes_parent;
 mod discover_env_too_big;
 mod empty_bytes;
 mod ephemeral_marks;
+mod export_acl_masked;
 mod export_is_a_copy;
 mod invisible;
 mod node_larger_than_1mb;

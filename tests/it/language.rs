@@ -518,13 +518,13 @@ fn properties_and_directives_stand_in_nodes() {
 
 #[test]
 fn directives() {
-    check!("/a\n  @keep\n  @ignore a* \"b c\"  # why\n  @protect\n  @secret\n  @acl world:anyone:r digest:ops:a=b:cdrwa ip:10.0.0.0/8:r \"auth::cdrwa\"\n/b\n  @keep children\n/c\n  @keep properties\n  @secret x\n", @r#"
+    check!("/a\n  @keep\n  @ignore a* \"b c\"  # why\n  @protect\n  @secret\n  @acl world:anyone:r digest:ops:Jq7wMyA/w2Vd5WIDAKdu4OIIFEQ=:cdrwa ip:10.0.0.0/8:r \"auth::cdrwa\"\n/b\n  @keep children\n/c\n  @keep properties\n  @secret x\n", @r#"
     /a
       @protect
       @keep
       @ignore a* "b c"
       @secret
-      @acl world:anyone:r digest:ops:a=b:cdrwa ip:10.0.0.0/8:r auth::cdrwa
+      @acl world:anyone:r digest:ops:Jq7wMyA/w2Vd5WIDAKdu4OIIFEQ=:cdrwa ip:10.0.0.0/8:r auth::cdrwa
     /b
       @keep children
     /c

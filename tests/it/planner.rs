@@ -620,14 +620,20 @@ fn masked_digests_are_compared_without_hashes() {
     let masked = || Acl {
         entries: vec![AclEntry::parse("digest:ops:x:cdrwa").expect("an entry")],
     };
-    let same = case("/a\n  @acl digest:ops:h=:cdrwa\n", "/a\n")
-        .with("/a", |node| node.acl = Some(masked().into()));
+    let same = case(
+        "/a\n  @acl digest:ops:Jq7wMyA/w2Vd5WIDAKdu4OIIFEQ=:cdrwa\n",
+        "/a\n",
+    )
+    .with("/a", |node| node.acl = Some(masked().into()));
     check_plan!(same, @"unchanged 1, examined 1");
-    let other = case("/a\n  @acl digest:dev:h=:cdrwa\n", "/a\n")
-        .with("/a", |node| node.acl = Some(masked().into()));
+    let other = case(
+        "/a\n  @acl digest:dev:Jq7wMyA/w2Vd5WIDAKdu4OIIFEQ=:cdrwa\n",
+        "/a\n",
+    )
+    .with("/a", |node| node.acl = Some(masked().into()));
     check_plan!(other, @r#"
     update /a v0 acl v0 no data  (1:1)
-      @acl: digest:ops:x:cdrwa -> digest:dev:h=:cdrwa  (2:3)
+      @acl: digest:ops:x:cdrwa -> digest:dev:Jq7wMyA/w2Vd5WIDAKdu4OIIFEQ=:cdrwa  (2:3)
     unchanged 0, examined 1
     "#);
 }

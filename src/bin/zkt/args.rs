@@ -457,6 +457,9 @@ pub(crate) struct ExportArgs {
     /// ACLs, too, as @acl
     #[arg(long)]
     pub(crate) acl: bool,
+    /// Leave out nodes that may not be read, and ACLs that the server masks, with a warning
+    #[arg(long)]
+    pub(crate) skip_unreadable: bool,
     /// All bytes as they are: JSON that zkt would spell otherwise as @data
     #[arg(long)]
     pub(crate) exact: bool,

@@ -15,6 +15,7 @@ use crate::diagnostics::safe_lines;
 use crate::exit::Failure;
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
+const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 pub(crate) const HINT: Style = AnsiColor::Cyan.on_default();
 
 /// A reader that went away wants no more output, but the command still does all that it is to do,
@@ -164,6 +165,12 @@ impl Output {
         if !self.quiet {
             _ = writeln!(self.err(), "{}", safe_lines(message));
         }
+    }
+
+    /// A line on stderr that nothing hides: what is printed is not all there is.
+    pub(crate) fn warning(&self, message: &str) {
+        let message = safe_lines(message);
+        _ = writeln!(self.err(), "{WARNING}warning:{WARNING:#} {message}");
     }
 
     pub(crate) fn failure(&self, failure: &Failure) {

@@ -92,8 +92,8 @@ const RAW: [&[u8]; 12] = [
 const ACLS: [&str; 5] = [
     "world:anyone:cdrwa",
     "world:anyone:r",
-    "digest:ops:abc=:cdrwa world:anyone:r",
-    "world:anyone:r digest:ops:abc=:cdrwa",
+    "digest:ops:Jq7wMyA/w2Vd5WIDAKdu4OIIFEQ=:cdrwa world:anyone:r",
+    "world:anyone:r digest:ops:Jq7wMyA/w2Vd5WIDAKdu4OIIFEQ=:cdrwa",
     "auth::cdrwa",
 ];
 

@@ -104,7 +104,7 @@ impl Writer<'_, '_> {
             ["@secret", "@secret x", "@secret  x y"],
             [
                 "@acl world:anyone:r",
-                "@acl \"digest:a b:h:r\"  auth::cdrwa",
+                "@acl \"digest:a b:Jq7wMyA/w2Vd5WIDAKdu4OIIFEQ=:r\"  auth::cdrwa",
                 "@acl ip:10.0.0.0/8:r",
             ],
         ];

@@ -1,10 +1,14 @@
 //! `zkt export`: a live tree as tree text.
 
 use std::io::Write;
+use std::sync::Arc;
 use std::sync::mpsc::channel;
 
+use tokio::sync::mpsc::unbounded_channel;
+use zkt::acl::Acl;
 use zkt::export::{self, Options, Pieces};
 use zkt::files::reason;
+use zkt::live;
 use zkt::node::Live;
 use zkt::path::{self, ZPath};
 use zkt::session::Session;
@@ -17,6 +21,9 @@ use crate::{planning, settings};
 
 /// The texts of so many nodes are made at once.
 const RUN: usize = 512;
+
+/// So many nodes are named in a message.
+const NAMED: usize = 3;
 
 pub(crate) async fn run(args: &ExportArgs, output: &Output) -> Result<Exit, Failure> {
     let top = planning::path_argument("PATH", &args.path)?;
@@ -32,7 +39,7 @@ pub(crate) async fn run(args: &ExportArgs, output: &Output) -> Result<Exit, Fail
     let session = Session::connect(&settings::session_options(&args.server)?).await?;
     // Where an ACL is written, and how JSON ends, depends on what is around.
     let exported = if args.acl || args.format == TreeFormat::Json {
-        whole(args, &session, &top, output).await
+        whole(args, &session, &top, &options, output).await
     } else {
         piece_by_piece(&session, &top, &options, output).await
     };
@@ -42,13 +49,7 @@ pub(crate) async fn run(args: &ExportArgs, output: &Output) -> Result<Exit, Fail
     if exported.nodes == 0 {
         return Err(Failure::new(format!("{top} does not exist on {hosts}")));
     }
-    let incomplete = zkt::live::Error::unreadable(exported.unreadable.iter()).map(Failure::from);
-    // An incomplete tree must not take the place of a complete one.
-    let complete = match incomplete {
-        Some(failure) if args.output.is_some() || exported.nodes == 1 => return Err(failure),
-        Some(failure) => Err(failure),
-        None => Ok(Exit::Done),
-    };
+    let complete = judge(args, &exported)?;
     let write = |out: &mut dyn Write| match (&exported.text, args.format) {
         (Text::Pieces { order, pieces }, _) => order.iter().try_for_each(|place| {
             let text = pieces[place / RUN].get(place % RUN);
@@ -75,7 +76,71 @@ pub(crate) async fn run(args: &ExportArgs, output: &Output) -> Result<Exit, Fail
         }
     }
     tell_respelled(exported.respelled(&options), output);
+    tell_closed(exported.closed, output);
+    if args.skip_unreadable {
+        tell_skipped(&exported, output);
+    }
     complete
+}
+
+/// How the command ends when the text is written, or why nothing may be written at all.
+fn judge(args: &ExportArgs, exported: &Exported) -> Result<Result<Exit, Failure>, Failure> {
+    let incomplete = live::Error::unreadable(exported.unreadable.iter()).map(Failure::from);
+    // Without its topmost node there is no tree.
+    if exported.nodes == exported.unreadable.len() {
+        return Err(incomplete.unwrap_or_else(|| Failure::new("nothing was read")));
+    }
+    if args.skip_unreadable {
+        return Ok(Ok(Exit::Done));
+    }
+    if !exported.masked.is_empty() {
+        let nodes = named(&exported.masked);
+        let message = format!("the server masks the ACL of {nodes}: that takes the ADMIN right");
+        let hint = "--auth may give it; --skip-unreadable leaves such ACLs out";
+        return Err(Failure::new(message).hint(hint));
+    }
+    // An incomplete tree must not take the place of a complete one.
+    match incomplete {
+        Some(failure) if args.output.is_some() => Err(failure),
+        Some(failure) => Ok(Err(failure)),
+        None => Ok(Ok(Exit::Done)),
+    }
+}
+
+/// The first of these nodes, and how many others there are.
+fn named(paths: &[ZPath]) -> String {
+    let first: Vec<&str> = paths.iter().take(NAMED).map(ZPath::as_str).collect();
+    let first = first.join(", ");
+    match paths.len().saturating_sub(NAMED) {
+        0 => first,
+        1 => format!("{first} and 1 more node"),
+        more => format!("{first} and {more} more nodes"),
+    }
+}
+
+fn tell_skipped(exported: &Exported, output: &Output) {
+    if !exported.unreadable.is_empty() {
+        let nodes = named(&exported.unreadable);
+        output.warning(&format!("left out, as they may not be read: {nodes}"));
+    }
+    if !exported.masked.is_empty() {
+        let nodes = named(&exported.masked);
+        output.warning(&format!(
+            "left out, as the server masks them: the ACLs of {nodes}; \
+             applied elsewhere, these nodes get the ACL around them, or an open one"
+        ));
+    }
+}
+
+fn tell_closed(count: usize, output: &Output) {
+    let nodes = match count {
+        0 => return,
+        1 => "1 node has an ACL".to_owned(),
+        count => format!("{count} nodes have ACLs"),
+    };
+    output.note(&format!(
+        "note: {nodes} other than open, left out here; --acl exports ACLs"
+    ));
 }
 
 /// A live tree, read to its end.
@@ -84,6 +149,10 @@ struct Exported {
     nodes: usize,
     /// Those that may not be read.
     unreadable: Vec<ZPath>,
+    /// Those whose ACL was to be exported, and is not shown.
+    masked: Vec<ZPath>,
+    /// How many have an ACL other than open, which was not to be exported.
+    closed: usize,
     text: Text,
 }
 
@@ -93,10 +162,7 @@ impl Exported {
         match &self.text {
             _ if options.exact => 0,
             Text::Whole(live) => export::declarable(live.as_slice(), options.ephemeral)
-                .filter(|(path, node)| {
-                    let is_written = !path.is_root() || options.name.is_some();
-                    is_written && export::is_respelled(node)
-                })
+                .filter(|(path, node)| is_written(path, options) && export::is_respelled(node))
                 .count(),
             Text::Pieces { order, pieces } => order
                 .iter()
@@ -104,6 +170,11 @@ impl Exported {
                 .count(),
         }
     }
+}
+
+/// Whether a node is in the text: the root is only where it has another name.
+fn is_written(path: &ZPath, options: &Options) -> bool {
+    !path.is_root() || options.name.is_some()
 }
 
 fn tell_respelled(count: usize, output: &Output) {
@@ -132,13 +203,35 @@ async fn whole(
     args: &ExportArgs,
     session: &Session,
     top: &ZPath,
+    options: &Options,
     output: &Output,
 ) -> Result<Exported, Failure> {
-    let live = planning::fetch_subtree(session, top, args.acl, output).await?;
+    let reads_acls = args.acl || !output.is_quiet();
+    let mut live = planning::fetch_subtree(session, top, reads_acls, output).await?;
+    let (mut masked, mut closed) = (Vec::new(), 0);
+    if args.acl {
+        let paths = export::masked(live.as_slice(), options.ephemeral);
+        masked.extend(paths.filter(|path| is_written(path, options)).cloned());
+    } else {
+        let open = Acl::open();
+        let nodes = export::declarable(live.as_slice(), options.ephemeral);
+        let nodes = nodes.filter(|(path, _)| is_written(path, options));
+        let is_closed = |acl: &Arc<Acl>| **acl != open;
+        closed = nodes
+            .filter(|(_, node)| node.acl.as_ref().is_some_and(is_closed))
+            .count();
+        for (_, node) in live.iter_mut() {
+            if let Live::Read(node) = node {
+                node.acl = None;
+            }
+        }
+    }
     let unreadable = live.iter().filter(|(_, node)| node.node().is_none());
     Ok(Exported {
         nodes: live.len(),
         unreadable: unreadable.map(|(path, _)| path.clone()).collect(),
+        masked,
+        closed,
         text: Text::Whole(live),
     })
 }
@@ -151,25 +244,39 @@ async fn piece_by_piece(
     output: &Output,
 ) -> Result<Exported, Failure> {
     let (sender, runs) = channel::<Vec<(ZPath, Live)>>();
-    let (place, options) = (top.clone(), options.clone());
+    let (place, wanted) = (top.clone(), options.clone());
     let writing = tokio::task::spawn_blocking(move || {
-        let pieces = runs.iter().map(|run| Pieces::of(run, &place, &options));
+        let pieces = runs.iter().map(|run| Pieces::of(run, &place, &wanted));
         pieces.collect::<Vec<Pieces>>()
     });
+    let (paths, to_count) = unbounded_channel();
+    // It takes a request a node, for nothing but a note.
+    let paths = Some(paths).filter(|_| !output.is_quiet());
     let mut run = Vec::with_capacity(RUN);
     let mut count = 0;
+    let (runs, next, places) = (&sender, &mut run, &mut count);
     // A node is known by its place among all, and whether it may be read.
-    let make = |path: &ZPath, live: Live| {
-        let made = (count, live.node().is_some());
-        count += 1;
-        run.push((path.clone(), live));
-        if run.len() == RUN {
+    let make = move |path: &ZPath, live: Live| {
+        let made = (*places, live.node().is_some());
+        *places += 1;
+        let node = live.node();
+        let node = node.filter(|node| options.ephemeral || !node.ephemeral);
+        if let Some(paths) = paths.as_ref().filter(|_| node.is_some())
+            && is_written(path, options)
+        {
+            // Where counting has failed, so does the export.
+            _ = paths.send(path.clone());
+        }
+        next.push((path.clone(), live));
+        if next.len() == RUN {
             // The receiver is there until the sender goes.
-            _ = sender.send(std::mem::replace(&mut run, Vec::with_capacity(RUN)));
+            _ = runs.send(std::mem::replace(next, Vec::with_capacity(RUN)));
         }
         made
     };
-    let nodes = planning::map_subtree(session, top, make, output).await?;
+    let counting = async { Ok(live::count_closed(session, to_count).await?) };
+    let reading = planning::map_subtree(session, top, make, output);
+    let (nodes, closed) = tokio::try_join!(reading, counting)?;
     _ = sender.send(run);
     drop(sender);
     let pieces = writing.await;
@@ -179,6 +286,8 @@ async fn piece_by_piece(
     Ok(Exported {
         nodes: nodes.len(),
         unreadable: unreadable.map(|(path, _)| path.clone()).collect(),
+        masked: Vec::new(),
+        closed,
         text: Text::Pieces {
             order: order.collect(),
             pieces,

@@ -1,0 +1,21 @@
+//! ACLs that the server does not show whole.
+
+use std::sync::Arc;
+
+use super::declarable;
+use crate::acl::{Acl, AclEntry};
+use crate::node::Live;
+use crate::path::ZPath;
+
+/// The nodes, of those that are exported, whose ACL is not known: the server masks what is in it to
+/// a session without the admin permission, or does not show it at all. Declared, a mask would be an
+/// identity that nobody can have.
+pub fn masked(nodes: &[(ZPath, Live)], ephemeral: bool) -> impl Iterator<Item = &ZPath> {
+    let nodes = declarable(nodes, ephemeral);
+    let unknown = nodes.filter(|(_, node)| node.acl.as_ref().is_none_or(is_masked));
+    unknown.map(|(path, _)| path)
+}
+
+pub(super) fn is_masked(acl: &Arc<Acl>) -> bool {
+    acl.entries.iter().any(AclEntry::is_masked)
+}
