@@ -25,6 +25,8 @@ impl Permissions {
     pub const WRITE: Self = Self(2);
     /// To create children.
     pub const CREATE: Self = Self(4);
+    /// To delete children.
+    pub const DELETE: Self = Self(8);
     /// To change the ACL, and to see it whole.
     pub const ADMIN: Self = Self(16);
 

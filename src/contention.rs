@@ -61,7 +61,8 @@ enum Again {
 ///
 /// A node is written as long as the plan for it alone asks for the same changes, whatever else in it
 /// was written. Where it does not, or the node was replaced, that is a collision: all others are done,
-/// and then the execution stops with [`Stop::Conflict`]. Adds come first, then updates and links, then
+/// and then the execution stops with [`Stop::Conflict`]. ACLs that open a node to the rest come first,
+/// then adds, then updates and links, then
 /// trims, then ACLs, and each of these only after all before it.
 ///
 /// # On connection loss and cancellation safety
@@ -107,11 +108,15 @@ impl<'a> Run<'a, '_> {
         let mut writes: Vec<Group<'a>> = Vec::new();
         let mut trims = Vec::new();
         let mut acls = Vec::new();
+        let mut openers = Vec::new();
         for (i, action) in self.plan.actions.iter().enumerate() {
             match action {
                 Action::Add(_) => news.push((i, action.clone())),
                 Action::Link(link) if link.expected_version.is_none() => {
                     news.push((i, action.clone()));
+                }
+                Action::Update(update) if self.plan.access.opens(update) => {
+                    openers.push((i, action.clone()));
                 }
                 Action::Update(update) => {
                     if update.data.is_some() {
@@ -123,8 +128,10 @@ impl<'a> Run<'a, '_> {
                 Action::Trim(_) => trims.push(Group::of(action, i)),
             }
         }
-        if let stop @ Some(_) = self.send(&news).await {
-            return stop;
+        for first in [openers, news] {
+            if let stop @ Some(_) = self.send(&first).await {
+                return stop;
+            }
         }
         for groups in [together(writes), trims] {
             if let stop @ Some(_) = self.contend(groups).await {
@@ -270,6 +277,7 @@ impl<'a> Run<'a, '_> {
         }
         let part = Plan {
             actions: actions.iter().map(|(_, action)| action.clone()).collect(),
+            access: self.plan.access.clone(),
             ..Plan::empty(self.plan.path.clone())
         };
         let before = self.ledger.fates();

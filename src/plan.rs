@@ -1,6 +1,6 @@
 //! What is to be done, as data: the planner makes it, the executor consumes it, a renderer shows it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -18,7 +18,7 @@ pub const DATA_CHANGE: &str = "@data";
 pub const ACL_CHANGE: &str = "@acl";
 
 /// All that is to be done to make the live tree as declared, in order: adds, parents first;
-/// updates; links; trims, children first. Every prefix of it leaves a legal tree.
+/// updates, those that open nodes to the rest first; links; trims, children first. Every prefix of it leaves a legal tree.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
     /// Where the top-level nodes go.
@@ -49,6 +49,17 @@ pub struct Access {
     /// New nodes whose declared ACL would keep the session from what the plan has to do there.
     /// Those are created for the session alone, and get their ACL after everything else.
     pub guarded: BTreeMap<ZPath, Needs>,
+    /// Nodes whose declared ACL first gives the session what the plan has to do at them, or below.
+    /// Those get it before everything else, by an update of nothing else.
+    pub opened: BTreeSet<ZPath>,
+}
+
+impl Access {
+    /// Whether this update opens its node to the rest of the plan.
+    #[must_use]
+    pub fn opens(&self, update: &Update) -> bool {
+        update.acl.is_some() && update.data.is_none() && self.opened.contains(&update.path)
+    }
 }
 
 /// What the declared ACL of a new node would keep the session from.
@@ -366,6 +377,17 @@ pub enum Refusal {
         /// Where the ACL is declared.
         origin: Option<Location>,
     },
+    /// A node whose ACL allows some of what is to be done there, and the declared one the rest.
+    #[error(
+        "{path}: neither its ACL nor the declared one lets this session do all that the plan has to \
+         do there; apply it in two steps, first with an @acl that does"
+    )]
+    TwoSteps {
+        /// The first such node.
+        path: ZPath,
+        /// Where the ACL is declared.
+        origin: Option<Location>,
+    },
     /// Warnings where none are allowed.
     #[error("--strict allows no warning and no extra node, and there {}", are(*count))]
     Strict {
@@ -443,7 +465,8 @@ impl Refusal {
             | Self::Text { origin, .. }
             | Self::TooLarge { origin, .. }
             | Self::LocksOut { origin, .. }
-            | Self::NoCreator { origin, .. } => origin.as_ref(),
+            | Self::NoCreator { origin, .. }
+            | Self::TwoSteps { origin, .. } => origin.as_ref(),
             Self::MostTrimmed { .. }
             | Self::TooManyTrims { .. }
             | Self::NoIdentity { .. }

@@ -130,6 +130,7 @@ struct Planner<'a> {
     ephemeral: Option<ZPath>,
     lacks_identity: Option<ZPath>,
     seen: rights::Seen,
+    closed: rights::Closed,
 }
 
 impl<'a> Planner<'a> {
@@ -142,6 +143,7 @@ impl<'a> Planner<'a> {
             ephemeral: None,
             lacks_identity: None,
             seen: rights::Seen::default(),
+            closed: rights::Closed::default(),
         }
     }
 
@@ -414,9 +416,10 @@ impl<'a> Planner<'a> {
         Some(acl.clone())
     }
 
-    fn note_live_acl(&mut self, path: &ZPath, acl: &Acl) {
+    fn note_live_acl(&mut self, path: &ZPath, acl: &Arc<Acl>) {
         if let Some(identities) = &self.policy.identities {
             self.seen.live(path, acl, identities);
+            self.closed.note(path, acl, identities);
         }
     }
 
@@ -439,11 +442,17 @@ impl<'a> Planner<'a> {
             mut plan,
             lacks_identity,
             seen,
+            closed,
             ..
         } = self;
         removed::hide(&mut stages, declared, self.policy.sources);
         if let Some(identities) = &self.policy.identities {
+            rights::link_at_once(&mut stages, identities);
             rights::judge(&stages, declared, self.policy, identities, &mut plan);
+            if let Some(path) = closed.open(&mut stages, identities, &mut plan.access.opened) {
+                let origin = rights::origin(&path, declared, self.policy);
+                plan.refusals.push(Refusal::TwoSteps { path, origin });
+            }
             plan.warnings.extend(seen.warnings(identities));
         }
         // Children first: the reverse of path order.

@@ -1,7 +1,6 @@
 //! Whom a session is authenticated as, and what an ACL lets it do.
 
-// Addresses as such: the part of `net` that does no I/O.
-use core::net::IpAddr;
+use std::net::IpAddr;
 
 use super::{Acl, AclEntry, AuthId, Permissions};
 

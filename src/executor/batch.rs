@@ -175,6 +175,9 @@ struct Packer<'p, 'a> {
     /// The ACL changes, which all come last.
     changes: Vec<AclChange<'p>>,
     changes_bytes: usize,
+    /// The ACL changes without which the rest is not allowed, which come first.
+    openers: Vec<AclChange<'p>>,
+    openers_bytes: usize,
 }
 
 impl<'p, 'a> Packer<'p, 'a> {
@@ -193,6 +196,8 @@ impl<'p, 'a> Packer<'p, 'a> {
             versions: HashMap::default(),
             changes: Vec::new(),
             changes_bytes: 0,
+            openers: Vec::new(),
+            openers_bytes: 0,
         }
     }
 
@@ -213,13 +218,14 @@ impl<'p, 'a> Packer<'p, 'a> {
                         Some(declared) => {
                             let acl = Some(&*SESSION_ALONE);
                             self.push(action, &add.path, Write::Create { data, acl }, None)?;
-                            self.push_acl(AclChange {
+                            let change = AclChange {
                                 path: &add.path,
                                 acl: declared,
                                 expected: AclVersion::NEW,
                                 seen: None,
                                 action,
-                            })?;
+                            };
+                            self.push_acl(change, false)?;
                         }
                         None => self.push(action, &add.path, Write::Create { data, acl }, None)?,
                     }
@@ -230,13 +236,14 @@ impl<'p, 'a> Packer<'p, 'a> {
                         self.push_set(action, &update.path, data, (expected, update.seen))?;
                     }
                     if let Some((expected, acl)) = &update.acl {
-                        self.push_acl(AclChange {
+                        let change = AclChange {
                             path: &update.path,
                             acl,
                             expected: *expected,
                             seen: update.seen,
                             action,
-                        })?;
+                        };
+                        self.push_acl(change, plan.access.opens(update))?;
                     }
                 }
                 Action::Link(link) => {
@@ -256,6 +263,7 @@ impl<'p, 'a> Packer<'p, 'a> {
         }
         self.close_batch();
         self.close_acls();
+        self.close_openers();
         Ok(Some(self.stages))
     }
 
@@ -333,7 +341,7 @@ impl<'p, 'a> Packer<'p, 'a> {
         Ok(())
     }
 
-    fn push_acl(&mut self, change: AclChange<'p>) -> Result<(), TooLarge> {
+    fn push_acl(&mut self, change: AclChange<'p>, opens: bool) -> Result<(), TooLarge> {
         let bytes = 8 + self.path_bytes(change.path) + acl_bytes(Some(change.acl)) + 4;
         if bytes > self.limits.request {
             return Err(TooLarge {
@@ -342,9 +350,28 @@ impl<'p, 'a> Packer<'p, 'a> {
                 bytes,
             });
         }
-        self.changes_bytes += bytes;
-        self.changes.push(change);
+        let (changes, total) = match opens {
+            true => (&mut self.openers, &mut self.openers_bytes),
+            false => (&mut self.changes, &mut self.changes_bytes),
+        };
+        *total += bytes;
+        changes.push(change);
         Ok(())
+    }
+
+    /// Puts the ACL changes that the rest needs in front of it, parents first.
+    fn close_openers(&mut self) {
+        let actions = self.openers.iter().map(|change| change.action);
+        if let (Some(first), Some(last)) = (actions.clone().min(), actions.max()) {
+            let mut changes = std::mem::take(&mut self.openers);
+            changes.sort_by(|one, other| one.path.cmp(other.path));
+            let stage = Stage {
+                work: Work::Acls(changes),
+                actions: first..last + 1,
+                bytes: self.openers_bytes,
+            };
+            self.stages.insert(0, stage);
+        }
     }
 
     /// Puts the ACL changes behind everything else: one of them may take away the permissions that

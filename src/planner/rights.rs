@@ -1,12 +1,15 @@
 //! What the ACLs of a plan mean for the session that is to execute it.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
 use foldhash::HashSet;
 
 use super::{Policy, Stages};
 use crate::acl::{Acl, AclEntry, Allowed, Identities, Permissions};
 use crate::node::Declared;
 use crate::path::ZPath;
-use crate::plan::{About, Action, Add, Needs, Plan, Refusal, Warning};
+use crate::plan::{ACL_CHANGE, About, Action, Add, Change, Needs, Plan, Refusal, Update, Warning};
 use crate::source::Location;
 use crate::tree::Tree;
 
@@ -82,6 +85,143 @@ impl Seen {
         }
         warnings
     }
+}
+
+/// The live ACLs of nodes that may keep the session from something.
+#[derive(Debug, Default)]
+pub(super) struct Closed(BTreeMap<ZPath, Arc<Acl>>);
+
+impl Closed {
+    /// What a plan may have to do at a node.
+    const NEEDS: [Permissions; 3] = [Permissions::CREATE, Permissions::WRITE, Permissions::DELETE];
+
+    pub(super) fn note(&mut self, path: &ZPath, acl: &Arc<Acl>, applier: &Identities) {
+        let is_open = |need| applier.may(acl, need) == Allowed::Yes;
+        if !Self::NEEDS.into_iter().all(is_open) {
+            self.0.insert(path.clone(), acl.clone());
+        }
+    }
+
+    /// Finds the ACL changes without which the rest of the plan is not allowed, and puts them first
+    /// among the updates, each apart from its node's data. Returns the first node where such a
+    /// change would take what the rest needs as well.
+    pub(super) fn open(
+        self,
+        stages: &mut Stages,
+        applier: &Identities,
+        opened: &mut BTreeSet<ZPath>,
+    ) -> Option<ZPath> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let needs = self.needs(stages);
+        let mut contradiction = None;
+        let (mut first, mut rest) = (Vec::new(), Vec::new());
+        for action in std::mem::take(&mut stages.updates) {
+            let Action::Update(update) = action else {
+                rest.push(action);
+                continue;
+            };
+            let (before, needs) = (self.0.get(&update.path), needs.get(&update.path));
+            let (Some(before), Some(needs), Some((_, after))) = (before, needs, &update.acl) else {
+                rest.push(Action::Update(update));
+                continue;
+            };
+            let gives = |acl: &Acl, allowed| {
+                let needs = needs.iter();
+                let given = needs.filter(move |need| applier.may(acl, **need) == allowed);
+                given.count()
+            };
+            let is_enough = |acl| gives(acl, Allowed::Yes) == needs.len();
+            if is_enough(before) || gives(after, Allowed::Yes) == 0 {
+                rest.push(Action::Update(update));
+            } else if is_enough(after) {
+                opened.insert(update.path.clone());
+                let (opener, others) = split(update);
+                first.push(Action::Update(opener));
+                rest.extend(others.map(Action::Update));
+            } else {
+                let is_short = |acl| gives(acl, Allowed::No) > 0;
+                if is_short(before) && is_short(after) {
+                    contradiction.get_or_insert_with(|| update.path.clone());
+                }
+                rest.push(Action::Update(update));
+            }
+        }
+        first.append(&mut rest);
+        stages.updates = first;
+        contradiction
+    }
+
+    /// What the plan has to do at these nodes.
+    fn needs(&self, stages: &Stages) -> BTreeMap<ZPath, BTreeSet<Permissions>> {
+        let mut needs: BTreeMap<ZPath, BTreeSet<Permissions>> = BTreeMap::new();
+        let mut add = |path: &ZPath, need| {
+            if self.0.contains_key(path) {
+                needs.entry(path.clone()).or_default().insert(need);
+            }
+        };
+        for (actions, need) in [
+            (&stages.adds, Permissions::CREATE),
+            (&stages.trims, Permissions::DELETE),
+        ] {
+            let parents = actions.iter().filter_map(|action| action.path().parent());
+            parents.for_each(|parent| add(&parent, need));
+        }
+        let sets_data = |action: &&Action| match action {
+            Action::Update(update) => update.data.is_some(),
+            _ => true,
+        };
+        let writes = stages.updates.iter().chain(&stages.links);
+        for action in writes.filter(sets_data) {
+            add(action.path(), Permissions::WRITE);
+        }
+        needs
+    }
+}
+
+/// An update of the ACL alone, and one of the data if there is any.
+fn split(update: Update) -> (Update, Option<Update>) {
+    let (acl, others): (Vec<Change>, Vec<Change>) = update
+        .changes
+        .iter()
+        .cloned()
+        .partition(|change| change.name == ACL_CHANGE);
+    let rest = update.data.is_some().then(|| Update {
+        acl: None,
+        changes: others,
+        ..update.clone()
+    });
+    let opener = Update {
+        data: None,
+        changes: acl,
+        ..update
+    };
+    (opener, rest)
+}
+
+/// A new node that the session could neither be given for itself at first, nor write later, is
+/// created with its links.
+pub(super) fn link_at_once(stages: &mut Stages, applier: &Identities) {
+    if !applier.stored.is_empty() {
+        return;
+    }
+    let Stages { adds, links, .. } = stages;
+    links.retain(|action| {
+        let Action::Link(link) = action else {
+            return true;
+        };
+        let at = adds.binary_search_by(|add| add.path().cmp(&link.path));
+        let Some(Action::Add(add)) = at.ok().and_then(|at| adds.get_mut(at)) else {
+            return true;
+        };
+        let writes = |acl: &Arc<Acl>| applier.may(acl, Permissions::WRITE) == Allowed::Yes;
+        let can_wait = add.acl.as_ref().is_none_or(writes);
+        if !can_wait {
+            add.data = link.data.clone();
+        }
+        can_wait
+    });
 }
 
 /// Finds the new nodes that must be created for the session alone at first, and refuses what would
@@ -163,7 +303,11 @@ fn locks_out(acl: &Acl, applier: &Identities) -> bool {
 }
 
 /// Where the ACL of a node is declared: there, or above.
-fn origin(path: &ZPath, declared: &Tree<Declared>, policy: &Policy<'_>) -> Option<Location> {
+pub(super) fn origin(
+    path: &ZPath,
+    declared: &Tree<Declared>,
+    policy: &Policy<'_>,
+) -> Option<Location> {
     let mut at = Some(path.clone());
     while let Some(path) = at {
         let node = declared.get(&path)?;

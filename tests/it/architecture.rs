@@ -106,7 +106,12 @@ fn from_text_to_plan_everything_is_pure() {
         "io::stdout",
         "io::stderr",
     ];
-    assert_eq!(uses(&impure, |module| PURE.contains(&module)), [""; 0]);
+    let mut found = uses(&impure, |module| PURE.contains(&module));
+    // An address is a value, and its parsing does no I/O; nothing else of `std::net` may be used.
+    found.retain(|line| !line.ends_with(": use std::net::IpAddr;"));
+    assert_eq!(found, [""; 0]);
+    let other_net = ["core::net"];
+    assert_eq!(uses(&other_net, |module| PURE.contains(&module)), [""; 0]);
 }
 
 #[test]

@@ -1,8 +1,13 @@
 //! ACLs that would keep their applier from what the plan has to do, or lock it out.
 
 use std::fmt::Write as _;
+use std::time::Duration;
+
+use zookeeper_client::{Acls, CreateMode, Error};
 
 use crate::cli::Place;
+use crate::relay::{Mode, Relay, Way};
+use crate::server;
 
 const TREE: &str = include_str!("../fixtures/cases/acl-closes-parent/tree.zkt");
 const TREE2: &str = include_str!("../fixtures/cases/acl-closes-parent/tree2.zkt");
@@ -88,4 +93,95 @@ async fn a_new_plan_finishes_what_was_cut_off() {
     );
     let again = place.run(&format!("plan --strict {OPS} t.zkt")).expect(0);
     assert!(again.last().starts_with("No changes"), "{again}");
+}
+
+/// An existing node that the session may not use until the plan has changed its ACL.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_must_be_opened_first_is() {
+    let place = Place::new("case-acl-opened").await;
+    place
+        .file("shut.zkt", "/p\n  @acl auth::ra\n  x = 1\n  /old\n")
+        .file(
+            "open.zkt",
+            "/p\n  @acl auth::cdrwa world:anyone:r\n  x = 2\n  l -> ../p/new\n  /new\n    y = 1\n",
+        );
+    place.run(&format!("apply --yes {OPS} shut.zkt")).expect(0);
+    place
+        .run(&format!("apply --yes --trim --force {OPS} open.zkt"))
+        .expect(0);
+    let again = place.run(&format!("plan --strict --trim {OPS} open.zkt"));
+    assert!(again.expect(0).last().starts_with("No changes"));
+    assert!(!place.nodes().await.contains("old"));
+}
+
+/// One right is only in the ACL that the node has, the other only in the declared one.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_no_order_allows_is_refused() {
+    let place = Place::new("case-acl-two-steps").await;
+    place
+        .file("a.zkt", "/p\n  @acl auth::wra\n  x = 1\n")
+        .file("b.zkt", "/p\n  @acl auth::cra\n  x = 2\n  /new\n");
+    place.run(&format!("apply --yes {OPS} a.zkt")).expect(0);
+    let before = place.nodes().await;
+    let run = place.run(&format!("apply --yes {OPS} b.zkt")).expect(3);
+    let why = "refused: /p: neither its ACL nor the declared one lets this session do all that \
+               the plan has to do there; apply it in two steps, first with an @acl that does \
+               (b.zkt:2:3)";
+    assert!(run.stdout.contains(why), "{run}");
+    assert_eq!(place.nodes().await, before);
+}
+
+/// In a plan of several requests links come later, when this session may not write them.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_an_identity_links_are_created_at_once() {
+    let place = Place::new("case-acl-links").await;
+    let text = "/linked\n  @acl world:anyone:cdra\n  l -> ../target\n/target\n";
+    place.file(
+        "t.zkt",
+        big().replace("  /z\n    @acl world:anyone:r\n", "  /z\n") + text,
+    );
+    place.run("apply --yes t.zkt").expect(0);
+    let again = place.run("plan --strict t.zkt").expect(0);
+    assert!(again.last().starts_with("No changes"), "{again}");
+}
+
+/// Cut off between its requests, an apply leaves nothing that others may use, and the next one goes
+/// on from there.
+#[tokio::test(flavor = "multi_thread")]
+async fn while_it_is_under_way_nobody_else_gets_in() {
+    let place = Place::new("case-acl-window").await;
+    let closed = big().replace("/aclbig\n", "/aclbig\n  @acl auth::ra\n");
+    let closed = closed.replace("  /z\n    @acl world:anyone:r\n", "  /z\n");
+    place.file("t.zkt", closed);
+    let relay = Relay::to(server::shared().port()).await;
+    relay.set(Mode::CutAfter(Way::Request, 1_200_000));
+    relay.then(Mode::Refuse);
+    let through = place.through(&relay.address());
+    let mut child = place
+        .command(&format!("apply --yes {OPS} -c {through} t.zkt"))
+        .spawn()
+        .unwrap();
+    let owner = place.client().await;
+    owner.auth("digest", b"ops:secret").await.unwrap();
+    while owner.get_data("/aclbig/n0").await.is_err() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert!(owner.get_data("/aclbig/z/child").await.is_err());
+    let nobody = place.client().await;
+    for path in ["/aclbig", "/aclbig/n0"] {
+        let read = nobody.get_data(path).await;
+        assert_eq!(read.unwrap_err(), Error::NoAuth, "{path}");
+        let listed = nobody.list_children(path).await;
+        assert_eq!(listed.unwrap_err(), Error::NoAuth, "{path}");
+        let open = CreateMode::Persistent.with_acls(Acls::anyone_all());
+        let made = nobody.create(&format!("{path}/evil"), b"", &open).await;
+        assert_eq!(made.unwrap_err(), Error::NoAuth, "{path}");
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    place.run(&format!("apply --yes {OPS} t.zkt")).expect(0);
+    let again = place.run(&format!("plan --strict {OPS} t.zkt")).expect(0);
+    assert!(again.last().starts_with("No changes"), "{again}");
+    let made = nobody.get_data("/aclbig").await;
+    assert_eq!(made.unwrap_err(), Error::NoAuth);
 }

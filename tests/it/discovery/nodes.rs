@@ -3,12 +3,12 @@
 use serde_json::json;
 use zkt::ZooKeeper;
 use zkt::acl::{Acl, AclEntry};
-use zkt::discovery::{ConnectionState, Error, NewNode, Removal};
+use zkt::discovery::{ConnectionState, Error, Import, NewNode, Removal};
 use zkt::server::{ErrorCode, Fault, Matching, RequestKind};
 
 use super::{Place, as_json, create, eventually, object, tests};
 
-tests!(shortcuts, two_writers_of_one_node);
+tests!(shortcuts, two_writers_of_one_node, an_import_hides_nothing);
 
 async fn shortcuts(place: &Place) {
     let zk = place.connect().await;
@@ -184,4 +184,34 @@ async fn an_outage_ends_every_wait() {
     zk.close().await;
     assert_eq!(zk.state(), ConnectionState::Closed);
     assert!(changes.next().await.is_none());
+}
+
+/// As `zkt plan` has it: what cannot be compared is no success, and links are looked after.
+async fn an_import_hides_nothing(place: &Place) {
+    let zk = place.connect().await;
+    zk.import_tree(
+        "/shut\n  @acl ip:10.255.255.1:cdrwa\n/open\n",
+        &Import::default(),
+    )
+    .await
+    .unwrap();
+    let dry_run = Import {
+        dry_run: true,
+        ..Import::default()
+    };
+    for import in [Import::default(), dry_run.clone()] {
+        let imported = zk
+            .import_tree("/open\n  x = 1\n/shut\n  x = 1\n", &import)
+            .await;
+        let error = imported.unwrap_err();
+        assert!(matches!(&error, Error::Live(_)), "{error:?}");
+        assert_eq!(error.to_string(), "not authorized to read /shut");
+    }
+    let text = "/open\n  l -> ../nosuch\n  p => x ../open\n";
+    for import in [dry_run, Import::default()] {
+        let imported = zk.import_tree(text, &import).await.unwrap();
+        let warnings = imported.plan.warnings.iter();
+        let warned: Vec<&str> = warnings.map(|warning| warning.path.as_str()).collect();
+        assert_eq!(warned, ["/open", "/open"], "{:?}", imported.plan.warnings);
+    }
 }
