@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
@@ -133,7 +133,7 @@ impl Newest {
                     shown.commit = commit;
                 }
                 Outcome::Sound(candidate) => {
-                    self.again = self.wait_for(candidate.source());
+                    self.again = self.wait_for(candidate.source(), &journal);
                     if self.again.is_none() {
                         let mut reading =
                             self.reading.lock().unwrap_or_else(PoisonError::into_inner);
@@ -150,18 +150,34 @@ impl Newest {
                 }
             }
             let files = self.files.as_mut();
-            if !files.is_some_and(|files| files.follow(&journal)) {
-                break;
+            let is_other = files.is_some_and(|files| files.follow(&journal));
+            match self.again {
+                // There is nothing to do before.
+                Some(again) if self.good.is_none() => sleep_until(again).await,
+                _ if is_other => {}
+                _ => break,
             }
         }
         shown.source.clone_from(&self.good);
     }
 
     /// When to look again whether newer files may be taken; `None` if they may be now.
-    fn wait_for(&mut self, newer: &Source) -> Option<Instant> {
+    fn wait_for(&mut self, newer: &Source, journal: &Journal) -> Option<Instant> {
         let files = self.files.as_ref()?;
-        let quiet = settling::quiet(self.good.as_deref(), newer, files.is_polled());
-        self.settling.wait(&newer.revision, quiet, Instant::now())
+        let youngest = match self.good {
+            None => settling::youngest(journal.texts(), SystemTime::now()),
+            Some(_) => None,
+        };
+        let quiet = match youngest {
+            Some(_) => settling::REMOVAL,
+            None => settling::quiet(self.good.as_deref(), newer, files.is_polled()),
+        };
+        let due = self.settling.wait(&newer.revision, quiet, Instant::now());
+        if let (Some(path), Some(_)) = (youngest, due) {
+            let path = path.display();
+            tracing::info!("{path} was written a moment ago; it is taken once it stays as it is");
+        }
+        due
     }
 
     fn note_unfinished(&mut self, path: &Path) {
@@ -209,6 +225,8 @@ impl Newest {
         let first = broken.and_then(|broken| broken.errors.first().cloned());
         let written = self.unfinished.as_ref();
         let first = first.or(written.map(|path| format!("{} is being written", path.display())));
+        let is_awaited = self.again.is_some();
+        let first = first.or(is_awaited.then(|| "the files keep changing".to_owned()));
         Err(Error::Source {
             first: first.unwrap_or_default(),
             only_empty: broken.is_some_and(|broken| broken.only_empty),

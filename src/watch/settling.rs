@@ -1,15 +1,17 @@
 //! Whether newer files may be taken already, or may change again in a moment.
 
-use std::time::Duration;
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
 use super::source::Source;
 use crate::node::{Content, Declared, Standing};
 
-/// How long files must stay as they are before anything is taken away: most of what is half written
+/// How long files must stay as they are before anything may be taken away: most of what is half written
 /// declares less than it will.
-const REMOVAL: Duration = Duration::from_secs(2);
+pub(super) const REMOVAL: Duration = Duration::from_secs(2);
 /// How long they must stay as they are where nothing tells of changes.
 const POLLED: Duration = Duration::from_millis(200);
 /// Files that never stay as they are for long enough are waited for so many times as long.
@@ -71,6 +73,19 @@ pub(super) fn quiet(before: Option<&Source>, after: &Source, is_polled: bool) ->
     }
 }
 
+/// The file that was written last, if it may still be half written. Before anything is in force
+/// none can tell what such a file takes away from the live tree.
+pub(super) fn youngest<'p>(
+    paths: impl Iterator<Item = &'p Path>,
+    now: SystemTime,
+) -> Option<&'p Path> {
+    let written = paths.filter_map(|path| Some((fs::metadata(path).ok()?.modified().ok()?, path)));
+    let (written, path) = written.max()?;
+    // A clock that is ahead says nothing about the age.
+    let is_old = now.duration_since(written).is_ok_and(|age| age >= REMOVAL);
+    (!is_old).then_some(path)
+}
+
 /// Whether anything that is declared before is not declared after.
 fn takes_away(before: &Source, after: &Source) -> bool {
     let is_less = |path, node: &Declared| match after.tree.get(path) {
@@ -117,6 +132,29 @@ mod tests {
         // What takes nothing away any more is not waited for.
         assert_eq!(settling.wait("c", REMOVAL, at(5000)), Some(at(7000)));
         assert_eq!(settling.wait("d", Duration::ZERO, at(5100)), None);
+    }
+
+    #[test]
+    fn what_was_written_a_moment_ago_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let (a, b) = (folder.path().join("a"), folder.path().join("b"));
+        fs::write(&a, "").unwrap();
+        fs::write(&b, "").unwrap();
+        let now = SystemTime::now();
+        let youngest = |age: Duration| {
+            let file = fs::File::options().write(true).open(&b).unwrap();
+            file.set_modified(now - age).unwrap();
+            youngest([a.as_path(), b.as_path()].into_iter(), now).map(Path::to_owned)
+        };
+        assert_eq!(youngest(REMOVAL), Some(a.clone()));
+        fs::File::options()
+            .write(true)
+            .open(&a)
+            .unwrap()
+            .set_modified(now - REMOVAL)
+            .unwrap();
+        assert_eq!(youngest(REMOVAL), None);
+        assert_eq!(youngest(REMOVAL / 2), Some(b.clone()));
     }
 
     #[test]

@@ -172,6 +172,21 @@ async fn a_file_is_not_taken_before_its_writer_closes_it() {
     }
 }
 
+/// A file that is found half written takes nothing away.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_new_at_the_start_is_waited_for() {
+    let place = Place::new("watch-new").await;
+    let whole = "/a\n  x = 1\n  /b\n";
+    place.file("a.zkt", whole).run("apply -y a.zkt").expect(0);
+    let before = place.exactly().await;
+    place.file("a.zkt", "/a\n");
+    let mut watching = Watching::start_at_once(&place, "-t --force a.zkt --interval 1h");
+    watching.says(&["a.zkt was written a moment ago"]).await;
+    place.file("a.zkt", whole);
+    watching.says(&["reconciled", "in sync"]).await;
+    assert_eq!(place.exactly().await, before);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn files_can_be_polled() {
     let place = Place::new("watch-poll").await;
