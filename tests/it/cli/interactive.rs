@@ -31,6 +31,20 @@ async fn yes_applies() {
     assert_eq!(place.nodes().await, "/a \"{\\\"x\\\":1}\" v0\n");
 }
 
+/// A question needs something that it is about.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_is_asked_about_is_shown_however_quiet() {
+    let place = Place::new("ask-quiet").await;
+    place.file("a.zkt", "/a\n  x = 1\n");
+    let mut terminal = Terminal::start(&place, "apply -q a.zkt");
+    assert!(terminal.until(QUESTION).contains("x = 1"));
+    terminal.say("yes");
+    assert_eq!(terminal.end().1, 0);
+    place.file("a.zkt", "/a\n  x = 2\n");
+    let run = place.run("apply -q -y a.zkt").expect(0);
+    assert!(!run.stdout.contains("x = "), "{run}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn anything_else_does_not() {
     let place = Place::new("ask-no").await;

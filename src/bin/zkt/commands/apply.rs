@@ -206,8 +206,10 @@ impl Apply<'_> {
             }
             Format::Text => {
                 let server = self.session.hosts();
-                let options =
-                    text_options("zkt apply", &server, &self.args.sources.layers, self.output);
+                let layers = &self.args.sources.layers;
+                let mut options = text_options("zkt apply", &server, layers, self.output);
+                // A question needs something that it is about.
+                options.brief &= self.args.yes;
                 render::plan_text(plan, &options, &mut out)?;
             }
         }
