@@ -28,6 +28,7 @@ mod reply;
 mod report;
 mod seen;
 
+pub(crate) use self::batch::acl_bytes;
 pub use self::ledger::Ledger;
 pub use self::report::{Batch, BatchKind, Conflict, Event, Fate, Report, Stop};
 

@@ -9,9 +9,10 @@ use super::error::{Error, parse};
 use super::handle::ZooKeeper;
 use super::resolving::{Known, Node};
 use crate::acl::Acl;
+use crate::executor::acl_bytes;
 use crate::links;
 use crate::path::{ZPath, check_name};
-use crate::session::acl;
+use crate::session::{Session, acl};
 use crate::value::{
     Data, LinkKind, Properties, STRING_VALUE, kind_of_text, split_link, split_property_link,
 };
@@ -79,21 +80,13 @@ impl ZooKeeper {
         self.create_at(&parse(path)?, data, new).await
     }
 
-    /// Servers drop the connection on a request that is too large, with all else that is in flight.
-    async fn check_size(&self, path: &ZPath, data: &[u8]) -> Result<(), Error> {
+    async fn check_size(&self, path: &ZPath, data: &[u8], acl: Option<&Acl>) -> Result<(), Error> {
         let connection = self.connection().await?;
-        let (session, limit) = (&connection.session, connection.session.max_request());
-        // What a request to create an open node needs besides; others need less.
-        let bytes = 52 + session.chroot_len() + path.as_str().len() + data.len();
-        if bytes > limit {
-            let path = path.clone();
-            return Err(Error::TooLarge { path, bytes, limit });
-        }
-        Ok(())
+        check_size(&connection.session, path, data, acl)
     }
 
     async fn create_at(&self, path: &ZPath, data: &[u8], new: &NewNode) -> Result<(), Error> {
-        self.check_size(path, data).await?;
+        self.check_size(path, data, Some(&new.acl)).await?;
         let acls = acl::to_client(&new.acl);
         let mode = if new.ephemeral {
             CreateMode::Ephemeral
@@ -196,7 +189,7 @@ impl ZooKeeper {
     /// [`Error::NoNode`], [`Error::Conflict`], and those of the connection.
     pub async fn set(&self, path: &str, data: &[u8], version: Option<i32>) -> Result<Stat, Error> {
         let path = parse(path)?;
-        self.check_size(&path, data).await?;
+        self.check_size(&path, data, None).await?;
         let write = self.write(&path, |client| {
             client.set_data(path.as_str(), data, version)
         });
@@ -370,7 +363,7 @@ impl ZooKeeper {
                 .await?;
             let data = Data::of(properties.clone()).encode_over(&found);
             let data = data.as_bytes();
-            self.check_size(path, data).await?;
+            self.check_size(path, data, None).await?;
             let write = self.write(path, |client| {
                 client.set_data(path.as_str(), data, Some(stat.version))
             });
@@ -451,4 +444,22 @@ impl ZooKeeper {
             result => result,
         }
     }
+}
+
+/// Refuses what no request can carry, before it is sent: servers drop the connection on it, with
+/// all else that is in flight. `None` is the open ACL.
+pub(super) fn check_size(
+    session: &Session,
+    path: &ZPath,
+    data: &[u8],
+    acl: Option<&Acl>,
+) -> Result<(), Error> {
+    let limit = session.max_request();
+    // What a request to create a node needs besides; others need less.
+    let bytes = 25 + acl_bytes(acl) + session.chroot_len() + path.as_str().len() + data.len();
+    if bytes > limit {
+        let path = path.clone();
+        return Err(Error::TooLarge { path, bytes, limit });
+    }
+    Ok(())
 }

@@ -425,7 +425,8 @@ impl<'p, 'a> Packer<'p, 'a> {
     }
 }
 
-pub(super) fn acl_bytes(acl: Option<&Acl>) -> usize {
+/// What an ACL takes in a request; `None` is the open one.
+pub(crate) fn acl_bytes(acl: Option<&Acl>) -> usize {
     let entry = |scheme: &str, id: &str| 4 + 4 + scheme.len() + 4 + id.len();
     4 + match acl {
         None => entry("world", "anyone"),

@@ -168,7 +168,7 @@ impl Keeper {
             .collect();
         let past = self.zookeeper.shared.line.past();
         let ours = Ours {
-            session: connection.session.id(),
+            session: &connection.session,
             past: &past,
         };
         for node in &mut self.nodes {
@@ -210,7 +210,7 @@ impl Keeper {
         let client = connection.session.client();
         let past = self.zookeeper.shared.line.past();
         let ours = Ours {
-            session: connection.session.id(),
+            session: &connection.session,
             past: &past,
         };
         let stands = is_well && !now.closing;

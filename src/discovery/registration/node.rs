@@ -5,8 +5,9 @@ use zookeeper_client::{Acls, CreateMode, Error as Refusal, MultiWriteError, Stat
 use super::INSTANCE;
 use crate::acl::Acl;
 use crate::discovery::error::Error;
+use crate::discovery::nodes::check_size;
 use crate::path::ZPath;
-use crate::session::{Client, acl, is_fatal, is_outcome_unknown};
+use crate::session::{Client, Session, acl, is_fatal, is_outcome_unknown};
 use crate::value::{Data, Properties};
 
 /// How often what moves is looked at again before others get their turn.
@@ -39,7 +40,7 @@ pub(super) enum Outcome {
 
 /// Whose nodes are ours.
 pub(super) struct Ours<'o> {
-    pub(super) session: i64,
+    pub(super) session: &'o Session,
     /// The older sessions of this handle.
     pub(super) past: &'o [i64],
 }
@@ -100,6 +101,9 @@ impl Node {
         let (found, stat) = match client.get_data(path).await {
             Ok(found) => found,
             Err(Refusal::NoNode) => {
+                if let Err(error) = check_size(ours.session, &self.path, &data, Some(acl)) {
+                    return Ok(Some(Outcome::Refused(error)));
+                }
                 return match client.create(path, &data, &options).await {
                     Ok((stat, _)) => {
                         self.is_ours(&stat);
@@ -120,7 +124,7 @@ impl Node {
             Err(error) => return Err(error),
         };
         let there = Data::decode(&found).into_properties();
-        if stat.ephemeral_owner == ours.session {
+        if stat.ephemeral_owner == ours.session.id() {
             if there == *properties {
                 self.is_ours(&stat);
                 return Ok(Some(Outcome::Done));
@@ -128,6 +132,9 @@ impl Node {
             if !is_new && self.written.is_some_and(|written| stat.mzxid > written) {
                 self.is_ours(&stat);
                 return Ok(Some(Outcome::Adopted(there)));
+            }
+            if let Err(error) = check_size(ours.session, &self.path, &data, None) {
+                return Ok(Some(Outcome::Refused(error)));
             }
             let set = match client.set_data(path, &data, Some(stat.version)).await {
                 Ok(stat) => {
@@ -144,6 +151,9 @@ impl Node {
             };
         }
         if self.is_older_self(ours, &stat, &there, properties) {
+            if let Err(error) = check_size(ours.session, &self.path, &data, Some(acl)) {
+                return Ok(Some(Outcome::Refused(error)));
+            }
             tracing::info!(
                 path,
                 owner = stat.ephemeral_owner,
@@ -233,7 +243,7 @@ impl Node {
                 Err(error) => return self.failed(error),
             };
             let owner = stat.ephemeral_owner;
-            if owner == 0 || owner != ours.session && !ours.past.contains(&owner) {
+            if owner == 0 || owner != ours.session.id() && !ours.past.contains(&owner) {
                 return Outcome::Done;
             }
             match client.delete(path, Some(stat.version)).await {

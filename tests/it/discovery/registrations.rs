@@ -21,6 +21,7 @@ tests!(
     a_strangers_node_is_waited_for,
     our_older_process_is_replaced,
     a_node_that_is_taken_away_comes_back,
+    what_no_request_can_carry_is_refused_before_it_is_sent,
     links_and_the_root,
     health,
     leaving,
@@ -286,6 +287,30 @@ async fn a_node_that_is_taken_away_comes_back(place: &Place) {
     .await;
     create(&other, "/svc", json!({})).await;
     until!(owner(&other).await, zk.session_id());
+}
+
+async fn what_no_request_can_carry_is_refused_before_it_is_sent(place: &Place) {
+    service(place).await;
+    let builder = ZooKeeper::builder().hosts(place.hosts.as_str());
+    let zk = builder.max_request(1000).connect().await.unwrap();
+    let large = "x".repeat(1000);
+    let properties = object(json!({"large": large}));
+    let register = zk
+        .register("/svc", "10.0.0.1:80")
+        .properties(properties.clone());
+    let refused = register.await.unwrap_err();
+    assert!(
+        matches!(refused, Error::TooLarge { limit: 1000, .. }),
+        "{refused}"
+    );
+    assert!(zk.exists(NODE).await.unwrap().is_none());
+    // An update leaves what stands.
+    let registration = zk.register("/svc", "10.0.0.1:81").await.unwrap();
+    let session = zk.session_id();
+    let refused = registration.set(properties).await.unwrap_err();
+    assert!(matches!(refused, Error::TooLarge { .. }), "{refused}");
+    let stat = zk.exists("/svc/10.0.0.1:81").await.unwrap().unwrap();
+    assert_eq!((stat.version, zk.session_id()), (0, session));
 }
 
 async fn links_and_the_root(place: &Place) {

@@ -257,7 +257,12 @@ fn tell(
                 "waiting: another session, 0x{owner:x}, has the node"
             ));
         }
-        RegistrationState::Refused(error) => output.note(&format!("not registered: {error}")),
+        RegistrationState::Refused(error) => {
+            output.note(&format!("not registered: {error}"));
+            if let Some(hint) = Failure::from(error.clone()).hint {
+                output.note(&format!("hint: {hint}"));
+            }
+        }
         _ => output.note("not registered: there is no connection"),
     }
     Ok(())
