@@ -29,6 +29,9 @@ const RUN: usize = 2048;
 /// The line of a node that goes with its session.
 const EPHEMERAL: &str = "@ephemeral";
 
+/// Of all that zkt prints as JSON. Additions raise the minor, anything else the major.
+pub const FORMAT_VERSION: &str = "1.1";
+
 /// Encodes raw data as it stands in tree text and in JSON.
 #[must_use]
 pub fn base64(bytes: &[u8]) -> String {

@@ -14,6 +14,7 @@ use super::handle::ZooKeeper;
 use super::registration::{RegistrationState, RegistrationView};
 use super::socket::{self, SocketFile};
 use super::supervision::ConnectionState;
+use crate::export::FORMAT_VERSION;
 use crate::path::ZPath;
 
 /// How long a check of one address may take.
@@ -103,7 +104,7 @@ pub async fn report(zookeeper: &ZooKeeper) -> Value {
         ConnectionState::Closed => "closed",
     };
     json!({
-        "format_version": "1.0",
+        "format_version": FORMAT_VERSION,
         "ok": ok && state == "connected",
         "registrations": registrations,
         "state": state,

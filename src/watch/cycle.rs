@@ -189,7 +189,8 @@ fn tell(reconcile: &Reconcile, state: &State, wait: Option<Duration>) {
     } = reconcile;
     let revision = revision.as_deref().unwrap_or("none");
     let commit = state.commit.as_deref().map(tracing::field::display);
-    let ms = took.as_millis();
+    // JSON has no number for 128 bits: the log would write a string.
+    let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     macro_rules! line {
         ($level:ident, $($more:tt)*) => {
             tracing::$level!(

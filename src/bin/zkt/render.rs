@@ -8,9 +8,10 @@ mod style;
 mod text;
 mod value;
 
-pub(crate) use json::{FORMAT_VERSION, action_json, plan_json, warning_json};
+pub(crate) use json::{action_json, plan_json, warning_json};
 pub(crate) use text::{Mode, TextOptions, count, plan_text, summary_line, write_warnings};
 pub(crate) use value::path_text;
+pub(crate) use zkt::export::FORMAT_VERSION;
 
 /// What stands in place of a value that is never shown.
 pub(crate) const SECRET: &str = "(secret)";

@@ -186,7 +186,7 @@ async fn every_kind_of_action() {
         }
       ],
       "extras": [],
-      "format_version": "1.0",
+      "format_version": "1.1",
       "kept": [],
       "path": "/",
       "refusals": [],

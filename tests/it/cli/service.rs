@@ -280,7 +280,7 @@ async fn a_monitor_is_told() {
     };
     let node = format!("/svc/{address}");
     let mut expected = json!({
-        "format_version": "1.0", "ok": true, "state": "connected", "registrations": [{
+        "format_version": "1.1", "ok": true, "state": "connected", "registrations": [{
             "checks": [{"address": address, "listening": true, "registered": true}],
             "names": [address], "nodes": [node], "ok": true, "path": "/svc", "properties": {},
             "state": "registered",
@@ -348,7 +348,7 @@ async fn discover() {
         "a:1\nb:1\n"
     );
     insta::assert_snapshot!(place.run("discover /link/svc --format json"), @r#"
-    {"addresses":[{"address":"a:1","draining":false,"enabled":true,"properties":{},"weight":1.0},{"address":"b:1","draining":false,"enabled":false,"properties":{"enabled":false},"weight":1.0}],"format_version":"1.0","held":null,"left_out":[],"path":"/link/svc","real_path":"/svc"}
+    {"addresses":[{"address":"a:1","draining":false,"enabled":true,"properties":{},"weight":1.0},{"address":"b:1","draining":false,"enabled":false,"properties":{"enabled":false},"weight":1.0}],"format_version":"1.1","held":null,"left_out":[],"path":"/link/svc","real_path":"/svc"}
     --- exit 0
     "#);
     insta::assert_snapshot!(place.run("discover /nosuch"), @"

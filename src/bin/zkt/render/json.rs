@@ -8,11 +8,8 @@ use zkt::plan::{Action, Add, Change, ChangeValue, Plan, Refusal, Summary, Warnin
 use zkt::source::Location;
 use zkt::spelling::clipped;
 
-use super::SECRET;
 use super::change::{hides_raw_data, new_properties, raw_json};
-
-/// Additions raise the minor, anything else the major.
-pub(crate) const FORMAT_VERSION: &str = "1.0";
+use super::{FORMAT_VERSION, SECRET};
 
 /// The whole plan; secret values are the string `(secret)`.
 pub(crate) fn plan_json(plan: &Plan) -> Value {

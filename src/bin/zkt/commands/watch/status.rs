@@ -14,10 +14,8 @@ use zkt::value::{TYPE, split_link, writing_order};
 use zkt::watch::{Connection, HeldNode, HeldReason, Leadership, Reconcile, Source, State};
 
 use super::health;
-use crate::render::{self, SECRET, TextOptions};
+use crate::render::{self, FORMAT_VERSION, SECRET, TextOptions};
 
-/// Additions raise the minor, anything else the major.
-const FORMAT_VERSION: &str = "1.0";
 /// Of a plan with more actions, the first are shown.
 const LONGEST_PLAN: usize = 500;
 /// Of a longer line of tree text the beginning is shown.
