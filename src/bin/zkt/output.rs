@@ -229,7 +229,9 @@ pub(crate) fn init_logging(global: &Global, serves: bool, keeps_running: bool) {
     let filter = match global.verbose {
         0 => "zkt=".to_owned() + level,
         1 if serves => "info,zkt::server=debug".to_owned(),
-        _ => level.to_owned(),
+        1 => level.to_owned(),
+        // Below `info` it tells the path of each request, which may be the target of a secret link.
+        _ => level.to_owned() + ",zookeeper_client=info",
     };
     let builder = tracing_subscriber::fmt()
         .with_writer(io::stderr)
