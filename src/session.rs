@@ -1,11 +1,7 @@
 //! The one door to zookeeper-client: connecting, credentials, what an error means, closing.
 
-use std::fmt;
 use std::time::{Duration, Instant};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
-use sha1::{Digest as _, Sha1};
 use tokio::time::{sleep, timeout};
 use zookeeper_client::{self as zk, Error as Refusal, SessionState, StateWatcher};
 
@@ -14,14 +10,20 @@ use crate::path::ZPath;
 
 pub(crate) mod acl;
 mod client;
+mod credentials;
+mod error;
 mod hosts;
 mod probe;
 
+pub use credentials::Credentials;
+pub use error::Error;
 pub use hosts::HostsError;
 pub use probe::Trouble;
 
 pub(crate) use client::{Client, told};
+pub(crate) use error::{is_fatal, is_outcome_unknown};
 
+use credentials::digests;
 use hosts::Servers;
 
 /// How to connect, and as whom.
@@ -63,93 +65,6 @@ pub enum Wait {
     For(Duration),
     /// Try again for ever.
     Forever,
-}
-
-/// A secret of one authentication scheme: for `digest` it is `user:password`.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Credentials {
-    /// `digest`, or what else the server knows.
-    pub scheme: String,
-    /// What the scheme takes.
-    pub secret: Vec<u8>,
-}
-
-impl fmt::Debug for Credentials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Credentials")
-            .field("scheme", &self.scheme)
-            .finish_non_exhaustive()
-    }
-}
-
-/// Why there is no session.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Error {
-    /// The host string is not one.
-    #[error("{hosts:?} is no list of servers: {reason}")]
-    Hosts {
-        /// What was given.
-        hosts: String,
-        /// What is wrong with it.
-        reason: HostsError,
-    },
-    /// No server answered in time.
-    #[error(
-        "cannot reach a ZooKeeper server at {hosts}: {}",
-        unreachable(source, troubles)
-    )]
-    Unreachable {
-        /// The servers and the chroot.
-        hosts: String,
-        /// What the last attempt ran into.
-        source: Refusal,
-        /// Each server, and what is wrong with it; empty where nobody looked.
-        troubles: Vec<(String, Trouble)>,
-    },
-    /// A server refused the credentials.
-    #[error("{hosts} refuses the credentials ({})", schemes.join(", "))]
-    Credentials {
-        /// The servers and the chroot.
-        hosts: String,
-        /// The schemes of all credentials given, in their order.
-        schemes: Vec<String>,
-    },
-    /// The chroot does not exist.
-    #[error("the chroot {chroot} does not exist on {servers}")]
-    NoChroot {
-        /// The servers without the chroot.
-        servers: String,
-        /// The chroot.
-        chroot: ZPath,
-    },
-    /// A server answered with an error.
-    #[error("{hosts}: {}", told(source))]
-    Server {
-        /// The servers and the chroot.
-        hosts: String,
-        /// The error.
-        source: Refusal,
-    },
-}
-
-/// Why no server was reached, in words that do not need the client's source to be understood.
-fn unreachable(source: &Refusal, troubles: &[(String, Trouble)]) -> String {
-    match troubles {
-        [] => {}
-        [(_, Trouble::None)] => return format!("it makes sessions, but {}", told(source)),
-        [(_, trouble)] => return trouble.to_string(),
-        all => {
-            let lines = all
-                .iter()
-                .map(|(server, trouble)| format!("\n  {server}: {trouble}"));
-            return lines.collect();
-        }
-    }
-    match source {
-        Refusal::NoHosts => "no connection is accepted there, or the name is unknown".to_owned(),
-        Refusal::Timeout => "there is no answer".to_owned(),
-        other => told(other).to_string(),
-    }
 }
 
 /// How long to look for what is wrong with a server.
@@ -564,65 +479,4 @@ async fn answer<T>(
             }
             source => Error::Server { hosts, source },
         })
-}
-
-/// The identities that `digest` credentials stand for: `user:base64(sha1("user:password"))`.
-fn digests(credentials: &[Credentials]) -> impl Iterator<Item = AuthId> {
-    credentials
-        .iter()
-        .filter(|credentials| credentials.scheme == "digest")
-        .map(|credentials| {
-            let secret = &credentials.secret;
-            let user = secret
-                .split(|byte| *byte == b':')
-                .next()
-                .unwrap_or_default();
-            let hash = BASE64.encode(Sha1::digest(secret));
-            let id = format!("{}:{hash}", String::from_utf8_lossy(user));
-            AuthId {
-                scheme: "digest".to_owned(),
-                id,
-            }
-        })
-}
-
-/// Whether a write that failed with this error may nevertheless have happened.
-pub(crate) fn is_outcome_unknown(error: &Refusal) -> bool {
-    matches!(
-        error,
-        Refusal::ConnectionLoss
-            | Refusal::Custom(_)
-            | Refusal::UnexpectedError(_)
-            | Refusal::UnmarshalError { .. }
-            | Refusal::Timeout
-    ) || is_fatal(error)
-}
-
-/// Whether the session is dead after this error: every later request fails the same.
-pub(crate) fn is_fatal(error: &Refusal) -> bool {
-    matches!(
-        error,
-        Refusal::SessionExpired
-            | Refusal::SessionMoved
-            | Refusal::AuthFailed
-            | Refusal::ClientClosed
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn digests_are_as_zookeeper_makes_them() {
-        // The example of ZooKeeper's administrator's guide.
-        let credentials = Credentials {
-            scheme: "digest".into(),
-            secret: b"super:super123".to_vec(),
-        };
-        let shown = format!("{credentials:?}");
-        assert_eq!(shown, "Credentials { scheme: \"digest\", .. }");
-        let ids: Vec<_> = digests(&[credentials]).map(|who| who.id).collect();
-        assert_eq!(ids, ["super:UdxDQl4f9v5oITwcAsO9bmWgHSI="]);
-    }
 }
