@@ -48,7 +48,8 @@ pub struct ExecuteOptions {
     pub request_limit: usize,
     /// How many ACL changes are in flight at most.
     pub acl_window: usize,
-    /// How long to look, after a lost connection, for what became of a batch.
+    /// How long to look, after a lost connection, for what became of a batch; no longer than three
+    /// times the session's request timeout, where its options have one.
     pub recovery: Duration,
     /// A node without which nothing is written: each batch checks that it is there, and was never
     /// written, in the same request. No batch can hold ACL changes; before those it is looked at.
@@ -78,6 +79,13 @@ impl ExecuteOptions {
             request_limit: session.max_request(),
             ..Self::default()
         }
+    }
+
+    /// Until when to look for what became of requests that are lost now.
+    fn look_until(&self, session: &Session) -> Instant {
+        let asked = session.request_timeout();
+        let limit = asked.map_or(Duration::MAX, |timeout| timeout.saturating_mul(3));
+        Instant::now() + self.recovery.min(limit)
     }
 }
 
@@ -241,7 +249,7 @@ async fn change_acls(
         return (made, stop);
     };
     let asked: Vec<&AclChange<'_>> = lost.iter().map(|&i| &changes[i]).collect();
-    let found = look::acls(session, &asked, Instant::now() + options.recovery).await;
+    let found = look::acls(session, &asked, options.look_until(session)).await;
     for (&i, found) in lost.iter().zip(found) {
         // What timed out may still be waiting to be sent.
         made[i] = found.filter(|made| *made || !timed_out);

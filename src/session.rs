@@ -253,6 +253,11 @@ impl Session {
         self.options.max_request
     }
 
+    /// How long a request may wait for its answer, where the options say so.
+    pub(crate) fn request_timeout(&self) -> Option<Duration> {
+        self.options.request_timeout
+    }
+
     /// The session timeout that the server granted.
     #[must_use]
     pub fn timeout(&self) -> Duration {

@@ -319,7 +319,7 @@ async fn settle(
     });
     let batches = flight.stages[doubtful].iter().map(Stage::writes);
     let batches: Vec<&[Operation<'_>]> = batches.collect();
-    let deadline = Instant::now() + flight.options.recovery;
+    let deadline = flight.options.look_until(flight.session);
     let found = look::batches(flight.session, &batches, &knots, deadline).await;
     // What may still be waiting to be sent can be committed later.
     if found.for_good || !replies[standing.clone()].contains(&Reply::Unanswered) {

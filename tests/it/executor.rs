@@ -699,6 +699,38 @@ async fn without_a_server_to_ask_it_is_uncertain() {
     assert!(started.elapsed() < Duration::from_secs(60));
 }
 
+/// A look of an hour, which the session's request timeout bounds: the timeout of the test is far from
+/// both.
+#[tokio::test]
+async fn the_look_for_what_happened_keeps_to_the_request_timeout() {
+    let server = shared();
+    let place = server.chroot("bounded-look").await;
+    let relay = Relay::to(server.port()).await;
+    let through = Options {
+        request_timeout: Some(Duration::from_secs(1)),
+        ..options(&(relay.address() + &place))
+    };
+    let session = Session::connect(&through).await.unwrap();
+    let switch = relay.switch();
+    let mut events = |event: &Event| {
+        if matches!(event, Event::Starting(_)) {
+            switch(Mode::CutBeforeReplyForGood);
+        }
+    };
+    let patient = ExecuteOptions {
+        recovery: Duration::from_secs(3600),
+        ..one_at_a_time(2)
+    };
+    let plan = plan(vec![add("/a", "1")]);
+    let executing = execute(&session, &plan, &patient, &mut events);
+    let limit = Duration::from_secs(120);
+    let report = tokio::time::timeout(limit, executing).await.unwrap();
+    assert!(
+        matches!(report.stop, Some(Stop::Uncertain { .. })),
+        "{report:?}"
+    );
+}
+
 #[tokio::test]
 async fn a_loss_that_outlasts_the_session_is_told_truthfully() {
     let server = shared();
