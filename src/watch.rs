@@ -34,6 +34,7 @@ mod source;
 mod splice;
 mod state;
 mod told;
+mod under_way;
 mod writers;
 
 use std::time::Duration;

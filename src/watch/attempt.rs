@@ -17,8 +17,9 @@ use super::schedule::{Cause, Causes};
 use super::source::Source;
 use super::state::{Applied, Ending, State};
 use super::told::{Told, Word};
+use super::under_way::UnderWay;
 use crate::contention::{self, Contended};
-use crate::executor::{self, ExecuteOptions, Fate, Ledger, Report, Stop};
+use crate::executor::{self, ExecuteOptions, Fate, Report, Stop};
 use crate::live;
 use crate::path::ZPath;
 use crate::plan::{About, Plan, Summary, Warning};
@@ -399,6 +400,15 @@ impl Keeper {
             options.batch_operations = SMALL_BATCH;
             options.window = 1;
         }
+        let Summary {
+            add,
+            update,
+            link,
+            trim,
+            ..
+        } = account.done;
+        let mut under_way = UnderWay::new(plan, add + update + link + trim);
+        let ledger = &mut under_way.ledger;
         let report = if account.conflicts >= CONTENDED_FROM {
             let contended = Contended {
                 session,
@@ -407,11 +417,11 @@ impl Keeper {
                 options: &options,
                 agreed: false,
             };
-            let mut ledger = Ledger::new(plan);
-            contention::execute(contended, plan, &mut ledger, &mut |_| {}).await
+            contention::execute(contended, plan, ledger, &mut |_| {}).await
         } else {
-            executor::execute(session, plan, &options, &mut |_| {}).await
+            executor::execute(session, plan, &options, &mut |event| ledger.note(event)).await
         };
+        let report = under_way.end(report);
         let unknown = |fate: &Fate| matches!(fate, Fate::Unknown | Fate::DataOnly);
         account.unknown |= report.fates.iter().any(unknown);
         account.done += report.done(plan);

@@ -202,14 +202,22 @@ async fn signals_reconcile_now_or_end_it() {
 async fn it_ends_in_mid_apply_too() {
     let place = Place::new("watch-stop").await;
     place.file("a.zkt", "/a\n  x = 1\n");
-    let relay = Relay::to(server::shared().port()).await;
-    let through = place.through(&relay.address());
-    relay.set(Mode::HoldWrite);
-    let watching = Watching::start(&place, &format!("a.zkt -c {through}"));
-    relay.holds_a_write().await;
-    let (code, log) = watching.stop();
-    assert_eq!(code, Some(0), "{log}");
-    assert!(log.contains("in the middle of a reconcile"), "{log}");
+    for (once, expected) in [("", 0), ("--once", 5)] {
+        let relay = Relay::to(server::shared().port()).await;
+        let through = place.through(&relay.address());
+        relay.set(Mode::HoldWrite);
+        let mut watching = Watching::start(&place, &format!("{once} a.zkt -c {through}"));
+        relay.holds_a_write().await;
+        watching.signal("-TERM");
+        watching
+            .says(&["may have been written or not", "\"path\":\"/a\""])
+            .await;
+        watching
+            .says(&["\"stands\":0,\"unknown\":1,\"left\":0"])
+            .await;
+        let (code, log) = watching.stop();
+        assert_eq!(code, Some(expected), "{log}");
+    }
 }
 
 /// What systemd hears.
