@@ -1,105 +1,71 @@
 //! Which commit of a git checkout the layers are of.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
-/// The commit that layers are of, as `git describe --dirty` has it: with `-dirty` where what was read
-/// is not what the commit holds. `None` where there is no checkout, or where git knows none of it.
-///
-/// Only git itself can tell what a checkout has changed; where it is not installed, that is not told.
-pub(super) fn of(layers: &[PathBuf], texts: &[PathBuf]) -> Option<String> {
-    // A link leads into a checkout, as git-sync has it; the checkout is where the link leads.
-    let real = fs::canonicalize(layers.first()?).ok()?;
-    let git = real
-        .ancestors()
-        .map(|folder| folder.join(".git"))
-        .find(|git| git.exists())?;
-    let commit = head(&git)?;
-    match standing(&git, layers, texts) {
-        Some(Standing::Committed) | None => Some(commit),
-        Some(Standing::Changed) => Some(format!("{commit}-dirty")),
-        Some(Standing::Unknown) => None,
-    }
+use git::{Git, Standing};
+
+mod git;
+
+/// What git could not tell is asked for again after so long, though nothing has changed.
+const AGAIN: Duration = Duration::from_secs(60);
+
+/// The commit that layers are of, as long as neither they nor the checkout change.
+#[derive(Debug, Default)]
+pub(super) struct Commits {
+    git: Git,
+    last: Option<Answer>,
 }
 
-/// How files stand to the commit that is checked out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Standing {
-    Committed,
-    Changed,
-    /// Git does not track any of them.
-    Unknown,
+#[derive(Debug)]
+struct Answer {
+    commit: String,
+    revision: String,
+    standing: Option<Standing>,
+    at: Instant,
 }
 
-/// Asks git how the texts stand to its commit; `None` where it cannot be asked.
-fn standing(git: &Path, layers: &[PathBuf], texts: &[PathBuf]) -> Option<Standing> {
-    let top = git.parent()?;
-    let inside = |path: &PathBuf| {
-        let real = fs::canonicalize(path).ok()?;
-        real.strip_prefix(top).ok().map(Path::to_owned)
-    };
-    let texts: BTreeSet<PathBuf> = texts.iter().filter_map(inside).collect();
-    let folders: Vec<PathBuf> = layers.iter().filter_map(inside).collect();
-    // Fields end with a zero; paths are from the top on.
-    let output = Command::new("git")
-        // What a checkout configures is not run.
-        .args([
-            "-c",
-            "core.fsmonitor=false",
-            "-c",
-            "core.hooksPath=/dev/null",
-        ])
-        .arg("--git-dir")
-        .arg(git)
-        .arg("--work-tree")
-        .arg(top)
-        .args([
-            "--literal-pathspecs",
-            "status",
-            "--porcelain",
-            "-z",
-            "--no-renames",
-        ])
-        .args([
-            "--untracked-files=all",
-            "--ignored=matching",
-            "--ignore-submodules=all",
-            "--",
-        ])
-        .args(folders.iter().chain(&texts).map(|path| top.join(path)))
-        .env("GIT_OPTIONAL_LOCKS", "0")
-        .current_dir(top)
-        .stdin(Stdio::null())
-        .output()
-        .ok()?;
-    if !output.status.success() {
-        return None;
-    }
-    let (mut changed, mut unknown) = (false, BTreeSet::new());
-    for entry in output.stdout.split(|byte| *byte == 0) {
-        let Some((kind, path)) = entry.split_at_checked(3) else {
-            continue;
+impl Commits {
+    /// The commit that layers are of, with `-dirty` where what was read is not what the commit holds.
+    /// Returns `None` where there is no checkout, where the commit holds none of it, and where git
+    /// cannot tell: it is not installed, does not trust the checkout, or takes too long. `revision`
+    /// is that of the texts. It blocks, but not for long.
+    pub(super) fn of(
+        &mut self,
+        layers: &[PathBuf],
+        texts: &[PathBuf],
+        revision: &str,
+    ) -> Option<String> {
+        // A link leads into a checkout, as git-sync has it; the checkout is where the link leads.
+        let real = fs::canonicalize(layers.first()?).ok()?;
+        let git = real
+            .ancestors()
+            .map(|folder| folder.join(".git"))
+            .find(|git| git.exists())?;
+        let commit = head(&git)?;
+        let is_known = |last: &&Answer| {
+            let is_same = last.commit == commit && last.revision == revision;
+            is_same && (last.standing.is_some() || last.at.elapsed() < AGAIN)
         };
-        let path = PathBuf::from(String::from_utf8_lossy(path).into_owned());
-        match kind {
-            b"?? " | b"!! " => unknown.extend(texts.iter().filter(|text| text.starts_with(&path))),
-            _ if texts.contains(&path) => changed = true,
-            // A file that is gone was not read.
-            [_, b'D', _] | [b'D', _, _] => {
-                changed |= path.extension().is_some_and(|extension| extension == "zkt");
-            }
-            _ => {}
+        let known = self.last.as_ref().filter(is_known);
+        let known = known.map(|last| last.standing);
+        let standing = known.unwrap_or_else(|| {
+            let standing = self.git.standing(git.parent()?, &commit, layers, texts);
+            self.last = Some(Answer {
+                commit: commit.clone(),
+                revision: revision.to_owned(),
+                standing,
+                at: Instant::now(),
+            });
+            standing
+        });
+        match standing? {
+            Standing::Committed => Some(commit),
+            Standing::Changed => Some(format!("{commit}-dirty")),
+            Standing::Foreign => None,
         }
     }
-    Some(if !texts.is_empty() && unknown.len() == texts.len() {
-        Standing::Unknown
-    } else if changed || !unknown.is_empty() {
-        Standing::Changed
-    } else {
-        Standing::Committed
-    })
 }
 
 /// The commit that is checked out, from git's files.
@@ -143,101 +109,4 @@ fn as_commit(text: &str) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const A: &str = "1111111111111111111111111111111111111111";
-    const B: &str = "2222222222222222222222222222222222222222";
-
-    #[test]
-    fn commits_are_found_in_every_kind_of_checkout() {
-        let folder = tempfile::tempdir().unwrap();
-        let at = |name: &str| folder.path().join(name);
-        let write = |name: &str, text: &str| {
-            fs::create_dir_all(at(name).parent().unwrap()).unwrap();
-            fs::write(at(name), text).unwrap();
-        };
-        write("repo/trees/a.zkt", "/a\n");
-        assert_eq!(head(&at("repo/.git")), None);
-        write("repo/.git/HEAD", "ref: refs/heads/main\n");
-        assert_eq!(head(&at("repo/.git")), None);
-        write(
-            "repo/.git/packed-refs",
-            &format!("# x\n{A} refs/heads/main\n"),
-        );
-        assert_eq!(head(&at("repo/.git")).as_deref(), Some(A));
-        write("repo/.git/refs/heads/main", &format!("{B}\n"));
-        assert_eq!(head(&at("repo/.git")).as_deref(), Some(B));
-
-        write("repo/.git/worktrees/w/HEAD", A);
-        write("repo/.git/worktrees/w/commondir", "../..\n");
-        write("w/.git", "gitdir: ../repo/.git/worktrees/w\n");
-        write("w/a.zkt", "/a\n");
-        assert_eq!(head(&at("w/.git")).as_deref(), Some(A));
-        write("repo/.git/worktrees/w/HEAD", "ref: refs/heads/main\n");
-        assert_eq!(head(&at("w/.git")).as_deref(), Some(B));
-    }
-
-    #[test]
-    fn what_git_does_not_know_has_no_commit_and_what_differs_is_dirty() {
-        let folder = tempfile::tempdir().unwrap();
-        let top = fs::canonicalize(folder.path()).unwrap();
-        let git = |words: &[&str]| {
-            let done = Command::new("git")
-                .args(["-c", "user.name=a", "-c", "user.email=a@example.com"])
-                .args(words)
-                .current_dir(&top)
-                .env("GIT_CONFIG_GLOBAL", "/dev/null")
-                .output()
-                .unwrap();
-            assert!(done.status.success(), "{done:?}");
-        };
-        let write = |name: &str, text: &str| {
-            fs::create_dir_all(top.join(name).parent().unwrap()).unwrap();
-            fs::write(top.join(name), text).unwrap();
-        };
-        let trees = top.join("trees");
-        let (a, b) = (trees.join("a.zkt"), trees.join("b.zkt"));
-        write("trees/a.zkt", "/a\n");
-        write("README", "x");
-        git(&["init", "-q"]);
-        git(&["add", "README"]);
-        git(&["commit", "-qm", "one"]);
-        let both = [a.clone(), b.clone()];
-        assert_eq!(of(std::slice::from_ref(&trees), &both[..1]), None);
-        git(&["add", "trees"]);
-        git(&["commit", "-qm", "two"]);
-        let is = |texts: &[PathBuf]| {
-            let commit = of(std::slice::from_ref(&trees), texts).unwrap();
-            let dirty = commit.strip_suffix("-dirty");
-            assert_eq!(dirty.unwrap_or(&commit).len(), 40);
-            if dirty.is_some() { "dirty" } else { "clean" }
-        };
-        assert_eq!(is(&both[..1]), "clean");
-        // What was not read does not count.
-        write("trees/notes.txt", "x");
-        write("README", "y");
-        assert_eq!(is(&both[..1]), "clean");
-        write("trees/a.zkt", "/a\n  x = 1\n");
-        assert_eq!(is(&both[..1]), "dirty");
-        git(&["add", "trees/a.zkt"]);
-        assert_eq!(is(&both[..1]), "dirty");
-        git(&["commit", "-qm", "three"]);
-        assert_eq!(is(&both[..1]), "clean");
-        write("trees/b.zkt", "/b\n");
-        assert_eq!(is(&both), "dirty");
-        write(".gitignore", "b.zkt\n");
-        assert_eq!(is(&both), "dirty");
-        fs::remove_file(&b).unwrap();
-        assert_eq!(is(&both[..1]), "clean");
-        git(&["rm", "-q", "--cached", "trees/a.zkt"]);
-        assert_eq!(of(std::slice::from_ref(&trees), &both[..1]), None);
-        git(&["reset", "-q"]);
-        git(&["mv", "README", "trees/gone.zkt"]);
-        git(&["add", "trees"]);
-        git(&["commit", "-qm", "four"]);
-        assert_eq!(is(&both[..1]), "clean");
-        fs::remove_file(trees.join("gone.zkt")).unwrap();
-        assert_eq!(is(&both[..1]), "dirty");
-    }
-}
+mod tests;

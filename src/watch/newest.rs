@@ -1,18 +1,19 @@
 //! The newest sound tree that the files have declared.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
+use super::commit::Commits;
 use super::error::Error;
 use super::files::FileWatch;
 use super::journal::Journal;
 use super::schedule::{Cause, Causes};
 use super::settling::{self, Settling};
-use super::source::{Broken, Layers, Outcome, Reading, Source};
+use super::source::{Broken, Layers, Outcome, Reading, Source, absolute};
 use super::state::State;
 use super::writers;
 
@@ -28,13 +29,22 @@ const MOST_READINGS: usize = 4;
 /// What the files declare, what that depends on, and their commit.
 type Read = Result<(Outcome, Journal, Option<String>), Unfinished>;
 
+/// What readings go by.
+#[derive(Debug, Clone)]
+struct Reader {
+    reading: Arc<Mutex<Reading>>,
+    commits: Arc<Mutex<Commits>>,
+    /// Files are not read while they are written.
+    waits: bool,
+}
+
 /// A file that somebody is writing.
 #[derive(Debug)]
 struct Unfinished(PathBuf);
 
 /// The last sound tree, and what becomes of it as the files change.
 pub(super) struct Newest {
-    reading: Arc<Mutex<Reading>>,
+    reader: Reader,
     /// A reading that was begun before it is due.
     begun: Option<JoinHandle<Option<Read>>>,
     good: Option<Arc<Source>>,
@@ -50,7 +60,11 @@ pub(super) struct Newest {
 impl Newest {
     pub(super) fn new(layers: Layers, files: Option<FileWatch>) -> Self {
         Self {
-            reading: Arc::new(Mutex::new(Reading::new(layers))),
+            reader: Reader {
+                reading: Arc::new(Mutex::new(Reading::new(layers))),
+                commits: Arc::default(),
+                waits: files.is_some(),
+            },
             begun: None,
             good: None,
             files,
@@ -90,10 +104,10 @@ impl Newest {
         if let Some(begun) = self.begun.take() {
             begun.abort();
         }
-        let (reading, waits) = (self.reading.clone(), self.files.is_some());
+        let reader = self.reader.clone();
         self.begun = Some(tokio::spawn(async move {
             tokio::time::sleep(CALM).await;
-            read(reading, waits).await
+            reader.read().await
         }));
     }
 
@@ -111,7 +125,7 @@ impl Newest {
             let read = match (written, begun.take()) {
                 (Some(path), _) => Some(Err(Unfinished(path))),
                 (None, Some(begun)) => begun.await.ok().flatten(),
-                (None, None) => read(self.reading.clone(), self.files.is_some()).await,
+                (None, None) => self.reader.clone().read().await,
             };
             let Some(read) = read else {
                 tracing::error!("reading the files came to no end");
@@ -135,10 +149,7 @@ impl Newest {
                 Outcome::Sound(candidate) => {
                     self.again = self.wait_for(candidate.source(), &journal);
                     if self.again.is_none() {
-                        let mut reading =
-                            self.reading.lock().unwrap_or_else(PoisonError::into_inner);
-                        self.good = Some(reading.take(*candidate));
-                        drop(reading);
+                        self.good = Some(locked(&self.reader.reading).take(*candidate));
                         self.note_sound(shown);
                         shown.commit = commit;
                     }
@@ -234,13 +245,24 @@ impl Newest {
     }
 }
 
-/// Reads files on a thread where that may take its time; with `waits` not while they are written.
-async fn read(reading: Arc<Mutex<Reading>>, waits: bool) -> Option<Read> {
-    let read = move || {
-        let reading = reading.lock().unwrap_or_else(PoisonError::into_inner);
+impl Reader {
+    /// Reads files on a thread where that may take its time.
+    async fn read(self) -> Option<Read> {
+        let read = move || {
+            let (outcome, journal, layers) = self.read_files()?;
+            // Git may take its time, too, but keeps nobody from the files.
+            let texts: Vec<PathBuf> = journal.texts().map(absolute).collect();
+            let commit = locked(&self.commits).of(&layers, &texts, &journal.revision(None));
+            Ok((outcome, journal, commit))
+        };
+        tokio::task::spawn_blocking(read).await.ok()
+    }
+
+    fn read_files(&self) -> Result<(Outcome, Journal, Vec<PathBuf>), Unfinished> {
+        let reading = locked(&self.reading);
         for _ in 0..MOST_READINGS {
             let (outcome, journal) = reading.read();
-            if waits && !matches!(outcome, Outcome::Same) {
+            if self.waits && !matches!(outcome, Outcome::Same) {
                 if let Some(path) = writers::find(journal.texts()) {
                     return Err(Unfinished(path));
                 }
@@ -249,12 +271,13 @@ async fn read(reading: Arc<Mutex<Reading>>, waits: bool) -> Option<Read> {
                     continue;
                 }
             }
-            let commit = reading.commit(&journal);
-            return Ok((outcome, journal, commit));
+            return Ok((outcome, journal, reading.layers()));
         }
         let (outcome, journal) = reading.read();
-        let commit = reading.commit(&journal);
-        Ok((outcome, journal, commit))
-    };
-    tokio::task::spawn_blocking(read).await.ok()
+        Ok((outcome, journal, reading.layers()))
+    }
+}
+
+fn locked<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }

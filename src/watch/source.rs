@@ -4,7 +4,6 @@ use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 
-use super::commit;
 use super::journal::{Comparison, Journal, Recorder};
 use super::splice::{self, Splice, Texts};
 use crate::files::Disk;
@@ -238,12 +237,10 @@ impl Reading {
         (Outcome::Sound(Box::new(candidate)), journal)
     }
 
-    /// The commit that the layers are of, see [`commit::of`]. It blocks.
-    pub(super) fn commit(&self, journal: &Journal) -> Option<String> {
+    /// Where the layers are.
+    pub(super) fn layers(&self) -> Vec<PathBuf> {
         let layers = self.layers.names.iter().filter(|name| *name != "-");
-        let layers: Vec<PathBuf> = layers.map(|name| absolute(Path::new(name))).collect();
-        let texts: Vec<PathBuf> = journal.texts().map(absolute).collect();
-        commit::of(&layers, &texts)
+        layers.map(|name| absolute(Path::new(name))).collect()
     }
 }
 

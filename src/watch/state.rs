@@ -188,7 +188,7 @@ pub struct State {
     /// The declared tree that is in force.
     pub source: Option<Arc<Source>>,
     /// The commit that the newest files are of, with `-dirty` where they differ from it; `None`
-    /// where git does not know them.
+    /// where git does not know them, or cannot tell.
     pub commit: Option<String>,
     /// Why the newest files are not in force.
     pub broken: Option<Broken>,
@@ -202,6 +202,8 @@ pub struct State {
     pub leadership: Leadership,
     /// What is out of sync now, as the last plan has it.
     pub plan: Option<Arc<Plan>>,
+    /// When that plan was made.
+    pub planned: Option<SystemTime>,
     /// What was carried out last.
     pub applied: Option<Arc<Applied>>,
     /// The last reconciles, the newest first.
@@ -233,6 +235,7 @@ impl State {
             told: true,
             leadership: Leadership::Alone,
             plan: None,
+            planned: None,
             applied: None,
             history: VecDeque::new(),
             last_attempt: None,
