@@ -5,8 +5,12 @@ use std::net::TcpStream;
 use std::process::Command;
 use std::time::Duration;
 
-use super::super::Place;
+use zookeeper_client::CreateMode;
+
+use super::super::{Place, create, create_as};
 use super::Watching;
+use crate::relay::{Mode, Relay};
+use crate::server::shared;
 
 /// An answer: its status and its body.
 pub(super) fn ask(address: &str, method: &str, path: &str) -> (u16, String) {
@@ -234,4 +238,55 @@ async fn the_page_shows_what_is_in_sync_and_what_is_not() {
     let dom = browse(&place, &address);
     let badge = "<span id=\"sync\" class=\"\">unknown: there is no session</span>";
     assert!(dom.contains(badge), "{dom}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_kept_is_no_difference_and_an_old_plan_is_called_old() {
+    let place = Place::new("watch-kept").await;
+    place.file("a.zkt", "/svc\n  x = 1\n  /providers\n");
+    let client = place.client().await;
+    place.run("apply -y a.zkt").expect(0);
+    create_as(&client, "/svc/providers/1", "", CreateMode::Ephemeral).await;
+    create(&client, "/svc/other", "").await;
+    let relay = Relay::to(shared().port()).await;
+    let hosts = place.through(&relay.address());
+    let words = format!("-c {hosts} a.zkt --mode warn --interval 1h");
+    let (mut watching, address) = listening(&place, &words).await;
+    watching.says(&["reconciled", "in sync"]).await;
+    while json(&address, "/status")["sync"] != "in sync" {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let tree = json(&address, "/tree");
+    let node = &tree["nodes"][0];
+    assert_eq!(node["state"], "in sync");
+    assert_eq!(node["differs_below"], false);
+    assert_eq!(
+        (&node["kept_below"], &node["extra_below"]),
+        (&1.into(), &1.into())
+    );
+    assert_eq!(json(&address, "/tree?path=%2F"), tree);
+    assert_eq!(json(&address, "/tree?path=/"), tree);
+    let dom = browse(&place, &address);
+    assert!(
+        dom.contains("<span class=\"dim\">  # 1 kept, 1 extra</span>"),
+        "{dom}"
+    );
+    assert!(
+        dom.contains("<h2 id=\"plan-title\">Out of sync now</h2>"),
+        "{dom}"
+    );
+    assert!(dom.contains("(session up)"), "{dom}");
+
+    client.set_data("/svc", b"{}", None).await.unwrap();
+    watching.says(&["reconciled", "drift"]).await;
+    relay.set(Mode::Refuse);
+    relay.cut();
+    watching.says(&["the connection is lost"]).await;
+    while json(&address, "/status")["unknown_because"].is_null() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let dom = browse(&place, &address);
+    assert!(dom.contains("Out of sync when last known</h2>"), "{dom}");
+    assert!(dom.contains("How it is now is not known: the"), "{dom}");
+    assert!(!dom.contains("session lost"), "{dom}");
 }

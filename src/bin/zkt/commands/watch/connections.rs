@@ -1,13 +1,19 @@
 //! The open connections of the status address: so many, and no longer than they are of use.
 
+use std::io;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Duration, Instant};
 
 /// Where there are more, the one that has been idle for longest is closed.
 const MOST: usize = 64;
+/// After so long without any progress a connection counts as idle.
+const STUCK: Duration = Duration::from_secs(5);
 
 /// What a connection does, as those who serve it tell.
 #[derive(Debug, Clone)]
@@ -27,15 +33,68 @@ impl Activity {
         })))
     }
 
-    /// A request has come, or its answer has been made.
+    /// A request has come, a part of its answer or all of it has been written.
     pub(super) fn set_answering(&self, answering: bool) {
         let since = Instant::now();
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Doing { answering, since };
     }
 
+    fn is_answering(&self) -> bool {
+        let doing = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        doing.answering
+    }
+
+    /// Whether it is being answered, and since when nothing has happened. A client that takes
+    /// nothing of its answer for long is as good as idle.
     fn get(&self) -> (bool, Instant) {
         let doing = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        (doing.answering, doing.since)
+        (
+            doing.answering && doing.since.elapsed() < STUCK,
+            doing.since,
+        )
+    }
+}
+
+/// A stream that tells what is written to it.
+pub(super) struct Watched<S> {
+    pub(super) stream: S,
+    pub(super) activity: Activity,
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        if written.is_ready() {
+            self.activity.set_answering(true);
+        }
+        written
+    }
+
+    /// It is asked for when all has been written.
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let flushed = Pin::new(&mut self.stream).poll_flush(context);
+        if flushed.is_ready() && self.activity.is_answering() {
+            self.activity.set_answering(false);
+        }
+        flushed
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }
 
@@ -69,5 +128,56 @@ where
         let activity = Activity::new();
         let task = serving.spawn(serve(stream, activity.clone()));
         open.push((activity, task));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use http_body_util::Full;
+    use hyper::Response;
+    use hyper::body::Bytes;
+    use hyper::server::conn::http1;
+    use hyper::service::service_fn;
+    use hyper_util::rt::TokioIo;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_is_busy_until_it_has_its_answer_unless_it_takes_none() {
+        const LENGTH: usize = 1 << 20;
+        let (near, mut client) = tokio::io::duplex(64);
+        let activity = Activity::new();
+        let stream = Watched {
+            stream: near,
+            activity: activity.clone(),
+        };
+        let told = activity.clone();
+        let answer = service_fn(move |_| {
+            told.set_answering(true);
+            let body = Full::new(Bytes::from(vec![b'x'; LENGTH]));
+            async move { Ok::<_, Infallible>(Response::new(body)) }
+        });
+        let served = http1::Builder::new().serve_connection(TokioIo::new(stream), answer);
+        let serving = tokio::spawn(async move { _ = served.await });
+        assert!(!activity.get().0);
+        let request = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+        client.write_all(request).await.unwrap();
+        let mut half = vec![0; LENGTH / 2];
+        client.read_exact(&mut half).await.unwrap();
+        assert!(activity.get().0);
+        tokio::time::sleep(STUCK).await;
+        assert!(!activity.get().0);
+        client.read_exact(&mut half).await.unwrap();
+        assert!(activity.get().0);
+        // What is left is as long as the head of the answer.
+        while activity.is_answering() {
+            assert_ne!(client.read(&mut half).await.unwrap(), 0);
+            tokio::task::yield_now().await;
+        }
+        drop(client);
+        serving.await.unwrap();
     }
 }

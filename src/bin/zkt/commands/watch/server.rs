@@ -21,7 +21,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use zkt::watch::{Command, State};
 
-use super::connections::{self, Activity};
+use super::connections::{self, Activity, Watched};
 use super::origin::{Foreign, Hosts};
 use super::{health, metrics, status};
 
@@ -61,14 +61,16 @@ pub(super) async fn start(
     let serve = move |stream, activity: Activity| {
         let (shown, hosts) = (shown.clone(), hosts.clone());
         async move {
+            let stream = Watched {
+                stream,
+                activity: activity.clone(),
+            };
             let answer = service_fn(move |request| {
                 let (shown, hosts) = (shown.clone(), hosts.clone());
                 let activity = activity.clone();
                 async move {
                     activity.set_answering(true);
-                    let answer = answer(&request, &shown, &hosts);
-                    activity.set_answering(false);
-                    Ok::<_, Infallible>(answer)
+                    Ok::<_, Infallible>(answer(&request, &shown, &hosts))
                 }
             });
             let serving = http1::Builder::new()

@@ -1,6 +1,6 @@
 //! A loop's state as JSON, secrets masked as plans mask them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -58,6 +58,7 @@ pub(super) fn json(state: &State, layers: &[String], interval: Duration) -> Valu
         "plan": out_of_sync.map(|plan| render::plan_json(&shortened(plan))),
         "plan_text": out_of_sync.map(|plan| plan_text(plan, state, layers)),
         "plan_actions": out_of_sync.map_or(0, |plan| plan.actions.len()),
+        "planned": state.planned.map(seconds),
         "held": state.held.iter().map(held_json).collect::<Vec<_>>(),
         "extras": state.plan.as_ref().map_or(0, |plan| plan.extras.len()),
         "warnings": state.plan.as_ref().map_or_else(Vec::new, |plan| {
@@ -175,7 +176,9 @@ pub(super) fn children(state: &State, query: Option<&str>) -> Option<Value> {
     let path = match query.and_then(|query| query.strip_prefix("path=")) {
         Some(path) => {
             let path = ZPath::parse(&decoded(path)?).ok()?;
-            source.tree.get(&path)?;
+            if !path.is_root() {
+                source.tree.get(&path)?;
+            }
             path
         }
         // Above the place of the topmost nodes nothing is declared.
@@ -222,6 +225,8 @@ pub(super) fn children(state: &State, query: Option<&str>) -> Option<Value> {
 struct OutOfSync<'a> {
     declared: BTreeMap<&'a ZPath, &'static str>,
     undeclared: BTreeMap<&'a ZPath, &'static str>,
+    /// What actions are about.
+    differing: BTreeSet<&'a ZPath>,
 }
 
 impl<'a> OutOfSync<'a> {
@@ -229,6 +234,7 @@ impl<'a> OutOfSync<'a> {
         let mut found = Self {
             declared: BTreeMap::new(),
             undeclared: BTreeMap::new(),
+            differing: BTreeSet::new(),
         };
         let Some(plan) = &state.plan else {
             return found;
@@ -244,6 +250,7 @@ impl<'a> OutOfSync<'a> {
             return found;
         }
         for action in &plan.actions {
+            found.differing.insert(action.path());
             match action {
                 Action::Trim(trim) => _ = found.undeclared.insert(&trim.path, "trim"),
                 action => _ = found.declared.insert(action.path(), action.name()),
@@ -284,10 +291,14 @@ fn node_json(
     }
     .into();
     let below = (Bound::Excluded(path), Bound::Unbounded);
-    let next = [&out_of_sync.declared, &out_of_sync.undeclared]
-        .map(|marked| marked.range::<ZPath, _>(below).next());
-    let is_below = |next: &Option<(&&ZPath, _)>| next.is_some_and(|(at, _)| at.is_within(path));
-    shown["differs_below"] = next.iter().any(is_below).into();
+    let next = out_of_sync.differing.range::<ZPath, _>(below).next();
+    shown["differs_below"] = next.is_some_and(|next| next.is_within(path)).into();
+    // What is kept and what is merely there differs from nothing that is declared.
+    for (name, what) in [("kept_below", "kept"), ("extra_below", "extra")] {
+        let marked = out_of_sync.undeclared.range::<ZPath, _>(below);
+        let within = marked.take_while(|(at, _)| at.is_within(path));
+        shown[name] = within.filter(|(_, is)| **is == what).count().into();
+    }
     shown
 }
 
