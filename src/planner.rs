@@ -46,6 +46,8 @@ pub struct Policy<'a> {
     pub replace: bool,
     /// Whether nodes that are marked `@ephemeral` are created, as persistent ones.
     pub allow_ephemeral: bool,
+    /// Whether undeclared nodes that stay are listed: if not, nobody asks what kind they are of.
+    pub shows_extras: bool,
     /// How many bytes a request may have.
     pub max_request: usize,
     /// Whom the server knows the session as that is to execute the plan; none where no server is
@@ -72,6 +74,7 @@ impl<'a> Policy<'a> {
             below_chroot: false,
             replace: false,
             allow_ephemeral: false,
+            shows_extras: true,
             max_request: usize::MAX,
             identities: None,
             may_lock_out: false,

@@ -39,7 +39,7 @@ pub async fn plan(
     policy: &Policy<'_>,
 ) -> Result<Plan, Error> {
     let mut plan = planner::plan(declared, live, policy);
-    keep_ephemeral(session, &mut plan, &[]).await?;
+    keep_ephemeral(session, &mut plan, &[], policy).await?;
     let trees = Trees::new(declared, live);
     let linked = check_links(session, &trees, &plan, policy.sources).await?;
     plan.warnings.extend(linked);
@@ -47,12 +47,17 @@ pub async fn plan(
 }
 
 /// Moves what is ephemeral from the extras to what is kept: of extras only the names are read.
-/// Those that are `known` are not ephemeral.
+/// Those that are `known` are not ephemeral. Extras that are not shown are dropped instead.
 pub(crate) async fn keep_ephemeral(
     session: &Session,
     plan: &mut Plan,
     known: &[ZPath],
+    policy: &Policy<'_>,
 ) -> Result<(), Error> {
+    if !policy.shows_extras {
+        plan.extras.clear();
+        return Ok(());
+    }
     let is_known = |path: &ZPath| known.binary_search(path).is_ok();
     let (mut extras, unknown): (Vec<ZPath>, Vec<ZPath>) = std::mem::take(&mut plan.extras)
         .into_iter()

@@ -1,8 +1,9 @@
 //! The middle of a reconcile: plans and executes until the live tree is as declared, but for what is
 //! held back.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use tokio::time::Instant;
 use zookeeper_client::Error as ClientError;
@@ -259,6 +260,7 @@ impl Keeper {
             }
         }
         shown.plan = Some(plan.clone());
+        shown.planned = Some(SystemTime::now());
     }
 
     /// Takes note of what was written, and names it.
@@ -356,9 +358,10 @@ impl Keeper {
                     .settled
                     .as_ref()
                     .map_or(&[][..], |plan| plan.extras.as_slice());
-                let is_same = |path: &&ZPath| !changed.is_some_and(|all| all.contains(path));
+                let changed: HashSet<&ZPath> = changed.into_iter().flatten().collect();
+                let is_same = |path: &&ZPath| !changed.contains(path);
                 let known: Vec<ZPath> = before.iter().filter(is_same).cloned().collect();
-                live::keep_ephemeral(session, &mut plan, &known).await?;
+                live::keep_ephemeral(session, &mut plan, &known, &policy).await?;
                 plan
             }
             None => live::plan(session, &source.tree, live, &policy).await?,
@@ -378,6 +381,7 @@ impl Keeper {
             below_chroot: options.layers.below_chroot,
             replace: options.replace,
             allow_ephemeral: options.allow_ephemeral,
+            shows_extras: options.shows_extras,
             identities: self.identities.clone(),
             may_lock_out: self.options.may_lock_out,
             ..Policy::new(&source.sources)

@@ -104,7 +104,7 @@ pub async fn run(
                     ended = &mut work => break ended,
                     () = beat(&mut pulse) => if let Some(pulse) = &pulse {
                         shown.send_modify(|state| {
-                            show_connection(pulse, &mut state.connection);
+                            show_connection(pulse, state);
                             told = Some(state.connection);
                         });
                     },

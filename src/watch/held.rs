@@ -136,7 +136,7 @@ impl Held {
         self.warn();
         for path in unreadable {
             if !self.waits(path, now) {
-                self.refused(path, format!("no permission to read {path}"), now);
+                self.refused(path, format!("not authorized to read {path}"), now);
             }
         }
         let mut held = unreadable.clone();

@@ -149,7 +149,7 @@ impl Keeper {
 
     fn note_connection(&self, shown: &mut State) {
         if let Some(pulse) = self.pulse() {
-            show_connection(&pulse, &mut shown.connection);
+            show_connection(&pulse, shown);
         }
     }
 
@@ -172,7 +172,7 @@ impl Keeper {
 
     pub(super) fn forget_session(&mut self, shown: &mut State) {
         if shown.connection == Connection::Up {
-            tracing::warn!("the connection is lost");
+            tell_lost(&shown.hosts);
         }
         self.mirror = None;
         if self.session.take().is_some() {
@@ -297,6 +297,9 @@ impl Keeper {
         self.reach = Reach::Unknown;
         shown.connection = Connection::Up;
         shown.hosts = session.hosts();
+        if shown.counters.sessions > 0 {
+            tell_back(&shown.hosts);
+        }
         shown.counters.sessions += 1;
         if session.chroot().names().next() == Some("zookeeper") {
             return Err(Error::Reserved);
@@ -406,14 +409,22 @@ fn connection(pulse: &Pulse) -> Connection {
 }
 
 /// Shows how the connection is, and tells of it where that is new.
-pub(super) fn show_connection(pulse: &Pulse, shown: &mut Connection) {
+pub(super) fn show_connection(pulse: &Pulse, shown: &mut State) {
     let now = connection(pulse);
-    match (*shown, now) {
-        (Connection::Up, Connection::Lost) => tracing::warn!("the connection is lost"),
-        (Connection::Lost, Connection::Up) => tracing::info!("the connection is back"),
+    match (shown.connection, now) {
+        (Connection::Up, Connection::Lost) => tell_lost(&shown.hosts),
+        (Connection::Lost, Connection::Up) => tell_back(&shown.hosts),
         _ => {}
     }
-    *shown = now;
+    shown.connection = now;
+}
+
+fn tell_lost(servers: &str) {
+    tracing::warn!(servers, "the connection is lost; trying to connect again");
+}
+
+fn tell_back(servers: &str) {
+    tracing::info!(servers, "connected again");
 }
 
 fn note_found(found: Found, shown: &mut State) -> Option<Vec<ZPath>> {

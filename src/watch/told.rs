@@ -124,7 +124,7 @@ fn change(change: &Change) -> String {
         _ if change.secret => SECRET.to_owned(),
         ChangeValue::Json(value) => shown(operator, value),
         ChangeValue::Raw(raw) => bytes(raw.len()),
-        ChangeValue::Acl(_) => "…".to_owned(),
+        ChangeValue::Acl(_) => "(ACL)".to_owned(),
     };
     match (&change.old, &change.new) {
         (Some(old), Some(new)) if operator != "=" => {

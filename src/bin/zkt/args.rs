@@ -410,7 +410,7 @@ pub(crate) struct WatchArgs {
         hide_possible_values = true
     )]
     pub(crate) mode: WatchMode,
-    /// Reconcile once and end, with the exit codes of apply
+    /// Reconcile once and end, with the exit codes of apply; with --mode warn 0 whatever differs
     #[arg(long, conflicts_with_all = ["listen", "poll"])]
     pub(crate) once: bool,
     /// How often everything is read again, give or take a tenth

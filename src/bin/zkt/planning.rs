@@ -119,6 +119,7 @@ pub(crate) async fn policy<'a>(
         path,
         trim: trim(options),
         filter: filter(options)?,
+        shows_extras: options.extras == Extras::Show,
         max_trim: match options.max_trim {
             _ if options.force => MaxTrim::Unlimited,
             Some(limit) => limit,

@@ -153,7 +153,9 @@ async fn it_goes_on_after_a_lost_connection() {
     for i in 0..5 {
         relay.set(Mode::Refuse);
         relay.cut();
-        watching.says(&["the connection is lost"]).await;
+        let line = watching.says(&["the connection is lost"]).await;
+        assert!(line.contains("trying to connect again"), "{line}");
+        assert!(line.contains(&format!("\"{hosts}")), "{line}");
         // In the gap, and after it.
         let data = format!("{{\"x\":{i}10}}");
         client.set_data("/a", data.as_bytes(), None).await.unwrap();
@@ -162,6 +164,7 @@ async fn it_goes_on_after_a_lost_connection() {
             .await
             .unwrap();
         relay.set(Mode::Forward);
+        watching.says(&["connected again", &hosts]).await;
         becomes(&client, "/a", Some("{\"x\":1}")).await;
         becomes(&client, "/large", Some(&large("x"))).await;
         becomes(&client, "/same", Some(&large("y"))).await;

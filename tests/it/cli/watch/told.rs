@@ -69,6 +69,14 @@ async fn a_drift_that_is_only_told_is_told_and_counted_once() {
     }
     assert_eq!(watching.count(&["\"drifted\""]), 1);
     assert_eq!(metric(&address, "zkt_drift_found_total"), "1");
+    // So is another one of the same kind.
+    client.set_data("/a", b"{\"x\":3}", None).await.unwrap();
+    let line = watching.says(&["\"drifted\"", "x = 3 -> 1"]).await;
+    assert!(line.contains("\"/a\""), "{line}");
+    watching.says(&["\"timer\"", "drift"]).await;
+    watching.says(&["\"timer\"", "drift"]).await;
+    assert_eq!(watching.count(&["\"drifted\""]), 2);
+    assert_eq!(metric(&address, "zkt_drift_found_total"), "2");
     // What was as declared in between is another drift.
     client.set_data("/a", b"{\"x\":1}", None).await.unwrap();
     watching.says(&["reconciled", "in sync"]).await;
@@ -143,7 +151,7 @@ async fn a_node_that_may_not_be_read_does_not_hold_up_the_others() {
     client.set_acl("/closed", &shut, None).await.unwrap();
     let mut watching = Watching::start(&place, "a.zkt --interval 1s");
     watching
-        .says(&["cannot reconcile", "no permission to read /closed"])
+        .says(&["cannot reconcile", "not authorized to read /closed"])
         .await;
     becomes(&client, "/open", Some("{\"x\":1}")).await;
     let all = [Acl::new(Permission::ALL, AuthId::anyone())];
