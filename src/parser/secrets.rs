@@ -177,6 +177,17 @@ fn hidden(text: &str, names: &Names) -> Vec<Range<usize>> {
     scan.hidden
 }
 
+/// How a key or a certificate in PEM starts and ends.
+const PEM_START: &str = "-----BEGIN";
+const PEM_END: &str = "-----END";
+
+/// Whether a line is more than a piece of a value that runs over several lines.
+fn may_be_statement(line: &str) -> bool {
+    line.trim_start().starts_with(['/', '@', '#'])
+        || line.contains(['=', ':'])
+        || line.contains("->")
+}
+
 struct Scan<'t> {
     text: &'t str,
     names: &'t Names,
@@ -237,7 +248,8 @@ impl Scan<'_> {
             }
             None => {
                 let whole = self.names.everything || self.nodes.is_in(&self.names.whole);
-                let first = self.names.secret_in(statement, whole);
+                let key = || statement.contains(PEM_START).then_some(0);
+                let first = self.names.secret_in(statement, whole).or_else(key);
                 self.value(start, indent, end, first)
             }
         }
@@ -264,6 +276,7 @@ impl Scan<'_> {
             self.push(from..self.text.len());
             return self.text.len();
         }
+        let logical_end = self.end_of_pem(from, logical_end);
         let to = self.end_of_secret(from, &self.text[start..start + indent], logical_end);
         self.push(from..self.text[..to].trim_end().len().max(from));
         to
@@ -296,7 +309,8 @@ impl Scan<'_> {
             let line_end = end_of_line(self.text, end);
             let line = &self.text[end..line_end];
             // Tabs against spaces may be deeper or not.
-            if !line.trim().is_empty() && indent.starts_with(&line[..indentation(line)]) {
+            let is_beside = indent.starts_with(&line[..indentation(line)]);
+            if !line.trim().is_empty() && is_beside && may_be_statement(line) {
                 break;
             }
             end = line_end;
@@ -304,11 +318,22 @@ impl Scan<'_> {
         end
     }
 
+    /// Where a key in PEM ends that may start in a range; its lines may look like statements.
+    fn end_of_pem(&self, from: usize, end: usize) -> usize {
+        match self.text[from..end].find(PEM_START) {
+            Some(at) => match self.text[from + at..].find(PEM_END) {
+                Some(length) => end.max(end_of_line(self.text, from + at + length)),
+                None => self.text.len(),
+            },
+            None => end,
+        }
+    }
+
     /// Hides the hashes of an `@acl` line, and whatever stands in their place.
     fn acl(&mut self, start: usize, statement: &str) {
         let is_end = |c: char| c.is_whitespace() || c == '"';
-        let mut at = 0;
-        for entry in statement.split_inclusive(is_end) {
+        let mut at = "@acl".len();
+        for entry in statement[at..].split_inclusive(is_end) {
             let text = entry.trim_end_matches(is_end);
             if let Some(secret) = crate::acl::secret_part(text) {
                 self.push(start + at + secret.start..start + at + secret.end);

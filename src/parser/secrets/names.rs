@@ -35,20 +35,21 @@ impl Names {
                     continue;
                 }
                 nodes.other(indent);
-                let word = "@secret".len();
-                if statement
-                    .get(..word)
-                    .is_some_and(|start| start.eq_ignore_ascii_case("@secret"))
-                {
-                    names.secret_line(&statement[word..], &nodes);
+                let word = statement.find(is_space).unwrap_or(statement.len());
+                let (word, rest) = statement.split_at(word);
+                if word.eq_ignore_ascii_case("@secret") {
+                    names.secret_line(rest, &nodes);
+                } else if word.starts_with('@') && !DIRECTIVES.contains(&word) {
+                    // What is no directive may have been meant for this one.
+                    names.patterns_in(rest);
                 }
             }
         }
         names
     }
 
-    /// Takes in the rest of a `@secret` line.
-    fn secret_line(&mut self, rest: &str, nodes: &Nodes) {
+    /// Takes in the names in the rest of a line; returns whether there is none.
+    fn patterns_in(&mut self, rest: &str) -> bool {
         let is_between = |c: char| !is_visible(c) || c == ' ' || c == ',';
         let words = rest.split(is_between).filter(|word| !word.is_empty());
         let mut is_whole = true;
@@ -68,6 +69,12 @@ impl Names {
                 self.patterns.extend(Globs::new(vec![pattern]).ok());
             }
         }
+        is_whole
+    }
+
+    /// Takes in the rest of a `@secret` line.
+    fn secret_line(&mut self, rest: &str, nodes: &Nodes) {
+        let is_whole = self.patterns_in(rest);
         match nodes.nearest() {
             Some(around) => {
                 let around: Vec<String> = around.cloned().collect();

@@ -54,6 +54,31 @@ fn a_value_is_hidden_however_it_is_written() {
 }
 
 #[test]
+fn a_value_without_quotes_goes_on_in_lines_that_are_no_statements() {
+    let pem = "-----BEGIN KEY-----\n  hunter2/=\n  /hunter3==\n  -----END KEY-----";
+    for text in [
+        format!("/a\n  private_key = {pem}\n  x = 1\n"),
+        format!("/a\n  {pem}\n"),
+        "/a\n  @secret key\n  key =\n  hunter2\n".to_owned(),
+        "/a\n  @secret key\n  key =x\nhunter2\n".to_owned(),
+        "/a\n  @secrt key\n  key = hunter2\n".to_owned(),
+        "/a\n  @Secret key\n  key = hunter2\n".to_owned(),
+        "/a\n  @acl hunter2\n".to_owned(),
+        "/a\n  private_key = -----BEGIN KEY-----\n  hunter2==\n  x = 1\n".to_owned(),
+    ] {
+        check(&text);
+    }
+    assert_eq!(
+        shown("/a\n  token = a\n  b\n  x = 1\n"),
+        "/a\n  token = (secret)\n(secret)\n  x = 1\n"
+    );
+    assert_eq!(
+        shown("/a\n  @acl world read\n"),
+        "/a\n  @acl world (secret)\n"
+    );
+}
+
+#[test]
 fn what_is_almost_a_directive_hides_values_too() {
     for line in [
         "@secret_token = hunter2",

@@ -268,10 +268,10 @@ fn check_shows_every_error_with_its_places() {
       |
       = help: a later layer may replace it; one layer says it once
 
-    error: expected an entry of the form scheme:id:perms, found "nonsense"
+    error: expected an entry of the form scheme:id:perms, found "(secret)"
      --> e/b.zkt:4:8
       |
-    4 |   @acl nonsense
+    4 |   @acl (secret)
       |        ^^^^^^^^
       |
       = help: an entry is scheme:id:perms, as in world:anyone:r or digest:ops:HASH:cdrwa
