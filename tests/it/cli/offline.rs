@@ -280,7 +280,7 @@ fn check_shows_every_error_with_its_places() {
     --- exit 1
     "#);
     insta::assert_snapshot!(place.run("check --format json e"), @r#"
-    {"errors":[{"hint":"a later layer may replace it; one layer says it once","message":"the property x is declared twice in one layer","related":[{"message":"first here","source":"e/a.zkt:2:3"}],"source":"e/b.zkt:2:3"},{"hint":"an entry is scheme:id:perms, as in world:anyone:r or digest:ops:HASH:cdrwa","message":"expected an entry of the form scheme:id:perms, found \"nonsense\"","related":[],"source":"e/b.zkt:4:8"}],"format_version":"1.1","ok":false,"warnings":[]}
+    {"errors":[{"hint":"a later layer may replace it; one layer says it once","message":"the property x is declared twice in one layer","related":[{"message":"first here","source":"e/a.zkt:2:3"}],"source":"e/b.zkt:2:3"},{"hint":"an entry is scheme:id:perms, as in world:anyone:r or digest:ops:HASH:cdrwa","message":"expected an entry of the form scheme:id:perms, found \"(secret)\"","related":[],"source":"e/b.zkt:4:8"}],"format_version":"1.1","ok":false,"warnings":[]}
     --- exit 1
     "#);
 }
