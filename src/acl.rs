@@ -264,6 +264,19 @@ impl Acl {
         }
     }
 
+    /// The entries that a server may not take, those of other schemes than all servers have before
+    /// any other, without what may be a secret.
+    pub(crate) fn doubtful(&self) -> String {
+        let is_common = |scheme: &str| matches!(scheme, "world" | "auth" | "digest");
+        let has_other = self.entries.iter().any(|e| !is_common(&e.who.scheme));
+        let entries = self.entries.iter();
+        let entries = entries.filter(|e| !has_other || !is_common(&e.who.scheme));
+        let shown: Vec<String> = entries
+            .map(|entry| without_secret(&entry.to_string()))
+            .collect();
+        shown.join(" ")
+    }
+
     /// Whether an entry says `auth::…`, which ZooKeeper replaces by the session's own identities.
     #[must_use]
     pub fn needs_identity(&self) -> bool {

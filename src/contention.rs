@@ -423,6 +423,15 @@ fn of_whole(stop: Stop, actions: &[(usize, Action)]) -> Stop {
             action: place(action),
             source,
         },
+        Stop::InvalidAcl {
+            path,
+            action,
+            entries,
+        } => Stop::InvalidAcl {
+            path,
+            action: place(action),
+            entries,
+        },
         Stop::TooLarge {
             path,
             action,

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use zookeeper_client::Error as Refusal;
 
 use crate::path::ZPath;
-use crate::plan::Plan;
+use crate::plan::{Action, Plan};
 use crate::session::{Session, acl, is_outcome_unknown};
 
 use self::batch::{AclChange, Work};
@@ -175,8 +175,8 @@ pub async fn execute(
                 stop
             }
         };
-        if stop.is_some() {
-            return progress.report(stop);
+        if let Some(stop) = stop {
+            return progress.report(Some(explain_acl(plan, stop)));
         }
         next = chain.map_or(next + 1, |chain| chain.batches.end);
     }
@@ -269,6 +269,30 @@ async fn change_acls(
         }
     });
     (made, Some(stop))
+}
+
+/// Names the entries of an ACL that the server refuses.
+fn explain_acl(plan: &Plan, stop: Stop) -> Stop {
+    match stop {
+        Stop::Failed {
+            path,
+            action,
+            source: Refusal::InvalidAcl,
+        } => {
+            let acl = match plan.actions.get(action) {
+                Some(Action::Add(add)) => add.acl.as_deref(),
+                Some(Action::Update(update)) => update.acl.as_ref().map(|(_, acl)| &**acl),
+                _ => None,
+            };
+            let entries = acl.map(crate::acl::Acl::doubtful).unwrap_or_default();
+            Stop::InvalidAcl {
+                path,
+                action,
+                entries,
+            }
+        }
+        stop => stop,
+    }
 }
 
 fn refused(path: &ZPath, action: usize, source: Refusal) -> Stop {

@@ -405,6 +405,7 @@ impl Loader<'_> {
         }
         self.lowering.end_file();
         self.unread = unread_around;
+        self.sources.note(source, statements.take_doubts());
         // What is wrong with a file itself comes before what is wrong with those it names.
         let errors = statements.into_errors().into_iter().map(Error::Parse);
         self.errors.splice(errors_before..errors_before, errors);

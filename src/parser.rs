@@ -2,6 +2,7 @@
 //! time by the grammar.
 
 mod continuation;
+mod doubt;
 mod error;
 mod explain;
 mod expression;
@@ -11,6 +12,7 @@ mod literal;
 mod quick;
 mod secrets;
 
+pub use doubt::{Doubt, DoubtKind};
 pub use error::{Error, ErrorKind};
 pub use secrets::{HIDDEN, Secrets, ShownLine};
 
@@ -109,6 +111,12 @@ impl<'s> Statements<'s> {
         std::mem::swap(&mut self.0.lines, lines);
     }
 
+    /// What was doubtful in the lines so far.
+    #[must_use]
+    pub fn take_doubts(&mut self) -> Vec<Doubt> {
+        std::mem::take(&mut self.0.doubts)
+    }
+
     /// What was wrong in the lines so far.
     #[must_use]
     pub fn into_errors(mut self) -> Vec<Error> {
@@ -146,6 +154,9 @@ struct Parser<'s> {
     position: usize,
     lines: Vec<Line<'s>>,
     errors: Vec<Error>,
+    doubts: Vec<Doubt>,
+    /// The name of the property whose value is being read.
+    name: Option<Span>,
     open: Vec<Open<'s>>,
     /// Whether lines without a statement are of interest.
     keep_blanks: bool,
@@ -167,6 +178,8 @@ impl<'s> Parser<'s> {
             position: 0,
             lines: Vec::new(),
             errors: Vec::new(),
+            doubts: Vec::new(),
+            name: None,
             open: Vec::new(),
             keep_blanks: true,
             comments: Vec::new(),
@@ -471,6 +484,7 @@ impl<'s> Parser<'s> {
         let Some(inner) = rest.into_inner().next() else {
             return Statement::Invalid;
         };
+        self.name = Some(name.span);
         match rule {
             Rule::link => Statement::Link {
                 name,
@@ -575,6 +589,11 @@ impl<'s> Parser<'s> {
     }
 
     /// Reports an error, but no more than a file may have: one line may have thousands.
+    fn doubt(&mut self, span: Span, kind: DoubtKind) {
+        self.doubts
+            .extend(self.name.map(|name| Doubt { kind, span, name }));
+    }
+
     fn error_at(&mut self, span: Span, kind: ErrorKind) {
         let kind = match MAX_ERRORS.saturating_sub(self.errors.len()) {
             0 => return,

@@ -1,11 +1,13 @@
 //! The declared tree against the live one: a pure, total function to a plan.
 
 mod compare;
+mod doubts;
 mod guard;
 mod removed;
 mod rights;
 
 pub use compare::desired_data;
+pub use doubts::doubts;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -449,6 +451,9 @@ impl<'a> Planner<'a> {
             ..
         } = self;
         removed::hide(&mut stages, declared, self.policy.sources);
+        let doubts = doubts(declared, self.policy.sources).into_iter();
+        let is_within = |warning: &Warning| self.policy.filter.covers(&warning.path);
+        plan.warnings.extend(doubts.filter(is_within));
         if let Some(identities) = &self.policy.identities {
             rights::link_at_once(&mut stages, identities);
             rights::judge(&stages, declared, self.policy, identities, &mut plan);

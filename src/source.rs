@@ -6,6 +6,8 @@ use std::sync::{Arc, OnceLock};
 
 use elsa::sync::FrozenVec;
 
+use crate::parser::Doubt;
+
 /// Which of the [`Sources`] a place is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SourceId(u32);
@@ -70,6 +72,8 @@ pub struct Source {
     /// The whole text, without a byte-order mark.
     pub text: String,
     lines: OnceLock<Lines>,
+    /// What is doubtful in it, found when it was parsed to be lowered.
+    doubts: OnceLock<Vec<Doubt>>,
 }
 
 /// Where the lines of a text start.
@@ -160,6 +164,7 @@ impl Sources {
             name: name.into(),
             text,
             lines: OnceLock::new(),
+            doubts: OnceLock::new(),
         }));
         Ok(SourceId(
             u32::try_from(index).expect("fewer than 2^32 files"),
@@ -181,6 +186,17 @@ impl Sources {
     /// The ids of all sources in the order they were added.
     pub fn ids(&self) -> impl Iterator<Item = SourceId> + use<> {
         (0..u32::try_from(self.len()).expect("fewer than 2^32 files")).map(SourceId)
+    }
+
+    /// Notes what is doubtful in a text, once it is parsed.
+    pub(crate) fn note(&self, id: SourceId, doubts: Vec<Doubt>) {
+        _ = self.get(id).doubts.set(doubts);
+    }
+
+    /// What is doubtful in the texts.
+    pub(crate) fn doubts(&self) -> impl Iterator<Item = &Doubt> {
+        let noted = self.iter().filter_map(|source| source.doubts.get());
+        noted.flatten()
     }
 
     /// The number of sources.

@@ -108,6 +108,18 @@ pub enum Stop {
         /// The refusal.
         source: Refusal,
     },
+    /// The server refused the ACL of a node.
+    #[error(
+        "{path}: the server refuses the ACL entry {entries}: it does not know the scheme, or takes no such id"
+    )]
+    InvalidAcl {
+        /// The node.
+        path: ZPath,
+        /// The action.
+        action: usize,
+        /// The entries that it may be about, without what may be a secret.
+        entries: String,
+    },
     /// An operation is larger than a request may be. Nothing was written at all.
     #[error(
         "{path}: writing it takes a request of {bytes} bytes, more than the {limit} that --max-request allows"

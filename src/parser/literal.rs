@@ -6,7 +6,7 @@ use num_bigint::BigInt;
 use pest::iterators::{Pair, Pairs};
 use serde_json::Number;
 
-use super::{ErrorKind, Parser, Rule};
+use super::{DoubtKind, ErrorKind, Parser, Rule};
 use crate::ast::{Literal, LiteralKind, Text};
 use crate::value;
 
@@ -27,6 +27,9 @@ impl<'s> Parser<'s> {
                 match items.pop() {
                     Some(only) if !commas => return Literal { span, ..only },
                     last => {
+                        if rule == Rule::value && items.is_empty() {
+                            self.doubt(span, DoubtKind::TrailingComma);
+                        }
                         items.extend(last);
                         LiteralKind::List(items)
                     }
@@ -39,7 +42,12 @@ impl<'s> Parser<'s> {
                 _ => LiteralKind::Bool(matches!(text, "True" | "true")),
             },
             Rule::number => match number(text) {
-                Ok(number) => LiteralKind::Number(Cow::Owned(number)),
+                Ok(number) => {
+                    if has_leading_zero(text) {
+                        self.doubt(span, DoubtKind::LeadingZero);
+                    }
+                    LiteralKind::Number(Cow::Owned(number))
+                }
                 Err(kind) => {
                     self.error_at(span, kind);
                     LiteralKind::Null
@@ -92,6 +100,14 @@ impl<'s> Parser<'s> {
         let text = Cow::Owned(text);
         Text { text, span }
     }
+}
+
+/// Whether a number is octal only because of a zero at its start.
+fn has_leading_zero(text: &str) -> bool {
+    let digits = text.trim_start_matches(|c: char| !c.is_ascii_digit() && c != '.');
+    let digits = digits.trim_end_matches(['l', 'L']);
+    let is_digit = |byte: u8| byte.is_ascii_digit() || byte == b'_';
+    digits.len() > 1 && digits.starts_with('0') && digits.bytes().all(is_digit)
 }
 
 /// Reads a number of the language; JSON keeps its value exactly, and decimals as they are written.

@@ -438,13 +438,10 @@ fn of_one_node(stop: &Stop) -> Option<&ZPath> {
     match stop {
         Stop::Failed { path, source, .. } => matches!(
             source,
-            ClientError::NoAuth
-                | ClientError::InvalidAcl
-                | ClientError::QuotaExceeded
-                | ClientError::BadArguments(_)
+            ClientError::NoAuth | ClientError::QuotaExceeded | ClientError::BadArguments(_)
         )
         .then_some(path),
-        Stop::TooLarge { path, .. } => Some(path),
+        Stop::InvalidAcl { path, .. } | Stop::TooLarge { path, .. } => Some(path),
         _ => None,
     }
 }

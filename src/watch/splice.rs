@@ -152,6 +152,7 @@ fn lowered(sources: &Sources, id: SourceId, place: &ZPath) -> Option<Tree<Declar
         }
         lowering.statement(&line, None);
     }
+    sources.note(id, statements.take_doubts());
     if !statements.into_errors().is_empty() {
         return None;
     }

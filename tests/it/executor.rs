@@ -488,7 +488,7 @@ async fn acls_of_new_nodes_and_of_old_ones() {
 
     let nobody = acl("nonsense:x:r");
     let report = run_all(&session, vec![update("/b", 0, None, Some((1, nobody)))]).await;
-    insta::assert_snapshot!(stop(&report), @"/b: invalid acls");
+    insta::assert_snapshot!(stop(&report), @"/b: the server refuses the ACL entry nonsense:(secret):r: it does not know the scheme, or takes no such id");
     assert_eq!(fates(&report), "-");
 }
 

@@ -576,3 +576,33 @@ async fn a_reader_that_goes_away_does_not_stop_it() {
     place.finish(child).expect(0);
     assert_eq!(place.nodes().await.lines().count(), 3001);
 }
+
+/// A scheme may be one of the server's own: only it can tell.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn an_acl_entry_that_the_server_refuses_is_named_with_its_node() {
+    let place = Place::new("unknown-scheme").await;
+    place.file("a.zkt", "/a\n  @acl world:anyone:cdrwa wrold:anyone:r\n");
+    insta::assert_snapshot!(place.run("apply -y a.zkt").expect(1).stderr, @"
+    error: /a: the server refuses the ACL entry wrold:(secret):r: it does not know the scheme, or takes no such id
+    hint: ZooKeeper's own schemes are world, auth, digest, ip, x509, sasl and super; a server may have more
+    ");
+    place.file("b.zkt", "/a\n");
+    place.run("apply -y b.zkt").expect(0);
+    let run = place.run("apply -y a.zkt").expect(1);
+    assert!(
+        run.stderr
+            .contains("/a: the server refuses the ACL entry wrold:"),
+        "{run}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_doubtful_value_is_a_warning_of_the_plan() {
+    let place = Place::new("doubtful").await;
+    place.file("a.zkt", "/a\n  mode = 0644\n/b\n  x = 'a',\n");
+    let run = place.run("plan --strict a.zkt").expect(3);
+    assert!(run.everything().contains("/a: mode: a number"), "{run}");
+    assert!(run.everything().contains("/b: x: the comma"), "{run}");
+    // Of what the plan is not about nothing is said.
+    place.run("plan --strict --target /c a.zkt").expect(0);
+}

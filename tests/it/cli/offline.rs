@@ -843,3 +843,30 @@ fn fmt_shows_what_it_would_change() {
     --- exit 1
     ");
 }
+
+#[test]
+fn what_is_probably_not_meant_is_a_warning() {
+    let place = Place::offline();
+    place.file(
+        "a.zkt",
+        "/a\n  mode = 0644\n  modes = [1, 02]\n  password = 007\n  list = 'a',\n  ok = [0, 0.5, 0o17, '01', 1,]\n  \
+         pair = 1, 2\n  tuple = ('a',)\n  \u{e9} = 1\n  e\u{301} = 2\n  /\u{e9}\n  /e\u{301}\n",
+    );
+    place.file("b.zkt", "/a\n  mode = 1\n");
+    insta::assert_snapshot!(place.run("check a.zkt"), @r#"
+    ok: 3 nodes in 1 file
+    --- stderr
+    warning: /a: mode: a number with a leading zero is octal: write 0o in front of it if that is meant, and put it in quotes if it is text (a.zkt:2:10)
+    warning: /a: modes: a number with a leading zero is octal: write 0o in front of it if that is meant, and put it in quotes if it is text (a.zkt:3:15)
+    warning: /a: password: a number with a leading zero is octal: write 0o in front of it if that is meant, and put it in quotes if it is text (a.zkt:4:14)
+    warning: /a: list: the comma at the end makes a list: write it in brackets if that is meant, or take the comma out (a.zkt:5:10)
+    warning: /a: two properties look alike, and differ in Unicode normalisation only: e\u{301} and \u{e9} (a.zkt:9:3)
+    warning: /a/é: two nodes look alike, and differ in Unicode normalisation only: e\u{301} and \u{e9} (a.zkt:11:3)
+    --- exit 0
+    "#);
+    place.run("check --strict a.zkt").expect(3);
+    // What a later layer replaces is nobody's concern any more.
+    let run = place.run("check a.zkt b.zkt").expect(0);
+    assert!(!run.stderr.contains("mode:"), "{run}");
+    assert!(run.stderr.contains("modes:"), "{run}");
+}

@@ -161,7 +161,10 @@ impl Apply<'_> {
                 self.account.finish();
                 return Ok(Exit::Done);
             };
-            let may_pass = !matches!(stop, Stop::Failed { .. } | Stop::TooLarge { .. });
+            let may_pass = !matches!(
+                stop,
+                Stop::Failed { .. } | Stop::InvalidAcl { .. } | Stop::TooLarge { .. }
+            );
             if !may_pass || attempt == self.args.retries {
                 self.end = Some(End::of_stop(&stop));
                 return Err(failure(&stop));
@@ -320,6 +323,9 @@ fn failure(stop: &Stop) -> Failure {
         }
         stop if stop.is_unauthorized() => failure.hint(PERMISSIONS),
         Stop::TooLarge { .. } => failure.hint(crate::exit::MAX_REQUEST_HINT),
+        Stop::InvalidAcl { .. } => failure.hint(
+            "ZooKeeper's own schemes are world, auth, digest, ip, x509, sasl and super; a server may have more",
+        ),
         Stop::Failed { .. } | Stop::Deposed { .. } => failure,
     }
 }

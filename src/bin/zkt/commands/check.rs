@@ -7,6 +7,7 @@ use zkt::links::{self, Trees};
 use zkt::node::Standing;
 use zkt::path::ZPath;
 use zkt::plan::{About, Plan, Refusal, Warning};
+use zkt::planner;
 use zkt::tree::Tree;
 
 use crate::args::{CheckArgs, Format};
@@ -76,7 +77,9 @@ fn lint(declared: &DeclaredTree) -> Vec<Warning> {
     let trees = Trees::new(&declared.tree, &nothing);
     let plan = Plan::empty(ZPath::root());
     let linked = links::check(&trees, &plan, None, &declared.sources).warnings;
-    system_warning(declared).into_iter().chain(linked).collect()
+    let doubts = planner::doubts(&declared.tree, &declared.sources);
+    let system = system_warning(declared).into_iter();
+    system.chain(doubts).chain(linked).collect()
 }
 
 /// Where a tree goes is not known here: to the root of a server, or below a chroot.

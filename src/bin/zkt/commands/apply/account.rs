@@ -209,7 +209,7 @@ impl End {
     pub(super) fn of_stop(stop: &Stop) -> Self {
         let kind = match stop {
             Stop::Conflict { .. } => "conflict",
-            Stop::Failed { .. } => "failed",
+            Stop::Failed { .. } | Stop::InvalidAcl { .. } => "failed",
             Stop::TooLarge { .. } => "too large",
             Stop::Disconnected { .. } => "disconnected",
             Stop::Uncertain { .. } => "uncertain",
@@ -218,6 +218,7 @@ impl End {
         let path = match stop {
             Stop::Conflict { path, .. }
             | Stop::Failed { path, .. }
+            | Stop::InvalidAcl { path, .. }
             | Stop::TooLarge { path, .. } => Some(path.clone()),
             _ => None,
         };
