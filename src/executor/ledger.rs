@@ -23,7 +23,9 @@ impl Ledger {
         let entry = |action: &Action| {
             let (has_data, has_acl) = match action {
                 Action::Update(update) => (update.data.is_some(), update.acl.is_some()),
-                Action::Add(_) | Action::Link(_) | Action::Trim(_) => (true, false),
+                // Created for the session alone, it gets its ACL later.
+                Action::Add(add) => (true, plan.access.guarded.contains_key(&add.path)),
+                Action::Link(_) | Action::Trim(_) => (true, false),
             };
             Entry {
                 fate: Fate::NotDone,

@@ -1,4 +1,4 @@
-//! Whether nodes still are those that the plan saw: no request that writes can ask for it, so they
+//! Whether nodes still are those that the plan saw. ZooKeeper has no write that checks a zxid, so they
 //! are read again right before.
 
 use std::time::Duration;
@@ -69,30 +69,55 @@ pub(super) async fn check(
     patience: Duration,
 ) -> HashMap<usize, Stop> {
     let mut stops = HashMap::default();
+    // Once a server has not answered in time, nobody waits for the answers of the other nodes.
+    let mut is_mute = false;
     for nodes in nodes.chunks(WINDOW) {
+        if is_mute {
+            let mute = |node| Some((node, stop(node, Err(Refusal::Timeout))?));
+            let mute = nodes.iter().filter_map(mute);
+            stops.extend(mute.map(|(node, stop)| (node.action, stop)));
+            continue;
+        }
         // A request is sent when it is made.
         let asked: Vec<_> = nodes
             .iter()
             .map(|node| client.check_stat(node.path.as_str()))
             .collect();
         for (node, answer) in nodes.iter().zip(asked) {
-            let mut answer = timeout(patience, answer).await;
+            let mut answer = match is_mute {
+                true => Err(Refusal::Timeout),
+                false => within(patience, answer).await,
+            };
             for _ in 1..ATTEMPTS {
                 match &answer {
-                    Ok(Err(error)) if is_outcome_unknown(error) && !is_fatal(error) => {
+                    Err(error) if may_be_asked_again(error) => {
                         let again = client.check_stat(node.path.as_str());
-                        answer = timeout(patience, again).await;
+                        answer = within(patience, again).await;
                     }
                     _ => break,
                 }
             }
-            let answer = answer.unwrap_or(Err(Refusal::Timeout));
+            is_mute |= matches!(answer, Err(Refusal::Timeout));
             if let Some(stop) = stop(node, answer) {
                 stops.insert(node.action, stop);
             }
         }
     }
     stops
+}
+
+async fn within(
+    patience: Duration,
+    answer: impl Future<Output = Result<Option<Stat>, Refusal>>,
+) -> Result<Option<Stat>, Refusal> {
+    timeout(patience, answer)
+        .await
+        .unwrap_or(Err(Refusal::Timeout))
+}
+
+/// A lost connection comes back; a server that does not answer in time mostly does not.
+fn may_be_asked_again(error: &Refusal) -> bool {
+    is_outcome_unknown(error) && !is_fatal(error) && !matches!(error, Refusal::Timeout)
 }
 
 fn stop(node: &Expected<'_>, answer: Result<Option<Stat>, Refusal>) -> Option<Stop> {

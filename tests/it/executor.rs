@@ -731,6 +731,43 @@ async fn the_look_for_what_happened_keeps_to_the_request_timeout() {
     );
 }
 
+/// One silence ends the look at all nodes that are to be written: were each waited for by itself, it
+/// would take far more than the limit.
+#[tokio::test]
+async fn a_silent_server_is_waited_for_once_before_a_batch() {
+    let server = shared();
+    let place = server.chroot("silent-look").await;
+    let relay = Relay::to(server.port()).await;
+    let through = Options {
+        session_timeout: Duration::from_secs(40),
+        request_timeout: Some(Duration::from_secs(1)),
+        ..options(&(relay.address() + &place))
+    };
+    let session = Session::connect(&through).await.unwrap();
+    relay.set(Mode::Mute);
+    let seen = Some(zkt::node::Zxids {
+        created: 1,
+        modified: 1,
+    });
+    let trims = (0..2000).map(|i| {
+        Action::Trim(Trim {
+            path: path(&format!("/n{i:04}")),
+            expected_version: DataVersion::NEW,
+            seen,
+        })
+    });
+    let plan = plan(trims.collect());
+    let (options, mut events) = (ExecuteOptions::default(), |_: &Event| {});
+    let executing = execute(&session, &plan, &options, &mut events);
+    let limit = Duration::from_secs(120);
+    let report = tokio::time::timeout(limit, executing).await.unwrap();
+    assert!(
+        matches!(report.stop, Some(Stop::Disconnected { .. })),
+        "{report:?}"
+    );
+    assert!(report.fates.iter().all(|fate| *fate == Fate::NotDone));
+}
+
 #[tokio::test]
 async fn a_loss_that_outlasts_the_session_is_told_truthfully() {
     let server = shared();

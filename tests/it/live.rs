@@ -557,6 +557,8 @@ async fn a_server_that_stays_away_is_an_error() {
     let relay = Relay::to(server.port()).await;
     let short = Options {
         session_timeout: Duration::from_millis(700),
+        // The end of the session comes first.
+        request_timeout: Some(Duration::from_secs(60)),
         ..options(&(relay.address() + &place))
     };
     let session = Session::connect(&short).await.unwrap();
