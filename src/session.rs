@@ -195,6 +195,7 @@ impl Session {
         Ok(())
     }
 
+    #[cfg(feature = "watch")]
     /// Whether one of these servers would make a session now, so that it is worth to connect.
     pub(crate) async fn is_possible(options: &Options) -> bool {
         match Servers::parse(&options.hosts) {

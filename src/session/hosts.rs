@@ -80,6 +80,7 @@ impl Servers {
         troubles
     }
 
+    #[cfg(feature = "watch")]
     /// Whether one of them makes sessions.
     pub(super) async fn one_answers(&self, limit: Duration) -> bool {
         let troubles = self.troubles(limit).await;
