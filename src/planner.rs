@@ -117,6 +117,19 @@ pub fn plan(declared: &Tree<Declared>, live: &Tree<Live>, policy: &Policy<'_>) -
     planner.finish(live)
 }
 
+fn is_ephemeral((_, live): &(ZPath, Live)) -> bool {
+    live.node().is_some_and(|node| node.ephemeral)
+}
+
+/// Why an undeclared subtree stays whole, whatever part of it a plan is about.
+fn reason_to_keep_whole(nodes: &[(ZPath, Live)]) -> Option<KeptReason> {
+    if nodes.iter().any(is_ephemeral) {
+        return Some(KeptReason::HoldsEphemeral);
+    }
+    let is_unreadable = nodes.iter().any(|(_, live)| live.node().is_none());
+    is_unreadable.then_some(KeptReason::Unreadable)
+}
+
 /// Actions by kind, each in path order.
 #[derive(Default)]
 struct Stages {
@@ -321,6 +334,8 @@ impl<'a> Planner<'a> {
             return;
         }
         self.plan.examined += nodes.len();
+        // What keeps a subtree whole also keeps the part of it that the plan is about.
+        let whole = reason_to_keep_whole(nodes);
         // What the plan is about may start further down, but not below what is excluded.
         let mut nodes = nodes;
         while let Some((path, _)) = nodes.first() {
@@ -330,8 +345,14 @@ impl<'a> Planner<'a> {
             } else {
                 1
             };
-            if covered {
-                self.undeclared(&parent, &nodes[..end]);
+            let part = &nodes[..end];
+            let of_whole = whole
+                .as_ref()
+                .filter(|_| self.reason_to_keep(part).is_none());
+            match of_whole {
+                _ if !covered => {}
+                Some(reason) => self.keep_once(top, reason),
+                None => self.undeclared(&parent, part),
             }
             nodes = &nodes[end..];
         }
@@ -370,21 +391,14 @@ impl<'a> Planner<'a> {
     }
 
     fn reason_to_keep(&self, nodes: &[(ZPath, Live)]) -> Option<KeptReason> {
-        let is_ephemeral = |(_, live): &(ZPath, Live)| live.node().is_some_and(|n| n.ephemeral);
         if is_ephemeral(&nodes[0]) {
-            Some(KeptReason::Ephemeral)
-        } else if nodes.iter().any(is_ephemeral) {
-            Some(KeptReason::HoldsEphemeral)
-        } else if nodes.iter().any(|(_, live)| live.node().is_none()) {
-            Some(KeptReason::Unreadable)
-        } else if nodes
-            .iter()
-            .any(|(path, _)| !self.policy.filter.covers(path))
-        {
-            Some(KeptReason::OutOfScope)
-        } else {
-            None
+            return Some(KeptReason::Ephemeral);
         }
+        let mut paths = nodes.iter().map(|(path, _)| path);
+        reason_to_keep_whole(nodes).or_else(|| {
+            let is_outside = paths.any(|path| !self.policy.filter.covers(path));
+            is_outside.then_some(KeptReason::OutOfScope)
+        })
     }
 
     /// The nearest `@protect` around a subtree, or any inside it.
@@ -433,6 +447,13 @@ impl<'a> Planner<'a> {
             path: path.clone(),
             reason,
         });
+    }
+
+    /// Several parts of a subtree may be kept for the sake of the whole.
+    fn keep_once(&mut self, path: &ZPath, reason: &KeptReason) {
+        if self.plan.kept.last().is_none_or(|kept| kept.path != *path) {
+            self.keep(path, reason.clone());
+        }
     }
 
     fn finish(mut self, live: &Tree<Live>) -> Plan {

@@ -466,6 +466,14 @@ fn a_value_removed_together_with_its_secret_line_is_marked() {
 }
 
 #[test]
+fn a_target_inside_of_a_subtree_that_stays_whole_is_kept() {
+    check_plan!(case("/a\n", "/a\n  /x\n    /b\n    /e\n").trim().target(&["/a/x/b"]).ephemeral("/a/x/e"), @r#"
+    kept /a/x: holds an ephemeral node
+    unchanged 0, examined 4
+    "#);
+}
+
+#[test]
 fn a_secret_line_outside_of_the_target_still_marks_what_is_removed() {
     check_plan!(case("/a\n/b\n  @secret pin*\n", "/a\n  pin2 = 1\n/b\n").target(&["/a"]), @r#"
     update /a v0  (1:1)
