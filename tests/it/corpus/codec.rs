@@ -74,17 +74,17 @@ fn encode(case: &Value, python: &str) -> Verdict {
 const DEPARTURES: &[Departure] = &[
     (
         "decode-nan",
-        "What is not JSON is text: NaN and Infinity are no JSON.",
-        r#"{"string_value":"{\"a\":NaN}"}"#,
+        "NaN stands for itself by its name; zc.zk's value has another spelling.",
+        r#"{"a":"NaN"}"#,
     ),
     (
         "decode-inf",
-        "What is not JSON is text: NaN and Infinity are no JSON.",
-        r#"{"string_value":"{\"a\":Infinity,\"b\":-Infinity}"}"#,
+        "Infinity stands for itself by its name; zc.zk's value has another spelling.",
+        r#"{"a":"Infinity","b":"-Infinity"}"#,
     ),
     (
         "decode-lone",
-        "Half of a surrogate pair is no text, so the data is not read as JSON and stands for itself.",
-        r#"{"string_value":"{\"a\":\"\\ud83d\"}"}"#,
+        "Half of a surrogate pair is no text: it is shown as the replacement character.",
+        "{\"a\":\"\u{fffd}\"}",
     ),
 ];

@@ -191,9 +191,16 @@ const DEPARTURES: &[Departure] = &[
     ),
     (
         "export-raw-json-nan-84",
-        "What is not JSON is text: NaN and Infinity are no JSON.",
+        "An export is a copy: no literal stands for NaN or Infinity, so the bytes are written.",
         r##"/n
-  string_value = '{"a":NaN,"b":Infinity,"c":-Infinity}'
+  @data '{"a":NaN,"b":Infinity,"c":-Infinity}'
+"##,
+    ),
+    (
+        "export-raw-bom-104",
+        "A byte-order mark, as some tools write it, does not make text of properties.",
+        r##"/n
+  a = 1
 "##,
     ),
     (
