@@ -28,8 +28,10 @@ classpath() {
     elif [ -n "${ZOOKEEPER_HOME:-}" ]; then
         folder "$ZOOKEEPER_HOME" || { say "there are no jars of ZooKeeper in $ZOOKEEPER_HOME"; return 1; }
     elif [ -f /usr/share/java/zookeeper.jar ]; then
-        # The jar's manifest names the jars that it needs.
-        printf '%s\n' /usr/share/java/zookeeper.jar
+        # The jar's manifest names the jars that it needs, but for some of Netty's.
+        jars=/usr/share/java
+        printf '%s:%s:%s:%s\n' "$jars/zookeeper.jar" "$jars/netty-codec.jar" \
+            "$jars/netty-resolver.jar" "$jars/netty-transport-native-unix-common.jar"
     else
         folder /usr/share/zookeeper
     fi
