@@ -31,7 +31,7 @@ enum Event {
     Turn,
 }
 
-/// So often a loop shows that it turns.
+/// Heartbeat interval.
 const TURN: Duration = Duration::from_secs(1);
 
 /// Keeps the live tree as declared until it is told to stop, or nobody is left to tell it. What there

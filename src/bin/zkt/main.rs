@@ -123,7 +123,7 @@ fn run(cli: Cli, output: &Output) -> Result<Exit, Failure> {
     }
 }
 
-/// A panic of zookeeper-client is told as the error of a request, not as a panic.
+/// Does not print panics of zookeeper-client: the request fails with an error of its own.
 fn quieten_client_panics() {
     let tell = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {

@@ -23,7 +23,7 @@ use crate::{planning, question, render};
 
 use account::{Account, Course, End};
 
-/// From so many conflicts on, the nodes of a plan are taken for contended.
+/// Number of conflicts after which the nodes of a plan count as contended.
 const CONTENDED_FROM: u32 = 2;
 
 pub(crate) async fn run(args: &ApplyArgs, output: &Output) -> Result<Exit, Failure> {

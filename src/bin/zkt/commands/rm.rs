@@ -13,7 +13,7 @@ use crate::output::Output;
 use crate::process::interrupt;
 use crate::{planning, question, render, settings};
 
-/// Of more nodes that a question is about, only so many are named.
+/// The most nodes that a question names; it counts the others.
 const LONGEST_LIST: usize = 20;
 
 pub(crate) async fn run(args: &RmArgs, output: &Output) -> Result<Exit, Failure> {
@@ -86,7 +86,7 @@ async fn agree(
         ..removal
     };
     let mut shown = zookeeper.delete_recursive(top.as_str(), look).await?;
-    // What is not deleted at all is told without a question.
+    // If nothing would be deleted, there is nothing to ask.
     while !shown.deleted.is_empty() {
         ask_for(&shown, output)?;
         let below = shown.deleted.len() - 1;

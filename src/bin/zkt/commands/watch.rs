@@ -20,7 +20,7 @@ use zkt::watch::{Ending, Error, Layers, Mode, Options, Pace, State};
 use crate::args::{Extras, WatchArgs, WatchMode};
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
-use crate::{diagnostics, planning, settings};
+use crate::{diagnostics, planning, process, settings};
 
 pub(crate) async fn run(args: &WatchArgs, output: &Output) -> Result<Exit, Failure> {
     let options = options(args)?;
@@ -72,7 +72,7 @@ async fn keep(args: &WatchArgs, options: Options, output: &Output) -> Result<Exi
 async fn once(options: Options) -> Result<Exit, Failure> {
     let (state, error) = tokio::select! {
         ended = zkt::watch::once(options) => ended,
-        () = signals::end() => {
+        () = process::interrupt() => {
             return Err(Failure::new("interrupted: what was under way may be written or not")
                 .exit(Exit::Partial));
         }

@@ -12,7 +12,7 @@ use tokio::time::{Duration, Instant};
 
 /// Where there are more, the one that has been idle for longest is closed.
 const MOST: usize = 64;
-/// After so long without any progress a connection counts as idle.
+/// A connection without progress for this long counts as idle.
 const STUCK: Duration = Duration::from_secs(5);
 
 /// What a connection does, as those who serve it tell.

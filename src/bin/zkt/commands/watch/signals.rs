@@ -34,21 +34,3 @@ pub(super) fn listen(commands: mpsc::Sender<Command>) -> io::Result<JoinHandle<(
         _ = commands.send(Command::Stop).await;
     }))
 }
-
-/// Waits for a signal that is to end the process.
-#[cfg(unix)]
-pub(super) async fn end() {
-    use tokio::signal::unix::{SignalKind, signal};
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => tokio::select! {
-            _ = tokio::signal::ctrl_c() => {}
-            _ = terminate.recv() => {}
-        },
-        Err(_) => _ = tokio::signal::ctrl_c().await,
-    }
-}
-
-#[cfg(not(unix))]
-pub(super) async fn end() {
-    _ = tokio::signal::ctrl_c().await;
-}
