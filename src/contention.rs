@@ -18,6 +18,9 @@ use crate::scope::{Children, Want};
 use crate::session::Session;
 use crate::tree::Tree;
 
+/// Number of conflicts after which the nodes of a plan count as contended.
+pub const CONTENDED_FROM: u32 = 2;
+
 /// How many nodes a batch has at first.
 const LARGEST: usize = 64;
 

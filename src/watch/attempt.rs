@@ -19,16 +19,13 @@ use super::source::Source;
 use super::state::{Applied, Ending, State};
 use super::told::{Told, Word};
 use super::under_way::UnderWay;
-use crate::contention::{self, Contended};
+use crate::contention::{self, CONTENDED_FROM, Contended};
 use crate::executor::{self, ExecuteOptions, Fate, Report, Stop};
 use crate::live;
 use crate::path::ZPath;
 use crate::plan::{About, Plan, Summary, Warning};
 use crate::planner::{self, Policy};
 use crate::session::Session;
-
-/// From so many conflicts in a row on, the nodes of a plan are taken for contended.
-const CONTENDED_FROM: u32 = 2;
 
 /// So many nodes may refuse a write in one reconcile; what comes after them is tried again later.
 const MOST_REFUSALS: usize = 64;

@@ -6,7 +6,7 @@ mod report;
 use std::io::Write as _;
 use std::sync::Arc;
 
-use zkt::contention::{self, Contended};
+use zkt::contention::{self, CONTENDED_FROM, Contended};
 use zkt::executor::{self, Event, ExecuteOptions, Report, Stop};
 use zkt::live::ReadAhead;
 use zkt::plan::Plan;
@@ -22,9 +22,6 @@ use crate::process::interrupt;
 use crate::{planning, question, render};
 
 use account::{Account, Course, End};
-
-/// Number of conflicts after which the nodes of a plan count as contended.
-const CONTENDED_FROM: u32 = 2;
 
 pub(crate) async fn run(args: &ApplyArgs, output: &Output) -> Result<Exit, Failure> {
     let opened = open(args, output).await;
