@@ -43,7 +43,7 @@ test-server:
 test-newest: ## run some of the end-to-end tests on the newest of them
 	tests/servers.sh setup 3.9.3
 	$(MAKE) test-server VERSION=3.9.3 TESTS="session:: cli::apply cli::connect cli::plan cli::service \
-		discovery::registrations real::netty real::versions"
+		services::registrations real::netty real::versions"
 
 lint: ## check the layout of the code, and what clippy finds
 	cargo fmt --check

@@ -20,15 +20,15 @@ use std::io;
 use command::render;
 use divan::Bencher;
 use divan::counter::{BytesCount, ItemsCount};
-use zkt::ast::Line;
-use zkt::lower::Lowering;
-use zkt::node::{Declared, Live};
-use zkt::parser::{self, Statements};
-use zkt::path::ZPath;
-use zkt::plan::Plan;
-use zkt::planner::{self, Policy};
-use zkt::source::{SourceId, Sources};
-use zkt::tree::Tree;
+use zkt::declare::lower::Lowering;
+use zkt::model::node::{Declared, Live};
+use zkt::model::path::ZPath;
+use zkt::model::plan::Plan;
+use zkt::model::tree::Tree;
+use zkt::plan::planner::{self, Policy};
+use zkt::syntax::ast::Line;
+use zkt::syntax::parser::{self, Statements};
+use zkt::syntax::source::{SourceId, Sources};
 
 const NODES: usize = 10_000;
 

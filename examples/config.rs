@@ -6,7 +6,7 @@
 
 use serde::Deserialize;
 use zkt::ZooKeeper;
-use zkt::discovery::{Error, PropertiesView};
+use zkt::services::{Error, PropertiesView};
 
 /// What the service wants to know; property links are read through.
 #[derive(Debug, Deserialize, PartialEq)]

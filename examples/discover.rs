@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use zkt::ZooKeeper;
-use zkt::discovery::{Picker, Strategy};
+use zkt::services::{Picker, Strategy};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -5,7 +5,7 @@
 //! The servers are those of `ZC_ZK_CONNECTION_STRING`, or else 127.0.0.1:2181.
 
 use zkt::ZooKeeper;
-use zkt::discovery::{Error, Registration, RegistrationState};
+use zkt::services::{Error, Registration, RegistrationState};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {

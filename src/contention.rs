@@ -8,15 +8,17 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::time::Duration;
 
-use crate::executor::{self, Batch, Conflict, Event, ExecuteOptions, Fate, Ledger, Report, Stop};
-use crate::live::{self, FetchOptions};
-use crate::node::{Declared, Live, LiveNode};
-use crate::path::ZPath;
-use crate::plan::{Action, Plan, Trim, Update};
-use crate::planner::{self, Policy};
-use crate::scope::{Children, Want};
-use crate::session::Session;
-use crate::tree::Tree;
+use crate::model::node::{Declared, Live, LiveNode};
+use crate::model::path::ZPath;
+use crate::model::plan::{Action, Plan, Trim, Update};
+use crate::model::tree::Tree;
+use crate::plan::planner::{self, Policy};
+use crate::plan::scope::{Children, Want};
+use crate::zookeeper::executor::{
+    self, Batch, Conflict, Event, ExecuteOptions, Fate, Ledger, Report, Stop,
+};
+use crate::zookeeper::live::{self, FetchOptions};
+use crate::zookeeper::session::Session;
 
 /// Number of conflicts after which the nodes of a plan count as contended.
 pub const CONTENDED_FROM: u32 = 2;

@@ -8,12 +8,12 @@ use base64::Engine as _;
 use serde_json::Value;
 use smallvec::SmallVec;
 
-use crate::acl::Acl;
-use crate::node::{Content, Declared, Live, LiveNode, Secret, Standing};
-use crate::path::ZPath;
-use crate::spelling;
-use crate::tree::Tree;
-use crate::value::{self, Entry, TYPE, entries, is_storable_name};
+use crate::model::acl::Acl;
+use crate::model::node::{Content, Declared, Live, LiveNode, Secret, Standing};
+use crate::model::path::ZPath;
+use crate::model::tree::Tree;
+use crate::model::value::{self, Entry, TYPE, entries, is_storable_name};
+use crate::syntax::spelling;
 
 mod copy;
 mod masked;

@@ -10,11 +10,11 @@ mod svg;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use crate::links;
-use crate::node::{Content, Declared, Standing};
-use crate::path::ZPath;
-use crate::tree::Tree;
-use crate::value::{LinkKind, TYPE, split_link};
+use crate::model::node::{Content, Declared, Standing};
+use crate::model::path::ZPath;
+use crate::model::tree::Tree;
+use crate::model::value::{LinkKind, TYPE, split_link};
+use crate::plan::links;
 
 pub use svg::svg;
 

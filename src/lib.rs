@@ -8,7 +8,7 @@
 //! parser -> lower -> live::fetch -> planner::plan -> executor::execute
 //! ```
 //!
-//! [`layers::load`] is the first two: it lowers files as it parses them, so that reading can begin
+//! [`declare::layers::load`] is the first two: it lowers files as it parses them, so that reading can begin
 //! before they end. `zkt plan` is the first four; `zkt apply` adds the fifth. There is no other way to a write, so
 //! what a plan shows is what an apply does.
 //!
@@ -18,59 +18,68 @@
 //! ZooKeeper ──────────────────── live(scope) → Tree<Live> ─┘            └─ rendered for people
 //! ```
 //!
-//! Two halves meet in one type. The [`planner`] makes a [`plan::Plan`] and knows no server; the
-//! [`executor`] consumes one and knows no declarations. Neither imports the other.
+//! Two halves meet in one type. The [`plan::planner`] makes a [`model::plan::Plan`] and knows no server; the
+//! [`zookeeper::executor`] consumes one and knows no declarations. Neither imports the other.
 //!
 //! # What always holds
 //!
-//! - **Planning is a pure function of two trees.** A [`tree::Tree`] is one sequence in path order,
+//! - **Planning is a pure function of two trees.** A [`model::tree::Tree`] is one sequence in path order,
 //!   parents before children, so one pass over both trees finds every difference.
 //! - **Policy shapes the trees, not the actions.** What is kept, ignored or out of scope is
 //!   settled while trees are compared. What may not be done becomes an entry of the plan (`kept`,
 //!   `extras`, `refusals`), never an error in its middle.
 //! - **Every prefix of a plan leaves a legal tree.** Adds come first, parents before children;
 //!   then updates; then links; then trims, children before parents.
-//! - **Every write names the version that the plan saw.** [`node::DataVersion`] and
-//!   [`node::AclVersion`] cannot say "any version". Who wrote in between is never overwritten. Which
-//!   node it was is told by [`node::Zxids`], and looked at again right before the write.
+//! - **Every write names the version that the plan saw.** [`model::node::DataVersion`] and
+//!   [`model::node::AclVersion`] cannot say "any version". Who wrote in between is never overwritten. Which
+//!   node it was is told by [`model::node::Zxids`], and looked at again right before the write.
 //! - **The executor decides nothing.** It packs actions into atomic batches below ZooKeeper's
 //!   request limit, stops at the first thing that is not as expected, and reports how far it got.
 //! - **Reading follows the declarations.** Only the declared nodes are read, the names of their
 //!   children, and the subtrees that a trim would remove; not what else the ensemble holds.
-//! - **Nothing between [`path`] and [`planner`] does I/O**, and the library never prints, exits
+//! - **Nothing up to [`plan`](mod@plan) does I/O but [`declare::files`]**, and the library never prints, exits
 //!   or looks at the environment, but for zc.zk's `ZC_ZK_CONNECTION_STRING`. Node
 //!   data is logged at `trace` only, but for what the watch says of changes, less secrets.
 //!
-//! # Modules, in reading order
+//! # Floors
+//!
+//! A folder imports only from folders above it; a test reads the imports.
 //!
 //! | module | what it is |
 //! | --- | --- |
-//! | [`source`] | texts, places in them, and errors that know their place |
-//! | [`files`] | where texts come from: the disk, standard input, or what a test brings |
-//! | [`ast`] | what was written, line by line; no meaning |
-//! | [`parser`] | text to statements, one at a time or a whole [`ast::Document`], by `grammar/zkt.pest` |
-//! | [`spelling`] | how names and values are written so that reading gives them back |
-//! | [`format`](mod@format) | a document in its one canonical layout |
-//! | [`value`] | JSON values, and a node's bytes: encoding, decoding, equality |
-//! | [`path`] | absolute, valid ZooKeeper paths, ordered by component |
-//! | [`tree`] | nodes as one sorted sequence |
-//! | [`halves`] | two pieces of work at once, where nothing else may start threads |
-//! | [`acl`] | access control lists |
-//! | [`node`] | declared nodes and live ones, versions |
-//! | [`lower`] | statements to one tree of declared nodes, with every mistake found at once |
-//! | [`layers`] | arguments to files, with what they include, and to the tree they declare |
+//! | [`syntax`] | what is written, and where; no meaning |
+//! | [`syntax::source`] | texts, places in them, and errors that know their place |
+//! | [`syntax::acl`] | what of a written ACL entry may be a secret |
+//! | [`syntax::names`] | names of properties: links, secrets, patterns |
+//! | [`syntax::ast`] | what was written, line by line; no meaning |
+//! | [`syntax::parser`] | text to statements, one at a time or a whole [document](syntax::ast::Document), by `grammar/zkt.pest` |
+//! | [`syntax::spelling`] | how names and values are written so that reading gives them back |
+//! | [`syntax::format`] | a document in its one canonical layout |
+//! | [`model`] | data, and the algebra on it; no files, no I/O |
+//! | [`model::path`] | absolute, valid ZooKeeper paths, ordered by component |
+//! | [`model::value`] | JSON values, and a node's bytes: encoding, decoding, equality |
+//! | [`model::acl`] | access control lists |
+//! | [`model::node`] | declared nodes and live ones, versions |
+//! | [`model::tree`] | nodes as one sorted sequence |
+//! | [`model::plan`] | what is to be done, as data |
+//! | [`declare`] | from files and layers to one declared tree, or to all that is wrong with them |
+//! | [`declare::files`] | where texts come from: the disk, standard input, or what a test brings |
+//! | [`declare::lower`] | statements to one tree of declared nodes, with every mistake found at once |
+//! | [`declare::layers`] | arguments to files, with what they include, and to the tree they declare |
+//! | [`declare::halves`] | two pieces of work at once, where nothing else may start threads |
+//! | [`plan`] | from two trees to a plan: pure and total |
+//! | [`plan::scope`] | which paths a plan is about, and what must be read for it |
+//! | [`plan::planner`] | declared tree and live tree to a plan |
+//! | [`plan::links`] | following symbolic and property links, and checking them |
 //! | [`export`] | trees as text or JSON |
-//! | [`scope`] | which paths a plan is about, and what must be read for it |
-//! | [`plan`] | what is to be done, as data |
-//! | [`planner`] | declared tree and live tree to a plan |
-//! | [`links`] | following symbolic and property links, and checking them |
 //! | [`graph`] | the services of a tree and who uses them, as a picture |
-//! | [`session`] | the connection to ZooKeeper |
-//! | [`live`] | reading the live tree |
-//! | [`executor`] | executing a plan |
+//! | [`zookeeper`] | the one door to ZooKeeper |
+//! | [`zookeeper::session`] | the connection to ZooKeeper |
+//! | [`zookeeper::live`] | reading the live tree |
+//! | [`zookeeper::executor`] | executing a plan |
 //! | [`contention`] | executing a plan whose nodes others write all the time |
-//! | [`discovery`] | what a service needs: the handle [`ZooKeeper`], registrations, live views |
 //! | `watch` | the loop that keeps a live tree as declared, with the feature `watch` |
+//! | [`services`] | what a service needs: the handle [`ZooKeeper`], registrations, live views |
 //! | `server` | a ZooKeeper server for tests, with the feature `server`; a world of its own |
 //!
 //! # Without a server
@@ -81,13 +90,13 @@
 //! use std::io;
 //! use std::path::{Path, PathBuf};
 //!
-//! use zkt::files::{self, Files, Kind, Root};
-//! use zkt::layers::{self, Declaration};
-//! use zkt::node::Declared;
-//! use zkt::path::ZPath;
-//! use zkt::planner::{self, Policy};
-//! use zkt::source::Sources;
-//! use zkt::tree::Tree;
+//! use zkt::declare::files::{self, Files, Kind, Root};
+//! use zkt::declare::layers::{self, Declaration};
+//! use zkt::model::node::Declared;
+//! use zkt::model::path::ZPath;
+//! use zkt::plan::planner::{self, Policy};
+//! use zkt::syntax::source::Sources;
+//! use zkt::model::tree::Tree;
 //!
 //! /// The only file there is: standard input.
 //! struct Text(&'static str);
@@ -132,12 +141,12 @@
 //! ```no_run
 //! use std::time::Duration;
 //!
-//! use zkt::executor::{self, ExecuteOptions};
-//! use zkt::layers::Declaration;
-//! use zkt::path::ZPath;
-//! use zkt::planner::{self, Policy};
-//! use zkt::session::{MAX_REQUEST, Options, Session, Wait};
-//! use zkt::{files::Disk, layers, live, scope};
+//! use zkt::zookeeper::executor::{self, ExecuteOptions};
+//! use zkt::declare::layers::Declaration;
+//! use zkt::model::path::ZPath;
+//! use zkt::plan::planner::{self, Policy};
+//! use zkt::zookeeper::session::{MAX_REQUEST, Options, Session, Wait};
+//! use zkt::{declare::files::Disk, declare::layers, zookeeper::live, plan::scope};
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let Declaration { tree: declared, sources, errors, lower_errors } =
@@ -175,14 +184,14 @@
 //! # Services
 //!
 //! The other half of this library is for services: one handle that outlives sessions. It needs
-//! nothing of the above; [`discovery`] has more.
+//! nothing of the above; [`services`] has more.
 //!
 //! ```no_run
 //! # use std::time::Duration;
 //! use zkt::ZooKeeper;
-//! use zkt::discovery::Strategy;
+//! use zkt::services::Strategy;
 //!
-//! # async fn example() -> Result<(), zkt::discovery::Error> {
+//! # async fn example() -> Result<(), zkt::services::Error> {
 //! let zk = ZooKeeper::connect("zk1:2181,zk2:2181").await?;
 //!
 //! // A service says where it is, as long as it lives and whatever becomes of sessions.
@@ -203,50 +212,25 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 // In reading order; blank lines keep rustfmt from sorting across them.
-pub mod source;
+pub mod syntax;
 
-pub mod files;
+pub mod model;
 
-pub mod ast;
-pub mod parser;
-pub mod spelling;
-
-pub mod format;
-pub mod value;
-
-pub mod path;
-pub mod tree;
-
-pub mod halves;
-
-pub mod acl;
-pub mod node;
-
-pub mod lower;
-
-pub mod layers;
-
-pub mod export;
-pub mod scope;
+pub mod declare;
 
 pub mod plan;
-pub mod planner;
 
-pub mod links;
+pub mod export;
 
 pub mod graph;
 
-pub mod session;
-
-pub mod live;
-
-pub mod executor;
+pub mod zookeeper;
 
 pub mod contention;
 
-pub mod discovery;
+pub mod services;
 
-pub use discovery::ZooKeeper;
+pub use services::ZooKeeper;
 
 #[cfg(feature = "watch")]
 pub mod watch;

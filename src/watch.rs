@@ -39,9 +39,9 @@ mod writers;
 
 use std::time::Duration;
 
-use crate::plan::MaxTrim;
-use crate::scope::Trim;
-use crate::session;
+use crate::model::plan::MaxTrim;
+use crate::plan::scope::Trim;
+use crate::zookeeper::session;
 
 pub use cycle::{Command, once, run};
 pub use election::NameError;

@@ -34,10 +34,10 @@ tests() {
     # What looks for changes does so later there, and says so; some tests watch, or count requests
     # of which these servers do not know one.
     3.5.*)
-        echo session:: cli::apply cli::connect cli::plan executor:: discovery::registrations \
+        echo session:: cli::apply cli::connect cli::plan executor:: services::registrations \
             real::versions --skip executor::flight --skip session::a_pause
         ;;
-    *) echo cli:: discovery:: executor:: live:: mirror:: session:: real::netty real::versions ;;
+    *) echo cli:: services:: executor:: live:: mirror:: session:: real::netty real::versions ;;
     esac
 }
 

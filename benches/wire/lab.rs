@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
-use zkt::live::{self, FetchOptions};
-use zkt::scope::{self, Trim};
-use zkt::session::{Options, Session, Wait};
+use zkt::plan::scope::{self, Trim};
+use zkt::zookeeper::live::{self, FetchOptions};
+use zkt::zookeeper::session::{Options, Session, Wait};
 
 use crate::child::{Starter, Usage};
 use crate::floor::{self, READING, Script, WRITING, Wire};
@@ -153,7 +153,7 @@ impl Lab {
             hosts: self.hosts(chroot),
             session_timeout: Duration::from_secs(10),
             request_timeout: None,
-            max_request: zkt::session::MAX_REQUEST,
+            max_request: zkt::zookeeper::session::MAX_REQUEST,
             wait: Wait::No,
             credentials: Vec::new(),
         };

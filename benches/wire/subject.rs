@@ -4,13 +4,13 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use zkt::declare::files::Disk;
+use zkt::declare::layers;
 use zkt::export;
-use zkt::files::Disk;
-use zkt::layers;
-use zkt::node::{Content, Declared, Standing};
-use zkt::path::ZPath;
-use zkt::tree::Tree;
-use zkt::value::Properties;
+use zkt::model::node::{Content, Declared, Standing};
+use zkt::model::path::ZPath;
+use zkt::model::tree::Tree;
+use zkt::model::value::Properties;
 
 /// A node as it stands on the server.
 #[derive(Debug, Clone)]
@@ -144,7 +144,7 @@ fn picker(share: f64) -> impl FnMut() -> bool {
 }
 
 fn changed(mut properties: Properties) -> Properties {
-    let is_plain = |name: &str| name != "type" && zkt::value::split_link(name).is_none();
+    let is_plain = |name: &str| name != "type" && zkt::model::value::split_link(name).is_none();
     let value = "changed".into();
     match properties.iter_mut().find(|(name, _)| is_plain(name)) {
         Some((_, property)) => *property = value,
@@ -160,11 +160,13 @@ fn targets((path, node): &(ZPath, Declared)) -> Vec<String> {
     };
     let links = properties.links();
     let links = links.iter().filter_map(|(name, value)| {
-        let (_, kind) = zkt::value::split_link(name)?;
+        let (_, kind) = zkt::model::value::split_link(name)?;
         let target = value.as_str()?;
         Some(match kind {
-            zkt::value::LinkKind::Symbolic => target,
-            zkt::value::LinkKind::Property => zkt::value::split_property_link(target).0,
+            zkt::model::value::LinkKind::Symbolic => target,
+            zkt::model::value::LinkKind::Property => {
+                zkt::model::value::split_property_link(target).0
+            }
         })
     });
     links.map(|target| join(path, target)).collect()

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use tokio::runtime::Runtime;
 use zkt::ZooKeeper;
-use zkt::discovery::NewNode;
+use zkt::services::NewNode;
 use zookeeper_client::{Acls, Client, CreateMode};
 
 use crate::lab::Lab;

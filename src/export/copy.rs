@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::respelled::is_respelled;
-use crate::node::{Content, Declared, DeclaredProperties, LiveNode};
-use crate::value::{self, Data, NotJson, is_blank, is_storable_name, sole_string};
+use crate::model::node::{Content, Declared, DeclaredProperties, LiveNode};
+use crate::model::value::{self, Data, NotJson, is_blank, is_storable_name, sole_string};
 
 /// The declaration that a live node meets exactly.
 ///

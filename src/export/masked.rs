@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::declarable;
-use crate::acl::{Acl, AclEntry};
-use crate::node::Live;
-use crate::path::ZPath;
+use crate::model::acl::{Acl, AclEntry};
+use crate::model::node::Live;
+use crate::model::path::ZPath;
 
 /// The nodes, of those that are exported, whose ACL is not known: the server masks what is in it to
 /// a session without the admin permission, or does not show it at all. Declared, a mask would be an

@@ -3,13 +3,14 @@
 use smallvec::SmallVec;
 
 use super::copy::declare_node;
-use crate::lower::Lowering;
-use crate::node::{Content, DeclaredProperties, LiveNode};
-use crate::parser::Statements;
-use crate::path::ZPath;
-use crate::source::Sources;
-use crate::spelling;
-use crate::value::{Data, entries, string};
+use crate::declare::lower::Lowering;
+use crate::model::node::{Content, DeclaredProperties, LiveNode};
+use crate::model::path::ZPath;
+use crate::model::value::{Data, entries};
+use crate::syntax::parser::Statements;
+use crate::syntax::source::Sources;
+use crate::syntax::spelling;
+use crate::syntax::spelling::json_string;
 
 /// Whether a live node is exported as properties that are stored in other bytes than its own:
 /// JSON with blanks, with another order of keys, with a key that stands there twice.
@@ -94,7 +95,7 @@ fn bytes_of(object: &[u8]) -> Bytes {
         at += match byte {
             b' ' | b'\t' | b'\n' | b'\r' => return Bytes::Changed,
             b'"' => {
-                let Some((end, has_escapes)) = string(&object[at..], 0) else {
+                let Some((end, has_escapes)) = json_string(&object[at..], 0) else {
                     return Bytes::Unknown;
                 };
                 if has_escapes {

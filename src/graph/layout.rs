@@ -193,8 +193,8 @@ fn columns(graph: &Graph, nodes: &[Place], routes: &[Route]) -> Vec<(f64, f64)> 
 mod tests {
     use super::*;
     use crate::graph::{Edge, GraphNode, Role};
-    use crate::path::ZPath;
-    use crate::value::LinkKind;
+    use crate::model::path::ZPath;
+    use crate::model::value::LinkKind;
 
     fn graph(nodes: usize, links: &[(usize, usize)]) -> Graph {
         let node = |i: usize| GraphNode {

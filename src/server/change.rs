@@ -9,7 +9,7 @@ use super::identity::Identities;
 use super::node::{NewNode, NodeKind};
 use super::request::{Create, RequestKind, Write};
 use super::tree::{RESERVED, Tree, split};
-use crate::path;
+use crate::model::path;
 
 /// The longest time to live, in milliseconds.
 const LONGEST_TTL: i64 = (1 << 40) - 1;

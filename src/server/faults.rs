@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::code::ErrorCode;
 use super::request::RequestKind;
-use crate::path::is_within;
+use crate::model::path::is_within;
 
 /// What is to last longer than this does not end before the server does.
 pub(crate) const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);

@@ -55,7 +55,7 @@ impl State {
             .iter()
             .map(|(path, node)| view(path, node))
             .collect();
-        nodes.sort_by(|a, b| crate::path::compare(&a.path, &b.path));
+        nodes.sort_by(|a, b| crate::model::path::compare(&a.path, &b.path));
         nodes
     }
 

@@ -20,12 +20,12 @@ use super::state::{Applied, Ending, State};
 use super::told::{Told, Word};
 use super::under_way::UnderWay;
 use crate::contention::{self, CONTENDED_FROM, Contended};
-use crate::executor::{self, ExecuteOptions, Fate, Report, Stop};
-use crate::live;
-use crate::path::ZPath;
-use crate::plan::{About, Plan, Summary, Warning};
-use crate::planner::{self, Policy};
-use crate::session::Session;
+use crate::model::path::ZPath;
+use crate::model::plan::{About, Plan, Summary, Warning};
+use crate::plan::planner::{self, Policy};
+use crate::zookeeper::executor::{self, ExecuteOptions, Fate, Report, Stop};
+use crate::zookeeper::live;
+use crate::zookeeper::session::Session;
 
 /// So many nodes may refuse a write in one reconcile; what comes after them is tried again later.
 const MOST_REFUSALS: usize = 64;

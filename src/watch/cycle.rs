@@ -10,7 +10,7 @@ use super::keeper::{self, Keeper, show_connection};
 use super::schedule::{Cause, Schedule};
 use super::state::{Connection, Ending, Leadership, Reconcile, State};
 use super::{Mode, Options};
-use crate::session::Pulse;
+use crate::zookeeper::session::Pulse;
 
 /// What somebody wants of a loop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -149,7 +149,7 @@ pub async fn run(
 /// with the error.
 ///
 /// # Cancellation safety
-/// As [`executor::execute`](crate::executor::execute).
+/// As [`executor::execute`](crate::zookeeper::executor::execute).
 pub async fn once(options: Options) -> (State, Option<Error>) {
     let mut state = first_state(&options);
     let mut keeper = Keeper::new(options, false);

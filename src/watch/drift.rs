@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::path::ZPath;
-use crate::plan::{Action, Change, Plan};
+use crate::model::path::ZPath;
+use crate::model::plan::{Action, Change, Plan};
 
 /// The differences that are known and still stand.
 #[derive(Debug, Default)]

@@ -11,9 +11,9 @@ use zookeeper_client::{
     Acls, AddWatchMode, CreateMode, Error as Refusal, EventType, PersistentWatcher, SessionState,
 };
 
-use crate::live;
-use crate::path::{self, ZPath};
-use crate::session::{Session, is_fatal, is_outcome_unknown};
+use crate::model::path::{self, ZPath};
+use crate::zookeeper::live;
+use crate::zookeeper::session::{Session, is_fatal, is_outcome_unknown};
 
 /// Why a name does not do for an election.
 pub type NameError = path::Error;

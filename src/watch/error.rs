@@ -1,9 +1,9 @@
 //! Why a reconcile fails.
 
-use crate::executor::Stop;
-use crate::live;
-use crate::path::ZPath;
-use crate::session;
+use crate::model::path::ZPath;
+use crate::zookeeper::executor::Stop;
+use crate::zookeeper::live;
+use crate::zookeeper::session;
 
 /// Why a reconcile came to nothing, or not to its end.
 #[derive(Debug, thiserror::Error)]

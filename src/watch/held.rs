@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::path::ZPath;
-use crate::plan::{Action, Plan};
-use crate::spelling::printable;
+use crate::model::path::ZPath;
+use crate::model::plan::{Action, Plan};
+use crate::syntax::spelling::printable;
 
 /// So many repairs in a row are made at once; each further one waits twice as long.
 const FREE: u32 = 5;

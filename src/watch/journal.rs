@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use foldhash::fast::FixedState;
 use sha1::{Digest as _, Sha1};
 
-use crate::files::{Error, Files, Kind, Root};
+use crate::declare::files::{Error, Files, Kind, Root};
 
 /// A question to the files.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -17,13 +17,13 @@ use super::planning::roots;
 use super::schedule::{Cause, Causes};
 use super::source::Source;
 use super::state::{Connection, Ending, Leadership, Reconcile, State};
-use crate::acl::Identities;
-use crate::executor::Stop;
-use crate::live::{self, Found, Mirror, News};
-use crate::path::ZPath;
-use crate::plan::Plan;
-use crate::scope;
-use crate::session::{self, Pulse, Session};
+use crate::model::acl::Identities;
+use crate::model::path::ZPath;
+use crate::model::plan::Plan;
+use crate::plan::scope;
+use crate::zookeeper::executor::Stop;
+use crate::zookeeper::live::{self, Found, Mirror, News};
+use crate::zookeeper::session::{self, Pulse, Session};
 
 /// What has happened to files or server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -200,7 +200,7 @@ impl Keeper {
     /// One reconcile, told to `shown`; none where there was nothing to look at.
     ///
     /// # Cancellation safety
-    /// As [`execute`](crate::executor::execute): no further batch is sent. The keeper must not be used again but to
+    /// As [`execute`](crate::zookeeper::executor::execute): no further batch is sent. The keeper must not be used again but to
     /// be closed.
     pub(super) async fn reconcile(
         &mut self,

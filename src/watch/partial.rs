@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use crate::node::{Declared, Live, Standing};
-use crate::path::ZPath;
-use crate::plan::{About, Action, Plan};
-use crate::planner::{self, Policy};
-use crate::tree::Tree;
+use crate::model::node::{Declared, Live, Standing};
+use crate::model::path::ZPath;
+use crate::model::plan::{About, Action, Plan};
+use crate::model::tree::Tree;
+use crate::plan::planner::{self, Policy};
 
 /// The plan for two trees that agreed, as `before` says, until the live nodes at `changed` did
 /// change. It is what [`planner::plan`] makes of the whole trees, at the cost of what changed. Of the
@@ -91,11 +91,11 @@ pub(super) fn plan(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::files::{self, Files, Kind, Root};
-    use crate::layers;
-    use crate::node::LiveNode;
-    use crate::plan::Warning;
-    use crate::scope::Trim;
+    use crate::declare::files::{self, Files, Kind, Root};
+    use crate::declare::layers;
+    use crate::model::node::LiveNode;
+    use crate::model::plan::Warning;
+    use crate::plan::scope::Trim;
     use std::io;
     use std::path::{Path, PathBuf};
 
@@ -124,7 +124,7 @@ mod tests {
     }
 
     /// A tree with nodes of every kind.
-    fn declared() -> (Tree<Declared>, crate::source::Sources) {
+    fn declared() -> (Tree<Declared>, crate::syntax::source::Sources) {
         let text = "/a\n  x = 1\n  /b\n    y = 2\n    l -> /a\n    /c\n      /d\n        z = 3\n  /e\n\
                     /keep\n  @keep\n  /k\n/p/q/r\n  x = 1\n/a-\n  x = 5\n/protected\n  @protect\n";
         let loaded = layers::load(

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::node::{Declared, Live, Standing};
-use crate::path::ZPath;
-use crate::plan::Plan;
-use crate::tree::Tree;
+use crate::model::node::{Declared, Live, Standing};
+use crate::model::path::ZPath;
+use crate::model::plan::Plan;
+use crate::model::tree::Tree;
 
 /// The topmost nodes that are more than passed through.
 pub(super) fn roots(tree: &Tree<Declared>) -> Vec<ZPath> {

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 use super::source::Source;
-use crate::node::{Content, Declared, Standing};
+use crate::model::node::{Content, Declared, Standing};
 
 /// How long files must stay as they are before anything may be taken away: most of what is half written
 /// declares less than it will.

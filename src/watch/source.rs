@@ -6,15 +6,15 @@ use std::sync::{Arc, Weak};
 
 use super::journal::{Comparison, Journal, Recorder};
 use super::splice::{self, Splice, Texts};
-use crate::files::Disk;
-use crate::layers::{self, Declaration};
-use crate::lower;
-use crate::node::{Declared, Standing};
-use crate::path::ZPath;
-use crate::scope::Filter;
-use crate::source::{Located, Sources};
-use crate::spelling::clipped;
-use crate::tree::Tree;
+use crate::declare::files::Disk;
+use crate::declare::layers::{self, Declaration};
+use crate::declare::lower;
+use crate::model::node::{Declared, Standing};
+use crate::model::path::ZPath;
+use crate::model::tree::Tree;
+use crate::plan::scope::Filter;
+use crate::syntax::source::{Located, Sources};
+use crate::syntax::spelling::clipped;
 
 /// What is read, and how.
 #[derive(Debug, Clone)]

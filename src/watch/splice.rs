@@ -6,14 +6,14 @@
 
 use std::collections::BTreeMap;
 
-use crate::ast::{DataForm, Directive, Statement};
-use crate::lower::Lowering;
-use crate::node::{Content, Declared};
-use crate::parser::Statements;
-use crate::path::ZPath;
-use crate::plan::HiddenValues;
-use crate::source::{SourceId, Sources, Span};
-use crate::tree::Tree;
+use crate::declare::lower::Lowering;
+use crate::model::node::{Content, Declared};
+use crate::model::path::ZPath;
+use crate::model::plan::HiddenValues;
+use crate::model::tree::Tree;
+use crate::syntax::ast::{DataForm, Directive, Statement};
+use crate::syntax::parser::Statements;
+use crate::syntax::source::{SourceId, Sources, Span};
 
 use super::source::Source;
 
@@ -201,7 +201,7 @@ mod tests {
 
     use super::super::source::{Layers, Outcome, Reading};
     use super::*;
-    use crate::scope::Filter;
+    use crate::plan::scope::Filter;
 
     /// All that a source says, with places as people name them.
     fn said(source: &Source) -> Vec<String> {
@@ -277,7 +277,7 @@ mod tests {
                 allow_empty: false,
                 filter: Filter::default(),
                 draw: None,
-                files: crate::files::Disk::default(),
+                files: crate::declare::files::Disk::default(),
             };
             for i in 0..3 {
                 fs::write(file(i), format!("/shared\n  /own{i}\n    x = 1\n")).unwrap();

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::held::HeldNode;
 use super::schedule::Causes;
 use super::source::{Broken, Source};
-use crate::plan::{Plan, Summary};
+use crate::model::plan::{Plan, Summary};
 
 /// How many reconciles are remembered.
 pub const HISTORY: usize = 50;

@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
-use crate::node::Secret;
-use crate::plan::{ACL_CHANGE, Action, Add, Change, ChangeValue, DATA_CHANGE};
-use crate::spelling::{literal, printable, property_name};
-use crate::value::split_link;
+use crate::model::node::Secret;
+use crate::model::plan::{ACL_CHANGE, Action, Add, Change, ChangeValue, DATA_CHANGE};
+use crate::model::value::split_link;
+use crate::syntax::spelling::{literal, printable, property_name};
 
 /// Of one reconcile more nodes than this are counted only.
 const MOST_NODES: usize = 20;
@@ -168,8 +168,8 @@ fn short(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::path::ZPath;
-    use crate::plan::Update;
+    use crate::model::path::ZPath;
+    use crate::model::plan::Update;
 
     fn changed(name: &str, old: Option<Value>, new: Option<Value>, secret: bool) -> Change {
         Change {
@@ -185,7 +185,7 @@ mod tests {
     fn a_line_says_what_changed_but_no_secret() {
         let action = Action::Update(Update {
             path: ZPath::parse("/a").unwrap(),
-            expected_version: crate::node::DataVersion::new(0).unwrap(),
+            expected_version: crate::model::node::DataVersion::new(0).unwrap(),
             seen: None,
             data: None,
             acl: None,

@@ -1,8 +1,8 @@
 //! An execution under way: where it is dropped halfway, the log tells what it leaves behind.
 
 use super::told::{Told, Word};
-use crate::executor::{Fate, Ledger, Report};
-use crate::plan::Plan;
+use crate::model::plan::Plan;
+use crate::zookeeper::executor::{Fate, Ledger, Report};
 
 pub(super) struct UnderWay<'p> {
     plan: &'p Plan,

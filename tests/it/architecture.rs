@@ -2,17 +2,58 @@
 
 use std::path::{Path, PathBuf};
 
+/// The floors of the library from the bottom up: a floor imports only from those before it.
+const FLOORS: [&str; 11] = [
+    "syntax",
+    "model",
+    "declare",
+    "plan",
+    "export",
+    "graph",
+    "zookeeper",
+    "contention",
+    "watch",
+    "services",
+    "server",
+];
+
 /// Pure: from text to a plan there is no file, no server, no clock.
-const PURE: [&str; 18] = [
-    "acl", "ast", "export", "format", "graph", "layers", "links", "lower", "node", "parser",
-    "path", "plan", "planner", "scope", "source", "spelling", "tree", "value",
+const PURE: [&str; 7] = [
+    "syntax",
+    "model",
+    "declare/lower",
+    "declare/layers",
+    "plan",
+    "export",
+    "graph",
 ];
 
 /// The only rooms that know the client library.
-const CLIENTS: [&str; 5] = ["session", "live", "executor", "watch", "discovery"];
+const CLIENTS: [&str; 3] = ["zookeeper", "watch", "services"];
 
-/// The files of the library with their module, relative path and text, less comments and tests.
-fn library() -> Vec<(String, String, String)> {
+/// Whether a file is that of one of `rooms`, or lies in its folder.
+fn is_in(file: &str, rooms: &[&str]) -> bool {
+    rooms.iter().any(|room| {
+        let rest = file.strip_prefix(room);
+        rest.is_some_and(|rest| rest.starts_with(['/', '.']))
+    })
+}
+
+/// The files of the library with their relative path and text, less comments and tests.
+fn library() -> Vec<(String, String)> {
+    let without_tests = |code: &str| {
+        let code = code.split("#[cfg(test)]").next();
+        code.unwrap_or_default().to_owned()
+    };
+    let files = library_with_tests();
+    let files = files.into_iter();
+    files
+        .map(|(file, code)| (file, without_tests(&code)))
+        .collect()
+}
+
+/// The files of the library with their relative path and text, less comments.
+fn library_with_tests() -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut folders = vec![root.clone()];
     let mut files: Vec<PathBuf> = Vec::new();
@@ -33,22 +74,19 @@ fn library() -> Vec<(String, String, String)> {
             .expect("below src")
             .display()
             .to_string();
-        let module = name.split(['/', '.']).next().expect("a name").to_owned();
         let text = std::fs::read_to_string(&path).expect("UTF-8");
-        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
-        let lines = code
-            .lines()
-            .filter(|line| !line.trim_start().starts_with("//"));
-        (module, name, lines.collect::<Vec<_>>().join("\n"))
+        let lines = text.lines();
+        let lines = lines.filter(|line| !line.trim_start().starts_with("//"));
+        (name, lines.collect::<Vec<_>>().join("\n"))
     };
     files.into_iter().map(read).collect()
 }
 
-/// Every use of one of `words` in the modules for which `bound` holds.
+/// Every use of one of `words` in the files for which `bound` holds.
 fn uses(words: &[&str], bound: impl Fn(&str) -> bool) -> Vec<String> {
     let mut found = Vec::new();
-    for (module, file, code) in library() {
-        if !bound(&module) {
+    for (file, code) in library() {
+        if !bound(&file) {
             continue;
         }
         for (number, line) in code.lines().enumerate() {
@@ -75,17 +113,25 @@ fn holds(line: &str, word: &str) -> bool {
 
 #[test]
 fn the_checks_find_what_they_look_for() {
-    let modules: Vec<String> = library().into_iter().map(|(module, _, _)| module).collect();
-    for module in PURE.iter().chain(&CLIENTS) {
+    let files = library();
+    for room in FLOORS.iter().chain(&PURE).chain(&CLIENTS) {
         assert!(
-            modules.contains(&(*module).to_owned()),
-            "src holds no module {module}"
+            files.iter().any(|(file, _)| is_in(file, &[room])),
+            "src holds no {room}"
         );
     }
+    assert!(is_in("plan.rs", &["plan"]) && is_in("plan/links/check.rs", &["plan"]));
+    assert!(!is_in("plans.rs", &["plan"]));
     assert!(holds("use std::fs::read;", "std::fs"));
     assert!(!holds("    eprintln!(\"\");", "println!"));
-    assert!(!uses(&["zookeeper_client"], |module| module == "session").is_empty());
-    assert!(!uses(&["async"], |module| module == "executor").is_empty());
+    assert!(
+        !uses(&["zookeeper_client"], |file| is_in(
+            file,
+            &["zookeeper/session"]
+        ))
+        .is_empty()
+    );
+    assert!(!uses(&["async"], |file| is_in(file, &["zookeeper/executor"])).is_empty());
 }
 
 #[test]
@@ -106,20 +152,66 @@ fn from_text_to_plan_everything_is_pure() {
         "io::stdout",
         "io::stderr",
     ];
-    let mut found = uses(&impure, |module| PURE.contains(&module));
+    let mut found = uses(&impure, |file| is_in(file, &PURE));
     // An address is a value, and its parsing does no I/O; nothing else of `std::net` may be used.
     found.retain(|line| !line.ends_with(": use std::net::IpAddr;"));
     assert_eq!(found, [""; 0]);
     let other_net = ["core::net"];
-    assert_eq!(uses(&other_net, |module| PURE.contains(&module)), [""; 0]);
+    assert_eq!(uses(&other_net, |file| is_in(file, &PURE)), [""; 0]);
 }
 
 #[test]
 fn only_the_rooms_at_the_door_know_the_client() {
     assert_eq!(
-        uses(&["zookeeper_client"], |module| !CLIENTS.contains(&module)),
+        uses(&["zookeeper_client"], |file| !is_in(file, &CLIENTS)),
         [""; 0]
     );
+}
+
+/// What code names of this crate, to a depth of as many parts; a list of modules is each of them.
+fn imports(code: &str, depth: usize) -> Vec<String> {
+    let is_path = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
+    let mut found = Vec::new();
+    for (i, word) in code.match_indices("crate::") {
+        let rest = &code[i + word.len()..];
+        let path = &rest[..rest.find(|c| !is_path(c)).unwrap_or(rest.len())];
+        let parts: Vec<&str> = path.split("::").take(depth).collect();
+        if parts[0].is_empty() {
+            let list = rest.trim_start_matches('{').split('}').next();
+            let modules = list.unwrap_or_default().split(',').map(str::trim);
+            found.extend(modules.filter(|m| !m.is_empty()).map(str::to_owned));
+        } else {
+            found.push(parts.join("::"));
+        }
+    }
+    found
+}
+
+#[test]
+fn a_floor_imports_only_from_the_floors_below() {
+    assert_eq!(
+        imports(
+            "use crate::{plan, syntax::ast}; crate::model::path::ZPath",
+            1
+        ),
+        ["plan", "syntax::ast", "model"]
+    );
+    let rank = |name: &str| FLOORS.iter().position(|floor| *floor == name);
+    let mut found = Vec::new();
+    for (file, code) in library_with_tests() {
+        let floor = file.split(['/', '.']).next().unwrap_or_default();
+        if floor == "lib" {
+            continue;
+        }
+        let own = rank(floor).unwrap_or_else(|| panic!("{file} is on no floor"));
+        for named in imports(&code, 1) {
+            let named = named.split("::").next().unwrap_or_default();
+            if rank(named).is_none_or(|other| other > own) {
+                found.push(format!("{file}: {named}"));
+            }
+        }
+    }
+    assert_eq!(found, [""; 0]);
 }
 
 /// The rooms of the server that neither do I/O nor look at a clock.
@@ -143,28 +235,15 @@ const STILL: [&str; 15] = [
 
 #[test]
 fn the_server_shares_only_the_rules_for_paths() {
-    let crate_paths = |code: &str| -> Vec<String> {
-        let named = code.match_indices("crate::").map(|(i, word)| {
-            let rest = &code[i + word.len()..];
-            let end = rest.find(|c: char| !(c.is_alphanumeric() || c == '_'));
-            rest[..end.unwrap_or(rest.len())].to_owned()
-        });
-        named.collect()
-    };
-    let (mut of_server, mut of_others) = (Vec::new(), Vec::new());
-    for (module, file, code) in library() {
-        for named in crate_paths(&code) {
-            if module == "server" {
-                of_server.push(named);
-            } else if named == "server" {
-                of_others.push(file.clone());
-            }
+    let mut of_server = Vec::new();
+    for (file, code) in library() {
+        if is_in(&file, &["server"]) {
+            of_server.extend(imports(&code, 2));
         }
     }
     of_server.sort_unstable();
     of_server.dedup();
-    assert_eq!(of_server, ["path"]);
-    assert_eq!(of_others, [""; 0]);
+    assert_eq!(of_server, ["model::path"]);
 }
 
 #[test]
@@ -180,19 +259,19 @@ fn most_of_the_server_is_still() {
         "TcpStream",
         "Mutex",
     ];
-    let files = library().into_iter().map(|(_, file, _)| file);
-    let files: Vec<String> = files.filter(|file| file.starts_with("server/")).collect();
+    let files = library().into_iter().map(|(file, _)| file);
+    let files: Vec<String> = files.filter(|file| is_in(file, &["server"])).collect();
     let still = STILL.map(|name| format!("server/{name}.rs"));
     for name in &still {
         assert!(files.contains(name), "src holds no {name}");
     }
-    let found = uses(&moving, |module| module == "server");
+    let found = uses(&moving, |file| is_in(file, &["server"]));
     let found: Vec<&String> = found
         .iter()
         .filter(|line| still.iter().any(|name| line.starts_with(name)))
         .collect();
     assert_eq!(found, [""; 0]);
-    assert!(!uses(&["tokio"], |module| module == "server").is_empty());
+    assert!(!uses(&["tokio"], |file| is_in(file, &["server"])).is_empty());
 }
 
 #[test]
@@ -209,22 +288,23 @@ fn the_library_never_prints_exits_or_reads_the_environment() {
     ];
     // zc.zk's variable is all that is ever read.
     let mut found = uses(&words, |_| true);
-    found.retain(|line| !line.starts_with("discovery/environment.rs: "));
+    found.retain(|line| !line.starts_with("services/environment.rs: "));
     assert_eq!(found, [""; 0]);
 }
 
 #[test]
 fn planner_executor_and_links_meet_only_at_the_plan() {
+    let planner = ["executor", "session", "live::fetch"];
     assert_eq!(
-        uses(&["executor", "session", "live::fetch"], |module| module
-            == "planner"),
+        uses(&planner, |file| is_in(file, &["plan/planner"])),
         [""; 0]
     );
-    assert_eq!(uses(&["planner"], |module| module == "executor"), [""; 0]);
     assert_eq!(
-        uses(&["planner", "executor"], |module| module == "plan"),
+        uses(&["planner"], |file| is_in(file, &["zookeeper/executor"])),
         [""; 0]
     );
+    let meeting = |file: &str| is_in(file, &["model/plan"]);
+    assert_eq!(uses(&["planner", "executor"], meeting), [""; 0]);
 }
 
 /// Its code is that of an example, or of the crate's documentation, which tests compile.

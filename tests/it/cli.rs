@@ -23,11 +23,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
-use zkt::acl::Acl;
-use zkt::live;
-use zkt::node::Live;
-use zkt::path::ZPath;
-use zkt::session::Session;
+use zkt::model::acl::Acl;
+use zkt::model::node::Live;
+use zkt::model::path::ZPath;
+use zkt::zookeeper::live;
+use zkt::zookeeper::session::Session;
 use zookeeper_client::{Acls, Client, CreateMode};
 
 use crate::server;
@@ -186,7 +186,7 @@ impl Place {
         .await
     }
 
-    async fn tree(&self, line: impl Fn(&ZPath, &zkt::node::LiveNode) -> String) -> String {
+    async fn tree(&self, line: impl Fn(&ZPath, &zkt::model::node::LiveNode) -> String) -> String {
         let session = Session::connect(&server::options(&self.hosts))
             .await
             .unwrap();

@@ -1,16 +1,16 @@
 //! Plans whose nodes others write all the time.
 
 use zkt::contention::{self, Contended};
-use zkt::executor::{Conflict, Event, ExecuteOptions, Ledger, Report, Stop};
-use zkt::live;
-use zkt::node::Declared;
-use zkt::path::ZPath;
-use zkt::plan::Plan;
-use zkt::planner::{self, Policy};
-use zkt::scope::{self, Trim};
-use zkt::session::Session;
-use zkt::source::Sources;
-use zkt::tree::Tree;
+use zkt::model::node::Declared;
+use zkt::model::path::ZPath;
+use zkt::model::plan::Plan;
+use zkt::model::tree::Tree;
+use zkt::plan::planner::{self, Policy};
+use zkt::plan::scope::{self, Trim};
+use zkt::syntax::source::Sources;
+use zkt::zookeeper::executor::{Conflict, Event, ExecuteOptions, Ledger, Report, Stop};
+use zkt::zookeeper::live;
+use zkt::zookeeper::session::Session;
 use zookeeper_client::{Acls, Client, CreateMode};
 
 use crate::executor::{fates, shown};
@@ -54,7 +54,7 @@ async fn plan(session: &Session, text: &str) -> Planned {
 fn policy(sources: &Sources) -> Policy<'_> {
     Policy {
         trim: Trim::All,
-        max_trim: zkt::plan::MaxTrim::Unlimited,
+        max_trim: zkt::model::plan::MaxTrim::Unlimited,
         ..Policy::new(sources)
     }
 }

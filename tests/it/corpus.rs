@@ -13,9 +13,9 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
-use zkt::node::{Content, Declared, Live, LiveNode, Standing};
-use zkt::path::ZPath;
-use zkt::tree::Tree;
+use zkt::model::node::{Content, Declared, Live, LiveNode, Standing};
+use zkt::model::path::ZPath;
+use zkt::model::tree::Tree;
 
 use crate::trees;
 
@@ -100,7 +100,9 @@ fn nested(tree: &Tree<Declared>) -> Value {
 fn live_tree(case: &Value, text: &str) -> Result<Tree<Live>, String> {
     let declared = trees::declare_at(text.as_bytes(), "/");
     let mut nodes: Vec<(ZPath, Live)> = match (declared, case["before_data"].as_object()) {
-        (Ok(declared), _) => zkt::planner::as_live(&declared.tree).into_iter().collect(),
+        (Ok(declared), _) => zkt::plan::planner::as_live(&declared.tree)
+            .into_iter()
+            .collect(),
         (Err(_), Some(data)) => data
             .iter()
             .map(|(path, data)| {

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use zkt::acl::Acl;
-use zkt::node::{AclVersion, DataVersion, Declared, Live, LiveNode};
-use zkt::path::ZPath;
-use zkt::plan::{Action, Plan};
-use zkt::scope::{self, Children};
-use zkt::tree::Tree;
-use zkt::value::Data;
+use zkt::model::acl::Acl;
+use zkt::model::node::{AclVersion, DataVersion, Declared, Live, LiveNode};
+use zkt::model::path::ZPath;
+use zkt::model::plan::{Action, Plan};
+use zkt::model::tree::Tree;
+use zkt::model::value::Data;
+use zkt::plan::scope::{self, Children};
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Znode {

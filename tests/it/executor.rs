@@ -3,14 +3,16 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use zkt::acl::{Acl, AclEntry};
-use zkt::executor::{BatchKind, Conflict, Event, ExecuteOptions, Fate, Report, Stop, execute};
-use zkt::live;
-use zkt::node::{AclVersion, DataVersion, Live, LiveNode};
-use zkt::path::ZPath;
-use zkt::plan::{Action, Add, HiddenValues, Link, Plan, Trim, Update};
-use zkt::session::{Options, Session};
-use zkt::value::Data;
+use zkt::model::acl::{Acl, AclEntry};
+use zkt::model::node::{AclVersion, DataVersion, Live, LiveNode};
+use zkt::model::path::ZPath;
+use zkt::model::plan::{Action, Add, HiddenValues, Link, Plan, Trim, Update};
+use zkt::model::value::Data;
+use zkt::zookeeper::executor::{
+    BatchKind, Conflict, Event, ExecuteOptions, Fate, Report, Stop, execute,
+};
+use zkt::zookeeper::live;
+use zkt::zookeeper::session::{Options, Session};
 use zookeeper_client::{Acls, Client, CreateMode, Error as Refusal};
 
 use crate::relay::{Mode, Relay};
@@ -745,7 +747,7 @@ async fn a_silent_server_is_waited_for_once_before_a_batch() {
     };
     let session = Session::connect(&through).await.unwrap();
     relay.set(Mode::Mute);
-    let seen = Some(zkt::node::Zxids {
+    let seen = Some(zkt::model::node::Zxids {
         created: 1,
         modified: 1,
     });

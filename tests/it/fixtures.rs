@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use zkt::files::{Disk, Root};
-use zkt::path::ZPath;
-use zkt::source::{Located, Sources};
-use zkt::{format, layers, parser};
+use zkt::declare::files::{Disk, Root};
+use zkt::model::path::ZPath;
+use zkt::syntax::source::{Located, Sources};
+use zkt::{declare::layers, syntax::format, syntax::parser};
 
 use crate::trees;
 

@@ -622,13 +622,13 @@ fn data() {
     // A node that is as declared needs no request, so its size is no mistake of the text.
     let large = format!("/a\n  x = '{}'\n", "x".repeat(1_048_100));
     let tree = zkt::ZooKeeper::parse_tree(&large).unwrap();
-    let errors = zkt::lower::oversized(&tree, zkt::session::MAX_REQUEST);
+    let errors = zkt::declare::lower::oversized(&tree, zkt::zookeeper::session::MAX_REQUEST);
     let errors: Vec<_> = errors.iter().map(ToString::to_string).collect();
     assert_eq!(
         errors,
         ["the node needs 1048622 bytes, and ZooKeeper takes at most 1,048,575 in a request"]
     );
-    assert!(zkt::lower::oversized(&tree, 1_048_622).is_empty());
+    assert!(zkt::declare::lower::oversized(&tree, 1_048_622).is_empty());
     let files = [
         (
             "d/a.zkt",
@@ -678,7 +678,7 @@ fn includes() {
 
 #[test]
 fn how_many_nodes_a_text_has_is_estimated() {
-    let estimate = zkt::parser::estimate_nodes;
+    let estimate = zkt::syntax::parser::estimate_nodes;
     assert_eq!(estimate("/a\n  x = '/b' # /c\n\t/d\n"), 2);
     // Enough, so that nothing has to move, and not far too many.
     for nodes in [100, 10_000, 100_000] {
@@ -903,7 +903,7 @@ fn nodes_and_properties_remember_where_they_come_from() {
     ];
     let declared =
         trees::declare_layers(&["a.zkt", "b.zkt"], &Memory::new(&files), "/").expect("no error");
-    let place = |span: Option<zkt::source::Span>| {
+    let place = |span: Option<zkt::syntax::source::Span>| {
         declared.sources.locate(span.expect("a place")).to_string()
     };
     let node = |path: &str| declared.tree.get(&trees::path(path)).expect("declared");

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use zkt::links::{self, LookedUp, Trees};
-use zkt::node::Live;
-use zkt::planner::{self, Policy};
-use zkt::scope::Trim;
-use zkt::tree::Tree;
+use zkt::model::node::Live;
+use zkt::model::tree::Tree;
+use zkt::plan::links::{self, LookedUp, Trees};
+use zkt::plan::planner::{self, Policy};
+use zkt::plan::scope::Trim;
 
 use crate::ensemble::Ensemble;
 use crate::trees;
@@ -57,7 +57,7 @@ fn check_offline(declared: &str) -> String {
     shown(&checked.warnings, &LookedUp::default())
 }
 
-fn shown(warnings: &[zkt::plan::Warning], looked_up: &LookedUp) -> String {
+fn shown(warnings: &[zkt::model::plan::Warning], looked_up: &LookedUp) -> String {
     let mut lines: Vec<String> = warnings
         .iter()
         .map(|warning| {
@@ -77,7 +77,7 @@ fn shown(warnings: &[zkt::plan::Warning], looked_up: &LookedUp) -> String {
         let asked: Vec<&str> = looked_up
             .asked
             .iter()
-            .map(zkt::path::ZPath::as_str)
+            .map(zkt::model::path::ZPath::as_str)
             .collect();
         lines.push(format!("looked up {}", asked.join(" ")));
     }

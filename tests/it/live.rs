@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
-use zkt::acl::{Acl, AclEntry, Permissions};
-use zkt::live::{self, Error, FetchOptions};
-use zkt::node::{AclVersion, DataVersion, Live, LiveNode};
-use zkt::path::ZPath;
-use zkt::scope::{Children, Want};
-use zkt::session::{Options, Session};
-use zkt::tree::Tree;
+use zkt::model::acl::{Acl, AclEntry, Permissions};
+use zkt::model::node::{AclVersion, DataVersion, Live, LiveNode};
+use zkt::model::path::ZPath;
+use zkt::model::tree::Tree;
+use zkt::plan::scope::{Children, Want};
+use zkt::zookeeper::live::{self, Error, FetchOptions};
+use zkt::zookeeper::session::{Options, Session};
 use zookeeper_client::{
     Acl as ClientAcl, Acls, AuthId, Client, CreateMode, Error as Refusal, Permission,
 };
@@ -140,7 +140,7 @@ fn entry(entry: &ClientAcl) -> AclEntry {
         .map(|(letter, _)| letter)
         .collect();
     AclEntry {
-        who: zkt::acl::AuthId {
+        who: zkt::model::acl::AuthId {
             scheme: entry.scheme().into(),
             id: entry.id().into(),
         },
@@ -360,7 +360,7 @@ async fn odd_names_and_binary_data() {
     let paths: Vec<&str> = tree.iter().map(|(path, _)| path.as_str()).collect();
     let mut expected = names.to_vec();
     expected.extend(["/", "/a/x"]);
-    expected.sort_by(|a, b| zkt::path::compare(a, b));
+    expected.sort_by(|a, b| zkt::model::path::compare(a, b));
     assert_eq!(paths, expected);
     assert_eq!(
         tree.get(&path("/é\u{300}")).unwrap().node().unwrap().data,

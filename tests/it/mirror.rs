@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::{io, slice};
 
-use zkt::files::{self, Files, Kind, Root};
-use zkt::layers;
-use zkt::live::{self, FetchOptions, Found, Mirror};
-use zkt::node::{Declared, Live, Standing};
-use zkt::path::ZPath;
-use zkt::scope::{self, Trim};
-use zkt::tree::Tree;
+use zkt::declare::files::{self, Files, Kind, Root};
+use zkt::declare::layers;
+use zkt::model::node::{Declared, Live, Standing};
+use zkt::model::path::ZPath;
+use zkt::model::tree::Tree;
+use zkt::plan::scope::{self, Trim};
+use zkt::zookeeper::live::{self, FetchOptions, Found, Mirror};
 use zookeeper_client::{Acls, Client, CreateMode};
 
 use crate::server::session;

@@ -2,13 +2,13 @@
 
 use std::fmt::Write as _;
 
-use zkt::acl::{Acl, AclEntry, AuthId};
-use zkt::node::{DataVersion, Live};
-use zkt::path::ZPath;
-use zkt::plan::{Action, Change, ChangeValue, MaxTrim, Plan};
-use zkt::planner::{self, Policy};
-use zkt::scope::{Filter, Trim};
-use zkt::tree::Tree;
+use zkt::model::acl::{Acl, AclEntry, AuthId};
+use zkt::model::node::{DataVersion, Live};
+use zkt::model::path::ZPath;
+use zkt::model::plan::{Action, Change, ChangeValue, MaxTrim, Plan};
+use zkt::model::tree::Tree;
+use zkt::plan::planner::{self, Policy};
+use zkt::plan::scope::{Filter, Trim};
 
 use crate::ensemble::Ensemble;
 use crate::trees::{self, path};
@@ -71,7 +71,7 @@ impl<'c> Case<'c> {
         }
     }
 
-    fn with(mut self, at: &str, change: impl FnOnce(&mut zkt::node::LiveNode)) -> Self {
+    fn with(mut self, at: &str, change: impl FnOnce(&mut zkt::model::node::LiveNode)) -> Self {
         match self.live.get_mut(&path(at)) {
             Some(Live::Read(node)) => change(node),
             other => panic!("{at} is {other:?}"),
@@ -129,7 +129,7 @@ impl<'c> Case<'c> {
 
 fn shown(plan: &Plan) -> String {
     let mut text = String::new();
-    let place = |origin: &Option<zkt::source::Location>| match origin {
+    let place = |origin: &Option<zkt::syntax::source::Location>| match origin {
         Some(location) => format!("  ({}:{})", location.line, location.column),
         None => String::new(),
     };
@@ -814,7 +814,7 @@ fn zookeepers_own_nodes_are_nobodys_extras() {
     for own in ["/zookeeper", "/zookeeper/quota"] {
         live.push((
             path(own),
-            Live::Read(zkt::node::LiveNode::with_data(Vec::new())),
+            Live::Read(zkt::model::node::LiveNode::with_data(Vec::new())),
         ));
     }
     let declared = trees::declare("/a\n");

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use zkt::server::Server as Embedded;
-use zkt::session::{Credentials, Options, Session, Wait};
+use zkt::zookeeper::session::{Credentials, Options, Session, Wait};
 use zookeeper_client::{Acls, Client, CreateMode};
 
 use crate::real::process::{SESSION_TIMEOUTS, Server as Real};
@@ -87,7 +87,7 @@ pub(crate) fn options(hosts: &str) -> Options {
         hosts: hosts.to_owned(),
         session_timeout: Duration::from_secs(10),
         request_timeout: None,
-        max_request: zkt::session::MAX_REQUEST,
+        max_request: zkt::zookeeper::session::MAX_REQUEST,
         wait: Wait::No,
         credentials: Vec::new(),
     }

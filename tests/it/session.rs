@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use zkt::acl::AuthId;
-use zkt::live::FetchOptions;
-use zkt::path::ZPath;
-use zkt::scope::{Children, Want};
-use zkt::session::{Error, Options, Session, Wait};
+use zkt::model::acl::AuthId;
+use zkt::model::path::ZPath;
+use zkt::plan::scope::{Children, Want};
+use zkt::zookeeper::live::FetchOptions;
+use zkt::zookeeper::session::{Error, Options, Session, Wait};
 
 use crate::relay::{Mode, Relay};
 use crate::server::{Server, free_port, options, options_as, session, shared};
@@ -234,7 +234,7 @@ async fn a_pause_of_the_server_does_not_cost_the_connection() {
     };
     let asked = async {
         let wants = [want];
-        zkt::live::fetch(&session, &wants, &once, &mut |_| {})
+        zkt::zookeeper::live::fetch(&session, &wants, &once, &mut |_| {})
             .await
             .map(|tree| tree.len())
     };

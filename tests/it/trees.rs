@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
-use zkt::acl::Acl;
-use zkt::files::{self, Files, Kind, Root};
-use zkt::layers;
-use zkt::node::{Declared, Live};
-use zkt::path::ZPath;
-use zkt::planner;
-use zkt::source::{Located, Sources};
-use zkt::tree::Tree;
+use zkt::declare::files::{self, Files, Kind, Root};
+use zkt::declare::layers;
+use zkt::model::acl::Acl;
+use zkt::model::node::{Declared, Live};
+use zkt::model::path::ZPath;
+use zkt::model::tree::Tree;
+use zkt::plan::planner;
+use zkt::syntax::source::{Located, Sources};
 
 /// Files in memory; what stands under `-` is standard input.
 #[derive(Debug, Default)]
@@ -139,7 +139,7 @@ fn told(error: &dyn Located, sources: &Sources) -> String {
 }
 
 /// Standard input needs no name.
-fn place(sources: &Sources, span: zkt::source::Span) -> String {
+fn place(sources: &Sources, span: zkt::syntax::source::Span) -> String {
     let location = sources.locate(span).to_string();
     location
         .strip_prefix("<stdin>:")

@@ -4,9 +4,9 @@ use std::ffi::OsString;
 use std::time::Duration;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, ValueHint};
-use zkt::files::Disk;
-use zkt::plan::MaxTrim;
-use zkt::session::MAX_REQUEST;
+use zkt::declare::files::Disk;
+use zkt::model::plan::MaxTrim;
+use zkt::zookeeper::session::MAX_REQUEST;
 
 /// Keeps a ZooKeeper tree as declared: .zkt files are the truth, plan shows what would change,
 /// apply does exactly that.

@@ -1,9 +1,9 @@
 //! `NAME=VALUE` on the command line.
 
 use serde_json::Value;
-use zkt::discovery;
-use zkt::path::ZPath;
-use zkt::value::{is_storable_name, split_link};
+use zkt::model::path::ZPath;
+use zkt::model::value::{is_storable_name, split_link};
+use zkt::services;
 
 use crate::exit::Failure;
 
@@ -57,7 +57,7 @@ fn named(name: &str, word: &str, value: Option<Value>) -> Result<Assignment, Fai
 /// A literal as in tree files, or the text itself.
 fn value(text: &str) -> Result<Value, Failure> {
     let text = text.trim();
-    let tree = discovery::parse_tree(&format!("/node\n  value = {text}\n"));
+    let tree = services::parse_tree(&format!("/node\n  value = {text}\n"));
     let is_one_line = !text.contains(['\n', '\r']);
     match tree {
         Ok(tree) if is_one_line && !text.is_empty() => {

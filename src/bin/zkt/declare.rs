@@ -1,14 +1,14 @@
 //! Layers to a declared tree, with everything that is wrong drawn at once.
 
 use serde_json::{Value, json};
-use zkt::files::Disk;
-use zkt::layers::{self, Declaration};
-use zkt::lower;
-use zkt::node::Declared;
-use zkt::path::ZPath;
-use zkt::source::{Located, Sources};
-use zkt::spelling::clipped;
-use zkt::tree::Tree;
+use zkt::declare::files::Disk;
+use zkt::declare::layers::{self, Declaration};
+use zkt::declare::lower;
+use zkt::model::node::Declared;
+use zkt::model::path::ZPath;
+use zkt::model::tree::Tree;
+use zkt::syntax::source::{Located, Sources};
+use zkt::syntax::spelling::clipped;
 
 use crate::diagnostics;
 use crate::exit::{Exit, Failure};
@@ -38,7 +38,7 @@ pub(crate) enum System {
 
 impl System {
     /// What it is for this connection.
-    pub(crate) fn of(connection: &zkt::session::Options) -> Self {
+    pub(crate) fn of(connection: &zkt::zookeeper::session::Options) -> Self {
         if connection.has_chroot() {
             Self::Ordinary
         } else {

@@ -6,10 +6,10 @@ use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use serde_json::{Value, json};
-use zkt::parser::Secrets;
-use zkt::source::{Located, SourceId, Sources, Span};
+use zkt::syntax::parser::Secrets;
+use zkt::syntax::source::{Located, SourceId, Sources, Span};
 
-use zkt::spelling::{clipped, printable};
+use zkt::syntax::spelling::{clipped, printable};
 
 use crate::render::count;
 

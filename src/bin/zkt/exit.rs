@@ -116,22 +116,24 @@ impl From<std::io::Error> for Failure {
     }
 }
 
-impl From<zkt::session::Error> for Failure {
-    fn from(error: zkt::session::Error) -> Self {
+impl From<zkt::zookeeper::session::Error> for Failure {
+    fn from(error: zkt::zookeeper::session::Error) -> Self {
         let hint = match &error {
-            zkt::session::Error::Unreachable { .. } => {
+            zkt::zookeeper::session::Error::Unreachable { .. } => {
                 "is the server running? -c HOSTS names another one, --wait waits for it"
             }
-            zkt::session::Error::Credentials { schemes, .. } => {
+            zkt::zookeeper::session::Error::Credentials { schemes, .. } => {
                 let Some(hint) = scheme_hint(schemes) else {
                     return Self::new(error);
                 };
                 return Self::new(error).hint(hint);
             }
-            zkt::session::Error::NoChroot { chroot, .. } if chroot.as_str().contains(',') => {
+            zkt::zookeeper::session::Error::NoChroot { chroot, .. }
+                if chroot.as_str().contains(',') =>
+            {
                 "the chroot stands behind the last server only, as in h1:2181,h2:2181/chroot"
             }
-            zkt::session::Error::NoChroot { .. } => {
+            zkt::zookeeper::session::Error::NoChroot { .. } => {
                 "connect without the chroot to create it: a tree says where it lives with /a/b/c"
             }
             _ => return Self::new(error),
@@ -140,10 +142,10 @@ impl From<zkt::session::Error> for Failure {
     }
 }
 
-impl From<zkt::live::Error> for Failure {
-    fn from(error: zkt::live::Error) -> Self {
+impl From<zkt::zookeeper::live::Error> for Failure {
+    fn from(error: zkt::zookeeper::live::Error) -> Self {
         match error {
-            zkt::live::Error::Unreadable { .. } => {
+            zkt::zookeeper::live::Error::Unreadable { .. } => {
                 Self::new(error).hint("--auth or --auth-file gives credentials")
             }
             error => Self::new(error),
@@ -151,13 +153,13 @@ impl From<zkt::live::Error> for Failure {
     }
 }
 
-impl From<zkt::discovery::Error> for Failure {
-    fn from(error: zkt::discovery::Error) -> Self {
+impl From<zkt::services::Error> for Failure {
+    fn from(error: zkt::services::Error) -> Self {
         match error {
-            zkt::discovery::Error::Session(error) => error.into(),
-            zkt::discovery::Error::TooLarge { .. } => Self::new(error).hint(MAX_REQUEST_HINT),
-            zkt::discovery::Error::Live(error) => error.into(),
-            zkt::discovery::Error::NoPermission(_) => Self::new(error).hint(PERMISSIONS),
+            zkt::services::Error::Session(error) => error.into(),
+            zkt::services::Error::TooLarge { .. } => Self::new(error).hint(MAX_REQUEST_HINT),
+            zkt::services::Error::Live(error) => error.into(),
+            zkt::services::Error::NoPermission(_) => Self::new(error).hint(PERMISSIONS),
             error => Self::new(error),
         }
     }

@@ -4,10 +4,10 @@
 use std::pin::pin;
 
 use tokio::sync::mpsc;
-use zkt::files::Disk;
-use zkt::live::{self, FetchOptions, ReadAhead};
-use zkt::path::ZPath;
-use zkt::session::Session;
+use zkt::declare::files::Disk;
+use zkt::model::path::ZPath;
+use zkt::zookeeper::live::{self, FetchOptions, ReadAhead};
+use zkt::zookeeper::session::Session;
 
 use crate::args::{LayerArgs, PlanOptions, ServerArgs};
 use crate::declare::{self, DeclaredTree, Destination, Problems, System};

@@ -1,13 +1,13 @@
 //! The first four of the five lines: declared tree, live tree, plan, checked links.
 
-use zkt::live::{self, FetchOptions, ReadAhead};
-use zkt::node::{Declared, Live};
-use zkt::path::ZPath;
-use zkt::plan::{MaxTrim, Plan};
-use zkt::planner::{self, Policy};
-use zkt::scope::{self, Filter, Trim, Want};
-use zkt::session::Session;
-use zkt::tree::Tree;
+use zkt::model::node::{Declared, Live};
+use zkt::model::path::ZPath;
+use zkt::model::plan::{MaxTrim, Plan};
+use zkt::model::tree::Tree;
+use zkt::plan::planner::{self, Policy};
+use zkt::plan::scope::{self, Filter, Trim, Want};
+use zkt::zookeeper::live::{self, FetchOptions, ReadAhead};
+use zkt::zookeeper::session::Session;
 
 use crate::args::{Extras, PlanOptions, TrimArg};
 use crate::declare::DeclaredTree;

@@ -3,8 +3,8 @@
 use std::env;
 
 use zkt::ZooKeeper;
-use zkt::files::reason;
-use zkt::session::{Credentials, Options, Wait};
+use zkt::declare::files::reason;
+use zkt::zookeeper::session::{Credentials, Options, Wait};
 
 use crate::args::{self, ServerArgs};
 use crate::exit::Failure;
@@ -48,7 +48,7 @@ pub(crate) async fn zookeeper(args: &ServerArgs) -> Result<ZooKeeper, Failure> {
         None => builder,
     };
     let credentials = options.credentials.into_iter();
-    let builder = credentials.fold(builder, zkt::discovery::Builder::credentials);
+    let builder = credentials.fold(builder, zkt::services::Builder::credentials);
     Ok(builder.connect().await?)
 }
 

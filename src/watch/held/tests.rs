@@ -1,14 +1,14 @@
 use super::*;
-use crate::node::DataVersion;
-use crate::plan::{HiddenValues, Trim};
-use crate::value::Encoded;
+use crate::model::node::DataVersion;
+use crate::model::plan::{HiddenValues, Trim};
+use crate::model::value::Encoded;
 
 fn path(text: &str) -> ZPath {
     ZPath::parse(text).unwrap()
 }
 
 fn add(text: &str) -> Action {
-    Action::Add(crate::plan::Add {
+    Action::Add(crate::model::plan::Add {
         path: path(text),
         data: Encoded::object(b"{}"),
         raw: false,

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use zkt::files::Disk;
-use zkt::layers;
-use zkt::path::ZPath;
+use zkt::declare::files::Disk;
+use zkt::declare::layers;
+use zkt::model::path::ZPath;
 
 use crate::cli::Place;
 

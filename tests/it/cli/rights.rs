@@ -1,6 +1,6 @@
 //! What a plan says of ACLs, to whom it may be said.
 
-use zkt::session::Session;
+use zkt::zookeeper::session::Session;
 
 use super::Place;
 use crate::server::options_as;

@@ -1,7 +1,7 @@
 //! Files of any size: bounded memory, bounded messages.
 
-use zkt::parser;
-use zkt::source::Sources;
+use zkt::syntax::parser;
+use zkt::syntax::source::Sources;
 
 use super::Place;
 

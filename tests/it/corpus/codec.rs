@@ -1,5 +1,5 @@
 use serde_json::{Map, Value};
-use zkt::value::{self, Data};
+use zkt::model::value::{self, Data};
 
 use super::{Departure, Verdict, check, first};
 use crate::trees;

@@ -2,12 +2,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine as _;
 use serde_json::Value;
-use zkt::node::Live;
-use zkt::path::ZPath;
-use zkt::plan::{Action, KeptReason, MaxTrim, Plan};
-use zkt::planner::{self, Policy};
-use zkt::scope::{Filter, Trim};
-use zkt::value::{self, Data, split_link};
+use zkt::model::node::Live;
+use zkt::model::path::ZPath;
+use zkt::model::plan::{Action, KeptReason, MaxTrim, Plan};
+use zkt::model::value::{self, Data, split_link};
+use zkt::plan::planner::{self, Policy};
+use zkt::plan::scope::{Filter, Trim};
 
 use super::{Departure, Verdict, check, first, live_tree};
 use crate::ensemble::Ensemble;
@@ -130,8 +130,8 @@ fn translate(line: &str) -> Option<String> {
 /// A plan in the same words: of new and of trimmed subtrees only the topmost node.
 fn lines(
     plan: &Plan,
-    declared: &zkt::tree::Tree<zkt::node::Declared>,
-    live: &zkt::tree::Tree<Live>,
+    declared: &zkt::model::tree::Tree<zkt::model::node::Declared>,
+    live: &zkt::model::tree::Tree<Live>,
 ) -> BTreeSet<String> {
     let mut lines = BTreeSet::new();
     let mut added: BTreeSet<&ZPath> = BTreeSet::new();

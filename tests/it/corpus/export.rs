@@ -1,9 +1,9 @@
 use zkt::export::{Options, declare};
-use zkt::node::{Declared, Live};
-use zkt::path::ZPath;
-use zkt::planner::{self, Policy};
-use zkt::scope::Trim;
-use zkt::tree::Tree;
+use zkt::model::node::{Declared, Live};
+use zkt::model::path::ZPath;
+use zkt::model::tree::Tree;
+use zkt::plan::planner::{self, Policy};
+use zkt::plan::scope::Trim;
 
 use super::{Departure, Verdict, check, first, live_tree, nested};
 use crate::{ensemble::Ensemble, trees};
@@ -69,7 +69,7 @@ fn exports_say_what_they_said_and_change_nothing() {
             .map(|text| trees::declare_at(text.as_bytes(), "/"));
         match recorded {
             Some(Ok(recorded))
-                if zkt::value::equal(&nested(&recorded.tree), &nested(&again.tree)) =>
+                if zkt::model::value::equal(&nested(&recorded.tree), &nested(&again.tree)) =>
             {
                 Verdict::Same
             }
@@ -114,12 +114,12 @@ fn changes_nothing(text: &str, top: &ZPath, live: &Tree<Live>) {
                 .get(path)
                 .and_then(Live::node)
                 .expect("an exported node");
-            let decoded = |data: &[u8]| zkt::value::Data::decode(data);
+            let decoded = |data: &[u8]| zkt::model::value::Data::decode(data);
             match decoded(&before.data) {
-                zkt::value::Data::Properties(before) => {
+                zkt::model::value::Data::Properties(before) => {
                     let after = decoded(&node.data).into_properties();
                     assert!(
-                        zkt::value::equal_properties(&before, &after),
+                        zkt::model::value::equal_properties(&before, &after),
                         "{path}: {before:?} {after:?}"
                     );
                 }

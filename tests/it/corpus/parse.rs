@@ -1,6 +1,6 @@
 use base64::Engine as _;
 use serde_json::{Map, Value};
-use zkt::value;
+use zkt::model::value;
 
 use super::{Departure, Verdict, check, first, nested};
 use crate::trees;

@@ -1,9 +1,9 @@
 use serde_json::Value;
-use zkt::links::{self, Lookup, Nodes};
-use zkt::node::Live;
-use zkt::path::ZPath;
-use zkt::tree::Tree;
-use zkt::value::Data;
+use zkt::model::node::Live;
+use zkt::model::path::ZPath;
+use zkt::model::tree::Tree;
+use zkt::model::value::Data;
+use zkt::plan::links::{self, Lookup, Nodes};
 
 use super::{Departure, Verdict, check, live_tree};
 
@@ -62,7 +62,7 @@ fn links_of_live_nodes_lead_where_they_led() {
             server = server.node(path.as_str(), &node.data, std::slice::from_ref(&open));
         }
         let server = server.start().unwrap();
-        if let Some(root) = tree.get(&root).and_then(zkt::node::Live::node) {
+        if let Some(root) = tree.get(&root).and_then(zkt::model::node::Live::node) {
             runtime.block_on(async {
                 let hosts = server.connect_string();
                 let client = zookeeper_client::Client::connect(&hosts).await.unwrap();
@@ -89,8 +89,8 @@ async fn ask(
     name: Option<&str>,
 ) -> Result<Value, links::Error> {
     let of_link = |error| match error {
-        zkt::discovery::Error::NoNode(path) => links::Error::Missing(path),
-        zkt::discovery::Error::Link(error) => error,
+        zkt::services::Error::NoNode(path) => links::Error::Missing(path),
+        zkt::services::Error::Link(error) => error,
         error => panic!("{error}"),
     };
     let Some(name) = name else {
@@ -119,7 +119,7 @@ fn judge(case: &Value, answer: impl Fn(&str) -> Result<Value, links::Error>) -> 
         };
     }
     match (answer(path), kind) {
-        (Ok(answer), None) if zkt::value::equal(&answer, &case["result"]) => Verdict::Same,
+        (Ok(answer), None) if zkt::model::value::equal(&answer, &case["result"]) => Verdict::Same,
         (Err(links::Error::Loop(_)), Some("LinkLoop")) => Verdict::Same,
         (Err(links::Error::Missing(_)), Some("NoNodeError")) => Verdict::Same,
         (Err(links::Error::NoProperty { .. }), Some("KeyError")) => Verdict::Same,

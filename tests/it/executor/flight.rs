@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use zkt::executor::{BatchKind, Conflict, Event, ExecuteOptions, Stop, execute};
-use zkt::plan::{Action, Add};
-use zkt::session::{Options, Session};
+use zkt::model::plan::{Action, Add};
+use zkt::zookeeper::executor::{BatchKind, Conflict, Event, ExecuteOptions, Stop, execute};
+use zkt::zookeeper::session::{Options, Session};
 use zookeeper_client::{AddWatchMode, Client, EventType, PersistentWatcher};
 
 use super::*;

@@ -2,10 +2,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::Value;
-use zkt::acl::{Acl, AclEntry};
-use zkt::node::{Content, Declared, Globs, Secret, Standing};
-use zkt::path::ZPath;
-use zkt::tree::Tree;
+use zkt::model::acl::{Acl, AclEntry};
+use zkt::model::node::{Content, Declared, Globs, Secret, Standing};
+use zkt::model::path::ZPath;
+use zkt::model::tree::Tree;
 
 use crate::ensemble::{Ensemble, Znode};
 

@@ -1,11 +1,11 @@
 //! An export is a copy.
 
 use zkt::export::{self, Options};
-use zkt::node::{Content, Live, Standing};
-use zkt::path::ZPath;
-use zkt::planner::{self, Policy};
-use zkt::tree::Tree;
-use zkt::value::{Data, equal_properties};
+use zkt::model::node::{Content, Live, Standing};
+use zkt::model::path::ZPath;
+use zkt::model::tree::Tree;
+use zkt::model::value::{Data, equal_properties};
+use zkt::plan::planner::{self, Policy};
 
 use super::choices::Choices;
 use super::law;
@@ -176,7 +176,7 @@ fn what_zkt_stores_is_spelled_as_it_stands() {
         1000,
         |choices| {
             let data = Data::of(choices.properties());
-            let node = zkt::node::LiveNode::with_data(data.encode());
+            let node = zkt::model::node::LiveNode::with_data(data.encode());
             let declared = export::declare_node(&node);
             if let Content::Properties(properties) = &declared.content {
                 let shown = trees::show(

@@ -1,12 +1,12 @@
 use std::collections::BTreeMap;
 
 use zkt::export::{self, Pieces};
-use zkt::format::format;
-use zkt::node::{Live, LiveNode};
-use zkt::parser;
-use zkt::path::ZPath;
-use zkt::source::Sources;
-use zkt::tree::Tree;
+use zkt::model::node::{Live, LiveNode};
+use zkt::model::path::ZPath;
+use zkt::model::tree::Tree;
+use zkt::syntax::format::format;
+use zkt::syntax::parser;
+use zkt::syntax::source::Sources;
 
 use super::choices::Choices;
 use super::law;
@@ -208,7 +208,7 @@ fn formatted(text: &str) -> String {
 /// What a text declares, in full: data, directives, standing.
 fn meaning(text: &str) -> BTreeMap<String, String> {
     let declared = trees::declare(text);
-    let node = |(path, node): &(zkt::path::ZPath, zkt::node::Declared)| {
+    let node = |(path, node): &(zkt::model::path::ZPath, zkt::model::node::Declared)| {
         let mut node = node.clone();
         node.origin = None;
         let says = format!(
@@ -254,10 +254,10 @@ fn what_is_shown_declares_the_same_tree() {
     law(
         3000,
         |choices| {
-            let declared = choices.declared(&zkt::path::ZPath::root());
+            let declared = choices.declared(&zkt::model::path::ZPath::root());
             let text = trees::show(&declared);
             let again = trees::declare(&text);
-            let paths = |tree: &zkt::tree::Tree<zkt::node::Declared>| -> Vec<_> {
+            let paths = |tree: &zkt::model::tree::Tree<zkt::model::node::Declared>| -> Vec<_> {
                 tree.iter()
                     .map(|(path, node)| (path.clone(), node.standing))
                     .collect()
@@ -276,7 +276,7 @@ fn what_is_shown_declares_the_same_tree() {
             assert_eq!(trees::show(&again.tree), text);
             assert_eq!(formatted(&text), text, "what is shown is formatted");
         },
-        |choices| trees::show(&choices.declared(&zkt::path::ZPath::root())),
+        |choices| trees::show(&choices.declared(&zkt::model::path::ZPath::root())),
     );
 }
 
@@ -285,7 +285,7 @@ fn importing_an_export_changes_nothing() {
     law(
         3000,
         |choices| {
-            let root = zkt::path::ZPath::root();
+            let root = zkt::model::path::ZPath::root();
             let near = choices.declared(&root);
             let mut ensemble = choices.ensemble(&root, &near);
             // As a fetch of everything leaves it out.
@@ -296,7 +296,7 @@ fn importing_an_export_changes_nothing() {
             let mut live = ensemble.everything();
             if !with_acls {
                 for (_, node) in live.iter_mut() {
-                    if let zkt::node::Live::Read(node) = node {
+                    if let zkt::model::node::Live::Read(node) = node {
                         node.acl = None;
                     }
                 }
@@ -304,14 +304,15 @@ fn importing_an_export_changes_nothing() {
             let exported = zkt::export::declare(&live, &root, &zkt::export::Options::default());
             let text = trees::show(&exported);
             let again = trees::declare_at(text.as_bytes(), "/").expect("an export can be read");
-            let policy = zkt::planner::Policy {
-                trim: zkt::scope::Trim::All,
-                ..zkt::planner::Policy::new(&again.sources)
+            let policy = zkt::plan::planner::Policy {
+                trim: zkt::plan::scope::Trim::All,
+                ..zkt::plan::planner::Policy::new(&again.sources)
             };
-            let plan = zkt::planner::plan(&again.tree, &ensemble.everything(), &policy);
+            let plan = zkt::plan::planner::plan(&again.tree, &ensemble.everything(), &policy);
             assert_eq!(plan.actions, [], "{text}");
             // Into an empty ensemble it makes the same nodes again.
-            let made = zkt::planner::plan(&again.tree, &zkt::tree::Tree::default(), &policy);
+            let made =
+                zkt::plan::planner::plan(&again.tree, &zkt::model::tree::Tree::default(), &policy);
             let made = crate::ensemble::Ensemble::default()
                 .after(&made)
                 .expect("a legal plan");
@@ -324,8 +325,11 @@ fn importing_an_export_changes_nothing() {
             for (path, before) in persistent {
                 let (before_data, after_data) = (ensemble.data(path), made.data(path));
                 match (&before_data, &after_data) {
-                    (zkt::value::Data::Properties(a), zkt::value::Data::Properties(b)) => {
-                        assert!(zkt::value::equal_properties(a, b), "{path}");
+                    (
+                        zkt::model::value::Data::Properties(a),
+                        zkt::model::value::Data::Properties(b),
+                    ) => {
+                        assert!(zkt::model::value::equal_properties(a, b), "{path}");
                     }
                     _ => assert_eq!(before.data, made.nodes[path].data, "{path}"),
                 }

@@ -4,10 +4,10 @@
 use std::collections::BTreeSet;
 
 use tokio::runtime::Runtime;
-use zkt::executor::{Event, ExecuteOptions, Report, execute};
-use zkt::path::ZPath;
-use zkt::plan::{Action, Add};
-use zkt::session::Session;
+use zkt::model::path::ZPath;
+use zkt::model::plan::{Action, Add};
+use zkt::zookeeper::executor::{Event, ExecuteOptions, Report, execute};
+use zkt::zookeeper::session::Session;
 use zookeeper_client::{Acls, Client, CreateMode};
 
 use super::choices::Choices;

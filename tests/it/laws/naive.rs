@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
-use zkt::node::{Content, Declared, Standing};
-use zkt::path::ZPath;
-use zkt::planner::Policy;
-use zkt::scope::Trim;
-use zkt::tree::Tree;
-use zkt::value::{self, Data, STRING_VALUE};
+use zkt::model::node::{Content, Declared, Standing};
+use zkt::model::path::ZPath;
+use zkt::model::tree::Tree;
+use zkt::model::value::{self, Data, STRING_VALUE};
+use zkt::plan::planner::Policy;
+use zkt::plan::scope::Trim;
 
 use crate::ensemble::Ensemble;
 

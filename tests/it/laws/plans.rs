@@ -1,14 +1,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use zkt::acl::{AuthId, Identities};
-use zkt::node::{self, Content, Declared, Standing};
-use zkt::path::ZPath;
-use zkt::plan::{Action, MaxTrim, Plan, Refusal};
-use zkt::planner::{self, Policy};
-use zkt::scope::{Filter, Trim};
-use zkt::source::Sources;
-use zkt::tree::Tree;
-use zkt::value::{Data, Properties, equal_properties, split_link};
+use zkt::model::acl::{AuthId, Identities};
+use zkt::model::node::{self, Content, Declared, Standing};
+use zkt::model::path::ZPath;
+use zkt::model::plan::{Action, MaxTrim, Plan, Refusal};
+use zkt::model::tree::Tree;
+use zkt::model::value::{Data, Properties, equal_properties, split_link};
+use zkt::plan::planner::{self, Policy};
+use zkt::plan::scope::{Filter, Trim};
+use zkt::syntax::source::Sources;
 
 use super::choices::Choices;
 use super::{law, naive};

@@ -2,10 +2,10 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::LazyLock;
 
-use zkt::files::{Disk, Root};
-use zkt::format::format;
-use zkt::source::{Located as _, Sources};
-use zkt::{layers, parser};
+use zkt::declare::files::{Disk, Root};
+use zkt::syntax::format::format;
+use zkt::syntax::source::{Located as _, Sources};
+use zkt::{declare::layers, syntax::parser};
 
 use super::choices::Choices;
 use super::law;

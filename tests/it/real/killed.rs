@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use zkt::executor::{Event, Stop, execute};
-use zkt::plan::Action;
-use zkt::session::Session;
+use zkt::model::plan::Action;
+use zkt::zookeeper::executor::{Event, Stop, execute};
+use zkt::zookeeper::session::Session;
 
 use super::process::Server;
 use crate::executor::flight::{flight, has_marker};

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use zkt::session::Session;
+use zkt::zookeeper::session::Session;
 
 use super::process::{FOR_TESTS, Server, Setup};
 use crate::relay::Relay;

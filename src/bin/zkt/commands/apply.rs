@@ -7,10 +7,10 @@ use std::io::Write as _;
 use std::sync::Arc;
 
 use zkt::contention::{self, CONTENDED_FROM, Contended};
-use zkt::executor::{self, Event, ExecuteOptions, Report, Stop};
-use zkt::live::ReadAhead;
-use zkt::plan::Plan;
-use zkt::session::Session;
+use zkt::model::plan::Plan;
+use zkt::zookeeper::executor::{self, Event, ExecuteOptions, Report, Stop};
+use zkt::zookeeper::live::ReadAhead;
+use zkt::zookeeper::session::Session;
 
 use crate::args::{ApplyArgs, Format};
 use crate::commands::plan::text_options;

@@ -3,12 +3,12 @@
 use std::io::Write as _;
 
 use serde_json::json;
-use zkt::links::{self, Trees};
-use zkt::node::Standing;
-use zkt::path::ZPath;
-use zkt::plan::{About, Plan, Refusal, Warning};
-use zkt::planner;
-use zkt::tree::Tree;
+use zkt::model::node::Standing;
+use zkt::model::path::ZPath;
+use zkt::model::plan::{About, Plan, Refusal, Warning};
+use zkt::model::tree::Tree;
+use zkt::plan::links::{self, Trees};
+use zkt::plan::planner;
 
 use crate::args::{CheckArgs, Format};
 use crate::declare::{self, DeclaredTree, Destination};

@@ -3,17 +3,17 @@
 use std::io::Write as _;
 
 use zkt::export;
-use zkt::links::{self, LookedUp, Trees};
-use zkt::live::ReadAhead;
-use zkt::node::{Content, Declared, Live, LiveNode};
-use zkt::path::ZPath;
-use zkt::plan::{MaxTrim, Plan};
-use zkt::planner::{self, Policy};
-use zkt::scope::{Children, Trim, Want};
-use zkt::session::Session;
-use zkt::source::Sources;
-use zkt::tree::Tree;
-use zkt::value::Data;
+use zkt::model::node::{Content, Declared, Live, LiveNode};
+use zkt::model::path::ZPath;
+use zkt::model::plan::{MaxTrim, Plan};
+use zkt::model::tree::Tree;
+use zkt::model::value::Data;
+use zkt::plan::links::{self, LookedUp, Trees};
+use zkt::plan::planner::{self, Policy};
+use zkt::plan::scope::{Children, Trim, Want};
+use zkt::syntax::source::Sources;
+use zkt::zookeeper::live::ReadAhead;
+use zkt::zookeeper::session::Session;
 
 use crate::args::{DiffArgs, Format, TrimArg};
 use crate::commands::plan::text_options;
@@ -156,7 +156,7 @@ async fn live_side(
     planning::require_node(session, place, "--path").await?;
     let mut tops: Vec<ZPath> = Vec::new();
     for (path, node) in &old.tree {
-        let declared = node.standing == zkt::node::Standing::Declared;
+        let declared = node.standing == zkt::model::node::Standing::Declared;
         if declared && !tops.last().is_some_and(|top| path.is_within(top)) {
             tops.push(path.clone());
         }
@@ -170,13 +170,13 @@ async fn live_side(
         })
         .collect();
     let live = planning::fetch(session, &wants, output).await?;
-    zkt::live::require_readable(&old.tree, &live)?;
+    zkt::zookeeper::live::require_readable(&old.tree, &live)?;
     let mut nodes: Vec<(ZPath, Declared)> = export::declarable(live.as_slice(), false)
         .map(|(path, node)| (path.clone(), beside(old.tree.get(path), node)))
         .collect();
     // What is only passed through on one side is passed through on the other.
     let through = old.tree.iter().filter(|(path, node)| {
-        node.standing == zkt::node::Standing::PassedThrough && live.get(path).is_none()
+        node.standing == zkt::model::node::Standing::PassedThrough && live.get(path).is_none()
     });
     nodes.extend(through.map(|(path, node)| (path.clone(), node.clone())));
     Ok(nodes.into_iter().collect())

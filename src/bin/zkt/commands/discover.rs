@@ -7,8 +7,8 @@ use std::io::Write as _;
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
-use zkt::discovery::{Discovery, Endpoint, Endpoints, EndpointsChange, Held, LeftOut};
-use zkt::spelling;
+use zkt::services::{Discovery, Endpoint, Endpoints, EndpointsChange, Held, LeftOut};
+use zkt::syntax::spelling;
 
 use crate::args::{DiscoverArgs, Format};
 use crate::exit::{Exit, Failure};

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::sync::mpsc::channel;
 
 use tokio::sync::mpsc::unbounded_channel;
-use zkt::acl::Acl;
+use zkt::declare::files::reason;
 use zkt::export::{self, Options, Pieces};
-use zkt::files::reason;
-use zkt::live;
-use zkt::node::Live;
-use zkt::path::{self, ZPath};
-use zkt::session::Session;
-use zkt::tree::Tree;
+use zkt::model::acl::Acl;
+use zkt::model::node::Live;
+use zkt::model::path::{self, ZPath};
+use zkt::model::tree::Tree;
+use zkt::zookeeper::live;
+use zkt::zookeeper::session::Session;
 
 use crate::args::{ExportArgs, TreeFormat};
 use crate::exit::{Exit, Failure};

@@ -3,12 +3,12 @@
 use std::io::{self, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 
-use zkt::files::{Files as _, Root, reason};
-use zkt::layers;
-use zkt::parser::Secrets;
-use zkt::source::{Located, Sources};
-use zkt::spelling::printable;
-use zkt::{format, parser};
+use zkt::declare::files::{Files as _, Root, reason};
+use zkt::declare::layers;
+use zkt::syntax::parser::Secrets;
+use zkt::syntax::source::{Located, Sources};
+use zkt::syntax::spelling::printable;
+use zkt::{syntax::format, syntax::parser};
 
 use crate::args::FmtArgs;
 use crate::diagnostics;

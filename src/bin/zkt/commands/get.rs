@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::io::Write;
 
 use serde_json::{Value, json};
-use zkt::discovery::NodeProperties;
-use zkt::spelling;
-use zkt::value::{LinkKind, beyond_json, split_link};
+use zkt::model::value::{LinkKind, beyond_json, split_link};
+use zkt::services::NodeProperties;
+use zkt::syntax::spelling;
 
 use crate::args::{Format, GetArgs};
 use crate::exit::{Exit, Failure};

@@ -3,9 +3,9 @@
 use std::io::Write as _;
 
 use zkt::graph::{self, LeftOut};
-use zkt::path::ZPath;
-use zkt::session::Session;
-use zkt::spelling::printable;
+use zkt::model::path::ZPath;
+use zkt::syntax::spelling::printable;
+use zkt::zookeeper::session::Session;
 
 use crate::args::{GraphArgs, GraphFormat};
 use crate::declare::{self, Destination};

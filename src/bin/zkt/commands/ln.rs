@@ -1,6 +1,6 @@
 //! `zkt ln`: makes a symbolic link.
 
-use zkt::discovery::Error;
+use zkt::services::Error;
 
 use crate::args::LnArgs;
 use crate::exit::{Exit, Failure};

@@ -4,11 +4,11 @@ use std::io::Write as _;
 use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::{Map, Value, json};
-use zkt::node::{Live, LiveNode};
-use zkt::path::ZPath;
-use zkt::scope::{Children, Want};
-use zkt::session::Session;
-use zkt::tree::Tree;
+use zkt::model::node::{Live, LiveNode};
+use zkt::model::path::ZPath;
+use zkt::model::tree::Tree;
+use zkt::plan::scope::{Children, Want};
+use zkt::zookeeper::session::Session;
 
 use crate::args::{Format, LsArgs};
 use crate::exit::{Exit, Failure};

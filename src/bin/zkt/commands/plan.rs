@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use zkt::plan::Plan;
+use zkt::model::plan::Plan;
 
 use crate::args::{Format, PlanArgs};
 use crate::exit::{Exit, Failure};

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use zkt::ZooKeeper;
-use zkt::acl::{Acl, AclEntry};
+use zkt::model::acl::{Acl, AclEntry};
+use zkt::model::path::ZPath;
 #[cfg(unix)]
-use zkt::discovery::Monitor;
-use zkt::discovery::{Address, HealthCheck, Register, Registration, RegistrationState};
-use zkt::path::ZPath;
+use zkt::services::Monitor;
+use zkt::services::{Address, HealthCheck, Register, Registration, RegistrationState};
 
 use crate::args::RegisterArgs;
 use crate::exit::{Exit, Failure};

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::io::Write as _;
 
 use zkt::ZooKeeper;
-use zkt::discovery::{Reason, Removal, Removed};
-use zkt::path::ZPath;
+use zkt::model::path::ZPath;
+use zkt::services::{Reason, Removal, Removed};
 
 use crate::args::RmArgs;
 use crate::exit::{Exit, Failure};
@@ -109,7 +109,7 @@ async fn agree(
 }
 
 /// Which node it is, whatever it holds.
-fn identity((path, zxids): &(ZPath, Option<zkt::node::Zxids>)) -> (&ZPath, Option<i64>) {
+fn identity((path, zxids): &(ZPath, Option<zkt::model::node::Zxids>)) -> (&ZPath, Option<i64>) {
     (path, zxids.map(|zxids| zxids.created))
 }
 
@@ -154,7 +154,7 @@ fn verdict(top: &ZPath, removed: &Removed, dry_run: bool) -> Result<Exit, Failur
     if removed.kept.is_empty() || dry_run {
         return Ok(Exit::Done);
     }
-    let denied = |kept: &zkt::discovery::Kept| kept.reason == Reason::NoPermission;
+    let denied = |kept: &zkt::services::Kept| kept.reason == Reason::NoPermission;
     let failure = Failure::new(format!("{top} was not deleted"));
     Err(if removed.kept.iter().any(denied) {
         failure

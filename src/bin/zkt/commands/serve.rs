@@ -2,11 +2,11 @@
 
 use std::io::{self, Write as _};
 
-use zkt::acl::Acl;
-use zkt::node::Declared;
-use zkt::path::ZPath;
+use zkt::model::acl::Acl;
+use zkt::model::node::Declared;
+use zkt::model::path::ZPath;
+use zkt::model::tree::Tree;
 use zkt::server::{self, Builder, Server};
-use zkt::tree::Tree;
 
 use crate::args::ServeArgs;
 use crate::declare::{self, Destination};

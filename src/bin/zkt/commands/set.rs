@@ -1,6 +1,6 @@
 //! `zkt set`: updates properties of a live node.
 
-use zkt::discovery::Error;
+use zkt::services::Error;
 
 use crate::args::SetArgs;
 use crate::exit::{Exit, Failure};

@@ -12,10 +12,10 @@ mod systemd;
 use std::io::Write as _;
 
 use tokio::sync::{mpsc, watch};
-use zkt::path::check_name;
-use zkt::plan::MaxTrim;
-use zkt::session::Wait;
+use zkt::model::path::check_name;
+use zkt::model::plan::MaxTrim;
 use zkt::watch::{Ending, Error, Layers, Mode, Options, Pace, State};
+use zkt::zookeeper::session::Wait;
 
 use crate::args::{Extras, WatchArgs, WatchMode};
 use crate::exit::{Exit, Failure};

@@ -7,12 +7,12 @@ use std::io::{self, Write};
 use serde_json::Value;
 use sha1::{Digest as _, Sha1};
 use smallvec::SmallVec;
-use zkt::acl::{Acl, AclEntry, Permissions};
-use zkt::node::Secret;
-use zkt::path::ZPath;
-use zkt::plan::{ACL_CHANGE, Add, Change, ChangeValue, DATA_CHANGE};
-use zkt::spelling::{property_name, push_raw_literal, type_clause};
-use zkt::value::{Entry, LinkKind, Properties, TYPE, entries, split_link, writing_order};
+use zkt::model::acl::{Acl, AclEntry, Permissions};
+use zkt::model::node::Secret;
+use zkt::model::path::ZPath;
+use zkt::model::plan::{ACL_CHANGE, Add, Change, ChangeValue, DATA_CHANGE};
+use zkt::model::value::{Entry, LinkKind, Properties, TYPE, entries, split_link, writing_order};
+use zkt::syntax::spelling::{property_name, push_raw_literal, type_clause};
 
 use super::SECRET;
 use super::difference::{LONGEST_DIFF, Side, is_by_line, pair, write_lines};

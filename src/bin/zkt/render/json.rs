@@ -1,12 +1,12 @@
 //! A plan as JSON.
 
 use serde_json::{Map, Value, json};
-use zkt::acl::Acl;
-use zkt::node::{Secret, Zxids};
-use zkt::path::ZPath;
-use zkt::plan::{Action, Add, Change, ChangeValue, Plan, Refusal, Summary, Warning};
-use zkt::source::Location;
-use zkt::spelling::clipped;
+use zkt::model::acl::Acl;
+use zkt::model::node::{Secret, Zxids};
+use zkt::model::path::ZPath;
+use zkt::model::plan::{Action, Add, Change, ChangeValue, Plan, Refusal, Summary, Warning};
+use zkt::syntax::source::Location;
+use zkt::syntax::spelling::clipped;
 
 use super::change::{hides_raw_data, new_properties, raw_json};
 use super::{FORMAT_VERSION, SECRET};

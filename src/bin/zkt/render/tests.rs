@@ -1,15 +1,15 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use zkt::acl::{Acl, AclEntry};
-use zkt::node::{AclVersion, DataVersion, Globs, Secret};
-use zkt::path::ZPath;
-use zkt::plan::{
+use zkt::model::acl::{Acl, AclEntry};
+use zkt::model::node::{AclVersion, DataVersion, Globs, Secret};
+use zkt::model::path::ZPath;
+use zkt::model::plan::{
     About, Action, Add, Change, ChangeValue, HiddenValues, Kept, KeptReason, Link, MaxTrim, Plan,
     Refusal, Trim, Update, Warning,
 };
-use zkt::source::Location;
-use zkt::value::Data;
+use zkt::model::value::Data;
+use zkt::syntax::source::Location;
 
 use super::*;
 
@@ -888,9 +888,9 @@ fn of_a_long_nested_value_the_keys_that_changed_are_shown() {
 
 #[test]
 fn of_bytes_the_length_and_the_hash_are_shown() {
-    let raw = |byte: u8| zkt::plan::ChangeValue::Raw(vec![byte; 1000]);
-    let change = zkt::plan::Change {
-        name: zkt::plan::DATA_CHANGE.to_owned(),
+    let raw = |byte: u8| zkt::model::plan::ChangeValue::Raw(vec![byte; 1000]);
+    let change = zkt::model::plan::Change {
+        name: zkt::model::plan::DATA_CHANGE.to_owned(),
         old: Some(raw(0xfe)),
         new: Some(raw(0xff)),
         secret: false,

@@ -8,10 +8,10 @@ use std::sync::{Arc, LazyLock};
 
 use anstyle::Style;
 use unicode_width::UnicodeWidthStr;
-use zkt::acl::Acl;
-use zkt::path::ZPath;
-use zkt::plan::{Action, Add, Plan, Refusal, Summary, Warning};
-use zkt::spelling::clipped;
+use zkt::model::acl::Acl;
+use zkt::model::path::ZPath;
+use zkt::model::plan::{Action, Add, Plan, Refusal, Summary, Warning};
+use zkt::syntax::spelling::clipped;
 
 use super::change::{
     acl_text, new_acl, new_type, push_new, stored_properties, write_change, write_inherited_acl,

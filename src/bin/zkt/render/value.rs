@@ -4,11 +4,11 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 pub(super) use zkt::export::base64;
-use zkt::path::ZPath;
-pub(super) use zkt::spelling::printable;
-pub(super) use zkt::spelling::{is_visible, literal, string_literal as quoted};
-use zkt::spelling::{node_name, property_name};
-use zkt::value::{LinkKind, split_link};
+use zkt::model::path::ZPath;
+use zkt::model::value::{LinkKind, split_link};
+pub(super) use zkt::syntax::spelling::printable;
+pub(super) use zkt::syntax::spelling::{is_visible, literal, string_literal as quoted};
+use zkt::syntax::spelling::{node_name, property_name};
 
 /// A literal of more characters is shortened in its middle.
 pub(super) const LONGEST: usize = 160;

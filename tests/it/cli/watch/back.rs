@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use zkt::files::Disk;
-use zkt::path::ZPath;
-use zkt::plan::MaxTrim;
-use zkt::scope::{Filter, Trim};
-use zkt::{session, watch};
+use zkt::declare::files::Disk;
+use zkt::model::path::ZPath;
+use zkt::model::plan::MaxTrim;
+use zkt::plan::scope::{Filter, Trim};
+use zkt::{watch, zookeeper::session};
 
 use super::super::Place;
 use super::becomes;

@@ -4,9 +4,9 @@ use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
-use zkt::executor::{Event, Fate, Ledger, Stop};
-use zkt::path::ZPath;
-use zkt::plan::{Action, Plan, Summary};
+use zkt::model::path::ZPath;
+use zkt::model::plan::{Action, Plan, Summary};
+use zkt::zookeeper::executor::{Event, Fate, Ledger, Stop};
 
 use crate::exit::{Exit, Failure};
 

@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 
 use serde_json::{Value, json};
-use zkt::executor::{Batch, BatchKind, Fate};
-use zkt::plan::Summary;
+use zkt::model::plan::Summary;
+use zkt::zookeeper::executor::{Batch, BatchKind, Fate};
 
 use super::account::{Account, End, Named};
 use crate::exit::Exit;

@@ -5,7 +5,7 @@ use std::process::{ExitStatus, Stdio};
 
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
-use zkt::discovery::{Endpoint, Endpoints};
+use zkt::services::{Endpoint, Endpoints};
 
 use super::{is_shown, note_empty};
 use crate::args::DiscoverArgs;

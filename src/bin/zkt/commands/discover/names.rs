@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use zkt::discovery::{Endpoints, LeftOut};
-use zkt::spelling;
+use zkt::services::{Endpoints, LeftOut};
+use zkt::syntax::spelling;
 
 use crate::args::DiscoverArgs;
 use crate::output::Output;

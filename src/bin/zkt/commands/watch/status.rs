@@ -6,11 +6,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 use tokio::time::Instant;
-use zkt::node::{Content, Declared, Secret, Standing};
-use zkt::path::ZPath;
-use zkt::plan::{Action, Add, HiddenValues, Plan, Summary};
-use zkt::spelling::{node_name, property, property_name, string_literal, type_clause};
-use zkt::value::{TYPE, split_link, writing_order};
+use zkt::model::node::{Content, Declared, Secret, Standing};
+use zkt::model::path::ZPath;
+use zkt::model::plan::{Action, Add, HiddenValues, Plan, Summary};
+use zkt::model::value::{TYPE, split_link, writing_order};
+use zkt::syntax::spelling::{node_name, property, property_name, string_literal, type_clause};
 use zkt::watch::{Connection, HeldNode, HeldReason, Leadership, Reconcile, Source, State};
 
 use super::health;
@@ -198,7 +198,7 @@ pub(super) fn children(state: &State, query: Option<&str>) -> Option<Value> {
             at += 1;
             continue;
         }
-        let end = zkt::tree::end_of_subtree(below, at, child);
+        let end = zkt::model::tree::end_of_subtree(below, at, child);
         if nodes.len() < MOST_CHILDREN {
             let shown = node_json(child, node, end - at - 1, source, &out_of_sync);
             nodes.insert(child.as_str().to_owned(), shown);

@@ -1,0 +1,480 @@
+//! Statements to one declared tree: paths joined, layers laid over each other, every semantic error
+//! of all files in one run.
+
+mod error;
+mod nodes;
+mod overlay;
+mod properties;
+
+pub use error::Error;
+use error::Found;
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use base64::Engine as _;
+
+use crate::model::acl::{Acl, AclEntry};
+use crate::model::node::{Content, Declared, Globs, Secret};
+use crate::model::path::{self, ZPath};
+use crate::model::tree::Tree;
+use crate::model::value::{self, TYPE};
+use crate::syntax::ast::{DataForm, Directive, Line, LiteralKind, Node, Statement, Text};
+use crate::syntax::source::Span;
+
+use nodes::{Nodes, Place};
+use properties::{OpenProperties, merge};
+
+/// The largest request that ZooKeeper takes, in bytes (`jute.maxbuffer` as it is by default).
+pub const MAX_REQUEST: usize = 1_048_575;
+
+/// How deep a tree may be. Each node is stored under its whole path, by zkt as by ZooKeeper, so
+/// that a path without a limit would take memory with the square of its length.
+pub const MAX_LEVELS: usize = 4096;
+
+/// ZooKeeper's own nodes stand here, unless there is a chroot.
+const SYSTEM: &str = "/zookeeper";
+
+/// What a request to create a node needs besides its path and data: headers, flags, an ACL.
+const REQUEST_OVERHEAD: usize = 512;
+
+/// The nodes that could not be created with requests of at most `limit` bytes, by their places. They
+/// are no mistake in themselves: a node that is as declared needs no request.
+#[must_use]
+pub fn oversized(tree: &Tree<Declared>, limit: usize) -> Vec<Error> {
+    let needs =
+        |path: &ZPath, node: &Declared| REQUEST_OVERHEAD + path.as_str().len() + node.bytes().len();
+    let large = tree
+        .iter()
+        .map(|(path, node)| (node.origin, needs(path, node)));
+    let large = large.filter(|(_, bytes)| *bytes > limit);
+    let error = |(origin, bytes): (Option<Span>, usize)| {
+        let span = origin?;
+        Some(Error::TooLarge { span, bytes, limit })
+    };
+    let mut errors: Vec<Error> = large.filter_map(error).collect();
+    errors.sort_by_key(crate::syntax::source::Located::span);
+    let mut found = Found::default();
+    found.extend(errors);
+    found.sorted()
+}
+
+/// Lowers the statements of layers, one after the other, to the tree that they declare.
+///
+/// Whoever reads the layers says where each layer and file starts and ends; what belongs to which
+/// node follows from that and from the lines' levels. Texts are borrowed only from statement to
+/// statement.
+pub struct Lowering<'m> {
+    /// Where the top-level nodes go.
+    at: ZPath,
+    /// The layers so far.
+    merged: Nodes,
+    /// The layer at hand.
+    nodes: Nodes,
+    properties: OpenProperties,
+    errors: Found,
+    /// The files that are being lowered, each included by the one before.
+    files: Vec<OpenFile>,
+    /// How many files were lowered, each include counted anew: a number for every place.
+    count: u32,
+    /// A buffer for the path at hand.
+    path: String,
+    has_acls: bool,
+    /// Told of each node when it is met first.
+    met: &'m mut dyn FnMut(&ZPath),
+}
+
+/// Where the contents of a file belong.
+#[derive(Debug, Clone, Copy)]
+enum Parent {
+    Top,
+    Node(u32),
+    /// In a line that is wrong; what stands there is told with that line.
+    Nowhere,
+}
+
+struct OpenFile {
+    number: u32,
+    parent: Parent,
+    /// How many of its statements were met.
+    lines: u32,
+    /// The open nodes and lines, by level.
+    open: Vec<Open>,
+}
+
+/// An open line; no place where it is wrong or no node, so that its contents belong nowhere.
+struct Open {
+    line: u32,
+    place: Option<u32>,
+    /// Where its properties start.
+    properties: usize,
+}
+
+impl OpenFile {
+    /// Where a statement on a level belongs, and the line of the node around it.
+    fn parent(&self, level: u32) -> (Parent, u32) {
+        match level
+            .checked_sub(1)
+            .and_then(|level| self.open.get(level as usize))
+        {
+            None => (self.parent, u32::MAX),
+            Some(open) => (open.place.map_or(Parent::Nowhere, Parent::Node), open.line),
+        }
+    }
+}
+
+impl<'m> Lowering<'m> {
+    /// Starts with no layer; the top-level nodes go to `at`. `met` is told the path of each node
+    /// when it is met first.
+    #[must_use]
+    pub fn new(at: &ZPath, met: &'m mut dyn FnMut(&ZPath)) -> Self {
+        Self {
+            at: at.clone(),
+            merged: Nodes::default(),
+            nodes: Nodes::default(),
+            properties: OpenProperties::default(),
+            errors: Found::default(),
+            files: Vec::new(),
+            count: 0,
+            path: String::new(),
+            has_acls: false,
+            met,
+        }
+    }
+
+    /// Starts a file of the layer, or one that is included by a statement on this level of the
+    /// file at hand.
+    pub fn begin_file(&mut self, included_at: Option<u32>) {
+        let parent = match (included_at, self.files.last()) {
+            (Some(level), Some(around)) => around.parent(level).0,
+            _ => Parent::Top,
+        };
+        self.files.push(OpenFile {
+            number: self.count,
+            parent,
+            lines: 0,
+            open: Vec::new(),
+        });
+        self.count += 1;
+    }
+
+    /// Makes room for about so many more nodes of the layer.
+    pub fn reserve(&mut self, nodes: usize) {
+        self.nodes.reserve(nodes);
+    }
+
+    /// Ends the file at hand.
+    pub fn end_file(&mut self) {
+        self.close(0);
+        self.files.pop();
+    }
+
+    /// Closes the lines of the file at hand that are open on this level and below.
+    fn close(&mut self, level: u32) {
+        let Some(file) = self.files.last_mut() else {
+            return;
+        };
+        while file.open.len() > level as usize {
+            let Some(Open {
+                place: Some(place),
+                properties,
+                ..
+            }) = file.open.pop()
+            else {
+                continue;
+            };
+            let mut duplicate = |found: properties::Duplicate| {
+                self.errors.push(Error::DuplicateProperty {
+                    span: found.span,
+                    first: found.first,
+                    name: found.name,
+                });
+            };
+            let closed = self.properties.close(properties, &mut duplicate);
+            match &mut self.nodes.node(place).content {
+                Content::Properties(there) if there.is_empty() => *there = closed,
+                Content::Properties(there) => *there = merge(there, &closed, &mut duplicate),
+                Content::Raw { origin, .. } => {
+                    let both = origin.zip(closed.origins().first().copied());
+                    self.errors.extend(both.map(data_and_properties));
+                }
+            }
+        }
+    }
+
+    /// Ends a layer: what follows is laid over it.
+    pub fn end_layer(&mut self) {
+        let merged = std::mem::take(&mut self.merged);
+        self.merged = overlay::lay_over(merged, std::mem::take(&mut self.nodes));
+    }
+
+    /// The tree of all layers, and everything that is wrong. It is whole only without errors.
+    #[must_use]
+    pub fn finish(self) -> (Tree<Declared>, Vec<Error>) {
+        let mut tree = self.merged.into_tree();
+        if self.has_acls {
+            inherit_acls(&mut tree);
+        }
+        (tree, self.errors.sorted())
+    }
+
+    /// Lowers the next statement of the file at hand; `data` are the contents of the file that
+    /// its `@data file` names, none where they could not be read.
+    pub fn statement(&mut self, line: &Line<'_>, data: Option<Arc<[u8]>>) {
+        self.close(line.level);
+        let Some(file) = self.files.last_mut() else {
+            return;
+        };
+        let (parent, around) = file.parent(line.level);
+        let (number, index) = (file.number, file.lines);
+        file.lines += 1;
+        let properties = self.properties.len();
+        let place = match (&line.statement, parent) {
+            (_, Parent::Nowhere) => None,
+            (Statement::Node(node), parent) => self.node(node, parent, number, around),
+            (statement, Parent::Node(place)) => {
+                self.content(statement, line.span, place, data);
+                None
+            }
+            (_, Parent::Top) => None,
+        };
+        if let Some(file) = self.files.last_mut() {
+            file.open.push(Open {
+                line: index,
+                place,
+                properties,
+            });
+        }
+    }
+
+    /// Declares a node; returns its place in the list.
+    fn node(&mut self, node: &Node<'_>, parent: Parent, file: u32, around: u32) -> Option<u32> {
+        let mut place = match parent {
+            Parent::Node(place) => place,
+            _ => nodes::NONE,
+        };
+        self.path.clear();
+        self.path.push_str(match place {
+            nodes::NONE if self.at.is_root() => "",
+            nodes::NONE => self.at.as_str(),
+            place => self.nodes.path(place).as_str(),
+        });
+        for name in &node.names {
+            let span = name.span;
+            if let Err(error) = path::check_name(&name.text) {
+                self.errors.push(Error::Name { span, error });
+                return None;
+            }
+            let is_new = place == nodes::NONE || !path::is_within(&self.path, SYSTEM);
+            self.path.push('/');
+            self.path.push_str(&name.text);
+            // The tree is whole all the same: below a chroot this is no error.
+            if is_new && path::is_within(&self.path, SYSTEM) {
+                self.errors.push(Error::Reserved { span });
+            }
+            let known = self.nodes.len();
+            place = self.nodes.place(&self.path, place);
+            if place as usize == known && !self.merged.contains(&self.path) {
+                (self.met)(self.nodes.path(place));
+            }
+            if self.nodes.depth(place) > MAX_LEVELS {
+                self.errors.push(Error::TooDeep { span });
+                return None;
+            }
+            let origin = &mut self.nodes.node(place).origin;
+            origin.get_or_insert(with_slash(span));
+        }
+        let (first, last) = (node.names.first()?, node.names.last()?);
+        let span = with_slash(first.span).to(last.span);
+        if let Err(first) = self.nodes.declare(place, Place { file, around }, span) {
+            let path = self.nodes.path(place).clone();
+            self.errors.push(Error::DuplicateNode { span, first, path });
+            return None;
+        }
+        if let Some(kind) = &node.kind {
+            self.property((TYPE, ""), &text(kind), kind.span);
+        }
+        Some(place)
+    }
+
+    fn content(
+        &mut self,
+        statement: &Statement<'_>,
+        span: Span,
+        place: u32,
+        data: Option<Arc<[u8]>>,
+    ) {
+        match statement {
+            Statement::Property { name, value } => {
+                self.property((&name.text, ""), &value.kind, name.span);
+            }
+            Statement::Link { name, target } => {
+                self.property((&name.text, " ->"), &text(target), name.span);
+            }
+            Statement::PropertyLink { name, target } => {
+                self.property((&name.text, " =>"), &text(target), name.span);
+            }
+            Statement::Directive(directive) => self.directive(directive, span, place, data),
+            Statement::Blank | Statement::Node(_) | Statement::Invalid => {}
+        }
+    }
+
+    /// A property of the innermost node, whose name is these two texts together.
+    fn property(&mut self, name: (&str, &str), value: &LiteralKind<'_>, span: Span) {
+        if value::is_storable_name(name.0) {
+            self.properties.add(name, value, span);
+        } else {
+            self.errors.push(Error::NotStorable { span });
+        }
+    }
+
+    fn directive(
+        &mut self,
+        directive: &Directive<'_>,
+        span: Span,
+        place: u32,
+        file: Option<Arc<[u8]>>,
+    ) {
+        // Several files may be included, each where its line stands.
+        if matches!(directive, Directive::Include(_)) {
+            return;
+        }
+        let node = self.nodes.node(place);
+        let word = directive.word();
+        if let Some(&first) = node.directives.get(word) {
+            self.errors
+                .push(Error::DuplicateDirective { span, first, word });
+            return;
+        }
+        node.directives.insert(word, span);
+        match directive {
+            Directive::Keep {
+                children,
+                properties,
+            } => {
+                node.keep_children = *children;
+                node.keep_properties = *properties;
+            }
+            Directive::Ignore(patterns) => match globs(patterns) {
+                Ok(globs) => node.ignore = globs,
+                Err(error) => self.errors.push(error),
+            },
+            Directive::Protect => node.protect = true,
+            Directive::Ephemeral => node.ephemeral = true,
+            Directive::Secret(patterns) if patterns.is_empty() => node.secret = Secret::Everything,
+            Directive::Secret(patterns) => match globs(patterns) {
+                Ok(globs) => node.secret = Secret::Properties(globs),
+                Err(error) => self.errors.push(error),
+            },
+            Directive::Acl(texts) => {
+                let mut entries = Vec::with_capacity(texts.len());
+                for text in texts {
+                    match AclEntry::parse(&text.text) {
+                        Ok(entry) if entry.is_no_digest() => self.errors.push(Error::Digest {
+                            span: text.span,
+                            user: user_of(&entry),
+                            masked: entry.is_masked(),
+                        }),
+                        Ok(entry) => entries.push(entry),
+                        Err(error) => self.errors.push(Error::Acl {
+                            span: text.span,
+                            error,
+                        }),
+                    }
+                }
+                node.acl = Some(Arc::new(Acl { entries }));
+                self.has_acls = true;
+            }
+            Directive::Data { form, text } => match bytes(*form, text, file) {
+                Ok(Some(bytes)) => {
+                    if let Content::Properties(there) = &node.content {
+                        let property = there.origins().first().copied();
+                        let both = property.map(|property| data_and_properties((span, property)));
+                        self.errors.extend(both);
+                    }
+                    let origin = Some(span);
+                    node.content = Content::Raw { bytes, origin };
+                }
+                Ok(None) => {}
+                Err(error) => self.errors.push(error),
+            },
+            Directive::Include(_) => {}
+        }
+    }
+}
+
+fn data_and_properties((span, property): (Span, Span)) -> Error {
+    Error::DataAndProperties { span, property }
+}
+
+/// The user of a digest. Returns `None` where the id is one word: that may be the password.
+fn user_of(entry: &AclEntry) -> Option<String> {
+    let (user, _) = entry.who.id.split_once(':')?;
+    Some(user.to_owned())
+}
+
+/// A text as a value.
+fn text<'a>(text: &'a Text<'_>) -> LiteralKind<'a> {
+    LiteralKind::String(Cow::Borrowed(&text.text))
+}
+
+/// A name that could be parsed follows its slash.
+fn with_slash(name: Span) -> Span {
+    Span {
+        start: name.start - 1,
+        ..name
+    }
+}
+
+fn globs(patterns: &[Text<'_>]) -> Result<Globs, Error> {
+    for pattern in patterns {
+        if let Err(error) = Globs::new(vec![pattern.text.to_string()]) {
+            return Err(Error::Glob {
+                span: pattern.span,
+                error,
+            });
+        }
+    }
+    let span = patterns[0].span;
+    let texts = patterns
+        .iter()
+        .map(|pattern| pattern.text.to_string())
+        .collect();
+    Globs::new(texts).map_err(|error| Error::Glob { span, error })
+}
+
+/// The bytes of `@data`; none for a file that could not be read, which is reported already.
+fn bytes(
+    form: DataForm,
+    text: &Text<'_>,
+    file: Option<Arc<[u8]>>,
+) -> Result<Option<Arc<[u8]>>, Error> {
+    match form {
+        DataForm::Text => Ok(Some(text.text.as_bytes().into())),
+        DataForm::File => Ok(file),
+        DataForm::Base64 => {
+            let digits: String = text.text.chars().filter(|c| !c.is_whitespace()).collect();
+            let decoded = base64::engine::general_purpose::STANDARD.decode(digits);
+            let decoded = decoded.map_err(|error| Error::Base64 {
+                span: text.span,
+                error: Some(error),
+            })?;
+            Ok(Some(decoded.into()))
+        }
+    }
+}
+
+/// An `@acl` holds for its node and those below, until another one.
+fn inherit_acls(tree: &mut Tree<Declared>) {
+    let mut above: Vec<(ZPath, Arc<Acl>)> = Vec::new();
+    for (path, node) in tree.iter_mut() {
+        while above.last().is_some_and(|(top, _)| !path.is_within(top)) {
+            above.pop();
+        }
+        match (&node.acl, above.last()) {
+            (Some(own), _) => above.push((path.clone(), own.clone())),
+            (None, Some((_, inherited))) => node.acl = Some(inherited.clone()),
+            (None, None) => {}
+        }
+    }
+}

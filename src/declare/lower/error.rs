@@ -1,0 +1,276 @@
+use std::cmp::Ordering;
+
+use crate::model::acl::AclError;
+use crate::model::path::{self, ZPath};
+use crate::syntax::parser::{MAX_ERRORS, Secrets};
+use crate::syntax::source::{Located, Span};
+use crate::syntax::spelling::grouped;
+
+/// Something that parses but cannot be meant.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A node's name that ZooKeeper refuses.
+    #[error("{error}")]
+    Name {
+        /// The name.
+        span: Span,
+        /// What is wrong with it.
+        error: path::Error,
+    },
+    /// `/zookeeper` belongs to ZooKeeper itself; below a chroot it is a node like any.
+    #[error("/zookeeper belongs to ZooKeeper itself and cannot be declared")]
+    Reserved {
+        /// The name.
+        span: Span,
+    },
+    /// A path that goes on and on.
+    #[error("the path is deeper than {} nodes", super::MAX_LEVELS)]
+    TooDeep {
+        /// The first name beyond.
+        span: Span,
+    },
+    /// The same node twice in one place.
+    #[error("the node {path} is declared twice in one place")]
+    DuplicateNode {
+        /// The second place.
+        span: Span,
+        /// The first place.
+        first: Span,
+        /// The node.
+        path: ZPath,
+    },
+    /// The same property, link or type twice in one node of a layer.
+    #[error("the {} is declared twice in one layer", describe(name))]
+    DuplicateProperty {
+        /// The second place.
+        span: Span,
+        /// The first place.
+        first: Span,
+        /// The name under which it is stored.
+        name: String,
+    },
+    /// The same directive twice in one node of a layer.
+    #[error("the directive {word} stands twice in one node")]
+    DuplicateDirective {
+        /// The second place.
+        span: Span,
+        /// The first place.
+        first: Span,
+        /// The directive's word.
+        word: &'static str,
+    },
+    /// Raw data beside properties.
+    #[error("a node holds either @data or properties, and this one declares both")]
+    DataAndProperties {
+        /// The directive.
+        span: Span,
+        /// A property.
+        property: Span,
+    },
+    /// A property's name that cannot be stored.
+    #[error("a name that holds $serde_json::private:: cannot be stored")]
+    NotStorable {
+        /// The name.
+        span: Span,
+    },
+    /// A pattern that is no glob.
+    #[error("{error}")]
+    Glob {
+        /// The pattern.
+        span: Span,
+        /// What is wrong with it.
+        error: globset::Error,
+    },
+    /// An ACL entry that is none.
+    #[error("{error}")]
+    Acl {
+        /// The entry.
+        span: Span,
+        /// What is wrong with it.
+        error: AclError,
+    },
+    /// A digest in an ACL entry that no password leads to. It is not shown: it may be a password.
+    #[error(
+        "the digest{} is no hash: that is the base64 of 20 bytes",
+        user.as_ref().map(|user| format!(" of the user {user:?}")).unwrap_or_default()
+    )]
+    Digest {
+        /// The entry.
+        span: Span,
+        /// Whose it is, if that is told.
+        user: Option<String>,
+        /// Whether a server has put `x` in its place.
+        masked: bool,
+    },
+    /// Base64 that is none.
+    #[error("expected base64, found something else{}", error.as_ref().map(plain).unwrap_or_default())]
+    Base64 {
+        /// The text.
+        span: Span,
+        /// What is wrong with it; `None` if the text is secret.
+        error: Option<base64::DecodeError>,
+    },
+    /// More data than a request can carry: one of [`oversized`](super::oversized).
+    #[error(
+        "the node needs {bytes} bytes, and ZooKeeper takes at most {} in a request",
+        grouped(*limit)
+    )]
+    TooLarge {
+        /// The node.
+        span: Span,
+        /// Its path and data, and what a request needs besides.
+        bytes: usize,
+        /// The bytes that a request may have.
+        limit: usize,
+    },
+    /// The last of the [`MAX_ERRORS`](crate::syntax::parser::MAX_ERRORS) that are reported of one file.
+    #[error("the file has too many errors: this one and others are left out")]
+    TooMany {
+        /// The place of the first that is left out.
+        span: Span,
+        /// Whether all of them are [`Reserved`](Self::Reserved).
+        reserved: bool,
+    },
+}
+
+/// Errors in the order in which they are met, of each file only so many.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    errors: Vec<Error>,
+    /// How many of each source: reserved names, which are none below a chroot, and others.
+    counts: Vec<[usize; 2]>,
+}
+
+impl Found {
+    pub(super) fn push(&mut self, error: Error) {
+        let span = error.span();
+        let reserved = matches!(error, Error::Reserved { .. });
+        let index = span.source.index();
+        if self.counts.len() <= index {
+            self.counts.resize(index + 1, [0; 2]);
+        }
+        let count = &mut self.counts[index][usize::from(reserved)];
+        *count = count.saturating_add(1);
+        match (*count).cmp(&MAX_ERRORS) {
+            Ordering::Less => self.errors.push(error),
+            Ordering::Equal => self.errors.push(Error::TooMany { span, reserved }),
+            Ordering::Greater => {}
+        }
+    }
+
+    pub(super) fn extend(&mut self, errors: impl IntoIterator<Item = Error>) {
+        errors.into_iter().for_each(|error| self.push(error));
+    }
+
+    /// All of them, by their places.
+    pub(super) fn sorted(mut self) -> Vec<Error> {
+        self.errors.sort_by_key(Located::span);
+        self.errors
+    }
+}
+
+/// The decoder's message as the others are: lower case, no full stop.
+fn plain(error: &base64::DecodeError) -> String {
+    let error = error.to_string().to_lowercase();
+    format!(": {}", error.trim_end_matches('.'))
+}
+
+impl Error {
+    /// Takes out of the error what it quotes, if its place is secret.
+    pub(crate) fn hide(&mut self, secrets: &Secrets) {
+        let covered = secrets.covers(self.span());
+        if let Self::Base64 { error, .. } = self
+            && covered
+        {
+            *error = None;
+        }
+    }
+
+    /// Whether the error quotes what seems to be a name or a path but stands within a secret: the
+    /// value before it is not closed, which is an error of its own.
+    pub(crate) fn is_within_secret(&self, secrets: &Secrets) -> bool {
+        let quotes = matches!(
+            self,
+            Self::Name { .. } | Self::Glob { .. } | Self::DuplicateNode { .. }
+        );
+        quotes && secrets.holds(self.span())
+    }
+}
+
+fn describe(name: &str) -> String {
+    match crate::model::value::split_link(name) {
+        Some((base, kind)) => format!("link {base} {}", kind.operator()),
+        None if name == crate::model::value::TYPE => "type".to_owned(),
+        None => format!("property {name}"),
+    }
+}
+
+impl Located for Error {
+    fn span(&self) -> Span {
+        match self {
+            Self::Name { span, .. }
+            | Self::Reserved { span }
+            | Self::TooDeep { span }
+            | Self::DuplicateNode { span, .. }
+            | Self::DuplicateProperty { span, .. }
+            | Self::DuplicateDirective { span, .. }
+            | Self::DataAndProperties { span, .. }
+            | Self::NotStorable { span }
+            | Self::Glob { span, .. }
+            | Self::Acl { span, .. }
+            | Self::Digest { span, .. }
+            | Self::Base64 { span, .. }
+            | Self::TooLarge { span, .. }
+            | Self::TooMany { span, .. } => *span,
+        }
+    }
+
+    fn label(&self) -> String {
+        match self {
+            Self::DuplicateNode { .. }
+            | Self::DuplicateProperty { .. }
+            | Self::DuplicateDirective { .. } => "and again here".to_owned(),
+            _ => String::new(),
+        }
+    }
+
+    fn related(&self) -> Vec<(Span, String)> {
+        match self {
+            Self::DuplicateNode { first, .. }
+            | Self::DuplicateProperty { first, .. }
+            | Self::DuplicateDirective { first, .. } => vec![(*first, "first here".to_owned())],
+            Self::DataAndProperties { property, .. } => {
+                vec![(*property, "a property is declared here".to_owned())]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(
+            match self {
+                Self::DuplicateNode { .. } => "put the contents of both under one of them",
+                Self::DuplicateProperty { .. } => {
+                    "a later layer may replace it; one layer says it once"
+                }
+                Self::DuplicateDirective { .. } => "say it once, with all that it is to cover",
+                Self::Acl { .. } => {
+                    "an entry is scheme:id:perms, as in world:anyone:r or digest:ops:HASH:cdrwa"
+                }
+                Self::Digest { masked: true, .. } => {
+                    "a server shows x in its place to a session without the ADMIN right; \
+                     export it again with that, or write auth::cdrwa for whoever applies"
+                }
+                Self::Digest { .. } => {
+                    "printf %s USER:PASSWORD | openssl sha1 -binary | base64 makes one; \
+                     auth::cdrwa is for whoever applies"
+                }
+                Self::TooLarge { .. } => {
+                    "--max-request SIZE allows more, where the servers' jute.maxbuffer does"
+                }
+                _ => return None,
+            }
+            .to_owned(),
+        )
+    }
+}

@@ -1,0 +1,13 @@
+//! Data, and the algebra on it: paths, values, ACLs, nodes, trees, plans.
+
+pub mod path;
+
+pub mod value;
+
+pub mod acl;
+
+pub mod node;
+
+pub mod tree;
+
+pub mod plan;

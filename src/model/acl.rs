@@ -1,0 +1,347 @@
+//! Access control lists: entries, who they are for, and what a server makes of them.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+
+use crate::syntax::acl::secret_part;
+
+mod identities;
+
+pub use identities::{Allowed, Identities};
+
+/// The permissions of an ACL entry: a set of `c`, `d`, `r`, `w`, `a`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Permissions(u8);
+
+impl Permissions {
+    /// The letters in the order in which ZooKeeper's own tools write them, with ZooKeeper's bits.
+    const LETTERS: [(char, u8); 5] = [('c', 4), ('d', 8), ('r', 1), ('w', 2), ('a', 16)];
+
+    /// Create, delete, read, write and admin.
+    pub const ALL: Self = Self(31);
+    /// To set data.
+    pub const WRITE: Self = Self(2);
+    /// To create children.
+    pub const CREATE: Self = Self(4);
+    /// To delete children.
+    pub const DELETE: Self = Self(8);
+    /// To change the ACL, and to see it whole.
+    pub const ADMIN: Self = Self(16);
+
+    /// From ZooKeeper's bits: 1 read, 2 write, 4 create, 8 delete, 16 admin.
+    #[must_use]
+    pub fn from_bits(bits: u8) -> Self {
+        Self(bits & Self::ALL.0)
+    }
+
+    /// ZooKeeper's bits.
+    #[must_use]
+    pub fn bits(self) -> u8 {
+        self.0
+    }
+
+    /// Reads letters of `cdrwa`, each at most once; none where there is another one.
+    #[must_use]
+    pub fn parse(letters: &str) -> Option<Self> {
+        let mut bits = 0;
+        for letter in letters.chars() {
+            let (_, bit) = Self::LETTERS.iter().find(|(l, _)| *l == letter)?;
+            if bits & bit != 0 {
+                return None;
+            }
+            bits |= bit;
+        }
+        (bits != 0).then_some(Self(bits))
+    }
+}
+
+impl fmt::Display for Permissions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let letters = Self::LETTERS.iter().filter(|(_, bit)| self.0 & bit != 0);
+        letters
+            .map(|(letter, _)| *letter)
+            .collect::<String>()
+            .fmt(f)
+    }
+}
+
+/// Who an ACL entry is for: `digest:ops:HASH`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AuthId {
+    /// `world`, `auth`, `digest`, `ip`, `x509`, `sasl` or a server's own.
+    pub scheme: String,
+    /// The identity within the scheme; empty for `auth`.
+    pub id: String,
+}
+
+impl AuthId {
+    /// The name without what proves it: the user of a `digest` id.
+    #[must_use]
+    pub fn user(&self) -> &str {
+        match self.scheme.as_str() {
+            "digest" => self.id.split(':').next().unwrap_or_default(),
+            _ => &self.id,
+        }
+    }
+}
+
+/// One entry of an ACL.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AclEntry {
+    /// Who.
+    pub who: AuthId,
+    /// May do what.
+    pub permissions: Permissions,
+}
+
+/// Why a text is not an ACL entry.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AclError {
+    /// Fewer than two colons.
+    #[error("expected an entry of the form scheme:id:perms, found {0:?}")]
+    Form(String),
+    /// Permissions with an unknown or repeated letter, or none.
+    #[error("expected permissions out of the letters cdrwa, each once, found {0:?}")]
+    Permissions(String),
+    /// An id that the scheme does not have.
+    #[error("the scheme {scheme} takes the id {expected:?}, found {found:?}")]
+    Id {
+        /// The scheme.
+        scheme: String,
+        /// Its one id.
+        expected: &'static str,
+        /// What was written.
+        found: String,
+    },
+}
+
+impl AclEntry {
+    /// Reads `scheme:id:perms`; the id itself may hold colons.
+    pub fn parse(text: &str) -> Result<Self, AclError> {
+        let form = || AclError::Form(without_secret(text));
+        let (scheme, rest) = text.split_once(':').ok_or_else(form)?;
+        let (id, letters) = rest.rsplit_once(':').ok_or_else(form)?;
+        if scheme.is_empty() {
+            return Err(form());
+        }
+        let only = match scheme {
+            "world" => Some("anyone"),
+            "auth" => Some(""),
+            _ => None,
+        };
+        if let Some(expected) = only.filter(|only| *only != id) {
+            let scheme = scheme.to_owned();
+            return Err(AclError::Id {
+                scheme,
+                expected,
+                found: match secret_part(text) {
+                    Some(_) => SECRET.to_owned(),
+                    None => id.to_owned(),
+                },
+            });
+        }
+        let permissions = Permissions::parse(letters).ok_or_else(|| {
+            let hidden = secret_part(text).is_some_and(|secret| secret.end == text.len());
+            AclError::Permissions(if hidden { SECRET } else { letters }.to_owned())
+        })?;
+        let who = AuthId {
+            scheme: scheme.to_owned(),
+            id: id.to_owned(),
+        };
+        Ok(Self { who, permissions })
+    }
+}
+
+const SECRET: &str = "(secret)";
+
+/// An entry as it may be shown.
+fn without_secret(entry: &str) -> String {
+    match secret_part(entry) {
+        Some(secret) => format!("{}{SECRET}{}", &entry[..secret.start], &entry[secret.end..]),
+        None => entry.to_owned(),
+    }
+}
+
+impl AclEntry {
+    /// Whether the server shows this entry with its hash replaced by `x`, as it does to a session
+    /// without the admin permission.
+    #[must_use]
+    pub fn is_masked(&self) -> bool {
+        self.who.scheme == "digest" && self.who.id.ends_with(":x")
+    }
+
+    /// Whether the entry is for a `digest` id that no password leads to: its hash is no base64 of
+    /// 20 bytes.
+    #[must_use]
+    pub fn is_no_digest(&self) -> bool {
+        let hash = self.who.id.rsplit_once(':').map(|(_, hash)| hash);
+        let bytes = hash.and_then(|hash| BASE64.decode(hash).ok());
+        self.who.scheme == "digest" && bytes.is_none_or(|bytes| bytes.len() != 20)
+    }
+}
+
+/// Whether a declared ACL and a live one are the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Agreement {
+    /// They are.
+    Same,
+    /// They are not.
+    Different,
+    /// The server masks what could tell them apart.
+    Unknown,
+}
+
+impl fmt::Display for AclEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}:{}:{}",
+            self.who.scheme, self.who.id, self.permissions
+        )
+    }
+}
+
+/// An access control list; the order of its entries does not count.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Acl {
+    /// The entries as they were written.
+    pub entries: Vec<AclEntry>,
+}
+
+impl Acl {
+    /// `world:anyone:cdrwa`, which a node has where nothing else is declared.
+    #[must_use]
+    pub fn open() -> Self {
+        let who = AuthId {
+            scheme: "world".to_owned(),
+            id: "anyone".to_owned(),
+        };
+        Self {
+            entries: vec![AclEntry {
+                who,
+                permissions: Permissions::ALL,
+            }],
+        }
+    }
+
+    /// The entries that a server may not take, those of other schemes than all servers have before
+    /// any other, without what may be a secret.
+    pub(crate) fn doubtful(&self) -> String {
+        let is_common = |scheme: &str| matches!(scheme, "world" | "auth" | "digest");
+        let has_other = self.entries.iter().any(|e| !is_common(&e.who.scheme));
+        let entries = self.entries.iter();
+        let entries = entries.filter(|e| !has_other || !is_common(&e.who.scheme));
+        let shown: Vec<String> = entries
+            .map(|entry| without_secret(&entry.to_string()))
+            .collect();
+        shown.join(" ")
+    }
+
+    /// Whether an entry says `auth::…`, which ZooKeeper replaces by the session's own identities.
+    #[must_use]
+    pub fn needs_identity(&self) -> bool {
+        self.entries.iter().any(|entry| entry.who.scheme == "auth")
+    }
+
+    /// The list as the server stores it when a session with these identities sets it.
+    #[must_use]
+    pub fn stored_by(&self, identities: &[AuthId]) -> Self {
+        let mut entries = Vec::with_capacity(self.entries.len());
+        for entry in &self.entries {
+            if entry.who.scheme == "auth" {
+                let AclEntry { permissions, .. } = *entry;
+                // The server leaves out ids that say where a client is, not who.
+                let who = identities.iter().filter(|who| who.scheme != "ip").cloned();
+                entries.extend(who.map(|who| AclEntry { who, permissions }));
+            } else {
+                entries.push(entry.clone());
+            }
+        }
+        Self { entries }
+    }
+
+    /// Compares with `live`, as the server tells it to a session with these identities.
+    #[must_use]
+    pub fn compare(&self, live: &Self, seen_by: &Identities) -> Agreement {
+        let sees_all = seen_by.may(live, Permissions::ADMIN) == Allowed::Yes;
+        let is_masked = !sees_all && live.entries.iter().any(AclEntry::is_masked);
+        if is_masked && self.agrees_with(live) {
+            Agreement::Unknown
+        } else if !is_masked && self.has_entries_of(live) {
+            Agreement::Same
+        } else {
+            Agreement::Different
+        }
+    }
+
+    fn has_entries_of(&self, other: &Self) -> bool {
+        let set = |acl: &Self| acl.entries.iter().cloned().collect::<BTreeSet<_>>();
+        set(self) == set(other)
+    }
+
+    /// Whether `live`, as the server tells it, says the same as this list.
+    ///
+    /// To a session without the admin permission the server shows `digest` ids with their hash
+    /// replaced by `x`; such a list is compared without hashes.
+    #[must_use]
+    pub fn agrees_with(&self, live: &Self) -> bool {
+        let mask = live.entries.iter().any(AclEntry::is_masked);
+        let set = |acl: &Self| -> BTreeSet<AclEntry> {
+            let mut entries = acl.entries.clone();
+            for entry in entries
+                .iter_mut()
+                .filter(|e| mask && e.who.scheme == "digest")
+            {
+                let user = entry.who.id.split(':').next().unwrap_or_default();
+                entry.who.id = format!("{user}:x");
+            }
+            entries.into_iter().collect()
+        };
+        set(self) == set(live)
+    }
+}
+
+impl fmt::Display for Acl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, entry) in self.entries.iter().enumerate() {
+            write!(f, "{}{entry}", if i == 0 { "" } else { " " })?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_shows_nothing_that_may_be_a_password() {
+        for entry in [
+            "digest:ops:hunter2:hunter2",
+            "digest:ops:hunter2",
+            "digest:hunter2:hunter2",
+            "digest:hunter2",
+            "auth:ops:hunter2:hunter2",
+            "ops:hunter2:hunter2",
+            "ops:hunter2",
+        ] {
+            let error = AclEntry::parse(entry);
+            assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn what_the_syntax_takes_for_permissions_are_permissions() {
+        for letters in ["", "c", "cdrwa", "awr", "rr", "x", "crx", "R", "cdrwac"] {
+            let is_one = Permissions::parse(letters).is_some();
+            assert_eq!(
+                crate::syntax::acl::are_permissions(letters),
+                is_one,
+                "{letters}"
+            );
+        }
+    }
+}

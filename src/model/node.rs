@@ -1,0 +1,506 @@
+//! Nodes as declared and nodes as they live in ZooKeeper.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, LazyLock};
+
+use serde_json::Value;
+
+use crate::model::acl::Acl;
+use crate::model::tree::Tree;
+use crate::model::value::{
+    self, Data, Encoded, Names, Properties, STRING_VALUE, entries, split_link,
+};
+pub use crate::syntax::names::{Globs, looks_secret};
+use crate::syntax::source::Span;
+
+/// A node as the tree files declare it.
+#[derive(Debug, Clone, Default)]
+pub struct Declared {
+    /// Declared, or only passed through on the way to another node.
+    pub standing: Standing,
+    /// What the node is to hold.
+    pub content: Content,
+    /// `@keep children`: undeclared children are neither trimmed nor extra.
+    pub keep_children: bool,
+    /// `@keep properties`: undeclared properties are left as they are.
+    pub keep_properties: bool,
+    /// `@ignore`: the live value of these properties wins.
+    pub ignore: Globs,
+    /// `@protect`: a plan that trims this node, or below it, is refused.
+    pub protect: bool,
+    /// `@ephemeral`: a session brings the node and takes it away; it is left alone.
+    pub ephemeral: bool,
+    /// `@secret`: whose values are never shown.
+    pub secret: Secret,
+    /// The nearest `@acl`, here or above; none where there is none.
+    pub acl: Option<Arc<Acl>>,
+    /// Where the node is declared, or passed through first.
+    pub origin: Option<Span>,
+    /// Where each directive of this node stands.
+    pub directives: BTreeMap<&'static str, Span>,
+}
+
+/// Whether a node is declared or only stands on the way to one that is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Standing {
+    /// Compared, and written where it differs.
+    #[default]
+    Declared,
+    /// Created where it is missing, otherwise left exactly as it is.
+    PassedThrough,
+    /// Declared, but not what the plan is about.
+    Outside {
+        /// Something below it is what the plan is about, so it is created where it is missing.
+        needed: bool,
+        /// `--exclude` names it, so nothing is said of its undeclared children either.
+        excluded: bool,
+    },
+}
+
+/// What a declared node is to hold.
+#[derive(Debug, Clone)]
+pub enum Content {
+    /// Properties, links and the type included.
+    Properties(DeclaredProperties),
+    /// `@data`: raw bytes.
+    Raw {
+        /// The bytes.
+        bytes: Arc<[u8]>,
+        /// Where they are declared.
+        origin: Option<Span>,
+    },
+}
+
+impl Default for Content {
+    fn default() -> Self {
+        Self::Properties(DeclaredProperties::default())
+    }
+}
+
+/// The declared properties of a node, held as the bytes that store them: most nodes are only ever
+/// compared by these.
+#[derive(Debug, Clone)]
+pub struct DeclaredProperties {
+    encoded: Encoded,
+    /// Where each is declared, by name; none where they are not declared in a file.
+    origins: Box<[Span]>,
+    count: u32,
+    has_links: bool,
+}
+
+impl Default for DeclaredProperties {
+    fn default() -> Self {
+        /// Shared by all nodes without properties.
+        static NONE: LazyLock<Encoded> = LazyLock::new(|| Data::of(Properties::new()).into());
+        Self {
+            encoded: NONE.clone(),
+            origins: Box::default(),
+            count: 0,
+            has_links: false,
+        }
+    }
+}
+
+impl From<Properties> for DeclaredProperties {
+    /// Properties that are not declared in a file.
+    fn from(properties: Properties) -> Self {
+        Self {
+            origins: Box::default(),
+            count: u32::try_from(properties.len()).expect("a node holds less than 4 GiB"),
+            has_links: properties.keys().any(|name| split_link(name).is_some()),
+            encoded: Data::of(properties).into(),
+        }
+    }
+}
+
+/// Links by the names that they are stored as, each with its target; none where that is no text.
+pub(crate) type Targets<'a> = Vec<(Cow<'a, str>, Option<Cow<'a, str>>)>;
+
+/// The links among properties.
+pub(crate) fn targets_of(properties: Properties) -> Targets<'static> {
+    let text = |value| match value {
+        Value::String(text) => Some(text.into()),
+        _ => None,
+    };
+    let links = properties.into_iter();
+    let links = links.filter(|(name, _)| split_link(name).is_some());
+    links
+        .map(|(name, value)| (name.into(), text(value)))
+        .collect()
+}
+
+impl DeclaredProperties {
+    /// The properties that live data holds, where they are stored as an object, and not as bare
+    /// text would be better.
+    pub(crate) fn stored(data: &[u8]) -> Option<Self> {
+        let (object, names) = Self::stored_object(data)?;
+        Some(Self {
+            origins: Box::default(),
+            count: u32::try_from(names.count).ok()?,
+            has_links: names.has_links,
+            encoded: Encoded::object(object),
+        })
+    }
+
+    /// The object that [`DeclaredProperties::stored`] holds.
+    pub(crate) fn stored_object(data: &[u8]) -> Option<(&[u8], Names)> {
+        let (object, names) = value::stored_object(data)?;
+        let is_bare = names.count == 0 || names.count == 1 && names.has_string_value;
+        (!is_bare).then_some((object, names))
+    }
+
+    /// Properties as they are stored, with the place of each by name.
+    pub(crate) fn new(encoded: Encoded, origins: &[Span], has_links: bool) -> Self {
+        Self {
+            encoded,
+            origins: origins.into(),
+            count: u32::try_from(origins.len()).expect("a node holds less than 4 GiB"),
+            has_links,
+        }
+    }
+
+    /// The bytes that store them.
+    #[must_use]
+    pub fn encoded(&self) -> &Encoded {
+        &self.encoded
+    }
+
+    /// Where each is declared, by name.
+    pub(crate) fn origins(&self) -> &[Span] {
+        &self.origins
+    }
+
+    /// The value of one of them.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<Value> {
+        self.encoded.get(name)
+    }
+
+    /// Those that are links.
+    #[must_use]
+    pub fn links(&self) -> Properties {
+        if !self.has_links {
+            return Properties::new();
+        }
+        self.encoded.select(|name| split_link(name).is_some())
+    }
+
+    /// As [`DeclaredProperties::links`], without more decoding than that takes.
+    pub(crate) fn targets(&self) -> Targets<'_> {
+        if !self.has_links {
+            return Vec::new();
+        }
+        let entries = entries(self.encoded.as_bytes());
+        let links = entries.filter(|entry| split_link(&entry.name).is_some());
+        let targets = links.map(|entry| (entry.name, serde_json::from_str(entry.value).ok()));
+        let targets: Vec<_> = targets.collect();
+        if targets.is_sorted_by(|(a, _), (b, _)| a < b) {
+            return targets;
+        }
+        targets_of(self.links())
+    }
+
+    /// Whether there is a property of this name.
+    pub(crate) fn contains(&self, name: &str) -> bool {
+        self.encoded.contains(name)
+    }
+
+    /// The data that stores all but the links.
+    pub(crate) fn without_links(&self) -> Encoded {
+        if !self.has_links {
+            return self.encoded.clone();
+        }
+        let is_plain = |name: &str| split_link(name).is_none();
+        let mut object = vec![b'{'];
+        for entry in entries(self.encoded.as_bytes()).filter(|entry| is_plain(&entry.name)) {
+            if entry.name == STRING_VALUE {
+                // It is stored in another way where it is alone.
+                return Data::of(self.encoded.select(is_plain)).into();
+            }
+            if object.len() > 1 {
+                object.push(b',');
+            }
+            object.extend_from_slice(entry.text.as_bytes());
+        }
+        object.push(b'}');
+        Encoded::object(&object)
+    }
+
+    /// The properties by name.
+    #[must_use]
+    pub fn decode(&self) -> Properties {
+        self.encoded.decode().into_properties()
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.count as usize
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Whether any of them is a link.
+    #[must_use]
+    pub fn has_links(&self) -> bool {
+        self.has_links
+    }
+
+    /// Where a property is declared.
+    #[must_use]
+    pub fn origin_of(&self, name: &str) -> Option<Span> {
+        if self.origins.is_empty() {
+            return None;
+        }
+        // Those that are declared in a file are encoded by name.
+        let object = self.encoded.to_object();
+        let at = entries(&object).position(|entry| entry.name == name)?;
+        self.origins.get(at).copied()
+    }
+}
+
+impl Declared {
+    /// The declared properties; none where the content is raw.
+    #[must_use]
+    pub fn properties(&self) -> Properties {
+        match &self.content {
+            Content::Properties(properties) => properties.decode(),
+            Content::Raw { .. } => Properties::new(),
+        }
+    }
+
+    /// The data of a new node that holds just what is declared.
+    #[must_use]
+    pub fn data(&self) -> Encoded {
+        match &self.content {
+            Content::Properties(properties) => properties.encoded.clone(),
+            Content::Raw { bytes, .. } => Encoded::raw(bytes.clone()),
+        }
+    }
+
+    /// The bytes of [`Declared::data`].
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        match &self.content {
+            Content::Properties(properties) => properties.encoded.as_bytes(),
+            Content::Raw { bytes, .. } => bytes,
+        }
+    }
+
+    /// Where a property is declared.
+    #[must_use]
+    pub fn origin_of(&self, property: &str) -> Option<Span> {
+        match &self.content {
+            Content::Properties(properties) => properties.origin_of(property),
+            Content::Raw { origin, .. } => *origin,
+        }
+    }
+}
+
+/// The patterns of all `@secret` lines of a tree, each once.
+#[must_use]
+pub fn secret_names(tree: &Tree<Declared>) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    let mut last: &[String] = &[];
+    for (_, node) in tree {
+        if let Secret::Properties(globs) = &node.secret
+            && globs.patterns() != last
+        {
+            last = globs.patterns();
+            names.extend(last.iter().cloned());
+        }
+    }
+    names
+}
+
+/// What of a node is never shown.
+#[derive(Debug, Clone, Default)]
+pub enum Secret {
+    /// Everything may be shown.
+    #[default]
+    Nothing,
+    /// The values of these properties are hidden.
+    Properties(Globs),
+    /// The node's data whole is hidden.
+    Everything,
+}
+
+impl Secret {
+    /// Whether the value of a property, or under `"@data"` the raw data, is hidden.
+    #[must_use]
+    pub fn covers(&self, name: &str) -> bool {
+        match self {
+            Self::Nothing => false,
+            // A link is named as it is written, without the operator.
+            Self::Properties(globs) => {
+                let base = crate::model::value::split_link(name).map_or(name, |(base, _)| base);
+                globs.matches(base) || globs.matches(name)
+            }
+            Self::Everything => true,
+        }
+    }
+
+    /// Hides what either hides.
+    #[must_use]
+    pub fn and(self, other: &Self) -> Self {
+        match (self, other) {
+            (Self::Everything, _) | (_, Self::Everything) => Self::Everything,
+            (this, Self::Nothing) => this,
+            (Self::Nothing, other) => other.clone(),
+            (Self::Properties(these), Self::Properties(those)) => {
+                let patterns = [these.patterns(), those.patterns()].concat();
+                Globs::new(patterns).map_or(Self::Everything, Self::Properties)
+            }
+        }
+    }
+}
+
+/// The version of a node's data, as a write must find it.
+///
+/// It cannot be -1, which means "any version" to ZooKeeper: no write of zkt is unguarded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DataVersion(i32);
+
+/// The version of a node's ACL, as a change must find it; never -1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct AclVersion(i32);
+
+macro_rules! version {
+    ($name:ident) => {
+        impl $name {
+            /// The version of a node just created.
+            pub const NEW: Self = Self(0);
+
+            /// From a stat; none for -1.
+            #[must_use]
+            pub fn new(version: i32) -> Option<Self> {
+                (version != -1).then_some(Self(version))
+            }
+
+            /// The number, for a request.
+            #[must_use]
+            pub fn get(self) -> i32 {
+                self.0
+            }
+
+            /// The version after one more write.
+            #[must_use]
+            pub fn next(self) -> Self {
+                Self(match self.0.wrapping_add(1) {
+                    -1 => 0,
+                    next => next,
+                })
+            }
+        }
+    };
+}
+
+version!(DataVersion);
+version!(AclVersion);
+
+/// The transactions that created a node and that last wrote its data.
+///
+/// A version alone identifies no node: one that was deleted and created again starts at 0 again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Zxids {
+    /// The creation.
+    pub created: i64,
+    /// The last write of its data.
+    pub modified: i64,
+}
+
+/// A node as it lives in ZooKeeper, as far as it was looked at.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Live {
+    /// Known only from its parent's list of children.
+    Listed,
+    /// The session may not read it.
+    Unreadable,
+    /// Read.
+    Read(LiveNode),
+}
+
+impl Live {
+    /// What was read.
+    #[must_use]
+    pub fn node(&self) -> Option<&LiveNode> {
+        match self {
+            Self::Read(node) => Some(node),
+            Self::Listed | Self::Unreadable => None,
+        }
+    }
+}
+
+/// What was read of a live node.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LiveNode {
+    /// The data as it is stored.
+    pub data: Vec<u8>,
+    /// The data's version.
+    pub version: DataVersion,
+    /// The ACL's version.
+    pub acl_version: AclVersion,
+    /// The zxid of the change that created the node; 0 where no server was asked.
+    pub czxid: i64,
+    /// The zxid of the change that last modified the data.
+    pub mzxid: i64,
+    /// When that was, in milliseconds since the epoch.
+    pub mtime: i64,
+    /// Whether the node belongs to a session and goes with it.
+    pub ephemeral: bool,
+    /// How many children the node had.
+    pub children: u32,
+    /// The ACL, where it was asked for.
+    pub acl: Option<Arc<Acl>>,
+}
+
+impl LiveNode {
+    /// A persistent node with this data, as if just created: what comparisons without a server use.
+    #[must_use]
+    pub fn with_data(data: Vec<u8>) -> Self {
+        Self {
+            data,
+            version: DataVersion::NEW,
+            acl_version: AclVersion::NEW,
+            czxid: 0,
+            mzxid: 0,
+            mtime: 0,
+            ephemeral: false,
+            children: 0,
+            acl: None,
+        }
+    }
+
+    /// Which node this is. Returns `None` where no server was asked, and for `/`, of which there is
+    /// only ever one.
+    #[must_use]
+    pub fn zxids(&self) -> Option<Zxids> {
+        (self.czxid != 0).then_some(Zxids {
+            created: self.czxid,
+            modified: self.mzxid,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_two_links_with_one_name_the_later_one_counts() {
+        let stored = br#"{"b ->":"/x","a =>":1,"x":"b ->","b ->":"/y"}"#;
+        let properties = DeclaredProperties::stored(stored).unwrap();
+        let targets = properties.targets();
+        let targets: Vec<_> = targets
+            .iter()
+            .map(|(name, target)| (&**name, target.as_deref()))
+            .collect();
+        assert_eq!(targets, [("a =>", None), ("b ->", Some("/y"))]);
+        assert!(properties.contains("x") && !properties.contains("a"));
+    }
+}

@@ -1,0 +1,608 @@
+//! What is to be done, as data: the planner makes it, the executor consumes it, a renderer shows it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::model::acl::Acl;
+use crate::model::node::{AclVersion, DataVersion, Secret, Zxids};
+use crate::model::path::ZPath;
+use crate::model::value::Encoded;
+use crate::syntax::source::Location;
+use crate::syntax::spelling::grouped;
+
+/// The change named so is one of a node's raw data.
+pub const DATA_CHANGE: &str = "@data";
+/// The change named so is one of a node's ACL.
+pub const ACL_CHANGE: &str = "@acl";
+
+/// All that is to be done to make the live tree as declared, in order: adds, parents first;
+/// updates, those that open nodes to the rest first; links; trims, children first. Every prefix of it leaves a legal tree.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// Where the top-level nodes go.
+    pub path: ZPath,
+    /// What to do, in order.
+    pub actions: Vec<Action>,
+    /// The topmost nodes of undeclared subtrees that are left alone because nothing is trimmed.
+    pub extras: Vec<ZPath>,
+    /// What is left as it is although the declared tree says otherwise.
+    pub kept: Vec<Kept>,
+    /// Why this plan may not be executed.
+    pub refusals: Vec<Refusal>,
+    /// What is legal but probably not meant.
+    pub warnings: Vec<Warning>,
+    /// How many declared nodes are already as declared.
+    pub unchanged: usize,
+    /// How many live nodes the plan looked at.
+    pub examined: usize,
+    /// Who is to execute it, and which nodes need more than one step for their ACL.
+    pub access: Access,
+}
+
+/// What the ACLs of a plan mean for the session that is to execute it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Access {
+    /// Whom `auth::` stands for, without what proves it: `ops`.
+    pub users: Vec<String>,
+    /// New nodes whose declared ACL would keep the session from what the plan has to do there.
+    /// Those are created for the session alone, and get their ACL after everything else.
+    pub guarded: BTreeMap<ZPath, Needs>,
+    /// Nodes whose declared ACL first gives the session what the plan has to do at them, or below.
+    /// Those get it before everything else, by an update of nothing else.
+    pub opened: BTreeSet<ZPath>,
+}
+
+impl Access {
+    /// Whether this update opens its node to the rest of the plan.
+    #[must_use]
+    pub fn opens(&self, update: &Update) -> bool {
+        update.acl.is_some() && update.data.is_none() && self.opened.contains(&update.path)
+    }
+}
+
+/// What the declared ACL of a new node would keep the session from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Needs {
+    /// Creating children.
+    Children,
+    /// Setting links, which matters only where that is not part of the creation.
+    Links,
+}
+
+/// One step of a plan.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// Creates a node.
+    Add(Add),
+    /// Changes a node's properties, raw data or ACL.
+    Update(Update),
+    /// Changes a node's links.
+    Link(Link),
+    /// Deletes a node.
+    Trim(Trim),
+}
+
+/// Creates a node that did not exist when the plan was made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Add {
+    /// The node.
+    pub path: ZPath,
+    /// What it holds at first: all but its links.
+    pub data: Encoded,
+    /// Whether the data is declared as raw bytes, and so shown as such.
+    pub raw: bool,
+    /// Its ACL; none for `world:anyone:cdrwa`.
+    pub acl: Option<Arc<Acl>>,
+    /// What of it is not shown.
+    pub secret: HiddenValues,
+    /// Where it is declared.
+    pub origin: Option<Location>,
+}
+
+/// Changes a node's data, its ACL, or both.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Update {
+    /// The node.
+    pub path: ZPath,
+    /// The version of the data that the plan saw.
+    pub expected_version: DataVersion,
+    /// Which node the plan saw; `None` where no server was asked.
+    pub seen: Option<Zxids>,
+    /// What the node holds afterwards; none where only the ACL changes.
+    pub data: Option<Encoded>,
+    /// The ACL afterwards, and the version of it that the plan saw.
+    pub acl: Option<(AclVersion, Arc<Acl>)>,
+    /// What changes, for people.
+    pub changes: Vec<Change>,
+    /// Where the node is declared.
+    pub origin: Option<Location>,
+}
+
+/// Changes the links of a node.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Link {
+    /// The node.
+    pub path: ZPath,
+    /// The version of the data that the plan saw; none where an earlier action creates the node.
+    pub expected_version: Option<DataVersion>,
+    /// Which node the plan saw; `None` where an earlier action creates it, and where no server was
+    /// asked.
+    pub seen: Option<Zxids>,
+    /// What the node holds afterwards.
+    pub data: Encoded,
+    /// What changes, for people.
+    pub changes: Vec<Change>,
+    /// Where the node is declared.
+    pub origin: Option<Location>,
+}
+
+/// Deletes a node.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Trim {
+    /// The node.
+    pub path: ZPath,
+    /// The version of the data that the plan saw.
+    pub expected_version: DataVersion,
+    /// Which node the plan saw; `None` where no server was asked.
+    pub seen: Option<Zxids>,
+}
+
+impl Action {
+    /// The node that the action is about.
+    #[must_use]
+    pub fn path(&self) -> &ZPath {
+        match self {
+            Self::Add(add) => &add.path,
+            Self::Update(update) => &update.path,
+            Self::Link(link) => &link.path,
+            Self::Trim(trim) => &trim.path,
+        }
+    }
+
+    /// The action's name, as in JSON.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Add(_) => "add",
+            Self::Update(_) => "update",
+            Self::Link(_) => "link",
+            Self::Trim(_) => "trim",
+        }
+    }
+}
+
+impl Action {
+    /// Whether somebody who agreed to `other` has agreed to this action: it does the same to the
+    /// same node. A node that is changed may have been written meanwhile in what the action leaves
+    /// alone; one that is trimmed may not.
+    #[must_use]
+    pub fn asks_for_the_same(&self, other: &Self) -> bool {
+        let created = |seen: Option<Zxids>| seen.map(|seen| seen.created);
+        match (self, other) {
+            (Self::Add(this), Self::Add(other)) => this == other,
+            (Self::Update(this), Self::Update(other)) => {
+                let acl = |update: &Update| update.acl.as_ref().map(|(_, acl)| acl.clone());
+                this.path == other.path
+                    && this.changes == other.changes
+                    && created(this.seen) == created(other.seen)
+                    && acl(this) == acl(other)
+            }
+            (Self::Link(this), Self::Link(other)) => {
+                this.path == other.path
+                    && this.changes == other.changes
+                    && created(this.seen) == created(other.seen)
+            }
+            (Self::Trim(this), Self::Trim(other)) => this == other,
+            _ => false,
+        }
+    }
+}
+
+/// One changed property, link, raw data ([`DATA_CHANGE`]) or ACL ([`ACL_CHANGE`]).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Change {
+    /// The name under which the property is stored.
+    pub name: String,
+    /// What it was; none where it is new.
+    pub old: Option<ChangeValue>,
+    /// What it becomes; none where it goes.
+    pub new: Option<ChangeValue>,
+    /// Whether the values may not be shown.
+    pub secret: bool,
+    /// Where the new value is declared.
+    pub origin: Option<Location>,
+}
+
+/// A value before or after a change.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ChangeValue {
+    /// A property.
+    Json(Value),
+    /// Raw data.
+    Raw(Vec<u8>),
+    /// An ACL.
+    Acl(Acl),
+}
+
+/// Which values of a new node are hidden.
+#[derive(Debug, Clone, Default)]
+pub struct HiddenValues(pub Secret);
+
+impl PartialEq for HiddenValues {
+    fn eq(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (Secret::Nothing, Secret::Nothing) | (Secret::Everything, Secret::Everything) => true,
+            (Secret::Properties(a), Secret::Properties(b)) => a.patterns() == b.patterns(),
+            _ => false,
+        }
+    }
+}
+
+/// A node that is left as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// The node.
+    pub path: ZPath,
+    /// Why.
+    pub reason: KeptReason,
+}
+
+/// Why a node is left as it is.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum KeptReason {
+    /// It belongs to a session.
+    #[error("ephemeral")]
+    Ephemeral,
+    /// `@ephemeral` says that a session brings it.
+    #[error("@ephemeral: its session creates it, or --allow-ephemeral")]
+    Marked,
+    /// A node below it belongs to a session, so the subtree stays whole.
+    #[error("holds an ephemeral node")]
+    HoldsEphemeral,
+    /// It is declared below a node that belongs to a session, which can have no children.
+    #[error("cannot exist below an ephemeral node")]
+    BelowEphemeral,
+    /// The session may not read it, or something below it.
+    #[error("not authorized to read it or a node below it")]
+    Unreadable,
+    /// Its data is not UTF-8, and `@keep` or `@ignore` say that some of it stays.
+    #[error("its data is not UTF-8, so @keep and @ignore cannot tell what of it stays")]
+    Binary,
+    /// It, or something below it, is outside `--target` or under `--exclude`.
+    #[error("holds a node outside --target or under --exclude")]
+    OutOfScope,
+}
+
+/// Why a plan may not be executed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// A trim of a protected node, or below one.
+    #[error("{path} may not be trimmed{}", by(path, protected))]
+    Protected {
+        /// The topmost node that would go.
+        path: ZPath,
+        /// The node with the directive.
+        protected: ZPath,
+        /// Where the directive stands.
+        origin: Option<Location>,
+    },
+    /// More trims than the guard allows.
+    #[error(
+        "{trims} of {examined} nodes would be trimmed, more than the {limit} that --max-trim allows"
+    )]
+    TooManyTrims {
+        /// How many trims the plan has.
+        trims: usize,
+        /// How many nodes it looked at.
+        examined: usize,
+        /// The limit as it was given.
+        limit: MaxTrim,
+    },
+    /// Most of what is declared or live below some top-level nodes would go: more often files are
+    /// missing than that this is meant.
+    #[error(
+        "{trims} of the {nodes} nodes at and below {} would be trimmed, more than half of them; \
+         --max-trim or --force allows it",
+        first_of(tops)
+    )]
+    MostTrimmed {
+        /// How many trims the plan has.
+        trims: usize,
+        /// How many nodes are declared or live there.
+        nodes: usize,
+        /// The topmost declared nodes below which something is trimmed.
+        tops: Vec<ZPath>,
+    },
+    /// A new ACL names the session's own identity, which the session does not have.
+    #[error(
+        "{path}: @acl auth:: stands for the session's own identity, and it has none; give --auth"
+    )]
+    NoIdentity {
+        /// The first such node.
+        path: ZPath,
+    },
+    /// Text that is to stay beside declared properties.
+    #[error(
+        "{path}: its data is text ({kind}), which has no properties that @keep or @ignore could \
+         leave; --replace puts the declared ones in its place"
+    )]
+    Text {
+        /// The node.
+        path: ZPath,
+        /// What the text seems to be.
+        kind: String,
+        /// Where the directive stands.
+        origin: Option<Location>,
+    },
+    /// A node that no request may carry.
+    #[error(
+        "{path}: writing it takes a request of {bytes} bytes, more than the {} that --max-request \
+         allows; servers take as many as their jute.maxbuffer",
+        grouped(*limit)
+    )]
+    TooLarge {
+        /// The node.
+        path: ZPath,
+        /// The bytes that it takes.
+        bytes: usize,
+        /// The bytes that a request may have.
+        limit: usize,
+        /// Where it is declared.
+        origin: Option<Location>,
+    },
+    /// An ACL that takes from the session the right to change the node again.
+    #[error(
+        "{path}{}: @acl gives this session no admin right, so it could not change {} again; --force allows that",
+        and_more(*nodes),
+        if *nodes == 1 { "the node" } else { "them" }
+    )]
+    LocksOut {
+        /// The first such node.
+        path: ZPath,
+        /// How many there are.
+        nodes: usize,
+        /// Where the ACL is declared.
+        origin: Option<Location>,
+    },
+    /// New nodes must be created for the session alone, and it has no identity.
+    #[error(
+        "{path}: @acl does not let this session create what is below it; \
+         that takes an identity of its own at first, and it has none; give --auth"
+    )]
+    NoCreator {
+        /// The first such node.
+        path: ZPath,
+        /// Where the ACL is declared.
+        origin: Option<Location>,
+    },
+    /// A node whose ACL allows some of what is to be done there, and the declared one the rest.
+    #[error(
+        "{path}: neither its ACL nor the declared one lets this session do all that the plan has to \
+         do there; apply it in two steps, first with an @acl that does"
+    )]
+    TwoSteps {
+        /// The first such node.
+        path: ZPath,
+        /// Where the ACL is declared.
+        origin: Option<Location>,
+    },
+    /// Warnings where none are allowed.
+    #[error("--strict allows no warning and no extra node, and there {}", are(*count))]
+    Strict {
+        /// How many warnings and extra nodes.
+        count: usize,
+    },
+}
+
+fn by(path: &ZPath, protected: &ZPath) -> String {
+    if path == protected {
+        ": it is protected (@protect)".to_owned()
+    } else {
+        format!(": {protected} is protected (@protect)")
+    }
+}
+
+fn first_of(paths: &[ZPath]) -> String {
+    match paths {
+        [] => String::new(),
+        [path] => path.to_string(),
+        [path, rest @ ..] => format!("{path} and {} more", rest.len()),
+    }
+}
+
+fn and_more(nodes: usize) -> String {
+    match nodes {
+        1 => String::new(),
+        2 => " and 1 more node".to_owned(),
+        nodes => format!(" and {} more nodes", nodes - 1),
+    }
+}
+
+fn are(count: usize) -> String {
+    if count == 1 {
+        "is 1".to_owned()
+    } else {
+        format!("are {count}")
+    }
+}
+
+/// How many trims a plan may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MaxTrim {
+    /// At most so many.
+    Count(usize),
+    /// At most so many of a hundred nodes that the plan looked at.
+    Percent(u32),
+    /// 30 % of the nodes looked at, counted from 10 trims on; and from the first trim on half of what
+    /// is declared or live below the top-level nodes where something is trimmed.
+    Default,
+    /// Any number.
+    Unlimited,
+}
+
+impl MaxTrim {
+    /// Whether a plan with so many trims passes; for [`MaxTrim::Default`] its first half.
+    #[must_use]
+    pub fn allows(self, trims: usize, examined: usize) -> bool {
+        let within = |percent: u32| trims * 100 <= examined * percent as usize;
+        match self {
+            Self::Count(limit) => trims <= limit,
+            Self::Percent(percent) => within(percent),
+            Self::Default => trims < 10 || within(30),
+            Self::Unlimited => true,
+        }
+    }
+}
+
+impl Refusal {
+    /// Where stands in the tree files what it is about.
+    #[must_use]
+    pub fn origin(&self) -> Option<&Location> {
+        match self {
+            Self::Protected { origin, .. }
+            | Self::Text { origin, .. }
+            | Self::TooLarge { origin, .. }
+            | Self::LocksOut { origin, .. }
+            | Self::NoCreator { origin, .. }
+            | Self::TwoSteps { origin, .. } => origin.as_ref(),
+            Self::MostTrimmed { .. }
+            | Self::TooManyTrims { .. }
+            | Self::NoIdentity { .. }
+            | Self::Strict { .. } => None,
+        }
+    }
+}
+
+impl std::fmt::Display for MaxTrim {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Count(limit) => write!(f, "{limit}"),
+            Self::Percent(percent) => write!(f, "{percent}%"),
+            Self::Default => f.write_str("30%"),
+            Self::Unlimited => f.write_str("any number"),
+        }
+    }
+}
+
+/// Something legal that is probably not meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Warning {
+    /// The node it is about.
+    pub path: ZPath,
+    /// Whether it holds of that node alone.
+    pub about: About,
+    /// What it is.
+    pub message: String,
+    /// Where it is declared.
+    pub origin: Option<Location>,
+}
+
+/// What a warning depends on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum About {
+    /// The node that it names, and what the plan writes to it.
+    Node,
+    /// More of the trees than that node.
+    Trees,
+}
+
+/// How many actions of each kind a plan has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Summary {
+    /// Nodes to create.
+    pub add: usize,
+    /// Nodes whose properties, data or ACL change.
+    pub update: usize,
+    /// Nodes whose links change.
+    pub link: usize,
+    /// Nodes to delete.
+    pub trim: usize,
+    /// Declared nodes that are already as declared.
+    pub unchanged: usize,
+}
+
+impl Plan {
+    /// A plan that does nothing.
+    #[must_use]
+    pub fn empty(path: ZPath) -> Self {
+        Self {
+            path,
+            actions: Vec::new(),
+            extras: Vec::new(),
+            kept: Vec::new(),
+            refusals: Vec::new(),
+            warnings: Vec::new(),
+            unchanged: 0,
+            examined: 0,
+            access: Access::default(),
+        }
+    }
+
+    /// Leaves out the extras where they are not to be shown, and refuses, with `strict`, what has
+    /// any left, or warnings.
+    pub fn judge(&mut self, shows_extras: bool, strict: bool) {
+        if !shows_extras {
+            self.extras.clear();
+        }
+        let count = self.warnings.len() + self.extras.len();
+        if strict && count > 0 {
+            self.refusals.push(Refusal::Strict { count });
+        }
+    }
+
+    /// Whether somebody who agreed to `other` has agreed to all that this plan does.
+    #[must_use]
+    pub fn asks_no_more_than(&self, other: &Self) -> bool {
+        let name = |action: &'_ Action| (action.name(), action.path().clone());
+        let agreed = other.actions.iter().map(|action| (name(action), action));
+        let agreed: HashMap<_, _> = agreed.collect();
+        let is_agreed = |action: &Action| {
+            let other = agreed.get(&name(action));
+            other.is_some_and(|other| action.asks_for_the_same(other))
+        };
+        self.refusals.is_empty() && self.actions.iter().all(is_agreed)
+    }
+
+    /// Whether there is nothing to do.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.actions.is_empty()
+    }
+
+    /// How many actions of each kind there are.
+    #[must_use]
+    pub fn summary(&self) -> Summary {
+        Summary {
+            unchanged: self.unchanged,
+            ..Summary::of(&self.actions)
+        }
+    }
+}
+
+impl Summary {
+    /// How many actions of each kind there are among these.
+    pub fn of<'a>(actions: impl IntoIterator<Item = &'a Action>) -> Self {
+        let mut summary = Self::default();
+        for action in actions {
+            match action {
+                Action::Add(_) => summary.add += 1,
+                Action::Update(_) => summary.update += 1,
+                Action::Link(_) => summary.link += 1,
+                Action::Trim(_) => summary.trim += 1,
+            }
+        }
+        summary
+    }
+}
+
+impl std::ops::AddAssign for Summary {
+    fn add_assign(&mut self, other: Self) {
+        self.add += other.add;
+        self.update += other.update;
+        self.link += other.link;
+        self.trim += other.trim;
+        self.unchanged += other.unchanged;
+    }
+}

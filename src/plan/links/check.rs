@@ -1,0 +1,393 @@
+//! Whether the links of a tree, as it would stand after a plan, lead anywhere.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use foldhash::fast::RandomState;
+use serde_json::Value;
+
+use super::{Error, Lookup, Nodes, join, property, resolve};
+use crate::model::node::{Content, Declared, Live, Standing, Targets, targets_of};
+use crate::model::path::{self, ZPath};
+use crate::model::plan::{About, Action, KeptReason, Plan, Warning};
+use crate::model::tree::{Index, Side, Tree};
+use crate::model::value::{LinkKind, split_link, split_property_link};
+use crate::plan::planner::desired_data;
+use crate::syntax::source::Sources;
+
+/// What a check found.
+#[derive(Debug, Default)]
+pub struct Checked {
+    /// Links that dangle, loop, are hidden, or lead to a missing property.
+    pub warnings: Vec<Warning>,
+    /// Nodes to read before the rest can be said.
+    pub unknown: BTreeSet<ZPath>,
+}
+
+/// Nodes that were looked up because links lead to them.
+#[derive(Debug, Default)]
+pub struct LookedUp {
+    /// The paths that were asked for.
+    pub asked: BTreeSet<ZPath>,
+    /// Those of them that exist.
+    pub nodes: Tree<Live>,
+}
+
+/// A declared tree and the live one, ready to be asked for the nodes that links lead to. To make
+/// it takes a while where many nodes have links; a plan can be made meanwhile.
+pub struct Trees<'a> {
+    nodes: &'a [(ZPath, Declared)],
+    /// None where no node has links.
+    indexes: Option<Indexes<'a>>,
+}
+
+/// A node as it is declared and as it lives, by path.
+struct Indexes<'a> {
+    declared: Index<'a, Declared>,
+    live: Counterparts<'a>,
+}
+
+impl<'a> Trees<'a> {
+    /// Looks at all nodes once.
+    #[must_use]
+    pub fn new(declared: &'a Tree<Declared>, live: &'a Tree<Live>) -> Self {
+        let has_links = declared.iter().any(|(_, node)| may_have_links(node));
+        Self {
+            nodes: declared.as_slice(),
+            indexes: has_links.then(|| Indexes {
+                declared: declared.index(),
+                live: Counterparts::of(declared, live),
+            }),
+        }
+    }
+}
+
+/// Whether a node declares links, or leaves live ones as they are.
+fn may_have_links(node: &Declared) -> bool {
+    match &node.content {
+        Content::Properties(properties) => {
+            properties.has_links() || node.keep_properties || !node.ignore.is_empty()
+        }
+        Content::Raw { .. } => false,
+    }
+}
+
+/// Checks the links of the declared nodes against the tree as it would stand after `plan`.
+///
+/// Without a server nothing can be looked up: what may stand there besides the declared nodes is
+/// unknown, and a link to it is taken to be right.
+#[must_use]
+pub fn check(
+    trees: &Trees<'_>,
+    plan: &Plan,
+    looked_up: Option<&LookedUp>,
+    sources: &Sources,
+) -> Checked {
+    let Some(indexes) = &trees.indexes else {
+        return Checked::default();
+    };
+    let trims = plan.actions.iter().filter_map(|action| match action {
+        Action::Trim(trim) => Some(&trim.path),
+        _ => None,
+    });
+    let blocked = plan
+        .kept
+        .iter()
+        .filter(|kept| kept.reason == KeptReason::BelowEphemeral);
+    let view = View {
+        nodes: trees.nodes,
+        indexes,
+        looked_up,
+        gone: trims.chain(blocked.map(|kept| &kept.path)).collect(),
+    };
+    view.check(sources)
+}
+
+/// What is wrong with a link whose target is not shown: every cause could tell the target.
+fn secret_message(stored: &str) -> String {
+    let (name, operator) =
+        split_link(stored).map_or((stored, ""), |(name, kind)| (name, kind.operator()));
+    format!("link {name} {operator} (secret) leads nowhere")
+}
+
+enum Problem {
+    Warning(String),
+    Unknown(Vec<ZPath>),
+}
+
+/// The live nodes, as they stand beside the declared ones: most are declared, and need no index
+/// of their own.
+struct Counterparts<'a> {
+    /// For each declared node the live one.
+    of_declared: Vec<Option<&'a Live>>,
+    undeclared: HashMap<&'a ZPath, &'a Live, RandomState>,
+}
+
+impl<'a> Counterparts<'a> {
+    fn of(declared: &Tree<Declared>, live: &'a Tree<Live>) -> Self {
+        let mut of_declared = Vec::with_capacity(declared.len());
+        let mut undeclared = HashMap::default();
+        for side in declared.join(live) {
+            match side {
+                Side::Left(_) => of_declared.push(None),
+                Side::Right((path, node)) => _ = undeclared.insert(path, node),
+                Side::Both(_, (_, node)) => of_declared.push(Some(node)),
+            }
+        }
+        Self {
+            of_declared,
+            undeclared,
+        }
+    }
+}
+
+struct View<'a> {
+    nodes: &'a [(ZPath, Declared)],
+    indexes: &'a Indexes<'a>,
+    looked_up: Option<&'a LookedUp>,
+    /// What the plan removes, and what it cannot create.
+    gone: HashSet<&'a ZPath>,
+}
+
+/// A declared node at its place, and as it lives.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    path: &'a ZPath,
+    node: &'a Declared,
+    live: Option<&'a Live>,
+}
+
+/// Whether a node's properties are just those that are declared.
+fn is_whole(node: &Declared) -> bool {
+    node.standing == Standing::Declared && node.ignore.is_empty() && !node.keep_properties
+}
+
+/// The links of a declared node, live ones that stay included.
+fn links(at: Place<'_>) -> Targets<'_> {
+    match &at.node.content {
+        Content::Properties(properties) if is_whole(at.node) => properties.targets(),
+        Content::Properties(_) => {
+            targets_of(desired_data(at.node, at.live.and_then(Live::node)).into_properties())
+        }
+        Content::Raw { .. } => Vec::new(),
+    }
+}
+
+impl<'a> View<'a> {
+    /// A node as it is declared and as it lives.
+    fn both(&self, path: &ZPath) -> (Option<&'a Declared>, Option<&'a Live>) {
+        let Indexes { declared, live } = self.indexes;
+        match declared.place(path) {
+            Some(place) => (Some(&self.nodes[place].1), live.of_declared[place]),
+            None => (None, live.undeclared.get(path).copied()),
+        }
+    }
+
+    /// Checks the links of the declared nodes in this range.
+    fn check(&self, sources: &Sources) -> Checked {
+        let mut checked = Checked::default();
+        for ((path, node), live) in self.nodes.iter().zip(&self.indexes.live.of_declared) {
+            if node.standing != Standing::Declared || self.gone.contains(path) {
+                continue;
+            }
+            let at = Place {
+                path,
+                node,
+                live: *live,
+            };
+            for (name, target) in links(at) {
+                match self.check_link(at, &name, target.as_deref()) {
+                    Ok(()) => {}
+                    Err(Problem::Unknown(paths)) => checked.unknown.extend(paths),
+                    Err(Problem::Warning(message)) => checked.warnings.push(Warning {
+                        path: path.clone(),
+                        about: About::Trees,
+                        message: if node.secret.covers(&name) {
+                            secret_message(&name)
+                        } else {
+                            message
+                        },
+                        origin: node.origin_of(&name).map(|span| sources.locate(span)),
+                    }),
+                }
+            }
+        }
+        checked
+    }
+
+    fn check_link(&self, at: Place<'_>, stored: &str, target: Option<&str>) -> Result<(), Problem> {
+        let Some((name, kind)) = split_link(stored) else {
+            return Ok(());
+        };
+        let shown = || format!("link {name} {}", kind.operator());
+        let Some(target) = target else {
+            return Err(Problem::Warning(format!("{} holds no path", shown())));
+        };
+        let problem = |error| match error {
+            Error::Unknown(paths) => Problem::Unknown(paths),
+            Error::Missing(missing) => Problem::Warning(format!(
+                "{} {target} dangles: {missing} does not exist",
+                shown()
+            )),
+            Error::Loop(steps) => Problem::Warning(format!(
+                "{} {target} loops: {}",
+                shown(),
+                steps.join(" -> ")
+            )),
+            error => Problem::Warning(format!("{} {target} leads nowhere: {error}", shown())),
+        };
+        match kind {
+            LinkKind::Symbolic => {
+                // A name that no node can have is hidden by none.
+                if path::check_name(name).is_err() {
+                    let target = join(at.path, target).map_err(problem)?;
+                    return resolve(self, &target).map(drop).map_err(problem);
+                }
+                let child = at.path.join(name);
+                match self.child_exists(&child, at) {
+                    Lookup::Known(()) => {
+                        return Err(Problem::Warning(format!(
+                            "{} {target} is hidden by the child {child}",
+                            shown()
+                        )));
+                    }
+                    Lookup::Unknown => return Err(Problem::Unknown(vec![child])),
+                    Lookup::Missing => {}
+                }
+                // Most targets are nodes, and not reached by other links.
+                if join(at.path, target).is_ok_and(|target| self.stands(&target)) {
+                    return Ok(());
+                }
+                // Through the link's own name, so that a circle back to it is seen.
+                resolve(self, &child).map(drop).map_err(problem)
+            }
+            LinkKind::Property => {
+                let (path, linked) = split_property_link(target);
+                let path = join(at.path, path).map_err(problem)?;
+                let linked = linked.unwrap_or(name);
+                if self.declares(&path, linked) {
+                    return Ok(());
+                }
+                property(self, &path, linked).map(drop).map_err(problem)
+            }
+        }
+    }
+
+    /// Whether there is a node at a path, as far as that needs no look at its parent.
+    fn exists_itself(&self, path: &ZPath) -> Option<Lookup<()>> {
+        if self.gone.contains(path) {
+            return Some(Lookup::Missing);
+        }
+        let (declared, live) = self.both(path);
+        let declared = declared
+            .is_some_and(|node| !matches!(node.standing, Standing::Outside { needed: false, .. }));
+        if path.is_root() || declared || live.is_some() {
+            return Some(Lookup::Known(()));
+        }
+        let looked_up = self.looked_up(path)?;
+        Some(match looked_up {
+            Lookup::Known(_) => Lookup::Known(()),
+            _ => Lookup::Missing,
+        })
+    }
+
+    fn stands(&self, path: &ZPath) -> bool {
+        self.exists_itself(path) == Some(Lookup::Known(()))
+    }
+
+    /// Whether there is a child of a node that is not gone.
+    fn child_exists(&self, child: &ZPath, parent: Place<'_>) -> Lookup<()> {
+        self.exists_itself(child).unwrap_or_else(|| {
+            if self.knows_children(Some(parent.node), parent.live) {
+                Lookup::Missing
+            } else {
+                Lookup::Unknown
+            }
+        })
+    }
+
+    /// Whether a node that is compared whole declares a property.
+    fn declares(&self, path: &ZPath, name: &str) -> bool {
+        let declared = self.both(path).0.filter(|node| is_whole(node));
+        declared.is_some_and(|node| match &node.content {
+            Content::Properties(properties) => {
+                properties.contains(name) && !self.gone.contains(path)
+            }
+            Content::Raw { .. } => false,
+        })
+    }
+
+    /// Whether all children of a node are among the declared and the live nodes.
+    fn knows_children(&self, declared: Option<&Declared>, live: Option<&Live>) -> bool {
+        let lists_children =
+            |node: &Declared| node.standing == Standing::Declared && !node.keep_children;
+        match (declared, live) {
+            // A node that the plan creates has no other children; unless nobody looked.
+            (Some(node), None) => self.looked_up.is_some() || lists_children(node),
+            (Some(node), Some(live)) => live.node().is_some() && lists_children(node),
+            (None, Some(live)) => live.node().is_some(),
+            (None, None) => false,
+        }
+    }
+
+    /// The answer for a node that was looked up; none where it was not.
+    fn looked_up(&self, path: &ZPath) -> Option<Lookup<&Live>> {
+        let looked_up = self.looked_up?;
+        let found = || {
+            looked_up
+                .nodes
+                .get(path)
+                .map_or(Lookup::Missing, Lookup::Known)
+        };
+        looked_up.asked.contains(path).then(found)
+    }
+}
+
+impl Nodes for View<'_> {
+    fn exists(&self, path: &ZPath) -> Lookup<()> {
+        self.exists_itself(path).unwrap_or_else(|| {
+            let is_known = |parent: &ZPath| {
+                let (declared, live) = self.both(parent);
+                self.gone.contains(parent) || self.knows_children(declared, live)
+            };
+            if path.parent().as_ref().is_some_and(is_known) {
+                Lookup::Missing
+            } else {
+                Lookup::Unknown
+            }
+        })
+    }
+
+    fn property(&self, path: &ZPath, name: &str) -> Lookup<Option<Value>> {
+        if self.gone.contains(path) {
+            return Lookup::Missing;
+        }
+        let (declared, live) = self.both(path);
+        if let Some(node) = declared.filter(|node| is_whole(node))
+            && let Content::Properties(properties) = &node.content
+        {
+            return Lookup::Known(properties.get(name));
+        }
+        let looked_up = self.looked_up(path);
+        let live = live.or(match looked_up {
+            Some(Lookup::Known(live)) => Some(live),
+            _ => None,
+        });
+        let of_live = |live: &Live| match live.node() {
+            Some(live) => {
+                let properties = crate::model::value::Data::decode(&live.data).into_properties();
+                Lookup::Known(properties.get(name).cloned())
+            }
+            // What may not be read cannot be checked either.
+            None => Lookup::Unknown,
+        };
+        match (declared, live) {
+            (Some(node), live) if node.standing == Standing::Declared || live.is_none() => {
+                let data = desired_data(node, live.and_then(Live::node));
+                Lookup::Known(data.into_properties().remove(name))
+            }
+            (_, Some(live)) => of_live(live),
+            (_, None) if looked_up == Some(Lookup::Missing) => Lookup::Missing,
+            (_, None) => Lookup::Unknown,
+        }
+    }
+}

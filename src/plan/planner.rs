@@ -1,0 +1,560 @@
+//! The declared tree against the live one: a pure, total function to a plan.
+
+mod compare;
+mod doubts;
+mod guard;
+mod removed;
+mod rights;
+
+pub use compare::desired_data;
+pub use doubts::doubts;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::model::acl::{Acl, Identities};
+use crate::model::node::{Content, Declared, Globs, Live, Standing};
+use crate::model::path::ZPath;
+use crate::model::plan::{
+    About, Action, Add, HiddenValues, Kept, KeptReason, Link, MaxTrim, Plan, Refusal, Trim, Warning,
+};
+use crate::model::tree::{Side, Tree, end_of_subtree};
+use crate::model::value::{self, Properties, split_link};
+use crate::plan::scope::{self, Filter};
+use crate::syntax::source::{Location, Sources};
+
+/// What a request to create a node with an open ACL needs besides its path and data. One to write it
+/// needs less.
+const CREATE_BYTES: usize = 69;
+const SET_BYTES: usize = 38;
+
+/// What a plan may do.
+#[derive(Debug, Clone)]
+pub struct Policy<'a> {
+    /// Where the top-level nodes go.
+    pub path: ZPath,
+    /// Whether undeclared nodes are removed.
+    pub trim: scope::Trim,
+    /// Whether undeclared top-level nodes are, too: only where whole trees are compared.
+    pub trim_top_level: bool,
+    /// Which paths the plan is about.
+    pub filter: Filter,
+    /// How many trims it may have.
+    pub max_trim: MaxTrim,
+    /// Whether the trees are below a chroot, where `/zookeeper` is a node like any.
+    pub below_chroot: bool,
+    /// Whether text or binary data gives way to declared properties where `@keep` or `@ignore` say
+    /// that other properties stay.
+    pub replace: bool,
+    /// Whether nodes that are marked `@ephemeral` are created, as persistent ones.
+    pub allow_ephemeral: bool,
+    /// Whether undeclared nodes that stay are listed: if not, nobody asks what kind they are of.
+    pub shows_extras: bool,
+    /// How many bytes a request may have.
+    pub max_request: usize,
+    /// Whom the server knows the session as that is to execute the plan; none where no server is
+    /// asked.
+    pub identities: Option<Identities>,
+    /// Whether the plan may take from that session the right to change a node again.
+    pub may_lock_out: bool,
+    /// Subtrees that the tree to be changed itself protects, each with the place of its directive.
+    pub protected: Vec<(ZPath, Option<Location>)>,
+    /// The texts that the declared tree came from.
+    pub sources: &'a Sources,
+}
+
+impl<'a> Policy<'a> {
+    /// The defaults: nothing is trimmed, the plan is about everything below `/`.
+    #[must_use]
+    pub fn new(sources: &'a Sources) -> Self {
+        Self {
+            path: ZPath::root(),
+            trim: scope::Trim::None,
+            trim_top_level: false,
+            filter: Filter::default(),
+            max_trim: MaxTrim::Default,
+            below_chroot: false,
+            replace: false,
+            allow_ephemeral: false,
+            shows_extras: true,
+            max_request: usize::MAX,
+            identities: None,
+            may_lock_out: false,
+            protected: Vec::new(),
+            sources,
+        }
+    }
+}
+
+/// Whether a plan must know whom the session is authenticated as: where any ACL is declared.
+#[must_use]
+pub fn needs_identities(declared: &Tree<Declared>) -> bool {
+    declared.iter().any(|(_, node)| node.acl.is_some())
+}
+
+/// Compares two trees in one pass, both ordered by path, and says what makes the live one as
+/// declared. What may not be done becomes an entry of the plan, not an error.
+///
+/// | declared | live | becomes |
+/// | --- | --- | --- |
+/// | node | missing | add, and a link where it has links |
+/// | node | other properties or ACL | update |
+/// | node | other links | link |
+/// | node | ephemeral | kept |
+/// | node, marked `@ephemeral` | anything | kept |
+/// | passed through | missing | add |
+/// | passed through | there | nothing |
+/// | no | there, under a declared node | trim, or an extra where nothing is trimmed |
+/// | no | there, holds an ephemeral node | kept whole |
+/// | no | there, elsewhere or under `@keep` | nothing |
+#[must_use]
+pub fn plan(declared: &Tree<Declared>, live: &Tree<Live>, policy: &Policy<'_>) -> Plan {
+    let mut planner = Planner::new(declared, policy);
+    // Room for what is surely missing.
+    let adds = declared.len().saturating_sub(live.len());
+    planner.stages.adds.reserve(adds);
+    planner.compare(live);
+    planner.finish(live)
+}
+
+fn is_ephemeral((_, live): &(ZPath, Live)) -> bool {
+    live.node().is_some_and(|node| node.ephemeral)
+}
+
+/// Why an undeclared subtree stays whole, whatever part of it a plan is about.
+fn reason_to_keep_whole(nodes: &[(ZPath, Live)]) -> Option<KeptReason> {
+    if nodes.iter().any(is_ephemeral) {
+        return Some(KeptReason::HoldsEphemeral);
+    }
+    let is_unreadable = nodes.iter().any(|(_, live)| live.node().is_none());
+    is_unreadable.then_some(KeptReason::Unreadable)
+}
+
+/// Actions by kind, each in path order.
+#[derive(Default)]
+struct Stages {
+    adds: Vec<Action>,
+    updates: Vec<Action>,
+    links: Vec<Action>,
+    trims: Vec<Action>,
+}
+
+struct Planner<'a> {
+    policy: &'a Policy<'a>,
+    declared: &'a Tree<Declared>,
+    stages: Stages,
+    plan: Plan,
+    /// The last declared node that is ephemeral in the live tree: nothing can stand below it.
+    ephemeral: Option<ZPath>,
+    lacks_identity: Option<ZPath>,
+    seen: rights::Seen,
+    closed: rights::Closed,
+}
+
+impl<'a> Planner<'a> {
+    fn new(declared: &'a Tree<Declared>, policy: &'a Policy<'a>) -> Self {
+        Self {
+            policy,
+            declared,
+            stages: Stages::default(),
+            plan: Plan::empty(policy.path.clone()),
+            ephemeral: None,
+            lacks_identity: None,
+            seen: rights::Seen::default(),
+            closed: rights::Closed::default(),
+        }
+    }
+
+    /// Compares declared nodes with live ones.
+    fn compare(&mut self, live: &Tree<Live>) {
+        // The undeclared subtree that was judged last.
+        let mut judged: Option<&ZPath> = None;
+        for side in self.declared.join(live) {
+            match side {
+                Side::Left((path, node)) => self.only_declared(path, node),
+                Side::Both((path, node), (_, live)) => self.both(path, node, live),
+                // Above the place of the top-level nodes nothing is declared, only below it.
+                Side::Right((path, _)) if self.policy.path.is_within(path) => {}
+                Side::Right((path, _)) if judged.is_some_and(|top| path.is_within(top)) => {}
+                Side::Right((top, _)) => {
+                    self.only_live(top, live.subtree(top));
+                    judged = Some(top);
+                }
+            }
+        }
+    }
+
+    fn only_declared(&mut self, path: &ZPath, node: &Declared) {
+        if matches!(node.standing, Standing::Outside { needed: false, .. }) {
+            return;
+        }
+        if self
+            .ephemeral
+            .as_ref()
+            .is_some_and(|top| path.is_within(top))
+        {
+            self.keep(path, KeptReason::BelowEphemeral);
+            return;
+        }
+        if node.ephemeral && !self.policy.allow_ephemeral {
+            self.keep(path, KeptReason::Marked);
+            self.ephemeral = Some(path.clone());
+            return;
+        }
+        let origin = node.origin.map(|span| self.policy.sources.locate(span));
+        let (plain, links) = match &node.content {
+            Content::Properties(properties) if properties.has_links() => {
+                (properties.without_links(), properties.links())
+            }
+            _ => (node.data(), Properties::new()),
+        };
+        let acl = self.checked_acl(path, node);
+        self.stages.adds.push(Action::Add(Add {
+            path: path.clone(),
+            data: plain,
+            raw: matches!(node.content, Content::Raw { .. }),
+            acl,
+            secret: HiddenValues(node.secret.clone()),
+            origin: origin.clone(),
+        }));
+        if !links.is_empty() {
+            let changes = compare::changes(&Properties::new(), &links, node, self.policy.sources);
+            self.stages.links.push(Action::Link(Link {
+                path: path.clone(),
+                expected_version: None,
+                seen: None,
+                data: node.data(),
+                changes,
+                origin,
+            }));
+        }
+    }
+
+    fn both(&mut self, path: &ZPath, node: &Declared, live: &Live) {
+        self.plan.examined += 1;
+        let live = match live {
+            Live::Read(live) => live,
+            // A passed-through node is looked at, but nothing depends on what it holds.
+            _ if node.standing != Standing::Declared => return,
+            Live::Unreadable | Live::Listed => {
+                self.keep(path, KeptReason::Unreadable);
+                return;
+            }
+        };
+        if live.ephemeral {
+            if node.standing == Standing::Declared {
+                self.keep(path, KeptReason::Ephemeral);
+            }
+            self.ephemeral = Some(path.clone());
+            return;
+        }
+        if node.standing != Standing::Declared {
+            return;
+        }
+        if node.ephemeral && !self.policy.allow_ephemeral {
+            self.keep(path, KeptReason::Marked);
+            return;
+        }
+        let is_binary = compare::is_binary_in_part(node, live);
+        let is_text = !is_binary && compare::is_text_in_part(node, live);
+        let replaced = (is_binary || is_text).then(|| Declared {
+            keep_properties: false,
+            ignore: Globs::default(),
+            ..node.clone()
+        });
+        let node = match &replaced {
+            Some(replaced) if self.policy.replace => replaced,
+            Some(_) if is_binary => {
+                self.keep(path, KeptReason::Binary);
+                return;
+            }
+            Some(_) => {
+                self.refuse_text(path, node, &live.data);
+                return;
+            }
+            None => node,
+        };
+        let acl = self.checked_acl(path, node);
+        if let Some(live) = live.acl.as_ref().filter(|_| acl.is_some()) {
+            self.note_live_acl(path, live);
+        }
+        let compared = compare::compare(path, node, live, acl, self.policy);
+        // Only what is written is looked at: this reads all of the data.
+        if compared.writes_data()
+            && let Some(message) = compare::respelled(live)
+        {
+            self.plan.warnings.push(Warning {
+                path: path.clone(),
+                about: About::Node,
+                message: message.to_owned(),
+                origin: node.origin.map(|span| self.policy.sources.locate(span)),
+            });
+        }
+        if compared.acl_unseen {
+            self.seen.not_compared(path);
+        }
+        if compared.update.is_none() && compared.link.is_none() {
+            self.plan.unchanged += 1;
+        }
+        self.stages
+            .updates
+            .extend(compared.update.map(Action::Update));
+        self.stages.links.extend(compared.link.map(Action::Link));
+    }
+
+    fn refuse_text(&mut self, path: &ZPath, node: &Declared, data: &[u8]) {
+        let directive = node.directives.get("@keep");
+        let directive = directive.or_else(|| node.directives.get("@ignore"));
+        self.plan.refusals.push(Refusal::Text {
+            path: path.clone(),
+            kind: value::kind_of_text(&String::from_utf8_lossy(data)),
+            origin: directive.map(|span| self.policy.sources.locate(*span)),
+        });
+    }
+
+    /// An undeclared subtree: `nodes` with `top` first.
+    fn only_live(&mut self, top: &ZPath, nodes: &[(ZPath, Live)]) {
+        let Some(parent) = top.parent() else { return };
+        if top.as_str() == "/zookeeper" && !self.policy.below_chroot {
+            return;
+        }
+        match self.declared.get(&parent) {
+            Some(node) if node.keep_children => return,
+            Some(node) => match node.standing {
+                Standing::PassedThrough | Standing::Outside { excluded: true, .. } => return,
+                Standing::Declared | Standing::Outside { .. } => {}
+            },
+            None if parent == self.policy.path && self.policy.trim_top_level => {}
+            None => return,
+        }
+        if self.policy.trim == scope::Trim::None {
+            if self.policy.filter.covers(top) {
+                self.plan.extras.push(top.clone());
+            }
+            return;
+        }
+        self.plan.examined += nodes.len();
+        // What keeps a subtree whole also keeps the part of it that the plan is about.
+        let whole = reason_to_keep_whole(nodes);
+        // What the plan is about may start further down, but not below what is excluded.
+        let mut nodes = nodes;
+        while let Some((path, _)) = nodes.first() {
+            let covered = self.policy.filter.covers(path);
+            let end = if covered || self.policy.filter.excludes(path) {
+                end_of_subtree(nodes, 0, path)
+            } else {
+                1
+            };
+            let part = &nodes[..end];
+            let of_whole = whole
+                .as_ref()
+                .filter(|_| self.reason_to_keep(part).is_none());
+            match of_whole {
+                _ if !covered => {}
+                Some(reason) => self.keep_once(top, reason),
+                None => self.undeclared(&parent, part),
+            }
+            nodes = &nodes[end..];
+        }
+    }
+
+    /// A subtree that the plan is about and that is not declared, below the declared `parent`.
+    fn undeclared(&mut self, parent: &ZPath, nodes: &[(ZPath, Live)]) {
+        let Some((top, _)) = nodes.first() else {
+            return;
+        };
+        if let Some(reason) = self.reason_to_keep(nodes) {
+            self.keep(top, reason);
+            for (path, live) in &nodes[1..] {
+                if live.node().is_some_and(|node| node.ephemeral) {
+                    self.keep(path, KeptReason::Ephemeral);
+                }
+            }
+            return;
+        }
+        if let Some((protected, origin)) = self.protector(top, parent) {
+            self.plan.refusals.push(Refusal::Protected {
+                path: top.clone(),
+                protected,
+                origin,
+            });
+        }
+        for (path, live) in nodes {
+            let Some(node) = live.node() else { continue };
+            let trim = Trim {
+                path: path.clone(),
+                expected_version: node.version,
+                seen: node.zxids(),
+            };
+            self.stages.trims.push(Action::Trim(trim));
+        }
+    }
+
+    fn reason_to_keep(&self, nodes: &[(ZPath, Live)]) -> Option<KeptReason> {
+        if is_ephemeral(&nodes[0]) {
+            return Some(KeptReason::Ephemeral);
+        }
+        let mut paths = nodes.iter().map(|(path, _)| path);
+        reason_to_keep_whole(nodes).or_else(|| {
+            let is_outside = paths.any(|path| !self.policy.filter.covers(path));
+            is_outside.then_some(KeptReason::OutOfScope)
+        })
+    }
+
+    /// The nearest `@protect` around a subtree, or any inside it.
+    fn protector(&self, top: &ZPath, parent: &ZPath) -> Option<(ZPath, Option<Location>)> {
+        let by_old_tree = self
+            .policy
+            .protected
+            .iter()
+            .find(|(path, _)| path.is_within(top) || top.is_within(path));
+        if let Some(found) = by_old_tree {
+            return Some(found.clone());
+        }
+        let mut path = Some(parent.clone());
+        while let Some(at) = path {
+            let node = self.declared.get(&at)?;
+            if node.protect {
+                let span = node.directives.get("@protect");
+                return Some((at, span.map(|span| self.policy.sources.locate(*span))));
+            }
+            path = at.parent();
+        }
+        None
+    }
+
+    /// The declared ACL; that it stands for nobody is noted.
+    fn checked_acl(&mut self, path: &ZPath, node: &Declared) -> Option<Arc<Acl>> {
+        let acl = node.acl.as_ref()?;
+        if let Some(identities) = &self.policy.identities {
+            if acl.needs_identity() && identities.are_none() {
+                self.lacks_identity.get_or_insert_with(|| path.clone());
+            }
+            self.seen.declared(path, acl, identities);
+        }
+        Some(acl.clone())
+    }
+
+    fn note_live_acl(&mut self, path: &ZPath, acl: &Arc<Acl>) {
+        if let Some(identities) = &self.policy.identities {
+            self.seen.live(path, acl, identities);
+            self.closed.note(path, acl, identities);
+        }
+    }
+
+    fn keep(&mut self, path: &ZPath, reason: KeptReason) {
+        self.plan.kept.push(Kept {
+            path: path.clone(),
+            reason,
+        });
+    }
+
+    /// Several parts of a subtree may be kept for the sake of the whole.
+    fn keep_once(&mut self, path: &ZPath, reason: &KeptReason) {
+        if self.plan.kept.last().is_none_or(|kept| kept.path != *path) {
+            self.keep(path, reason.clone());
+        }
+    }
+
+    fn finish(mut self, live: &Tree<Live>) -> Plan {
+        let (trims, examined) = (&self.stages.trims, self.plan.examined);
+        let limit = self.policy.max_trim;
+        let too_many = guard::judge(trims, examined, limit, self.declared, live);
+        self.plan.refusals.extend(too_many);
+        let max_request = self.policy.max_request;
+        let Self {
+            declared,
+            mut stages,
+            mut plan,
+            lacks_identity,
+            seen,
+            closed,
+            ..
+        } = self;
+        removed::hide(&mut stages, declared, self.policy.sources);
+        let doubts = doubts(declared, self.policy.sources).into_iter();
+        let is_within = |warning: &Warning| self.policy.filter.covers(&warning.path);
+        plan.warnings.extend(doubts.filter(is_within));
+        if let Some(identities) = &self.policy.identities {
+            rights::link_at_once(&mut stages, identities);
+            rights::judge(&stages, declared, self.policy, identities, &mut plan);
+            if let Some(path) = closed.open(&mut stages, identities, &mut plan.access.opened) {
+                let origin = rights::origin(&path, declared, self.policy);
+                plan.refusals.push(Refusal::TwoSteps { path, origin });
+            }
+            plan.warnings.extend(seen.warnings(identities));
+        }
+        // Children first: the reverse of path order.
+        stages.trims.reverse();
+        plan.actions = stages.adds;
+        plan.actions.append(&mut stages.updates);
+        plan.actions.append(&mut stages.links);
+        plan.actions.append(&mut stages.trims);
+        plan.refusals
+            .extend(lacks_identity.map(|path| Refusal::NoIdentity { path }));
+        let limit = max_request;
+        let too_large = plan.actions.iter().filter_map(|action| {
+            let (bytes, origin) = request_of(action)?;
+            (bytes > limit).then(|| Refusal::TooLarge {
+                path: action.path().clone(),
+                bytes,
+                limit,
+                origin: origin.cloned(),
+            })
+        });
+        plan.refusals.extend(too_large);
+        plan
+    }
+}
+
+/// The bytes of the request for an action that writes data, and where that is declared.
+fn request_of(action: &Action) -> Option<(usize, Option<&Location>)> {
+    let (overhead, path, data, origin) = match action {
+        Action::Add(add) => (CREATE_BYTES, &add.path, &add.data, &add.origin),
+        Action::Update(update) => {
+            let data = update.data.as_ref()?;
+            (SET_BYTES, &update.path, data, &update.origin)
+        }
+        Action::Link(link) => (SET_BYTES, &link.path, &link.data, &link.origin),
+        Action::Trim(_) => return None,
+    };
+    let bytes = overhead + path.as_str().len() + data.as_bytes().len();
+    Some((bytes, origin.as_ref()))
+}
+
+/// Splits properties into links and the rest.
+fn split_links(properties: Properties) -> (Properties, Properties) {
+    properties
+        .into_iter()
+        .partition(|(name, _)| split_link(name).is_some())
+}
+
+/// The subtrees that a tree protects, for when it is the one that is to be changed.
+#[must_use]
+pub fn protected(tree: &Tree<Declared>, sources: &Sources) -> Vec<(ZPath, Option<Location>)> {
+    let protected = tree.iter().filter(|(_, node)| node.protect);
+    let located = protected.map(|(path, node)| {
+        let span = node.directives.get("@protect");
+        (path.clone(), span.map(|span| sources.locate(*span)))
+    });
+    located.collect()
+}
+
+/// A declared tree as if it were live, each node just created.
+#[must_use]
+pub fn as_live(tree: &Tree<Declared>) -> Tree<Live> {
+    let mut children: BTreeMap<&str, u32> = BTreeMap::new();
+    for (path, _) in tree {
+        *children
+            .entry(path.parent_str().unwrap_or_default())
+            .or_default() += 1;
+    }
+    let live = |(path, node): &(ZPath, Declared)| {
+        let mut live = crate::model::node::LiveNode::with_data(node.bytes().to_vec());
+        live.ephemeral = node.ephemeral;
+        live.children = children.get(path.as_str()).copied().unwrap_or_default();
+        live.acl = Some(node.acl.clone().unwrap_or_else(|| Arc::new(Acl::open())));
+        (path.clone(), Live::Read(live))
+    };
+    tree.iter().map(live).collect()
+}

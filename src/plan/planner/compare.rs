@@ -1,0 +1,280 @@
+//! One declared node against the live one.
+
+use std::sync::Arc;
+
+use super::{Policy, split_links};
+use crate::model::acl::{Acl, Agreement};
+use crate::model::node::{Content, Declared, LiveNode};
+use crate::model::path::ZPath;
+use crate::model::plan::{ACL_CHANGE, Change, ChangeValue, DATA_CHANGE, Link, Update};
+use crate::model::value::{self, Data, NotJson, Properties, STRING_VALUE, sole_string};
+use crate::syntax::source::Sources;
+
+/// What makes one node as declared.
+pub(super) struct Compared {
+    pub(super) update: Option<Update>,
+    pub(super) link: Option<Link>,
+    /// Whether the ACLs could not be compared.
+    pub(super) acl_unseen: bool,
+}
+
+impl Compared {
+    pub(super) fn writes_data(&self) -> bool {
+        let update = self.update.as_ref();
+        self.link.is_some() || update.is_some_and(|update| update.data.is_some())
+    }
+}
+
+/// Compares data, and the ACL where one is given.
+pub(super) fn compare(
+    path: &ZPath,
+    node: &Declared,
+    live: &LiveNode,
+    acl: Option<Arc<Acl>>,
+    policy: &Policy<'_>,
+) -> Compared {
+    let sources = policy.sources;
+    let origin = || node.origin.map(|span| sources.locate(span));
+    let (mut data, mut changes, mut link) = (None, Vec::new(), None);
+    match &node.content {
+        Content::Raw { bytes, .. } if **bytes != *live.data => {
+            changes.push(raw_change(&live.data, Some(bytes.to_vec()), node, sources));
+            data = Some(node.data());
+        }
+        Content::Raw { .. } => {}
+        // Most nodes are as declared to the byte: those need no decoding.
+        Content::Properties(_) if node.bytes() == live.data => {}
+        Content::Properties(_) => {
+            if let Some((before, after)) = differing(node, live) {
+                let (old, is_binary) = match before {
+                    Data::Binary(_) => (Properties::new(), true),
+                    data => (data.into_properties(), false),
+                };
+                let (old_links, old_plain) = split_links(old);
+                let (new_links, new_plain) = split_links(after.clone());
+                changes = self::changes(&old_plain, &new_plain, node, sources);
+                hide_text(&mut changes, node);
+                let link_changes = self::changes(&old_links, &new_links, node, sources);
+                if is_binary || changes.is_empty() && link_changes.is_empty() {
+                    // The bytes differ although no property does, or stand for none.
+                    let new = sole_string(&after).map(|text| text.as_bytes().to_vec());
+                    changes.insert(0, raw_change(&live.data, new, node, sources));
+                }
+                if !changes.is_empty() {
+                    let mut first = new_plain;
+                    first.extend(old_links.into_iter().map(|(name, old)| {
+                        // What is written is spelled as it is declared.
+                        let same = new_links.get(&name).filter(|new| value::equal(&old, new));
+                        let link = same.cloned().unwrap_or(old);
+                        (name, link)
+                    }));
+                    data = Some(Data::of(first).encode_over(&live.data));
+                }
+                if !link_changes.is_empty() {
+                    link = Some(Link {
+                        path: path.clone(),
+                        expected_version: Some(live.version),
+                        seen: live.zxids(),
+                        data: Data::of(after).encode_over(&live.data),
+                        changes: link_changes,
+                        origin: origin(),
+                    });
+                }
+            }
+        }
+    }
+    let agreement = acl
+        .as_ref()
+        .map_or(Agreement::Same, |acl| agreement(acl, live, policy));
+    let acl = acl.filter(|_| agreement == Agreement::Different);
+    let acl = acl.map(|declared| {
+        let old = live.acl.as_deref().cloned().unwrap_or_default();
+        let old = match &policy.identities {
+            Some(applier) => applier.tell(old),
+            None => old,
+        };
+        changes.push(Change {
+            name: ACL_CHANGE.to_owned(),
+            old: Some(ChangeValue::Acl(old)),
+            new: Some(ChangeValue::Acl((*declared).clone())),
+            secret: false,
+            origin: node
+                .directives
+                .get("@acl")
+                .map(|span| sources.locate(*span)),
+        });
+        (live.acl_version, declared)
+    });
+    let update = (!changes.is_empty()).then(|| Update {
+        path: path.clone(),
+        expected_version: live.version,
+        seen: live.zxids(),
+        data,
+        acl,
+        changes,
+        origin: origin(),
+    });
+    Compared {
+        update,
+        link,
+        acl_unseen: agreement == Agreement::Unknown,
+    }
+}
+
+/// Whether a node has this ACL. Without a session to see it the live tree is a declared one.
+fn agreement(acl: &Acl, live: &LiveNode, policy: &Policy<'_>) -> Agreement {
+    match (&live.acl, &policy.identities) {
+        (None, None) => Agreement::Same,
+        (None, Some(_)) => Agreement::Unknown,
+        (Some(live), Some(applier)) => acl.stored_by(&applier.stored).compare(live, applier),
+        (Some(live), None) if acl.agrees_with(live) => Agreement::Same,
+        (Some(_), None) => Agreement::Different,
+    }
+}
+
+/// Whether live data is text that is to stay beside declared properties: as the property
+/// `string_value` it would not be that text any more.
+pub(super) fn is_text_in_part(node: &Declared, live: &LiveNode) -> bool {
+    let Content::Properties(declared) = &node.content else {
+        return false;
+    };
+    if !node.keep_properties && node.ignore.is_empty() {
+        return false;
+    }
+    let before = Data::decode(&live.data);
+    if !matches!(before, Data::Text(_)) {
+        return false;
+    }
+    let declares_text = declared.contains(STRING_VALUE) && !is_ignored(node, STRING_VALUE);
+    let after = merged(node, &declared.decode(), &before);
+    !declares_text && after.contains_key(STRING_VALUE) && after.len() > 1
+}
+
+/// Whether some of the live data is to stay, and none can tell which: it has no properties.
+pub(super) fn is_binary_in_part(node: &Declared, live: &LiveNode) -> bool {
+    let Content::Properties(declared) = &node.content else {
+        return false;
+    };
+    let keeps = node.keep_properties && !declared.is_empty() || !node.ignore.is_empty();
+    keeps && std::str::from_utf8(&live.data).is_err()
+}
+
+/// What is to be known of live data that is no JSON and is changed.
+pub(super) fn respelled(live: &LiveNode) -> Option<&'static str> {
+    Some(match NotJson::of(&live.data)? {
+        NotJson::Mark => "its data starts with a byte-order mark, which goes with this change",
+        NotJson::Number => {
+            "its data holds NaN or Infinity, as Python writes them and JSON does not; \
+             what is not changed stays as it is spelled"
+        }
+        NotJson::Surrogate => {
+            "its data holds half of a surrogate pair, which no text can; \
+             what is not changed stays as it is spelled"
+        }
+    })
+}
+
+/// The live data and the properties that are to take its place; none where nothing differs.
+fn differing(node: &Declared, live: &LiveNode) -> Option<(Data, Properties)> {
+    let before = Data::decode(&live.data);
+    let declared = node.properties();
+    let after = merged(node, &declared, &before);
+    let declares_text = declared.contains_key(STRING_VALUE) && !is_ignored(node, STRING_VALUE);
+    let text = sole_string(&after);
+    let same = match (text.filter(|_| declares_text), &before) {
+        // A bare text is compared byte for byte; one that is only left as it is, is not compared.
+        (Some(text), _) => text.as_bytes() == live.data,
+        (None, Data::Properties(properties)) => value::equal_properties(properties, &after),
+        (None, Data::Text(before)) => text == Some(before),
+        // Binary data has no properties that could differ, and with @keep it stays.
+        (None, Data::Binary(_)) => node.keep_properties && declared.is_empty(),
+    };
+    (!same).then_some((before, after))
+}
+
+/// What a declared node holds once it is as declared: `@ignore` and `@keep` leave live values.
+fn merged(node: &Declared, declared: &Properties, live: &Data) -> Properties {
+    if node.ignore.is_empty() && !node.keep_properties {
+        return declared.clone();
+    }
+    let live = live.clone().into_properties();
+    let mut after = declared.clone();
+    after.retain(|name, _| !is_ignored(node, name));
+    for (name, value) in live {
+        if is_ignored(node, &name) || node.keep_properties && !declared.contains_key(&name) {
+            after.insert(name, value);
+        }
+    }
+    after
+}
+
+/// Links are named as they are written, without the operator, or as they are stored.
+fn is_ignored(node: &Declared, name: &str) -> bool {
+    let base = value::split_link(name).map_or(name, |(base, _)| base);
+    node.ignore.matches(base) || node.ignore.matches(name)
+}
+
+/// What a declared node will hold, given what it holds now.
+#[must_use]
+pub fn desired_data(node: &Declared, live: Option<&LiveNode>) -> Data {
+    match (&node.content, live) {
+        (Content::Properties(_), Some(live)) if !node.ignore.is_empty() || node.keep_properties => {
+            let before = Data::decode(&live.data);
+            Data::of(merged(node, &node.properties(), &before))
+        }
+        _ => node.data().decode(),
+    }
+}
+
+/// The differences between two sets of properties, by name.
+pub(super) fn changes(
+    old: &Properties,
+    new: &Properties,
+    node: &Declared,
+    sources: &Sources,
+) -> Vec<Change> {
+    let mut changes = Vec::new();
+    let mut push =
+        |name: &str, old: Option<&serde_json::Value>, new: Option<&serde_json::Value>| {
+            changes.push(Change {
+                name: name.to_owned(),
+                old: old.cloned().map(ChangeValue::Json),
+                new: new.cloned().map(ChangeValue::Json),
+                secret: node.secret.covers(name),
+                origin: node.origin_of(name).map(|span| sources.locate(span)),
+            });
+        };
+    for (name, value) in old {
+        match new.get(name) {
+            None => push(name, Some(value), None),
+            Some(other) if !value::equal(value, other) => push(name, Some(value), Some(other)),
+            Some(_) => {}
+        }
+    }
+    for (name, value) in new.iter().filter(|(name, _)| !old.contains_key(*name)) {
+        push(name, None, Some(value));
+    }
+    changes.sort_by(|a, b| value::writing_order(&a.name, &b.name));
+    changes
+}
+
+/// Data that was to be properties and could not be read as such may hold a secret one.
+fn hide_text(changes: &mut [Change], node: &Declared) {
+    let hides = !matches!(node.secret, crate::model::node::Secret::Nothing);
+    for change in changes.iter_mut().filter(|c| c.name == STRING_VALUE) {
+        change.secret |= hides;
+    }
+}
+
+fn raw_change(old: &[u8], new: Option<Vec<u8>>, node: &Declared, sources: &Sources) -> Change {
+    Change {
+        name: DATA_CHANGE.to_owned(),
+        old: Some(ChangeValue::Raw(old.to_vec())),
+        new: new.map(ChangeValue::Raw),
+        secret: !matches!(node.secret, crate::model::node::Secret::Nothing),
+        origin: node
+            .directives
+            .get("@data")
+            .map(|span| sources.locate(*span)),
+    }
+}

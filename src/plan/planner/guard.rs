@@ -1,0 +1,61 @@
+//! The guard against trims that nobody meant.
+
+use crate::model::node::{Declared, Live, Standing};
+use crate::model::path::ZPath;
+use crate::model::plan::{Action, MaxTrim, Refusal};
+use crate::model::tree::Tree;
+
+/// Why there are too many trims, if there are.
+pub(super) fn judge(
+    trims: &[Action],
+    examined: usize,
+    limit: MaxTrim,
+    declared: &Tree<Declared>,
+    live: &Tree<Live>,
+) -> Option<Refusal> {
+    if !limit.allows(trims.len(), examined) {
+        return Some(Refusal::TooManyTrims {
+            trims: trims.len(),
+            examined,
+            limit,
+        });
+    }
+    if limit != MaxTrim::Default {
+        return None;
+    }
+    let tops = touched(trims, declared);
+    let nodes = tops
+        .iter()
+        .map(|top| nodes_below(top, declared, live))
+        .sum();
+    let are_most = !tops.is_empty() && trims.len() * 2 > nodes;
+    are_most.then_some(Refusal::MostTrimmed {
+        trims: trims.len(),
+        nodes,
+        tops,
+    })
+}
+
+/// The topmost declared nodes below which something is trimmed; `trims` are in path order.
+fn touched(trims: &[Action], declared: &Tree<Declared>) -> Vec<ZPath> {
+    let is_top = |path: &ZPath| {
+        let node = declared.get(path);
+        node.is_some_and(|node| node.standing != Standing::PassedThrough)
+    };
+    let mut tops: Vec<ZPath> = Vec::new();
+    for path in trims.iter().map(Action::path) {
+        if !tops.last().is_some_and(|top| path.is_within(top)) {
+            tops.extend(path.prefixes().find(is_top));
+        }
+    }
+    tops
+}
+
+/// How many nodes are declared or live at and below a node.
+fn nodes_below(top: &ZPath, declared: &Tree<Declared>, live: &Tree<Live>) -> usize {
+    let is_missing = |(path, node): &&(ZPath, Declared)| {
+        !matches!(node.standing, Standing::Outside { .. }) && live.get(path).is_none()
+    };
+    let missing = declared.subtree(top).iter().filter(is_missing);
+    live.subtree(top).len() + missing.count()
+}

@@ -1,0 +1,322 @@
+//! What the ACLs of a plan mean for the session that is to execute it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use foldhash::HashSet;
+
+use super::{Policy, Stages};
+use crate::model::acl::{Acl, AclEntry, Allowed, Identities, Permissions};
+use crate::model::node::Declared;
+use crate::model::path::ZPath;
+use crate::model::plan::{
+    ACL_CHANGE, About, Action, Add, Change, Needs, Plan, Refusal, Update, Warning,
+};
+use crate::model::tree::Tree;
+use crate::syntax::source::Location;
+
+/// What was seen of ACLs, for warnings.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    /// The first node whose ACL could not be compared, and how many there are.
+    not_compared: Option<(ZPath, usize)>,
+    declared: Named,
+    live: Named,
+}
+
+/// Whom ACLs name.
+#[derive(Debug, Default)]
+struct Named {
+    /// The first node whose ACL names anybody.
+    first: Option<ZPath>,
+    /// Whether any of them names an identity of the session.
+    applier: bool,
+}
+
+impl Named {
+    fn note(&mut self, path: &ZPath, acl: &Acl, applier: &Identities) {
+        let names = |entry: &&AclEntry| !matches!(entry.who.scheme.as_str(), "world" | "ip");
+        for entry in acl.entries.iter().filter(names) {
+            self.applier |= entry.who.scheme == "auth" || applier.stand_in(entry);
+            self.first.get_or_insert_with(|| path.clone());
+        }
+    }
+}
+
+impl Seen {
+    pub(super) fn not_compared(&mut self, path: &ZPath) {
+        let (_, count) = self.not_compared.get_or_insert_with(|| (path.clone(), 0));
+        *count += 1;
+    }
+
+    pub(super) fn declared(&mut self, path: &ZPath, acl: &Acl, applier: &Identities) {
+        self.declared.note(path, acl, applier);
+    }
+
+    pub(super) fn live(&mut self, path: &ZPath, acl: &Acl, applier: &Identities) {
+        self.live.note(path, acl, applier);
+    }
+
+    pub(super) fn warnings(self, applier: &Identities) -> Vec<Warning> {
+        let warning = |path, message| Warning {
+            path,
+            about: About::Trees,
+            message,
+            origin: None,
+        };
+        let mut warnings = Vec::new();
+        // Live ACLs tell more than declared ones: `auth::` is whoever asks.
+        let named = match &self.live.first {
+            Some(_) => self.live,
+            None => self.declared,
+        };
+        let is_known = !applier.is_super && !applier.may_be_more && !applier.stored.is_empty();
+        if let Some(path) = named.first.filter(|_| is_known && !named.applier) {
+            let names: Vec<&str> = applier.users().collect();
+            let names = names.join(", ");
+            let message = format!(
+                "no ACL that is declared or seen names an identity of the applier ({names}); \
+                 a server takes any password, so check user and password"
+            );
+            warnings.push(warning(path, message));
+        }
+        if let Some((path, count)) = self.not_compared {
+            let nodes = if count == 1 { "node" } else { "nodes" };
+            let message = format!("not compared: the ACL of {count} {nodes} (no ADMIN right)");
+            warnings.push(warning(path, message));
+        }
+        warnings
+    }
+}
+
+/// The live ACLs of nodes that may keep the session from something.
+#[derive(Debug, Default)]
+pub(super) struct Closed(BTreeMap<ZPath, Arc<Acl>>);
+
+impl Closed {
+    /// What a plan may have to do at a node.
+    const NEEDS: [Permissions; 3] = [Permissions::CREATE, Permissions::WRITE, Permissions::DELETE];
+
+    pub(super) fn note(&mut self, path: &ZPath, acl: &Arc<Acl>, applier: &Identities) {
+        let is_open = |need| applier.may(acl, need) == Allowed::Yes;
+        if !Self::NEEDS.into_iter().all(is_open) {
+            self.0.insert(path.clone(), acl.clone());
+        }
+    }
+
+    /// Finds the ACL changes without which the rest of the plan is not allowed, and puts them first
+    /// among the updates, each apart from its node's data. Returns the first node where such a
+    /// change would take what the rest needs as well.
+    pub(super) fn open(
+        self,
+        stages: &mut Stages,
+        applier: &Identities,
+        opened: &mut BTreeSet<ZPath>,
+    ) -> Option<ZPath> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let needs = self.needs(stages);
+        let mut contradiction = None;
+        let (mut first, mut rest) = (Vec::new(), Vec::new());
+        for action in std::mem::take(&mut stages.updates) {
+            let Action::Update(update) = action else {
+                rest.push(action);
+                continue;
+            };
+            let (before, needs) = (self.0.get(&update.path), needs.get(&update.path));
+            let (Some(before), Some(needs), Some((_, after))) = (before, needs, &update.acl) else {
+                rest.push(Action::Update(update));
+                continue;
+            };
+            let gives = |acl: &Acl, allowed| {
+                let needs = needs.iter();
+                let given = needs.filter(move |need| applier.may(acl, **need) == allowed);
+                given.count()
+            };
+            let is_enough = |acl| gives(acl, Allowed::Yes) == needs.len();
+            if is_enough(before) || gives(after, Allowed::Yes) == 0 {
+                rest.push(Action::Update(update));
+            } else if is_enough(after) {
+                opened.insert(update.path.clone());
+                let (opener, others) = split(update);
+                first.push(Action::Update(opener));
+                rest.extend(others.map(Action::Update));
+            } else {
+                let is_short = |acl| gives(acl, Allowed::No) > 0;
+                if is_short(before) && is_short(after) {
+                    contradiction.get_or_insert_with(|| update.path.clone());
+                }
+                rest.push(Action::Update(update));
+            }
+        }
+        first.append(&mut rest);
+        stages.updates = first;
+        contradiction
+    }
+
+    /// What the plan has to do at these nodes.
+    fn needs(&self, stages: &Stages) -> BTreeMap<ZPath, BTreeSet<Permissions>> {
+        let mut needs: BTreeMap<ZPath, BTreeSet<Permissions>> = BTreeMap::new();
+        let mut add = |path: &ZPath, need| {
+            if self.0.contains_key(path) {
+                needs.entry(path.clone()).or_default().insert(need);
+            }
+        };
+        for (actions, need) in [
+            (&stages.adds, Permissions::CREATE),
+            (&stages.trims, Permissions::DELETE),
+        ] {
+            let parents = actions.iter().filter_map(|action| action.path().parent());
+            parents.for_each(|parent| add(&parent, need));
+        }
+        let sets_data = |action: &&Action| match action {
+            Action::Update(update) => update.data.is_some(),
+            _ => true,
+        };
+        let writes = stages.updates.iter().chain(&stages.links);
+        for action in writes.filter(sets_data) {
+            add(action.path(), Permissions::WRITE);
+        }
+        needs
+    }
+}
+
+/// An update of the ACL alone, and one of the data if there is any.
+fn split(update: Update) -> (Update, Option<Update>) {
+    let (acl, others): (Vec<Change>, Vec<Change>) = update
+        .changes
+        .iter()
+        .cloned()
+        .partition(|change| change.name == ACL_CHANGE);
+    let rest = update.data.is_some().then(|| Update {
+        acl: None,
+        changes: others,
+        ..update.clone()
+    });
+    let opener = Update {
+        data: None,
+        changes: acl,
+        ..update
+    };
+    (opener, rest)
+}
+
+/// A new node that the session could neither be given for itself at first, nor write later, is
+/// created with its links.
+pub(super) fn link_at_once(stages: &mut Stages, applier: &Identities) {
+    if !applier.stored.is_empty() {
+        return;
+    }
+    let Stages { adds, links, .. } = stages;
+    links.retain(|action| {
+        let Action::Link(link) = action else {
+            return true;
+        };
+        let at = adds.binary_search_by(|add| add.path().cmp(&link.path));
+        let Some(Action::Add(add)) = at.ok().and_then(|at| adds.get_mut(at)) else {
+            return true;
+        };
+        let writes = |acl: &Arc<Acl>| applier.may(acl, Permissions::WRITE) == Allowed::Yes;
+        let can_wait = add.acl.as_ref().is_none_or(writes);
+        if !can_wait {
+            add.data = link.data.clone();
+        }
+        can_wait
+    });
+}
+
+/// Finds the new nodes that must be created for the session alone at first, and refuses what would
+/// lock it out, or cannot be done without an identity.
+pub(super) fn judge(
+    stages: &Stages,
+    declared: &Tree<Declared>,
+    policy: &Policy<'_>,
+    applier: &Identities,
+    plan: &mut Plan,
+) {
+    plan.access.users = applier.users().map(str::to_owned).collect();
+    let linked: HashSet<&ZPath> = stages.links.iter().map(Action::path).collect();
+    let mut locked: Vec<&ZPath> = Vec::new();
+    let mut uncreatable = None;
+    for (i, action) in stages.adds.iter().enumerate() {
+        let Action::Add(Add {
+            path,
+            acl: Some(acl),
+            ..
+        }) = action
+        else {
+            continue;
+        };
+        // Children come next in path order, and all of a new node's are new.
+        let next = stages.adds.get(i + 1).map(Action::path);
+        let has_children = next.is_some_and(|next| next.is_within(path));
+        if has_children && locks_out(acl, applier) {
+            locked.push(path);
+        }
+        let creates = has_children.then(|| applier.may(acl, Permissions::CREATE));
+        let can_guard = !applier.stored.is_empty();
+        match creates {
+            Some(Allowed::No | Allowed::Unknown) if can_guard => {
+                plan.access.guarded.insert(path.clone(), Needs::Children);
+            }
+            Some(Allowed::No) if applier.are_none() => {
+                uncreatable.get_or_insert(path);
+            }
+            _ if can_guard
+                && linked.contains(path)
+                && applier.may(acl, Permissions::WRITE) != Allowed::Yes =>
+            {
+                plan.access.guarded.insert(path.clone(), Needs::Links);
+            }
+            _ => {}
+        }
+    }
+    for action in &stages.updates {
+        if let Action::Update(update) = action
+            && let Some((_, acl)) = &update.acl
+            && locks_out(acl, applier)
+        {
+            locked.push(&update.path);
+        }
+    }
+    let origin = |path: &ZPath| origin(path, declared, policy);
+    locked.sort();
+    if let Some(path) = locked.first().filter(|_| !policy.may_lock_out) {
+        plan.refusals.push(Refusal::LocksOut {
+            path: (*path).clone(),
+            nodes: locked.len(),
+            origin: origin(path),
+        });
+    }
+    if let Some(path) = uncreatable {
+        plan.refusals.push(Refusal::NoCreator {
+            path: path.clone(),
+            origin: origin(path),
+        });
+    }
+}
+
+/// Whether the ACL surely takes the right to change the node again. One that stands for nobody is
+/// refused as such.
+fn locks_out(acl: &Acl, applier: &Identities) -> bool {
+    let stands_for_nobody = acl.needs_identity() && applier.are_none();
+    !stands_for_nobody && applier.may(acl, Permissions::ADMIN) == Allowed::No
+}
+
+/// Where the ACL of a node is declared: there, or above.
+pub(super) fn origin(
+    path: &ZPath,
+    declared: &Tree<Declared>,
+    policy: &Policy<'_>,
+) -> Option<Location> {
+    let mut at = Some(path.clone());
+    while let Some(path) = at {
+        let node = declared.get(&path)?;
+        if let Some(span) = node.directives.get("@acl") {
+            return Some(policy.sources.locate(*span));
+        }
+        at = path.parent();
+    }
+    None
+}

@@ -1,0 +1,173 @@
+//! What a plan is about: which declared nodes, and which live nodes must be read for it.
+
+use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+
+use crate::model::node::{Declared, Standing};
+use crate::model::path::{ZPath, is_within};
+use crate::model::tree::Tree;
+
+/// One live node to read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Want {
+    /// The node; it need not exist.
+    pub path: ZPath,
+    /// What to learn of its children beyond those that are wanted by themselves.
+    pub children: Children,
+    /// Whether its ACL is needed.
+    pub acl: bool,
+}
+
+/// What to learn of a node's children.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Children {
+    /// Nothing.
+    Skip,
+    /// Their names.
+    List,
+    /// Everything below the node.
+    Subtree,
+}
+
+/// Whether undeclared nodes are removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Trim {
+    /// They are listed as extra and not read any deeper.
+    #[default]
+    None,
+    /// They are trimmed.
+    All,
+}
+
+/// `--target` and `--exclude`: which paths a plan is about.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    target: Option<GlobSet>,
+    exclude: Option<GlobSet>,
+    /// Below these paths a target may match.
+    reach: Vec<String>,
+}
+
+impl Filter {
+    /// Compiles the globs: `*` stands for one segment or a part of it, `**` for any number of
+    /// segments, none included. No target means everything.
+    pub fn new(target: &[String], exclude: &[String]) -> Result<Self, globset::Error> {
+        Ok(Self {
+            target: compile(target)?,
+            exclude: compile(exclude)?,
+            reach: target.iter().map(|glob| literal_prefix(glob)).collect(),
+        })
+    }
+
+    /// Whether the plan is about this path.
+    #[must_use]
+    pub fn covers(&self, path: &ZPath) -> bool {
+        let matches = |set: &GlobSet| set.is_match(path.as_str());
+        self.target.as_ref().is_none_or(matches) && !self.exclude.as_ref().is_some_and(matches)
+    }
+
+    /// Whether the plan is about every path.
+    #[must_use]
+    pub fn is_everything(&self) -> bool {
+        self.target.is_none() && self.exclude.is_none()
+    }
+
+    /// Leaves only what the plan is about, and what stands around it: a node outside is created as
+    /// declared where something inside needs it, and otherwise left alone.
+    pub fn apply(&self, declared: &mut Tree<Declared>) {
+        if self.is_everything() {
+            return;
+        }
+        let covered: Vec<bool> = declared.iter().map(|(path, _)| self.covers(path)).collect();
+        let mut needed = vec![false; covered.len()];
+        let mut last: Option<&ZPath> = None;
+        // Children come after their parent, so going backwards the last needed path tells whether
+        // anything below a node is needed.
+        for (i, (path, _)) in declared.iter().enumerate().rev() {
+            needed[i] = covered[i] || last.is_some_and(|below| below.is_within(path));
+            if needed[i] {
+                last = Some(path);
+            }
+        }
+        let mut marks = covered.into_iter().zip(needed);
+        declared.retain(|path, node| {
+            let (covered, needed) = marks.next().expect("one mark for each node");
+            let excluded = self.excludes(path);
+            node.standing = match node.standing {
+                standing if covered => standing,
+                Standing::PassedThrough if needed => Standing::PassedThrough,
+                // Nothing is said of the children of a node that is only passed through.
+                Standing::PassedThrough => Standing::Outside {
+                    needed,
+                    excluded: true,
+                },
+                _ => Standing::Outside { needed, excluded },
+            };
+            // A node that is left out counts as undeclared: nothing below it may be covered.
+            needed || self.reaches_below(path)
+        });
+    }
+
+    /// Whether `--exclude` names this path: then nothing below it is touched either.
+    #[must_use]
+    pub fn excludes(&self, path: &ZPath) -> bool {
+        self.exclude
+            .as_ref()
+            .is_some_and(|set| set.is_match(path.as_str()))
+    }
+
+    /// Whether a target may match something below a path.
+    fn reaches_below(&self, path: &ZPath) -> bool {
+        let path = path.as_str();
+        let meets = |top: &String| is_within(top, path) || is_within(path, top);
+        self.target.is_none() || self.reach.iter().any(meets)
+    }
+}
+
+/// The part of a glob before anything that is not literal, in whole segments.
+fn literal_prefix(glob: &str) -> String {
+    let literal = glob
+        .split('/')
+        .take_while(|name| !name.contains(['*', '?', '[', '{', '\\']));
+    let prefix = literal.collect::<Vec<_>>().join("/");
+    match prefix.trim_end_matches('/') {
+        "" => "/".to_owned(),
+        prefix => prefix.to_owned(),
+    }
+}
+
+fn compile(globs: &[String]) -> Result<Option<GlobSet>, globset::Error> {
+    if globs.is_empty() {
+        return Ok(None);
+    }
+    let mut set = GlobSetBuilder::new();
+    for glob in globs {
+        let mut add = |text: &str| -> Result<(), globset::Error> {
+            set.add(GlobBuilder::new(text).literal_separator(true).build()?);
+            Ok(())
+        };
+        add(glob)?;
+        if let Some(top) = glob.strip_suffix("/**") {
+            add(if top.is_empty() { "/" } else { top })?;
+        }
+    }
+    set.build().map(Some)
+}
+
+/// The live nodes to read so that `declared` can be planned: the declared paths, the names of
+/// their undeclared children, and with [`Trim::All`] the subtrees that would be trimmed.
+#[must_use]
+pub fn of(declared: &Tree<Declared>, trim: Trim) -> Vec<Want> {
+    let want = |(path, node): &(ZPath, Declared)| Want {
+        path: path.clone(),
+        children: match (node.standing, trim) {
+            (Standing::PassedThrough | Standing::Outside { excluded: true, .. }, _) => {
+                Children::Skip
+            }
+            _ if node.keep_children => Children::Skip,
+            (_, Trim::None) => Children::List,
+            (_, Trim::All) => Children::Subtree,
+        },
+        acl: node.acl.is_some() && node.standing == Standing::Declared,
+    };
+    declared.iter().map(want).collect()
+}

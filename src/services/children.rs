@@ -1,0 +1,356 @@
+//! A live view of a node's children.
+
+mod keeper;
+
+use std::sync::{Arc, OnceLock};
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tokio::sync::oneshot;
+use zookeeper_client::Stat;
+
+use super::board::{self, Board, Changes, Reaction, Snapshot, Task};
+use super::error::{Error, parse};
+use super::handle::ZooKeeper;
+use crate::model::node::Live;
+use crate::model::path::ZPath;
+use crate::model::tree::{Side, join_by};
+use crate::model::value::{Data, Properties};
+use crate::plan::links;
+
+use keeper::Keeper;
+
+/// A child of a node.
+#[derive(Debug)]
+pub struct Child {
+    name: String,
+    data: Vec<u8>,
+    version: i32,
+    mzxid: i64,
+    ephemeral: bool,
+    readable: bool,
+    properties: OnceLock<Properties>,
+}
+
+impl Child {
+    fn read(name: &str, data: Vec<u8>, stat: &Stat) -> Self {
+        Self {
+            name: name.to_owned(),
+            data,
+            version: stat.version,
+            mzxid: stat.mzxid,
+            ephemeral: stat.ephemeral_owner != 0,
+            readable: true,
+            properties: OnceLock::new(),
+        }
+    }
+
+    fn of_live(name: &str, live: Live) -> Self {
+        match live {
+            Live::Read(node) => Self {
+                name: name.to_owned(),
+                version: node.version.get(),
+                mzxid: node.mzxid,
+                ephemeral: node.ephemeral,
+                data: node.data,
+                readable: true,
+                properties: OnceLock::new(),
+            },
+            Live::Listed | Live::Unreadable => Self::unreadable(name),
+        }
+    }
+
+    fn unreadable(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            data: Vec::new(),
+            version: -1,
+            mzxid: 0,
+            ephemeral: false,
+            readable: false,
+            properties: OnceLock::new(),
+        }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its data, empty where it may not be read.
+    #[must_use]
+    pub fn data(&self) -> &[u8] {
+        &self.data
+    }
+
+    /// The version of its data, -1 where it may not be read.
+    #[must_use]
+    pub fn version(&self) -> i32 {
+        self.version
+    }
+
+    /// The number of the transaction that wrote it last.
+    #[must_use]
+    pub fn mzxid(&self) -> i64 {
+        self.mzxid
+    }
+
+    /// Whether it goes with the session that made it.
+    #[must_use]
+    pub fn is_ephemeral(&self) -> bool {
+        self.ephemeral
+    }
+
+    /// Whether it may be read.
+    #[must_use]
+    pub fn is_readable(&self) -> bool {
+        self.readable
+    }
+
+    /// Its properties as they are stored; decoded when they are first asked for.
+    #[must_use]
+    pub fn properties(&self) -> &Properties {
+        self.properties
+            .get_or_init(|| Data::decode(&self.data).into_properties())
+    }
+
+    /// Its properties as a type of the caller's.
+    ///
+    /// # Errors
+    /// [`Error::Type`].
+    pub fn get_as<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        let object = Value::Object(self.properties().clone().into_iter().collect());
+        serde_json::from_value(object).map_err(|error| Error::Type {
+            name: self.name.clone(),
+            message: error.to_string(),
+        })
+    }
+}
+
+/// The children of a node at one time.
+#[derive(Debug, Clone)]
+pub struct Children {
+    sequence: u64,
+    real_path: Option<ZPath>,
+    /// Sorted by name.
+    children: Vec<Arc<Child>>,
+}
+
+impl Children {
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.children.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.children.is_empty()
+    }
+
+    /// The children by name.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Arc<Child>> {
+        self.children.iter()
+    }
+
+    /// The names, sorted.
+    pub fn names(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.children.iter().map(|child| child.name())
+    }
+
+    /// One of them.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Arc<Child>> {
+        let place = self
+            .children
+            .binary_search_by(|child| child.name().cmp(name));
+        place.ok().map(|place| &self.children[place])
+    }
+
+    /// The node they are children of, behind all links; none where there is no such node.
+    #[must_use]
+    pub fn real_path(&self) -> Option<&ZPath> {
+        self.real_path.as_ref()
+    }
+
+    /// Whether there is no such node any more, and no link leads elsewhere.
+    #[must_use]
+    pub fn is_deleted(&self) -> bool {
+        self.real_path.is_none()
+    }
+
+    /// The difference to a newer snapshot.
+    fn change_to(&self, new: &Arc<Self>) -> Option<ChildrenChange> {
+        let mut change = ChildrenChange {
+            added: Vec::new(),
+            removed: Vec::new(),
+            updated: Vec::new(),
+            snapshot: new.clone(),
+        };
+        for side in join_by(&self.children, &new.children, |a, b| a.name.cmp(&b.name)) {
+            match side {
+                Side::Left(gone) => change.removed.push(Arc::clone(gone)),
+                Side::Right(come) => change.added.push(Arc::clone(come)),
+                Side::Both(before, after) if before.mzxid != after.mzxid => {
+                    change.updated.push(Arc::clone(after));
+                }
+                Side::Both(..) => {}
+            }
+        }
+        let is_same = change.added.is_empty()
+            && change.removed.is_empty()
+            && change.updated.is_empty()
+            && self.real_path == new.real_path;
+        (!is_same).then_some(change)
+    }
+}
+
+impl Snapshot for Children {
+    type Change = ChildrenChange;
+
+    fn sequence(&self) -> u64 {
+        self.sequence
+    }
+}
+
+/// What differs from one snapshot to the next.
+#[derive(Debug, Clone)]
+pub struct ChildrenChange {
+    /// Children that were not there before.
+    pub added: Vec<Arc<Child>>,
+    /// Children that are not there any more, as they were.
+    pub removed: Vec<Arc<Child>>,
+    /// Children that were written, or made anew, since.
+    pub updated: Vec<Arc<Child>>,
+    /// All there is now.
+    pub snapshot: Arc<Children>,
+}
+
+/// A live view of a node's children.
+///
+/// Reading it waits for nothing. Clones are the same view; it ends with the last of them and of its
+/// streams. Changes that come while one is being read are told together.
+#[derive(Clone)]
+pub struct ChildrenView {
+    path: String,
+    board: Arc<Board<Children>>,
+    task: Arc<Task>,
+}
+
+impl std::fmt::Debug for ChildrenView {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ChildrenView")
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
+}
+
+impl ZooKeeper {
+    /// A live view of the children of the node at `path`, to which links may lead. The data of each
+    /// child is read when it is new or was written.
+    ///
+    /// # Errors
+    /// [`Error::NoNode`] where there is no such node, [`Error::Link`], and those of the connection.
+    ///
+    /// # Cancellation safety
+    /// When the future is dropped there is no view.
+    pub async fn children(&self, path: &str) -> Result<ChildrenView, Error> {
+        let wanted = links::join(&ZPath::root(), path)?;
+        parse(path)?;
+        let (first_sender, first) = oneshot::channel();
+        let board = Board::new(Children {
+            sequence: 0,
+            real_path: None,
+            children: Vec::new(),
+        });
+        let keeper = Keeper {
+            zookeeper: self.clone(),
+            board: board.clone(),
+            path: wanted,
+            first: Some(first_sender),
+        };
+        let task = board::start(self.clone(), board.clone(), keeper);
+        let limit = self.shared.line.session_timeout();
+        match tokio::time::timeout(limit, first).await {
+            Ok(Ok(result)) => result?,
+            Ok(Err(_)) => return Err(Error::Closed),
+            Err(_) => return Err(Error::Unavailable(limit)),
+        }
+        Ok(ChildrenView {
+            path: path.to_owned(),
+            board,
+            task,
+        })
+    }
+}
+
+impl ChildrenView {
+    /// The path that was asked for.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The node behind all links, now; none where there is no such node.
+    #[must_use]
+    pub fn real_path(&self) -> Option<ZPath> {
+        self.snapshot().real_path.clone()
+    }
+
+    /// All children as they are known now.
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<Children> {
+        self.board.snapshot()
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.snapshot().len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.snapshot().is_empty()
+    }
+
+    /// The names, sorted.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        self.snapshot().names().map(str::to_owned).collect()
+    }
+
+    /// One child.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<Arc<Child>> {
+        self.snapshot().get(name).cloned()
+    }
+
+    /// The properties of one child as a type of the caller's; none where there is no such child.
+    ///
+    /// # Errors
+    /// [`Error::Type`].
+    pub fn get_as<T: DeserializeOwned>(&self, name: &str) -> Option<Result<T, Error>> {
+        self.get(name).map(|child| child.get_as())
+    }
+
+    /// The changes from now on.
+    #[must_use]
+    pub fn changes(&self) -> Changes<Children> {
+        Changes::new(&self.board, self.task.clone())
+    }
+
+    /// Calls a function at once, and after each change, with what there is then. It is called on the
+    /// view's task, and must not block. It is not called any more after it has returned an error or
+    /// panicked, which is logged, or [`ControlFlow::Break`](std::ops::ControlFlow::Break).
+    pub fn on_change<R: Reaction>(
+        &self,
+        callback: impl FnMut(&Arc<Children>) -> R + Send + 'static,
+    ) -> &Self {
+        self.board.on_change(callback);
+        self
+    }
+}

@@ -1,0 +1,196 @@
+//! What can go wrong between a service and ZooKeeper.
+
+use std::time::Duration;
+
+use zookeeper_client::Error as Refusal;
+
+use crate::model::path::{self, ZPath};
+use crate::zookeeper::session::{self, is_fatal, is_outcome_unknown, told};
+use crate::{plan::links, zookeeper::live};
+
+/// Why something could not be done.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// There is no session, and none can be made.
+    #[error(transparent)]
+    Session(#[from] session::Error),
+    /// The handle was closed.
+    #[error("the ZooKeeper handle is closed")]
+    Closed,
+    /// No server could be reached for so long.
+    #[error("no ZooKeeper server could be reached for {0:?}")]
+    Unavailable(Duration),
+    /// A text is no path.
+    #[error("{text:?} is no path: {source}")]
+    Path {
+        /// The text.
+        text: String,
+        /// What is wrong with it.
+        source: path::Error,
+    },
+    /// The node does not exist.
+    #[error("{0} does not exist")]
+    NoNode(ZPath),
+    /// The node exists already.
+    #[error("{0} exists already")]
+    NodeExists(ZPath),
+    /// The node has children.
+    #[error("{0} has children")]
+    NotEmpty(ZPath),
+    /// The node was changed by somebody else meanwhile.
+    #[error("{0} was changed meanwhile")]
+    Conflict(ZPath),
+    /// Writing the node takes a larger request than the servers take.
+    #[error("{path}: writing it takes a request of {bytes} bytes, more than the {limit} allowed")]
+    TooLarge {
+        /// The node.
+        path: ZPath,
+        /// The bytes that it takes.
+        bytes: usize,
+        /// The bytes that a request may have.
+        limit: usize,
+    },
+    /// The node's ACL, or that of its parent, does not allow it.
+    #[error("{0}: not authorized")]
+    NoPermission(ZPath),
+    /// The server refused for another reason.
+    #[error("{path}: {}", told(source))]
+    Refused {
+        /// The node.
+        path: ZPath,
+        /// What the server said.
+        source: Refusal,
+    },
+    /// The connection was lost: the write may have happened, or not.
+    #[error(
+        "{path}: the connection was lost, and nobody knows what became of the write ({})",
+        told(source)
+    )]
+    Uncertain {
+        /// The node.
+        path: ZPath,
+        /// What the request ended with.
+        source: Refusal,
+    },
+    /// The connection was lost, again and again, while reading.
+    #[error("{path}: the connection was lost while reading ({})", told(source))]
+    Lost {
+        /// The node.
+        path: ZPath,
+        /// What the last attempt ended with.
+        source: Refusal,
+    },
+    /// A link leads nowhere.
+    #[error(transparent)]
+    Link(#[from] links::Error),
+    /// A property link would lead nowhere; nothing was written.
+    #[error("the property link {name} of {path} leads nowhere: {source}")]
+    BadPropertyLink {
+        /// The node.
+        path: ZPath,
+        /// The property, without the operator.
+        name: String,
+        /// What is wrong with it.
+        source: links::Error,
+    },
+    /// The data of the node are no properties, so that an update would destroy them.
+    #[error("{0} holds bytes that are no text, and so has no properties to update")]
+    Binary(ZPath),
+    /// The data of the node is text, which as a property among others would not be that text any
+    /// more.
+    #[error("the data of {path} is text ({kind}), and so has no properties to update")]
+    TextData {
+        /// The node.
+        path: ZPath,
+        /// What the text seems to be.
+        kind: String,
+    },
+    /// Many nodes could not be read.
+    #[error(transparent)]
+    Live(#[from] live::Error),
+    /// A tree text is wrong.
+    #[error("{0}")]
+    Text(String),
+    /// A tree could not be imported whole.
+    #[error("{0}")]
+    Import(String),
+    /// A value does not have the type that was asked for.
+    #[error("{name}: {message}")]
+    Type {
+        /// The property, or the node.
+        name: String,
+        /// What serde says.
+        message: String,
+    },
+    /// Callbacks need a view that watches.
+    #[error("callbacks cannot be set without watching")]
+    NotWatched,
+    /// An address is none.
+    #[error("{address:?} is no address to register: {reason}")]
+    Address {
+        /// What was given.
+        address: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The node of a registration exists, but no session owns it: it never goes by itself.
+    #[error(
+        "{0} is a persistent node, which no registration made and which does not go by itself: delete it, or register elsewhere"
+    )]
+    Persistent(ZPath),
+    /// The node of a registration belongs to somebody else, who did not go away in time.
+    #[error("{path} is registered by another session, 0x{owner:x}")]
+    Taken {
+        /// The node.
+        path: ZPath,
+        /// The session that it belongs to.
+        owner: i64,
+    },
+}
+
+impl Error {
+    /// What a request about a node ended with.
+    pub(crate) fn of(path: &ZPath, source: Refusal) -> Self {
+        let path = path.clone();
+        match source {
+            Refusal::NoNode => Self::NoNode(path),
+            Refusal::NodeExists => Self::NodeExists(path),
+            Refusal::NotEmpty => Self::NotEmpty(path),
+            Refusal::BadVersion => Self::Conflict(path),
+            Refusal::NoAuth => Self::NoPermission(path),
+            source => Self::Refused { path, source },
+        }
+    }
+
+    /// What a write ended with.
+    pub(crate) fn of_write(path: &ZPath, source: Refusal) -> Self {
+        if is_outcome_unknown(&source) {
+            let path = path.clone();
+            return Self::Uncertain { path, source };
+        }
+        Self::of(path, source)
+    }
+
+    /// Whether it has to do with the connection, so that trying again may help.
+    #[must_use]
+    pub fn is_temporary(&self) -> bool {
+        match self {
+            Self::Unavailable(_) | Self::Uncertain { .. } | Self::Lost { .. } => true,
+            Self::Live(error) => matches!(
+                error,
+                live::Error::Connection { .. } | live::Error::SessionEnded { .. }
+            ),
+            Self::Refused { source, .. } => is_outcome_unknown(source) || is_fatal(source),
+            _ => false,
+        }
+    }
+}
+
+/// A path as a person writes it.
+pub(crate) fn parse(text: &str) -> Result<ZPath, Error> {
+    ZPath::parse_lenient(text).map_err(|source| Error::Path {
+        text: text.to_owned(),
+        source,
+    })
+}

@@ -1,0 +1,415 @@
+//! The watches of one session: one for each path, however many want to know of it.
+//!
+//! All of them are persistent. One-shot watches would let the client fail to come back after a lost
+//! connection once their paths have 128 KiB, and a one-shot data watch at the path of a recursive
+//! one ends that (ZOOKEEPER-4466). A session has one mode for each path, so that a second watch of
+//! another mode would replace the first: hence one watch, which is made recursive as soon as one
+//! of those who share it needs that.
+//!
+//! The client counts the paths of persistent watches, too, though it does not send them again. So
+//! the paths may not have many bytes together: those beyond that are all served by one recursive
+//! watch of everything.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::task::AbortHandle;
+use tokio::time::sleep;
+use zookeeper_client::{
+    AddWatchMode, Error as Refusal, EventType, PersistentWatcher, SessionState, WatchedEvent,
+};
+
+use super::lock;
+use crate::model::path::ZPath;
+use crate::zookeeper::session::{Client, is_fatal, is_outcome_unknown};
+
+/// How often all is read again where the server has no persistent watches.
+const POLL: Duration = Duration::from_secs(2);
+
+/// How many bytes the paths of a session's watches may have together, by far less than 128 KiB.
+const BUDGET: usize = 100_000;
+
+/// What somebody wants to know of a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Interest {
+    /// The node itself, and which children it has.
+    Node,
+    /// The node itself, which children it has, and their data.
+    Children,
+}
+
+/// What is told to those who watch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Signal {
+    /// Something happened at this path: it must be read again. For [`Interest::Node`], it may be
+    /// that of a child which came or went.
+    Touched(ZPath),
+    /// Events may have been missed: everything below this watched path must be read again.
+    Again(ZPath),
+}
+
+/// The watches of one session.
+#[derive(Debug)]
+pub(crate) struct Hub {
+    client: Client,
+    watches: Arc<Watches>,
+}
+
+type Watches = Mutex<Table>;
+
+#[derive(Debug, Default)]
+struct Table {
+    by_path: HashMap<ZPath, Watch>,
+    /// How many bytes the paths have that have watches of their own.
+    bytes: usize,
+    /// Whether the server is known to have no persistent watches.
+    polls: bool,
+    /// The watch of everything, once it is needed.
+    everything: Option<(watch::Receiver<Option<Interest>>, AbortHandle)>,
+}
+
+#[derive(Debug)]
+struct Watch {
+    subscribers: Vec<Subscriber>,
+    next: u64,
+    changed: Arc<Notify>,
+    /// What is watched for by now.
+    ready: watch::Receiver<Option<Interest>>,
+    /// None where the watch of everything serves this path.
+    task: Option<AbortHandle>,
+}
+
+#[derive(Debug)]
+struct Subscriber {
+    id: u64,
+    interest: Interest,
+    sender: mpsc::UnboundedSender<Signal>,
+}
+
+/// Somebody's share of a watch, which ends with it.
+#[derive(Debug)]
+pub(crate) struct Subscription {
+    watches: Arc<Watches>,
+    path: ZPath,
+    id: u64,
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        let mut table = lock(&self.watches);
+        let Some(watch) = table.by_path.get_mut(&self.path) else {
+            return;
+        };
+        watch.subscribers.retain(|other| other.id != self.id);
+        if !watch.subscribers.is_empty() {
+            return;
+        }
+        if watch.task.is_some() {
+            watch.changed.notify_one();
+        } else {
+            table.by_path.remove(&self.path);
+        }
+    }
+}
+
+/// The session has ended.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ended;
+
+impl Hub {
+    pub(crate) fn new(client: Client) -> Self {
+        Self {
+            client,
+            watches: Arc::default(),
+        }
+    }
+
+    /// Watches a path, whether or not there is a node. What happens after this has returned is
+    /// signalled to `sender`.
+    pub(crate) async fn subscribe(
+        &self,
+        path: &ZPath,
+        interest: Interest,
+        sender: &mpsc::UnboundedSender<Signal>,
+    ) -> Result<Subscription, Ended> {
+        let (subscription, mut ready) = {
+            let mut table = lock(&self.watches);
+            if !table.by_path.contains_key(path) {
+                let watch = self.watch(path, &mut table);
+                table.by_path.insert(path.clone(), watch);
+            }
+            let Some(watch) = table.by_path.get_mut(path) else {
+                return Err(Ended);
+            };
+            let id = watch.next;
+            watch.next += 1;
+            watch.subscribers.push(Subscriber {
+                id,
+                interest,
+                sender: sender.clone(),
+            });
+            watch.changed.notify_one();
+            let watches = self.watches.clone();
+            let path = path.clone();
+            (Subscription { watches, path, id }, watch.ready.clone())
+        };
+        let is_ready = |now: &Option<Interest>| now.is_some_and(|now| now >= interest);
+        match ready.wait_for(is_ready).await {
+            Ok(_) => Ok(subscription),
+            Err(_) => Err(Ended),
+        }
+    }
+
+    fn watch(&self, path: &ZPath, table: &mut Table) -> Watch {
+        let changed = Arc::new(Notify::new());
+        let bytes = self.cost(path);
+        let (ready, task) = if table.bytes + bytes > BUDGET {
+            let everything = table
+                .everything
+                .get_or_insert_with(|| self.start(&ZPath::root(), &changed, true));
+            (everything.0.clone(), None)
+        } else {
+            table.bytes += bytes;
+            let (ready, task) = self.start(path, &changed, false);
+            (ready, Some(task))
+        };
+        Watch {
+            subscribers: Vec::new(),
+            next: 0,
+            changed,
+            ready,
+            task,
+        }
+    }
+
+    fn cost(&self, path: &ZPath) -> usize {
+        self.client.path().len() + path.as_str().len()
+    }
+
+    fn start(
+        &self,
+        path: &ZPath,
+        changed: &Arc<Notify>,
+        is_of_everything: bool,
+    ) -> (watch::Receiver<Option<Interest>>, AbortHandle) {
+        let (sender, ready) = watch::channel(None);
+        let keeper = Keeper {
+            client: self.client.clone(),
+            watches: self.watches.clone(),
+            path: path.clone(),
+            cost: self.cost(path),
+            changed: changed.clone(),
+            ready: sender,
+            is_of_everything,
+        };
+        (ready, tokio::spawn(keeper.keep()).abort_handle())
+    }
+
+    /// Ends all watches; nothing is signalled any more.
+    pub(crate) fn end(&self) {
+        let mut table = lock(&self.watches);
+        let tasks = table.by_path.drain().filter_map(|(_, watch)| watch.task);
+        tasks.for_each(|task| task.abort());
+        if let Some((_, task)) = table.everything.take() {
+            task.abort();
+        }
+    }
+}
+
+impl Drop for Hub {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// Keeps one watch.
+struct Keeper {
+    client: Client,
+    watches: Arc<Watches>,
+    path: ZPath,
+    cost: usize,
+    changed: Arc<Notify>,
+    ready: watch::Sender<Option<Interest>>,
+    /// Whether it serves all paths that have no watch of their own.
+    is_of_everything: bool,
+}
+
+/// Why a watch is looked at once more.
+enum Cause {
+    /// The connection was lost: the server does not know the watch any more.
+    Lost,
+    /// Somebody needs it to be recursive, or nobody needs it.
+    Asked,
+}
+
+impl Keeper {
+    async fn keep(self) {
+        let mut watcher: Option<PersistentWatcher> = None;
+        let mut is_lost = false;
+        loop {
+            let made = *self.ready.borrow();
+            // The watcher must be dropped under the lock: a removal that comes after the next
+            // addition at the same path would remove that one.
+            let interest = if self.is_of_everything {
+                Interest::Children
+            } else {
+                let mut table = lock(&self.watches);
+                let Some(watch) = table.by_path.get(&self.path) else {
+                    return;
+                };
+                match watch.subscribers.iter().map(|one| one.interest).max() {
+                    Some(interest) => interest.max(made.unwrap_or(interest)),
+                    None => {
+                        table.by_path.remove(&self.path);
+                        table.bytes -= self.cost;
+                        drop(watcher.take());
+                        return;
+                    }
+                }
+            };
+            if lock(&self.watches).polls {
+                if !self.poll(interest).await {
+                    return self.forget();
+                }
+                continue;
+            }
+            if watcher.is_none() || is_lost || made != Some(interest) {
+                let mode = match interest {
+                    Interest::Node => AddWatchMode::Persistent,
+                    Interest::Children => AddWatchMode::PersistentRecursive,
+                };
+                match self.client.watch(self.path.as_str(), mode).await {
+                    Ok(new) => {
+                        // The old one goes only now, so that the server removes nothing.
+                        watcher = Some(new);
+                        is_lost = false;
+                        self.ready.send_replace(Some(interest));
+                        if made.is_some() {
+                            self.signal_again();
+                        }
+                    }
+                    Err(error) if is_fatal(&error) => return self.forget(),
+                    Err(Refusal::Unimplemented) => {
+                        self.begin_polling();
+                        continue;
+                    }
+                    Err(error) => {
+                        if !is_outcome_unknown(&error) {
+                            tracing::warn!(path = %self.path, %error, "cannot watch; trying again");
+                        }
+                        sleep(Duration::from_millis(50)).await;
+                        continue;
+                    }
+                }
+            }
+            match self.follow(&mut watcher).await {
+                None => return self.forget(),
+                Some(Cause::Asked) => {}
+                Some(Cause::Lost) => is_lost = true,
+            }
+        }
+    }
+
+    /// A server before 3.6 has no persistent watches.
+    fn begin_polling(&self) {
+        if !std::mem::replace(&mut lock(&self.watches).polls, true) {
+            tracing::warn!(
+                "this server is older than ZooKeeper 3.6 and cannot watch: changes are looked for \
+                 every {POLL:?}"
+            );
+        }
+    }
+
+    /// Has all read again after a while; false at the session's end.
+    async fn poll(&self, interest: Interest) -> bool {
+        let is_first = self.ready.send_replace(Some(interest)).is_none();
+        if !is_first {
+            tokio::select! {
+                () = sleep(POLL) => self.signal_again(),
+                () = self.changed.notified() => {}
+            }
+        }
+        !self.client.state().is_terminated()
+    }
+
+    /// Passes events on until something must be done about the watch; none at the session's end.
+    async fn follow(&self, watcher: &mut Option<PersistentWatcher>) -> Option<Cause> {
+        let watcher = watcher.as_mut()?;
+        loop {
+            let event = tokio::select! {
+                biased;
+                event = watcher.changed() => event,
+                () = self.changed.notified() => return Some(Cause::Asked),
+            };
+            match event.event_type {
+                EventType::Session if event.session_state.is_terminated() => return None,
+                EventType::Session if event.session_state != SessionState::Disconnected => {
+                    return Some(Cause::Lost);
+                }
+                EventType::Session => {}
+                _ => self.pass_on(&event),
+            }
+        }
+    }
+
+    fn pass_on(&self, event: &WatchedEvent) {
+        let Ok(path) = ZPath::parse(&event.path) else {
+            return;
+        };
+        let comes_or_goes = matches!(
+            event.event_type,
+            EventType::NodeCreated | EventType::NodeDeleted
+        );
+        let table = lock(&self.watches);
+        let parent = path.parent();
+        for watched in [Some(&path), parent.as_ref()].into_iter().flatten() {
+            if !self.is_of_everything && *watched != self.path {
+                continue;
+            }
+            let Some(watch) = table.by_path.get(watched) else {
+                continue;
+            };
+            // The node `/` may have a watch of its own, which this one has then replaced.
+            if self.is_of_everything && watch.task.is_some() && !watched.is_root() {
+                continue;
+            }
+            for subscriber in &watch.subscribers {
+                let is_here = *watched == path;
+                if is_here || comes_or_goes || subscriber.interest == Interest::Children {
+                    _ = subscriber.sender.send(Signal::Touched(path.clone()));
+                }
+            }
+        }
+    }
+
+    /// Everybody who is served by this watch must read again.
+    fn signal_again(&self) {
+        let tell = |path: &ZPath, watch: &Watch| {
+            for subscriber in &watch.subscribers {
+                _ = subscriber.sender.send(Signal::Again(path.clone()));
+            }
+        };
+        let table = lock(&self.watches);
+        if self.is_of_everything {
+            let served = table
+                .by_path
+                .iter()
+                .filter(|(_, watch)| watch.task.is_none());
+            served.for_each(|(path, watch)| tell(path, watch));
+        } else if let Some(watch) = table.by_path.get(&self.path) {
+            tell(&self.path, watch);
+        }
+    }
+
+    /// The session has ended, and every watch with it.
+    fn forget(&self) {
+        let mut table = lock(&self.watches);
+        if self.is_of_everything {
+            table.by_path.retain(|_, watch| watch.task.is_some());
+        } else if table.by_path.remove(&self.path).is_some() {
+            table.bytes -= self.cost;
+        }
+    }
+}

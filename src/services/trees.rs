@@ -1,0 +1,261 @@
+//! Whole trees as text.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::error::{Error, parse};
+use super::handle::ZooKeeper;
+use crate::contention::{self, Contended};
+use crate::declare::files::{self, Files, Kind, Root};
+use crate::declare::layers::{self, Declaration};
+use crate::export;
+use crate::model::acl::Acl;
+use crate::model::node::Declared;
+use crate::model::path::{ZPath, check_name};
+use crate::model::plan::Plan;
+use crate::model::tree::Tree;
+use crate::plan::planner::{self, Policy};
+use crate::syntax::source::Sources;
+use crate::syntax::spelling::clipped;
+use crate::zookeeper::executor::{self, ExecuteOptions, Ledger, Report};
+use crate::{plan::scope, zookeeper::live};
+
+/// How often an import plans again when the tree moved under its plan.
+const IMPORT_ATTEMPTS: usize = 5;
+
+/// After so many conflicts the nodes are taken for contended.
+const CONTENDED_AFTER: usize = 2;
+
+/// What an import may do.
+#[derive(Debug, Clone, Default)]
+pub struct Import {
+    /// Where the top-level nodes go; it must exist. Default: `/`.
+    pub path: Option<String>,
+    /// Remove undeclared nodes below declared ones, but for those that hold ephemeral ones.
+    pub trim: bool,
+    /// The ACL of the nodes that have none in the text. Default: new nodes are open to everybody,
+    /// and existing ones stay as they are.
+    pub acl: Option<Acl>,
+    /// Create nodes that are marked `@ephemeral`, as persistent ones.
+    pub allow_ephemeral: bool,
+    /// Set ACLs that take from this session the right to change a node again, too.
+    pub may_lock_out: bool,
+    /// Write nothing.
+    pub dry_run: bool,
+}
+
+/// What an import did, or would do.
+#[derive(Debug)]
+pub struct Imported {
+    /// All there was to do, with what was left over (`extras`), what may not go (`kept`), and
+    /// `warnings`: links that lead nowhere, ACLs that could not be compared.
+    pub plan: Plan,
+    /// How far it got; none where nothing was to be written.
+    pub report: Option<Report>,
+}
+
+/// There is no file but the text itself.
+struct Text<'t>(&'t str);
+
+impl Files for Text<'_> {
+    fn kind(&self, _: &Path) -> io::Result<Kind> {
+        Err(io::ErrorKind::NotFound.into())
+    }
+
+    fn read(&self, _: &Path, _: &Root) -> Result<Vec<u8>, files::Error> {
+        Err(io::Error::from(io::ErrorKind::NotFound).into())
+    }
+
+    fn list(&self, _: &Path) -> io::Result<Vec<PathBuf>> {
+        Err(io::ErrorKind::NotFound.into())
+    }
+
+    fn identity(&self, path: &Path) -> io::Result<PathBuf> {
+        Ok(path.to_owned())
+    }
+
+    fn standard_input(&self) -> Result<Vec<u8>, files::Error> {
+        Ok(self.0.into())
+    }
+}
+
+/// The tree that a text declares.
+///
+/// # Errors
+/// [`Error::Text`] with the first thing that is wrong, and where.
+pub fn parse_tree(text: &str) -> Result<Tree<Declared>, Error> {
+    declare(text, &ZPath::root(), true).map(|(tree, _)| tree)
+}
+
+fn declare(text: &str, at: &ZPath, below_chroot: bool) -> Result<(Tree<Declared>, Sources), Error> {
+    let mut declaration = layers::load(&["-".to_owned()], at, true, &Text(text), &mut |_| {});
+    if below_chroot {
+        declaration.allow_system_names();
+    }
+    let Declaration {
+        tree,
+        sources,
+        errors,
+        lower_errors,
+    } = declaration;
+    let placed = |located: &dyn crate::syntax::source::Located, message: String| {
+        let place = sources.locate(located.span());
+        Error::Text(format!("{place}: {}", clipped(&message)))
+    };
+    if let Some(error) = errors.first() {
+        return Err(match error.located() {
+            Some(located) => placed(located, error.to_string()),
+            None => Error::Text(error.to_string()),
+        });
+    }
+    if let Some(error) = lower_errors.first() {
+        return Err(placed(error, error.to_string()));
+    }
+    Ok((tree, sources))
+}
+
+/// # Trees
+impl ZooKeeper {
+    /// The tree that a text declares; no server is asked.
+    ///
+    /// # Errors
+    /// [`Error::Text`].
+    pub fn parse_tree(text: &str) -> Result<Tree<Declared>, Error> {
+        parse_tree(text)
+    }
+
+    /// Makes the tree as a text declares it: `zkt plan` and `zkt apply` in one, without a guard
+    /// against many trims.
+    ///
+    /// # Errors
+    /// [`Error::Text`], [`Error::NoNode`] where [`Import::path`] is missing,
+    /// [`Error::Live`] where a declared node may not be read, [`Error::Import`] where it
+    /// stopped before all was done, and those of the connection.
+    ///
+    /// # Cancellation safety
+    /// As [`executor::execute`].
+    pub async fn import_tree(&self, text: &str, import: &Import) -> Result<Imported, Error> {
+        let at = match &import.path {
+            Some(path) => parse(path)?,
+            None => ZPath::root(),
+        };
+        let (mut declared, sources) = match declare(text, &at, false) {
+            Err(_) if self.has_chroot().await? => declare(text, &at, true)?,
+            declared => declared?,
+        };
+        if let Some(acl) = &import.acl {
+            let acl = Arc::new(acl.clone());
+            for (_, node) in declared.iter_mut() {
+                node.acl.get_or_insert_with(|| acl.clone());
+            }
+        }
+        if !at.is_root() && self.exists(at.as_str()).await?.is_none() {
+            return Err(Error::NoNode(at));
+        }
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let connection = self.connection().await?;
+            let session = &connection.session;
+            let mut policy = Policy::new(&sources);
+            policy.path = at.clone();
+            policy.allow_ephemeral = import.allow_ephemeral;
+            policy.below_chroot = !session.chroot().is_root();
+            policy.max_trim = crate::model::plan::MaxTrim::Percent(100);
+            policy.max_request = session.max_request();
+            if import.trim {
+                policy.trim = scope::Trim::All;
+            }
+            if planner::needs_identities(&declared) {
+                policy.identities = Some(session.who().await?);
+            }
+            policy.may_lock_out = import.may_lock_out;
+            let wants = scope::of(&declared, policy.trim);
+            let options = live::FetchOptions::default();
+            let live = live::fetch(session, &wants, &options, &mut |_| {}).await?;
+            live::require_readable(&declared, &live)?;
+            let plan = live::plan(session, &declared, &live, &policy).await?;
+            if let Some(refusal) = plan.refusals.first() {
+                return Err(Error::Import(refusal.to_string()));
+            }
+            if import.dry_run || plan.actions.is_empty() {
+                return Ok(Imported { plan, report: None });
+            }
+            let options = ExecuteOptions::of(session);
+            let report = if attempt > CONTENDED_AFTER {
+                let contended = Contended {
+                    session,
+                    declared: &declared,
+                    policy: &policy,
+                    options: &options,
+                    agreed: false,
+                };
+                let mut ledger = Ledger::new(&plan);
+                contention::execute(contended, &plan, &mut ledger, &mut |_| {}).await
+            } else {
+                executor::execute(session, &plan, &options, &mut |_| {}).await
+            };
+            match &report.stop {
+                None => {
+                    let report = Some(report);
+                    return Ok(Imported { plan, report });
+                }
+                Some(executor::Stop::Conflict { .. }) if attempt < IMPORT_ATTEMPTS => {}
+                Some(stop) => return Err(Error::Import(stop.to_string())),
+            }
+        }
+    }
+
+    async fn has_chroot(&self) -> Result<bool, Error> {
+        let connection = self.connection().await?;
+        Ok(!connection.session.chroot().is_root())
+    }
+
+    /// A live tree as tree text; `name` is another name for its topmost node.
+    ///
+    /// # Errors
+    /// [`Error::NoNode`], [`Error::NoPermission`] where a node may not be read, a name that is none,
+    /// and those of the connection.
+    pub async fn export_tree(
+        &self,
+        path: &str,
+        ephemeral: bool,
+        name: Option<&str>,
+    ) -> Result<String, Error> {
+        let top = parse(path)?;
+        if let Some(name) = name {
+            check_name(name).map_err(|source| Error::Path {
+                text: name.to_owned(),
+                source,
+            })?;
+        }
+        let connection = self.connection().await?;
+        let live = live::read_subtree(&connection.session, &top, false, &mut |_| {}).await?;
+        if live.get(&top).is_none() {
+            return Err(Error::NoNode(top));
+        }
+        if let Some((path, _)) = live.iter().find(|(_, node)| node.node().is_none()) {
+            return Err(Error::NoPermission(path.clone()));
+        }
+        let options = export::Options {
+            ephemeral,
+            name: name.map(str::to_owned),
+            exact: false,
+        };
+        let mut text = Vec::new();
+        let tree = export::declare(&live, &top, &options);
+        export::write_text(&tree, &mut text).map_err(|error| Error::Text(error.to_string()))?;
+        String::from_utf8(text).map_err(|error| Error::Text(error.to_string()))
+    }
+
+    /// Writes a live tree, ephemeral nodes included, as text.
+    ///
+    /// # Errors
+    /// Those of [`ZooKeeper::export_tree`], and [`Error::Text`] where `out` fails.
+    pub async fn print_tree(&self, path: &str, out: &mut (dyn Write + Send)) -> Result<(), Error> {
+        let text = self.export_tree(path, true, None).await?;
+        out.write_all(text.as_bytes())
+            .map_err(|error| Error::Text(error.to_string()))
+    }
+}

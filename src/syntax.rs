@@ -1,0 +1,11 @@
+//! What is written: source texts and places in them, lines, parsing, layout, spelling.
+//!
+//! Nothing here knows what a line means.
+
+pub mod acl;
+pub mod ast;
+pub mod format;
+pub mod names;
+pub mod parser;
+pub mod source;
+pub mod spelling;

@@ -1,0 +1,117 @@
+//! Names of properties: which can be stored, which stand for links, which say that their value is a
+//! secret, and patterns of them.
+
+use std::sync::Arc;
+
+use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+
+use super::spelling::is_visible;
+
+/// `serde_json` passes numbers of any precision through a map with this key, so an object that
+/// really has it would be misread.
+pub(crate) const NUMBER_TOKEN: &str = "$serde_json::private::";
+
+/// Whether a property of this name can be written to a node and read back.
+#[must_use]
+pub fn is_storable_name(name: &str) -> bool {
+    name.len() < NUMBER_TOKEN.len() || !name.contains(NUMBER_TOKEN)
+}
+
+/// Which kind of link, if any, the name of a property stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LinkKind {
+    /// `"x ->"`: a symbolic link to a node.
+    Symbolic,
+    /// `"x =>"`: a link to a property.
+    Property,
+}
+
+impl LinkKind {
+    /// The operator: `->` or `=>`.
+    #[must_use]
+    pub fn operator(self) -> &'static str {
+        match self {
+            Self::Symbolic => "->",
+            Self::Property => "=>",
+        }
+    }
+}
+
+/// Splits the name under which a link is stored: `"x ->"` into `x` and its kind.
+#[must_use]
+pub fn split_link(name: &str) -> Option<(&str, LinkKind)> {
+    if let Some(base) = name.strip_suffix(" ->") {
+        Some((base, LinkKind::Symbolic))
+    } else {
+        name.strip_suffix(" =>")
+            .map(|base| (base, LinkKind::Property))
+    }
+}
+
+/// Splits the value of a property link, `"path"` or `"path property"`, at its blanks.
+#[must_use]
+pub fn split_property_link(target: &str) -> (&str, Option<&str>) {
+    let target = target.trim();
+    match target.split_once(char::is_whitespace) {
+        Some((path, property)) => (path, Some(property.trim_start())),
+        None => (target, None),
+    }
+}
+
+/// Patterns for property names, with `*`, `?` and `[…]`.
+#[derive(Debug, Clone, Default)]
+pub struct Globs(Option<Arc<(Vec<String>, GlobSet)>>);
+
+impl Globs {
+    /// Compiles patterns; the first bad one is the error.
+    pub fn new(patterns: Vec<String>) -> Result<Self, globset::Error> {
+        let mut set = GlobSetBuilder::new();
+        for pattern in &patterns {
+            set.add(GlobBuilder::new(pattern).literal_separator(false).build()?);
+        }
+        Ok(Self(Some(Arc::new((patterns, set.build()?)))))
+    }
+
+    /// Whether any pattern matches the whole name.
+    #[must_use]
+    pub fn matches(&self, name: &str) -> bool {
+        self.0.as_ref().is_some_and(|globs| globs.1.is_match(name))
+    }
+
+    /// Whether there is no pattern.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.patterns().is_empty()
+    }
+
+    /// The patterns as they were written.
+    #[must_use]
+    pub fn patterns(&self) -> &[String] {
+        self.0.as_ref().map_or(&[], |globs| &globs.0)
+    }
+}
+
+/// Whether a name says that its value is a secret, declared as one or not: `password`,
+/// `API_TOKEN`, `tls.private_key`.
+///
+/// For values whose `@secret` line is unknown: in a broken file, or removed with the property.
+#[must_use]
+pub fn looks_secret(name: &str) -> bool {
+    const WORDS: [&str; 12] = [
+        "password",
+        "passwd",
+        "passphrase",
+        "secret",
+        "token",
+        "credential",
+        "private_key",
+        "private-key",
+        "privatekey",
+        "api_key",
+        "api-key",
+        "apikey",
+    ];
+    let visible = name.chars().filter(|c| is_visible(*c));
+    let name: String = visible.flat_map(char::to_lowercase).collect();
+    WORDS.iter().any(|word| name.contains(word))
+}

@@ -1,0 +1,29 @@
+use crate::syntax::source::Span;
+
+/// A value that is legal, but written as people write something else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Doubt {
+    /// What it is.
+    pub kind: DoubtKind,
+    /// Where.
+    pub span: Span,
+    /// The name of the property that it is in.
+    pub name: Span,
+}
+
+/// What can be doubtful about a value. No kind quotes it: it may be a secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum DoubtKind {
+    /// `0644`, which Python 2 and zc.zk read as octal.
+    #[error(
+        "a number with a leading zero is octal: write 0o in front of it if that is meant, and put it \
+         in quotes if it is text"
+    )]
+    LeadingZero,
+    /// `x = 'a',`, which Python reads as a tuple.
+    #[error(
+        "the comma at the end makes a list: write it in brackets if that is meant, or take the comma \
+         out"
+    )]
+    TrailingComma,
+}

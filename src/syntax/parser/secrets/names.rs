@@ -1,0 +1,274 @@
+//! Which names are secret, from texts that need not parse.
+
+use std::collections::BTreeSet;
+
+use super::super::continuation::end_of_quoted;
+use crate::syntax::ast::DIRECTIVES;
+use crate::syntax::names::{Globs, looks_secret};
+use crate::syntax::spelling::is_visible;
+
+/// What the `@secret` lines of some texts cover.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    patterns: Vec<Globs>,
+    /// The last names of nodes that are secret whole.
+    pub(super) whole: BTreeSet<String>,
+    /// The last names of nodes with any secret.
+    pub(super) any: BTreeSet<String>,
+    /// Whether a `@secret` line stands in no node that could be told.
+    pub(super) everything: bool,
+}
+
+impl Names {
+    pub(super) fn of(texts: &[&str]) -> Self {
+        let mut names = Self::default();
+        for text in texts {
+            let mut nodes = Nodes::default();
+            for line in text.lines() {
+                let indent = indentation(line);
+                let statement = line[indent..].trim_end();
+                if statement.is_empty() || statement.starts_with('#') {
+                    continue;
+                }
+                if statement.starts_with('/') {
+                    nodes.node(statement, indent);
+                    continue;
+                }
+                nodes.other(indent);
+                let word = statement.find(is_space).unwrap_or(statement.len());
+                let (word, rest) = statement.split_at(word);
+                if word.eq_ignore_ascii_case("@secret") {
+                    names.secret_line(rest, &nodes);
+                } else if word.starts_with('@') && !DIRECTIVES.contains(&word) {
+                    // What is no directive may have been meant for this one.
+                    names.patterns_in(rest);
+                }
+            }
+        }
+        names
+    }
+
+    /// Takes in the names in the rest of a line; returns whether there is none.
+    fn patterns_in(&mut self, rest: &str) -> bool {
+        let is_between = |c: char| !is_visible(c) || c == ' ' || c == ',';
+        let words = rest.split(is_between).filter(|word| !word.is_empty());
+        let mut is_whole = true;
+        for word in words.take_while(|word| !word.starts_with('#')) {
+            is_whole = false;
+            let pattern = serde_json::from_str(word)
+                .unwrap_or_else(|_| word.trim_matches(['"', '\'']).to_owned());
+            match Globs::new(vec![pattern]) {
+                Ok(globs) => self.patterns.push(globs),
+                Err(_) => self.everything = true,
+            }
+        }
+        // A name in quotes may hold blanks.
+        if let Some(quoted) = rest.find('"') {
+            let length = end_of_quoted(&rest[quoted..]);
+            if let Ok(pattern) = serde_json::from_str(&rest[quoted..quoted + length]) {
+                self.patterns.extend(Globs::new(vec![pattern]).ok());
+            }
+        }
+        is_whole
+    }
+
+    /// Takes in the rest of a `@secret` line.
+    fn secret_line(&mut self, rest: &str, nodes: &Nodes) {
+        let is_whole = self.patterns_in(rest);
+        match nodes.nearest() {
+            Some(around) => {
+                let around: Vec<String> = around.cloned().collect();
+                if is_whole {
+                    self.whole.extend(around.iter().cloned());
+                }
+                self.any.extend(around);
+            }
+            None => self.everything = true,
+        }
+    }
+
+    /// Whether a property of this name is secret.
+    pub(super) fn covers(&self, name: &str) -> bool {
+        let visible: String = name.chars().filter(|c| is_visible(*c)).collect();
+        let name = visible.trim();
+        !name.is_empty()
+            && (looks_secret(name) || self.patterns.iter().any(|globs| globs.matches(name)))
+    }
+
+    /// Where the secret value in a statement starts: behind its name and operator. With `whole`
+    /// every value is secret.
+    pub(super) fn secret_in(&self, statement: &str, whole: bool) -> Option<usize> {
+        if statement.starts_with('"') {
+            let end = end_of_quoted(statement);
+            let name: Option<String> = serde_json::from_str(&statement[..end]).ok();
+            if whole && end > 0 || name.is_some_and(|name| self.covers(&name)) {
+                return Some(after_operator(statement, end));
+            }
+        }
+        let operator = operators(statement).next();
+        let name = &statement[..operator.map_or(statement.len(), |(at, _)| at)];
+        if whole {
+            let first = name
+                .trim_end()
+                .find(is_space)
+                .or(operator.map(|(at, _)| at));
+            return Some(first.map_or(0, |at| after_operator(statement, at)));
+        }
+        // Words in the place of the name: what follows one may be its value.
+        let mut at = 0;
+        for word in name.split_inclusive(is_space) {
+            at += word.len();
+            if self.covers(unquoted(word)) && at < statement.len() {
+                return Some(after_operator(statement, at));
+            }
+        }
+        // A name may hold colons.
+        let operator = operators(statement).find(|(at, _)| !statement[*at..].starts_with(':'));
+        if let Some((_, after)) = operator.filter(|(at, _)| self.covers(&statement[..*at])) {
+            return Some(after);
+        }
+        // Names further on, as in a dict.
+        operators(statement).find_map(|(at, after)| {
+            let before = statement[..at].trim_end();
+            let quoted = before.ends_with(['"', '\'']);
+            let before = before.trim_end_matches(['"', '\'']);
+            let is_edge = |c: char| match quoted {
+                true => c == '"' || c == '\'',
+                false => is_space(c) || "\"'[](){},;&?:=".contains(c),
+            };
+            let start = before.rfind(is_edge);
+            let name = &before[start.map_or(0, |at| at + char_at(before, at))..];
+            // A name with escapes may be any name.
+            let is_escaped = quoted && name.contains('\\');
+            (is_escaped || self.covers(name)).then_some(after)
+        })
+    }
+
+    /// Where what is secret in a node's line starts: its type, or a value if a property was meant.
+    pub(super) fn secret_in_node(&self, statement: &str, is_secret: bool) -> Option<usize> {
+        if is_secret || self.everything {
+            return operators(statement).next().map(|(_, after)| after);
+        }
+        let operator = ["->", "="]
+            .iter()
+            .filter_map(|op| statement.find(op))
+            .min()?;
+        let at = self.secret_in(&statement[1..], false)? + 1;
+        (at > operator).then_some(at)
+    }
+}
+
+fn char_at(text: &str, at: usize) -> usize {
+    text[at..].chars().next().map_or(0, char::len_utf8)
+}
+
+fn unquoted(word: &str) -> &str {
+    word.trim().trim_matches(['"', '\'', ':', '-', ','])
+}
+
+fn is_space(c: char) -> bool {
+    c.is_whitespace()
+}
+
+/// Where the operators and colons of a statement start and end.
+fn operators(statement: &str) -> impl Iterator<Item = (usize, usize)> {
+    let bytes = statement.as_bytes();
+    let length = |at: usize| match bytes[at] {
+        b'-' if bytes.get(at + 1) == Some(&b'>') => Some(2),
+        b'=' if bytes.get(at + 1) == Some(&b'>') => Some(2),
+        b'=' | b':' => Some(1),
+        _ => None,
+    };
+    (0..bytes.len()).filter_map(move |at| Some((at, at + length(at)?)))
+}
+
+/// Behind the operator that may follow a name which ends at `at`.
+fn after_operator(statement: &str, at: usize) -> usize {
+    let rest = statement[at..].trim_start();
+    let start = statement.len() - rest.len();
+    let operator = ["=>", "->", "=", ":"];
+    let operator = operator
+        .iter()
+        .find(|operator| rest.starts_with(**operator));
+    start + operator.map_or(0, |operator| operator.len())
+}
+
+/// The word of a line that is a directive, unless a property of that name seems to be meant.
+pub(super) fn known_word(statement: &str) -> Option<&'static str> {
+    let end = statement.find(is_space).unwrap_or(statement.len());
+    let word = DIRECTIVES
+        .into_iter()
+        .find(|word| *word == &statement[..end])?;
+    let rest = statement[end..].trim_start();
+    let is_property = rest.starts_with('=') || rest.starts_with("->");
+    (!is_property).then_some(word)
+}
+
+/// The bytes of a line before its first visible character.
+pub(super) fn indentation(line: &str) -> usize {
+    line.find(|c: char| c != ' ' && is_visible(c))
+        .unwrap_or(line.len())
+}
+
+/// The nodes around a line, as far as its indentation tells.
+#[derive(Debug, Default)]
+pub(super) struct Nodes {
+    /// The open lines with their indentation; no name where a line is no node.
+    open: Vec<(usize, Option<String>)>,
+    last: Option<String>,
+}
+
+impl Nodes {
+    pub(super) fn node(&mut self, statement: &str, indent: usize) {
+        self.close(indent);
+        let name = last_name(statement);
+        self.last = Some(name.clone());
+        self.open.push((indent, Some(name)));
+    }
+
+    pub(super) fn other(&mut self, indent: usize) {
+        self.close(indent);
+        self.open.push((indent, None));
+    }
+
+    fn close(&mut self, indent: usize) {
+        while self.open.last().is_some_and(|(open, _)| *open >= indent) {
+            self.open.pop();
+        }
+    }
+
+    /// The node around the last line, and the node before it; `None` if the line stands in none.
+    fn nearest(&self) -> Option<impl Iterator<Item = &String>> {
+        let around = self.open.iter().rev().nth(1)?.1.as_ref()?;
+        Some([Some(around), self.last.as_ref()].into_iter().flatten())
+    }
+
+    /// Whether any node around the last line, or the node before it, is one of these.
+    pub(super) fn is_in(&self, names: &BTreeSet<String>) -> bool {
+        let open = self.open.iter().filter_map(|(_, name)| name.as_ref());
+        open.chain(&self.last).any(|name| names.contains(name))
+    }
+}
+
+/// The last name of a node's line, up to the first colon.
+fn last_name(statement: &str) -> String {
+    let mut rest = statement;
+    let mut last = String::new();
+    while let Some(name) = rest.strip_prefix('/') {
+        let quoted = if name.starts_with('"') {
+            end_of_quoted(name)
+        } else {
+            0
+        };
+        if quoted > 0 {
+            last = serde_json::from_str(&name[..quoted]).unwrap_or_default();
+            rest = &name[quoted..];
+        } else {
+            let end = name.find(|c| is_space(c) || c == '/').unwrap_or(name.len());
+            name[..end].clone_into(&mut last);
+            rest = &name[end..];
+        }
+    }
+    let visible = last.split(':').next().unwrap_or_default().chars();
+    visible.filter(|c| is_visible(*c)).collect()
+}

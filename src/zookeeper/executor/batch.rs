@@ -1,0 +1,448 @@
+//! Lowering a plan to operations and packing them into stages, without a server.
+
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use foldhash::{HashMap, HashSet};
+
+use super::ExecuteOptions;
+use crate::model::acl::{Acl, AclEntry, AuthId, Permissions};
+use crate::model::node::{AclVersion, DataVersion, Zxids};
+use crate::model::path::ZPath;
+use crate::model::plan::{Action, Needs, Plan};
+use crate::model::value::Encoded;
+
+/// Request bytes of a multi beyond its operations: the request's header and the multi's trailer.
+const MULTI_BYTES: usize = 8 + 9;
+/// Bytes of an operation's header in a multi.
+pub(super) const OPERATION_BYTES: usize = 9;
+
+/// What a node has until its declared ACL can be set: nobody but the session may use it.
+static SESSION_ALONE: LazyLock<Acl> = LazyLock::new(|| {
+    let who = AuthId {
+        scheme: "auth".to_owned(),
+        id: String::new(),
+    };
+    Acl {
+        entries: vec![AclEntry {
+            who,
+            permissions: Permissions::ALL,
+        }],
+    }
+});
+
+/// One write of one node.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Operation<'p> {
+    pub(super) path: &'p ZPath,
+    pub(super) write: Write<'p>,
+    /// Which node it must find; `None` where this execution has written the node before.
+    pub(super) seen: Option<Zxids>,
+    /// The action it comes from.
+    pub(super) action: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Write<'p> {
+    Create {
+        data: &'p Encoded,
+        acl: Option<&'p Acl>,
+    },
+    Set {
+        data: &'p Encoded,
+        expected: DataVersion,
+    },
+    Delete {
+        expected: DataVersion,
+    },
+}
+
+/// One change of an ACL, which no multi can hold.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct AclChange<'p> {
+    pub(super) path: &'p ZPath,
+    pub(super) acl: &'p Acl,
+    pub(super) expected: AclVersion,
+    /// Which node it must find. Its data may be newer: this execution may have written it.
+    pub(super) seen: Option<Zxids>,
+    pub(super) action: usize,
+}
+
+/// What is done at once.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Work<'p> {
+    /// One multi: entirely or not at all.
+    Atomic(Vec<Operation<'p>>),
+    /// ACL changes, each by itself.
+    Acls(Vec<AclChange<'p>>),
+}
+
+/// A piece of the plan's work, done before the next one starts.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Stage<'p> {
+    pub(super) work: Work<'p>,
+    /// The actions that it carries out, wholly or in part.
+    pub(super) actions: Range<usize>,
+    /// Of the request; for ACL changes of all of them.
+    pub(super) bytes: usize,
+}
+
+impl<'p> Stage<'p> {
+    /// Of an atomic batch.
+    pub(super) fn writes(&self) -> &[Operation<'p>] {
+        match &self.work {
+            Work::Atomic(operations) => operations,
+            Work::Acls(_) => &[],
+        }
+    }
+
+    pub(super) fn operations(&self) -> usize {
+        match &self.work {
+            Work::Atomic(operations) => operations.len(),
+            Work::Acls(changes) => changes.len(),
+        }
+    }
+}
+
+/// An operation that no request can hold.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct TooLarge {
+    pub(super) path: ZPath,
+    pub(super) action: usize,
+    pub(super) bytes: usize,
+}
+
+/// Packs the plan: into one batch where it fits, else into several of the batch limits. The bytes
+/// that the chroot adds to each path are `chroot_len`.
+pub(super) fn pack<'p>(
+    plan: &'p Plan,
+    chroot_len: usize,
+    options: &ExecuteOptions,
+) -> Result<Vec<Stage<'p>>, TooLarge> {
+    let request = options.request_limit;
+    let guard = options.guard.as_ref();
+    let base = MULTI_BYTES
+        + guard.map_or(0, |guard| {
+            OPERATION_BYTES + 4 + chroot_len + guard.as_str().len() + 4
+        });
+    let whole = Limits {
+        bytes: options.whole_plan_bytes.min(request),
+        operations: usize::MAX,
+        request,
+    };
+    let actions = plan.actions.iter();
+    let again = actions.filter(|action| !matches!(action, Action::Add(_)));
+    let again = again.map(Action::path).collect();
+    if let Some(stages) = Packer::new(chroot_len, base, whole, &again).pack(plan, true)? {
+        return Ok(stages);
+    }
+    let bytes = options.batch_bytes.min(request);
+    let split = Limits {
+        bytes,
+        operations: options.batch_operations.max(1),
+        request,
+    };
+    let packed = Packer::new(chroot_len, base, split, &again).pack(plan, false)?;
+    Ok(packed.unwrap_or_default())
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    /// Request bytes of a batch with more than one operation.
+    bytes: usize,
+    operations: usize,
+    /// Request bytes of a batch with one.
+    request: usize,
+}
+
+struct Packer<'p, 'a> {
+    chroot_len: usize,
+    /// Bytes of a batch beyond those of its operations.
+    base: usize,
+    limits: Limits,
+    overflowed: bool,
+    stages: Vec<Stage<'p>>,
+    /// The batch that is being filled.
+    operations: Vec<Operation<'p>>,
+    bytes: usize,
+    actions: Range<usize>,
+    /// The nodes that an action changes or removes: only of these it matters what was written.
+    again: &'a HashSet<&'p ZPath>,
+    /// Where in the batch each of them is created or set.
+    at: HashMap<&'p ZPath, usize>,
+    /// The version of each of them that this plan has written so far, after the write.
+    versions: HashMap<&'p ZPath, DataVersion>,
+    /// The ACL changes, which all come last.
+    changes: Vec<AclChange<'p>>,
+    changes_bytes: usize,
+    /// The ACL changes without which the rest is not allowed, which come first.
+    openers: Vec<AclChange<'p>>,
+    openers_bytes: usize,
+}
+
+impl<'p, 'a> Packer<'p, 'a> {
+    fn new(chroot_len: usize, base: usize, limits: Limits, again: &'a HashSet<&'p ZPath>) -> Self {
+        Self {
+            chroot_len,
+            base,
+            limits,
+            overflowed: false,
+            stages: Vec::new(),
+            operations: Vec::new(),
+            bytes: base,
+            actions: 0..0,
+            again,
+            at: HashMap::default(),
+            versions: HashMap::default(),
+            changes: Vec::new(),
+            changes_bytes: 0,
+            openers: Vec::new(),
+            openers_bytes: 0,
+        }
+    }
+
+    /// The stages; none where the plan was to fit one batch, as a `whole`, and does not.
+    fn pack(mut self, plan: &'p Plan, whole: bool) -> Result<Option<Vec<Stage<'p>>>, TooLarge> {
+        for (action, step) in plan.actions.iter().enumerate() {
+            match step {
+                Action::Add(add) => {
+                    let data = &add.data;
+                    // Links become part of a creation where the plan is one batch.
+                    let is_guarded = match plan.access.guarded.get(&add.path) {
+                        Some(Needs::Children) => true,
+                        Some(Needs::Links) => !whole,
+                        None => false,
+                    };
+                    let acl = add.acl.as_deref();
+                    match acl.filter(|_| is_guarded) {
+                        Some(declared) => {
+                            let acl = Some(&*SESSION_ALONE);
+                            self.push(action, &add.path, Write::Create { data, acl }, None)?;
+                            let change = AclChange {
+                                path: &add.path,
+                                acl: declared,
+                                expected: AclVersion::NEW,
+                                seen: None,
+                                action,
+                            };
+                            self.push_acl(change, false)?;
+                        }
+                        None => self.push(action, &add.path, Write::Create { data, acl }, None)?,
+                    }
+                }
+                Action::Update(update) => {
+                    if let Some(data) = &update.data {
+                        let expected = Some(update.expected_version);
+                        self.push_set(action, &update.path, data, (expected, update.seen))?;
+                    }
+                    if let Some((expected, acl)) = &update.acl {
+                        let change = AclChange {
+                            path: &update.path,
+                            acl,
+                            expected: *expected,
+                            seen: update.seen,
+                            action,
+                        };
+                        self.push_acl(change, plan.access.opens(update))?;
+                    }
+                }
+                Action::Link(link) => {
+                    let seen = (link.expected_version, link.seen);
+                    self.push_set(action, &link.path, &link.data, seen)?;
+                }
+                Action::Trim(trim) => {
+                    let written = self.versions.remove(&trim.path);
+                    let seen = trim.seen.filter(|_| written.is_none());
+                    let expected = written.unwrap_or(trim.expected_version);
+                    self.push(action, &trim.path, Write::Delete { expected }, seen)?;
+                }
+            }
+            if whole && self.overflowed {
+                return Ok(None);
+            }
+        }
+        self.close_batch();
+        self.close_acls();
+        self.close_openers();
+        Ok(Some(self.stages))
+    }
+
+    /// A set of a node's data, which replaces that of an earlier write in the same batch.
+    fn push_set(
+        &mut self,
+        action: usize,
+        path: &'p ZPath,
+        data: &'p Encoded,
+        (version, zxids): (Option<DataVersion>, Option<Zxids>),
+    ) -> Result<(), TooLarge> {
+        if let Some(&at) = self.at.get(path)
+            && let Write::Create { data: old, .. } | Write::Set { data: old, .. } =
+                &mut self.operations[at].write
+        {
+            let bytes = self.bytes - old.as_bytes().len() + data.as_bytes().len();
+            if bytes <= self.limits.bytes {
+                *old = data;
+                self.bytes = bytes;
+                self.actions.end = action + 1;
+                return Ok(());
+            }
+        }
+        let written = self.versions.get(path).copied();
+        let seen = zxids.filter(|_| written.is_none());
+        let expected = written.or(version).unwrap_or(DataVersion::NEW);
+        self.push(action, path, Write::Set { data, expected }, seen)
+    }
+
+    fn push(
+        &mut self,
+        action: usize,
+        path: &'p ZPath,
+        write: Write<'p>,
+        seen: Option<Zxids>,
+    ) -> Result<(), TooLarge> {
+        let bytes = self.bytes_of(path, &write);
+        if self.base + bytes > self.limits.request {
+            let bytes = self.base + bytes;
+            return Err(TooLarge {
+                path: path.clone(),
+                action,
+                bytes,
+            });
+        }
+        let fits = self.bytes + bytes <= self.limits.bytes
+            && self.operations.len() < self.limits.operations;
+        if !fits {
+            self.overflowed = true;
+            self.close_batch();
+        }
+        if self.operations.is_empty() {
+            self.actions = action..action;
+        }
+        match &write {
+            Write::Create { .. } if self.again.contains(path) => {
+                self.at.insert(path, self.operations.len());
+                self.versions.insert(path, DataVersion::NEW);
+            }
+            Write::Create { .. } => {}
+            Write::Set { expected, .. } => {
+                self.at.insert(path, self.operations.len());
+                self.versions.insert(path, expected.next());
+            }
+            Write::Delete { .. } => _ = self.at.remove(path),
+        }
+        self.operations.push(Operation {
+            path,
+            write,
+            seen,
+            action,
+        });
+        self.bytes += bytes;
+        self.actions.end = action + 1;
+        Ok(())
+    }
+
+    fn push_acl(&mut self, change: AclChange<'p>, opens: bool) -> Result<(), TooLarge> {
+        let bytes = 8 + self.path_bytes(change.path) + acl_bytes(Some(change.acl)) + 4;
+        if bytes > self.limits.request {
+            return Err(TooLarge {
+                path: change.path.clone(),
+                action: change.action,
+                bytes,
+            });
+        }
+        let (changes, total) = match opens {
+            true => (&mut self.openers, &mut self.openers_bytes),
+            false => (&mut self.changes, &mut self.changes_bytes),
+        };
+        *total += bytes;
+        changes.push(change);
+        Ok(())
+    }
+
+    /// Puts the ACL changes that the rest needs in front of it, parents first.
+    fn close_openers(&mut self) {
+        let actions = self.openers.iter().map(|change| change.action);
+        if let (Some(first), Some(last)) = (actions.clone().min(), actions.max()) {
+            let mut changes = std::mem::take(&mut self.openers);
+            changes.sort_by(|one, other| one.path.cmp(other.path));
+            let stage = Stage {
+                work: Work::Acls(changes),
+                actions: first..last + 1,
+                bytes: self.openers_bytes,
+            };
+            self.stages.insert(0, stage);
+        }
+    }
+
+    /// Puts the ACL changes behind everything else: one of them may take away the permissions that
+    /// the rest of the plan needs. Children come before parents, so that what is open to the
+    /// session alone stays so until all below it is as declared.
+    fn close_acls(&mut self) {
+        let actions = self.changes.iter().map(|change| change.action);
+        if let (Some(first), Some(last)) = (actions.clone().min(), actions.max()) {
+            let mut changes = std::mem::take(&mut self.changes);
+            changes.sort_by(|one, other| other.path.cmp(one.path));
+            let bytes = std::mem::take(&mut self.changes_bytes);
+            self.stages.push(Stage {
+                work: Work::Acls(changes),
+                actions: first..last + 1,
+                bytes,
+            });
+        }
+    }
+
+    fn close_batch(&mut self) {
+        let bytes = std::mem::replace(&mut self.bytes, self.base);
+        self.at.clear();
+        let operations = std::mem::take(&mut self.operations);
+        if !operations.is_empty() {
+            let (work, actions) = (Work::Atomic(operations), self.actions.clone());
+            self.stages.push(Stage {
+                work,
+                actions,
+                bytes,
+            });
+        }
+    }
+
+    fn path_bytes(&self, path: &ZPath) -> usize {
+        // Below a chroot, `/` itself adds nothing to the chroot's path.
+        let own = if path.is_root() && self.chroot_len > 0 {
+            0
+        } else {
+            path.as_str().len()
+        };
+        4 + self.chroot_len + own
+    }
+
+    fn bytes_of(&self, path: &ZPath, write: &Write<'_>) -> usize {
+        let fields = match write {
+            Write::Create { data, acl } => 4 + data.as_bytes().len() + acl_bytes(*acl) + 4,
+            Write::Set { data, .. } => 4 + data.as_bytes().len() + 4,
+            Write::Delete { .. } => 4,
+        };
+        OPERATION_BYTES + self.path_bytes(path) + fields
+    }
+}
+
+/// What an ACL takes in a request; `None` is the open one.
+pub(crate) fn acl_bytes(acl: Option<&Acl>) -> usize {
+    let entry = |scheme: &str, id: &str| 4 + 4 + scheme.len() + 4 + id.len();
+    4 + match acl {
+        None => entry("world", "anyone"),
+        Some(acl) => acl
+            .entries
+            .iter()
+            .map(|e| entry(&e.who.scheme, &e.who.id))
+            .sum(),
+    }
+}
+
+/// Something for operations that belong to no plan.
+#[cfg(test)]
+pub(super) fn kept<T>(value: T) -> &'static T {
+    Box::leak(Box::new(value))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,265 @@
+use std::sync::Arc;
+
+use super::*;
+use crate::model::acl::AclEntry;
+use crate::model::plan::{Add, HiddenValues, Link, Trim, Update};
+use crate::model::value::Data;
+
+fn path(text: &str) -> ZPath {
+    ZPath::parse(text).unwrap()
+}
+
+fn version(number: i32) -> DataVersion {
+    DataVersion::new(number).unwrap()
+}
+
+fn add(at: &str, data: &str) -> Action {
+    let data = Data::Text(data.to_owned());
+    let secret = HiddenValues::default();
+    Action::Add(Add {
+        path: path(at),
+        raw: false,
+        data: data.into(),
+        acl: None,
+        secret,
+        origin: None,
+    })
+}
+
+fn update(at: &str, expected: i32, data: Option<&str>, acl: Option<i32>) -> Action {
+    Action::Update(Update {
+        path: path(at),
+        expected_version: version(expected),
+        seen: None,
+        data: data.map(|data| Data::Text(data.to_owned()).into()),
+        acl: acl.map(|version| (AclVersion::new(version).unwrap(), Arc::new(Acl::open()))),
+        changes: Vec::new(),
+        origin: None,
+    })
+}
+
+fn link(at: &str, expected: Option<i32>, data: &str) -> Action {
+    let data = Data::Text(data.to_owned());
+    let expected_version = expected.map(version);
+    Action::Link(Link {
+        path: path(at),
+        expected_version,
+        seen: None,
+        data: data.into(),
+        changes: Vec::new(),
+        origin: None,
+    })
+}
+
+fn trim(at: &str, expected: i32) -> Action {
+    Action::Trim(Trim {
+        path: path(at),
+        expected_version: version(expected),
+        seen: None,
+    })
+}
+
+fn shown(actions: Vec<Action>, options: &ExecuteOptions) -> String {
+    let plan = Plan {
+        actions,
+        ..Plan::empty(ZPath::root())
+    };
+    let stages = match pack(&plan, 0, options) {
+        Ok(stages) => stages,
+        Err(error) => return format!("{error:?}"),
+    };
+    let mut text = String::new();
+    for stage in stages {
+        text += &format!("actions {:?}, {} bytes\n", stage.actions, stage.bytes);
+        match stage.work {
+            Work::Atomic(operations) => {
+                for Operation {
+                    path,
+                    write,
+                    action,
+                    ..
+                } in operations
+                {
+                    let data = |data: &[u8]| String::from_utf8_lossy(data).into_owned();
+                    text += &match write {
+                        Write::Create { data: d, .. } => {
+                            format!("  create {path} {:?}", data(d.as_bytes()))
+                        }
+                        Write::Set { data: d, expected } => {
+                            format!(
+                                "  set {path} {:?} at {}",
+                                data(d.as_bytes()),
+                                expected.get()
+                            )
+                        }
+                        Write::Delete { expected } => {
+                            format!("  delete {path} at {}", expected.get())
+                        }
+                    };
+                    text += &format!(" ({action})\n");
+                }
+            }
+            Work::Acls(changes) => {
+                for AclChange {
+                    path,
+                    expected,
+                    action,
+                    ..
+                } in changes
+                {
+                    text += &format!("  set acl {path} at {} ({action})\n", expected.get());
+                }
+            }
+        }
+    }
+    text
+}
+
+fn split(bytes: usize, operations: usize) -> ExecuteOptions {
+    ExecuteOptions {
+        whole_plan_bytes: 0,
+        batch_bytes: bytes,
+        batch_operations: operations,
+        ..ExecuteOptions::default()
+    }
+}
+
+#[test]
+fn a_plan_that_fits_is_one_batch_with_links_fused() {
+    let actions = vec![
+        add("/a", "1"),
+        add("/a/b", "2"),
+        update("/c", 4, Some("3"), None),
+        link("/a", None, "1 linked"),
+        link("/c", Some(4), "3 linked"),
+        link("/d", Some(7), "4 linked"),
+        trim("/e/f", 1),
+        trim("/e", 2),
+    ];
+    insta::assert_snapshot!(shown(actions, &ExecuteOptions::default()), @r#"
+    actions 0..8, 230 bytes
+      create /a "1 linked" (0)
+      create /a/b "2" (1)
+      set /c "3 linked" at 4 (2)
+      set /d "4 linked" at 7 (5)
+      delete /e/f at 1 (6)
+      delete /e at 2 (7)
+    "#);
+}
+
+#[test]
+fn a_write_of_a_node_written_in_an_earlier_batch_finds_that_ones_version() {
+    let actions = vec![
+        add("/a", "1"),
+        update("/c", 4, Some("3"), None),
+        link("/a", None, "1 linked"),
+        link("/c", Some(4), "3 linked"),
+        trim("/c", 4),
+    ];
+    insta::assert_snapshot!(shown(actions, &split(1000, 1)), @r#"
+    actions 0..1, 68 bytes
+      create /a "1" (0)
+    actions 1..2, 41 bytes
+      set /c "3" at 4 (1)
+    actions 2..3, 48 bytes
+      set /a "1 linked" at 0 (2)
+    actions 3..4, 48 bytes
+      set /c "3 linked" at 5 (3)
+    actions 4..5, 36 bytes
+      delete /c at 6 (4)
+    "#);
+}
+
+#[test]
+fn acls_follow_the_data_of_a_run_of_updates() {
+    let actions = vec![
+        add("/a", "1"),
+        update("/c", 4, Some("3"), Some(2)),
+        update("/d", 4, None, Some(3)),
+        update("/e", 4, Some("5"), None),
+        link("/c", Some(4), "3 linked"),
+        update("/f", 0, None, Some(0)),
+    ];
+    insta::assert_snapshot!(shown(actions, &ExecuteOptions::default()), @r#"
+    actions 0..5, 123 bytes
+      create /a "1" (0)
+      set /c "3 linked" at 4 (1)
+      set /e "5" at 4 (3)
+    actions 1..6, 135 bytes
+      set acl /f at 0 (5)
+      set acl /d at 3 (2)
+      set acl /c at 2 (1)
+    "#);
+}
+
+#[test]
+fn a_fused_link_that_does_not_fit_gets_a_batch_of_its_own() {
+    let actions = vec![
+        add("/a", ""),
+        link("/a", None, &"x".repeat(60)),
+        link("/a", None, "y"),
+    ];
+    insta::assert_snapshot!(shown(actions, &split(80, 10)), @r#"
+    actions 0..1, 67 bytes
+      create /a "" (0)
+    actions 1..3, 41 bytes
+      set /a "y" at 0 (1)
+    "#);
+}
+
+#[test]
+fn an_operation_that_no_request_can_hold_is_refused() {
+    let options = ExecuteOptions {
+        request_limit: 100,
+        ..ExecuteOptions::default()
+    };
+    // 17 for the multi, 9 + 4 + 2 + 4 + 4 for the set.
+    let fits = update("/a", 0, Some(&"x".repeat(60)), None);
+    let one_more = update("/b", 0, Some(&"x".repeat(61)), None);
+    insta::assert_snapshot!(shown(vec![fits, one_more], &options), @r#"
+    TooLarge { path: /b, action: 1, bytes: 101 }
+    "#);
+}
+
+#[test]
+fn acl_entries_count() {
+    let entry = AclEntry::parse("digest:ops:hash:cdrwa").unwrap();
+    let two = Acl {
+        entries: vec![entry.clone(), entry],
+    };
+    assert_eq!(acl_bytes(Some(&two)), 4 + 2 * (4 + 4 + 6 + 4 + 8));
+    assert_eq!(acl_bytes(None), acl_bytes(Some(&Acl::open())));
+    assert_eq!(acl_bytes(None), 27);
+}
+
+#[test]
+fn batches_are_bounded_and_cover_the_plan_in_order() {
+    let actions: Vec<Action> = (0..500)
+        .map(|i| add(&format!("/n{i}"), &"x".repeat(i * 7 % 90)))
+        .collect();
+    let plan = Plan {
+        actions,
+        ..Plan::empty(ZPath::root())
+    };
+    let stages = pack(&plan, 11, &split(1000, 9)).unwrap();
+    let mut next = 0;
+    for stage in &stages {
+        assert_eq!(stage.actions.start, next);
+        next = stage.actions.end;
+        assert!(stage.bytes <= 1000 && stage.operations() <= 9);
+        let Work::Atomic(operations) = &stage.work else {
+            panic!("no ACLs here")
+        };
+        let bytes = |o: &Operation<'_>| match &o.write {
+            Write::Create { data, .. } => {
+                9 + 4 + 11 + o.path.as_str().len() + 4 + data.as_bytes().len() + 27 + 4
+            }
+            _ => panic!("only creates here"),
+        };
+        assert_eq!(
+            stage.bytes,
+            17 + operations.iter().map(bytes).sum::<usize>()
+        );
+    }
+    assert_eq!(next, 500);
+}

@@ -1,0 +1,115 @@
+//! Reading the ACLs of many nodes: one request each, a bounded number in flight.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use tokio::sync::mpsc::UnboundedReceiver;
+use zookeeper_client::Error as Refusal;
+
+use super::reader::{Attempts, Reader};
+use super::{Error, FetchOptions};
+use crate::model::acl::Acl;
+use crate::model::node::{AclVersion, Live};
+use crate::model::path::ZPath;
+use crate::model::tree::Tree;
+use crate::zookeeper::session::{Session, acl};
+
+/// Reads the ACL of every node of `tree` that was read and for which `wanted` holds. Without the
+/// permission to read it, it stays unknown. Nodes that are gone meanwhile are dropped.
+pub(super) async fn read(
+    session: &Session,
+    tree: &mut Tree<Live>,
+    wanted: impl Fn(&ZPath) -> bool,
+    options: &FetchOptions,
+    reader: &mut Reader<'_>,
+) -> Result<(), Error> {
+    let client = session.client();
+    let mut gone = Vec::new();
+    let mut nodes = tree
+        .iter_mut()
+        .filter_map(|(path, live)| match live {
+            Live::Read(node) if wanted(path) => Some((path, node)),
+            _ => None,
+        })
+        .fuse();
+    let mut in_flight = VecDeque::new();
+    loop {
+        while in_flight.len() < options.acl_window.max(1) {
+            let Some((path, node)) = nodes.next() else {
+                break;
+            };
+            in_flight.push_back((path, node, client.get_acl(path.as_str())));
+        }
+        let Some((path, node, pending)) = in_flight.pop_front() else {
+            break;
+        };
+        let mut attempts = Attempts::default();
+        let mut result = pending.await;
+        loop {
+            match result {
+                Ok((entries, stat)) => {
+                    node.acl = Some(Arc::new(acl::from_client(&entries)));
+                    node.acl_version = AclVersion::new(stat.aversion)
+                        .ok_or_else(|| Error::Version { path: path.clone() })?;
+                }
+                Err(Refusal::NoAuth) => {}
+                Err(Refusal::NoNode) => gone.push(path.clone()),
+                Err(error) => {
+                    reader.check_retry(path, &mut attempts, error)?;
+                    result = client.get_acl(path.as_str()).await;
+                    continue;
+                }
+            }
+            break;
+        }
+    }
+    drop(nodes);
+    super::drop_subtrees(tree, &gone);
+    Ok(())
+}
+
+/// Counts the nodes whose ACL is not the open one, `world:anyone:cdrwa`, of those whose paths come,
+/// until no more come. Nodes that are gone meanwhile are not counted.
+///
+/// A node's stat does not tell: ZooKeeper has no cheaper way than a request a node. These go between
+/// other reads of the session, a bounded number in flight.
+///
+/// # Errors and cancellation safety
+/// As [`fetch`](super::fetch).
+pub async fn count_closed(
+    session: &Session,
+    mut paths: UnboundedReceiver<ZPath>,
+) -> Result<usize, Error> {
+    let client = session.client();
+    let options = FetchOptions::default();
+    let mut unheard = |_| {};
+    let reader = Reader::new(session, &options, &mut unheard);
+    let open = Acl::open();
+    let mut closed = 0;
+    let mut in_flight = VecDeque::new();
+    loop {
+        while in_flight.len() < options.acl_window.max(1) {
+            let next = match in_flight.is_empty() {
+                true => paths.recv().await,
+                false => paths.try_recv().ok(),
+            };
+            let Some(path) = next else { break };
+            let pending = client.get_acl(path.as_str());
+            in_flight.push_back((path, pending));
+        }
+        let Some((path, pending)) = in_flight.pop_front() else {
+            return Ok(closed);
+        };
+        let mut attempts = Attempts::default();
+        let mut result = pending.await;
+        closed += loop {
+            match result {
+                Ok((entries, _)) => break usize::from(acl::from_client(&entries) != open),
+                Err(Refusal::NoAuth) => break 1,
+                Err(Refusal::NoNode) => break 0,
+                Err(error) => reader.check_retry(&path, &mut attempts, error)?,
+            }
+            result = client.get_acl(path.as_str()).await;
+        };
+    }
+}

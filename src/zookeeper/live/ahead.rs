@@ -1,0 +1,255 @@
+//! Reading nodes before all of them are known: while files are still parsed.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+
+use foldhash::fast::RandomState;
+use tokio::sync::mpsc::UnboundedReceiver;
+use zookeeper_client::Error as Refusal;
+
+use super::reader::{Answers, Ask, Pending, Reader};
+use super::{Error, FetchOptions, live_of};
+use crate::model::node::Live;
+use crate::model::path::{ZPath, is_within};
+use crate::zookeeper::session::Session;
+
+/// Nodes that were read before they were asked for; without any by default.
+///
+/// They are found by the very paths that they were read by: an equal path that was made apart is
+/// read once more.
+#[derive(Debug, Default)]
+pub struct ReadAhead {
+    /// As they were read; in batches, so that the memory of one is free again as soon as all of
+    /// it was taken.
+    batches: Vec<Vec<Read>>,
+    /// Behind the node that was taken last. Mostly nodes are taken as they were read.
+    next: Place,
+    /// Where each is, by the address of its path; made when one is taken out of turn.
+    places: Option<HashMap<usize, Place, RandomState>>,
+}
+
+/// A node that was read, none where it does not exist; nothing where it was taken.
+pub(super) type Read = Option<(ZPath, Option<Live>)>;
+
+/// A batch, and a node in it.
+type Place = (usize, usize);
+
+impl ReadAhead {
+    pub(super) fn is_empty(&self) -> bool {
+        self.batches.is_empty()
+    }
+
+    /// The node at a path, none where it does not exist; no answer where it was not read, or was
+    /// taken already.
+    pub(super) fn take(&mut self, path: &ZPath) -> Option<(ZPath, Option<Live>)> {
+        let next = self.batches.get(self.next.0);
+        let next = next.and_then(|batch| batch.get(self.next.1)?.as_ref());
+        let is_next = next.is_some_and(|(next, _)| next.address() == path.address());
+        let (batch, at) = if is_next {
+            self.next
+        } else {
+            let places = self.places.get_or_insert_with(|| places(&self.batches));
+            *places.get(&path.address())?
+        };
+        let nodes = &mut self.batches[batch];
+        let read = nodes[at].take();
+        self.next = (batch, at + 1);
+        if at + 1 == nodes.len() {
+            self.next = (batch + 1, 0);
+            // As long as all are taken in turn, nothing of this batch is left.
+            if self.places.is_none() {
+                *nodes = Vec::new();
+            }
+        }
+        read
+    }
+
+    /// Adds nodes that were read.
+    pub(super) fn add(&mut self, nodes: Vec<Read>) {
+        if !nodes.is_empty() {
+            self.batches.push(nodes);
+        }
+    }
+}
+
+fn places(batches: &[Vec<Read>]) -> HashMap<usize, Place, RandomState> {
+    let count = batches.iter().map(Vec::len).sum();
+    let mut places = HashMap::with_capacity_and_hasher(count, RandomState::default());
+    for (batch, nodes) in batches.iter().enumerate() {
+        let nodes = nodes.iter().enumerate();
+        let left = nodes.filter_map(|(at, read)| Some((at, &read.as_ref()?.0)));
+        places.extend(left.map(|(at, path)| (path.address(), (batch, at))));
+    }
+    places
+}
+
+/// Reads the data of nodes as their paths come in, each once, until no more will come. What is
+/// read is for [`fetch_after`](super::fetch_after); it is at least as recent as this call.
+///
+/// A path that comes below one that turned out to be missing is not asked for any more.
+///
+/// # Errors and cancellation safety
+/// As [`fetch`](super::fetch).
+pub async fn read_ahead(
+    session: &Session,
+    paths: &mut UnboundedReceiver<Vec<ZPath>>,
+    options: &FetchOptions,
+    progress: &mut (dyn FnMut(usize) + Send),
+) -> Result<ReadAhead, Error> {
+    let mut reader = Reader::new(session, options, progress);
+    reader.start_sync();
+    let mut ahead = ReadAhead::default();
+    let mut missing = Tops::default();
+    // Those in flight. Where some nodes are missing, what is below one of these may be, too.
+    let mut asked = Tops::default();
+    // Those that are still to be asked for.
+    let mut waiting: VecDeque<ZPath> = VecDeque::new();
+    let mut in_flight: VecDeque<Batch<'_>> = VecDeque::new();
+    let mut open = true;
+    loop {
+        // A request is worth more than a few nodes while more may come.
+        let enough = if open { reader.cap } else { 1 };
+        while waiting.len() >= enough && in_flight.len() < reader.window {
+            let mut paths = Vec::with_capacity(reader.cap);
+            let mut deferred = Vec::new();
+            let mut absent = Vec::new();
+            while paths.len() < reader.cap
+                && let Some(path) = waiting.pop_front()
+            {
+                if missing.covers(&path) {
+                    absent.push(Some((path, None)));
+                } else if asked.covers(&path) {
+                    deferred.push(path);
+                } else {
+                    if !missing.is_empty() {
+                        asked.add(&path);
+                    }
+                    paths.push(path);
+                }
+            }
+            ahead.add(absent);
+            if paths.is_empty() {
+                // What they wait for is in flight.
+                match in_flight.back_mut() {
+                    Some(batch) => batch.deferred.append(&mut deferred),
+                    None => asked = Tops::default(),
+                }
+                waiting.extend(deferred);
+                continue;
+            }
+            let asks = asks(&paths);
+            let end = reader.end_of_batch(&asks, 0);
+            let pending = reader.submit(&asks[..end]);
+            for path in paths.drain(end..).rev() {
+                asked.remove(&path);
+                waiting.push_front(path);
+            }
+            in_flight.push_back(Batch {
+                paths,
+                deferred,
+                pending,
+            });
+        }
+        let answered = tokio::select! {
+            result = answer(&mut in_flight), if !in_flight.is_empty() => result,
+            more = paths.recv(), if open => {
+                open = more.is_some();
+                waiting.extend(more.into_iter().flatten());
+                continue;
+            }
+            else => return Ok(ahead),
+        };
+        // What is asked behind the sync is answered behind it, too.
+        if !reader.finish_sync().await? {
+            for batch in &mut in_flight {
+                batch.pending = reader.submit(&asks(&batch.paths));
+            }
+            continue;
+        }
+        let Some(Batch {
+            paths, deferred, ..
+        }) = in_flight.pop_front()
+        else {
+            continue;
+        };
+        let pending = Box::pin(std::future::ready(answered));
+        let answers = reader.settle(&asks(&paths), pending).await?;
+        let mut nodes = Vec::with_capacity(paths.len());
+        for (path, answer) in paths.into_iter().zip(answers) {
+            let live = live_of(answer);
+            asked.remove(&path);
+            if live.is_none() {
+                missing.add(&path);
+            }
+            nodes.push(Some((path, live)));
+        }
+        ahead.add(nodes);
+        for path in deferred.into_iter().rev() {
+            waiting.push_front(path);
+        }
+    }
+}
+
+/// Nodes that were asked for, and the answer that is to come.
+struct Batch<'a> {
+    paths: Vec<ZPath>,
+    /// What is not asked for before this is answered.
+    deferred: Vec<ZPath>,
+    pending: Pending<'a, Answers>,
+}
+
+/// The answer to the first batch; without one it never comes.
+async fn answer(in_flight: &mut VecDeque<Batch<'_>>) -> Result<Answers, Refusal> {
+    match in_flight.front_mut() {
+        Some(batch) => batch.pending.as_mut().await,
+        None => std::future::pending().await,
+    }
+}
+
+fn asks(paths: &[ZPath]) -> Vec<(&ZPath, Ask)> {
+    paths.iter().map(|path| (path, Ask::Data)).collect()
+}
+
+/// Some nodes, none of them below another one.
+#[derive(Debug, Default)]
+struct Tops {
+    paths: HashSet<String, RandomState>,
+    /// The one that covered a path last: nodes that come one after the other are often below the
+    /// same one.
+    last: String,
+}
+
+impl Tops {
+    fn is_empty(&self) -> bool {
+        self.paths.is_empty()
+    }
+
+    fn add(&mut self, path: &ZPath) {
+        if !self.covers(path) {
+            self.paths.insert(path.as_str().to_owned());
+        }
+    }
+
+    fn remove(&mut self, path: &ZPath) {
+        if !self.is_empty() && self.paths.remove(path.as_str()) {
+            self.last.clear();
+        }
+    }
+
+    /// Whether a node is one of them or below one.
+    fn covers(&mut self, path: &ZPath) -> bool {
+        if self.is_empty() {
+            return false;
+        }
+        let text = path.as_str();
+        if !self.last.is_empty() && is_within(text, &self.last) {
+            return true;
+        }
+        let ends = memchr::memchr_iter(b'/', text.as_bytes()).skip(1);
+        let mut above = ends.chain([text.len()]).map(|end| &text[..end]);
+        let top = above.find(|top| self.paths.contains(*top));
+        if let Some(top) = top {
+            top.clone_into(&mut self.last);
+        }
+        top.is_some()
+    }
+}

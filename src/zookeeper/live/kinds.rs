@@ -1,0 +1,54 @@
+//! What kind of node each of many is, without reading what it holds.
+
+use std::collections::VecDeque;
+
+use zookeeper_client::Error as Refusal;
+
+use super::reader::{Attempts, Reader};
+use super::{Error, FetchOptions};
+use crate::model::path::ZPath;
+use crate::zookeeper::session::Session;
+
+/// What is known of a node that is not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// It does not exist any more.
+    Gone,
+    /// It goes with a session.
+    Ephemeral,
+    /// It does not go by itself, or nobody may tell: servers from 3.8.4 on ask for the right to read.
+    Other,
+}
+
+/// The kinds of these nodes, in their order.
+pub(super) async fn of(session: &Session, paths: &[ZPath]) -> Result<Vec<Kind>, Error> {
+    let options = FetchOptions::default();
+    let mut progress = |_| {};
+    let reader = Reader::new(session, &options, &mut progress);
+    let client = session.client();
+    let mut kinds = Vec::with_capacity(paths.len());
+    let mut next = paths.iter();
+    let mut in_flight = VecDeque::new();
+    loop {
+        while in_flight.len() < options.acl_window {
+            let Some(path) = next.next() else { break };
+            in_flight.push_back((path, client.check_stat(path.as_str())));
+        }
+        let Some((path, pending)) = in_flight.pop_front() else {
+            return Ok(kinds);
+        };
+        let mut attempts = Attempts::default();
+        let mut result = pending.await;
+        kinds.push(loop {
+            match result {
+                Ok(None) => break Kind::Gone,
+                Ok(Some(stat)) if stat.ephemeral_owner != 0 => break Kind::Ephemeral,
+                Ok(Some(_)) | Err(Refusal::NoAuth) => break Kind::Other,
+                Err(error) => {
+                    reader.check_retry(path, &mut attempts, error)?;
+                    result = client.check_stat(path.as_str()).await;
+                }
+            }
+        });
+    }
+}

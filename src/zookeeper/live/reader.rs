@@ -1,0 +1,335 @@
+//! Reading many nodes in batches, several in flight, each bounded by what it will bring back.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::pin::Pin;
+use std::time::Instant;
+
+use zookeeper_client::{Error as Refusal, MultiReadResult, Stat};
+
+use super::{Error, FetchOptions};
+use crate::model::node::{AclVersion, DataVersion, LiveNode};
+use crate::model::path::ZPath;
+use crate::zookeeper::session::{Client, Session, is_fatal, is_outcome_unknown};
+
+/// What is asked of a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ask {
+    /// Its data and stat.
+    Data,
+    /// Its children's names, of which there were about so many.
+    Children(usize),
+}
+
+/// What a node answers.
+pub(super) enum Answer {
+    Node(LiveNode),
+    Children(Vec<String>),
+    Missing,
+    NoAuth,
+}
+
+/// The answers to one request, as they come.
+pub(super) type Answers = Vec<MultiReadResult>;
+pub(super) type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T, Refusal>> + Send + 'a>>;
+
+/// Bytes that a child's name is taken to bring back, its length included.
+const NAME_BYTES: usize = 40;
+/// Bytes of an answer beyond data or names: header, lengths, stat.
+const ANSWER_BYTES: usize = 96;
+/// Bytes of an operation in a request beyond its path.
+const ASK_BYTES: usize = 14;
+
+/// How often something was asked in vain, and when that was first seen.
+#[derive(Debug, Default)]
+pub(super) struct Attempts {
+    count: usize,
+    first: Option<Instant>,
+}
+
+pub(super) struct Reader<'a> {
+    session: &'a Session,
+    client: &'a Client,
+    options: &'a FetchOptions,
+    progress: &'a mut (dyn FnMut(usize) + Send),
+    read: usize,
+    sync: Option<Pending<'a, ()>>,
+    multi_read: bool,
+    /// How many batches may be in flight, growing as they are answered.
+    pub(super) window: usize,
+    /// How many nodes a batch may have, growing as their size becomes known.
+    pub(super) cap: usize,
+    /// Bytes that a node's data brought back lately.
+    average: usize,
+    largest: usize,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(
+        session: &'a Session,
+        options: &'a FetchOptions,
+        progress: &'a mut (dyn FnMut(usize) + Send),
+    ) -> Self {
+        Self {
+            session,
+            client: session.client(),
+            options,
+            progress,
+            read: 0,
+            sync: None,
+            multi_read: options.multi_read,
+            window: 1,
+            cap: options.first_batch.min(options.batch_cap).max(1),
+            average: 0,
+            largest: 0,
+        }
+    }
+
+    pub(super) fn session(&self) -> &'a Session {
+        self.session
+    }
+
+    /// Makes the server that this session talks to catch up with the leader before it answers what
+    /// is asked next: it takes the requests of a session in their order.
+    pub(super) fn start_sync(&mut self) {
+        self.sync = Some(Box::pin(self.client.sync("/")));
+    }
+
+    /// Waits for a sync that was started; false where it was lost and had to be made again, so that
+    /// what was asked behind it may have been answered by a server that has not caught up.
+    pub(super) async fn finish_sync(&mut self) -> Result<bool, Error> {
+        let Some(mut sync) = self.sync.take() else {
+            return Ok(true);
+        };
+        let mut attempts = Attempts::default();
+        while let Err(error) = sync.await {
+            self.check_retry(&ZPath::root(), &mut attempts, error)?;
+            sync = Box::pin(self.client.sync("/"));
+        }
+        Ok(attempts.count == 0)
+    }
+
+    /// Asks all of `asks` and hands each answer on in order, with its index. What is handed back
+    /// is the index before which nothing more needs to be asked: 0 to skip nothing.
+    pub(super) async fn read(
+        &mut self,
+        asks: &[(&ZPath, Ask)],
+        mut receive: impl FnMut(usize, Answer) -> Result<usize, Error>,
+    ) -> Result<(), Error> {
+        // A request is sent when it is made, so the queue only remembers the order of the answers.
+        let mut in_flight: VecDeque<(Range<usize>, Pending<'a, Answers>)> = VecDeque::new();
+        let mut next = 0;
+        loop {
+            while next < asks.len() && in_flight.len() < self.window {
+                let batch = next..self.end_of_batch(asks, next);
+                next = batch.end;
+                in_flight.push_back((batch.clone(), self.submit(&asks[batch])));
+            }
+            if !self.finish_sync().await? {
+                in_flight.clear();
+                next = 0;
+                continue;
+            }
+            let Some((batch, pending)) = in_flight.pop_front() else {
+                return Ok(());
+            };
+            let answers = self.settle(&asks[batch.clone()], pending).await?;
+            for (i, answer) in batch.zip(answers) {
+                next = next.max(receive(i, answer)?);
+            }
+        }
+    }
+
+    pub(super) fn end_of_batch(&self, asks: &[(&ZPath, Ask)], start: usize) -> usize {
+        let options = self.options;
+        // One large node among small ones must not let a whole batch of large ones through.
+        let data_bytes = ANSWER_BYTES + self.average.max(self.largest / 4);
+        let (mut request, mut reply) = (0, 0);
+        for (i, (path, ask)) in asks.iter().enumerate().skip(start) {
+            request += ASK_BYTES + self.session.chroot_len() + path.as_str().len();
+            reply += match ask {
+                Ask::Data => data_bytes,
+                Ask::Children(count) => ANSWER_BYTES + count * NAME_BYTES,
+            };
+            let full = request > options.request_limit || reply > options.reply_target;
+            if i > start && (full || i - start >= self.cap) {
+                return i;
+            }
+        }
+        asks.len()
+    }
+
+    pub(super) fn submit(&self, asks: &[(&ZPath, Ask)]) -> Pending<'a, Answers> {
+        let client = self.client;
+        if self.multi_read {
+            let mut reader = client.new_multi_reader();
+            for (path, ask) in asks {
+                let added = match ask {
+                    Ask::Data => reader.add_get_data(path.as_str()),
+                    Ask::Children(_) => reader.add_get_children(path.as_str()),
+                };
+                if let Err(error) = added {
+                    return Box::pin(std::future::ready(Err(error)));
+                }
+            }
+            return Box::pin(reader.commit());
+        }
+        let singles: Vec<_> = asks
+            .iter()
+            .map(|(path, ask)| single(client, path, *ask))
+            .collect();
+        Box::pin(async move {
+            let mut answers = Vec::with_capacity(singles.len());
+            for single in singles {
+                answers.push(match single.await {
+                    Err(err) if is_outcome_unknown(&err) => return Err(err),
+                    Err(err) => MultiReadResult::Error { err },
+                    Ok(answer) => answer,
+                });
+            }
+            Ok(answers)
+        })
+    }
+
+    /// Waits for a batch, asking it again where its connection was lost.
+    pub(super) async fn settle(
+        &mut self,
+        asks: &[(&ZPath, Ask)],
+        mut pending: Pending<'a, Answers>,
+    ) -> Result<Vec<Answer>, Error> {
+        let mut attempts = Attempts::default();
+        let results = loop {
+            match pending.await {
+                Ok(results) if results.len() == asks.len() => break results,
+                Ok(_) => {
+                    let source = Refusal::UnexpectedError("too few answers".to_owned());
+                    return Err(Error::Server {
+                        path: asks[0].0.clone(),
+                        source,
+                    });
+                }
+                // Servers before 3.6 also close the connection after this answer: batches that
+                // are in flight behind this one come back as lost and are asked again, singly.
+                Err(Refusal::Unimplemented) if self.multi_read => self.multi_read = false,
+                Err(error) => self.check_retry(asks[0].0, &mut attempts, error)?,
+            }
+            pending = self.submit(asks);
+        };
+        let mut answers = Vec::with_capacity(results.len());
+        let (mut bytes, mut largest, mut nodes) = (0_usize, 0, 0);
+        for (result, (path, ask)) in results.into_iter().zip(asks) {
+            let path = *path;
+            answers.push(match result {
+                MultiReadResult::Data { data, stat } => {
+                    (bytes, largest) = (bytes + data.len(), largest.max(data.len()));
+                    nodes += 1;
+                    let version = || Error::Version { path: path.clone() };
+                    Answer::Node(live_node(data, &stat).ok_or_else(version)?)
+                }
+                MultiReadResult::Children { children } => Answer::Children(children),
+                MultiReadResult::Error {
+                    err: Refusal::NoNode,
+                } => Answer::Missing,
+                MultiReadResult::Error {
+                    err: Refusal::NoAuth,
+                } => Answer::NoAuth,
+                MultiReadResult::Error { err: source } => {
+                    let path = path.clone();
+                    return Err(Error::Server { path, source });
+                }
+                _ => {
+                    let text = "an answer of an unknown kind".to_owned();
+                    return Err(Error::Server {
+                        path: path.clone(),
+                        source: Refusal::UnexpectedError(text),
+                    });
+                }
+            });
+            self.read += usize::from(*ask == Ask::Data);
+        }
+        if let Some(average) = bytes.checked_div(nodes) {
+            self.average = if self.average == 0 {
+                average
+            } else {
+                (self.average * 3 + average) / 4
+            };
+            if nodes * 2 >= self.cap {
+                self.cap = (self.cap * 4).min(self.options.batch_cap.max(1));
+            }
+            self.largest = largest.max(self.largest - self.largest / 8);
+        }
+        self.window = (self.window * 2).min(self.options.window.max(1));
+        (self.progress)(self.read);
+        Ok(answers)
+    }
+
+    /// Whether what failed may be asked again: reads may, a bounded number of times, and until the
+    /// first failure is a request timeout ago.
+    pub(super) fn check_retry(
+        &self,
+        path: &ZPath,
+        attempts: &mut Attempts,
+        source: Refusal,
+    ) -> Result<(), Error> {
+        let (path, hosts) = (path.clone(), self.session.hosts());
+        if is_fatal(&source) {
+            return Err(Error::SessionEnded {
+                path,
+                hosts,
+                source,
+            });
+        }
+        if !is_outcome_unknown(&source) {
+            return Err(Error::Server { path, source });
+        }
+        let first = *attempts.first.get_or_insert_with(Instant::now);
+        let is_late = attempts.count > 0 && first.elapsed() >= self.client.limit();
+        if is_late || attempts.count == self.options.retries {
+            return Err(Error::Connection {
+                path,
+                hosts,
+                source,
+            });
+        }
+        attempts.count += 1;
+        Ok(())
+    }
+}
+
+/// None where the server tells a version that no write could be guarded by.
+pub(super) fn live_node(data: Vec<u8>, stat: &Stat) -> Option<LiveNode> {
+    Some(LiveNode {
+        data,
+        version: DataVersion::new(stat.version)?,
+        acl_version: AclVersion::new(stat.aversion)?,
+        czxid: stat.czxid,
+        mzxid: stat.mzxid,
+        mtime: stat.mtime,
+        ephemeral: stat.ephemeral_owner != 0,
+        children: u32::try_from(stat.num_children).unwrap_or(0),
+        acl: None,
+    })
+}
+
+fn single(
+    client: &Client,
+    path: &ZPath,
+    ask: Ask,
+) -> Pin<Box<dyn Future<Output = Result<MultiReadResult, Refusal>> + Send>> {
+    match ask {
+        Ask::Data => {
+            let answer = client.get_data(path.as_str());
+            Box::pin(async move {
+                let (data, stat) = answer.await?;
+                Ok(MultiReadResult::Data { data, stat })
+            })
+        }
+        Ask::Children(_) => {
+            let answer = client.get_children(path.as_str());
+            Box::pin(async move {
+                let (children, _) = answer.await?;
+                Ok(MultiReadResult::Children { children })
+            })
+        }
+    }
+}

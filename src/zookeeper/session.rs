@@ -1,0 +1,488 @@
+//! The one door to zookeeper-client: connecting, credentials, what an error means, closing.
+
+use std::time::{Duration, Instant};
+
+use tokio::time::{sleep, timeout};
+use zookeeper_client::{self as zk, Error as Refusal, SessionState, StateWatcher};
+
+use crate::model::acl::{AuthId, Identities};
+use crate::model::path::ZPath;
+
+pub(crate) mod acl;
+mod client;
+mod credentials;
+mod error;
+mod hosts;
+mod probe;
+
+pub use credentials::Credentials;
+pub use error::Error;
+pub use hosts::HostsError;
+pub use probe::Trouble;
+
+pub(crate) use client::{Client, told};
+pub(crate) use error::{is_fatal, is_outcome_unknown};
+
+use credentials::digests;
+use hosts::Servers;
+
+/// How to connect, and as whom.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// `h1:2181,h2:2181/chroot`; port and chroot may be left out.
+    pub hosts: String,
+    /// The session timeout to ask for; the server may grant another one.
+    pub session_timeout: Duration,
+    /// How long a request may wait for its answer; afterwards it fails, and a write may have happened
+    /// or not. `None` means the session timeout that the server grants.
+    pub request_timeout: Option<Duration>,
+    /// The bytes that a request may have, as the servers' `jute.maxbuffer` says: they drop the
+    /// connection on a larger one. As they come it is [`MAX_REQUEST`].
+    pub max_request: usize,
+    /// What to do while no server can be reached.
+    pub wait: Wait,
+    /// Whom the session is authenticated as.
+    pub credentials: Vec<Credentials>,
+}
+
+pub use crate::declare::lower::MAX_REQUEST;
+
+impl Options {
+    /// Whether the hosts end in a chroot, below which `/zookeeper` is a node like any.
+    #[must_use]
+    pub fn has_chroot(&self) -> bool {
+        Servers::parse(&self.hosts).is_ok_and(|servers| !servers.chroot.is_root())
+    }
+}
+
+/// What to do while no server can be reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Wait {
+    /// Give up.
+    #[default]
+    No,
+    /// Try again for so long.
+    For(Duration),
+    /// Try again for ever.
+    Forever,
+}
+
+/// How long to look for what is wrong with a server.
+const PROBE_LIMIT: Duration = Duration::from_secs(1);
+
+/// A session with a ZooKeeper ensemble.
+#[derive(Debug)]
+pub struct Session {
+    options: Options,
+    servers: Servers,
+    client: Client,
+    /// Whether somebody else keeps the session.
+    borrowed: bool,
+}
+
+impl Session {
+    /// A session that somebody else keeps; `options` are for those that may come after it.
+    pub(crate) fn of_client(client: zk::Client, options: Options) -> Self {
+        let client = bounded(client, &options);
+        let chroot = ZPath::parse(client.path()).unwrap_or_else(|_| ZPath::root());
+        let list =
+            Servers::parse(&options.hosts).map_or_else(|_| options.hosts.clone(), |s| s.list);
+        Self {
+            options,
+            servers: Servers { list, chroot },
+            client,
+            borrowed: true,
+        }
+    }
+
+    /// Connects, authenticates and checks that the chroot exists.
+    ///
+    /// # Errors
+    /// Without [`Wait`], [`Error::Unreachable`] comes at once where every server refuses the
+    /// connection, otherwise after the session timeout, and with [`Wait::For`] not before that time
+    /// has passed. Then each server is asked once more what is wrong with it. Wrong credentials, a wrong host string
+    /// and a missing chroot are errors at once however long the wait.
+    ///
+    /// # Cancellation safety
+    /// Dropping the future gives the attempt up; a session that the server has granted meanwhile
+    /// ends with it.
+    pub async fn connect(options: &Options) -> Result<Self, Error> {
+        Self::establish(options, true).await
+    }
+
+    /// As [`Session::connect`], but whether the chroot exists is left to [`Session::check_chroot`],
+    /// for those who have something to ask in the meantime.
+    ///
+    /// # Errors and cancellation safety
+    /// As [`Session::connect`].
+    pub async fn open(options: &Options) -> Result<Self, Error> {
+        Self::establish(options, false).await
+    }
+
+    async fn establish(options: &Options, checks_chroot: bool) -> Result<Self, Error> {
+        let servers = Servers::parse(&options.hosts).map_err(|reason| Error::Hosts {
+            hosts: hosts::shown(&options.hosts),
+            reason,
+        })?;
+        let deadline = match options.wait {
+            Wait::No => Some(Instant::now()),
+            Wait::For(duration) => Instant::now().checked_add(duration),
+            Wait::Forever => None,
+        };
+        let mut next_pause = Duration::from_millis(100);
+        let client = loop {
+            let pause = next_pause;
+            let left = |deadline: Instant| deadline.saturating_duration_since(Instant::now());
+            let patience = match (options.wait, deadline) {
+                (Wait::For(_), Some(deadline)) => left(deadline),
+                _ => options.session_timeout,
+            };
+            let error = match attempt(options, &servers, checks_chroot, patience).await {
+                Ok(client) => break client,
+                Err(Error::Unreachable { hosts, source, .. }) => {
+                    if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                        let troubles = servers.troubles(PROBE_LIMIT).await;
+                        return Err(Error::Unreachable {
+                            hosts,
+                            source,
+                            troubles,
+                        });
+                    }
+                    source
+                }
+                Err(error) => return Err(error),
+            };
+            let pause = deadline.map_or(pause, |deadline| left(deadline).min(pause));
+            tracing::debug!(%error, "trying again");
+            sleep(pause).await;
+            next_pause = (next_pause * 2).min(Duration::from_secs(1));
+        };
+        Ok(Self {
+            options: options.clone(),
+            servers,
+            client,
+            borrowed: false,
+        })
+    }
+
+    /// Whether the chroot exists, without which every node is missing. A lost connection is waited
+    /// for, a few times.
+    ///
+    /// # Errors
+    /// [`Error::NoChroot`], or what kept the server from answering.
+    pub async fn check_chroot(&self) -> Result<(), Error> {
+        // Servers before 3.6 drop the connection on each request that they do not know.
+        let mut left = 3;
+        loop {
+            match chroot_exists(&self.client, &self.options, &self.servers).await {
+                Err(Error::Unreachable { source, .. })
+                    if left > 0 && source != Refusal::Timeout =>
+                {
+                    left -= 1;
+                }
+                checked => return checked,
+            }
+        }
+    }
+
+    /// Leaves the old session, which may be dead, and connects anew with the same options.
+    ///
+    /// # Errors
+    /// Those of [`Session::connect`]; the session then stays as it was.
+    pub async fn reconnect(&mut self) -> Result<(), Error> {
+        let old = std::mem::replace(self, self.another(self.options.wait).await?);
+        old.close().await;
+        Ok(())
+    }
+
+    #[cfg(feature = "watch")]
+    /// Whether one of these servers would make a session now, so that it is worth to connect.
+    pub(crate) async fn is_possible(options: &Options) -> bool {
+        match Servers::parse(&options.hosts) {
+            Ok(servers) => servers.one_answers(PROBE_LIMIT / 2).await,
+            Err(_) => false,
+        }
+    }
+
+    /// A second session with the same options but for the wait.
+    pub(crate) async fn another(&self, wait: Wait) -> Result<Self, Error> {
+        Self::connect(&Options {
+            wait,
+            ..self.options.clone()
+        })
+        .await
+    }
+
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Whether somebody else keeps the session.
+    pub(crate) fn is_borrowed(&self) -> bool {
+        self.borrowed
+    }
+
+    /// The number of the session.
+    pub(crate) fn id(&self) -> i64 {
+        self.client.session_id().0
+    }
+
+    /// The servers and the chroot, for people: `127.0.0.1:2181/`.
+    #[must_use]
+    pub fn hosts(&self) -> String {
+        self.servers.to_string()
+    }
+
+    /// The node that this session sees as `/`.
+    #[must_use]
+    pub fn chroot(&self) -> &ZPath {
+        &self.servers.chroot
+    }
+
+    /// How many bytes the chroot adds to every path in a request.
+    pub(crate) fn chroot_len(&self) -> usize {
+        if self.servers.chroot.is_root() {
+            0
+        } else {
+            self.servers.chroot.as_str().len()
+        }
+    }
+
+    /// The bytes that a request may have.
+    #[must_use]
+    pub fn max_request(&self) -> usize {
+        self.options.max_request
+    }
+
+    /// How long a request may wait for its answer, where the options say so.
+    pub(crate) fn request_timeout(&self) -> Option<Duration> {
+        self.options.request_timeout
+    }
+
+    /// The session timeout that the server granted.
+    #[must_use]
+    pub fn timeout(&self) -> Duration {
+        self.client.session_timeout()
+    }
+
+    /// Whether the session has ended for good, so that only [`Session::reconnect`] helps.
+    #[must_use]
+    pub fn is_dead(&self) -> bool {
+        self.client.state().is_terminated()
+    }
+
+    /// What an ACL entry `auth::` is stored as when this session sets it.
+    ///
+    /// # Errors
+    /// Those of [`Session::who`].
+    pub async fn identities(&self) -> Result<Vec<AuthId>, Error> {
+        Ok(self.who().await?.stored)
+    }
+
+    /// Whom the server knows this session as.
+    ///
+    /// The server tells of `digest` identities only the user, so those are computed from the
+    /// credentials, as servers with the default `zookeeper.DigestAuthenticationProvider.digestAlg`
+    /// do. Servers before 3.7 tell nothing; there the computed ones are all that is known.
+    ///
+    /// # Errors
+    /// A lost connection or a dead session.
+    pub async fn who(&self) -> Result<Identities, Error> {
+        let computed = digests(&self.options.credentials);
+        let mut answer = self.client.list_auth_users().await;
+        if matches!(&answer, Err(error) if is_outcome_unknown(error) && !is_fatal(error)) {
+            answer = self.client.list_auth_users().await;
+        }
+        let users = match answer {
+            Ok(users) => users,
+            // A server before 3.7 also drops the connection after this answer, and a request in
+            // flight with it; the client restores it.
+            Err(Refusal::Unimplemented) => {
+                // Without credentials there is nothing but the address.
+                let may_be_more = !self.options.credentials.is_empty();
+                let computed: Identities = computed.collect();
+                return Ok(Identities {
+                    may_be_more,
+                    ..computed
+                });
+            }
+            Err(source) => return Err(self.server_error(source)),
+        };
+        let told = users.iter().filter(|user| user.scheme() != "digest");
+        let told = told.map(|user| AuthId {
+            scheme: user.scheme().into(),
+            id: user.user().into(),
+        });
+        Ok(computed.chain(told).collect())
+    }
+
+    /// Whether the connection is up, and news of it that does not borrow the session.
+    #[must_use]
+    pub fn pulse(&self) -> Pulse {
+        Pulse(self.client.state_watcher())
+    }
+
+    fn server_error(&self, source: Refusal) -> Error {
+        Error::Server {
+            hosts: self.hosts(),
+            source,
+        }
+    }
+
+    /// Ends the session, and with it its ephemeral nodes, and waits up to two seconds until the
+    /// server has confirmed it. Only dropping a session ends it too, but a process that exits
+    /// right after leaves it to its timeout.
+    ///
+    /// # Cancellation safety
+    /// The session ends in the background also when the future is dropped.
+    pub async fn close(self) {
+        let mut states = self.client.state_watcher();
+        if self.is_dead() {
+            return;
+        }
+        drop(self);
+        let closed = async { while !states.changed().await.is_terminated() {} };
+        if timeout(Duration::from_secs(2), closed).await.is_err() {
+            tracing::debug!("the session did not close in time");
+        }
+    }
+}
+
+/// Tells of the connection of a session.
+#[derive(Debug)]
+pub struct Pulse(StateWatcher);
+
+impl Pulse {
+    /// Whether the connection is up.
+    #[must_use]
+    pub fn is_up(&self) -> bool {
+        matches!(
+            self.0.peek_state(),
+            SessionState::SyncConnected | SessionState::ConnectedReadOnly
+        )
+    }
+
+    /// Waits until the connection was lost or came back; after the session's end for ever. What
+    /// lasts only for a moment may go untold.
+    ///
+    /// # Cancellation safety
+    /// What was not told is told next time.
+    pub async fn changed(&mut self) {
+        self.0.changed().await;
+    }
+}
+
+async fn attempt(
+    options: &Options,
+    servers: &Servers,
+    checks_chroot: bool,
+    patience: Duration,
+) -> Result<Client, Error> {
+    let asked = options.session_timeout;
+    let limit = patience.min(asked).max(Duration::from_secs(1));
+    // The client gives a connection up, and all that is in flight with it, after this long without
+    // an answer: by default 2/5 of the session timeout. Beyond 3/5 it falls back to the default.
+    let connector = || {
+        zk::Client::connector()
+            .with_session_timeout(asked)
+            .with_connection_timeout(asked * 3 / 5)
+            .with_fail_eagerly()
+    };
+    // Credentials that are sent right behind the connect request may be answered before it by
+    // servers with Netty, which this client cannot read. So they follow the connect reply.
+    let mut connected = answer(
+        options,
+        servers,
+        limit,
+        connector().connect(&servers.to_string()),
+    )
+    .await;
+    if matches!(connected, Err(Error::Credentials { .. })) && !options.credentials.is_empty() {
+        // Servers with `enforce.auth.enabled` take nothing before the credentials.
+        let given = options.credentials.iter();
+        let with_all = given.fold(connector(), |connector, given| {
+            connector.with_auth(&given.scheme, &given.secret)
+        });
+        connected = answer(
+            options,
+            servers,
+            limit,
+            with_all.connect(&servers.to_string()),
+        )
+        .await;
+        let client = bounded(connected?, options);
+        return checked(client, options, servers, checks_chroot).await;
+    }
+    let client = bounded(connected?, options);
+    for credentials in &options.credentials {
+        let accepted = client.auth(&credentials.scheme, &credentials.secret);
+        answer(options, servers, limit, accepted).await?;
+    }
+    checked(client, options, servers, checks_chroot).await
+}
+
+/// The client with the limit that its requests have.
+fn bounded(client: zk::Client, options: &Options) -> Client {
+    let limit = options.request_timeout;
+    let limit = limit.unwrap_or_else(|| client.session_timeout());
+    Client::new(client, limit)
+}
+
+async fn checked(
+    client: Client,
+    options: &Options,
+    servers: &Servers,
+    checks_chroot: bool,
+) -> Result<Client, Error> {
+    if checks_chroot {
+        chroot_exists(&client, options, servers).await?;
+    }
+    Ok(client)
+}
+
+/// A missing chroot connects like any other.
+async fn chroot_exists(client: &Client, options: &Options, servers: &Servers) -> Result<(), Error> {
+    if servers.chroot.is_root() {
+        return Ok(());
+    }
+    let limit = options.session_timeout.max(Duration::from_secs(1));
+    match answer(options, servers, limit, client.check_stat("/")).await? {
+        Some(_) => Ok(()),
+        None => Err(Error::NoChroot {
+            servers: servers.list.clone(),
+            chroot: servers.chroot.clone(),
+        }),
+    }
+}
+
+/// Waits for an answer, for as long as a server may take to connect.
+async fn answer<T>(
+    options: &Options,
+    servers: &Servers,
+    limit: Duration,
+    pending: impl Future<Output = Result<T, Refusal>>,
+) -> Result<T, Error> {
+    let hosts = servers.to_string();
+    let answer = timeout(limit, pending).await;
+    answer
+        .unwrap_or(Err(Refusal::Timeout))
+        .map_err(|source| match source {
+            Refusal::AuthFailed => Error::Credentials {
+                hosts,
+                schemes: options
+                    .credentials
+                    .iter()
+                    .map(|c| c.scheme.clone())
+                    .collect(),
+            },
+            source if source == Refusal::NoHosts || is_outcome_unknown(&source) => {
+                let troubles = Vec::new();
+                Error::Unreachable {
+                    hosts,
+                    source,
+                    troubles,
+                }
+            }
+            source => Error::Server { hosts, source },
+        })
+}

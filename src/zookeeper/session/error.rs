@@ -1,0 +1,99 @@
+//! Why there is no session, and what an error of a request means for it.
+
+use zookeeper_client::Error as Refusal;
+
+use super::{HostsError, Trouble, told};
+use crate::model::path::ZPath;
+
+/// Why there is no session.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// The host string is not one.
+    #[error("{hosts:?} is no list of servers: {reason}")]
+    Hosts {
+        /// What was given.
+        hosts: String,
+        /// What is wrong with it.
+        reason: HostsError,
+    },
+    /// No server answered in time.
+    #[error(
+        "cannot reach a ZooKeeper server at {hosts}: {}",
+        unreachable(source, troubles)
+    )]
+    Unreachable {
+        /// The servers and the chroot.
+        hosts: String,
+        /// What the last attempt ran into.
+        source: Refusal,
+        /// Each server, and what is wrong with it; empty where nobody looked.
+        troubles: Vec<(String, Trouble)>,
+    },
+    /// A server refused the credentials.
+    #[error("{hosts} refuses the credentials ({})", schemes.join(", "))]
+    Credentials {
+        /// The servers and the chroot.
+        hosts: String,
+        /// The schemes of all credentials given, in their order.
+        schemes: Vec<String>,
+    },
+    /// The chroot does not exist.
+    #[error("the chroot {chroot} does not exist on {servers}")]
+    NoChroot {
+        /// The servers without the chroot.
+        servers: String,
+        /// The chroot.
+        chroot: ZPath,
+    },
+    /// A server answered with an error.
+    #[error("{hosts}: {}", told(source))]
+    Server {
+        /// The servers and the chroot.
+        hosts: String,
+        /// The error.
+        source: Refusal,
+    },
+}
+
+/// Why no server was reached, in words that do not need the client's source to be understood.
+fn unreachable(source: &Refusal, troubles: &[(String, Trouble)]) -> String {
+    match troubles {
+        [] => {}
+        [(_, Trouble::None)] => return format!("it makes sessions, but {}", told(source)),
+        [(_, trouble)] => return trouble.to_string(),
+        all => {
+            let lines = all
+                .iter()
+                .map(|(server, trouble)| format!("\n  {server}: {trouble}"));
+            return lines.collect();
+        }
+    }
+    match source {
+        Refusal::NoHosts => "no connection is accepted there, or the name is unknown".to_owned(),
+        Refusal::Timeout => "there is no answer".to_owned(),
+        other => told(other).to_string(),
+    }
+}
+
+/// Whether a write that failed with this error may nevertheless have happened.
+pub(crate) fn is_outcome_unknown(error: &Refusal) -> bool {
+    matches!(
+        error,
+        Refusal::ConnectionLoss
+            | Refusal::Custom(_)
+            | Refusal::UnexpectedError(_)
+            | Refusal::UnmarshalError { .. }
+            | Refusal::Timeout
+    ) || is_fatal(error)
+}
+
+/// Whether the session is dead after this error: every later request fails the same.
+pub(crate) fn is_fatal(error: &Refusal) -> bool {
+    matches!(
+        error,
+        Refusal::SessionExpired
+            | Refusal::SessionMoved
+            | Refusal::AuthFailed
+            | Refusal::ClientClosed
+    )
+}

@@ -1,0 +1,207 @@
+//! Which servers, and which chroot: the string that names them.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::probe::{Trouble, probe};
+
+use crate::model::path::{self, ZPath};
+
+/// What is wrong with a host string.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HostsError {
+    /// No server, or none between two commas.
+    #[error("a host is empty")]
+    EmptyHost,
+    /// A blank where a comma was meant, or a slip.
+    #[error("expected a host name or an address, found {0:?}")]
+    Blank(String),
+    /// The port is not one.
+    #[error("expected a port from 1 to 65535, found {0:?}")]
+    Port(String),
+    /// An IPv6 address without its brackets, or with one of them.
+    #[error("expected an IPv6 address in brackets, found {0:?}")]
+    Brackets(String),
+    /// A URL, as other clients take it.
+    #[error("expected h1:2181,h2:2181/chroot, without {0}://")]
+    Url(String),
+    /// A chroot behind each server.
+    #[error("the chroot stands once, behind the last server, as in h1:2181,h2:2181/chroot")]
+    SeveralChroots,
+    /// The chroot is not a path.
+    #[error("the chroot is no path: {0}")]
+    Chroot(path::Error),
+}
+
+/// A checked host string.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Servers {
+    /// `h1:2181,h2:2181`.
+    pub(super) list: String,
+    pub(super) chroot: ZPath,
+}
+
+impl Servers {
+    pub(super) fn parse(text: &str) -> Result<Self, HostsError> {
+        if let Some((before, _)) = text.split_once("://") {
+            let scheme = before.rsplit(',').next().unwrap_or(before);
+            return Err(HostsError::Url(scheme.trim().to_owned()));
+        }
+        let (list, chroot) = match text.find('/') {
+            Some(slash) => (&text[..slash], &text[slash..]),
+            None => (text, "/"),
+        };
+        let hosts: Vec<&str> = list.split(',').map(str::trim).collect();
+        hosts.iter().try_for_each(|host| check_host(host))?;
+        if has_more_servers(chroot) {
+            return Err(HostsError::SeveralChroots);
+        }
+        let chroot = ZPath::parse_lenient(chroot.trim_end()).map_err(HostsError::Chroot)?;
+        Ok(Self {
+            list: hosts.join(","),
+            chroot,
+        })
+    }
+
+    /// What is wrong with each of them; all are asked at once.
+    pub(super) async fn troubles(&self, limit: Duration) -> Vec<(String, Trouble)> {
+        let ask = |server: &str| {
+            let server = server.to_owned();
+            tokio::spawn(async move {
+                let trouble = probe(&server, limit).await;
+                (server, trouble)
+            })
+        };
+        let asked: Vec<_> = self.list.split(',').map(ask).collect();
+        let mut troubles = Vec::with_capacity(asked.len());
+        for one in asked {
+            troubles.extend(one.await.ok());
+        }
+        troubles
+    }
+
+    #[cfg(feature = "watch")]
+    /// Whether one of them makes sessions.
+    pub(super) async fn one_answers(&self, limit: Duration) -> bool {
+        let troubles = self.troubles(limit).await;
+        troubles
+            .iter()
+            .any(|(_, trouble)| *trouble == Trouble::None)
+    }
+}
+
+/// Whether a chroot goes on with another server. A node's name may hold a comma, but hardly one with
+/// a port or with the same chroot behind it.
+fn has_more_servers(chroot: &str) -> bool {
+    let mut parts = chroot.split(',').map(str::trim);
+    let first = parts.next().unwrap_or_default().trim_end_matches('/');
+    parts.any(|part| {
+        let (host, path) = part.split_at(part.find('/').unwrap_or(part.len()));
+        let port = host.rsplit_once(':').map(|(_, port)| port);
+        let has_port = port.is_some_and(|port| port.parse::<u16>().is_ok());
+        has_port || !path.is_empty() && path.trim_end_matches('/') == first
+    })
+}
+
+/// A host string as it may be shown: what stands before an at sign may be a password.
+pub(super) fn shown(text: &str) -> String {
+    match text.rsplit_once('@') {
+        Some((before, rest)) if text.contains("://") => {
+            let end = before.find("://").map_or(0, |at| at + "://".len());
+            format!("{}…@{rest}", &before[..end])
+        }
+        _ => text.to_owned(),
+    }
+}
+
+impl fmt::Display for Servers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.list, self.chroot)
+    }
+}
+
+fn check_host(text: &str) -> Result<(), HostsError> {
+    let brackets = || HostsError::Brackets(text.to_owned());
+    let (host, port) = if let Some(rest) = text.strip_prefix('[') {
+        let (host, rest) = rest.split_once(']').ok_or_else(brackets)?;
+        match rest.strip_prefix(':') {
+            Some(port) => (host, Some(port)),
+            None if rest.is_empty() => (host, None),
+            None => return Err(brackets()),
+        }
+    } else {
+        match text.split_once(':') {
+            Some((_, port)) if port.contains(':') => return Err(brackets()),
+            Some((host, port)) => (host, Some(port)),
+            None => (text, None),
+        }
+    };
+    if host.is_empty() {
+        return Err(HostsError::EmptyHost);
+    }
+    if host.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        return Err(HostsError::Blank(host.to_owned()));
+    }
+    match port.map(str::parse::<u16>) {
+        None | Some(Ok(1..)) => Ok(()),
+        Some(_) => Err(HostsError::Port(port.unwrap_or_default().to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn host_strings() {
+        let display = |text: &str| Servers::parse(text).map(|servers| servers.to_string());
+        let chroot = |error| Err(HostsError::Chroot(error));
+        assert_eq!(display("h:2181"), Ok("h:2181/".to_owned()));
+        assert_eq!(display("h1:1, h2/a/b"), Ok("h1:1,h2/a/b".to_owned()));
+        assert_eq!(
+            display("[::1]:2181,[::2]/"),
+            Ok("[::1]:2181,[::2]/".to_owned())
+        );
+        assert_eq!(display(""), Err(HostsError::EmptyHost));
+        assert_eq!(display("h,,i"), Err(HostsError::EmptyHost));
+        assert_eq!(display(":2181"), Err(HostsError::EmptyHost));
+        assert_eq!(display("/a"), Err(HostsError::EmptyHost));
+        assert_eq!(display("h:"), Err(HostsError::Port(String::new())));
+        assert_eq!(display("h:0"), Err(HostsError::Port("0".to_owned())));
+        assert_eq!(
+            display("h:65536"),
+            Err(HostsError::Port("65536".to_owned()))
+        );
+        assert_eq!(display("::1"), Err(HostsError::Brackets("::1".to_owned())));
+        assert_eq!(
+            display("[::1"),
+            Err(HostsError::Brackets("[::1".to_owned()))
+        );
+        assert_eq!(display("h//a/"), Ok("h/a".to_owned()));
+        assert_eq!(display("h b"), Err(HostsError::Blank("h b".to_owned())));
+        let url = |scheme: &str| Err(HostsError::Url(scheme.to_owned()));
+        assert_eq!(display("zk://h:2181/a"), url("zk"));
+        assert_eq!(display("h:1, zk://h:2181/a"), url("zk"));
+        for several in [
+            "h/a,h/a",
+            "h/a,i/a/",
+            "h:1/a,i:1/b",
+            "h/a,i:1",
+            "h:1/a, i:2/a, j:3/a",
+        ] {
+            assert_eq!(
+                display(several),
+                Err(HostsError::SeveralChroots),
+                "{several}"
+            );
+        }
+        assert_eq!(display("h/a,b"), Ok("h/a,b".to_owned()));
+        assert_eq!(display("h/a,b/c"), Ok("h/a,b/c".to_owned()));
+        assert_eq!(shown("zk://me:pw@h:2181/a"), "zk://…@h:2181/a");
+        assert_eq!(shown("h:2181/a@b"), "h:2181/a@b");
+        assert_eq!(
+            display("h/.."),
+            chroot(path::Error::DotName("..".to_owned()))
+        );
+    }
+}
