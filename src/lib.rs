@@ -232,6 +232,9 @@ pub mod services;
 
 pub use services::ZooKeeper;
 
+#[cfg(any(doc, doctest))]
+pub mod guide;
+
 #[cfg(feature = "watch")]
 pub mod watch;
 

@@ -307,30 +307,62 @@ fn planner_executor_and_links_meet_only_at_the_plan() {
     assert_eq!(uses(&["planner", "executor"], meeting), [""; 0]);
 }
 
-/// Its code is that of an example, or of the crate's documentation, which tests compile.
+/// The pages that people read before the code: the README and the chapters of the guide.
+fn pages() -> Vec<(PathBuf, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let chapters = std::fs::read_dir(root.join("src/guide")).expect("the guide");
+    let chapters = chapters.map(|entry| entry.expect("an entry").path());
+    let is_text = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "md");
+    let mut pages: Vec<PathBuf> = chapters.filter(is_text).collect();
+    pages.push(root.join("README.md"));
+    let read = |path: PathBuf| {
+        let text = std::fs::read_to_string(&path).expect("UTF-8");
+        (path, text)
+    };
+    pages.into_iter().map(read).collect()
+}
+
+/// What the documentation's tests do not compile is code of the example, which is compiled.
 #[test]
-fn the_code_in_the_readme_is_compiled() {
-    let read = |name: &str| {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
-        std::fs::read_to_string(path).expect("UTF-8")
-    };
-    let bare = |line: &str| {
-        let line = line.trim_start_matches("//!").trim_start();
-        line.trim_start_matches("# ").trim().to_owned()
-    };
-    let compiled: Vec<String> = [read("examples/service.rs"), read("src/lib.rs")]
-        .iter()
-        .flat_map(|text| text.lines().map(bare))
-        .collect();
-    let readme = read("README.md");
-    let blocks: Vec<&str> = readme.split("```rust\n").skip(1).collect();
-    assert_eq!(blocks.len(), 3);
-    for block in blocks {
-        let code = block.split("```").next().unwrap_or_default();
-        let strange: Vec<&str> = code
-            .lines()
-            .filter(|line| !compiled.contains(&bare(line)))
-            .collect();
-        assert_eq!(strange, [""; 0]);
+fn the_code_in_the_pages_is_compiled() {
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/service.rs");
+    let example = std::fs::read_to_string(example).expect("UTF-8");
+    let compiled: Vec<&str> = example.lines().map(str::trim).collect();
+    let mut blocks = 0;
+    for (page, text) in pages() {
+        let is_chapter = !page.ends_with("README.md");
+        for block in text.split("```rust").skip(1) {
+            let (kind, rest) = block.split_once('\n').expect("a block");
+            let code = rest.split("```").next().unwrap_or_default();
+            if is_chapter && kind != ",ignore" {
+                continue;
+            }
+            blocks += 1;
+            let lines = code.lines().map(str::trim);
+            let strange: Vec<&str> = lines.filter(|line| !compiled.contains(line)).collect();
+            assert_eq!(strange, [""; 0], "{}", page.display());
+        }
     }
+    assert_eq!(blocks, 1);
+}
+
+#[test]
+fn the_links_of_the_pages_lead_to_files() {
+    let mut links = 0;
+    for (page, text) in pages() {
+        let folder = page.parent().expect("a folder");
+        let inline = text.split("](").skip(1);
+        let inline = inline.filter_map(|rest| rest.split(')').next());
+        let named = text.lines().filter(|line| line.starts_with('['));
+        let named = named.filter_map(|line| line.split_once("]: ").map(|(_, target)| target));
+        for target in inline.chain(named) {
+            links += 1;
+            assert!(
+                folder.join(target).is_file(),
+                "{}: {target} is no file",
+                page.display()
+            );
+        }
+    }
+    assert!(links > 20);
 }

@@ -6,6 +6,7 @@ mod interactive;
 mod laws;
 mod nodes;
 mod offline;
+mod picture;
 mod plan;
 mod read;
 mod rights;
