@@ -8,7 +8,7 @@
 //! | `schedule` | when the next reconcile is due: debounce, backoff, timer; pure |
 //! | `files`, `journal` | what tells that files may have changed, and whether they did |
 //! | `settling`, `writers` | whether newer files may be taken already |
-//! | `source`, `splice` | the declared tree of the newest sound files, and only what differs parsed |
+//! | `source` | the declared tree of the newest sound files |
 //! | `keeper`, `attempt` | one reconcile: session and mirror, plan and execution |
 //! | `held`, `drift` | nodes whose repair waits, differences that are known |
 //! | `planning`, `partial` | links and permissions; a plan for what changed alone |
@@ -31,7 +31,6 @@ mod planning;
 mod schedule;
 mod settling;
 mod source;
-mod splice;
 mod state;
 mod told;
 mod under_way;

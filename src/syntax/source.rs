@@ -183,11 +183,6 @@ impl Sources {
         self.sources.iter()
     }
 
-    /// The ids of all sources in the order they were added.
-    pub fn ids(&self) -> impl Iterator<Item = SourceId> + use<> {
-        (0..u32::try_from(self.len()).expect("fewer than 2^32 files")).map(SourceId)
-    }
-
     /// Notes what is doubtful in a text, once it is parsed.
     pub(crate) fn note(&self, id: SourceId, doubts: Vec<Doubt>) {
         _ = self.get(id).doubts.set(doubts);

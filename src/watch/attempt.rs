@@ -87,25 +87,14 @@ impl Keeper {
             .source
             .as_ref()
             .is_none_or(|old| !Arc::ptr_eq(old, &source));
-        // Where only what some nodes hold is new, only they need to be looked at.
-        let step = source.change.as_ref().filter(|change| {
-            let from = change.from.upgrade();
-            from.zip(self.source.as_ref())
-                .is_some_and(|(from, old)| Arc::ptr_eq(&from, old))
-        });
-        let is_other_tree = is_new && step.is_none();
         self.connect(shown).await?;
         let leads = self.vote(causes, shown).await?;
-        let mut changed = self.look(&source, is_other_tree, causes, shown).await?;
+        let changed = self.look(&source, is_new, causes, shown).await?;
         let is_first = self.source.is_none();
         self.source = Some(source.clone());
         if is_new {
             self.pending = true;
-            match (step, &mut changed) {
-                (Some(step), Some(changed)) => changed.extend(step.paths.iter().cloned()),
-                (Some(_), None) => {}
-                (None, _) => self.settled = None,
-            }
+            self.settled = None;
         }
         let nothing = changed.as_ref().is_some_and(Vec::is_empty);
         let hints = [Cause::Files, Cause::Live, Cause::Session, Cause::Elected];

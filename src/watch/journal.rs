@@ -47,16 +47,6 @@ pub(super) struct Journal {
     entries: Vec<Entry>,
 }
 
-/// How a second round of the same questions comes out.
-pub(super) enum Comparison {
-    /// As the first.
-    Same,
-    /// Some files hold something else; each is told with its question's number.
-    Texts(Vec<(usize, PathBuf, Vec<u8>)>),
-    /// Files or directories came or went.
-    Different,
-}
-
 impl<'f> Recorder<'f> {
     pub(super) fn new(files: &'f dyn Files, standard_input: &'f RefCell<Option<Vec<u8>>>) -> Self {
         Self {
@@ -129,47 +119,19 @@ impl Files for Recorder<'_> {
 }
 
 impl Journal {
-    /// Asks the same questions again.
-    pub(super) fn compare(&self, files: &dyn Files) -> Comparison {
-        if self.entries.is_empty() {
-            return Comparison::Different;
-        }
-        let mut texts = Vec::new();
-        for (i, entry) in self.entries.iter().enumerate() {
-            let now = match &entry.question {
-                Question::Kind(path) => hash_of(&files.kind(path), hash_of_kind),
-                Question::List(path) => hash_of(&files.list(path), |paths| hash_of_list(paths)),
-                Question::Identity(path) => {
-                    hash_of(&files.identity(path), |path| hash(path.as_path()))
-                }
-                Question::Root(path) => hash_of_file(&files.root(path), hash),
-                Question::Read(path, root) => {
-                    let text = files.read(path, root);
-                    let now = hash_of_file(&text, |bytes| hash(bytes.as_slice()));
-                    if now != entry.answer
-                        && let (Ok(text), Some(_)) = (text, entry.digest)
-                    {
-                        texts.push((i, path.clone(), text));
-                        continue;
-                    }
-                    now
-                }
-            };
-            if now != entry.answer {
-                return Comparison::Different;
+    /// Whether the same questions get the same answers again; not of an empty journal.
+    pub(super) fn is_still(&self, files: &dyn Files) -> bool {
+        let answer = |question: &Question| match question {
+            Question::Kind(path) => hash_of(&files.kind(path), hash_of_kind),
+            Question::List(path) => hash_of(&files.list(path), |paths| hash_of_list(paths)),
+            Question::Identity(path) => hash_of(&files.identity(path), |path| hash(path.as_path())),
+            Question::Root(path) => hash_of_file(&files.root(path), hash),
+            Question::Read(path, root) => {
+                hash_of_file(&files.read(path, root), |bytes| hash(bytes.as_slice()))
             }
-        }
-        if texts.is_empty() {
-            Comparison::Same
-        } else {
-            Comparison::Texts(texts)
-        }
-    }
-
-    /// Takes note of what a file holds now.
-    pub(super) fn replace(&mut self, question: usize, text: &[u8]) {
-        self.entries[question].answer = hash(text);
-        self.entries[question].digest = Some(digest(text));
+        };
+        let mut entries = self.entries.iter();
+        !self.entries.is_empty() && entries.all(|entry| answer(&entry.question) == entry.answer)
     }
 
     /// What tells the texts from others: a prefix of the hash of all names and texts.

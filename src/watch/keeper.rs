@@ -343,7 +343,7 @@ impl Keeper {
     pub(super) async fn look(
         &mut self,
         source: &Source,
-        is_other_tree: bool,
+        is_other: bool,
         causes: &Causes,
         shown: &mut State,
     ) -> Result<Option<Vec<ZPath>>, Error> {
@@ -357,7 +357,7 @@ impl Keeper {
             }
         }
         let place = &self.options.layers.place;
-        if is_other_tree && !place.is_root() {
+        if is_other && !place.is_root() {
             let there = live::lookup(session, std::slice::from_ref(place)).await?;
             if there.is_empty() {
                 return Err(Error::NoPlace {
@@ -380,7 +380,7 @@ impl Keeper {
             self.mirror = Some(mirror);
             return Ok(None);
         };
-        if is_other_tree {
+        if is_other {
             let wants = scope::of(&source.tree, self.options.trim);
             mirror.rewant(session, wants, roots(&source.tree)).await?;
         }

@@ -111,7 +111,7 @@ impl Newest {
         }));
     }
 
-    /// Reads the files and parses what differs. What that depends on is watched from then on.
+    /// Reads the files, and parses them where they differ. What that depends on is watched from then on.
     pub(super) async fn read(&mut self, causes: &Causes, shown: &mut State) {
         // Nothing has told of a change since that reading was begun.
         let mut begun = self
@@ -146,10 +146,11 @@ impl Newest {
                     self.note_sound(shown);
                     shown.commit = commit;
                 }
-                Outcome::Sound(candidate) => {
-                    self.again = self.wait_for(candidate.source(), &journal);
+                Outcome::Sound(newer) => {
+                    self.again = self.wait_for(&newer, &journal);
                     if self.again.is_none() {
-                        self.good = Some(locked(&self.reader.reading).take(*candidate));
+                        locked(&self.reader.reading).keep(journal.clone());
+                        self.good = Some(newer);
                         self.note_sound(shown);
                         shown.commit = commit;
                     }

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::source::Source;
 use crate::model::node::{Content, Declared, Standing};
+use crate::model::tree::Side;
 
 /// How long files must stay as they are before anything may be taken away: most of what is half written
 /// declares less than it will.
@@ -88,23 +89,19 @@ pub(super) fn youngest<'p>(
 
 /// Whether anything that is declared before is not declared after.
 fn takes_away(before: &Source, after: &Source) -> bool {
-    let is_less = |path, node: &Declared| match after.tree.get(path) {
-        Some(after) => loses(node, after),
-        None => node.standing == Standing::Declared,
-    };
-    match &after.change {
-        // All others are the same.
-        Some(change) => change.paths.iter().any(|path| {
-            let node = before.tree.get(path);
-            node.is_some_and(|node| is_less(path, node))
-        }),
-        None => before.tree.iter().any(|(path, node)| is_less(path, node)),
-    }
+    before.tree.join(&after.tree).any(|side| match side {
+        Side::Left((_, node)) => node.standing == Standing::Declared,
+        Side::Right(_) => false,
+        Side::Both((_, before), (_, after)) => loses(before, after),
+    })
 }
 
 fn loses(before: &Declared, after: &Declared) -> bool {
     match (&before.content, &after.content) {
         (Content::Properties(before), Content::Properties(after)) => {
+            if before.encoded() == after.encoded() {
+                return false;
+            }
             let names = before.decode();
             names.keys().any(|name| !after.contains(name))
         }

@@ -2,10 +2,9 @@
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
-use super::journal::{Comparison, Journal, Recorder};
-use super::splice::{self, Splice, Texts};
+use super::journal::{Journal, Recorder};
 use crate::declare::files::Disk;
 use crate::declare::layers::{self, Declaration};
 use crate::declare::lower;
@@ -49,19 +48,6 @@ pub struct Source {
     pub revision: String,
     /// How many of its nodes are more than passed through.
     pub standing: usize,
-    /// Where it differs from another source, where that is known and holds the same nodes.
-    pub(super) change: Option<Change>,
-    /// How many layers there are.
-    pub(super) layers: usize,
-    pub(super) texts: Texts,
-}
-
-/// How a source came about from another one.
-#[derive(Debug)]
-pub(super) struct Change {
-    pub(super) from: Weak<Source>,
-    /// Nodes that hold something else.
-    pub(super) paths: Vec<ZPath>,
 }
 
 /// Why the files as they are declare no sound tree.
@@ -77,17 +63,13 @@ pub struct Broken {
     pub revision: String,
 }
 
-/// Reads layers again and again, and parses only those files that differ.
+/// Reads layers again and again, and parses them where an answer of the files differs.
 #[derive(Debug)]
 pub(super) struct Reading {
     layers: Layers,
     standard_input: RefCell<Option<Vec<u8>>>,
     /// What the last sound tree was read from.
     base: Journal,
-    /// The last sound tree that was taken.
-    good: Option<Arc<Source>>,
-    /// Bytes of texts that `good` keeps although it does not come from them any more.
-    outdated: usize,
 }
 
 /// What the files declare.
@@ -95,31 +77,14 @@ pub(super) struct Reading {
 pub(super) enum Outcome {
     /// What the last sound tree was read from.
     Same,
-    /// Something else; to be taken by [`Reading::take`].
-    Sound(Box<Candidate>),
+    /// Something else; [`Reading::keep`] puts it in force.
+    Sound(Arc<Source>),
     /// No sound tree.
     Broken(Broken),
 }
 
-/// A sound tree that is not in force yet.
-#[derive(Debug)]
-pub(super) struct Candidate {
-    source: Arc<Source>,
-    journal: Journal,
-    outdated: usize,
-}
-
 /// Of more mistakes the first are drawn.
 const MOST_DRAWN: usize = 10;
-
-impl Candidate {
-    pub(super) fn source(&self) -> &Source {
-        &self.source
-    }
-}
-
-/// More outdated texts than this are not kept for the sake of those that are still in use.
-const MOST_OUTDATED: usize = 64 << 20;
 
 impl Reading {
     pub(super) fn new(layers: Layers) -> Self {
@@ -127,70 +92,25 @@ impl Reading {
             layers,
             standard_input: RefCell::default(),
             base: Journal::default(),
-            good: None,
-            outdated: 0,
         }
     }
 
     /// Reads the files, and tells what they declare and what that depends on. It blocks.
     pub(super) fn read(&self) -> (Outcome, Journal) {
-        let texts = match self.base.compare(&self.layers.files) {
-            Comparison::Same => return (Outcome::Same, self.base.clone()),
-            Comparison::Texts(texts) => texts,
-            Comparison::Different => Vec::new(),
-        };
-        if let Some(candidate) = self.spliced(&texts) {
-            let journal = candidate.journal.clone();
-            return (Outcome::Sound(Box::new(candidate)), journal);
+        if self.base.is_still(&self.layers.files) {
+            return (Outcome::Same, self.base.clone());
         }
         self.load()
     }
 
     /// Whether the files are as they were when this was noted. It blocks.
     pub(super) fn is_still(&self, journal: &Journal) -> bool {
-        journal.has_stream() || matches!(journal.compare(&self.layers.files), Comparison::Same)
+        journal.has_stream() || journal.is_still(&self.layers.files)
     }
 
-    /// Puts a sound tree in force.
-    pub(super) fn take(&mut self, candidate: Candidate) -> Arc<Source> {
-        self.base = candidate.journal;
-        self.outdated = candidate.outdated;
-        self.good = Some(candidate.source.clone());
-        candidate.source
-    }
-
-    /// The last sound tree with what these texts change, where that changes only what some nodes
-    /// hold.
-    fn spliced(&self, texts: &[(usize, PathBuf, Vec<u8>)]) -> Option<Candidate> {
-        let good = self.good.as_ref().filter(|_| !texts.is_empty())?;
-        if !self.layers.filter.is_everything() || self.outdated > MOST_OUTDATED {
-            return None;
-        }
-        let mut journal = self.base.clone();
-        let mut outdated = self.outdated;
-        let mut splice = Splice::new(good, &self.layers.place);
-        for (question, path, text) in texts {
-            outdated += splice.replace(&path.display().to_string(), text)?;
-            journal.replace(*question, text);
-        }
-        let (tree, paths, texts) = splice.finish();
-        let source = Arc::new(Source {
-            tree,
-            sources: good.sources.clone(),
-            revision: journal.revision(self.standard_input.borrow().as_deref()),
-            standing: good.standing,
-            change: Some(Change {
-                from: Arc::downgrade(good),
-                paths,
-            }),
-            layers: good.layers,
-            texts,
-        });
-        Some(Candidate {
-            source,
-            journal,
-            outdated,
-        })
+    /// Takes note of what the tree in force was read from.
+    pub(super) fn keep(&mut self, journal: Journal) {
+        self.base = journal;
     }
 
     fn load(&self) -> (Outcome, Journal) {
@@ -220,21 +140,13 @@ impl Reading {
         }
         self.layers.filter.apply(&mut tree);
         let standing = |(_, node): &&(ZPath, Declared)| node.standing == Standing::Declared;
-        let source = Arc::new(Source {
+        let source = Source {
             standing: tree.iter().filter(standing).count(),
             tree,
-            texts: splice::texts(&sources),
-            layers: self.layers.names.len(),
             sources: Arc::new(sources),
             revision,
-            change: None,
-        });
-        let candidate = Candidate {
-            source,
-            journal: journal.clone(),
-            outdated: 0,
         };
-        (Outcome::Sound(Box::new(candidate)), journal)
+        (Outcome::Sound(Arc::new(source)), journal)
     }
 
     /// Where the layers are.
@@ -280,5 +192,57 @@ fn broken(
         drawn: shown.chain(lowered_shown).take(MOST_DRAWN).collect(),
         only_empty: lower_errors.is_empty() && errors.iter().all(layers::Error::is_empty),
         revision,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_reading_is_the_same_as_long_as_the_files_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.zkt");
+        let mut reading = Reading::new(Layers {
+            names: vec![folder.path().display().to_string()],
+            place: ZPath::root(),
+            allow_empty: false,
+            filter: Filter::default(),
+            draw: None,
+            files: Disk::default(),
+            below_chroot: false,
+        });
+        let write = |text: &str| fs::write(&path, text).unwrap();
+        write("/a\n  x = 1\n");
+        let (Outcome::Sound(first), journal) = reading.read() else {
+            panic!("the first text is sound");
+        };
+        // Nobody has put it in force.
+        assert!(matches!(reading.read().0, Outcome::Sound(_)));
+        reading.keep(journal);
+        assert!(matches!(reading.read().0, Outcome::Same));
+
+        write("/a\n  x = 2\n");
+        let (Outcome::Sound(second), journal) = reading.read() else {
+            panic!("the second text is sound");
+        };
+        assert_ne!(first.revision, second.revision);
+        assert!(reading.is_still(&journal));
+        write("nonsense\n");
+        assert!(!reading.is_still(&journal));
+        let (Outcome::Broken(broken), _) = reading.read() else {
+            panic!("the third text is broken");
+        };
+        assert_eq!(broken.errors.len(), 1);
+        // Back to what is in force.
+        write("/a\n  x = 1\n");
+        assert!(matches!(reading.read().0, Outcome::Same));
+        fs::write(folder.path().join("b.zkt"), "/b\n").unwrap();
+        let (Outcome::Sound(more), _) = reading.read() else {
+            panic!("two files are sound");
+        };
+        assert_eq!((first.standing, more.standing), (1, 2));
     }
 }
