@@ -1,6 +1,6 @@
 //! A ZooKeeper server inside the process, for development and tests.
 //!
-//! It speaks the wire protocol of ZooKeeper 3.8 so that clients cannot tell: sessions, ephemeral
+//! It speaks the wire protocol of ZooKeeper 3.8, and clients see no difference: sessions, ephemeral
 //! and sequential nodes, containers, times to live, transactions, watches, access control, and the
 //! same errors. It is one server, keeps everything in memory, and is gone when it is dropped.
 //! **Production is Apache ZooKeeper.**
@@ -14,7 +14,7 @@
 //! use zkt::server::{NodeKind, Server};
 //! use zookeeper_client::{Acls, Client, CreateMode, SessionState};
 //!
-//! /// What is tested: a service that announces itself.
+//! /// The service to be tested: it registers itself.
 //! async fn register(hosts: &str) -> Result<Client, zookeeper_client::Error> {
 //!     let client = Client::connector()
 //!         .with_session_timeout(Duration::from_secs(10))
@@ -35,7 +35,7 @@
 //! assert_eq!(node.data, b"10.0.0.1:80");
 //! assert_eq!(node.kind, NodeKind::Ephemeral(session));
 //!
-//! // A long pause, a partition: the server gives the session up.
+//! // After a long pause or a partition, the server expires the session.
 //! let mut watcher = client.state_watcher();
 //! assert!(server.expire(session));
 //! assert!(server.node("/service").is_none());
@@ -52,19 +52,19 @@
 //! created, as in a ZooKeeper with `extendedTypesEnabled`. Where ZooKeeper is odd, so is this: a
 //! `check` outside a transaction that holds is never answered.
 //!
-//! # Room
+//! # Modules
 //!
 //! The server shares nothing with the client half of this crate but the rules for paths.
 //!
 //! | module | what it is |
 //! | --- | --- |
 //! | `wire` | primitives and frames |
-//! | `request`, `reply`, `code` | what clients send, and what they are sent |
+//! | `request`, `reply`, `code` | what clients send and get |
 //! | `names` | sets of names in ZooKeeper's order |
 //! | `node`, `tree` | nodes, their stats, and all of them by path |
-//! | `identity`, `acl` | who a session is, and who may what |
+//! | `identity`, `acl` | identities of sessions, and permissions |
 //! | `change` | from a write to the change that it makes |
-//! | `watches` | who is told of a change |
+//! | `watches` | which clients get an event |
 //! | `sessions` | numbers, passwords, timeouts |
 //! | `state` | all of these behind one lock, and changes that happen in it |
 //! | `handshake`, `processor`, `reads`, `watching`, `transaction` | requests |
@@ -120,7 +120,7 @@ use faults::LONGEST;
 use listener::Service;
 use state::State;
 
-/// Why a server does not start.
+/// Why a server cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The address cannot be listened on.
@@ -128,23 +128,23 @@ pub enum Error {
     Listen {
         /// The address.
         address: SocketAddr,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
     /// The server's thread cannot be started.
     #[error("cannot start the server's thread: {0}")]
     Thread(io::Error),
-    /// A node that is to be there from the start cannot be made.
+    /// An initial node cannot be created.
     #[error("cannot create {path}: {code}")]
     Node {
         /// Its path.
         path: String,
-        /// What a client would be told.
+        /// The error that a client would get.
         code: ErrorCode,
     },
 }
 
-/// How a server is to be, before it starts.
+/// Settings of a server that has not started yet.
 #[derive(Debug, Clone)]
 pub struct Builder {
     address: SocketAddr,
@@ -167,14 +167,14 @@ impl Default for Builder {
 }
 
 impl Builder {
-    /// Where to listen; port 0 is any that is free. Default: `127.0.0.1:0`.
+    /// Where to listen; port 0 takes a free port. Default: `127.0.0.1:0`.
     #[must_use]
     pub fn address(mut self, address: SocketAddr) -> Self {
         self.address = address;
         self
     }
 
-    /// How often sessions are looked at: they expire on a tick. Default: 2 s, as ZooKeeper's;
+    /// How often sessions are checked: they expire on a tick. Default: 2 s, as in ZooKeeper;
     /// at least 1 ms.
     #[must_use]
     pub fn tick_time(mut self, tick_time: Duration) -> Self {
@@ -189,7 +189,7 @@ impl Builder {
         self
     }
 
-    /// How often empty containers and nodes whose time to live is over are looked for. Default:
+    /// How often empty containers and nodes whose time to live has passed are deleted. Default:
     /// 60 s, as ZooKeeper's; at least 1 ms.
     #[must_use]
     pub fn container_check(mut self, interval: Duration) -> Self {
@@ -197,7 +197,7 @@ impl Builder {
         self
     }
 
-    /// A node that is there from the start; its parent was named before, or is `/`.
+    /// An initial node. Name its parent before it, unless that is `/`.
     #[must_use]
     pub fn node(mut self, path: &str, data: &[u8], acl: &[Acl]) -> Self {
         self.nodes
@@ -209,7 +209,7 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// Where the address is taken or the thread cannot be started, and where a node from
+    /// If the address is taken, the thread cannot be started, or a node from
     /// [`Builder::node`] has no parent, is there twice, or has a path or an ACL that ZooKeeper
     /// refuses.
     pub fn start(self) -> Result<Server, Error> {
@@ -279,13 +279,13 @@ impl Server {
         Self::builder().start()
     }
 
-    /// How the server is to be.
+    /// The settings of a server.
     #[must_use]
     pub fn builder() -> Builder {
         Builder::default()
     }
 
-    /// A handle that can be given away.
+    /// A handle that can be passed on.
     #[must_use]
     pub fn handle(&self) -> Handle {
         self.handle.clone()

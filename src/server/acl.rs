@@ -1,4 +1,4 @@
-//! Access control: the schemes `world`, `auth`, `digest` and `ip`, and who may what.
+//! Access control: the schemes `world`, `auth`, `digest` and `ip`, and their checks.
 
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -53,10 +53,10 @@ impl Acl {
     }
 }
 
-/// A list as nodes hold it; nodes with the same list may share it.
+/// The ACL of a node. Nodes with the same ACL may share it.
 pub(crate) type List = Arc<[Acl]>;
 
-/// An entry as a request brings it.
+/// An entry as it stands in a request.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Entry<'a> {
     permissions: i32,
@@ -164,7 +164,7 @@ pub(crate) fn fix_up(
     Ok(list.into())
 }
 
-/// ZooKeeper stumbles over a null in an entry that it compares with one before it.
+/// ZooKeeper fails on a null in an entry that it compares with an earlier one.
 fn without_repetitions<'e, 'a>(entries: &'e [Entry<'a>]) -> Result<Vec<&'e Entry<'a>>, ErrorCode> {
     let same = |one: &Text<'_>, other: &Text<'_>| match one {
         Some(_) => Ok(one == other),
@@ -185,7 +185,7 @@ fn without_repetitions<'e, 'a>(entries: &'e [Entry<'a>]) -> Result<Vec<&'e Entry
     Ok(kept)
 }
 
-/// What is shown of a list to someone without the permission ADMIN: no hashes of passwords.
+/// The ACL as a session without the ADMIN permission sees it: without hashes of passwords.
 pub(crate) fn redacted(list: &[Acl]) -> Vec<Acl> {
     let redact = |acl: &Acl| match (&*acl.scheme, acl.id.find(':')) {
         ("digest", Some(colon)) => {

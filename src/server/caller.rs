@@ -1,4 +1,4 @@
-//! Who sends a request, and how it is answered.
+//! The sender of a request, and the form of its reply.
 
 use super::code::ErrorCode;
 use super::watches::ConnectionId;
@@ -10,7 +10,7 @@ pub(crate) struct Caller {
     pub(crate) session: i64,
 }
 
-/// How a request is answered, with a body that was written meanwhile.
+/// How a request is answered. The body has been written by then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Answer {
     Body,

@@ -1,4 +1,4 @@
-//! From a requested write to the change that it makes: every check, and nothing done yet.
+//! Checks a requested write and returns the change that it makes. Changes nothing itself.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -43,7 +43,7 @@ pub(crate) struct Asker<'a> {
     pub(crate) identities: &'a Identities,
 }
 
-/// What the checks look at of a node.
+/// The facts about a node that the checks need.
 #[derive(Debug, Clone)]
 struct Record {
     acl: acl::List,
@@ -57,7 +57,7 @@ struct Record {
 /// The tree as the operations of a transaction so far would leave it.
 pub(crate) struct Draft<'a> {
     tree: &'a Tree,
-    /// None where one write is all, and nothing need be remembered.
+    /// `None` for a single write: nothing has to be remembered.
     changed: Option<HashMap<String, Option<Record>>>,
 }
 
@@ -249,7 +249,7 @@ impl Mode {
         })
     }
 
-    /// What later operations of the same transaction take the node for: what its flags say.
+    /// The kind that later operations of the same transaction see: that of its flags.
     fn seen_kind(&self, ttl: i64, session: i64) -> NodeKind {
         match self {
             Self {
@@ -263,12 +263,12 @@ impl Mode {
         }
     }
 
-    /// What the node becomes: what the request's kind says, and only then its flags.
+    /// The kind that the node gets: that of the request comes before that of its flags.
     fn made_kind(&self, create: &Create<'_>, session: i64) -> Result<NodeKind, ErrorCode> {
         match create.kind {
             RequestKind::CreateContainer => Ok(NodeKind::Container),
             RequestKind::CreateTtl if create.ttl > 0 => Ok(NodeKind::Ttl(create.ttl)),
-            // ZooKeeper itself does not survive this one.
+            // ZooKeeper itself crashes on this one.
             RequestKind::CreateTtl => Err(ErrorCode::BadArguments),
             _ if self.ephemeral => Ok(NodeKind::Ephemeral(session)),
             _ => Ok(NodeKind::Persistent),

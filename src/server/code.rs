@@ -21,7 +21,7 @@ macro_rules! codes {
 codes! {
     /// Something went wrong that has no code of its own.
     SystemError = -1,
-    /// An operation of a transaction that was not tried, as one before it failed.
+    /// An operation of a transaction that was not tried because an earlier one failed.
     RuntimeInconsistency = -2,
     /// Data did not agree.
     DataInconsistency = -3,
@@ -104,7 +104,7 @@ impl fmt::Display for ErrorCode {
     }
 }
 
-/// What cannot be read is answered so, where it is answered at all.
+/// The reply to what cannot be read, if there is a reply at all.
 impl From<super::wire::Malformed> for ErrorCode {
     fn from(_: super::wire::Malformed) -> Self {
         Self::MarshallingError

@@ -16,10 +16,10 @@ use super::watches::ConnectionId;
 use super::wire::{Frame, Malformed, next_frame};
 use super::words;
 
-/// The state, as all connections and the handle share it. Nobody waits while holding the lock.
+/// The state that all connections and the handle share. Never await while holding the lock.
 pub(crate) type Shared = Arc<Mutex<State>>;
 
-/// A panic under the lock would be a bug of its own; it must not take the others along.
+/// A panic under the lock is a bug, but it must not stop the other connections.
 pub(crate) fn lock(shared: &Shared) -> MutexGuard<'_, State> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -27,11 +27,11 @@ pub(crate) fn lock(shared: &Shared) -> MutexGuard<'_, State> {
 /// How long a client may take to send its first packet.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How long a client may take none of what it is sent. Its session expires meanwhile, as nothing
-/// more is read; this is for those that have none any more.
+/// How long a client may read nothing. Its session expires meanwhile, as nothing
+/// more is read from it; this limit is for connections without a session.
 const LONGEST_STALL: Duration = Duration::from_secs(60);
 
-/// Requests wait while so many bytes of replies do.
+/// Requests wait while so many bytes of replies are unsent.
 const ENOUGH: usize = 1 << 20;
 
 /// How many bytes are read at once.
@@ -40,7 +40,7 @@ const CHUNK: usize = 32 << 10;
 /// Buffers that have grown larger are not kept.
 const LARGEST_KEPT: usize = 256 << 10;
 
-/// Serves one client until it goes, or is cut off.
+/// Serves one client until it leaves or is cut off.
 pub(crate) async fn serve(mut stream: TcpStream, shared: Shared) {
     let Ok(peer) = stream.peer_addr() else {
         return;
@@ -55,7 +55,7 @@ pub(crate) async fn serve(mut stream: TcpStream, shared: Shared) {
     }
 }
 
-/// Takes the connection out of the state, however its task ends.
+/// Removes the connection from the state, however its task ends.
 struct Registration {
     shared: Shared,
     id: ConnectionId,
@@ -74,7 +74,7 @@ struct Buffers {
     scratch: Vec<u8>,
 }
 
-/// Whether the connection is to be closed in good order: everything has been sent.
+/// Whether everything has been sent, so that the connection can be closed.
 async fn converse(stream: &TcpStream, registration: &Registration, wake: &Notify) -> bool {
     let Registration { shared, id } = registration;
     let patience = tokio::time::Instant::now() + PATIENCE;
@@ -98,7 +98,7 @@ async fn converse(stream: &TcpStream, registration: &Registration, wake: &Notify
         if may_read {
             match receive(stream, &mut buffers.input) {
                 Received::Bytes => {
-                    // Who sends without end must not keep the others from being served.
+                    // A client that sends without pause must not starve the others.
                     tokio::task::yield_now().await;
                     continue;
                 }
@@ -145,7 +145,7 @@ fn receive(stream: &TcpStream, input: &mut Vec<u8>) -> Received {
     }
 }
 
-/// False where the connection ended.
+/// `false` if the connection has ended.
 async fn send(
     stream: &TcpStream,
     mut bytes: &[u8],
@@ -165,7 +165,7 @@ async fn send(
                     }
                     () = tokio::time::sleep(LONGEST_STALL) => return false,
                     () = wake.notified() => {
-                        // More to send, which the next turn finds; or the end.
+                        // More to send, which the next turn finds, or the connection has ended.
                         let state = lock(&registration.shared);
                         if !state.connections.contains_key(&registration.id) {
                             return false;
@@ -179,15 +179,15 @@ async fn send(
     true
 }
 
-/// Reads what came too late: a socket that is closed with bytes unread resets the connection, and
-/// the client may lose what it was sent last.
+/// Reads what is left: a socket that is closed with unread bytes resets the connection, and
+/// the client may lose the last reply.
 fn discard(stream: &TcpStream) {
     let mut sink = [0; 4096];
     while stream.try_read(&mut sink).is_ok_and(|count| count > 0) {}
 }
 
 impl Buffers {
-    /// Connections that wait hold as little as possible: there may be many.
+    /// Idle connections hold little memory: there may be many.
     fn release(&mut self) {
         if self.input.is_empty() {
             self.input = Vec::new();
@@ -200,7 +200,7 @@ impl Buffers {
     }
 }
 
-/// How it goes on after a turn.
+/// What the connection does after a turn.
 #[derive(Debug, PartialEq, Eq)]
 enum Turn {
     /// The connection was cut off.
@@ -209,7 +209,7 @@ enum Turn {
     Closing,
     /// The client has not yet said who it is.
     Strangers,
-    /// Nothing to do until more is read, or until then.
+    /// Nothing to do until more is read, or until this time.
     Wait {
         until: Option<Instant>,
         may_read: bool,

@@ -1,4 +1,4 @@
-//! Faults that a test asks for, and which request each one strikes.
+//! Faults that a test injects, and the requests that they apply to.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,7 +8,7 @@ use super::code::ErrorCode;
 use super::request::RequestKind;
 use crate::model::path::is_within;
 
-/// What is to last longer than this does not end before the server does.
+/// A fault that lasts longer than this lasts until the server ends.
 pub(crate) const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// Which requests a fault is for; without conditions, all but pings and the first packets of
@@ -90,7 +90,7 @@ impl Matching {
     }
 }
 
-/// What happens to the request that a fault strikes.
+/// What happens to the request that a fault applies to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
@@ -103,28 +103,28 @@ pub enum Fault {
     Answer(ErrorCode),
 }
 
-/// A fault that waits for its request, or has struck.
+/// An injected fault.
 #[derive(Debug, Clone)]
 pub struct Injection {
     struck: Arc<AtomicBool>,
 }
 
 impl Injection {
-    /// Whether the request came.
+    /// Whether the fault has been applied.
     #[must_use]
     pub fn has_struck(&self) -> bool {
         self.struck.load(Ordering::Acquire)
     }
 }
 
-/// What of a request decides whether a fault strikes.
+/// The parts of a request that decide whether a fault applies.
 pub(crate) struct Subject<'a> {
     pub(crate) kind: RequestKind,
     pub(crate) session: i64,
     pub(crate) paths: &'a [String],
 }
 
-/// All faults that are asked for.
+/// All injected faults.
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
     waiting: Vec<(Matching, Fault, Injection)>,
@@ -145,12 +145,12 @@ impl Faults {
         *self = Self::default();
     }
 
-    /// Whether requests need be looked at.
+    /// Whether requests have to be compared with faults at all.
     pub(crate) fn are_waiting(&self) -> bool {
         !self.waiting.is_empty()
     }
 
-    /// The fault that strikes a request, which is used up by it: the oldest that matches.
+    /// The oldest fault that matches a request. It is removed.
     pub(crate) fn strike(&mut self, request: &Subject<'_>) -> Option<Fault> {
         let at = self
             .waiting

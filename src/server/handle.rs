@@ -8,10 +8,11 @@ use super::faults::{Fault, Injection, Matching};
 use super::inspection::{NodeView, SessionView};
 use super::request::RequestKind;
 
-/// What a test does to a [`Server`](super::Server), and sees of it.
+/// Controls a [`Server`](super::Server) from a test, and inspects it.
 ///
-/// No method waits for a client: what it asks for is in effect, or what it tells was true, when it
-/// returns. A handle outlives its server; after that it changes nothing, and shows the end.
+/// No method waits for a client. When a method returns, what it asked for is in effect, and what it
+/// returns was true at that moment. A handle may outlive its server; then it changes nothing and
+/// shows the last state.
 #[derive(Debug, Clone)]
 pub struct Handle {
     address: SocketAddr,
@@ -29,7 +30,7 @@ impl Handle {
         self.address
     }
 
-    /// What a client's connection string is: `127.0.0.1:41234`.
+    /// The connection string for clients: `127.0.0.1:41234`.
     #[must_use]
     pub fn connect_string(&self) -> String {
         self.address.to_string()
@@ -39,12 +40,12 @@ impl Handle {
 /// # Faults
 impl Handle {
     /// Expires a session now: its ephemeral nodes are deleted and its connection is closed, and
-    /// its client learns when it comes back. False where there is no such session.
+    /// its client learns when it reconnects. Returns `false` if there is no such session.
     pub fn expire(&self, session: i64) -> bool {
         lock(&self.shared).expire_session(session)
     }
 
-    /// Expires all sessions, and tells how many there were.
+    /// Expires all sessions. Returns how many there were.
     pub fn expire_all(&self) -> usize {
         let mut state = lock(&self.shared);
         let sessions: Vec<i64> = state.sessions.iter().map(|(id, _)| id).collect();
@@ -55,7 +56,7 @@ impl Handle {
     }
 
     /// Cuts the connection of a session; the session lives on until its timeout, and its client
-    /// may come back. False where the session has no connection.
+    /// may reconnect. Returns `false` if the session has no connection.
     pub fn cut(&self, session: i64) -> bool {
         let mut state = lock(&self.shared);
         let found = state.sessions.get(session);
@@ -68,7 +69,7 @@ impl Handle {
         }
     }
 
-    /// Cuts all connections, and tells how many there were.
+    /// Cuts all connections. Returns how many there were.
     pub fn cut_all(&self) -> usize {
         let mut state = lock(&self.shared);
         let connections: Vec<_> = state.connections.keys().copied().collect();
@@ -78,7 +79,7 @@ impl Handle {
         connections.len()
     }
 
-    /// For so long, every new connection is closed as soon as it is made. The ones that there are
+    /// Closes every new connection at once, for this long. Existing connections
     /// stay; [`Handle::cut_all`] cuts them. A second call replaces the first.
     pub fn refuse_connections(&self, duration: Duration) {
         let mut state = lock(&self.shared);
@@ -90,14 +91,14 @@ impl Handle {
         self.refuse_connections(Duration::ZERO);
     }
 
-    /// From now on everything that is sent, replies and events, is sent so much later than it
-    /// would be, in the same order; zero ends that. Requests are executed when they come.
+    /// Delays everything that is sent from now on, replies and events, by this much. The order
+    /// stays; zero ends the delay. Requests are executed when they arrive.
     pub fn delay_replies(&self, delay: Duration) {
         lock(&self.shared).faults.set_delay(delay);
     }
 
-    /// Makes a fault wait for the next request that matches, and strike that one alone. Where
-    /// several faults match a request, the oldest strikes.
+    /// Applies a fault to the next request that matches, and to that one alone. If
+    /// several faults match a request, the oldest applies.
     pub fn inject(&self, matching: Matching, fault: Fault) -> Injection {
         lock(&self.shared).faults.inject(matching, fault)
     }

@@ -1,4 +1,4 @@
-//! The first packet of a connection: a new session, or one that comes back.
+//! The first packet of a connection: opens a session or resumes one.
 
 use super::caller::Caller;
 use super::faults::{Fault, Subject};
@@ -26,7 +26,7 @@ pub(crate) fn shake_hands(
     if fault == Some(Fault::LoseRequest) {
         return Err(Malformed);
     }
-    // A client that knows more than the server saw another one, and must not lose what it saw.
+    // A client that has seen a later transaction comes from another server. Refuse it.
     if connect.last_zxid_seen > state.zxids.processed {
         tracing::info!(
             "client refused: it has seen transaction 0x{:x}, the last one here is 0x{:x}",
@@ -62,7 +62,7 @@ pub(crate) fn shake_hands(
     };
     connection.timeout = timeout;
     connection.knows_read_only = knows_read_only;
-    // Without a session, what follows is as little heard as after the end of one.
+    // Without a session, further packets are ignored, as after the end of one.
     connection.session = Some(session.unwrap_or(connect.session));
     if fault == Some(Fault::LoseReply) {
         return Err(Malformed);
@@ -97,7 +97,7 @@ pub(crate) fn shake_hands(
     Ok(())
 }
 
-/// Tells a client its session.
+/// Sends a client the number of its session.
 pub(crate) fn greet(state: &mut State, caller: Caller) {
     let Some(connection) = state.connections.get(&caller.connection) else {
         return;

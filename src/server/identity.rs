@@ -16,7 +16,7 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
-    /// Java writes addresses of the sixth version at full length.
+    /// Java writes IPv6 addresses at full length.
     pub(crate) fn of_address(address: SocketAddr) -> Self {
         let id = match address.ip().to_canonical() {
             IpAddr::V4(address) => address.to_string(),
@@ -61,7 +61,7 @@ impl Identities {
         Self(vec![Identity::of_address(address)])
     }
 
-    /// Who is let in everywhere: nobody but the server itself.
+    /// An identity that has all permissions: only the server itself.
     pub(crate) fn of_server() -> Self {
         Self(vec![Identity {
             scheme: "super",
@@ -99,7 +99,7 @@ impl Identities {
         }
     }
 
-    /// ZooKeeper keeps them in a hash table of Java, of sixteen slots while there are few.
+    /// ZooKeeper keeps them in a Java `HashSet`, which begins with sixteen slots.
     fn add(&mut self, identity: Identity) {
         if self.0.contains(&identity) {
             return;

@@ -12,13 +12,13 @@ use super::state::State;
 pub struct NodeView {
     /// Its path.
     pub path: String,
-    /// Its data; null data shows as none.
+    /// Its data; empty if it is null.
     pub data: Vec<u8>,
-    /// What `exists` would tell.
+    /// The stat that `exists` returns.
     pub stat: Stat,
     /// Its access control list.
     pub acl: Vec<Acl>,
-    /// What it is, which clients are not told of containers and of nodes with a time to live.
+    /// Its kind. Clients cannot see whether a node is a container or has a time to live.
     pub kind: NodeKind,
 }
 

@@ -1,4 +1,4 @@
-//! The server's thread: it listens, and does what is due from time to time.
+//! The server's thread: accepts connections and runs the periodic work.
 
 use std::io;
 use std::net::SocketAddr;
@@ -11,14 +11,14 @@ use tokio::sync::oneshot;
 
 use super::connection::{self, Shared, lock};
 
-/// What the server's thread works with.
+/// The parts that the server's thread uses.
 pub(super) struct Service {
     pub(super) shared: Shared,
     pub(super) tick_time: Duration,
     pub(super) container_check: Duration,
 }
 
-/// The server's thread, from the start to the end.
+/// Runs the server's thread until the server ends.
 pub(super) fn run(
     address: SocketAddr,
     service: &Service,
@@ -84,7 +84,7 @@ async fn serve(listener: &TcpListener, service: &Service, mut stopped: oneshot::
                     }
                 }
                 Err(error) => {
-                    // Mostly there are too many files open, which passes.
+                    // As a rule, too many files are open. That passes.
                     tracing::warn!("cannot accept a connection: {error}");
                     tokio::time::sleep(Duration::from_millis(10)).await;
                 }

@@ -49,7 +49,7 @@ impl Names {
         self.len
     }
 
-    /// Adds a name; false where the set holds it already.
+    /// Adds a name. Returns `false` if the set holds it already.
     pub(crate) fn insert(&mut self, name: &str) -> bool {
         if self.slots.is_empty() {
             self.slots = vec![NONE; self.first_slots];
@@ -83,7 +83,7 @@ impl Names {
         true
     }
 
-    /// Takes a name out; false where the set does not hold it. The table keeps its size.
+    /// Removes a name. Returns `false` if the set does not hold it. The table keeps its size.
     pub(crate) fn remove(&mut self, name: &str) -> bool {
         if self.slots.is_empty() {
             return false;
@@ -188,7 +188,7 @@ pub(crate) fn java_hash(text: &str) -> u32 {
     }
 }
 
-/// What Java's tables make of a hash before they take its low bits.
+/// Mixes a hash as Java's tables do before they take its low bits.
 pub(crate) fn spread(hash: u32) -> u32 {
     hash ^ (hash >> 16)
 }

@@ -1,4 +1,4 @@
-//! Nodes: what they hold, and what is told of them.
+//! Nodes and their stats.
 
 use std::sync::Arc;
 
@@ -10,15 +10,15 @@ use super::names::Names;
 pub enum NodeKind {
     /// It stays until it is deleted.
     Persistent,
-    /// It goes with the session with this number.
+    /// It is deleted when the session with this number ends.
     Ephemeral(i64),
-    /// It goes some time after its last child.
+    /// It is deleted some time after its last child.
     Container,
-    /// It goes when it had no child and no write for so many milliseconds.
+    /// It is deleted after it had no child and no write for so many milliseconds.
     Ttl(i64),
 }
 
-/// What ZooKeeper tells about a node, by its names.
+/// The stat of a node, with ZooKeeper's names.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Stat {
     /// The transaction that created the node.
@@ -48,7 +48,7 @@ pub struct Stat {
 /// A node.
 #[derive(Debug, Clone)]
 pub(crate) struct Node {
-    /// Null data is not the same as none.
+    /// Null data differs from empty data.
     pub(crate) data: Option<Arc<[u8]>>,
     pub(crate) acl: acl::List,
     pub(crate) kind: NodeKind,
@@ -58,15 +58,15 @@ pub(crate) struct Node {
     pub(crate) ctime: i64,
     pub(crate) mtime: i64,
     pub(crate) version: i32,
-    /// How many children were ever created, unlike what [`Stat`] tells.
+    /// How many children were ever created. [`Stat`] counts deletions, too.
     pub(crate) cversion: i32,
     pub(crate) aversion: i32,
-    /// None until there was a child.
+    /// `None` until the first child.
     children: Option<Box<Names>>,
 }
 
 impl Node {
-    /// A node that no transaction made.
+    /// A node that no transaction created.
     pub(crate) fn of_old(acl: acl::List) -> Self {
         Self {
             data: Some([].into()),
@@ -131,7 +131,7 @@ impl Node {
         self.data.as_ref().map_or(0, |data| data.len())
     }
 
-    /// Adds the name of a child; false where there is one of that name.
+    /// Adds the name of a child. Returns `false` if there is one of that name.
     pub(crate) fn add_child(&mut self, name: &str) -> bool {
         let children = &mut self.children;
         children
@@ -139,20 +139,20 @@ impl Node {
             .insert(name)
     }
 
-    /// Takes the name of a child away; false where there is none.
+    /// Removes the name of a child. Returns `false` if there is none.
     pub(crate) fn remove_child(&mut self, name: &str) -> bool {
         let children = &mut self.children;
         children.as_mut().is_some_and(|names| names.remove(name))
     }
 }
 
-/// What a created node is like.
+/// The properties of a node to be created.
 #[derive(Debug, Clone)]
 pub(crate) struct NewNode {
     pub(crate) data: Option<Arc<[u8]>>,
     pub(crate) acl: acl::List,
     pub(crate) kind: NodeKind,
-    /// What becomes of the parent's count of children that were ever created.
+    /// How the parent's count of children that were ever created changes.
     pub(crate) parent_cversion: i32,
 }
 

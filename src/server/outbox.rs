@@ -1,9 +1,9 @@
-//! What waits to be sent to one client, in order.
+//! The bytes that wait to be sent to one client, in order.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// Bytes to be sent, and since when they may be.
+/// Bytes to be sent, and from when on they may be sent.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     bytes: Vec<u8>,
@@ -13,12 +13,12 @@ pub(crate) struct Outbox {
     pub(crate) closing: bool,
 }
 
-/// What there is to send now.
+/// What can be sent now.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Due {
-    /// Something, or nothing and nothing waits.
+    /// Bytes, or nothing if nothing waits.
     Now,
-    /// Nothing until then.
+    /// Nothing before this time.
     At(Instant),
 }
 
@@ -38,7 +38,7 @@ impl Outbox {
         self.delays.retain(|(end, _)| *end <= length);
     }
 
-    /// What was added since the last call waits for so long.
+    /// Delays what was added since the last call.
     pub(crate) fn delay(&mut self, delay: Duration, now: Instant) {
         let end = self.bytes.len();
         let last = self.delays.back().map_or(0, |(end, _)| *end);

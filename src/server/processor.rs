@@ -1,4 +1,4 @@
-//! One request of one client: to whom it goes, what is answered, and which fault strikes it.
+//! Processes one request of one client: dispatch, reply and injected faults.
 
 use super::caller::{Answer, Caller};
 use super::change::{Asker, Change, Draft};
@@ -57,7 +57,7 @@ impl State {
             }
             kind => {
                 let timeout = self.timeout(caller);
-                // What comes after the end of its session is not answered.
+                // Requests after the end of the session are not answered.
                 if self.sessions.touch(caller.session, timeout, self.uptime()) {
                     self.execute(caller, header.xid, kind, body, scratch);
                 }

@@ -13,7 +13,7 @@ use super::watches::Mode;
 use super::wire::{Reader, Write as _};
 
 impl State {
-    /// Answers a request that reads, after its header.
+    /// Answers a reading request. The header has been read.
     pub(crate) fn read(
         &mut self,
         caller: Caller,
@@ -83,7 +83,7 @@ impl State {
         }
     }
 
-    /// Also a path without a node can be watched, and needs no permission.
+    /// A path without a node can be watched, too. That needs no permission.
     fn exists(
         &mut self,
         caller: Caller,
@@ -149,7 +149,7 @@ impl State {
         Ok(())
     }
 
-    /// The beginning is compared as text: `/a` is the beginning of `/ab`, too.
+    /// The prefix is compared as text: `/a` is a prefix of `/ab`.
     fn get_ephemerals(&self, caller: Caller, beginning: Option<&str>, out: &mut Vec<u8>) {
         let is_space = |c: char| c <= ' ';
         let beginning = beginning

@@ -6,7 +6,7 @@ use super::node::Stat;
 use super::watches::Event;
 use super::wire::{Write as _, put_frame};
 
-/// The transaction number that replies carry which tell of none.
+/// The transaction number in replies that have none.
 pub(crate) const NO_ZXID: i64 = -1;
 
 /// `KeeperState.SyncConnected`.

@@ -37,7 +37,7 @@ macro_rules! kinds {
 }
 
 kinds! {
-    /// A session is asked for; also the first packet of a connection counts as this.
+    /// Opens a session. The first packet of a connection counts as this, too.
     CreateSession = -10, "createSession";
     /// The client ends its session.
     CloseSession = -11, "closeSession";
@@ -57,7 +57,7 @@ kinds! {
     SetAcl = 7, "setACL";
     /// The names of a node's children are read.
     GetChildren = 8, "getChildren";
-    /// What was written elsewhere is waited for.
+    /// Waits until this server has caught up with the leader.
     Sync = 9, "sync";
     /// A sign of life.
     Ping = 11, "ping";
@@ -85,7 +85,7 @@ kinds! {
     MultiRead = 22, "multiRead";
     /// The session shows credentials.
     Auth = 100, "auth";
-    /// A client that is back sets its watches again.
+    /// A client that reconnects sets its watches again.
     SetWatches = 101, "setWatches";
     /// A step of a SASL dialogue.
     Sasl = 102, "sasl";
@@ -124,7 +124,7 @@ pub(crate) struct Connect<'a> {
     pub(crate) timeout: i32,
     pub(crate) session: i64,
     pub(crate) password: Option<&'a [u8]>,
-    /// Clients before 3.4 do not tell, and do not read the server's answer to it.
+    /// Clients before 3.4 do not send it, and do not read the server's answer to it.
     pub(crate) read_only: Option<bool>,
 }
 
@@ -251,7 +251,7 @@ impl<'a> Write<'a> {
     }
 }
 
-/// What a client watches, told by it when it is back.
+/// The watches that a client lists when it reconnects.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Watches<'a> {
     pub(crate) relative_zxid: i64,
@@ -280,7 +280,7 @@ impl<'a> Watches<'a> {
     }
 }
 
-/// A path that must be there: ZooKeeper fails to read a request with a null one.
+/// A path that must not be null: ZooKeeper fails to read such a request.
 pub(crate) fn named<'a>(path: &'a Text<'_>) -> Result<&'a str, ErrorCode> {
     path.as_deref().ok_or(ErrorCode::MarshallingError)
 }

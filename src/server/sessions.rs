@@ -7,7 +7,7 @@ use std::hash::{BuildHasher as _, RandomState};
 
 use super::watches::ConnectionId;
 
-/// What a session is known by after its connection is lost.
+/// The password by which a client resumes its session.
 pub(crate) const PASSWORD_BYTES: usize = 16;
 
 /// A session.
@@ -30,7 +30,7 @@ pub(crate) struct Sessions {
 }
 
 impl Sessions {
-    /// No sessions yet. `tick` is in milliseconds, `timeouts` are the shortest and the longest
+    /// Without sessions. `tick` is in milliseconds, `timeouts` are the shortest and the longest
     /// that are granted, and `time`, in milliseconds since 1970, sets the first number.
     pub(crate) fn new(tick: u64, timeouts: (i32, i32), time: i64) -> Self {
         Self {
@@ -42,7 +42,7 @@ impl Sessions {
         }
     }
 
-    /// The timeout that a client gets that asks for `asked`.
+    /// The timeout granted to a client that asks for `asked`.
     pub(crate) fn negotiate(&self, asked: i32) -> i32 {
         let (shortest, longest) = self.timeouts;
         asked.max(shortest).min(longest)
@@ -69,7 +69,7 @@ impl Sessions {
         password
     }
 
-    /// Gives a session to another connection, if there is such a session with this password.
+    /// Moves a session to another connection, if it exists and has this password.
     pub(crate) fn attach(
         &mut self,
         id: i64,
@@ -97,7 +97,7 @@ impl Sessions {
         }
     }
 
-    /// A sign of life; false where there is no such session.
+    /// Extends the session. Returns `false` if there is no such session.
     pub(crate) fn touch(&mut self, id: i64, timeout: i32, now: u64) -> bool {
         let expires = self.expiry(timeout, now);
         let session = self.by_id.get_mut(&id);
@@ -120,7 +120,7 @@ impl Sessions {
         self.by_id.len()
     }
 
-    /// The sessions whose time is over.
+    /// The sessions that have expired.
     pub(crate) fn expired(&self, now: u64) -> Vec<i64> {
         let expired = |(_, session): &(i64, &Session)| session.expires <= now;
         self.iter().filter(expired).map(|(id, _)| id).collect()

@@ -1,4 +1,4 @@
-//! Everything that the server knows, and what happens in it one thing after the other.
+//! All of the server's state, and every change of it, one after the other.
 //!
 //! All of it is behind one lock, so there is one order of all requests. A reply is written to its
 //! client's outbox under the lock, and so is every event, so a client sees the events of a change
@@ -24,7 +24,7 @@ use super::sessions::Sessions;
 use super::tree::{Tree, split};
 use super::watches::{ConnectionId, Event, Watches};
 
-/// A client that does not read what it is sent is cut off when so much waits for it.
+/// Bytes that may wait for a client that does not read. Beyond that it is cut off.
 const LONGEST_OUTBOX: usize = 64 << 20;
 
 /// The numbers of transactions.
@@ -59,7 +59,7 @@ impl Counts {
 pub(crate) struct Connection {
     pub(crate) peer: SocketAddr,
     pub(crate) identities: Identities,
-    /// None until the first packet.
+    /// `None` until the first packet.
     pub(crate) session: Option<i64>,
     /// The session timeout as this connection negotiated it, in milliseconds.
     pub(crate) timeout: i32,
@@ -67,7 +67,7 @@ pub(crate) struct Connection {
     pub(crate) outbox: Outbox,
     pub(crate) received: u64,
     pub(crate) sent: u64,
-    /// Told when there is something in the outbox, or the connection is cut.
+    /// Notified when the outbox has bytes, or the connection is cut.
     wake: Arc<Notify>,
 }
 
@@ -83,7 +83,7 @@ pub(crate) struct State {
     pub(crate) counts: Counts,
     started: Instant,
     last_connection: ConnectionId,
-    /// The connection whose requests are executed now, which need not be woken.
+    /// The connection whose requests are being executed. It needs no wake-up.
     pub(crate) current: Option<ConnectionId>,
 }
 
@@ -138,7 +138,7 @@ impl State {
         }
     }
 
-    /// Lets a connection send what waits for it, and then ends it.
+    /// Ends a connection after its outbox is sent.
     pub(crate) fn close_after_sending(&mut self, id: ConnectionId) {
         if let Some(connection) = self.connections.get_mut(&id) {
             connection.outbox.closing = true;
@@ -156,7 +156,7 @@ impl State {
         }
     }
 
-    /// Ends a session: its ephemeral nodes go, in one transaction.
+    /// Ends a session and deletes its ephemeral nodes in one transaction.
     pub(crate) fn end_session(&mut self, session: i64) {
         let moment = self.next_moment();
         self.sessions.remove(session);
@@ -166,7 +166,7 @@ impl State {
         self.tree.forget_session(session);
     }
 
-    /// As [`State::end_session`], not at the client's wish: its connection ends, too.
+    /// As [`State::end_session`], but the server ends it: the connection ends, too.
     pub(crate) fn expire_session(&mut self, session: i64) -> bool {
         let Some(connection) = self.sessions.get(session).map(|found| found.connection) else {
             return false;
@@ -179,14 +179,14 @@ impl State {
         true
     }
 
-    /// Expires every session whose time is over.
+    /// Expires every session that is due.
     pub(crate) fn expire_sessions(&mut self) {
         for session in self.sessions.expired(self.uptime()) {
             self.expire_session(session);
         }
     }
 
-    /// Deletes containers that are empty again, and nodes whose time to live is over.
+    /// Deletes empty containers that had children, and nodes whose time to live has passed.
     pub(crate) fn delete_dead_nodes(&mut self) {
         for path in self.tree.dead(wall_clock()) {
             let moment = self.next_moment();
@@ -269,7 +269,7 @@ impl State {
             return;
         }
         connection.wake.notify_one();
-        // Replies are bounded by what is read, events are not.
+        // Unread requests bound the replies. Nothing bounds the events.
         if connection.outbox.len() > LONGEST_OUTBOX {
             tracing::warn!("a client does not read its events: its connection is closed");
             self.disconnect(id);
@@ -285,9 +285,9 @@ pub(crate) fn wall_clock() -> i64 {
     })
 }
 
-/// Nodes that are there from the start.
+/// Nodes that exist from the start.
 impl State {
-    /// Creates a node, whatever its parent permits.
+    /// Creates a node without checking the permissions of its parent.
     pub(crate) fn plant(&mut self, path: &str, data: &[u8], acl: &[Acl]) -> Result<(), ErrorCode> {
         let write = Write::Create(Create {
             path: Some(path.into()),

@@ -8,15 +8,15 @@ use super::request::{Create, RequestKind, Write, named};
 use super::state::State;
 use super::wire::{Malformed, Reader, Text, Write as _};
 
-/// No reply is longer: what several reads bring together may be many times what was sent. ZooKeeper
-/// itself runs out of memory there, and ends.
+/// Limit for the reply of several reads, which can be much larger than the request. ZooKeeper
+/// itself runs out of memory there and ends.
 const LONGEST_REPLY: usize = if cfg!(test) { 1 << 20 } else { 1 << 30 };
 
 /// One operation.
 #[derive(Debug)]
 enum Operation<'a> {
     Write(Write<'a>),
-    /// A creation with a time to live in a record that has none: ZooKeeper stumbles over it.
+    /// A creation with a time to live in a record that has no field for it: ZooKeeper fails on it.
     TtlWithoutTtl(Text<'a>),
     Read(RequestKind, Text<'a>),
 }
@@ -120,7 +120,7 @@ impl State {
             .iter()
             .any(|operation| operation.path().is_none())
         {
-            // The number is taken, but the transaction not carried out.
+            // The transaction uses its number up, but is not carried out.
             self.zxids.issued += 1;
             put_end(out);
             return Answer::ErrorWithBody(ErrorCode::MarshallingError);
@@ -141,7 +141,7 @@ impl State {
             };
             match draft.check(write, &asker) {
                 Ok(change) => changes.push((kind_of_result(write), change)),
-                // A null path where there must be one is among those, and stops everything.
+                // A null path where one is required fails the whole transaction with this error.
                 Err(ErrorCode::MarshallingError) => {
                     return Answer::Error(ErrorCode::MarshallingError);
                 }
@@ -216,7 +216,7 @@ const CREATED: i32 = 1;
 const WRITTEN: i32 = 5;
 const CREATED_WITH_STAT: i32 = 15;
 
-/// What the result of an operation is marked with. A plain creation comes without the node's stat,
+/// The type of an operation's result. A plain creation comes without the node's stat,
 /// also where `create2` was asked for (ZOOKEEPER-4026).
 fn kind_of_result(write: &Write<'_>) -> i32 {
     match write {

@@ -52,7 +52,7 @@ impl Tree {
         tree
     }
 
-    /// The list that gives everybody everything.
+    /// The ACL that gives everybody all permissions.
     pub(crate) fn open_acl(&self) -> &acl::List {
         &self.open
     }
@@ -98,8 +98,8 @@ impl Tree {
         }
     }
 
-    /// Makes a node below one that exists, at a path where there is none. None where that is not
-    /// so; else the new node's stat, and the parent's ACL.
+    /// Creates a node. Returns its stat and the parent's ACL, or `None` if the parent is missing or
+    /// the node exists.
     pub(crate) fn create(
         &mut self,
         path: &str,
@@ -137,7 +137,8 @@ impl Tree {
         Some((stat, parent_acl))
     }
 
-    /// Removes a node without children. None where there is none; else its ACL and its parent's.
+    /// Removes a node without children. Returns its ACL and its parent's, or `None` if there is no
+    /// node.
     pub(crate) fn delete(&mut self, path: &str, zxid: i64) -> Option<(acl::List, acl::List)> {
         let node = self.nodes.remove(path)?;
         let (parent_path, name) = split(path);
@@ -160,7 +161,7 @@ impl Tree {
         Some((node.acl, parent_acl))
     }
 
-    /// Writes a node's data. None where there is no node; else its stat and its ACL.
+    /// Writes a node's data. Returns its stat and its ACL, or `None` if there is no node.
     pub(crate) fn set_data(
         &mut self,
         path: &str,
@@ -178,7 +179,7 @@ impl Tree {
         Some((node.stat(), Arc::clone(&node.acl)))
     }
 
-    /// Writes a node's ACL. None where there is no node; else its stat.
+    /// Writes a node's ACL. Returns its stat, or `None` if there is no node.
     pub(crate) fn set_acl(&mut self, path: &str, acl: acl::List, version: i32) -> Option<Stat> {
         let node = self.nodes.get_mut(key(path))?;
         node.acl = acl;
@@ -205,7 +206,7 @@ impl Tree {
         self.ephemerals.values().map(Names::len).sum()
     }
 
-    /// Containers that are empty again, and nodes whose time to live is over.
+    /// Empty containers that had children, and nodes whose time to live has passed.
     pub(crate) fn dead(&self, time: i64) -> Vec<String> {
         let is_dead = |node: &Node| match node.kind {
             _ if node.child_count() > 0 => false,
@@ -309,7 +310,7 @@ mod tests {
         let mut tree = grown(&[("/a", NodeKind::Persistent)]);
         for (name, given, cversion, pzxid) in [
             ("/a/x", i32::MAX, i32::MAX, 2),
-            // What is not greater is not taken, and leaves the transaction as it was.
+            // A number that is not greater is ignored, and the transaction stays as it was.
             ("/a/y", i32::MIN, i32::MAX, 2),
             ("/a/z", 5, i32::MAX, 2),
         ] {

@@ -1,4 +1,4 @@
-//! Watches: who waits for what, and who is told.
+//! Watches: which connections watch which paths, and which of them an event goes to.
 //!
 //! ZooKeeper keeps two tables, one for changes of nodes and one for changes of their children; a
 //! persistent watch is in both. A session has at most one watch of a path in one table, so a
@@ -33,7 +33,7 @@ pub(crate) enum Mode {
 pub(crate) struct Table {
     by_path: HashMap<Box<str>, BTreeMap<ConnectionId, Mode>, RandomState>,
     by_connection: HashMap<ConnectionId, HashSet<Box<str>>>,
-    /// Without any, the paths above a changed one need no look.
+    /// If there is none, the parents of a changed path are not looked up.
     recursive: usize,
 }
 
@@ -52,7 +52,7 @@ impl Table {
         }
     }
 
-    /// Who is to hear of an event at `path`; one-shot watches among them are gone after that.
+    /// The connections that get an event at `path`. Removes their one-shot watches.
     pub(crate) fn trigger(&mut self, path: &str, event: Event) -> BTreeSet<ConnectionId> {
         let mut told = BTreeSet::new();
         if self.by_path.is_empty() {
@@ -85,7 +85,7 @@ impl Table {
         told
     }
 
-    /// Takes one watch away; false where there is none.
+    /// Removes one watch. Returns `false` if there is none.
     pub(crate) fn remove(&mut self, path: &str, connection: ConnectionId) -> bool {
         let Some(watchers) = self.by_path.get_mut(path) else {
             return false;
@@ -106,7 +106,7 @@ impl Table {
         true
     }
 
-    /// Takes all watches of a connection away.
+    /// Removes all watches of a connection.
     pub(crate) fn remove_connection(&mut self, connection: ConnectionId) {
         let paths = self.by_connection.get(&connection).cloned();
         for path in paths.into_iter().flatten() {
@@ -114,7 +114,7 @@ impl Table {
         }
     }
 
-    /// Whether anybody watches this path: ZooKeeper does not look who.
+    /// Whether any connection watches this path. ZooKeeper does not check which one.
     pub(crate) fn has_any(&self, path: &str) -> bool {
         self.by_path.contains_key(path)
     }
@@ -139,7 +139,7 @@ pub(crate) struct Watches {
     pub(crate) children: Table,
 }
 
-/// What a request about watches means.
+/// The meaning of the type in a request about watches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Children,

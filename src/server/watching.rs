@@ -1,4 +1,4 @@
-//! Requests about watches: setting them, setting them again, asking after them, removing them.
+//! Requests that set watches, set them again, check for them and remove them.
 
 use super::caller::Caller;
 use super::code::ErrorCode;
@@ -9,8 +9,8 @@ use super::watches::{ConnectionId, Event, Kind, Mode};
 use super::wire::{Reader, Write as _};
 
 impl State {
-    /// A client that is back tells what it watches. What changed since the transaction that it
-    /// saw last is told at once, everything else is watched again.
+    /// A client that reconnects lists what it watches. What changed since the last
+    /// transaction that it saw is reported at once; everything else is watched again.
     pub(crate) fn set_watches(
         &mut self,
         caller: Caller,
@@ -91,7 +91,7 @@ impl State {
         let which = Kind::from_number(reader.int()?).ok_or(ErrorCode::MarshallingError)?;
         let found = if kind == RequestKind::CheckWatches {
             let path = named(&path)?;
-            // ZooKeeper stumbles over a path that starts nowhere.
+            // ZooKeeper fails on a path without a leading slash.
             if !path.is_empty() && !path.contains('/') {
                 return Err(ErrorCode::MarshallingError);
             }

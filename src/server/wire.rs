@@ -8,11 +8,11 @@ pub(crate) const LONGEST_FRAME: usize = 1_048_575;
 /// A string or a buffer may be null on the wire.
 pub(crate) type Text<'a> = Option<Cow<'a, str>>;
 
-/// The bytes end before what they should hold.
+/// The bytes end too early.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Malformed;
 
-/// What is left to read of one frame.
+/// The unread rest of one frame.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Reader<'a> {
     rest: &'a [u8],
@@ -56,12 +56,12 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// What is no UTF-8 becomes U+FFFD, as it does in ZooKeeper.
+    /// Invalid UTF-8 becomes U+FFFD, as in ZooKeeper.
     pub(crate) fn text(&mut self) -> Result<Text<'a>, Malformed> {
         Ok(self.buffer()?.map(String::from_utf8_lossy))
     }
 
-    /// The items of a vector, or none where it is null. A negative length reads as an empty one.
+    /// The items of a vector. Returns `None` if it is null; a negative length is an empty vector.
     pub(crate) fn vector<T>(
         &mut self,
         mut item: impl FnMut(&mut Self) -> Result<T, Malformed>,
@@ -70,7 +70,7 @@ impl<'a> Reader<'a> {
         if count == -1 {
             return Ok(None);
         }
-        // The count is the sender's word only: nothing is allocated for it.
+        // The sender may lie about the count: nothing is allocated for it.
         let mut items = Vec::new();
         for _ in 0..count {
             items.push(item(self)?);
@@ -156,12 +156,12 @@ fn put_length(out: &mut [u8], start: usize) {
     out[start..start + 4].copy_from_slice(&length.to_be_bytes());
 }
 
-/// How a buffer of received bytes begins.
+/// What stands at the start of a buffer of received bytes.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Frame<'a> {
     /// A whole frame, without its length.
     Whole(&'a [u8]),
-    /// A frame of which so many bytes are missing, at least.
+    /// A frame that lacks at least so many bytes.
     Part(usize),
     /// A length that no frame may have.
     Oversized(i32),

@@ -5,14 +5,14 @@ use std::fmt::{self, Write as _};
 use super::state::{Connection, State};
 use super::watches::ConnectionId;
 
-/// What the server says it is: whose protocol it speaks, and that it is not ZooKeeper.
+/// The version that the server reports: the protocol that it speaks, and that it is not ZooKeeper.
 const VERSION: &str = concat!(
     "3.8.0-zkt-",
     env!("CARGO_PKG_VERSION"),
     ", built on 2022-02-25 00:00 UTC"
 );
 
-/// Answers a connection that starts with one of the words, and ends it. Whether it does.
+/// Answers a connection that starts with one of the words, and ends it. Returns whether it did.
 pub(crate) fn answer(state: &mut State, id: ConnectionId, bytes: &[u8]) -> bool {
     let Some(word) = bytes.first_chunk::<4>() else {
         return false;

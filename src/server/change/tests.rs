@@ -121,7 +121,7 @@ fn a_deletion_names_the_first_thing_that_is_wrong_with_it() {
     assert_eq!(error(&delete("/a/no", 5)), NoNode);
     assert_eq!(error(&delete("/a", 5)), BadVersion);
     assert_eq!(error(&delete("/a", 0)), NotEmpty);
-    // The permission is the parent's to give.
+    // The parent's ACL decides.
     assert!(check(&delete("/closed", -1)).is_err_and(|error| error == NotEmpty));
     assert!(check(&delete("/a/b", 0)).is_ok());
 }
@@ -189,7 +189,7 @@ fn operations_of_a_transaction_see_what_those_before_them_did() {
     assert!(matches!(numbered, Change::Create { path, .. } if path == "/a/n0000000001"));
     check_in(draft, &delete("/a/n0000000001", 0)).unwrap();
     check_in(draft, &delete("/a", 0)).unwrap();
-    // Of all that, nothing is done.
+    // Nothing of it has been carried out.
     assert!(tree.get("/a/b").is_some() && tree.get("/new").is_none());
 }
 
