@@ -17,14 +17,11 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::AbortHandle;
 use tokio::time::sleep;
-use zookeeper_client::{
-    AddWatchMode, Error as Refusal, EventType, PersistentWatcher, SessionState, WatchedEvent,
-};
+use zookeeper_client::{AddWatchMode, Error as Refusal, EventType, SessionState, WatchedEvent};
 
 use super::lock;
 use crate::model::path::ZPath;
-use crate::zookeeper::live::warn_of_old_server;
-use crate::zookeeper::session::{Client, is_fatal, is_outcome_unknown};
+use crate::zookeeper::session::{Client, PersistentWatcher, is_fatal, is_outcome_unknown};
 
 /// How often all is read again where the server has no persistent watches.
 const POLL: Duration = Duration::from_secs(2);
@@ -316,7 +313,10 @@ impl Keeper {
     /// A server before 3.6 has no persistent watches.
     fn begin_polling(&self) {
         if !std::mem::replace(&mut lock(&self.watches).polls, true) {
-            warn_of_old_server(&format!("changes are looked for every {POLL:?}"));
+            tracing::warn!(
+                "this server is older than ZooKeeper 3.6 and cannot watch: changes are looked for \
+                 every {POLL:?}"
+            );
         }
     }
 

@@ -1,9 +1,9 @@
 //! The one door to zookeeper-client: connecting, credentials, what an error means, closing.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use tokio::time::{sleep, timeout};
-use zookeeper_client::{self as zk, Error as Refusal, SessionState, StateWatcher};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+use zookeeper_client::{self as zk, Error as Refusal, SessionState};
 
 use crate::model::acl::{AuthId, Identities};
 use crate::model::path::ZPath;
@@ -13,6 +13,7 @@ mod client;
 mod credentials;
 mod error;
 mod hosts;
+mod pace;
 mod probe;
 
 pub use credentials::Credentials;
@@ -20,9 +21,10 @@ pub use error::Error;
 pub use hosts::HostsError;
 pub use probe::Trouble;
 
-pub(crate) use client::{Client, told};
+pub(crate) use client::{Client, PersistentWatcher, StateWatcher, told};
 pub(crate) use error::{is_fatal, is_outcome_unknown};
 
+use client::caught;
 use credentials::digests;
 use hosts::Servers;
 
@@ -33,8 +35,9 @@ pub struct Options {
     pub hosts: String,
     /// The session timeout to ask for; the server may grant another one.
     pub session_timeout: Duration,
-    /// How long a request may wait for its answer; afterwards it fails, and a write may have happened
-    /// or not. `None` means the session timeout that the server grants.
+    /// How long a request may wait for its answer, and an attempt to connect for its own; afterwards
+    /// it fails, and a write may have happened or not. `None` means the session timeout: to connect,
+    /// the one that is asked for, and then the one that the server grants.
     pub request_timeout: Option<Duration>,
     /// The bytes that a request may have, as the servers' `jute.maxbuffer` says: they drop the
     /// connection on a larger one. As they come it is [`MAX_REQUEST`].
@@ -61,7 +64,7 @@ pub enum Wait {
     /// Give up.
     #[default]
     No,
-    /// Try again for so long.
+    /// Try again for so long; zero is as [`Wait::No`].
     For(Duration),
     /// Try again for ever.
     Forever,
@@ -69,6 +72,15 @@ pub enum Wait {
 
 /// How long to look for what is wrong with a server.
 const PROBE_LIMIT: Duration = Duration::from_secs(1);
+
+/// How long an attempt to connect may take however short the session timeout is.
+const LEAST_ATTEMPT: Duration = Duration::from_secs(1);
+
+/// How long to wait before the second attempt to connect, between all later ones at most, and
+/// between the last ones at least.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+const LAST_PAUSE: Duration = Duration::from_millis(10);
 
 /// A session with a ZooKeeper ensemble.
 #[derive(Debug)]
@@ -124,20 +136,19 @@ impl Session {
             hosts: hosts::shown(&options.hosts),
             reason,
         })?;
+        let begun = Instant::now();
         let deadline = match options.wait {
-            Wait::No => Some(Instant::now()),
-            Wait::For(duration) => Instant::now().checked_add(duration),
+            Wait::No => Some(begun),
+            Wait::For(duration) => begun.checked_add(duration),
             Wait::Forever => None,
         };
-        let mut next_pause = Duration::from_millis(100);
+        let mut pause = FIRST_PAUSE;
         let client = loop {
-            let pause = next_pause;
-            let left = |deadline: Instant| deadline.saturating_duration_since(Instant::now());
-            let patience = match (options.wait, deadline) {
-                (Wait::For(_), Some(deadline)) => left(deadline),
-                _ => options.session_timeout,
-            };
-            let error = match attempt(options, &servers, checks_chroot, patience).await {
+            let mut until = Instant::now() + options.session_timeout.max(LEAST_ATTEMPT);
+            if let Some(deadline) = deadline.filter(|deadline| *deadline > begun) {
+                until = until.min(deadline);
+            }
+            let error = match attempt(options, &servers, checks_chroot, until).await {
                 Ok(client) => break client,
                 Err(Error::Unreachable { hosts, source, .. }) => {
                     if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
@@ -152,10 +163,12 @@ impl Session {
                 }
                 Err(error) => return Err(error),
             };
-            let pause = deadline.map_or(pause, |deadline| left(deadline).min(pause));
             tracing::debug!(%error, "trying again");
-            sleep(pause).await;
-            next_pause = (next_pause * 2).min(Duration::from_secs(1));
+            // The last attempts come closer, so that none goes on beyond the deadline.
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            let limit = left.map_or(pause, |left| left.min((left / 2).max(LAST_PAUSE)));
+            sleep(pause.min(limit)).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
         };
         Ok(Self {
             options: options.clone(),
@@ -174,7 +187,8 @@ impl Session {
         // Servers before 3.6 drop the connection on each request that they do not know.
         let mut left = 3;
         loop {
-            match chroot_exists(&self.client, &self.options, &self.servers).await {
+            let until = Instant::now() + self.options.session_timeout.max(LEAST_ATTEMPT);
+            match chroot_exists(&self.client, &self.options, &self.servers, until).await {
                 Err(Error::Unreachable { source, .. })
                     if left > 0 && source != Refusal::Timeout =>
                 {
@@ -372,14 +386,14 @@ impl Pulse {
     }
 }
 
+/// Makes a session by `until`.
 async fn attempt(
     options: &Options,
     servers: &Servers,
     checks_chroot: bool,
-    patience: Duration,
+    until: Instant,
 ) -> Result<Client, Error> {
     let asked = options.session_timeout;
-    let limit = patience.min(asked).max(Duration::from_secs(1));
     // The client gives a connection up, and all that is in flight with it, after this long without
     // an answer: by default 2/5 of the session timeout. Beyond 3/5 it falls back to the default.
     let connector = || {
@@ -388,37 +402,38 @@ async fn attempt(
             .with_connection_timeout(asked * 3 / 5)
             .with_fail_eagerly()
     };
+    let connect = async |connector: zk::Connector| {
+        let limit = options.request_timeout;
+        let limit = limit.and_then(|limit| Instant::now().checked_add(limit));
+        let until = limit.map_or(until, |limit| limit.min(until));
+        let list = servers.to_string();
+        let client = answer(options, servers, until, connector.connect(&list)).await?;
+        Ok(bounded(client, options))
+    };
     // Credentials that are sent right behind the connect request may be answered before it by
     // servers with Netty, which this client cannot read. So they follow the connect reply.
-    let mut connected = answer(
-        options,
-        servers,
-        limit,
-        connector().connect(&servers.to_string()),
-    )
-    .await;
-    if matches!(connected, Err(Error::Credentials { .. })) && !options.credentials.is_empty() {
-        // Servers with `enforce.auth.enabled` take nothing before the credentials.
-        let given = options.credentials.iter();
-        let with_all = given.fold(connector(), |connector, given| {
-            connector.with_auth(&given.scheme, &given.secret)
-        });
-        connected = answer(
-            options,
-            servers,
-            limit,
-            with_all.connect(&servers.to_string()),
-        )
-        .await;
-        let client = bounded(connected?, options);
-        return checked(client, options, servers, checks_chroot).await;
+    let client = match connect(connector()).await {
+        Err(Error::Credentials { .. }) if !options.credentials.is_empty() => {
+            // Servers with `enforce.auth.enabled` take nothing before the credentials.
+            let given = options.credentials.iter();
+            let with_all = given.fold(connector(), |connector, given| {
+                connector.with_auth(&given.scheme, &given.secret)
+            });
+            connect(with_all).await?
+        }
+        connected => {
+            let client = connected?;
+            for credentials in &options.credentials {
+                let accepted = client.auth(&credentials.scheme, &credentials.secret);
+                answer(options, servers, until, accepted).await?;
+            }
+            client
+        }
+    };
+    if checks_chroot {
+        chroot_exists(&client, options, servers, until).await?;
     }
-    let client = bounded(connected?, options);
-    for credentials in &options.credentials {
-        let accepted = client.auth(&credentials.scheme, &credentials.secret);
-        answer(options, servers, limit, accepted).await?;
-    }
-    checked(client, options, servers, checks_chroot).await
+    Ok(client)
 }
 
 /// The client with the limit that its requests have.
@@ -428,25 +443,17 @@ fn bounded(client: zk::Client, options: &Options) -> Client {
     Client::new(client, limit)
 }
 
-async fn checked(
-    client: Client,
+/// A missing chroot connects like any other.
+async fn chroot_exists(
+    client: &Client,
     options: &Options,
     servers: &Servers,
-    checks_chroot: bool,
-) -> Result<Client, Error> {
-    if checks_chroot {
-        chroot_exists(&client, options, servers).await?;
-    }
-    Ok(client)
-}
-
-/// A missing chroot connects like any other.
-async fn chroot_exists(client: &Client, options: &Options, servers: &Servers) -> Result<(), Error> {
+    until: Instant,
+) -> Result<(), Error> {
     if servers.chroot.is_root() {
         return Ok(());
     }
-    let limit = options.session_timeout.max(Duration::from_secs(1));
-    match answer(options, servers, limit, client.check_stat("/")).await? {
+    match answer(options, servers, until, client.check_stat("/")).await? {
         Some(_) => Ok(()),
         None => Err(Error::NoChroot {
             servers: servers.list.clone(),
@@ -455,15 +462,15 @@ async fn chroot_exists(client: &Client, options: &Options, servers: &Servers) ->
     }
 }
 
-/// Waits for an answer, for as long as a server may take to connect.
+/// Waits for an answer to what belongs to connecting.
 async fn answer<T>(
     options: &Options,
     servers: &Servers,
-    limit: Duration,
+    until: Instant,
     pending: impl Future<Output = Result<T, Refusal>>,
 ) -> Result<T, Error> {
     let hosts = servers.to_string();
-    let answer = timeout(limit, pending).await;
+    let answer = timeout_at(until, caught(pending)).await;
     answer
         .unwrap_or(Err(Refusal::Timeout))
         .map_err(|source| match source {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use zkt::model::acl::AuthId;
 use zkt::model::path::ZPath;
 use zkt::plan::scope::{Children, Want};
-use zkt::zookeeper::live::FetchOptions;
+use zkt::zookeeper::live::{self, FetchOptions};
 use zkt::zookeeper::session::{Error, Options, Session, Wait};
 
 use crate::relay::{Mode, Relay};
@@ -81,6 +81,33 @@ async fn a_silent_server_is_an_error_within_the_session_timeout() {
 }
 
 #[tokio::test]
+async fn the_request_timeout_bounds_connecting() {
+    let relay = Relay::to(shared().port()).await;
+    relay.set(Mode::Stall);
+    let options = Options {
+        session_timeout: Duration::from_secs(3600),
+        request_timeout: Some(Duration::from_millis(200)),
+        ..options(&relay.address())
+    };
+    let connect = tokio::time::timeout(Duration::from_secs(60), Session::connect(&options));
+    let error = connect.await.unwrap().unwrap_err();
+    assert!(matches!(error, Error::Unreachable { .. }), "{error}");
+}
+
+/// Attempts begin as long as there is time, and none outlasts it.
+#[tokio::test(start_paused = true)]
+async fn attempts_end_when_the_wait_does() {
+    let wait = Duration::from_millis(300);
+    let options = Options {
+        wait: Wait::For(wait),
+        ..options(&format!("127.0.0.1:{}", free_port()))
+    };
+    let started = tokio::time::Instant::now();
+    assert!(Session::connect(&options).await.is_err());
+    assert_eq!(started.elapsed().as_millis(), wait.as_millis());
+}
+
+#[tokio::test]
 async fn waits_for_a_server() {
     let relay = Relay::to(shared().port()).await;
     relay.set(Mode::Refuse);
@@ -101,6 +128,24 @@ async fn waits_for_a_server() {
     relay.set(Mode::Forward);
     let session = connecting.await.unwrap().unwrap();
     assert!(!session.is_dead());
+}
+
+#[tokio::test]
+async fn a_session_whose_client_has_died_is_dead() {
+    let server = shared();
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.worker_threads(1).enable_all().build().unwrap();
+    let options = options(&server.address());
+    let session = runtime.spawn(async move { Session::connect(&options).await });
+    let session = session.await.unwrap().unwrap();
+    // The task of zookeeper-client goes with its runtime, and tells nobody, as after a panic.
+    runtime.shutdown_background();
+    let error = live::read_subtree(&session, &ZPath::root(), false, &mut |_| {}).await;
+    let error = error.unwrap_err().to_string();
+    let words = "ended while reading (the session is lost by a fault in the client library)";
+    assert!(error.contains(words), "{error}");
+    assert!(session.is_dead());
+    session.close().await;
 }
 
 #[tokio::test]

@@ -5,94 +5,100 @@
 //! there.
 
 use std::fmt;
-use std::future::{Future, poll_fn};
+use std::future::{Future, pending, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::Poll;
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout_at};
+use tokio::sync::watch;
+use tokio::time::timeout_at;
 use zookeeper_client as zk;
 use zookeeper_client::{
     AddWatchMode, CreateOptions, CreateSequence, Error as Refusal, MultiReadResult,
-    MultiWriteError, MultiWriteResult, PersistentWatcher, Stat,
+    MultiWriteError, MultiWriteResult, SessionState, Stat, WatchedEvent,
 };
 
+use super::error::DIED;
 use super::is_outcome_unknown;
+use super::pace::Pace;
 
 /// A client whose requests come to an end.
 #[derive(Debug, Clone)]
 pub(crate) struct Client {
-    inner: zk::Client,
+    inner: Arc<zk::Client>,
     pace: Arc<Pace>,
+    life: Arc<Life>,
 }
 
-/// How long to wait for an answer, and when the last one came.
-///
-/// A server answers the requests of a session in their order. So the time of a request runs from the
-/// answer to the one before it, and many requests in flight may take longer together.
+/// Whether the task of zookeeper-client has died. Its session is lost then, and it tells nobody.
 #[derive(Debug)]
-struct Pace {
-    limit: Duration,
-    answered: Mutex<Instant>,
-}
+struct Life(watch::Sender<bool>);
 
-impl Pace {
-    fn last(&self) -> Instant {
-        *self.answered.lock().unwrap_or_else(PoisonError::into_inner)
+impl Life {
+    fn has_ended(&self) -> bool {
+        *self.0.borrow()
     }
 
-    fn note_answer(&self) {
-        *self.answered.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
-    }
-
-    fn deadline(&self, asked: Instant) -> Instant {
-        let since = self.last().max(asked);
-        // A limit that the clock cannot hold is none.
-        let for_ever = Duration::from_secs(365 * 24 * 60 * 60);
-        since.checked_add(self.limit).unwrap_or(since + for_ever)
+    fn end(&self) {
+        if !self.0.send_replace(true) {
+            tracing::warn!("{DIED}");
+        }
     }
 }
 
 impl Client {
     /// Requests of this client fail with [`Refusal::Timeout`] where no answer comes for `limit`.
     pub(crate) fn new(inner: zk::Client, limit: Duration) -> Self {
-        let answered = Mutex::new(Instant::now());
-        let pace = Arc::new(Pace { limit, answered });
-        Self { inner, pace }
+        Self {
+            inner: Arc::new(inner),
+            pace: Arc::new(Pace::new(limit)),
+            life: Arc::new(Life(watch::Sender::new(false))),
+        }
     }
 
     /// How long an answer may take.
     pub(crate) fn limit(&self) -> Duration {
-        self.pace.limit
+        self.pace.limit()
     }
 
     fn bounded<F, T, E>(
         &self,
-        pending: F,
+        request: F,
     ) -> impl Future<Output = Result<T, E>> + Send + use<F, T, E>
     where
         F: Future<Output = Result<T, E>> + Send,
         T: Send,
         E: From<Refusal> + Clone + Into<Refusal> + Send,
     {
-        let pace = self.pace.clone();
-        let asked = Instant::now();
+        let turn = Pace::ask(&self.pace);
+        let life = self.life.clone();
+        // A request does not keep the session.
+        let inner = Arc::downgrade(&self.inner);
         async move {
-            let mut pending = pin!(caught(pending));
-            loop {
-                let deadline = pace.deadline(asked);
-                match timeout_at(deadline, &mut pending).await {
-                    Ok(result) => {
-                        let lost = |error: &E| is_outcome_unknown(&error.clone().into());
-                        if !result.as_ref().is_err_and(lost) {
-                            pace.note_answer();
-                        }
-                        return result;
-                    }
-                    Err(_) if pace.deadline(asked) > deadline => {}
+            let mut request = pin!(caught(request));
+            let result = loop {
+                let deadline = turn.deadline();
+                match timeout_at(deadline, &mut request).await {
+                    Ok(result) => break result,
+                    Err(_) if turn.deadline() > deadline => {}
                     Err(_) => return Err(Refusal::Timeout.into()),
+                }
+            };
+            let error = match &result {
+                Ok(_) => None,
+                Err(error) => Some(error.clone().into()),
+            };
+            match error {
+                Some(Refusal::UnexpectedError(_)) if has_died(&inner) => {
+                    life.end();
+                    Err(Refusal::UnexpectedError(DIED.to_owned()).into())
+                }
+                Some(error) if is_outcome_unknown(&error) => result,
+                _ => {
+                    turn.answered();
+                    result
                 }
             }
         }
@@ -110,12 +116,19 @@ impl Client {
         self.inner.session_timeout()
     }
 
-    pub(crate) fn state(&self) -> zk::SessionState {
+    pub(crate) fn state(&self) -> SessionState {
+        if self.life.has_ended() {
+            return SessionState::Closed;
+        }
         self.inner.state()
     }
 
-    pub(crate) fn state_watcher(&self) -> zk::StateWatcher {
-        self.inner.state_watcher()
+    pub(crate) fn state_watcher(&self) -> StateWatcher {
+        StateWatcher {
+            inner: self.inner.state_watcher(),
+            died: self.life.0.subscribe(),
+            is_over: false,
+        }
     }
 
     pub(crate) fn auth(
@@ -144,7 +157,17 @@ impl Client {
         path: &str,
         mode: AddWatchMode,
     ) -> impl Future<Output = Result<PersistentWatcher, Refusal>> + Send + use<'_> {
-        self.bounded(self.inner.watch(path, mode))
+        let life = self.life.clone();
+        let watching = self.bounded(self.inner.watch(path, mode));
+        async move {
+            let inner = watching.await?;
+            let is_over = false;
+            Ok(PersistentWatcher {
+                inner,
+                life,
+                is_over,
+            })
+        }
     }
 
     pub(crate) fn check_stat(
@@ -294,18 +317,108 @@ impl<'a> MultiWriter<'a> {
     }
 }
 
-/// A panic of the client as an error: it makes one of a reply that is too short. What was asked may
-/// have been done.
-async fn caught<T, E: From<Refusal>>(pending: impl Future<Output = Result<T, E>>) -> Result<T, E> {
-    let mut pending = pin!(pending);
+/// As [`zk::StateWatcher`], but it tells of the death of the client's task, too, as of
+/// [`SessionState::Closed`].
+#[derive(Debug)]
+pub(crate) struct StateWatcher {
+    inner: zk::StateWatcher,
+    died: watch::Receiver<bool>,
+    is_over: bool,
+}
+
+impl StateWatcher {
+    /// The state, which [`StateWatcher::changed`] does not tell of any more.
+    pub(crate) fn state(&mut self) -> SessionState {
+        if *self.died.borrow() {
+            return SessionState::Closed;
+        }
+        self.inner.state()
+    }
+
+    pub(crate) fn peek_state(&self) -> SessionState {
+        if *self.died.borrow() {
+            return SessionState::Closed;
+        }
+        self.inner.peek_state()
+    }
+
+    /// Waits for the next state; for ever after a terminal one.
+    ///
+    /// # Cancellation safety
+    /// What was not told is told next time.
+    pub(crate) async fn changed(&mut self) -> SessionState {
+        if self.is_over {
+            pending::<()>().await;
+        }
+        let state = tokio::select! {
+            biased;
+            state = self.inner.changed() => state,
+            Ok(_) = self.died.wait_for(|died| *died) => SessionState::Closed,
+        };
+        self.is_over = state.is_terminated();
+        state
+    }
+}
+
+/// As [`zk::PersistentWatcher`], but where that one panics, because the client's task has died, it
+/// tells that the session is closed.
+#[derive(Debug)]
+pub(crate) struct PersistentWatcher {
+    inner: zk::PersistentWatcher,
+    life: Arc<Life>,
+    is_over: bool,
+}
+
+impl PersistentWatcher {
+    /// Waits for the next event; for ever after the end of the session.
+    ///
+    /// # Cancellation safety
+    /// What was not told is told next time.
+    pub(crate) async fn changed(&mut self) -> WatchedEvent {
+        if self.is_over {
+            pending::<()>().await;
+        }
+        let event = unwinding(self.inner.changed()).await;
+        let event = event.unwrap_or_else(|| {
+            self.life.end();
+            WatchedEvent::new_session(SessionState::Closed)
+        });
+        self.is_over =
+            event.event_type == zk::EventType::Session && event.session_state.is_terminated();
+        event
+    }
+}
+
+/// Whether the client's task has ended without saying how: no request can be handed to it any more.
+fn has_died(client: &Weak<zk::Client>) -> bool {
+    let Some(client) = client.upgrade() else {
+        return false;
+    };
+    let mut request = pin!(caught(client.check_stat("/")));
+    let mut context = Context::from_waker(Waker::noop());
+    let fails_at_once = matches!(request.as_mut().poll(&mut context), Poll::Ready(Err(_)));
+    fails_at_once && !client.state().is_terminated()
+}
+
+/// `None` if it panics.
+async fn unwinding<T>(work: impl Future<Output = T>) -> Option<T> {
+    let mut work = pin!(work);
     poll_fn(|context| {
-        let polled = catch_unwind(AssertUnwindSafe(|| pending.as_mut().poll(context)));
-        polled.unwrap_or_else(|_| {
-            let words = "the server sent a reply that cannot be read".to_owned();
-            Poll::Ready(Err(Refusal::UnexpectedError(words).into()))
-        })
+        let polled = catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context)));
+        polled.map_or(Poll::Ready(None), |polled| polled.map(Some))
     })
     .await
+}
+
+/// A panic of the client as an error: it makes one of a reply that is too short. What was asked may
+/// have been done.
+pub(super) async fn caught<T, E: From<Refusal>>(
+    request: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    unwinding(request).await.unwrap_or_else(|| {
+        let words = "the server sent a reply that cannot be read".to_owned();
+        Err(Refusal::UnexpectedError(words).into())
+    })
 }
 
 /// What a request ended with, in words that need no knowledge of the client.

@@ -87,6 +87,9 @@ pub(crate) fn is_outcome_unknown(error: &Refusal) -> bool {
     ) || is_fatal(error)
 }
 
+/// The words of a request's error where the task of zookeeper-client has died.
+pub(super) const DIED: &str = "the session is lost by a fault in the client library";
+
 /// Whether the session is dead after this error: every later request fails the same.
 pub(crate) fn is_fatal(error: &Refusal) -> bool {
     matches!(
@@ -95,5 +98,5 @@ pub(crate) fn is_fatal(error: &Refusal) -> bool {
             | Refusal::SessionMoved
             | Refusal::AuthFailed
             | Refusal::ClientClosed
-    )
+    ) || matches!(error, Refusal::UnexpectedError(words) if words == DIED)
 }
