@@ -1,10 +1,7 @@
-//! The one door to ZooKeeper: sessions, reading the live tree, executing plans, elections.
+//! The one door to ZooKeeper: sessions, reading the live tree, executing plans.
 
 pub mod session;
 
 pub mod live;
 
 pub mod executor;
-
-#[cfg(feature = "watch")]
-pub(crate) mod election;

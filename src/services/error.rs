@@ -18,8 +18,8 @@ pub enum Error {
     /// The handle was closed.
     #[error("the ZooKeeper handle is closed")]
     Closed,
-    /// No server could be reached for so long.
-    #[error("no ZooKeeper server could be reached for {0:?}")]
+    /// No server answered for so long.
+    #[error("no ZooKeeper server answered for {0:?}")]
     Unavailable(Duration),
     /// A text is no path.
     #[error("{text:?} is no path: {source}")]
@@ -182,6 +182,19 @@ impl Error {
                 live::Error::Connection { .. } | live::Error::SessionEnded { .. }
             ),
             Self::Refused { source, .. } => is_outcome_unknown(source) || is_fatal(source),
+            _ => false,
+        }
+    }
+}
+
+impl Error {
+    /// Whether a request was not answered in time. Others would not be, either.
+    pub(crate) fn is_timeout(&self) -> bool {
+        match self {
+            Self::Lost { source, .. } | Self::Uncertain { source, .. } => {
+                *source == Refusal::Timeout
+            }
+            Self::Live(live::Error::Connection { source, .. }) => *source == Refusal::Timeout,
             _ => false,
         }
     }

@@ -12,7 +12,7 @@ use crate::model::node::{Live, LiveNode, Zxids};
 use crate::model::path::ZPath;
 use crate::model::tree::Tree;
 use crate::zookeeper::live;
-use crate::zookeeper::session::{Client, is_fatal, is_outcome_unknown};
+use crate::zookeeper::session::{Client, is_outcome_unknown};
 
 /// How often what appeared meanwhile is deleted, too, and for how long at least.
 const ROUNDS: u32 = 20;
@@ -76,7 +76,7 @@ impl ZooKeeper {
     /// `/zookeeper` of the ensemble is not looked at, and `/` itself stays.
     ///
     /// What appears below while it is deleted is deleted, too. Where the connection is lost, it is
-    /// looked at again and gone on with.
+    /// looked at again and gone on with. A request that is not answered in time ends it.
     ///
     /// # Errors
     /// [`Error::NoNode`] where there is no such node, and those of the connection. What was deleted
@@ -114,7 +114,7 @@ impl ZooKeeper {
                 Err(error) => {
                     let error = Error::Live(error);
                     failures += 1;
-                    if error.is_temporary() && failures < FAILURES {
+                    if error.is_temporary() && !error.is_timeout() && failures < FAILURES {
                         continue;
                     }
                     return Err(error);
@@ -192,11 +192,14 @@ async fn delete(
         let mut failed = None;
         for ((path, _), request) in chunk.iter().zip(requests) {
             let answer = request.await;
-            if let Err(error) = &answer
-                && (is_outcome_unknown(error) || is_fatal(error))
-            {
+            match &answer {
+                Err(error @ Refusal::Timeout) => {
+                    failed.get_or_insert(Error::of_write(path, error.clone()));
+                    continue;
+                }
                 // It is looked at again in the next round.
-                continue;
+                Err(error) if is_outcome_unknown(error) => continue,
+                _ => {}
             }
             removed.unknown.remove(path);
             match answer {

@@ -8,6 +8,7 @@ mod nodes;
 mod real;
 mod registrations;
 mod seed;
+mod silence;
 mod views;
 
 use std::time::Duration;

@@ -30,7 +30,7 @@ impl Keep for Keeper {
         match self.follow(connection).await {
             Ok(never) => match never {},
             Err(error) => {
-                if !error.is_temporary()
+                if (!error.is_temporary() || error.is_timeout())
                     && let Some(first) = self.first.take()
                 {
                     _ = first.send(Err(error.clone()));

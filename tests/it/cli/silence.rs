@@ -31,6 +31,10 @@ async fn no_command_waits_for_ever() {
         "ln /a /b",
         "rm /a",
         "graph --live",
+        "register /a h:1",
+        "register /a h:1 -- sleep 600",
+        "discover /a",
+        "discover --watch /a",
     ];
     let started = Instant::now();
     let running = commands.map(|command| {
@@ -42,11 +46,37 @@ async fn no_command_waits_for_ever() {
         let run = place.finish(child);
         assert!([1, 2].contains(&run.code), "{command}: {run}");
         assert!(run.stderr.contains("error: "), "{command}: {run}");
-        let words = ["no answer within", "there is no answer"];
+        let words = [
+            "no answer within",
+            "there is no answer",
+            "no ZooKeeper server answered",
+        ];
         let is_told = words.iter().any(|words| run.stderr.contains(words));
         assert!(is_told, "{command}: {run}");
     }
     assert!(started.elapsed() < SOON, "{:?}", started.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_service_gets_over_any_reply_that_is_too_short() {
+    let place = Place::new("short-service").await;
+    let client = place.client().await;
+    create(&client, "/svc", "{}").await;
+    create(&client, "/svc/h:1", "{}").await;
+    let relay = Relay::to(shared().port()).await;
+    let hosts = place.through(&relay.address());
+    // The first one is about the chroot: one that is too short says that there is none.
+    for frame in 1..6 {
+        relay.set(Mode::ShortenReply(frame));
+        let words = format!("discover --request-timeout 1s -c {hosts} /svc");
+        let run = place.finish(place.command(&words).spawn().unwrap());
+        assert_eq!(run.expect(0).stdout, "h:1\n", "{frame}");
+        relay.set(Mode::ShortenReply(frame));
+        let words = format!("register --request-timeout 1s -c {hosts} /svc h:2 -- true");
+        let run = place.finish(place.command(&words).spawn().unwrap());
+        assert!(!run.stderr.contains("panicked"), "{frame}: {run}");
+        run.expect(0);
+    }
 }
 
 /// Applies through a relay that does this once, and checks what is told against what stands.

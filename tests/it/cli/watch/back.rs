@@ -9,7 +9,7 @@ use zkt::plan::scope::{Filter, Trim};
 use zkt::{watch, zookeeper::session};
 
 use super::super::Place;
-use super::becomes;
+use super::{Watching, becomes};
 use crate::relay::{Mode, Relay};
 use crate::server::{options, shared};
 
@@ -95,4 +95,23 @@ async fn other_failures_wait_their_time() {
         () = running => panic!("it has ended"),
         () = turning => {}
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_server_that_does_not_answer_is_told_and_outlived() {
+    let place = Place::new("mute-watch").await;
+    place.file("a.zkt", "/a\n  x = 1\n");
+    let relay = Relay::to(shared().port()).await;
+    relay.set(Mode::Mute);
+    let hosts = place.through(&relay.address());
+    let words = format!("--request-timeout 300ms -c {hosts} a.zkt");
+    let mut watching = Watching::start(&place, &words);
+    let told = watching.says(&["no answer"]).await;
+    assert!(
+        told.contains("request timeout") || told.contains("there is no answer"),
+        "{told}"
+    );
+    relay.set(Mode::Forward);
+    becomes(&place.client().await, "/a", Some("{\"x\":1}")).await;
+    assert_eq!(watching.stop().0, Some(0));
 }
