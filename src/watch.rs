@@ -12,14 +12,12 @@
 //! | `keeper`, `attempt` | one reconcile: session and mirror, plan and execution |
 //! | `held`, `drift` | nodes whose repair waits, differences that are known |
 //! | `planning`, `partial` | links and permissions; a plan for what changed alone |
-//! | `election` | which of several replicas writes |
 //! | `state`, `told` | what there is to show of all that, and to log of single nodes |
 
 mod attempt;
 mod commit;
 mod cycle;
 mod drift;
-mod election;
 mod error;
 mod files;
 mod held;
@@ -43,7 +41,6 @@ use crate::plan::scope::Trim;
 use crate::zookeeper::session;
 
 pub use cycle::{Command, once, run};
-pub use election::NameError;
 pub use error::Error;
 pub use held::{HeldNode, HeldReason};
 pub use schedule::{Cause, Causes, Pace, Schedule};

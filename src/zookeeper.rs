@@ -1,7 +1,10 @@
-//! The one door to ZooKeeper: sessions, reading the live tree, executing plans.
+//! The one door to ZooKeeper: sessions, reading the live tree, executing plans, elections.
 
 pub mod session;
 
 pub mod live;
 
 pub mod executor;
+
+#[cfg(feature = "watch")]
+pub(crate) mod election;

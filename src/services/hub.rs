@@ -21,6 +21,7 @@ use zookeeper_client::{AddWatchMode, Error as Refusal, EventType, SessionState, 
 
 use super::lock;
 use crate::model::path::ZPath;
+use crate::zookeeper::live::warn_of_old_server;
 use crate::zookeeper::session::{Client, PersistentWatcher, is_fatal, is_outcome_unknown};
 
 /// How often all is read again where the server has no persistent watches.
@@ -313,10 +314,7 @@ impl Keeper {
     /// A server before 3.6 has no persistent watches.
     fn begin_polling(&self) {
         if !std::mem::replace(&mut lock(&self.watches).polls, true) {
-            tracing::warn!(
-                "this server is older than ZooKeeper 3.6 and cannot watch: changes are looked for \
-                 every {POLL:?}"
-            );
+            warn_of_old_server(&format!("changes are looked for every {POLL:?}"));
         }
     }
 

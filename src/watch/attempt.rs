@@ -6,10 +6,8 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use tokio::time::Instant;
-use zookeeper_client::Error as ClientError;
 
 use super::Mode;
-use super::election::Election;
 use super::error::Error;
 use super::keeper::Keeper;
 use super::partial;
@@ -23,6 +21,7 @@ use crate::contention::{self, CONTENDED_FROM, Contended};
 use crate::model::path::ZPath;
 use crate::model::plan::{About, Plan, Summary, Warning};
 use crate::plan::planner::{self, Policy};
+use crate::zookeeper::election::Election;
 use crate::zookeeper::executor::{self, ExecuteOptions, Fate, Report, Stop};
 use crate::zookeeper::live;
 use crate::zookeeper::session::Session;
@@ -301,7 +300,7 @@ impl Keeper {
             account.conflicts += 1;
             return Ok(again);
         }
-        if let Some(path) = of_one_node(&stop)
+        if let Some(path) = stop.of_one_node()
             && account.refused < MOST_REFUSALS
         {
             account.refused += 1;
@@ -416,19 +415,6 @@ impl Keeper {
         account.unknown |= report.fates.iter().any(unknown);
         account.done += report.done(plan);
         Some(report)
-    }
-}
-
-/// The node that a stop is about, where the server takes what concerns others.
-fn of_one_node(stop: &Stop) -> Option<&ZPath> {
-    match stop {
-        Stop::Failed { path, source, .. } => matches!(
-            source,
-            ClientError::NoAuth | ClientError::QuotaExceeded | ClientError::BadArguments(_)
-        )
-        .then_some(path),
-        Stop::InvalidAcl { path, .. } | Stop::TooLarge { path, .. } => Some(path),
-        _ => None,
     }
 }
 

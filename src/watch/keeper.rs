@@ -8,7 +8,6 @@ use tokio::time::Instant;
 use super::Options;
 use super::attempt::Account;
 use super::drift::Drift;
-use super::election::{self, Election};
 use super::error::Error;
 use super::files::FileWatch;
 use super::held::Held;
@@ -21,6 +20,7 @@ use crate::model::acl::Identities;
 use crate::model::path::ZPath;
 use crate::model::plan::Plan;
 use crate::plan::scope;
+use crate::zookeeper::election::{self, Election, Role};
 use crate::zookeeper::executor::Stop;
 use crate::zookeeper::live::{self, Found, Mirror, News};
 use crate::zookeeper::session::{self, Pulse, Session};
@@ -162,6 +162,7 @@ impl Keeper {
         }
         let restless = std::mem::take(&mut self.restless);
         let mirror = self.mirror.as_mut()?;
+        mirror.listen();
         (restless || !mirror.is_current()).then_some(Cause::Live)
     }
 
@@ -313,13 +314,13 @@ impl Keeper {
         let (Some(election), Some(session)) = (&mut self.election, &self.session) else {
             return Ok(true);
         };
-        if let Some(leads) = election.standing()
+        if let Some(role) = election.role()
             && causes.are_only(&[Cause::Files, Cause::Live])
         {
-            return Ok(leads);
+            return Ok(role == Role::Leads);
         }
         let led = shown.leadership == Leadership::Leads;
-        let leads = election.campaign(session).await?;
+        let leads = election.campaign(session).await? == Role::Leads;
         shown.leadership = if leads {
             Leadership::Leads
         } else {
@@ -371,12 +372,6 @@ impl Keeper {
             let mirror = Mirror::open(session, wants, roots(&source.tree)).await?;
             shown.counters.full_reads += 1;
             shown.told = mirror.is_told();
-            if !mirror.is_told() {
-                tracing::warn!(
-                    "the server is older than 3.6 and tells of no changes below a node: \
-                     only the timer finds them"
-                );
-            }
             self.mirror = Some(mirror);
             return Ok(None);
         };

@@ -6,7 +6,7 @@ use crate::model::node::Live;
 use crate::model::path::ZPath;
 use crate::model::tree::Tree;
 use crate::plan::scope::{Children, Want};
-use crate::zookeeper::session::{Session, told};
+use crate::zookeeper::session::{Session, is_fatal, is_outcome_unknown, told};
 
 use self::reader::{Answer, Ask, Reader};
 use self::walk::Top;
@@ -20,6 +20,7 @@ mod planning;
 mod reader;
 mod walk;
 mod wants;
+mod watches;
 
 pub use acls::count_closed;
 pub use ahead::{ReadAhead, read_ahead};
@@ -27,6 +28,9 @@ pub use mirror::{Found, Mirror, News};
 #[cfg(feature = "watch")]
 pub(crate) use planning::keep_ephemeral;
 pub use planning::{plan, require_readable};
+pub(crate) use watches::warn_of_old_server;
+#[cfg(feature = "watch")]
+pub(crate) use watches::{Heard, Reach, Watches};
 
 /// Why the live tree could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -90,6 +94,26 @@ pub enum Error {
 }
 
 impl Error {
+    /// What a request about this path ran into.
+    pub(crate) fn of(session: &Session, path: &ZPath, source: Refusal) -> Self {
+        let (path, hosts) = (path.clone(), session.hosts());
+        if is_fatal(&source) {
+            Self::SessionEnded {
+                path,
+                hosts,
+                source,
+            }
+        } else if is_outcome_unknown(&source) {
+            Self::Connection {
+                path,
+                hosts,
+                source,
+            }
+        } else {
+            Self::Server { path, source }
+        }
+    }
+
     /// The error that these nodes may not be read; none where there are none.
     pub fn unreadable<'a>(mut paths: impl Iterator<Item = &'a ZPath>) -> Option<Self> {
         Some(Self::Unreadable {

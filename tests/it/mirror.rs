@@ -10,9 +10,11 @@ use zkt::model::path::ZPath;
 use zkt::model::tree::Tree;
 use zkt::plan::scope::{self, Trim};
 use zkt::zookeeper::live::{self, FetchOptions, Found, Mirror};
+use zkt::zookeeper::session::Session;
 use zookeeper_client::{Acls, Client, CreateMode};
 
-use crate::server::session;
+use crate::relay::{Mode, Relay};
+use crate::server::{options, session, shared};
 
 /// The only file there is.
 struct Text(String);
@@ -181,4 +183,36 @@ async fn a_mirror_is_what_a_fetch_would_bring() {
 async fn a_mirror_of_whole_subtrees_too() {
     keeps_up(Trim::All, 0x1357_9bdf).await;
     keeps_up(Trim::All, 0xfdb9_7531).await;
+}
+
+/// What changes while there is no connection is told by no event, and was missed by none.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_is_lost_while_everything_is_read_hides_no_event() {
+    let (hosts, direct) = session("mirror-cut").await;
+    let client = Client::connect(&hosts).await.unwrap();
+    let persistent = CreateMode::Persistent.with_acls(Acls::anyone_all());
+    client.create("/a", b"1", &persistent).await.unwrap();
+    let relay = Relay::to(shared().port()).await;
+    let chroot = &hosts[hosts.find('/').unwrap()..];
+    let through = options(&(relay.address() + chroot));
+    let session = Session::connect(&through).await.unwrap();
+    let tree = declared("/a\n");
+    let wants = scope::of(&tree, Trim::None);
+    let mut mirror = Mirror::open(&session, wants, roots(&tree)).await.unwrap();
+    // No answer comes before the cut, and no event after it.
+    relay.set(Mode::Swallow);
+    let cut = async {
+        relay.set(Mode::Refuse);
+        relay.cut();
+        client.set_data("/a", b"2", None).await.unwrap();
+        relay.set(Mode::Forward);
+    };
+    let everything = Found::Everything { missed: Vec::new() };
+    let (found, ()) = tokio::join!(biased; mirror.audit(&session), cut);
+    assert_eq!(found.unwrap(), everything);
+    assert!(!mirror.is_current(), "there may be more");
+    assert_eq!(mirror.refresh(&session).await.unwrap(), everything);
+    assert!(mirror.is_current());
+    session.close().await;
+    direct.close().await;
 }

@@ -168,6 +168,21 @@ pub enum Stop {
 }
 
 impl Stop {
+    /// The only node that the stop is about; the server takes what concerns others.
+    #[cfg(feature = "watch")]
+    pub(crate) fn of_one_node(&self) -> Option<&ZPath> {
+        match self {
+            Self::Failed {
+                path,
+                source: Refusal::NoAuth | Refusal::QuotaExceeded | Refusal::BadArguments(_),
+                ..
+            }
+            | Self::InvalidAcl { path, .. }
+            | Self::TooLarge { path, .. } => Some(path),
+            _ => None,
+        }
+    }
+
     /// Whether the session was not allowed to do what the plan says.
     #[must_use]
     pub fn is_unauthorized(&self) -> bool {

@@ -3,27 +3,23 @@
 //! Events tell only where to look. What a node is, is read again; what is read again is bounded by
 //! what changed, not by the tree.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::poll_fn;
-use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use zookeeper_client::{AddWatchMode, Error as Refusal, EventType, SessionState, WatchedEvent};
-
-use super::difference::{differences, is_same, with_stat};
-use super::reader::Reader;
-use super::{Error, FetchOptions, ReadAhead, collect, fetch, fetch_after, read_wanted, wants};
+use super::difference::differences;
+use super::watches::{Heard, Reach, Watches, warn_of_old_server};
+use super::{Error, FetchOptions, fetch, fetch_after, wants};
 use crate::model::node::Live;
 use crate::model::path::ZPath;
 use crate::model::tree::Tree;
 use crate::plan::scope::{Children, Want};
-use crate::zookeeper::session::{PersistentWatcher, Session, is_fatal, is_outcome_unknown};
+use crate::zookeeper::session::Session;
+
+mod again;
 
 /// Of more places than this, each has no watch of its own: one above all of them serves.
 const MOST_WATCHES: usize = 64;
-
-/// The data of a larger node is not read again before it is known to have changed.
-const LARGE: usize = 1024;
 
 /// What has come to pass since the mirror was last made current.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,16 +53,9 @@ pub struct Mirror {
     roots: Vec<ZPath>,
     tree: Tree<Live>,
     options: FetchOptions,
-    watchers: Vec<PersistentWatcher>,
+    watches: Watches,
     /// Nodes to be read again.
     dirty: BTreeSet<ZPath>,
-    /// Whether all is to be read again, and the watches to be added again before.
-    stale: bool,
-    /// Whether the wants were changed and not all that is wanted now was read.
-    torn: bool,
-    /// Whether the server tells of events.
-    told: bool,
-    ended: bool,
 }
 
 impl Mirror {
@@ -87,12 +76,8 @@ impl Mirror {
             roots: few(roots),
             tree: Tree::default(),
             options: FetchOptions::default(),
-            watchers: Vec::new(),
+            watches: Watches::none(),
             dirty: BTreeSet::new(),
-            stale: true,
-            torn: false,
-            told: true,
-            ended: false,
         };
         mirror.refresh(session).await?;
         Ok(mirror)
@@ -108,14 +93,14 @@ impl Mirror {
     /// [`Mirror::audit`] finds them.
     #[must_use]
     pub fn is_told(&self) -> bool {
-        self.told
+        !matches!(self.watches, Watches::Unsupported)
     }
 
-    /// Whether nothing is known to have changed since the mirror was made current.
+    /// Whether nothing is known to have changed since the mirror was made current; what was told
+    /// until now is known from [`Mirror::listen`].
     #[must_use]
-    pub fn is_current(&mut self) -> bool {
-        self.drain();
-        !self.stale && !self.torn && self.dirty.is_empty()
+    pub fn is_current(&self) -> bool {
+        !self.watches.are_lost() && self.dirty.is_empty()
     }
 
     /// Waits until something has come to pass. Where the server tells nothing, for ever.
@@ -140,9 +125,9 @@ impl Mirror {
     /// # Cancellation safety
     /// What was to be read again still is.
     pub async fn refresh(&mut self, session: &Session) -> Result<Found, Error> {
-        self.drain();
-        if self.stale || self.torn {
-            return self.reread(session).await;
+        self.listen();
+        if self.watches.are_lost() {
+            return self.restore(session).await;
         }
         let dirty = self.dirty.clone();
         if dirty.is_empty() {
@@ -151,7 +136,7 @@ impl Mirror {
         let changed = self.read_again(session, &dirty).await?;
         // What came meanwhile may have been read too early.
         self.dirty.retain(|path| !dirty.contains(path));
-        self.drain();
+        self.listen();
         Ok(Found::Changed(changed))
     }
 
@@ -160,8 +145,26 @@ impl Mirror {
     /// # Errors and cancellation safety
     /// As [`Mirror::refresh`].
     pub async fn audit(&mut self, session: &Session) -> Result<Found, Error> {
-        self.drain();
-        self.reread(session).await
+        self.listen();
+        if self.watches.are_lost() {
+            return self.restore(session).await;
+        }
+        let tree = fetch(session, &self.wants, &self.options, &mut |_| {}).await?;
+        let before = std::mem::take(&mut self.dirty);
+        // Events come before the answers to what is asked after them, unless the connection was lost
+        // in between.
+        self.listen();
+        let told = |path: &ZPath| {
+            let mut here_or_above = path.prefixes();
+            here_or_above.any(|path| before.contains(&path) || self.dirty.contains(&path))
+        };
+        let mut missed = Vec::new();
+        if let Watches::Alive(_) = self.watches {
+            missed = differences(&self.tree, &tree);
+            missed.retain(|path| !told(path));
+        }
+        self.tree = tree;
+        Ok(Found::Everything { missed })
     }
 
     /// Goes over to other wants; reads only what was not wanted before in this way.
@@ -175,9 +178,14 @@ impl Mirror {
         roots: Vec<ZPath>,
     ) -> Result<(), Error> {
         let roots = few(roots);
-        let moved = self.roots != roots;
-        self.roots = roots;
-        if self.wants == wants && !moved {
+        let is_moved = self.roots != roots;
+        if self.wants == wants && !is_moved {
+            return Ok(());
+        }
+        if self.watches.are_lost() {
+            // Everything is read again anyway.
+            self.roots = roots;
+            self.wants = wants;
             return Ok(());
         }
         let added: Vec<Want> = wants
@@ -188,283 +196,106 @@ impl Mirror {
             })
             .cloned()
             .collect();
-        let removed: Vec<ZPath> = self
-            .wants
-            .iter()
-            .filter(|want| wants::find(&wants, &want.path).is_none())
-            .map(|want| want.path.clone())
-            .collect();
-        let old = std::mem::replace(&mut self.wants, wants);
-        // Until this has come to its end, a refresh reads everything.
-        let torn = std::mem::replace(&mut self.torn, true);
-        if torn || self.stale {
-            return Ok(());
-        }
-        if moved {
-            // Watches first: what changes after a node was read must be told.
-            self.watch(session).await?;
-        }
+        // Watches first: what changes after a node was read must be told.
+        let watches = if is_moved && self.is_told() {
+            // If this comes to no end, the new ones may have replaced old ones.
+            self.watches.lose();
+            Some(Watches::add(session, places(&roots, &wants)).await?)
+        } else {
+            None
+        };
         let found = fetch(session, &added, &self.options, &mut |_| {}).await?;
+        self.roots = roots;
+        let old = std::mem::replace(&mut self.wants, wants);
+        if let Some(watches) = watches {
+            self.change_watches(watches);
+        }
+        self.take_wanted(&old, &added, found);
+        Ok(())
+    }
+
+    /// Goes over to other watches. The old ones may hold what nobody has heard yet.
+    fn change_watches(&mut self, watches: Watches) {
+        match self.listen() {
+            None | Some(News::Nodes) => self.watches = watches,
+            Some(News::Disconnected | News::Reconnected) => {
+                self.watches = watches;
+                self.watches.lose();
+            }
+            Some(News::Ended) => {}
+        }
+    }
+
+    /// Takes what was read because it was not wanted before in this way.
+    fn take_wanted(&mut self, old: &[Want], added: &[Want], found: Tree<Live>) {
         let mut news: BTreeMap<ZPath, Option<Live>> =
             added.iter().map(|want| (want.path.clone(), None)).collect();
         for (path, live) in found {
             // Of wanted nodes that were not asked for, more is known.
-            if wants::find(&self.wants, &path).is_none() || wants::find(&added, &path).is_some() {
+            if wants::find(&self.wants, &path).is_none() || wants::find(added, &path).is_some() {
                 news.insert(path, Some(live));
             }
         }
-        for want in &added {
+        for want in added {
             // What was listed below a node may be so no more.
-            let was = wants::find(&old, &want.path).map_or(Children::Skip, |old| old.children);
+            let was = wants::find(old, &want.path).map_or(Children::Skip, |old| old.children);
             if was > want.children {
                 self.forget_undeclared(&want.path);
             }
         }
         self.replace(news);
-        self.dirty.extend(removed);
-        self.torn = false;
-        Ok(())
+        let removed = old.iter().map(|want| &want.path);
+        let removed = removed.filter(|path| wants::find(&self.wants, path).is_none());
+        self.dirty.extend(removed.cloned());
+    }
+
+    /// Takes note of all that was told until now; [`Mirror::news`] does not tell it again.
+    pub fn listen(&mut self) -> Option<News> {
+        match self.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(news) => Some(news),
+            Poll::Pending => None,
+        }
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<News> {
-        if self.ended {
+        if let Watches::Ended = self.watches {
             return Poll::Ready(News::Ended);
         }
         let mut news = None;
-        let mut seen = |new: News| news = news.max(Some(new));
-        for i in (0..self.watchers.len()).rev() {
-            while let Poll::Ready(event) = next(&mut self.watchers[i], context) {
-                match event.event_type {
-                    EventType::Session => {
-                        self.stale = true;
-                        match event.session_state {
-                            SessionState::SyncConnected | SessionState::ConnectedReadOnly => {
-                                seen(News::Reconnected);
-                            }
-                            SessionState::Disconnected => seen(News::Disconnected),
-                            _ => {
-                                self.ended = true;
-                                seen(News::Ended);
-                                // The client panics when it is asked again after this.
-                                break;
-                            }
-                        }
-                    }
-                    // Children tell of themselves where they matter.
-                    EventType::NodeChildrenChanged => {}
-                    _ => {
-                        if let Some(path) = self.place_of(&event.path) {
-                            self.dirty.insert(path);
-                            seen(News::Nodes);
-                        }
-                    }
+        while let Poll::Ready(heard) = self.watches.poll_next(context) {
+            let new = match heard {
+                Heard::Touched(path) if self.is_wanted(&path) => {
+                    self.dirty.insert(path);
+                    News::Nodes
                 }
-            }
-            if self.ended {
-                self.watchers.clear();
-                break;
-            }
+                Heard::Touched(_) => continue,
+                Heard::Disconnected => News::Disconnected,
+                Heard::Reconnected => News::Reconnected,
+                Heard::Ended => News::Ended,
+            };
+            news = news.max(Some(new));
         }
         news.map_or(Poll::Pending, Poll::Ready)
     }
 
-    /// Takes note of all events that have come; none of them is told by [`Mirror::news`] again.
-    fn drain(&mut self) {
-        _ = self.poll(&mut Context::from_waker(Waker::noop()));
+    fn is_wanted(&self, path: &ZPath) -> bool {
+        wants::beyond(&self.wants, path) != Children::Skip
+            || wants::find(&self.wants, path).is_some()
     }
 
-    /// The node that an event is about, where its path is one that is wanted.
-    fn place_of(&self, path: &str) -> Option<ZPath> {
-        let path = ZPath::parse(path).ok()?;
-        (wants::beyond(&self.wants, &path) != Children::Skip
-            || wants::find(&self.wants, &path).is_some())
-        .then_some(path)
-    }
-
-    async fn watch(&mut self, session: &Session) -> Result<(), Error> {
-        let mut watchers = Vec::with_capacity(self.roots.len());
-        if self.told {
-            // What is only passed through is watched by itself: much may stand beside.
-            let alone: BTreeSet<ZPath> = self
-                .roots
-                .iter()
-                .filter_map(ZPath::parent)
-                .flat_map(|above| above.prefixes().collect::<Vec<_>>())
-                .filter(|path| wants::find(&self.wants, path).is_some())
-                .collect();
-            let recursive = self.roots.iter();
-            let recursive = recursive.map(|root| (root, AddWatchMode::PersistentRecursive));
-            // Of more of them, whoever meets a conflict looks again.
-            let alone = alone.iter().take(MOST_WATCHES);
-            let alone = alone.map(|path| (path, AddWatchMode::Persistent));
-            let client = session.client();
-            let pending: Vec<_> = recursive
-                .chain(alone)
-                .map(|(path, mode)| (path, client.watch(path.as_str(), mode)))
-                .collect();
-            for (path, watch) in pending {
-                match watch.await {
-                    Ok(watcher) => watchers.push(watcher),
-                    // Servers before 3.6 have no such watch, and close the connection.
-                    Err(Refusal::Unimplemented) => {
-                        tracing::warn!(
-                            "this server is older than ZooKeeper 3.6 and cannot watch: changes are \
-                             found when everything is read again"
-                        );
-                        self.told = false;
-                        watchers.clear();
-                        break;
-                    }
-                    Err(source) => return Err(lost(session, path, source)),
-                }
-            }
+    /// Adds the watches again, and reads everything.
+    async fn restore(&mut self, session: &Session) -> Result<Found, Error> {
+        let watches = Watches::add(session, places(&self.roots, &self.wants)).await?;
+        if let Watches::Unsupported = watches {
+            warn_of_old_server("changes are found when everything is read again");
         }
-        // The old ones go only now: with the last one of a path the server's watch would go, too.
-        // And they may hold what nobody has heard yet.
-        self.drain();
-        self.watchers = watchers;
-        Ok(())
-    }
-
-    async fn reread(&mut self, session: &Session) -> Result<Found, Error> {
-        let was_stale = self.stale || self.torn;
-        if was_stale {
-            // Persistent watches are not restored after a lost connection, neither by this client
-            // nor, for what happened meanwhile, by the server (ZOOKEEPER-4698).
-            self.watch(session).await?;
-        }
-        let ahead = if was_stale {
-            self.unmoved(session).await?
-        } else {
-            ReadAhead::default()
-        };
+        let ahead = self.unmoved(session).await?;
         let (wants, options) = (&self.wants, &self.options);
-        let tree = fetch_after(session, ahead, wants, options, &mut |_| {}).await?;
-        let before = std::mem::take(&mut self.dirty);
-        // Events come before the answers to what is asked after them.
-        (self.stale, self.torn) = (false, false);
-        self.drain();
-        let told = |path: &ZPath| {
-            let mut here_or_above = path.prefixes();
-            here_or_above.any(|path| before.contains(&path) || self.dirty.contains(&path))
-        };
-        let mut missed = Vec::new();
-        if !was_stale && self.told {
-            missed = differences(&self.tree, &tree);
-            missed.retain(|path| !told(path));
-        }
-        self.tree = tree;
-        Ok(Found::Everything { missed })
-    }
-
-    /// The large wanted nodes that are as they are known: for those their stat is asked, not their
-    /// data. To ask a small one is not cheaper than to read it along with many others.
-    async fn unmoved(&self, session: &Session) -> Result<ReadAhead, Error> {
-        let client = session.client();
-        let is_large = |live: &Live| live.node().is_some_and(|node| node.data.len() > LARGE);
-        let large = self.tree.iter().filter(|(_, live)| is_large(live));
-        // What was read ahead is found by the very path that is wanted.
-        let large =
-            large.filter_map(|(path, live)| Some((&wants::find(&self.wants, path)?.path, live)));
-        let mut unmoved = Vec::new();
-        let mut sync = Some(client.sync("/"));
-        let mut large = large.peekable();
-        let mut in_flight = VecDeque::new();
-        while large.peek().is_some() || !in_flight.is_empty() {
-            while in_flight.len() < self.options.acl_window
-                && let Some((path, live)) = large.next()
-            {
-                in_flight.push_back((path, live, client.check_stat(path.as_str())));
-            }
-            if let Some(sync) = sync.take() {
-                sync.await
-                    .map_err(|source| lost(session, &ZPath::root(), source))?;
-            }
-            let Some((path, live, stat)) = in_flight.pop_front() else {
-                break;
-            };
-            let stat = stat.await.map_err(|source| lost(session, path, source))?;
-            if let (Some(node), Some(stat)) = (live.node(), stat)
-                && let Some(node) = with_stat(node, &stat)
-            {
-                unmoved.push(Some((path.clone(), Some(Live::Read(node)))));
-            }
-        }
-        let mut ahead = ReadAhead::default();
-        ahead.add(unmoved);
-        Ok(ahead)
-    }
-
-    /// Reads some nodes again, and tells which of them differ from what was known.
-    async fn read_again(
-        &mut self,
-        session: &Session,
-        paths: &BTreeSet<ZPath>,
-    ) -> Result<Vec<ZPath>, Error> {
-        let mut wants: BTreeMap<ZPath, Want> = BTreeMap::new();
-        let mut news: BTreeMap<ZPath, Option<Live>> = BTreeMap::new();
-        let mut listed = BTreeSet::new();
-        let want = |path: &ZPath, children, acl| Want {
-            path: path.clone(),
-            children,
-            acl,
-        };
-        for path in paths {
-            if let Some(known) = wants::find(&self.wants, path) {
-                wants.insert(path.clone(), want(path, Children::Skip, known.acl));
-                // The nodes above a watched one are not watched, but may have gone with it.
-                if self.roots.contains(path) {
-                    for above in path.prefixes() {
-                        if let Some(known) = wants::find(&self.wants, &above) {
-                            let again = want(&above, Children::Skip, known.acl);
-                            wants.entry(above).or_insert(again);
-                        }
-                    }
-                }
-                continue;
-            }
-            news.insert(path.clone(), None);
-            match wants::beyond(&self.wants, path) {
-                Children::Skip => {}
-                Children::List => {
-                    listed.insert(path.clone());
-                    wants.insert(path.clone(), want(path, Children::Skip, false));
-                }
-                Children::Subtree => {
-                    let is_known = matches!(self.tree.get(path), Some(Live::Read(_)));
-                    let deep = if is_known {
-                        Children::Skip
-                    } else {
-                        Children::Subtree
-                    };
-                    wants.insert(path.clone(), want(path, deep, false));
-                }
-            }
-        }
-        let wants: Vec<Want> = wants.into_values().collect();
-        // The server that told of the change answers no older state, so it need not catch up first.
-        let (mut progress, options) = (|_: usize| {}, self.options.clone());
-        let mut reader = Reader::new(session, &options, &mut progress);
-        let nodes = read_wanted(&mut reader, &wants, ReadAhead::default()).await?;
-        let found = collect(session, &wants, nodes, &options, &mut reader).await?;
-        for want in wants {
-            news.insert(want.path, None);
-        }
-        for (path, live) in found {
-            let live = if listed.contains(&path) {
-                Live::Listed
-            } else {
-                live
-            };
-            news.insert(path, Some(live));
-        }
-        let changed: Vec<ZPath> = news
-            .iter()
-            .filter(|(path, live)| !is_same(self.tree.get(path), live.as_ref()))
-            .map(|(path, _)| path.clone())
-            .collect();
-        self.replace(news);
-        Ok(changed)
+        self.tree = fetch_after(session, ahead, wants, options, &mut |_| {}).await?;
+        self.watches = watches;
+        self.dirty.clear();
+        self.listen();
+        Ok(Found::Everything { missed: Vec::new() })
     }
 
     /// Drops what is known of undeclared nodes because they are below this wanted one.
@@ -514,9 +345,21 @@ impl Mirror {
     }
 }
 
-/// What a watcher has to tell now.
-fn next(watcher: &mut PersistentWatcher, context: &mut Context<'_>) -> Poll<WatchedEvent> {
-    pin!(watcher.changed()).poll(context)
+/// What to watch: all at and below the roots, and the nodes above them.
+fn places<'p>(roots: &'p [ZPath], wants: &'p [Want]) -> Vec<(&'p ZPath, Reach)> {
+    let above: BTreeSet<&ZPath> = roots
+        .iter()
+        .filter_map(ZPath::parent)
+        .flat_map(|above| above.prefixes().collect::<Vec<_>>())
+        .filter_map(|path| Some(&wants::find(wants, &path)?.path))
+        .collect();
+    let subtrees = roots.iter().map(|root| (root, Reach::Subtree));
+    // Passed-through nodes get a watch that is not recursive: their other subtrees may be large. Of
+    // more of them than these, whoever meets a conflict looks again.
+    let nodes = above.into_iter().take(MOST_WATCHES);
+    subtrees
+        .chain(nodes.map(|path| (path, Reach::Node)))
+        .collect()
 }
 
 /// The places to watch: themselves, or what is above all of them where they are many.
@@ -529,23 +372,4 @@ fn few(roots: Vec<ZPath>) -> Vec<ZPath> {
         above = above.parent().unwrap_or_else(ZPath::root);
     }
     vec![above]
-}
-
-fn lost(session: &Session, path: &ZPath, source: Refusal) -> Error {
-    let (path, hosts) = (path.clone(), session.hosts());
-    if is_fatal(&source) {
-        Error::SessionEnded {
-            path,
-            hosts,
-            source,
-        }
-    } else if is_outcome_unknown(&source) {
-        Error::Connection {
-            path,
-            hosts,
-            source,
-        }
-    } else {
-        Error::Server { path, source }
-    }
 }

@@ -271,25 +271,11 @@ impl<'a> Reader<'a> {
         attempts: &mut Attempts,
         source: Refusal,
     ) -> Result<(), Error> {
-        let (path, hosts) = (path.clone(), self.session.hosts());
-        if is_fatal(&source) {
-            return Err(Error::SessionEnded {
-                path,
-                hosts,
-                source,
-            });
-        }
-        if !is_outcome_unknown(&source) {
-            return Err(Error::Server { path, source });
-        }
+        let may_pass = is_outcome_unknown(&source) && !is_fatal(&source);
         let first = *attempts.first.get_or_insert_with(Instant::now);
         let is_late = attempts.count > 0 && first.elapsed() >= self.client.limit();
-        if is_late || attempts.count == self.options.retries {
-            return Err(Error::Connection {
-                path,
-                hosts,
-                source,
-            });
+        if !may_pass || is_late || attempts.count == self.options.retries {
+            return Err(Error::of(self.session, path, source));
         }
         attempts.count += 1;
         Ok(())

@@ -195,13 +195,14 @@ async fn a_server_without_such_watches_leaves_it_to_the_timer() {
     let unknown = Fault::Answer(ErrorCode::Unimplemented);
     let injection = server.handle().inject(add_watch, unknown);
     let mut watching = Watching::start(&place, "a.zkt --interval 300ms");
-    watching.says(&["older than 3.6"]).await;
+    watching.says(&["older than ZooKeeper 3.6"]).await;
     watching.says(&["reconciled", "applied"]).await;
     assert!(injection.has_struck());
     let client = place.client().await;
     client.set_data("/a", b"{}", None).await.unwrap();
     watching.says(&["\"cause\":\"timer\"", "applied"]).await;
     becomes(&client, "/a", Some("{\"x\":1}")).await;
+    assert_eq!(watching.count(&["older than"]), 1);
     assert_eq!(watching.count(&["no event had told"]), 0);
 }
 

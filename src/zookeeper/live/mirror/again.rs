@@ -1,0 +1,129 @@
+//! Reading again what may have changed, and no more.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use super::super::difference::{is_same, with_stat};
+use super::super::reader::Reader;
+use super::super::{Error, ReadAhead, collect, read_wanted, wants};
+use super::Mirror;
+use crate::model::node::Live;
+use crate::model::path::ZPath;
+use crate::plan::scope::{Children, Want};
+use crate::zookeeper::session::Session;
+
+/// The data of a larger node is not read again before it is known to have changed.
+const LARGE: usize = 1024;
+
+impl Mirror {
+    /// The large wanted nodes that are as they are known: for those their stat is asked, not their
+    /// data. To ask a small one is not cheaper than to read it along with many others.
+    pub(super) async fn unmoved(&self, session: &Session) -> Result<ReadAhead, Error> {
+        let client = session.client();
+        let is_large = |live: &Live| live.node().is_some_and(|node| node.data.len() > LARGE);
+        let large = self.tree.iter().filter(|(_, live)| is_large(live));
+        // What was read ahead is found by the very path that is wanted.
+        let large =
+            large.filter_map(|(path, live)| Some((&wants::find(&self.wants, path)?.path, live)));
+        let mut unmoved = Vec::new();
+        let mut sync = Some(client.sync("/"));
+        let mut large = large.peekable();
+        let mut in_flight = VecDeque::new();
+        while large.peek().is_some() || !in_flight.is_empty() {
+            while in_flight.len() < self.options.acl_window
+                && let Some((path, live)) = large.next()
+            {
+                in_flight.push_back((path, live, client.check_stat(path.as_str())));
+            }
+            if let Some(sync) = sync.take() {
+                sync.await
+                    .map_err(|source| Error::of(session, &ZPath::root(), source))?;
+            }
+            let Some((path, live, stat)) = in_flight.pop_front() else {
+                break;
+            };
+            let stat = stat
+                .await
+                .map_err(|source| Error::of(session, path, source))?;
+            if let (Some(node), Some(stat)) = (live.node(), stat)
+                && let Some(node) = with_stat(node, &stat)
+            {
+                unmoved.push(Some((path.clone(), Some(Live::Read(node)))));
+            }
+        }
+        let mut ahead = ReadAhead::default();
+        ahead.add(unmoved);
+        Ok(ahead)
+    }
+
+    /// Reads some nodes again, and tells which of them differ from what was known.
+    pub(super) async fn read_again(
+        &mut self,
+        session: &Session,
+        paths: &BTreeSet<ZPath>,
+    ) -> Result<Vec<ZPath>, Error> {
+        let mut wants: BTreeMap<ZPath, Want> = BTreeMap::new();
+        let mut news: BTreeMap<ZPath, Option<Live>> = BTreeMap::new();
+        let mut listed = BTreeSet::new();
+        let want = |path: &ZPath, children, acl| Want {
+            path: path.clone(),
+            children,
+            acl,
+        };
+        for path in paths {
+            if let Some(known) = wants::find(&self.wants, path) {
+                wants.insert(path.clone(), want(path, Children::Skip, known.acl));
+                // The nodes above a watched one are not watched, but may have gone with it.
+                if self.roots.contains(path) {
+                    for above in path.prefixes() {
+                        if let Some(known) = wants::find(&self.wants, &above) {
+                            let again = want(&above, Children::Skip, known.acl);
+                            wants.entry(above).or_insert(again);
+                        }
+                    }
+                }
+                continue;
+            }
+            news.insert(path.clone(), None);
+            match wants::beyond(&self.wants, path) {
+                Children::Skip => {}
+                Children::List => {
+                    listed.insert(path.clone());
+                    wants.insert(path.clone(), want(path, Children::Skip, false));
+                }
+                Children::Subtree => {
+                    let is_known = matches!(self.tree.get(path), Some(Live::Read(_)));
+                    let deep = if is_known {
+                        Children::Skip
+                    } else {
+                        Children::Subtree
+                    };
+                    wants.insert(path.clone(), want(path, deep, false));
+                }
+            }
+        }
+        let wants: Vec<Want> = wants.into_values().collect();
+        // The server that told of the change answers no older state, so it need not catch up first.
+        let (mut progress, options) = (|_: usize| {}, self.options.clone());
+        let mut reader = Reader::new(session, &options, &mut progress);
+        let nodes = read_wanted(&mut reader, &wants, ReadAhead::default()).await?;
+        let found = collect(session, &wants, nodes, &options, &mut reader).await?;
+        for want in wants {
+            news.insert(want.path, None);
+        }
+        for (path, live) in found {
+            let live = if listed.contains(&path) {
+                Live::Listed
+            } else {
+                live
+            };
+            news.insert(path, Some(live));
+        }
+        let changed: Vec<ZPath> = news
+            .iter()
+            .filter(|(path, live)| !is_same(self.tree.get(path), live.as_ref()))
+            .map(|(path, _)| path.clone())
+            .collect();
+        self.replace(news);
+        Ok(changed)
+    }
+}
