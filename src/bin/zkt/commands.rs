@@ -2,6 +2,7 @@
 
 pub(crate) mod apply;
 pub(crate) mod check;
+pub(crate) mod completions;
 pub(crate) mod diff;
 pub(crate) mod discover;
 pub(crate) mod export;
@@ -10,7 +11,7 @@ pub(crate) mod get;
 pub(crate) mod graph;
 pub(crate) mod ln;
 pub(crate) mod ls;
-pub(crate) mod packaging;
+pub(crate) mod man;
 pub(crate) mod plan;
 pub(crate) mod register;
 pub(crate) mod resolve;

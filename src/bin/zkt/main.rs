@@ -4,6 +4,7 @@
 
 mod args;
 mod assignment;
+mod cli;
 mod commands;
 mod declare;
 mod diagnostics;
@@ -23,7 +24,7 @@ use std::process::ExitCode;
 
 use clap::{FromArgMatches as _, error::ErrorKind};
 
-use args::{Cli, Command};
+use cli::{Cli, Command};
 use exit::{Exit, Failure};
 use output::{HINT, Output};
 
@@ -32,8 +33,8 @@ use output::{HINT, Output};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let words = args::normalize(std::env::args_os());
-    let command = args::command();
+    let words = cli::normalize(std::env::args_os());
+    let command = cli::command();
     let verbs: Vec<&str> = command
         .get_subcommands()
         .map(clap::Command::get_name)
@@ -101,8 +102,8 @@ fn run(cli: Cli, output: &Output) -> Result<Exit, Failure> {
         Command::Check(args) => commands::check::run(&args, output),
         Command::Fmt(args) => commands::fmt::run(&args, output),
         Command::Show(args) => commands::show::run(&args, output),
-        Command::Completions(args) => commands::packaging::completions(&args, output),
-        Command::Man(args) => commands::packaging::man(&args, output),
+        Command::Completions(args) => commands::completions::run(&args, cli::command(), output),
+        Command::Man(args) => commands::man::run(&args, cli::command(), output),
         Command::Diff(args) => online(commands::diff::run(&args, output)),
         Command::Graph(args) if args.live => online(commands::graph::live(&args, output)),
         Command::Graph(args) => commands::graph::offline(&args, output),

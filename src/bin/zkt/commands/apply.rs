@@ -6,13 +6,14 @@ mod report;
 use std::io::Write as _;
 use std::sync::Arc;
 
+use clap::Args;
 use zkt::contention::{self, CONTENDED_FROM, Contended};
 use zkt::model::plan::Plan;
 use zkt::zookeeper::executor::{self, Event, ExecuteOptions, Report, Stop};
 use zkt::zookeeper::live::ReadAhead;
 use zkt::zookeeper::session::Session;
 
-use crate::args::{ApplyArgs, Format};
+use crate::args::{Format, LayerArgs, PlanOptions, ServerArgs};
 use crate::commands::plan::text_options;
 use crate::declare::DeclaredTree;
 use crate::exit::{Exit, Failure, PERMISSIONS};
@@ -22,6 +23,26 @@ use crate::process::interrupt;
 use crate::{planning, question, render};
 
 use account::{Account, Course, End};
+
+/// Plan, and make the live tree as declared
+#[derive(Debug, Args)]
+pub(crate) struct ApplyArgs {
+    #[command(flatten)]
+    pub(crate) sources: LayerArgs,
+    /// Do not ask; needed where there is no terminal to ask on
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+    /// How often to plan again when the live tree moved under the plan
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub(crate) retries: u32,
+    #[command(flatten)]
+    pub(crate) plan: PlanOptions,
+    /// How plan and report are printed; json prints one object a line
+    #[arg(long, default_value = "text")]
+    pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
 
 pub(crate) async fn run(args: &ApplyArgs, output: &Output) -> Result<Exit, Failure> {
     let opened = open(args, output).await;

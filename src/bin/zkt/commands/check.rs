@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 
+use clap::Args;
 use serde_json::json;
 use zkt::model::node::Standing;
 use zkt::model::path::ZPath;
@@ -9,12 +10,34 @@ use zkt::model::plan::{About, Plan, Refusal, Warning};
 use zkt::model::tree::Tree;
 use zkt::plan::links::{self, Trees};
 use zkt::plan::planner;
+use zkt::zookeeper::session::MAX_REQUEST;
 
-use crate::args::{CheckArgs, Format};
+use crate::args::values::request_size;
+use crate::args::{Format, LayerArgs};
 use crate::declare::{self, DeclaredTree, Destination};
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
 use crate::render;
+
+/// Parse, merge and lint tree files; no server needed
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    #[command(flatten)]
+    pub(crate) sources: LayerArgs,
+    /// How the result is printed
+    #[arg(long, default_value = "text")]
+    pub(crate) format: Format,
+    /// Warnings are errors
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// The largest request that the servers take, their jute.maxbuffer, as in 10MiB [default: 1048575]
+    #[arg(long, value_name = "SIZE", default_value_t = MAX_REQUEST, hide_default_value = true,
+          value_parser = request_size)]
+    pub(crate) max_request: usize,
+    /// Accept a layer that declares no node
+    #[arg(long)]
+    pub(crate) allow_empty: bool,
+}
 
 pub(crate) fn run(args: &CheckArgs, output: &Output) -> Result<Exit, Failure> {
     let loaded = declare::load(

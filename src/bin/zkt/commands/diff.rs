@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 
+use clap::{Args, ValueHint};
 use zkt::export;
 use zkt::model::node::{Content, Declared, Live, LiveNode};
 use zkt::model::path::ZPath;
@@ -15,13 +16,44 @@ use zkt::syntax::source::Sources;
 use zkt::zookeeper::live::ReadAhead;
 use zkt::zookeeper::session::Session;
 
-use crate::args::{DiffArgs, Format, TrimArg};
+use crate::args::{FileArgs, Format, PlanOptions, ServerArgs, TrimArg};
 use crate::commands::plan::text_options;
 use crate::declare::{self, DeclaredTree, Destination, System};
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
 use crate::render;
 use crate::{planning, settings};
+
+/// Print the plan that turns one tree into another; each side is a layer or `live`
+#[derive(Debug, Args)]
+#[command(override_usage = "zkt diff [OPTIONS] <OLD> <NEW>\n       \
+                            zkt diff [OPTIONS] --old <LAYER>... --new <LAYER>...")]
+pub(crate) struct DiffArgs {
+    /// The tree to start from: a layer, or `live`
+    #[arg(value_hint = ValueHint::AnyPath, required_unless_present = "old_layers",
+          conflicts_with_all = ["old_layers", "new_layers"])]
+    pub(crate) old: Option<String>,
+    /// The tree to end with: a layer, or `live`
+    #[arg(value_hint = ValueHint::AnyPath, required_unless_present = "new_layers")]
+    pub(crate) new: Option<String>,
+    /// The layers of the tree to start from, or `live`, instead of OLD
+    #[arg(long = "old", id = "old_layers", value_name = "LAYER", num_args = 1..,
+          value_hint = ValueHint::AnyPath, requires = "new_layers")]
+    pub(crate) old_layers: Vec<String>,
+    /// The layers of the tree to end with, or `live`, instead of NEW
+    #[arg(long = "new", id = "new_layers", value_name = "LAYER", num_args = 1..,
+          value_hint = ValueHint::AnyPath, requires = "old_layers")]
+    pub(crate) new_layers: Vec<String>,
+    #[command(flatten)]
+    pub(crate) files: FileArgs,
+    #[command(flatten)]
+    pub(crate) plan: PlanOptions,
+    /// How the plan is printed
+    #[arg(long, default_value = "text")]
+    pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
 
 const LIVE: &str = "live";
 

@@ -5,17 +5,50 @@ mod names;
 
 use std::io::Write as _;
 use std::sync::Arc;
+use std::time::Duration;
 
+use clap::Args;
 use serde_json::{Map, Value, json};
 use zkt::services::{Discovery, Endpoint, Endpoints, EndpointsChange, Held, LeftOut};
 use zkt::syntax::spelling;
 
-use crate::args::{DiscoverArgs, Format};
+use crate::args::values::duration;
+use crate::args::{Format, ServerArgs};
 use crate::exit::{Exit, Failure};
 use crate::output::{Output, is_read};
 use crate::{render, settings};
 use exec::Runner;
 use names::Names;
+
+/// Print the addresses of a service
+#[derive(Debug, Args)]
+pub(crate) struct DiscoverArgs {
+    /// The node of the providers; links are followed
+    pub(crate) path: String,
+    /// Print a line for each address that comes (+), goes (-) or changes (~), for ever
+    #[arg(long)]
+    pub(crate) watch: bool,
+    /// Addresses, too, that are disabled, draining or without weight
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Names, too, that are no addresses, in double quotes and escaped; else they are left out with a
+    /// warning
+    #[arg(long, conflicts_with = "exec")]
+    pub(crate) all_names: bool,
+    /// Keep the last addresses for so long when all vanish at once
+    #[arg(long, visible_alias = "stabilize", value_name = "DURATION", default_value = "0s",
+          value_parser = duration)]
+    pub(crate) stabilise: Duration,
+    /// Run a shell command at first and whenever the addresses change, with them one a line on stdin
+    /// and in $ZKT_ADDRESSES
+    #[arg(long, value_name = "COMMAND")]
+    pub(crate) exec: Option<String>,
+    /// How addresses are printed; json has all of them, with their properties
+    #[arg(long, default_value = "text")]
+    pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
 
 pub(crate) async fn run(args: &DiscoverArgs, output: &Output) -> Result<Exit, Failure> {
     let zookeeper = settings::zookeeper(&args.server).await?;

@@ -1,9 +1,11 @@
 //! `zkt export`: a live tree as tree text.
 
 use std::io::Write;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::channel;
 
+use clap::{Args, ValueHint};
 use tokio::sync::mpsc::unbounded_channel;
 use zkt::declare::files::reason;
 use zkt::export::{self, Options, Pieces};
@@ -14,10 +16,41 @@ use zkt::model::tree::Tree;
 use zkt::zookeeper::live;
 use zkt::zookeeper::session::Session;
 
-use crate::args::{ExportArgs, TreeFormat};
+use crate::args::{ServerArgs, TreeFormat};
 use crate::exit::{Exit, Failure};
 use crate::output::{self, Output};
 use crate::{planning, settings};
+
+/// Print a live tree as tree text
+#[derive(Debug, Args)]
+pub(crate) struct ExportArgs {
+    /// The topmost node
+    #[arg(default_value = "/")]
+    pub(crate) path: String,
+    /// Ephemeral nodes, too, marked @ephemeral
+    #[arg(short, long)]
+    pub(crate) ephemeral: bool,
+    /// Another name for the topmost node
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// ACLs, too, as @acl
+    #[arg(long)]
+    pub(crate) acl: bool,
+    /// Leave out nodes that may not be read, and ACLs that the server masks, with a warning
+    #[arg(long)]
+    pub(crate) skip_unreadable: bool,
+    /// All bytes as they are: JSON that zkt would spell otherwise as @data
+    #[arg(long)]
+    pub(crate) exact: bool,
+    /// Write to this file instead of stdout, all of it or nothing
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) output: Option<PathBuf>,
+    /// How the tree is printed
+    #[arg(long, default_value = "zkt")]
+    pub(crate) format: TreeFormat,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
 
 /// The texts of so many nodes are made at once.
 const RUN: usize = 512;

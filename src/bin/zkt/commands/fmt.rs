@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 
+use clap::{Args, ValueHint};
 use zkt::declare::files::{Files as _, Root, reason};
 use zkt::declare::layers;
 use zkt::syntax::parser::Secrets;
@@ -10,10 +11,26 @@ use zkt::syntax::source::{Located, Sources};
 use zkt::syntax::spelling::printable;
 use zkt::{syntax::format, syntax::parser};
 
-use crate::args::FmtArgs;
+use crate::args::FileArgs;
 use crate::diagnostics;
 use crate::exit::{Exit, Failure};
 use crate::output::{self, Output};
+
+/// Lay out tree files in the one canonical way; comments are kept
+#[derive(Debug, Args)]
+pub(crate) struct FmtArgs {
+    /// Files, directories of tree files, or - for standard input, which is also the default
+    #[arg(value_name = "FILE", value_hint = ValueHint::AnyPath)]
+    pub(crate) files: Vec<String>,
+    /// Change nothing; name the files that differ, and exit with 1 if there are any
+    #[arg(long)]
+    pub(crate) check: bool,
+    /// With --check, print what would change in each file in place of its name
+    #[arg(long, requires = "check")]
+    pub(crate) diff: bool,
+    #[command(flatten)]
+    pub(crate) sources: FileArgs,
+}
 
 pub(crate) fn run(args: &FmtArgs, output: &Output) -> Result<Exit, Failure> {
     let disk = args.sources.disk();

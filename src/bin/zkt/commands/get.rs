@@ -3,15 +3,36 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 
+use clap::Args;
 use serde_json::{Value, json};
 use zkt::model::value::{LinkKind, beyond_json, split_link};
 use zkt::services::NodeProperties;
 use zkt::syntax::spelling;
 
-use crate::args::{Format, GetArgs};
+use crate::args::{Format, ServerArgs};
 use crate::exit::{Exit, Failure};
 use crate::output::{Output, is_read};
 use crate::{render, settings};
+
+/// Print the properties of a live node, read through links
+#[derive(Debug, Args)]
+pub(crate) struct GetArgs {
+    /// The node; links are followed
+    pub(crate) path: String,
+    /// Only this property
+    pub(crate) name: Option<String>,
+    /// The node's data byte for byte, or the property as it is stored
+    #[arg(long)]
+    pub(crate) raw: bool,
+    /// Print again whenever they change
+    #[arg(long, conflicts_with = "raw")]
+    pub(crate) watch: bool,
+    /// How properties are printed; json prints one object a line
+    #[arg(long, default_value = "text")]
+    pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
 
 pub(crate) async fn run(args: &GetArgs, output: &Output) -> Result<Exit, Failure> {
     let zookeeper = settings::zookeeper(&args.server).await?;

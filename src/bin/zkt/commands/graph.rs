@@ -2,17 +2,46 @@
 
 use std::io::Write as _;
 
+use clap::{Args, ValueEnum, ValueHint};
 use zkt::graph::{self, LeftOut};
 use zkt::model::path::ZPath;
 use zkt::syntax::spelling::printable;
 use zkt::zookeeper::session::Session;
 
-use crate::args::{GraphArgs, GraphFormat};
+use crate::args::{FileArgs, ServerArgs};
 use crate::declare::{self, Destination};
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
 use crate::render::count;
 use crate::{planning, settings};
+
+/// Print services and links as a diagram
+#[derive(Debug, Args)]
+pub(crate) struct GraphArgs {
+    /// Files or directories of tree files, or - for standard input; later ones lie over earlier
+    #[arg(value_name = "LAYER", required_unless_present = "live", value_hint = ValueHint::AnyPath)]
+    pub(crate) layers: Vec<String>,
+    /// The live tree instead
+    #[arg(long, conflicts_with = "layers")]
+    pub(crate) live: bool,
+    /// For Graphviz, for Mermaid, or a picture
+    #[arg(long, default_value = "dot")]
+    pub(crate) format: GraphFormat,
+    /// Accept a layer that declares no node
+    #[arg(long)]
+    pub(crate) allow_empty: bool,
+    #[command(flatten)]
+    pub(crate) files: FileArgs,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum GraphFormat {
+    Dot,
+    Mermaid,
+    Svg,
+}
 
 /// The graph of tree files.
 pub(crate) fn offline(args: &GraphArgs, output: &Output) -> Result<Exit, Failure> {

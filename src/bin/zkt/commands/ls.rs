@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::time::{Duration, UNIX_EPOCH};
 
+use clap::Args;
 use serde_json::{Map, Value, json};
 use zkt::model::node::{Live, LiveNode};
 use zkt::model::path::ZPath;
@@ -10,11 +11,33 @@ use zkt::model::tree::Tree;
 use zkt::plan::scope::{Children, Want};
 use zkt::zookeeper::session::Session;
 
-use crate::args::{Format, LsArgs};
+use crate::args::{Format, ServerArgs};
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
 use crate::render;
 use crate::{planning, settings};
+
+/// List live nodes
+#[derive(Debug, Args)]
+pub(crate) struct LsArgs {
+    /// The topmost node
+    #[arg(default_value = "/")]
+    pub(crate) path: String,
+    /// Leave out ephemeral nodes
+    #[arg(long)]
+    pub(crate) no_ephemeral: bool,
+    /// Go no deeper than so many levels below PATH
+    #[arg(long, value_name = "N")]
+    pub(crate) depth: Option<usize>,
+    /// Kind (e is ephemeral), version, bytes, children and time of the last change
+    #[arg(short, long)]
+    pub(crate) long: bool,
+    /// How the list is printed
+    #[arg(long, default_value = "text")]
+    pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
 
 pub(crate) async fn run(args: &LsArgs, output: &Output) -> Result<Exit, Failure> {
     let top = planning::path_argument("PATH", &args.path)?;

@@ -2,14 +2,32 @@
 
 use std::io::Write as _;
 
+use clap::Args;
 use zkt::model::plan::Plan;
 
-use crate::args::{Format, PlanArgs};
+use crate::args::{Format, LayerArgs, PlanOptions, ServerArgs};
 use crate::exit::{Exit, Failure};
 use crate::opening::{self, Opening};
 use crate::output::Output;
 use crate::planning;
 use crate::render::{self, Mode, TextOptions};
+
+/// Show what apply would do; writes nothing
+#[derive(Debug, Args)]
+pub(crate) struct PlanArgs {
+    #[command(flatten)]
+    pub(crate) sources: LayerArgs,
+    #[command(flatten)]
+    pub(crate) plan: PlanOptions,
+    /// How the plan is printed
+    #[arg(long, default_value = "text")]
+    pub(crate) format: Format,
+    /// Exit with 2 when there are changes
+    #[arg(long)]
+    pub(crate) detailed_exitcode: bool,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
 
 pub(crate) async fn run(args: &PlanArgs, output: &Output) -> Result<Exit, Failure> {
     let Opening {

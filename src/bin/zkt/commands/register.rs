@@ -1,9 +1,11 @@
 //! `zkt register`: holds a registration, as long as a command runs where one is given.
 
+use std::ffi::OsString;
 #[cfg(unix)]
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::{Args, ValueHint};
 use zkt::ZooKeeper;
 use zkt::model::acl::{Acl, AclEntry};
 use zkt::model::path::ZPath;
@@ -11,11 +13,81 @@ use zkt::model::path::ZPath;
 use zkt::services::Monitor;
 use zkt::services::{Address, HealthCheck, Register, Registration, RegistrationState};
 
-use crate::args::RegisterArgs;
+use crate::args::ServerArgs;
+use crate::args::values::duration;
 use crate::exit::{Exit, Failure};
 use crate::output::{Output, is_read};
 use crate::process::{Process, Signal, Signals};
 use crate::{assignment, settings};
+
+/// Hold the registration of a service, as long as a command runs where one is given
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Without a command, the paths of the nodes are printed when they are \
+                        registered, and SIGTERM, SIGINT or SIGHUP ends it. A command gets all \
+                        signals; its exit code is that of zkt register. VALUE is as in zkt set."
+)]
+pub(crate) struct RegisterArgs {
+    /// The node of the providers; links are followed
+    pub(crate) path: String,
+    /// HOST:PORT; :PORT registers all of this machine's addresses
+    pub(crate) address: String,
+    /// Properties of the service
+    #[arg(value_name = "NAME=VALUE")]
+    pub(crate) properties: Vec<String>,
+    /// What to run while it is registered
+    #[arg(last = true, value_name = "COMMAND", value_hint = ValueHint::CommandWithArguments)]
+    pub(crate) command: Vec<OsString>,
+    /// What tells this instance from all others: its node is replaced at once after a restart
+    #[arg(long, value_name = "ID")]
+    pub(crate) instance: Option<String>,
+    /// Register only while a connection is accepted there [if given without a value: ADDRESS]
+    #[arg(long, value_name = "HOST:PORT", num_args = 0..=1, require_equals = true,
+          default_missing_value = "", conflicts_with = "health_command")]
+    pub(crate) health_tcp: Option<String>,
+    /// Register only while this shell command succeeds
+    #[arg(long, value_name = "COMMAND")]
+    pub(crate) health_command: Option<String>,
+    /// How long from one health check to the next
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration)]
+    pub(crate) health_interval: Duration,
+    /// On SIGTERM, SIGINT or SIGHUP, mark as draining for so long before it leaves
+    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = duration)]
+    pub(crate) drain: Duration,
+    /// How long to wait for another session's node to go [default: three session timeouts]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) patience: Option<Duration>,
+    /// IPv6 addresses, too, with :PORT
+    #[arg(long)]
+    pub(crate) ipv6: bool,
+    /// No property pid
+    #[arg(long)]
+    pub(crate) no_pid: bool,
+    /// An ACL entry of the nodes; may be repeated [default: world:anyone:r]
+    #[arg(long, value_name = "SCHEME:ID:PERMS")]
+    pub(crate) acl: Vec<String>,
+    /// Tell how it is, as JSON, to whoever connects to this local socket
+    #[cfg(unix)]
+    #[arg(long, value_name = "SOCKET", value_hint = ValueHint::FilePath)]
+    pub(crate) monitor: Option<PathBuf>,
+    /// The mode of the monitor's socket, in octal digits: who may write to it may connect
+    #[cfg(unix)]
+    #[arg(long, value_name = "MODE", default_value = "0600", requires = "monitor",
+          value_parser = mode)]
+    pub(crate) monitor_mode: u32,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+/// The mode of a file, as chmod takes it.
+#[cfg(unix)]
+fn mode(text: &str) -> Result<u32, String> {
+    let is_octal = text.bytes().all(|byte| matches!(byte, b'0'..=b'7'));
+    match u32::from_str_radix(text, 8) {
+        Ok(mode) if is_octal && mode <= 0o777 => Ok(mode),
+        _ => Err("expected octal digits up to 0777, as in 0660".to_owned()),
+    }
+}
 
 /// Who starts this wants to know why nothing happens for so long.
 const WORTH_TELLING: Duration = Duration::from_secs(1);

@@ -2,10 +2,21 @@
 
 use std::io::Write as _;
 
-use crate::args::ResolveArgs;
+use clap::Args;
+
+use crate::args::ServerArgs;
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
 use crate::{planning, render, settings};
+
+/// Print the real path for a path that leads through links
+#[derive(Debug, Args)]
+pub(crate) struct ResolveArgs {
+    /// The path
+    pub(crate) path: String,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
 
 pub(crate) async fn run(args: &ResolveArgs, output: &Output) -> Result<Exit, Failure> {
     planning::require_absolute(&args.path)?;

@@ -3,15 +3,34 @@
 use std::collections::HashSet;
 use std::io::Write as _;
 
+use clap::Args;
 use zkt::ZooKeeper;
 use zkt::model::path::ZPath;
 use zkt::services::{Reason, Removal, Removed};
 
-use crate::args::RmArgs;
+use crate::args::ServerArgs;
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
 use crate::process::interrupt;
 use crate::{planning, question, render, settings};
+
+/// Delete a live node and all below it
+#[derive(Debug, Args)]
+pub(crate) struct RmArgs {
+    /// The topmost node; a link in its place is not followed
+    pub(crate) path: String,
+    /// Only print what would be deleted
+    #[arg(short = 'n', long)]
+    pub(crate) dry_run: bool,
+    /// Do not ask on a terminal; elsewhere nothing is asked
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+    /// Ephemeral nodes, too, which otherwise stay with all above them
+    #[arg(long)]
+    pub(crate) force: bool,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
 
 /// The most nodes that a question names; it counts the others.
 const LONGEST_LIST: usize = 20;

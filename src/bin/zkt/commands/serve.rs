@@ -1,17 +1,41 @@
 //! `zkt serve`: a ZooKeeper server in memory, for development and tests.
 
 use std::io::{self, Write as _};
+use std::net::SocketAddr;
 
+use clap::{Args, ValueHint};
 use zkt::model::acl::Acl;
 use zkt::model::node::Declared;
 use zkt::model::path::ZPath;
 use zkt::model::tree::Tree;
 use zkt::server::{self, Builder, Server};
 
-use crate::args::ServeArgs;
+use crate::args::FileArgs;
+use crate::args::values::listen;
 use crate::declare::{self, Destination};
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
+
+/// Run a ZooKeeper server in memory, for development and tests
+#[derive(Debug, Args)]
+#[command(
+    after_help = "The first line on stdout is the address that it listens on. It forgets \
+                        everything when it ends: it is for development and tests, production \
+                        is Apache ZooKeeper."
+)]
+pub(crate) struct ServeArgs {
+    /// Where to listen; port 0 is any that is free, :PORT is on 127.0.0.1
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:2181", value_parser = listen)]
+    pub(crate) listen: SocketAddr,
+    /// Files or directories of tree files whose nodes are there from the start
+    #[arg(long, value_name = "LAYER", num_args = 1.., value_hint = ValueHint::AnyPath)]
+    pub(crate) tree: Vec<String>,
+    /// Accept a layer that declares no node
+    #[arg(long)]
+    pub(crate) allow_empty: bool,
+    #[command(flatten)]
+    pub(crate) files: FileArgs,
+}
 
 pub(crate) async fn run(args: &ServeArgs, output: &Output) -> Result<Exit, Failure> {
     // Who reads the address may send a signal at once.

@@ -1,11 +1,31 @@
 //! `zkt set`: updates properties of a live node.
 
+use clap::Args;
 use zkt::services::Error;
 
-use crate::args::SetArgs;
+use crate::args::ServerArgs;
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
 use crate::{assignment, planning, settings};
+
+/// Set properties of a live node; the others stay
+#[derive(Debug, Args)]
+#[command(
+    after_help = "A VALUE is a literal as in tree files, or else the text itself: 4, True, \
+                        '\"4\"', ok. Links are followed to the node."
+)]
+pub(crate) struct SetArgs {
+    /// The node; links are followed
+    pub(crate) path: String,
+    /// Put the properties in the place of data that is text or binary
+    #[arg(long)]
+    pub(crate) replace: bool,
+    /// NAME=VALUE, or `NAME -> PATH` and `NAME => PATH [PROPERTY]` for links; NAME- removes one
+    #[arg(required = true, value_name = "NAME=VALUE")]
+    pub(crate) changes: Vec<String>,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
 
 pub(crate) async fn run(args: &SetArgs, _: &Output) -> Result<Exit, Failure> {
     planning::require_absolute(&args.path)?;

@@ -2,12 +2,26 @@
 
 use std::io::Write as _;
 
+use clap::Args;
 use zkt::export;
 
-use crate::args::{ShowArgs, TreeFormat};
+use crate::args::{LayerArgs, TreeFormat};
 use crate::declare::{self, Destination};
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
+
+/// Print the merged declared tree
+#[derive(Debug, Args)]
+pub(crate) struct ShowArgs {
+    #[command(flatten)]
+    pub(crate) sources: LayerArgs,
+    /// How the tree is printed
+    #[arg(long, default_value = "zkt")]
+    pub(crate) format: TreeFormat,
+    /// Accept a layer that declares no node
+    #[arg(long)]
+    pub(crate) allow_empty: bool,
+}
 
 pub(crate) fn run(args: &ShowArgs, output: &Output) -> Result<Exit, Failure> {
     let declared = declare::load_or_tell(

@@ -10,17 +10,81 @@ mod status;
 mod systemd;
 
 use std::io::Write as _;
+use std::net::SocketAddr;
+use std::time::Duration;
 
+use clap::{Args, ValueEnum};
 use tokio::sync::{mpsc, watch};
 use zkt::model::path::check_name;
 use zkt::model::plan::MaxTrim;
 use zkt::watch::{Ending, Error, Layers, Mode, Options, Pace, State};
 use zkt::zookeeper::session::Wait;
 
-use crate::args::{Extras, WatchArgs, WatchMode};
+use crate::args::values::{duration, listen};
+use crate::args::{Extras, LayerArgs, PlanOptions, ServerArgs};
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
 use crate::{diagnostics, planning, process, settings};
+
+/// Keep the live tree as declared
+#[derive(Debug, Args)]
+#[command(
+    after_help = "It reconciles when files change, when the live tree changes, every --interval, \
+                  and on SIGHUP. SIGTERM and SIGINT end it. Log lines on stderr tell of each \
+                  reconcile."
+)]
+pub(crate) struct WatchArgs {
+    #[command(flatten)]
+    pub(crate) sources: LayerArgs,
+    /// What is done about a difference: enforce repairs it, warn only tells of it
+    #[arg(
+        long,
+        value_name = "enforce|warn",
+        default_value = "enforce",
+        hide_possible_values = true
+    )]
+    pub(crate) mode: WatchMode,
+    /// Reconcile once and end, with the exit codes of apply; with --mode warn 0 whatever differs
+    #[arg(long, conflicts_with_all = ["listen", "poll"])]
+    pub(crate) once: bool,
+    /// How often everything is read again, give or take a tenth
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = interval)]
+    pub(crate) interval: Duration,
+    /// Read the files so often instead of waiting for the kernel to tell of changes, which it does
+    /// not on network filesystems; without a value every 2s
+    #[arg(long, value_name = "DURATION", num_args = 0..=1, require_equals = true,
+          default_missing_value = "2s", value_parser = interval)]
+    pub(crate) poll: Option<Duration>,
+    /// Of all replicas with this NAME only one writes; another one takes over when it goes
+    #[arg(long, value_name = "NAME")]
+    pub(crate) elect: Option<String>,
+    /// Serve /healthz, /readyz, /metrics, /status and a page for people; :PORT is on 127.0.0.1
+    #[arg(long, value_name = "ADDRESS", value_parser = listen)]
+    pub(crate) listen: Option<SocketAddr>,
+    /// Answer there to this name of a host, too, beside localhost and the address that is listened
+    /// on (repeatable)
+    #[arg(long, value_name = "NAME", requires = "listen")]
+    pub(crate) allow_host: Vec<String>,
+    #[command(flatten)]
+    pub(crate) plan: PlanOptions,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum WatchMode {
+    Enforce,
+    Warn,
+}
+
+fn interval(text: &str) -> Result<Duration, String> {
+    let least = Duration::from_millis(100);
+    let most = Duration::from_secs(365 * 24 * 60 * 60);
+    match duration(text)? {
+        interval if (least..=most).contains(&interval) => Ok(interval),
+        _ => Err("expected at least 100ms and at most a year".to_owned()),
+    }
+}
 
 pub(crate) async fn run(args: &WatchArgs, output: &Output) -> Result<Exit, Failure> {
     let options = options(args)?;

@@ -7,8 +7,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 use zkt::services::{Endpoint, Endpoints};
 
-use super::{is_shown, note_empty};
-use crate::args::DiscoverArgs;
+use super::{DiscoverArgs, is_shown, note_empty};
 use crate::output::Output;
 
 const VARIABLE: &str = "ZKT_ADDRESSES";

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use zkt::services::{Endpoints, LeftOut};
 use zkt::syntax::spelling;
 
-use crate::args::DiscoverArgs;
+use super::DiscoverArgs;
 use crate::output::Output;
 
 /// How many are named at once.

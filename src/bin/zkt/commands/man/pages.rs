@@ -4,7 +4,7 @@
 pub(super) type Entry = (&'static str, &'static str);
 
 /// A command line, and what it does.
-pub(super) type Example = (&'static str, &'static str);
+pub(crate) type Example = (&'static str, &'static str);
 
 const DONE: Entry = ("0", "Done, or nothing to do.");
 const ERROR: Entry = ("1", "An error: usage, files, connection, permissions.");
@@ -113,7 +113,7 @@ pub(super) fn environment(command: &str, has_server: bool) -> Vec<Entry> {
 }
 
 /// Examples; each is a command line that this version takes.
-pub(super) fn examples(command: &str) -> &'static [Example] {
+pub(crate) fn examples(command: &str) -> &'static [Example] {
     match command {
         "" => &[
             ("zkt plan trees/", "Show what the live tree lacks."),

@@ -1,24 +1,28 @@
-//! `zkt completions` and `zkt man`, for packagers.
+//! `zkt man`: manual pages, for packagers.
 
-mod pages;
+pub(crate) mod pages;
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 
-use crate::args::{self, CompletionsArgs, ManArgs};
+use clap::{Args, ValueHint};
+
 use crate::exit::{Exit, Failure};
 use crate::output::{Output, replace_file};
 
-pub(crate) fn completions(args: &CompletionsArgs, output: &Output) -> Result<Exit, Failure> {
-    let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut args::command(), "zkt", &mut script);
-    let mut out = output.plain_out();
-    out.write_all(&script)?;
-    out.flush()?;
-    Ok(Exit::Done)
+/// Print the manual page of zkt or of one of its commands
+#[derive(Debug, Args)]
+pub(crate) struct ManArgs {
+    /// The command whose page is printed
+    pub(crate) command: Option<String>,
+    /// Write the pages of zkt and of all its commands to files in this directory: zkt.1, zkt-plan.1
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, conflicts_with = "command")]
+    pub(crate) dir: Option<PathBuf>,
 }
 
-pub(crate) fn man(args: &ManArgs, output: &Output) -> Result<Exit, Failure> {
-    let mut root = args::command().disable_help_subcommand(true);
+/// Prints the page of `zkt`, the whole command, or that of one of its commands.
+pub(crate) fn run(args: &ManArgs, zkt: clap::Command, output: &Output) -> Result<Exit, Failure> {
+    let mut root = zkt.disable_help_subcommand(true);
     root.build();
     if let Some(folder) = &args.dir {
         let failed = |error| Failure::new(format!("--dir {}: {error}", folder.display()));
@@ -113,41 +117,6 @@ fn roff(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// A line of an example as a shell splits it.
-    fn words(line: &str) -> Vec<String> {
-        let mut words = vec![String::new()];
-        let mut is_quoted = false;
-        for c in line.chars() {
-            match (c, words.last_mut()) {
-                ('\'', _) => is_quoted = !is_quoted,
-                (' ', _) if !is_quoted => words.push(String::new()),
-                (c, Some(word)) => word.push(c),
-                (_, None) => {}
-            }
-        }
-        words
-    }
-
-    #[test]
-    fn every_command_has_examples_that_it_takes() {
-        let root = args::command();
-        let names = root.get_subcommands().map(clap::Command::get_name);
-        for name in names.chain([""]) {
-            let examples = pages::examples(name);
-            assert!(!examples.is_empty(), "zkt {name} has no example");
-            for (line, _) in examples {
-                let parsed = args::command().try_get_matches_from(args::normalize(
-                    words(line).into_iter().map(std::ffi::OsString::from),
-                ));
-                let parsed = parsed.unwrap_or_else(|error| panic!("{line}: {error}"));
-                assert!(
-                    name.is_empty() || parsed.subcommand_name() == Some(name),
-                    "{line}"
-                );
-            }
-        }
-    }
 
     #[test]
     fn text_is_no_request() {

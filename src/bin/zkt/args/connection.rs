@@ -1,0 +1,61 @@
+//! How to reach the server.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueHint};
+use zkt::zookeeper::session::MAX_REQUEST;
+
+use super::values::{duration, request_size};
+
+/// How to reach the server.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Server")]
+pub(crate) struct ServerArgs {
+    /// Servers and perhaps a chroot, h1:2181,h2:2181/chroot [default: $ZKT_CONNECT, else
+    /// $ZC_ZK_CONNECTION_STRING, else 127.0.0.1:2181]
+    #[arg(short, long, value_name = "HOSTS")]
+    pub(crate) connect: Option<String>,
+    /// The session timeout to ask for
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = session_timeout)]
+    pub(crate) session_timeout: Duration,
+    /// How long a request may wait for its answer [default: the session timeout]
+    #[arg(long, value_name = "DURATION", value_parser = session_timeout)]
+    pub(crate) request_timeout: Option<Duration>,
+    /// The largest request that the servers take, their jute.maxbuffer, as in 10MiB [default: 1048575]
+    #[arg(long, value_name = "SIZE", default_value_t = MAX_REQUEST, hide_default_value = true,
+          value_parser = request_size)]
+    pub(crate) max_request: usize,
+    /// Keep trying to connect, for so long or for ever
+    #[arg(long, value_name = "DURATION", num_args = 0..=1, require_equals = true,
+          default_missing_value = "forever", value_parser = wait)]
+    pub(crate) wait: Option<Wait>,
+    /// Credentials, as in digest:user:password; may be repeated [default: $ZKT_AUTH]
+    #[arg(long, value_name = "SCHEME:CREDENTIALS")]
+    pub(crate) auth: Vec<String>,
+    /// A file with credentials, one a line
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) auth_file: Vec<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wait {
+    Forever,
+    For(Duration),
+}
+
+fn session_timeout(text: &str) -> Result<Duration, String> {
+    let day = Duration::from_secs(24 * 60 * 60);
+    match duration(text)? {
+        timeout if timeout > Duration::ZERO && timeout <= day => Ok(timeout),
+        _ => Err("expected more than nothing and at most a day".to_owned()),
+    }
+}
+
+fn wait(text: &str) -> Result<Wait, String> {
+    if text == "forever" {
+        Ok(Wait::Forever)
+    } else {
+        duration(text).map(Wait::For)
+    }
+}
