@@ -2,15 +2,16 @@
 //! plans what differs, and does just that. This library is all of zkt but its command line, which
 //! lives in `src/bin/zkt/` and calls nothing that is not public here.
 //!
-//! # Five lines
+//! # One road
 //!
 //! ```text
-//! parser -> lower -> live::fetch -> planner::plan -> executor::execute
+//! declare::layers::load -> live::fetch -> planner::plan -> executor::execute
 //! ```
 //!
-//! [`declare::layers::load`] is the first two: it lowers files as it parses them, so that reading can begin
-//! before they end. `zkt plan` is the first four; `zkt apply` adds the fifth. There is no other way to a write, so
-//! what a plan shows is what an apply does.
+//! [`reconcile`] walks it, and nobody else: `zkt plan`, `apply`, `diff` and `watch`, and the library's
+//! `import_tree`, all make their plans and carry them out there. There is no other way to a write, so what
+//! a plan shows is what an apply does. [`declare::layers::load`] lowers files as it parses them, so that
+//! reading can begin before they end.
 //!
 //! ```text
 //! files ─ parser → ast::Line ───── lower → Tree<Declared> ─┐
@@ -77,7 +78,7 @@
 //! | [`zookeeper::session`] | the connection to ZooKeeper |
 //! | [`zookeeper::live`] | reading the live tree |
 //! | [`zookeeper::executor`] | executing a plan |
-//! | [`contention`] | executing a plan whose nodes others write all the time |
+//! | [`reconcile`] | the one road from a declared tree to written nodes |
 //! | `watch` | the loop that keeps a live tree as declared, with the feature `watch` |
 //! | [`services`] | what a service needs: the handle [`ZooKeeper`], registrations, live views |
 //! | `server` | a ZooKeeper server for tests, with the feature `server`; a world of its own |
@@ -94,7 +95,7 @@
 //! use zkt::declare::layers::{self, Declaration};
 //! use zkt::model::node::Declared;
 //! use zkt::model::path::ZPath;
-//! use zkt::plan::planner::{self, Policy};
+//! use zkt::reconcile::{self, Options, Source};
 //! use zkt::syntax::source::Sources;
 //! use zkt::model::tree::Tree;
 //!
@@ -126,10 +127,12 @@
 //!     (tree, sources)
 //! }
 //!
-//! let (old, _) = declare("/cms\n  threads = 3\n");
-//! let (new, sources) = declare("/cms\n  threads = 4\n  /providers\n");
+//! let (old, texts) = declare("/cms\n  threads = 3\n");
+//! let old = Source { tree: &old, sources: &texts };
+//! let (new, texts) = declare("/cms\n  threads = 4\n  /providers\n");
+//! let new = Source { tree: &new, sources: &texts };
 //!
-//! let plan = planner::plan(&new, &planner::as_live(&old), &Policy::new(&sources));
+//! let plan = reconcile::compare(old, new, &Options::default(), false);
 //!
 //! let actions: Vec<String> =
 //!     plan.actions.iter().map(|action| format!("{} {}", action.name(), action.path())).collect();
@@ -141,19 +144,18 @@
 //! ```no_run
 //! use std::time::Duration;
 //!
-//! use zkt::zookeeper::executor::{self, ExecuteOptions};
 //! use zkt::declare::layers::Declaration;
 //! use zkt::model::path::ZPath;
-//! use zkt::plan::planner::{self, Policy};
+//! use zkt::reconcile::{self, Source};
 //! use zkt::zookeeper::session::{MAX_REQUEST, Options, Session, Wait};
-//! use zkt::{declare::files::Disk, declare::layers, zookeeper::live, plan::scope};
+//! use zkt::{declare::files::Disk, declare::layers};
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let Declaration { tree: declared, sources, errors, lower_errors } =
 //!     layers::load(&["services.zkt".to_owned()], &ZPath::root(), false, &Disk::default(), &mut |_| {});
 //! assert!(errors.is_empty() && lower_errors.is_empty());
 //!
-//! let session = Session::connect(&Options {
+//! let mut session = Session::connect(&Options {
 //!     hosts: "127.0.0.1:2181".to_owned(),
 //!     session_timeout: Duration::from_secs(10),
 //!     request_timeout: None,
@@ -162,20 +164,10 @@
 //!     credentials: Vec::new(),
 //! })
 //! .await?;
-//! let mut policy = Policy::new(&sources);
-//! if planner::needs_identities(&declared) {
-//!     policy.identities = Some(session.who().await?);
-//! }
-//! let wants = scope::of(&declared, policy.trim);
-//! let live = live::fetch(&session, &wants, &live::FetchOptions::default(), &mut |_| {}).await?;
-//! live::require_readable(&declared, &live)?;
-//! let plan = live::plan(&session, &declared, &live, &policy).await?;
-//! // Whether to respect the refusals is for the caller; the executor does not look at them.
-//! if plan.refusals.is_empty() {
-//!     let report =
-//!         executor::execute(&session, &plan, &ExecuteOptions::default(), &mut |_| {}).await;
-//!     assert!(report.stop.is_none());
-//! }
+//! let source = Source { tree: &declared, sources: &sources };
+//! let options = reconcile::Options::default();
+//! // What is refused, and what stops it halfway, is an error that tells what stands.
+//! let (plan, report) = reconcile::apply(&mut session, source, &options).await?;
 //! session.close().await;
 //! # Ok(())
 //! # }
@@ -226,7 +218,7 @@ pub mod graph;
 
 pub mod zookeeper;
 
-pub mod contention;
+pub mod reconcile;
 
 pub mod services;
 

@@ -11,7 +11,7 @@
 //! | `source` | the declared tree of the newest sound files |
 //! | `keeper`, `attempt` | one reconcile: session and mirror, plan and execution |
 //! | `held`, `drift` | nodes whose repair waits, differences that are known |
-//! | `planning`, `partial` | links and permissions; a plan for what changed alone |
+//! | `planning` | what is told of a plan |
 //! | `state`, `told` | what there is to show of all that, and to log of single nodes |
 
 mod attempt;
@@ -24,7 +24,6 @@ mod held;
 mod journal;
 mod keeper;
 mod newest;
-mod partial;
 mod planning;
 mod schedule;
 mod settling;
@@ -36,8 +35,7 @@ mod writers;
 
 use std::time::Duration;
 
-use crate::model::plan::MaxTrim;
-use crate::plan::scope::Trim;
+use crate::reconcile;
 use crate::zookeeper::session;
 
 pub use cycle::{Command, once, run};
@@ -68,26 +66,13 @@ pub struct Options {
     pub session: session::Options,
     /// What is done about a difference.
     pub mode: Mode,
-    /// Whether undeclared nodes are removed.
-    pub trim: Trim,
-    /// How many trims a plan may have.
-    pub max_trim: MaxTrim,
-    /// Whether text or binary data gives way to declared properties.
-    pub replace: bool,
-    /// Whether nodes that are marked `@ephemeral` are created, as persistent ones.
-    pub allow_ephemeral: bool,
-    /// Whether a plan may take from the session the right to change a node again.
-    pub may_lock_out: bool,
-    /// Whether undeclared nodes that stay are told.
-    pub shows_extras: bool,
-    /// Whether a plan with warnings or extra nodes is refused.
-    pub strict: bool,
+    /// What a plan may do. Its path and filter are those of the layers, and a node that no request
+    /// can carry waits by itself.
+    pub plan: reconcile::Options,
     /// When it acts.
     pub pace: Pace,
     /// Reads files in such intervals instead of waiting for the kernel's events.
     pub poll: Option<Duration>,
     /// The name under which replicas elect the one that writes; without it this one does.
     pub elect: Option<String>,
-    /// How often a plan is made anew when the live tree moved under it, before it counts as failed.
-    pub retries: u32,
 }

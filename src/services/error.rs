@@ -5,6 +5,7 @@ use std::time::Duration;
 use zookeeper_client::Error as Refusal;
 
 use crate::model::path::{self, ZPath};
+use crate::reconcile::{self, Unfinished, Why};
 use crate::zookeeper::session::{self, is_fatal, is_outcome_unknown, told};
 use crate::{plan::links, zookeeper::live};
 
@@ -32,6 +33,9 @@ pub enum Error {
     /// The node does not exist.
     #[error("{0} does not exist")]
     NoNode(ZPath),
+    /// What the handle sees as `/` belongs to ZooKeeper itself.
+    #[error("/zookeeper belongs to ZooKeeper itself and cannot be declared")]
+    Reserved,
     /// The node exists already.
     #[error("{0} exists already")]
     NodeExists(ZPath),
@@ -112,9 +116,9 @@ pub enum Error {
     /// A tree text is wrong.
     #[error("{0}")]
     Text(String),
-    /// A tree could not be imported whole.
-    #[error("{0}")]
-    Import(String),
+    /// A tree could not be imported whole: why, and what stands nevertheless.
+    #[error(transparent)]
+    Import(Box<Unfinished>),
     /// A value does not have the type that was asked for.
     #[error("{name}: {message}")]
     Type {
@@ -147,6 +151,26 @@ pub enum Error {
         /// The session that it belongs to.
         owner: i64,
     },
+}
+
+impl From<reconcile::Error> for Error {
+    fn from(error: reconcile::Error) -> Self {
+        match error {
+            reconcile::Error::NoPlace { path, .. } => Self::NoNode(path),
+            reconcile::Error::Session(error) => Self::Session(error),
+            reconcile::Error::Live(error) => Self::Live(error),
+            reconcile::Error::Reserved => Self::Reserved,
+        }
+    }
+}
+
+impl From<Unfinished> for Error {
+    fn from(unfinished: Unfinished) -> Self {
+        match unfinished.why {
+            Why::Plan(error) if !unfinished.outcome.wrote() => error.into(),
+            _ => Self::Import(Box::new(unfinished)),
+        }
+    }
 }
 
 impl Error {

@@ -6,26 +6,20 @@ use std::sync::Arc;
 
 use super::error::{Error, parse};
 use super::handle::ZooKeeper;
-use crate::contention::{self, Contended};
 use crate::declare::files::{self, Files, Kind, Root};
 use crate::declare::layers::{self, Declaration};
 use crate::export;
 use crate::model::acl::Acl;
 use crate::model::node::Declared;
 use crate::model::path::{ZPath, check_name};
-use crate::model::plan::Plan;
+use crate::model::plan::{MaxTrim, Plan};
 use crate::model::tree::Tree;
-use crate::plan::planner::{self, Policy};
+use crate::plan::scope::Trim;
+use crate::reconcile::{self, Apply, Ended, Source, Unfinished};
 use crate::syntax::source::Sources;
 use crate::syntax::spelling::clipped;
-use crate::zookeeper::executor::{self, ExecuteOptions, Ledger, Report};
-use crate::{plan::scope, zookeeper::live};
-
-/// How often an import plans again when the tree moved under its plan.
-const IMPORT_ATTEMPTS: usize = 5;
-
-/// After so many conflicts the nodes are taken for contended.
-const CONTENDED_AFTER: usize = 2;
+use crate::zookeeper::executor::Report;
+use crate::zookeeper::live::{self, ReadAhead};
 
 /// What an import may do.
 #[derive(Debug, Clone, Default)]
@@ -43,6 +37,19 @@ pub struct Import {
     pub may_lock_out: bool,
     /// Write nothing.
     pub dry_run: bool,
+}
+
+impl Import {
+    fn options(&self, at: ZPath) -> reconcile::Options {
+        reconcile::Options {
+            path: at,
+            trim: if self.trim { Trim::All } else { Trim::None },
+            max_trim: MaxTrim::Unlimited,
+            allow_ephemeral: self.allow_ephemeral,
+            may_lock_out: self.may_lock_out,
+            ..reconcile::Options::default()
+        }
+    }
 }
 
 /// What an import did, or would do.
@@ -131,10 +138,10 @@ impl ZooKeeper {
     /// # Errors
     /// [`Error::Text`], [`Error::NoNode`] where [`Import::path`] is missing,
     /// [`Error::Live`] where a declared node may not be read, [`Error::Import`] where it
-    /// stopped before all was done, and those of the connection.
+    /// stopped before all was done or may not be done, and those of the connection.
     ///
     /// # Cancellation safety
-    /// As [`executor::execute`].
+    /// As [`execute`](crate::zookeeper::executor::execute).
     pub async fn import_tree(&self, text: &str, import: &Import) -> Result<Imported, Error> {
         let at = match &import.path {
             Some(path) => parse(path)?,
@@ -150,59 +157,26 @@ impl ZooKeeper {
                 node.acl.get_or_insert_with(|| acl.clone());
             }
         }
-        if !at.is_root() && self.exists(at.as_str()).await?.is_none() {
-            return Err(Error::NoNode(at));
-        }
-        let mut attempt = 0;
-        loop {
-            attempt += 1;
+        let source = Source {
+            tree: &declared,
+            sources: &sources,
+        };
+        let options = import.options(at);
+        if import.dry_run {
             let connection = self.connection().await?;
-            let session = &connection.session;
-            let mut policy = Policy::new(&sources);
-            policy.path = at.clone();
-            policy.allow_ephemeral = import.allow_ephemeral;
-            policy.below_chroot = !session.chroot().is_root();
-            policy.max_trim = crate::model::plan::MaxTrim::Percent(100);
-            policy.max_request = session.max_request();
-            if import.trim {
-                policy.trim = scope::Trim::All;
-            }
-            if planner::needs_identities(&declared) {
-                policy.identities = Some(session.who().await?);
-            }
-            policy.may_lock_out = import.may_lock_out;
-            let wants = scope::of(&declared, policy.trim);
-            let options = live::FetchOptions::default();
-            let live = live::fetch(session, &wants, &options, &mut |_| {}).await?;
-            live::require_readable(&declared, &live)?;
-            let plan = live::plan(session, &declared, &live, &policy).await?;
-            if let Some(refusal) = plan.refusals.first() {
-                return Err(Error::Import(refusal.to_string()));
-            }
-            if import.dry_run || plan.actions.is_empty() {
-                return Ok(Imported { plan, report: None });
-            }
-            let options = ExecuteOptions::of(session);
-            let report = if attempt > CONTENDED_AFTER {
-                let contended = Contended {
-                    session,
-                    declared: &declared,
-                    policy: &policy,
-                    options: &options,
-                    agreed: false,
-                };
-                let mut ledger = Ledger::new(&plan);
-                contention::execute(contended, &plan, &mut ledger, &mut |_| {}).await
-            } else {
-                executor::execute(session, &plan, &options, &mut |_| {}).await
+            let ahead = ReadAhead::default();
+            let plan = reconcile::plan(&connection.session, source, &options, ahead).await?;
+            return match Unfinished::refused(&plan) {
+                None => Ok(Imported { plan, report: None }),
+                Some(refused) => Err(refused.into()),
             };
-            match &report.stop {
-                None => {
-                    let report = Some(report);
-                    return Ok(Imported { plan, report });
-                }
-                Some(executor::Stop::Conflict { .. }) if attempt < IMPORT_ATTEMPTS => {}
-                Some(stop) => return Err(Error::Import(stop.to_string())),
+        }
+        let mut apply = Apply::new(source, &options, ReadAhead::default());
+        loop {
+            let connection = self.connection().await?;
+            if let Ended::Done(plan, report) = apply.run(&connection.session).await? {
+                let plan = Arc::unwrap_or_clone(plan);
+                return Ok(Imported { plan, report });
             }
         }
     }

@@ -1,7 +1,7 @@
 //! The middle of a reconcile: plans and executes until the live tree is as declared, but for what is
 //! held back.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -10,19 +10,17 @@ use tokio::time::Instant;
 use super::Mode;
 use super::error::Error;
 use super::keeper::Keeper;
-use super::partial;
-use super::planning::{refusals, unreadable};
+use super::planning::refusals;
 use super::schedule::{Cause, Causes};
 use super::source::Source;
 use super::state::{Applied, Ending, State};
 use super::told::{Told, Word};
 use super::under_way::UnderWay;
-use crate::contention::{self, CONTENDED_FROM, Contended};
 use crate::model::path::ZPath;
 use crate::model::plan::{About, Plan, Summary, Warning};
-use crate::plan::planner::{self, Policy};
+use crate::reconcile::{self, Agreed, Before, How, Road, Tries, unreadable};
 use crate::zookeeper::election::Election;
-use crate::zookeeper::executor::{self, ExecuteOptions, Fate, Report, Stop};
+use crate::zookeeper::executor::{ExecuteOptions, Fate, Report, Stop};
 use crate::zookeeper::live;
 use crate::zookeeper::session::Session;
 
@@ -33,7 +31,7 @@ const FEW_REFUSALS: usize = 4;
 const SMALL_BATCH: usize = 32;
 
 /// What a reconcile has come to so far.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Account {
     pub(super) found: Option<Summary>,
     pub(super) done: Summary,
@@ -47,11 +45,25 @@ pub(super) struct Account {
     refused: usize,
     /// The node of the last conflict.
     conflict: Option<Stop>,
-    /// How many conflicts there were in a row.
-    conflicts: u32,
+    /// Whether there were too many conflicts in a row.
+    tries: Tries,
 }
 
 impl Account {
+    pub(super) fn new(options: &reconcile::Options) -> Self {
+        Self {
+            found: None,
+            done: Summary::default(),
+            unknown: false,
+            refusal: None,
+            told: Told::default(),
+            applied: false,
+            refused: 0,
+            conflict: None,
+            tries: Tries::new(options),
+        }
+    }
+
     pub(super) fn wrote(&self) -> bool {
         self.unknown || self.done != Summary::default()
     }
@@ -140,7 +152,9 @@ impl Keeper {
                 }));
             }
             let shut = match &self.mirror {
-                Some(mirror) => unreadable(&round.source.tree, mirror.tree()),
+                Some(mirror) => unreadable(&round.source.tree, mirror.tree())
+                    .cloned()
+                    .collect(),
                 None => BTreeSet::new(),
             };
             if self.options.mode == Mode::Warn || !round.leads {
@@ -165,7 +179,7 @@ impl Keeper {
                     self.held_back(round, account)
                 };
             }
-            if executions > self.options.retries {
+            if executions > self.options.plan.retries {
                 match account.conflict.take() {
                     Some(conflict) => return Err(Error::Stopped(conflict)),
                     // What was found was repaired, and others write on.
@@ -186,7 +200,7 @@ impl Keeper {
                     let applied = Applied::new(&todo, round.causes, &round.source.revision);
                     shown.applied = Some(Arc::new(applied));
                     account.conflict = None;
-                    account.conflicts = 0;
+                    account.tries.rest();
                     account.applied = true;
                     // All that was to do is done: what the mirror finds beyond it is new.
                     self.settled = Some(at_rest(&plan));
@@ -296,8 +310,8 @@ impl Keeper {
             if again {
                 self.held.collided(path, now);
             }
+            account.tries.note(&stop);
             account.conflict = Some(stop);
-            account.conflicts += 1;
             return Ok(again);
         }
         if let Some(path) = stop.of_one_node()
@@ -323,54 +337,24 @@ impl Keeper {
         let (Some(session), Some(mirror)) = (&self.session, &self.mirror) else {
             return Ok(Plan::empty(self.options.layers.place.clone()));
         };
-        if self.identities.is_none() && planner::needs_identities(&source.tree) {
-            self.identities = Some(session.who().await?);
-        }
-        let options = &self.options;
-        let policy = self.policy(source);
+        let options = &self.options.plan;
+        let known = self.identities.take();
+        let road = Road::new(session, source.declared(), options, known).await?;
+        self.identities = road.identities().cloned();
         let live = mirror.tree();
-        let part = match (&self.settled, changed) {
-            (Some(before), Some(changed)) if !options.strict => {
+        let plan = match (&self.settled, changed) {
+            (Some(plan), Some(changed)) => {
                 let standing = source.standing;
-                partial::plan(&source.tree, live, &policy, before, standing, changed)
+                let before = Before {
+                    plan,
+                    standing,
+                    changed,
+                };
+                road.plan_since(live, before).await?
             }
-            _ => None,
+            _ => road.plan(live).await?,
         };
-        let mut plan = match part {
-            Some(mut plan) => {
-                // What is the same extra node as before is still not ephemeral.
-                let before = self
-                    .settled
-                    .as_ref()
-                    .map_or(&[][..], |plan| plan.extras.as_slice());
-                let changed: HashSet<&ZPath> = changed.into_iter().flatten().collect();
-                let is_same = |path: &&ZPath| !changed.contains(path);
-                let known: Vec<ZPath> = before.iter().filter(is_same).cloned().collect();
-                live::keep_ephemeral(session, &mut plan, &known, &policy).await?;
-                plan
-            }
-            None => live::plan(session, &source.tree, live, &policy).await?,
-        };
-        plan.judge(options.shows_extras, options.strict);
         Ok(plan)
-    }
-
-    /// A node that no request can carry waits by itself, so the plan is not refused for it.
-    fn policy<'s>(&self, source: &'s Source) -> Policy<'s> {
-        let options = &self.options;
-        Policy {
-            path: options.layers.place.clone(),
-            trim: options.trim,
-            filter: options.layers.filter.clone(),
-            max_trim: options.max_trim,
-            below_chroot: options.layers.below_chroot,
-            replace: options.replace,
-            allow_ephemeral: options.allow_ephemeral,
-            shows_extras: options.shows_extras,
-            identities: self.identities.clone(),
-            may_lock_out: self.options.may_lock_out,
-            ..Policy::new(&source.sources)
-        }
     }
 
     async fn execute(
@@ -397,19 +381,14 @@ impl Keeper {
             ..
         } = account.done;
         let mut under_way = UnderWay::new(plan, add + update + link + trim);
-        let ledger = &mut under_way.ledger;
-        let report = if account.conflicts >= CONTENDED_FROM {
-            let contended = Contended {
-                session,
-                declared: &source.tree,
-                policy: &self.policy(source),
-                options: &options,
-                agreed: false,
-            };
-            contention::execute(contended, plan, ledger, &mut |_| {}).await
-        } else {
-            executor::execute(session, plan, &options, &mut |event| ledger.note(event)).await
+        let how = match account.tries.is_contended() {
+            true => How::Contended(Agreed::Anything),
+            false => How::Planned,
         };
+        let known = self.identities.clone();
+        let road = Road::of(session, source.declared(), &self.options.plan, known);
+        let ledger = &mut under_way.ledger;
+        let report = road.execute(plan, how, &options, ledger, &mut |_| {}).await;
         let report = under_way.end(report);
         let unknown = |fate: &Fate| matches!(fate, Fate::Unknown | Fate::DataOnly);
         account.unknown |= report.fates.iter().any(unknown);

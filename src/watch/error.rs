@@ -1,6 +1,7 @@
 //! Why a reconcile fails.
 
 use crate::model::path::ZPath;
+use crate::reconcile;
 use crate::zookeeper::executor::Stop;
 use crate::zookeeper::live;
 use crate::zookeeper::session;
@@ -22,17 +23,9 @@ pub enum Error {
     /// The live tree could not be read.
     #[error(transparent)]
     Live(#[from] live::Error),
-    /// The place of the top-level nodes does not exist.
-    #[error("{path}, the place of the tree, does not exist on {hosts}")]
-    NoPlace {
-        /// The place.
-        path: ZPath,
-        /// The servers and the chroot.
-        hosts: String,
-    },
-    /// The chroot lies in what is ZooKeeper's own.
-    #[error("/zookeeper belongs to ZooKeeper itself and cannot be declared")]
-    Reserved,
+    /// What must hold before a plan does not.
+    #[error(transparent)]
+    Plan(reconcile::Error),
     /// The election's place is declared.
     #[error("{0} is the place of elections and cannot be declared")]
     Election(ZPath),
@@ -50,6 +43,16 @@ pub enum Error {
     /// Another replica leads now.
     #[error("lost leadership: {0}")]
     Deposed(Stop),
+}
+
+impl From<reconcile::Error> for Error {
+    fn from(error: reconcile::Error) -> Self {
+        match error {
+            reconcile::Error::Session(error) => Self::Session(error),
+            reconcile::Error::Live(error) => Self::Live(error),
+            error => Self::Plan(error),
+        }
+    }
 }
 
 impl Error {

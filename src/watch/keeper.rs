@@ -20,9 +20,10 @@ use crate::model::acl::Identities;
 use crate::model::path::ZPath;
 use crate::model::plan::Plan;
 use crate::plan::scope;
+use crate::reconcile::{self, Oversized};
 use crate::zookeeper::election::{self, Election, Role};
 use crate::zookeeper::executor::Stop;
-use crate::zookeeper::live::{self, Found, Mirror, News};
+use crate::zookeeper::live::{Found, Mirror, News};
 use crate::zookeeper::session::{self, Pulse, Session};
 
 /// What has happened to files or server.
@@ -72,7 +73,10 @@ enum Reach {
 
 impl Keeper {
     /// Where `watches` is not set, files are read only when they are asked for.
-    pub(super) fn new(options: Options, watches: bool) -> Self {
+    pub(super) fn new(mut options: Options, watches: bool) -> Self {
+        options.plan.path = options.layers.place.clone();
+        options.plan.filter = options.layers.filter.clone();
+        options.plan.oversized = Oversized::Attempted;
         let place = options.elect.as_deref().map(Election::new);
         Self {
             newest: Newest::new(
@@ -209,7 +213,7 @@ impl Keeper {
         shown: &mut State,
     ) -> Option<(Reconcile, Option<Error>)> {
         let (began, clock) = (SystemTime::now(), Instant::now());
-        let mut account = Account::default();
+        let mut account = Account::new(&self.options.plan);
         let result = self.attempt(causes, &mut account, shown).await;
         let (ending, error) = match result {
             Ok(None) => return None,
@@ -302,9 +306,7 @@ impl Keeper {
             tell_back(&shown.hosts);
         }
         shown.counters.sessions += 1;
-        if session.chroot().names().next() == Some("zookeeper") {
-            return Err(Error::Reserved);
-        }
+        reconcile::require_chroot(&session)?;
         self.session = Some(session);
         Ok(())
     }
@@ -357,18 +359,11 @@ impl Keeper {
                 return Err(Error::Election(top));
             }
         }
-        let place = &self.options.layers.place;
-        if is_other && !place.is_root() {
-            let there = live::lookup(session, std::slice::from_ref(place)).await?;
-            if there.is_empty() {
-                return Err(Error::NoPlace {
-                    path: place.clone(),
-                    hosts: session.hosts(),
-                });
-            }
+        if is_other {
+            reconcile::require_place(session, &self.options.plan.path).await?;
         }
         let Some(mirror) = &mut self.mirror else {
-            let wants = scope::of(&source.tree, self.options.trim);
+            let wants = scope::of(&source.tree, self.options.plan.trim);
             let mirror = Mirror::open(session, wants, roots(&source.tree)).await?;
             shown.counters.full_reads += 1;
             shown.told = mirror.is_told();
@@ -376,7 +371,7 @@ impl Keeper {
             return Ok(None);
         };
         if is_other {
-            let wants = scope::of(&source.tree, self.options.trim);
+            let wants = scope::of(&source.tree, self.options.plan.trim);
             mirror.rewant(session, wants, roots(&source.tree)).await?;
         }
         if causes.has(Cause::Timer) || causes.has(Cause::Asked) {

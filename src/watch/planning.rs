@@ -1,8 +1,6 @@
 //! What a plan of the loop needs beyond the planner.
 
-use std::collections::BTreeSet;
-
-use crate::model::node::{Declared, Live, Standing};
+use crate::model::node::{Declared, Standing};
 use crate::model::path::ZPath;
 use crate::model::plan::Plan;
 use crate::model::tree::Tree;
@@ -23,15 +21,4 @@ pub(super) fn roots(tree: &Tree<Declared>) -> Vec<ZPath> {
 pub(super) fn refusals(plan: &Plan) -> String {
     let refusals: Vec<String> = plan.refusals.iter().map(ToString::to_string).collect();
     refusals.join("; ")
-}
-
-/// The declared nodes that may not be read.
-pub(super) fn unreadable(declared: &Tree<Declared>, live: &Tree<Live>) -> BTreeSet<ZPath> {
-    let is_declared = |path: &ZPath| {
-        let node = declared.get(path);
-        node.is_some_and(|node| node.standing == Standing::Declared)
-    };
-    let shut = live.iter().filter(|(_, live)| *live == Live::Unreadable);
-    let shut = shut.filter(|(path, _)| is_declared(path));
-    shut.map(|(path, _)| path.clone()).collect()
 }

@@ -12,6 +12,7 @@ use crate::model::node::{Declared, Standing};
 use crate::model::path::ZPath;
 use crate::model::tree::Tree;
 use crate::plan::scope::Filter;
+use crate::reconcile;
 use crate::syntax::source::{Located, Sources};
 use crate::syntax::spelling::clipped;
 
@@ -48,6 +49,16 @@ pub struct Source {
     pub revision: String,
     /// How many of its nodes are more than passed through.
     pub standing: usize,
+}
+
+impl Source {
+    /// What a plan is made of.
+    pub(super) fn declared(&self) -> reconcile::Source<'_> {
+        reconcile::Source {
+            tree: &self.tree,
+            sources: &self.sources,
+        }
+    }
 }
 
 /// Why the files as they are declare no sound tree.

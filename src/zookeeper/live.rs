@@ -16,7 +16,6 @@ mod ahead;
 mod difference;
 mod kinds;
 mod mirror;
-mod planning;
 mod reader;
 mod walk;
 mod wants;
@@ -24,10 +23,8 @@ mod watches;
 
 pub use acls::count_closed;
 pub use ahead::{ReadAhead, read_ahead};
+pub(crate) use kinds::{Kind, of as kinds};
 pub use mirror::{Found, Mirror, News};
-#[cfg(feature = "watch")]
-pub(crate) use planning::keep_ephemeral;
-pub use planning::{plan, require_readable};
 pub(crate) use watches::warn_of_old_server;
 #[cfg(feature = "watch")]
 pub(crate) use watches::{Heard, Reach, Watches};

@@ -11,7 +11,7 @@ const FLOORS: [&str; 11] = [
     "export",
     "graph",
     "zookeeper",
-    "contention",
+    "reconcile",
     "watch",
     "services",
     "server",
@@ -41,12 +41,18 @@ fn is_in(file: &str, rooms: &[&str]) -> bool {
 
 /// The files of the library with their relative path and text, less comments and tests.
 fn library() -> Vec<(String, String)> {
+    let mut files = all();
+    files.retain(|(file, _)| !is_in(file, &["bin"]));
+    files
+}
+
+/// The files of library and command line with their relative path and text, less comments and tests.
+fn all() -> Vec<(String, String)> {
     let without_tests = |code: &str| {
         let code = code.split("#[cfg(test)]").next();
         code.unwrap_or_default().to_owned()
     };
-    let files = library_with_tests();
-    let files = files.into_iter();
+    let files = all_with_tests().into_iter();
     files
         .map(|(file, code)| (file, without_tests(&code)))
         .collect()
@@ -54,13 +60,19 @@ fn library() -> Vec<(String, String)> {
 
 /// The files of the library with their relative path and text, less comments.
 fn library_with_tests() -> Vec<(String, String)> {
+    let mut files = all_with_tests();
+    files.retain(|(file, _)| !is_in(file, &["bin"]));
+    files
+}
+
+fn all_with_tests() -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut folders = vec![root.clone()];
     let mut files: Vec<PathBuf> = Vec::new();
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).expect("a folder of src") {
             let path = entry.expect("an entry").path();
-            if path.is_dir() && path != root.join("bin") {
+            if path.is_dir() {
                 folders.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
                 files.push(path);
@@ -82,10 +94,18 @@ fn library_with_tests() -> Vec<(String, String)> {
     files.into_iter().map(read).collect()
 }
 
-/// Every use of one of `words` in the files for which `bound` holds.
+/// Every use of one of `words` in the files of the library for which `bound` holds.
 fn uses(words: &[&str], bound: impl Fn(&str) -> bool) -> Vec<String> {
+    uses_in(library(), words, bound)
+}
+
+fn uses_in(
+    files: Vec<(String, String)>,
+    words: &[&str],
+    bound: impl Fn(&str) -> bool,
+) -> Vec<String> {
     let mut found = Vec::new();
-    for (file, code) in library() {
+    for (file, code) in files {
         if !bound(&file) {
             continue;
         }
@@ -290,6 +310,28 @@ fn the_library_never_prints_exits_or_reads_the_environment() {
     let mut found = uses(&words, |_| true);
     found.retain(|line| !line.starts_with("services/environment.rs: "));
     assert_eq!(found, [""; 0]);
+}
+
+/// Nobody but this room makes a policy and a plan, and carries one out.
+#[test]
+fn only_reconcile_walks_from_a_tree_to_a_write() {
+    let words = [
+        "Policy::new",
+        "planner::plan",
+        "planner::as_live",
+        "executor::execute",
+        "Policy",
+    ];
+    let at_home = ["reconcile", "plan", "zookeeper/executor"];
+    let found = uses_in(all(), &words, |file| !is_in(file, &at_home));
+    assert_eq!(found, [""; 0]);
+    for (word, file) in [
+        ("Policy::new", "reconcile"),
+        ("planner::plan", "reconcile"),
+        ("executor::execute", "reconcile"),
+    ] {
+        assert!(!uses(&[word], |name| is_in(name, &[file])).is_empty());
+    }
 }
 
 #[test]

@@ -1,19 +1,17 @@
 //! Plans whose nodes others write all the time.
 
-use zkt::contention::{self, Contended};
-use zkt::model::node::Declared;
+use std::sync::{Arc, Mutex};
+
 use zkt::model::path::ZPath;
-use zkt::model::plan::Plan;
-use zkt::model::tree::Tree;
-use zkt::plan::planner::{self, Policy};
-use zkt::plan::scope::{self, Trim};
-use zkt::syntax::source::Sources;
-use zkt::zookeeper::executor::{Conflict, Event, ExecuteOptions, Ledger, Report, Stop};
-use zkt::zookeeper::live;
+use zkt::model::plan::{MaxTrim, Plan};
+use zkt::plan::scope::Trim;
+use zkt::reconcile::{Apply, Executed, Observer, Options, Progress, Source};
+use zkt::zookeeper::executor::{Conflict, Event, Stop};
+use zkt::zookeeper::live::ReadAhead;
 use zkt::zookeeper::session::Session;
 use zookeeper_client::{Acls, Client, CreateMode};
 
-use crate::executor::{fates, shown};
+use crate::executor::{fate_letters, shown};
 use crate::server::session;
 use crate::trees::{DeclaredTree, declare};
 
@@ -27,63 +25,84 @@ async fn set(client: &Client, path: &str, data: &str) {
     client.set_data(path, data.as_bytes(), None).await.unwrap();
 }
 
-/// A declared tree and the plan for it as it stands.
-struct Planned {
-    declared: Tree<Declared>,
-    sources: Sources,
-    plan: Plan,
-}
-
-async fn plan(session: &Session, text: &str) -> Planned {
-    let DeclaredTree {
-        tree: declared,
-        sources,
-    } = declare(text);
-    let policy = policy(&sources);
-    let wants = scope::of(&declared, policy.trim);
-    let options = live::FetchOptions::default();
-    let live = live::fetch(session, &wants, &options, &mut |_| {}).await;
-    let plan = planner::plan(&declared, &live.unwrap(), &policy);
-    Planned {
-        declared,
-        sources,
-        plan,
-    }
-}
-
-fn policy(sources: &Sources) -> Policy<'_> {
-    Policy {
+/// Nodes are taken for contended from the first execution on.
+fn options() -> Options {
+    Options {
         trim: Trim::All,
-        max_trim: zkt::model::plan::MaxTrim::Unlimited,
-        ..Policy::new(sources)
+        max_trim: MaxTrim::Unlimited,
+        contended_from: 0,
+        retries: 0,
+        ..Options::default()
     }
 }
 
-async fn carry_out(session: &Session, planned: &Planned, agreed: bool) -> (Report, Vec<String>) {
-    let Planned {
-        declared,
-        sources,
-        plan,
-    } = planned;
-    let mut ledger = Ledger::new(plan);
-    let contended = Contended {
-        session,
-        declared,
-        policy: &policy(sources),
-        options: &ExecuteOptions::default(),
-        agreed,
-    };
-    let mut sent = Vec::new();
-    let mut note = |event: &Event| {
-        if let Event::Committed(batch) = event {
-            let paths = plan.actions[batch.actions.clone()].iter();
-            let paths = paths.map(|action| action.path().to_string());
-            sent.push(paths.collect::<Vec<_>>().join(" "));
+fn source(declared: &DeclaredTree) -> Source<'_> {
+    Source {
+        tree: &declared.tree,
+        sources: &declared.sources,
+    }
+}
+
+async fn plan(session: &Session, text: &str) -> Plan {
+    let declared = declare(text);
+    let options = options();
+    let plan = zkt::reconcile::plan(session, source(&declared), &options, ReadAhead::default());
+    plan.await.unwrap()
+}
+
+/// What became of a plan whose nodes move between it and its execution.
+struct CarriedOut {
+    plan: Arc<Plan>,
+    fates: String,
+    stop: Option<Stop>,
+    /// The nodes of each batch that was committed.
+    sent: Vec<String>,
+}
+
+/// Plans, waits for what others do then, and carries the plan out, which a person has agreed to or not.
+async fn carry_out(
+    session: &Session,
+    text: &str,
+    agreed: bool,
+    meanwhile: impl Future<Output = ()>,
+) -> CarriedOut {
+    let declared = declare(text);
+    let committed = Arc::new(Mutex::new(Vec::new()));
+    let noted = committed.clone();
+    let note = move |progress: &Progress<'_>| {
+        if let Progress::Executing { event, .. } = progress
+            && let Event::Committed(batch) = event
+        {
+            noted.lock().unwrap().push(batch.actions.clone());
         }
     };
-    let report = contention::execute(contended, plan, &mut ledger, &mut note).await;
-    assert_eq!(ledger.fates(), report.fates);
-    (report, sent)
+    let options = Options {
+        observer: Observer::new(note),
+        ..options()
+    };
+    let mut apply = Apply::new(source(&declared), &options, ReadAhead::default());
+    let plan = apply.plan(session).await.unwrap();
+    if agreed {
+        apply.agree(plan.clone());
+    }
+    meanwhile.await;
+    let (fates, stop) = match apply.execute(session).await {
+        Executed::Done(report) => (report.fates, None),
+        Executed::Stopped(stop) => (apply.account().fates(), Some(stop)),
+        Executed::Again(..) => panic!("there are no retries"),
+    };
+    let committed = committed.lock().unwrap();
+    let sent = committed.iter().map(|batch| {
+        let paths = plan.actions[batch.clone()].iter();
+        let paths = paths.map(|action| action.path().to_string());
+        paths.collect::<Vec<_>>().join(" ")
+    });
+    CarriedOut {
+        sent: sent.collect(),
+        fates: fate_letters(&fates),
+        plan,
+        stop,
+    }
 }
 
 const DECLARED: &str = "/t\n  /a\n    @keep properties\n    x = 1\n    l -> /t\n  /b\n    @ignore beat\n    x = 1\n  \
@@ -98,8 +117,16 @@ async fn only_what_collides_is_left() {
     for name in ["a", "b", "c", "d", "old"] {
         create(&client, &format!("/t/{name}"), r#"{"x":0}"#).await;
     }
-    let planned = plan(&session, DECLARED).await;
-    let names: Vec<_> = planned
+    let meanwhile = async {
+        set(&client, "/t/a", r#"{"x":0,"theirs":1}"#).await;
+        set(&client, "/t/b", r#"{"x":0,"beat":7}"#).await;
+        // What the plan was to write has another value, or is done.
+        set(&client, "/t/c", r#"{"x":5}"#).await;
+        set(&client, "/t/d", r#"{"x":1}"#).await;
+        set(&client, "/t/old", "newer").await;
+    };
+    let done = carry_out(&session, DECLARED, false, meanwhile).await;
+    let names: Vec<_> = done
         .plan
         .actions
         .iter()
@@ -116,23 +143,16 @@ async fn only_what_collides_is_left() {
         "trim /t/old",
     ];
     assert_eq!(names, expected);
-    set(&client, "/t/a", r#"{"x":0,"theirs":1}"#).await;
-    set(&client, "/t/b", r#"{"x":0,"beat":7}"#).await;
-    // What the plan was to write has another value, or is done.
-    set(&client, "/t/c", r#"{"x":5}"#).await;
-    set(&client, "/t/d", r#"{"x":1}"#).await;
-    set(&client, "/t/old", "newer").await;
-    let (report, sent) = carry_out(&session, &planned, false).await;
     assert_eq!(
-        report.stop,
+        done.stop,
         Some(Stop::Conflict {
             path: ZPath::parse("/t/c").unwrap(),
             action: 3,
             reason: Conflict::Changed
         })
     );
-    assert_eq!(fates(&report), "+++-=++-");
-    assert_eq!(sent[0].split(' ').next(), Some("/t/new"));
+    assert_eq!(done.fates, "+++-=++-");
+    assert_eq!(done.sent[0].split(' ').next(), Some("/t/new"));
     insta::assert_snapshot!(shown(&session).await, @r#"
     /t "{}" at 0
     /t/a "{\"l ->\":\"/t\",\"theirs\":1,\"x\":1}" at 2
@@ -142,8 +162,8 @@ async fn only_what_collides_is_left() {
     /t/new "{\"l ->\":\"/t/a\"}" at 0
     /t/old "newer" at 1
     "#);
-    let (report, _) = carry_out(&session, &plan(&session, DECLARED).await, false).await;
-    assert_eq!((fates(&report), report.stop), ("++".to_owned(), None));
+    let done = carry_out(&session, DECLARED, false, async {}).await;
+    assert_eq!((done.fates.as_str(), done.stop), ("++", None));
 }
 
 /// Another node is never taken for the one that was seen; newer data of a node that a person agreed
@@ -167,18 +187,19 @@ async fn what_was_replaced_collides() {
         create(&client, "/t", "{}").await;
         create(&client, "/t/a", r#"{"x":0}"#).await;
         create(&client, "/t/old", "old").await;
-        let planned = plan(&session, text).await;
         let (verb, path) = before.split_once(' ').unwrap();
-        if verb == "write" {
-            let written = client.set_data(path, b"\xff", None).await;
-            written.unwrap();
-        } else {
-            client.delete(path, None).await.unwrap();
-        }
-        if verb == "replace" {
-            create(&client, path, r#"{"x":0}"#).await;
-        }
-        let (report, _) = carry_out(&session, &planned, agreed).await;
+        let meanwhile = async {
+            if verb == "write" {
+                let written = client.set_data(path, b"\xff", None).await;
+                written.unwrap();
+            } else {
+                client.delete(path, None).await.unwrap();
+            }
+            if verb == "replace" {
+                create(&client, path, r#"{"x":0}"#).await;
+            }
+        };
+        let done = carry_out(&session, text, agreed, meanwhile).await;
         let reason = match verb {
             "replace" => Conflict::Replaced,
             "write" => Conflict::Changed,
@@ -187,7 +208,7 @@ async fn what_was_replaced_collides() {
         let path = ZPath::parse(path).unwrap();
         let is_trim = path.as_str() == "/t/old";
         assert_eq!(
-            report.stop,
+            done.stop,
             Some(Stop::Conflict {
                 path,
                 action: usize::from(is_trim),
@@ -195,7 +216,7 @@ async fn what_was_replaced_collides() {
             }),
             "{before}"
         );
-        assert_eq!(fates(&report), if is_trim { "+-" } else { "--" }, "{i}");
+        assert_eq!(done.fates, if is_trim { "+-" } else { "--" }, "{i}");
         for path in ["/t/a", "/t/old", "/t"] {
             _ = client.delete(path, None).await;
         }
@@ -213,9 +234,10 @@ async fn whoever_writes_without_a_pause_does_not_hold_it_up() {
         text += &format!("  /n{i}\n    @ignore beat\n    x = 1\n");
         create(&client, &format!("/t/n{i}"), r#"{"x":0,"beat":0}"#).await;
     }
-    let planned = plan(&session, &text).await;
     let busy = Client::connect(&hosts).await.unwrap();
+    let (began, begins) = tokio::sync::oneshot::channel();
     let writer = tokio::spawn(async move {
+        let mut began = Some(began);
         let mut random = fastrand::Rng::with_seed(7);
         loop {
             let path = format!("/t/n{}", random.usize(0..100));
@@ -227,11 +249,15 @@ async fn whoever_writes_without_a_pause_does_not_hold_it_up() {
             _ = busy
                 .set_data(&path, data.as_bytes(), Some(stat.version))
                 .await;
+            if let Some(began) = began.take() {
+                _ = began.send(());
+            }
         }
     });
-    let (report, _) = carry_out(&session, &planned, false).await;
+    let meanwhile = async { begins.await.unwrap() };
+    let done = carry_out(&session, &text, false, meanwhile).await;
     writer.abort();
-    assert_eq!(report.stop, None);
-    assert_eq!(fates(&report), "+".repeat(100));
-    assert!(plan(&session, &text).await.plan.is_empty());
+    assert_eq!(done.stop, None);
+    assert_eq!(done.fates, "+".repeat(100));
+    assert!(plan(&session, &text).await.is_empty());
 }

@@ -152,6 +152,10 @@ pub(crate) async fn shown(session: &Session) -> String {
 }
 
 pub(crate) fn fates(report: &Report) -> String {
+    fate_letters(&report.fates)
+}
+
+pub(crate) fn fate_letters(fates: &[Fate]) -> String {
     let letter = |fate: &Fate| match fate {
         Fate::NotDone => '-',
         Fate::DataOnly => 'd',
@@ -159,7 +163,7 @@ pub(crate) fn fates(report: &Report) -> String {
         Fate::Needless => '=',
         Fate::Unknown => '?',
     };
-    report.fates.iter().map(letter).collect()
+    fates.iter().map(letter).collect()
 }
 
 fn stop(report: &Report) -> String {

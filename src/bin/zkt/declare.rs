@@ -7,6 +7,7 @@ use zkt::declare::lower;
 use zkt::model::node::Declared;
 use zkt::model::path::ZPath;
 use zkt::model::tree::Tree;
+use zkt::reconcile::Source;
 use zkt::syntax::source::{Located, Sources};
 use zkt::syntax::spelling::clipped;
 
@@ -103,6 +104,14 @@ pub(crate) fn load(
 }
 
 impl DeclaredTree {
+    /// What a plan is made of.
+    pub(crate) fn source(&self) -> Source<'_> {
+        Source {
+            tree: &self.tree,
+            sources: &self.sources,
+        }
+    }
+
     /// Nodes for which a request may be too large are problems.
     pub(crate) fn require_size(self, max_request: usize) -> Result<Self, Problems> {
         let lower_errors = lower::oversized(&self.tree, max_request);

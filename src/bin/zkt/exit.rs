@@ -153,6 +153,23 @@ impl From<zkt::zookeeper::live::Error> for Failure {
     }
 }
 
+impl From<zkt::reconcile::Error> for Failure {
+    fn from(error: zkt::reconcile::Error) -> Self {
+        use zkt::reconcile::Error;
+        match error {
+            Error::Reserved => Self::new(error).hint("connect with another chroot"),
+            Error::NoPlace { path, hosts } => {
+                let failure = Self::new(format!("--path {path} does not exist on {hosts}"));
+                failure.hint(format!(
+                    "a tree that brings its own place says {path}/… itself"
+                ))
+            }
+            Error::Session(error) => error.into(),
+            Error::Live(error) => error.into(),
+        }
+    }
+}
+
 impl From<zkt::services::Error> for Failure {
     fn from(error: zkt::services::Error) -> Self {
         match error {

@@ -15,6 +15,7 @@ mod opening;
 mod output;
 mod planning;
 mod process;
+mod progress;
 mod question;
 mod render;
 mod settings;

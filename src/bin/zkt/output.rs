@@ -92,6 +92,7 @@ impl<W: Write> Write for Stripped<W> {
 }
 
 /// Data goes to stdout, everything else to stderr.
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Output {
     color: ColorChoice,
     quiet: bool,

@@ -1,18 +1,19 @@
-//! The first four of the five lines: declared tree, live tree, plan, checked links.
+//! What the arguments say of a plan, and what is shown while live nodes are read.
 
 use zkt::model::node::{Declared, Live};
 use zkt::model::path::ZPath;
 use zkt::model::plan::{MaxTrim, Plan};
 use zkt::model::tree::Tree;
-use zkt::plan::planner::{self, Policy};
-use zkt::plan::scope::{self, Filter, Trim, Want};
+use zkt::plan::scope::{Filter, Trim, Want};
+use zkt::reconcile::{self, Extras, Options};
 use zkt::zookeeper::live::{self, FetchOptions, ReadAhead};
 use zkt::zookeeper::session::Session;
 
-use crate::args::{Extras, PlanOptions, TrimArg};
+use crate::args::{self, Format, PlanOptions, TrimArg};
 use crate::declare::DeclaredTree;
 use crate::exit::Failure;
 use crate::output::Output;
+use crate::progress::Shown;
 
 /// The place of the top-level nodes, as it was given.
 pub(crate) fn place(options: &PlanOptions) -> Result<ZPath, Failure> {
@@ -78,86 +79,45 @@ pub(crate) fn trim(options: &PlanOptions) -> Trim {
     }
 }
 
-/// Plans a declared tree against the live one.
+/// What a plan may do, as the arguments say.
+pub(crate) fn options(args: &PlanOptions) -> Result<Options, Failure> {
+    Ok(Options {
+        path: place(args)?,
+        filter: filter(args)?,
+        trim: trim(args),
+        max_trim: match args.max_trim {
+            _ if args.force => MaxTrim::Unlimited,
+            Some(limit) => limit,
+            None => MaxTrim::Default,
+        },
+        replace: args.replace,
+        allow_ephemeral: args.allow_ephemeral,
+        may_lock_out: args.force,
+        extras: match args.extras {
+            args::Extras::Show => Extras::Listed,
+            args::Extras::Hide => Extras::Hidden,
+        },
+        strict: args.strict,
+        ..Options::default()
+    })
+}
+
+/// Plans a declared tree against the live one, with a progress bar if that takes long.
 pub(crate) async fn plan(
     session: &Session,
     declared: &DeclaredTree,
     ahead: ReadAhead,
-    options: &PlanOptions,
+    options: &Options,
     output: &Output,
 ) -> Result<Plan, Failure> {
-    let path = place(options)?;
-    if session.chroot().names().next() == Some("zookeeper") {
-        let message = "/zookeeper belongs to ZooKeeper itself and cannot be declared";
-        return Err(Failure::new(message).hint("connect with another chroot"));
-    }
-    require_node(session, &path, "--path").await?;
-    let policy = policy(session, declared, options).await?;
-    let wants = scope::of(&declared.tree, policy.trim);
-    let live = fetch_after(session, ahead, &wants, output).await?;
-    live::require_readable(&declared.tree, &live)?;
-    let mut plan = live::plan(session, &declared.tree, &live, &policy).await?;
-    // To give back the memory of a large tree takes a while, which nobody has to wait for.
-    drop(tokio::task::spawn_blocking(move || drop(live)));
-    apply_options(&mut plan, options);
-    Ok(plan)
-}
-
-/// What a plan may do, as the options say.
-pub(crate) async fn policy<'a>(
-    session: &Session,
-    declared: &'a DeclaredTree,
-    options: &PlanOptions,
-) -> Result<Policy<'a>, Failure> {
-    let path = place(options)?;
-    let identities = if planner::needs_identities(&declared.tree) {
-        Some(session.who().await?)
-    } else {
-        None
+    let shown = Shown::new(output, Format::Text);
+    let options = Options {
+        observer: shown.observer(),
+        ..options.clone()
     };
-    Ok(Policy {
-        path,
-        trim: trim(options),
-        filter: filter(options)?,
-        shows_extras: options.extras == Extras::Show,
-        max_trim: match options.max_trim {
-            _ if options.force => MaxTrim::Unlimited,
-            Some(limit) => limit,
-            None => MaxTrim::Default,
-        },
-        below_chroot: !session.chroot().is_root(),
-        replace: options.replace,
-        allow_ephemeral: options.allow_ephemeral,
-        max_request: session.max_request(),
-        identities,
-        may_lock_out: options.force,
-        ..Policy::new(&declared.sources)
-    })
-}
-
-/// An argument that names a node must name one that exists.
-pub(crate) async fn require_node(
-    session: &Session,
-    path: &ZPath,
-    what: &str,
-) -> Result<(), Failure> {
-    if path.is_root()
-        || !live::lookup(session, std::slice::from_ref(path))
-            .await?
-            .is_empty()
-    {
-        return Ok(());
-    }
-    let failure = Failure::new(format!(
-        "{what} {path} does not exist on {}",
-        session.hosts()
-    ));
-    Err(match what {
-        "--path" => failure.hint(format!(
-            "a tree that brings its own place says {path}/… itself"
-        )),
-        _ => failure,
-    })
+    let plan = reconcile::plan(session, declared.source(), &options, ahead).await;
+    shown.clear();
+    Ok(plan?)
 }
 
 /// Reads live nodes, with a progress bar if it takes long.
@@ -166,20 +126,10 @@ pub(crate) async fn fetch(
     wants: &[Want],
     output: &Output,
 ) -> Result<Tree<Live>, Failure> {
-    fetch_after(session, ReadAhead::default(), wants, output).await
-}
-
-/// Reads live nodes that were not read ahead, with a progress bar if it takes long.
-async fn fetch_after(
-    session: &Session,
-    ahead: ReadAhead,
-    wants: &[Want],
-    output: &Output,
-) -> Result<Tree<Live>, Failure> {
     let bar = output.progress("reading", if wants.len() > 1 { wants.len() } else { 0 });
     let mut progress = |nodes: usize| bar.set_position(nodes as u64);
     let options = FetchOptions::default();
-    let live = live::fetch_after(session, ahead, wants, &options, &mut progress).await;
+    let live = live::fetch(session, wants, &options, &mut progress).await;
     was_read(&bar, live, Tree::len)
 }
 
@@ -219,9 +169,4 @@ fn was_read<T>(
     let read = read?;
     tracing::info!(nodes = len(&read), "read the live tree");
     Ok(read)
-}
-
-/// What is left of the options once a plan is made: which extras count, and whether warnings do.
-pub(crate) fn apply_options(plan: &mut Plan, options: &PlanOptions) {
-    plan.judge(options.extras != Extras::Hide, options.strict);
 }

@@ -10,7 +10,7 @@ use crate::model::plan::{Action, Plan, Summary};
 use crate::zookeeper::session::told;
 
 /// How far an execution got, and why it stopped.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Report {
     /// How many leading actions stand entirely.
     pub applied: usize,
@@ -43,8 +43,8 @@ pub enum Fate {
     DataOnly,
     /// It stands.
     Done,
-    /// Somebody else has made the node so in the meantime. Only [`contention`](crate::contention)
-    /// looks for that.
+    /// Somebody else has made the node so in the meantime. Only executions of
+    /// contended nodes look for that.
     Needless,
     /// It may have been carried out or not.
     Unknown,

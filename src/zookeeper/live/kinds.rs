@@ -11,7 +11,7 @@ use crate::zookeeper::session::Session;
 
 /// What is known of a node that is not read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// It does not exist any more.
     Gone,
     /// It goes with a session.
@@ -21,7 +21,7 @@ pub(super) enum Kind {
 }
 
 /// The kinds of these nodes, in their order.
-pub(super) async fn of(session: &Session, paths: &[ZPath]) -> Result<Vec<Kind>, Error> {
+pub(crate) async fn of(session: &Session, paths: &[ZPath]) -> Result<Vec<Kind>, Error> {
     let options = FetchOptions::default();
     let mut progress = |_| {};
     let reader = Reader::new(session, &options, &mut progress);

@@ -4,14 +4,13 @@ use std::io::Write as _;
 
 use clap::{Args, ValueHint};
 use zkt::export;
-use zkt::model::node::{Content, Declared, Live, LiveNode};
+use zkt::model::node::{Content, Declared, LiveNode};
 use zkt::model::path::ZPath;
-use zkt::model::plan::{MaxTrim, Plan};
+use zkt::model::plan::Plan;
 use zkt::model::tree::Tree;
 use zkt::model::value::Data;
-use zkt::plan::links::{self, LookedUp, Trees};
-use zkt::plan::planner::{self, Policy};
-use zkt::plan::scope::{Children, Trim, Want};
+use zkt::plan::scope::{Children, Want};
+use zkt::reconcile::{self, Options};
 use zkt::syntax::source::Sources;
 use zkt::zookeeper::live::ReadAhead;
 use zkt::zookeeper::session::Session;
@@ -77,13 +76,13 @@ pub(crate) async fn run(args: &DiffArgs, output: &Output) -> Result<Exit, Failur
     // The plan that turns one tree into the other removes what only the first one has.
     options.trim.get_or_insert(TrimArg::All);
     options.force = true;
+    let rules = planning::options(&options)?;
     let (mut old, mut new) = (sides.old.to_vec(), sides.new.to_vec());
     let plan = if is_live(sides.old) {
         let mut declared = load(sides.new)?;
         planning::narrow(&mut declared.tree, &options, output)?;
         let session = Session::connect(&settings::session_options(&args.server)?).await?;
-        let plan =
-            planning::plan(&session, &declared, ReadAhead::default(), &options, output).await;
+        let plan = planning::plan(&session, &declared, ReadAhead::default(), &rules, output).await;
         old = vec![format!("live {}", session.hosts())];
         session.close().await;
         plan?
@@ -98,15 +97,9 @@ pub(crate) async fn run(args: &DiffArgs, output: &Output) -> Result<Exit, Failur
             tree: tree?,
             sources,
         };
-        compare(&declared, live, &options, &place, system)?
+        compare(&declared, live, &rules, system)
     } else {
-        compare(
-            &load(sides.old)?,
-            load(sides.new)?,
-            &options,
-            &place,
-            system,
-        )?
+        compare(&load(sides.old)?, load(sides.new)?, &rules, system)
     };
     print(&plan, &old, &new, args, output)?;
     Ok(if !plan.refusals.is_empty() {
@@ -185,7 +178,7 @@ async fn live_side(
     place: &ZPath,
     output: &Output,
 ) -> Result<Tree<Declared>, Failure> {
-    planning::require_node(session, place, "--path").await?;
+    reconcile::require_place(session, place).await?;
     let mut tops: Vec<ZPath> = Vec::new();
     for (path, node) in &old.tree {
         let declared = node.standing == zkt::model::node::Standing::Declared;
@@ -202,7 +195,7 @@ async fn live_side(
         })
         .collect();
     let live = planning::fetch(session, &wants, output).await?;
-    zkt::zookeeper::live::require_readable(&old.tree, &live)?;
+    reconcile::require_readable(&old.tree, &live)?;
     let mut nodes: Vec<(ZPath, Declared)> = export::declarable(live.as_slice(), false)
         .map(|(path, node)| (path.clone(), beside(old.tree.get(path), node)))
         .collect();
@@ -237,46 +230,14 @@ fn beside(old: Option<&Declared>, live: &LiveNode) -> Declared {
 }
 
 /// The plan between two declared trees: the old one as if it were live.
-fn compare(
-    old: &DeclaredTree,
-    mut new: DeclaredTree,
-    options: &crate::args::PlanOptions,
-    place: &ZPath,
-    system: System,
-) -> Result<Plan, Failure> {
-    let filter = planning::filter(options)?;
-    filter.apply(&mut new.tree);
+fn compare(old: &DeclaredTree, mut new: DeclaredTree, options: &Options, system: System) -> Plan {
+    options.filter.apply(&mut new.tree);
     // What one side declares as secret is not shown of the other.
     for (path, node) in new.tree.iter_mut() {
         if let Some(old) = old.tree.get(path) {
             node.secret = std::mem::take(&mut node.secret).and(&old.secret);
         }
     }
-    let policy = Policy {
-        path: place.clone(),
-        trim: planning::trim(options),
-        trim_top_level: true,
-        filter,
-        max_trim: MaxTrim::Unlimited,
-        below_chroot: system == System::Ordinary,
-        replace: options.replace,
-        allow_ephemeral: options.allow_ephemeral,
-        protected: planner::protected(&old.tree, &old.sources),
-        ..Policy::new(&new.sources)
-    };
-    let mut live: Tree<Live> = planner::as_live(&old.tree);
-    for (_, node) in live.iter_mut() {
-        if let Live::Read(node) = node {
-            node.ephemeral &= !options.allow_ephemeral;
-        }
-    }
-    let mut plan = planner::plan(&new.tree, &live, &policy);
-    if policy.trim == Trim::All {
-        let looked_up = LookedUp::default();
-        let trees = Trees::new(&new.tree, &live);
-        let linked = links::check(&trees, &plan, Some(&looked_up), &new.sources).warnings;
-        plan.warnings.extend(linked);
-    }
-    planning::apply_options(&mut plan, options);
-    Ok(plan)
+    let below_chroot = system == System::Ordinary;
+    reconcile::compare(old.source(), new.source(), options, below_chroot)
 }

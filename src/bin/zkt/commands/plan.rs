@@ -35,7 +35,8 @@ pub(crate) async fn run(args: &PlanArgs, output: &Output) -> Result<Exit, Failur
         session,
         ahead,
     } = opening::open(&args.sources, &args.plan, &args.server, output).await?;
-    let plan = planning::plan(&session, &declared, ahead, &args.plan, output).await;
+    let options = planning::options(&args.plan)?;
+    let plan = planning::plan(&session, &declared, ahead, &options, output).await;
     let server = session.hosts();
     session.close().await;
     let plan = plan?;

@@ -16,12 +16,11 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use tokio::sync::{mpsc, watch};
 use zkt::model::path::check_name;
-use zkt::model::plan::MaxTrim;
 use zkt::watch::{Ending, Error, Layers, Mode, Options, Pace, State};
 use zkt::zookeeper::session::Wait;
 
 use crate::args::values::{duration, listen};
-use crate::args::{Extras, LayerArgs, PlanOptions, ServerArgs};
+use crate::args::{LayerArgs, PlanOptions, ServerArgs};
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
 use crate::{diagnostics, planning, process, settings};
@@ -194,23 +193,12 @@ fn options(args: &WatchArgs) -> Result<Options, Failure> {
             WatchMode::Enforce => Mode::Enforce,
             WatchMode::Warn => Mode::Warn,
         },
-        trim: planning::trim(&args.plan),
-        max_trim: match args.plan.max_trim {
-            _ if args.plan.force => MaxTrim::Unlimited,
-            Some(limit) => limit,
-            None => MaxTrim::Default,
-        },
-        replace: args.plan.replace,
-        allow_ephemeral: args.plan.allow_ephemeral,
-        may_lock_out: args.plan.force,
-        shows_extras: args.plan.extras == Extras::Show,
-        strict: args.plan.strict,
+        plan: planning::options(&args.plan)?,
         pace: Pace {
             interval: args.interval,
             ..Pace::default()
         },
         poll: args.poll,
         elect: args.elect.clone(),
-        retries: 5,
     })
 }

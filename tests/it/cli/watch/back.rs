@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use zkt::declare::files::Disk;
 use zkt::model::path::ZPath;
-use zkt::model::plan::MaxTrim;
-use zkt::plan::scope::{Filter, Trim};
-use zkt::{watch, zookeeper::session};
+use zkt::plan::scope::Filter;
+use zkt::{reconcile, watch, zookeeper::session};
 
 use super::super::Place;
 use super::{Watching, becomes};
@@ -28,11 +27,10 @@ fn patient(place: &Place, session: session::Options) -> watch::Options {
         },
         session,
         mode: watch::Mode::Enforce,
-        trim: Trim::default(),
-        max_trim: MaxTrim::Default,
-        may_lock_out: false,
-        shows_extras: true,
-        strict: false,
+        plan: reconcile::Options {
+            retries: 0,
+            ..reconcile::Options::default()
+        },
         pace: watch::Pace {
             interval: hour,
             first_backoff: hour,
@@ -41,9 +39,6 @@ fn patient(place: &Place, session: session::Options) -> watch::Options {
         },
         poll: None,
         elect: None,
-        retries: 0,
-        replace: false,
-        allow_ephemeral: false,
     }
 }
 

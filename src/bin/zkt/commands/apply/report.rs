@@ -4,28 +4,15 @@ use std::io::{self, Write};
 
 use serde_json::{Value, json};
 use zkt::model::plan::Summary;
-use zkt::zookeeper::executor::{Batch, BatchKind, Fate};
+use zkt::reconcile::{Account, Named};
+use zkt::zookeeper::executor::Fate;
 
-use super::account::{Account, End, Named};
+use super::end::End;
 use crate::exit::Exit;
 use crate::render::{self, Mode};
 
 /// Of so many actions with the same fate, each has a line.
 const LONGEST_LIST: usize = 20;
-
-/// One line of JSON for a batch that stands.
-pub(super) fn batch_json(batch: &Batch) -> Value {
-    let kind = match batch.kind {
-        BatchKind::Atomic => "atomic",
-        BatchKind::Acls => "acls",
-    };
-    json!({
-        "event": "batch", "kind": kind,
-        "batch": batch.index + 1, "batches": batch.count,
-        "actions": batch.actions.len(),
-        "operations": batch.operations,
-    })
-}
 
 /// The last line of JSON: what was done by the whole run, and what its last execution left.
 pub(super) fn report_json(account: &Account, end: Option<&End>, exit: Exit) -> Value {

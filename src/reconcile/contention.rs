@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::time::Duration;
 
+use super::Agreed;
 use crate::model::node::{Declared, Live, LiveNode};
 use crate::model::path::ZPath;
 use crate::model::plan::{Action, Plan, Trim, Update};
@@ -20,9 +21,6 @@ use crate::zookeeper::executor::{
 use crate::zookeeper::live::{self, FetchOptions};
 use crate::zookeeper::session::Session;
 
-/// Number of conflicts after which the nodes of a plan count as contended.
-pub const CONTENDED_FROM: u32 = 2;
-
 /// How many nodes a batch has at first.
 const LARGEST: usize = 64;
 
@@ -31,17 +29,17 @@ const TRIES: u32 = 100;
 
 /// What a plan is made of, and how it may be carried out.
 #[derive(Debug, Clone, Copy)]
-pub struct Contended<'a> {
+pub(super) struct Contended<'a> {
     /// The session.
-    pub session: &'a Session,
+    pub(super) session: &'a Session,
     /// What is declared.
-    pub declared: &'a Tree<Declared>,
+    pub(super) declared: &'a Tree<Declared>,
     /// The policy that the plan was made by.
-    pub policy: &'a Policy<'a>,
+    pub(super) policy: &'a Policy<'a>,
     /// How batches are sent.
-    pub options: &'a ExecuteOptions,
-    /// Whether a person has agreed to just these trims, so that a node with newer data stays.
-    pub agreed: bool,
+    pub(super) options: &'a ExecuteOptions,
+    /// What was agreed to.
+    pub(super) agreed: Agreed,
 }
 
 /// One node, or the place of one, with all that the plan does to it in one write.
@@ -72,7 +70,7 @@ enum Again {
 ///
 /// # On connection loss and cancellation safety
 /// As [`executor::execute`].
-pub async fn execute(
+pub(super) async fn execute(
     contended: Contended<'_>,
     plan: &Plan,
     ledger: &mut Ledger,
@@ -264,7 +262,7 @@ impl<'a> Run<'a, '_> {
         if !is_of(&self.plan.actions[i], node) {
             return Again::Collides(Conflict::Replaced);
         }
-        if self.contended.agreed && planned.seen != node.zxids() {
+        if self.contended.agreed == Agreed::ThisPlan && planned.seen != node.zxids() {
             return Again::Collides(Conflict::Changed);
         }
         let trim = Trim {

@@ -1,6 +1,6 @@
 //! Planning only what changed, where all else is known to be as declared.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use crate::model::node::{Declared, Live, Standing};
 use crate::model::path::ZPath;
@@ -8,20 +8,43 @@ use crate::model::plan::{About, Action, Plan};
 use crate::model::tree::Tree;
 use crate::plan::planner::{self, Policy};
 
-/// The plan for two trees that agreed, as `before` says, until the live nodes at `changed` did
-/// change. It is what [`planner::plan`] makes of the whole trees, at the cost of what changed. Of the
-/// declared nodes, `standing` are more than passed through.
+/// What is known from before.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Before<'a> {
+    /// The last plan without its actions: the trees agreed, but for what it keeps.
+    pub(crate) plan: &'a Plan,
+    /// How many declared nodes are more than passed through.
+    pub(crate) standing: usize,
+    /// The live nodes that have changed since, and the declared ones that hold something else.
+    pub(crate) changed: &'a [ZPath],
+}
+
+impl Before<'_> {
+    /// The extras that did not change.
+    pub(super) fn unchanged_extras(&self) -> Vec<ZPath> {
+        let changed: HashSet<&ZPath> = self.changed.iter().collect();
+        let extras = self.plan.extras.iter();
+        let same = extras.filter(|path| !changed.contains(path));
+        same.cloned().collect()
+    }
+}
+
+/// The plan for two trees that agreed until some nodes changed. It is what [`planner::plan`] makes of
+/// the whole trees, at the cost of what changed.
 ///
-/// None where only the whole trees can tell: what is trimmed is held against all that was looked
+/// Returns `None` if only the whole trees can tell: what is trimmed is held against all that was looked
 /// at.
 pub(super) fn plan(
     declared: &Tree<Declared>,
     live: &Tree<Live>,
     policy: &Policy<'_>,
-    before: &Plan,
-    standing: usize,
-    changed: &[ZPath],
+    before: Before<'_>,
 ) -> Option<Plan> {
+    let Before {
+        plan: before,
+        standing,
+        changed,
+    } = before;
     let mut mine: BTreeSet<ZPath> = BTreeSet::new();
     let mut tops: BTreeSet<ZPath> = BTreeSet::new();
     for path in changed {
@@ -207,7 +230,16 @@ mod tests {
         };
         before.warnings.push(warning.clone());
         for _ in 0..3 {
-            let part = plan(&declared, &live, &policy, &before, 9, &[path("/a")]);
+            let part = plan(
+                &declared,
+                &live,
+                &policy,
+                Before {
+                    plan: &before,
+                    standing: 9,
+                    changed: &[path("/a")],
+                },
+            );
             before = part.expect("nothing is trimmed");
             assert_eq!(before.warnings, std::slice::from_ref(&warning));
         }
@@ -239,7 +271,12 @@ mod tests {
             assert!(before.is_empty());
             let changed = change(&mut live, &mut random);
             let whole = planner::plan(&declared, &live, &policy);
-            let part = plan(&declared, &live, &policy, &before, standing, &changed);
+            let before = Before {
+                plan: &before,
+                standing,
+                changed: &changed,
+            };
+            let part = plan(&declared, &live, &policy, before);
             let Some(part) = part else {
                 let trims = |action: &Action| matches!(action, Action::Trim(_));
                 assert!(whole.actions.iter().any(trims) || !whole.refusals.is_empty());

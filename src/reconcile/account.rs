@@ -4,17 +4,15 @@ use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
-use zkt::model::path::ZPath;
-use zkt::model::plan::{Action, Plan, Summary};
-use zkt::zookeeper::executor::{Event, Fate, Ledger, Stop};
-
-use crate::exit::{Exit, Failure};
+use crate::model::path::ZPath;
+use crate::model::plan::{Action, Plan, Summary};
+use crate::zookeeper::executor::{Event, Fate, Ledger};
 
 /// Of one run, all its executions together.
-#[derive(Debug, Default)]
-pub(super) struct Account {
+#[derive(Debug, Clone, Default)]
+pub struct Account {
     /// What stands, counted.
-    pub(super) done: Summary,
+    done: Summary,
     /// The same by name, as far as another execution followed.
     stands: Vec<Named>,
     /// What an earlier execution may have done, and no plan has told of since.
@@ -26,27 +24,46 @@ pub(super) struct Account {
 }
 
 /// An action by its name and node.
-pub(super) type Named = (&'static str, ZPath);
+pub type Named = (&'static str, ZPath);
+
+/// What became of the actions of a run that ended before all was done.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Outcome {
+    /// What stands.
+    pub stands: Vec<Named>,
+    /// Nodes that have their data, but not their ACL.
+    pub data_only: Vec<Named>,
+    /// What may have been done or not.
+    pub unknown: Vec<Named>,
+    /// What was not done.
+    pub not_done: Vec<Named>,
+}
+
+impl Outcome {
+    /// Whether anything was written, or may have been.
+    #[must_use]
+    pub fn wrote(&self) -> bool {
+        let Self {
+            stands,
+            data_only,
+            unknown,
+            not_done: _,
+        } = self;
+        !(stands.is_empty() && data_only.is_empty() && unknown.is_empty())
+    }
+}
 
 /// A plan that was shown, and perhaps executed.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct AtHand {
     plan: Arc<Plan>,
     ledger: Ledger,
     course: Option<Course>,
 }
 
-/// Why a run ended before all was done.
-#[derive(Debug, Clone)]
-pub(super) struct End {
-    pub(super) kind: &'static str,
-    pub(super) message: String,
-    pub(super) path: Option<ZPath>,
-}
-
 /// Of the batches of one execution.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Course {
+pub struct Course {
     committed: usize,
     /// How many were sent, answered or not.
     sent: usize,
@@ -67,7 +84,7 @@ impl Account {
                 }
             }
         }
-        self.at_hand = Some(AtHand {
+        self.at_hand = (!plan.is_empty()).then(|| AtHand {
             plan: plan.clone(),
             ledger: Ledger::new(plan),
             course: None,
@@ -93,7 +110,7 @@ impl Account {
         }
     }
 
-    /// All of the plan at hand was done, or there was nothing to do.
+    /// All of the plan at hand was done.
     pub(super) fn finish(&mut self) {
         let Some(AtHand { plan, ledger, .. }) = self.at_hand.take() else {
             return;
@@ -114,10 +131,14 @@ impl Account {
         *count += 1;
     }
 
-    /// Where an execution of the plan at hand tells how far it has got.
-    pub(super) fn progress(&mut self) -> Option<(&mut Ledger, &mut Option<Course>)> {
-        let at_hand = self.at_hand.as_mut()?;
-        Some((&mut at_hand.ledger, &mut at_hand.course))
+    /// The plan at hand, and where its execution tells how far it has got.
+    pub(super) fn progress(&mut self) -> Option<(&Plan, &mut Ledger, &mut Option<Course>)> {
+        let AtHand {
+            plan,
+            ledger,
+            course,
+        } = self.at_hand.as_mut()?;
+        Some((plan, ledger, course))
     }
 
     /// Takes note of what became of each action.
@@ -128,8 +149,16 @@ impl Account {
         }
     }
 
+    /// What became of each action of the plan at hand.
+    #[must_use]
+    pub fn fates(&self) -> Vec<Fate> {
+        let at_hand = self.at_hand.as_ref();
+        at_hand.map_or_else(Vec::new, |at_hand| at_hand.ledger.fates())
+    }
+
     /// Of the plan at hand, the actions with this fate.
-    pub(super) fn with(&self, fate: Fate) -> Vec<Named> {
+    #[must_use]
+    pub fn with(&self, fate: Fate) -> Vec<Named> {
         let mut named_so = Vec::new();
         if fate == Fate::Unknown {
             named_so.extend(self.doubtful.iter().cloned());
@@ -144,7 +173,8 @@ impl Account {
     }
 
     /// What stands, counted.
-    pub(super) fn counted(&self) -> Summary {
+    #[must_use]
+    pub fn counted(&self) -> Summary {
         let mut done = self.done;
         if let Some(AtHand { plan, ledger, .. }) = &self.at_hand {
             let fates = ledger.fates();
@@ -156,77 +186,46 @@ impl Account {
     }
 
     /// What stands, by name.
-    pub(super) fn stands(&self) -> Vec<Named> {
+    #[must_use]
+    pub fn stands(&self) -> Vec<Named> {
         let mut stands = self.stands.clone();
         stands.extend(self.with(Fate::Done));
         stands
     }
 
+    /// What became of all actions, by name.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        Outcome {
+            stands: self.stands(),
+            data_only: self.with(Fate::DataOnly),
+            unknown: self.with(Fate::Unknown),
+            not_done: self.with(Fate::NotDone),
+        }
+    }
+
     /// Whether there is a plan that was not carried out to its end.
-    pub(super) fn is_open(&self) -> bool {
+    #[must_use]
+    pub fn is_open(&self) -> bool {
         self.at_hand.is_some()
     }
 
     /// Whether anything was written, or may have been.
-    pub(super) fn wrote(&self) -> bool {
+    #[must_use]
+    pub fn wrote(&self) -> bool {
         let in_part = self.in_part || !self.with(Fate::DataOnly).is_empty();
         in_part || self.counted() != Summary::default() || !self.with(Fate::Unknown).is_empty()
     }
 
-    /// What an interrupt leaves behind.
-    pub(super) fn interrupted(&self) -> Failure {
-        let hint = "run apply again: it finishes what is left";
-        let course = self.at_hand.as_ref().and_then(|at_hand| at_hand.course);
-        let message = match course {
-            Some(course) => format!("interrupted: {course}"),
-            None if self.wrote() => "interrupted between two attempts".to_owned(),
-            None => return Failure::new("interrupted: nothing was written"),
-        };
-        Failure::new(message).hint(hint).exit(Exit::Partial)
+    /// How far the execution under way has got; `None` between executions.
+    #[must_use]
+    pub fn course(&self) -> Option<Course> {
+        self.at_hand.as_ref().and_then(|at_hand| at_hand.course)
     }
 }
 
 fn named(action: &Action) -> Named {
     (action.name(), action.path().clone())
-}
-
-impl End {
-    pub(super) fn new(kind: &'static str, message: impl fmt::Display) -> Self {
-        Self {
-            kind,
-            message: message.to_string(),
-            path: None,
-        }
-    }
-
-    pub(super) fn of_failure(failure: &Failure) -> Self {
-        if failure.message.is_empty() {
-            return Self::new("error", "stderr tells what is wrong");
-        }
-        Self::new("error", &failure.message)
-    }
-
-    pub(super) fn of_stop(stop: &Stop) -> Self {
-        let kind = match stop {
-            Stop::Conflict { .. } => "conflict",
-            Stop::Failed { .. } | Stop::InvalidAcl { .. } => "failed",
-            Stop::TooLarge { .. } => "too large",
-            Stop::Disconnected { .. } => "disconnected",
-            Stop::Uncertain { .. } => "uncertain",
-            Stop::Deposed { .. } => "deposed",
-        };
-        let path = match stop {
-            Stop::Conflict { path, .. }
-            | Stop::Failed { path, .. }
-            | Stop::InvalidAcl { path, .. }
-            | Stop::TooLarge { path, .. } => Some(path.clone()),
-            _ => None,
-        };
-        Self {
-            path,
-            ..Self::new(kind, stop)
-        }
-    }
 }
 
 impl Course {

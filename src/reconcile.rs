@@ -1,0 +1,99 @@
+//! The one road from a declared tree to written nodes.
+//!
+//! Everybody who makes a plan or carries one out comes here: `zkt plan`, `apply`, `diff` and `watch`,
+//! and the library's `import_tree`. So the checks before a plan, the policy, and the rule by which a
+//! stopped execution is planned again are the same for all of them. A dry run is the same road, less
+//! its last step.
+//!
+//! | room | what it is |
+//! | --- | --- |
+//! | `options` | what a plan may do, and who is told of progress |
+//! | `check` | what must hold before a plan |
+//! | `road` | the policy, a plan, one execution |
+//! | `links` | what a plan must know of nodes beside those that were read for it |
+//! | `partial` | a plan for what changed alone |
+//! | `contention` | an execution whose nodes others write all the time |
+//! | `tries` | when a stopped execution is planned again |
+//! | `account` | what was done, what is unknown, what is left |
+//! | `apply` | plans and executions until all is done |
+
+mod account;
+mod apply;
+mod check;
+mod contention;
+mod error;
+mod links;
+mod options;
+#[cfg(feature = "watch")]
+mod partial;
+mod road;
+mod tries;
+
+pub use account::{Account, Course, Named, Outcome};
+pub use apply::{Apply, Ended, Executed, Unfinished, Why, apply};
+pub use check::{require_place, require_readable};
+pub use error::Error;
+pub use options::{Extras, Observer, Options, Oversized, Progress};
+pub use road::Source;
+pub use tries::Again;
+
+#[cfg(feature = "watch")]
+pub(crate) use check::{require_chroot, unreadable};
+#[cfg(feature = "watch")]
+pub(crate) use partial::Before;
+#[cfg(feature = "watch")]
+pub(crate) use road::{Agreed, How, Road};
+pub(crate) use tries::Tries;
+
+use crate::model::node::Live;
+use crate::model::plan::Plan;
+use crate::model::tree::Tree;
+use crate::plan::links::{self as link_check, LookedUp, Trees};
+use crate::plan::planner::{self, Policy};
+use crate::plan::scope::Trim;
+use crate::zookeeper::live::ReadAhead;
+use crate::zookeeper::session::Session;
+
+/// Plans a declared tree against the live one. `ahead` is what was read of that already.
+///
+/// # Errors
+/// What must hold before a plan does not, or the live tree could not be read.
+///
+/// # Cancellation safety
+/// Nothing is written.
+pub async fn plan(
+    session: &Session,
+    source: Source<'_>,
+    options: &Options,
+    ahead: ReadAhead,
+) -> Result<Plan, Error> {
+    let planned = road::plan(session, source, options, ahead).await?;
+    Ok(planned.plan)
+}
+
+/// The plan between two declared trees: the old one as if it were live. Top-level nodes that only the
+/// old one has are trimmed, too. No server is asked, so no ACL can lock anybody out.
+#[must_use]
+pub fn compare(old: Source<'_>, new: Source<'_>, options: &Options, below_chroot: bool) -> Plan {
+    let policy = Policy {
+        trim_top_level: true,
+        below_chroot,
+        protected: planner::protected(old.tree, old.sources),
+        ..options.policy(new.sources)
+    };
+    let mut live: Tree<Live> = planner::as_live(old.tree);
+    for (_, node) in live.iter_mut() {
+        if let Live::Read(node) = node {
+            node.ephemeral &= !options.allow_ephemeral;
+        }
+    }
+    let mut plan = planner::plan(new.tree, &live, &policy);
+    if options.trim == Trim::All {
+        let looked_up = LookedUp::default();
+        let trees = Trees::new(new.tree, &live);
+        let checked = link_check::check(&trees, &plan, Some(&looked_up), new.sources);
+        plan.warnings.extend(checked.warnings);
+    }
+    options.judge(&mut plan);
+    plan
+}

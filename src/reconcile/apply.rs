@@ -1,0 +1,221 @@
+//! Plans and executions until the live tree is as declared.
+
+use std::sync::Arc;
+
+use super::account::Course;
+use super::road::{self, Agreed, How, Road, Source};
+use super::{Account, Again, Error, Options, Outcome, Tries};
+use crate::model::acl::Identities;
+use crate::model::plan::{Plan, Refusal};
+use crate::zookeeper::executor::{Event, ExecuteOptions, Report, Stop};
+use crate::zookeeper::live::ReadAhead;
+use crate::zookeeper::session::Session;
+
+/// A declared tree that is being applied: what was planned, agreed to, and done so far.
+///
+/// One step is a call, so that a person can be asked in between: show what [`Apply::plan`] returns, let
+/// the person [agree](Apply::agree) to it, plan again, and [execute](Apply::execute) where the person
+/// [has agreed](Apply::is_agreed) to that, too. [`Apply::run`] takes all steps.
+#[derive(Debug)]
+pub struct Apply<'a> {
+    source: Source<'a>,
+    options: &'a Options,
+    /// What was read before the first plan.
+    ahead: ReadAhead,
+    /// Whom the server knew the session as when the last plan was made, where that matters.
+    identities: Option<Identities>,
+    agreed: Option<Arc<Plan>>,
+    tries: Tries,
+    account: Account,
+}
+
+/// What became of one execution.
+#[derive(Debug)]
+pub enum Executed {
+    /// All of the plan stands.
+    Done(Report),
+    /// It stopped, and is to be planned again; with another session if this one is dead.
+    Again(Stop, Again),
+    /// It stopped, and planning again would not help or was tried often enough.
+    Stopped(Stop),
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub enum Ended {
+    /// The live tree is as declared, but for what a plan leaves alone. The last plan, and how it was
+    /// carried out; `None` if there was nothing to do.
+    Done(Arc<Plan>, Option<Report>),
+    /// The session is dead, and the run goes on with another one.
+    SessionDied,
+}
+
+/// Why a run ended before all was done, and what stands nevertheless.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{why}")]
+pub struct Unfinished {
+    /// Why.
+    pub why: Why,
+    /// What became of all actions.
+    pub outcome: Outcome,
+}
+
+/// Why a run ended before all was done.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Why {
+    /// There is no plan.
+    #[error(transparent)]
+    Plan(Error),
+    /// The plan may not be carried out; the first of the reasons.
+    #[error(transparent)]
+    Refused(Refusal),
+    /// The execution stopped.
+    #[error(transparent)]
+    Stopped(Stop),
+}
+
+impl Unfinished {
+    /// Of a plan that may not be carried out; `None` if it may.
+    pub(crate) fn refused(plan: &Plan) -> Option<Self> {
+        let refusal = plan.refusals.first()?.clone();
+        Some(Self {
+            why: Why::Refused(refusal),
+            outcome: Outcome::default(),
+        })
+    }
+}
+
+impl<'a> Apply<'a> {
+    /// `ahead` is what was read of the live tree already.
+    #[must_use]
+    pub fn new(source: Source<'a>, options: &'a Options, ahead: ReadAhead) -> Self {
+        Self {
+            source,
+            options,
+            ahead,
+            identities: None,
+            agreed: None,
+            tries: Tries::new(options),
+            account: Account::default(),
+        }
+    }
+
+    /// What was done by all executions together.
+    #[must_use]
+    pub fn account(&self) -> &Account {
+        &self.account
+    }
+
+    /// Plans for the live tree as it is now.
+    ///
+    /// # Errors and cancellation safety
+    /// As [`plan`](super::plan).
+    pub async fn plan(&mut self, session: &Session) -> Result<Arc<Plan>, Error> {
+        let ahead = std::mem::take(&mut self.ahead);
+        let planned = road::plan(session, self.source, self.options, ahead).await?;
+        self.identities = planned.identities;
+        let plan = Arc::new(planned.plan);
+        self.account.plan(&plan);
+        Ok(plan)
+    }
+
+    /// A person has agreed to this plan, and to no more.
+    pub fn agree(&mut self, plan: Arc<Plan>) {
+        self.agreed = Some(plan);
+    }
+
+    /// Whether a person has agreed to all that a plan asks for.
+    #[must_use]
+    pub fn is_agreed(&self, plan: &Plan) -> bool {
+        let agreed = self.agreed.as_ref();
+        !plan.is_empty() && agreed.is_some_and(|agreed| plan.asks_no_more_than(agreed))
+    }
+
+    /// Carries out the plan that was made last.
+    ///
+    /// # Cancellation safety
+    /// As [`execute`](crate::zookeeper::executor::execute); the account tells what stands.
+    pub async fn execute(&mut self, session: &Session) -> Executed {
+        let how = match (self.tries.is_contended(), &self.agreed) {
+            (false, _) => How::Planned,
+            (true, None) => How::Contended(Agreed::Anything),
+            (true, Some(_)) => How::Contended(Agreed::ThisPlan),
+        };
+        let road = Road::of(session, self.source, self.options, self.identities.clone());
+        let limits = ExecuteOptions::of(session);
+        let Some((plan, ledger, course)) = self.account.progress() else {
+            return Executed::Done(Report::default());
+        };
+        let mut note = |event: &Event| Course::note(course, event);
+        let report = road.execute(plan, how, &limits, ledger, &mut note).await;
+        self.account.note_fates(&report.fates);
+        let Some(stop) = report.stop else {
+            self.account.finish();
+            return Executed::Done(report);
+        };
+        match self.tries.after(&stop) {
+            Some(again) => Executed::Again(stop, again),
+            None => Executed::Stopped(stop),
+        }
+    }
+
+    /// Plans and executes until the live tree is as declared, or the session is dead. Then a call with
+    /// another session goes on.
+    ///
+    /// # Errors
+    /// What keeps it from the end, with all that stands.
+    ///
+    /// # Cancellation safety
+    /// As [`Apply::execute`].
+    pub async fn run(&mut self, session: &Session) -> Result<Ended, Unfinished> {
+        loop {
+            let plan = match self.plan(session).await {
+                Ok(plan) => plan,
+                Err(error) => return Err(self.unfinished(Why::Plan(error))),
+            };
+            if let Some(refusal) = plan.refusals.first() {
+                return Err(self.unfinished(Why::Refused(refusal.clone())));
+            }
+            if plan.is_empty() {
+                return Ok(Ended::Done(plan, None));
+            }
+            match self.execute(session).await {
+                Executed::Done(report) => return Ok(Ended::Done(plan, Some(report))),
+                Executed::Stopped(stop) => return Err(self.unfinished(Why::Stopped(stop))),
+                Executed::Again(..) if session.is_dead() => return Ok(Ended::SessionDied),
+                Executed::Again(..) => {}
+            }
+        }
+    }
+
+    fn unfinished(&self, why: Why) -> Unfinished {
+        Unfinished {
+            why,
+            outcome: self.account.outcome(),
+        }
+    }
+}
+
+/// Makes the live tree as declared, and asks nobody.
+///
+/// # Errors
+/// As [`Apply::run`]. Where the session died and there is no new one, that is the error.
+///
+/// # Cancellation safety
+/// As [`Apply::execute`].
+pub async fn apply(
+    session: &mut Session,
+    source: Source<'_>,
+    options: &Options,
+) -> Result<(Arc<Plan>, Option<Report>), Unfinished> {
+    let mut apply = Apply::new(source, options, ReadAhead::default());
+    loop {
+        match apply.run(session).await? {
+            Ended::Done(plan, report) => return Ok((plan, report)),
+            Ended::SessionDied => {
+                let connected = session.reconnect().await;
+                connected.map_err(|error| apply.unfinished(Why::Plan(error.into())))?;
+            }
+        }
+    }
+}

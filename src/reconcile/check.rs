@@ -1,0 +1,85 @@
+//! What must hold before a plan is made.
+
+use super::Error;
+use crate::model::node::{Declared, Live, Standing};
+use crate::model::path::ZPath;
+use crate::model::tree::Tree;
+use crate::zookeeper::live;
+use crate::zookeeper::session::Session;
+
+/// The session must not see as `/` what belongs to ZooKeeper itself.
+///
+/// # Errors
+/// [`Error::Reserved`].
+pub(crate) fn require_chroot(session: &Session) -> Result<(), Error> {
+    match session.chroot().names().next() {
+        Some("zookeeper") => Err(Error::Reserved),
+        _ => Ok(()),
+    }
+}
+
+/// The place of the top-level nodes must exist.
+///
+/// # Errors
+/// [`Error::NoPlace`], and those of the connection.
+pub async fn require_place(session: &Session, path: &ZPath) -> Result<(), Error> {
+    if path.is_root()
+        || !live::lookup(session, std::slice::from_ref(path))
+            .await?
+            .is_empty()
+    {
+        return Ok(());
+    }
+    Err(Error::NoPlace {
+        path: path.clone(),
+        hosts: session.hosts(),
+    })
+}
+
+/// What is declared must be readable: otherwise nobody can say whether it is as declared.
+///
+/// # Errors
+/// [`live::Error::Unreadable`].
+pub fn require_readable(declared: &Tree<Declared>, live: &Tree<Live>) -> Result<(), live::Error> {
+    live::Error::unreadable(unreadable(declared, live)).map_or(Ok(()), Err)
+}
+
+/// The declared nodes that may not be read.
+pub(crate) fn unreadable<'l>(
+    declared: &Tree<Declared>,
+    live: &'l Tree<Live>,
+) -> impl Iterator<Item = &'l ZPath> {
+    let is_declared = |path: &ZPath| {
+        let node = declared.get(path);
+        node.is_some_and(|node| node.standing == Standing::Declared)
+    };
+    let unreadable = live
+        .iter()
+        .filter(move |(path, live)| *live == Live::Unreadable && is_declared(path));
+    unreadable.map(|(path, _)| path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_not_be_read_is_named_and_counted() {
+        let path = |text: &str| ZPath::parse(text).unwrap();
+        let declared: Tree<Declared> = ["/a", "/b", "/c"]
+            .map(|text| (path(text), Declared::default()))
+            .into_iter()
+            .collect();
+        let told = |shut: &[&str]| {
+            let live = shut.iter().map(|text| (path(text), Live::Unreadable));
+            let live: Tree<Live> = live.collect();
+            require_readable(&declared, &live).map_err(|error| error.to_string())
+        };
+        // What is not declared need not be read.
+        assert_eq!(told(&["/d"]), Ok(()));
+        let of = |text: &str| Err(format!("not authorized to read {text}"));
+        assert_eq!(told(&["/b"]), of("/b"));
+        assert_eq!(told(&["/b", "/c", "/d"]), of("/b and 1 more node"));
+        assert_eq!(told(&["/a", "/b", "/c"]), of("/a and 2 more nodes"));
+    }
+}

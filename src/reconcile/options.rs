@@ -1,0 +1,157 @@
+//! What a plan may do, and who is told of progress.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::model::path::ZPath;
+use crate::model::plan::{MaxTrim, Plan};
+use crate::plan::planner::Policy;
+use crate::plan::scope::{Filter, Trim};
+use crate::syntax::source::Sources;
+use crate::zookeeper::executor::Event;
+
+/// What a plan may do, and how often it is made anew.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where the top-level nodes go; it must exist.
+    pub path: ZPath,
+    /// Which paths the plan is about; the declared tree is narrowed to them already.
+    pub filter: Filter,
+    /// Whether undeclared nodes are removed.
+    pub trim: Trim,
+    /// How many trims a plan may have.
+    pub max_trim: MaxTrim,
+    /// Whether text or binary data gives way to declared properties.
+    pub replace: bool,
+    /// Whether nodes that are marked `@ephemeral` are created, as persistent ones.
+    pub allow_ephemeral: bool,
+    /// Whether a plan may take from the session the right to change a node again.
+    pub may_lock_out: bool,
+    /// Whether undeclared nodes that stay are listed.
+    pub extras: Extras,
+    /// Whether a plan with warnings or listed extra nodes is refused.
+    pub strict: bool,
+    /// What becomes of a node that no request can carry.
+    pub oversized: Oversized,
+    /// How often a stopped execution is planned again.
+    pub retries: u32,
+    /// Number of conflicts after which the nodes of a plan count as contended: batches become smaller
+    /// where they conflict, and each node is planned again alone right before it is written.
+    pub contended_from: u32,
+    /// Who is told of progress.
+    pub observer: Observer,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            path: ZPath::root(),
+            filter: Filter::default(),
+            trim: Trim::None,
+            max_trim: MaxTrim::Default,
+            replace: false,
+            allow_ephemeral: false,
+            may_lock_out: false,
+            extras: Extras::Listed,
+            strict: false,
+            oversized: Oversized::Refused,
+            retries: 5,
+            contended_from: 2,
+            observer: Observer::default(),
+        }
+    }
+}
+
+/// Whether undeclared nodes that stay are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Extras {
+    /// They are, less those that are ephemeral.
+    #[default]
+    Listed,
+    /// They are not, and nobody asks what kind they are of.
+    Hidden,
+}
+
+/// What becomes of a node that no request can carry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Oversized {
+    /// The plan is refused.
+    #[default]
+    Refused,
+    /// The execution stops at that node alone.
+    Attempted,
+}
+
+impl Options {
+    /// The policy for a plan that no server is asked for.
+    pub(super) fn policy<'s>(&self, sources: &'s Sources) -> Policy<'s> {
+        Policy {
+            path: self.path.clone(),
+            trim: self.trim,
+            filter: self.filter.clone(),
+            max_trim: self.max_trim,
+            replace: self.replace,
+            allow_ephemeral: self.allow_ephemeral,
+            may_lock_out: self.may_lock_out,
+            shows_extras: self.extras == Extras::Listed,
+            ..Policy::new(sources)
+        }
+    }
+
+    /// What is left to judge once a plan is made: which extras count, and whether warnings do.
+    pub(super) fn judge(&self, plan: &mut Plan) {
+        plan.judge(self.extras == Extras::Listed, self.strict);
+    }
+}
+
+/// Who is told of progress; nobody by default.
+#[derive(Clone, Default)]
+pub struct Observer(Option<Arc<Told>>);
+
+type Told = dyn Fn(&Progress<'_>) + Send + Sync;
+
+impl Observer {
+    /// Tells this function.
+    pub fn new(told: impl Fn(&Progress<'_>) + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(told)))
+    }
+
+    pub(super) fn tell(&self, progress: &Progress<'_>) {
+        if let Some(told) = &self.0 {
+            told(progress);
+        }
+    }
+}
+
+impl fmt::Debug for Observer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            Some(_) => "Observer",
+            None => "nobody",
+        })
+    }
+}
+
+/// How far a plan or its execution has got.
+#[derive(Debug)]
+pub enum Progress<'a> {
+    /// So many live nodes have been read.
+    Reading {
+        /// How many.
+        nodes: usize,
+        /// How many are declared.
+        of: usize,
+    },
+    /// The live tree has been read.
+    Read {
+        /// How many nodes it has.
+        nodes: usize,
+    },
+    /// A batch was sent, or stands.
+    Executing {
+        /// Which one.
+        event: &'a Event,
+        /// How many actions the plan has.
+        of: usize,
+    },
+}

@@ -1,0 +1,213 @@
+//! Source, session and options: the policy, a plan, and one execution.
+
+use super::contention;
+use super::links;
+#[cfg(feature = "watch")]
+use super::partial;
+use super::{Error, Options, Oversized, Progress, check};
+use crate::model::acl::Identities;
+use crate::model::node::{Declared, Live};
+use crate::model::plan::Plan;
+use crate::model::tree::Tree;
+use crate::plan::planner::{self, Policy};
+use crate::plan::scope;
+use crate::syntax::source::Sources;
+use crate::zookeeper::executor::{self, Event, ExecuteOptions, Ledger, Report};
+use crate::zookeeper::live::{self, FetchOptions, ReadAhead};
+use crate::zookeeper::session::Session;
+
+/// A declared tree and the texts that it came from.
+#[derive(Debug, Clone, Copy)]
+pub struct Source<'a> {
+    /// The tree.
+    pub tree: &'a Tree<Declared>,
+    /// Its texts.
+    pub sources: &'a Sources,
+}
+
+/// How a plan is carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum How {
+    /// As it was planned.
+    Planned,
+    /// In batches that become smaller where nodes move, each node planned again alone.
+    Contended(Agreed),
+}
+
+/// What the one who wants a plan carried out has agreed to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Agreed {
+    /// All that it takes to make the live tree as declared.
+    Anything,
+    /// Just this plan, so that a node that is to be trimmed stays if it has newer data.
+    ThisPlan,
+}
+
+/// A plan, and whom the server knew the session as when it was made, where that matters.
+pub(super) struct Planned {
+    pub(super) plan: Plan,
+    pub(super) identities: Option<Identities>,
+}
+
+/// Reads the live tree and plans, after all checks.
+pub(super) async fn plan(
+    session: &Session,
+    source: Source<'_>,
+    options: &Options,
+    ahead: ReadAhead,
+) -> Result<Planned, Error> {
+    check::require_chroot(session)?;
+    check::require_place(session, &options.path).await?;
+    let road = Road::new(session, source, options, None).await?;
+    let wants = scope::of(source.tree, options.trim);
+    let (of, observer) = (wants.len(), &options.observer);
+    let mut progress = |nodes: usize| observer.tell(&Progress::Reading { nodes, of });
+    progress(0);
+    let fetch = FetchOptions::default();
+    let live = live::fetch_after(session, ahead, &wants, &fetch, &mut progress).await?;
+    observer.tell(&Progress::Read { nodes: live.len() });
+    check::require_readable(source.tree, &live)?;
+    let plan = road.plan(&live).await?;
+    // To give back the memory of a large tree takes a while, which nobody has to wait for.
+    drop(tokio::task::spawn_blocking(move || drop(live)));
+    Ok(Planned {
+        plan,
+        identities: road.identities,
+    })
+}
+
+/// A declared tree, and the session over which it comes to be live.
+#[derive(Debug)]
+pub(crate) struct Road<'a> {
+    pub(super) session: &'a Session,
+    pub(super) source: Source<'a>,
+    options: &'a Options,
+    identities: Option<Identities>,
+}
+
+impl<'a> Road<'a> {
+    /// Asks whom the server knows the session as, where that matters and is not `known`.
+    pub(crate) async fn new(
+        session: &'a Session,
+        source: Source<'a>,
+        options: &'a Options,
+        known: Option<Identities>,
+    ) -> Result<Self, Error> {
+        let identities = match known {
+            None if planner::needs_identities(source.tree) => Some(session.who().await?),
+            known => known,
+        };
+        Ok(Self::of(session, source, options, identities))
+    }
+
+    /// As [`Road::new`], where the identities are known, or do not matter.
+    pub(crate) fn of(
+        session: &'a Session,
+        source: Source<'a>,
+        options: &'a Options,
+        identities: Option<Identities>,
+    ) -> Self {
+        Self {
+            session,
+            source,
+            options,
+            identities,
+        }
+    }
+
+    /// Whom the server knows the session as, where somebody asked.
+    #[cfg(feature = "watch")]
+    pub(crate) fn identities(&self) -> Option<&Identities> {
+        self.identities.as_ref()
+    }
+
+    pub(super) fn policy(&self) -> Policy<'a> {
+        Policy {
+            below_chroot: !self.session.chroot().is_root(),
+            max_request: match self.options.oversized {
+                Oversized::Refused => self.session.max_request(),
+                Oversized::Attempted => usize::MAX,
+            },
+            identities: self.identities.clone(),
+            ..self.options.policy(self.source.sources)
+        }
+    }
+
+    /// Plans against live nodes that were read, and checks links, with nodes outside of both trees
+    /// looked up.
+    ///
+    /// # Errors and cancellation safety
+    /// As [`live::fetch`](crate::zookeeper::live::fetch).
+    pub(crate) async fn plan(&self, live: &Tree<Live>) -> Result<Plan, Error> {
+        let policy = self.policy();
+        let mut plan = planner::plan(self.source.tree, live, &policy);
+        links::keep_ephemeral(self.session, &mut plan, &[], &policy).await?;
+        let warnings = links::check(self.session, self.source, live, &plan).await?;
+        plan.warnings.extend(warnings);
+        self.options.judge(&mut plan);
+        Ok(plan)
+    }
+
+    /// As [`Road::plan`], where the trees agreed but for what has changed since, as `before` says.
+    #[cfg(feature = "watch")]
+    pub(crate) async fn plan_since(
+        &self,
+        live: &Tree<Live>,
+        before: partial::Before<'_>,
+    ) -> Result<Plan, Error> {
+        let policy = self.policy();
+        let part = match self.options.strict {
+            // All warnings and extras count.
+            true => None,
+            false => partial::plan(self.source.tree, live, &policy, before),
+        };
+        let Some(mut plan) = part else {
+            return self.plan(live).await;
+        };
+        // What is the same extra node as before is still not ephemeral.
+        let known = before.unchanged_extras();
+        links::keep_ephemeral(self.session, &mut plan, &known, &policy).await?;
+        self.options.judge(&mut plan);
+        Ok(plan)
+    }
+
+    /// Carries out a plan once, all of it or up to the first obstacle. What became of each action is in
+    /// `ledger` at any time.
+    ///
+    /// # Cancellation safety
+    /// As [`executor::execute`].
+    pub(crate) async fn execute(
+        &self,
+        plan: &Plan,
+        how: How,
+        limits: &ExecuteOptions,
+        ledger: &mut Ledger,
+        events: &mut (dyn FnMut(&Event) + Send),
+    ) -> Report {
+        let of = plan.actions.len();
+        let mut tell = |event: &Event| {
+            events(event);
+            let observer = &self.options.observer;
+            observer.tell(&Progress::Executing { event, of });
+        };
+        match how {
+            How::Planned => {
+                let mut events = |event: &Event| {
+                    ledger.note(event);
+                    tell(event);
+                };
+                executor::execute(self.session, plan, limits, &mut events).await
+            }
+            How::Contended(agreed) => {
+                let contended = contention::Contended {
+                    session: self.session,
+                    declared: self.source.tree,
+                    policy: &self.policy(),
+                    options: limits,
+                    agreed,
+                };
+                contention::execute(contended, plan, ledger, &mut tell).await
+            }
+        }
+    }
+}
