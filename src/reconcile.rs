@@ -38,6 +38,8 @@ pub use road::Source;
 pub use tries::Again;
 
 #[cfg(feature = "watch")]
+pub(crate) use account::Tally;
+#[cfg(feature = "watch")]
 pub(crate) use check::{require_chroot, unreadable};
 #[cfg(feature = "watch")]
 pub(crate) use partial::Before;

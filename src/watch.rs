@@ -9,28 +9,27 @@
 //! | `files`, `journal` | what tells that files may have changed, and whether they did |
 //! | `settling`, `writers` | whether newer files may be taken already |
 //! | `source` | the declared tree of the newest sound files |
-//! | `keeper`, `attempt` | one reconcile: session and mirror, plan and execution |
+//! | `newest` | what becomes of that tree as files change |
+//! | `reconciler` | one reconcile: session and mirror, plan and execution |
 //! | `held`, `drift` | nodes whose repair waits, differences that are known |
-//! | `planning` | what is told of a plan |
-//! | `state`, `told` | what there is to show of all that, and to log of single nodes |
+//! | `state` | what there is to show |
+//! | `shown` | what happened, as it is logged and shown |
+//! | `task` | waits for what happens, and reconciles when that is due |
 
-mod attempt;
 mod commit;
-mod cycle;
 mod drift;
 mod error;
 mod files;
 mod held;
 mod journal;
-mod keeper;
 mod newest;
-mod planning;
+mod reconciler;
 mod schedule;
 mod settling;
+mod shown;
 mod source;
 mod state;
-mod told;
-mod under_way;
+mod task;
 mod writers;
 
 use std::time::Duration;
@@ -38,7 +37,6 @@ use std::time::Duration;
 use crate::reconcile;
 use crate::zookeeper::session;
 
-pub use cycle::{Command, once, run};
 pub use error::Error;
 pub use held::{HeldNode, HeldReason};
 pub use schedule::{Cause, Causes, Pace, Schedule};
@@ -46,6 +44,7 @@ pub use source::{Broken, Draw, Layers, Source};
 pub use state::{
     Applied, BUCKETS, Connection, Counters, Ending, HISTORY, Leadership, Reconcile, State,
 };
+pub use task::{Command, Once, once, run};
 
 /// What is done about a difference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

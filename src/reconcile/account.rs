@@ -23,6 +23,15 @@ pub struct Account {
     at_hand: Option<AtHand>,
 }
 
+/// An account in three numbers.
+#[cfg(feature = "watch")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Tally {
+    pub(crate) stands: usize,
+    pub(crate) unknown: usize,
+    pub(crate) left: usize,
+}
+
 /// An action by its name and node.
 pub type Named = (&'static str, ZPath);
 
@@ -72,7 +81,7 @@ pub struct Course {
 
 impl Account {
     /// Takes note of a plan: what it still asks for was not done before.
-    pub(super) fn plan(&mut self, plan: &Arc<Plan>) {
+    pub(crate) fn plan(&mut self, plan: &Arc<Plan>) {
         self.settle();
         if !self.doubtful.is_empty() {
             let asked = plan.actions.iter();
@@ -149,6 +158,14 @@ impl Account {
         }
     }
 
+    /// The actions of the execution under way, and what became of each.
+    #[cfg(feature = "watch")]
+    pub(crate) fn under_way(&self) -> impl Iterator<Item = (&Action, Fate)> {
+        let under_way = self.at_hand.iter();
+        let under_way = under_way.filter(|at_hand| at_hand.course.is_some());
+        under_way.flat_map(|at_hand| at_hand.plan.actions.iter().zip(at_hand.ledger.fates()))
+    }
+
     /// What became of each action of the plan at hand.
     #[must_use]
     pub fn fates(&self) -> Vec<Fate> {
@@ -183,6 +200,18 @@ impl Account {
             done += Summary::of(so.map(|(action, _)| action));
         }
         done
+    }
+
+    /// How many actions stand, are unknown, and are left. One whose data stands and whose ACL does
+    /// not is left.
+    #[cfg(feature = "watch")]
+    pub(crate) fn tally(&self) -> Tally {
+        let done = self.counted();
+        Tally {
+            stands: done.add + done.update + done.link + done.trim,
+            unknown: self.with(Fate::Unknown).len(),
+            left: self.with(Fate::NotDone).len() + self.with(Fate::DataOnly).len(),
+        }
     }
 
     /// What stands, by name.
@@ -259,5 +288,54 @@ impl fmt::Display for Course {
             1 => f.write_str("the batch in flight may be committed or not"),
             _ => write!(f, "the {in_flight} in flight may be committed or not"),
         }
+    }
+}
+
+#[cfg(all(test, feature = "watch"))]
+mod tests {
+    use super::*;
+    use crate::model::plan::Trim;
+
+    fn plan(paths: &[&str]) -> Arc<Plan> {
+        let trim = |text: &&str| {
+            Action::Trim(Trim {
+                path: ZPath::parse(text).unwrap(),
+                expected_version: crate::model::node::DataVersion::new(0).unwrap(),
+                seen: None,
+            })
+        };
+        let mut plan = Plan::empty(ZPath::root());
+        plan.actions = paths.iter().map(trim).collect();
+        Arc::new(plan)
+    }
+
+    #[test]
+    fn what_was_doubtful_is_left_or_stands_once_there_is_another_plan() {
+        let tally = |account: &Account| {
+            let Tally {
+                stands,
+                unknown,
+                left,
+            } = account.tally();
+            (stands, unknown, left)
+        };
+        let mut account = Account::default();
+        assert_eq!(tally(&account), (0, 0, 0));
+        account.plan(&plan(&["/a", "/b", "/c", "/d", "/e"]));
+        assert_eq!(tally(&account), (0, 0, 5));
+        let fates = [
+            Fate::Done,
+            Fate::Unknown,
+            Fate::Unknown,
+            Fate::DataOnly,
+            Fate::NotDone,
+        ];
+        account.note_fates(&fates);
+        assert_eq!(tally(&account), (1, 2, 2));
+        // The next plan asks for one of the two again.
+        account.plan(&plan(&["/c", "/d", "/e"]));
+        assert_eq!(tally(&account), (2, 0, 3));
+        account.finish();
+        assert_eq!(tally(&account), (2, 0, 0));
     }
 }

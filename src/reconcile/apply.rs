@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use super::account::Course;
 use super::road::{self, Agreed, How, Road, Source};
 use super::{Account, Again, Error, Options, Outcome, Tries};
 use crate::model::acl::Identities;
 use crate::model::plan::{Plan, Refusal};
-use crate::zookeeper::executor::{Event, ExecuteOptions, Report, Stop};
+use crate::zookeeper::executor::{ExecuteOptions, Report, Stop};
 use crate::zookeeper::live::ReadAhead;
 use crate::zookeeper::session::Session;
 
@@ -143,14 +142,8 @@ impl<'a> Apply<'a> {
         };
         let road = Road::of(session, self.source, self.options, self.identities.clone());
         let limits = ExecuteOptions::of(session);
-        let Some((plan, ledger, course)) = self.account.progress() else {
-            return Executed::Done(Report::default());
-        };
-        let mut note = |event: &Event| Course::note(course, event);
-        let report = road.execute(plan, how, &limits, ledger, &mut note).await;
-        self.account.note_fates(&report.fates);
+        let report = road.carry_out(&mut self.account, how, &limits).await;
         let Some(stop) = report.stop else {
-            self.account.finish();
             return Executed::Done(report);
         };
         match self.tries.after(&stop) {

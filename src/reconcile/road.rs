@@ -1,5 +1,6 @@
 //! Source, session and options: the policy, a plan, and one execution.
 
+use super::account::{Account, Course};
 use super::contention;
 use super::links;
 #[cfg(feature = "watch")]
@@ -171,12 +172,34 @@ impl<'a> Road<'a> {
         Ok(plan)
     }
 
+    /// Carries out the plan that the account has at hand, all of it or up to the first obstacle.
+    ///
+    /// # Cancellation safety
+    /// As [`executor::execute`]; the account tells what stands.
+    pub(crate) async fn carry_out(
+        &self,
+        account: &mut Account,
+        how: How,
+        limits: &ExecuteOptions,
+    ) -> Report {
+        let Some((plan, ledger, course)) = account.progress() else {
+            return Report::default();
+        };
+        let mut note = |event: &Event| Course::note(course, event);
+        let report = self.execute(plan, how, limits, ledger, &mut note).await;
+        account.note_fates(&report.fates);
+        if report.stop.is_none() {
+            account.finish();
+        }
+        report
+    }
+
     /// Carries out a plan once, all of it or up to the first obstacle. What became of each action is in
     /// `ledger` at any time.
     ///
     /// # Cancellation safety
     /// As [`executor::execute`].
-    pub(crate) async fn execute(
+    async fn execute(
         &self,
         plan: &Plan,
         how: How,

@@ -17,14 +17,12 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::AbortHandle;
 use tokio::time::sleep;
+use zookeeper_client::{AddWatchMode, Error as Refusal, EventType, SessionState, WatchedEvent};
 
-use super::lock::lock;
+use super::lock;
 use crate::model::path::ZPath;
 use crate::zookeeper::live::warn_of_old_server;
-use crate::zookeeper::session::{
-    AddWatchMode, Client, ClientError, EventType, PersistentWatcher, SessionState, WatchedEvent,
-    is_fatal, is_outcome_unknown,
-};
+use crate::zookeeper::session::{Client, PersistentWatcher, is_fatal, is_outcome_unknown};
 
 /// How often all is read again where the server has no persistent watches.
 const POLL: Duration = Duration::from_secs(2);
@@ -196,7 +194,7 @@ impl Hub {
         is_of_everything: bool,
     ) -> (watch::Receiver<Option<Interest>>, AbortHandle) {
         let (sender, ready) = watch::channel(None);
-        let task = WatchTask {
+        let keeper = Keeper {
             client: self.client.clone(),
             watches: self.watches.clone(),
             path: path.clone(),
@@ -205,7 +203,7 @@ impl Hub {
             ready: sender,
             is_of_everything,
         };
-        (ready, tokio::spawn(task.run()).abort_handle())
+        (ready, tokio::spawn(keeper.keep()).abort_handle())
     }
 
     /// Ends all watches; nothing is signalled any more.
@@ -226,7 +224,7 @@ impl Drop for Hub {
 }
 
 /// Keeps one watch.
-struct WatchTask {
+struct Keeper {
     client: Client,
     watches: Arc<Watches>,
     path: ZPath,
@@ -245,8 +243,8 @@ enum Cause {
     Asked,
 }
 
-impl WatchTask {
-    async fn run(self) {
+impl Keeper {
+    async fn keep(self) {
         let mut watcher: Option<PersistentWatcher> = None;
         let mut is_lost = false;
         loop {
@@ -292,7 +290,7 @@ impl WatchTask {
                         }
                     }
                     Err(error) if is_fatal(&error) => return self.forget(),
-                    Err(ClientError::Unimplemented) => {
+                    Err(Refusal::Unimplemented) => {
                         self.begin_polling();
                         continue;
                     }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ffi::{OsStr, OsString};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -50,8 +51,8 @@ pub(super) struct FileWatch {
     /// The watched directories, each with what tells it from another one at its path.
     watched: HashMap<PathBuf, Option<Identity>>,
     poll: Option<Interval>,
-    /// What cannot be watched was told.
-    complained: bool,
+    /// Why not all files can be watched, until somebody asks.
+    trouble: Option<notify::Error>,
 }
 
 impl FileWatch {
@@ -65,7 +66,7 @@ impl FileWatch {
             watcher: None,
             watched: HashMap::new(),
             poll: None,
-            complained: false,
+            trouble: None,
         };
         if let Some(pause) = poll {
             watch.start_polling(pause);
@@ -88,7 +89,7 @@ impl FileWatch {
         };
         match notify::recommended_watcher(heard) {
             Ok(watcher) => watch.watcher = Some(watcher),
-            Err(error) => watch.complain(&error),
+            Err(error) => watch.fall_back(error),
         }
         watch
     }
@@ -157,7 +158,7 @@ impl FileWatch {
             }
         }
         if let Some(error) = failed {
-            self.complain(&error);
+            self.fall_back(error);
         }
         grown
     }
@@ -175,13 +176,15 @@ impl FileWatch {
         self.poll.is_some()
     }
 
+    /// Why not all files can be watched, so that they are read now and then. It is told once.
+    pub(super) fn trouble(&mut self) -> Option<notify::Error> {
+        self.trouble.take()
+    }
+
     /// Without the kernel's help files are read now and then.
-    fn complain(&mut self, error: &notify::Error) {
-        if !self.complained {
-            tracing::warn!(%error, "not all files can be watched, so they are read every 2 s");
-            self.complained = true;
-        }
+    fn fall_back(&mut self, error: notify::Error) {
         if self.poll.is_none() {
+            self.trouble = Some(error);
             self.start_polling(Duration::from_secs(2));
         }
     }
@@ -320,14 +323,7 @@ impl Trail {
 /// What tells a directory from another one that later stands at its path.
 type Identity = (u64, u64);
 
-#[cfg(unix)]
 fn identity(path: &Path) -> Option<Identity> {
-    use std::os::unix::fs::MetadataExt as _;
     let metadata = std::fs::metadata(path).ok()?;
     Some((metadata.dev(), metadata.ino()))
-}
-
-#[cfg(not(unix))]
-fn identity(path: &Path) -> Option<Identity> {
-    std::fs::metadata(path).ok().map(|_| (0, 0))
 }

@@ -8,7 +8,6 @@ use tokio::time::Instant;
 
 use crate::model::path::ZPath;
 use crate::model::plan::{Action, Plan};
-use crate::syntax::spelling::printable;
 
 /// So many repairs in a row are made at once; each further one waits twice as long.
 const FREE: u32 = 5;
@@ -35,6 +34,21 @@ pub struct HeldNode {
     pub times: u32,
 }
 
+/// What is new of nodes that are changed again after each repair.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum HeldNews {
+    /// This one is, after so many repairs; at last it is repaired in such intervals.
+    Contended {
+        path: ZPath,
+        repairs: u32,
+        longest: Duration,
+    },
+    /// So many others are.
+    More(usize),
+    /// This one is no more.
+    Rested(ZPath),
+}
+
 #[derive(Debug)]
 struct Entry {
     times: u32,
@@ -56,6 +70,7 @@ pub(super) struct Held {
     waiting: BTreeSet<ZPath>,
     /// When nodes that were left alone were forgotten last.
     swept: Instant,
+    news: Vec<HeldNews>,
 }
 
 impl Held {
@@ -68,6 +83,7 @@ impl Held {
             marked: BTreeSet::new(),
             waiting: BTreeSet::new(),
             swept: Instant::now(),
+            news: Vec::new(),
         }
     }
 
@@ -167,6 +183,11 @@ impl Held {
         &self.waiting
     }
 
+    /// What is new since this was asked last.
+    pub(super) fn news(&mut self) -> Vec<HeldNews> {
+        std::mem::take(&mut self.news)
+    }
+
     fn waits(&self, path: &ZPath, now: Instant) -> bool {
         self.nodes.get(path).is_some_and(|entry| now < entry.until)
     }
@@ -252,8 +273,7 @@ impl Held {
         self.marked.retain(|path| {
             let goes = nodes.get(path).is_none_or(|entry| is_over(path, entry));
             if goes && nodes.remove(path).is_some_and(|entry| entry.warned) {
-                let path = printable(path.as_str()).into_owned();
-                tracing::info!(path, "is no longer changed after each repair");
+                self.news.push(HeldNews::Rested(path.clone()));
             }
             !goes
         });
@@ -263,7 +283,7 @@ impl Held {
         }
     }
 
-    /// Names each contended node once.
+    /// Notes each contended node once.
     fn warn(&mut self) {
         let mut named = 0;
         let mut more = 0;
@@ -280,16 +300,14 @@ impl Held {
                 continue;
             }
             named += 1;
-            tracing::warn!(
-                path = %printable(path.as_str()),
-                repairs = entry.times,
-                "is changed again after each repair: another watch or an application writes it, \
-                 too; it is repaired later and later, at last every {} s",
-                self.longest.as_secs_f64()
-            );
+            self.news.push(HeldNews::Contended {
+                path: path.clone(),
+                repairs: entry.times,
+                longest: self.longest,
+            });
         }
         if more > 0 {
-            tracing::warn!("{more} more nodes are changed again after each repair");
+            self.news.push(HeldNews::More(more));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The newest sound tree that the files have declared.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -13,8 +13,8 @@ use super::files::FileWatch;
 use super::journal::Journal;
 use super::schedule::{Cause, Causes};
 use super::settling::{self, Settling};
+use super::shown::{OfFiles, Shown};
 use super::source::{Broken, Layers, Outcome, Reading, Source, absolute};
-use super::state::State;
 use super::writers;
 
 /// So long files must be quiet before they are read, though nothing is done about them yet.
@@ -48,6 +48,8 @@ pub(super) struct Newest {
     /// A reading that was begun before it is due.
     begun: Option<JoinHandle<Option<Read>>>,
     good: Option<Arc<Source>>,
+    /// Why the newest files are not in force.
+    broken: Option<Broken>,
     /// None where files are read only when they are asked for.
     files: Option<FileWatch>,
     settling: Settling,
@@ -67,6 +69,7 @@ impl Newest {
             },
             begun: None,
             good: None,
+            broken: None,
             files,
             settling: Settling::default(),
             again: None,
@@ -112,7 +115,7 @@ impl Newest {
     }
 
     /// Reads the files, and parses them where they differ. What that depends on is watched from then on.
-    pub(super) async fn read(&mut self, causes: &Causes, shown: &mut State) {
+    pub(super) async fn read(&mut self, causes: &Causes, shown: &mut Shown) {
         // Nothing has told of a change since that reading was begun.
         let mut begun = self
             .begun
@@ -121,6 +124,10 @@ impl Newest {
         // Directories that come and go while they are read are looked at again, up to a point; the
         // timer does the rest.
         for _ in 0..4 {
+            let trouble = self.files.as_mut().and_then(FileWatch::trouble);
+            if let Some(error) = trouble {
+                shown.files(OfFiles::Unwatched(error));
+            }
             let written = self.files.as_mut().and_then(FileWatch::unfinished);
             let read = match (written, begun.take()) {
                 (Some(path), _) => Some(Err(Unfinished(path))),
@@ -128,13 +135,13 @@ impl Newest {
                 (None, None) => self.reader.clone().read().await,
             };
             let Some(read) = read else {
-                tracing::error!("reading the files came to no end");
+                shown.files(OfFiles::Unread);
                 return;
             };
             let (outcome, journal, commit) = match read {
                 Ok(read) => read,
                 Err(Unfinished(path)) => {
-                    self.note_unfinished(&path);
+                    self.note_unfinished(path, shown);
                     break;
                 }
             };
@@ -143,22 +150,19 @@ impl Newest {
             match outcome {
                 Outcome::Same => {
                     self.settling.reset();
-                    self.note_sound(shown);
-                    shown.commit = commit;
+                    self.note_sound(commit, shown);
                 }
                 Outcome::Sound(newer) => {
-                    self.again = self.wait_for(&newer, &journal);
+                    self.again = self.wait_for(&newer, &journal, shown);
                     if self.again.is_none() {
                         locked(&self.reader.reading).keep(journal.clone());
                         self.good = Some(newer);
-                        self.note_sound(shown);
-                        shown.commit = commit;
+                        self.note_sound(commit, shown);
                     }
                 }
                 Outcome::Broken(broken) => {
                     self.settling.reset();
-                    self.note_broken(broken, shown);
-                    shown.commit = commit;
+                    self.note_broken(broken, commit, shown);
                 }
             }
             let files = self.files.as_mut();
@@ -170,11 +174,18 @@ impl Newest {
                 _ => break,
             }
         }
-        shown.source.clone_from(&self.good);
+        if let Some(good) = &self.good {
+            shown.files(OfFiles::InForce(good.clone()));
+        }
     }
 
     /// When to look again whether newer files may be taken; `None` if they may be now.
-    fn wait_for(&mut self, newer: &Source, journal: &Journal) -> Option<Instant> {
+    fn wait_for(
+        &mut self,
+        newer: &Source,
+        journal: &Journal,
+        shown: &mut Shown,
+    ) -> Option<Instant> {
         let files = self.files.as_ref()?;
         let youngest = match self.good {
             None => settling::youngest(journal.texts(), SystemTime::now()),
@@ -186,54 +197,39 @@ impl Newest {
         };
         let due = self.settling.wait(&newer.revision, quiet, Instant::now());
         if let (Some(path), Some(_)) = (youngest, due) {
-            let path = path.display();
-            tracing::info!("{path} was written a moment ago; it is taken once it stays as it is");
+            shown.files(OfFiles::Young(path));
         }
         due
     }
 
-    fn note_unfinished(&mut self, path: &Path) {
+    fn note_unfinished(&mut self, path: PathBuf, shown: &mut Shown) {
         self.again = Some(Instant::now() + UNFINISHED);
-        if self.unfinished.as_deref() != Some(path) {
-            let path = path.display();
-            tracing::info!("{path} is being written; it is waited for until it is closed");
+        if self.unfinished.as_ref() != Some(&path) {
+            shown.files(OfFiles::Unfinished(&path));
         }
-        self.unfinished = Some(path.to_owned());
+        self.unfinished = Some(path);
     }
 
-    fn note_sound(&self, shown: &mut State) {
-        if shown.broken.take().is_some() {
-            tracing::info!("the files declare a sound tree again");
-        }
+    fn note_sound(&mut self, commit: Option<String>, shown: &mut Shown) {
+        self.broken = None;
+        shown.files(OfFiles::Sound { commit });
     }
 
-    fn note_broken(&self, broken: Broken, shown: &mut State) {
-        // The same mistakes in files that otherwise differ are no news.
-        let before = shown.broken.as_ref().map(|broken| &broken.errors);
-        if before != Some(&broken.errors) {
-            for drawn in &broken.drawn {
-                tracing::error!(revision = broken.revision, "{drawn}");
-            }
-            let force = self.good.as_ref().map(|good| good.revision.as_str());
-            let then = match force {
-                Some(_) => "the last sound one stays in force",
-                None => "nothing is written before they do",
-            };
-            tracing::error!(
-                errors = broken.errors.len(),
-                in_force = force.unwrap_or("none"),
-                "the files declare no sound tree; {then}"
-            );
-        }
-        shown.broken = Some(broken);
+    fn note_broken(&mut self, broken: Broken, commit: Option<String>, shown: &mut Shown) {
+        self.broken = Some(broken.clone());
+        shown.files(OfFiles::Broken {
+            broken,
+            commit,
+            in_force: self.good.as_ref().map(|good| good.revision.as_str()),
+        });
     }
 
     /// The last sound tree, or why there is none yet.
-    pub(super) fn sound(&self, shown: &State) -> Result<Arc<Source>, Error> {
+    pub(super) fn sound(&self) -> Result<Arc<Source>, Error> {
         if let Some(good) = &self.good {
             return Ok(good.clone());
         }
-        let broken = shown.broken.as_ref();
+        let broken = self.broken.as_ref();
         let first = broken.and_then(|broken| broken.errors.first().cloned());
         let written = self.unfinished.as_ref();
         let first = first.or(written.map(|path| format!("{} is being written", path.display())));

@@ -11,6 +11,7 @@ use super::held::HeldNode;
 use super::schedule::Causes;
 use super::source::{Broken, Source};
 use crate::model::plan::{Plan, Summary};
+use crate::zookeeper::session::Pulse;
 
 /// How many reconciles are remembered.
 pub const HISTORY: usize = 50;
@@ -31,6 +32,12 @@ pub enum Connection {
     Lost,
     /// It is up.
     Up,
+}
+
+impl Connection {
+    pub(super) fn of(pulse: &Pulse) -> Self {
+        if pulse.is_up() { Self::Up } else { Self::Lost }
+    }
 }
 
 /// Which replica writes.

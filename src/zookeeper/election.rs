@@ -62,6 +62,11 @@ impl Election {
         matches!(self.watches, Watches::Alive(_)).then_some(seat.role)
     }
 
+    /// This replica's role when it last stood for election, if it has.
+    pub(crate) fn last_role(&self) -> Role {
+        self.seat.as_ref().map_or(Role::Follows, |seat| seat.role)
+    }
+
     /// The session has ended, and the membership with it.
     pub(crate) fn forget(&mut self) {
         self.watches = Watches::none();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout, timeout_at};
-use zookeeper_client as zk;
+use zookeeper_client::{self as zk, Error as Refusal, SessionState};
 
 use crate::model::acl::{AuthId, Identities};
 use crate::model::path::ZPath;
@@ -20,15 +20,6 @@ pub use credentials::Credentials;
 pub use error::Error;
 pub use hosts::HostsError;
 pub use probe::Trouble;
-
-/// A client of zookeeper-client, as [`ZooKeeper::from_client`](crate::ZooKeeper::from_client) takes
-/// it.
-pub use zk::Client as RawClient;
-pub use zk::{Error as ClientError, Stat};
-
-pub(crate) use zk::{
-    Acls, AddWatchMode, CreateMode, EventType, MultiWriteError, SessionState, WatchedEvent,
-};
 
 pub(crate) use client::{Client, PersistentWatcher, StateWatcher, told};
 pub(crate) use error::{is_fatal, is_outcome_unknown};
@@ -159,16 +150,16 @@ impl Session {
             }
             let error = match attempt(options, &servers, checks_chroot, until).await {
                 Ok(client) => break client,
-                Err(Error::Unreachable { hosts, reason, .. }) => {
+                Err(Error::Unreachable { hosts, source, .. }) => {
                     if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
                         let troubles = servers.troubles(PROBE_LIMIT).await;
                         return Err(Error::Unreachable {
                             hosts,
-                            reason,
+                            source,
                             troubles,
                         });
                     }
-                    reason
+                    source
                 }
                 Err(error) => return Err(error),
             };
@@ -198,8 +189,8 @@ impl Session {
         loop {
             let until = Instant::now() + self.options.session_timeout.max(LEAST_ATTEMPT);
             match chroot_exists(&self.client, &self.options, &self.servers, until).await {
-                Err(Error::Unreachable { reason, .. })
-                    if left > 0 && reason != ClientError::Timeout =>
+                Err(Error::Unreachable { source, .. })
+                    if left > 0 && source != Refusal::Timeout =>
                 {
                     left -= 1;
                 }
@@ -320,7 +311,7 @@ impl Session {
             Ok(users) => users,
             // A server before 3.7 also drops the connection after this answer, and a request in
             // flight with it; the client restores it.
-            Err(ClientError::Unimplemented) => {
+            Err(Refusal::Unimplemented) => {
                 // Without credentials there is nothing but the address.
                 let may_be_more = !self.options.credentials.is_empty();
                 let computed: Identities = computed.collect();
@@ -329,7 +320,7 @@ impl Session {
                     ..computed
                 });
             }
-            Err(error) => return Err(self.server_error(error)),
+            Err(source) => return Err(self.server_error(source)),
         };
         let told = users.iter().filter(|user| user.scheme() != "digest");
         let told = told.map(|user| AuthId {
@@ -345,10 +336,10 @@ impl Session {
         Pulse(self.client.state_watcher())
     }
 
-    fn server_error(&self, reason: ClientError) -> Error {
+    fn server_error(&self, source: Refusal) -> Error {
         Error::Server {
             hosts: self.hosts(),
-            reason,
+            source,
         }
     }
 
@@ -476,14 +467,14 @@ async fn answer<T>(
     options: &Options,
     servers: &Servers,
     until: Instant,
-    pending: impl Future<Output = Result<T, ClientError>>,
+    pending: impl Future<Output = Result<T, Refusal>>,
 ) -> Result<T, Error> {
     let hosts = servers.to_string();
     let answer = timeout_at(until, caught(pending)).await;
     answer
-        .unwrap_or(Err(ClientError::Timeout))
-        .map_err(|reason| match reason {
-            ClientError::AuthFailed => Error::Credentials {
+        .unwrap_or(Err(Refusal::Timeout))
+        .map_err(|source| match source {
+            Refusal::AuthFailed => Error::Credentials {
                 hosts,
                 schemes: options
                     .credentials
@@ -491,14 +482,14 @@ async fn answer<T>(
                     .map(|c| c.scheme.clone())
                     .collect(),
             },
-            reason if reason == ClientError::NoHosts || is_outcome_unknown(&reason) => {
+            source if source == Refusal::NoHosts || is_outcome_unknown(&source) => {
                 let troubles = Vec::new();
                 Error::Unreachable {
                     hosts,
-                    reason,
+                    source,
                     troubles,
                 }
             }
-            reason => Error::Server { hosts, reason },
+            source => Error::Server { hosts, source },
         })
 }

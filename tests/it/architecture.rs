@@ -17,6 +17,25 @@ const FLOORS: [&str; 11] = [
     "server",
 ];
 
+/// The rooms of the watch from the bottom up: a room imports only from those before it.
+const WATCH: [&str; 15] = [
+    "schedule",
+    "journal",
+    "writers",
+    "commit",
+    "source",
+    "files",
+    "settling",
+    "held",
+    "drift",
+    "state",
+    "error",
+    "shown",
+    "newest",
+    "reconciler",
+    "task",
+];
+
 /// Pure: from text to a plan there is no file, no server, no clock.
 const PURE: [&str; 7] = [
     "syntax",
@@ -29,7 +48,7 @@ const PURE: [&str; 7] = [
 ];
 
 /// The only rooms that know the client library.
-const CLIENTS: [&str; 1] = ["zookeeper"];
+const CLIENTS: [&str; 2] = ["zookeeper", "services"];
 
 /// Whether a file is that of one of `rooms`, or lies in its folder.
 fn is_in(file: &str, rooms: &[&str]) -> bool {
@@ -234,105 +253,46 @@ fn a_floor_imports_only_from_the_floors_below() {
     assert_eq!(found, [""; 0]);
 }
 
-/// The modules of the services from the bottom up: each imports only from those before it.
-const SERVICES: [&str; 25] = [
-    "lock",
-    "environment",
-    "error",
-    "address",
-    "health",
-    "socket",
-    "hub",
-    "supervision",
-    "core",
-    "resolving",
-    "editing",
-    "board",
-    "dependencies",
-    "view",
-    "children",
-    "properties",
-    "registration",
-    "discover",
-    "picker",
-    "handle",
-    "nodes",
-    "walk",
-    "removal",
-    "trees",
-    "monitor",
-];
-
-/// The modules beside its own that a file below `src/services` names.
-fn neighbours(file: &str, code: &str) -> Vec<String> {
-    let mut roots = vec!["crate::services::".to_owned()];
-    // In a folder, `super` is the module that the folder belongs to.
-    let depth = file.matches('/').count();
-    roots.push("super::".repeat(depth));
-    let mut found = Vec::new();
-    for root in roots {
-        for (i, _) in code.match_indices(root.as_str()) {
-            let before = &code[..i];
-            if before.ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':') {
-                continue;
-            }
-            let rest = &code[i + root.len()..];
-            let names = rest
-                .strip_prefix('{')
-                .and_then(|list| list.split('}').next());
-            let names = names.unwrap_or(rest).split(',');
-            let name = |text: &str| {
-                let text = text.trim_start();
-                let end = text.find(|c: char| !c.is_alphanumeric() && c != '_');
-                text[..end.unwrap_or(text.len())].to_owned()
-            };
-            let count = if rest.starts_with('{') { usize::MAX } else { 1 };
-            found.extend(names.take(count).map(name).filter(|name| !name.is_empty()));
-        }
-    }
-    // Types of the module `services` itself come from the modules above.
-    found.retain(|name| name.starts_with(char::is_lowercase) && name != "super");
-    found
+/// The modules that code names relative to the folder of its floor, whatever the depth of the file.
+fn neighbours(code: &str) -> Vec<&str> {
+    let is_name = |c: char| c.is_ascii_lowercase() || c == '_';
+    let named = code.split("super::").skip(1);
+    named
+        .map(|rest| &rest[..rest.find(|c| !is_name(c)).unwrap_or(rest.len())])
+        .filter(|name| !name.is_empty())
+        .collect()
 }
 
 #[test]
-fn a_module_of_the_services_imports_only_from_those_below() {
+fn a_room_of_the_watch_imports_only_from_the_rooms_below() {
     assert_eq!(
-        neighbours(
-            "services/a.rs",
-            "use super::{b, c::D}; super::Error; super::e::f()"
-        ),
-        ["b", "c", "e"]
+        neighbours("use super::super::state::State;\nsuper::told(); super::{Mode, Options}"),
+        ["state", "told"]
     );
-    assert_eq!(
-        neighbours(
-            "services/a/b.rs",
-            "use super::C; use super::super::d; crate::services::e::F"
-        ),
-        ["e", "d"]
-    );
-    let rank = |name: &str| SERVICES.iter().position(|module| *module == name);
+    let rank = |name: &str| WATCH.iter().position(|room| *room == name);
     let mut found = Vec::new();
-    let mut seen = Vec::new();
-    for (file, code) in library() {
-        let Some(path) = file.strip_prefix("services/") else {
+    let mut met = 0;
+    for (file, code) in library_with_tests() {
+        let Some(inside) = file.strip_prefix("watch/") else {
             continue;
         };
-        let own = path.split(['/', '.']).next().unwrap_or_default();
-        seen.push(own.to_owned());
-        let place = rank(own).unwrap_or_else(|| panic!("{file} is not in the list"));
-        for named in neighbours(&file, &code) {
-            if rank(&named).is_none_or(|other| other > place) {
-                found.push(format!("{file}: {named}"));
-            }
-        }
+        let room = inside.split(['/', '.']).next().unwrap_or_default();
+        let own = rank(room).unwrap_or_else(|| panic!("{file} is no room of the watch"));
+        let others = neighbours(&code).into_iter().filter_map(rank);
+        let others: Vec<usize> = others.filter(|other| *other != own).collect();
+        met += others.len();
+        let above = others.into_iter().filter(|other| *other > own);
+        found.extend(above.map(|other| format!("{file}: {}", WATCH[other])));
     }
     assert_eq!(found, [""; 0]);
-    assert!(
-        SERVICES
-            .iter()
-            .all(|module| seen.iter().any(|own| own == module))
-    );
+    assert!(met > 20, "{met} imports were found");
+}
+
+#[test]
+fn what_a_watch_shows_is_made_in_one_room() {
+    let outside = |file: &str| is_in(file, &["watch"]) && !is_in(file, &["watch/shown"]);
+    assert_eq!(uses(&["tracing"], outside), [""; 0]);
+    assert!(!uses(&["tracing"], |file| is_in(file, &["watch/shown"])).is_empty());
 }
 
 /// The rooms of the server that neither do I/O nor look at a clock.

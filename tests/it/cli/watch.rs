@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use zookeeper_client::Client;
 
 use super::Place;
-use crate::relay::{Mode, Relay};
+use crate::relay::{Mode, Relay, Way};
 use crate::server;
 
 /// Nothing that is waited for takes so long, unless it never comes.
@@ -218,6 +218,33 @@ async fn it_ends_in_mid_apply_too() {
         let (code, log) = watching.stop();
         assert_eq!(code, Some(expected), "{log}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn once_that_is_interrupted_between_two_executions_tells_what_stands() {
+    let place = Place::new("watch-between").await;
+    place.file("a.zkt", "/a\n  x = 1\n");
+    let relay = Relay::to(server::shared().port()).await;
+    let through = place.through(&relay.address());
+    relay.set(Mode::HoldWrite);
+    let mut watching = Watching::start(&place, &format!("--once a.zkt -c {through}"));
+    relay.holds_a_write().await;
+    // The next request reads again what was written.
+    relay.set(Mode::SwallowFrame(Way::Request, 0));
+    watching.says(&["added", "\"path\":\"/a\""]).await;
+    watching.signal("-TERM");
+    watching
+        .says(&[
+            "interrupted in the middle",
+            "\"stands\":1,\"unknown\":0,\"left\":0",
+        ])
+        .await;
+    watching
+        .says(&["error: interrupted between two attempts"])
+        .await;
+    let (code, log) = watching.stop();
+    assert_eq!(code, Some(5), "{log}");
+    assert!(!log.contains("may have been written"), "{log}");
 }
 
 /// What systemd hears.

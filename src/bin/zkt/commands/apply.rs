@@ -21,6 +21,7 @@ use crate::progress::Shown;
 use crate::{planning, question, render};
 
 use end::End;
+pub(super) use end::interrupted;
 
 /// Plan, and make the live tree as declared
 #[derive(Debug, Args)]
@@ -80,7 +81,7 @@ pub(crate) async fn run(args: &ApplyArgs, output: &Output) -> Result<Exit, Failu
         biased;
         () = interrupt() => {
             apply.shown.clear();
-            let failure = end::interrupted(apply.steps.account());
+            let failure = interrupted(apply.steps.account(), "run apply again: it finishes what is left");
             apply.end = Some(End::new("interrupted", &failure.message));
             // What was done before is told, too; that it cannot be printed changes nothing.
             _ = apply.report(failure.exit);

@@ -16,11 +16,12 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use tokio::sync::{mpsc, watch};
 use zkt::model::path::check_name;
-use zkt::watch::{Ending, Error, Layers, Mode, Options, Pace, State};
+use zkt::watch::{Ending, Error, Layers, Mode, Once, Options, Pace, State};
 use zkt::zookeeper::session::Wait;
 
 use crate::args::values::{duration, listen};
 use crate::args::{LayerArgs, PlanOptions, ServerArgs};
+use crate::commands::apply::interrupted;
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
 use crate::{diagnostics, planning, process, settings};
@@ -133,11 +134,13 @@ async fn keep(args: &WatchArgs, options: Options, output: &Output) -> Result<Exi
 
 /// Reconciles once; ends as apply does.
 async fn once(options: Options) -> Result<Exit, Failure> {
-    let (state, error) = tokio::select! {
-        ended = zkt::watch::once(options) => ended,
-        () = process::interrupt() => {
-            return Err(Failure::new("interrupted: what was under way may be written or not")
-                .exit(Exit::Partial));
+    let (state, error) = match zkt::watch::once(options, process::interrupt()).await {
+        Once::Ended(state, error) => (state, error),
+        Once::Interrupted(account) => {
+            return Err(interrupted(
+                &account,
+                "run it again: it finishes what is left",
+            ));
         }
     };
     let last = state.history.front();

@@ -55,9 +55,8 @@ impl End {
     }
 }
 
-/// What an interrupt leaves behind.
-pub(super) fn interrupted(account: &Account) -> Failure {
-    let hint = "run apply again: it finishes what is left";
+/// What an interrupt leaves behind, and a hint what to do about it.
+pub(in crate::commands) fn interrupted(account: &Account, hint: &str) -> Failure {
     let message = match account.course() {
         Some(course) => format!("interrupted: {course}"),
         None if account.wrote() => "interrupted between two attempts".to_owned(),

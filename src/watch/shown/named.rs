@@ -1,4 +1,4 @@
-//! What the log says of single nodes: which drifted, which were written, and what changed.
+//! What the log says of actions: which nodes drifted, which were written, and what changed.
 
 use serde_json::Value;
 
@@ -18,7 +18,7 @@ const SECRET: &str = "(secret)";
 
 /// What is said of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Word {
+pub(in crate::watch) enum Word {
     /// It is not as declared, and is left so.
     Drifted,
     /// It was not as declared any more, and is again.
@@ -27,16 +27,18 @@ pub(super) enum Word {
     Done,
     /// The reply was lost.
     Unknown,
+    /// Its data stands, its ACL does not.
+    DataOnly,
 }
 
 /// Names nodes in the log, up to a bound for each reconcile.
 #[derive(Debug, Default)]
-pub(super) struct Told {
+pub(super) struct Naming {
     named: usize,
     more: usize,
 }
 
-impl Told {
+impl Naming {
     pub(super) fn tell(&mut self, action: &Action, word: Word) {
         if self.named == MOST_NODES {
             self.more += 1;
@@ -51,6 +53,9 @@ impl Told {
             Word::Done => tracing::info!(path, action = kind, %changes, "{}", done(action)),
             Word::Unknown => {
                 tracing::warn!(path, action = kind, %changes, "may have been written or not");
+            }
+            Word::DataOnly => {
+                tracing::warn!(path, action = kind, %changes, "has its data, but not its ACL");
             }
         }
     }

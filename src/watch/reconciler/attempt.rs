@@ -1,0 +1,468 @@
+//! The middle of a reconcile: plans and executes until the live tree is as declared, but for what is
+//! held back.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::super::error::Error;
+use super::super::schedule::{Cause, Causes};
+use super::super::shown::{OfWork, Shown, Word};
+use super::super::source::Source;
+use super::super::state::{Applied, Ending};
+use super::super::{Mode, Options};
+use super::{Known, Reconciler};
+use crate::model::path::ZPath;
+use crate::model::plan::{About, Plan, Summary, Warning};
+use crate::reconcile::{Account, Agreed, Before, How, Road, Tries, unreadable};
+use crate::zookeeper::election::{Election, Role};
+use crate::zookeeper::executor::{ExecuteOptions, Fate, Report, Stop};
+use crate::zookeeper::live;
+use crate::zookeeper::session::Session;
+
+/// So many nodes may refuse a write in one reconcile; what comes after them is tried again later.
+const MOST_REFUSALS: usize = 64;
+/// After so many refusals batches are small, so that a further one costs little.
+const FEW_REFUSALS: usize = 4;
+const SMALL_BATCH: usize = 32;
+
+/// What a reconcile has come to so far, also where it is given up in its middle.
+pub(in super::super) struct Progress {
+    /// What stands, what is unknown, and what is left.
+    pub(in super::super) account: Account,
+    /// What the first plan found.
+    pub(super) found: Option<Summary>,
+    /// Why a guard refused.
+    pub(super) refusal: Option<String>,
+    /// How many plans were carried out to their end: what is found after one is new.
+    applied: usize,
+    /// How many nodes refused to be written.
+    refused: usize,
+    /// The node of the last conflict.
+    conflict: Option<Stop>,
+    tries: Tries,
+}
+
+impl Progress {
+    pub(in super::super) fn new(options: &Options) -> Self {
+        Self {
+            account: Account::default(),
+            found: None,
+            refusal: None,
+            applied: 0,
+            refused: 0,
+            conflict: None,
+            tries: Tries::new(&options.plan),
+        }
+    }
+}
+
+/// How an attempt ended.
+pub(super) enum Outcome {
+    /// There was nothing to look at, or what was found was known.
+    Nothing,
+    Ended(Ending),
+    /// What was found was repaired, and others write on.
+    Restless,
+}
+
+/// What one attempt goes by.
+struct Round<'a> {
+    causes: &'a Causes,
+    source: Arc<Source>,
+    occasion: Occasion,
+    duty: Duty,
+    /// What was held back before.
+    before: BTreeSet<ZPath>,
+}
+
+/// What a reconcile has to do with the files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Occasion {
+    /// It is the first one.
+    First,
+    /// It runs because of newer files.
+    NewerFiles,
+    /// The files are as they were.
+    SameFiles,
+}
+
+/// What this replica does about differences.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Duty {
+    /// It repairs them.
+    Repair,
+    /// It tells them.
+    Tell,
+    /// It leaves them to another one, which leads.
+    Leave,
+}
+
+/// What a plan leads to.
+enum Step {
+    End(Outcome),
+    /// To carry out this part of it.
+    Execute(Arc<Plan>),
+}
+
+/// Whether an execution counts among those that a reconcile may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Count {
+    One,
+    /// It stopped at single nodes, which wait from now on.
+    None,
+}
+
+impl Reconciler {
+    pub(super) async fn attempt(
+        &mut self,
+        causes: &Causes,
+        progress: &mut Progress,
+        shown: &mut Shown,
+    ) -> Result<Outcome, Error> {
+        let of_server = [Cause::Live, Cause::Session, Cause::Elected];
+        if !causes.are_only(&of_server) {
+            self.newest.read(causes, shown).await;
+        }
+        let source = self.newest.sound()?;
+        let occasion = match &self.source {
+            None => Occasion::First,
+            Some(old) if Arc::ptr_eq(old, &source) => Occasion::SameFiles,
+            Some(_) => Occasion::NewerFiles,
+        };
+        let is_new = occasion != Occasion::SameFiles;
+        self.connect(shown).await?;
+        let duty = match (self.vote(causes, shown).await?, self.options.mode) {
+            (Role::Follows, _) => Duty::Leave,
+            (Role::Leads, Mode::Warn) => Duty::Tell,
+            (Role::Leads, Mode::Enforce) => Duty::Repair,
+        };
+        let changed = self.look(&source, is_new, causes, shown).await?;
+        self.source = Some(source.clone());
+        if is_new {
+            self.known = Known::Nothing;
+        }
+        let nothing = changed.as_ref().is_some_and(Vec::is_empty);
+        let hints = [Cause::Files, Cause::Live, Cause::Session, Cause::Elected];
+        if nothing && !self.known.is_nothing() && causes.are_only(&hints) {
+            return Ok(Outcome::Nothing);
+        }
+        if is_new || causes.has(Cause::Asked) {
+            // Somebody wants to see it done now.
+            self.held.lift(Instant::now());
+        }
+        let round = Round {
+            causes,
+            source,
+            occasion,
+            duty,
+            before: self.held.waiting().clone(),
+        };
+        self.converge(&round, changed, progress, shown).await
+    }
+
+    /// Plans and executes until nothing is left to do.
+    async fn converge(
+        &mut self,
+        round: &Round<'_>,
+        mut changed: Option<Vec<ZPath>>,
+        progress: &mut Progress,
+        shown: &mut Shown,
+    ) -> Result<Outcome, Error> {
+        let mut executions = 0;
+        loop {
+            if let Some(changed) = &mut changed {
+                changed.extend(self.held.waiting().iter().cloned());
+            }
+            let plan = Arc::new(self.plan(&round.source, changed.as_deref()).await?);
+            self.note_plan(&plan, round, progress, shown);
+            let todo = match self.judge(&plan, round, progress, shown)? {
+                Step::End(outcome) => return Ok(outcome),
+                Step::Execute(todo) => todo,
+            };
+            if executions > self.options.plan.retries {
+                return match progress.conflict.take() {
+                    Some(conflict) => Err(Error::Stopped(conflict)),
+                    None => Ok(Outcome::Restless),
+                };
+            }
+            let Some(report) = self.execute(&round.source, progress).await else {
+                return Ok(Outcome::Nothing);
+            };
+            self.note_report(&todo, &report, round, progress, shown);
+            let count = match report.stop {
+                None => {
+                    self.note_end(&plan, &todo, round, progress, shown);
+                    Count::One
+                }
+                Some(stop) => {
+                    self.known = Known::Nothing;
+                    self.go_on(stop, progress, shown)?
+                }
+            };
+            executions += u32::from(count == Count::One);
+            // What was just written is read again, and that is all that the echo of it costs.
+            let touched = todo.actions.iter().map(|action| action.path().clone());
+            let found = self.refresh(shown).await?;
+            changed = found.map(|found| {
+                let all: BTreeSet<ZPath> = found.into_iter().chain(touched).collect();
+                all.into_iter().collect()
+            });
+        }
+    }
+
+    /// Decides what a plan leads to.
+    fn judge(
+        &mut self,
+        plan: &Arc<Plan>,
+        round: &Round<'_>,
+        progress: &mut Progress,
+        shown: &mut Shown,
+    ) -> Result<Step, Error> {
+        let end = |ending| Ok(Step::End(Outcome::Ended(ending)));
+        if !plan.refusals.is_empty() {
+            let refusals: Vec<String> = plan.refusals.iter().map(ToString::to_string).collect();
+            progress.refusal = Some(refusals.join("; "));
+            self.known = Known::Compared;
+            return end(match progress.account.wrote() {
+                true => Ending::Partial,
+                false => Ending::Refused,
+            });
+        }
+        let shut: BTreeSet<ZPath> = match &self.mirror {
+            Some(mirror) => unreadable(&round.source.tree, mirror.tree())
+                .cloned()
+                .collect(),
+            None => BTreeSet::new(),
+        };
+        if round.duty != Duty::Repair {
+            live::Error::unreadable(shut.iter()).map_or(Ok(()), Err)?;
+            if !plan.is_empty() {
+                self.known = Known::Compared;
+                return end(Ending::Drift);
+            }
+        }
+        // What an execution before may have done is asked for again, or was done.
+        progress.account.plan(plan);
+        let held = self.held.split(plan, &shut, Instant::now());
+        let todo = without(plan, held);
+        let is_all = held.is_empty();
+        shown.work(OfWork::Held(self.held.news()));
+        progress.account.plan(&todo);
+        if !todo.is_empty() {
+            return Ok(Step::Execute(todo));
+        }
+        self.known = Known::Agree(at_rest(plan));
+        if !is_all {
+            return self.held_back(round, progress).map(Step::End);
+        }
+        end(match progress.account.wrote() {
+            true => Ending::Applied,
+            false => Ending::InSync,
+        })
+    }
+
+    /// How a reconcile ends that holds back all that is left to do.
+    fn held_back(&self, round: &Round<'_>, progress: &Progress) -> Result<Outcome, Error> {
+        let hints = [Cause::Live, Cause::Session];
+        let is_known =
+            round.before == *self.held.waiting() && round.occasion == Occasion::SameFiles;
+        if is_known && !progress.account.wrote() && round.causes.are_only(&hints) {
+            return Ok(Outcome::Nothing);
+        }
+        match self.held.refusal() {
+            Some((first, more)) => Err(Error::Nodes { first, more }),
+            None => Ok(Outcome::Ended(Ending::Drift)),
+        }
+    }
+
+    /// Takes note of what a plan found.
+    fn note_plan(
+        &mut self,
+        plan: &Arc<Plan>,
+        round: &Round<'_>,
+        progress: &mut Progress,
+        shown: &mut Shown,
+    ) {
+        let news = self.drift.note(plan);
+        // What newer files ask for is no drift.
+        let is_asked_for = round.occasion == Occasion::NewerFiles && progress.found.is_none();
+        progress.found.get_or_insert_with(|| plan.summary());
+        shown.work(OfWork::Planned {
+            plan: plan.clone(),
+            drift: if is_asked_for { 0 } else { news.len() },
+            drifted: match round.duty {
+                Duty::Tell => news,
+                Duty::Repair | Duty::Leave => Vec::new(),
+            },
+        });
+    }
+
+    /// Takes note of what was written.
+    fn note_report(
+        &mut self,
+        plan: &Plan,
+        report: &Report,
+        round: &Round<'_>,
+        progress: &Progress,
+        shown: &mut Shown,
+    ) {
+        let now = Instant::now();
+        let is_repair = progress.applied > 0 || round.occasion == Occasion::SameFiles;
+        for (action, fate) in plan.actions.iter().zip(&report.fates) {
+            match fate {
+                Fate::Done if is_repair => {
+                    self.drift.repaired(action);
+                    self.held.repaired(action.path(), now);
+                    shown.work(OfWork::Acted(action, Word::Repaired));
+                }
+                Fate::Done => {
+                    self.drift.repaired(action);
+                    self.held.written(action.path());
+                    shown.work(OfWork::Acted(action, Word::Done));
+                }
+                Fate::Unknown => shown.work(OfWork::Acted(action, Word::Unknown)),
+                Fate::NotDone | Fate::DataOnly | Fate::Needless => {}
+            }
+        }
+        if let Some(mirror) = &mut self.mirror {
+            mirror.touch(plan.actions.iter().map(|action| action.path().clone()));
+            if let Some(Stop::Conflict { path, .. }) = &report.stop {
+                mirror.touch([path.clone()]);
+            }
+        }
+    }
+
+    /// Takes note of a plan that was carried out to its end.
+    fn note_end(
+        &mut self,
+        plan: &Plan,
+        todo: &Plan,
+        round: &Round<'_>,
+        progress: &mut Progress,
+        shown: &mut Shown,
+    ) {
+        let revision = &round.source.revision;
+        let applied = Applied::new(todo, round.causes, revision);
+        shown.work(OfWork::Applied(applied));
+        progress.conflict = None;
+        progress.tries.rest();
+        progress.applied += 1;
+        // What the mirror finds beyond it is new.
+        self.known = Known::Agree(at_rest(plan));
+    }
+
+    /// Goes on after a stop with what it does not concern.
+    fn go_on(
+        &mut self,
+        stop: Stop,
+        progress: &mut Progress,
+        shown: &mut Shown,
+    ) -> Result<Count, Error> {
+        let now = Instant::now();
+        if let Stop::Conflict { path, reason, .. } = &stop {
+            shown.work(OfWork::Moved { path, reason });
+            let before = progress.conflict.as_ref();
+            let again = matches!(before, Some(Stop::Conflict { path: last, .. }) if last == path);
+            if again {
+                self.held.collided(path, now);
+            }
+            progress.tries.note(&stop);
+            progress.conflict = Some(stop);
+            return Ok(if again { Count::None } else { Count::One });
+        }
+        if let Some(path) = stop.of_one_node()
+            && progress.refused < MOST_REFUSALS
+        {
+            progress.refused += 1;
+            self.held.refused(path, stop.to_string(), now);
+            return Ok(Count::None);
+        }
+        Err(self.stopped(stop))
+    }
+
+    fn stopped(&self, stop: Stop) -> Error {
+        let is_dead = self.session.as_ref().is_some_and(Session::is_dead);
+        match stop {
+            stop @ Stop::Deposed { .. } => Error::Deposed(stop),
+            stop if self.election.is_some() && is_dead => Error::Deposed(stop),
+            stop => Error::Stopped(stop),
+        }
+    }
+
+    async fn plan(&mut self, source: &Source, changed: Option<&[ZPath]>) -> Result<Plan, Error> {
+        let (Some(session), Some(mirror)) = (&self.session, &self.mirror) else {
+            return Ok(Plan::empty(self.options.layers.place.clone()));
+        };
+        let options = &self.options.plan;
+        let known = self.identities.take();
+        let road = Road::new(session, source.declared(), options, known).await?;
+        self.identities = road.identities().cloned();
+        let live = mirror.tree();
+        let plan = match (&self.known, changed) {
+            (Known::Agree(plan), Some(changed)) => {
+                let standing = source.standing;
+                let before = Before {
+                    plan,
+                    standing,
+                    changed,
+                };
+                road.plan_since(live, before).await?
+            }
+            _ => road.plan(live).await?,
+        };
+        Ok(plan)
+    }
+
+    /// Carries out the plan that the account has at hand. Returns `None` if there is no session.
+    async fn execute(&mut self, source: &Source, progress: &mut Progress) -> Option<Report> {
+        let session = self.session.as_ref()?;
+        let mut limits = ExecuteOptions {
+            guard: self.election.as_ref().and_then(Election::guard),
+            ..ExecuteOptions::of(session)
+        };
+        if progress.refused > FEW_REFUSALS {
+            limits.whole_plan_bytes = 0;
+            limits.batch_operations = SMALL_BATCH;
+            limits.window = 1;
+        }
+        let how = match progress.tries.is_contended() {
+            true => How::Contended(Agreed::Anything),
+            false => How::Planned,
+        };
+        let known = self.identities.clone();
+        let road = Road::of(session, source.declared(), &self.options.plan, known);
+        Some(road.carry_out(&mut progress.account, how, &limits).await)
+    }
+}
+
+/// The plan without what it does to these nodes.
+fn without(plan: &Arc<Plan>, held: &BTreeSet<ZPath>) -> Arc<Plan> {
+    if held.is_empty() {
+        return plan.clone();
+    }
+    let mut rest = at_rest(plan);
+    let others = plan.actions.iter();
+    let others = others.filter(|action| !held.contains(action.path()));
+    rest.actions = others.cloned().collect();
+    rest.warnings.clone_from(&plan.warnings);
+    Arc::new(rest)
+}
+
+/// The plan without its actions.
+fn at_rest(plan: &Plan) -> Plan {
+    // The others are about what was written.
+    let of_trees = |warning: &&Warning| warning.about == About::Trees;
+    let warnings = plan.warnings.iter().filter(of_trees);
+    Plan {
+        actions: Vec::new(),
+        extras: plan.extras.clone(),
+        kept: plan.kept.clone(),
+        refusals: plan.refusals.clone(),
+        warnings: warnings.cloned().collect(),
+        path: plan.path.clone(),
+        access: plan.access.clone(),
+        ..*plan
+    }
+}

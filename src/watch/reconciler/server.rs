@@ -1,0 +1,179 @@
+//! Session, election and mirror of a reconcile.
+
+use super::super::error::Error;
+use super::super::schedule::{Cause, Causes};
+use super::super::shown::{OfServer, Shown};
+use super::super::source::Source;
+use super::{Known, Reconciler};
+use crate::model::node::{Declared, Standing};
+use crate::model::path::ZPath;
+use crate::model::tree::Tree;
+use crate::plan::scope;
+use crate::reconcile;
+use crate::zookeeper::election::{self, Role};
+use crate::zookeeper::live::{Found, Mirror};
+use crate::zookeeper::session::{self, Session};
+
+/// What is known of the servers while there is no connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Reach {
+    /// The last attempt did not fail for want of a server: asking one again tells nothing new.
+    #[default]
+    Unknown,
+    /// The last attempt reached no server.
+    Lost,
+    /// A server makes sessions again.
+    Back,
+}
+
+impl Reconciler {
+    pub(super) fn forget_session(&mut self, shown: &mut Shown) {
+        self.mirror = None;
+        self.session = None;
+        self.identities = None;
+        self.known = Known::Nothing;
+        if let Some(election) = &mut self.election {
+            election.forget();
+        }
+        shown.server(OfServer::Ended);
+    }
+
+    pub(super) async fn connect(&mut self, shown: &mut Shown) -> Result<(), Error> {
+        if self.session.as_ref().is_some_and(Session::is_dead) {
+            self.forget_session(shown);
+        }
+        let is_cut = self.is_cut();
+        // The client waits longer and longer between its attempts.
+        let is_replaced = is_cut && self.reach == Reach::Back;
+        if self.session.is_some() && !is_replaced {
+            return Ok(());
+        }
+        let session = match Session::connect(&self.options.session).await {
+            Ok(session) => session,
+            Err(error) => {
+                self.reach = match error {
+                    session::Error::Unreachable { .. } => Reach::Lost,
+                    _ => Reach::Unknown,
+                };
+                return Err(error.into());
+            }
+        };
+        if is_cut {
+            self.forget_session(shown);
+        }
+        self.reach = Reach::Unknown;
+        shown.server(OfServer::Connected {
+            hosts: session.hosts(),
+        });
+        reconcile::require_chroot(&session)?;
+        self.session = Some(session);
+        Ok(())
+    }
+
+    /// Whether there is a session without a connection.
+    fn is_cut(&self) -> bool {
+        self.pulse().is_some_and(|pulse| !pulse.is_up())
+    }
+
+    /// Asks whether a server makes sessions again, where there is no connection.
+    ///
+    /// # Cancellation safety
+    /// Nothing is lost.
+    pub(in super::super) async fn comes_back(&mut self) -> bool {
+        let is_off = self.reach == Reach::Lost || self.is_cut();
+        if is_off && Session::is_possible(&self.options.session).await {
+            self.reach = Reach::Back;
+            return true;
+        }
+        false
+    }
+
+    /// This replica's role; without an election it leads.
+    pub(super) async fn vote(&mut self, causes: &Causes, shown: &mut Shown) -> Result<Role, Error> {
+        let (Some(election), Some(session)) = (&mut self.election, &self.session) else {
+            return Ok(Role::Leads);
+        };
+        if let Some(role) = election.role()
+            && causes.are_only(&[Cause::Files, Cause::Live])
+        {
+            return Ok(role);
+        }
+        let before = election.last_role();
+        let role = election.campaign(session).await?;
+        if role != before {
+            self.known = Known::Nothing;
+        }
+        shown.server(OfServer::Role(role));
+        Ok(role)
+    }
+
+    /// Makes the mirror current for a source. Returns what changed, or `None` if that may be anything.
+    pub(super) async fn look(
+        &mut self,
+        source: &Source,
+        is_new: bool,
+        causes: &Causes,
+        shown: &mut Shown,
+    ) -> Result<Option<Vec<ZPath>>, Error> {
+        let Some(session) = &self.session else {
+            return Ok(None);
+        };
+        if self.election.is_some() {
+            let top = election::top();
+            if source.tree.get(&top).is_some() {
+                return Err(Error::Election(top));
+            }
+        }
+        if is_new {
+            reconcile::require_place(session, &self.options.plan.path).await?;
+        }
+        let wants = || scope::of(&source.tree, self.options.plan.trim);
+        let Some(mirror) = &mut self.mirror else {
+            let mirror = Mirror::open(session, wants(), roots(&source.tree)).await?;
+            shown.server(OfServer::Opened {
+                is_told: mirror.is_told(),
+            });
+            self.mirror = Some(mirror);
+            return Ok(None);
+        };
+        if is_new {
+            mirror.rewant(session, wants(), roots(&source.tree)).await?;
+        }
+        if causes.has(Cause::Timer) || causes.has(Cause::Asked) {
+            let found = mirror.audit(session).await?;
+            return Ok(note_found(found, shown));
+        }
+        self.refresh(shown).await
+    }
+
+    /// As [`Reconciler::look`], for the same source.
+    pub(super) async fn refresh(&mut self, shown: &mut Shown) -> Result<Option<Vec<ZPath>>, Error> {
+        let (Some(session), Some(mirror)) = (&self.session, &mut self.mirror) else {
+            return Ok(None);
+        };
+        let found = mirror.refresh(session).await?;
+        Ok(note_found(found, shown))
+    }
+}
+
+fn note_found(found: Found, shown: &mut Shown) -> Option<Vec<ZPath>> {
+    match found {
+        Found::Changed(paths) => Some(paths),
+        Found::Everything { missed } => {
+            shown.server(OfServer::ReadAgain { missed: &missed });
+            None
+        }
+    }
+}
+
+/// The topmost nodes that are more than passed through.
+fn roots(tree: &Tree<Declared>) -> Vec<ZPath> {
+    let mut roots: Vec<ZPath> = Vec::new();
+    for (path, node) in tree {
+        let covered = roots.last().is_some_and(|root| path.is_within(root));
+        if node.standing != Standing::PassedThrough && !covered {
+            roots.push(path.clone());
+        }
+    }
+    roots
+}

@@ -1,0 +1,398 @@
+//! What is shown of a loop: its log and its state. Both are made of what happened, here alone.
+
+mod named;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use super::held::{HeldNews, HeldNode};
+use super::source::{Broken, Source};
+use super::state::{Applied, Connection, Ending, Leadership, Reconcile, State};
+use super::{Mode, Options};
+use crate::model::path::ZPath;
+use crate::model::plan::{Action, Plan};
+use crate::reconcile::{Account, Tally};
+use crate::syntax::spelling::printable;
+use crate::zookeeper::election::Role;
+use crate::zookeeper::executor::{Conflict, Fate};
+
+use self::named::Naming;
+pub(super) use self::named::Word;
+
+/// What happened to files.
+pub(super) enum OfFiles<'a> {
+    /// Not all of them can be watched.
+    Unwatched(notify::Error),
+    /// Somebody is writing this one.
+    Unfinished(&'a Path),
+    /// This one is too young to be taken at once.
+    Young(&'a Path),
+    /// The task that read them died.
+    Unread,
+    /// They declare a sound tree.
+    Sound { commit: Option<String> },
+    /// They declare no sound tree; the one of this revision stays in force.
+    Broken {
+        broken: Broken,
+        commit: Option<String>,
+        in_force: Option<&'a str>,
+    },
+    /// This declared tree is in force.
+    InForce(Arc<Source>),
+}
+
+/// What happened to session and live tree.
+pub(super) enum OfServer<'a> {
+    /// There is a session.
+    Connected { hosts: String },
+    /// Its connection is so.
+    Connection(Connection),
+    /// It is given up.
+    Ended,
+    /// This replica has this role.
+    Role(Role),
+    /// The live tree was read for the first time in a session.
+    Opened { is_told: bool },
+    /// Everything was read again, and these nodes differ although no event told of it.
+    ReadAgain { missed: &'a [ZPath] },
+}
+
+/// What a reconcile did.
+pub(super) enum OfWork<'a> {
+    /// It made a plan. So many of its actions count as drift, and these are only told.
+    Planned {
+        plan: Arc<Plan>,
+        drift: usize,
+        drifted: Vec<&'a Action>,
+    },
+    /// An action came out so.
+    Acted(&'a Action, Word),
+    /// All of a plan was carried out.
+    Applied(Applied),
+    /// The live tree moved under a plan.
+    Moved {
+        path: &'a ZPath,
+        reason: &'a Conflict,
+    },
+    /// It looked at nodes that others write, too.
+    Held(Vec<HeldNews>),
+    /// It came to its end; these nodes wait, and so many live ones are known.
+    Ended {
+        reconcile: Reconcile,
+        held: Vec<HeldNode>,
+        mirrored: Option<usize>,
+    },
+    /// It came to its end before, and this comes next.
+    Next(Next),
+    /// It was given up in its middle, and this stands of it.
+    Interrupted(&'a Account),
+    /// It was given up because the loop ends.
+    Stopped,
+}
+
+/// What comes after a reconcile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Nothing, before something happens.
+    Rest,
+    /// Another attempt, after this wait.
+    Retry(Duration),
+    /// Another attempt. Why this one failed was told when the files were read.
+    QuietRetry,
+}
+
+/// The state that there is to show, and what the log has said.
+pub(super) struct Shown {
+    state: State,
+    naming: Naming,
+}
+
+impl Shown {
+    /// Of a loop that begins.
+    pub(super) fn new(options: &Options) -> Self {
+        let mut state = State::new();
+        state.hosts.clone_from(&options.session.hosts);
+        if options.elect.is_some() {
+            state.leadership = Leadership::Follows;
+        }
+        if options.mode == Mode::Warn {
+            tracing::info!("nothing is written: differences are only told");
+        }
+        Self {
+            state,
+            naming: Naming::default(),
+        }
+    }
+
+    pub(super) fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// The connection was so while a reconcile was under way, which the log has said.
+    pub(super) fn catch_up(&mut self, connection: Connection) {
+        if self.state.connection != Connection::None {
+            self.state.connection = connection;
+        }
+    }
+
+    /// Shows what happened to files.
+    pub(super) fn files(&mut self, fact: OfFiles<'_>) {
+        let state = &mut self.state;
+        match fact {
+            OfFiles::Unwatched(error) => {
+                tracing::warn!(%error, "not all files can be watched, so they are read every 2 s");
+            }
+            OfFiles::Unfinished(path) => {
+                let path = path.display();
+                tracing::info!("{path} is being written; it is waited for until it is closed");
+            }
+            OfFiles::Young(path) => {
+                let path = path.display();
+                tracing::info!(
+                    "{path} was written a moment ago; it is taken once it stays as it is"
+                );
+            }
+            OfFiles::Unread => tracing::error!("reading the files came to no end"),
+            OfFiles::Sound { commit } => {
+                if state.broken.take().is_some() {
+                    tracing::info!("the files declare a sound tree again");
+                }
+                state.commit = commit;
+            }
+            OfFiles::Broken {
+                broken,
+                commit,
+                in_force,
+            } => {
+                // The same mistakes in files that otherwise differ are no news.
+                let before = state.broken.as_ref().map(|broken| &broken.errors);
+                if before != Some(&broken.errors) {
+                    tell_broken(&broken, in_force);
+                }
+                state.broken = Some(broken);
+                state.commit = commit;
+            }
+            OfFiles::InForce(source) => state.source = Some(source),
+        }
+    }
+
+    /// Shows what happened to session and live tree.
+    pub(super) fn server(&mut self, fact: OfServer<'_>) {
+        let state = &mut self.state;
+        match fact {
+            OfServer::Connected { hosts } => {
+                state.connection = Connection::Up;
+                state.hosts = hosts;
+                if state.counters.sessions > 0 {
+                    tell_back(&state.hosts);
+                }
+                state.counters.sessions += 1;
+            }
+            OfServer::Connection(connection) => show_connection(connection, state),
+            OfServer::Ended => {
+                if state.connection == Connection::Up {
+                    tell_lost(&state.hosts);
+                }
+                tracing::warn!("the session has ended");
+                if state.leadership == Leadership::Leads {
+                    state.leadership = Leadership::Follows;
+                }
+                state.connection = Connection::None;
+            }
+            OfServer::Role(role) => {
+                let (leadership, told) = match role {
+                    Role::Leads => (Leadership::Leads, "this replica leads"),
+                    Role::Follows => (Leadership::Follows, "another replica leads"),
+                };
+                if state.leadership != leadership {
+                    tracing::info!("{told}");
+                }
+                state.leadership = leadership;
+            }
+            OfServer::Opened { is_told } => {
+                state.counters.full_reads += 1;
+                state.told = is_told;
+            }
+            OfServer::ReadAgain { missed } => {
+                state.counters.full_reads += 1;
+                state.counters.missed += missed.len() as u64;
+                if let Some(first) = missed.first() {
+                    tracing::error!(
+                        nodes = missed.len(),
+                        first = first.as_str(),
+                        "nodes had changed and no event had told of it"
+                    );
+                }
+            }
+        }
+    }
+
+    /// Shows what a reconcile did.
+    pub(super) fn work(&mut self, fact: OfWork<'_>) {
+        let state = &mut self.state;
+        match fact {
+            OfWork::Planned {
+                plan,
+                drift,
+                drifted,
+            } => {
+                state.counters.drift += drift as u64;
+                for action in drifted {
+                    self.naming.tell(action, Word::Drifted);
+                }
+                state.plan = Some(plan);
+                state.planned = Some(SystemTime::now());
+            }
+            OfWork::Acted(action, word) => self.naming.tell(action, word),
+            OfWork::Applied(applied) => state.applied = Some(Arc::new(applied)),
+            OfWork::Moved { path, reason } => {
+                tracing::info!(%path, %reason, "the live tree moved; planning again");
+            }
+            OfWork::Held(news) => news.iter().for_each(tell_held),
+            OfWork::Ended {
+                reconcile,
+                held,
+                mirrored,
+            } => {
+                self.naming.end();
+                state.held = held;
+                state.mirrored = mirrored.unwrap_or(state.mirrored);
+                state.add(reconcile);
+            }
+            OfWork::Next(next) => {
+                if let Some(last) = state.history.front() {
+                    tell(last, state, next);
+                }
+            }
+            OfWork::Interrupted(account) => tell_interrupted(account),
+            OfWork::Stopped => tracing::info!("stopped in the middle of a reconcile"),
+        }
+    }
+}
+
+/// Shows how the connection is, and tells of it where that is new.
+pub(super) fn show_connection(now: Connection, state: &mut State) {
+    match (state.connection, now) {
+        (Connection::Up, Connection::Lost) => tell_lost(&state.hosts),
+        (Connection::Lost, Connection::Up) => tell_back(&state.hosts),
+        _ => {}
+    }
+    state.connection = now;
+}
+
+fn tell_lost(servers: &str) {
+    tracing::warn!(servers, "the connection is lost; trying to connect again");
+}
+
+fn tell_back(servers: &str) {
+    tracing::info!(servers, "connected again");
+}
+
+fn tell_broken(broken: &Broken, in_force: Option<&str>) {
+    for drawn in &broken.drawn {
+        tracing::error!(revision = broken.revision, "{drawn}");
+    }
+    let then = match in_force {
+        Some(_) => "the last sound one stays in force",
+        None => "nothing is written before they do",
+    };
+    tracing::error!(
+        errors = broken.errors.len(),
+        in_force = in_force.unwrap_or("none"),
+        "the files declare no sound tree; {then}"
+    );
+}
+
+fn tell_held(news: &HeldNews) {
+    match news {
+        HeldNews::Contended {
+            path,
+            repairs,
+            longest,
+        } => tracing::warn!(
+            path = %printable(path.as_str()),
+            repairs,
+            "is changed again after each repair: another watch or an application writes it, \
+             too; it is repaired later and later, at last every {} s",
+            longest.as_secs_f64()
+        ),
+        HeldNews::More(more) => {
+            tracing::warn!("{more} more nodes are changed again after each repair");
+        }
+        HeldNews::Rested(path) => {
+            let path = printable(path.as_str()).into_owned();
+            tracing::info!(path, "is no longer changed after each repair");
+        }
+    }
+}
+
+/// One line for each reconcile.
+fn tell(reconcile: &Reconcile, state: &State, next: Next) {
+    let then = match next {
+        Next::QuietRetry => return,
+        Next::Retry(wait) => format!("; trying again in {:.1} s", wait.as_secs_f64()),
+        Next::Rest => String::new(),
+    };
+    let Reconcile {
+        causes,
+        took,
+        revision,
+        ending,
+        found,
+        done,
+        error,
+        ..
+    } = reconcile;
+    let revision = revision.as_deref().unwrap_or("none");
+    let commit = state.commit.as_deref().map(tracing::field::display);
+    // JSON has no number for 128 bits: the log would write a string.
+    let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+    macro_rules! line {
+        ($level:ident, $($more:tt)*) => {
+            tracing::$level!(
+                cause = %causes, revision, commit, result = %ending,
+                found.add, found.update, found.link, found.trim,
+                done.add, done.update, done.link, done.trim,
+                ms, $($more)*
+            )
+        };
+    }
+    let failed = match ending {
+        Ending::InSync | Ending::Applied => return line!(info, "reconciled"),
+        Ending::Drift => return line!(warn, "reconciled"),
+        Ending::Refused => "a guard refuses to reconcile",
+        Ending::Conflict | Ending::Failed => "cannot reconcile",
+        Ending::Partial => "cannot reconcile all",
+    };
+    let error = error.as_deref().map(tracing::field::display);
+    line!(error, error, "{failed}{then}");
+}
+
+/// What stands, what is unknown, and what is left.
+fn tell_interrupted(account: &Account) {
+    if !account.is_open() && !account.wrote() {
+        return;
+    }
+    let mut naming = Naming::default();
+    for (action, fate) in account.under_way() {
+        match fate {
+            Fate::Done => naming.tell(action, Word::Done),
+            Fate::Unknown => naming.tell(action, Word::Unknown),
+            Fate::DataOnly => naming.tell(action, Word::DataOnly),
+            Fate::NotDone | Fate::Needless => {}
+        }
+    }
+    naming.end();
+    let Tally {
+        stands,
+        unknown,
+        left,
+    } = account.tally();
+    tracing::warn!(
+        stands,
+        unknown,
+        left,
+        "interrupted in the middle of a reconcile"
+    );
+}

@@ -1,0 +1,235 @@
+//! The task of a loop: waits for what happens, and reconciles when that is due.
+
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+
+use super::Options;
+use super::error::Error;
+use super::reconciler::{self, Ended, Progress, Reconciler};
+use super::schedule::{Cause, Causes, Schedule};
+use super::shown::{Next, OfWork, Shown, show_connection};
+use super::state::{Connection, State};
+use crate::reconcile::Account;
+use crate::zookeeper::session::Pulse;
+
+/// What somebody wants of a loop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Command {
+    /// To read everything and reconcile now.
+    Reconcile,
+    /// To come to its end.
+    Stop,
+}
+
+/// What wakes the loop. All but a stop only moves the next reconcile.
+enum Event {
+    Stop,
+    Asked,
+    Happened(reconciler::Event),
+    Due,
+    /// Nothing but time has passed.
+    Turn,
+}
+
+/// Heartbeat interval.
+const TURN: Duration = Duration::from_secs(1);
+
+/// Keeps the live tree as declared until it is told to stop, or nobody is left to tell it. What there
+/// is to show is sent to `shown`.
+///
+/// A reconcile that is under way when it is told to stop is dropped: the batches in flight may be
+/// committed or not, and no other one is sent. Then the session is closed.
+pub async fn run(
+    options: Options,
+    commands: &mut mpsc::Receiver<Command>,
+    shown: &watch::Sender<State>,
+) {
+    let seed = fastrand::u64(..);
+    let mut task = WatchTask {
+        published: shown,
+        shown: Shown::new(&options),
+        schedule: Schedule::new(options.pace.clone(), seed, Instant::now()),
+        reconciler: Reconciler::new(options, true),
+    };
+    while task.turn(commands).await.is_continue() {}
+    task.reconciler.close().await;
+}
+
+/// How a single reconcile came to its end.
+#[derive(Debug)]
+pub enum Once {
+    /// By itself: what there is to show, and the error where it failed.
+    Ended(State, Option<Error>),
+    /// By an interrupt: what stands, what is unknown, and what is left.
+    Interrupted(Account),
+}
+
+/// Reconciles once, unless `interrupt` comes first.
+///
+/// A reconcile that is under way then is dropped: the batches in flight may be committed or not, and no
+/// other one is sent.
+pub async fn once(options: Options, interrupt: impl Future<Output = ()>) -> Once {
+    let mut shown = Shown::new(&options);
+    let mut progress = Progress::new(&options);
+    let mut reconciler = Reconciler::new(options, false);
+    let causes = Cause::Start.into();
+    let ended = tokio::select! {
+        ended = reconciler.reconcile(&causes, &mut progress, &mut shown) => Some(ended),
+        () = interrupt => None,
+    };
+    let once = match ended {
+        None => {
+            shown.work(OfWork::Interrupted(&progress.account));
+            Once::Interrupted(progress.account)
+        }
+        Some(ended) => {
+            let error = match ended {
+                Ended::Idle | Ended::Done => None,
+                Ended::Failed(error) => Some(error),
+            };
+            shown.work(OfWork::Next(Next::Rest));
+            Once::Ended(shown.state().clone(), error)
+        }
+    };
+    reconciler.close().await;
+    once
+}
+
+/// A running loop.
+struct WatchTask<'s> {
+    /// What everybody sees.
+    published: &'s watch::Sender<State>,
+    /// What everybody is to see next.
+    shown: Shown,
+    schedule: Schedule,
+    reconciler: Reconciler,
+}
+
+impl WatchTask<'_> {
+    /// Waits for what happens next, and reconciles if that is due.
+    async fn turn(&mut self, commands: &mut mpsc::Receiver<Command>) -> ControlFlow<()> {
+        self.published.send_replace(State {
+            turned: Instant::now(),
+            ..self.shown.state().clone()
+        });
+        let event = self.event(commands).await;
+        let now = Instant::now();
+        match event {
+            Event::Stop => return ControlFlow::Break(()),
+            // Failed attempts come later and later; a server that is back ends the wait.
+            Event::Turn => match timeout(TURN, self.reconciler.comes_back()).await {
+                Ok(true) => self.schedule.note(Cause::Session, now),
+                _ => return ControlFlow::Continue(()),
+            },
+            Event::Asked => self.schedule.note(Cause::Asked, now),
+            Event::Happened(event) => {
+                if let Some(cause) = self.reconciler.note(&event, &mut self.shown) {
+                    self.schedule.note(cause, now);
+                }
+            }
+            Event::Due => {}
+        }
+        match self.schedule.due(now) {
+            Some(causes) => self.reconcile(&causes, commands).await,
+            None => ControlFlow::Continue(()),
+        }
+    }
+
+    async fn event(&mut self, commands: &mut mpsc::Receiver<Command>) -> Event {
+        let next = self.schedule.next(Instant::now());
+        tokio::select! {
+            biased;
+            command = commands.recv() => match command {
+                Some(Command::Reconcile) => Event::Asked,
+                Some(Command::Stop) | None => Event::Stop,
+            },
+            () = sleep_until(next) => Event::Due,
+            event = self.reconciler.event() => Event::Happened(event),
+            () = sleep(TURN) => Event::Turn,
+        }
+    }
+
+    /// Reconciles, and goes on to listen to commands and the connection meanwhile.
+    async fn reconcile(
+        &mut self,
+        causes: &Causes,
+        commands: &mut mpsc::Receiver<Command>,
+    ) -> ControlFlow<()> {
+        let mut progress = Progress::new(self.reconciler.options());
+        let mut pulse = self.reconciler.pulse();
+        let mut told = None;
+        let ended = {
+            let work = self
+                .reconciler
+                .reconcile(causes, &mut progress, &mut self.shown);
+            let mut work = std::pin::pin!(work);
+            loop {
+                tokio::select! {
+                    biased;
+                    command = commands.recv() => match command {
+                        Some(Command::Reconcile) => {
+                            self.schedule.note(Cause::Asked, Instant::now());
+                        }
+                        Some(Command::Stop) | None => break None,
+                    },
+                    ended = &mut work => break Some(ended),
+                    connection = next(&mut pulse) => {
+                        self.published.send_modify(|state| show_connection(connection, state));
+                        told = Some(connection);
+                    }
+                    () = sleep(TURN) => {
+                        self.published.send_modify(|state| state.turned = Instant::now());
+                    }
+                }
+            }
+        };
+        let Some(ended) = ended else {
+            self.shown.work(OfWork::Interrupted(&progress.account));
+            self.shown.work(OfWork::Stopped);
+            return ControlFlow::Break(());
+        };
+        if let Some(connection) = told {
+            self.shown.catch_up(connection);
+        }
+        self.rest(ended);
+        ControlFlow::Continue(())
+    }
+
+    /// Decides what comes after a reconcile.
+    fn rest(&mut self, ended: Ended) {
+        let now = Instant::now();
+        match ended {
+            Ended::Idle => self.schedule.succeeded(now),
+            Ended::Failed(error) if !error.is_of_nodes() => {
+                let wait = self.schedule.failed(now);
+                self.shown.work(OfWork::Next(match error {
+                    // What is wrong with the files was told when they were read.
+                    Error::Source { .. } => Next::QuietRetry,
+                    _ => Next::Retry(wait),
+                }));
+            }
+            Ended::Done | Ended::Failed(_) => {
+                self.schedule.succeeded(now);
+                self.shown.work(OfWork::Next(Next::Rest));
+            }
+        }
+        self.schedule.hold(self.reconciler.next_held());
+        if let Some(cause) = self.reconciler.leftover(&mut self.shown) {
+            self.schedule.note(cause, now);
+        }
+    }
+}
+
+/// Waits for news of the connection; for ever where there is no session.
+async fn next(pulse: &mut Option<Pulse>) -> Connection {
+    match pulse {
+        Some(pulse) => {
+            pulse.changed().await;
+            Connection::of(pulse)
+        }
+        None => std::future::pending().await,
+    }
+}
