@@ -6,6 +6,7 @@ mod guard;
 mod removed;
 mod rights;
 
+pub(crate) use compare::agreement;
 pub use compare::desired_data;
 pub use doubts::doubts;
 

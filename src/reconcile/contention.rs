@@ -4,16 +4,19 @@
 //! writes what the plan changes. Here batches become smaller wherever they conflict, and each node is
 //! planned again alone right before it is written, until only real collisions are left.
 
-use std::collections::VecDeque;
+mod again;
+
+use std::collections::{HashSet, VecDeque};
 use std::ops::Range;
 use std::time::Duration;
 
+use self::again::{Again, Group, Part, together};
 use super::Agreed;
-use crate::model::node::{Declared, Live, LiveNode};
+use crate::model::node::{Declared, Live};
 use crate::model::path::ZPath;
-use crate::model::plan::{Action, Plan, Trim, Update};
+use crate::model::plan::{Action, Plan};
 use crate::model::tree::Tree;
-use crate::plan::planner::{self, Policy};
+use crate::plan::planner::Policy;
 use crate::plan::scope::{Children, Want};
 use crate::zookeeper::executor::{
     self, Batch, Conflict, Event, ExecuteOptions, Fate, Ledger, Report, Stop,
@@ -42,23 +45,6 @@ pub(super) struct Contended<'a> {
     pub(super) agreed: Agreed,
 }
 
-/// One node, or the place of one, with all that the plan does to it in one write.
-#[derive(Debug, Clone, Copy)]
-struct Group<'p> {
-    path: &'p ZPath,
-    update: Option<usize>,
-    link: Option<usize>,
-    trim: Option<usize>,
-    tries: u32,
-}
-
-/// What is to be done to a node as it is now.
-enum Again {
-    /// The same as was planned, with newer versions; an action that is `None` was done by others.
-    Same(Vec<(usize, Option<Action>)>),
-    Collides(Conflict),
-}
-
 /// Carries out `plan` in batches that become smaller where nodes move, each planned again right before
 /// it is sent. What became of each action is in `ledger` at any time.
 ///
@@ -79,6 +65,7 @@ pub(super) async fn execute(
     let mut run = Run {
         contended,
         plan,
+        closed: HashSet::new(),
         ledger,
         events,
         batches: Vec::new(),
@@ -99,6 +86,8 @@ pub(super) async fn execute(
 struct Run<'a, 'e> {
     contended: Contended<'a>,
     plan: &'a Plan,
+    /// Nodes that get another ACL after everything else.
+    closed: HashSet<&'a ZPath>,
     ledger: &'e mut Ledger,
     events: &'e mut (dyn FnMut(&Event) + Send),
     batches: Vec<Batch>,
@@ -107,11 +96,8 @@ struct Run<'a, 'e> {
 
 impl<'a> Run<'a, '_> {
     async fn all(&mut self) -> Option<Stop> {
-        let mut news = Vec::new();
-        let mut writes: Vec<Group<'a>> = Vec::new();
-        let mut trims = Vec::new();
-        let mut acls = Vec::new();
-        let mut openers = Vec::new();
+        let (mut openers, mut news) = (Vec::new(), Vec::new());
+        let (mut writes, mut trims, mut acls) = (Vec::new(), Vec::new(), Vec::new());
         for (i, action) in self.plan.actions.iter().enumerate() {
             match action {
                 Action::Add(_) => news.push((i, action.clone())),
@@ -119,37 +105,39 @@ impl<'a> Run<'a, '_> {
                     news.push((i, action.clone()));
                 }
                 Action::Update(update) if self.plan.access.opens(update) => {
-                    openers.push((i, action.clone()));
+                    openers.push(Group::of(action, i, Part::Acl));
                 }
                 Action::Update(update) => {
-                    if update.data.is_some() {
-                        writes.push(Group::of(action, i));
-                    }
-                    acls.extend(acl_alone(update).map(|update| (i, Action::Update(update))));
+                    let group = |part| Group::of(action, i, part);
+                    writes.extend(update.data.is_some().then(|| group(Part::Data)));
+                    acls.extend(update.acl.is_some().then(|| group(Part::Acl)));
                 }
-                Action::Link(_) => writes.push(Group::of(action, i)),
-                Action::Trim(_) => trims.push(Group::of(action, i)),
+                Action::Link(_) => writes.push(Group::of(action, i, Part::Data)),
+                Action::Trim(_) => trims.push(Group::of(action, i, Part::Data)),
             }
         }
-        for first in [openers, news] {
-            if let stop @ Some(_) = self.send(&first).await {
-                return stop;
-            }
+        if let stop @ Some(_) = self.contend(openers).await {
+            return stop;
         }
-        for groups in [together(writes), trims] {
+        if let stop @ Some(_) = self.send(&news).await {
+            return stop;
+        }
+        self.closed = acls.iter().map(|group: &Group<'a>| group.path).collect();
+        for groups in [together(writes), trims, acls] {
             if let stop @ Some(_) = self.contend(groups).await {
                 return stop;
             }
         }
-        self.send(&acls).await
+        None
     }
 
     /// Writes these nodes in batches that become smaller; stops after all that do not collide.
     async fn contend(&mut self, groups: Vec<Group<'a>>) -> Option<Stop> {
         let mut waiting: VecDeque<Vec<Group<'a>>> =
             groups.chunks(LARGEST).map(<[_]>::to_vec).collect();
-        let mut collision = None;
+        let mut stopped = None;
         while let Some(mut chunk) = waiting.pop_front() {
+            chunk.retain(|group| !self.stands(group));
             let live = match self.read(&chunk).await {
                 Ok(live) => live,
                 Err(error) => return Some(stop_of(error, &chunk)),
@@ -160,13 +148,13 @@ impl<'a> Run<'a, '_> {
                     for (i, action) in same {
                         match action {
                             Some(action) => actions.push((i, action)),
-                            None => self.ledger.settle(i, Fate::Needless),
+                            None => self.settle_needless(i, group.part),
                         }
                     }
                     true
                 }
-                Again::Collides(reason) => {
-                    collision.get_or_insert_with(|| group.conflict(reason));
+                Again::Stops(stop) => {
+                    stopped.get_or_insert(stop);
                     false
                 }
             });
@@ -188,11 +176,26 @@ impl<'a> Run<'a, '_> {
                     tokio::time::sleep(Duration::from_millis(fastrand::u64(0..pause))).await;
                     waiting.push_front(chunk);
                 } else {
-                    collision.get_or_insert(stop);
+                    stopped.get_or_insert(stop);
                 }
             }
         }
-        collision
+        stopped
+    }
+
+    /// Others did what was to be done to a part of a node; what was done before them stands.
+    fn settle_needless(&mut self, i: usize, part: Part) {
+        let has_acl = |action: &Action| match action {
+            Action::Update(update) => update.acl.is_some(),
+            _ => false,
+        };
+        let fate = match (self.ledger.fate(i), part) {
+            (Fate::DataOnly, Part::Acl) => Fate::Done,
+            (Fate::NotDone | Fate::Unknown, Part::Data) if has_acl(&self.plan.actions[i]) => return,
+            (Fate::NotDone | Fate::Unknown, _) => Fate::Needless,
+            (fate, _) => fate,
+        };
+        self.ledger.settle(i, fate);
     }
 
     /// The nodes as they are now.
@@ -211,68 +214,6 @@ impl<'a> Run<'a, '_> {
         live::fetch(self.contended.session, &wants, &options, &mut |_| {}).await
     }
 
-    /// Plans one node alone, and compares that with what was planned for it.
-    fn again(&self, group: &Group<'_>, live: &Tree<Live>) -> Again {
-        let found = live.get(group.path);
-        let Some(node) = found.and_then(Live::node) else {
-            let gone = group.trim.filter(|_| found.is_none());
-            return match gone {
-                Some(trim) => Again::Same(vec![(trim, None)]),
-                None => Again::Collides(Conflict::Missing),
-            };
-        };
-        if let Some(i) = group.trim {
-            return self.trim_again(i, node);
-        }
-        let declared = self.contended.declared.get(group.path);
-        let one = |declared: &Declared| (group.path.clone(), declared.clone());
-        let declared: Tree<Declared> = declared.map(one).into_iter().collect();
-        let live = [(group.path.clone(), Live::Read(node.clone()))];
-        let live: Tree<Live> = live.into_iter().collect();
-        let fresh = planner::plan(&declared, &live, self.contended.policy);
-        // No action because nothing may be done is not the same as nothing to do.
-        if !fresh.kept.is_empty() || !fresh.refusals.is_empty() {
-            return Again::Collides(Conflict::Changed);
-        }
-        let fresh = fresh.actions;
-        let mut same = Vec::new();
-        let mut left = fresh.len();
-        for i in [group.update, group.link].into_iter().flatten() {
-            let planned = &self.plan.actions[i];
-            if !is_of(planned, node) {
-                return Again::Collides(Conflict::Replaced);
-            }
-            let action = fresh.iter().find(|fresh| fresh.name() == planned.name());
-            if action.is_some_and(|action| !action.asks_for_the_same(planned)) {
-                return Again::Collides(Conflict::Changed);
-            }
-            left -= usize::from(action.is_some());
-            same.push((i, action.cloned().map(data_alone)));
-        }
-        if left > 0 {
-            return Again::Collides(Conflict::Changed);
-        }
-        Again::Same(same)
-    }
-
-    fn trim_again(&self, i: usize, node: &LiveNode) -> Again {
-        let Action::Trim(planned) = &self.plan.actions[i] else {
-            return Again::Collides(Conflict::Changed);
-        };
-        if !is_of(&self.plan.actions[i], node) {
-            return Again::Collides(Conflict::Replaced);
-        }
-        if self.contended.agreed == Agreed::ThisPlan && planned.seen != node.zxids() {
-            return Again::Collides(Conflict::Changed);
-        }
-        let trim = Trim {
-            path: planned.path.clone(),
-            expected_version: node.version,
-            seen: node.zxids(),
-        };
-        Again::Same(vec![(i, Some(Action::Trim(trim)))])
-    }
-
     /// Carries out some actions, each with its place in the plan.
     async fn send(&mut self, actions: &[(usize, Action)]) -> Option<Stop> {
         if actions.is_empty() {
@@ -283,7 +224,7 @@ impl<'a> Run<'a, '_> {
             access: self.plan.access.clone(),
             ..Plan::empty(self.plan.path.clone())
         };
-        let before = self.ledger.fates();
+        let before: Vec<Fate> = actions.iter().map(|(i, _)| self.ledger.fate(*i)).collect();
         for (i, _) in actions {
             self.ledger.settle(*i, Fate::Unknown);
         }
@@ -299,7 +240,7 @@ impl<'a> Run<'a, '_> {
             session, options, ..
         } = self.contended;
         let report = executor::execute(session, &part, options, &mut forward).await;
-        for ((i, action), fate) in actions.iter().zip(&report.fates) {
+        for (((i, action), fate), before) in actions.iter().zip(&report.fates).zip(before) {
             let fate = match (fate, action, &self.plan.actions[*i]) {
                 // Its ACL comes later.
                 (Fate::Done, Action::Update(sent), Action::Update(planned))
@@ -307,7 +248,7 @@ impl<'a> Run<'a, '_> {
                 {
                     Fate::DataOnly
                 }
-                (Fate::NotDone, ..) => before[*i],
+                (Fate::NotDone, ..) => before,
                 (fate, ..) => *fate,
             };
             self.ledger.settle(*i, fate);
@@ -318,72 +259,6 @@ impl<'a> Run<'a, '_> {
         self.operations += report.committed_operations;
         report.stop.map(|stop| of_whole(stop, actions))
     }
-}
-
-impl<'p> Group<'p> {
-    fn of(action: &'p Action, i: usize) -> Self {
-        let is = |name: &str| (action.name() == name).then_some(i);
-        Self {
-            path: action.path(),
-            update: is("update"),
-            link: is("link"),
-            trim: is("trim"),
-            tries: 0,
-        }
-    }
-
-    fn conflict(&self, reason: Conflict) -> Stop {
-        let action = self.update.or(self.link).or(self.trim).unwrap_or_default();
-        Stop::Conflict {
-            path: self.path.clone(),
-            action,
-            reason,
-        }
-    }
-}
-
-/// Groups of the same node as one, in path order.
-fn together(mut groups: Vec<Group<'_>>) -> Vec<Group<'_>> {
-    groups.sort_by(|a, b| a.path.cmp(b.path));
-    groups.dedup_by(|later, first| {
-        let same = later.path == first.path;
-        if same {
-            first.update = first.update.or(later.update);
-            first.link = first.link.or(later.link);
-        }
-        same
-    });
-    groups
-}
-
-/// Whether the action was planned for this node, and not for another one in its place.
-fn is_of(action: &Action, node: &LiveNode) -> bool {
-    let seen = match action {
-        Action::Add(_) => None,
-        Action::Update(update) => update.seen,
-        Action::Link(link) => link.seen,
-        Action::Trim(trim) => trim.seen,
-    };
-    seen.map(|seen| seen.created) == node.zxids().map(|now| now.created)
-}
-
-/// The part of an update that a batch can hold.
-fn data_alone(action: Action) -> Action {
-    match action {
-        Action::Update(update) => Action::Update(Update {
-            acl: None,
-            ..update
-        }),
-        action => action,
-    }
-}
-
-/// The part of an update that no batch can hold.
-fn acl_alone(update: &Update) -> Option<Update> {
-    update.acl.is_some().then(|| Update {
-        data: None,
-        ..update.clone()
-    })
 }
 
 /// A batch of some actions as one of the plan: the actions in between have nothing to do with it.
@@ -405,67 +280,22 @@ fn range(part: &Range<usize>, actions: &[(usize, Action)]) -> Range<usize> {
 }
 
 /// The same stop, with the place of its action in the whole plan.
-fn of_whole(stop: Stop, actions: &[(usize, Action)]) -> Stop {
-    let place = |action: usize| actions.get(action).map_or(0, |(i, _)| *i);
-    match stop {
-        Stop::Conflict {
-            path,
-            action,
-            reason,
-        } => Stop::Conflict {
-            path,
-            action: place(action),
-            reason,
-        },
-        Stop::Failed {
-            path,
-            action,
-            source,
-        } => Stop::Failed {
-            path,
-            action: place(action),
-            source,
-        },
-        Stop::InvalidAcl {
-            path,
-            action,
-            entries,
-        } => Stop::InvalidAcl {
-            path,
-            action: place(action),
-            entries,
-        },
-        Stop::TooLarge {
-            path,
-            action,
-            bytes,
-            limit,
-        } => Stop::TooLarge {
-            path,
-            action: place(action),
-            bytes,
-            limit,
-        },
-        Stop::Uncertain {
-            actions: part,
-            source,
-        } => Stop::Uncertain {
-            actions: range(&part, actions),
-            source,
-        },
-        stop @ (Stop::Deposed { .. } | Stop::Disconnected { .. }) => stop,
+fn of_whole(mut stop: Stop, actions: &[(usize, Action)]) -> Stop {
+    if let Some(action) = stop.action_mut() {
+        *action = actions.get(*action).map_or(0, |(i, _)| *i);
     }
+    if let Stop::Uncertain { actions: part, .. } = &mut stop {
+        *part = range(part, actions);
+    }
+    stop
 }
 
 /// Why nodes that are to be written could not be read again.
 fn stop_of(error: live::Error, groups: &[Group<'_>]) -> Stop {
-    let action = groups.first().map_or(0, |group| {
-        group
-            .update
-            .or(group.link)
-            .or(group.trim)
-            .unwrap_or_default()
-    });
+    let action = |path: &ZPath| {
+        let group = groups.iter().find(|group| group.path == path);
+        group.map_or(0, Group::action)
+    };
     match error {
         live::Error::Connection { source, .. } | live::Error::SessionEnded { source, .. } => {
             Stop::Disconnected {
@@ -475,16 +305,20 @@ fn stop_of(error: live::Error, groups: &[Group<'_>]) -> Stop {
             }
         }
         live::Error::Server { path, source } => Stop::Failed {
+            action: action(&path),
             path,
-            action,
             source,
         },
-        live::Error::Unreadable { first: path, .. }
-        | live::Error::Version { path }
-        | live::Error::Name { parent: path, .. } => Stop::Conflict {
-            path,
-            action,
-            reason: Conflict::Changed,
+        live::Error::Unreadable {
+            first: ref path, ..
+        }
+        | live::Error::Version { ref path }
+        | live::Error::Name {
+            parent: ref path, ..
+        } => Stop::Unread {
+            action: action(path),
+            path: path.clone(),
+            source: error,
         },
     }
 }

@@ -73,6 +73,7 @@ fn may_pass(stop: &Stop) -> bool {
         Stop::Failed { .. }
         | Stop::InvalidAcl { .. }
         | Stop::TooLarge { .. }
+        | Stop::Unread { .. }
         | Stop::Deposed { .. } => false,
     }
 }

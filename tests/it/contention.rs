@@ -9,10 +9,10 @@ use zkt::reconcile::{Apply, Executed, Observer, Options, Progress, Source};
 use zkt::zookeeper::executor::{Conflict, Event, Stop};
 use zkt::zookeeper::live::ReadAhead;
 use zkt::zookeeper::session::Session;
-use zookeeper_client::{Acls, Client, CreateMode};
+use zookeeper_client::{Acl, Acls, AuthId, Client, CreateMode, Permission};
 
 use crate::executor::{fate_letters, shown};
-use crate::server::session;
+use crate::server::{options_as, session};
 use crate::trees::{DeclaredTree, declare};
 
 async fn create(client: &Client, path: &str, data: &str) {
@@ -180,6 +180,7 @@ async fn what_was_replaced_collides() {
         // Bytes beside which no property can stay.
         ("write /t/a", false),
         ("delete /t/a", false),
+        ("shut /t/a", false),
     ]
     .into_iter()
     .enumerate()
@@ -189,7 +190,9 @@ async fn what_was_replaced_collides() {
         create(&client, "/t/old", "old").await;
         let (verb, path) = before.split_once(' ').unwrap();
         let meanwhile = async {
-            if verb == "write" {
+            if verb == "shut" {
+                client.set_acl(path, &elsewhere(), None).await.unwrap();
+            } else if verb == "write" {
                 let written = client.set_data(path, b"\xff", None).await;
                 written.unwrap();
             } else {
@@ -200,22 +203,16 @@ async fn what_was_replaced_collides() {
             }
         };
         let done = carry_out(&session, text, agreed, meanwhile).await;
-        let reason = match verb {
-            "replace" => Conflict::Replaced,
-            "write" => Conflict::Changed,
-            _ => Conflict::Missing,
+        let told = match verb {
+            "replace" => format!("{path}: it was deleted and created again meanwhile"),
+            "write" => format!("{path}: it was changed meanwhile"),
+            "shut" => format!("not authorized to read {path}"),
+            _ => format!("{path}: it does not exist any more, or its parent does not"),
         };
-        let path = ZPath::parse(path).unwrap();
-        let is_trim = path.as_str() == "/t/old";
-        assert_eq!(
-            done.stop,
-            Some(Stop::Conflict {
-                path,
-                action: usize::from(is_trim),
-                reason
-            }),
-            "{before}"
-        );
+        let is_trim = path == "/t/old";
+        let stop = done.stop.expect("it stops");
+        assert_eq!(stop.to_string(), told, "{before}");
+        assert_eq!(stop.path().map(ZPath::as_str), Some(path));
         assert_eq!(done.fates, if is_trim { "+-" } else { "--" }, "{i}");
         for path in ["/t/a", "/t/old", "/t"] {
             _ = client.delete(path, None).await;
@@ -260,4 +257,90 @@ async fn whoever_writes_without_a_pause_does_not_hold_it_up() {
     assert_eq!(done.stop, None);
     assert_eq!(done.fates, "+".repeat(100));
     assert!(plan(&session, &text).await.is_empty());
+}
+
+fn elsewhere() -> Vec<Acl> {
+    vec![Acl::new(Permission::ALL, AuthId::new("ip", "10.255.255.1"))]
+}
+
+/// Of two who apply one tree, one may have set the data of a node and not yet its ACL.
+#[tokio::test]
+async fn what_another_applier_did_in_part_does_not_collide() {
+    let (hosts, session) = session("contention-parts").await;
+    let client = Client::connect(&hosts).await.unwrap();
+    let declared = Acl::new(Permission::READ, AuthId::new("ip", "10.0.0.1"));
+    let declared = [
+        Acl::new(Permission::ALL, AuthId::new("world", "anyone")),
+        declared,
+    ];
+    let text = "/t\n  /a\n    @acl world:anyone:cdrwa ip:10.0.0.1:r\n    x = 1\n    l -> /t\n";
+    for (theirs, fates, stop) in [
+        ("", "++", None),
+        ("data", "++", None),
+        ("acl", "++", None),
+        ("data, acl", "=+", None),
+        ("another acl", "d+", Some("/t/a: it was changed meanwhile")),
+    ] {
+        create(&client, "/t", "{}").await;
+        create(&client, "/t/a", r#"{"x":0}"#).await;
+        let meanwhile = async {
+            if theirs.contains("data") {
+                set(&client, "/t/a", r#"{"x":1}"#).await;
+            }
+            let mut acl = declared.to_vec();
+            acl.truncate(if theirs.contains("another") { 1 } else { 2 });
+            if theirs.contains("another") {
+                acl.extend(elsewhere());
+            }
+            if theirs.contains("acl") {
+                client.set_acl("/t/a", &acl, None).await.unwrap();
+            }
+        };
+        let done = carry_out(&session, text, false, meanwhile).await;
+        let told = done.stop.map(|stop| stop.to_string());
+        assert_eq!(
+            (done.fates.as_str(), told.as_deref()),
+            (fates, stop),
+            "{theirs}"
+        );
+        if stop.is_none() {
+            assert!(plan(&session, text).await.is_empty(), "{theirs}");
+        }
+        for path in ["/t/a", "/t"] {
+            client.delete(path, None).await.unwrap();
+        }
+    }
+}
+
+/// New nodes that are closed to the session in the end are created for it alone, also where others
+/// write all the time.
+#[tokio::test]
+async fn new_nodes_with_closed_acls_come_to_be() {
+    let (hosts, _) = session("contention-guarded").await;
+    let session = Session::connect(&options_as(&hosts, "me:secret"))
+        .await
+        .unwrap();
+    let client = Client::connect(&hosts).await.unwrap();
+    create(&client, "/t", "{}").await;
+    create(&client, "/t/old", r#"{"x":0,"beat":0}"#).await;
+    let text = "/t\n  /old\n    @ignore beat\n    x = 1\n  /new\n    @acl auth::ra\n    l -> /t\n    /child\n      /leaf\n";
+    let meanwhile = set(&client, "/t/old", r#"{"x":0,"beat":1}"#);
+    let done = carry_out(&session, text, false, meanwhile).await;
+    assert_eq!(done.stop, None);
+    let actions = done.plan.actions.iter();
+    let guarded = actions.filter(|action| done.plan.access.guarded.contains_key(action.path()));
+    assert_eq!(guarded.count(), 3);
+    assert!(
+        done.fates.bytes().all(|fate| fate == b'+'),
+        "{}",
+        done.fates
+    );
+    insta::assert_snapshot!(shown(&session).await, @r#"
+    /t "{}" at 0
+    /t/new "{\"l ->\":\"/t\"}" at 0 digest:me:016djjlksVQS5RgX3M7biBGyYwY=:ra
+    /t/new/child "{}" at 0 digest:me:016djjlksVQS5RgX3M7biBGyYwY=:ra
+    /t/new/child/leaf "{}" at 0 digest:me:016djjlksVQS5RgX3M7biBGyYwY=:ra
+    /t/old "{\"beat\":1,\"x\":1}" at 2
+    "#);
+    assert!(plan(&session, text).await.is_empty());
 }

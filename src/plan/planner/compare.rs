@@ -122,7 +122,7 @@ pub(super) fn compare(
 }
 
 /// Whether a node has this ACL. Without a session to see it the live tree is a declared one.
-fn agreement(acl: &Acl, live: &LiveNode, policy: &Policy<'_>) -> Agreement {
+pub(crate) fn agreement(acl: &Acl, live: &LiveNode, policy: &Policy<'_>) -> Agreement {
     match (&live.acl, &policy.identities) {
         (None, None) => Agreement::Same,
         (None, Some(_)) => Agreement::Unknown,

@@ -79,6 +79,11 @@ impl Ledger {
         }
     }
 
+    /// What became of one action.
+    pub(crate) fn fate(&self, action: usize) -> Fate {
+        self.actions[action].fate
+    }
+
     /// What became of each action.
     #[must_use]
     pub fn fates(&self) -> Vec<Fate> {

@@ -7,6 +7,7 @@ use zookeeper_client::Error as Refusal;
 use super::batch::{AclChange, Stage, Work};
 use crate::model::path::ZPath;
 use crate::model::plan::{Action, Plan, Summary};
+use crate::zookeeper::live;
 use crate::zookeeper::session::told;
 
 /// How far an execution got, and why it stopped.
@@ -134,6 +135,16 @@ pub enum Stop {
         /// The bytes that a request may have.
         limit: usize,
     },
+    /// A node that has to be read again before it is written could not be.
+    #[error("{source}")]
+    Unread {
+        /// The node.
+        path: ZPath,
+        /// The action.
+        action: usize,
+        /// Why.
+        source: live::Error,
+    },
     /// The node without which nothing is written, [`ExecuteOptions::guard`], is not there.
     ///
     /// [`ExecuteOptions::guard`]: super::ExecuteOptions::guard
@@ -178,8 +189,34 @@ impl Stop {
                 ..
             }
             | Self::InvalidAcl { path, .. }
-            | Self::TooLarge { path, .. } => Some(path),
+            | Self::TooLarge { path, .. }
+            | Self::Unread { path, .. } => Some(path),
             _ => None,
+        }
+    }
+
+    /// The node at which it stopped; `None` if it was not about one.
+    #[must_use]
+    pub fn path(&self) -> Option<&ZPath> {
+        match self {
+            Self::Conflict { path, .. }
+            | Self::Failed { path, .. }
+            | Self::InvalidAcl { path, .. }
+            | Self::TooLarge { path, .. }
+            | Self::Unread { path, .. } => Some(path),
+            Self::Deposed { .. } | Self::Disconnected { .. } | Self::Uncertain { .. } => None,
+        }
+    }
+
+    /// The action at which it stopped; `None` if it was not about one.
+    pub(crate) fn action_mut(&mut self) -> Option<&mut usize> {
+        match self {
+            Self::Conflict { action, .. }
+            | Self::Failed { action, .. }
+            | Self::InvalidAcl { action, .. }
+            | Self::TooLarge { action, .. }
+            | Self::Unread { action, .. } => Some(action),
+            Self::Deposed { .. } | Self::Disconnected { .. } | Self::Uncertain { .. } => None,
         }
     }
 
@@ -190,6 +227,9 @@ impl Stop {
             self,
             Self::Failed {
                 source: Refusal::NoAuth,
+                ..
+            } | Self::Unread {
+                source: live::Error::Unreadable { .. },
                 ..
             }
         )

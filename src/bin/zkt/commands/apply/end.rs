@@ -35,19 +35,13 @@ impl End {
     pub(super) fn of_stop(stop: &Stop) -> Self {
         let kind = match stop {
             Stop::Conflict { .. } => "conflict",
-            Stop::Failed { .. } | Stop::InvalidAcl { .. } => "failed",
+            Stop::Failed { .. } | Stop::InvalidAcl { .. } | Stop::Unread { .. } => "failed",
             Stop::TooLarge { .. } => "too large",
             Stop::Disconnected { .. } => "disconnected",
             Stop::Uncertain { .. } => "uncertain",
             Stop::Deposed { .. } => "deposed",
         };
-        let path = match stop {
-            Stop::Conflict { path, .. }
-            | Stop::Failed { path, .. }
-            | Stop::InvalidAcl { path, .. }
-            | Stop::TooLarge { path, .. } => Some(path.clone()),
-            _ => None,
-        };
+        let path = stop.path().cloned();
         Self {
             path,
             ..Self::new(kind, stop)
@@ -80,6 +74,6 @@ pub(super) fn failure(stop: &Stop) -> Failure {
         Stop::InvalidAcl { .. } => failure.hint(
             "ZooKeeper's own schemes are world, auth, digest, ip, x509, sasl and super; a server may have more",
         ),
-        Stop::Failed { .. } | Stop::Deposed { .. } => failure,
+        Stop::Failed { .. } | Stop::Unread { .. } | Stop::Deposed { .. } => failure,
     }
 }
