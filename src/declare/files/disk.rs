@@ -3,19 +3,13 @@
 mod opening;
 
 use std::fs::{self, File};
-use std::io::{self, Read, Seek as _, SeekFrom};
-use std::ops::RangeInclusive;
-use std::os::unix::fs::FileExt as _;
+use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
 
 use super::{Error, Files, Kind, Root};
-use crate::declare::halves;
 
 /// How many bytes a file may have unless told otherwise: 256 MiB.
 pub const DEFAULT_LARGEST: u64 = 256 << 20;
-
-/// What is worth a second thread, and no more than a source may have.
-const LARGE: RangeInclusive<usize> = 4 << 20..=u32::MAX as usize;
 
 /// Where a shell names a file or a pipe that it has opened.
 const DESCRIPTORS: [&str; 5] = [
@@ -87,19 +81,15 @@ impl Files for Disk {
 
     fn read(&self, path: &Path, root: &Root) -> Result<Vec<u8>, Error> {
         if root.is_stream(path) {
-            return self.read_all(File::open(path)?, Vec::new());
+            return self.read_all(File::open(path)?);
         }
-        let (mut file, length) = opening::open(path, root)?;
+        let (file, length) = opening::open(path, root)?;
         if length > self.largest {
             let largest = self.largest;
             return Err(Error::TooLarge { largest });
         }
-        let bytes = match usize::try_from(length) {
-            Ok(length) if LARGE.contains(&length) => read_in_halves(&mut file, length)?,
-            _ => Vec::new(),
-        };
         // A file may grow meanwhile.
-        self.read_all(file, bytes)
+        self.read_all(file)
     }
 
     fn list(&self, directory: &Path) -> io::Result<Vec<PathBuf>> {
@@ -113,40 +103,22 @@ impl Files for Disk {
     }
 
     fn standard_input(&self) -> Result<Vec<u8>, Error> {
-        self.read_all(io::stdin().lock(), Vec::new())
+        self.read_all(io::stdin().lock())
     }
 }
 
 impl Disk {
-    /// Reads what there is after `bytes`, but not much more than is allowed.
-    fn read_all(&self, input: impl Read, mut bytes: Vec<u8>) -> Result<Vec<u8>, Error> {
+    /// Reads to the end, but not much more than is allowed.
+    fn read_all(&self, input: impl Read) -> Result<Vec<u8>, Error> {
         let largest = self.largest;
-        let rest = largest.saturating_sub(bytes.len() as u64);
-        input.take(rest.saturating_add(1)).read_to_end(&mut bytes)?;
+        let mut bytes = Vec::new();
+        let mut bounded = input.take(largest.saturating_add(1));
+        bounded.read_to_end(&mut bytes)?;
         if bytes.len() as u64 > largest {
             return Err(Error::TooLarge { largest });
         }
         Ok(bytes)
     }
-}
-
-/// Reads so much of a large file, or what there is, both halves at once: most of it is waiting for
-/// memory. The file is behind that then.
-fn read_in_halves(file: &mut File, length: usize) -> io::Result<Vec<u8>> {
-    let mut bytes = vec![0; length];
-    let (first, second) = bytes.split_at_mut(length / 2);
-    let start = first.len() as u64;
-    let shared = &*file;
-    let read = halves::join(
-        || shared.read_exact_at(first, 0),
-        || shared.read_exact_at(second, start),
-    );
-    if read.0.and(read.1).is_err() {
-        // It is shorter now, or what this kind of file cannot do: then as any other one.
-        bytes.clear();
-    }
-    file.seek(SeekFrom::Start(bytes.len() as u64))?;
-    Ok(bytes)
 }
 
 /// Whether a layer is a pipe or a device, or a name that the shell made up for what it opened:
