@@ -45,8 +45,7 @@ fn source() -> (Sources, SourceId, usize) {
 }
 
 fn lower(lines: impl Iterator<Item = Line<'static>>) -> Tree<Declared> {
-    let mut met = |_: &ZPath| {};
-    let mut lowering = Lowering::new(&ZPath::root(), &mut met);
+    let mut lowering = Lowering::new(&ZPath::root(), false);
     lowering.begin_file(None);
     lines.for_each(|line| lowering.statement(&line, None));
     lowering.end_file();

@@ -1,9 +1,40 @@
-//! From files and layers to one declared tree, or to all that is wrong with them.
+//! From texts and files to one declared tree, or to all that is wrong with them.
+//!
+//! [`declare`] takes a text, [`load`] takes [`Layers`] of files. Both return a [`Source`], or all
+//! [`Problems`].
 
 pub mod files;
 
 pub mod lower;
 
-pub mod layers;
+mod ahead;
 
-pub mod halves;
+mod problem;
+
+mod source;
+
+mod layers;
+
+pub use files::{Disk, Files, Memory};
+pub use layers::{Layers, load, tree_files};
+pub use problem::{MAX_INCLUDES, Problem, Problems, Reference};
+pub use source::Source;
+
+/// The tree that a text declares, below the root. The text may declare nothing.
+///
+/// # Errors
+/// All that is wrong with the text. Other files cannot be included.
+///
+/// ```
+/// let source = zkt::declare("/cms\n  threads = 4\n")?;
+/// assert_eq!(source.tree().len(), 1);
+///
+/// let problems = zkt::declare("/cms\n  threads = four\n").unwrap_err();
+/// assert_eq!(problems.to_string(), "<text>:2:13: expected a value, found the bare word four");
+/// # Ok::<(), zkt::Problems>(())
+/// ```
+pub fn declare(text: &str) -> Result<Source, Problems> {
+    const NAME: &str = "<text>";
+    let files = Memory::from([(NAME, text)]);
+    load(Layers::new([NAME]).files(&files).allow_empty(true))
+}

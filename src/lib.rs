@@ -5,13 +5,13 @@
 //! # One road
 //!
 //! ```text
-//! declare::layers::load -> live::fetch -> planner::plan -> executor::execute
+//! declare::load -> live::fetch -> planner::plan -> executor::execute
 //! ```
 //!
 //! [`reconcile`] walks it, and nobody else: `zkt plan`, `apply`, `diff` and `watch`, and the library's
 //! `import_tree`, all make their plans and carry them out there. There is no other way to a write, so what
-//! a plan shows is what an apply does. [`declare::layers::load`] lowers files as it parses them, so that
-//! reading can begin before they end.
+//! a plan shows is what an apply does. [`load`] lowers files as it parses them, so that reading can begin
+//! before they end.
 //!
 //! ```text
 //! files ─ parser → ast::Line ───── lower → Tree<Declared> ─┐
@@ -64,10 +64,9 @@
 //! | [`model::tree`] | nodes as one sorted sequence |
 //! | [`model::plan`] | what is to be done, as data |
 //! | [`declare`] | from files and layers to one declared tree, or to all that is wrong with them |
-//! | [`declare::files`] | where texts come from: the disk, standard input, or what a test brings |
+//! | [`declare::files`] | where texts come from: the disk, standard input, memory |
 //! | [`declare::lower`] | statements to one tree of declared nodes, with every mistake found at once |
-//! | [`declare::layers`] | arguments to files, with what they include, and to the tree they declare |
-//! | [`declare::halves`] | two pieces of work at once, where nothing else may start threads |
+//! | [`load`] | layers to files, with what they include, and to the tree they declare |
 //! | [`plan`] | from two trees to a plan: pure and total |
 //! | [`plan::scope`] | which paths a plan is about, and what must be read for it |
 //! | [`plan::planner`] | declared tree and live tree to a plan |
@@ -88,55 +87,20 @@
 //! Two texts, and the plan from one to the other:
 //!
 //! ```
-//! use std::io;
-//! use std::path::{Path, PathBuf};
+//! use zkt::reconcile::{self, Options};
 //!
-//! use zkt::declare::files::{self, Files, Kind, Root};
-//! use zkt::declare::layers::{self, Declaration};
-//! use zkt::model::node::Declared;
-//! use zkt::model::path::ZPath;
-//! use zkt::reconcile::{self, Options, Source};
-//! use zkt::syntax::source::Sources;
-//! use zkt::model::tree::Tree;
+//! # fn main() -> Result<(), zkt::Problems> {
+//! let old = zkt::declare("/cms\n  threads = 3\n")?;
+//! let new = zkt::declare("/cms\n  threads = 4\n  /providers\n")?;
 //!
-//! /// The only file there is: standard input.
-//! struct Text(&'static str);
-//!
-//! impl Files for Text {
-//!     fn kind(&self, _: &Path) -> io::Result<Kind> {
-//!         Err(io::ErrorKind::NotFound.into())
-//!     }
-//!     fn read(&self, _: &Path, _: &Root) -> Result<Vec<u8>, files::Error> {
-//!         Err(io::Error::from(io::ErrorKind::NotFound).into())
-//!     }
-//!     fn list(&self, _: &Path) -> io::Result<Vec<PathBuf>> {
-//!         Err(io::ErrorKind::NotFound.into())
-//!     }
-//!     fn identity(&self, path: &Path) -> io::Result<PathBuf> {
-//!         Ok(path.to_owned())
-//!     }
-//!     fn standard_input(&self) -> Result<Vec<u8>, files::Error> {
-//!         Ok(self.0.into())
-//!     }
-//! }
-//!
-//! fn declare(text: &'static str) -> (Tree<Declared>, Sources) {
-//!     let Declaration { tree, sources, errors, lower_errors } =
-//!         layers::load(&["-".to_owned()], &ZPath::root(), false, &Text(text), &mut |_| {});
-//!     assert!(errors.is_empty() && lower_errors.is_empty());
-//!     (tree, sources)
-//! }
-//!
-//! let (old, texts) = declare("/cms\n  threads = 3\n");
-//! let old = Source { tree: &old, sources: &texts };
-//! let (new, texts) = declare("/cms\n  threads = 4\n  /providers\n");
-//! let new = Source { tree: &new, sources: &texts };
-//!
-//! let plan = reconcile::compare(old, new, &Options::default(), false);
+//! let options = Options::default();
+//! let plan = reconcile::compare((&old).into(), (&new).into(), &options, false);
 //!
 //! let actions: Vec<String> =
 //!     plan.actions.iter().map(|action| format!("{} {}", action.name(), action.path())).collect();
 //! assert_eq!(actions, ["add /cms/providers", "update /cms"]);
+//! # Ok(())
+//! # }
 //! ```
 //!
 //! # With one
@@ -144,16 +108,11 @@
 //! ```no_run
 //! use std::time::Duration;
 //!
-//! use zkt::declare::layers::Declaration;
-//! use zkt::model::path::ZPath;
-//! use zkt::reconcile::{self, Source};
 //! use zkt::zookeeper::session::{MAX_REQUEST, Options, Session, Wait};
-//! use zkt::{declare::files::Disk, declare::layers};
+//! use zkt::{Layers, reconcile};
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-//! let Declaration { tree: declared, sources, errors, lower_errors } =
-//!     layers::load(&["services.zkt".to_owned()], &ZPath::root(), false, &Disk::default(), &mut |_| {});
-//! assert!(errors.is_empty() && lower_errors.is_empty());
+//! let source = zkt::load(Layers::new(["services.zkt"]))?;
 //!
 //! let mut session = Session::connect(&Options {
 //!     hosts: "127.0.0.1:2181".to_owned(),
@@ -164,10 +123,9 @@
 //!     credentials: Vec::new(),
 //! })
 //! .await?;
-//! let source = Source { tree: &declared, sources: &sources };
 //! let options = reconcile::Options::default();
 //! // What is refused, and what stops it halfway, is an error that tells what stands.
-//! let (plan, report) = reconcile::apply(&mut session, source, &options).await?;
+//! let (plan, report) = reconcile::apply(&mut session, (&source).into(), &options).await?;
 //! session.close().await;
 //! # Ok(())
 //! # }
@@ -221,6 +179,8 @@ pub mod zookeeper;
 pub mod reconcile;
 
 pub mod services;
+
+pub use declare::{Layers, Memory, Problem, Problems, Source, declare, load};
 
 pub use services::ZooKeeper;
 

@@ -4,8 +4,7 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use zkt::declare::files::Disk;
-use zkt::declare::layers;
+use zkt::Layers;
 use zkt::export;
 use zkt::model::node::{Content, Declared, Standing};
 use zkt::model::path::ZPath;
@@ -44,12 +43,10 @@ impl Subject {
     /// Reads a layer as zkt itself does.
     pub(crate) fn read(layer: &Path) -> Self {
         let names = [layer.display().to_string()];
-        let declared = layers::load(&names, &ZPath::root(), false, &Disk::default(), &mut |_| {});
-        let (errors, lower_errors) = (declared.errors, declared.lower_errors);
-        let sound = errors.is_empty() && lower_errors.is_empty();
-        assert!(sound, "{}: {errors:?} {lower_errors:?}", layer.display());
-        let text = declared.sources.iter().map(|source| source.text.len());
-        let (text, tree) = (text.sum(), declared.tree);
+        let source = zkt::load(Layers::new(names));
+        let source = source.unwrap_or_else(|problems| panic!("{problems}"));
+        let (tree, texts) = source.into_parts();
+        let text = texts.iter().map(|source| source.text.len()).sum();
         let node = |(path, node): &(ZPath, Declared)| Node {
             path: path.as_str().to_owned(),
             data: node.bytes().to_vec(),

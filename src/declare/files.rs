@@ -1,9 +1,11 @@
-//! Where layers are read from: the disk and standard input.
+//! Where layers are read from: the disk and standard input, or files in memory.
 
 mod disk;
+mod memory;
 mod root;
 
 pub use disk::{DEFAULT_LARGEST, Disk};
+pub use memory::Memory;
 pub use root::Root;
 
 use std::io;
@@ -20,7 +22,7 @@ pub enum Kind {
     Other,
 }
 
-/// Where files come from; tests and later kinds of layer bring their own.
+/// Where files come from: a [`Disk`], a [`Memory`], or another place.
 pub trait Files {
     /// What stands at a path.
     fn kind(&self, path: &Path) -> io::Result<Kind>;
@@ -54,7 +56,7 @@ pub trait Files {
 pub enum Error {
     /// The operating system says why.
     #[error("{}", reason(.0))]
-    Io(#[from] io::Error),
+    Io(io::Error),
     /// A directory stands where a file is needed.
     #[error("it is a directory")]
     Directory,
@@ -72,7 +74,7 @@ pub enum Error {
     },
     /// A git repository's own files: `.git/config` may hold credentials.
     #[error(
-        "it lies at {}, among git's own files, which are not read; --allow-files DIR allows more",
+        "it lies at {}, among git's own files, which are not read",
         real.display()
     )]
     Git {
@@ -81,7 +83,7 @@ pub enum Error {
     },
     /// A file outside of the layer's root.
     #[error(
-        "it lies at {}, outside of {}; --allow-files DIR allows more",
+        "it lies at {}, outside of {}",
         real.display(), root.display()
     )]
     Outside {
@@ -91,7 +93,7 @@ pub enum Error {
         root: PathBuf,
     },
     /// A directory of [`Disk::allowed`] is missing.
-    #[error("--allow-files {}: {}", directory.display(), reason(error))]
+    #[error("the allowed directory {}: {}", directory.display(), reason(error))]
     Allowed {
         /// The directory.
         directory: PathBuf,
@@ -99,11 +101,18 @@ pub enum Error {
         error: io::Error,
     },
     /// More bytes than [`Disk::largest`].
-    #[error("it has more than the {largest} bytes that --max-file allows")]
+    #[error("it has more than the {largest} bytes that are allowed")]
     TooLarge {
         /// The limit.
         largest: u64,
     },
+}
+
+/// Its text says it all: it is not told again as the source.
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
 }
 
 /// What went wrong, without the number that the operating system has for it.

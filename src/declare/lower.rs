@@ -6,8 +6,8 @@ mod nodes;
 mod overlay;
 mod properties;
 
-pub use error::Error;
 use error::Found;
+pub use error::{Error, NotBase64};
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -64,9 +64,11 @@ pub fn oversized(tree: &Tree<Declared>, limit: usize) -> Vec<Error> {
 /// Whoever reads the layers says where each layer and file starts and ends; what belongs to which
 /// node follows from that and from the lines' levels. Texts are borrowed only from statement to
 /// statement.
-pub struct Lowering<'m> {
+pub struct Lowering {
     /// Where the top-level nodes go.
     at: ZPath,
+    /// Whether that is below a chroot, where ZooKeeper has no nodes of its own.
+    below_chroot: bool,
     /// The layers so far.
     merged: Nodes,
     /// The layer at hand.
@@ -80,8 +82,6 @@ pub struct Lowering<'m> {
     /// A buffer for the path at hand.
     path: String,
     has_acls: bool,
-    /// Told of each node when it is met first.
-    met: &'m mut dyn FnMut(&ZPath),
 }
 
 /// Where the contents of a file belong.
@@ -123,13 +123,13 @@ impl OpenFile {
     }
 }
 
-impl<'m> Lowering<'m> {
-    /// Starts with no layer; the top-level nodes go to `at`. `met` is told the path of each node
-    /// when it is met first.
+impl Lowering {
+    /// Starts with no layer; the top-level nodes go to `at`.
     #[must_use]
-    pub fn new(at: &ZPath, met: &'m mut dyn FnMut(&ZPath)) -> Self {
+    pub fn new(at: &ZPath, below_chroot: bool) -> Self {
         Self {
             at: at.clone(),
+            below_chroot,
             merged: Nodes::default(),
             nodes: Nodes::default(),
             properties: OpenProperties::default(),
@@ -138,7 +138,6 @@ impl<'m> Lowering<'m> {
             count: 0,
             path: String::new(),
             has_acls: false,
-            met,
         }
     }
 
@@ -156,6 +155,18 @@ impl<'m> Lowering<'m> {
             open: Vec::new(),
         });
         self.count += 1;
+    }
+
+    /// How many nodes the layer at hand has, declared or named on the way to one.
+    pub(super) fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Those of the nodes of the layer at hand that no layer before has, in the order in which they
+    /// were met, after the first so many nodes.
+    pub(super) fn met(&self, after: usize) -> impl Iterator<Item = &ZPath> {
+        let new = |path: &&ZPath| !self.merged.contains(path.as_str());
+        self.nodes.paths().skip(after).filter(new)
     }
 
     /// Makes room for about so many more nodes of the layer.
@@ -265,18 +276,13 @@ impl<'m> Lowering<'m> {
                 self.errors.push(Error::Name { span, error });
                 return None;
             }
-            let is_new = place == nodes::NONE || !path::is_within(&self.path, SYSTEM);
+            let is_top = place == nodes::NONE || !path::is_within(&self.path, SYSTEM);
             self.path.push('/');
             self.path.push_str(&name.text);
-            // The tree is whole all the same: below a chroot this is no error.
-            if is_new && path::is_within(&self.path, SYSTEM) {
+            if is_top && !self.below_chroot && path::is_within(&self.path, SYSTEM) {
                 self.errors.push(Error::Reserved { span });
             }
-            let known = self.nodes.len();
             place = self.nodes.place(&self.path, place);
-            if place as usize == known && !self.merged.contains(&self.path) {
-                (self.met)(self.nodes.path(place));
-            }
             if self.nodes.depth(place) > MAX_LEVELS {
                 self.errors.push(Error::TooDeep { span });
                 return None;
@@ -457,7 +463,7 @@ fn bytes(
             let decoded = base64::engine::general_purpose::STANDARD.decode(digits);
             let decoded = decoded.map_err(|error| Error::Base64 {
                 span: text.span,
-                error: Some(error),
+                error: Some(NotBase64(error)),
             })?;
             Ok(Some(decoded.into()))
         }

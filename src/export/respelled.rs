@@ -57,8 +57,7 @@ fn declare_again(object: &[u8]) -> Option<Vec<u8>> {
     }
     let sources = Sources::default();
     let source = sources.add("", text).ok()?;
-    let mut met = |_: &ZPath| {};
-    let mut lowering = Lowering::new(&ZPath::root(), &mut met);
+    let mut lowering = Lowering::new(&ZPath::root(), false);
     lowering.begin_file(None);
     for line in Statements::new(&sources, source) {
         lowering.statement(&line, None);

@@ -5,6 +5,7 @@ use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use crate::model::node::{Declared, Standing};
 use crate::model::path::{ZPath, is_within};
 use crate::model::tree::Tree;
+use crate::syntax::names::GlobError;
 
 /// One live node to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +51,7 @@ pub struct Filter {
 impl Filter {
     /// Compiles the globs: `*` stands for one segment or a part of it, `**` for any number of
     /// segments, none included. No target means everything.
-    pub fn new(target: &[String], exclude: &[String]) -> Result<Self, globset::Error> {
+    pub fn new(target: &[String], exclude: &[String]) -> Result<Self, GlobError> {
         Ok(Self {
             target: compile(target)?,
             exclude: compile(exclude)?,
@@ -135,13 +136,13 @@ fn literal_prefix(glob: &str) -> String {
     }
 }
 
-fn compile(globs: &[String]) -> Result<Option<GlobSet>, globset::Error> {
+fn compile(globs: &[String]) -> Result<Option<GlobSet>, GlobError> {
     if globs.is_empty() {
         return Ok(None);
     }
     let mut set = GlobSetBuilder::new();
     for glob in globs {
-        let mut add = |text: &str| -> Result<(), globset::Error> {
+        let mut add = |text: &str| -> Result<(), GlobError> {
             set.add(GlobBuilder::new(text).literal_separator(true).build()?);
             Ok(())
         };
@@ -150,7 +151,7 @@ fn compile(globs: &[String]) -> Result<Option<GlobSet>, globset::Error> {
             add(if top.is_empty() { "/" } else { top })?;
         }
     }
-    set.build().map(Some)
+    Ok(Some(set.build()?))
 }
 
 /// The live nodes to read so that `declared` can be planned: the declared paths, the names of

@@ -114,33 +114,9 @@ pub(super) fn plan(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::declare::files::{self, Files, Kind, Root};
-    use crate::declare::layers;
     use crate::model::node::LiveNode;
     use crate::model::plan::Warning;
     use crate::plan::scope::Trim;
-    use std::io;
-    use std::path::{Path, PathBuf};
-
-    struct Text(String);
-
-    impl Files for Text {
-        fn kind(&self, _: &Path) -> io::Result<Kind> {
-            Ok(Kind::File)
-        }
-        fn read(&self, _: &Path, _: &Root) -> Result<Vec<u8>, files::Error> {
-            Ok(self.0.clone().into())
-        }
-        fn list(&self, _: &Path) -> io::Result<Vec<PathBuf>> {
-            Ok(Vec::new())
-        }
-        fn identity(&self, path: &Path) -> io::Result<PathBuf> {
-            Ok(path.to_owned())
-        }
-        fn standard_input(&self) -> Result<Vec<u8>, files::Error> {
-            Ok(Vec::new())
-        }
-    }
 
     fn path(text: &str) -> ZPath {
         ZPath::parse(text).unwrap()
@@ -150,15 +126,7 @@ mod tests {
     fn declared() -> (Tree<Declared>, crate::syntax::source::Sources) {
         let text = "/a\n  x = 1\n  /b\n    y = 2\n    l -> /a\n    /c\n      /d\n        z = 3\n  /e\n\
                     /keep\n  @keep\n  /k\n/p/q/r\n  x = 1\n/a-\n  x = 5\n/protected\n  @protect\n";
-        let loaded = layers::load(
-            &["x".to_owned()],
-            &ZPath::root(),
-            false,
-            &Text(text.to_owned()),
-            &mut |_| {},
-        );
-        assert!(loaded.errors.is_empty() && loaded.lower_errors.is_empty());
-        (loaded.tree, loaded.sources)
+        crate::declare::declare(text).unwrap().into_parts()
     }
 
     /// Changes as others make them; the paths that events would tell of.

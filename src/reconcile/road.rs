@@ -6,6 +6,7 @@ use super::links;
 #[cfg(feature = "watch")]
 use super::partial;
 use super::{Error, Options, Oversized, Progress, check};
+use crate::declare;
 use crate::model::acl::Identities;
 use crate::model::node::{Declared, Live};
 use crate::model::plan::Plan;
@@ -24,6 +25,15 @@ pub struct Source<'a> {
     pub tree: &'a Tree<Declared>,
     /// Its texts.
     pub sources: &'a Sources,
+}
+
+impl<'a> From<&'a declare::Source> for Source<'a> {
+    fn from(source: &'a declare::Source) -> Self {
+        Self {
+            tree: source.tree(),
+            sources: source.texts(),
+        }
+    }
 }
 
 /// How a plan is carried out.

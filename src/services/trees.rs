@@ -1,13 +1,11 @@
 //! Whole trees as text.
 
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::io::Write;
 use std::sync::Arc;
 
 use super::error::{Error, parse};
 use super::handle::ZooKeeper;
-use crate::declare::files::{self, Files, Kind, Root};
-use crate::declare::layers::{self, Declaration};
+use crate::declare::{self, Layers, Memory};
 use crate::export;
 use crate::model::acl::Acl;
 use crate::model::node::Declared;
@@ -17,7 +15,6 @@ use crate::model::tree::Tree;
 use crate::plan::scope::Trim;
 use crate::reconcile::{self, Apply, Ended, Source, Unfinished};
 use crate::syntax::source::Sources;
-use crate::syntax::spelling::clipped;
 use crate::zookeeper::executor::Report;
 use crate::zookeeper::live::{self, ReadAhead};
 
@@ -62,31 +59,6 @@ pub struct Imported {
     pub report: Option<Report>,
 }
 
-/// There is no file but the text itself.
-struct Text<'t>(&'t str);
-
-impl Files for Text<'_> {
-    fn kind(&self, _: &Path) -> io::Result<Kind> {
-        Err(io::ErrorKind::NotFound.into())
-    }
-
-    fn read(&self, _: &Path, _: &Root) -> Result<Vec<u8>, files::Error> {
-        Err(io::Error::from(io::ErrorKind::NotFound).into())
-    }
-
-    fn list(&self, _: &Path) -> io::Result<Vec<PathBuf>> {
-        Err(io::ErrorKind::NotFound.into())
-    }
-
-    fn identity(&self, path: &Path) -> io::Result<PathBuf> {
-        Ok(path.to_owned())
-    }
-
-    fn standard_input(&self) -> Result<Vec<u8>, files::Error> {
-        Ok(self.0.into())
-    }
-}
-
 /// The tree that a text declares.
 ///
 /// # Errors
@@ -96,30 +68,15 @@ pub fn parse_tree(text: &str) -> Result<Tree<Declared>, Error> {
 }
 
 fn declare(text: &str, at: &ZPath, below_chroot: bool) -> Result<(Tree<Declared>, Sources), Error> {
-    let mut declaration = layers::load(&["-".to_owned()], at, true, &Text(text), &mut |_| {});
-    if below_chroot {
-        declaration.allow_system_names();
-    }
-    let Declaration {
-        tree,
-        sources,
-        errors,
-        lower_errors,
-    } = declaration;
-    let placed = |located: &dyn crate::syntax::source::Located, message: String| {
-        let place = sources.locate(located.span());
-        Error::Text(format!("{place}: {}", clipped(&message)))
-    };
-    if let Some(error) = errors.first() {
-        return Err(match error.located() {
-            Some(located) => placed(located, error.to_string()),
-            None => Error::Text(error.to_string()),
-        });
-    }
-    if let Some(error) = lower_errors.first() {
-        return Err(placed(error, error.to_string()));
-    }
-    Ok((tree, sources))
+    const NAME: &str = "<text>";
+    let files = Memory::from([(NAME, text)]);
+    let layers = Layers::new([NAME]).files(&files).at(at.clone());
+    let layers = layers.allow_empty(true).below_chroot(below_chroot);
+    let source = declare::load(layers).map_err(|problems| {
+        let first = problems.iter().next();
+        Error::Text(first.map_or_else(String::new, |first| problems.line(first)))
+    })?;
+    Ok(source.into_parts())
 }
 
 /// # Trees

@@ -58,13 +58,18 @@ pub fn split_property_link(target: &str) -> (&str, Option<&str>) {
     }
 }
 
+/// Why a pattern is no glob.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(transparent)]
+pub struct GlobError(#[from] globset::Error);
+
 /// Patterns for property names, with `*`, `?` and `[…]`.
 #[derive(Debug, Clone, Default)]
 pub struct Globs(Option<Arc<(Vec<String>, GlobSet)>>);
 
 impl Globs {
     /// Compiles patterns; the first bad one is the error.
-    pub fn new(patterns: Vec<String>) -> Result<Self, globset::Error> {
+    pub fn new(patterns: Vec<String>) -> Result<Self, GlobError> {
         let mut set = GlobSetBuilder::new();
         for pattern in &patterns {
             set.add(GlobBuilder::new(pattern).literal_separator(false).build()?);

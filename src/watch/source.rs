@@ -5,15 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::journal::{Journal, Recorder};
-use crate::declare::files::Disk;
-use crate::declare::layers::{self, Declaration};
-use crate::declare::lower;
+use crate::declare::{self, Disk, Problem, Problems};
 use crate::model::node::{Declared, Standing};
 use crate::model::path::ZPath;
 use crate::model::tree::Tree;
 use crate::plan::scope::Filter;
 use crate::reconcile;
-use crate::syntax::source::{Located, Sources};
+use crate::syntax::source::Sources;
 use crate::syntax::spelling::clipped;
 
 /// What is read, and how.
@@ -27,16 +25,31 @@ pub struct Layers {
     pub allow_empty: bool,
     /// Which paths of it count.
     pub filter: Filter,
-    /// How errors are drawn for the log; without it only their places are told.
-    pub draw: Option<Draw>,
+    /// How problems are told.
+    pub wording: Wording,
     /// What may be read.
     pub files: Disk,
     /// Whether it goes below a chroot, where `/zookeeper` is a node like any.
     pub below_chroot: bool,
 }
 
-/// Draws an error with the lines that it is about.
-pub type Draw = fn(&dyn Located, &Sources) -> String;
+/// How problems are told. By default in the words of the library, with nothing drawn.
+#[derive(Debug, Clone, Copy)]
+pub struct Wording {
+    /// What is wrong, in a line.
+    pub message: fn(&Problem) -> String,
+    /// The same, drawn with the lines that it is about; only asked where it is about a place.
+    pub draw: Option<fn(&Problem, &Sources) -> String>,
+}
+
+impl Default for Wording {
+    fn default() -> Self {
+        Self {
+            message: Problem::to_string,
+            draw: None,
+        }
+    }
+}
 
 /// A sound declared tree with the texts that it came from.
 #[derive(Debug)]
@@ -126,29 +139,21 @@ impl Reading {
 
     fn load(&self) -> (Outcome, Journal) {
         let recorder = Recorder::new(&self.layers.files, &self.standard_input);
-        let mut declaration = layers::load(
-            &self.layers.names,
-            &self.layers.place,
-            self.layers.allow_empty,
-            &recorder,
-            &mut |_| {},
-        );
-        if self.layers.below_chroot {
-            declaration.allow_system_names();
-        }
+        let layers = declare::Layers::new(&self.layers.names)
+            .at(self.layers.place.clone())
+            .below_chroot(self.layers.below_chroot)
+            .allow_empty(self.layers.allow_empty)
+            .files(&recorder);
+        let loaded = declare::load(layers);
         let journal = recorder.into_journal();
         let revision = journal.revision(self.standard_input.borrow().as_deref());
-        let Declaration {
-            mut tree,
-            sources,
-            errors,
-            lower_errors,
-        } = declaration;
-        if !errors.is_empty() || !lower_errors.is_empty() {
-            let draw = self.layers.draw;
-            let broken = broken(&errors, &lower_errors, &sources, revision, draw);
-            return (Outcome::Broken(broken), journal);
-        }
+        let (mut tree, sources) = match loaded {
+            Ok(source) => source.into_parts(),
+            Err(problems) => {
+                let broken = broken(&problems, revision, self.layers.wording);
+                return (Outcome::Broken(broken), journal);
+            }
+        };
         self.layers.filter.apply(&mut tree);
         let standing = |(_, node): &&(ZPath, Declared)| node.standing == Standing::Declared;
         let source = Source {
@@ -172,36 +177,23 @@ pub(super) fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
-fn broken(
-    errors: &[layers::Error],
-    lower_errors: &[lower::Error],
-    sources: &Sources,
-    revision: String,
-    draw: Option<Draw>,
-) -> Broken {
-    let located = |error: &dyn Located| {
-        let place = sources.locate(error.span());
-        format!("{place}: {}", clipped(&error.to_string()))
+fn broken(problems: &Problems, revision: String, wording: Wording) -> Broken {
+    let message = |problem: &Problem| {
+        let message = (wording.message)(problem);
+        let message = clipped(&message);
+        match problems.place(problem) {
+            Some(place) => format!("{place}: {message}"),
+            None => message.into_owned(),
+        }
     };
-    let drawn = |error: &dyn Located| match draw {
-        Some(draw) => draw(error, sources),
-        None => located(error),
+    let drawn = |problem: &Problem| match wording.draw {
+        Some(draw) if problem.located().is_some() => draw(problem, problems.texts()),
+        _ => message(problem),
     };
-    let layers = errors.iter().map(|error| (error, error.located()));
-    let told = layers.clone().map(|(error, place)| match place {
-        Some(error) => located(error),
-        None => clipped(&error.to_string()).into_owned(),
-    });
-    let shown = layers.map(|(error, place)| match place {
-        Some(error) => drawn(error),
-        None => clipped(&error.to_string()).into_owned(),
-    });
-    let lowered = lower_errors.iter().map(|error| located(error));
-    let lowered_shown = lower_errors.iter().map(|error| drawn(error));
     Broken {
-        errors: told.chain(lowered).collect(),
-        drawn: shown.chain(lowered_shown).take(MOST_DRAWN).collect(),
-        only_empty: lower_errors.is_empty() && errors.iter().all(layers::Error::is_empty),
+        errors: problems.iter().map(message).collect(),
+        drawn: problems.iter().map(drawn).take(MOST_DRAWN).collect(),
+        only_empty: problems.only_empty(),
         revision,
     }
 }
@@ -221,7 +213,7 @@ mod tests {
             place: ZPath::root(),
             allow_empty: false,
             filter: Filter::default(),
-            draw: None,
+            wording: Wording::default(),
             files: Disk::default(),
             below_chroot: false,
         });

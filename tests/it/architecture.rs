@@ -239,6 +239,7 @@ fn a_floor_imports_only_from_the_floors_below() {
     let mut found = Vec::new();
     for (file, code) in library_with_tests() {
         let floor = file.split(['/', '.']).next().unwrap_or_default();
+        // These tell of all floors.
         if ["lib", "guide"].contains(&floor) {
             continue;
         }
@@ -254,7 +255,7 @@ fn a_floor_imports_only_from_the_floors_below() {
 }
 
 /// The modules that code names relative to the folder of its floor, whatever the depth of the file.
-fn neighbours(code: &str) -> Vec<&str> {
+fn beside(code: &str) -> Vec<&str> {
     let is_name = |c: char| c.is_ascii_lowercase() || c == '_';
     let named = code.split("super::").skip(1);
     named
@@ -266,7 +267,7 @@ fn neighbours(code: &str) -> Vec<&str> {
 #[test]
 fn a_room_of_the_watch_imports_only_from_the_rooms_below() {
     assert_eq!(
-        neighbours("use super::super::state::State;\nsuper::told(); super::{Mode, Options}"),
+        beside("use super::super::state::State;\nsuper::told(); super::{Mode, Options}"),
         ["state", "told"]
     );
     let rank = |name: &str| WATCH.iter().position(|room| *room == name);
@@ -278,7 +279,7 @@ fn a_room_of_the_watch_imports_only_from_the_rooms_below() {
         };
         let room = inside.split(['/', '.']).next().unwrap_or_default();
         let own = rank(room).unwrap_or_else(|| panic!("{file} is no room of the watch"));
-        let others = neighbours(&code).into_iter().filter_map(rank);
+        let others = beside(&code).into_iter().filter_map(rank);
         let others: Vec<usize> = others.filter(|other| *other != own).collect();
         met += others.len();
         let above = others.into_iter().filter(|other| *other > own);
@@ -293,6 +294,112 @@ fn what_a_watch_shows_is_made_in_one_room() {
     let outside = |file: &str| is_in(file, &["watch"]) && !is_in(file, &["watch/shown"]);
     assert_eq!(uses(&["tracing"], outside), [""; 0]);
     assert!(!uses(&["tracing"], |file| is_in(file, &["watch/shown"])).is_empty());
+}
+
+/// The modules of `declare` from the bottom up: each imports only from those before it.
+const DECLARE: [&str; 6] = ["files", "lower", "ahead", "problem", "source", "layers"];
+
+/// The modules of the services, likewise.
+const SERVICES: [&str; 25] = [
+    "lock",
+    "environment",
+    "error",
+    "address",
+    "health",
+    "socket",
+    "hub",
+    "supervision",
+    "core",
+    "resolving",
+    "editing",
+    "board",
+    "dependencies",
+    "view",
+    "children",
+    "properties",
+    "registration",
+    "discover",
+    "picker",
+    "handle",
+    "nodes",
+    "walk",
+    "removal",
+    "trees",
+    "monitor",
+];
+
+/// The modules beside its own that a file of a floor names.
+fn neighbours(floor: &str, file: &str, code: &str) -> Vec<String> {
+    let mut roots = vec![format!("crate::{floor}::")];
+    // In a folder, `super` is the module that the folder belongs to.
+    let depth = file.matches('/').count();
+    roots.push("super::".repeat(depth));
+    let mut found = Vec::new();
+    for root in roots {
+        for (i, _) in code.match_indices(root.as_str()) {
+            let before = &code[..i];
+            if before.ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':') {
+                continue;
+            }
+            let rest = &code[i + root.len()..];
+            let names = rest
+                .strip_prefix('{')
+                .and_then(|list| list.split('}').next());
+            let names = names.unwrap_or(rest).split(',');
+            let name = |text: &str| {
+                let text = text.trim_start();
+                let end = text.find(|c: char| !c.is_alphanumeric() && c != '_');
+                text[..end.unwrap_or(text.len())].to_owned()
+            };
+            let count = if rest.starts_with('{') { usize::MAX } else { 1 };
+            found.extend(names.take(count).map(name).filter(|name| !name.is_empty()));
+        }
+    }
+    // Types of the floor itself come from its modules.
+    found.retain(|name| name.starts_with(char::is_lowercase) && name != "super");
+    found
+}
+
+#[test]
+fn a_module_imports_only_from_those_below() {
+    assert_eq!(
+        neighbours(
+            "services",
+            "services/a.rs",
+            "use super::{b, c::D}; super::Error; super::e::f()"
+        ),
+        ["b", "c", "e"]
+    );
+    assert_eq!(
+        neighbours(
+            "services",
+            "services/a/b.rs",
+            "use super::C; use super::super::d; crate::services::e::F"
+        ),
+        ["e", "d"]
+    );
+    for (floor, modules) in [("declare", &DECLARE[..]), ("services", &SERVICES)] {
+        let rank = |name: &str| modules.iter().position(|module| *module == name);
+        let mut found = Vec::new();
+        let mut seen = Vec::new();
+        for (file, code) in library() {
+            let path = file.strip_prefix(floor);
+            let Some(path) = path.and_then(|path| path.strip_prefix('/')) else {
+                continue;
+            };
+            let own = path.split(['/', '.']).next().unwrap_or_default();
+            seen.push(own.to_owned());
+            let place = rank(own).unwrap_or_else(|| panic!("{file} is not in the list"));
+            for named in neighbours(floor, &file, &code) {
+                if rank(&named).is_none_or(|other| other > place) {
+                    found.push(format!("{file}: {named}"));
+                }
+            }
+        }
+        assert_eq!(found, [""; 0]);
+        let is_seen = |module: &&str| seen.iter().any(|own| own == module);
+        assert!(modules.iter().all(|module| is_seen(&module)), "{floor}");
+    }
 }
 
 /// The rooms of the server that neither do I/O nor look at a clock.

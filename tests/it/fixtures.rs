@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use zkt::declare::files::{Disk, Root};
-use zkt::model::path::ZPath;
-use zkt::syntax::source::{Located, Sources};
-use zkt::{declare::layers, syntax::format, syntax::parser};
+use zkt::declare::tree_files;
+use zkt::syntax::source::Sources;
+use zkt::syntax::{format, parser};
+use zkt::{Layers, Problems};
 
 use crate::trees;
 
@@ -13,8 +14,8 @@ fn files(folder: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/it/fixtures")
         .join(folder);
-    let files = layers::tree_files(&folder, &Root::everything(), &Disk::default())
-        .expect("the folder can be read");
+    let files =
+        tree_files(&folder, &Root::everything(), &Disk::default()).expect("the folder can be read");
     assert!(
         files.len() > 20,
         "{} holds hardly any file",
@@ -56,34 +57,23 @@ fn invalid_files_have_the_error_that_they_name() {
     let mut wrong = Vec::new();
     for file in files("invalid") {
         let name = file.display().to_string();
-        let layers::Declaration {
-            sources,
-            errors,
-            lower_errors,
-            ..
-        } = layers::load(
-            std::slice::from_ref(&name),
-            &ZPath::root(),
-            false,
-            &Disk::default(),
-            &mut |_| {},
-        );
-        let told = |error: &dyn Located| {
-            let at = sources.locate(error.span());
-            format!("{}:{}: {error}", at.line, at.column)
+        let told = |problems: Problems| {
+            let told = problems
+                .iter()
+                .map(|problem| match problems.place(problem) {
+                    Some(at) => format!("{}:{}: {problem}", at.line, at.column),
+                    None => problem.to_string(),
+                });
+            told.collect::<Vec<_>>().join("; ")
         };
-        let mut found: Vec<String> = errors
-            .iter()
-            .map(|error| error.located().map_or_else(|| error.to_string(), told))
-            .collect();
-        found.extend(lower_errors.iter().map(|error| told(error)));
+        let found = zkt::load(Layers::new([&name])).map_or_else(told, |_| String::new());
         let text = std::fs::read_to_string(&file).expect("UTF-8");
         let expected = text
             .lines()
             .next()
             .and_then(|line| line.strip_prefix("# error: "));
         let folder = format!("{}/", file.parent().expect("a folder").display());
-        let found = found.join("; ").replace(&folder, "");
+        let found = found.replace(&folder, "");
         if expected != Some(found.as_str()) {
             wrong.push(format!("{name}: {found}"));
         }

@@ -1,6 +1,8 @@
 //! The tree language, case by case: what a text declares, or what is said to be wrong with it.
 
-use crate::trees::{self, Memory};
+use zkt::Memory;
+
+use crate::trees;
 
 /// The declared tree in canonical text, or every error with its place, related places and hint.
 fn check(text: &str) -> String {
@@ -27,7 +29,7 @@ fn layers(names: &[&str], files: &[(&str, &str)]) -> String {
         .iter()
         .map(|(name, text)| (*name, text.as_bytes()))
         .collect();
-    match trees::declare_layers(names, &Memory::new(&files), "/") {
+    match trees::declare_layers(names, &files.iter().copied().collect(), "/") {
         Ok(declared) => trees::show(&declared.tree),
         Err(errors) => errors.join("\n"),
     }
@@ -709,7 +711,7 @@ fn a_large_file_says_what_a_small_one_says() {
             ("l/i/wrong", b"/inner\n  x = [\n  y = 1\n  y = 2\n"),
             ("l/blob", b"\x00\xff"),
         ];
-        let declared = trees::declare_layers(&["l/a.zkt"], &Memory::new(files), "/");
+        let declared = trees::declare_layers(&["l/a.zkt"], &files.iter().copied().collect(), "/");
         declared.map(|trees::DeclaredTree { mut tree, sources }| {
             tree.retain(|path, _| !path.as_str().starts_with("/n"));
             let place = |span| sources.locate(span).to_string();
@@ -870,8 +872,8 @@ fn a_layer_without_a_node_is_an_error() {
 
 #[test]
 fn what_is_no_text_is_an_error() {
-    let files = Memory::new(&[
-        ("a.zkt", b"/a\n  \xc3\xa9 = '\xff'\n"),
+    let files = Memory::from([
+        ("a.zkt", &b"/a\n  \xc3\xa9 = '\xff'\n"[..]),
         ("b.zkt", b"\xff\xfe/\0a\0"),
     ]);
     let errors = trees::declare_layers(&["a.zkt", "b.zkt"], &files, "/").expect_err("no text");
@@ -886,12 +888,12 @@ fn every_error_of_every_file_is_told_at_once() {
     check_layers!(["a.zkt", "b.zkt"], [("a.zkt", "/a\n  x = word\n  y = 1\n  y = 2\n"), ("b.zkt", "/..\n/b\n  @nothing\n")], @r#"
     a.zkt:2:7: expected a value, found the bare word word
       hint: text needs quotes: 'word'
-    b.zkt:3:3: there is no directive @nothing
-      hint: the directives are @keep, @ignore, @protect, @ephemeral, @secret, @acl, @data and @include; a property of this name is @nothing = VALUE
     a.zkt:4:3: the property y is declared twice in one layer
       a.zkt:3:3: first here
       hint: a later layer may replace it; one layer says it once
     b.zkt:1:2: a node name may not be ".."
+    b.zkt:3:3: there is no directive @nothing
+      hint: the directives are @keep, @ignore, @protect, @ephemeral, @secret, @acl, @data and @include; a property of this name is @nothing = VALUE
     "#);
 }
 
@@ -902,7 +904,8 @@ fn nodes_and_properties_remember_where_they_come_from() {
         ("b.zkt", b"/a\n  /b\n    y = 2\n"),
     ];
     let declared =
-        trees::declare_layers(&["a.zkt", "b.zkt"], &Memory::new(&files), "/").expect("no error");
+        trees::declare_layers(&["a.zkt", "b.zkt"], &files.iter().copied().collect(), "/")
+            .expect("no error");
     let place = |span: Option<zkt::syntax::source::Span>| {
         declared.sources.locate(span.expect("a place")).to_string()
     };

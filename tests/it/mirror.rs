@@ -1,10 +1,5 @@
 //! A mirror against reading everything anew.
 
-use std::path::{Path, PathBuf};
-use std::{io, slice};
-
-use zkt::declare::files::{self, Files, Kind, Root};
-use zkt::declare::layers;
 use zkt::model::node::{Declared, Live, Standing};
 use zkt::model::path::ZPath;
 use zkt::model::tree::Tree;
@@ -16,38 +11,8 @@ use zookeeper_client::{Acls, Client, CreateMode};
 use crate::relay::{Mode, Relay};
 use crate::server::{options, session, shared};
 
-/// The only file there is.
-struct Text(String);
-
-impl Files for Text {
-    fn kind(&self, _: &Path) -> io::Result<Kind> {
-        Ok(Kind::File)
-    }
-    fn read(&self, _: &Path, _: &Root) -> Result<Vec<u8>, files::Error> {
-        Ok(self.0.clone().into())
-    }
-    fn list(&self, _: &Path) -> io::Result<Vec<PathBuf>> {
-        Ok(Vec::new())
-    }
-    fn identity(&self, path: &Path) -> io::Result<PathBuf> {
-        Ok(path.to_owned())
-    }
-    fn standard_input(&self) -> Result<Vec<u8>, files::Error> {
-        Ok(Vec::new())
-    }
-}
-
 fn declared(text: &str) -> Tree<Declared> {
-    let (name, text) = ("x".to_owned(), Text(text.to_owned()));
-    let loaded = layers::load(
-        slice::from_ref(&name),
-        &ZPath::root(),
-        true,
-        &text,
-        &mut |_| {},
-    );
-    assert!(loaded.errors.is_empty() && loaded.lower_errors.is_empty());
-    loaded.tree
+    zkt::declare(text).unwrap().into_parts().0
 }
 
 fn roots(tree: &Tree<Declared>) -> Vec<ZPath> {

@@ -1,91 +1,12 @@
-//! Trees and files in memory, read as the commands read them.
+//! Trees in memory, read as the commands read them.
 
-use std::collections::BTreeMap;
-use std::io;
-use std::path::{Component, Path, PathBuf};
-
-use zkt::declare::files::{self, Files, Kind, Root};
-use zkt::declare::layers;
 use zkt::model::acl::Acl;
 use zkt::model::node::{Declared, Live};
 use zkt::model::path::ZPath;
 use zkt::model::tree::Tree;
 use zkt::plan::planner;
 use zkt::syntax::source::{Located, Sources};
-
-/// Files in memory; what stands under `-` is standard input.
-#[derive(Debug, Default)]
-pub(crate) struct Memory {
-    files: BTreeMap<PathBuf, Vec<u8>>,
-}
-
-impl Memory {
-    pub(crate) fn new(files: &[(&str, &[u8])]) -> Self {
-        let files = files
-            .iter()
-            .map(|(path, bytes)| (PathBuf::from(path), bytes.to_vec()));
-        Self {
-            files: files.collect(),
-        }
-    }
-}
-
-fn normal(path: &Path) -> PathBuf {
-    let mut normal = PathBuf::new();
-    for component in path.components() {
-        match component {
-            Component::ParentDir => _ = normal.pop(),
-            Component::CurDir => {}
-            other => normal.push(other),
-        }
-    }
-    normal
-}
-
-fn missing() -> io::Error {
-    io::Error::new(io::ErrorKind::NotFound, "there is no such file")
-}
-
-impl Files for Memory {
-    fn kind(&self, path: &Path) -> io::Result<Kind> {
-        let path = normal(path);
-        if self.files.contains_key(&path) {
-            Ok(Kind::File)
-        } else if self.files.keys().any(|file| file.starts_with(&path)) {
-            Ok(Kind::Directory)
-        } else {
-            Err(missing())
-        }
-    }
-
-    fn read(&self, path: &Path, _: &Root) -> Result<Vec<u8>, files::Error> {
-        let bytes = self.files.get(&normal(path)).cloned();
-        Ok(bytes.ok_or_else(missing)?)
-    }
-
-    /// In an order that nobody may rely on.
-    fn list(&self, directory: &Path) -> io::Result<Vec<PathBuf>> {
-        let directory = normal(directory);
-        let below = self
-            .files
-            .keys()
-            .rev()
-            .filter_map(|file| file.strip_prefix(&directory).ok());
-        let mut children: Vec<PathBuf> = below
-            .filter_map(|file| Some(directory.join(file.components().next()?)))
-            .collect();
-        children.dedup();
-        Ok(children)
-    }
-
-    fn identity(&self, path: &Path) -> io::Result<PathBuf> {
-        Ok(normal(path))
-    }
-
-    fn standard_input(&self) -> Result<Vec<u8>, files::Error> {
-        self.read(Path::new("-"), &Root::everything())
-    }
-}
+use zkt::{Layers, Memory};
 
 /// A declared tree and the texts that it came from.
 #[derive(Debug)]
@@ -105,25 +26,19 @@ pub(crate) fn declare_layers(
     files: &Memory,
     at: &str,
 ) -> Result<DeclaredTree, Vec<String>> {
-    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-    let layers::Declaration {
-        tree,
-        sources,
-        errors,
-        lower_errors,
-    } = layers::load(&names, &path(at), false, files, &mut |_| {});
-    let mut messages: Vec<String> = errors
-        .iter()
-        .map(|error| match error.located() {
-            Some(located) => told(located, &sources),
-            None => error.to_string(),
-        })
-        .collect();
-    messages.extend(lower_errors.iter().map(|error| told(error, &sources)));
-    if messages.is_empty() {
-        Ok(DeclaredTree { tree, sources })
-    } else {
-        Err(messages)
+    let layers = Layers::new(names.iter().copied()).files(files);
+    match zkt::load(layers.at(path(at))) {
+        Ok(source) => {
+            let (tree, sources) = source.into_parts();
+            Ok(DeclaredTree { tree, sources })
+        }
+        Err(problems) => Err(problems
+            .iter()
+            .map(|problem| match problem.located() {
+                Some(located) => told(located, problems.texts()),
+                None => problem.to_string(),
+            })
+            .collect()),
     }
 }
 
@@ -155,7 +70,7 @@ pub(crate) fn declare_at(text: &[u8], at: &str) -> Result<DeclaredTree, Vec<Stri
             sources: Sources::default(),
         });
     }
-    declare_layers(&["-"], &Memory::new(&[("-", text)]), at)
+    declare_layers(&["-"], &Memory::from([("-", text)]), at)
 }
 
 /// The tree that a text without errors declares.

@@ -1,31 +1,25 @@
 //! Layers to a declared tree, with everything that is wrong drawn at once.
 
+use std::fmt;
+
 use serde_json::{Value, json};
-use zkt::declare::files::Disk;
-use zkt::declare::layers::{self, Declaration};
-use zkt::declare::lower;
+use zkt::declare::files::{self, Disk};
+use zkt::declare::{Layers, Problem, Problems, Reference, Source, lower};
 use zkt::model::node::Declared;
 use zkt::model::path::ZPath;
 use zkt::model::tree::Tree;
-use zkt::reconcile::Source;
-use zkt::syntax::source::{Located, Sources};
+use zkt::reconcile;
+use zkt::syntax::source::{Located, Sources, Span};
 use zkt::syntax::spelling::clipped;
 
 use crate::diagnostics;
-use crate::exit::{Exit, Failure};
+use crate::exit::{Exit, Failure, MAX_REQUEST_HINT};
 use crate::output::Output;
 
 /// A declared tree and the texts that it came from.
 pub(crate) struct DeclaredTree {
     pub(crate) tree: Tree<Declared>,
     pub(crate) sources: Sources,
-}
-
-/// Everything that is wrong with some layers.
-pub(crate) struct Problems {
-    layer_errors: Vec<layers::Error>,
-    lower_errors: Vec<lower::Error>,
-    sources: Sources,
 }
 
 /// What `/zookeeper` is where a tree goes.
@@ -73,56 +67,35 @@ impl Destination {
     }
 }
 
-/// Reads layers to the tree that they declare, its top-level nodes at their destination; `met` is told of each
-/// node as early as possible.
+/// Reads layers to the tree that they declare, its top-level nodes at their destination.
 pub(crate) fn load(
     names: &[String],
     allow_empty: bool,
     to: &Destination,
     files: &Disk,
-    met: &mut dyn FnMut(&ZPath),
-) -> Result<DeclaredTree, Problems> {
-    let mut declaration = layers::load(names, &to.at, allow_empty, files, met);
-    if to.system == System::Ordinary {
-        declaration.allow_system_names();
-    }
-    let Declaration {
-        tree,
-        sources,
-        errors,
-        lower_errors,
-    } = declaration;
-    if errors.is_empty() && lower_errors.is_empty() {
-        Ok(DeclaredTree { tree, sources })
-    } else {
-        Err(Problems {
-            layer_errors: errors,
-            lower_errors,
-            sources,
-        })
-    }
+) -> Result<Source, Problems> {
+    zkt::declare::load(layers(names, allow_empty, to, files))
+}
+
+/// What to read, and where it goes.
+pub(crate) fn layers<'a>(
+    names: &[String],
+    allow_empty: bool,
+    to: &Destination,
+    files: &'a Disk,
+) -> Layers<'a> {
+    let layers = Layers::new(names).at(to.at.clone()).files(files);
+    let layers = layers.allow_empty(allow_empty);
+    layers.below_chroot(to.system == System::Ordinary)
 }
 
 impl DeclaredTree {
     /// What a plan is made of.
-    pub(crate) fn source(&self) -> Source<'_> {
-        Source {
+    pub(crate) fn source(&self) -> reconcile::Source<'_> {
+        reconcile::Source {
             tree: &self.tree,
             sources: &self.sources,
         }
-    }
-
-    /// Nodes for which a request may be too large are problems.
-    pub(crate) fn require_size(self, max_request: usize) -> Result<Self, Problems> {
-        let lower_errors = lower::oversized(&self.tree, max_request);
-        if lower_errors.is_empty() {
-            return Ok(self);
-        }
-        Err(Problems {
-            layer_errors: Vec::new(),
-            lower_errors,
-            sources: self.sources,
-        })
     }
 }
 
@@ -134,65 +107,119 @@ pub(crate) fn load_or_tell(
     files: &Disk,
     output: &Output,
 ) -> Result<DeclaredTree, Failure> {
-    load(names, allow_empty, to, files, &mut |_| {}).map_err(|problems| problems.tell(output))
+    let source = load(names, allow_empty, to, files);
+    let source = source.map_err(|problems| tell(&problems, output))?;
+    Ok(source.into())
 }
 
-impl Problems {
-    fn located(&self) -> Vec<&dyn Located> {
-        let layers = self.layer_errors.iter().filter_map(layers::Error::located);
-        layers
-            .chain(self.lower_errors.iter().map(|error| error as &dyn Located))
-            .collect()
+impl From<Source> for DeclaredTree {
+    fn from(source: Source) -> Self {
+        let (tree, sources) = source.into_parts();
+        Self { tree, sources }
     }
+}
 
-    fn unlocated(&self) -> impl Iterator<Item = &layers::Error> {
-        self.layer_errors
-            .iter()
-            .filter(|error| error.located().is_none())
+/// An empty source is for a guard to refuse; everything else is an error.
+pub(crate) fn exit(problems: &Problems) -> Exit {
+    if problems.only_empty() {
+        Exit::Refused
+    } else {
+        Exit::Error
     }
+}
 
-    /// An empty source is for a guard to refuse; everything else is an error.
-    pub(crate) fn exit(&self) -> Exit {
-        let only_empty =
-            self.lower_errors.is_empty() && self.layer_errors.iter().all(layers::Error::is_empty);
-        if only_empty {
-            Exit::Refused
-        } else {
-            Exit::Error
+/// Draws all problems on stderr.
+pub(crate) fn tell(problems: &Problems, output: &Output) -> Failure {
+    let worded: Vec<Worded<'_>> = problems.iter().map(Worded).collect();
+    let mut located: Vec<&dyn Located> = Vec::new();
+    for problem in &worded {
+        if problem.0.located().is_some() {
+            located.push(problem);
+            continue;
+        }
+        let failure = Failure::new(problem);
+        output.failure(&match problem.hint() {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        });
+    }
+    if !located.is_empty() {
+        let (width, mut err) = (output.width(), output.err());
+        _ = diagnostics::write_errors(&located, problems.texts(), width, &mut err);
+    }
+    Failure::told(exit(problems))
+}
+
+/// All problems for JSON.
+pub(crate) fn json(problems: &Problems) -> Vec<Value> {
+    let json = |problem| {
+        let problem = Worded(problem);
+        match problem.0.located() {
+            Some(_) => diagnostics::error_json(&problem, problems.texts()),
+            None => json!({"message": clipped(&problem.to_string())}),
+        }
+    };
+    problems.iter().map(json).collect()
+}
+
+/// A problem as the command line words it: with its options.
+#[derive(Debug)]
+pub(crate) struct Worded<'a>(pub(crate) &'a Problem);
+
+impl fmt::Display for Worded<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Problem::Unreadable { name, error } => {
+                write!(f, "{name}: {}", file_error(error))
+            }
+            Problem::Reference(Reference::Unreadable { path, error, .. }) => {
+                write!(f, "{path}: {}", file_error(error))
+            }
+            problem => problem.fmt(f),
         }
     }
+}
 
-    /// Draws all of them on stderr.
-    pub(crate) fn tell(&self, output: &Output) -> Failure {
-        for error in self.unlocated() {
-            let failure = Failure::new(error);
-            output.failure(&if error.is_empty() {
-                failure.hint("--allow-empty accepts it where that is meant")
-            } else {
-                failure
-            });
-        }
-        let located = self.located();
-        if !located.is_empty() {
-            _ = diagnostics::write_errors(
-                &located,
-                &self.sources,
-                output.width(),
-                &mut output.err(),
-            );
-        }
-        Failure::told(self.exit())
+impl std::error::Error for Worded<'_> {}
+
+impl Located for Worded<'_> {
+    /// Only asked where the problem is about a place.
+    fn span(&self) -> Span {
+        let located = self.0.located();
+        located.expect("a problem that has a place").span()
     }
 
-    /// All of them for JSON.
-    pub(crate) fn json(&self) -> Vec<Value> {
-        let unlocated = self
-            .unlocated()
-            .map(|error| json!({"message": clipped(&error.to_string())}));
-        let located = self.located();
-        let located = located
-            .iter()
-            .map(|error| diagnostics::error_json(*error, &self.sources));
-        unlocated.chain(located).collect()
+    fn label(&self) -> String {
+        self.0.located().map(Located::label).unwrap_or_default()
+    }
+
+    fn related(&self) -> Vec<(Span, String)> {
+        self.0.located().map(Located::related).unwrap_or_default()
+    }
+
+    fn hint(&self) -> Option<String> {
+        let hint = match self.0 {
+            problem if problem.is_empty() => "--allow-empty accepts it where that is meant",
+            Problem::Lower(lower::Error::TooLarge { .. }) => MAX_REQUEST_HINT,
+            problem => return problem.located().and_then(Located::hint),
+        };
+        Some(hint.to_owned())
+    }
+}
+
+/// Why a file was not read, with the option that would allow it.
+pub(crate) fn file_error(error: &files::Error) -> String {
+    match error {
+        files::Error::Git { .. } | files::Error::Outside { .. } => {
+            format!("{error}; --allow-files DIR allows more")
+        }
+        files::Error::Allowed { directory, error } => {
+            let directory = directory.display();
+            format!("--allow-files {directory}: {}", files::reason(error))
+        }
+        files::Error::TooLarge { largest } => {
+            format!("it has more than the {largest} bytes that --max-file allows")
+        }
+        error => error.to_string(),
     }
 }

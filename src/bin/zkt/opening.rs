@@ -4,19 +4,16 @@
 use std::pin::pin;
 
 use tokio::sync::mpsc;
-use zkt::declare::files::Disk;
+use zkt::declare::{Disk, Problems, Source};
 use zkt::model::path::ZPath;
 use zkt::zookeeper::live::{self, FetchOptions, ReadAhead};
 use zkt::zookeeper::session::Session;
 
 use crate::args::{LayerArgs, PlanOptions, ServerArgs};
-use crate::declare::{self, DeclaredTree, Destination, Problems, System};
+use crate::declare::{self, DeclaredTree, Destination, System};
 use crate::exit::Failure;
 use crate::output::Output;
 use crate::{planning, settings};
-
-/// How many paths are passed on at once.
-const CHUNK: usize = 256;
 
 /// A declared tree, a session, and what is known of the one through the other.
 pub(crate) struct Opening {
@@ -44,9 +41,8 @@ pub(crate) async fn open(
         at: place,
         system: System::of(&connection),
     };
-    let loading = tokio::task::spawn_blocking(move || {
-        load(&names, allow_empty, &to, &files, sender.as_ref())
-    });
+    let loading =
+        tokio::task::spawn_blocking(move || load(&names, allow_empty, &to, &files, sender));
     let connecting = async {
         let session = Session::open(&connection).await?;
         let bar = output.progress("reading", 0);
@@ -71,7 +67,8 @@ pub(crate) async fn open(
     };
     let loaded =
         loaded.map_err(|error| Failure::new(format!("cannot read the layers: {error}")))?;
-    let mut declared = loaded.map_err(|problems| problems.tell(output))?;
+    let source = loaded.map_err(|problems| declare::tell(&problems, output))?;
+    let mut declared = DeclaredTree::from(source);
     planning::narrow(&mut declared.tree, options, output)?;
     let (session, ahead) = match connected {
         Some(result) => result?,
@@ -84,23 +81,19 @@ pub(crate) async fn open(
     })
 }
 
+/// Reads layers; `sender` passes on the nodes as they come to light.
 fn load(
     names: &[String],
     allow_empty: bool,
     to: &Destination,
     files: &Disk,
-    sender: Option<&mpsc::UnboundedSender<Vec<ZPath>>>,
-) -> Result<DeclaredTree, Problems> {
-    let mut chunk = Vec::new();
-    // Nobody listens any more where connecting has failed.
-    let send = |chunk: &mut Vec<ZPath>| sender.map(|sender| sender.send(std::mem::take(chunk)));
-    let mut met = |path: &ZPath| {
-        chunk.push(path.clone());
-        if chunk.len() == CHUNK {
-            _ = send(&mut chunk);
-        }
+    sender: Option<mpsc::UnboundedSender<Vec<ZPath>>>,
+) -> Result<Source, Problems> {
+    let layers = declare::layers(names, allow_empty, to, files);
+    let Some(sender) = sender else {
+        return zkt::declare::load(layers);
     };
-    let declared = declare::load(names, allow_empty, to, files, &mut met);
-    _ = send(&mut chunk);
-    declared
+    // Nobody listens any more where connecting has failed.
+    let mut met = |paths| _ = sender.send(paths);
+    zkt::declare::load(layers.observer(&mut met))
 }

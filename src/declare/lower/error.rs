@@ -1,7 +1,9 @@
 use std::cmp::Ordering;
+use std::fmt;
 
 use crate::model::acl::AclError;
 use crate::model::path::{self, ZPath};
+use crate::syntax::names::GlobError;
 use crate::syntax::parser::{MAX_ERRORS, Secrets};
 use crate::syntax::source::{Located, Span};
 use crate::syntax::spelling::grouped;
@@ -79,7 +81,7 @@ pub enum Error {
         /// The pattern.
         span: Span,
         /// What is wrong with it.
-        error: globset::Error,
+        error: GlobError,
     },
     /// An ACL entry that is none.
     #[error("{error}")]
@@ -103,12 +105,12 @@ pub enum Error {
         masked: bool,
     },
     /// Base64 that is none.
-    #[error("expected base64, found something else{}", error.as_ref().map(plain).unwrap_or_default())]
+    #[error("expected base64, found something else{}", error.as_ref().map(|error| format!(": {error}")).unwrap_or_default())]
     Base64 {
         /// The text.
         span: Span,
         /// What is wrong with it; `None` if the text is secret.
-        error: Option<base64::DecodeError>,
+        error: Option<NotBase64>,
     },
     /// More data than a request can carry: one of [`oversized`](super::oversized).
     #[error(
@@ -128,8 +130,6 @@ pub enum Error {
     TooMany {
         /// The place of the first that is left out.
         span: Span,
-        /// Whether all of them are [`Reserved`](Self::Reserved).
-        reserved: bool,
     },
 }
 
@@ -137,23 +137,22 @@ pub enum Error {
 #[derive(Debug, Default)]
 pub(super) struct Found {
     errors: Vec<Error>,
-    /// How many of each source: reserved names, which are none below a chroot, and others.
-    counts: Vec<[usize; 2]>,
+    /// How many of each source.
+    counts: Vec<usize>,
 }
 
 impl Found {
     pub(super) fn push(&mut self, error: Error) {
         let span = error.span();
-        let reserved = matches!(error, Error::Reserved { .. });
         let index = span.source.index();
         if self.counts.len() <= index {
-            self.counts.resize(index + 1, [0; 2]);
+            self.counts.resize(index + 1, 0);
         }
-        let count = &mut self.counts[index][usize::from(reserved)];
+        let count = &mut self.counts[index];
         *count = count.saturating_add(1);
         match (*count).cmp(&MAX_ERRORS) {
             Ordering::Less => self.errors.push(error),
-            Ordering::Equal => self.errors.push(Error::TooMany { span, reserved }),
+            Ordering::Equal => self.errors.push(Error::TooMany { span }),
             Ordering::Greater => {}
         }
     }
@@ -169,10 +168,16 @@ impl Found {
     }
 }
 
+/// Why a text is no base64.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotBase64(pub(super) base64::DecodeError);
+
 /// The decoder's message as the others are: lower case, no full stop.
-fn plain(error: &base64::DecodeError) -> String {
-    let error = error.to_string().to_lowercase();
-    format!(": {}", error.trim_end_matches('.'))
+impl fmt::Display for NotBase64 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let error = self.0.to_string().to_lowercase();
+        f.write_str(error.trim_end_matches('.'))
+    }
 }
 
 impl Error {
@@ -221,7 +226,7 @@ impl Located for Error {
             | Self::Digest { span, .. }
             | Self::Base64 { span, .. }
             | Self::TooLarge { span, .. }
-            | Self::TooMany { span, .. } => *span,
+            | Self::TooMany { span } => *span,
         }
     }
 
@@ -264,9 +269,6 @@ impl Located for Error {
                 Self::Digest { .. } => {
                     "printf %s USER:PASSWORD | openssl sha1 -binary | base64 makes one; \
                      auth::cdrwa is for whoever applies"
-                }
-                Self::TooLarge { .. } => {
-                    "--max-request SIZE allows more, where the servers' jute.maxbuffer does"
                 }
                 _ => return None,
             }

@@ -58,6 +58,11 @@ impl Nodes {
         &self.list[at as usize].0
     }
 
+    /// The paths in the order in which they were met.
+    pub(super) fn paths(&self) -> impl ExactSizeIterator<Item = &ZPath> {
+        self.list.iter().map(|(path, _)| path)
+    }
+
     pub(super) fn node(&mut self, at: u32) -> &mut Declared {
         &mut self.list[at as usize].1
     }

@@ -2,9 +2,7 @@
 
 use std::path::Path;
 
-use zkt::declare::files::Disk;
-use zkt::declare::layers;
-use zkt::model::path::ZPath;
+use zkt::Layers;
 
 use crate::cli::Place;
 
@@ -21,16 +19,6 @@ fn file(name: &str) -> String {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/fixtures/cases");
     let file = folder.join("secret-in-diagnostics").join(name);
     format!("{}.zkt", file.display())
-}
-
-fn load(name: &str) -> layers::Declaration {
-    layers::load(
-        &[file(name)],
-        &ZPath::root(),
-        false,
-        &Disk::default(),
-        &mut |_| {},
-    )
 }
 
 #[test]
@@ -50,13 +38,11 @@ fn no_command_quotes_one() {
 #[test]
 fn no_error_of_the_library_holds_one() {
     for name in FILES {
-        let declaration = load(name);
-        let errors = format!("{:?} {:?}", declaration.errors, declaration.lower_errors);
-        assert!(!errors.contains("hunter"), "{errors}");
-        assert_eq!(declaration.errors.len() + declaration.lower_errors.len(), 1);
-        for error in &declaration.errors {
-            assert!(!error.to_string().contains("hunter"), "{error}");
+        let problems = zkt::load(Layers::new([file(name)])).expect_err("a broken file");
+        for told in [format!("{problems:?}"), problems.to_string()] {
+            assert!(!told.contains("hunter"), "{told}");
         }
+        assert_eq!(problems.iter().count(), 1);
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use zkt::declare::files::{Disk, Root};
 use zkt::syntax::format::format;
 use zkt::syntax::source::{Located as _, Sources};
-use zkt::{declare::layers, syntax::parser};
+use zkt::{declare, syntax::parser};
 
 use super::choices::Choices;
 use super::law;
@@ -140,7 +140,7 @@ fn mutated(choices: &mut Choices) -> Vec<u8> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let folders = ["tests/it/fixtures/valid", "examples"].map(|folder| root.join(folder));
         let files = folders.map(|folder| {
-            layers::tree_files(&folder, &Root::everything(), &Disk::default()).expect("readable")
+            declare::tree_files(&folder, &Root::everything(), &Disk::default()).expect("readable")
         });
         let read = |file| std::fs::read(file).expect("readable");
         files.into_iter().flatten().map(read).collect()

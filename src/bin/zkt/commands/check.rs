@@ -45,21 +45,20 @@ pub(crate) fn run(args: &CheckArgs, output: &Output) -> Result<Exit, Failure> {
         args.allow_empty,
         &Destination::nowhere(),
         &args.sources.files.disk(),
-        &mut |_| {},
     );
-    let declared = match loaded.and_then(|declared| declared.require_size(args.max_request)) {
-        Ok(declared) => declared,
+    let declared = match loaded.and_then(|source| source.require_size(args.max_request)) {
+        Ok(source) => DeclaredTree::from(source),
         Err(problems) if args.format == Format::Json => {
             let mut out = output.out();
             let report = json!({
                 "format_version": render::FORMAT_VERSION,
-                "ok": false, "errors": problems.json(), "warnings": [],
+                "ok": false, "errors": declare::json(&problems), "warnings": [],
             });
             writeln!(out, "{report}")?;
             out.flush()?;
-            return Ok(problems.exit());
+            return Ok(declare::exit(&problems));
         }
-        Err(problems) => return Err(problems.tell(output)),
+        Err(problems) => return Err(declare::tell(&problems, output)),
     };
     let warnings = lint(&declared);
     let refused = args.strict && !warnings.is_empty();

@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueHint};
 use zkt::declare::files::{Files as _, Root, reason};
-use zkt::declare::layers;
+use zkt::declare::{self, Problem};
 use zkt::syntax::parser::Secrets;
 use zkt::syntax::source::{Located, Sources};
 use zkt::syntax::spelling::printable;
 use zkt::{syntax::format, syntax::parser};
 
 use crate::args::FileArgs;
+use crate::declare::file_error;
 use crate::diagnostics;
 use crate::exit::{Exit, Failure};
 use crate::output::{self, Output};
@@ -48,13 +49,13 @@ pub(crate) fn run(args: &FmtArgs, output: &Output) -> Result<Exit, Failure> {
             continue;
         }
         let (path, unreadable) = (Path::new(name), |path: &Path, error| {
-            Failure::new(format!("{}: {error}", path.display()))
+            Failure::new(format!("{}: {}", path.display(), file_error(&error)))
         });
         let root = disk.root(path).map_err(|error| unreadable(path, error))?;
-        let found = layers::tree_files(path, &root, &disk)
+        let found = declare::tree_files(path, &root, &disk)
             .map_err(|(path, error)| unreadable(&path, error))?;
         if found.is_empty() {
-            let none = layers::Error::NoFiles { name: name.clone() };
+            let none = Problem::NoFiles { name: name.clone() };
             output.note(&format!("warning: {none}"));
         }
         files.extend(found.into_iter().map(|path| Some((path, root.clone()))));
@@ -69,7 +70,8 @@ pub(crate) fn run(args: &FmtArgs, output: &Output) -> Result<Exit, Failure> {
             Some((path, root)) => disk.read(path, root),
             None => disk.standard_input(),
         };
-        let bytes = read.map_err(|error| Failure::new(format!("{name}: {error}")))?;
+        let bytes =
+            read.map_err(|error| Failure::new(format!("{name}: {}", file_error(&error))))?;
         let text = Text {
             name,
             path: file.map(|(path, _)| path),
@@ -211,7 +213,7 @@ fn write_diff(name: &str, old: String, new: String, out: &mut dyn Write) -> Resu
 /// The formatted text; none where the file does not parse, which is drawn.
 fn formatted(name: &str, bytes: &[u8], output: &Output) -> Result<Option<String>, Failure> {
     let text = String::from_utf8(bytes.to_vec()).map_err(|error| {
-        Failure::new(layers::not_text(
+        Failure::new(Problem::not_text(
             name,
             bytes,
             error.utf8_error().valid_up_to(),

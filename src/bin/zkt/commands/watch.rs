@@ -16,12 +16,13 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use tokio::sync::{mpsc, watch};
 use zkt::model::path::check_name;
-use zkt::watch::{Ending, Error, Layers, Mode, Once, Options, Pace, State};
+use zkt::watch::{Ending, Error, Layers, Mode, Once, Options, Pace, State, Wording};
 use zkt::zookeeper::session::Wait;
 
 use crate::args::values::{duration, listen};
 use crate::args::{LayerArgs, PlanOptions, ServerArgs};
 use crate::commands::apply::interrupted;
+use crate::declare::Worded;
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
 use crate::{diagnostics, planning, process, settings};
@@ -187,7 +188,10 @@ fn options(args: &WatchArgs) -> Result<Options, Failure> {
             place: planning::place(&args.plan)?,
             allow_empty: args.plan.allow_empty,
             filter: planning::filter(&args.plan)?,
-            draw: Some(diagnostics::drawn),
+            wording: Wording {
+                message: |problem| Worded(problem).to_string(),
+                draw: Some(|problem, texts| diagnostics::drawn(&Worded(problem), texts)),
+            },
             files: args.sources.files.disk(),
             below_chroot: session.has_chroot(),
         },

@@ -68,7 +68,6 @@ fn files_lie_in_the_directory_or_in_the_checkout_or_where_it_is_allowed() {
         for file in [&shared, &outside, &link] {
             let error = read(&layer, file, &disk).unwrap_err();
             assert!(matches!(error, Error::Outside { .. }), "{error}");
-            assert!(error.to_string().contains("--allow-files"), "{error}");
             assert!(read(&layer, file, &allowing).is_ok());
         }
     }

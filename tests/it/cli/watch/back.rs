@@ -21,7 +21,7 @@ fn patient(place: &Place, session: session::Options) -> watch::Options {
             place: ZPath::root(),
             allow_empty: false,
             filter: Filter::default(),
-            draw: None,
+            wording: watch::Wording::default(),
             files: Disk::default(),
             below_chroot: true,
         },

@@ -1,0 +1,309 @@
+//! Reading layers file by file, each lowered as it is parsed.
+
+use std::mem;
+use std::path::{Path, PathBuf};
+
+use super::{Layers, tree_files};
+use crate::declare::ahead;
+use crate::declare::files::{self, Files, Kind, Root};
+use crate::declare::lower::Lowering;
+use crate::declare::problem::{MAX_INCLUDES, Problem, Problems, Reference};
+use crate::declare::source::Source;
+use crate::model::node::secret_names;
+use crate::model::path::ZPath;
+use crate::syntax::ast::{DataForm, Directive, Line, Statement, Text};
+use crate::syntax::parser::{self, ErrorKind, MAX_ERRORS, Statements};
+use crate::syntax::source::{SourceId, Sources};
+
+/// How many nodes the observer is told of at once.
+const TOLD_AT_ONCE: usize = 256;
+
+pub(super) fn load(layers: Layers<'_>) -> Result<Source, Problems> {
+    let texts = Sources::default();
+    let Layers {
+        names,
+        destination,
+        below_chroot,
+        allow_empty,
+        files,
+        observer,
+    } = layers;
+    let mut loader = Loader {
+        files,
+        texts: &texts,
+        lowering: Lowering::new(&destination, below_chroot),
+        observer,
+        told: 0,
+        problems: Vec::new(),
+        includes: 0,
+        allow_empty,
+        root: Root::everything(),
+        chain: Vec::new(),
+        declares: false,
+        unread: 0,
+    };
+    for (i, name) in names.iter().enumerate() {
+        if name == "-" && names[..i].contains(name) {
+            loader.problems.push(Problem::StandardInputTwice);
+        } else {
+            loader.layer(name);
+        }
+    }
+    let Loader {
+        lowering,
+        mut problems,
+        ..
+    } = loader;
+    let (tree, errors) = lowering.finish();
+    problems.extend(errors.into_iter().map(Problem::Lower));
+    texts.set_secret_names(secret_names(&tree));
+    if problems.is_empty() {
+        Ok(Source::new(tree, texts))
+    } else {
+        Err(Problems::new(problems, texts))
+    }
+}
+
+struct Loader<'f, 't> {
+    files: &'f dyn Files,
+    texts: &'t Sources,
+    lowering: Lowering,
+    observer: Option<&'f mut dyn FnMut(Vec<ZPath>)>,
+    /// How many nodes of the layer at hand the observer was told of.
+    told: usize,
+    problems: Vec<Problem>,
+    includes: usize,
+    allow_empty: bool,
+    /// Where the files of the layer at hand must lie.
+    root: Root,
+    /// The files that are being read, each included by the one before.
+    chain: Vec<PathBuf>,
+    /// Whether the file at hand declares a node.
+    declares: bool,
+    /// How many files that the file at hand refers to cannot be read.
+    unread: usize,
+}
+
+impl Loader<'_, '_> {
+    /// Reads one layer.
+    fn layer(&mut self, name: &str) {
+        let before = self.problems.len();
+        let declares = self.layer_files(name);
+        self.tell(1);
+        self.told = 0;
+        self.lowering.end_layer();
+        let is_sound = self.problems.len() == before;
+        if is_sound && !self.allow_empty && !declares {
+            let name = name.to_owned();
+            self.problems.push(Problem::Empty { name });
+        }
+    }
+
+    /// Reads the files of a layer. Returns whether they declare a node.
+    fn layer_files(&mut self, name: &str) -> bool {
+        let shown = if name == "-" { "<stdin>" } else { name };
+        let path = Path::new(name);
+        let paths = match self.files.root(path) {
+            Ok(root) => {
+                self.root = root;
+                if name == "-" {
+                    Ok(vec![path.to_owned()])
+                } else {
+                    tree_files(path, &self.root, self.files)
+                }
+            }
+            Err(error) => Err((PathBuf::from(shown), error)),
+        };
+        let paths = match paths {
+            Ok(paths) => paths,
+            Err((path, error)) => {
+                self.unreadable(&path.display().to_string(), error);
+                return false;
+            }
+        };
+        if paths.is_empty() && !self.allow_empty {
+            let name = name.to_owned();
+            self.problems.push(Problem::NoFiles { name });
+        }
+        let mut declares = false;
+        for path in &paths {
+            let before = self.problems.len();
+            let name = self.layer_file(path);
+            declares |= self.declares;
+            let is_sound = self.problems.len() == before;
+            if is_sound && !self.declares && !self.allow_empty && paths.len() > 1 {
+                self.problems.push(Problem::EmptyFile { name });
+            }
+        }
+        declares
+    }
+
+    /// Reads one file of a layer. Returns its name.
+    fn layer_file(&mut self, path: &Path) -> String {
+        self.declares = false;
+        self.chain.clear();
+        if path == Path::new("-") {
+            let name = "<stdin>".to_owned();
+            match self.files.standard_input() {
+                Ok(bytes) => self.file(&name, bytes, Path::new(""), None),
+                Err(error) => self.unreadable(&name, error),
+            }
+            return name;
+        }
+        let name = path.display().to_string();
+        match self.files.read(path, &self.root) {
+            Ok(bytes) => {
+                self.chain.extend(self.files.identity(path));
+                self.file(&name, bytes, folder_of(path), None);
+            }
+            Err(error) => self.unreadable(&name, error),
+        }
+        name
+    }
+
+    fn unreadable(&mut self, name: &str, error: files::Error) {
+        let name = name.to_owned();
+        self.problems.push(Problem::Unreadable { name, error });
+    }
+
+    /// Parses and lowers one file with what it refers to; `included_at` is the level of the line
+    /// that includes it.
+    fn file(&mut self, name: &str, bytes: Vec<u8>, folder: &Path, included_at: Option<u32>) {
+        let Some(text) = self.text(name, bytes) else {
+            return;
+        };
+        let unread_around = mem::take(&mut self.unread);
+        self.lowering.begin_file(included_at);
+        let nodes = parser::estimate_nodes(&self.texts.get(text).text);
+        self.lowering.reserve(nodes);
+        let mut statements = Statements::new(self.texts, text);
+        ahead::runs(&mut statements, nodes, |lines| {
+            for line in lines {
+                self.line(line, folder);
+            }
+            self.tell(TOLD_AT_ONCE);
+        });
+        self.lowering.end_file();
+        self.unread = unread_around;
+        self.texts.note(text, statements.take_doubts());
+        let errors = statements.into_errors().into_iter();
+        self.problems.extend(errors.map(Problem::Parse));
+    }
+
+    /// Takes in the text of a file.
+    fn text(&mut self, name: &str, bytes: Vec<u8>) -> Option<SourceId> {
+        let text = match String::from_utf8(bytes) {
+            Ok(text) => text,
+            Err(error) => {
+                let at = error.utf8_error().valid_up_to();
+                let problem = Problem::not_text(name, error.as_bytes(), at);
+                self.problems.push(problem);
+                return None;
+            }
+        };
+        let added = self.texts.add(name, text);
+        added.map_err(|error| self.problems.push(error.into())).ok()
+    }
+
+    /// Tells the observer of the nodes that were met since, if there are so many.
+    fn tell(&mut self, enough: usize) {
+        let Some(observer) = &mut self.observer else {
+            return;
+        };
+        let met = self.lowering.len();
+        if met >= self.told + enough {
+            let paths = self.lowering.met(self.told);
+            observer(paths.cloned().collect());
+            self.told = met;
+        }
+    }
+
+    /// Lowers one line, with what it refers to.
+    fn line(&mut self, line: &Line<'_>, folder: &Path) {
+        let mut data = None;
+        match &line.statement {
+            Statement::Node(_) => self.declares = true,
+            Statement::Directive(Directive::Include(text)) => {
+                self.include(text, line.level, folder);
+            }
+            Statement::Directive(Directive::Data {
+                form: DataForm::File,
+                text,
+            }) => {
+                let read = self.refer(text, &folder.join(&*text.text));
+                data = read.map(|(bytes, _)| bytes.into());
+            }
+            _ => {}
+        }
+        self.lowering.statement(line, data);
+    }
+
+    fn include(&mut self, text: &Text<'_>, level: u32, folder: &Path) {
+        let path = folder.join(&*text.text);
+        let (span, name) = (text.span, path.display().to_string());
+        if self.includes >= MAX_INCLUDES {
+            if self.includes == MAX_INCLUDES {
+                self.useless(Reference::TooMany { span, path: name });
+                self.includes += 1;
+            }
+            return;
+        }
+        self.includes += 1;
+        let Some((bytes, identity)) = self.refer(text, &path) else {
+            return;
+        };
+        if self.chain.contains(&identity) {
+            self.useless(Reference::Circle { span, path: name });
+            return;
+        }
+        self.chain.push(identity);
+        let before = self.problems.len();
+        let declares_around = mem::take(&mut self.declares);
+        self.file(&name, bytes, folder_of(&path), Some(level));
+        self.chain.pop();
+        if !self.declares && !self.allow_empty && self.problems.len() == before {
+            self.useless(Reference::Empty { span, path: name });
+        }
+        self.declares |= declares_around;
+    }
+
+    fn useless(&mut self, reference: Reference) {
+        self.problems.push(reference.into());
+    }
+
+    /// As [`Loader::referred`], with the error told, of each file up to so many.
+    fn refer(&mut self, text: &Text<'_>, path: &Path) -> Option<(Vec<u8>, PathBuf)> {
+        if self.unread >= MAX_ERRORS {
+            return None;
+        }
+        let error = match self.referred(path) {
+            Ok(read) => return Some(read),
+            Err(error) => error,
+        };
+        let (span, path) = (text.span, path.display().to_string());
+        self.unread += 1;
+        if self.unread < MAX_ERRORS {
+            self.useless(Reference::Unreadable { span, path, error });
+        } else {
+            let kind = ErrorKind::TooMany;
+            self.problems.push(parser::Error { kind, span }.into());
+        }
+        None
+    }
+
+    /// The contents of a file that another one refers to, and what tells it from others.
+    fn referred(&self, path: &Path) -> Result<(Vec<u8>, PathBuf), files::Error> {
+        match self.files.kind(path)? {
+            Kind::Directory => Err(files::Error::Directory),
+            // Of what is no regular file, where it lies says more than what it is.
+            Kind::File | Kind::Other => Ok((
+                self.files.read(path, &self.root)?,
+                self.files.identity(path)?,
+            )),
+        }
+    }
+}
+
+fn folder_of(file: &Path) -> &Path {
+    file.parent().unwrap_or(Path::new(""))
+}

@@ -1,0 +1,265 @@
+//! What can be wrong with layers.
+
+use std::fmt;
+
+use super::files;
+use super::lower;
+use crate::syntax::parser::{self, Secrets};
+use crate::syntax::source::{self, Located, Location, Sources, Span};
+use crate::syntax::spelling::clipped;
+
+/// How many files a run may include.
+pub const MAX_INCLUDES: usize = 10_000;
+
+/// Something that is wrong with layers.
+#[derive(Debug, thiserror::Error)]
+pub enum Problem {
+    /// A line cannot be parsed.
+    #[error(transparent)]
+    Parse(#[from] parser::Error),
+    /// A statement can be parsed, but not be meant.
+    #[error(transparent)]
+    Lower(#[from] lower::Error),
+    /// A file that another one names is no use.
+    #[error(transparent)]
+    Reference(#[from] Reference),
+    /// A file is too large for zkt.
+    #[error(transparent)]
+    Source(#[from] source::Error),
+    /// There is nothing at the path, or it cannot be read.
+    #[error("{name}: {error}")]
+    Unreadable {
+        /// The path as it was given.
+        name: String,
+        /// Why.
+        error: files::Error,
+    },
+    /// A file is not text.
+    #[error("{name}:{line}:{column}: expected UTF-8 text, found the byte 0x{byte:02x}")]
+    NotText {
+        /// The file.
+        name: String,
+        /// The line, from 1.
+        line: usize,
+        /// The column in characters, from 1.
+        column: usize,
+        /// The first byte that is no text.
+        byte: u8,
+    },
+    /// A layer declares no node: an empty tree is more often a mistake than meant.
+    #[error("{name}: the layer declares no node")]
+    Empty {
+        /// The layer.
+        name: String,
+    },
+    /// A layer is a directory without a tree file.
+    #[error("{name}: there is no .zkt file in this directory, nor in one below it")]
+    NoFiles {
+        /// The layer.
+        name: String,
+    },
+    /// A file among others declares no node: it is more often cut short than meant.
+    #[error("{name}: the file declares no node")]
+    EmptyFile {
+        /// The file.
+        name: String,
+    },
+    /// Standard input can be read once.
+    #[error("standard input (-) can be one layer only")]
+    StandardInputTwice,
+}
+
+/// Why a file is no use that another file names.
+#[derive(Debug, thiserror::Error)]
+pub enum Reference {
+    /// An included file or a data file cannot be read.
+    #[error("{path}: {error}")]
+    Unreadable {
+        /// Where it is named.
+        span: Span,
+        /// Its path.
+        path: String,
+        /// Why.
+        error: files::Error,
+    },
+    /// An included file declares no node.
+    #[error("{path}: the file declares no node")]
+    Empty {
+        /// Where it is included.
+        span: Span,
+        /// Its path.
+        path: String,
+    },
+    /// More includes than anybody writes; files that include each other twice double at every step.
+    #[error("{path}: more than {MAX_INCLUDES} includes")]
+    TooMany {
+        /// The include that is one too many.
+        span: Span,
+        /// Its path.
+        path: String,
+    },
+    /// A file includes itself.
+    #[error("{path} includes itself")]
+    Circle {
+        /// Where the circle closes.
+        span: Span,
+        /// The file.
+        path: String,
+    },
+}
+
+impl Problem {
+    /// The problem of a file whose byte at `at` is no text.
+    #[must_use]
+    pub fn not_text(name: &str, bytes: &[u8], at: usize) -> Self {
+        let before = String::from_utf8_lossy(&bytes[..at]);
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        Self::NotText {
+            name: name.to_owned(),
+            line: before.matches('\n').count() + 1,
+            column: before[line_start..].chars().count() + 1,
+            byte: bytes[at],
+        }
+    }
+
+    /// Whether all that is wrong is that nothing is declared.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        matches!(
+            self,
+            Self::Empty { .. }
+                | Self::NoFiles { .. }
+                | Self::EmptyFile { .. }
+                | Self::Reference(Reference::Empty { .. })
+        )
+    }
+
+    /// The problem with its place in a text. Returns `None` if it is about no place.
+    #[must_use]
+    pub fn located(&self) -> Option<&dyn Located> {
+        match self {
+            Self::Parse(error) => Some(error),
+            Self::Lower(error) => Some(error),
+            Self::Reference(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    fn span(&self) -> Option<Span> {
+        self.located().map(Located::span)
+    }
+}
+
+impl Located for Reference {
+    fn span(&self) -> Span {
+        match self {
+            Self::Unreadable { span, .. }
+            | Self::Empty { span, .. }
+            | Self::Circle { span, .. }
+            | Self::TooMany { span, .. } => *span,
+        }
+    }
+}
+
+/// All that is wrong with layers: first what is about no place in a text, then the rest by place.
+/// There is at least one problem.
+///
+/// Their text has a line for each problem, with its place. It quotes nothing that is secret.
+pub struct Problems {
+    problems: Vec<Problem>,
+    texts: Sources,
+}
+
+impl Problems {
+    pub(super) fn new(mut problems: Vec<Problem>, texts: Sources) -> Self {
+        hide_secrets(&mut problems, &texts);
+        problems.sort_by_key(Problem::span);
+        Self { problems, texts }
+    }
+
+    /// The problems.
+    pub fn iter(&self) -> std::slice::Iter<'_, Problem> {
+        self.problems.iter()
+    }
+
+    /// The texts that the places are in.
+    #[must_use]
+    pub fn texts(&self) -> &Sources {
+        &self.texts
+    }
+
+    /// Where one of these problems is. Returns `None` if it is about no place in a text.
+    #[must_use]
+    pub fn place(&self, problem: &Problem) -> Option<Location> {
+        problem.span().map(|span| self.texts.locate(span))
+    }
+
+    /// One of these problems in a line, with its place.
+    #[must_use]
+    pub fn line(&self, problem: &Problem) -> String {
+        let message = problem.to_string();
+        let message = clipped(&message);
+        match self.place(problem) {
+            Some(place) => format!("{place}: {message}"),
+            None => message.into_owned(),
+        }
+    }
+
+    /// Whether all that is wrong is that nothing is declared.
+    #[must_use]
+    pub fn only_empty(&self) -> bool {
+        self.iter().all(Problem::is_empty)
+    }
+}
+
+impl<'a> IntoIterator for &'a Problems {
+    type Item = &'a Problem;
+    type IntoIter = std::slice::Iter<'a, Problem>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+/// Without the texts, which may hold secrets.
+impl fmt::Debug for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(&self.problems).finish()
+    }
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, problem) in self.iter().enumerate() {
+            if i > 0 {
+                f.write_str("\n")?;
+            }
+            f.write_str(&self.line(problem))?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Problems {}
+
+/// Takes out of problems what a `@secret` line of any layer covers.
+fn hide_secrets(problems: &mut Vec<Problem>, texts: &Sources) {
+    let secrets = Secrets::of(texts);
+    let mut is_parsed = true;
+    for problem in problems.iter_mut() {
+        match problem {
+            Problem::Lower(error) => error.hide(&secrets),
+            Problem::Parse(error) => {
+                error.hide(&secrets);
+                is_parsed = false;
+            }
+            _ => {}
+        }
+    }
+    if !is_parsed {
+        problems.retain(|problem| match problem {
+            Problem::Lower(error) => !error.is_within_secret(&secrets),
+            _ => true,
+        });
+    }
+}

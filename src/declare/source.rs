@@ -1,0 +1,65 @@
+//! A declared tree with the texts that it came from.
+
+use super::lower;
+use super::problem::Problems;
+use crate::model::node::Declared;
+use crate::model::tree::Tree;
+use crate::syntax::source::Sources;
+
+/// A declared tree with the texts that it came from. It is sound: all that its texts say is in the
+/// tree, and nothing is wrong with them.
+#[derive(Debug, Default)]
+pub struct Source {
+    tree: Tree<Declared>,
+    texts: Sources,
+}
+
+impl Source {
+    pub(super) fn new(tree: Tree<Declared>, texts: Sources) -> Self {
+        Self { tree, texts }
+    }
+
+    /// The declared nodes.
+    #[must_use]
+    pub fn tree(&self) -> &Tree<Declared> {
+        &self.tree
+    }
+
+    /// The texts that the nodes come from: files, and standard input.
+    #[must_use]
+    pub fn texts(&self) -> &Sources {
+        &self.texts
+    }
+
+    /// The nodes, for who narrows the tree or adds defaults to it.
+    pub fn tree_mut(&mut self) -> &mut Tree<Declared> {
+        &mut self.tree
+    }
+
+    /// Both, each by itself.
+    #[must_use]
+    pub fn into_parts(self) -> (Tree<Declared>, Sources) {
+        (self.tree, self.texts)
+    }
+
+    /// The same, if each node can be created with a request of at most so many bytes.
+    ///
+    /// # Errors
+    /// The nodes that are too large. They are no mistake in themselves: a node that is as declared
+    /// needs no request.
+    pub fn require_size(self, max_request: usize) -> Result<Self, Problems> {
+        let errors = lower::oversized(&self.tree, max_request);
+        if errors.is_empty() {
+            return Ok(self);
+        }
+        let problems = errors.into_iter().map(Into::into).collect();
+        Err(Problems::new(problems, self.texts))
+    }
+}
+
+/// A tree without texts: what is exported from a server.
+impl From<Tree<Declared>> for Source {
+    fn from(tree: Tree<Declared>) -> Self {
+        Self::new(tree, Sources::default())
+    }
+}
