@@ -123,12 +123,6 @@ impl ZPath {
         Self::from_valid(&text)
     }
 
-    /// What tells this path from others by where its text is kept: copies have it in common, equal
-    /// paths that were made apart have not.
-    pub(crate) fn address(&self) -> usize {
-        self.0.as_ptr() as usize
-    }
-
     /// The path that a text spells which is known to be one.
     pub(crate) fn from_valid(text: &str) -> Self {
         debug_assert!(Self::parse(text).is_ok());

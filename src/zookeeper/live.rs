@@ -327,7 +327,7 @@ async fn collect(
 async fn read_wanted(
     reader: &mut Reader<'_>,
     wants: &[Want],
-    mut ahead: ReadAhead,
+    ahead: ReadAhead,
 ) -> Result<Vec<(ZPath, Live)>, Error> {
     let below = |i: usize| -> usize {
         i + wants[i..].partition_point(|want| want.path.is_within(&wants[i].path))
@@ -336,8 +336,11 @@ async fn read_wanted(
     // Those that were not read ahead, by their place among the wanted.
     let mut unread: Vec<usize> = Vec::new();
     let mut missing_until = 0;
+    let mut ahead = ahead.into_sorted().peekable();
     for (i, want) in wants.iter().enumerate() {
-        match ahead.take(&want.path) {
+        // Nobody wants these.
+        while ahead.next_if(|(path, _)| *path < want.path).is_some() {}
+        match ahead.next_if(|(path, _)| *path == want.path) {
             _ if i < missing_until => {}
             None => unread.push(i),
             Some((_, None)) => missing_until = below(i),

@@ -1,6 +1,6 @@
 //! Reading nodes before all of them are known: while files are still parsed.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashSet, VecDeque};
 
 use foldhash::fast::RandomState;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -13,73 +13,30 @@ use crate::model::path::{ZPath, is_within};
 use crate::zookeeper::session::Session;
 
 /// Nodes that were read before they were asked for; without any by default.
-///
-/// They are found by the very paths that they were read by: an equal path that was made apart is
-/// read once more.
 #[derive(Debug, Default)]
 pub struct ReadAhead {
-    /// As they were read; in batches, so that the memory of one is free again as soon as all of
-    /// it was taken.
-    batches: Vec<Vec<Read>>,
-    /// Behind the node that was taken last. Mostly nodes are taken as they were read.
-    next: Place,
-    /// Where each is, by the address of its path; made when one is taken out of turn.
-    places: Option<HashMap<usize, Place, RandomState>>,
+    nodes: Vec<Read>,
 }
 
-/// A node that was read, none where it does not exist; nothing where it was taken.
-pub(super) type Read = Option<(ZPath, Option<Live>)>;
+/// A node that was read. `None` in its place if it does not exist.
+pub(super) type Read = (ZPath, Option<Live>);
 
-/// A batch, and a node in it.
-type Place = (usize, usize);
+impl From<Vec<Read>> for ReadAhead {
+    fn from(nodes: Vec<Read>) -> Self {
+        Self { nodes }
+    }
+}
 
 impl ReadAhead {
     pub(super) fn is_empty(&self) -> bool {
-        self.batches.is_empty()
+        self.nodes.is_empty()
     }
 
-    /// The node at a path, none where it does not exist; no answer where it was not read, or was
-    /// taken already.
-    pub(super) fn take(&mut self, path: &ZPath) -> Option<(ZPath, Option<Live>)> {
-        let next = self.batches.get(self.next.0);
-        let next = next.and_then(|batch| batch.get(self.next.1)?.as_ref());
-        let is_next = next.is_some_and(|(next, _)| next.address() == path.address());
-        let (batch, at) = if is_next {
-            self.next
-        } else {
-            let places = self.places.get_or_insert_with(|| places(&self.batches));
-            *places.get(&path.address())?
-        };
-        let nodes = &mut self.batches[batch];
-        let read = nodes[at].take();
-        self.next = (batch, at + 1);
-        if at + 1 == nodes.len() {
-            self.next = (batch + 1, 0);
-            // As long as all are taken in turn, nothing of this batch is left.
-            if self.places.is_none() {
-                *nodes = Vec::new();
-            }
-        }
-        read
+    /// The nodes in path order. Mostly they were read in it.
+    pub(super) fn into_sorted(mut self) -> impl Iterator<Item = Read> {
+        self.nodes.sort_by(|(a, _), (b, _)| a.cmp(b));
+        self.nodes.into_iter()
     }
-
-    /// Adds nodes that were read.
-    pub(super) fn add(&mut self, nodes: Vec<Read>) {
-        if !nodes.is_empty() {
-            self.batches.push(nodes);
-        }
-    }
-}
-
-fn places(batches: &[Vec<Read>]) -> HashMap<usize, Place, RandomState> {
-    let count = batches.iter().map(Vec::len).sum();
-    let mut places = HashMap::with_capacity_and_hasher(count, RandomState::default());
-    for (batch, nodes) in batches.iter().enumerate() {
-        let nodes = nodes.iter().enumerate();
-        let left = nodes.filter_map(|(at, read)| Some((at, &read.as_ref()?.0)));
-        places.extend(left.map(|(at, path)| (path.address(), (batch, at))));
-    }
-    places
 }
 
 /// Reads the data of nodes as their paths come in, each once, until no more will come. What is
@@ -111,12 +68,11 @@ pub async fn read_ahead(
         while waiting.len() >= enough && in_flight.len() < reader.window {
             let mut paths = Vec::with_capacity(reader.cap);
             let mut deferred = Vec::new();
-            let mut absent = Vec::new();
             while paths.len() < reader.cap
                 && let Some(path) = waiting.pop_front()
             {
                 if missing.covers(&path) {
-                    absent.push(Some((path, None)));
+                    ahead.nodes.push((path, None));
                 } else if asked.covers(&path) {
                     deferred.push(path);
                 } else {
@@ -126,7 +82,6 @@ pub async fn read_ahead(
                     paths.push(path);
                 }
             }
-            ahead.add(absent);
             if paths.is_empty() {
                 // What they wait for is in flight.
                 match in_flight.back_mut() {
@@ -173,16 +128,14 @@ pub async fn read_ahead(
         };
         let pending = Box::pin(std::future::ready(answered));
         let answers = reader.settle(&asks(&paths), pending).await?;
-        let mut nodes = Vec::with_capacity(paths.len());
         for (path, answer) in paths.into_iter().zip(answers) {
             let live = live_of(answer);
             asked.remove(&path);
             if live.is_none() {
                 missing.add(&path);
             }
-            nodes.push(Some((path, live)));
+            ahead.nodes.push((path, live));
         }
-        ahead.add(nodes);
         for path in deferred.into_iter().rev() {
             waiting.push_front(path);
         }

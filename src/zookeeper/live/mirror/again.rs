@@ -21,9 +21,7 @@ impl Mirror {
         let client = session.client();
         let is_large = |live: &Live| live.node().is_some_and(|node| node.data.len() > LARGE);
         let large = self.tree.iter().filter(|(_, live)| is_large(live));
-        // What was read ahead is found by the very path that is wanted.
-        let large =
-            large.filter_map(|(path, live)| Some((&wants::find(&self.wants, path)?.path, live)));
+        let large = large.filter(|(path, _)| wants::find(&self.wants, path).is_some());
         let mut unmoved = Vec::new();
         let mut sync = Some(client.sync("/"));
         let mut large = large.peekable();
@@ -47,12 +45,10 @@ impl Mirror {
             if let (Some(node), Some(stat)) = (live.node(), stat)
                 && let Some(node) = with_stat(node, &stat)
             {
-                unmoved.push(Some((path.clone(), Some(Live::Read(node)))));
+                unmoved.push((path.clone(), Some(Live::Read(node))));
             }
         }
-        let mut ahead = ReadAhead::default();
-        ahead.add(unmoved);
-        Ok(ahead)
+        Ok(unmoved.into())
     }
 
     /// Reads some nodes again, and tells which of them differ from what was known.
