@@ -1,29 +1,36 @@
 //! What a service needs of ZooKeeper: one handle that outlives sessions, registrations that are
 //! written again, and views that are always up to date.
 //!
+//! From the bottom up; a module imports only from those above it in this table, which a test holds:
+//!
 //! | module | what it is |
 //! | --- | --- |
-//! | `handle`, `supervision` | [`ZooKeeper`], and what keeps its session |
+//! | `lock`, `environment`, `error` | what stands alone; `environment` is the one variable that is read |
+//! | `address`, `health`, `socket` | what a registration needs that is no matter of ZooKeeper |
 //! | `hub` | the watches of one session |
-//! | `resolving` | following links in a tree that is read as far as that needs |
-//! | `nodes`, `walk`, `removal`, `trees` | the shortcuts |
-//! | `registration`, `address`, `health` | registering a service, and keeping it registered |
+//! | `supervision`, `core` | the client core: a session that is replaced, and requests that outlive it |
+//! | `resolving`, `editing` | following links and changing properties, with few reads |
+//! | `board`, `dependencies`, `view` | what live views are made of: where they are shown, what they watch, and the task that does both |
+//! | `children`, `properties` | the live views |
+//! | `registration` | registering a service, and keeping it registered |
 //! | `discover`, `picker` | a service's addresses, and one of them |
-//! | `monitor`, `socket` | telling a monitor of registrations, on a local socket |
-//! | `children`, `properties` | live views |
-//! | `board`, `dependencies` | what views are made of: where they are shown, and what they watch |
-//! | `environment` | the one variable that is read |
+//! | `handle` | [`ZooKeeper`], in front of all this |
+//! | `nodes`, `walk`, `removal`, `trees` | its shortcuts |
+//! | `monitor` | telling a monitor of registrations, on a local socket |
 
 mod address;
 mod board;
 mod children;
+mod core;
 mod dependencies;
 mod discover;
+mod editing;
 mod environment;
 mod error;
 mod handle;
 mod health;
 mod hub;
+mod lock;
 #[cfg(unix)]
 mod monitor;
 mod nodes;
@@ -36,9 +43,8 @@ mod resolving;
 mod socket;
 mod supervision;
 mod trees;
+mod view;
 mod walk;
-
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use address::Address;
 pub use board::{Changes, Reaction, Snapshot};
@@ -60,8 +66,3 @@ pub use removal::{Kept, Reason, Removal, Removed};
 pub use supervision::ConnectionState;
 pub use trees::{Import, Imported, parse_tree};
 pub use walk::{Step, Walk};
-
-/// What is behind a lock stays whole whatever panics.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}

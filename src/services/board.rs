@@ -12,10 +12,7 @@ use futures_core::Stream;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
 
-use super::error::Error;
-use super::handle::ZooKeeper;
-use super::lock;
-use super::supervision::Connection;
+use super::lock::lock;
 
 /// What a view shows at one time.
 pub trait Snapshot: Send + Sync + 'static {
@@ -24,6 +21,19 @@ pub trait Snapshot: Send + Sync + 'static {
 
     /// The number of the snapshot: it grows by one with each change.
     fn sequence(&self) -> u64;
+}
+
+/// What a board needs to know of its snapshots.
+pub(crate) trait Numbered: Snapshot {
+    fn set_sequence(&mut self, sequence: u64);
+
+    /// What differs in a newer snapshot. `None` if nothing does that anybody is told of.
+    fn change_to(&self, new: &Arc<Self>) -> Option<Self::Change>;
+
+    /// Whether a newer snapshot comes from a later write.
+    fn is_older_than(&self, _new: &Self) -> bool {
+        false
+    }
 }
 
 /// What a callback says: nothing, whether to go on, or an error, which ends it.
@@ -97,8 +107,23 @@ impl<S: Snapshot> Board<S> {
         self.sequence.subscribe()
     }
 
-    /// Shows the next snapshot, and tells everybody.
-    pub(crate) fn publish(&self, snapshot: &Arc<S>, change: S::Change) {
+    /// Shows the next snapshot, where it differs from the last one, and tells everybody.
+    pub(crate) fn show(&self, mut snapshot: S)
+    where
+        S: Numbered,
+    {
+        let before = self.snapshot();
+        snapshot.set_sequence(before.sequence() + 1);
+        let now = Arc::new(snapshot);
+        match before.change_to(&now) {
+            Some(change) => self.publish(&now, change),
+            // Who waits for a write to show waits for its number.
+            None if before.is_older_than(&now) => self.refresh(now),
+            None => {}
+        }
+    }
+
+    fn publish(&self, snapshot: &Arc<S>, change: S::Change) {
         {
             let mut streams = lock(&self.streams);
             self.snapshot.store(snapshot.clone());
@@ -112,7 +137,7 @@ impl<S: Snapshot> Board<S> {
     }
 
     /// Shows a snapshot that differs in nothing that anybody is told of.
-    pub(crate) fn refresh(&self, snapshot: Arc<S>) {
+    fn refresh(&self, snapshot: Arc<S>) {
         let sequence = snapshot.sequence();
         for callback in lock(&self.callbacks).iter_mut() {
             // One that has missed a change is still to be told of it.
@@ -201,7 +226,8 @@ fn goes_on<S>(call: &mut Call<S>, snapshot: &Arc<S>) -> bool {
 pub struct Changes<S: Snapshot> {
     start: Arc<S>,
     receiver: mpsc::UnboundedReceiver<Arc<S::Change>>,
-    _task: Arc<Task>,
+    /// `None` if nothing is watched.
+    _task: Option<Arc<Task>>,
 }
 
 impl<S: Snapshot> fmt::Debug for Changes<S> {
@@ -211,7 +237,7 @@ impl<S: Snapshot> fmt::Debug for Changes<S> {
 }
 
 impl<S: Snapshot> Changes<S> {
-    pub(crate) fn new(board: &Board<S>, task: Arc<Task>) -> Self {
+    pub(crate) fn new(board: &Board<S>, task: Option<Arc<Task>>) -> Self {
         let (start, receiver) = board.subscribe();
         Self {
             start,
@@ -256,50 +282,5 @@ impl Task {
 impl Drop for Task {
     fn drop(&mut self) {
         self.0.abort();
-    }
-}
-
-/// What keeps a snapshot up to date on one session.
-pub(crate) trait Keep: Send + 'static {
-    type Snapshot: Snapshot;
-
-    /// Reads and watches; returns only with an error, such as that the session has ended. It may be
-    /// dropped at any time, and is called again on the next session.
-    fn keep(&mut self, connection: &Connection) -> impl Future<Output = Error> + Send;
-}
-
-/// Starts a view's task.
-pub(crate) fn start<K: Keep>(
-    zookeeper: ZooKeeper,
-    board: Arc<Board<K::Snapshot>>,
-    keeper: K,
-) -> Arc<Task> {
-    Task::spawn(async move {
-        drive(&zookeeper, &board, keeper).await;
-        board.end();
-    })
-}
-
-async fn drive<K: Keep>(zookeeper: &ZooKeeper, board: &Board<K::Snapshot>, mut keeper: K) {
-    let line = &zookeeper.shared.line;
-    while let Some(connection) = line.next_connection().await {
-        let mut gone = std::pin::pin!(line.gone(&connection));
-        let mut keeping = std::pin::pin!(keeper.keep(&connection));
-        loop {
-            tokio::select! {
-                error = &mut keeping => {
-                    tracing::debug!(%error, "a view starts again");
-                    // On the next session, or soon on this one.
-                    let pause = tokio::time::sleep(std::time::Duration::from_millis(100));
-                    tokio::select! {
-                        () = &mut gone => {}
-                        () = pause => {}
-                    }
-                    break;
-                }
-                () = &mut gone => break,
-                () = board.missed() => board.call(),
-            }
-        }
     }
 }

@@ -1,24 +1,23 @@
 //! A live view of a node's children.
 
-mod keeper;
+mod reading;
 
 use std::sync::{Arc, OnceLock};
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use tokio::sync::oneshot;
-use zookeeper_client::Stat;
 
-use super::board::{self, Board, Changes, Reaction, Snapshot, Task};
-use super::error::{Error, parse};
-use super::handle::ZooKeeper;
+use super::board::{Changes, Numbered, Reaction, Snapshot};
+use super::core::Core;
+use super::error::Error;
+use super::view::View;
 use crate::model::node::Live;
 use crate::model::path::ZPath;
 use crate::model::tree::{Side, join_by};
 use crate::model::value::{Data, Properties};
-use crate::plan::links;
+use crate::zookeeper::session::Stat;
 
-use keeper::Keeper;
+use reading::Reader;
 
 /// A child of a node.
 #[derive(Debug)]
@@ -180,9 +179,22 @@ impl Children {
     pub fn is_deleted(&self) -> bool {
         self.real_path.is_none()
     }
+}
 
-    /// The difference to a newer snapshot.
-    fn change_to(&self, new: &Arc<Self>) -> Option<ChildrenChange> {
+impl Snapshot for Children {
+    type Change = ChildrenChange;
+
+    fn sequence(&self) -> u64 {
+        self.sequence
+    }
+}
+
+impl Numbered for Children {
+    fn set_sequence(&mut self, sequence: u64) {
+        self.sequence = sequence;
+    }
+
+    fn change_to(&self, new: &Arc<Self>) -> Option<Self::Change> {
         let mut change = ChildrenChange {
             added: Vec::new(),
             removed: Vec::new(),
@@ -207,14 +219,6 @@ impl Children {
     }
 }
 
-impl Snapshot for Children {
-    type Change = ChildrenChange;
-
-    fn sequence(&self) -> u64 {
-        self.sequence
-    }
-}
-
 /// What differs from one snapshot to the next.
 #[derive(Debug, Clone)]
 pub struct ChildrenChange {
@@ -233,64 +237,25 @@ pub struct ChildrenChange {
 /// Reading it waits for nothing. Clones are the same view; it ends with the last of them and of its
 /// streams. Changes that come while one is being read are told together.
 #[derive(Clone)]
-pub struct ChildrenView {
-    path: String,
-    board: Arc<Board<Children>>,
-    task: Arc<Task>,
-}
+pub struct ChildrenView(View<Children>);
 
 impl std::fmt::Debug for ChildrenView {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ChildrenView")
-            .field("path", &self.path)
+            .field("path", &self.path())
             .finish_non_exhaustive()
     }
 }
 
-impl ZooKeeper {
-    /// A live view of the children of the node at `path`, to which links may lead. The data of each
-    /// child is read when it is new or was written.
-    ///
-    /// # Errors
-    /// [`Error::NoNode`] where there is no such node, [`Error::Link`], and those of the connection.
-    ///
-    /// # Cancellation safety
-    /// When the future is dropped there is no view.
-    pub async fn children(&self, path: &str) -> Result<ChildrenView, Error> {
-        let wanted = links::join(&ZPath::root(), path)?;
-        parse(path)?;
-        let (first_sender, first) = oneshot::channel();
-        let board = Board::new(Children {
-            sequence: 0,
-            real_path: None,
-            children: Vec::new(),
-        });
-        let keeper = Keeper {
-            zookeeper: self.clone(),
-            board: board.clone(),
-            path: wanted,
-            first: Some(first_sender),
-        };
-        let task = board::start(self.clone(), board.clone(), keeper);
-        let limit = self.shared.line.session_timeout();
-        match tokio::time::timeout(limit, first).await {
-            Ok(Ok(result)) => result?,
-            Ok(Err(_)) => return Err(Error::Closed),
-            Err(_) => return Err(Error::Unavailable(limit)),
-        }
-        Ok(ChildrenView {
-            path: path.to_owned(),
-            board,
-            task,
-        })
-    }
-}
-
 impl ChildrenView {
+    pub(crate) async fn open(core: &Core, path: &str) -> Result<Self, Error> {
+        View::open::<Reader>(core, path).await.map(Self)
+    }
+
     /// The path that was asked for.
     #[must_use]
     pub fn path(&self) -> &str {
-        &self.path
+        self.0.path()
     }
 
     /// The node behind all links, now; none where there is no such node.
@@ -302,7 +267,7 @@ impl ChildrenView {
     /// All children as they are known now.
     #[must_use]
     pub fn snapshot(&self) -> Arc<Children> {
-        self.board.snapshot()
+        self.0.snapshot()
     }
 
     /// How many there are.
@@ -340,7 +305,7 @@ impl ChildrenView {
     /// The changes from now on.
     #[must_use]
     pub fn changes(&self) -> Changes<Children> {
-        Changes::new(&self.board, self.task.clone())
+        self.0.changes()
     }
 
     /// Calls a function at once, and after each change, with what there is then. It is called on the
@@ -350,7 +315,7 @@ impl ChildrenView {
         &self,
         callback: impl FnMut(&Arc<Children>) -> R + Send + 'static,
     ) -> &Self {
-        self.board.on_change(callback);
+        self.0.board().on_change(callback);
         self
     }
 }

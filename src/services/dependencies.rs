@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use tokio::sync::mpsc;
 
+use super::core::Core;
 use super::error::Error;
-use super::handle::ZooKeeper;
 use super::hub::{Hub, Interest, Signal, Subscription};
 use super::resolving::{Asked, Known, Touched};
 use crate::model::path::ZPath;
@@ -36,7 +36,7 @@ impl Dependencies {
     /// Answers a question, reading and watching what it takes.
     pub(crate) async fn answer<T>(
         &mut self,
-        zookeeper: &ZooKeeper,
+        core: &Core,
         hub: &Hub,
         sender: &mpsc::UnboundedSender<Signal>,
         path: &ZPath,
@@ -44,12 +44,12 @@ impl Dependencies {
     ) -> Result<Result<T, links::Error>, Error> {
         // Most paths are real.
         if !self.known.is_known(path) {
-            zookeeper.learn(&mut self.known, vec![path.clone()]).await?;
+            core.learn(&mut self.known, vec![path.clone()]).await?;
         }
         loop {
             let (answer, touched) = self.known.ask(&question);
             if let Err(links::Error::Unknown(paths)) = answer {
-                zookeeper.learn(&mut self.known, paths).await?;
+                core.learn(&mut self.known, paths).await?;
                 continue;
             }
             let is_new = |path: &&ZPath| !self.subscriptions.contains_key(*path);

@@ -7,10 +7,10 @@ use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep_until};
 
 use super::address::check_address;
-use super::board::{Board, Changes, Reaction, Snapshot, Task};
+use super::board::{Board, Changes, Numbered, Reaction, Snapshot, Task};
 use super::children::{Child, Children, ChildrenView};
+use super::core::Core;
 use super::error::Error;
-use super::handle::ZooKeeper;
 use super::registration::{DRAINING, ENABLED, WEIGHT};
 use super::supervision::ConnectionState;
 use crate::model::value::Properties;
@@ -178,8 +178,31 @@ impl Endpoints {
     pub fn left_out(&self) -> &[LeftOut] {
         &self.left_out
     }
+}
 
-    fn change_to(&self, new: &Arc<Self>) -> Option<EndpointsChange> {
+impl<'e> IntoIterator for &'e Endpoints {
+    type Item = &'e Endpoint;
+    type IntoIter = std::slice::Iter<'e, Endpoint>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl Snapshot for Endpoints {
+    type Change = EndpointsChange;
+
+    fn sequence(&self) -> u64 {
+        self.sequence
+    }
+}
+
+impl Numbered for Endpoints {
+    fn set_sequence(&mut self, sequence: u64) {
+        self.sequence = sequence;
+    }
+
+    fn change_to(&self, new: &Arc<Self>) -> Option<Self::Change> {
         let mut change = EndpointsChange {
             added: Vec::new(),
             removed: Vec::new(),
@@ -203,23 +226,6 @@ impl Endpoints {
             && self.held == new.held
             && self.left_out == new.left_out;
         (!is_same).then_some(change)
-    }
-}
-
-impl<'e> IntoIterator for &'e Endpoints {
-    type Item = &'e Endpoint;
-    type IntoIter = std::slice::Iter<'e, Endpoint>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.iter()
-    }
-}
-
-impl Snapshot for Endpoints {
-    type Change = EndpointsChange;
-
-    fn sequence(&self) -> u64 {
-        self.sequence
     }
 }
 
@@ -256,84 +262,20 @@ impl std::fmt::Debug for Discovery {
     }
 }
 
-impl ZooKeeper {
-    /// The addresses of the service whose providers register at `path`, to which links may lead.
-    /// Children whose names are no addresses are left out: [`Endpoints::left_out`] has
-    /// them.
-    ///
-    /// Where all of them vanish at once, the last ones are kept for the time `stabilise`, and so it is
-    /// said in the snapshot; with zero, none are told at once.
-    ///
-    /// # Errors and cancellation safety
-    /// As [`ZooKeeper::children`].
-    pub async fn discover(&self, path: &str, stabilise: Duration) -> Result<Discovery, Error> {
-        let children = self.children(path).await?;
+impl Discovery {
+    pub(crate) async fn open(core: &Core, path: &str, stabilise: Duration) -> Result<Self, Error> {
+        let children = ChildrenView::open(core, path).await?;
         let changes = children.changes();
         let board = Board::new(Endpoints::new(changes.start()));
-        let keeping = keep(self.clone(), changes, board.clone(), stabilise);
+        let keeping = keep(core.clone(), changes, board.clone(), stabilise);
         let task = Task::spawn(keeping);
-        Ok(Discovery {
+        Ok(Self {
             children,
             board,
             task,
         })
     }
-}
 
-async fn keep(
-    zookeeper: ZooKeeper,
-    mut changes: Changes<Children>,
-    board: Arc<Board<Endpoints>>,
-    stabilise: Duration,
-) {
-    let mut state = zookeeper.states();
-    let mut children = changes.start().clone();
-    // Until when the last addresses are kept.
-    let mut kept_until: Option<Instant> = None;
-    loop {
-        let is_connected = *state.borrow_and_update() == ConnectionState::Connected;
-        let before = board.snapshot();
-        let mut now = Endpoints::new(&children);
-        let has_vanished = now.is_empty() && !before.is_empty() && !stabilise.is_zero();
-        if has_vanished {
-            kept_until.get_or_insert_with(|| Instant::now() + stabilise);
-        } else {
-            kept_until = None;
-        }
-        let is_kept = kept_until.is_some_and(|until| Instant::now() < until);
-        if is_kept {
-            now.endpoints.clone_from(&before.endpoints);
-        }
-        now.sequence = before.sequence + 1;
-        now.held = match (is_kept, is_connected) {
-            (_, false) => Some(Held::Disconnected),
-            (true, true) => Some(Held::Vanished),
-            (false, true) => None,
-        };
-        let now = Arc::new(now);
-        if let Some(change) = before.change_to(&now) {
-            board.publish(&now, change);
-        }
-        let stabilised = async {
-            match kept_until.filter(|_| is_kept) {
-                Some(until) => sleep_until(until).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            change = changes.next() => match change {
-                Some(change) => children = change.snapshot.clone(),
-                None => break,
-            },
-            changed = state.changed() => if changed.is_err() { break },
-            () = stabilised => {}
-            () = board.missed() => board.call(),
-        }
-    }
-    board.end();
-}
-
-impl Discovery {
     /// The path that was asked for.
     #[must_use]
     pub fn path(&self) -> &str {
@@ -361,7 +303,7 @@ impl Discovery {
     /// The changes from now on.
     #[must_use]
     pub fn changes(&self) -> Changes<Endpoints> {
-        Changes::new(&self.board, self.task.clone())
+        Changes::new(&self.board, Some(self.task.clone()))
     }
 
     /// Calls a function at once, and after each change; the rules are those of
@@ -373,4 +315,53 @@ impl Discovery {
         self.board.on_change(callback);
         self
     }
+}
+
+async fn keep(
+    core: Core,
+    mut changes: Changes<Children>,
+    board: Arc<Board<Endpoints>>,
+    stabilise: Duration,
+) {
+    let mut state = core.states();
+    let mut children = changes.start().clone();
+    // Until when the last addresses are kept.
+    let mut kept_until: Option<Instant> = None;
+    loop {
+        let is_connected = *state.borrow_and_update() == ConnectionState::Connected;
+        let before = board.snapshot();
+        let mut now = Endpoints::new(&children);
+        let has_vanished = now.is_empty() && !before.is_empty() && !stabilise.is_zero();
+        if has_vanished {
+            kept_until.get_or_insert_with(|| Instant::now() + stabilise);
+        } else {
+            kept_until = None;
+        }
+        let is_kept = kept_until.is_some_and(|until| Instant::now() < until);
+        if is_kept {
+            now.endpoints.clone_from(&before.endpoints);
+        }
+        now.held = match (is_kept, is_connected) {
+            (_, false) => Some(Held::Disconnected),
+            (true, true) => Some(Held::Vanished),
+            (false, true) => None,
+        };
+        board.show(now);
+        let stabilised = async {
+            match kept_until.filter(|_| is_kept) {
+                Some(until) => sleep_until(until).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            change = changes.next() => match change {
+                Some(change) => children = change.snapshot.clone(),
+                None => break,
+            },
+            changed = state.changed() => if changed.is_err() { break },
+            () = stabilised => {}
+            () = board.missed() => board.call(),
+        }
+    }
+    board.end();
 }

@@ -2,11 +2,9 @@
 
 use std::time::Duration;
 
-use zookeeper_client::Error as Refusal;
-
 use crate::model::path::{self, ZPath};
 use crate::reconcile::{self, Unfinished, Why};
-use crate::zookeeper::session::{self, is_fatal, is_outcome_unknown, told};
+use crate::zookeeper::session::{self, ClientError, is_fatal, is_outcome_unknown, told};
 use crate::{plan::links, zookeeper::live};
 
 /// Why something could not be done.
@@ -23,12 +21,12 @@ pub enum Error {
     #[error("no ZooKeeper server answered for {0:?}")]
     Unavailable(Duration),
     /// A text is no path.
-    #[error("{text:?} is no path: {source}")]
+    #[error("{text:?} is no path: {reason}")]
     Path {
         /// The text.
         text: String,
         /// What is wrong with it.
-        source: path::Error,
+        reason: path::Error,
     },
     /// The node does not exist.
     #[error("{0} does not exist")]
@@ -59,44 +57,44 @@ pub enum Error {
     #[error("{0}: not authorized")]
     NoPermission(ZPath),
     /// The server refused for another reason.
-    #[error("{path}: {}", told(source))]
+    #[error("{path}: {}", told(reason))]
     Refused {
         /// The node.
         path: ZPath,
         /// What the server said.
-        source: Refusal,
+        reason: ClientError,
     },
     /// The connection was lost: the write may have happened, or not.
     #[error(
         "{path}: the connection was lost, and nobody knows what became of the write ({})",
-        told(source)
+        told(reason)
     )]
     Uncertain {
         /// The node.
         path: ZPath,
         /// What the request ended with.
-        source: Refusal,
+        reason: ClientError,
     },
     /// The connection was lost, again and again, while reading.
-    #[error("{path}: the connection was lost while reading ({})", told(source))]
+    #[error("{path}: the connection was lost while reading ({})", told(reason))]
     Lost {
         /// The node.
         path: ZPath,
         /// What the last attempt ended with.
-        source: Refusal,
+        reason: ClientError,
     },
     /// A link leads nowhere.
     #[error(transparent)]
     Link(#[from] links::Error),
     /// A property link would lead nowhere; nothing was written.
-    #[error("the property link {name} of {path} leads nowhere: {source}")]
+    #[error("the property link {name} of {path} leads nowhere: {reason}")]
     BadPropertyLink {
         /// The node.
         path: ZPath,
         /// The property, without the operator.
         name: String,
         /// What is wrong with it.
-        source: links::Error,
+        reason: links::Error,
     },
     /// The data of the node are no properties, so that an update would destroy them.
     #[error("{0} holds bytes that are no text, and so has no properties to update")]
@@ -175,25 +173,33 @@ impl From<Unfinished> for Error {
 
 impl Error {
     /// What a request about a node ended with.
-    pub(crate) fn of(path: &ZPath, source: Refusal) -> Self {
+    pub(crate) fn of(path: &ZPath, error: ClientError) -> Self {
         let path = path.clone();
-        match source {
-            Refusal::NoNode => Self::NoNode(path),
-            Refusal::NodeExists => Self::NodeExists(path),
-            Refusal::NotEmpty => Self::NotEmpty(path),
-            Refusal::BadVersion => Self::Conflict(path),
-            Refusal::NoAuth => Self::NoPermission(path),
-            source => Self::Refused { path, source },
+        match error {
+            ClientError::NoNode => Self::NoNode(path),
+            ClientError::NodeExists => Self::NodeExists(path),
+            ClientError::NotEmpty => Self::NotEmpty(path),
+            ClientError::BadVersion => Self::Conflict(path),
+            ClientError::NoAuth => Self::NoPermission(path),
+            reason => Self::Refused { path, reason },
+        }
+    }
+
+    /// What following links ended with.
+    pub(crate) fn of_link(error: links::Error) -> Self {
+        match error {
+            links::Error::Missing(path) => Self::NoNode(path),
+            error => Self::Link(error),
         }
     }
 
     /// What a write ended with.
-    pub(crate) fn of_write(path: &ZPath, source: Refusal) -> Self {
-        if is_outcome_unknown(&source) {
+    pub(crate) fn of_write(path: &ZPath, reason: ClientError) -> Self {
+        if is_outcome_unknown(&reason) {
             let path = path.clone();
-            return Self::Uncertain { path, source };
+            return Self::Uncertain { path, reason };
         }
-        Self::of(path, source)
+        Self::of(path, reason)
     }
 
     /// Whether it has to do with the connection, so that trying again may help.
@@ -205,7 +211,7 @@ impl Error {
                 error,
                 live::Error::Connection { .. } | live::Error::SessionEnded { .. }
             ),
-            Self::Refused { source, .. } => is_outcome_unknown(source) || is_fatal(source),
+            Self::Refused { reason, .. } => is_outcome_unknown(reason) || is_fatal(reason),
             _ => false,
         }
     }
@@ -215,10 +221,10 @@ impl Error {
     /// Whether a request was not answered in time. Others would not be, either.
     pub(crate) fn is_timeout(&self) -> bool {
         match self {
-            Self::Lost { source, .. } | Self::Uncertain { source, .. } => {
-                *source == Refusal::Timeout
+            Self::Lost { reason, .. } | Self::Uncertain { reason, .. } => {
+                *reason == ClientError::Timeout
             }
-            Self::Live(live::Error::Connection { source, .. }) => *source == Refusal::Timeout,
+            Self::Live(live::Error::Connection { source, .. }) => *source == ClientError::Timeout,
             _ => false,
         }
     }
@@ -226,8 +232,8 @@ impl Error {
 
 /// A path as a person writes it.
 pub(crate) fn parse(text: &str) -> Result<ZPath, Error> {
-    ZPath::parse_lenient(text).map_err(|source| Error::Path {
+    ZPath::parse_lenient(text).map_err(|reason| Error::Path {
         text: text.to_owned(),
-        source,
+        reason,
     })
 }

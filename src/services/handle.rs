@@ -1,26 +1,21 @@
-//! The handle: one session at a time, kept by a supervisor.
+//! The handle: what services use, in front of everything else.
 
-use std::collections::HashSet;
 use std::fmt;
-use std::sync::{Arc, Mutex, Weak};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
-use tokio::time::timeout;
-use zookeeper_client::{self as zk, Error as Refusal};
 
+use super::address::Address;
+use super::children::ChildrenView;
+use super::core::Core;
+use super::discover::Discovery;
 use super::environment;
 use super::error::Error;
-use super::registration::{self, Hook, Inner};
-use super::supervision::{self, Connection, ConnectionState, Line};
-use crate::model::path::ZPath;
-use crate::zookeeper::session::{
-    Client, Credentials, MAX_REQUEST, Options, Session, Wait, is_fatal, is_outcome_unknown,
-};
-
-/// How often a read is tried again after its connection was lost.
-const READ_ATTEMPTS: usize = 4;
+use super::properties::PropertiesView;
+use super::registration::{Register, RegisteringServer, RegistrationView, Registrations};
+use super::supervision::{Connection, ConnectionState};
+use crate::zookeeper::session::{Credentials, MAX_REQUEST, Options, RawClient, Session, Wait};
 
 /// How a handle is to connect.
 #[derive(Debug, Clone)]
@@ -33,7 +28,7 @@ pub struct Builder {
     max_request: usize,
     wait: Wait,
     credentials: Vec<Credentials>,
-    client: Option<zk::Client>,
+    client: Option<RawClient>,
 }
 
 impl Default for Builder {
@@ -100,7 +95,7 @@ impl Builder {
 
     /// A client that is connected already. When its session ends, the handle connects anew with
     /// what else this builder was told.
-    pub fn client(mut self, client: zk::Client) -> Self {
+    pub fn client(mut self, client: RawClient) -> Self {
         self.client = Some(client);
         self
     }
@@ -144,24 +139,8 @@ impl Builder {
 /// registration is gone, the session ends in the background. [`ZooKeeper::close`] waits for that.
 #[derive(Clone)]
 pub struct ZooKeeper {
-    pub(crate) shared: Arc<Shared>,
-}
-
-/// What clones of a handle share.
-pub(crate) struct Shared {
-    pub(crate) line: Arc<Line>,
-    supervisor: Mutex<Option<JoinHandle<()>>>,
-    /// Called before a registration is written.
-    pub(crate) hooks: Mutex<Vec<Arc<Hook>>>,
-    pub(crate) registrations: Mutex<Vec<Weak<Inner>>>,
-    /// The nodes of all registrations.
-    pub(crate) registered: Mutex<HashSet<ZPath>>,
-}
-
-impl Drop for Shared {
-    fn drop(&mut self) {
-        self.line.close();
-    }
+    pub(super) core: Core,
+    registrations: Arc<Registrations>,
 }
 
 impl fmt::Debug for ZooKeeper {
@@ -192,7 +171,7 @@ impl ZooKeeper {
     /// A handle that uses a client whose session somebody else keeps. When that session ends, the
     /// handle has ended, too: [`Builder::client`] makes one that connects anew.
     #[must_use]
-    pub fn from_client(client: zk::Client) -> Self {
+    pub fn from_client(client: RawClient) -> Self {
         let options = Options {
             hosts: "127.0.0.1".to_owned(),
             session_timeout: client.session_timeout(),
@@ -205,36 +184,28 @@ impl ZooKeeper {
     }
 
     fn supervised(session: Session, options: Option<Options>) -> Self {
-        let line = Arc::new(Line::new(session, options));
-        let supervisor = tokio::spawn(supervision::supervise(line.clone()));
         Self {
-            shared: Arc::new(Shared {
-                line,
-                supervisor: Mutex::new(Some(supervisor)),
-                hooks: Mutex::default(),
-                registrations: Mutex::default(),
-                registered: Mutex::default(),
-            }),
+            core: Core::supervised(session, options),
+            registrations: Arc::default(),
         }
     }
 
     /// How the connection is now.
     #[must_use]
     pub fn state(&self) -> ConnectionState {
-        *self.shared.line.state.borrow()
+        self.core.state()
     }
 
     /// How the connection is, to be watched. What lasts only for moments may not show.
     #[must_use]
     pub fn states(&self) -> watch::Receiver<ConnectionState> {
-        self.shared.line.state.subscribe()
+        self.core.states()
     }
 
-    /// The number of the current session; none while there is none.
+    /// The number of the current session. `None` while there is none.
     #[must_use]
     pub fn session_id(&self) -> Option<i64> {
-        let connection = self.shared.line.connection();
-        connection.map(|connection| connection.session.id())
+        self.core.session_id()
     }
 
     /// Ends the session, and with it all registrations: their nodes are gone when this returns,
@@ -246,90 +217,91 @@ impl ZooKeeper {
     /// # Cancellation safety
     /// The session ends in the background also when the future is dropped.
     pub async fn close(&self) {
-        let connection = self.shared.line.connection();
-        if connection.is_some_and(|connection| connection.session.is_borrowed()) {
-            let registrations = super::lock(&self.shared.registrations).clone();
-            let registrations = registrations.iter().filter_map(Weak::upgrade);
-            registration::close_all(registrations.collect()).await;
+        if self.core.is_borrowed() {
+            self.registrations.close().await;
         }
-        self.shared.line.close();
-        let supervisor = super::lock(&self.shared.supervisor).take();
-        if let Some(supervisor) = supervisor {
-            _ = supervisor.await;
-        }
-        let mut state = self.states();
-        let closed = state.wait_for(|state| state.is_over());
-        _ = timeout(supervision::CLOSE_LIMIT, closed).await;
+        self.core.close().await;
     }
 
     /// The connection as it is now, or as soon as there is one again.
-    pub(crate) async fn connection(&self) -> Result<Arc<Connection>, Error> {
-        let line = &self.shared.line;
-        let mut link = line.link.subscribe();
-        let mut state = line.state.subscribe();
-        let limit = line.session_timeout();
-        let wait = async {
-            loop {
-                if let Some(connection) = link.borrow_and_update().clone()
-                    && !connection.session.is_dead()
-                {
-                    return Ok(connection);
-                }
-                if state.borrow_and_update().is_over() {
-                    return Err(Error::Closed);
-                }
-                tokio::select! {
-                    changed = link.changed() => changed.map_err(|_| Error::Closed)?,
-                    changed = state.changed() => changed.map_err(|_| Error::Closed)?,
-                }
-            }
-        };
-        match timeout(limit, wait).await {
-            Ok(result) => result,
-            Err(_) => Err(Error::Unavailable(limit)),
-        }
+    pub(super) async fn connection(&self) -> Result<Arc<Connection>, Error> {
+        self.core.connection().await
+    }
+}
+
+/// # Services
+impl ZooKeeper {
+    /// Registers a service at the node of its providers, to which links may lead: an ephemeral node
+    /// named for the address. By default it holds the process id as `pid`, and anyone may read it and
+    /// nobody write it, as zc.zk has it.
+    ///
+    /// The registration stands until it is closed or dropped. When a session expires it is written
+    /// again with its newest properties. It never takes a node of another session for its own.
+    pub fn register(&self, path: impl Into<String>, address: impl Into<Address>) -> Register {
+        let (core, registrations) = (self.core.clone(), self.registrations.clone());
+        Register::new(core, registrations, path.into(), address.into())
     }
 
-    /// Asks something that changes nothing, again where the connection was lost.
-    pub(crate) async fn read<T, F>(
+    /// Calls a function before each registration from now on is written for the first time.
+    pub fn on_register(
         &self,
-        path: &ZPath,
-        request: impl Fn(Client) -> F,
-    ) -> Result<T, Error>
-    where
-        F: Future<Output = Result<T, Refusal>>,
-    {
-        let mut attempt = 0;
-        let begun = Instant::now();
-        loop {
-            let connection = self.connection().await?;
-            let client = connection.session.client().clone();
-            let limit = client.limit().saturating_mul(2);
-            match request(client).await {
-                Ok(answer) => return Ok(answer),
-                Err(source) if is_outcome_unknown(&source) || is_fatal(&source) => {
-                    attempt += 1;
-                    if attempt == READ_ATTEMPTS || begun.elapsed() >= limit {
-                        let path = path.clone();
-                        return Err(Error::Lost { path, source });
-                    }
-                }
-                Err(source) => return Err(Error::of(path, source)),
-            }
-        }
+        hook: impl Fn(&mut RegisteringServer<'_>) + Send + Sync + 'static,
+    ) -> &Self {
+        self.registrations.add_hook(Arc::new(hook));
+        self
     }
 
-    /// Writes something, once.
-    pub(crate) async fn write<T, F>(
-        &self,
-        path: &ZPath,
-        request: impl FnOnce(Client) -> F,
-    ) -> Result<T, Error>
-    where
-        F: Future<Output = Result<T, Refusal>>,
-    {
-        let connection = self.connection().await?;
-        let result = request(connection.session.client().clone()).await;
-        result.map_err(|source| Error::of_write(path, source))
+    /// All registrations of this handle that are not over.
+    #[must_use]
+    pub fn registrations(&self) -> Vec<RegistrationView> {
+        self.registrations.views()
+    }
+
+    /// The addresses of the service whose providers register at `path`, to which links may lead.
+    /// Children whose names are no addresses are left out:
+    /// [`Endpoints::left_out`](super::Endpoints::left_out) has them.
+    ///
+    /// Where all of them vanish at once, the last ones are kept for the time `stabilise`, and so it is
+    /// said in the snapshot; with zero, none are told at once.
+    ///
+    /// # Errors and cancellation safety
+    /// As [`ZooKeeper::children`].
+    pub async fn discover(&self, path: &str, stabilise: Duration) -> Result<Discovery, Error> {
+        Discovery::open(&self.core, path, stabilise).await
+    }
+}
+
+/// # Live views
+impl ZooKeeper {
+    /// A live view of the children of the node at `path`, to which links may lead. The data of each
+    /// child is read when it is new or was written.
+    ///
+    /// # Errors
+    /// [`Error::NoNode`] where there is no such node, [`Error::Link`], and those of the connection.
+    ///
+    /// # Cancellation safety
+    /// When the future is dropped there is no view.
+    pub async fn children(&self, path: &str) -> Result<ChildrenView, Error> {
+        ChildrenView::open(&self.core, path).await
+    }
+
+    /// A live view of the properties of the node at `path`, to which links may lead.
+    ///
+    /// # Errors
+    /// [`Error::NoNode`] where there is no such node, [`Error::Link`], and those of the connection.
+    ///
+    /// # Cancellation safety
+    /// When the future is dropped there is no view.
+    pub async fn properties(&self, path: &str) -> Result<PropertiesView, Error> {
+        PropertiesView::open(&self.core, path).await
+    }
+
+    /// The properties of the node at `path` as they are now, without watching: they change only
+    /// by updates through the view itself.
+    ///
+    /// # Errors
+    /// Those of [`ZooKeeper::properties`].
+    pub async fn properties_once(&self, path: &str) -> Result<PropertiesView, Error> {
+        PropertiesView::once(&self.core, path).await
     }
 }

@@ -17,12 +17,14 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::AbortHandle;
 use tokio::time::sleep;
-use zookeeper_client::{AddWatchMode, Error as Refusal, EventType, SessionState, WatchedEvent};
 
-use super::lock;
+use super::lock::lock;
 use crate::model::path::ZPath;
 use crate::zookeeper::live::warn_of_old_server;
-use crate::zookeeper::session::{Client, PersistentWatcher, is_fatal, is_outcome_unknown};
+use crate::zookeeper::session::{
+    AddWatchMode, Client, ClientError, EventType, PersistentWatcher, SessionState, WatchedEvent,
+    is_fatal, is_outcome_unknown,
+};
 
 /// How often all is read again where the server has no persistent watches.
 const POLL: Duration = Duration::from_secs(2);
@@ -194,7 +196,7 @@ impl Hub {
         is_of_everything: bool,
     ) -> (watch::Receiver<Option<Interest>>, AbortHandle) {
         let (sender, ready) = watch::channel(None);
-        let keeper = Keeper {
+        let task = WatchTask {
             client: self.client.clone(),
             watches: self.watches.clone(),
             path: path.clone(),
@@ -203,7 +205,7 @@ impl Hub {
             ready: sender,
             is_of_everything,
         };
-        (ready, tokio::spawn(keeper.keep()).abort_handle())
+        (ready, tokio::spawn(task.run()).abort_handle())
     }
 
     /// Ends all watches; nothing is signalled any more.
@@ -224,7 +226,7 @@ impl Drop for Hub {
 }
 
 /// Keeps one watch.
-struct Keeper {
+struct WatchTask {
     client: Client,
     watches: Arc<Watches>,
     path: ZPath,
@@ -243,8 +245,8 @@ enum Cause {
     Asked,
 }
 
-impl Keeper {
-    async fn keep(self) {
+impl WatchTask {
+    async fn run(self) {
         let mut watcher: Option<PersistentWatcher> = None;
         let mut is_lost = false;
         loop {
@@ -290,7 +292,7 @@ impl Keeper {
                         }
                     }
                     Err(error) if is_fatal(&error) => return self.forget(),
-                    Err(Refusal::Unimplemented) => {
+                    Err(ClientError::Unimplemented) => {
                         self.begin_polling();
                         continue;
                     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::discover::{Discovery, Endpoint, Endpoints};
-use super::lock;
+use super::lock::lock;
 
 /// How an address is picked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

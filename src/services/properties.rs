@@ -1,6 +1,5 @@
 //! A live view of a node's properties, read through links.
 
-mod keeper;
 mod view;
 
 use std::collections::BTreeMap;
@@ -8,10 +7,14 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use tokio::sync::mpsc;
 
-use super::board::Snapshot;
+use super::board::{Numbered, Snapshot};
 use super::error::Error;
+use super::hub::Signal;
 use super::resolving::Asked;
+use super::supervision::Connection;
+use super::view::{Reading, Subject};
 use crate::model::path::ZPath;
 use crate::model::value::{LinkKind, Properties, split_link};
 use crate::plan::links;
@@ -35,25 +38,6 @@ pub struct NodeProperties {
 }
 
 impl NodeProperties {
-    fn none() -> Self {
-        Self {
-            sequence: 0,
-            real_path: None,
-            readable: true,
-            mzxid: 0,
-            stored: Properties::new(),
-            linked: BTreeMap::new(),
-        }
-    }
-
-    /// Refuses what the session may not read: it would look like a node without properties.
-    fn readable(self) -> Result<Self, Error> {
-        match self.real_path {
-            Some(path) if !self.readable => Err(Error::NoPermission(path)),
-            _ => Ok(self),
-        }
-    }
-
     /// The value of a property: the stored one, or what a property link of this name leads to.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Value> {
@@ -146,8 +130,29 @@ impl NodeProperties {
         all.extend(stored.map(|(name, value)| (name.as_str(), Ok(value))));
         all
     }
+}
 
-    fn change_to(&self, new: &Arc<Self>) -> Option<PropertiesChange> {
+fn typed<T: DeserializeOwned>(name: &str, value: Value) -> Result<T, Error> {
+    serde_json::from_value(value).map_err(|error| Error::Type {
+        name: name.to_owned(),
+        message: error.to_string(),
+    })
+}
+
+impl Snapshot for NodeProperties {
+    type Change = PropertiesChange;
+
+    fn sequence(&self) -> u64 {
+        self.sequence
+    }
+}
+
+impl Numbered for NodeProperties {
+    fn set_sequence(&mut self, sequence: u64) {
+        self.sequence = sequence;
+    }
+
+    fn change_to(&self, new: &Arc<Self>) -> Option<Self::Change> {
         let (old, now) = (self.all(), new.all());
         let names = |names: Vec<&&str>| names.into_iter().map(|name| (*name).to_owned()).collect();
         let change = PropertiesChange {
@@ -167,20 +172,9 @@ impl NodeProperties {
             && self.real_path == new.real_path;
         (!is_same).then_some(change)
     }
-}
 
-fn typed<T: DeserializeOwned>(name: &str, value: Value) -> Result<T, Error> {
-    serde_json::from_value(value).map_err(|error| Error::Type {
-        name: name.to_owned(),
-        message: error.to_string(),
-    })
-}
-
-impl Snapshot for NodeProperties {
-    type Change = PropertiesChange;
-
-    fn sequence(&self) -> u64 {
-        self.sequence
+    fn is_older_than(&self, new: &Self) -> bool {
+        self.mzxid != new.mzxid
     }
 }
 
@@ -198,10 +192,47 @@ pub struct PropertiesChange {
     pub snapshot: Arc<NodeProperties>,
 }
 
-fn unresolved(error: links::Error) -> Error {
-    match error {
-        links::Error::Missing(path) => Error::NoNode(path),
-        error => Error::Link(error),
+/// Properties are read with the links that lead to them.
+struct Reader;
+
+impl Subject for Reader {
+    type Snapshot = NodeProperties;
+    type Found = NodeProperties;
+
+    fn nothing() -> NodeProperties {
+        NodeProperties {
+            sequence: 0,
+            real_path: None,
+            readable: true,
+            mzxid: 0,
+            stored: Properties::new(),
+            linked: BTreeMap::new(),
+        }
+    }
+
+    fn find(nodes: &Asked<'_>, path: &ZPath) -> Result<NodeProperties, links::Error> {
+        read_all(nodes, path)
+    }
+
+    /// A node that the session may not read would look like one without properties.
+    fn check(properties: &NodeProperties) -> Result<(), Error> {
+        match &properties.real_path {
+            Some(path) if !properties.readable => Err(Error::NoPermission(path.clone())),
+            _ => Ok(()),
+        }
+    }
+
+    fn new(_: mpsc::UnboundedSender<Signal>) -> Self {
+        Self
+    }
+
+    async fn read(
+        &mut self,
+        _: &Connection,
+        found: &NodeProperties,
+        _: &NodeProperties,
+    ) -> Result<Reading<NodeProperties>, Error> {
+        Ok(Reading::New(found.clone()))
     }
 }
 

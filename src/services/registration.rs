@@ -1,12 +1,12 @@
 //! Registering a service: nodes that stand as long as the service does, whatever happens to sessions.
 
-mod keeper;
 mod node;
 mod register;
+mod task;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -14,8 +14,7 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use super::error::Error;
-use super::handle::ZooKeeper;
-use super::lock;
+use super::lock::lock;
 use crate::model::path::ZPath;
 use crate::model::value::Properties;
 
@@ -65,14 +64,54 @@ pub struct RegisteringServer<'r> {
 /// Called before a registration is written.
 pub(crate) type Hook = dyn Fn(&mut RegisteringServer<'_>) + Send + Sync;
 
-impl ZooKeeper {
-    /// All registrations of this handle that are not over.
-    #[must_use]
-    pub fn registrations(&self) -> Vec<RegistrationView> {
-        let mut registrations = lock(&self.shared.registrations);
-        registrations.retain(|one| one.strong_count() > 0);
-        let live = registrations.iter().filter_map(std::sync::Weak::upgrade);
-        live.map(|one| one.view()).collect()
+/// What all registrations of a handle share.
+#[derive(Default)]
+pub(crate) struct Registrations {
+    hooks: Mutex<Vec<Arc<Hook>>>,
+    all: Mutex<Vec<Weak<Inner>>>,
+    /// The nodes of all of them.
+    nodes: Mutex<HashSet<ZPath>>,
+}
+
+impl Registrations {
+    pub(crate) fn add_hook(&self, hook: Arc<Hook>) {
+        lock(&self.hooks).push(hook);
+    }
+
+    /// All that are not over.
+    pub(crate) fn views(&self) -> Vec<RegistrationView> {
+        self.live().iter().map(|one| one.view()).collect()
+    }
+
+    /// Takes all of them back.
+    pub(crate) async fn close(&self) {
+        let registrations = self.live();
+        for registration in &registrations {
+            registration.close();
+        }
+        for registration in registrations {
+            registration.closed(Duration::from_secs(1)).await;
+        }
+    }
+
+    fn live(&self) -> Vec<Arc<Inner>> {
+        let mut all = lock(&self.all);
+        all.retain(|one| one.strong_count() > 0);
+        all.iter().filter_map(Weak::upgrade).collect()
+    }
+
+    /// Takes all these nodes for one registration, or none: returns the first that another one has.
+    fn take(&self, paths: &[ZPath]) -> Result<(), ZPath> {
+        let mut taken = lock(&self.nodes);
+        if let Some(path) = paths.iter().find(|path| taken.contains(*path)) {
+            return Err(path.clone());
+        }
+        taken.extend(paths.iter().cloned());
+        Ok(())
+    }
+
+    fn release(&self, path: &ZPath) {
+        lock(&self.nodes).remove(path);
     }
 }
 
@@ -114,7 +153,7 @@ impl Shown {
 }
 
 /// What the guard, the task and the list share.
-pub(crate) struct Inner {
+struct Inner {
     path: String,
     names: Vec<String>,
     wanted: watch::Sender<Wanted>,
@@ -122,6 +161,19 @@ pub(crate) struct Inner {
 }
 
 impl Inner {
+    fn new(path: String, names: Vec<String>, properties: Properties) -> Self {
+        Self {
+            path,
+            names,
+            wanted: watch::Sender::new(Wanted {
+                properties,
+                closing: false,
+                revision: 0,
+            }),
+            shown: watch::Sender::new(Shown::default()),
+        }
+    }
+
     fn view(&self) -> RegistrationView {
         let shown = self.shown.borrow();
         RegistrationView {
@@ -131,6 +183,19 @@ impl Inner {
             properties: self.wanted.borrow().properties.clone(),
             state: shown.state.clone(),
         }
+    }
+
+    /// Takes properties over that somebody who may has written into one node: other nodes of this
+    /// registration get them, too.
+    fn adopt(&self, properties: Properties, revision: u64) {
+        self.wanted.send_if_modified(|wanted| {
+            let is_current = wanted.revision == revision;
+            if is_current {
+                wanted.properties = properties;
+                wanted.revision += 1;
+            }
+            is_current
+        });
     }
 
     fn close(&self) {
@@ -148,16 +213,6 @@ impl Inner {
         if timeout(limit, over).await.is_err() {
             tracing::debug!(path = self.path, "the registration goes with its session");
         }
-    }
-}
-
-/// Takes back all registrations of a session that somebody else keeps.
-pub(crate) async fn close_all(registrations: Vec<Arc<Inner>>) {
-    for registration in &registrations {
-        registration.close();
-    }
-    for registration in registrations {
-        registration.closed(Duration::from_secs(1)).await;
     }
 }
 

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tokio::time::Instant;
-use zookeeper_client::Error as Refusal;
 
 use super::error::{Error, parse};
 use super::handle::ZooKeeper;
@@ -12,7 +11,7 @@ use crate::model::node::{Live, LiveNode, Zxids};
 use crate::model::path::ZPath;
 use crate::model::tree::Tree;
 use crate::zookeeper::live;
-use crate::zookeeper::session::{Client, is_outcome_unknown};
+use crate::zookeeper::session::{Client, ClientError, is_outcome_unknown};
 
 /// How often what appeared meanwhile is deleted, too, and for how long at least.
 const ROUNDS: u32 = 20;
@@ -107,7 +106,7 @@ impl ZooKeeper {
         let mut failures = 0;
         let started = Instant::now();
         for round in 0_u32.. {
-            let connection = self.connection().await?;
+            let connection = self.core.connection().await?;
             let read = live::read_subtree(&connection.session, &top, false, &mut |_| {}).await;
             let live = match read {
                 Ok(live) => live,
@@ -193,7 +192,7 @@ async fn delete(
         for ((path, _), request) in chunk.iter().zip(requests) {
             let answer = request.await;
             match &answer {
-                Err(error @ Refusal::Timeout) => {
+                Err(error @ ClientError::Timeout) => {
                     failed.get_or_insert(Error::of_write(path, error.clone()));
                     continue;
                 }
@@ -205,11 +204,11 @@ async fn delete(
             match answer {
                 Ok(()) => removed.deleted.push(path.clone()),
                 // Somebody else was faster, or comes before it in the next round.
-                Err(Refusal::NoNode) => {}
-                Err(Refusal::NotEmpty | Refusal::BadVersion) => {
+                Err(ClientError::NoNode) => {}
+                Err(ClientError::NotEmpty | ClientError::BadVersion) => {
                     _ = removed.left.insert(path.clone());
                 }
-                Err(Refusal::NoAuth) => {
+                Err(ClientError::NoAuth) => {
                     removed.left.insert(path.clone());
                     denied.insert(path.clone());
                 }

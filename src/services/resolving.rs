@@ -4,13 +4,13 @@ use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
 
 use serde_json::Value;
-use zookeeper_client::Error as Refusal;
 
+use super::core::Core;
 use super::error::Error;
-use super::handle::ZooKeeper;
 use crate::model::path::ZPath;
 use crate::model::value::{Data, Properties};
 use crate::plan::links::{self, Lookup, Nodes};
+use crate::zookeeper::session::ClientError;
 
 /// A node as it was read.
 #[derive(Debug, Clone, PartialEq)]
@@ -133,7 +133,7 @@ impl Asked<'_> {
     }
 }
 
-impl ZooKeeper {
+impl Core {
     /// Reads nodes, all at once; none where one does not exist.
     pub(crate) async fn look(&self, paths: &[ZPath]) -> Result<Vec<Option<Node>>, Error> {
         let root = ZPath::root();
@@ -152,8 +152,8 @@ impl ZooKeeper {
                             version: stat.version,
                             mzxid: stat.mzxid,
                         }),
-                        Err(Refusal::NoNode) => None,
-                        Err(Refusal::NoAuth) => Some(Node::unreadable()),
+                        Err(ClientError::NoNode) => None,
+                        Err(ClientError::NoAuth) => Some(Node::unreadable()),
                         Err(error) => return Err(error),
                     });
                 }
@@ -194,9 +194,6 @@ impl ZooKeeper {
         // Most paths are real.
         self.learn(&mut known, vec![path.clone()]).await?;
         let answer = self.answer(&mut known, |nodes| links::resolve(nodes, path));
-        answer.await?.map_err(|error| match error {
-            links::Error::Missing(path) => Error::NoNode(path),
-            error => Error::Link(error),
-        })
+        answer.await?.map_err(Error::of_link)
     }
 }

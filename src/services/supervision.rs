@@ -5,11 +5,10 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
-use zookeeper_client::SessionState;
 
 use super::hub::Hub;
-use super::lock;
-use crate::zookeeper::session::{Options, Session, Wait};
+use super::lock::lock;
+use crate::zookeeper::session::{Options, Session, SessionState, Wait};
 
 /// How long closing may take at most.
 pub(crate) const CLOSE_LIMIT: Duration = Duration::from_secs(4);

@@ -156,9 +156,9 @@ impl ZooKeeper {
     ) -> Result<String, Error> {
         let top = parse(path)?;
         if let Some(name) = name {
-            check_name(name).map_err(|source| Error::Path {
+            check_name(name).map_err(|reason| Error::Path {
                 text: name.to_owned(),
-                source,
+                reason,
             })?;
         }
         let connection = self.connection().await?;

@@ -1,10 +1,10 @@
 //! Walking over a tree while it changes.
 
-use zookeeper_client::Error as Refusal;
-
+use super::core::Core;
 use super::error::{Error, parse};
 use super::handle::ZooKeeper;
 use crate::model::path::{ZPath, check_name};
+use crate::zookeeper::session::ClientError;
 
 /// How many children are asked for at once whether they are ephemeral.
 const WINDOW: usize = 256;
@@ -15,7 +15,7 @@ const WINDOW: usize = 256;
 /// it has got by then are walked to.
 #[derive(Debug)]
 pub struct Walk {
-    zookeeper: ZooKeeper,
+    core: Core,
     ephemeral: bool,
     /// What is still to come, the next one last.
     ahead: Vec<ZPath>,
@@ -41,7 +41,7 @@ impl ZooKeeper {
     /// A path that is none.
     pub fn walk(&self, path: &str, ephemeral: bool) -> Result<Walk, Error> {
         Ok(Walk {
-            zookeeper: self.clone(),
+            core: self.core.clone(),
             ephemeral,
             ahead: vec![parse(path)?],
             last: None,
@@ -76,13 +76,13 @@ impl Walk {
 
     /// The children of a node; none where it is not to be told.
     async fn read(&self, path: &ZPath) -> Result<Option<Vec<String>>, Error> {
-        let listed = self.zookeeper.read(path, |client| {
+        let listed = self.core.read(path, |client| {
             let path = path.clone();
             async move {
                 match client.get_children(path.as_str()).await {
                     Ok((names, stat)) => Ok(Some((names, Some(stat)))),
-                    Err(Refusal::NoNode) => Ok(None),
-                    Err(Refusal::NoAuth) => {
+                    Err(ClientError::NoNode) => Ok(None),
+                    Err(ClientError::NoAuth) => {
                         let stat = client.check_stat(path.as_str()).await?;
                         Ok(stat.map(|stat| (Vec::new(), Some(stat))))
                     }
@@ -102,7 +102,7 @@ impl Walk {
         }
         let mut lasting = Vec::with_capacity(names.len());
         for chunk in names.chunks(WINDOW) {
-            let stats = self.zookeeper.read(path, |client| {
+            let stats = self.core.read(path, |client| {
                 let requests: Vec<_> = chunk
                     .iter()
                     .map(|name| client.check_stat(path.join(name).as_str()))

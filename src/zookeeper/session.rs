@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout, timeout_at};
-use zookeeper_client::{self as zk, Error as Refusal, SessionState};
+use zookeeper_client as zk;
 
 use crate::model::acl::{AuthId, Identities};
 use crate::model::path::ZPath;
@@ -20,6 +20,15 @@ pub use credentials::Credentials;
 pub use error::Error;
 pub use hosts::HostsError;
 pub use probe::Trouble;
+
+/// A client of zookeeper-client, as [`ZooKeeper::from_client`](crate::ZooKeeper::from_client) takes
+/// it.
+pub use zk::Client as RawClient;
+pub use zk::{Error as ClientError, Stat};
+
+pub(crate) use zk::{
+    Acls, AddWatchMode, CreateMode, EventType, MultiWriteError, SessionState, WatchedEvent,
+};
 
 pub(crate) use client::{Client, PersistentWatcher, StateWatcher, told};
 pub(crate) use error::{is_fatal, is_outcome_unknown};
@@ -150,16 +159,16 @@ impl Session {
             }
             let error = match attempt(options, &servers, checks_chroot, until).await {
                 Ok(client) => break client,
-                Err(Error::Unreachable { hosts, source, .. }) => {
+                Err(Error::Unreachable { hosts, reason, .. }) => {
                     if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
                         let troubles = servers.troubles(PROBE_LIMIT).await;
                         return Err(Error::Unreachable {
                             hosts,
-                            source,
+                            reason,
                             troubles,
                         });
                     }
-                    source
+                    reason
                 }
                 Err(error) => return Err(error),
             };
@@ -189,8 +198,8 @@ impl Session {
         loop {
             let until = Instant::now() + self.options.session_timeout.max(LEAST_ATTEMPT);
             match chroot_exists(&self.client, &self.options, &self.servers, until).await {
-                Err(Error::Unreachable { source, .. })
-                    if left > 0 && source != Refusal::Timeout =>
+                Err(Error::Unreachable { reason, .. })
+                    if left > 0 && reason != ClientError::Timeout =>
                 {
                     left -= 1;
                 }
@@ -311,7 +320,7 @@ impl Session {
             Ok(users) => users,
             // A server before 3.7 also drops the connection after this answer, and a request in
             // flight with it; the client restores it.
-            Err(Refusal::Unimplemented) => {
+            Err(ClientError::Unimplemented) => {
                 // Without credentials there is nothing but the address.
                 let may_be_more = !self.options.credentials.is_empty();
                 let computed: Identities = computed.collect();
@@ -320,7 +329,7 @@ impl Session {
                     ..computed
                 });
             }
-            Err(source) => return Err(self.server_error(source)),
+            Err(error) => return Err(self.server_error(error)),
         };
         let told = users.iter().filter(|user| user.scheme() != "digest");
         let told = told.map(|user| AuthId {
@@ -336,10 +345,10 @@ impl Session {
         Pulse(self.client.state_watcher())
     }
 
-    fn server_error(&self, source: Refusal) -> Error {
+    fn server_error(&self, reason: ClientError) -> Error {
         Error::Server {
             hosts: self.hosts(),
-            source,
+            reason,
         }
     }
 
@@ -467,14 +476,14 @@ async fn answer<T>(
     options: &Options,
     servers: &Servers,
     until: Instant,
-    pending: impl Future<Output = Result<T, Refusal>>,
+    pending: impl Future<Output = Result<T, ClientError>>,
 ) -> Result<T, Error> {
     let hosts = servers.to_string();
     let answer = timeout_at(until, caught(pending)).await;
     answer
-        .unwrap_or(Err(Refusal::Timeout))
-        .map_err(|source| match source {
-            Refusal::AuthFailed => Error::Credentials {
+        .unwrap_or(Err(ClientError::Timeout))
+        .map_err(|reason| match reason {
+            ClientError::AuthFailed => Error::Credentials {
                 hosts,
                 schemes: options
                     .credentials
@@ -482,14 +491,14 @@ async fn answer<T>(
                     .map(|c| c.scheme.clone())
                     .collect(),
             },
-            source if source == Refusal::NoHosts || is_outcome_unknown(&source) => {
+            reason if reason == ClientError::NoHosts || is_outcome_unknown(&reason) => {
                 let troubles = Vec::new();
                 Error::Unreachable {
                     hosts,
-                    source,
+                    reason,
                     troubles,
                 }
             }
-            source => Error::Server { hosts, source },
+            reason => Error::Server { hosts, reason },
         })
 }

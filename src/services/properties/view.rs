@@ -4,17 +4,15 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use tokio::sync::oneshot;
 
-use super::keeper::Keeper;
-use super::{NodeProperties, read_all, unresolved};
+use super::{NodeProperties, Reader, read_all};
 use crate::model::path::ZPath;
 use crate::model::value::Properties;
-use crate::plan::links;
-use crate::services::board::{self, Board, Changes, Reaction, Task};
+use crate::services::board::{Changes, Reaction};
+use crate::services::core::Core;
 use crate::services::error::{Error, parse};
-use crate::services::handle::ZooKeeper;
 use crate::services::resolving::Known;
+use crate::services::view::{Subject as _, View, wanted};
 
 /// A live view of a node's properties.
 ///
@@ -22,80 +20,46 @@ use crate::services::resolving::Known;
 /// properties. Clones are the same view; it ends with the last of them and of its streams.
 #[derive(Clone)]
 pub struct PropertiesView {
-    path: String,
-    zookeeper: ZooKeeper,
-    board: Arc<Board<NodeProperties>>,
-    /// None where nothing is watched.
-    task: Option<Arc<Task>>,
+    core: Core,
+    view: View<NodeProperties>,
 }
 
 impl std::fmt::Debug for PropertiesView {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("PropertiesView")
-            .field("path", &self.path)
+            .field("path", &self.path())
             .finish_non_exhaustive()
     }
 }
 
-impl ZooKeeper {
-    /// A live view of the properties of the node at `path`, to which links may lead.
-    ///
-    /// # Errors
-    /// [`Error::NoNode`] where there is no such node, [`Error::Link`], and those of the connection.
-    ///
-    /// # Cancellation safety
-    /// When the future is dropped there is no view.
-    pub async fn properties(&self, path: &str) -> Result<PropertiesView, Error> {
-        let wanted = links::join(&ZPath::root(), path)?;
-        parse(path)?;
-        let (first_sender, first) = oneshot::channel();
-        let board = Board::new(NodeProperties::none());
-        let keeper = Keeper {
-            zookeeper: self.clone(),
-            board: board.clone(),
-            path: wanted,
-            first: Some(first_sender),
-        };
-        let task = board::start(self.clone(), board.clone(), keeper);
-        let limit = self.shared.line.session_timeout();
-        match tokio::time::timeout(limit, first).await {
-            Ok(Ok(result)) => result?,
-            Ok(Err(_)) => return Err(Error::Closed),
-            Err(_) => return Err(Error::Unavailable(limit)),
-        }
-        Ok(PropertiesView {
-            path: path.to_owned(),
-            zookeeper: self.clone(),
-            board,
-            task: Some(task),
-        })
-    }
-
-    /// The properties of the node at `path` as they are now, without watching: they change only
-    /// by updates through the view itself.
-    ///
-    /// # Errors
-    /// Those of [`ZooKeeper::properties`].
-    pub async fn properties_once(&self, path: &str) -> Result<PropertiesView, Error> {
-        let wanted = links::join(&ZPath::root(), path)?;
-        parse(path)?;
-        let mut known = Known::default();
-        let read = self.answer(&mut known, |nodes| read_all(nodes, &wanted));
-        let snapshot = read.await?.map_err(unresolved)?.readable()?;
-        Ok(PropertiesView {
-            path: path.to_owned(),
-            zookeeper: self.clone(),
-            board: Board::new(snapshot),
-            task: None,
-        })
-    }
+/// The properties at a path as they are now.
+async fn read_once(core: &Core, path: &str) -> Result<NodeProperties, Error> {
+    let wanted = wanted(path)?;
+    let mut known = Known::default();
+    let read = core.answer(&mut known, |nodes| read_all(nodes, &wanted));
+    let properties = read.await?.map_err(Error::of_link)?;
+    Reader::check(&properties)?;
+    Ok(properties)
 }
 
 impl PropertiesView {
+    pub(crate) async fn open(core: &Core, path: &str) -> Result<Self, Error> {
+        let view = View::open::<Reader>(core, path).await?;
+        let core = core.clone();
+        Ok(Self { core, view })
+    }
+
+    /// A view that watches nothing.
+    pub(crate) async fn once(core: &Core, path: &str) -> Result<Self, Error> {
+        let view = View::still(path, read_once(core, path).await?);
+        let core = core.clone();
+        Ok(Self { core, view })
+    }
+
     /// The path that was asked for.
     #[must_use]
     pub fn path(&self) -> &str {
-        &self.path
+        self.view.path()
     }
 
     /// The node behind all links, now; none where there is no such node.
@@ -107,7 +71,7 @@ impl PropertiesView {
     /// All properties as they are known now.
     #[must_use]
     pub fn snapshot(&self) -> Arc<NodeProperties> {
-        self.board.snapshot()
+        self.view.snapshot()
     }
 
     /// How many are stored.
@@ -149,8 +113,8 @@ impl PropertiesView {
     /// # Errors
     /// [`Error::NotWatched`].
     pub fn changes(&self) -> Result<Changes<NodeProperties>, Error> {
-        let task = self.task.clone().ok_or(Error::NotWatched)?;
-        Ok(Changes::new(&self.board, task))
+        self.require_watched()?;
+        Ok(self.view.changes())
     }
 
     /// Calls a function at once, and after each change, with what there is then. It is called on the
@@ -163,11 +127,17 @@ impl PropertiesView {
         &self,
         callback: impl FnMut(&Arc<NodeProperties>) -> R + Send + 'static,
     ) -> Result<&Self, Error> {
-        if self.task.is_none() {
-            return Err(Error::NotWatched);
-        }
-        self.board.on_change(callback);
+        self.require_watched()?;
+        self.view.board().on_change(callback);
         Ok(self)
+    }
+
+    fn require_watched(&self) -> Result<(), Error> {
+        if self.view.is_watched() {
+            Ok(())
+        } else {
+            Err(Error::NotWatched)
+        }
     }
 
     /// Sets one property; the others stay.
@@ -217,19 +187,13 @@ impl PropertiesView {
     async fn rewrite(&self, change: impl Fn(&mut Properties) + Send + Sync) -> Result<(), Error> {
         let real = match self.real_path() {
             Some(real) => real,
-            None => return Err(Error::NoNode(parse(&self.path)?)),
+            None => return Err(Error::NoNode(parse(self.path())?)),
         };
-        let mut sequence = self.board.sequence();
-        let (stat, _) = self.zookeeper.rewrite(&real, change).await?;
-        if self.task.is_none() {
-            let again = self.zookeeper.properties_once(&self.path).await?;
-            let before = self.snapshot();
-            let mut now = (*again.snapshot()).clone();
-            now.sequence = before.sequence + 1;
-            let now = Arc::new(now);
-            if let Some(change) = before.change_to(&now) {
-                self.board.publish(&now, change);
-            }
+        let mut sequence = self.view.board().sequence();
+        let (stat, _) = self.core.rewrite(&real, change).await?;
+        if !self.view.is_watched() {
+            let now = read_once(&self.core, self.path()).await?;
+            self.view.board().show(now);
             return Ok(());
         }
         let shown = async {
@@ -245,8 +209,7 @@ impl PropertiesView {
             }
         };
         // It is written, whether or not the view can be read again.
-        let limit = self.zookeeper.shared.line.session_timeout();
-        _ = tokio::time::timeout(limit, shown).await;
+        _ = tokio::time::timeout(self.core.session_timeout(), shown).await;
         Ok(())
     }
 }

@@ -1,14 +1,15 @@
 //! One node of a registration: what stands there, and what is to be done about it.
 
-use zookeeper_client::{Acls, CreateMode, Error as Refusal, MultiWriteError, Stat};
-
 use super::INSTANCE;
 use crate::model::acl::Acl;
 use crate::model::path::ZPath;
 use crate::model::value::{Data, Properties};
+use crate::services::editing::check_size;
 use crate::services::error::Error;
-use crate::services::nodes::check_size;
-use crate::zookeeper::session::{Client, Session, acl, is_fatal, is_outcome_unknown};
+use crate::zookeeper::session::{
+    Acls, Client, ClientError, CreateMode, MultiWriteError, Session, Stat, acl, is_fatal,
+    is_outcome_unknown,
+};
 
 /// How often what moves is looked at again before others get their turn.
 const ATTEMPTS: usize = 20;
@@ -45,6 +46,35 @@ pub(super) struct Ours<'o> {
     pub(super) past: &'o [i64],
 }
 
+impl Ours<'_> {
+    fn client(&self) -> &Client {
+        self.session.client()
+    }
+}
+
+/// What a node is to hold.
+pub(super) struct Content<'c> {
+    pub(super) properties: &'c Properties,
+    pub(super) acl: &'c Acl,
+    /// Whether it was changed since it was last written: then it goes over what stands there.
+    pub(super) is_new: bool,
+}
+
+impl Content<'_> {
+    fn data(&self) -> Vec<u8> {
+        Data::of(self.properties.clone()).encode()
+    }
+}
+
+/// What comes of one step: an outcome, or `None` if the node must be looked at again.
+type Stepped = Result<Option<Outcome>, ClientError>;
+
+/// Whether a write may have happened on a session that goes on: the node is looked at again. Whoever
+/// takes this for a failure registers twice.
+fn is_unclear(error: &ClientError) -> bool {
+    is_outcome_unknown(error) && !is_fatal(error)
+}
+
 impl Node {
     pub(super) fn new(path: ZPath) -> Self {
         Self {
@@ -55,16 +85,9 @@ impl Node {
     }
 
     /// Makes the node stand with these properties.
-    pub(super) async fn stand(
-        &mut self,
-        client: &Client,
-        ours: &Ours<'_>,
-        properties: &Properties,
-        acl: &Acl,
-        is_new: bool,
-    ) -> Outcome {
+    pub(super) async fn stand(&mut self, ours: &Ours<'_>, content: &Content<'_>) -> Outcome {
         for _ in 0..ATTEMPTS {
-            match self.step(client, ours, properties, acl, is_new).await {
+            match self.step(ours, content).await {
                 Ok(Some(outcome)) => return outcome,
                 Ok(None) => {}
                 Err(error) => return self.failed(error),
@@ -73,85 +96,37 @@ impl Node {
         Outcome::Again
     }
 
-    fn failed(&self, error: Refusal) -> Outcome {
+    fn failed(&self, error: ClientError) -> Outcome {
         if is_fatal(&error) || is_outcome_unknown(&error) {
             return Outcome::Again;
         }
         let path = match error {
             // What is missing is the node of the service.
-            Refusal::NoNode => self.path.parent().unwrap_or_else(ZPath::root),
+            ClientError::NoNode => self.path.parent().unwrap_or_else(ZPath::root),
             _ => self.path.clone(),
         };
         Outcome::Refused(Error::of(&path, error))
     }
 
-    /// Looks, and does one thing; none where it must be looked at again.
-    async fn step(
-        &mut self,
-        client: &Client,
-        ours: &Ours<'_>,
-        properties: &Properties,
-        acl: &Acl,
-        is_new: bool,
-    ) -> Result<Option<Outcome>, Refusal> {
-        let data = Data::of(properties.clone()).encode();
+    /// Looks, and does one thing.
+    async fn step(&mut self, ours: &Ours<'_>, content: &Content<'_>) -> Stepped {
         let path = self.path.as_str();
-        let acls = acl::to_client(acl);
-        let options = CreateMode::Ephemeral.with_acls(Acls::new(&acls));
-        let (found, stat) = match client.get_data(path).await {
+        let (found, stat) = match ours.client().get_data(path).await {
             Ok(found) => found,
-            Err(Refusal::NoNode) => {
-                if let Err(error) = check_size(ours.session, &self.path, &data, Some(acl)) {
-                    return Ok(Some(Outcome::Refused(error)));
-                }
-                return match client.create(path, &data, &options).await {
-                    Ok((stat, _)) => {
-                        self.is_ours(&stat);
-                        Ok(Some(Outcome::Done))
-                    }
-                    // Whose it is, is seen when it is looked at.
-                    Err(Refusal::NodeExists) => Ok(None),
-                    // It may be there by now: whoever takes this for a failure registers twice.
-                    Err(error) if is_outcome_unknown(&error) && !is_fatal(&error) => Ok(None),
-                    Err(error) => Err(error),
-                };
-            }
+            Err(ClientError::NoNode) => return self.create(ours, content).await,
             // A node that may not be read cannot be compared.
-            Err(Refusal::NoAuth) => {
-                let stat = client.check_stat(path).await?;
+            Err(ClientError::NoAuth) => {
+                let stat = ours.client().check_stat(path).await?;
                 return Ok(stat.map(|stat| self.taken(&stat)));
             }
             Err(error) => return Err(error),
         };
         let there = Data::decode(&found).into_properties();
         if stat.ephemeral_owner == ours.session.id() {
-            if there == *properties {
-                self.is_ours(&stat);
-                return Ok(Some(Outcome::Done));
-            }
-            if !is_new && self.written.is_some_and(|written| stat.mzxid > written) {
-                self.is_ours(&stat);
-                return Ok(Some(Outcome::Adopted(there)));
-            }
-            if let Err(error) = check_size(ours.session, &self.path, &data, None) {
-                return Ok(Some(Outcome::Refused(error)));
-            }
-            let set = match client.set_data(path, &data, Some(stat.version)).await {
-                Ok(stat) => {
-                    self.is_ours(&stat);
-                    return Ok(Some(Outcome::Done));
-                }
-                Err(error) => error,
-            };
-            return match set {
-                Refusal::NoAuth => self.replace(client, &data, &options, stat.version).await,
-                Refusal::BadVersion | Refusal::NoNode => Ok(None),
-                error if is_outcome_unknown(&error) && !is_fatal(&error) => Ok(None),
-                error => Err(error),
-            };
+            return self.update(ours, content, there, &stat).await;
         }
-        if self.is_older_self(ours, &stat, &there, properties) {
-            if let Err(error) = check_size(ours.session, &self.path, &data, Some(acl)) {
+        if self.is_older_self(ours, &stat, &there, content.properties) {
+            if let Err(error) = self.check_size(ours, content, Some(content.acl)) {
                 return Ok(Some(Outcome::Refused(error)));
             }
             tracing::info!(
@@ -159,9 +134,74 @@ impl Node {
                 owner = stat.ephemeral_owner,
                 "replacing our older node"
             );
-            return self.replace(client, &data, &options, stat.version).await;
+            return self.replace(ours, content, stat.version).await;
         }
         Ok(Some(self.taken(&stat)))
+    }
+
+    fn check_size(
+        &self,
+        ours: &Ours<'_>,
+        content: &Content<'_>,
+        acl: Option<&Acl>,
+    ) -> Result<(), Error> {
+        check_size(ours.session, &self.path, &content.data(), acl)
+    }
+
+    async fn create(&mut self, ours: &Ours<'_>, content: &Content<'_>) -> Stepped {
+        if let Err(error) = self.check_size(ours, content, Some(content.acl)) {
+            return Ok(Some(Outcome::Refused(error)));
+        }
+        let acls = acl::to_client(content.acl);
+        let options = CreateMode::Ephemeral.with_acls(Acls::new(&acls));
+        let created = ours
+            .client()
+            .create(self.path.as_str(), &content.data(), &options)
+            .await;
+        match created {
+            Ok((stat, _)) => {
+                self.record(&stat);
+                Ok(Some(Outcome::Done))
+            }
+            // Created by someone else; the next look tells by whom.
+            Err(ClientError::NodeExists) => Ok(None),
+            Err(error) if is_unclear(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Brings a node of this session up to date, or takes over what somebody has written into it.
+    async fn update(
+        &mut self,
+        ours: &Ours<'_>,
+        content: &Content<'_>,
+        there: Properties,
+        stat: &Stat,
+    ) -> Stepped {
+        if there == *content.properties {
+            self.record(stat);
+            return Ok(Some(Outcome::Done));
+        }
+        if !content.is_new && self.written.is_some_and(|written| stat.mzxid > written) {
+            self.record(stat);
+            return Ok(Some(Outcome::Adopted(there)));
+        }
+        if let Err(error) = self.check_size(ours, content, None) {
+            return Ok(Some(Outcome::Refused(error)));
+        }
+        let path = self.path.as_str();
+        let data = content.data();
+        let set = ours.client().set_data(path, &data, Some(stat.version));
+        match set.await {
+            Ok(stat) => {
+                self.record(&stat);
+                Ok(Some(Outcome::Done))
+            }
+            Err(ClientError::NoAuth) => self.replace(ours, content, stat.version).await,
+            Err(ClientError::BadVersion | ClientError::NoNode) => Ok(None),
+            Err(error) if is_unclear(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     fn taken(&self, stat: &Stat) -> Outcome {
@@ -171,7 +211,8 @@ impl Node {
         }
     }
 
-    fn is_ours(&mut self, stat: &Stat) {
+    /// Takes note of the node as this registration's own.
+    fn record(&mut self, stat: &Stat) {
         self.written = Some(stat.mzxid);
         self.made = Some(stat.czxid);
     }
@@ -199,43 +240,36 @@ impl Node {
     }
 
     /// Replaces the node by a new one, in one transaction.
-    async fn replace(
-        &mut self,
-        client: &Client,
-        data: &[u8],
-        options: &zookeeper_client::CreateOptions<'_>,
-        version: i32,
-    ) -> Result<Option<Outcome>, Refusal> {
+    async fn replace(&mut self, ours: &Ours<'_>, content: &Content<'_>, version: i32) -> Stepped {
         let path = self.path.as_str();
+        let client = ours.client();
+        let acls = acl::to_client(content.acl);
+        let options = CreateMode::Ephemeral.with_acls(Acls::new(&acls));
         let mut writer = client.new_multi_writer();
         writer.add_delete(path, Some(version))?;
-        writer.add_create(path, data, options)?;
+        writer.add_create(path, &content.data(), &options)?;
         match writer.commit().await {
             // The stat of a node that a transaction creates is not told (ZOOKEEPER-4026).
             Ok(_) => {
                 if let Ok(Some(stat)) = client.check_stat(path).await
                     && stat.version == 0
                 {
-                    self.is_ours(&stat);
+                    self.record(&stat);
                 }
                 Ok(Some(Outcome::Done))
             }
             Err(MultiWriteError::OperationFailed { source, .. }) => match source {
-                Refusal::NoNode | Refusal::BadVersion | Refusal::NodeExists => Ok(None),
+                ClientError::NoNode | ClientError::BadVersion | ClientError::NodeExists => Ok(None),
                 source => Err(source),
             },
-            Err(MultiWriteError::RequestFailed { source }) => {
-                if is_outcome_unknown(&source) && !is_fatal(&source) {
-                    return Ok(None);
-                }
-                Err(source)
-            }
+            Err(MultiWriteError::RequestFailed { source }) if is_unclear(&source) => Ok(None),
+            Err(MultiWriteError::RequestFailed { source }) => Err(source),
         }
     }
 
     /// Makes the node not stand, where it is ours.
-    pub(super) async fn leave(&mut self, client: &Client, ours: &Ours<'_>) -> Outcome {
-        let path = self.path.as_str();
+    pub(super) async fn leave(&mut self, ours: &Ours<'_>) -> Outcome {
+        let (path, client) = (self.path.as_str(), ours.client());
         for _ in 0..ATTEMPTS {
             let stat = match client.check_stat(path).await {
                 Ok(Some(stat)) => stat,
@@ -247,9 +281,9 @@ impl Node {
                 return Outcome::Done;
             }
             match client.delete(path, Some(stat.version)).await {
-                Ok(()) | Err(Refusal::NoNode) => return Outcome::Done,
-                Err(Refusal::BadVersion) => {}
-                Err(error) if is_outcome_unknown(&error) && !is_fatal(&error) => {}
+                Ok(()) | Err(ClientError::NoNode) => return Outcome::Done,
+                Err(ClientError::BadVersion) => {}
+                Err(error) if is_unclear(&error) => {}
                 Err(error) => return self.failed(error),
             }
         }

@@ -1,27 +1,27 @@
 //! What a registration is to be, and how it comes about.
 
+use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::keeper::Keeper;
+use super::task::RegistrationTask;
 use super::{
-    ENABLED, INSTANCE, Inner, RegisteringServer, Registration, RegistrationState, Shown, WEIGHT,
-    Wanted,
+    ENABLED, INSTANCE, Inner, RegisteringServer, Registration, RegistrationState, Registrations,
+    Shown, WEIGHT,
 };
 use crate::model::acl::{Acl, AclEntry, AuthId, Permissions};
 use crate::model::path::ZPath;
 use crate::model::value::Properties;
 use crate::plan::links;
 use crate::services::address::Address;
+use crate::services::core::Core;
 use crate::services::error::Error;
-use crate::services::handle::ZooKeeper;
 use crate::services::health::HealthCheck;
-use crate::services::lock;
+use crate::services::lock::lock;
 
 /// What a registration is to be; awaited, it registers.
 ///
@@ -33,9 +33,9 @@ use crate::services::lock;
 /// # Cancellation safety
 /// When the future is dropped, what has been written is taken back in the background.
 #[must_use = "nothing is registered before it is awaited"]
-#[derive(Debug)]
 pub struct Register {
-    zookeeper: ZooKeeper,
+    core: Core,
+    registrations: Arc<Registrations>,
     path: String,
     address: Address,
     properties: Properties,
@@ -46,34 +46,13 @@ pub struct Register {
     patience: Option<Duration>,
 }
 
-impl ZooKeeper {
-    /// Registers a service at the node of its providers, to which links may lead: an ephemeral node
-    /// named for the address. By default it holds the process id as `pid`, and anyone may read it and
-    /// nobody write it, as zc.zk has it.
-    ///
-    /// The registration stands until it is closed or dropped. When a session expires it is written
-    /// again with its newest properties. It never takes a node of another session for its own.
-    pub fn register(&self, path: impl Into<String>, address: impl Into<Address>) -> Register {
-        Register {
-            zookeeper: self.clone(),
-            path: path.into(),
-            address: address.into(),
-            properties: Properties::new(),
-            acl: readable(),
-            pid: true,
-            ipv6: false,
-            health: None,
-            patience: None,
-        }
-    }
-
-    /// Calls a function before each registration from now on is written for the first time.
-    pub fn on_register(
-        &self,
-        hook: impl Fn(&mut RegisteringServer<'_>) + Send + Sync + 'static,
-    ) -> &Self {
-        lock(&self.shared.hooks).push(Arc::new(hook));
-        self
+impl fmt::Debug for Register {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Register")
+            .field("path", &self.path)
+            .field("address", &self.address)
+            .field("properties", &self.properties)
+            .finish_non_exhaustive()
     }
 }
 
@@ -90,6 +69,26 @@ fn readable() -> Acl {
 }
 
 impl Register {
+    pub(crate) fn new(
+        core: Core,
+        registrations: Arc<Registrations>,
+        path: String,
+        address: Address,
+    ) -> Self {
+        Self {
+            core,
+            registrations,
+            path,
+            address,
+            properties: Properties::new(),
+            acl: readable(),
+            pid: true,
+            ipv6: false,
+            health: None,
+            patience: None,
+        }
+    }
+
     /// Another property.
     pub fn property(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
         self.properties.insert(name.into(), value.into());
@@ -151,7 +150,6 @@ impl Register {
     }
 
     async fn run(mut self) -> Result<Registration, Error> {
-        let zookeeper = &self.zookeeper;
         let names = self.address.names(self.ipv6).await?;
         let path = links::join(&ZPath::root(), &self.path)?;
         if self.pid {
@@ -160,7 +158,7 @@ impl Register {
                 .entry("pid".to_owned())
                 .or_insert_with(|| pid.into());
         }
-        let hooks = lock(&zookeeper.shared.hooks).clone();
+        let hooks = lock(&self.registrations.hooks).clone();
         for hook in &hooks {
             hook(&mut RegisteringServer {
                 path: &self.path,
@@ -168,29 +166,28 @@ impl Register {
                 properties: &mut self.properties,
             });
         }
-        let session_timeout = zookeeper.shared.line.session_timeout();
-        let patience = self.patience.unwrap_or(session_timeout * 3);
-        let inner = Arc::new(Inner {
-            path: self.path.clone(),
-            names: names.clone(),
-            wanted: watch::Sender::new(Wanted {
-                properties: self.properties,
-                closing: false,
-                revision: 0,
-            }),
-            shown: watch::Sender::new(Shown::default()),
-        });
-        lock(&zookeeper.shared.registrations).push(Arc::downgrade(&inner));
-        let keeper = Keeper::new(zookeeper.clone(), inner.clone(), path, self.acl);
+        let limit = self.core.session_timeout();
+        let patience = self.patience.unwrap_or(limit * 3);
+        let inner = Arc::new(Inner::new(self.path, names, self.properties));
+        lock(&self.registrations.all).push(Arc::downgrade(&inner));
         let registration = Registration {
             inner: inner.clone(),
-            limit: session_timeout,
+            limit,
         };
-        tokio::spawn(keeper.run(self.health));
-        let mut shown = inner.shown.subscribe();
-        let unavailable = Error::Unavailable(session_timeout);
+        let task = RegistrationTask::new(self.core, self.registrations, inner, path, self.acl);
+        tokio::spawn(task.run(self.health));
+        registration.settled(patience).await?;
+        Ok(registration)
+    }
+}
+
+impl Registration {
+    /// Waits until it is registered, or withheld, for as long as another session's node may be there.
+    async fn settled(&self, patience: Duration) -> Result<(), Error> {
+        let mut shown = self.inner.shown.subscribe();
+        let unavailable = Error::Unavailable(self.limit);
         let is_known = |shown: &Shown| shown.state != RegistrationState::Pending;
-        match timeout(session_timeout, shown.wait_for(is_known)).await {
+        match timeout(self.limit, shown.wait_for(is_known)).await {
             Err(_) => return Err(unavailable),
             Ok(known) => _ = known.map_err(|_| Error::Closed)?,
         }
@@ -205,11 +202,11 @@ impl Register {
             Ok(Ok(shown)) => match &shown.state {
                 RegistrationState::Refused(error) => Err(error.clone()),
                 RegistrationState::Closed => Err(Error::Closed),
-                _ => Ok(registration),
+                _ => Ok(()),
             },
             Ok(Err(_)) => Err(Error::Closed),
             Err(_) => {
-                let shown = inner.shown.borrow();
+                let shown = self.inner.shown.borrow();
                 Err(match (&shown.state, shown.taken()) {
                     (RegistrationState::Waiting { owner }, Some(path)) => {
                         let owner = *owner;

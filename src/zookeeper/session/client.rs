@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use tokio::time::timeout_at;
 use zookeeper_client as zk;
 use zookeeper_client::{
-    AddWatchMode, CreateOptions, CreateSequence, Error as Refusal, MultiReadResult,
+    AddWatchMode, CreateOptions, CreateSequence, Error as ClientError, MultiReadResult,
     MultiWriteError, MultiWriteResult, SessionState, Stat, WatchedEvent,
 };
 
@@ -49,7 +49,7 @@ impl Life {
 }
 
 impl Client {
-    /// Requests of this client fail with [`Refusal::Timeout`] where no answer comes for `limit`.
+    /// Requests of this client fail with [`ClientError::Timeout`] where no answer comes for `limit`.
     pub(crate) fn new(inner: zk::Client, limit: Duration) -> Self {
         Self {
             inner: Arc::new(inner),
@@ -70,7 +70,7 @@ impl Client {
     where
         F: Future<Output = Result<T, E>> + Send,
         T: Send,
-        E: From<Refusal> + Clone + Into<Refusal> + Send,
+        E: From<ClientError> + Clone + Into<ClientError> + Send,
     {
         let turn = Pace::ask(&self.pace);
         let life = self.life.clone();
@@ -83,7 +83,7 @@ impl Client {
                 match timeout_at(deadline, &mut request).await {
                     Ok(result) => break result,
                     Err(_) if turn.deadline() > deadline => {}
-                    Err(_) => return Err(Refusal::Timeout.into()),
+                    Err(_) => return Err(ClientError::Timeout.into()),
                 }
             };
             let error = match &result {
@@ -91,9 +91,9 @@ impl Client {
                 Err(error) => Some(error.clone().into()),
             };
             match error {
-                Some(Refusal::UnexpectedError(_)) if has_died(&inner) => {
+                Some(ClientError::UnexpectedError(_)) if has_died(&inner) => {
                     life.end();
-                    Err(Refusal::UnexpectedError(DIED.to_owned()).into())
+                    Err(ClientError::UnexpectedError(DIED.to_owned()).into())
                 }
                 Some(error) if is_outcome_unknown(&error) => result,
                 _ => {
@@ -135,20 +135,20 @@ impl Client {
         &self,
         scheme: &str,
         secret: &[u8],
-    ) -> impl Future<Output = Result<(), Refusal>> + Send + use<'_> {
+    ) -> impl Future<Output = Result<(), ClientError>> + Send + use<'_> {
         self.bounded(self.inner.auth(scheme, secret))
     }
 
     pub(crate) fn list_auth_users(
         &self,
-    ) -> impl Future<Output = Result<Vec<zk::AuthUser>, Refusal>> + Send + use<'_> {
+    ) -> impl Future<Output = Result<Vec<zk::AuthUser>, ClientError>> + Send + use<'_> {
         self.bounded(self.inner.list_auth_users())
     }
 
     pub(crate) fn sync(
         &self,
         path: &str,
-    ) -> impl Future<Output = Result<(), Refusal>> + Send + use<'_> {
+    ) -> impl Future<Output = Result<(), ClientError>> + Send + use<'_> {
         self.bounded(self.inner.sync(path))
     }
 
@@ -156,7 +156,7 @@ impl Client {
         &self,
         path: &str,
         mode: AddWatchMode,
-    ) -> impl Future<Output = Result<PersistentWatcher, Refusal>> + Send + use<'_> {
+    ) -> impl Future<Output = Result<PersistentWatcher, ClientError>> + Send + use<'_> {
         let life = self.life.clone();
         let watching = self.bounded(self.inner.watch(path, mode));
         async move {
@@ -173,35 +173,35 @@ impl Client {
     pub(crate) fn check_stat(
         &self,
         path: &str,
-    ) -> impl Future<Output = Result<Option<Stat>, Refusal>> + Send + use<> {
+    ) -> impl Future<Output = Result<Option<Stat>, ClientError>> + Send + use<> {
         self.bounded(self.inner.check_stat(path))
     }
 
     pub(crate) fn get_data(
         &self,
         path: &str,
-    ) -> impl Future<Output = Result<(Vec<u8>, Stat), Refusal>> + Send + use<> {
+    ) -> impl Future<Output = Result<(Vec<u8>, Stat), ClientError>> + Send + use<> {
         self.bounded(self.inner.get_data(path))
     }
 
     pub(crate) fn get_children(
         &self,
         path: &str,
-    ) -> impl Future<Output = Result<(Vec<String>, Stat), Refusal>> + Send + use<> {
+    ) -> impl Future<Output = Result<(Vec<String>, Stat), ClientError>> + Send + use<> {
         self.bounded(self.inner.get_children(path))
     }
 
     pub(crate) fn list_children(
         &self,
         path: &str,
-    ) -> impl Future<Output = Result<Vec<String>, Refusal>> + Send + use<'_> {
+    ) -> impl Future<Output = Result<Vec<String>, ClientError>> + Send + use<'_> {
         self.bounded(self.inner.list_children(path))
     }
 
     pub(crate) fn get_acl(
         &self,
         path: &str,
-    ) -> impl Future<Output = Result<(Vec<zk::Acl>, Stat), Refusal>> + Send + use<'_> {
+    ) -> impl Future<Output = Result<(Vec<zk::Acl>, Stat), ClientError>> + Send + use<'_> {
         self.bounded(self.inner.get_acl(path))
     }
 
@@ -210,7 +210,7 @@ impl Client {
         path: &'f str,
         data: &[u8],
         options: &CreateOptions<'_>,
-    ) -> impl Future<Output = Result<(Stat, CreateSequence), Refusal>> + Send + use<'f> {
+    ) -> impl Future<Output = Result<(Stat, CreateSequence), ClientError>> + Send + use<'f> {
         self.bounded(self.inner.create(path, data, options))
     }
 
@@ -218,7 +218,7 @@ impl Client {
         &self,
         path: &str,
         expected: Option<i32>,
-    ) -> impl Future<Output = Result<(), Refusal>> + Send + use<> {
+    ) -> impl Future<Output = Result<(), ClientError>> + Send + use<> {
         self.bounded(self.inner.delete(path, expected))
     }
 
@@ -227,7 +227,7 @@ impl Client {
         path: &str,
         data: &[u8],
         expected: Option<i32>,
-    ) -> impl Future<Output = Result<Stat, Refusal>> + Send + use<> {
+    ) -> impl Future<Output = Result<Stat, ClientError>> + Send + use<> {
         self.bounded(self.inner.set_data(path, data, expected))
     }
 
@@ -236,7 +236,7 @@ impl Client {
         path: &str,
         acl: &[zk::Acl],
         expected: Option<i32>,
-    ) -> impl Future<Output = Result<Stat, Refusal>> + Send + use<'_> {
+    ) -> impl Future<Output = Result<Stat, ClientError>> + Send + use<'_> {
         self.bounded(self.inner.set_acl(path, acl, expected))
     }
 
@@ -262,17 +262,17 @@ pub(crate) struct MultiReader<'a> {
 }
 
 impl<'a> MultiReader<'a> {
-    pub(crate) fn add_get_data(&mut self, path: &str) -> Result<(), Refusal> {
+    pub(crate) fn add_get_data(&mut self, path: &str) -> Result<(), ClientError> {
         self.inner.add_get_data(path)
     }
 
-    pub(crate) fn add_get_children(&mut self, path: &str) -> Result<(), Refusal> {
+    pub(crate) fn add_get_children(&mut self, path: &str) -> Result<(), ClientError> {
         self.inner.add_get_children(path)
     }
 
     pub(crate) fn commit(
         &mut self,
-    ) -> impl Future<Output = Result<Vec<MultiReadResult>, Refusal>> + Send + use<'a> {
+    ) -> impl Future<Output = Result<Vec<MultiReadResult>, ClientError>> + Send + use<'a> {
         self.client.bounded(self.inner.commit())
     }
 }
@@ -284,7 +284,11 @@ pub(crate) struct MultiWriter<'a> {
 }
 
 impl<'a> MultiWriter<'a> {
-    pub(crate) fn add_check_version(&mut self, path: &str, version: i32) -> Result<(), Refusal> {
+    pub(crate) fn add_check_version(
+        &mut self,
+        path: &str,
+        version: i32,
+    ) -> Result<(), ClientError> {
         self.inner.add_check_version(path, version)
     }
 
@@ -293,7 +297,7 @@ impl<'a> MultiWriter<'a> {
         path: &str,
         data: &[u8],
         options: &CreateOptions<'_>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), ClientError> {
         self.inner.add_create(path, data, options)
     }
 
@@ -302,11 +306,15 @@ impl<'a> MultiWriter<'a> {
         path: &str,
         data: &[u8],
         expected: Option<i32>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), ClientError> {
         self.inner.add_set_data(path, data, expected)
     }
 
-    pub(crate) fn add_delete(&mut self, path: &str, expected: Option<i32>) -> Result<(), Refusal> {
+    pub(crate) fn add_delete(
+        &mut self,
+        path: &str,
+        expected: Option<i32>,
+    ) -> Result<(), ClientError> {
         self.inner.add_delete(path, expected)
     }
 
@@ -412,27 +420,29 @@ async fn unwinding<T>(work: impl Future<Output = T>) -> Option<T> {
 
 /// A panic of the client as an error: it makes one of a reply that is too short. What was asked may
 /// have been done.
-pub(super) async fn caught<T, E: From<Refusal>>(
+pub(super) async fn caught<T, E: From<ClientError>>(
     request: impl Future<Output = Result<T, E>>,
 ) -> Result<T, E> {
     unwinding(request).await.unwrap_or_else(|| {
         let words = "the server sent a reply that cannot be read".to_owned();
-        Err(Refusal::UnexpectedError(words).into())
+        Err(ClientError::UnexpectedError(words).into())
     })
 }
 
 /// What a request ended with, in words that need no knowledge of the client.
-pub(crate) fn told(error: &Refusal) -> impl fmt::Display {
+pub(crate) fn told(error: &ClientError) -> impl fmt::Display {
     match error {
-        Refusal::Timeout => "there was no answer within the request timeout".to_owned(),
+        ClientError::Timeout => "there was no answer within the request timeout".to_owned(),
         // Only create requests of 3.5 are unknown to a server that speaks all else.
-        Refusal::MarshallingError => {
+        ClientError::MarshallingError => {
             "the server does not know this request: creating nodes needs ZooKeeper 3.5 or later"
                 .to_owned()
         }
-        Refusal::Unimplemented => "the server is too old for this request".to_owned(),
-        Refusal::UnmarshalError { .. } => "the server sent a reply that cannot be read".to_owned(),
-        Refusal::UnexpectedError(words) => words.clone(),
+        ClientError::Unimplemented => "the server is too old for this request".to_owned(),
+        ClientError::UnmarshalError { .. } => {
+            "the server sent a reply that cannot be read".to_owned()
+        }
+        ClientError::UnexpectedError(words) => words.clone(),
         other => other.to_string(),
     }
 }
@@ -445,7 +455,7 @@ mod tests {
     async fn a_panic_is_an_error() {
         let pending = async {
             let reply: &[u8] = &[];
-            Ok::<_, Refusal>(reply[reply.len()..][0])
+            Ok::<_, ClientError>(reply[reply.len()..][0])
         };
         let error = caught(pending).await.unwrap_err();
         assert!(is_outcome_unknown(&error), "{error}");

@@ -1,8 +1,6 @@
 //! Why there is no session, and what an error of a request means for it.
 
-use zookeeper_client::Error as Refusal;
-
-use super::{HostsError, Trouble, told};
+use super::{ClientError, HostsError, Trouble, told};
 use crate::model::path::ZPath;
 
 /// Why there is no session.
@@ -19,13 +17,13 @@ pub enum Error {
     /// No server answered in time.
     #[error(
         "cannot reach a ZooKeeper server at {hosts}: {}",
-        unreachable(source, troubles)
+        unreachable(reason, troubles)
     )]
     Unreachable {
         /// The servers and the chroot.
         hosts: String,
         /// What the last attempt ran into.
-        source: Refusal,
+        reason: ClientError,
         /// Each server, and what is wrong with it; empty where nobody looked.
         troubles: Vec<(String, Trouble)>,
     },
@@ -46,20 +44,20 @@ pub enum Error {
         chroot: ZPath,
     },
     /// A server answered with an error.
-    #[error("{hosts}: {}", told(source))]
+    #[error("{hosts}: {}", told(reason))]
     Server {
         /// The servers and the chroot.
         hosts: String,
         /// The error.
-        source: Refusal,
+        reason: ClientError,
     },
 }
 
-/// Why no server was reached, in words that do not need the client's source to be understood.
-fn unreachable(source: &Refusal, troubles: &[(String, Trouble)]) -> String {
+/// Why no server was reached, in words that need no knowledge of the client.
+fn unreachable(reason: &ClientError, troubles: &[(String, Trouble)]) -> String {
     match troubles {
         [] => {}
-        [(_, Trouble::None)] => return format!("it makes sessions, but {}", told(source)),
+        [(_, Trouble::None)] => return format!("it makes sessions, but {}", told(reason)),
         [(_, trouble)] => return trouble.to_string(),
         all => {
             let lines = all
@@ -68,22 +66,24 @@ fn unreachable(source: &Refusal, troubles: &[(String, Trouble)]) -> String {
             return lines.collect();
         }
     }
-    match source {
-        Refusal::NoHosts => "no connection is accepted there, or the name is unknown".to_owned(),
-        Refusal::Timeout => "there is no answer".to_owned(),
+    match reason {
+        ClientError::NoHosts => {
+            "no connection is accepted there, or the name is unknown".to_owned()
+        }
+        ClientError::Timeout => "there is no answer".to_owned(),
         other => told(other).to_string(),
     }
 }
 
 /// Whether a write that failed with this error may nevertheless have happened.
-pub(crate) fn is_outcome_unknown(error: &Refusal) -> bool {
+pub(crate) fn is_outcome_unknown(error: &ClientError) -> bool {
     matches!(
         error,
-        Refusal::ConnectionLoss
-            | Refusal::Custom(_)
-            | Refusal::UnexpectedError(_)
-            | Refusal::UnmarshalError { .. }
-            | Refusal::Timeout
+        ClientError::ConnectionLoss
+            | ClientError::Custom(_)
+            | ClientError::UnexpectedError(_)
+            | ClientError::UnmarshalError { .. }
+            | ClientError::Timeout
     ) || is_fatal(error)
 }
 
@@ -91,12 +91,12 @@ pub(crate) fn is_outcome_unknown(error: &Refusal) -> bool {
 pub(super) const DIED: &str = "the session is lost by a fault in the client library";
 
 /// Whether the session is dead after this error: every later request fails the same.
-pub(crate) fn is_fatal(error: &Refusal) -> bool {
+pub(crate) fn is_fatal(error: &ClientError) -> bool {
     matches!(
         error,
-        Refusal::SessionExpired
-            | Refusal::SessionMoved
-            | Refusal::AuthFailed
-            | Refusal::ClientClosed
-    ) || matches!(error, Refusal::UnexpectedError(words) if words == DIED)
+        ClientError::SessionExpired
+            | ClientError::SessionMoved
+            | ClientError::AuthFailed
+            | ClientError::ClientClosed
+    ) || matches!(error, ClientError::UnexpectedError(words) if words == DIED)
 }

@@ -1,22 +1,23 @@
 //! The task of a registration: whatever happens, it makes the nodes as they are to be.
 
 use std::collections::BTreeMap;
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 
-use super::node::{Node, Ours, Outcome};
-use super::{Inner, RegistrationState, Shown};
+use super::node::{Content, Node, Ours, Outcome};
+use super::{Inner, RegistrationState, Registrations, Shown, Wanted};
 use crate::model::acl::Acl;
 use crate::model::path::ZPath;
+use crate::services::core::Core;
 use crate::services::error::Error;
-use crate::services::handle::ZooKeeper;
 use crate::services::health::HealthCheck;
-use crate::services::hub::{Interest, Signal};
-use crate::services::lock;
+use crate::services::hub::{Interest, Signal, Subscription};
 use crate::services::supervision::Connection;
+use crate::zookeeper::session::ClientError;
 
 /// How long until what could not be done is tried again, if nothing happens before.
 const RETRY: Duration = Duration::from_secs(2);
@@ -24,8 +25,9 @@ const RETRY: Duration = Duration::from_secs(2);
 /// How long until it is tried again where the connection was lost or the nodes do not keep still.
 const SOON: Duration = Duration::from_millis(50);
 
-pub(super) struct Keeper {
-    zookeeper: ZooKeeper,
+pub(super) struct RegistrationTask {
+    core: Core,
+    registrations: Arc<Registrations>,
     inner: Arc<Inner>,
     /// The node of the service, as it was given.
     path: ZPath,
@@ -36,10 +38,34 @@ pub(super) struct Keeper {
     health: watch::Receiver<bool>,
 }
 
-impl Keeper {
-    pub(super) fn new(zookeeper: ZooKeeper, inner: Arc<Inner>, path: ZPath, acl: Acl) -> Self {
+/// What is to become of the nodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Goal {
+    Stand,
+    /// The health check fails.
+    Withhold,
+    Close,
+}
+
+/// Whether it is known where the nodes belong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Known,
+    /// A link may lead elsewhere by now, or a node was touched.
+    Unsure,
+}
+
+impl RegistrationTask {
+    pub(super) fn new(
+        core: Core,
+        registrations: Arc<Registrations>,
+        inner: Arc<Inner>,
+        path: ZPath,
+        acl: Acl,
+    ) -> Self {
         Self {
-            zookeeper,
+            core,
+            registrations,
             inner,
             path,
             acl,
@@ -57,8 +83,8 @@ impl Keeper {
             self.health = health;
             checking = Some(tokio::spawn(check.watch(sender)));
         }
-        let zookeeper = self.zookeeper.clone();
-        let line = &zookeeper.shared.line;
+        let core = self.core.clone();
+        let line = core.line();
         let inner = self.inner.clone();
         loop {
             let mut wanted = inner.wanted.subscribe();
@@ -71,12 +97,9 @@ impl Keeper {
             let Some(connection) = connection else {
                 break;
             };
-            let is_over = tokio::select! {
-                () = self.keep(&connection) => true,
-                () = line.gone(&connection) => false,
-            };
-            if is_over {
-                break;
+            tokio::select! {
+                () = self.keep(&connection) => break,
+                () = line.gone(&connection) => {}
             }
             self.show(RegistrationState::Pending, BTreeMap::new());
         }
@@ -93,100 +116,111 @@ impl Keeper {
         let mut health = self.health.clone();
         let (sender, mut signals) = mpsc::unbounded_channel();
         let mut watched = BTreeMap::new();
-        let mut is_lost = true;
-        let mut is_checked = true;
+        let mut place = Place::Unsure;
         loop {
             let now = wanted.borrow_and_update().clone();
-            let is_well = *health.borrow_and_update();
+            let goal = match *health.borrow_and_update() {
+                _ if now.closing => Goal::Close,
+                true => Goal::Stand,
+                false => Goal::Withhold,
+            };
             let mut retry = None;
-            if is_lost && !now.closing {
-                // A link may lead elsewhere by now.
-                match self.locate(connection).await {
-                    Ok(()) => is_lost = false,
-                    // It may be one that is just being closed.
-                    Err(Error::Taken { path, owner }) => {
-                        retry = Some(SOON);
-                        let state = RegistrationState::Waiting { owner };
-                        self.show(state, [(path, Some(owner))].into());
-                    }
-                    Err(error) if error.is_temporary() => retry = Some(SOON),
-                    Err(error) => {
-                        retry = Some(RETRY);
-                        self.show(RegistrationState::Refused(error), BTreeMap::new());
-                    }
+            if place == Place::Unsure && goal != Goal::Close {
+                retry = self.find(connection).await;
+                if retry.is_none() {
+                    place = Place::Known;
                 }
-                watched.retain(|path, _| self.nodes.iter().any(|node| node.path == *path));
-                for node in &self.nodes {
-                    if !watched.contains_key(&node.path) {
-                        let hub = &connection.hub;
-                        let watch = hub.subscribe(&node.path, Interest::Node, &sender).await;
-                        let Ok(watch) = watch else {
-                            // The session is over, and this future soon.
-                            return std::future::pending().await;
-                        };
-                        watched.insert(node.path.clone(), watch);
-                    }
-                }
+                self.watch(connection, &mut watched, &sender).await;
             }
             if retry.is_none() {
-                retry = self.settle(connection, &now, is_well).await;
+                retry = self.settle(connection, &now, goal).await;
             }
-            if now.closing && (retry != Some(SOON)) {
+            if goal == Goal::Close && retry != Some(SOON) {
                 return;
             }
             let pause = async {
                 match retry {
                     Some(pause) => sleep(pause).await,
-                    None => std::future::pending().await,
+                    None => pending().await,
                 }
             };
-            is_lost |= tokio::select! {
-                _ = wanted.changed() => false,
-                changed = health.changed(), if is_checked => {
-                    // A check that panicked has ended: what it said last holds.
-                    is_checked = changed.is_ok();
-                    false
+            tokio::select! {
+                _ = wanted.changed() => {}
+                () = changed(&mut health) => {}
+                _ = signals.recv() => {
+                    while signals.try_recv().is_ok() {}
+                    place = Place::Unsure;
                 }
-                signal = signals.recv() => drain(signal, &mut signals),
-                () = pause => true,
-            };
+                () = pause => place = Place::Unsure,
+            }
+        }
+    }
+
+    /// Finds the nodes, and shows why they are not found. Returns when to try again in that case.
+    async fn find(&mut self, connection: &Connection) -> Option<Duration> {
+        match self.locate(connection).await {
+            Ok(()) => None,
+            // It may be one that is just being closed.
+            Err(Error::Taken { path, owner }) => {
+                let state = RegistrationState::Waiting { owner };
+                self.show(state, [(path, Some(owner))].into());
+                Some(SOON)
+            }
+            Err(error) if error.is_temporary() => Some(SOON),
+            Err(error) => {
+                self.show(RegistrationState::Refused(error), BTreeMap::new());
+                Some(RETRY)
+            }
+        }
+    }
+
+    /// Watches the nodes, and no others.
+    async fn watch(
+        &self,
+        connection: &Connection,
+        watched: &mut BTreeMap<ZPath, Subscription>,
+        sender: &mpsc::UnboundedSender<Signal>,
+    ) {
+        watched.retain(|path, _| self.nodes.iter().any(|node| node.path == *path));
+        for node in &self.nodes {
+            if !watched.contains_key(&node.path) {
+                let hub = &connection.hub;
+                let watch = hub.subscribe(&node.path, Interest::Node, sender).await;
+                let Ok(watch) = watch else {
+                    // The session is over, and this future soon.
+                    return pending().await;
+                };
+                watched.insert(node.path.clone(), watch);
+            }
         }
     }
 
     /// Finds the nodes, which links may have moved.
     async fn locate(&mut self, connection: &Connection) -> Result<(), Error> {
-        let real = self.zookeeper.resolve_path(&self.path).await?;
+        let real = self.core.resolve_path(&self.path).await?;
         let is_here = |node: &Node| node.path.parent().as_ref() == Some(&real);
         if !self.nodes.is_empty() && self.nodes.iter().all(is_here) {
             return Ok(());
         }
-        let paths: Vec<ZPath> = self
-            .inner
-            .names
-            .iter()
-            .map(|name| real.join(name))
-            .collect();
-        let past = self.zookeeper.shared.line.past();
+        let names = self.inner.names.iter();
+        let paths: Vec<ZPath> = names.map(|name| real.join(name)).collect();
+        let past = self.core.line().past();
         let ours = Ours {
             session: &connection.session,
             past: &past,
         };
         for node in &mut self.nodes {
-            if node.leave(connection.session.client(), &ours).await == Outcome::Again {
+            if node.leave(&ours).await == Outcome::Again {
                 let path = node.path.clone();
-                let source = zookeeper_client::Error::ConnectionLoss;
-                return Err(Error::Lost { path, source });
+                let reason = ClientError::ConnectionLoss;
+                return Err(Error::Lost { path, reason });
             }
         }
         self.release();
-        let mut taken = lock(&self.zookeeper.shared.registered);
-        if let Some(path) = paths.iter().find(|path| taken.contains(*path)) {
-            let owner = self.zookeeper.session_id().unwrap_or_default();
-            let path = path.clone();
+        if let Err(path) = self.registrations.take(&paths) {
+            let owner = self.core.session_id().unwrap_or_default();
             return Err(Error::Taken { path, owner });
         }
-        taken.extend(paths.iter().cloned());
-        drop(taken);
         self.nodes = paths.into_iter().map(Node::new).collect();
         self.written = None;
         Ok(())
@@ -194,9 +228,8 @@ impl Keeper {
 
     /// Others of this handle may register these nodes again.
     fn release(&mut self) {
-        let mut taken = lock(&self.zookeeper.shared.registered);
         for node in self.nodes.drain(..) {
-            taken.remove(&node.path);
+            self.registrations.release(&node.path);
         }
     }
 
@@ -204,41 +237,30 @@ impl Keeper {
     async fn settle(
         &mut self,
         connection: &Connection,
-        now: &super::Wanted,
-        is_well: bool,
+        now: &Wanted,
+        goal: Goal,
     ) -> Option<Duration> {
-        let client = connection.session.client();
-        let past = self.zookeeper.shared.line.past();
+        let past = self.core.line().past();
         let ours = Ours {
             session: &connection.session,
             past: &past,
         };
-        let stands = is_well && !now.closing;
-        let is_new = self.written != Some(now.revision);
+        let content = Content {
+            properties: &now.properties,
+            acl: &self.acl,
+            is_new: self.written != Some(now.revision),
+        };
         let mut owners = BTreeMap::new();
         let (mut taken, mut refused, mut again) = (None, None, false);
         for node in &mut self.nodes {
-            let outcome = if stands {
-                let properties = &now.properties;
-                node.stand(client, &ours, properties, &self.acl, is_new)
-                    .await
-            } else {
-                node.leave(client, &ours).await
+            let outcome = match goal {
+                Goal::Stand => node.stand(&ours, &content).await,
+                Goal::Withhold | Goal::Close => node.leave(&ours).await,
             };
             let mut owner = None;
             match outcome {
                 Outcome::Done => {}
-                Outcome::Adopted(properties) => {
-                    // Other nodes of this registration get them, too.
-                    self.inner.wanted.send_if_modified(|wanted| {
-                        let is_current = wanted.revision == now.revision;
-                        if is_current {
-                            wanted.properties = properties;
-                            wanted.revision += 1;
-                        }
-                        is_current
-                    });
-                }
+                Outcome::Adopted(properties) => self.inner.adopt(properties, now.revision),
                 Outcome::Taken(by) => {
                     owner = Some(by);
                     taken.get_or_insert(by);
@@ -253,12 +275,12 @@ impl Keeper {
             return Some(SOON);
         }
         self.written = Some(now.revision);
-        let (state, retry) = match (refused, taken) {
-            (Some(error), _) => (RegistrationState::Refused(error), Some(RETRY)),
-            (None, Some(owner)) => (RegistrationState::Waiting { owner }, Some(RETRY)),
-            (None, None) if now.closing => return None,
-            (None, None) if is_well => (RegistrationState::Registered, None),
-            (None, None) => (RegistrationState::Withheld, None),
+        let (state, retry) = match (refused, taken, goal) {
+            (Some(error), ..) => (RegistrationState::Refused(error), Some(RETRY)),
+            (None, Some(owner), _) => (RegistrationState::Waiting { owner }, Some(RETRY)),
+            (None, None, Goal::Close) => return None,
+            (None, None, Goal::Stand) => (RegistrationState::Registered, None),
+            (None, None, Goal::Withhold) => (RegistrationState::Withheld, None),
         };
         self.show(state, owners);
         retry
@@ -285,8 +307,9 @@ impl Keeper {
     }
 }
 
-/// Takes all signals that there are.
-fn drain(_: Option<Signal>, signals: &mut mpsc::UnboundedReceiver<Signal>) -> bool {
-    while signals.try_recv().is_ok() {}
-    true
+/// Waits for another verdict. A check that panicked has ended: what it said last holds.
+async fn changed(health: &mut watch::Receiver<bool>) {
+    if health.changed().await.is_err() {
+        pending().await
+    }
 }
