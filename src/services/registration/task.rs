@@ -310,6 +310,6 @@ impl RegistrationTask {
 /// Waits for another verdict. A check that panicked has ended: what it said last holds.
 async fn changed(health: &mut watch::Receiver<bool>) {
     if health.changed().await.is_err() {
-        pending().await
+        pending::<()>().await;
     }
 }
