@@ -43,6 +43,7 @@ pub(super) enum Event {
 
 /// What is known of how declared and live tree stand to each other.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "there is one of it in a process")]
 enum Known {
     /// Nothing: they are to be compared whether or not anything is known to have changed.
     Nothing,

@@ -60,6 +60,7 @@ pub async fn run(
 
 /// How a single reconcile came to its end.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "there is one of it in a process")]
 pub enum Once {
     /// By itself: what there is to show, and the error where it failed.
     Ended(State, Option<Error>),

@@ -398,7 +398,7 @@ fn a_module_imports_only_from_those_below() {
         }
         assert_eq!(found, [""; 0]);
         let is_seen = |module: &&str| seen.iter().any(|own| own == module);
-        assert!(modules.iter().all(|module| is_seen(&module)), "{floor}");
+        assert!(modules.iter().all(|module| is_seen(module)), "{floor}");
     }
 }
 
