@@ -1,11 +1,15 @@
 //! `zkt register`: holds a registration, as long as a command runs where one is given.
 
+use std::convert::Infallible;
 use std::ffi::OsString;
+use std::future::pending;
 #[cfg(unix)]
 use std::path::PathBuf;
+use std::pin::pin;
 use std::time::Duration;
 
 use clap::{Args, ValueHint};
+use serde_json::Value;
 use zkt::ZooKeeper;
 use zkt::model::acl::{Acl, AclEntry};
 use zkt::model::path::ZPath;
@@ -93,10 +97,12 @@ fn mode(text: &str) -> Result<u32, String> {
 const WORTH_TELLING: Duration = Duration::from_secs(1);
 
 pub(crate) async fn run(args: &RegisterArgs, output: &Output) -> Result<Exit, Failure> {
-    let properties = assignment::parse_values(&args.properties)?;
-    let acl = acl(args)?;
-    let address = Address::from(args.address.as_str());
-    address.check()?;
+    let wanted = Wanted {
+        properties: assignment::parse_values(&args.properties)?,
+        acl: acl(args)?,
+        address: Address::from(args.address.as_str()),
+    };
+    wanted.address.check()?;
     // Who starts this may send a signal at once.
     let mut signals = Signals::new()
         .map_err(|error| Failure::new(format!("cannot wait for signals: {error}")))?;
@@ -104,36 +110,65 @@ pub(crate) async fn run(args: &RegisterArgs, output: &Output) -> Result<Exit, Fa
         zookeeper = settings::zookeeper(&args.server) => zookeeper?,
         signal = signals.next() => return Ok(ended_by(signal)),
     };
-    #[cfg(unix)]
-    let monitor = match monitor(&zookeeper, args) {
-        Ok(monitor) => monitor,
-        Err(failure) => {
-            zookeeper.close().await;
-            return Err(failure);
-        }
+    let mut process = None;
+    let result = async {
+        #[cfg(unix)]
+        let _monitor = monitor(&zookeeper, args)?;
+        process = start(args)?;
+        let register = register(&zookeeper, wanted, process.as_ref(), args);
+        let holding = Holding {
+            zookeeper: &zookeeper,
+            process: process.as_mut(),
+            signals: &mut signals,
+            args,
+            output,
+        };
+        holding.hold(register).await
     };
-    let mut process = match args.command.split_first() {
-        Some((program, arguments)) => match Process::start(program, arguments) {
-            Ok(process) => Some(process),
-            Err(error) => {
-                zookeeper.close().await;
-                let message = format!("cannot run {}: {error}", program.display());
-                return Err(Failure::new(message).exit(Exit::Command(127)));
-            }
-        },
-        None => None,
+    let result = result.await;
+    zookeeper.close().await;
+    if let (Err(_), Some(process)) = (&result, &mut process) {
+        process.stop().await;
+    }
+    result
+}
+
+/// What is registered, checked before anything is started or connected.
+struct Wanted {
+    properties: Vec<(String, Value)>,
+    acl: Option<Acl>,
+    address: Address,
+}
+
+/// Starts the command, if there is one.
+fn start(args: &RegisterArgs) -> Result<Option<Process>, Failure> {
+    let Some((program, arguments)) = args.command.split_first() else {
+        return Ok(None);
     };
+    let started = Process::start(program, arguments).map_err(|error| {
+        let message = format!("cannot run {}: {error}", program.display());
+        Failure::new(message).exit(Exit::Command(127))
+    });
+    started.map(Some)
+}
+
+fn register(
+    zookeeper: &ZooKeeper,
+    wanted: Wanted,
+    process: Option<&Process>,
+    args: &RegisterArgs,
+) -> Register {
     let mut register = zookeeper
-        .register(args.path.as_str(), address)
-        .properties(properties)
+        .register(args.path.as_str(), wanted.address)
+        .properties(wanted.properties)
         .pid(!args.no_pid)
         .ipv6(args.ipv6);
-    if let Some(id) = process.as_ref().and_then(Process::id)
+    if let Some(id) = process.and_then(Process::id)
         && !args.no_pid
     {
         register = register.properties([("pid".to_owned(), id.into())]);
     }
-    if let Some(acl) = acl {
+    if let Some(acl) = wanted.acl {
         register = register.acl(acl);
     }
     if let Some(instance) = &args.instance {
@@ -145,22 +180,7 @@ pub(crate) async fn run(args: &RegisterArgs, output: &Output) -> Result<Exit, Fa
     if let Some(check) = health(args) {
         register = register.health(check);
     }
-    let result = hold(
-        &zookeeper,
-        register,
-        process.as_mut(),
-        &mut signals,
-        args,
-        output,
-    )
-    .await;
-    #[cfg(unix)]
-    drop(monitor);
-    zookeeper.close().await;
-    if let (Err(_), Some(process)) = (&result, &mut process) {
-        process.stop().await;
-    }
-    result
+    register
 }
 
 #[cfg(unix)]
@@ -203,99 +223,112 @@ fn ended_by(signal: Signal) -> Exit {
     Exit::Command(128_u8.saturating_add(signal.number()))
 }
 
-async fn hold(
-    zookeeper: &ZooKeeper,
-    register: Register,
-    mut process: Option<&mut Process>,
-    signals: &mut Signals,
-    args: &RegisterArgs,
-    output: &Output,
-) -> Result<Exit, Failure> {
-    let mut registering = std::pin::pin!(register.into_future());
-    let mut registration: Option<Registration> = None;
-    let mut state = RegistrationState::Pending;
-    let mut is_told = false;
-    loop {
-        let next = async {
-            match &registration {
-                Some(registration) => registration.changed_from(&state).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            registered = &mut registering, if registration.is_none() => {
-                let registered = registered?;
-                state = registered.state();
-                tell(&registered, &state, args, output)?;
-                registration = Some(registered);
-            }
-            () = tokio::time::sleep(WORTH_TELLING), if registration.is_none() && !is_told => {
-                is_told = true;
-                for view in zookeeper.registrations() {
-                    if let RegistrationState::Waiting { owner } = view.state {
-                        output.note(&waiting(owner));
-                    }
+/// Holds a registration until a signal, the command, or a failure ends it.
+struct Holding<'h> {
+    zookeeper: &'h ZooKeeper,
+    process: Option<&'h mut Process>,
+    signals: &'h mut Signals,
+    args: &'h RegisterArgs,
+    output: &'h Output,
+}
+
+/// How registering went.
+enum Begun {
+    Registered(Registration),
+    /// Something else came first.
+    Ended(Exit),
+}
+
+impl Holding<'_> {
+    async fn hold(mut self, register: Register) -> Result<Exit, Failure> {
+        match self.begin(register).await? {
+            Begun::Registered(registration) => self.keep(registration).await,
+            Begun::Ended(exit) => Ok(exit),
+        }
+    }
+
+    async fn begin(&mut self, register: Register) -> Result<Begun, Failure> {
+        let mut registering = pin!(register.into_future());
+        let mut telling = pin!(tell_of_waiting(self.zookeeper, self.output));
+        loop {
+            tokio::select! {
+                registered = &mut registering => return Ok(Begun::Registered(registered?)),
+                never = &mut telling => match never {},
+                exit = wait(&mut self.process) => {
+                    return Ok(Begun::Ended(Exit::Command(exit.map_err(lost)?)));
                 }
-            }
-            now = next => {
-                state = now;
-                if let Some(registration) = &registration {
-                    tell(registration, &state, args, output)?;
-                }
-                if state == RegistrationState::Closed {
-                    return Err(Failure::new("the registration has ended"));
-                }
-            }
-            exit = wait(&mut process) => {
-                let exit = exit.map_err(|error| Failure::new(format!("lost the command: {error}")))?;
-                if let Some(registration) = registration {
-                    registration.close().await;
-                }
-                return Ok(Exit::Command(exit));
-            }
-            signal = signals.next() => {
-                if signal.ends() && !args.drain.is_zero()
-                    && let Some(registration) = registration.take()
-                {
-                    drain(registration, args.drain, signals, &mut process).await;
-                    let Some(process) = process else {
-                        return Ok(Exit::Done);
-                    };
-                    process.pass_on(signal);
-                    let exit = process.wait().await;
-                    let exit = exit.map_err(|error| Failure::new(format!("lost the command: {error}")))?;
-                    return Ok(Exit::Command(exit));
-                }
-                match &mut process {
+                signal = self.signals.next() => match &mut self.process {
                     Some(process) => process.pass_on(signal),
-                    None if signal.ends() => {
-                        if let Some(registration) = registration {
-                            registration.close().await;
-                        }
-                        return Ok(Exit::Done);
-                    }
+                    None if signal.ends() => return Ok(Begun::Ended(Exit::Done)),
                     None => {}
                 }
             }
         }
     }
+
+    async fn keep(mut self, registration: Registration) -> Result<Exit, Failure> {
+        let mut state = registration.state();
+        loop {
+            tell(&registration, &state, self.args, self.output)?;
+            if state == RegistrationState::Closed {
+                return Err(Failure::new("the registration has ended"));
+            }
+            state = loop {
+                tokio::select! {
+                    now = registration.changed_from(&state) => break now,
+                    exit = wait(&mut self.process) => {
+                        let exit = exit.map_err(lost)?;
+                        registration.close().await;
+                        return Ok(Exit::Command(exit));
+                    }
+                    signal = self.signals.next() => {
+                        if signal.ends() && !self.args.drain.is_zero() {
+                            return self.drain(registration, signal).await;
+                        }
+                        match &mut self.process {
+                            Some(process) => process.pass_on(signal),
+                            None if signal.ends() => {
+                                registration.close().await;
+                                return Ok(Exit::Done);
+                            }
+                            None => {}
+                        }
+                    }
+                }
+            };
+        }
+    }
+
+    /// Leaves slowly, unless a second signal comes or the command ends. The command gets the first
+    /// signal afterwards.
+    async fn drain(mut self, registration: Registration, signal: Signal) -> Result<Exit, Failure> {
+        tokio::select! {
+            () = registration.drain(self.args.drain) => {}
+            _ = self.signals.next() => {}
+            _ = wait(&mut self.process) => {}
+        }
+        let Some(process) = self.process else {
+            return Ok(Exit::Done);
+        };
+        process.pass_on(signal);
+        let exit = process.wait().await;
+        Ok(Exit::Command(exit.map_err(lost)?))
+    }
 }
 
-/// Leaves slowly, unless a second signal comes or the command ends.
-async fn drain(
-    registration: Registration,
-    time: Duration,
-    signals: &mut Signals,
-    process: &mut Option<&mut Process>,
-) {
-    let is_told = async {
-        registration.drain(time).await;
-    };
-    tokio::select! {
-        () = is_told => {}
-        _ = signals.next() => {}
-        _ = wait(process) => {}
+fn lost(error: std::io::Error) -> Failure {
+    Failure::new(format!("lost the command: {error}"))
+}
+
+/// Says after a while that another session has the node.
+async fn tell_of_waiting(zookeeper: &ZooKeeper, output: &Output) -> Infallible {
+    tokio::time::sleep(WORTH_TELLING).await;
+    for view in zookeeper.registrations() {
+        if let RegistrationState::Waiting { owner } = view.state {
+            output.note(&waiting(owner));
+        }
     }
+    pending().await
 }
 
 /// The end of the command; never, where there is none.
@@ -324,11 +357,7 @@ fn tell(
             is_read(&lines)?;
         }
         RegistrationState::Withheld => output.note("not registered: the health check fails"),
-        RegistrationState::Waiting { owner } => {
-            output.note(&format!(
-                "waiting: another session, 0x{owner:x}, has the node"
-            ));
-        }
+        RegistrationState::Waiting { owner } => output.note(&waiting(*owner)),
         RegistrationState::Refused(error) => {
             output.note(&format!("not registered: {error}"));
             if let Some(hint) = Failure::from(error.clone()).hint {
