@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, timeout};
 use zookeeper_client as zk;
 
 use crate::model::acl::{AuthId, Identities};
@@ -10,6 +10,7 @@ use crate::model::path::ZPath;
 
 pub(crate) mod acl;
 mod client;
+mod connecting;
 mod credentials;
 mod error;
 mod hosts;
@@ -33,7 +34,7 @@ pub(crate) use zk::{
 pub(crate) use client::{Client, PersistentWatcher, StateWatcher, told};
 pub(crate) use error::{is_fatal, is_outcome_unknown};
 
-use client::caught;
+use connecting::{LEAST_ATTEMPT, bounded, chroot_exists};
 use credentials::digests;
 use hosts::Servers;
 
@@ -81,15 +82,6 @@ pub enum Wait {
 
 /// How long to look for what is wrong with a server.
 const PROBE_LIMIT: Duration = Duration::from_secs(1);
-
-/// How long an attempt to connect may take however short the session timeout is.
-const LEAST_ATTEMPT: Duration = Duration::from_secs(1);
-
-/// How long to wait before the second attempt to connect, between all later ones at most, and
-/// between the last ones at least.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-const LAST_PAUSE: Duration = Duration::from_millis(10);
 
 /// A session with a ZooKeeper ensemble.
 #[derive(Debug)]
@@ -145,40 +137,7 @@ impl Session {
             hosts: hosts::shown(&options.hosts),
             reason,
         })?;
-        let begun = Instant::now();
-        let deadline = match options.wait {
-            Wait::No => Some(begun),
-            Wait::For(duration) => begun.checked_add(duration),
-            Wait::Forever => None,
-        };
-        let mut pause = FIRST_PAUSE;
-        let client = loop {
-            let mut until = Instant::now() + options.session_timeout.max(LEAST_ATTEMPT);
-            if let Some(deadline) = deadline.filter(|deadline| *deadline > begun) {
-                until = until.min(deadline);
-            }
-            let error = match attempt(options, &servers, checks_chroot, until).await {
-                Ok(client) => break client,
-                Err(Error::Unreachable { hosts, reason, .. }) => {
-                    if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-                        let troubles = servers.troubles(PROBE_LIMIT).await;
-                        return Err(Error::Unreachable {
-                            hosts,
-                            reason,
-                            troubles,
-                        });
-                    }
-                    reason
-                }
-                Err(error) => return Err(error),
-            };
-            tracing::debug!(%error, "trying again");
-            // The last attempts come closer, so that none goes on beyond the deadline.
-            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            let limit = left.map_or(pause, |left| left.min((left / 2).max(LAST_PAUSE)));
-            sleep(pause.min(limit)).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
-        };
+        let client = connecting::connect(options, &servers, checks_chroot).await?;
         Ok(Self {
             options: options.clone(),
             servers,
@@ -393,112 +352,4 @@ impl Pulse {
     pub async fn changed(&mut self) {
         self.0.changed().await;
     }
-}
-
-/// Makes a session by `until`.
-async fn attempt(
-    options: &Options,
-    servers: &Servers,
-    checks_chroot: bool,
-    until: Instant,
-) -> Result<Client, Error> {
-    let asked = options.session_timeout;
-    // The client gives a connection up, and all that is in flight with it, after this long without
-    // an answer: by default 2/5 of the session timeout. Beyond 3/5 it falls back to the default.
-    let connector = || {
-        zk::Client::connector()
-            .with_session_timeout(asked)
-            .with_connection_timeout(asked * 3 / 5)
-            .with_fail_eagerly()
-    };
-    let connect = async |connector: zk::Connector| {
-        let limit = options.request_timeout;
-        let limit = limit.and_then(|limit| Instant::now().checked_add(limit));
-        let until = limit.map_or(until, |limit| limit.min(until));
-        let list = servers.to_string();
-        let client = answer(options, servers, until, connector.connect(&list)).await?;
-        Ok(bounded(client, options))
-    };
-    // Credentials that are sent right behind the connect request may be answered before it by
-    // servers with Netty, which this client cannot read. So they follow the connect reply.
-    let client = match connect(connector()).await {
-        Err(Error::Credentials { .. }) if !options.credentials.is_empty() => {
-            // Servers with `enforce.auth.enabled` take nothing before the credentials.
-            let given = options.credentials.iter();
-            let with_all = given.fold(connector(), |connector, given| {
-                connector.with_auth(&given.scheme, &given.secret)
-            });
-            connect(with_all).await?
-        }
-        connected => {
-            let client = connected?;
-            for credentials in &options.credentials {
-                let accepted = client.auth(&credentials.scheme, &credentials.secret);
-                answer(options, servers, until, accepted).await?;
-            }
-            client
-        }
-    };
-    if checks_chroot {
-        chroot_exists(&client, options, servers, until).await?;
-    }
-    Ok(client)
-}
-
-/// The client with the limit that its requests have.
-fn bounded(client: zk::Client, options: &Options) -> Client {
-    let limit = options.request_timeout;
-    let limit = limit.unwrap_or_else(|| client.session_timeout());
-    Client::new(client, limit)
-}
-
-/// A missing chroot connects like any other.
-async fn chroot_exists(
-    client: &Client,
-    options: &Options,
-    servers: &Servers,
-    until: Instant,
-) -> Result<(), Error> {
-    if servers.chroot.is_root() {
-        return Ok(());
-    }
-    match answer(options, servers, until, client.check_stat("/")).await? {
-        Some(_) => Ok(()),
-        None => Err(Error::NoChroot {
-            servers: servers.list.clone(),
-            chroot: servers.chroot.clone(),
-        }),
-    }
-}
-
-/// Waits for an answer to what belongs to connecting.
-async fn answer<T>(
-    options: &Options,
-    servers: &Servers,
-    until: Instant,
-    pending: impl Future<Output = Result<T, ClientError>>,
-) -> Result<T, Error> {
-    let hosts = servers.to_string();
-    let answer = timeout_at(until, caught(pending)).await;
-    answer
-        .unwrap_or(Err(ClientError::Timeout))
-        .map_err(|reason| match reason {
-            ClientError::AuthFailed => Error::Credentials {
-                hosts,
-                schemes: options
-                    .credentials
-                    .iter()
-                    .map(|c| c.scheme.clone())
-                    .collect(),
-            },
-            reason if reason == ClientError::NoHosts || is_outcome_unknown(&reason) => {
-                let troubles = Vec::new();
-                Error::Unreachable {
-                    hosts,
-                    reason,
-                    troubles,
-                }
-            }
-            reason => Error::Server { hosts, reason },
-        })
 }
