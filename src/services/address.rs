@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use dns_lookup::{AddrInfoHints, get_hostname, getaddrinfo};
 
-use super::error::Error;
+use super::error::{AddressError, Error};
 use crate::model::path::check_name;
 
 /// `AI_CANONNAME`, which is the same number everywhere.
@@ -71,56 +71,35 @@ impl From<String> for Address {
     }
 }
 
-/// What is wrong with a text that is to be an address.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum NoAddress {
-    #[error("it has no port; write HOST:PORT")]
-    NoPort,
-    #[error("the port is no number from 1 to 65535")]
-    Port,
-    #[error("it has no host; write HOST:PORT")]
-    NoHost,
-    #[error("an IPv6 address stands in brackets, as in [2001:db8::1]:80")]
-    Brackets,
-    #[error("what stands in brackets is no IPv6 address")]
-    Ipv6,
-    #[error("the host is neither a name nor an IPv4 address")]
-    Ipv4,
-    #[error("{0} stands for all addresses of a machine, and nobody else can reach it")]
-    Unspecified(IpAddr),
-    #[error("a host name has letters, digits, '-', '_' and dots only, and up to 63 between dots")]
-    Host,
-}
-
-fn parse_port(text: &str) -> Result<u16, NoAddress> {
+fn parse_port(text: &str) -> Result<u16, AddressError> {
     // The parser of numbers takes a sign, too.
     let is_number = text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0');
     match text.parse() {
         Ok(port) if is_number => Ok(port),
-        _ => Err(NoAddress::Port),
+        _ => Err(AddressError::Port),
     }
 }
 
 /// Checks that a text is `HOST:PORT`, so that it can stand in the configuration of any proxy: a name
 /// of ASCII letters, digits, `-`, `_` and dots, an IPv4 address, or an IPv6 address in brackets.
-pub(crate) fn check_address(text: &str) -> Result<(), NoAddress> {
-    let (host, port) = text.rsplit_once(':').ok_or(NoAddress::NoPort)?;
+pub(crate) fn check_address(text: &str) -> Result<(), AddressError> {
+    let (host, port) = text.rsplit_once(':').ok_or(AddressError::NoPort)?;
     if host.is_empty() {
         parse_port(port)?;
-        return Err(NoAddress::NoHost);
+        return Err(AddressError::NoHost);
     }
     if let Some(inner) = host.strip_prefix('[') {
         let ip = inner.strip_suffix(']').and_then(|ip| ip.parse().ok());
-        let ip: Ipv6Addr = ip.ok_or(NoAddress::Ipv6)?;
+        let ip: Ipv6Addr = ip.ok_or(AddressError::Ipv6)?;
         parse_port(port)?;
         return check_ip(ip.into());
     }
     if host.contains(':') {
         let is_ip = text.parse::<Ipv6Addr>().is_ok() || host.parse::<Ipv6Addr>().is_ok();
         return Err(if is_ip {
-            NoAddress::Brackets
+            AddressError::Brackets
         } else {
-            NoAddress::Host
+            AddressError::Host
         });
     }
     parse_port(port)?;
@@ -129,7 +108,7 @@ pub(crate) fn check_address(text: &str) -> Result<(), NoAddress> {
     }
     let name = host.strip_suffix('.').unwrap_or(host);
     if name.len() > 253 || !name.split('.').all(is_label) {
-        return Err(NoAddress::Host);
+        return Err(AddressError::Host);
     }
     // Resolvers take what ends in a number for an IPv4 address: 127.1, 0x7f000001.
     let last = name.rsplit('.').next().unwrap_or_default();
@@ -137,13 +116,13 @@ pub(crate) fn check_address(text: &str) -> Result<(), NoAddress> {
     let is_number = last.bytes().all(|byte| byte.is_ascii_digit())
         || hex.is_some_and(|hex| hex.bytes().all(|byte| byte.is_ascii_hexdigit()));
     if is_number {
-        Err(NoAddress::Ipv4)
+        Err(AddressError::Ipv4)
     } else {
         Ok(())
     }
 }
 
-fn check_ip(ip: IpAddr) -> Result<(), NoAddress> {
+fn check_ip(ip: IpAddr) -> Result<(), AddressError> {
     let is_unspecified = match ip {
         IpAddr::V4(ip) => ip.is_unspecified(),
         IpAddr::V6(ip) => {
@@ -151,7 +130,7 @@ fn check_ip(ip: IpAddr) -> Result<(), NoAddress> {
         }
     };
     if is_unspecified {
-        Err(NoAddress::Unspecified(ip))
+        Err(AddressError::Unspecified(ip))
     } else {
         Ok(())
     }
@@ -180,16 +159,10 @@ impl Address {
     /// [`Error::Address`].
     pub fn check(&self) -> Result<(), Error> {
         let (text, result) = match &self.0 {
-            Form::Everywhere(0) => (":0".to_owned(), Err(NoAddress::Port.to_string())),
+            Form::Everywhere(0) => (":0".to_owned(), Err(AddressError::Port)),
             Form::Everywhere(_) => return Ok(()),
-            Form::Text(text) => {
-                let result = check_address(text).map_err(|reason| reason.to_string());
-                (text.clone(), result)
-            }
-            Form::Name(text) => (
-                text.clone(),
-                check_name(text).map_err(|reason| reason.to_string()),
-            ),
+            Form::Text(text) => (text.clone(), check_address(text)),
+            Form::Name(text) => (text.clone(), check_name(text).map_err(AddressError::Name)),
         };
         result.map_err(|reason| Error::Address {
             address: text,
@@ -215,14 +188,14 @@ impl Address {
                     .unwrap_or_else(|error| Err(error.to_string()))
                     .map_err(|reason| Error::Address {
                         address: format!(":{port}"),
-                        reason,
+                        reason: AddressError::System(reason),
                     })?
             }
         };
         for name in &names {
             check_name(name).map_err(|error| Error::Address {
                 address: name.clone(),
-                reason: error.to_string(),
+                reason: AddressError::Name(error),
             })?;
         }
         Ok(names)

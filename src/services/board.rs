@@ -82,7 +82,7 @@ pub(crate) struct Board<S: Snapshot> {
     snapshot: ArcSwap<S>,
     sequence: watch::Sender<u64>,
     callbacks: Mutex<Vec<Callback<S>>>,
-    /// None once there will be no more changes.
+    /// `None` once there will be no more changes.
     streams: Mutex<Option<Streams<S>>>,
     /// A callback may have missed a snapshot.
     missed: Notify,
@@ -252,7 +252,7 @@ impl<S: Snapshot> Changes<S> {
         &self.start
     }
 
-    /// The next change; none when there will be no more.
+    /// The next change. `None` when there will be no more.
     ///
     /// # Cancellation safety
     /// No change is lost when the future is dropped.

@@ -168,7 +168,7 @@ impl Children {
         place.ok().map(|place| &self.children[place])
     }
 
-    /// The node they are children of, behind all links; none where there is no such node.
+    /// The node they are children of, behind all links. `None` if there is no such node.
     #[must_use]
     pub fn real_path(&self) -> Option<&ZPath> {
         self.real_path.as_ref()
@@ -258,7 +258,7 @@ impl ChildrenView {
         self.0.path()
     }
 
-    /// The node behind all links, now; none where there is no such node.
+    /// The node behind all links, now. `None` if there is no such node.
     #[must_use]
     pub fn real_path(&self) -> Option<ZPath> {
         self.snapshot().real_path.clone()
@@ -294,7 +294,7 @@ impl ChildrenView {
         self.snapshot().get(name).cloned()
     }
 
-    /// The properties of one child as a type of the caller's; none where there is no such child.
+    /// The properties of one child as a type of the caller's. `None` if there is no such child.
     ///
     /// # Errors
     /// [`Error::Type`].

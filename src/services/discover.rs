@@ -10,7 +10,7 @@ use super::address::check_address;
 use super::board::{Board, Changes, Numbered, Reaction, Snapshot, Task};
 use super::children::{Child, Children, ChildrenView};
 use super::core::Core;
-use super::error::Error;
+use super::error::{AddressError, Error};
 use super::registration::{DRAINING, ENABLED, WEIGHT};
 use super::supervision::ConnectionState;
 use crate::model::value::Properties;
@@ -100,7 +100,7 @@ pub struct LeftOut {
     /// The name of the node. Whoever may create nodes there chose it: show it escaped.
     pub name: String,
     /// Why it is no address.
-    pub reason: String,
+    pub reason: AddressError,
 }
 
 /// The addresses of a service at one time.
@@ -124,7 +124,7 @@ impl Endpoints {
                 Ok(()) => endpoints.push(Endpoint::new(child)),
                 Err(reason) => left_out.push(LeftOut {
                     name: child.name().to_owned(),
-                    reason: reason.to_string(),
+                    reason,
                 }),
             }
         }

@@ -2,7 +2,7 @@
 
 use std::env;
 
-/// The servers where none are named.
+/// The servers, if the caller names none.
 pub(crate) fn hosts() -> String {
     let named = env::var("ZC_ZK_CONNECTION_STRING").ok();
     named

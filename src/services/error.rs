@@ -1,5 +1,6 @@
 //! What can go wrong between a service and ZooKeeper.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::model::path::{self, ZPath};
@@ -11,7 +12,7 @@ use crate::{plan::links, zookeeper::live};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// There is no session, and none can be made.
+    /// There is no session, and a new one cannot be made.
     #[error(transparent)]
     Session(#[from] session::Error),
     /// The handle was closed.
@@ -128,13 +129,13 @@ pub enum Error {
     /// Callbacks need a view that watches.
     #[error("callbacks cannot be set without watching")]
     NotWatched,
-    /// An address is none.
+    /// The text is not an address.
     #[error("{address:?} is no address to register: {reason}")]
     Address {
         /// What was given.
         address: String,
         /// What is wrong with it.
-        reason: String,
+        reason: AddressError,
     },
     /// The node of a registration exists, but no session owns it: it never goes by itself.
     #[error(
@@ -236,4 +237,40 @@ pub(crate) fn parse(text: &str) -> Result<ZPath, Error> {
         text: text.to_owned(),
         reason,
     })
+}
+
+/// What is wrong with an address.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AddressError {
+    /// There is no port.
+    #[error("it has no port; write HOST:PORT")]
+    NoPort,
+    /// The port is not a number from 1 to 65535.
+    #[error("the port is no number from 1 to 65535")]
+    Port,
+    /// There is no host.
+    #[error("it has no host; write HOST:PORT")]
+    NoHost,
+    /// An IPv6 address lacks its brackets.
+    #[error("an IPv6 address stands in brackets, as in [2001:db8::1]:80")]
+    Brackets,
+    /// Brackets hold something else.
+    #[error("what stands in brackets is no IPv6 address")]
+    Ipv6,
+    /// The host ends in a number, as an IPv4 address does.
+    #[error("the host is neither a name nor an IPv4 address")]
+    Ipv4,
+    /// Nobody else can reach it.
+    #[error("{0} stands for all addresses of a machine, and nobody else can reach it")]
+    Unspecified(IpAddr),
+    /// The host is no name.
+    #[error("a host name has letters, digits, '-', '_' and dots only, and up to 63 between dots")]
+    Host,
+    /// It cannot name a node.
+    #[error("{0}")]
+    Name(path::Error),
+    /// This machine does not tell its addresses.
+    #[error("{0}")]
+    System(String),
 }

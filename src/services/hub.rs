@@ -78,7 +78,7 @@ struct Watch {
     changed: Arc<Notify>,
     /// What is watched for by now.
     ready: watch::Receiver<Option<Interest>>,
-    /// None where the watch of everything serves this path.
+    /// `None` if the watch of everything serves this path.
     task: Option<AbortHandle>,
 }
 
@@ -237,6 +237,14 @@ struct WatchTask {
     is_of_everything: bool,
 }
 
+/// What the server has of a watch.
+enum Held {
+    Nothing,
+    /// The connection was lost since, and with it the watch.
+    Lost(#[expect(dead_code, reason = "it goes when the next one is there")] PersistentWatcher),
+    Alive(PersistentWatcher),
+}
+
 /// Why a watch is looked at once more.
 enum Cause {
     /// The connection was lost: the server does not know the watch any more.
@@ -247,28 +255,11 @@ enum Cause {
 
 impl WatchTask {
     async fn run(self) {
-        let mut watcher: Option<PersistentWatcher> = None;
-        let mut is_lost = false;
+        let mut held = Held::Nothing;
         loop {
             let made = *self.ready.borrow();
-            // The watcher must be dropped under the lock: a removal that comes after the next
-            // addition at the same path would remove that one.
-            let interest = if self.is_of_everything {
-                Interest::Children
-            } else {
-                let mut table = lock(&self.watches);
-                let Some(watch) = table.by_path.get(&self.path) else {
-                    return;
-                };
-                match watch.subscribers.iter().map(|one| one.interest).max() {
-                    Some(interest) => interest.max(made.unwrap_or(interest)),
-                    None => {
-                        table.by_path.remove(&self.path);
-                        table.bytes -= self.cost;
-                        drop(watcher.take());
-                        return;
-                    }
-                }
+            let Some(interest) = self.needed(made, &mut held) else {
+                return;
             };
             if lock(&self.watches).polls {
                 if !self.poll(interest).await {
@@ -276,41 +267,70 @@ impl WatchTask {
                 }
                 continue;
             }
-            if watcher.is_none() || is_lost || made != Some(interest) {
-                let mode = match interest {
-                    Interest::Node => AddWatchMode::Persistent,
-                    Interest::Children => AddWatchMode::PersistentRecursive,
-                };
-                match self.client.watch(self.path.as_str(), mode).await {
-                    Ok(new) => {
+            let mut watcher = match held {
+                Held::Alive(watcher) if made == Some(interest) => watcher,
+                old => match self.add(interest).await {
+                    Ok(Some(new)) => {
                         // The old one goes only now, so that the server removes nothing.
-                        watcher = Some(new);
-                        is_lost = false;
+                        drop(old);
                         self.ready.send_replace(Some(interest));
                         if made.is_some() {
                             self.signal_again();
                         }
+                        new
                     }
-                    Err(error) if is_fatal(&error) => return self.forget(),
-                    Err(ClientError::Unimplemented) => {
-                        self.begin_polling();
+                    Ok(None) => {
+                        held = old;
                         continue;
                     }
-                    Err(error) => {
-                        if !is_outcome_unknown(&error) {
-                            tracing::warn!(path = %self.path, %error, "cannot watch; trying again");
-                        }
-                        sleep(Duration::from_millis(50)).await;
-                        continue;
-                    }
-                }
-            }
-            match self.follow(&mut watcher).await {
+                    Err(Ended) => return self.forget(),
+                },
+            };
+            held = match self.follow(&mut watcher).await {
                 None => return self.forget(),
-                Some(Cause::Asked) => {}
-                Some(Cause::Lost) => is_lost = true,
+                Some(Cause::Asked) => Held::Alive(watcher),
+                Some(Cause::Lost) => Held::Lost(watcher),
+            };
+        }
+    }
+
+    /// What is to be watched for. `None` if nobody needs the watch any more: it is given up then.
+    fn needed(&self, made: Option<Interest>, held: &mut Held) -> Option<Interest> {
+        if self.is_of_everything {
+            return Some(Interest::Children);
+        }
+        let mut table = lock(&self.watches);
+        let watch = table.by_path.get(&self.path)?;
+        let interest = watch.subscribers.iter().map(|one| one.interest).max();
+        if let Some(interest) = interest {
+            return Some(interest.max(made.unwrap_or(interest)));
+        }
+        table.by_path.remove(&self.path);
+        table.bytes -= self.cost;
+        // The watcher must be dropped under the lock: a removal that comes after the next addition at
+        // the same path would remove that one.
+        *held = Held::Nothing;
+        None
+    }
+
+    /// Adds the watch. `None` if that has to be tried again.
+    async fn add(&self, interest: Interest) -> Result<Option<PersistentWatcher>, Ended> {
+        let mode = match interest {
+            Interest::Node => AddWatchMode::Persistent,
+            Interest::Children => AddWatchMode::PersistentRecursive,
+        };
+        match self.client.watch(self.path.as_str(), mode).await {
+            Ok(watcher) => return Ok(Some(watcher)),
+            Err(error) if is_fatal(&error) => return Err(Ended),
+            Err(ClientError::Unimplemented) => self.begin_polling(),
+            Err(error) => {
+                if !is_outcome_unknown(&error) {
+                    tracing::warn!(path = %self.path, %error, "cannot watch; trying again");
+                }
+                sleep(Duration::from_millis(50)).await;
             }
         }
+        Ok(None)
     }
 
     /// A server before 3.6 has no persistent watches.
@@ -332,9 +352,9 @@ impl WatchTask {
         !self.client.state().is_terminated()
     }
 
-    /// Passes events on until something must be done about the watch; none at the session's end.
-    async fn follow(&self, watcher: &mut Option<PersistentWatcher>) -> Option<Cause> {
-        let watcher = watcher.as_mut()?;
+    /// Passes events on until something must be done about the watch. Returns `None` at the session's
+    /// end.
+    async fn follow(&self, watcher: &mut PersistentWatcher) -> Option<Cause> {
         loop {
             let event = tokio::select! {
                 biased;

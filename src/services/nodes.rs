@@ -40,7 +40,7 @@ impl ZooKeeper {
     /// Whether there is a node, and what the server knows of it.
     ///
     /// # Errors
-    /// A path that is none, and those of the connection.
+    /// [`Error::Path`], and those of the connection.
     pub async fn exists(&self, path: &str) -> Result<Option<Stat>, Error> {
         let path = parse(path)?;
         let read = self

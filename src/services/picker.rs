@@ -74,7 +74,7 @@ impl Picker {
         self
     }
 
-    /// The next address; none where no address can be used. It waits for nothing.
+    /// The next address. `None` if no address can be used. It waits for nothing.
     pub fn pick(&self) -> Option<Endpoint> {
         let snapshot = self.discovery.snapshot();
         let mut state = lock(&self.state);

@@ -53,7 +53,7 @@ impl NodeProperties {
         }
     }
 
-    /// A property as a type of the caller's; none where there is no such property.
+    /// A property as a type of the caller's. `None` if there is no such property.
     ///
     /// # Errors
     /// [`Error::Type`], and [`Error::Link`] where a link leads nowhere.
@@ -107,7 +107,7 @@ impl NodeProperties {
         self.stored.is_empty()
     }
 
-    /// The node behind all links; none where there is no such node.
+    /// The node behind all links. `None` if there is no such node.
     #[must_use]
     pub fn real_path(&self) -> Option<&ZPath> {
         self.real_path.as_ref()

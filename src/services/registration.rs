@@ -224,7 +224,7 @@ pub struct RegistrationView {
     pub path: String,
     /// The names of its nodes.
     pub names: Vec<String>,
-    /// Its nodes, links followed; none before it was first written.
+    /// Its nodes, links followed. Empty before it was first written.
     pub nodes: Vec<ZPath>,
     /// What the nodes hold, or are to hold.
     pub properties: Properties,

@@ -127,13 +127,7 @@ impl ZooKeeper {
                     _ => Ok(()),
                 };
             }
-            if removed.found.is_empty() {
-                let found = |(path, live): &(ZPath, Live)| {
-                    let zxids = live.node().and_then(LiveNode::zxids);
-                    (path.clone(), zxids)
-                };
-                removed.found = live.iter().map(found).collect();
-            }
+            removed.remember(&live);
             let (doomed, kept) = sort(&live, &top, removal, &denied);
             removed.kept = kept;
             if removal.dry_run {
@@ -171,6 +165,17 @@ impl Removed {
             self.left.remove(path);
         }
         self.deleted.extend(gone);
+    }
+
+    /// Takes note of what is there at first.
+    fn remember(&mut self, live: &Tree<Live>) {
+        if self.found.is_empty() {
+            let found = |(path, live): &(ZPath, Live)| {
+                let zxids = live.node().and_then(LiveNode::zxids);
+                (path.clone(), zxids)
+            };
+            self.found = live.iter().map(found).collect();
+        }
     }
 }
 

@@ -134,7 +134,7 @@ impl Asked<'_> {
 }
 
 impl Core {
-    /// Reads nodes, all at once; none where one does not exist.
+    /// Reads nodes, all at once, with `None` for each that does not exist.
     pub(crate) async fn look(&self, paths: &[ZPath]) -> Result<Vec<Option<Node>>, Error> {
         let root = ZPath::root();
         let first = paths.first().unwrap_or(&root);

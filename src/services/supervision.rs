@@ -53,7 +53,7 @@ impl Connection {
 
 /// What the supervisor tells everybody.
 pub(crate) struct Line {
-    /// How to connect anew; none where a client was given that cannot be replaced.
+    /// How to connect anew. `None` if a client was given that cannot be replaced.
     options: Option<Options>,
     pub(crate) link: watch::Sender<Option<Arc<Connection>>>,
     pub(crate) state: watch::Sender<ConnectionState>,
@@ -93,7 +93,7 @@ impl Line {
         self.closing.send_replace(true);
     }
 
-    /// The connection, as soon as there is one; none once the handle is closed.
+    /// The connection, as soon as there is one. `None` once the handle is closed.
     pub(crate) async fn next_connection(&self) -> Option<Arc<Connection>> {
         let mut link = self.link.subscribe();
         let mut state = self.state.subscribe();

@@ -37,7 +37,7 @@ pub(crate) trait Subject: Send + Sized + 'static {
     /// Finds out what stands at a path, as far as what is known allows.
     fn find(nodes: &Asked<'_>, path: &ZPath) -> Result<Self::Found, links::Error>;
 
-    /// Why a snapshot is none to begin with.
+    /// Why a view may not begin with this snapshot.
     fn check(_: &Self::Snapshot) -> Result<(), Error> {
         Ok(())
     }

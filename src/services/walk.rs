@@ -38,7 +38,7 @@ impl ZooKeeper {
     /// left out at every level unless they are asked for. Links are not followed.
     ///
     /// # Errors
-    /// A path that is none.
+    /// [`Error::Path`].
     pub fn walk(&self, path: &str, ephemeral: bool) -> Result<Walk, Error> {
         Ok(Walk {
             core: self.core.clone(),
@@ -50,7 +50,7 @@ impl ZooKeeper {
 }
 
 impl Walk {
-    /// The next node; none at the end, and where there is no node at the top.
+    /// The next node. `None` at the end, and if there is no node at the top.
     ///
     /// # Errors
     /// Those of the connection. A node whose children may not be listed has none.
@@ -74,7 +74,7 @@ impl Walk {
         Ok(None)
     }
 
-    /// The children of a node; none where it is not to be told.
+    /// The children of a node. `None` if the walk leaves it out.
     async fn read(&self, path: &ZPath) -> Result<Option<Vec<String>>, Error> {
         let listed = self.core.read(path, |client| {
             let path = path.clone();

@@ -62,7 +62,7 @@ impl PropertiesView {
         self.view.path()
     }
 
-    /// The node behind all links, now; none where there is no such node.
+    /// The node behind all links, now. `None` if there is no such node.
     #[must_use]
     pub fn real_path(&self) -> Option<ZPath> {
         self.snapshot().real_path.clone()
@@ -92,7 +92,7 @@ impl PropertiesView {
         self.snapshot().get(name).cloned()
     }
 
-    /// A property as a type of the caller's; none where there is no such property.
+    /// A property as a type of the caller's. `None` if there is no such property.
     ///
     /// # Errors
     /// Those of [`NodeProperties::get_as`].
@@ -108,7 +108,7 @@ impl PropertiesView {
         self.snapshot().to()
     }
 
-    /// The changes from now on; none ever where nothing is watched.
+    /// The changes from now on.
     ///
     /// # Errors
     /// [`Error::NotWatched`].

@@ -221,7 +221,7 @@ fn snapshot_json(endpoints: &Endpoints, discovery: &Discovery) -> Map<String, Va
     let addresses: Vec<Value> = endpoints.iter().map(endpoint_json).collect();
     let left_out = endpoints.left_out().iter();
     let left_out: Vec<Value> = left_out
-        .map(|one| json!({"name": one.name, "reason": one.reason}))
+        .map(|one| json!({"name": one.name, "reason": one.reason.to_string()}))
         .collect();
     Map::from_iter([
         ("format_version".to_owned(), render::FORMAT_VERSION.into()),
