@@ -15,7 +15,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 use super::journal::Journal;
 use super::source::absolute;
 
-/// More symbolic links in one path than anybody follows, the kernel included.
+/// Maximum number of symbolic links in one path, as in the kernel.
 const MAX_LINKS: usize = 40;
 
 /// The names in a directory that count.
@@ -39,7 +39,7 @@ struct Relevant {
     written: HashMap<PathBuf, Instant>,
 }
 
-/// A file that was written to and not closed is waited for so long after its last write: a path can
+/// How long a file that was written to and not closed is waited for after its last write: a path can
 /// also be cut short without being opened.
 const LONGEST_WRITE: Duration = Duration::from_secs(300);
 
@@ -111,8 +111,8 @@ impl FileWatch {
         }
     }
 
-    /// Watches whatever the answers in this journal depend on. Says whether a directory is watched
-    /// now that was not before: then what happened until now was not told.
+    /// Watches whatever the answers in this journal depend on. Returns whether a directory is watched
+    /// now that was not before: no event told what happened in it until now.
     pub(super) fn follow(&mut self, journal: &Journal) -> bool {
         let directories = directories(journal);
         let Some(watcher) = &mut self.watcher else {
@@ -281,7 +281,7 @@ struct Trail {
 
 impl Trail {
     /// Walks along a path as the kernel does, and notes each directory with the name that is looked
-    /// up in it. Where the path leads is told; nothing where it leads nowhere.
+    /// up in it. Returns where the path leads, or `None` if it leads nowhere.
     fn follow(&mut self, path: &Path, links: usize) -> Option<PathBuf> {
         let mut at = PathBuf::new();
         for component in path.components() {

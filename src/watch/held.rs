@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use crate::model::path::ZPath;
 use crate::model::plan::{Action, Plan};
 
-/// So many repairs in a row are made at once; each further one waits twice as long.
+/// Number of repairs in a row without a wait; each further one waits twice as long.
 const FREE: u32 = 5;
 /// More nodes are counted, but not named in the log.
 const MOST_NAMED: usize = 10;

@@ -17,13 +17,14 @@ use super::shown::{OfFiles, Shown};
 use super::source::{Broken, Layers, Outcome, Reading, Source, absolute};
 use super::writers;
 
-/// So long files must be quiet before they are read, though nothing is done about them yet.
+/// How long files must be quiet before they are read. They are taken later.
 const CALM: Duration = Duration::from_millis(60);
 
-/// A file that is being written is looked at again so often, if nothing tells that it is closed.
+/// Interval in which a file that is being written is looked at again, if no event tells that it is
+/// closed.
 const UNFINISHED: Duration = Duration::from_secs(1);
 
-/// So often files are read again that change while they are read.
+/// How often files are read again if they change while they are read.
 const MOST_READINGS: usize = 4;
 
 /// What the files declare, what that depends on, and their commit.
@@ -50,7 +51,7 @@ pub(super) struct Newest {
     good: Option<Arc<Source>>,
     /// Why the newest files are not in force.
     broken: Option<Broken>,
-    /// None where files are read only when they are asked for.
+    /// `None` if files are read only when somebody asks.
     files: Option<FileWatch>,
     settling: Settling,
     /// When to look again whether newer files may be taken.
@@ -124,10 +125,6 @@ impl Newest {
         // Directories that come and go while they are read are looked at again, up to a point; the
         // timer does the rest.
         for _ in 0..4 {
-            let trouble = self.files.as_mut().and_then(FileWatch::trouble);
-            if let Some(error) = trouble {
-                shown.files(OfFiles::Unwatched(error));
-            }
             let written = self.files.as_mut().and_then(FileWatch::unfinished);
             let read = match (written, begun.take()) {
                 (Some(path), _) => Some(Err(Unfinished(path))),
@@ -146,27 +143,8 @@ impl Newest {
                 }
             };
             self.unfinished = None;
-            self.again = None;
-            match outcome {
-                Outcome::Same => {
-                    self.settling.reset();
-                    self.note_sound(commit, shown);
-                }
-                Outcome::Sound(newer) => {
-                    self.again = self.wait_for(&newer, &journal, shown);
-                    if self.again.is_none() {
-                        locked(&self.reader.reading).keep(journal.clone());
-                        self.good = Some(newer);
-                        self.note_sound(commit, shown);
-                    }
-                }
-                Outcome::Broken(broken) => {
-                    self.settling.reset();
-                    self.note_broken(broken, commit, shown);
-                }
-            }
-            let files = self.files.as_mut();
-            let is_other = files.is_some_and(|files| files.follow(&journal));
+            self.take(outcome, &journal, commit, shown);
+            let is_other = self.follow(&journal, shown);
             match self.again {
                 // There is nothing to do before.
                 Some(again) if self.good.is_none() => sleep_until(again).await,
@@ -177,6 +155,47 @@ impl Newest {
         if let Some(good) = &self.good {
             shown.files(OfFiles::InForce(good.clone()));
         }
+    }
+
+    /// Puts what the files declare in force, unless they may change again in a moment.
+    fn take(
+        &mut self,
+        outcome: Outcome,
+        journal: &Journal,
+        commit: Option<String>,
+        shown: &mut Shown,
+    ) {
+        self.again = None;
+        match outcome {
+            Outcome::Same => {
+                self.settling.reset();
+                self.note_sound(commit, shown);
+            }
+            Outcome::Sound(newer) => {
+                self.again = self.wait_for(&newer, journal, shown);
+                if self.again.is_none() {
+                    locked(&self.reader.reading).keep(journal.clone());
+                    self.good = Some(newer);
+                    self.note_sound(commit, shown);
+                }
+            }
+            Outcome::Broken(broken) => {
+                self.settling.reset();
+                self.note_broken(broken, commit, shown);
+            }
+        }
+    }
+
+    /// Watches what was read. Returns whether a directory is watched now that was not before.
+    fn follow(&mut self, journal: &Journal, shown: &mut Shown) -> bool {
+        let Some(files) = &mut self.files else {
+            return false;
+        };
+        let is_other = files.follow(journal);
+        if let Some(error) = files.trouble() {
+            shown.files(OfFiles::Unwatched(error));
+        }
+        is_other
     }
 
     /// When to look again whether newer files may be taken; `None` if they may be now.

@@ -1,6 +1,7 @@
 //! What a loop holds between its reconciles, and one reconcile from its causes to its end.
 
 mod attempt;
+mod execution;
 mod server;
 
 use std::sync::Arc;
@@ -27,7 +28,7 @@ use crate::zookeeper::live::{Mirror, News};
 use crate::zookeeper::session::{Pulse, Session};
 
 use self::attempt::Outcome;
-pub(super) use self::attempt::Progress;
+pub(super) use self::execution::Progress;
 use self::server::Reach;
 
 /// What has happened to files or server.

@@ -186,7 +186,7 @@ impl Schedule {
         files.map_or(others, |files| files.min(others))
     }
 
-    /// The causes of the reconcile that is due now; none where none is due. It must be followed by
+    /// The causes of the reconcile that is due now, or `None` if none is due. It must be followed by
     /// [`Schedule::succeeded`] or [`Schedule::failed`].
     pub fn due(&mut self, now: Instant) -> Option<Causes> {
         if self.next(now) > now {
@@ -220,7 +220,7 @@ impl Schedule {
         self.failures = 0;
     }
 
-    /// The reconcile that was due has failed: it is to be done again after a wait, which is told.
+    /// The reconcile that was due has failed. Returns the wait before it is done again.
     pub fn failed(&mut self, now: Instant) -> Duration {
         self.ended = Some(now);
         let factor = 2_u32.saturating_pow(self.failures.min(16));

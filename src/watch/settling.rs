@@ -15,7 +15,7 @@ use crate::model::tree::Side;
 pub(super) const REMOVAL: Duration = Duration::from_secs(2);
 /// How long they must stay as they are where nothing tells of changes.
 const POLLED: Duration = Duration::from_millis(200);
-/// Files that never stay as they are for long enough are waited for so many times as long.
+/// How many times as long files are waited for that never stay as they are for long enough.
 const MOST_WAITS: u32 = 10;
 
 /// The files that were read last and are not in force yet.
@@ -75,7 +75,7 @@ pub(super) fn quiet(before: Option<&Source>, after: &Source, is_polled: bool) ->
 }
 
 /// The file that was written last, if it may still be half written. Before anything is in force
-/// none can tell what such a file takes away from the live tree.
+/// nobody can tell what such a file takes away from the live tree.
 pub(super) fn youngest<'p>(
     paths: impl Iterator<Item = &'p Path>,
     now: SystemTime,

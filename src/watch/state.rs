@@ -19,7 +19,7 @@ pub const HISTORY: usize = 50;
 /// Upper bounds of the durations by which reconciles are counted, in seconds.
 pub const BUCKETS: [f64; 10] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
 
-/// Of a plan with more actions only so many are remembered once it is applied.
+/// Maximum number of actions that are remembered of an applied plan.
 const LONGEST_APPLIED: usize = 1000;
 
 /// The state of the session.

@@ -7,11 +7,11 @@ use crate::model::plan::{ACL_CHANGE, Action, Add, Change, ChangeValue, DATA_CHAN
 use crate::model::value::split_link;
 use crate::syntax::spelling::{literal, printable, property_name};
 
-/// Of one reconcile more nodes than this are counted only.
+/// Maximum number of nodes that are named for one reconcile; the rest is counted.
 const MOST_NODES: usize = 20;
-/// Of one node more changes than this are counted only.
+/// Maximum number of changes that are named of one node; the rest is counted.
 const MOST_CHANGES: usize = 8;
-/// Longer values are cut.
+/// Maximum number of characters of a value; the rest is cut.
 const LONGEST: usize = 60;
 /// What stands in place of a secret.
 const SECRET: &str = "(secret)";

@@ -18,7 +18,8 @@ use crate::zookeeper::session::Session;
 
 mod again;
 
-/// Of more places than this, each has no watch of its own: one above all of them serves.
+/// Maximum number of places with a watch of their own; where there are more, one watch above all of
+/// them serves.
 const MOST_WATCHES: usize = 64;
 
 /// What has come to pass since the mirror was last made current.
@@ -37,7 +38,7 @@ pub enum News {
 /// What making the mirror current has found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Found {
-    /// These nodes differ from what was known; none where nothing does.
+    /// These nodes differ from what was known; it may be that none does.
     Changed(Vec<ZPath>),
     /// Everything was read again.
     Everything {
@@ -316,7 +317,7 @@ impl Mirror {
         });
     }
 
-    /// Puts nodes in their places; one that is none is removed with all below it.
+    /// Puts nodes in their places; `None` removes a node with all below it.
     fn replace(&mut self, news: BTreeMap<ZPath, Option<Live>>) {
         let mut others = Vec::new();
         let mut gone: BTreeSet<ZPath> = BTreeSet::new();

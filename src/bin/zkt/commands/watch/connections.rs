@@ -1,4 +1,4 @@
-//! The open connections of the status address: so many, and no longer than they are of use.
+//! The open connections of the status address, bounded in number.
 
 use std::io;
 use std::pin::Pin;
@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Duration, Instant};
 
-/// Where there are more, the one that has been idle for longest is closed.
+/// Maximum number of open connections; a further one closes the one that has been idle for longest.
 const MOST: usize = 64;
 /// A connection without progress for this long counts as idle.
 const STUCK: Duration = Duration::from_secs(5);

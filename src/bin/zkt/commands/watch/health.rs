@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use zkt::watch::{Connection, State};
 
-/// A loop that has not come around for so long hangs.
+/// A loop that has not turned for this long hangs.
 const HANGS: Duration = Duration::from_secs(30);
 
 /// Whether the loop turns.

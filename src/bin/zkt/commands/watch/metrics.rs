@@ -32,119 +32,139 @@ impl Text {
 /// All metrics.
 pub(super) fn text(state: &State) -> String {
     let mut text = Text::default();
-    let counters = &state.counters;
-    text.family("zkt_reconciles", "counter", "Reconciles by how they ended.");
-    for (ending, count) in Ending::ALL.iter().zip(counters.endings) {
-        let name = format!("zkt_reconciles_total{{result=\"{}\"}}", ending.name());
-        text.sample(&name, count);
-    }
-    text.family(
-        "zkt_reconcile_duration_seconds",
-        "histogram",
-        "How long reconciles took.",
-    );
-    let mut count = 0;
-    let bounds = BUCKETS.iter().map(|bound| format!("{bound:?}"));
-    let bounds = bounds.chain(["+Inf".to_owned()]);
-    for (bound, more) in bounds.zip(counters.durations) {
-        count += more;
-        let name = format!("zkt_reconcile_duration_seconds_bucket{{le=\"{bound}\"}}");
-        text.sample(&name, count);
-    }
-    text.sample("zkt_reconcile_duration_seconds_sum", counters.seconds);
-    text.sample("zkt_reconcile_duration_seconds_count", count);
-    let seconds = |time: Option<SystemTime>| {
-        let since = time.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-        since.map_or(0.0, |since| since.as_secs_f64())
-    };
-    text.gauge(
-        "zkt_last_attempt_timestamp_seconds",
-        "When the last reconcile ended; 0 before the first.",
-        seconds(state.last_attempt.map(|(time, _)| time)),
-    );
-    text.gauge(
-        "zkt_last_success_timestamp_seconds",
-        "When the last reconcile that succeeded ended; 0 before the first.",
-        seconds(state.last_success.map(|(time, _)| time)),
-    );
-    text.family("zkt_actions", "counter", "Actions that were carried out.");
-    let done = counters.done;
-    for (kind, count) in [
-        ("add", done.add),
-        ("update", done.update),
-        ("link", done.link),
-        ("trim", done.trim),
-    ] {
-        text.sample(&format!("zkt_actions_total{{kind=\"{kind}\"}}"), count);
-    }
-    text.counter(
-        "zkt_drift_found",
-        "Differences that appeared though the files had not changed.",
-        counters.drift,
-    );
-    let held = |is: fn(&HeldReason) -> bool| {
-        let held = state.held.iter();
-        held.filter(|node| is(&node.reason)).count()
-    };
-    text.gauge(
-        "zkt_nodes_contended",
-        "Nodes that are changed again after each repair, and so are repaired later and later.",
-        held(|reason| matches!(reason, HeldReason::Contended)),
-    );
-    text.gauge(
-        "zkt_nodes_refused",
-        "Declared nodes that may not be read or written.",
-        held(|reason| matches!(reason, HeldReason::Refused(_))),
-    );
-    let out_of_sync = state.plan.as_ref().map_or(0, |plan| plan.actions.len());
-    text.gauge(
-        "zkt_out_of_sync",
-        "Actions that the last plan had and that were not carried out.",
-        if state.is_in_sync() { 0 } else { out_of_sync },
-    );
-    text.gauge(
-        "zkt_nodes_declared",
-        "Nodes that are declared.",
-        state.source.as_ref().map_or(0, |source| source.tree.len()),
-    );
-    text.gauge(
-        "zkt_nodes_mirrored",
-        "Live nodes that are mirrored.",
-        state.mirrored,
-    );
-    text.gauge(
-        "zkt_session_up",
-        "Whether the session is up.",
-        u8::from(state.connection == Connection::Up),
-    );
-    text.counter("zkt_sessions", "Sessions.", counters.sessions);
-    text.gauge(
-        "zkt_leader",
-        "Whether this replica writes.",
-        u8::from(state.leadership != Leadership::Follows),
-    );
-    text.counter(
-        "zkt_guard_refusals",
-        "Plans that a guard refused.",
-        counters.refusals,
-    );
-    text.gauge(
-        "zkt_source_broken",
-        "Whether the newest files declare no sound tree.",
-        u8::from(state.broken.is_some()),
-    );
-    text.counter(
-        "zkt_missed_changes",
-        "Changes of the live tree that no event told of.",
-        counters.missed,
-    );
-    text.counter(
-        "zkt_full_reads",
-        "How often everything was read.",
-        counters.full_reads,
-    );
+    text.reconciles(state);
+    text.actions(state);
+    text.nodes(state);
+    text.server(state);
     text.0.push_str("# EOF\n");
     text.0
+}
+
+impl Text {
+    fn reconciles(&mut self, state: &State) {
+        let counters = &state.counters;
+        self.family("zkt_reconciles", "counter", "Reconciles by how they ended.");
+        for (ending, count) in Ending::ALL.iter().zip(counters.endings) {
+            let name = format!("zkt_reconciles_total{{result=\"{}\"}}", ending.name());
+            self.sample(&name, count);
+        }
+        self.family(
+            "zkt_reconcile_duration_seconds",
+            "histogram",
+            "How long reconciles took.",
+        );
+        let mut count = 0;
+        let bounds = BUCKETS.iter().map(|bound| format!("{bound:?}"));
+        let bounds = bounds.chain(["+Inf".to_owned()]);
+        for (bound, more) in bounds.zip(counters.durations) {
+            count += more;
+            let name = format!("zkt_reconcile_duration_seconds_bucket{{le=\"{bound}\"}}");
+            self.sample(&name, count);
+        }
+        self.sample("zkt_reconcile_duration_seconds_sum", counters.seconds);
+        self.sample("zkt_reconcile_duration_seconds_count", count);
+        let seconds = |time: Option<SystemTime>| {
+            let since = time.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+            since.map_or(0.0, |since| since.as_secs_f64())
+        };
+        self.gauge(
+            "zkt_last_attempt_timestamp_seconds",
+            "When the last reconcile ended; 0 before the first.",
+            seconds(state.last_attempt.map(|(time, _)| time)),
+        );
+        self.gauge(
+            "zkt_last_success_timestamp_seconds",
+            "When the last reconcile that succeeded ended; 0 before the first.",
+            seconds(state.last_success.map(|(time, _)| time)),
+        );
+    }
+
+    fn actions(&mut self, state: &State) {
+        let counters = &state.counters;
+        self.family("zkt_actions", "counter", "Actions that were carried out.");
+        let done = counters.done;
+        for (kind, count) in [
+            ("add", done.add),
+            ("update", done.update),
+            ("link", done.link),
+            ("trim", done.trim),
+        ] {
+            self.sample(&format!("zkt_actions_total{{kind=\"{kind}\"}}"), count);
+        }
+        self.counter(
+            "zkt_drift_found",
+            "Differences that appeared though the files had not changed.",
+            counters.drift,
+        );
+    }
+
+    fn nodes(&mut self, state: &State) {
+        let held = |is: fn(&HeldReason) -> bool| {
+            let held = state.held.iter();
+            held.filter(|node| is(&node.reason)).count()
+        };
+        self.gauge(
+            "zkt_nodes_contended",
+            "Nodes that are changed again after each repair, and so are repaired later and later.",
+            held(|reason| matches!(reason, HeldReason::Contended)),
+        );
+        self.gauge(
+            "zkt_nodes_refused",
+            "Declared nodes that may not be read or written.",
+            held(|reason| matches!(reason, HeldReason::Refused(_))),
+        );
+        let out_of_sync = state.plan.as_ref().map_or(0, |plan| plan.actions.len());
+        self.gauge(
+            "zkt_out_of_sync",
+            "Actions that the last plan had and that were not carried out.",
+            if state.is_in_sync() { 0 } else { out_of_sync },
+        );
+        self.gauge(
+            "zkt_nodes_declared",
+            "Nodes that are declared.",
+            state.source.as_ref().map_or(0, |source| source.tree.len()),
+        );
+        self.gauge(
+            "zkt_nodes_mirrored",
+            "Live nodes that are mirrored.",
+            state.mirrored,
+        );
+    }
+
+    fn server(&mut self, state: &State) {
+        let counters = &state.counters;
+        self.gauge(
+            "zkt_session_up",
+            "Whether the session is up.",
+            u8::from(state.connection == Connection::Up),
+        );
+        self.counter("zkt_sessions", "Sessions.", counters.sessions);
+        self.gauge(
+            "zkt_leader",
+            "Whether this replica writes.",
+            u8::from(state.leadership != Leadership::Follows),
+        );
+        self.counter(
+            "zkt_guard_refusals",
+            "Plans that a guard refused.",
+            counters.refusals,
+        );
+        self.gauge(
+            "zkt_source_broken",
+            "Whether the newest files declare no sound tree.",
+            u8::from(state.broken.is_some()),
+        );
+        self.counter(
+            "zkt_missed_changes",
+            "Changes of the live tree that no event told of.",
+            counters.missed,
+        );
+        self.counter(
+            "zkt_full_reads",
+            "How often everything was read.",
+            counters.full_reads,
+        );
+    }
 }
 
 #[cfg(test)]

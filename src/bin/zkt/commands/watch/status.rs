@@ -16,11 +16,11 @@ use zkt::watch::{Connection, HeldNode, HeldReason, Leadership, Reconcile, Source
 use super::health;
 use crate::render::{self, FORMAT_VERSION, SECRET, TextOptions};
 
-/// Of a plan with more actions, the first are shown.
+/// Maximum number of actions that are shown of a plan.
 const LONGEST_PLAN: usize = 500;
-/// Of a longer line of tree text the beginning is shown.
+/// Maximum length of a line of tree text; the rest is cut.
 const LONGEST_LINE: usize = 400;
-/// Of a node with more children, the first are shown.
+/// Maximum number of children that are shown of a node.
 const MOST_CHILDREN: usize = 1000;
 
 /// The whole state.
@@ -170,7 +170,7 @@ fn plan_text(plan: &Plan, state: &State, layers: &[String]) -> String {
 }
 
 /// The declared nodes right below the one that the query names as `path=…`, or the topmost ones, and
-/// what is out of sync there; none where it is not declared.
+/// what is out of sync there. Returns `None` if that node is not declared.
 pub(super) fn children(state: &State, query: Option<&str>) -> Option<Value> {
     let source = state.source.as_deref()?;
     let path = match query.and_then(|query| query.strip_prefix("path=")) {

@@ -1,0 +1,126 @@
+//! The lines of the log that are not about single actions.
+
+use super::super::held::HeldNews;
+use super::super::source::Broken;
+use super::super::state::{Ending, Reconcile, State};
+use super::Next;
+use super::named::{Naming, Word};
+use crate::reconcile::{Account, Tally};
+use crate::syntax::spelling::printable;
+use crate::zookeeper::executor::Fate;
+
+pub(super) fn tell_lost(servers: &str) {
+    tracing::warn!(servers, "the connection is lost; trying to connect again");
+}
+
+pub(super) fn tell_back(servers: &str) {
+    tracing::info!(servers, "connected again");
+}
+
+pub(super) fn tell_broken(broken: &Broken, in_force: Option<&str>) {
+    for drawn in &broken.drawn {
+        tracing::error!(revision = broken.revision, "{drawn}");
+    }
+    let then = match in_force {
+        Some(_) => "the last sound one stays in force",
+        None => "nothing is written before they do",
+    };
+    tracing::error!(
+        errors = broken.errors.len(),
+        in_force = in_force.unwrap_or("none"),
+        "the files declare no sound tree; {then}"
+    );
+}
+
+pub(super) fn tell_held(news: &HeldNews) {
+    match news {
+        HeldNews::Contended {
+            path,
+            repairs,
+            longest,
+        } => tracing::warn!(
+            path = %printable(path.as_str()),
+            repairs,
+            "is changed again after each repair: another watch or an application writes it, \
+             too; it is repaired later and later, at last every {} s",
+            longest.as_secs_f64()
+        ),
+        HeldNews::More(more) => {
+            tracing::warn!("{more} more nodes are changed again after each repair");
+        }
+        HeldNews::Rested(path) => {
+            let path = printable(path.as_str()).into_owned();
+            tracing::info!(path, "is no longer changed after each repair");
+        }
+    }
+}
+
+/// One line for each reconcile.
+pub(super) fn tell(reconcile: &Reconcile, state: &State, next: Next) {
+    let then = match next {
+        Next::QuietRetry => return,
+        Next::Retry(wait) => format!("; trying again in {:.1} s", wait.as_secs_f64()),
+        Next::Rest => String::new(),
+    };
+    let Reconcile {
+        causes,
+        took,
+        revision,
+        ending,
+        found,
+        done,
+        error,
+        ..
+    } = reconcile;
+    let revision = revision.as_deref().unwrap_or("none");
+    let commit = state.commit.as_deref().map(tracing::field::display);
+    // JSON has no number for 128 bits: the log would write a string.
+    let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+    macro_rules! line {
+        ($level:ident, $($more:tt)*) => {
+            tracing::$level!(
+                cause = %causes, revision, commit, result = %ending,
+                found.add, found.update, found.link, found.trim,
+                done.add, done.update, done.link, done.trim,
+                ms, $($more)*
+            )
+        };
+    }
+    let failed = match ending {
+        Ending::InSync | Ending::Applied => return line!(info, "reconciled"),
+        Ending::Drift => return line!(warn, "reconciled"),
+        Ending::Refused => "a guard refuses to reconcile",
+        Ending::Conflict | Ending::Failed => "cannot reconcile",
+        Ending::Partial => "cannot reconcile all",
+    };
+    let error = error.as_deref().map(tracing::field::display);
+    line!(error, error, "{failed}{then}");
+}
+
+/// What stands, what is unknown, and what is left.
+pub(super) fn tell_interrupted(account: &Account) {
+    if !account.is_open() && !account.wrote() {
+        return;
+    }
+    let mut naming = Naming::default();
+    for (action, fate) in account.under_way() {
+        match fate {
+            Fate::Done => naming.tell(action, Word::Done),
+            Fate::Unknown => naming.tell(action, Word::Unknown),
+            Fate::DataOnly => naming.tell(action, Word::DataOnly),
+            Fate::NotDone | Fate::Needless => {}
+        }
+    }
+    naming.end();
+    let Tally {
+        stands,
+        unknown,
+        left,
+    } = account.tally();
+    tracing::warn!(
+        stands,
+        unknown,
+        left,
+        "interrupted in the middle of a reconcile"
+    );
+}
