@@ -29,8 +29,9 @@
 //! - **Policy shapes the trees, not the actions.** What is kept, ignored or out of scope is
 //!   settled while trees are compared. What may not be done becomes an entry of the plan (`kept`,
 //!   `extras`, `refusals`), never an error in its middle.
-//! - **Every prefix of a plan leaves a legal tree.** Adds come first, parents before children;
-//!   then updates; then links; then trims, children before parents.
+//! - **A plan that is carried out in part leaves a legal tree.** Adds come first, parents before
+//!   children; then updates; then links; then trims, children before parents. Each of these stages
+//!   begins when all of the one before is committed, and nothing is in the tree that is not declared.
 //! - **Every write names the version that the plan saw.** [`model::node::DataVersion`] and
 //!   [`model::node::AclVersion`] cannot say "any version". Who wrote in between is never overwritten. Which
 //!   node it was is told by [`model::node::Zxids`], and looked at again right before the write.

@@ -74,8 +74,7 @@ struct AtHand {
 #[derive(Debug, Clone, Copy)]
 pub struct Course {
     committed: usize,
-    /// How many were sent, answered or not.
-    sent: usize,
+    in_flight: usize,
     count: usize,
 }
 
@@ -259,24 +258,30 @@ fn named(action: &Action) -> Named {
 
 impl Course {
     pub(super) fn note(course: &mut Option<Self>, event: &Event) {
-        let (Event::Starting(batch) | Event::Committed(batch)) = event;
+        let (batch, in_flight, committed) = match event {
+            Event::Starting(batch) => (batch, 1, 0),
+            Event::Committed(batch) => (batch, -1, 1),
+            Event::NotCommitted(batch) => (batch, -1, 0),
+            Event::Action(..) => return,
+        };
         let course = course.get_or_insert(Self {
             committed: 0,
-            sent: 0,
+            in_flight: 0,
             count: batch.count,
         });
         course.count = batch.count;
-        match event {
-            Event::Starting(_) => course.sent = batch.index + 1,
-            Event::Committed(_) => course.committed = batch.index + 1,
-        }
+        course.committed += committed;
+        course.in_flight = course.in_flight.saturating_add_signed(in_flight);
     }
 }
 
 impl fmt::Display for Course {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (committed, count) = (self.committed, self.count);
-        let in_flight = self.sent.saturating_sub(committed);
+        let Self {
+            committed,
+            in_flight,
+            count,
+        } = *self;
         if committed > 0 {
             write!(f, "{committed} of {count} batches were committed")?;
         }

@@ -19,7 +19,7 @@ use crate::model::tree::Tree;
 use crate::plan::planner::Policy;
 use crate::plan::scope::{Children, Want};
 use crate::zookeeper::executor::{
-    self, Batch, Conflict, Event, ExecuteOptions, Fate, Ledger, Report, Stop,
+    self, Batch, Conflict, Event, ExecuteOptions, Fate, Ledger, Outcome, Report, Stop,
 };
 use crate::zookeeper::live::{self, FetchOptions};
 use crate::zookeeper::session::Session;
@@ -90,7 +90,7 @@ struct Run<'a, 'e> {
     closed: HashSet<&'a ZPath>,
     ledger: &'e mut Ledger,
     events: &'e mut (dyn FnMut(&Event) + Send),
-    batches: Vec<Batch>,
+    batches: Vec<(Batch, Outcome)>,
     operations: usize,
 }
 
@@ -228,12 +228,18 @@ impl<'a> Run<'a, '_> {
         for (i, _) in actions {
             self.ledger.settle(*i, Fate::Unknown);
         }
-        let base = self.batches.len();
+        let sent = self.batches.iter();
+        let committed = sent.filter(|(_, outcome)| *outcome == Outcome::Committed);
+        let base = committed.count();
         let events = &mut *self.events;
         let mut forward = |event: &Event| {
+            let placed = |batch| placed(batch, actions, base);
             events(&match event {
-                Event::Starting(batch) => Event::Starting(placed(batch, actions, base)),
-                Event::Committed(batch) => Event::Committed(placed(batch, actions, base)),
+                Event::Starting(batch) => Event::Starting(placed(batch)),
+                Event::Committed(batch) => Event::Committed(placed(batch)),
+                Event::NotCommitted(batch) => Event::NotCommitted(placed(batch)),
+                // Of these the ledger tells.
+                Event::Action(..) => return,
             });
         };
         let Contended {
@@ -253,9 +259,9 @@ impl<'a> Run<'a, '_> {
             };
             self.ledger.settle(*i, fate);
         }
-        let committed = report.batches.iter();
+        let sent = report.batches.iter();
         self.batches
-            .extend(committed.map(|batch| placed(batch, actions, base)));
+            .extend(sent.map(|(batch, outcome)| (placed(batch, actions, base), *outcome)));
         self.operations += report.committed_operations;
         report.stop.map(|stop| of_whole(stop, actions))
     }

@@ -1,36 +1,34 @@
-//! Executing a plan: atomic batches, strictly in order, and an honest account of how far it got.
+//! Executing a plan: atomic batches, stage by stage, and an honest account of how far it got.
 //!
 //! The executor decides nothing. It lowers actions to operations, packs consecutive ones into
 //! atomic batches, and stops at the first thing that is not as the plan expects.
 
-use std::collections::VecDeque;
-use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use tokio::time::timeout;
 use zookeeper_client::Error as Refusal;
 
 use crate::model::path::ZPath;
 use crate::model::plan::{Action, Plan};
-use crate::zookeeper::session::{Session, acl, is_outcome_unknown};
+use crate::zookeeper::session::Session;
 
-use self::batch::{AclChange, Work};
+use self::batch::Work;
 use self::flight::Flight;
-use self::report::Progress;
-use self::seen::Expected;
+use self::progress::Progress;
+use self::seen::Created;
 
+mod acls;
 mod batch;
-mod chain;
 mod flight;
 mod ledger;
 mod look;
+mod progress;
 mod reply;
 mod report;
 mod seen;
 
 pub(crate) use self::batch::acl_bytes;
 pub use self::ledger::Ledger;
-pub use self::report::{Batch, BatchKind, Conflict, Event, Fate, Report, Stop};
+pub use self::report::{Batch, BatchKind, Conflict, Event, Fate, Outcome, Report, Stop};
 
 /// Bounds on what is sent at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +39,7 @@ pub struct ExecuteOptions {
     pub batch_bytes: usize,
     /// Operations of a batch where the plan needs several.
     pub batch_operations: usize,
-    /// How many batches are in flight at most; with 1 there are no markers.
+    /// How many batches of one stage are in flight at most.
     pub window: usize,
     /// Request bytes that no request may exceed. Past `jute.maxbuffer`, 1,048,575 bytes as
     /// ZooKeeper comes, the server drops the connection with all that is in flight.
@@ -106,33 +104,34 @@ impl ExecuteOptions {
 /// and the write remains.
 ///
 /// # Several batches
-/// They are committed strictly in order, none without all before it. Where three or more follow
-/// each other, up to [`ExecuteOptions::window`] are in flight together, and *markers* keep the
-/// order: ephemeral nodes without data, named `zkt-applying-` and what nobody can guess. Each of these
-/// batches but the last creates one, and the next one deletes it, which fails unless just that batch
-/// was committed; so there is one at a time. It is never a child of a node that was there
-/// before, but of the first one that the first batch creates. So batches in front that create none go
-/// one at a time, and so do all where nobody who may create below that node could surely delete
-/// there, or where the server refuses the first marker. When the future is done no marker is left,
-/// unless the connection was lost: then it goes with the session at the latest.
+/// A plan that is larger is carried out in stages: what adds nodes, what updates, links and trims them,
+/// in the order of the plan. A stage begins when all of the one before is committed. The batches of one
+/// stage do not depend on each other, and up to [`ExecuteOptions::window`] are in flight together.
+/// After the first that fails nothing more is sent, and what is in flight is waited for: each batch of
+/// it happens entirely or not at all, by itself. ZooKeeper carries out the requests of a session in
+/// order, so a batch finds the parents that those before it create. Where one of these failed, the
+/// batch fails as well, unless another writer has created the very nodes that it needs: then nodes
+/// stand that are declared. In the same way a node is deleted only after its children are. Nothing is
+/// left in the tree that the plan does not name.
 ///
 /// # On connection loss
-/// Nothing more is sent. Once connected again, with a new session if need be, the marker that is
-/// there tells how many batches stand, or else the nodes of those that were in flight do: a batch
-/// happens entirely or not at all. Where another writer did just the same meanwhile, its writes are
-/// taken for a batch's. Every wait is bounded, by the session timeout and by [`ExecuteOptions::recovery`].
+/// Nothing more is sent. Once connected again, with a new session if need be, the nodes of each batch
+/// whose reply was lost tell whether it was committed. Where another writer did just the same
+/// meanwhile, its writes are taken for the batch's. Every wait is bounded, by the session timeout and
+/// by [`ExecuteOptions::recovery`].
 ///
 /// # Cancellation safety
 /// A request is sent when it is made, so dropping the future does not take back the batches in
-/// flight: they may be committed or not, still in order. No other batch is sent.
+/// flight: each may be committed or not. No other batch is sent. A [`Ledger`] that takes note of the
+/// events knows at any time what became of each action.
 pub async fn execute(
     session: &Session,
     plan: &Plan,
     options: &ExecuteOptions,
     events: &mut (dyn FnMut(&Event) + Send),
 ) -> Report {
-    let stages = match batch::pack(plan, session.chroot_len(), options) {
-        Ok(stages) => stages,
+    let batches = match batch::pack(plan, session.chroot_len(), options) {
+        Ok(batches) => batches,
         Err(batch::TooLarge {
             path,
             action,
@@ -147,128 +146,26 @@ pub async fn execute(
             }));
         }
     };
-    let chains = if options.window > 1 {
-        chain::find(&stages, session.chroot_len(), options.request_limit)
-    } else {
-        Vec::new()
-    };
-    let mut chains = chains.iter().peekable();
-    let mut progress = Progress::new(plan, &stages, events);
+    let mut created = Created::new(&batches);
+    let mut progress = Progress::new(plan, &batches, events);
     let flight = Flight {
         session,
-        stages: &stages,
+        batches: &batches,
         options,
     };
     let mut next = 0;
-    while let Some(stage) = stages.get(next) {
-        let chain = chains.next_if(|chain| chain.batches.start == next);
-        let stop = match (&stage.work, chain) {
-            (Work::Atomic(_), Some(chain)) => flight::all(flight, chain, &mut progress).await,
-            (Work::Atomic(_), None) => flight::one(flight, next, &mut progress).await,
-            (Work::Acls(changes), _) => {
-                progress.starting(next);
-                let (made, stop) = change_acls(session, changes, options, &stage.actions).await;
-                progress.note_acls(changes, &made);
-                if made.iter().all(|made| *made == Some(true)) {
-                    progress.committed(next);
-                }
-                stop
-            }
+    for stage in batches.chunk_by(|one, other| one.stage == other.stage) {
+        let all = next..next + stage.len();
+        next = all.end;
+        let stop = match &stage[0].work {
+            Work::Atomic(_) => flight::send(flight, all, &mut created, &mut progress).await,
+            Work::Acls(_) => acls::change(flight, all.start, &created, &mut progress).await,
         };
         if let Some(stop) = stop {
             return progress.report(Some(explain_acl(plan, stop)));
         }
-        next = chain.map_or(next + 1, |chain| chain.batches.end);
     }
     progress.report(None)
-}
-
-/// How long an answer may take at most: every request gives up by itself before that.
-fn patience(session: &Session) -> Duration {
-    session.client().limit().saturating_mul(2)
-}
-
-/// Changes ACLs, several at a time; of each tells whether it was made, none where that is unknown.
-/// After the first that fails no more are sent.
-async fn change_acls(
-    session: &Session,
-    changes: &[AclChange<'_>],
-    options: &ExecuteOptions,
-    actions: &Range<usize>,
-) -> (Vec<Option<bool>>, Option<Stop>) {
-    let client = session.client();
-    let mut made = vec![Some(false); changes.len()];
-    let mut stop = None;
-    if let Some(guard) = &options.guard {
-        let looked = timeout(patience(session), client.check_stat(guard.as_str()));
-        if matches!(looked.await, Ok(Ok(None))) {
-            let guard = guard.clone();
-            return (made, Some(Stop::Deposed { guard }));
-        }
-    }
-    let nodes: Vec<Expected<'_>> = changes.iter().filter_map(Expected::of_acl).collect();
-    let stops = seen::check(client, &nodes, patience(session)).await;
-    let first = changes.iter().find_map(|change| stops.get(&change.action));
-    if let Some(stop) = first {
-        return (made, Some(stop.clone()));
-    }
-    let mut lost = Vec::new();
-    let mut loss = None;
-    let mut timed_out = false;
-    let mut waiting = changes.iter().enumerate();
-    let mut in_flight = VecDeque::new();
-    loop {
-        while stop.is_none() && loss.is_none() && in_flight.len() < options.acl_window.max(1) {
-            let Some((i, change)) = waiting.next() else {
-                break;
-            };
-            let entries = acl::to_client(change.acl);
-            let expected = Some(change.expected.get());
-            in_flight.push_back((i, client.set_acl(change.path.as_str(), &entries, expected)));
-        }
-        let Some((i, pending)) = in_flight.pop_front() else {
-            break;
-        };
-        match timeout(patience(session), pending).await {
-            Ok(Ok(_)) => made[i] = Some(true),
-            Ok(Err(source)) if is_outcome_unknown(&source) => {
-                lost.push(i);
-                loss.get_or_insert(source);
-            }
-            Ok(Err(source)) => {
-                stop.get_or_insert_with(|| refused(changes[i].path, changes[i].action, source));
-            }
-            Err(_) => {
-                timed_out = true;
-                lost.push(i);
-                loss.get_or_insert(Refusal::Timeout);
-            }
-        }
-    }
-    let Some(source) = loss else {
-        return (made, stop);
-    };
-    let asked: Vec<&AclChange<'_>> = lost.iter().map(|&i| &changes[i]).collect();
-    let found = look::acls(session, &asked, options.look_until(session)).await;
-    for (&i, found) in lost.iter().zip(found) {
-        // What timed out may still be waiting to be sent.
-        made[i] = found.filter(|made| *made || !timed_out);
-    }
-    let stop = stop.unwrap_or_else(|| {
-        if made.contains(&None) {
-            Stop::Uncertain {
-                actions: actions.clone(),
-                source,
-            }
-        } else {
-            Stop::Disconnected {
-                in_flight: 1,
-                committed: made.iter().all(|made| *made == Some(true)),
-                source,
-            }
-        }
-    });
-    (made, Some(stop))
 }
 
 /// Names the entries of an ACL that the server refuses.

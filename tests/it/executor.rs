@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use zkt::model::acl::{Acl, AclEntry};
 use zkt::model::node::{AclVersion, DataVersion, Live, LiveNode};
 use zkt::model::path::ZPath;
-use zkt::model::plan::{Action, Add, HiddenValues, Link, Plan, Trim, Update};
+use zkt::model::plan::{Access, Action, Add, HiddenValues, Link, Needs, Plan, Trim, Update};
 use zkt::model::value::Data;
 use zkt::zookeeper::executor::{
-    BatchKind, Conflict, Event, ExecuteOptions, Fate, Report, Stop, execute,
+    Batch, BatchKind, Conflict, Event, ExecuteOptions, Fate, Outcome, Report, Stop, execute,
 };
 use zkt::zookeeper::live;
 use zkt::zookeeper::session::{Options, Session};
@@ -166,6 +166,17 @@ pub(crate) fn fate_letters(fates: &[Fate]) -> String {
     fates.iter().map(letter).collect()
 }
 
+/// What became of the batches that were sent.
+pub(crate) fn told(report: &Report) -> String {
+    let letter = |outcome: &Outcome| match outcome {
+        Outcome::Committed => '+',
+        Outcome::NotCommitted => '-',
+        Outcome::Unknown => '?',
+    };
+    let batches = report.batches.iter();
+    batches.map(|(_, outcome)| letter(outcome)).collect()
+}
+
 fn stop(report: &Report) -> String {
     report
         .stop
@@ -208,8 +219,10 @@ async fn another_node_in_a_place_is_not_the_one_that_was_seen() {
         let actions = as_seen(&session, vec![add(&format!("/n{i}"), ""), action]).await;
         client.delete("/a", None).await.unwrap();
         create(&client, "/a", "theirs").await;
-        // As one batch, and as several of which some are in flight together.
-        for options in [ExecuteOptions::default(), split(1)] {
+        // No batch can hold an ACL; all else is one batch, or several, of which the first is committed.
+        let is_acl = matches!(&actions[1], Action::Update(update) if update.acl.is_some());
+        let whole = if is_acl { "+-" } else { "--" };
+        for (options, expected) in [(ExecuteOptions::default(), whole), (split(1), "+-")] {
             let report = run(&session, actions.clone(), &options).await;
             assert_eq!(
                 report.stop,
@@ -219,9 +232,8 @@ async fn another_node_in_a_place_is_not_the_one_that_was_seen() {
                     reason: Conflict::Replaced
                 })
             );
-            let committed = fates(&report) == "+-";
-            assert_eq!(fates(&report), if committed { "+-" } else { "--" });
-            if committed {
+            assert_eq!(fates(&report), expected);
+            if expected == "+-" {
                 client.delete(&format!("/n{i}"), None).await.unwrap();
             }
             let left = shown(&session).await;
@@ -229,6 +241,60 @@ async fn another_node_in_a_place_is_not_the_one_that_was_seen() {
         }
         client.delete("/a", None).await.unwrap();
     }
+}
+
+/// A new node that gets its ACL in the end may be another one by then.
+#[tokio::test]
+async fn a_node_in_the_place_of_a_new_one_keeps_its_acl() {
+    let server = shared();
+    let place = server.chroot("created").await;
+    let relay = Relay::to(server.port()).await;
+    let through = options_as(&(relay.address() + &place), "ops:secret");
+    let session = Session::connect(&through).await.unwrap();
+    let other = Client::connect(&(server.address() + &place)).await.unwrap();
+    let Action::Add(closed) = add("/a", "ours") else {
+        unreachable!()
+    };
+    let closed = Action::Add(Add {
+        acl: Some(acl("world:anyone:r")),
+        ..closed
+    });
+    let guarded = Plan {
+        access: Access {
+            guarded: [(path("/a"), Needs::Children)].into(),
+            ..Access::default()
+        },
+        ..plan(vec![closed])
+    };
+    let switch = relay.switch();
+    let is_acls = |batch: &Batch| batch.kind == BatchKind::Acls;
+    let (tell, wait) = tokio::sync::oneshot::channel();
+    let mut tell = Some(tell);
+    let mut events = |event: &Event| {
+        if matches!(event, Event::Starting(batch) if is_acls(batch)) {
+            switch(Mode::Stall);
+            tell.take().unwrap().send(()).unwrap();
+        }
+    };
+    let replace = async {
+        wait.await.unwrap();
+        other.delete("/a", None).await.unwrap();
+        create(&other, "/a", "theirs").await;
+        relay.set(Mode::Forward);
+    };
+    let options = ExecuteOptions::default();
+    let running = execute(&session, &guarded, &options, &mut events);
+    let (report, ()) = tokio::join!(running, replace);
+    assert_eq!(
+        report.stop,
+        Some(Stop::Conflict {
+            path: path("/a"),
+            action: 0,
+            reason: Conflict::Replaced
+        })
+    );
+    assert_eq!((fates(&report), told(&report)), ("d".into(), "+-".into()));
+    assert_eq!(shown(&session).await, "/a \"theirs\" at 0\n");
 }
 
 /// What the execution has written itself is no surprise to it.
@@ -284,6 +350,7 @@ async fn a_plan_is_one_batch_with_links_fused() {
     assert_eq!(report.stop, None);
     assert_eq!((report.applied, report.committed_operations), (8, 6));
     assert_eq!(fates(&report), "++++++++");
+    events.retain(|event| !matches!(event, Event::Action(..)));
     let [Event::Starting(started), Event::Committed(committed)] = &events[..] else {
         panic!("{events:?}")
     };
@@ -296,7 +363,7 @@ async fn a_plan_is_one_batch_with_links_fused() {
         (committed.actions.clone(), committed.kind),
         (0..8, BatchKind::Atomic)
     );
-    assert_eq!(report.batches, std::slice::from_ref(committed));
+    assert_eq!(report.batches, [(committed.clone(), Outcome::Committed)]);
     insta::assert_snapshot!(shown(&session).await, @r#"
     /a "1 ->" at 0
     /a/b "2" at 0
@@ -385,25 +452,32 @@ async fn each_kind_of_conflict_leaves_nothing_of_its_batch() {
             })
         );
         assert_eq!((report.applied, report.committed_operations), (0, 0));
-        assert_eq!((fates(&report).as_str(), report.batches.len()), ("----", 0));
+        assert_eq!(
+            (fates(&report).as_str(), told(&report)),
+            ("----", "-".into())
+        );
         assert_eq!(shown(&session).await, before);
     }
 }
 
 #[tokio::test]
-async fn a_conflict_leaves_the_batches_before_it() {
+async fn a_conflict_leaves_the_batches_before_it_and_in_flight() {
     let (hosts, session) = session("prefix").await;
     create(&Client::connect(&hosts).await.unwrap(), "/n4", "theirs").await;
     let mut actions: Vec<Action> = (0..8).map(|i| add(&format!("/n{i}"), "")).collect();
     actions.push(link("/n0", None, "x"));
     let report = run(&session, actions, &split(3)).await;
     insta::assert_snapshot!(stop(&report), @"/n4: it exists already");
-    assert_eq!((report.applied, fates(&report).as_str()), (3, "+++------"));
+    // The third was in flight together with the second.
+    assert_eq!((report.applied, fates(&report).as_str()), (3, "+++---++-"));
+    assert_eq!(told(&report), "+-+");
     insta::assert_snapshot!(shown(&session).await, @r#"
     /n0 "" at 0
     /n1 "" at 0
     /n2 "" at 0
     /n4 "theirs" at 0
+    /n6 "" at 0
+    /n7 "" at 0
     "#);
 }
 
@@ -466,7 +540,7 @@ async fn acls_of_new_nodes_and_of_old_ones() {
     let kinds: Vec<_> = report
         .batches
         .iter()
-        .map(|b| (b.kind, b.actions.clone()))
+        .map(|(b, _)| (b.kind, b.actions.clone()))
         .collect();
     let (atomic, acls) = (BatchKind::Atomic, BatchKind::Acls);
     assert_eq!(kinds, [(atomic, 0..5), (acls, 1..3)]);
@@ -556,7 +630,7 @@ async fn the_bytes_of_a_request_are_counted_exactly() {
     let largest = "x".repeat(1_048_575 - overhead);
     let report = run_all(&session, vec![add("/a", &largest)]).await;
     assert_eq!(stop(&report), "");
-    assert_eq!(report.batches[0].bytes, 1_048_575);
+    assert_eq!(report.batches[0].0.bytes, 1_048_575);
     let beyond = ExecuteOptions {
         request_limit: usize::MAX,
         ..ExecuteOptions::default()
@@ -575,7 +649,7 @@ async fn the_bytes_of_a_request_are_counted_exactly() {
 }
 
 #[tokio::test]
-async fn tiny_batches_leave_a_legal_prefix_at_every_conflict() {
+async fn tiny_batches_are_told_truthfully_at_every_conflict() {
     for obstacle in 0..12 {
         let (hosts, session) = session("tiny").await;
         let nodes: Vec<String> = (0..12)
@@ -657,7 +731,10 @@ async fn a_connection_cut_before_the_commit_is_told_truthfully() {
         "{report:?}"
     );
     assert_eq!((report.applied, fates(&report).as_str()), (2, "++----"));
-    assert_eq!((report.batches.len(), report.committed_operations), (1, 2));
+    assert_eq!(
+        (told(&report), report.committed_operations),
+        ("+-".into(), 2)
+    );
     assert_eq!(shown.lines().count(), 2);
 }
 
@@ -675,7 +752,10 @@ async fn a_connection_cut_after_the_commit_is_told_truthfully() {
         "{report:?}"
     );
     assert_eq!((report.applied, fates(&report).as_str()), (4, "++++--"));
-    assert_eq!((report.batches.len(), report.committed_operations), (2, 4));
+    assert_eq!(
+        (told(&report), report.committed_operations),
+        ("++".into(), 4)
+    );
     assert_eq!(shown.lines().count(), 4);
 }
 
@@ -737,6 +817,56 @@ async fn the_look_for_what_happened_keeps_to_the_request_timeout() {
     );
 }
 
+/// The looks at many nodes share one deadline: were each asked for a few times by itself, it would take
+/// far more than the limit.
+#[tokio::test]
+async fn lost_connections_before_a_batch_have_one_deadline() {
+    let server = shared();
+    let place = server.chroot("lost-looks").await;
+    let relay = Relay::to(server.port()).await;
+    let session = Session::connect(&options(&(relay.address() + &place)))
+        .await
+        .unwrap();
+    let plan = plan(trims_of_unseen_nodes());
+    let short = ExecuteOptions {
+        recovery: Duration::from_secs(1),
+        ..ExecuteOptions::default()
+    };
+    let mut events = |_: &Event| {};
+    let cut = async {
+        loop {
+            relay.set(Mode::CutBeforeReply);
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    let limit = Duration::from_secs(120);
+    let executing = tokio::time::timeout(limit, execute(&session, &plan, &short, &mut events));
+    let report = tokio::select! {
+        report = executing => report.unwrap(),
+        () = cut => unreachable!(),
+    };
+    assert!(
+        matches!(report.stop, Some(Stop::Disconnected { in_flight: 0, .. })),
+        "{report:?}"
+    );
+    assert!(report.fates.iter().all(|fate| *fate == Fate::NotDone));
+}
+
+fn trims_of_unseen_nodes() -> Vec<Action> {
+    let seen = Some(zkt::model::node::Zxids {
+        created: 1,
+        modified: 1,
+    });
+    let trim = |i| {
+        Action::Trim(Trim {
+            path: path(&format!("/n{i:04}")),
+            expected_version: DataVersion::NEW,
+            seen,
+        })
+    };
+    (0..2000).map(trim).collect()
+}
+
 /// One silence ends the look at all nodes that are to be written: were each waited for by itself, it
 /// would take far more than the limit.
 #[tokio::test]
@@ -751,18 +881,7 @@ async fn a_silent_server_is_waited_for_once_before_a_batch() {
     };
     let session = Session::connect(&through).await.unwrap();
     relay.set(Mode::Mute);
-    let seen = Some(zkt::model::node::Zxids {
-        created: 1,
-        modified: 1,
-    });
-    let trims = (0..2000).map(|i| {
-        Action::Trim(Trim {
-            path: path(&format!("/n{i:04}")),
-            expected_version: DataVersion::NEW,
-            seen,
-        })
-    });
-    let plan = plan(trims.collect());
+    let plan = plan(trims_of_unseen_nodes());
     let (options, mut events) = (ExecuteOptions::default(), |_: &Event| {});
     let executing = execute(&session, &plan, &options, &mut events);
     let limit = Duration::from_secs(120);
@@ -882,7 +1001,7 @@ async fn acl_changes_cut_midway_are_told_one_by_one() {
 async fn a_dropped_execution_sends_no_second_batch() {
     let (_hosts, session) = session("dropped").await;
     let actions = plan(vec![add("/a", ""), add("/b", "")]);
-    let small = split(1);
+    let small = one_at_a_time(1);
     let mut ignore = |_: &Event| {};
     let mut running = Box::pin(execute(&session, &actions, &small, &mut ignore));
     std::future::poll_fn(|context| {

@@ -76,6 +76,7 @@ impl Shown {
                         _ = out.flush();
                     }
                 }
+                Event::NotCommitted(_) | Event::Action(..) => {}
             },
         }
     }

@@ -1,5 +1,6 @@
-//! Lowering a plan to operations and packing them into stages, without a server.
+//! Lowering a plan to operations and packing them into batches, without a server.
 
+use std::mem::Discriminant;
 use std::ops::Range;
 use std::sync::LazyLock;
 
@@ -63,9 +64,18 @@ pub(super) struct AclChange<'p> {
     pub(super) path: &'p ZPath,
     pub(super) acl: &'p Acl,
     pub(super) expected: AclVersion,
-    /// Which node it must find. Its data may be newer: this execution may have written it.
-    pub(super) seen: Option<Zxids>,
+    /// Its data may be newer: this execution may have written it.
+    pub(super) node: Which,
     pub(super) action: usize,
+}
+
+/// Which node a change of an ACL must find.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Which {
+    /// The one that the plan saw; `None` if the plan does not tell.
+    Seen(Option<Zxids>),
+    /// The one that this execution creates.
+    Created,
 }
 
 /// What is done at once.
@@ -77,17 +87,20 @@ pub(super) enum Work<'p> {
     Acls(Vec<AclChange<'p>>),
 }
 
-/// A piece of the plan's work, done before the next one starts.
+/// One request's worth of the plan, or a run of ACL changes.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Stage<'p> {
+pub(super) struct Packed<'p> {
     pub(super) work: Work<'p>,
+    /// The stage that it belongs to. Batches of one stage do not depend on each other, but for parents
+    /// that come before their children, or after them where they are deleted.
+    pub(super) stage: usize,
     /// The actions that it carries out, wholly or in part.
     pub(super) actions: Range<usize>,
     /// Of the request; for ACL changes of all of them.
     pub(super) bytes: usize,
 }
 
-impl<'p> Stage<'p> {
+impl<'p> Packed<'p> {
     /// Of an atomic batch.
     pub(super) fn writes(&self) -> &[Operation<'p>] {
         match &self.work {
@@ -96,10 +109,11 @@ impl<'p> Stage<'p> {
         }
     }
 
-    pub(super) fn operations(&self) -> usize {
+    /// Of a run of ACL changes.
+    pub(super) fn acls(&self) -> &[AclChange<'p>] {
         match &self.work {
-            Work::Atomic(operations) => operations.len(),
-            Work::Acls(changes) => changes.len(),
+            Work::Atomic(_) => &[],
+            Work::Acls(changes) => changes,
         }
     }
 }
@@ -118,7 +132,7 @@ pub(super) fn pack<'p>(
     plan: &'p Plan,
     chroot_len: usize,
     options: &ExecuteOptions,
-) -> Result<Vec<Stage<'p>>, TooLarge> {
+) -> Result<Vec<Packed<'p>>, TooLarge> {
     let request = options.request_limit;
     let guard = options.guard.as_ref();
     let base = MULTI_BYTES
@@ -133,8 +147,8 @@ pub(super) fn pack<'p>(
     let actions = plan.actions.iter();
     let again = actions.filter(|action| !matches!(action, Action::Add(_)));
     let again = again.map(Action::path).collect();
-    if let Some(stages) = Packer::new(chroot_len, base, whole, &again).pack(plan, true)? {
-        return Ok(stages);
+    if let Some(batches) = Packer::new(chroot_len, base, whole, &again).pack(plan, true)? {
+        return Ok(batches);
     }
     let bytes = options.batch_bytes.min(request);
     let split = Limits {
@@ -161,7 +175,11 @@ struct Packer<'p, 'a> {
     base: usize,
     limits: Limits,
     overflowed: bool,
-    stages: Vec<Stage<'p>>,
+    batches: Vec<Packed<'p>>,
+    /// The stage that is being filled; that of the ACL changes that come first is 0.
+    stage: usize,
+    /// The kind of the stage's actions.
+    kind: Option<Discriminant<Action>>,
     /// The batch that is being filled.
     operations: Vec<Operation<'p>>,
     bytes: usize,
@@ -170,8 +188,9 @@ struct Packer<'p, 'a> {
     again: &'a HashSet<&'p ZPath>,
     /// Where in the batch each of them is created or set.
     at: HashMap<&'p ZPath, usize>,
-    /// The version of each of them that this plan has written so far, after the write.
-    versions: HashMap<&'p ZPath, DataVersion>,
+    /// The version of each of them that this plan has written so far, after the write, and in which
+    /// stage.
+    versions: HashMap<&'p ZPath, (DataVersion, usize)>,
     /// The ACL changes, which all come last.
     changes: Vec<AclChange<'p>>,
     changes_bytes: usize,
@@ -187,7 +206,9 @@ impl<'p, 'a> Packer<'p, 'a> {
             base,
             limits,
             overflowed: false,
-            stages: Vec::new(),
+            batches: Vec::new(),
+            stage: 1,
+            kind: None,
             operations: Vec::new(),
             bytes: base,
             actions: 0..0,
@@ -201,9 +222,13 @@ impl<'p, 'a> Packer<'p, 'a> {
         }
     }
 
-    /// The stages; none where the plan was to fit one batch, as a `whole`, and does not.
-    fn pack(mut self, plan: &'p Plan, whole: bool) -> Result<Option<Vec<Stage<'p>>>, TooLarge> {
+    /// Returns `None` if the plan was to fit one batch, as a `whole`, and does not.
+    fn pack(mut self, plan: &'p Plan, whole: bool) -> Result<Option<Vec<Packed<'p>>>, TooLarge> {
         for (action, step) in plan.actions.iter().enumerate() {
+            let kind = std::mem::discriminant(step);
+            if !whole && self.kind.replace(kind).is_some_and(|last| last != kind) {
+                self.close_stage();
+            }
             match step {
                 Action::Add(add) => {
                     let data = &add.data;
@@ -222,7 +247,7 @@ impl<'p, 'a> Packer<'p, 'a> {
                                 path: &add.path,
                                 acl: declared,
                                 expected: AclVersion::NEW,
-                                seen: None,
+                                node: Which::Created,
                                 action,
                             };
                             self.push_acl(change, false)?;
@@ -240,7 +265,7 @@ impl<'p, 'a> Packer<'p, 'a> {
                             path: &update.path,
                             acl,
                             expected: *expected,
-                            seen: update.seen,
+                            node: Which::Seen(update.seen),
                             action,
                         };
                         self.push_acl(change, plan.access.opens(update))?;
@@ -251,7 +276,7 @@ impl<'p, 'a> Packer<'p, 'a> {
                     self.push_set(action, &link.path, &link.data, seen)?;
                 }
                 Action::Trim(trim) => {
-                    let written = self.versions.remove(&trim.path);
+                    let written = self.written(&trim.path);
                     let seen = trim.seen.filter(|_| written.is_none());
                     let expected = written.unwrap_or(trim.expected_version);
                     self.push(action, &trim.path, Write::Delete { expected }, seen)?;
@@ -264,7 +289,7 @@ impl<'p, 'a> Packer<'p, 'a> {
         self.close_batch();
         self.close_acls();
         self.close_openers();
-        Ok(Some(self.stages))
+        Ok(Some(self.batches))
     }
 
     /// A set of a node's data, which replaces that of an earlier write in the same batch.
@@ -286,11 +311,23 @@ impl<'p, 'a> Packer<'p, 'a> {
                 self.actions.end = action + 1;
                 return Ok(());
             }
+            self.overflowed = true;
+            self.close_stage();
         }
-        let written = self.versions.get(path).copied();
+        let written = self.written(path);
         let seen = zxids.filter(|_| written.is_none());
         let expected = written.or(version).unwrap_or(DataVersion::NEW);
         self.push(action, path, Write::Set { data, expected }, seen)
+    }
+
+    /// The version of a node after this plan has written it. What is written again waits for the
+    /// write before: were that refused, another writer could have made the version.
+    fn written(&mut self, path: &ZPath) -> Option<DataVersion> {
+        let (version, stage) = *self.versions.get(path)?;
+        if stage == self.stage && !self.at.contains_key(path) {
+            self.close_stage();
+        }
+        Some(version)
     }
 
     fn push(
@@ -321,12 +358,14 @@ impl<'p, 'a> Packer<'p, 'a> {
         match &write {
             Write::Create { .. } if self.again.contains(path) => {
                 self.at.insert(path, self.operations.len());
-                self.versions.insert(path, DataVersion::NEW);
+                let version = (DataVersion::NEW, self.stage);
+                self.versions.insert(path, version);
             }
             Write::Create { .. } => {}
             Write::Set { expected, .. } => {
                 self.at.insert(path, self.operations.len());
-                self.versions.insert(path, expected.next());
+                let version = (expected.next(), self.stage);
+                self.versions.insert(path, version);
             }
             Write::Delete { .. } => _ = self.at.remove(path),
         }
@@ -365,12 +404,13 @@ impl<'p, 'a> Packer<'p, 'a> {
         if let (Some(first), Some(last)) = (actions.clone().min(), actions.max()) {
             let mut changes = std::mem::take(&mut self.openers);
             changes.sort_by(|one, other| one.path.cmp(other.path));
-            let stage = Stage {
+            let openers = Packed {
                 work: Work::Acls(changes),
+                stage: 0,
                 actions: first..last + 1,
                 bytes: self.openers_bytes,
             };
-            self.stages.insert(0, stage);
+            self.batches.insert(0, openers);
         }
     }
 
@@ -383,12 +423,18 @@ impl<'p, 'a> Packer<'p, 'a> {
             let mut changes = std::mem::take(&mut self.changes);
             changes.sort_by(|one, other| other.path.cmp(one.path));
             let bytes = std::mem::take(&mut self.changes_bytes);
-            self.stages.push(Stage {
+            self.batches.push(Packed {
                 work: Work::Acls(changes),
+                stage: self.stage + 1,
                 actions: first..last + 1,
                 bytes,
             });
         }
+    }
+
+    fn close_stage(&mut self) {
+        self.close_batch();
+        self.stage += 1;
     }
 
     fn close_batch(&mut self) {
@@ -397,8 +443,9 @@ impl<'p, 'a> Packer<'p, 'a> {
         let operations = std::mem::take(&mut self.operations);
         if !operations.is_empty() {
             let (work, actions) = (Work::Atomic(operations), self.actions.clone());
-            self.stages.push(Stage {
+            self.batches.push(Packed {
                 work,
+                stage: self.stage,
                 actions,
                 bytes,
             });

@@ -1,20 +1,17 @@
-//! Sending atomic batches, one alone or several of a chain at a time, and finding out what became
-//! of them.
+//! Sending the atomic batches of one stage, several at a time, and finding out what became of them.
 
 use std::collections::VecDeque;
 use std::ops::Range;
-use std::time::{Duration, Instant};
 
 use foldhash::HashMap;
-use tokio::time::{timeout, timeout_at};
-use zookeeper_client::{Acls, CreateMode, Error as Refusal, MultiWriteError, MultiWriteResult};
+use zookeeper_client::{Acls, CreateMode, MultiWriteError, MultiWriteResult};
 
-use super::batch::{Operation, Stage, Write};
-use super::chain::{Chain, Knot};
-use super::reply::{End, Reply};
-use super::report::{Progress, Stop};
-use super::seen::Expected;
-use super::{ExecuteOptions, look, patience, reply, seen};
+use super::batch::{Operation, Packed, Write};
+use super::progress::Progress;
+use super::reply::{self, Reply};
+use super::report::{Outcome, Stop};
+use super::seen::{self, Created, Expected};
+use super::{ExecuteOptions, look};
 use crate::model::node::DataVersion;
 use crate::model::path::ZPath;
 use crate::zookeeper::session::{Client, Session, acl};
@@ -23,196 +20,103 @@ use crate::zookeeper::session::{Client, Session, acl};
 #[derive(Clone, Copy)]
 pub(super) struct Flight<'a> {
     pub(super) session: &'a Session,
-    pub(super) stages: &'a [Stage<'a>],
+    pub(super) batches: &'a [Packed<'a>],
     pub(super) options: &'a ExecuteOptions,
 }
 
-/// Sends one batch, and returns when it is known what became of it.
-pub(super) async fn one(
+/// Sends batches as long as all goes well, several at a time, and returns when it is known what became
+/// of all that were sent.
+pub(super) async fn send(
     flight: Flight<'_>,
-    batch: usize,
+    stage: Range<usize>,
+    created: &mut Created,
     progress: &mut Progress<'_>,
 ) -> Option<Stop> {
-    match fly(flight, batch..batch + 1, None, progress).await {
-        Ok(()) => None,
-        Err(End::Stopped(stop) | End::Unmarked(stop)) => Some(stop),
-    }
-}
-
-/// Sends the batches of a chain, the first alone and then several at a time, and returns when it is
-/// known what became of all that were sent.
-pub(super) async fn all(
-    flight: Flight<'_>,
-    chain: &Chain,
-    progress: &mut Progress<'_>,
-) -> Option<Stop> {
-    let Range { start, end } = chain.batches;
-    let mut markers = Markers {
-        client: flight.session.client(),
-        chain,
-        left: start..start,
-    };
-    let mut sent = fly(flight, start..start + 1, Some(&mut markers), progress).await;
-    if sent.is_ok() {
-        sent = fly(flight, start + 1..end, Some(&mut markers), progress).await;
-    }
-    match sent {
-        // The last batch has taken the last marker away.
-        Ok(()) => {
-            markers.left = end..end;
-            None
-        }
-        Err(End::Stopped(stop)) => {
-            if !matches!(stop, Stop::Uncertain { .. }) {
-                markers.remove(patience(flight.session)).await;
-            }
-            Some(stop)
-        }
-        Err(End::Unmarked(refusal)) => {
-            markers.left = start..start;
-            tracing::debug!(%refusal, "no markers are taken here, so batches go one at a time");
-            for batch in start..end {
-                let stop = one(flight, batch, progress).await;
-                if stop.is_some() {
-                    return stop;
-                }
-            }
-            None
-        }
-    }
-}
-
-/// Removes the marker that is left, also where the execution is dropped.
-struct Markers<'a> {
-    client: &'a Client,
-    chain: &'a Chain,
-    /// The batches one of which may have left its marker behind.
-    left: Range<usize>,
-}
-
-impl Markers<'_> {
-    async fn remove(&mut self, patience: Duration) {
-        let removals = self.removals();
-        let all = async {
-            for removal in removals {
-                if !matches!(removal.await, Ok(()) | Err(Refusal::NoNode)) {
-                    return false;
-                }
-            }
-            true
-        };
-        if timeout(patience, all).await == Ok(true) {
-            self.left.start = self.left.end;
-        }
-    }
-
-    /// They are sent when they are made, behind the batches that are in flight.
-    fn removals(&self) -> Vec<impl Future<Output = Result<(), Refusal>> + Send + use<>> {
-        let paths = self.left.clone().map(|batch| self.chain.marker(batch));
-        paths
-            .map(|path| self.client.delete(path.as_str(), None))
-            .collect()
-    }
-}
-
-impl Drop for Markers<'_> {
-    fn drop(&mut self) {
-        drop(self.removals());
-    }
-}
-
-/// Sends batches as long as all goes well, several of a chain at a time, and returns when it is
-/// known what became of all that were sent.
-async fn fly(
-    flight: Flight<'_>,
-    run: Range<usize>,
-    mut markers: Option<&mut Markers<'_>>,
-    progress: &mut Progress<'_>,
-) -> Result<(), End> {
     let Flight {
-        session, stages, ..
+        session,
+        batches,
+        options,
     } = flight;
-    let first = run.start;
-    let chain = markers.as_ref().map(|markers| markers.chain);
+    let guard = options.guard.as_ref();
+    let first = stage.start;
     let mut check = Check {
         flight,
-        end: run.end,
-        checked: run.start,
+        end: stage.end,
+        checked: first,
         stops: HashMap::default(),
     };
-    let mut waiting = Some(run);
+    let mut waiting = stage;
     let mut in_flight = VecDeque::new();
-    let mut replies = Vec::new();
-    // Until when what is in flight is waited for, once something went wrong.
-    let mut last_call: Option<Instant> = None;
+    let (mut replies, mut outcomes) = (Vec::new(), Vec::new());
     loop {
-        while in_flight.len() < flight.options.window.max(1) {
-            let Some(batch) = waiting.as_mut().and_then(Iterator::next) else {
+        while in_flight.len() < options.window.max(1) {
+            let Some(batch) = waiting.next() else {
                 break;
             };
-            let knot = chain.map(|chain| chain.knot(batch));
+            let operations = batches[batch].writes();
             let sent = match check.refusal(batch).await {
-                Some(refusal) => Err(refusal),
+                Some(stop) => Err(Reply::Refused(stop)),
                 None => {
                     progress.starting(batch);
-                    let guard = flight.options.guard.as_ref();
-                    send(
-                        session.client(),
-                        stages[batch].writes(),
-                        knot.as_ref(),
-                        guard,
-                    )
+                    write(session.client(), operations, guard)
                 }
             };
             if sent.is_err() {
-                waiting = None;
+                waiting = first..first;
             }
-            if let Some(markers) = &mut markers {
-                markers.left.end = batch + 1;
-            }
-            in_flight.push_back((batch, knot, sent));
+            let nodes = created.ask(session.client(), operations);
+            in_flight.push_back((batch, sent, nodes));
         }
-        let Some((batch, knot, sent)) = in_flight.pop_front() else {
+        let Some((batch, sent, nodes)) = in_flight.pop_front() else {
             break;
         };
-        let patience = Instant::now() + patience(session);
         let reply = match sent {
-            Ok(sent) => match timeout_at(last_call.unwrap_or(patience).into(), sent).await {
-                Ok(Ok(_)) => Reply::Committed,
-                Ok(Err(error)) => {
-                    let guard = flight.options.guard.as_ref();
-                    Reply::from_error(error, stages[batch].writes(), knot.as_ref(), guard)
-                }
-                Err(_) => Reply::Unanswered,
+            Ok(sent) => match sent.await {
+                Ok(_) => Reply::Committed,
+                Err(error) => Reply::from_error(error, batches[batch].writes(), guard),
             },
             Err(reply) => reply,
         };
-        if last_call.is_none() && reply == Reply::Committed {
-            progress.committed(batch);
-            if let Some(markers) = &mut markers {
-                markers.left.start = batch;
-            }
-        } else {
-            waiting = None;
-            last_call.get_or_insert(patience);
+        let outcome = match &reply {
+            Reply::Committed => Outcome::Committed,
+            Reply::Refused(_) => Outcome::NotCommitted,
+            Reply::Lost(_) => Outcome::Unknown,
+        };
+        progress.ended(batch, outcome);
+        match outcome {
+            Outcome::Committed => created.note(nodes).await,
+            Outcome::NotCommitted | Outcome::Unknown => waiting = first..first,
         }
         replies.push(reply);
+        outcomes.push(outcome);
     }
-    if last_call.is_none() {
-        return Ok(());
+    settle(flight, first, &mut outcomes, progress).await;
+    reply::end(&batches[first..], &replies, &outcomes)
+}
+
+/// Looks at the live tree for what became of the batches from `first` on whose replies were lost.
+async fn settle(
+    flight: Flight<'_>,
+    first: usize,
+    outcomes: &mut [Outcome],
+    progress: &mut Progress<'_>,
+) {
+    let lost = (first..).zip(outcomes);
+    let lost = lost.filter(|(_, outcome)| **outcome == Outcome::Unknown);
+    let lost: Vec<(usize, &mut Outcome)> = lost.collect();
+    if lost.is_empty() {
+        return;
     }
-    let standing = settle(flight, first, &replies, chain).await;
-    let fates = reply::fates(&replies, &standing);
-    let told = |reply: &&Reply| **reply == Reply::Committed;
-    let told = replies.iter().take_while(told).count();
-    for (batch, fate) in (first..).zip(&fates).skip(told) {
-        match fate {
-            Some(true) => progress.committed(batch),
-            Some(false) => {}
-            None => progress.unknown(batch),
-        }
+    let operations = lost
+        .iter()
+        .map(|(batch, _)| flight.batches[*batch].writes());
+    let operations: Vec<&[Operation<'_>]> = operations.collect();
+    let deadline = flight.options.look_until(flight.session);
+    let found = look::batches(flight.session, &operations, deadline).await;
+    for ((batch, outcome), found) in lost.into_iter().zip(found) {
+        *outcome = found;
+        progress.ended(batch, found);
     }
-    reply::end(&stages[first..], &replies, &fates).map_or(Ok(()), Err)
 }
 
 /// Finds out, before batches are sent, whether their nodes still are those that the plan saw.
@@ -222,56 +126,46 @@ struct Check<'a> {
     end: usize,
     /// The batch before which all were looked at.
     checked: usize,
-    /// What stands in the way, by action.
+    /// What is in the way, by action.
     stops: HashMap<usize, Stop>,
 }
 
 impl Check<'_> {
     /// Why a batch may not be sent. Looks at as many batches as may be in flight together, since
     /// the answers come behind those to all that is in flight.
-    async fn refusal(&mut self, batch: usize) -> Option<Reply> {
+    async fn refusal(&mut self, batch: usize) -> Option<Stop> {
         let Flight {
             session,
-            stages,
+            batches,
             options,
         } = self.flight;
         if batch >= self.checked {
             self.checked = (batch + options.window.max(1)).min(self.end);
-            let operations = stages[batch..self.checked].iter().flat_map(Stage::writes);
+            let operations = batches[batch..self.checked].iter().flat_map(Packed::writes);
             let nodes: Vec<Expected<'_>> = operations.filter_map(Expected::of).collect();
-            if !nodes.is_empty() {
-                self.stops = seen::check(session.client(), &nodes, patience(session)).await;
-            }
+            self.stops = seen::check(session, &nodes, options).await;
         }
-        let mut operations = stages[batch].writes().iter();
-        let stop = operations.find_map(|operation| {
+        let mut operations = batches[batch].writes().iter();
+        operations.find_map(|operation| {
             let stop = operation.seen.and(self.stops.get(&operation.action));
             stop.cloned()
-        })?;
-        let in_order = false;
-        Some(Reply::Refused { stop, in_order })
+        })
     }
 }
 
 /// Sends a batch at once; the future only waits for the answer.
-fn send<'a>(
+fn write<'a>(
     client: &'a Client,
     operations: &[Operation<'_>],
-    knot: Option<&Knot>,
     guard: Option<&ZPath>,
 ) -> Result<
     impl Future<Output = Result<Vec<MultiWriteResult>, MultiWriteError>> + Send + use<'a>,
     Reply,
 > {
     let mut writer = client.new_multi_writer();
-    let new = Some(DataVersion::NEW.get());
     if let Some(guard) = guard {
         let added = writer.add_check_version(guard.as_str(), DataVersion::NEW.get());
-        added.map_err(|source| Reply::refused(operations, 0, source, false))?;
-    }
-    if let Some(marker) = knot.and_then(|knot| knot.before.as_ref()) {
-        let added = writer.add_delete(marker.as_str(), new);
-        added.map_err(|source| Reply::refused(operations, 0, source, false))?;
+        added.map_err(|source| Reply::refused(operations, 0, source))?;
     }
     for (i, operation) in operations.iter().enumerate() {
         let path = operation.path.as_str();
@@ -290,41 +184,7 @@ fn send<'a>(
             }
             Write::Delete { expected } => writer.add_delete(path, Some(expected.get())),
         };
-        added.map_err(|source| Reply::refused(operations, i, source, false))?;
-    }
-    if let Some(marker) = knot.and_then(|knot| knot.after.as_ref()) {
-        // Nobody needs to write it; it is deleted by the permissions of its parent.
-        let options = CreateMode::Ephemeral.with_acls(Acls::anyone_read());
-        let added = writer.add_create(marker.as_str(), &[], &options);
-        added.map_err(|source| Reply::refused(operations, 0, source, false))?;
+        added.map_err(|source| Reply::refused(operations, i, source))?;
     }
     Ok(writer.commit())
-}
-
-/// How many of the batches from `first` on stand for sure, and how many at most; where the replies
-/// do not tell, by a look at the live tree.
-async fn settle(
-    flight: Flight<'_>,
-    first: usize,
-    replies: &[Reply],
-    chain: Option<&Chain>,
-) -> Range<usize> {
-    let mut standing = reply::standing(replies);
-    if standing.is_empty() {
-        return standing;
-    }
-    let doubtful = first + standing.start..first + standing.end;
-    let knots: Vec<Knot> = chain.map_or_else(Vec::new, |chain| {
-        doubtful.clone().map(|batch| chain.knot(batch)).collect()
-    });
-    let batches = flight.stages[doubtful].iter().map(Stage::writes);
-    let batches: Vec<&[Operation<'_>]> = batches.collect();
-    let deadline = flight.options.look_until(flight.session);
-    let found = look::batches(flight.session, &batches, &knots, deadline).await;
-    // What may still be waiting to be sent can be committed later.
-    if found.for_good || !replies[standing.clone()].contains(&Reply::Unanswered) {
-        standing.end = standing.start + found.standing.end;
-    }
-    standing.start += found.standing.start;
-    standing
 }

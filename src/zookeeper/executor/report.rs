@@ -4,9 +4,8 @@ use std::ops::Range;
 
 use zookeeper_client::Error as Refusal;
 
-use super::batch::{AclChange, Stage, Work};
 use crate::model::path::ZPath;
-use crate::model::plan::{Action, Plan, Summary};
+use crate::model::plan::{Plan, Summary};
 use crate::zookeeper::live;
 use crate::zookeeper::session::told;
 
@@ -17,11 +16,11 @@ pub struct Report {
     pub applied: usize,
     /// What became of each action of the plan.
     pub fates: Vec<Fate>,
-    /// The batches that stand entirely, in order.
-    pub batches: Vec<Batch>,
+    /// The batches that were sent, in order, and what became of each.
+    pub batches: Vec<(Batch, Outcome)>,
     /// How many operations were committed.
     pub committed_operations: usize,
-    /// Why the plan was not carried out to its end; none where it was.
+    /// Why the plan was not carried out to its end; `None` if it was.
     pub stop: Option<Stop>,
 }
 
@@ -51,6 +50,17 @@ pub enum Fate {
     Unknown,
 }
 
+/// What became of a batch that was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// All of it stands.
+    Committed,
+    /// Nothing of it was done; of ACL changes, not all.
+    NotCommitted,
+    /// All of it was done or nothing; of ACL changes, some may have been made.
+    Unknown,
+}
+
 /// One request's worth of a plan, or one run of ACL changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Batch {
@@ -62,9 +72,9 @@ pub struct Batch {
     pub kind: BatchKind,
     /// The actions of the plan that it carries out, wholly or in part.
     pub actions: Range<usize>,
-    /// How many operations it has, but for markers: at most one for each action.
+    /// How many operations it has: at most one for each action.
     pub operations: usize,
-    /// The bytes of its requests, but for markers.
+    /// The bytes of its requests.
     pub bytes: usize,
 }
 
@@ -80,10 +90,16 @@ pub enum BatchKind {
 /// What happens while a plan is executed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// The batch is about to be sent. Where the server refuses its marker, this comes again.
+    /// The batch is about to be sent. Batches start in order.
     Starting(Batch),
-    /// The batch stands. These come in order, each after all before it.
+    /// The batch stands. Until something goes wrong these come in order; then the batches that were in
+    /// flight are told of as it becomes known what became of them.
     Committed(Batch),
+    /// Nothing of the batch was done; of ACL changes, not all.
+    NotCommitted(Batch),
+    /// What is known of one action of the plan, by its index. What was sent and not answered yet is
+    /// [`Fate::Unknown`].
+    Action(usize, Fate),
 }
 
 /// Why an execution stopped before the end of its plan. Nothing was sent after that was known.
@@ -267,146 +283,4 @@ pub enum Conflict {
     /// Its parent belongs to a session.
     #[error("its parent is ephemeral and can have no children")]
     EphemeralParent,
-}
-
-/// What is left to do of one action.
-#[derive(Debug, Clone, Copy)]
-struct Left {
-    data: bool,
-    acl: bool,
-    /// Whether a part of it was sent and nobody knows the outcome.
-    unknown: bool,
-}
-
-/// What of the plan stands so far, told while it comes to stand.
-pub(super) struct Progress<'a> {
-    left: Vec<Left>,
-    /// Whether an action has data to write at all.
-    has_data: Vec<bool>,
-    stages: &'a [Stage<'a>],
-    events: &'a mut (dyn FnMut(&Event) + Send),
-    batches: Vec<Batch>,
-    operations: usize,
-}
-
-impl<'a> Progress<'a> {
-    pub(super) fn new(
-        plan: &Plan,
-        stages: &'a [Stage<'a>],
-        events: &'a mut (dyn FnMut(&Event) + Send),
-    ) -> Self {
-        let left = |action: &Action| match action {
-            Action::Update(update) => Left {
-                data: update.data.is_some(),
-                acl: update.acl.is_some(),
-                unknown: false,
-            },
-            Action::Add(_) | Action::Link(_) | Action::Trim(_) => Left {
-                data: true,
-                acl: false,
-                unknown: false,
-            },
-        };
-        let mut left: Vec<Left> = plan.actions.iter().map(left).collect();
-        // A new node may get its ACL in a step of its own.
-        for stage in stages {
-            if let Work::Acls(changes) = &stage.work {
-                changes
-                    .iter()
-                    .for_each(|change| left[change.action].acl = true);
-            }
-        }
-        let has_data = left.iter().map(|left| left.data).collect();
-        Self {
-            left,
-            has_data,
-            stages,
-            events,
-            batches: Vec::new(),
-            operations: 0,
-        }
-    }
-
-    /// The batch is about to be sent.
-    pub(super) fn starting(&mut self, batch: usize) {
-        let batch = self.described(batch);
-        (self.events)(&Event::Starting(batch));
-    }
-
-    /// All of the batch stands.
-    pub(super) fn committed(&mut self, batch: usize) {
-        let stage = &self.stages[batch];
-        if let Work::Atomic(operations) = &stage.work {
-            let left = self.left[stage.actions.clone()].iter_mut();
-            left.for_each(|left| left.data = false);
-            self.operations += operations.len();
-        }
-        let batch = self.described(batch);
-        self.batches.push(batch.clone());
-        (self.events)(&Event::Committed(batch));
-    }
-
-    /// All of the batch stands, or nothing of it.
-    pub(super) fn unknown(&mut self, batch: usize) {
-        let left = self.left[self.stages[batch].actions.clone()].iter_mut();
-        left.filter(|left| left.data)
-            .for_each(|left| left.unknown = true);
-    }
-
-    pub(super) fn note_acls(&mut self, changes: &[AclChange<'_>], made: &[Option<bool>]) {
-        for (change, made) in changes.iter().zip(made) {
-            let left = &mut self.left[change.action];
-            match made {
-                Some(true) => {
-                    left.acl = false;
-                    self.operations += 1;
-                }
-                Some(false) => {}
-                None => left.unknown = true,
-            }
-        }
-    }
-
-    fn described(&self, batch: usize) -> Batch {
-        let stage = &self.stages[batch];
-        let kind = match stage.work {
-            Work::Atomic(_) => BatchKind::Atomic,
-            Work::Acls(_) => BatchKind::Acls,
-        };
-        Batch {
-            index: batch,
-            count: self.stages.len(),
-            kind,
-            actions: stage.actions.clone(),
-            operations: stage.operations(),
-            bytes: stage.bytes,
-        }
-    }
-
-    pub(super) fn report(self, stop: Option<Stop>) -> Report {
-        let fate = |(left, has_data): (&Left, &bool)| match left {
-            Left { unknown: true, .. } => Fate::Unknown,
-            Left {
-                data: false,
-                acl: false,
-                ..
-            } => Fate::Done,
-            Left {
-                data: false,
-                acl: true,
-                ..
-            } if *has_data => Fate::DataOnly,
-            Left { .. } => Fate::NotDone,
-        };
-        let fates: Vec<Fate> = self.left.iter().zip(&self.has_data).map(fate).collect();
-        let applied = fates.iter().take_while(|fate| **fate == Fate::Done).count();
-        let (batches, committed_operations) = (self.batches, self.operations);
-        Report {
-            applied,
-            fates,
-            batches,
-            committed_operations,
-            stop,
-        }
-    }
 }

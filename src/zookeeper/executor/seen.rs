@@ -1,30 +1,31 @@
 //! Whether nodes still are those that the plan saw. ZooKeeper has no write that checks a zxid, so they
 //! are read again right before.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use foldhash::HashMap;
-use tokio::time::timeout;
+use foldhash::{HashMap, HashSet};
+use tokio::time::sleep;
 use zookeeper_client::{Error as Refusal, Stat};
 
-use super::batch::{AclChange, Operation};
+use super::ExecuteOptions;
+use super::batch::{AclChange, Operation, Packed, Which};
 use super::report::{Conflict, Stop};
 use crate::model::node::Zxids;
 use crate::model::path::ZPath;
-use crate::zookeeper::session::{Client, is_fatal, is_outcome_unknown};
+use crate::zookeeper::session::{Client, Session, is_fatal, is_outcome_unknown};
 
 /// How many nodes are asked for at once.
 const WINDOW: usize = 512;
 
-/// How often a node is asked for whose answer was lost.
-const ATTEMPTS: usize = 4;
+/// How long to wait before a node is asked for again.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// A node, and which one it has to be.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Expected<'p> {
     path: &'p ZPath,
     seen: Zxids,
-    /// Whether its data has to be that which was seen.
+    /// Whether its data has to be that which was seen; to a change of an ACL it does not matter.
     as_written: bool,
     action: usize,
 }
@@ -37,16 +38,6 @@ impl<'p> Expected<'p> {
             seen: operation.seen?,
             as_written: true,
             action: operation.action,
-        })
-    }
-
-    /// Data that is newer does not matter to a change of an ACL.
-    pub(super) fn of_acl(change: &AclChange<'p>) -> Option<Self> {
-        Some(Self {
-            path: change.path,
-            seen: change.seen?,
-            as_written: false,
-            action: change.action,
         })
     }
 
@@ -64,40 +55,32 @@ impl<'p> Expected<'p> {
 /// Reads these nodes again. Returns for each action whose node is not the one that was seen, or
 /// cannot be read, why it may not be carried out.
 pub(super) async fn check(
-    client: &Client,
+    session: &Session,
     nodes: &[Expected<'_>],
-    patience: Duration,
+    options: &ExecuteOptions,
 ) -> HashMap<usize, Stop> {
+    let client = session.client();
     let mut stops = HashMap::default();
-    // Once a server has not answered in time, nobody waits for the answers of the other nodes.
-    let mut is_mute = false;
+    let mut lost = Lost::default();
     for nodes in nodes.chunks(WINDOW) {
-        if is_mute {
-            let mute = |node| Some((node, stop(node, Err(Refusal::Timeout))?));
-            let mute = nodes.iter().filter_map(mute);
-            stops.extend(mute.map(|(node, stop)| (node.action, stop)));
-            continue;
-        }
         // A request is sent when it is made.
-        let asked: Vec<_> = nodes
-            .iter()
-            .map(|node| client.check_stat(node.path.as_str()))
-            .collect();
-        for (node, answer) in nodes.iter().zip(asked) {
-            let mut answer = match is_mute {
-                true => Err(Refusal::Timeout),
-                false => within(patience, answer).await,
+        let ask = |node: &Expected<'_>| client.check_stat(node.path.as_str());
+        let asked: Vec<_> = match lost {
+            Lost::Mute => Vec::new(),
+            Lost::No | Lost::Until(_) => nodes.iter().map(ask).collect(),
+        };
+        let mut asked = asked.into_iter();
+        for node in nodes {
+            let mut answer = match (&lost, asked.next()) {
+                (Lost::Mute, _) | (_, None) => Err(Refusal::Timeout),
+                (_, Some(asked)) => asked.await,
             };
-            for _ in 1..ATTEMPTS {
-                match &answer {
-                    Err(error) if may_be_asked_again(error) => {
-                        let again = client.check_stat(node.path.as_str());
-                        answer = within(patience, again).await;
-                    }
-                    _ => break,
-                }
+            while let Err(error) = &answer
+                && lost.may_ask_again(error, || options.look_until(session))
+            {
+                sleep(PAUSE).await;
+                answer = ask(node).await;
             }
-            is_mute |= matches!(answer, Err(Refusal::Timeout));
             if let Some(stop) = stop(node, answer) {
                 stops.insert(node.action, stop);
             }
@@ -106,40 +89,139 @@ pub(super) async fn check(
     stops
 }
 
-async fn within(
-    patience: Duration,
-    answer: impl Future<Output = Result<Option<Stat>, Refusal>>,
-) -> Result<Option<Stat>, Refusal> {
-    timeout(patience, answer)
-        .await
-        .unwrap_or(Err(Refusal::Timeout))
+/// Whether answers were lost while nodes were read.
+#[derive(Debug, Default)]
+enum Lost {
+    #[default]
+    No,
+    /// Some were; until then all nodes are asked for again.
+    Until(Instant),
+    /// The server did not answer in time, or not before the deadline: nobody waits for the answers
+    /// of the other nodes.
+    Mute,
 }
 
-/// A lost connection comes back; a server that does not answer in time mostly does not.
-fn may_be_asked_again(error: &Refusal) -> bool {
-    is_outcome_unknown(error) && !is_fatal(error) && !matches!(error, Refusal::Timeout)
+impl Lost {
+    fn may_ask_again(&mut self, error: &Refusal, deadline: impl Fn() -> Instant) -> bool {
+        if !is_outcome_unknown(error) || is_fatal(error) {
+            return false;
+        }
+        let until = match self {
+            Self::No => deadline(),
+            Self::Until(until) => *until,
+            Self::Mute => return false,
+        };
+        // A lost connection comes back; a server that does not answer in time mostly does not.
+        let may = !matches!(error, Refusal::Timeout) && Instant::now() < until;
+        *self = if may { Self::Until(until) } else { Self::Mute };
+        may
+    }
+}
+
+/// Which nodes an execution has created, as far as it changes their ACLs later.
+pub(super) struct Created {
+    wanted: HashSet<usize>,
+    found: HashMap<usize, Result<Zxids, Stop>>,
+}
+
+impl Created {
+    pub(super) fn new(batches: &[Packed<'_>]) -> Self {
+        let acls = batches.iter().flat_map(Packed::acls);
+        let created = acls.filter(|change| change.node == Which::Created);
+        Self {
+            wanted: created.map(|change| change.action).collect(),
+            found: HashMap::default(),
+        }
+    }
+
+    /// Asks for those that a batch creates. What is asked right behind the batch leaves another
+    /// writer no time to put another node in the place of one.
+    pub(super) fn ask<'p>(
+        &self,
+        client: &Client,
+        operations: &[Operation<'p>],
+    ) -> Vec<(
+        Operation<'p>,
+        impl Future<Output = Result<Option<Stat>, Refusal>> + Send + use<>,
+    )> {
+        let wanted = |operation: &&Operation<'_>| self.wanted.contains(&operation.action);
+        let wanted = operations.iter().filter(wanted);
+        wanted
+            .map(|operation| (*operation, client.check_stat(operation.path.as_str())))
+            .collect()
+    }
+
+    /// Takes note of the answers, where the batch was committed.
+    pub(super) async fn note(
+        &mut self,
+        asked: Vec<(
+            Operation<'_>,
+            impl Future<Output = Result<Option<Stat>, Refusal>>,
+        )>,
+    ) {
+        for (Operation { path, action, .. }, answer) in asked {
+            let found = match answer.await {
+                Ok(Some(stat)) => Ok(Zxids {
+                    created: stat.czxid,
+                    modified: stat.mzxid,
+                }),
+                Ok(None) => Err(conflict(path, action, Conflict::Missing)),
+                Err(source) => Err(unread(path, action, source)),
+            };
+            self.found.insert(action, found);
+        }
+    }
+
+    /// Which node a change of an ACL must find, or why there is none.
+    pub(super) fn expected<'p>(
+        &self,
+        change: &AclChange<'p>,
+    ) -> Result<Option<Expected<'p>>, Stop> {
+        let seen = match change.node {
+            Which::Seen(seen) => seen,
+            Which::Created => match self.found.get(&change.action) {
+                Some(found) => Some(found.clone()?),
+                None => return Err(conflict(change.path, change.action, Conflict::Missing)),
+            },
+        };
+        Ok(seen.map(|seen| Expected {
+            path: change.path,
+            seen,
+            as_written: false,
+            action: change.action,
+        }))
+    }
 }
 
 fn stop(node: &Expected<'_>, answer: Result<Option<Stat>, Refusal>) -> Option<Stop> {
-    let (path, action) = (node.path.clone(), node.action);
     match answer {
         Ok(stat) => {
             let reason = node.check(stat.as_ref()).err()?;
-            Some(Stop::Conflict {
-                path,
-                action,
-                reason,
-            })
+            Some(conflict(node.path, node.action, reason))
         }
-        Err(source) if is_outcome_unknown(&source) => Some(Stop::Disconnected {
+        Err(source) => Some(unread(node.path, node.action, source)),
+    }
+}
+
+fn conflict(path: &ZPath, action: usize, reason: Conflict) -> Stop {
+    Stop::Conflict {
+        path: path.clone(),
+        action,
+        reason,
+    }
+}
+
+fn unread(path: &ZPath, action: usize, source: Refusal) -> Stop {
+    if is_outcome_unknown(&source) {
+        return Stop::Disconnected {
             in_flight: 0,
             committed: false,
             source,
-        }),
-        Err(source) => Some(Stop::Failed {
-            path,
-            action,
-            source,
-        }),
+        };
+    }
+    Stop::Failed {
+        path: path.clone(),
+        action,
+        source,
     }
 }

@@ -64,14 +64,17 @@ fn shown(actions: Vec<Action>, options: &ExecuteOptions) -> String {
         actions,
         ..Plan::empty(ZPath::root())
     };
-    let stages = match pack(&plan, 0, options) {
-        Ok(stages) => stages,
+    let batches = match pack(&plan, 0, options) {
+        Ok(batches) => batches,
         Err(error) => return format!("{error:?}"),
     };
     let mut text = String::new();
-    for stage in stages {
-        text += &format!("actions {:?}, {} bytes\n", stage.actions, stage.bytes);
-        match stage.work {
+    for batch in batches {
+        text += &format!(
+            "stage {}, actions {:?}, {} bytes\n",
+            batch.stage, batch.actions, batch.bytes
+        );
+        match batch.work {
             Work::Atomic(operations) => {
                 for Operation {
                     path,
@@ -137,7 +140,7 @@ fn a_plan_that_fits_is_one_batch_with_links_fused() {
         trim("/e", 2),
     ];
     insta::assert_snapshot!(shown(actions, &ExecuteOptions::default()), @r#"
-    actions 0..8, 230 bytes
+    stage 1, actions 0..8, 230 bytes
       create /a "1 linked" (0)
       create /a/b "2" (1)
       set /c "3 linked" at 4 (2)
@@ -157,16 +160,40 @@ fn a_write_of_a_node_written_in_an_earlier_batch_finds_that_ones_version() {
         trim("/c", 4),
     ];
     insta::assert_snapshot!(shown(actions, &split(1000, 1)), @r#"
-    actions 0..1, 68 bytes
+    stage 1, actions 0..1, 68 bytes
       create /a "1" (0)
-    actions 1..2, 41 bytes
+    stage 2, actions 1..2, 41 bytes
       set /c "3" at 4 (1)
-    actions 2..3, 48 bytes
+    stage 3, actions 2..3, 48 bytes
       set /a "1 linked" at 0 (2)
-    actions 3..4, 48 bytes
+    stage 3, actions 3..4, 48 bytes
       set /c "3 linked" at 5 (3)
-    actions 4..5, 36 bytes
+    stage 4, actions 4..5, 36 bytes
       delete /c at 6 (4)
+    "#);
+}
+
+/// A write that may find what an earlier one has made does not go out together with it.
+#[test]
+fn a_node_that_is_written_twice_begins_a_stage() {
+    let actions = vec![
+        link("/a", Some(4), "1"),
+        link("/b", Some(4), "1"),
+        link("/a", Some(4), "2"),
+        link("/c", Some(4), &"x".repeat(60)),
+        link("/c", Some(4), &"x".repeat(90)),
+    ];
+    insta::assert_snapshot!(shown(actions, &split(100, 1)), @r#"
+    stage 1, actions 0..1, 41 bytes
+      set /a "1" at 4 (0)
+    stage 1, actions 1..2, 41 bytes
+      set /b "1" at 4 (1)
+    stage 2, actions 2..3, 41 bytes
+      set /a "2" at 5 (2)
+    stage 2, actions 3..4, 100 bytes
+      set /c "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx" at 4 (3)
+    stage 3, actions 4..5, 130 bytes
+      set /c "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx" at 5 (4)
     "#);
 }
 
@@ -181,11 +208,11 @@ fn acls_follow_the_data_of_a_run_of_updates() {
         update("/f", 0, None, Some(0)),
     ];
     insta::assert_snapshot!(shown(actions, &ExecuteOptions::default()), @r#"
-    actions 0..5, 123 bytes
+    stage 1, actions 0..5, 123 bytes
       create /a "1" (0)
       set /c "3 linked" at 4 (1)
       set /e "5" at 4 (3)
-    actions 1..6, 135 bytes
+    stage 2, actions 1..6, 135 bytes
       set acl /f at 0 (5)
       set acl /d at 3 (2)
       set acl /c at 2 (1)
@@ -200,9 +227,9 @@ fn a_fused_link_that_does_not_fit_gets_a_batch_of_its_own() {
         link("/a", None, "y"),
     ];
     insta::assert_snapshot!(shown(actions, &split(80, 10)), @r#"
-    actions 0..1, 67 bytes
+    stage 1, actions 0..1, 67 bytes
       create /a "" (0)
-    actions 1..3, 41 bytes
+    stage 2, actions 1..3, 41 bytes
       set /a "y" at 0 (1)
     "#);
 }
@@ -241,13 +268,13 @@ fn batches_are_bounded_and_cover_the_plan_in_order() {
         actions,
         ..Plan::empty(ZPath::root())
     };
-    let stages = pack(&plan, 11, &split(1000, 9)).unwrap();
+    let batches = pack(&plan, 11, &split(1000, 9)).unwrap();
     let mut next = 0;
-    for stage in &stages {
-        assert_eq!(stage.actions.start, next);
-        next = stage.actions.end;
-        assert!(stage.bytes <= 1000 && stage.operations() <= 9);
-        let Work::Atomic(operations) = &stage.work else {
+    for batch in &batches {
+        assert_eq!(batch.actions.start, next);
+        next = batch.actions.end;
+        assert!(batch.bytes <= 1000 && batch.writes().len() <= 9);
+        let Work::Atomic(operations) = &batch.work else {
             panic!("no ACLs here")
         };
         let bytes = |o: &Operation<'_>| match &o.write {
@@ -257,7 +284,7 @@ fn batches_are_bounded_and_cover_the_plan_in_order() {
             _ => panic!("only creates here"),
         };
         assert_eq!(
-            stage.bytes,
+            batch.bytes,
             17 + operations.iter().map(bytes).sum::<usize>()
         );
     }

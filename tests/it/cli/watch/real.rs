@@ -42,7 +42,7 @@ async fn a_server_that_is_killed_in_mid_apply() {
     client.set_data("/top/n7", b"{}", None).await.unwrap();
     let whole = format!("{{\"x\":\"{}\"}}", "x".repeat(500));
     becomes(&client, "/top/n7", Some(&whole)).await;
-    // No marker of the interrupted apply is left.
+    // The interrupted apply has left nothing that is not declared.
     let names = client.list_children("/top").await.unwrap();
     assert_eq!(names.len(), 4000);
 }

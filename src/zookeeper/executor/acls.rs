@@ -1,0 +1,135 @@
+//! Changing ACLs, which no batch can hold: one by one, several in flight.
+
+use std::collections::VecDeque;
+
+use zookeeper_client::Error as Refusal;
+
+use super::batch::AclChange;
+use super::flight::Flight;
+use super::progress::Progress;
+use super::report::{Outcome, Stop};
+use super::seen::{self, Created, Expected};
+use super::{look, refused};
+use crate::model::node::DataVersion;
+use crate::zookeeper::session::{acl, is_outcome_unknown};
+
+/// Makes the changes of this batch. After the first that fails no more are sent.
+pub(super) async fn change(
+    flight: Flight<'_>,
+    batch: usize,
+    created: &Created,
+    progress: &mut Progress<'_>,
+) -> Option<Stop> {
+    let changes = flight.batches[batch].acls();
+    progress.starting(batch);
+    let mut outcomes = vec![Outcome::NotCommitted; changes.len()];
+    let stop = match hindrance(flight, changes, created).await {
+        Some(stop) => Some(stop),
+        None => send(flight, batch, &mut outcomes, progress).await,
+    };
+    let is = |outcome| outcomes.contains(&outcome);
+    let outcome = match stop {
+        _ if is(Outcome::Unknown) => Outcome::Unknown,
+        _ if is(Outcome::NotCommitted) => Outcome::NotCommitted,
+        _ => Outcome::Committed,
+    };
+    progress.ended(batch, outcome);
+    stop
+}
+
+/// Why none of the changes may be made.
+async fn hindrance(
+    flight: Flight<'_>,
+    changes: &[AclChange<'_>],
+    created: &Created,
+) -> Option<Stop> {
+    let Flight {
+        session, options, ..
+    } = flight;
+    if let Some(guard) = &options.guard
+        && let Ok(stat) = session.client().check_stat(guard.as_str()).await
+        && stat.is_none_or(|stat| stat.version != DataVersion::NEW.get())
+    {
+        let guard = guard.clone();
+        return Some(Stop::Deposed { guard });
+    }
+    let expected = changes.iter().map(|change| created.expected(change));
+    let expected: Result<Vec<Option<Expected<'_>>>, Stop> = expected.collect();
+    let nodes: Vec<Expected<'_>> = match expected {
+        Ok(nodes) => nodes.into_iter().flatten().collect(),
+        Err(stop) => return Some(stop),
+    };
+    let stops = seen::check(session, &nodes, options).await;
+    let first = changes.iter().find_map(|change| stops.get(&change.action));
+    first.cloned()
+}
+
+/// Sends the changes, and returns when it is known what became of all that were sent.
+async fn send(
+    flight: Flight<'_>,
+    batch: usize,
+    outcomes: &mut [Outcome],
+    progress: &mut Progress<'_>,
+) -> Option<Stop> {
+    let Flight {
+        session,
+        batches,
+        options,
+    } = flight;
+    let (client, changes) = (session.client(), batches[batch].acls());
+    let (mut stop, mut loss) = (None, None);
+    let mut lost = Vec::new();
+    let mut waiting = changes.iter().enumerate();
+    let mut in_flight = VecDeque::new();
+    loop {
+        while stop.is_none() && loss.is_none() && in_flight.len() < options.acl_window.max(1) {
+            let Some((i, change)) = waiting.next() else {
+                break;
+            };
+            let entries = acl::to_client(change.acl);
+            let expected = Some(change.expected.get());
+            progress.acl(change, Outcome::Unknown);
+            in_flight.push_back((i, client.set_acl(change.path.as_str(), &entries, expected)));
+        }
+        let Some((i, pending)) = in_flight.pop_front() else {
+            break;
+        };
+        let change = &changes[i];
+        outcomes[i] = match pending.await {
+            Ok(_) => Outcome::Committed,
+            Err(source) if is_outcome_unknown(&source) => {
+                lost.push(i);
+                loss.get_or_insert(source);
+                Outcome::Unknown
+            }
+            Err(source) => {
+                stop.get_or_insert_with(|| refused(change.path, change.action, source));
+                Outcome::NotCommitted
+            }
+        };
+        progress.acl(change, outcomes[i]);
+    }
+    let Some(source) = loss else {
+        return stop;
+    };
+    let asked: Vec<&AclChange<'_>> = lost.iter().map(|&i| &changes[i]).collect();
+    let found = look::acls(session, &asked, options.look_until(session)).await;
+    for (&i, found) in lost.iter().zip(found) {
+        outcomes[i] = found;
+        progress.acl(&changes[i], found);
+    }
+    stop.or_else(|| Some(lost_at(flight, batch, outcomes, source)))
+}
+
+fn lost_at(flight: Flight<'_>, batch: usize, outcomes: &[Outcome], source: Refusal) -> Stop {
+    if outcomes.contains(&Outcome::Unknown) {
+        let actions = flight.batches[batch].actions.clone();
+        return Stop::Uncertain { actions, source };
+    }
+    let made = |outcome: &Outcome| *outcome == Outcome::Committed;
+    Stop::Disconnected {
+        in_flight: 1,
+        committed: outcomes.iter().all(made),
+        source,
+    }
+}
