@@ -33,7 +33,7 @@ pub use account::{Account, Course, Named, Outcome};
 pub use apply::{Apply, Ended, Executed, Unfinished, Why, apply};
 pub use check::{require_place, require_readable};
 pub use error::Error;
-pub use options::{Extras, Observer, Options, Oversized, Progress};
+pub use options::{Extras, Observer, Options, Progress, Unwritable};
 pub use road::Source;
 pub use tries::Again;
 

@@ -65,8 +65,8 @@ pub struct Options {
     pub session: session::Options,
     /// What is done about a difference.
     pub mode: Mode,
-    /// What a plan may do. Its path and filter are those of the layers, and a node that no request
-    /// can carry waits by itself.
+    /// What a plan may do. Its path and filter are those of the layers, and a node that
+    /// cannot be written waits by itself.
     pub plan: reconcile::Options,
     /// When it acts.
     pub pace: Pace,

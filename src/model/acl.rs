@@ -31,6 +31,18 @@ impl Permissions {
     /// To change the ACL, and to see it whole.
     pub const ADMIN: Self = Self(16);
 
+    /// The name of a single one.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::WRITE => "write",
+            Self::CREATE => "create",
+            Self::DELETE => "delete",
+            Self::ADMIN => "admin",
+            _ => "read",
+        }
+    }
+
     /// From ZooKeeper's bits: 1 read, 2 write, 4 create, 8 delete, 16 admin.
     #[must_use]
     pub fn from_bits(bits: u8) -> Self {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::model::acl::Acl;
+use crate::model::acl::{Acl, Permissions};
 use crate::model::node::{AclVersion, DataVersion, Secret, Zxids};
 use crate::model::path::ZPath;
 use crate::model::value::Encoded;
@@ -366,6 +366,22 @@ pub enum Refusal {
         /// Where the ACL is declared.
         origin: Option<Location>,
     },
+    /// A node whose ACL does not let the session do what the plan has to do there.
+    #[error(
+        "{path}{}: {} ACL gives this session no {} right, which the plan needs there; \
+         --force tries it nevertheless",
+        and_more(*nodes),
+        if *nodes == 1 { "its" } else { "their" },
+        named(rights)
+    )]
+    NoRight {
+        /// The first such node.
+        path: ZPath,
+        /// What is missing there.
+        rights: Vec<Permissions>,
+        /// How many nodes there are.
+        nodes: usize,
+    },
     /// New nodes must be created for the session alone, and it has no identity.
     #[error(
         "{path}: @acl does not let this session create what is below it; \
@@ -410,6 +426,11 @@ fn first_of(paths: &[ZPath]) -> String {
         [path] => path.to_string(),
         [path, rest @ ..] => format!("{path} and {} more", rest.len()),
     }
+}
+
+fn named(rights: &[Permissions]) -> String {
+    let names: Vec<&str> = rights.iter().map(|right| right.name()).collect();
+    names.join(" and no ")
 }
 
 fn and_more(nodes: usize) -> String {
@@ -470,6 +491,7 @@ impl Refusal {
             Self::MostTrimmed { .. }
             | Self::TooManyTrims { .. }
             | Self::NoIdentity { .. }
+            | Self::NoRight { .. }
             | Self::Strict { .. } => None,
         }
     }

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::model::acl::{Acl, Identities};
-use crate::model::node::{Content, Declared, Globs, Live, Standing};
+use crate::model::node::{Content, Declared, Globs, Live, LiveNode, Standing};
 use crate::model::path::ZPath;
 use crate::model::plan::{
     About, Action, Add, HiddenValues, Kept, KeptReason, Link, MaxTrim, Plan, Refusal, Trim, Warning,
@@ -58,6 +58,8 @@ pub struct Policy<'a> {
     pub identities: Option<Identities>,
     /// Whether the plan may take from that session the right to change a node again.
     pub may_lock_out: bool,
+    /// Whether the plan is refused where a known ACL does not let that session carry it out.
+    pub requires_rights: bool,
     /// Subtrees that the tree to be changed itself protects, each with the place of its directive.
     pub protected: Vec<(ZPath, Option<Location>)>,
     /// The texts that the declared tree came from.
@@ -81,6 +83,7 @@ impl<'a> Policy<'a> {
             max_request: usize::MAX,
             identities: None,
             may_lock_out: false,
+            requires_rights: false,
             protected: Vec::new(),
             sources,
         }
@@ -256,25 +259,29 @@ impl<'a> Planner<'a> {
             self.keep(path, KeptReason::Marked);
             return;
         }
+        self.compare_data(path, node, live);
+    }
+
+    /// Compares a declared node with the live one, unless neither may give way to the other.
+    fn compare_data(&mut self, path: &ZPath, node: &Declared, live: &LiveNode) {
         let is_binary = compare::is_binary_in_part(node, live);
         let is_text = !is_binary && compare::is_text_in_part(node, live);
-        let replaced = (is_binary || is_text).then(|| Declared {
-            keep_properties: false,
-            ignore: Globs::default(),
-            ..node.clone()
-        });
-        let node = match &replaced {
-            Some(replaced) if self.policy.replace => replaced,
-            Some(_) if is_binary => {
-                self.keep(path, KeptReason::Binary);
-                return;
+        match (is_binary || is_text, self.policy.replace) {
+            (false, _) => self.compare_node(path, node, live),
+            (true, true) => {
+                let node = Declared {
+                    keep_properties: false,
+                    ignore: Globs::default(),
+                    ..node.clone()
+                };
+                self.compare_node(path, &node, live);
             }
-            Some(_) => {
-                self.refuse_text(path, node, &live.data);
-                return;
-            }
-            None => node,
-        };
+            (true, false) if is_binary => self.keep(path, KeptReason::Binary),
+            (true, false) => self.refuse_text(path, node, &live.data),
+        }
+    }
+
+    fn compare_node(&mut self, path: &ZPath, node: &Declared, live: &LiveNode) {
         let acl = self.checked_acl(path, node);
         if let Some(live) = live.acl.as_ref().filter(|_| acl.is_some()) {
             self.note_live_acl(path, live);
@@ -483,6 +490,9 @@ impl<'a> Planner<'a> {
                 let origin = rights::origin(&path, declared, self.policy);
                 plan.refusals.push(Refusal::TwoSteps { path, origin });
             }
+            if self.policy.requires_rights {
+                plan.refusals.extend(closed.missing(&stages, identities));
+            }
             plan.warnings.extend(seen.warnings(identities));
         }
         // Children first: the reverse of path order.
@@ -551,7 +561,7 @@ pub fn as_live(tree: &Tree<Declared>) -> Tree<Live> {
             .or_default() += 1;
     }
     let live = |(path, node): &(ZPath, Declared)| {
-        let mut live = crate::model::node::LiveNode::with_data(node.bytes().to_vec());
+        let mut live = LiveNode::with_data(node.bytes().to_vec());
         live.ephemeral = node.ephemeral;
         live.children = children.get(path.as_str()).copied().unwrap_or_default();
         live.acl = Some(node.acl.clone().unwrap_or_else(|| Arc::new(Acl::open())));

@@ -4,9 +4,10 @@ use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::model::acl::Permissions;
 use crate::model::path::ZPath;
 use crate::model::plan::{Action, Plan, Summary};
-use crate::zookeeper::executor::{Event, Fate, Ledger};
+use crate::zookeeper::executor::{Event, Fate, Ledger, Stop};
 
 /// Of one run, all its executions together.
 #[derive(Debug, Clone, Default)]
@@ -170,6 +171,28 @@ impl Account {
     pub fn fates(&self) -> Vec<Fate> {
         let at_hand = self.at_hand.as_ref();
         at_hand.map_or_else(Vec::new, |at_hand| at_hand.ledger.fates())
+    }
+
+    /// The right that a stop of the plan at hand wanted, and the node that has to give it; `None` if it
+    /// was not about a right.
+    #[must_use]
+    pub fn missing_right(&self, stop: &Stop) -> Option<(ZPath, Permissions)> {
+        let Stop::Failed { action: at, .. } = stop else {
+            return None;
+        };
+        let AtHand { plan, ledger, .. } = self.at_hand.as_ref()?;
+        let action = plan.actions.get(*at).filter(|_| stop.is_unauthorized())?;
+        let path = action.path();
+        let has_data = ledger.fate(*at) == Fate::DataOnly;
+        Some(match action {
+            Action::Add(_) if !has_data => (path.parent()?, Permissions::CREATE),
+            Action::Trim(_) => (path.parent()?, Permissions::DELETE),
+            Action::Update(update) if !has_data && update.data.is_some() => {
+                (path.clone(), Permissions::WRITE)
+            }
+            Action::Link(_) => (path.clone(), Permissions::WRITE),
+            Action::Add(_) | Action::Update(_) => (path.clone(), Permissions::ADMIN),
+        })
     }
 
     /// Of the plan at hand, the actions with this fate.

@@ -25,14 +25,15 @@ pub struct Options {
     pub replace: bool,
     /// Whether nodes that are marked `@ephemeral` are created, as persistent ones.
     pub allow_ephemeral: bool,
-    /// Whether a plan may take from the session the right to change a node again.
+    /// Whether a plan may take from the session the right to change a node again, and may need rights
+    /// that the session does not seem to have.
     pub may_lock_out: bool,
     /// Whether undeclared nodes that stay are listed.
     pub extras: Extras,
     /// Whether a plan with warnings or listed extra nodes is refused.
     pub strict: bool,
-    /// What becomes of a node that no request can carry.
-    pub oversized: Oversized,
+    /// What becomes of a node that surely cannot be written.
+    pub unwritable: Unwritable,
     /// How often a stopped execution is planned again.
     pub retries: u32,
     /// Number of conflicts after which the nodes of a plan count as contended: batches become smaller
@@ -54,7 +55,7 @@ impl Default for Options {
             may_lock_out: false,
             extras: Extras::Listed,
             strict: false,
-            oversized: Oversized::Refused,
+            unwritable: Unwritable::Refused,
             retries: 5,
             contended_from: 2,
             observer: Observer::default(),
@@ -72,9 +73,10 @@ pub enum Extras {
     Hidden,
 }
 
-/// What becomes of a node that no request can carry.
+/// What becomes of a node that surely cannot be written: no request can carry it, or its ACL does not
+/// let the session do what the plan has to do there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Oversized {
+pub enum Unwritable {
     /// The plan is refused.
     #[default]
     Refused,
@@ -94,6 +96,7 @@ impl Options {
             allow_ephemeral: self.allow_ephemeral,
             may_lock_out: self.may_lock_out,
             shows_extras: self.extras == Extras::Listed,
+            requires_rights: self.unwritable == Unwritable::Refused && !self.may_lock_out,
             ..Policy::new(sources)
         }
     }

@@ -5,7 +5,7 @@ use super::contention;
 use super::links;
 #[cfg(feature = "watch")]
 use super::partial;
-use super::{Error, Options, Oversized, Progress, check};
+use super::{Error, Options, Progress, Unwritable, check};
 use crate::declare;
 use crate::model::acl::Identities;
 use crate::model::node::{Declared, Live};
@@ -135,9 +135,9 @@ impl<'a> Road<'a> {
     pub(super) fn policy(&self) -> Policy<'a> {
         Policy {
             below_chroot: !self.session.chroot().is_root(),
-            max_request: match self.options.oversized {
-                Oversized::Refused => self.session.max_request(),
-                Oversized::Attempted => usize::MAX,
+            max_request: match self.options.unwritable {
+                Unwritable::Refused => self.session.max_request(),
+                Unwritable::Attempted => usize::MAX,
             },
             identities: self.identities.clone(),
             ..self.options.policy(self.source.sources)

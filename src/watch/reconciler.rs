@@ -21,7 +21,7 @@ use super::source::Source;
 use super::state::{Connection, Ending, Reconcile};
 use crate::model::acl::Identities;
 use crate::model::plan::Plan;
-use crate::reconcile::Oversized;
+use crate::reconcile::Unwritable;
 use crate::zookeeper::election::Election;
 use crate::zookeeper::executor::Stop;
 use crate::zookeeper::live::{Mirror, News};
@@ -92,7 +92,7 @@ impl Reconciler {
     pub(super) fn new(mut options: Options, watches: bool) -> Self {
         options.plan.path = options.layers.place.clone();
         options.plan.filter = options.layers.filter.clone();
-        options.plan.oversized = Oversized::Attempted;
+        options.plan.unwritable = Unwritable::Attempted;
         Self {
             newest: Newest::new(
                 options.layers.clone(),

@@ -95,7 +95,12 @@ pub(super) struct Closed(BTreeMap<ZPath, Arc<Acl>>);
 
 impl Closed {
     /// What a plan may have to do at a node.
-    const NEEDS: [Permissions; 3] = [Permissions::CREATE, Permissions::WRITE, Permissions::DELETE];
+    const NEEDS: [Permissions; 4] = [
+        Permissions::CREATE,
+        Permissions::WRITE,
+        Permissions::DELETE,
+        Permissions::ADMIN,
+    ];
 
     pub(super) fn note(&mut self, path: &ZPath, acl: &Arc<Acl>, applier: &Identities) {
         let is_open = |need| applier.may(acl, need) == Allowed::Yes;
@@ -108,7 +113,7 @@ impl Closed {
     /// among the updates, each apart from its node's data. Returns the first node where such a
     /// change would take what the rest needs as well.
     pub(super) fn open(
-        self,
+        &self,
         stages: &mut Stages,
         applier: &Identities,
         opened: &mut BTreeSet<ZPath>,
@@ -153,6 +158,33 @@ impl Closed {
         first.append(&mut rest);
         stages.updates = first;
         contradiction
+    }
+
+    /// Refuses what the plan has to do at nodes whose ACL stays, and surely does not allow it; at those
+    /// whose ACL changes, the change.
+    pub(super) fn missing(&self, stages: &Stages, applier: &Identities) -> Option<Refusal> {
+        let mut needs = self.needs(stages);
+        for action in &stages.updates {
+            if let Action::Update(update) = action
+                && update.acl.is_some()
+            {
+                // Which of its two ACLs holds for the rest was judged before.
+                needs.insert(update.path.clone(), [Permissions::ADMIN].into());
+            }
+        }
+        let missing = needs.into_iter().filter_map(|(path, needs)| {
+            let acl = self.0.get(&path)?;
+            let is_missing = |need: &Permissions| applier.may(acl, *need) == Allowed::No;
+            let missing: Vec<Permissions> = needs.into_iter().filter(is_missing).collect();
+            (!missing.is_empty()).then_some((path, missing))
+        });
+        let mut missing = missing.collect::<Vec<_>>().into_iter();
+        let (path, rights) = missing.next()?;
+        Some(Refusal::NoRight {
+            path,
+            rights,
+            nodes: missing.len() + 1,
+        })
     }
 
     /// What the plan has to do at these nodes.

@@ -45,6 +45,28 @@ async fn what_would_lock_its_applier_out_is_refused() {
     assert_eq!(place.nodes().await, "");
 }
 
+/// A node whose ACL is as declared, and does not allow what the plan has to do there.
+#[tokio::test(flavor = "multi_thread")]
+async fn missing_rights_are_told_before_the_first_write() {
+    let place = Place::new("case-acl-rights").await;
+    let acl = "  @acl world:anyone:ra\n";
+    place
+        .file("a.zkt", format!("/a\n{acl}  x = 1\n"))
+        .file("b.zkt", format!("/new\n/a\n{acl}  x = 2\n  /child\n"));
+    place.run("apply --yes a.zkt").expect(0);
+    let before = place.nodes().await;
+    let run = place.run("apply --yes b.zkt").expect(3);
+    let why = "refused: /a: its ACL gives this session no write and no create right, which the plan \
+               needs there; --force tries it nevertheless";
+    assert!(run.stdout.contains(why), "{run}");
+    assert_eq!(place.nodes().await, before);
+    let run = place.run("apply --yes --force b.zkt").expect(1);
+    let told = "error: /a/child: not authorized\nhint: it takes the create right at /a; ";
+    assert!(run.stderr.starts_with(told), "{run}");
+    place.run("watch --once b.zkt").expect(5);
+    assert!(place.nodes().await.contains("/new "));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_closes_itself_is_created_whole() {
     let place = Place::new("case-acl-created").await;

@@ -3,12 +3,19 @@
 use serde_json::json;
 use zkt::ZooKeeper;
 use zkt::model::acl::{Acl, AclEntry};
+use zkt::model::plan::Refusal;
+use zkt::reconcile::Why;
 use zkt::server::{ErrorCode, Fault, Matching, RequestKind};
 use zkt::services::{ConnectionState, Error, Import, NewNode, Removal};
 
 use super::{Place, as_json, create, eventually, object, tests};
 
-tests!(shortcuts, two_writers_of_one_node, an_import_hides_nothing);
+tests!(
+    shortcuts,
+    two_writers_of_one_node,
+    an_import_hides_nothing,
+    an_import_that_ends_early_tells_what_stands
+);
 
 async fn shortcuts(place: &Place) {
     let zk = place.connect().await;
@@ -184,6 +191,45 @@ async fn an_outage_ends_every_wait() {
     zk.close().await;
     assert_eq!(zk.state(), ConnectionState::Closed);
     assert!(changes.next().await.is_none());
+}
+
+/// More than a request holds, and last what the server refuses.
+async fn an_import_that_ends_early_tells_what_stands(place: &Place) {
+    let zk = place.connect().await;
+    let closed = "/z\n  @acl world:anyone:r\n";
+    zk.import_tree(closed, &Import::default()).await.unwrap();
+    let many: String = (0..1200)
+        .map(|i| format!("  /n{i}\n    x = '{}'\n", "x".repeat(1000)))
+        .collect();
+    let text = format!("/a\n{many}/z\n  /refused\n");
+    let error = zk.import_tree(&text, &Import::default()).await.unwrap_err();
+    assert_eq!(error.to_string(), "/z/refused: not authorized");
+    let Error::Import(unfinished) = error else {
+        panic!("{error:?}");
+    };
+    assert!(matches!(&unfinished.why, Why::Stopped(stop) if stop.is_unauthorized()));
+    let outcome = &unfinished.outcome;
+    let (name, first) = &outcome.stands[0];
+    assert_eq!((*name, first.as_str()), ("add", "/a"));
+    let (name, last) = outcome.not_done.last().unwrap();
+    assert_eq!((*name, last.as_str()), ("add", "/z/refused"));
+    assert_eq!(outcome.stands.len() + outcome.not_done.len(), 1202);
+    let (_, left) = outcome.not_done.first().unwrap();
+    assert!(zk.exists(left.as_str()).await.unwrap().is_none());
+    // What may not be carried out at all is told in the same way.
+    let locked = "/b\n  @acl world:anyone:r\n  /c\n";
+    let error = zk
+        .import_tree(locked, &Import::default())
+        .await
+        .unwrap_err();
+    let Error::Import(unfinished) = error else {
+        panic!("{error:?}");
+    };
+    assert!(matches!(
+        &unfinished.why,
+        Why::Refused(Refusal::LocksOut { .. })
+    ));
+    assert!(!unfinished.outcome.wrote());
 }
 
 /// As `zkt plan` has it: what cannot be compared is no success, and links are looked after.

@@ -188,7 +188,7 @@ impl Apply<'_> {
             Executed::Done(_) => return Ok(true),
             Executed::Stopped(stop) => {
                 self.end = Some(End::of_stop(&stop));
-                return Err(end::failure(&stop));
+                return Err(end::failure(&stop, self.account()));
             }
             Executed::Again(stop, again) => (stop, again),
         };

@@ -60,7 +60,7 @@ pub(in crate::commands) fn interrupted(account: &Account, hint: &str) -> Failure
 }
 
 /// The error that ends a run which stopped so.
-pub(super) fn failure(stop: &Stop) -> Failure {
+pub(super) fn failure(stop: &Stop, account: &Account) -> Failure {
     let failure = Failure::new(stop);
     match stop {
         Stop::Conflict { .. } => failure
@@ -69,7 +69,13 @@ pub(super) fn failure(stop: &Stop) -> Failure {
         Stop::Disconnected { .. } | Stop::Uncertain { .. } => {
             failure.hint("run apply again: it finishes what is left")
         }
-        stop if stop.is_unauthorized() => failure.hint(PERMISSIONS),
+        stop if stop.is_unauthorized() => match account.missing_right(stop) {
+            Some((path, right)) => {
+                let right = right.name();
+                failure.hint(format!("it takes the {right} right at {path}; {PERMISSIONS}"))
+            }
+            None => failure.hint(PERMISSIONS),
+        },
         Stop::TooLarge { .. } => failure.hint(MAX_REQUEST_HINT),
         Stop::InvalidAcl { .. } => failure.hint(
             "ZooKeeper's own schemes are world, auth, digest, ip, x509, sasl and super; a server may have more",
