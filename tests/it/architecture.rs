@@ -235,23 +235,85 @@ fn a_floor_imports_only_from_the_floors_below() {
         ),
         ["plan", "syntax::ast", "model"]
     );
-    let rank = |name: &str| FLOORS.iter().position(|floor| *floor == name);
+    let mut files = library_with_tests();
+    files.retain(|(file, _)| !["lib.rs", "guide.rs"].contains(&file.as_str()));
+    assert_eq!(imports_upwards(&files, &FLOORS), [""; 0]);
+}
+
+/// Imports from floors above the file's own; `floors` are listed from the bottom up.
+fn imports_upwards(files: &[(String, String)], floors: &[&str]) -> Vec<String> {
+    let rank = |name: &str| floors.iter().position(|floor| *floor == name);
     let mut found = Vec::new();
-    for (file, code) in library_with_tests() {
+    for (file, code) in files {
         let floor = file.split(['/', '.']).next().unwrap_or_default();
-        // These tell of all floors.
-        if ["lib", "guide"].contains(&floor) {
-            continue;
-        }
         let own = rank(floor).unwrap_or_else(|| panic!("{file} is on no floor"));
-        for named in imports(&code, 1) {
+        for named in imports(code, 1) {
             let named = named.split("::").next().unwrap_or_default();
             if rank(named).is_none_or(|other| other > own) {
                 found.push(format!("{file}: {named}"));
             }
         }
     }
-    assert_eq!(found, [""; 0]);
+    found
+}
+
+/// The modules of the command line from the bottom up: each imports only from those before it.
+const MODULES: [&str; 20] = [
+    "args",
+    "render",
+    "exit",
+    "hints",
+    "terraform",
+    "diagnostics",
+    "output",
+    "progress",
+    "signals",
+    "assignment",
+    "settings",
+    "question",
+    "declare",
+    "planning",
+    "opening",
+    "process",
+    "init",
+    "commands",
+    "cli",
+    "main",
+];
+
+/// The files of the command line with their path below its folder and their text, less comments.
+fn command_line() -> Vec<(String, String)> {
+    let files = all_with_tests().into_iter();
+    let of_command = files.filter_map(|(file, code)| {
+        let file = file.strip_prefix("bin/zkt/")?;
+        Some((file.to_owned(), code))
+    });
+    of_command.collect()
+}
+
+/// The files of the command line whose code holds one of `words`.
+fn command_line_with(words: &[&str]) -> Vec<String> {
+    let files = command_line().into_iter();
+    files
+        .filter(|(_, code)| words.iter().any(|word| code.contains(word)))
+        .map(|(file, _)| file)
+        .collect()
+}
+
+#[test]
+fn a_module_of_the_command_line_imports_only_from_those_below() {
+    assert_eq!(imports_upwards(&command_line(), &MODULES), [""; 0]);
+}
+
+#[test]
+fn no_command_imports_another() {
+    assert_eq!(command_line_with(&["crate::commands"]), ["cli.rs"]);
+}
+
+#[test]
+fn one_place_of_the_command_line_waits_for_signals() {
+    let waiting = ["tokio::signal", "ctrl_c"];
+    assert_eq!(command_line_with(&waiting), ["signals.rs"]);
 }
 
 /// The modules that code names relative to the folder of its floor, whatever the depth of the file.
@@ -398,7 +460,7 @@ fn a_module_imports_only_from_those_below() {
         }
         assert_eq!(found, [""; 0]);
         let is_seen = |module: &&str| seen.iter().any(|own| own == module);
-        assert!(modules.iter().all(|module| is_seen(module)), "{floor}");
+        assert!(modules.iter().all(is_seen), "{floor}");
     }
 }
 

@@ -79,7 +79,6 @@ impl Command {
     }
 
     /// Whether the command runs programs, which may leave processes behind.
-    #[cfg(unix)]
     pub(crate) fn runs_programs(&self) -> bool {
         match self {
             Self::Register(_) => true,

@@ -13,7 +13,8 @@ use zkt::syntax::source::{Located, Sources, Span};
 use zkt::syntax::spelling::clipped;
 
 use crate::diagnostics;
-use crate::exit::{Exit, Failure, MAX_REQUEST_HINT};
+use crate::exit::{Exit, Failure};
+use crate::hints::MAX_REQUEST_HINT;
 use crate::output::Output;
 
 /// A declared tree and the texts that it came from.

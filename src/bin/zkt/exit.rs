@@ -47,14 +47,6 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// What to do where a node is larger than a request may be.
-pub(crate) const MAX_REQUEST_HINT: &str =
-    "--max-request SIZE allows more, where the servers' jute.maxbuffer does";
-
-/// What helps where a server says that somebody is not authorized.
-pub(crate) const PERMISSIONS: &str =
-    "permissions come from --auth, and from the ACLs of a node and its parent";
-
 /// An error that ends a command, told in one line and perhaps a hint.
 #[derive(Debug)]
 pub(crate) struct Failure {
@@ -96,88 +88,8 @@ impl Failure {
     }
 }
 
-/// ZooKeeper's own authentication schemes.
-const SCHEMES: [&str; 5] = ["digest", "sasl", "x509", "ip", "super"];
-
-/// What to do where credentials with these schemes are refused. One that is unknown may be a user,
-/// whose password follows.
-fn scheme_hint(schemes: &[String]) -> Option<String> {
-    let scheme = schemes
-        .iter()
-        .find(|scheme| !SCHEMES.contains(&scheme.as_str()))?;
-    Some(format!(
-        "{scheme} is no scheme of ZooKeeper's own; a user and a password are digest:{scheme}:…"
-    ))
-}
-
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
         Self::new(format!("cannot write the output: {error}"))
-    }
-}
-
-impl From<zkt::zookeeper::session::Error> for Failure {
-    fn from(error: zkt::zookeeper::session::Error) -> Self {
-        let hint = match &error {
-            zkt::zookeeper::session::Error::Unreachable { .. } => {
-                "is the server running? -c HOSTS names another one, --wait waits for it"
-            }
-            zkt::zookeeper::session::Error::Credentials { schemes, .. } => {
-                let Some(hint) = scheme_hint(schemes) else {
-                    return Self::new(error);
-                };
-                return Self::new(error).hint(hint);
-            }
-            zkt::zookeeper::session::Error::NoChroot { chroot, .. }
-                if chroot.as_str().contains(',') =>
-            {
-                "the chroot stands behind the last server only, as in h1:2181,h2:2181/chroot"
-            }
-            zkt::zookeeper::session::Error::NoChroot { .. } => {
-                "connect without the chroot to create it: a tree says where it lives with /a/b/c"
-            }
-            _ => return Self::new(error),
-        };
-        Self::new(error).hint(hint)
-    }
-}
-
-impl From<zkt::zookeeper::live::Error> for Failure {
-    fn from(error: zkt::zookeeper::live::Error) -> Self {
-        match error {
-            zkt::zookeeper::live::Error::Unreadable { .. } => {
-                Self::new(error).hint("--auth or --auth-file gives credentials")
-            }
-            error => Self::new(error),
-        }
-    }
-}
-
-impl From<zkt::reconcile::Error> for Failure {
-    fn from(error: zkt::reconcile::Error) -> Self {
-        use zkt::reconcile::Error;
-        match error {
-            Error::Reserved => Self::new(error).hint("connect with another chroot"),
-            Error::NoPlace { path, hosts } => {
-                let failure = Self::new(format!("--path {path} does not exist on {hosts}"));
-                failure.hint(format!(
-                    "a tree that brings its own place says {path}/… itself"
-                ))
-            }
-            Error::Session(error) => error.into(),
-            Error::Live(error) => error.into(),
-        }
-    }
-}
-
-impl From<zkt::services::Error> for Failure {
-    fn from(error: zkt::services::Error) -> Self {
-        match error {
-            zkt::services::Error::Session(error) => error.into(),
-            zkt::services::Error::TooLarge { .. } => Self::new(error).hint(MAX_REQUEST_HINT),
-            zkt::services::Error::Live(error) => error.into(),
-            zkt::services::Error::NoPermission(_) => Self::new(error).hint(PERMISSIONS),
-            error => Self::new(error),
-        }
     }
 }

@@ -7,10 +7,9 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use rustix::process::{Pid, WaitOptions, WaitStatus, wait};
-use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
 
 use crate::exit::{Exit, Failure};
-use crate::process::{Signals, send};
+use crate::signals::{PASSED_ON, Signal, Signals};
 
 /// Whether this is process 1, as the first process of a container is.
 pub(crate) fn is_first() -> bool {
@@ -22,35 +21,40 @@ pub(crate) fn run() -> Result<Exit, Failure> {
     // Nobody but `collect` may collect processes: no command is started by way of this runtime.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        .build();
-    let exit = runtime.and_then(|runtime| runtime.block_on(supervise()));
-    exit.map_err(|error| Failure::new(format!("cannot run as process 1: {error}")))
+        .build()
+        .map_err(|error| failed(&error))?;
+    runtime.block_on(supervise())
 }
 
-async fn supervise() -> io::Result<Exit> {
-    let mut signals = Signals::new()?;
-    let mut ended = signal(SignalKind::child())?;
+fn failed(error: &io::Error) -> Failure {
+    Failure::new(format!("cannot run as process 1: {error}"))
+}
+
+async fn supervise() -> Result<Exit, Failure> {
+    let mut signals = Signals::catch(&PASSED_ON)?;
+    let mut ended = Signals::catch(&[Signal::CHILD])?;
     let mut words = std::env::args_os();
     let name = words.next().unwrap_or_else(|| "zkt".into());
     let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from(&name));
-    let child = Command::new(program).arg0(name).args(words).spawn()?;
+    let child = Command::new(program).arg0(name).args(words).spawn();
+    let child = child.map_err(|error| failed(&error))?;
     loop {
         tokio::select! {
-            exit = collect(&mut ended, child.id()) => return exit,
-            signal = signals.next() => send(signal, child.id()),
+            exit = collect(&mut ended, child.id()) => return exit.map_err(|error| failed(&error)),
+            signal = signals.next() => signal.pass_on(child.id()),
         }
     }
 }
 
 /// Collects processes until the child has ended, and returns how.
-async fn collect(ended: &mut Stream, child: u32) -> io::Result<Exit> {
+async fn collect(ended: &mut Signals, child: u32) -> io::Result<Exit> {
     loop {
         while let Some((pid, status)) = wait(WaitOptions::NOHANG)? {
             if is(pid, child) {
                 return Ok(Exit::Command(code(status)));
             }
         }
-        ended.recv().await;
+        ended.next().await;
     }
 }
 

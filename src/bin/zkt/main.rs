@@ -9,7 +9,7 @@ mod commands;
 mod declare;
 mod diagnostics;
 mod exit;
-#[cfg(unix)]
+mod hints;
 mod init;
 mod opening;
 mod output;
@@ -19,6 +19,7 @@ mod progress;
 mod question;
 mod render;
 mod settings;
+mod signals;
 mod terraform;
 
 use std::process::ExitCode;
@@ -76,14 +77,11 @@ fn main() -> ExitCode {
     let output = Output::new(&cli.global);
     let (serves, keeps_running) = (cli.command.serves(), cli.command.keeps_running());
     output::init_logging(&cli.global, serves, keeps_running);
-    #[cfg(unix)]
     let result = if init::is_first() && cli.command.runs_programs() {
         init::run()
     } else {
         run(cli, &output)
     };
-    #[cfg(not(unix))]
-    let result = run(cli, &output);
     let exit = match result {
         Ok(exit) => exit,
         Err(failure) => {

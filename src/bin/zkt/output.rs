@@ -1,7 +1,6 @@
 //! What goes to stdout and stderr, in which colours, and how wide.
 
 use std::io::{self, IsTerminal, Write};
-#[cfg(unix)]
 use std::os::fd::AsFd as _;
 use std::path::Path;
 use std::time::Duration;
@@ -13,6 +12,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::args::{Color, Global, LogFormat};
 use crate::diagnostics::safe_lines;
 use crate::exit::Failure;
+use crate::render::{Mode, TextOptions};
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
@@ -52,7 +52,6 @@ const STDOUT_BUFFER: usize = 64 << 10;
 
 /// Rust's own stdout writes every line by itself.
 fn unbuffered_stdout() -> Box<dyn Write> {
-    #[cfg(unix)]
     if let Ok(file) = io::stdout().as_fd().try_clone_to_owned() {
         return Box::new(WhileRead(std::fs::File::from(file)));
     }
@@ -154,6 +153,25 @@ impl Output {
     /// The columns of the terminal, or 80.
     pub(crate) fn width(&self) -> usize {
         console_width().unwrap_or(80)
+    }
+
+    /// How a plan is headed and laid out on stdout.
+    pub(crate) fn plan_text<'a>(
+        &self,
+        title: &'a str,
+        server: &'a str,
+        sources: &'a [String],
+    ) -> TextOptions<'a> {
+        TextOptions {
+            title,
+            server,
+            sources,
+            mode: Mode::Plan,
+            width: self.width(),
+            extras: true,
+            brief: self.is_quiet(),
+            colors: self.has_colors(),
+        }
     }
 
     /// Whether a person can be asked.
@@ -273,17 +291,11 @@ pub(crate) fn replace_file(path: &Path, contents: &[u8]) -> io::Result<()> {
 }
 
 /// Temporary files are for their owner only; a new file is for whom the umask leaves it.
-#[cfg(unix)]
 fn temporary_file() -> tempfile::Builder<'static, 'static> {
     use std::os::unix::fs::PermissionsExt as _;
     let mut builder = tempfile::Builder::new();
     builder.permissions(std::fs::Permissions::from_mode(0o666));
     builder
-}
-
-#[cfg(not(unix))]
-fn temporary_file() -> tempfile::Builder<'static, 'static> {
-    tempfile::Builder::new()
 }
 
 #[cfg(test)]

@@ -3,12 +3,14 @@
 mod change;
 mod difference;
 mod json;
+mod list;
 mod nested;
 mod style;
 mod text;
 mod value;
 
 pub(crate) use json::{action_json, plan_json, warning_json};
+pub(crate) use list::{named, write_first};
 pub(crate) use text::{Mode, TextOptions, count, plan_text, summary_line, write_warnings};
 pub(crate) use value::path_text;
 pub(crate) use zkt::export::FORMAT_VERSION;

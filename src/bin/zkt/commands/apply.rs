@@ -12,16 +12,14 @@ use zkt::reconcile::{self, Account, Executed, Options};
 use zkt::zookeeper::session::Session;
 
 use crate::args::{Format, LayerArgs, PlanOptions, ServerArgs};
-use crate::commands::plan::text_options;
 use crate::exit::{Exit, Failure};
 use crate::opening::{self, Opening};
 use crate::output::Output;
-use crate::process::interrupt;
 use crate::progress::Shown;
-use crate::{planning, question, render};
+use crate::signals::interrupt;
+use crate::{hints, planning, question, render};
 
 use end::End;
-pub(super) use end::interrupted;
 
 /// Plan, and make the live tree as declared
 #[derive(Debug, Args)]
@@ -81,7 +79,7 @@ pub(crate) async fn run(args: &ApplyArgs, output: &Output) -> Result<Exit, Failu
         biased;
         () = interrupt() => {
             apply.shown.clear();
-            let failure = interrupted(apply.steps.account(), "run apply again: it finishes what is left");
+            let failure = hints::interrupted(apply.steps.account(), "run apply again: it finishes what is left");
             apply.end = Some(End::new("interrupted", &failure.message));
             // What was done before is told, too; that it cannot be printed changes nothing.
             _ = apply.report(failure.exit);
@@ -188,7 +186,7 @@ impl Apply<'_> {
             Executed::Done(_) => return Ok(true),
             Executed::Stopped(stop) => {
                 self.end = Some(End::of_stop(&stop));
-                return Err(end::failure(&stop, self.account()));
+                return Err(hints::stopped(&stop, self.account()));
             }
             Executed::Again(stop, again) => (stop, again),
         };
@@ -217,7 +215,7 @@ impl Apply<'_> {
             Format::Text => {
                 let server = self.session.hosts();
                 let layers = &self.args.sources.layers;
-                let mut options = text_options("zkt apply", &server, layers, self.output);
+                let mut options = self.output.plan_text("zkt apply", &server, layers);
                 // A question needs something that it is about.
                 options.brief &= self.args.yes;
                 render::plan_text(plan, &options, &mut out)?;

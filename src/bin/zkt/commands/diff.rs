@@ -16,7 +16,6 @@ use zkt::zookeeper::live::ReadAhead;
 use zkt::zookeeper::session::Session;
 
 use crate::args::{FileArgs, Format, PlanOptions, ServerArgs, TrimArg};
-use crate::commands::plan::text_options;
 use crate::declare::{self, DeclaredTree, Destination, System};
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
@@ -163,7 +162,7 @@ fn print(
         Format::Json => writeln!(out, "{}", render::plan_json(plan))?,
         Format::Text => {
             let old = old.join(" ");
-            let options = text_options("zkt diff", &old, new, output);
+            let options = output.plan_text("zkt diff", &old, new);
             render::plan_text(plan, &options, &mut out)?;
         }
     }

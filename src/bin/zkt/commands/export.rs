@@ -19,6 +19,7 @@ use zkt::zookeeper::session::Session;
 use crate::args::{ServerArgs, TreeFormat};
 use crate::exit::{Exit, Failure};
 use crate::output::{self, Output};
+use crate::render::named;
 use crate::{planning, settings};
 
 /// Print a live tree as tree text
@@ -54,9 +55,6 @@ pub(crate) struct ExportArgs {
 
 /// The texts of so many nodes are made at once.
 const RUN: usize = 512;
-
-/// So many nodes are named in a message.
-const NAMED: usize = 3;
 
 pub(crate) async fn run(args: &ExportArgs, output: &Output) -> Result<Exit, Failure> {
     let top = planning::path_argument("PATH", &args.path)?;
@@ -137,17 +135,6 @@ fn judge(args: &ExportArgs, exported: &Exported) -> Result<Result<Exit, Failure>
         Some(failure) if args.output.is_some() => Err(failure),
         Some(failure) => Ok(Err(failure)),
         None => Ok(Ok(Exit::Done)),
-    }
-}
-
-/// The first of these nodes, and how many others there are.
-fn named(paths: &[ZPath]) -> String {
-    let first: Vec<&str> = paths.iter().take(NAMED).map(ZPath::as_str).collect();
-    let first = first.join(", ");
-    match paths.len().saturating_sub(NAMED) {
-        0 => first,
-        1 => format!("{first} and 1 more node"),
-        more => format!("{first} and {more} more nodes"),
     }
 }
 

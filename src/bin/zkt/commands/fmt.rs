@@ -1,6 +1,7 @@
 //! `zkt fmt`: the canonical layout.
 
 use std::io::{self, IsTerminal as _, Write};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueHint};
@@ -160,23 +161,13 @@ fn rewrite(path: &Path, contents: &[u8]) -> io::Result<()> {
             "the file is read-only, and was left as it is",
         ));
     }
-    if has_other_names(&metadata) {
+    if metadata.nlink() > 1 {
         let mut file = std::fs::OpenOptions::new().write(true).open(path)?;
         file.write_all(contents)?;
         file.set_len(contents.len() as u64)?;
         return file.sync_all();
     }
     output::replace_file(path, contents)
-}
-
-#[cfg(unix)]
-fn has_other_names(metadata: &std::fs::Metadata) -> bool {
-    std::os::unix::fs::MetadataExt::nlink(metadata) > 1
-}
-
-#[cfg(not(unix))]
-fn has_other_names(_: &std::fs::Metadata) -> bool {
-    false
 }
 
 /// Prints what formatting changes, without secrets.

@@ -12,7 +12,7 @@ use crate::args::{FileArgs, ServerArgs};
 use crate::declare::{self, Destination};
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
-use crate::render::count;
+use crate::render::{count, write_first};
 use crate::{planning, settings};
 
 /// Print services and links as a diagram
@@ -79,15 +79,12 @@ fn tell_left_out(left_out: &[LeftOut], output: &Output) -> Result<(), Failure> {
         err,
         "{links} {are} left out: a link that leads nowhere, or with neither end in a service"
     )?;
-    for LeftOut { path, name, target } in left_out.iter().take(MOST_NAMED) {
-        let (path, name) = (printable(path.as_str()), printable(name));
+    let lines = left_out.iter().map(|LeftOut { path, name, target }| {
         let target = target.as_ref().map_or("?", |target| target.as_str());
-        writeln!(err, "  {path}  {name} {}", printable(target))?;
-    }
-    if left_out.len() > MOST_NAMED {
-        writeln!(err, "  … and {} more", left_out.len() - MOST_NAMED)?;
-    }
-    Ok(())
+        let [path, name, target] = [path.as_str(), name, target].map(printable);
+        format!("{path}  {name} {target}")
+    });
+    Ok(write_first(lines, MOST_NAMED, &mut err)?)
 }
 
 fn print(graph: &graph::Graph, args: &GraphArgs, output: &Output) -> Result<Exit, Failure> {

@@ -10,7 +10,7 @@ use crate::exit::{Exit, Failure};
 use crate::opening::{self, Opening};
 use crate::output::Output;
 use crate::planning;
-use crate::render::{self, Mode, TextOptions};
+use crate::render;
 
 /// Show what apply would do; writes nothing
 #[derive(Debug, Args)]
@@ -44,7 +44,7 @@ pub(crate) async fn run(args: &PlanArgs, output: &Output) -> Result<Exit, Failur
     match args.format {
         Format::Json => writeln!(out, "{}", render::plan_json(&plan))?,
         Format::Text => {
-            let options = text_options("zkt plan", &server, &args.sources.layers, output);
+            let options = output.plan_text("zkt plan", &server, &args.sources.layers);
             render::plan_text(&plan, &options, &mut out)?;
         }
     }
@@ -60,24 +60,5 @@ fn exit(plan: &Plan, detailed: bool) -> Exit {
         Exit::Changes
     } else {
         Exit::Done
-    }
-}
-
-/// How a plan is headed.
-pub(crate) fn text_options<'a>(
-    title: &'a str,
-    server: &'a str,
-    sources: &'a [String],
-    output: &Output,
-) -> TextOptions<'a> {
-    TextOptions {
-        title,
-        server,
-        sources,
-        mode: Mode::Plan,
-        width: output.width(),
-        extras: true,
-        brief: output.is_quiet(),
-        colors: output.has_colors(),
     }
 }

@@ -3,7 +3,6 @@
 use std::convert::Infallible;
 use std::ffi::OsString;
 use std::future::pending;
-#[cfg(unix)]
 use std::path::PathBuf;
 use std::pin::pin;
 use std::time::Duration;
@@ -13,7 +12,6 @@ use serde_json::Value;
 use zkt::ZooKeeper;
 use zkt::model::acl::{Acl, AclEntry};
 use zkt::model::path::ZPath;
-#[cfg(unix)]
 use zkt::services::Monitor;
 use zkt::services::{Address, HealthCheck, Register, Registration, RegistrationState};
 
@@ -21,7 +19,8 @@ use crate::args::ServerArgs;
 use crate::args::values::duration;
 use crate::exit::{Exit, Failure};
 use crate::output::{Output, is_read};
-use crate::process::{Process, Signal, Signals};
+use crate::process::Process;
+use crate::signals::{PASSED_ON, Signal, Signals};
 use crate::{assignment, settings};
 
 /// Hold the registration of a service, as long as a command runs where one is given
@@ -71,11 +70,9 @@ pub(crate) struct RegisterArgs {
     #[arg(long, value_name = "SCHEME:ID:PERMS")]
     pub(crate) acl: Vec<String>,
     /// Tell how it is, as JSON, to whoever connects to this local socket
-    #[cfg(unix)]
     #[arg(long, value_name = "SOCKET", value_hint = ValueHint::FilePath)]
     pub(crate) monitor: Option<PathBuf>,
     /// The mode of the monitor's socket, in octal digits: who may write to it may connect
-    #[cfg(unix)]
     #[arg(long, value_name = "MODE", default_value = "0600", requires = "monitor",
           value_parser = mode)]
     pub(crate) monitor_mode: u32,
@@ -84,7 +81,6 @@ pub(crate) struct RegisterArgs {
 }
 
 /// The mode of a file, as chmod takes it.
-#[cfg(unix)]
 fn mode(text: &str) -> Result<u32, String> {
     let is_octal = text.bytes().all(|byte| matches!(byte, b'0'..=b'7'));
     match u32::from_str_radix(text, 8) {
@@ -104,15 +100,13 @@ pub(crate) async fn run(args: &RegisterArgs, output: &Output) -> Result<Exit, Fa
     };
     wanted.address.check()?;
     // Who starts this may send a signal at once.
-    let mut signals = Signals::new()
-        .map_err(|error| Failure::new(format!("cannot wait for signals: {error}")))?;
+    let mut signals = Signals::catch(&PASSED_ON)?;
     let zookeeper = tokio::select! {
         zookeeper = settings::zookeeper(&args.server) => zookeeper?,
         signal = signals.next() => return Ok(ended_by(signal)),
     };
     let mut process = None;
     let result = async {
-        #[cfg(unix)]
         let _monitor = monitor(&zookeeper, args)?;
         process = start(args)?;
         let register = register(&zookeeper, wanted, process.as_ref(), args);
@@ -183,7 +177,6 @@ fn register(
     register
 }
 
-#[cfg(unix)]
 fn monitor(zookeeper: &ZooKeeper, args: &RegisterArgs) -> Result<Option<Monitor>, Failure> {
     let listen = |path: &PathBuf| {
         Monitor::listen_with_mode(zookeeper, path, args.monitor_mode)
@@ -255,7 +248,7 @@ impl Holding<'_> {
                 registered = &mut registering => return Ok(Begun::Registered(registered?)),
                 never = &mut telling => match never {},
                 exit = wait(&mut self.process) => {
-                    return Ok(Begun::Ended(Exit::Command(exit.map_err(lost)?)));
+                    return Ok(Begun::Ended(Exit::Command(exit.map_err(|error| lost(&error))?)));
                 }
                 signal = self.signals.next() => match &mut self.process {
                     Some(process) => process.pass_on(signal),
@@ -277,7 +270,7 @@ impl Holding<'_> {
                 tokio::select! {
                     now = registration.changed_from(&state) => break now,
                     exit = wait(&mut self.process) => {
-                        let exit = exit.map_err(lost)?;
+                        let exit = exit.map_err(|error| lost(&error))?;
                         registration.close().await;
                         return Ok(Exit::Command(exit));
                     }
@@ -312,11 +305,11 @@ impl Holding<'_> {
         };
         process.pass_on(signal);
         let exit = process.wait().await;
-        Ok(Exit::Command(exit.map_err(lost)?))
+        Ok(Exit::Command(exit.map_err(|error| lost(&error))?))
     }
 }
 
-fn lost(error: std::io::Error) -> Failure {
+fn lost(error: &std::io::Error) -> Failure {
     Failure::new(format!("lost the command: {error}"))
 }
 

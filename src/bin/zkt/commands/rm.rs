@@ -11,7 +11,7 @@ use zkt::services::{Reason, Removal, Removed};
 use crate::args::ServerArgs;
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
-use crate::process::interrupt;
+use crate::signals::interrupt;
 use crate::{planning, question, render, settings};
 
 /// Delete a live node and all below it
@@ -134,15 +134,9 @@ fn identity((path, zxids): &(ZPath, Option<zkt::model::node::Zxids>)) -> (&ZPath
 
 fn ask_for(shown: &Removed, output: &Output) -> Result<(), Failure> {
     let mut err = output.err();
-    // The topmost first.
-    for path in shown.deleted.iter().rev().take(LONGEST_LIST) {
-        writeln!(err, "  {}", render::path_text(path))?;
-    }
-    if shown.deleted.len() > LONGEST_LIST {
-        let more = shown.deleted.len() - LONGEST_LIST;
-        writeln!(err, "  … and {more} more")?;
-    }
-    Ok(())
+    let topmost_first = shown.deleted.iter().rev();
+    let lines = topmost_first.map(|path| render::path_text(path).into_owned());
+    Ok(render::write_first(lines, LONGEST_LIST, &mut err)?)
 }
 
 /// What is gone, what stays, what is unknown, and what is left.

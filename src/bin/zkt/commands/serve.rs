@@ -15,6 +15,7 @@ use crate::args::values::listen;
 use crate::declare::{self, Destination};
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
+use crate::signals::{ENDING, Signals};
 
 /// Run a ZooKeeper server in memory, for development and tests
 #[derive(Debug, Args)]
@@ -39,8 +40,7 @@ pub(crate) struct ServeArgs {
 
 pub(crate) async fn run(args: &ServeArgs, output: &Output) -> Result<Exit, Failure> {
     // Who reads the address may send a signal at once.
-    let mut signals = Signals::new()
-        .map_err(|error| Failure::new(format!("cannot wait for signals: {error}")))?;
+    let mut signals = Signals::catch(&ENDING)?;
     tracing::warn!(
         "zkt serve is for development and tests: it keeps everything in memory; \
          production is Apache ZooKeeper"
@@ -103,43 +103,4 @@ fn failure(error: server::Error) -> Failure {
         _ => return Failure::new(error),
     };
     Failure::new(error).hint(hint)
-}
-
-/// What ends the server.
-#[cfg(unix)]
-struct Signals {
-    interrupt: tokio::signal::unix::Signal,
-    terminate: tokio::signal::unix::Signal,
-}
-
-#[cfg(unix)]
-impl Signals {
-    fn new() -> io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-        })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-    }
-}
-
-#[cfg(not(unix))]
-struct Signals;
-
-#[cfg(not(unix))]
-impl Signals {
-    fn new() -> io::Result<Self> {
-        Ok(Self)
-    }
-
-    async fn next(&mut self) {
-        _ = tokio::signal::ctrl_c().await;
-    }
 }

@@ -5,7 +5,6 @@ mod health;
 mod metrics;
 mod origin;
 mod server;
-mod signals;
 mod status;
 mod systemd;
 
@@ -16,16 +15,17 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use tokio::sync::{mpsc, watch};
 use zkt::model::path::check_name;
-use zkt::watch::{Ending, Error, Layers, Mode, Once, Options, Pace, State, Wording};
+use zkt::watch::{Command, Ending, Error, Layers, Mode, Once, Options, Pace, State, Wording};
 use zkt::zookeeper::session::Wait;
 
 use crate::args::values::{duration, listen};
 use crate::args::{LayerArgs, PlanOptions, ServerArgs};
-use crate::commands::apply::interrupted;
 use crate::declare::Worded;
 use crate::exit::{Exit, Failure};
+use crate::hints::interrupted;
 use crate::output::Output;
-use crate::{diagnostics, planning, process, settings};
+use crate::signals::{Signal, Signals, interrupt};
+use crate::{diagnostics, planning, settings};
 
 /// Keep the live tree as declared
 #[derive(Debug, Args)]
@@ -98,8 +98,8 @@ pub(crate) async fn run(args: &WatchArgs, output: &Output) -> Result<Exit, Failu
 async fn keep(args: &WatchArgs, options: Options, output: &Output) -> Result<Exit, Failure> {
     let (sender, mut commands) = mpsc::channel(8);
     let shown = watch::Sender::new(State::new());
-    let listening = signals::listen(sender.clone())
-        .map_err(|error| Failure::new(format!("cannot wait for signals: {error}")))?;
+    let signals = Signals::catch(&[Signal::HANGUP, Signal::INTERRUPT, Signal::TERMINATE])?;
+    let listening = tokio::spawn(obey(signals, sender.clone()));
     let mut serving = None;
     if let Some(address) = args.listen {
         let what = server::Shown {
@@ -133,9 +133,22 @@ async fn keep(args: &WatchArgs, options: Options, output: &Output) -> Result<Exi
     Ok(Exit::Done)
 }
 
+/// Does what signals say: SIGHUP reconciles now, the others end the watch.
+async fn obey(mut signals: Signals, commands: mpsc::Sender<Command>) {
+    loop {
+        let command = match signals.next().await {
+            Signal::HANGUP => Command::Reconcile,
+            _ => Command::Stop,
+        };
+        if commands.send(command).await.is_err() {
+            return;
+        }
+    }
+}
+
 /// Reconciles once; ends as apply does.
 async fn once(options: Options) -> Result<Exit, Failure> {
-    let (state, error) = match zkt::watch::once(options, process::interrupt()).await {
+    let (state, error) = match zkt::watch::once(options, interrupt()).await {
         Once::Ended(state, error) => (state, error),
         Once::Interrupted(account) => {
             return Err(interrupted(

@@ -88,11 +88,6 @@ pub(super) fn write_text(
 }
 
 fn write_names(actions: &[Named], out: &mut dyn Write) -> io::Result<()> {
-    for (name, path) in actions.iter().take(LONGEST_LIST) {
-        writeln!(out, "  {name} {}", render::path_text(path))?;
-    }
-    if actions.len() > LONGEST_LIST {
-        writeln!(out, "  … and {} more", actions.len() - LONGEST_LIST)?;
-    }
-    Ok(())
+    let line = |(name, path): &Named| format!("{name} {}", render::path_text(path));
+    render::write_first(actions.iter().map(line), LONGEST_LIST, out)
 }

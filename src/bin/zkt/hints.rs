@@ -1,0 +1,130 @@
+//! Errors of the library as the command tells them: here stands what to do about each, with the
+//! options that help.
+
+use zkt::reconcile::Account;
+use zkt::services;
+use zkt::zookeeper::executor::Stop;
+use zkt::zookeeper::{live, session};
+
+use crate::exit::{Exit, Failure};
+
+/// What to do where a node is larger than a request may be.
+pub(crate) const MAX_REQUEST_HINT: &str =
+    "--max-request SIZE allows more, where the servers' jute.maxbuffer does";
+
+/// What helps where a server says that somebody is not authorized.
+const PERMISSIONS: &str =
+    "permissions come from --auth, and from the ACLs of a node and its parent";
+
+/// ZooKeeper's own authentication schemes.
+const SCHEMES: [&str; 5] = ["digest", "sasl", "x509", "ip", "super"];
+
+/// What to do where credentials with these schemes are refused. One that is unknown may be a user,
+/// whose password follows.
+fn scheme_hint(schemes: &[String]) -> Option<String> {
+    let scheme = schemes
+        .iter()
+        .find(|scheme| !SCHEMES.contains(&scheme.as_str()))?;
+    Some(format!(
+        "{scheme} is no scheme of ZooKeeper's own; a user and a password are digest:{scheme}:…"
+    ))
+}
+
+impl From<session::Error> for Failure {
+    fn from(error: session::Error) -> Self {
+        let hint = match &error {
+            session::Error::Unreachable { .. } => {
+                "is the server running? -c HOSTS names another one, --wait waits for it"
+            }
+            session::Error::Credentials { schemes, .. } => {
+                let Some(hint) = scheme_hint(schemes) else {
+                    return Self::new(error);
+                };
+                return Self::new(error).hint(hint);
+            }
+            session::Error::NoChroot { chroot, .. } if chroot.as_str().contains(',') => {
+                "the chroot stands behind the last server only, as in h1:2181,h2:2181/chroot"
+            }
+            session::Error::NoChroot { .. } => {
+                "connect without the chroot to create it: a tree says where it lives with /a/b/c"
+            }
+            _ => return Self::new(error),
+        };
+        Self::new(error).hint(hint)
+    }
+}
+
+impl From<live::Error> for Failure {
+    fn from(error: live::Error) -> Self {
+        match error {
+            live::Error::Unreadable { .. } => {
+                Self::new(error).hint("--auth or --auth-file gives credentials")
+            }
+            error => Self::new(error),
+        }
+    }
+}
+
+impl From<zkt::reconcile::Error> for Failure {
+    fn from(error: zkt::reconcile::Error) -> Self {
+        use zkt::reconcile::Error;
+        match error {
+            Error::Reserved => Self::new(error).hint("connect with another chroot"),
+            Error::NoPlace { path, hosts } => {
+                let failure = Self::new(format!("--path {path} does not exist on {hosts}"));
+                failure.hint(format!(
+                    "a tree that brings its own place says {path}/… itself"
+                ))
+            }
+            Error::Session(error) => error.into(),
+            Error::Live(error) => error.into(),
+        }
+    }
+}
+
+impl From<services::Error> for Failure {
+    fn from(error: services::Error) -> Self {
+        match error {
+            services::Error::Session(error) => error.into(),
+            services::Error::TooLarge { .. } => Self::new(error).hint(MAX_REQUEST_HINT),
+            services::Error::Live(error) => error.into(),
+            services::Error::NoPermission(_) => Self::new(error).hint(PERMISSIONS),
+            error => Self::new(error),
+        }
+    }
+}
+
+/// What an interrupt leaves behind, and a hint what to do about it.
+pub(crate) fn interrupted(account: &Account, hint: &str) -> Failure {
+    let message = match account.course() {
+        Some(course) => format!("interrupted: {course}"),
+        None if account.wrote() => "interrupted between two attempts".to_owned(),
+        None => return Failure::new("interrupted: nothing was written"),
+    };
+    Failure::new(message).hint(hint).exit(Exit::Partial)
+}
+
+/// The error that ends a run which stopped so.
+pub(crate) fn stopped(stop: &Stop, account: &Account) -> Failure {
+    let failure = Failure::new(stop);
+    match stop {
+        Stop::Conflict { .. } => failure
+            .hint("another writer changes these nodes; nothing of theirs was overwritten")
+            .exit(Exit::Conflict),
+        Stop::Disconnected { .. } | Stop::Uncertain { .. } => {
+            failure.hint("run apply again: it finishes what is left")
+        }
+        stop if stop.is_unauthorized() => match account.missing_right(stop) {
+            Some((path, right)) => {
+                let right = right.name();
+                failure.hint(format!("it takes the {right} right at {path}; {PERMISSIONS}"))
+            }
+            None => failure.hint(PERMISSIONS),
+        },
+        Stop::TooLarge { .. } => failure.hint(MAX_REQUEST_HINT),
+        Stop::InvalidAcl { .. } => failure.hint(
+            "ZooKeeper's own schemes are world, auth, digest, ip, x509, sasl and super; a server may have more",
+        ),
+        Stop::Failed { .. } | Stop::Unread { .. } | Stop::Deposed { .. } => failure,
+    }
+}
