@@ -5,8 +5,7 @@
 //! The servers are those of `ZC_ZK_CONNECTION_STRING`, or else 127.0.0.1:2181.
 
 use serde::Deserialize;
-use zkt::ZooKeeper;
-use zkt::services::{Error, PropertiesView};
+use zkt::{Error, PropertiesView, ZooKeeper};
 
 /// What the service wants to know; property links are read through.
 #[derive(Debug, Deserialize, PartialEq)]

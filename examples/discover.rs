@@ -6,8 +6,7 @@
 
 use std::time::Duration;
 
-use zkt::ZooKeeper;
-use zkt::services::{Picker, Strategy};
+use zkt::{Picker, Strategy, ZooKeeper};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -4,8 +4,7 @@
 //!
 //! The servers are those of `ZC_ZK_CONNECTION_STRING`, or else 127.0.0.1:2181.
 
-use zkt::ZooKeeper;
-use zkt::services::{Error, Registration, RegistrationState};
+use zkt::{Error, Registration, RegistrationState, ZooKeeper};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {

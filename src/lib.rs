@@ -1,132 +1,55 @@
 //! zkt keeps a ZooKeeper tree as it is declared in files: it reads the files, reads the live tree,
-//! plans what differs, and does just that. This library is all of zkt but its command line, which
-//! lives in `src/bin/zkt/` and calls nothing that is not public here.
+//! plans what differs, and does just that. It also registers services and discovers them. zkt is for
+//! Unix.
 //!
-//! # One road
+//! What this page lists is the library, in three groups. The [guide](guide::first_tree) tells how zkt
+//! is used; [its last chapter](guide::building) how it is built.
 //!
-//! ```text
-//! declare::load -> live::fetch -> planner::plan -> executor::execute
-//! ```
+//! # Declare
 //!
-//! [`reconcile`] walks it, and nobody else: `zkt plan`, `apply`, `diff` and `watch`, and the library's
-//! `import_tree`, all make their plans and carry them out there. There is no other way to a write, so what
-//! a plan shows is what an apply does. [`load`] lowers files as it parses them, so that reading can begin
-//! before they end.
-//!
-//! ```text
-//! files ─ parser → ast::Line ───── lower → Tree<Declared> ─┐
-//!                                              └─ scope    ├─ planner → Plan ─ executor → Report
-//! ZooKeeper ──────────────────── live(scope) → Tree<Live> ─┘            └─ rendered for people
-//! ```
-//!
-//! Two halves meet in one type. The [`plan::planner`] makes a [`model::plan::Plan`] and knows no server; the
-//! [`zookeeper::executor`] consumes one and knows no declarations. Neither imports the other.
-//!
-//! # What always holds
-//!
-//! - **Planning is a pure function of two trees.** A [`model::tree::Tree`] is one sequence in path order,
-//!   parents before children, so one pass over both trees finds every difference.
-//! - **Policy shapes the trees, not the actions.** What is kept, ignored or out of scope is
-//!   settled while trees are compared. What may not be done becomes an entry of the plan (`kept`,
-//!   `extras`, `refusals`), never an error in its middle.
-//! - **A plan that is carried out in part leaves a legal tree.** Adds come first, parents before
-//!   children; then updates; then links; then trims, children before parents. Each of these stages
-//!   begins when all of the one before is committed, and nothing is in the tree that is not declared.
-//! - **Every write names the version that the plan saw.** [`model::node::DataVersion`] and
-//!   [`model::node::AclVersion`] cannot say "any version". Who wrote in between is never overwritten. Which
-//!   node it was is told by [`model::node::Zxids`], and looked at again right before the write.
-//! - **The executor decides nothing.** It packs actions into atomic batches below ZooKeeper's
-//!   request limit, stops at the first thing that is not as expected, and reports how far it got.
-//! - **Reading follows the declarations.** Only the declared nodes are read, the names of their
-//!   children, and the subtrees that a trim would remove; not what else the ensemble holds.
-//! - **Nothing up to [`plan`](mod@plan) does I/O but [`declare::files`]**, and the library never prints, exits
-//!   or looks at the environment, but for zc.zk's `ZC_ZK_CONNECTION_STRING`. Node
-//!   data is logged at `trace` only, but for what the watch says of changes, less secrets.
-//!
-//! # Floors
-//!
-//! A folder imports only from folders above it; a test reads the imports.
-//!
-//! | module | what it is |
-//! | --- | --- |
-//! | [`syntax`] | what is written, and where; no meaning |
-//! | [`syntax::source`] | texts, places in them, and errors that know their place |
-//! | [`syntax::acl`] | what of a written ACL entry may be a secret |
-//! | [`syntax::names`] | names of properties: links, secrets, patterns |
-//! | [`syntax::ast`] | what was written, line by line; no meaning |
-//! | [`syntax::parser`] | text to statements, one at a time or a whole [document](syntax::ast::Document), by `grammar/zkt.pest` |
-//! | [`syntax::spelling`] | how names and values are written so that reading gives them back |
-//! | [`syntax::format`] | a document in its one canonical layout |
-//! | [`model`] | data, and the algebra on it; no files, no I/O |
-//! | [`model::path`] | absolute, valid ZooKeeper paths, ordered by component |
-//! | [`model::value`] | JSON values, and a node's bytes: encoding, decoding, equality |
-//! | [`model::acl`] | access control lists |
-//! | [`model::node`] | declared nodes and live ones, versions |
-//! | [`model::tree`] | nodes as one sorted sequence |
-//! | [`model::plan`] | what is to be done, as data |
-//! | [`declare`] | from files and layers to one declared tree, or to all that is wrong with them |
-//! | [`declare::files`] | where texts come from: the disk, standard input, memory |
-//! | [`declare::lower`] | statements to one tree of declared nodes, with every mistake found at once |
-//! | [`load`] | layers to files, with what they include, and to the tree they declare |
-//! | [`plan`] | from two trees to a plan: pure and total |
-//! | [`plan::scope`] | which paths a plan is about, and what must be read for it |
-//! | [`plan::planner`] | declared tree and live tree to a plan |
-//! | [`plan::links`] | following symbolic and property links, and checking them |
-//! | [`export`] | trees as text or JSON |
-//! | [`graph`] | the services of a tree and who uses them, as a picture |
-//! | [`zookeeper`] | the one door to ZooKeeper |
-//! | [`zookeeper::session`] | the connection to ZooKeeper |
-//! | [`zookeeper::live`] | reading the live tree |
-//! | [`zookeeper::executor`] | executing a plan |
-//! | [`reconcile`] | the one road from a declared tree to written nodes |
-//! | `watch` | the loop that keeps a live tree as declared, with the feature `watch` |
-//! | [`services`] | what a service needs: the handle [`ZooKeeper`], registrations, live views |
-//! | `server` | a ZooKeeper server for tests, with the feature `server`; a world of its own |
-//!
-//! # Without a server
-//!
-//! Two texts, and the plan from one to the other:
+//! [`declare()`] takes a text, [`load()`] takes [`Layers`] of files on a [`Disk`] or in [`Memory`]. Both
+//! return a [`Source`], which is sound, or all [`Problems`] by place.
 //!
 //! ```
-//! use zkt::reconcile::{self, Options};
+//! let source = zkt::declare("/cms\n  threads = 4\n  /providers\n")?;
+//! let paths: Vec<&str> = source.tree().iter().map(|(path, _)| path.as_str()).collect();
+//! assert_eq!(paths, ["/cms", "/cms/providers"]);
 //!
-//! # fn main() -> Result<(), zkt::Problems> {
+//! let problems = zkt::declare("/cms\n  threads = four\n").unwrap_err();
+//! assert_eq!(problems.to_string(), "<text>:2:13: expected a value, found the bare word four");
+//! # Ok::<(), zkt::Problems>(())
+//! ```
+//!
+//! # Reconcile
+//!
+//! [`plan()`] compares a [`Source`] with the live tree; [`apply()`] plans and carries the [`Plan`] out,
+//! within the limits of [`Options`]. Every write names the version that the plan saw. [`compare()`] plans
+//! from one source to another and needs no server.
+//!
+//! ```
+//! use zkt::Options;
+//!
 //! let old = zkt::declare("/cms\n  threads = 3\n")?;
 //! let new = zkt::declare("/cms\n  threads = 4\n  /providers\n")?;
+//! let plan = zkt::compare(&old, &new, &Options::default(), false);
 //!
-//! let options = Options::default();
-//! let plan = reconcile::compare((&old).into(), (&new).into(), &options, false);
-//!
-//! let actions: Vec<String> =
-//!     plan.actions.iter().map(|action| format!("{} {}", action.name(), action.path())).collect();
-//! assert_eq!(actions, ["add /cms/providers", "update /cms"]);
-//! # Ok(())
-//! # }
+//! let actions = plan.actions.iter().map(|action| format!("{} {}", action.name(), action.path()));
+//! assert_eq!(actions.collect::<Vec<_>>(), ["add /cms/providers", "update /cms"]);
+//! # Ok::<(), zkt::Problems>(())
 //! ```
 //!
-//! # With one
-//!
 //! ```no_run
-//! use std::time::Duration;
-//!
-//! use zkt::zookeeper::session::{MAX_REQUEST, Options, Session, Wait};
-//! use zkt::{Layers, reconcile};
+//! use zkt::{Connection, Layers, Options, Session};
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let source = zkt::load(Layers::new(["services.zkt"]))?;
+//! let mut session = Session::connect(&Connection::new("127.0.0.1:2181")).await?;
+//! let options = Options::default();
 //!
-//! let mut session = Session::connect(&Options {
-//!     hosts: "127.0.0.1:2181".to_owned(),
-//!     session_timeout: Duration::from_secs(10),
-//!     request_timeout: None,
-//!     max_request: MAX_REQUEST,
-//!     wait: Wait::No,
-//!     credentials: Vec::new(),
-//! })
-//! .await?;
-//! let options = reconcile::Options::default();
+//! let plan = zkt::plan(&session, &source, &options).await?;
+//! println!("{} actions", plan.actions.len());
 //! // What is refused, and what stops it halfway, is an error that tells what stands.
-//! let (plan, report) = reconcile::apply(&mut session, (&source).into(), &options).await?;
+//! let (plan, report) = zkt::apply(&mut session, &source, &options).await?;
 //! session.close().await;
 //! # Ok(())
 //! # }
@@ -134,15 +57,15 @@
 //!
 //! # Services
 //!
-//! The other half of this library is for services: one handle that outlives sessions. It needs
-//! nothing of the above; [`services`] has more.
+//! [`ZooKeeper`] is one handle that outlives sessions. A [`Registration`] says where a service is as long
+//! as it lives; [`Endpoints`], [`ChildrenView`] and [`PropertiesView`] are live views; a [`Picker`] picks
+//! one address.
 //!
 //! ```no_run
 //! # use std::time::Duration;
-//! use zkt::ZooKeeper;
-//! use zkt::services::Strategy;
+//! use zkt::{Strategy, ZooKeeper};
 //!
-//! # async fn example() -> Result<(), zkt::services::Error> {
+//! # async fn example() -> Result<(), zkt::Error> {
 //! let zk = ZooKeeper::connect("zk1:2181,zk2:2181").await?;
 //!
 //! // A service says where it is, as long as it lives and whatever becomes of sessions.
@@ -161,35 +84,77 @@
 //! ```
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
-// In reading order; blank lines keep rustfmt from sorting across them.
-pub mod syntax;
+// Declare.
+pub use declare::{
+    Disk, Files, Layers, Memory, Problem, Problems, Reference, Source, declare, load,
+};
+pub use model::node::Declared;
+pub use model::path::ZPath;
+pub use model::tree::Tree;
+pub use syntax::source::{Located, Location};
 
-pub mod model;
+// Reconcile.
+pub use model::plan::{Action, MaxTrim, Plan, Refusal, Warning};
+pub use plan::scope::{Filter, Trim};
+pub use reconcile::{
+    Error as PlanError, Extras, Observer, Options, Outcome, Oversized, Progress, Unfinished, Why,
+    apply, compare, plan,
+};
+pub use zookeeper::executor::Report;
+pub use zookeeper::session::{
+    Credentials, Error as SessionError, Options as Connection, Session, Wait,
+};
 
-pub mod declare;
-
-pub mod plan;
-
-pub mod export;
-
-pub mod graph;
-
-pub mod zookeeper;
-
-pub mod reconcile;
-
-pub mod services;
-
-pub use declare::{Layers, Memory, Problem, Problems, Source, declare, load};
-
-pub use services::ZooKeeper;
+// Services.
+pub use model::acl::{Acl, AclEntry};
+pub use services::{
+    Address, Builder, Changes, Child, Children, ChildrenChange, ChildrenView, ConnectionState,
+    DRAINING, Discovery, ENABLED, Endpoint, Endpoints, EndpointsChange, Error, HealthCheck, Held,
+    INSTANCE, Import, Imported, LeftOut, Monitor, NewNode, NodeProperties, Picker,
+    PropertiesChange, PropertiesView, Property, Reaction, Register, RegisteringServer,
+    Registration, RegistrationState, RegistrationView, Removal, Removed, Snapshot, Step, Strategy,
+    WEIGHT, Walk, ZooKeeper,
+};
+pub use zookeeper::session::{ClientError, RawClient, Stat};
 
 #[cfg(any(doc, doctest))]
 pub mod guide;
 
+#[cfg(feature = "server")]
+#[cfg_attr(docsrs, doc(cfg(feature = "server")))]
+pub mod server;
+
+// The floors, in reading order. They are public for zkt's own command line and tests, and no part of
+// the library's interface: what is in them changes without notice.
+#[doc(hidden)]
+pub mod syntax;
+
+#[doc(hidden)]
+pub mod model;
+
+#[doc(hidden)]
+pub mod declare;
+
+#[doc(hidden)]
+pub mod plan;
+
+#[doc(hidden)]
+pub mod export;
+
+#[doc(hidden)]
+pub mod graph;
+
+#[doc(hidden)]
+pub mod zookeeper;
+
+#[doc(hidden)]
+pub mod reconcile;
+
+#[doc(hidden)]
+pub mod services;
+
+#[doc(hidden)]
 #[cfg(feature = "watch")]
 pub mod watch;
-
-#[cfg(feature = "server")]
-pub mod server;

@@ -47,6 +47,7 @@ pub(crate) use partial::Before;
 pub(crate) use road::{Agreed, How, Road};
 pub(crate) use tries::Tries;
 
+use crate::declare;
 use crate::model::node::Live;
 use crate::model::plan::Plan;
 use crate::model::tree::Tree;
@@ -56,7 +57,7 @@ use crate::plan::scope::Trim;
 use crate::zookeeper::live::ReadAhead;
 use crate::zookeeper::session::Session;
 
-/// Plans a declared tree against the live one. `ahead` is what was read of that already.
+/// Plans a declared tree against the live one.
 ///
 /// # Errors
 /// What must hold before a plan does not, or the live tree could not be read.
@@ -64,6 +65,18 @@ use crate::zookeeper::session::Session;
 /// # Cancellation safety
 /// Nothing is written.
 pub async fn plan(
+    session: &Session,
+    source: &declare::Source,
+    options: &Options,
+) -> Result<Plan, Error> {
+    plan_after(session, source.into(), options, ReadAhead::default()).await
+}
+
+/// As [`plan()`]. `ahead` is what was read of the live tree already.
+///
+/// # Errors and cancellation safety
+/// As [`plan()`].
+pub async fn plan_after(
     session: &Session,
     source: Source<'_>,
     options: &Options,
@@ -76,7 +89,13 @@ pub async fn plan(
 /// The plan between two declared trees: the old one as if it were live. Top-level nodes that only the
 /// old one has are trimmed, too. No server is asked, so no ACL can lock anybody out.
 #[must_use]
-pub fn compare(old: Source<'_>, new: Source<'_>, options: &Options, below_chroot: bool) -> Plan {
+pub fn compare<'a>(
+    old: impl Into<Source<'a>>,
+    new: impl Into<Source<'a>>,
+    options: &Options,
+    below_chroot: bool,
+) -> Plan {
+    let (old, new) = (old.into(), new.into());
     let policy = Policy {
         trim_top_level: true,
         below_chroot,

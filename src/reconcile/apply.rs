@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::road::{self, Agreed, How, Road, Source};
 use super::{Account, Again, Error, Options, Outcome, Tries};
+use crate::declare;
 use crate::model::acl::Identities;
 use crate::model::plan::{Plan, Refusal};
 use crate::zookeeper::executor::{ExecuteOptions, Report, Stop};
@@ -108,7 +109,7 @@ impl<'a> Apply<'a> {
     /// Plans for the live tree as it is now.
     ///
     /// # Errors and cancellation safety
-    /// As [`plan`](super::plan).
+    /// As [`plan`](super::plan()).
     pub async fn plan(&mut self, session: &Session) -> Result<Arc<Plan>, Error> {
         let ahead = std::mem::take(&mut self.ahead);
         let planned = road::plan(session, self.source, self.options, ahead).await?;
@@ -198,10 +199,10 @@ impl<'a> Apply<'a> {
 /// As [`Apply::execute`].
 pub async fn apply(
     session: &mut Session,
-    source: Source<'_>,
+    source: &declare::Source,
     options: &Options,
 ) -> Result<(Arc<Plan>, Option<Report>), Unfinished> {
-    let mut apply = Apply::new(source, options, ReadAhead::default());
+    let mut apply = Apply::new(source.into(), options, ReadAhead::default());
     loop {
         match apply.run(session).await? {
             Ended::Done(plan, report) => return Ok((plan, report)),

@@ -122,7 +122,7 @@ impl ZooKeeper {
         if import.dry_run {
             let connection = self.connection().await?;
             let ahead = ReadAhead::default();
-            let plan = reconcile::plan(&connection.session, source, &options, ahead).await?;
+            let plan = reconcile::plan_after(&connection.session, source, &options, ahead).await?;
             return match Unfinished::refused(&plan) {
                 None => Ok(Imported { plan, report: None }),
                 Some(refused) => Err(refused.into()),

@@ -61,6 +61,19 @@ pub struct Options {
 pub use crate::declare::lower::MAX_REQUEST;
 
 impl Options {
+    /// To these servers, with a session timeout of 10 seconds and nobody's credentials, without a wait.
+    #[must_use]
+    pub fn new(hosts: impl Into<String>) -> Self {
+        Self {
+            hosts: hosts.into(),
+            session_timeout: Duration::from_secs(10),
+            request_timeout: None,
+            max_request: MAX_REQUEST,
+            wait: Wait::No,
+            credentials: Vec::new(),
+        }
+    }
+
     /// Whether the hosts end in a chroot, below which `/zookeeper` is a node like any.
     #[must_use]
     pub fn has_chroot(&self) -> bool {

@@ -46,7 +46,8 @@ fn source(declared: &DeclaredTree) -> Source<'_> {
 async fn plan(session: &Session, text: &str) -> Plan {
     let declared = declare(text);
     let options = options();
-    let plan = zkt::reconcile::plan(session, source(&declared), &options, ReadAhead::default());
+    let plan =
+        zkt::reconcile::plan_after(session, source(&declared), &options, ReadAhead::default());
     plan.await.unwrap()
 }
 

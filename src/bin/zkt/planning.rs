@@ -115,7 +115,7 @@ pub(crate) async fn plan(
         observer: shown.observer(),
         ..options.clone()
     };
-    let plan = reconcile::plan(session, declared.source(), &options, ahead).await;
+    let plan = reconcile::plan_after(session, declared.source(), &options, ahead).await;
     shown.clear();
     Ok(plan?)
 }
