@@ -153,7 +153,7 @@ impl PropertiesView {
     ///
     /// # Errors
     /// [`Error::NoNode`] where the node was deleted, [`Error::BadPropertyLink`] with nothing written,
-    /// and those of [`ZooKeeper::update`].
+    /// and those of [`ZooKeeper::update`](crate::ZooKeeper::update).
     ///
     /// # Cancellation safety
     /// When the future is dropped, the update may have happened or not.
