@@ -99,8 +99,8 @@ pub use syntax::source::{Located, Location};
 pub use model::plan::{Action, MaxTrim, Plan, Refusal, Warning};
 pub use plan::scope::{Filter, Trim};
 pub use reconcile::{
-    Error as PlanError, Extras, Observer, Options, Outcome, Oversized, Progress, Unfinished, Why,
-    apply, compare, plan,
+    Error as PlanError, Extras, Observer, Options, Outcome, Progress, Unfinished, Why, apply,
+    compare, plan,
 };
 pub use zookeeper::executor::Report;
 pub use zookeeper::session::{
