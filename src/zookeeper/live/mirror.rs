@@ -8,7 +8,7 @@ use std::future::poll_fn;
 use std::task::{Context, Poll, Waker};
 
 use super::difference::differences;
-use super::watches::{Heard, Reach, Watches, warn_of_old_server};
+use super::watches::{Heard, Watches, warn_of_old_server};
 use super::{Error, FetchOptions, fetch, fetch_after, wants};
 use crate::model::node::Live;
 use crate::model::path::ZPath;
@@ -17,10 +17,9 @@ use crate::plan::scope::{Children, Want};
 use crate::zookeeper::session::Session;
 
 mod again;
+mod places;
 
-/// Maximum number of places with a watch of their own; where there are more, one watch above all of
-/// them serves.
-const MOST_WATCHES: usize = 64;
+use self::places::{few, places};
 
 /// What has come to pass since the mirror was last made current.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -344,33 +343,4 @@ impl Mirror {
             self.tree.merge(others);
         }
     }
-}
-
-/// What to watch: all at and below the roots, and the nodes above them.
-fn places<'p>(roots: &'p [ZPath], wants: &'p [Want]) -> Vec<(&'p ZPath, Reach)> {
-    let above: BTreeSet<&ZPath> = roots
-        .iter()
-        .filter_map(ZPath::parent)
-        .flat_map(|above| above.prefixes().collect::<Vec<_>>())
-        .filter_map(|path| Some(&wants::find(wants, &path)?.path))
-        .collect();
-    let subtrees = roots.iter().map(|root| (root, Reach::Subtree));
-    // Passed-through nodes get a watch that is not recursive: their other subtrees may be large. Of
-    // more of them than these, whoever meets a conflict looks again.
-    let nodes = above.into_iter().take(MOST_WATCHES);
-    subtrees
-        .chain(nodes.map(|path| (path, Reach::Node)))
-        .collect()
-}
-
-/// The places to watch: themselves, or what is above all of them where they are many.
-fn few(roots: Vec<ZPath>) -> Vec<ZPath> {
-    if roots.len() <= MOST_WATCHES {
-        return roots;
-    }
-    let mut above = roots[0].parent().unwrap_or_else(ZPath::root);
-    while !roots.iter().all(|root| root.is_within(&above)) {
-        above = above.parent().unwrap_or_else(ZPath::root);
-    }
-    vec![above]
 }

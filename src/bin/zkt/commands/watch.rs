@@ -7,6 +7,7 @@ mod origin;
 mod server;
 mod status;
 mod systemd;
+mod tree;
 
 use std::io::Write as _;
 use std::net::SocketAddr;

@@ -51,14 +51,9 @@ impl Mirror {
         Ok(unmoved.into())
     }
 
-    /// Reads some nodes again, and tells which of them differ from what was known.
-    pub(super) async fn read_again(
-        &mut self,
-        session: &Session,
-        paths: &BTreeSet<ZPath>,
-    ) -> Result<Vec<ZPath>, Error> {
+    /// What to ask to read these nodes again, and which of the undeclared ones are only listed.
+    fn ask_again(&self, paths: &BTreeSet<ZPath>) -> (Vec<Want>, BTreeSet<ZPath>) {
         let mut wants: BTreeMap<ZPath, Want> = BTreeMap::new();
-        let mut news: BTreeMap<ZPath, Option<Live>> = BTreeMap::new();
         let mut listed = BTreeSet::new();
         let want = |path: &ZPath, children, acl| Want {
             path: path.clone(),
@@ -79,7 +74,6 @@ impl Mirror {
                 }
                 continue;
             }
-            news.insert(path.clone(), None);
             match wants::beyond(&self.wants, path) {
                 Children::Skip => {}
                 Children::List => {
@@ -97,15 +91,25 @@ impl Mirror {
                 }
             }
         }
-        let wants: Vec<Want> = wants.into_values().collect();
+        (wants.into_values().collect(), listed)
+    }
+
+    /// Reads some nodes again. Returns which of them differ from what was known.
+    pub(super) async fn read_again(
+        &mut self,
+        session: &Session,
+        paths: &BTreeSet<ZPath>,
+    ) -> Result<Vec<ZPath>, Error> {
+        let (wants, listed) = self.ask_again(paths);
         // The server that told of the change answers no older state, so it need not catch up first.
         let (mut progress, options) = (|_: usize| {}, self.options.clone());
         let mut reader = Reader::new(session, &options, &mut progress);
         let nodes = read_wanted(&mut reader, &wants, ReadAhead::default()).await?;
         let found = collect(session, &wants, nodes, &options, &mut reader).await?;
-        for want in wants {
-            news.insert(want.path, None);
-        }
+        // What is not found is gone, or nobody wants it.
+        let asked = wants.into_iter().map(|want| want.path);
+        let asked = asked.chain(paths.iter().cloned());
+        let mut news: BTreeMap<ZPath, Option<Live>> = asked.map(|path| (path, None)).collect();
         for (path, live) in found {
             let live = if listed.contains(&path) {
                 Live::Listed

@@ -23,7 +23,7 @@ use zkt::watch::{Command, State};
 
 use super::connections::{self, Activity, Watched};
 use super::origin::{Foreign, Hosts};
-use super::{health, metrics, status};
+use super::{health, metrics, status, tree};
 
 /// A client that takes longer to say what it wants is not waited for.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -135,7 +135,7 @@ fn answer(request: &Request<Incoming>, shown: &Shown, hosts: &Hosts) -> Response
             metrics::text(&state),
         ),
         "/status" => json(&status::json(&state, &shown.layers, shown.interval)),
-        "/tree" => match status::children(&state, request.uri().query()) {
+        "/tree" => match tree::children(&state, request.uri().query()) {
             Some(children) => json(&children),
             None => text(StatusCode::NOT_FOUND, "no such declared node\n"),
         },
