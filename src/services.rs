@@ -65,4 +65,5 @@ pub use registration::{
 pub use removal::{Kept, Reason, Removal, Removed};
 pub use supervision::ConnectionState;
 pub use trees::{Import, Imported, parse_tree};
+pub use view::View;
 pub use walk::{Step, Walk};

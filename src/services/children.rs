@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::board::{Changes, Numbered, Reaction, Snapshot};
 use super::core::Core;
 use super::error::Error;
-use super::view::View;
+use super::view::{self, View};
 use crate::model::node::Live;
 use crate::model::path::ZPath;
 use crate::model::tree::{Side, join_by};
@@ -233,41 +233,17 @@ pub struct ChildrenChange {
 }
 
 /// A live view of a node's children.
-///
-/// Reading it waits for nothing. Clones are the same view; it ends with the last of them and of its
-/// streams. Changes that come while one is being read are told together.
-#[derive(Clone)]
-pub struct ChildrenView(View<Children>);
-
-impl std::fmt::Debug for ChildrenView {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ChildrenView")
-            .field("path", &self.path())
-            .finish_non_exhaustive()
-    }
-}
+pub type ChildrenView = View<Children>;
 
 impl ChildrenView {
     pub(crate) async fn open(core: &Core, path: &str) -> Result<Self, Error> {
-        View::open::<Reader>(core, path).await.map(Self)
-    }
-
-    /// The path that was asked for.
-    #[must_use]
-    pub fn path(&self) -> &str {
-        self.0.path()
+        view::open::<Reader>(core, path).await
     }
 
     /// The node behind all links, now. `None` if there is no such node.
     #[must_use]
     pub fn real_path(&self) -> Option<ZPath> {
         self.snapshot().real_path.clone()
-    }
-
-    /// All children as they are known now.
-    #[must_use]
-    pub fn snapshot(&self) -> Arc<Children> {
-        self.0.snapshot()
     }
 
     /// How many there are.
@@ -305,7 +281,7 @@ impl ChildrenView {
     /// The changes from now on.
     #[must_use]
     pub fn changes(&self) -> Changes<Children> {
-        self.0.changes()
+        self.stream()
     }
 
     /// Calls a function at once, and after each change, with what there is then. It is called on the
@@ -315,7 +291,7 @@ impl ChildrenView {
         &self,
         callback: impl FnMut(&Arc<Children>) -> R + Send + 'static,
     ) -> &Self {
-        self.0.board().on_change(callback);
+        self.board().on_change(callback);
         self
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{sleep, timeout};
 
-use super::board::{Board, Changes, Numbered, Task};
+use super::board::{Board, Changes, Numbered, Snapshot, Task};
 use super::core::Core;
 use super::dependencies::Dependencies;
 use super::error::{Error, parse};
@@ -79,17 +79,23 @@ pub(crate) enum Concern {
     Below(ZPath),
 }
 
-/// A live view. Clones are the same view; it ends with the last of them and of its streams.
-pub(crate) struct View<S: Numbered> {
+/// A live view of what is behind a path: a [`ChildrenView`](super::ChildrenView) or a
+/// [`PropertiesView`](super::PropertiesView).
+///
+/// Reading it waits for nothing. Clones are the same view; it ends with the last of them and of its
+/// streams. Changes that come while one is being read are told together.
+pub struct View<S: Snapshot> {
+    core: Core,
     path: String,
     board: Arc<Board<S>>,
     /// `None` if nothing is watched.
     task: Option<Arc<Task>>,
 }
 
-impl<S: Numbered> Clone for View<S> {
+impl<S: Snapshot> Clone for View<S> {
     fn clone(&self) -> Self {
         Self {
+            core: self.core.clone(),
             path: self.path.clone(),
             board: self.board.clone(),
             task: self.task.clone(),
@@ -97,11 +103,52 @@ impl<S: Numbered> Clone for View<S> {
     }
 }
 
-impl<S: Numbered> fmt::Debug for View<S> {
+impl<S: Snapshot> fmt::Debug for View<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("View")
             .field("path", &self.path)
             .finish_non_exhaustive()
+    }
+}
+
+impl<S: Snapshot> View<S> {
+    /// The path that was asked for.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// What is known now.
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<S> {
+        self.board.snapshot()
+    }
+
+    pub(crate) fn core(&self) -> &Core {
+        &self.core
+    }
+
+    pub(crate) fn board(&self) -> &Board<S> {
+        &self.board
+    }
+
+    pub(crate) fn is_watched(&self) -> bool {
+        self.task.is_some()
+    }
+
+    /// The changes from now on. None ever come if nothing is watched.
+    pub(crate) fn stream(&self) -> Changes<S> {
+        Changes::new(&self.board, self.task.clone())
+    }
+
+    /// A view that watches nothing.
+    pub(crate) fn still(core: &Core, path: &str, snapshot: S) -> Self {
+        Self {
+            core: core.clone(),
+            path: path.to_owned(),
+            board: Board::new(snapshot),
+            task: None,
+        }
     }
 }
 
@@ -112,64 +159,29 @@ pub(crate) fn wanted(path: &str) -> Result<ZPath, Error> {
     Ok(wanted)
 }
 
-impl<S: Numbered> View<S> {
-    /// Starts to watch, and returns when there is a first snapshot.
-    pub(crate) async fn open<J: Subject<Snapshot = S>>(
-        core: &Core,
-        path: &str,
-    ) -> Result<Self, Error> {
-        let (sender, first) = oneshot::channel();
-        let board = Board::new(J::nothing());
-        let task = ViewTask {
-            core: core.clone(),
-            board: board.clone(),
-            path: wanted(path)?,
-            first: Some(sender),
-        };
-        let task = Task::spawn(task.run::<J>());
-        let limit = core.session_timeout();
-        match timeout(limit, first).await {
-            Ok(Ok(result)) => result?,
-            Ok(Err(_)) => return Err(Error::Closed),
-            Err(_) => return Err(Error::Unavailable(limit)),
-        }
-        Ok(Self {
-            path: path.to_owned(),
-            board,
-            task: Some(task),
-        })
+/// Starts to watch, and returns when there is a first snapshot.
+pub(crate) async fn open<J: Subject>(core: &Core, path: &str) -> Result<View<J::Snapshot>, Error> {
+    let (sender, first) = oneshot::channel();
+    let board = Board::new(J::nothing());
+    let task = ViewTask {
+        core: core.clone(),
+        board: board.clone(),
+        path: wanted(path)?,
+        first: Some(sender),
+    };
+    let task = Task::spawn(task.run::<J>());
+    let limit = core.session_timeout();
+    match timeout(limit, first).await {
+        Ok(Ok(result)) => result?,
+        Ok(Err(_)) => return Err(Error::Closed),
+        Err(_) => return Err(Error::Unavailable(limit)),
     }
-
-    /// A view that watches nothing.
-    pub(crate) fn still(path: &str, snapshot: S) -> Self {
-        Self {
-            path: path.to_owned(),
-            board: Board::new(snapshot),
-            task: None,
-        }
-    }
-
-    /// The path that was asked for.
-    pub(crate) fn path(&self) -> &str {
-        &self.path
-    }
-
-    pub(crate) fn board(&self) -> &Board<S> {
-        &self.board
-    }
-
-    pub(crate) fn snapshot(&self) -> Arc<S> {
-        self.board.snapshot()
-    }
-
-    pub(crate) fn is_watched(&self) -> bool {
-        self.task.is_some()
-    }
-
-    /// The changes from now on. None ever come if nothing is watched.
-    pub(crate) fn changes(&self) -> Changes<S> {
-        Changes::new(&self.board, self.task.clone())
-    }
+    Ok(View {
+        core: core.clone(),
+        path: path.to_owned(),
+        board,
+        task: Some(task),
+    })
 }
 
 /// Keeps a view up to date, whatever happens to sessions.

@@ -12,25 +12,11 @@ use crate::services::board::{Changes, Reaction};
 use crate::services::core::Core;
 use crate::services::error::{Error, parse};
 use crate::services::resolving::Known;
-use crate::services::view::{Subject as _, View, wanted};
+use crate::services::view::{self, Subject as _, View, wanted};
 
-/// A live view of a node's properties.
-///
-/// Reading it waits for nothing. Changes in the nodes that property links lead to are changes of the
-/// properties. Clones are the same view; it ends with the last of them and of its streams.
-#[derive(Clone)]
-pub struct PropertiesView {
-    core: Core,
-    view: View<NodeProperties>,
-}
-
-impl std::fmt::Debug for PropertiesView {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("PropertiesView")
-            .field("path", &self.path())
-            .finish_non_exhaustive()
-    }
-}
+/// A live view of a node's properties. Changes in the nodes that property links lead to are changes of
+/// the properties.
+pub type PropertiesView = View<NodeProperties>;
 
 /// The properties at a path as they are now.
 async fn read_once(core: &Core, path: &str) -> Result<NodeProperties, Error> {
@@ -44,34 +30,18 @@ async fn read_once(core: &Core, path: &str) -> Result<NodeProperties, Error> {
 
 impl PropertiesView {
     pub(crate) async fn open(core: &Core, path: &str) -> Result<Self, Error> {
-        let view = View::open::<Reader>(core, path).await?;
-        let core = core.clone();
-        Ok(Self { core, view })
+        view::open::<Reader>(core, path).await
     }
 
     /// A view that watches nothing.
     pub(crate) async fn once(core: &Core, path: &str) -> Result<Self, Error> {
-        let view = View::still(path, read_once(core, path).await?);
-        let core = core.clone();
-        Ok(Self { core, view })
-    }
-
-    /// The path that was asked for.
-    #[must_use]
-    pub fn path(&self) -> &str {
-        self.view.path()
+        Ok(Self::still(core, path, read_once(core, path).await?))
     }
 
     /// The node behind all links, now. `None` if there is no such node.
     #[must_use]
     pub fn real_path(&self) -> Option<ZPath> {
         self.snapshot().real_path.clone()
-    }
-
-    /// All properties as they are known now.
-    #[must_use]
-    pub fn snapshot(&self) -> Arc<NodeProperties> {
-        self.view.snapshot()
     }
 
     /// How many are stored.
@@ -114,7 +84,7 @@ impl PropertiesView {
     /// [`Error::NotWatched`].
     pub fn changes(&self) -> Result<Changes<NodeProperties>, Error> {
         self.require_watched()?;
-        Ok(self.view.changes())
+        Ok(self.stream())
     }
 
     /// Calls a function at once, and after each change, with what there is then. It is called on the
@@ -128,12 +98,12 @@ impl PropertiesView {
         callback: impl FnMut(&Arc<NodeProperties>) -> R + Send + 'static,
     ) -> Result<&Self, Error> {
         self.require_watched()?;
-        self.view.board().on_change(callback);
+        self.board().on_change(callback);
         Ok(self)
     }
 
     fn require_watched(&self) -> Result<(), Error> {
-        if self.view.is_watched() {
+        if self.is_watched() {
             Ok(())
         } else {
             Err(Error::NotWatched)
@@ -189,11 +159,11 @@ impl PropertiesView {
             Some(real) => real,
             None => return Err(Error::NoNode(parse(self.path())?)),
         };
-        let mut sequence = self.view.board().sequence();
-        let (stat, _) = self.core.rewrite(&real, change).await?;
-        if !self.view.is_watched() {
-            let now = read_once(&self.core, self.path()).await?;
-            self.view.board().show(now);
+        let mut sequence = self.board().sequence();
+        let (stat, _) = self.core().rewrite(&real, change).await?;
+        if !self.is_watched() {
+            let now = read_once(self.core(), self.path()).await?;
+            self.board().show(now);
             return Ok(());
         }
         let shown = async {
@@ -209,7 +179,7 @@ impl PropertiesView {
             }
         };
         // It is written, whether or not the view can be read again.
-        _ = tokio::time::timeout(self.core.session_timeout(), shown).await;
+        _ = tokio::time::timeout(self.core().session_timeout(), shown).await;
         Ok(())
     }
 }
