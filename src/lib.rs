@@ -31,7 +31,7 @@
 //!
 //! let old = zkt::declare("/cms\n  threads = 3\n")?;
 //! let new = zkt::declare("/cms\n  threads = 4\n  /providers\n")?;
-//! let plan = zkt::compare(&old, &new, &Options::default(), false);
+//! let plan = zkt::compare(&old, &new, &Options::default());
 //!
 //! let actions = plan.actions.iter().map(|action| format!("{} {}", action.name(), action.path()));
 //! assert_eq!(actions.collect::<Vec<_>>(), ["add /cms/providers", "update /cms"]);

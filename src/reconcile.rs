@@ -93,12 +93,12 @@ pub fn compare<'a>(
     old: impl Into<Source<'a>>,
     new: impl Into<Source<'a>>,
     options: &Options,
-    below_chroot: bool,
 ) -> Plan {
     let (old, new) = (old.into(), new.into());
     let policy = Policy {
         trim_top_level: true,
-        below_chroot,
+        // What a tree declares is never ZooKeeper's own.
+        below_chroot: true,
         protected: planner::protected(old.tree, old.sources),
         ..options.policy(new.sources)
     };

@@ -96,9 +96,9 @@ pub(crate) async fn run(args: &DiffArgs, output: &Output) -> Result<Exit, Failur
             tree: tree?,
             sources,
         };
-        compare(&declared, live, &rules, system)
+        compare(&declared, live, &rules)
     } else {
-        compare(&load(sides.old)?, load(sides.new)?, &rules, system)
+        compare(&load(sides.old)?, load(sides.new)?, &rules)
     };
     print(&plan, &old, &new, args, output)?;
     Ok(if !plan.refusals.is_empty() {
@@ -229,7 +229,7 @@ fn beside(old: Option<&Declared>, live: &LiveNode) -> Declared {
 }
 
 /// The plan between two declared trees: the old one as if it were live.
-fn compare(old: &DeclaredTree, mut new: DeclaredTree, options: &Options, system: System) -> Plan {
+fn compare(old: &DeclaredTree, mut new: DeclaredTree, options: &Options) -> Plan {
     options.filter.apply(&mut new.tree);
     // What one side declares as secret is not shown of the other.
     for (path, node) in new.tree.iter_mut() {
@@ -237,6 +237,5 @@ fn compare(old: &DeclaredTree, mut new: DeclaredTree, options: &Options, system:
             node.secret = std::mem::take(&mut node.secret).and(&old.secret);
         }
     }
-    let below_chroot = system == System::Ordinary;
-    reconcile::compare(old.source(), new.source(), options, below_chroot)
+    reconcile::compare(old.source(), new.source(), options)
 }
