@@ -281,3 +281,80 @@ pub(super) fn show_connection(now: Connection, state: &mut State) {
     }
     state.connection = now;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown() -> Shown {
+        Shown {
+            state: State::new(),
+            naming: Naming::default(),
+        }
+    }
+
+    #[test]
+    fn a_session_comes_is_lost_comes_back_and_ends() {
+        let mut shown = shown();
+        shown.state.leadership = Leadership::Follows;
+        let hosts = || "a:2181/".to_owned();
+        let seen = |shown: &Shown| {
+            let state = shown.state();
+            (state.connection, state.leadership, state.counters.sessions)
+        };
+        shown.server(OfServer::Connected { hosts: hosts() });
+        shown.server(OfServer::Role(Role::Leads));
+        assert_eq!(seen(&shown), (Connection::Up, Leadership::Leads, 1));
+        shown.server(OfServer::Connection(Connection::Lost));
+        assert_eq!(seen(&shown), (Connection::Lost, Leadership::Leads, 1));
+        shown.catch_up(Connection::Up);
+        assert_eq!(seen(&shown), (Connection::Up, Leadership::Leads, 1));
+        shown.server(OfServer::Ended);
+        assert_eq!(seen(&shown), (Connection::None, Leadership::Follows, 1));
+        // What was seen of the old session is no news of the next one.
+        shown.catch_up(Connection::Lost);
+        assert_eq!(seen(&shown), (Connection::None, Leadership::Follows, 1));
+        shown.server(OfServer::Connected { hosts: hosts() });
+        assert_eq!(seen(&shown), (Connection::Up, Leadership::Follows, 2));
+        assert_eq!(shown.state().hosts, hosts());
+    }
+
+    #[test]
+    fn reads_that_find_what_no_event_told_are_counted() {
+        let mut shown = shown();
+        shown.server(OfServer::Opened { is_told: true });
+        shown.server(OfServer::ReadAgain { missed: &[] });
+        let missed = [ZPath::root()];
+        shown.server(OfServer::ReadAgain { missed: &missed });
+        let counters = &shown.state().counters;
+        assert_eq!((counters.full_reads, counters.missed), (3, 1));
+    }
+
+    #[test]
+    fn the_last_sound_files_stay_in_force_while_newer_ones_are_broken() {
+        let mut shown = shown();
+        let commit = || Some("abc".to_owned());
+        shown.files(OfFiles::Sound { commit: commit() });
+        shown.files(OfFiles::Broken {
+            broken: Broken {
+                errors: vec!["a.zkt:1:1: no".to_owned()],
+                drawn: Vec::new(),
+                only_empty: false,
+                revision: "r2".to_owned(),
+            },
+            commit: None,
+            in_force: Some("r1"),
+        });
+        let state = shown.state();
+        assert_eq!(
+            state.broken.as_ref().map(|broken| broken.errors.len()),
+            Some(1)
+        );
+        assert_eq!(state.commit, None);
+        shown.files(OfFiles::Sound { commit: commit() });
+        assert_eq!(
+            (&shown.state().broken, &shown.state().commit),
+            (&None, &commit())
+        );
+    }
+}
