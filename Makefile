@@ -28,7 +28,7 @@ test-real: setup-zookeeper setup-kazoo setup-chromium ## run all tests that use 
 	ZKT_TEST_SERVER=real ZKT_TEST_ZOOKEEPER_CLASSPATH="$$(tests/zookeeper.sh classpath)" \
 		ZKT_TEST_CHROMIUM="$$(tests/chromium.sh path)" cargo test --test it --bench wire
 
-test-servers: ## run the end-to-end tests on ZooKeeper 3.4 to 3.9, whose jars are fetched into target/
+test-servers: setup-kazoo setup-chromium ## run the end-to-end tests on ZooKeeper 3.4 to 3.9, whose jars are fetched into target/
 	for version in $$(tests/servers.sh versions); do \
 		tests/servers.sh setup $$version; \
 		$(MAKE) test-server VERSION=$$version TESTS="$$(tests/servers.sh tests $$version)"; \
@@ -37,6 +37,7 @@ test-servers: ## run the end-to-end tests on ZooKeeper 3.4 to 3.9, whose jars ar
 test-server:
 	ZKT_TEST_SERVER=real ZKT_TEST_ZOOKEEPER_CLASSPATH="$$(tests/servers.sh classpath $(VERSION))" \
 		ZKT_TEST_ZOOKEEPER_MAIN="$$(tests/servers.sh main $(VERSION))" \
+		ZKT_TEST_CHROMIUM="$$(tests/chromium.sh path)" \
 		cargo test --test it -- $(TESTS)
 
 # A selection, for the time that it takes.

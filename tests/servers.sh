@@ -37,7 +37,10 @@ tests() {
         echo session:: cli::apply cli::connect cli::plan executor:: services::registrations \
             real::versions --skip executor::flight --skip session::a_pause
         ;;
-    *) echo cli:: services:: executor:: live:: mirror:: session:: real::netty real::versions ;;
+    *)
+        echo cli:: services:: executor:: live:: mirror:: session:: real::netty real::versions \
+            --skip real::zkcli
+        ;;
     esac
 }
 

@@ -105,10 +105,16 @@ impl Server {
         command
             .args(["-c", SUPERVISOR, "zkt-test-zookeeper"])
             .arg(&self.directory);
-        command.arg("java").args(self.setup.java);
+        // The server inside another project's jar has another package.
+        let (main, usual) = (main_class(), "org.apache.zookeeper.");
+        let package = main.split_inclusive(usual).next().unwrap_or(usual);
+        let java = self.setup.java.iter();
+        command
+            .arg("java")
+            .args(java.map(|word| word.replace(usual, package)));
         command.arg("-Dzookeeper.extendedTypesEnabled=true");
         command.args(["-Dzookeeper.admin.enableServer=false", "-cp", &class_path()]);
-        command.arg(main_class()).arg(config);
+        command.arg(main).arg(config);
         // In a group of its own, ^C at the terminal reaches only the test process.
         command
             .process_group(0)
