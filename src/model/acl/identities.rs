@@ -127,13 +127,26 @@ impl Identities {
             "auth" => Allowed::Yes,
             _ if self.stored.contains(who) => Allowed::Yes,
             "ip" if self.addresses.is_empty() => Allowed::Unknown,
-            "ip" => match self.addresses.iter().any(|at| is_in(at, &who.id)) {
-                true => Allowed::Yes,
-                false => Allowed::No,
-            },
+            "ip" => self.are_in(&who.id),
             "digest" | "sasl" | "x509" => unknown_if(self.may_be_more),
             _ => Allowed::Unknown,
         }
+    }
+
+    /// Whether the server sees the session at an address of this network.
+    fn are_in(&self, network: &str) -> Allowed {
+        let Some(network) = Network::parse(network) else {
+            return Allowed::Unknown;
+        };
+        let mut allowed = Allowed::No;
+        for address in &self.addresses {
+            match parse_address(address) {
+                Some(address) if network.holds(address) => return Allowed::Yes,
+                Some(_) => {}
+                None => allowed = Allowed::Unknown,
+            }
+        }
+        allowed
     }
 }
 
@@ -159,27 +172,54 @@ impl FromIterator<AuthId> for Identities {
     }
 }
 
-/// Whether an address is in a network `address/bits`, or is the one address.
-fn is_in(address: &str, network: &str) -> bool {
-    let (base, bits) = match network.split_once('/') {
-        Some((base, bits)) => (base, bits.parse().ok()),
-        None => (network, Some(128)),
-    };
-    let (Ok(address), Ok(base), Some(bits)) = (address.parse(), base.parse(), bits) else {
-        return false;
-    };
-    // A network of all bits is one address.
-    let shares = |one: u128, other: u128, width: u32| {
-        let ignored = width.saturating_sub(bits);
-        (one ^ other).checked_shr(ignored).unwrap_or_default() == 0
-    };
-    match (address, base) {
-        (IpAddr::V4(one), IpAddr::V4(other)) => {
-            shares(one.to_bits().into(), other.to_bits().into(), 32)
-        }
-        (IpAddr::V6(one), IpAddr::V6(other)) => shares(one.to_bits(), other.to_bits(), 128),
-        _ => false,
+/// The addresses of an ACL entry: one, or `address/bits`.
+struct Network {
+    base: IpAddr,
+    bits: u32,
+}
+
+impl Network {
+    fn parse(text: &str) -> Option<Self> {
+        let (address, bits) = match text.split_once('/') {
+            Some((address, bits)) => (address, Some(bits.parse().ok()?)),
+            None => (text, None),
+        };
+        let written: IpAddr = address.parse().ok()?;
+        let base = written.to_canonical();
+        // The bits of `::ffff:10.0.0.0/104` are counted from its first one.
+        let skipped = width(written) - width(base);
+        let bits = match bits {
+            Some(bits) => u32::checked_sub(bits, skipped)?,
+            None => width(base),
+        };
+        (bits <= width(base)).then_some(Self { base, bits })
     }
+
+    fn holds(&self, address: IpAddr) -> bool {
+        let differing = match (self.base, address) {
+            (IpAddr::V4(base), IpAddr::V4(address)) => {
+                u128::from(base.to_bits() ^ address.to_bits())
+            }
+            (IpAddr::V6(base), IpAddr::V6(address)) => base.to_bits() ^ address.to_bits(),
+            _ => return false,
+        };
+        let ignored = width(self.base) - self.bits;
+        differing.checked_shr(ignored).unwrap_or_default() == 0
+    }
+}
+
+fn width(address: IpAddr) -> u32 {
+    match address {
+        IpAddr::V4(_) => 32,
+        IpAddr::V6(_) => 128,
+    }
+}
+
+/// An address as the server names it: one of IPv6 may have a zone, and may stand for one of IPv4.
+fn parse_address(text: &str) -> Option<IpAddr> {
+    let address = text.split_once('%').map_or(text, |(address, _)| address);
+    let address: IpAddr = address.parse().ok()?;
+    Some(address.to_canonical())
 }
 
 #[cfg(test)]
@@ -214,6 +254,35 @@ mod tests {
         assert_eq!(may("ip:10.0.0.0/16:a"), Allowed::No);
         assert_eq!(may("ip:0.0.0.0/0:a"), Allowed::Yes);
         assert_eq!(may("custom:x:a"), Allowed::Unknown);
+    }
+
+    #[test]
+    fn addresses_are_compared_in_all_their_spellings() {
+        let at = |address: &str, entry: &str| {
+            let session: Identities = vec![who("ip", address)].into();
+            let acl = Acl {
+                entries: vec![AclEntry {
+                    who: who("ip", entry),
+                    permissions: Permissions::ALL,
+                }],
+            };
+            session.may(&acl, Permissions::ADMIN)
+        };
+        assert_eq!(at("::ffff:10.1.2.3", "10.0.0.0/8"), Allowed::Yes);
+        assert_eq!(at("10.1.2.3", "::ffff:10.0.0.0/104"), Allowed::Yes);
+        assert_eq!(at("11.1.2.3", "::ffff:10.0.0.0/104"), Allowed::No);
+        assert_eq!(at("2001:db8:0:0:0:0:0:1", "2001:db8::/32"), Allowed::Yes);
+        assert_eq!(at("fe80:0:0:0:0:0:0:1%eth0", "fe80::1"), Allowed::Yes);
+        assert_eq!(at("10.1.2.3", "2001:db8::/32"), Allowed::No);
+        for (address, entry) in [
+            ("10.1.2.3", "10.0.0.0/33"),
+            ("10.1.2.3", "10.0.0.0/x"),
+            ("10.1.2.3", "10.0.0"),
+            ("10.1.2.3", "::ffff:10.0.0.0/8"),
+            ("somewhere", "10.0.0.0/8"),
+        ] {
+            assert_eq!(at(address, entry), Allowed::Unknown, "{address} {entry}");
+        }
     }
 
     #[test]
