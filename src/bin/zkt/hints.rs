@@ -4,6 +4,7 @@
 use zkt::reconcile::Account;
 use zkt::services;
 use zkt::zookeeper::executor::Stop;
+use zkt::zookeeper::session::HostsError;
 use zkt::zookeeper::{live, session};
 
 use crate::exit::{Exit, Failure};
@@ -42,6 +43,10 @@ impl From<session::Error> for Failure {
                 };
                 return Self::new(error).hint(hint);
             }
+            session::Error::Hosts {
+                reason: HostsError::Credentials,
+                ..
+            } => "--auth digest:USER:PASSWORD authenticates, and --auth-file keeps it secret",
             session::Error::NoChroot { chroot, .. } if chroot.as_str().contains(',') => {
                 "the chroot stands behind the last server only, as in h1:2181,h2:2181/chroot"
             }

@@ -192,6 +192,14 @@ impl Output {
         _ = writeln!(self.err(), "{WARNING}warning:{WARNING:#} {message}");
     }
 
+    /// What may be done better, on stderr.
+    pub(crate) fn hint(&self, message: &str) {
+        if !self.quiet {
+            let message = safe_lines(message);
+            _ = writeln!(self.err(), "{HINT}hint:{HINT:#} {message}");
+        }
+    }
+
     pub(crate) fn failure(&self, failure: &Failure) {
         if failure.message.is_empty() {
             return;

@@ -2,6 +2,7 @@
 
 mod change;
 mod difference;
+mod exposed;
 mod json;
 mod list;
 mod nested;
@@ -9,6 +10,7 @@ mod style;
 mod text;
 mod value;
 
+pub(crate) use exposed::exposed;
 pub(crate) use json::{action_json, plan_json, warning_json};
 pub(crate) use list::{named, write_first};
 pub(crate) use text::{Mode, TextOptions, count, plan_text, summary_line, write_warnings};

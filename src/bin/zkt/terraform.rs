@@ -6,6 +6,9 @@ use std::ffi::OsString;
 /// could not be parsed.
 pub(crate) fn hint(words: &[OsString]) -> Option<String> {
     let words = words.iter().skip(1).filter_map(|word| word.to_str());
+    if let Some(hint) = of_dry_run(words.clone()) {
+        return Some(hint.to_owned());
+    }
     words.take_while(|word| *word != "--").find_map(|word| {
         let option = word.split('=').next().unwrap_or(word);
         let name = option.strip_prefix('-')?;
@@ -13,6 +16,19 @@ pub(crate) fn hint(words: &[OsString]) -> Option<String> {
         let instead = instead(name.trim_start_matches('-'), has_one_dash)?;
         Some(format!("{option} is an option of Terraform; {instead}"))
     })
+}
+
+/// An option of many tools, which `rm` has, too.
+fn of_dry_run<'w>(mut words: impl Iterator<Item = &'w str> + Clone) -> Option<&'static str> {
+    let verb = words.clone().find(|word| !word.starts_with('-'));
+    let hint = match verb {
+        Some("apply" | "plan") => "zkt plan shows what zkt apply would do, and writes nothing",
+        Some("watch") => "zkt watch --mode warn tells what it would do, and writes nothing",
+        _ => return None,
+    };
+    let before_others = |word: &&str| *word != "--";
+    let mut words = words.by_ref().take_while(before_others);
+    words.any(|word| word == "--dry-run").then_some(hint)
 }
 
 fn instead(name: &str, has_one_dash: bool) -> Option<&'static str> {
@@ -50,6 +66,14 @@ mod tests {
     fn hint_for(words: &str) -> Option<String> {
         let words: Vec<OsString> = words.split(' ').map(OsString::from).collect();
         hint(&words)
+    }
+
+    #[test]
+    fn a_dry_run_is_a_plan() {
+        let hint = "zkt plan shows what zkt apply would do, and writes nothing";
+        assert_eq!(hint_for("zkt apply --dry-run x.zkt").as_deref(), Some(hint));
+        assert_eq!(hint_for("zkt rm --dry-run --nonsense /a"), None);
+        assert_eq!(hint_for("zkt apply x.zkt"), None);
     }
 
     #[test]

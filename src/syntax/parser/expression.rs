@@ -9,7 +9,20 @@ use crate::syntax::spelling::string_literal;
 
 /// The literal that a matched `sum` stands for, where that is obvious.
 pub(super) fn literal_of(sum: Pair<'_, Rule>) -> Option<String> {
+    let text = sum.as_str().trim();
+    if is_date(text) {
+        return Some(string_literal(text));
+    }
     evaluate(sum).map(|value| value.literal())
+}
+
+/// Whether a text is a date: nobody who writes `2024-01-31` means a difference.
+fn is_date(text: &str) -> bool {
+    let parts = text.split('-').map(|part| {
+        let is_number = part.bytes().all(|byte| byte.is_ascii_digit());
+        is_number.then_some(part.len())
+    });
+    parts.eq([Some(4), Some(2), Some(2)])
 }
 
 /// The value of a constant expression, as far as it is obvious.

@@ -22,6 +22,9 @@ pub enum HostsError {
     /// An IPv6 address without its brackets, or with one of them.
     #[error("expected an IPv6 address in brackets, found {0:?}")]
     Brackets(String),
+    /// A user and a password before an at sign.
+    #[error("expected h1:2181,h2:2181/chroot, without a user and a password")]
+    Credentials,
     /// A URL, as other clients take it.
     #[error("expected h1:2181,h2:2181/chroot, without {0}://")]
     Url(String),
@@ -46,6 +49,9 @@ impl Servers {
         if let Some((before, _)) = text.split_once("://") {
             let scheme = before.rsplit(',').next().unwrap_or(before);
             return Err(HostsError::Url(scheme.trim().to_owned()));
+        }
+        if holds_credentials(text) {
+            return Err(HostsError::Credentials);
         }
         let (list, chroot) = match text.find('/') {
             Some(slash) => (&text[..slash], &text[slash..]),
@@ -103,10 +109,19 @@ fn has_more_servers(chroot: &str) -> bool {
     })
 }
 
+/// Whether a host string has a user or a password in front of a server. A node of the chroot may
+/// have an at sign in its name; a password may have a slash.
+fn holds_credentials(text: &str) -> bool {
+    let list = text.split('/').next().unwrap_or(text);
+    let port = list.rsplit_once(':').map_or("", |(_, port)| port);
+    let is_cut = !port.bytes().all(|byte| byte.is_ascii_digit());
+    list.contains('@') || is_cut && !list.starts_with('[') && text.contains('@')
+}
+
 /// A host string as it may be shown: what stands before an at sign may be a password.
 pub(super) fn shown(text: &str) -> String {
     match text.rsplit_once('@') {
-        Some((before, rest)) if text.contains("://") => {
+        Some((before, rest)) if text.contains("://") || holds_credentials(text) => {
             let end = before.find("://").map_or(0, |at| at + "://".len());
             format!("{}…@{rest}", &before[..end])
         }
@@ -182,6 +197,11 @@ mod tests {
         let url = |scheme: &str| Err(HostsError::Url(scheme.to_owned()));
         assert_eq!(display("zk://h:2181/a"), url("zk"));
         assert_eq!(display("h:1, zk://h:2181/a"), url("zk"));
+        for secret in ["me:pw@h:2181/a", "pw@h", "h:1,me:pw@i", "me:p/w@h:2181"] {
+            assert_eq!(display(secret), Err(HostsError::Credentials), "{secret}");
+            assert!(!shown(secret).contains('w'), "{secret}");
+        }
+        assert_eq!(display("h:1/a@b"), Ok("h:1/a@b".to_owned()));
         for several in [
             "h/a,h/a",
             "h/a,i/a/",

@@ -682,3 +682,23 @@ async fn what_is_live_cannot_steer_a_terminal() {
         assert!(!run.contains(steers), "{words}: {}", run.escape_debug());
     }
 }
+
+/// A value under such a name may be meant to be seen, so it is shown, and said how to hide it.
+#[tokio::test(flavor = "multi_thread")]
+async fn values_under_the_names_of_secrets_bring_a_hint() {
+    let place = Place::new("plan-exposed").await;
+    let client = place.client().await;
+    create(&client, "/a", r#"{"password":"old"}"#).await;
+    let hint = "hint: password of /a has the name of a secret, and its value is shown: \
+                `@secret password` hides it\n";
+    place.file("a.zkt", "/a\n  password = 'new'\n");
+    assert_eq!(place.run("plan a.zkt").expect(0).stderr, hint);
+    assert_eq!(place.run("plan --format json a.zkt").expect(0).stderr, hint);
+    place.file(
+        "a.zkt",
+        "/a\n  @secret pass*\n  password = 'new'\n/b\n  api_key = 1\n",
+    );
+    let new = place.run("apply -y a.zkt").expect(0);
+    assert!(new.stderr.contains("hint: api_key of /b "), "{new}");
+    assert_eq!(place.run("plan a.zkt").expect(0).stderr, "");
+}

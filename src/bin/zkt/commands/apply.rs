@@ -221,7 +221,11 @@ impl Apply<'_> {
                 render::plan_text(plan, &options, &mut out)?;
             }
         }
-        Ok(out.flush()?)
+        out.flush()?;
+        if let Some(hint) = render::exposed(plan) {
+            self.output.hint(&hint);
+        }
+        Ok(())
     }
 
     /// Asks whether to carry out the plan that was shown.

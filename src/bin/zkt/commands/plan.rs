@@ -49,6 +49,9 @@ pub(crate) async fn run(args: &PlanArgs, output: &Output) -> Result<Exit, Failur
         }
     }
     out.flush()?;
+    if let Some(hint) = render::exposed(&plan) {
+        output.hint(&hint);
+    }
     let exit = exit(&plan, args.detailed_exitcode);
     Ok(exit)
 }
