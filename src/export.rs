@@ -9,7 +9,7 @@ use serde_json::Value;
 use smallvec::SmallVec;
 
 use crate::model::acl::Acl;
-use crate::model::node::{Content, Declared, Live, LiveNode, Secret, Standing};
+use crate::model::node::{Content, Declared, Live, LiveNode, Secret};
 use crate::model::path::ZPath;
 use crate::model::tree::Tree;
 use crate::model::value::{self, Entry, TYPE, entries, is_storable_name};
@@ -104,7 +104,7 @@ impl<'a> From<&'a (ZPath, Declared)> for Node<'a> {
 impl Held<'_> {
     fn is_declared(&self) -> bool {
         match self {
-            Self::Declared(node) => node.standing == Standing::Declared,
+            Self::Declared(node) => node.is_declared(),
             Self::Live { .. } => true,
         }
     }

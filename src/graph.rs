@@ -10,7 +10,7 @@ mod svg;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use crate::model::node::{Content, Declared, Standing};
+use crate::model::node::{Content, Declared};
 use crate::model::path::ZPath;
 use crate::model::tree::Tree;
 use crate::model::value::{LinkKind, TYPE, split_link};
@@ -102,7 +102,7 @@ pub fn graph(tree: &Tree<Declared>) -> Graph {
     let mut found: Vec<Found> = Vec::new();
     let mut left_out = Vec::new();
     for (path, node) in tree {
-        if node.standing == Standing::Declared && is_service(path) {
+        if node.is_declared() && is_service(path) {
             nodes.insert(path.clone(), Role::Service);
         }
         let Content::Properties(properties) = &node.content else {

@@ -1,5 +1,7 @@
 //! Nodes as declared and nodes as they live in ZooKeeper.
 
+mod version;
+
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
@@ -7,12 +9,15 @@ use std::sync::{Arc, LazyLock};
 use serde_json::Value;
 
 use crate::model::acl::Acl;
+use crate::model::path::ZPath;
 use crate::model::tree::Tree;
 use crate::model::value::{
     self, Data, Encoded, Names, Properties, STRING_VALUE, entries, split_link,
 };
 pub use crate::syntax::names::{Globs, looks_secret};
 use crate::syntax::source::Span;
+
+pub use version::{AclVersion, DataVersion, Zxids};
 
 /// A node as the tree files declare it.
 #[derive(Debug, Clone, Default)]
@@ -264,7 +269,33 @@ impl DeclaredProperties {
     }
 }
 
+impl Tree<Declared> {
+    /// The nodes that are declared, and what the plan is about.
+    pub fn declared(&self) -> impl Iterator<Item = (&ZPath, &Declared)> {
+        let nodes = self.iter().map(|(path, node)| (path, node));
+        nodes.filter(|(_, node)| node.is_declared())
+    }
+
+    /// Whether [`Tree::declared`] has this node.
+    #[must_use]
+    pub fn declares(&self, path: &ZPath) -> bool {
+        self.get(path).is_some_and(Declared::is_declared)
+    }
+}
+
 impl Declared {
+    /// Whether the node is declared, and what the plan is about.
+    #[must_use]
+    pub fn is_declared(&self) -> bool {
+        self.standing == Standing::Declared
+    }
+
+    /// Whether the node is only named on the way to another one.
+    #[must_use]
+    pub fn is_passed_through(&self) -> bool {
+        self.standing == Standing::PassedThrough
+    }
+
     /// The declared properties; none where the content is raw.
     #[must_use]
     pub fn properties(&self) -> Properties {
@@ -358,60 +389,6 @@ impl Secret {
             }
         }
     }
-}
-
-/// The version of a node's data, as a write must find it.
-///
-/// It cannot be -1, which means "any version" to ZooKeeper: no write of zkt is unguarded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct DataVersion(i32);
-
-/// The version of a node's ACL, as a change must find it; never -1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct AclVersion(i32);
-
-macro_rules! version {
-    ($name:ident) => {
-        impl $name {
-            /// The version of a node just created.
-            pub const NEW: Self = Self(0);
-
-            /// From a stat; none for -1.
-            #[must_use]
-            pub fn new(version: i32) -> Option<Self> {
-                (version != -1).then_some(Self(version))
-            }
-
-            /// The number, for a request.
-            #[must_use]
-            pub fn get(self) -> i32 {
-                self.0
-            }
-
-            /// The version after one more write.
-            #[must_use]
-            pub fn next(self) -> Self {
-                Self(match self.0.wrapping_add(1) {
-                    -1 => 0,
-                    next => next,
-                })
-            }
-        }
-    };
-}
-
-version!(DataVersion);
-version!(AclVersion);
-
-/// The transactions that created a node and that last wrote its data.
-///
-/// A version alone identifies no node: one that was deleted and created again starts at 0 again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Zxids {
-    /// The creation.
-    pub created: i64,
-    /// The last write of its data.
-    pub modified: i64,
 }
 
 /// A node as it lives in ZooKeeper, as far as it was looked at.

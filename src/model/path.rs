@@ -271,6 +271,15 @@ impl fmt::Debug for ZPath {
     }
 }
 
+/// What follows the first of some nodes: how many others there are.
+pub(crate) fn and_more(separator: &str, others: usize) -> String {
+    match others {
+        0 => String::new(),
+        1 => format!("{separator}and 1 more node"),
+        others => format!("{separator}and {others} more nodes"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,16 +1,19 @@
 //! What is to be done, as data: the planner makes it, the executor consumes it, a renderer shows it.
 
+mod refusal;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::model::acl::{Acl, Permissions};
+use crate::model::acl::Acl;
 use crate::model::node::{AclVersion, DataVersion, Secret, Zxids};
 use crate::model::path::ZPath;
 use crate::model::value::Encoded;
 use crate::syntax::source::Location;
-use crate::syntax::spelling::grouped;
+
+pub use refusal::{KeptReason, MaxTrim, Refusal};
 
 /// The change named so is one of a node's raw data.
 pub const DATA_CHANGE: &str = "@data";
@@ -220,6 +223,8 @@ pub struct Change {
 pub enum ChangeValue {
     /// A property.
     Json(Value),
+    /// A live property that JSON cannot hold, as it is written: `NaN`.
+    Beyond(String),
     /// Raw data.
     Raw(Vec<u8>),
     /// An ACL.
@@ -247,265 +252,6 @@ pub struct Kept {
     pub path: ZPath,
     /// Why.
     pub reason: KeptReason,
-}
-
-/// Why a node is left as it is.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum KeptReason {
-    /// It belongs to a session.
-    #[error("ephemeral")]
-    Ephemeral,
-    /// `@ephemeral` says that a session brings it.
-    #[error("@ephemeral: its session creates it, or --allow-ephemeral")]
-    Marked,
-    /// A node below it belongs to a session, so the subtree stays whole.
-    #[error("holds an ephemeral node")]
-    HoldsEphemeral,
-    /// It is declared below a node that belongs to a session, which can have no children.
-    #[error("cannot exist below an ephemeral node")]
-    BelowEphemeral,
-    /// The session may not read it, or something below it.
-    #[error("not authorized to read it or a node below it")]
-    Unreadable,
-    /// Its data is not UTF-8, and `@keep` or `@ignore` say that some of it stays.
-    #[error("its data is not UTF-8, so @keep and @ignore cannot tell what of it stays")]
-    Binary,
-    /// It, or something below it, is outside `--target` or under `--exclude`.
-    #[error("holds a node outside --target or under --exclude")]
-    OutOfScope,
-}
-
-/// Why a plan may not be executed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// A trim of a protected node, or below one.
-    #[error("{path} may not be trimmed{}", by(path, protected))]
-    Protected {
-        /// The topmost node that would go.
-        path: ZPath,
-        /// The node with the directive.
-        protected: ZPath,
-        /// Where the directive stands.
-        origin: Option<Location>,
-    },
-    /// More trims than the guard allows.
-    #[error(
-        "{trims} of {examined} nodes would be trimmed, more than the {limit} that --max-trim allows"
-    )]
-    TooManyTrims {
-        /// How many trims the plan has.
-        trims: usize,
-        /// How many nodes it looked at.
-        examined: usize,
-        /// The limit as it was given.
-        limit: MaxTrim,
-    },
-    /// Most of what is declared or live below some top-level nodes would go: more often files are
-    /// missing than that this is meant.
-    #[error(
-        "{trims} of the {nodes} nodes at and below {} would be trimmed, more than half of them; \
-         --max-trim or --force allows it",
-        first_of(tops)
-    )]
-    MostTrimmed {
-        /// How many trims the plan has.
-        trims: usize,
-        /// How many nodes are declared or live there.
-        nodes: usize,
-        /// The topmost declared nodes below which something is trimmed.
-        tops: Vec<ZPath>,
-    },
-    /// A new ACL names the session's own identity, which the session does not have.
-    #[error(
-        "{path}: @acl auth:: stands for the session's own identity, and it has none; give --auth"
-    )]
-    NoIdentity {
-        /// The first such node.
-        path: ZPath,
-    },
-    /// Text that is to stay beside declared properties.
-    #[error(
-        "{path}: its data is text ({kind}), which has no properties that @keep or @ignore could \
-         leave; --replace puts the declared ones in its place"
-    )]
-    Text {
-        /// The node.
-        path: ZPath,
-        /// What the text seems to be.
-        kind: String,
-        /// Where the directive stands.
-        origin: Option<Location>,
-    },
-    /// A node that no request may carry.
-    #[error(
-        "{path}: writing it takes a request of {bytes} bytes, more than the {} that --max-request \
-         allows; servers take as many as their jute.maxbuffer",
-        grouped(*limit)
-    )]
-    TooLarge {
-        /// The node.
-        path: ZPath,
-        /// The bytes that it takes.
-        bytes: usize,
-        /// The bytes that a request may have.
-        limit: usize,
-        /// Where it is declared.
-        origin: Option<Location>,
-    },
-    /// An ACL that takes from the session the right to change the node again.
-    #[error(
-        "{path}{}: @acl gives this session no admin right, so it could not change {} again; --force allows that",
-        and_more(*nodes),
-        if *nodes == 1 { "the node" } else { "them" }
-    )]
-    LocksOut {
-        /// The first such node.
-        path: ZPath,
-        /// How many there are.
-        nodes: usize,
-        /// Where the ACL is declared.
-        origin: Option<Location>,
-    },
-    /// A node whose ACL does not let the session do what the plan has to do there.
-    #[error(
-        "{path}{}: {} ACL gives this session no {} right, which the plan needs there; \
-         --force tries it nevertheless",
-        and_more(*nodes),
-        if *nodes == 1 { "its" } else { "their" },
-        named(rights)
-    )]
-    NoRight {
-        /// The first such node.
-        path: ZPath,
-        /// What is missing there.
-        rights: Vec<Permissions>,
-        /// How many nodes there are.
-        nodes: usize,
-    },
-    /// New nodes must be created for the session alone, and it has no identity.
-    #[error(
-        "{path}: @acl does not let this session create what is below it; \
-         that takes an identity of its own at first, and it has none; give --auth"
-    )]
-    NoCreator {
-        /// The first such node.
-        path: ZPath,
-        /// Where the ACL is declared.
-        origin: Option<Location>,
-    },
-    /// A node whose ACL allows some of what is to be done there, and the declared one the rest.
-    #[error(
-        "{path}: neither its ACL nor the declared one lets this session do all that the plan has to \
-         do there; apply it in two steps, first with an @acl that does"
-    )]
-    TwoSteps {
-        /// The first such node.
-        path: ZPath,
-        /// Where the ACL is declared.
-        origin: Option<Location>,
-    },
-    /// Warnings where none are allowed.
-    #[error("--strict allows no warning and no extra node, and there {}", are(*count))]
-    Strict {
-        /// How many warnings and extra nodes.
-        count: usize,
-    },
-}
-
-fn by(path: &ZPath, protected: &ZPath) -> String {
-    if path == protected {
-        ": it is protected (@protect)".to_owned()
-    } else {
-        format!(": {protected} is protected (@protect)")
-    }
-}
-
-fn first_of(paths: &[ZPath]) -> String {
-    match paths {
-        [] => String::new(),
-        [path] => path.to_string(),
-        [path, rest @ ..] => format!("{path} and {} more", rest.len()),
-    }
-}
-
-fn named(rights: &[Permissions]) -> String {
-    let names: Vec<&str> = rights.iter().map(|right| right.name()).collect();
-    names.join(" and no ")
-}
-
-fn and_more(nodes: usize) -> String {
-    match nodes {
-        1 => String::new(),
-        2 => " and 1 more node".to_owned(),
-        nodes => format!(" and {} more nodes", nodes - 1),
-    }
-}
-
-fn are(count: usize) -> String {
-    if count == 1 {
-        "is 1".to_owned()
-    } else {
-        format!("are {count}")
-    }
-}
-
-/// How many trims a plan may have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MaxTrim {
-    /// At most so many.
-    Count(usize),
-    /// At most so many of a hundred nodes that the plan looked at.
-    Percent(u32),
-    /// 30 % of the nodes looked at, counted from 10 trims on; and from the first trim on half of what
-    /// is declared or live below the top-level nodes where something is trimmed.
-    Default,
-    /// Any number.
-    Unlimited,
-}
-
-impl MaxTrim {
-    /// Whether a plan with so many trims passes; for [`MaxTrim::Default`] its first half.
-    #[must_use]
-    pub fn allows(self, trims: usize, examined: usize) -> bool {
-        let within = |percent: u32| trims * 100 <= examined * percent as usize;
-        match self {
-            Self::Count(limit) => trims <= limit,
-            Self::Percent(percent) => within(percent),
-            Self::Default => trims < 10 || within(30),
-            Self::Unlimited => true,
-        }
-    }
-}
-
-impl Refusal {
-    /// Where stands in the tree files what it is about.
-    #[must_use]
-    pub fn origin(&self) -> Option<&Location> {
-        match self {
-            Self::Protected { origin, .. }
-            | Self::Text { origin, .. }
-            | Self::TooLarge { origin, .. }
-            | Self::LocksOut { origin, .. }
-            | Self::NoCreator { origin, .. }
-            | Self::TwoSteps { origin, .. } => origin.as_ref(),
-            Self::MostTrimmed { .. }
-            | Self::TooManyTrims { .. }
-            | Self::NoIdentity { .. }
-            | Self::NoRight { .. }
-            | Self::Strict { .. } => None,
-        }
-    }
-}
-
-impl std::fmt::Display for MaxTrim {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Count(limit) => write!(f, "{limit}"),
-            Self::Percent(percent) => write!(f, "{percent}%"),
-            Self::Default => f.write_str("30%"),
-            Self::Unlimited => f.write_str("any number"),
-        }
-    }
 }
 
 /// Something legal that is probably not meant.

@@ -195,6 +195,18 @@ pub fn join_by<L, R>(
     })
 }
 
+/// Those of some paths in order that are not within an earlier one.
+pub fn tops<'p>(paths: impl IntoIterator<Item = &'p ZPath>) -> impl Iterator<Item = &'p ZPath> {
+    let mut last: Option<&ZPath> = None;
+    paths.into_iter().filter(move |path| {
+        let is_top = !last.is_some_and(|top| path.is_within(top));
+        if is_top {
+            last = Some(path);
+        }
+        is_top
+    })
+}
+
 /// The end of the run of nodes within `top` that starts at `start`.
 pub fn end_of_subtree<N>(nodes: &[(ZPath, N)], start: usize, top: &ZPath) -> usize {
     start + nodes[start..].partition_point(|(path, _)| path.is_within(top))
@@ -250,6 +262,15 @@ mod tests {
             .enumerate()
             .map(|(i, p)| (ZPath::parse(p).unwrap(), i))
             .collect()
+    }
+
+    #[test]
+    fn tops_hold_all_others() {
+        let tree = tree(&["/a-", "/a/x", "/a/x/y", "/a/z", "/b/c", "/b/c/d"]);
+        let tops: Vec<&str> = tops(tree.iter().map(|(path, _)| path))
+            .map(ZPath::as_str)
+            .collect();
+        assert_eq!(tops, ["/a/x", "/a/z", "/a-", "/b/c"]);
     }
 
     #[test]

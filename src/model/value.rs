@@ -98,12 +98,12 @@ impl Data {
         }
     }
 
-    /// The data that takes the place of `live`. What stays of that, and could not be written so as
-    /// JSON, keeps its spelling.
+    /// The data that takes the place of `live`. Properties for which `is_set` does not hold stay
+    /// as they are: what JSON cannot hold of them keeps its spelling.
     #[must_use]
-    pub fn encode_over(self, live: &[u8]) -> Encoded {
+    pub fn encode_over(self, live: &[u8], is_set: impl Fn(&str) -> bool) -> Encoded {
         let object = match &self {
-            Self::Properties(properties) => python::encode_over(properties, live),
+            Self::Properties(properties) => python::encode_over(properties, live, is_set),
             Self::Text(_) | Self::Binary(_) => None,
         };
         match object {
@@ -217,10 +217,12 @@ impl Encoded {
     }
 }
 
-/// A value of an object that was encoded from properties.
+/// A value of an object that was encoded from properties. One that cannot be decoded is shown as
+/// it is written.
 fn value_of(json: &str) -> Value {
     let value = serde_json::from_str(json).ok();
-    value.or_else(|| python::value(json)).unwrap_or_default()
+    let value = value.or_else(|| python::value(json));
+    value.unwrap_or_else(|| Value::String(json.to_owned()))
 }
 
 /// What data stores that is an object, its values no further looked at, with what is to be known of

@@ -3,92 +3,29 @@
 mod compare;
 mod doubts;
 mod guard;
+mod policy;
 mod removed;
 mod rights;
+mod size;
 
 pub(crate) use compare::agreement;
 pub use compare::desired_data;
 pub use doubts::doubts;
+pub use policy::Policy;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::model::acl::{Acl, Identities};
+use crate::model::acl::Acl;
 use crate::model::node::{Content, Declared, Globs, Live, LiveNode, Standing};
 use crate::model::path::ZPath;
 use crate::model::plan::{
-    About, Action, Add, HiddenValues, Kept, KeptReason, Link, MaxTrim, Plan, Refusal, Trim, Warning,
+    About, Action, Add, HiddenValues, Kept, KeptReason, Link, Plan, Refusal, Trim, Warning,
 };
 use crate::model::tree::{Side, Tree, end_of_subtree};
 use crate::model::value::{self, Properties, split_link};
-use crate::plan::scope::{self, Filter};
+use crate::plan::scope;
 use crate::syntax::source::{Location, Sources};
-
-/// What a request to create a node with an open ACL needs besides its path and data. One to write it
-/// needs less.
-const CREATE_BYTES: usize = 69;
-const SET_BYTES: usize = 38;
-
-/// What a plan may do.
-#[derive(Debug, Clone)]
-pub struct Policy<'a> {
-    /// Where the top-level nodes go.
-    pub path: ZPath,
-    /// Whether undeclared nodes are removed.
-    pub trim: scope::Trim,
-    /// Whether undeclared top-level nodes are, too: only where whole trees are compared.
-    pub trim_top_level: bool,
-    /// Which paths the plan is about.
-    pub filter: Filter,
-    /// How many trims it may have.
-    pub max_trim: MaxTrim,
-    /// Whether the trees are below a chroot, where `/zookeeper` is a node like any.
-    pub below_chroot: bool,
-    /// Whether text or binary data gives way to declared properties where `@keep` or `@ignore` say
-    /// that other properties stay.
-    pub replace: bool,
-    /// Whether nodes that are marked `@ephemeral` are created, as persistent ones.
-    pub allow_ephemeral: bool,
-    /// Whether undeclared nodes that stay are listed: if not, nobody asks what kind they are of.
-    pub shows_extras: bool,
-    /// How many bytes a request may have.
-    pub max_request: usize,
-    /// Whom the server knows the session as that is to execute the plan; none where no server is
-    /// asked.
-    pub identities: Option<Identities>,
-    /// Whether the plan may take from that session the right to change a node again.
-    pub may_lock_out: bool,
-    /// Whether the plan is refused where a known ACL does not let that session carry it out.
-    pub requires_rights: bool,
-    /// Subtrees that the tree to be changed itself protects, each with the place of its directive.
-    pub protected: Vec<(ZPath, Option<Location>)>,
-    /// The texts that the declared tree came from.
-    pub sources: &'a Sources,
-}
-
-impl<'a> Policy<'a> {
-    /// The defaults: nothing is trimmed, the plan is about everything below `/`.
-    #[must_use]
-    pub fn new(sources: &'a Sources) -> Self {
-        Self {
-            path: ZPath::root(),
-            trim: scope::Trim::None,
-            trim_top_level: false,
-            filter: Filter::default(),
-            max_trim: MaxTrim::Default,
-            below_chroot: false,
-            replace: false,
-            allow_ephemeral: false,
-            shows_extras: true,
-            max_request: usize::MAX,
-            identities: None,
-            may_lock_out: false,
-            requires_rights: false,
-            protected: Vec::new(),
-            sources,
-        }
-    }
-}
 
 /// Whether a plan must know whom the session is authenticated as: where any ACL is declared.
 #[must_use]
@@ -222,7 +159,13 @@ impl<'a> Planner<'a> {
             origin: origin.clone(),
         }));
         if !links.is_empty() {
-            let changes = compare::changes(&Properties::new(), &links, node, self.policy.sources);
+            let changes = compare::changes(
+                &Properties::new(),
+                &links,
+                &BTreeMap::new(),
+                node,
+                self.policy.sources,
+            );
             self.stages.links.push(Action::Link(Link {
                 path: path.clone(),
                 expected_version: None,
@@ -239,20 +182,20 @@ impl<'a> Planner<'a> {
         let live = match live {
             Live::Read(live) => live,
             // A passed-through node is looked at, but nothing depends on what it holds.
-            _ if node.standing != Standing::Declared => return,
+            _ if !node.is_declared() => return,
             Live::Unreadable | Live::Listed => {
                 self.keep(path, KeptReason::Unreadable);
                 return;
             }
         };
         if live.ephemeral {
-            if node.standing == Standing::Declared {
+            if node.is_declared() {
                 self.keep(path, KeptReason::Ephemeral);
             }
             self.ephemeral = Some(path.clone());
             return;
         }
-        if node.standing != Standing::Declared {
+        if !node.is_declared() {
             return;
         }
         if node.ephemeral && !self.policy.allow_ephemeral {
@@ -503,34 +446,10 @@ impl<'a> Planner<'a> {
         plan.actions.append(&mut stages.trims);
         plan.refusals
             .extend(lacks_identity.map(|path| Refusal::NoIdentity { path }));
-        let limit = max_request;
-        let too_large = plan.actions.iter().filter_map(|action| {
-            let (bytes, origin) = request_of(action)?;
-            (bytes > limit).then(|| Refusal::TooLarge {
-                path: action.path().clone(),
-                bytes,
-                limit,
-                origin: origin.cloned(),
-            })
-        });
+        let too_large = size::too_large(&plan.actions, max_request);
         plan.refusals.extend(too_large);
         plan
     }
-}
-
-/// The bytes of the request for an action that writes data, and where that is declared.
-fn request_of(action: &Action) -> Option<(usize, Option<&Location>)> {
-    let (overhead, path, data, origin) = match action {
-        Action::Add(add) => (CREATE_BYTES, &add.path, &add.data, &add.origin),
-        Action::Update(update) => {
-            let data = update.data.as_ref()?;
-            (SET_BYTES, &update.path, data, &update.origin)
-        }
-        Action::Link(link) => (SET_BYTES, &link.path, &link.data, &link.origin),
-        Action::Trim(_) => return None,
-    };
-    let bytes = overhead + path.as_str().len() + data.as_bytes().len();
-    Some((bytes, origin.as_ref()))
 }
 
 /// Splits properties into links and the rest.

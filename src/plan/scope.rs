@@ -168,7 +168,7 @@ pub fn of(declared: &Tree<Declared>, trim: Trim) -> Vec<Want> {
             (_, Trim::None) => Children::List,
             (_, Trim::All) => Children::Subtree,
         },
-        acl: node.acl.is_some() && node.standing == Standing::Declared,
+        acl: node.acl.is_some() && node.is_declared(),
     };
     declared.iter().map(want).collect()
 }

@@ -1,7 +1,7 @@
 //! What must hold before a plan is made.
 
 use super::Error;
-use crate::model::node::{Declared, Live, Standing};
+use crate::model::node::{Declared, Live};
 use crate::model::path::ZPath;
 use crate::model::tree::Tree;
 use crate::zookeeper::live;
@@ -49,14 +49,9 @@ pub(crate) fn unreadable<'l>(
     declared: &Tree<Declared>,
     live: &'l Tree<Live>,
 ) -> impl Iterator<Item = &'l ZPath> {
-    let is_declared = |path: &ZPath| {
-        let node = declared.get(path);
-        node.is_some_and(|node| node.standing == Standing::Declared)
-    };
-    let unreadable = live
-        .iter()
-        .filter(move |(path, live)| *live == Live::Unreadable && is_declared(path));
-    unreadable.map(|(path, _)| path)
+    let unreadable = live.iter().filter(|(_, live)| *live == Live::Unreadable);
+    let unreadable = unreadable.map(|(path, _)| path);
+    unreadable.filter(|path| declared.declares(path))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use crate::model::node::{Declared, Live, Standing};
+use crate::model::node::{Declared, Live};
 use crate::model::path::ZPath;
 use crate::model::plan::{About, Action, Plan};
 use crate::model::tree::Tree;
@@ -99,13 +99,12 @@ pub(super) fn plan(
     // Of the trees as a whole only the last plan of them can warn.
     plan.warnings.retain(|warning| warning.about == About::Node);
     plan.warnings.extend(before.warnings.iter().cloned());
-    let is_declared = |path: &ZPath| {
-        let node = declared.get(path);
-        node.is_some_and(|node| node.standing == Standing::Declared)
-    };
     let kept = plan.kept.iter().map(|kept| &kept.path);
     let differ: BTreeSet<&ZPath> = plan.actions.iter().map(Action::path).chain(kept).collect();
-    let differ = differ.into_iter().filter(|path| is_declared(path)).count();
+    let differ = differ
+        .into_iter()
+        .filter(|path| declared.declares(path))
+        .count();
     plan.unchanged = standing.saturating_sub(differ);
     plan.examined = before.examined;
     Some(plan)
@@ -216,8 +215,7 @@ mod tests {
     #[test]
     fn a_part_is_planned_as_the_whole_would_be() {
         let (declared, sources) = declared();
-        let standing = |(_, node): &&(ZPath, Declared)| node.standing == Standing::Declared;
-        let standing = declared.iter().filter(standing).count();
+        let standing = declared.declared().count();
         let mut random = fastrand::Rng::with_seed(11);
         let mut told = 0;
         for round in 0..3000 {

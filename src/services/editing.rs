@@ -1,5 +1,6 @@
 //! Changing a node's properties while others do.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -10,7 +11,8 @@ use super::resolving::{Known, Node};
 use crate::model::acl::Acl;
 use crate::model::path::ZPath;
 use crate::model::value::{
-    Data, LinkKind, Properties, STRING_VALUE, kind_of_text, split_link, split_property_link,
+    Data, LinkKind, Properties, STRING_VALUE, beyond_json, kind_of_text, split_link,
+    split_property_link,
 };
 use crate::plan::links;
 use crate::zookeeper::executor::acl_bytes;
@@ -65,6 +67,23 @@ fn keep_text(
     Ok(())
 }
 
+/// Which properties that JSON cannot hold a change sets, to whatever value. Those are read as
+/// strings, which may be equal to what is set.
+fn set_anew(
+    beyond: &BTreeMap<String, String>,
+    before: &Properties,
+    change: impl Fn(&mut Properties),
+) -> BTreeSet<String> {
+    if beyond.is_empty() {
+        return BTreeSet::new();
+    }
+    let mut others = before.clone();
+    others.retain(|name, _| !beyond.contains_key(name));
+    change(&mut others);
+    let names = others.into_keys();
+    names.filter(|name| beyond.contains_key(name)).collect()
+}
+
 impl Core {
     pub(crate) async fn get_at(&self, path: &ZPath) -> Result<(Vec<u8>, Stat), Error> {
         let read = self.read(path, |client| client.get_data(path.as_str()));
@@ -102,19 +121,34 @@ impl Core {
         foreign: Foreign,
         change: impl Fn(&mut Properties) + Send + Sync,
     ) -> Result<(Stat, Properties), Error> {
+        let mut doubt = None;
+        let written = self.rewrite_until(path, foreign, change, &mut doubt).await;
+        // Whatever came later, nobody knows what became of that write.
+        written.map_err(|error| doubt.unwrap_or(error))
+    }
+
+    /// Leaves in `doubt` how a write ended whose outcome was unknown.
+    async fn rewrite_until(
+        &self,
+        path: &ZPath,
+        foreign: Foreign,
+        change: impl Fn(&mut Properties) + Send + Sync,
+        doubt: &mut Option<Error>,
+    ) -> Result<(Stat, Properties), Error> {
         let mut attempts = 0;
         loop {
             let (found, stat) = self.get_at(path).await?;
             let (before, replaces) = editable(path, &found, foreign)?;
             let mut properties = before.clone();
             change(&mut properties);
-            if properties == before && !replaces {
+            let set = set_anew(&beyond_json(&found), &before, &change);
+            if properties == before && set.is_empty() && !replaces {
                 return Ok((stat, properties));
             }
             keep_text(path, &found, &before, &properties)?;
             self.check_property_links(path, &before, &properties)
                 .await?;
-            let data = Data::of(properties.clone()).encode_over(&found);
+            let data = Data::of(properties.clone()).encode_over(&found, |name| set.contains(name));
             let data = data.as_bytes();
             self.check_size(path, data, None).await?;
             let write = self.write(path, |client| {
@@ -131,7 +165,8 @@ impl Core {
                 // it should be.
                 Err(error @ Error::Uncertain { .. }) if attempts < UPDATE_ATTEMPTS => {
                     attempts += 10;
-                    let (now, stat_now) = self.get_at(path).await.map_err(|_| error)?;
+                    *doubt = Some(error);
+                    let (now, stat_now) = self.get_at(path).await?;
                     if *now == *data && stat_now.version == stat.version.wrapping_add(1) {
                         return Ok((stat_now, properties));
                     }

@@ -1,6 +1,6 @@
 //! Why a reconcile fails.
 
-use crate::model::path::ZPath;
+use crate::model::path::{ZPath, and_more};
 use crate::reconcile;
 use crate::zookeeper::executor::Stop;
 use crate::zookeeper::live;
@@ -33,7 +33,7 @@ pub enum Error {
     #[error(transparent)]
     Stopped(#[from] Stop),
     /// Some nodes may not be read or written. All others are as declared.
-    #[error("{first}{}", and_more(*.more))]
+    #[error("{first}{}", and_more(", ", *.more))]
     Nodes {
         /// The first of them, and why.
         first: String,
@@ -59,13 +59,5 @@ impl Error {
     /// Whether it is about single nodes, and all others are as declared.
     pub(super) fn is_of_nodes(&self) -> bool {
         matches!(self, Self::Nodes { .. })
-    }
-}
-
-fn and_more(more: usize) -> String {
-    match more {
-        0 => String::new(),
-        1 => ", and 1 more node".to_owned(),
-        more => format!(", and {more} more nodes"),
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 use super::source::Source;
-use crate::model::node::{Content, Declared, Standing};
+use crate::model::node::{Content, Declared};
 use crate::model::tree::Side;
 
 /// How long files must stay as they are before anything may be taken away: most of what is half written
@@ -90,7 +90,7 @@ pub(super) fn youngest<'p>(
 /// Whether anything that is declared before is not declared after.
 fn takes_away(before: &Source, after: &Source) -> bool {
     before.tree.join(&after.tree).any(|side| match side {
-        Side::Left((_, node)) => node.standing == Standing::Declared,
+        Side::Left((_, node)) => node.is_declared(),
         Side::Right(_) => false,
         Side::Both((_, before), (_, after)) => loses(before, after),
     })

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::journal::{Journal, Recorder};
 use crate::declare::{self, Disk, Problem, Problems};
-use crate::model::node::{Declared, Standing};
+use crate::model::node::Declared;
 use crate::model::path::ZPath;
 use crate::model::tree::Tree;
 use crate::plan::scope::Filter;
@@ -155,9 +155,8 @@ impl Reading {
             }
         };
         self.layers.filter.apply(&mut tree);
-        let standing = |(_, node): &&(ZPath, Declared)| node.standing == Standing::Declared;
         let source = Source {
-            standing: tree.iter().filter(standing).count(),
+            standing: tree.declared().count(),
             tree,
             sources: Arc::new(sources),
             revision,

@@ -3,7 +3,7 @@
 use zookeeper_client::Error as Refusal;
 
 use crate::model::node::Live;
-use crate::model::path::ZPath;
+use crate::model::path::{ZPath, and_more};
 use crate::model::tree::Tree;
 use crate::plan::scope::{Children, Want};
 use crate::zookeeper::session::{Session, is_fatal, is_outcome_unknown, told};
@@ -67,7 +67,7 @@ pub enum Error {
         source: Refusal,
     },
     /// Nodes that must be read may not be.
-    #[error("not authorized to read {first}{}", and_more(*.more))]
+    #[error("not authorized to read {first}{}", and_more(" ", *.more))]
     Unreadable {
         /// The first of them.
         first: ZPath,
@@ -120,14 +120,6 @@ impl Error {
     }
 }
 
-fn and_more(count: usize) -> String {
-    match count {
-        0 => String::new(),
-        1 => " and 1 more node".to_owned(),
-        count => format!(" and {count} more nodes"),
-    }
-}
-
 /// Bounds on what is asked at once; the defaults suit a server with little memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FetchOptions {
@@ -148,6 +140,20 @@ pub struct FetchOptions {
     pub retries: usize,
     /// Whether to use multi-reads. Servers before 3.6 have none, which is found out without this.
     pub multi_read: bool,
+    /// Whether nodes are read by whose version no write can be guarded. Otherwise one is
+    /// [`Error::Version`].
+    pub unguarded: bool,
+}
+
+impl FetchOptions {
+    /// For those who write nothing.
+    #[must_use]
+    pub fn read_only() -> Self {
+        Self {
+            unguarded: true,
+            ..Self::default()
+        }
+    }
 }
 
 impl Default for FetchOptions {
@@ -161,6 +167,7 @@ impl Default for FetchOptions {
             acl_window: 256,
             retries: 3,
             multi_read: true,
+            unguarded: false,
         }
     }
 }
@@ -221,7 +228,7 @@ pub async fn read_subtree(
     acl: bool,
     progress: &mut (dyn FnMut(usize) + Send),
 ) -> Result<Tree<Live>, Error> {
-    let options = FetchOptions::default();
+    let options = FetchOptions::read_only();
     let mut reader = Reader::new(session, &options, progress);
     let nodes = walk_subtree(&mut reader, top, |_, live| live).await?;
     let mut tree = Tree::from_sorted(nodes);
@@ -246,7 +253,7 @@ pub async fn map_subtree<T: Send>(
     make: impl FnMut(&ZPath, Live) -> T + Send,
     progress: &mut (dyn FnMut(usize) + Send),
 ) -> Result<Vec<(ZPath, T)>, Error> {
-    let options = FetchOptions::default();
+    let options = FetchOptions::read_only();
     let mut reader = Reader::new(session, &options, progress);
     walk_subtree(&mut reader, top, make).await
 }

@@ -207,6 +207,7 @@ fn tiny() -> impl Strategy<Value = FetchOptions> {
                 acl_window: window,
                 retries: 0,
                 multi_read,
+                unguarded: false,
             },
         )
 }

@@ -204,6 +204,7 @@ fn told(change: &Change) -> String {
     let value = |value: &Option<ChangeValue>| match value {
         None => "nothing".to_owned(),
         Some(ChangeValue::Json(value)) => value.to_string(),
+        Some(ChangeValue::Beyond(text)) => text.clone(),
         Some(ChangeValue::Raw(bytes)) => format!("{:?}", String::from_utf8_lossy(bytes)),
         Some(ChangeValue::Acl(acl)) => acl.to_string(),
     };
@@ -556,6 +557,22 @@ fn blank_data_and_spelling_are_no_difference() {
 }
 
 /// Of numbers that are equal, those under the names of links are no exception.
+/// Python writes numbers that JSON has not; they are read as strings.
+#[test]
+fn no_declared_value_is_what_json_cannot_hold() {
+    let python = br#"{"a":NaN,"b":[-Infinity],"c":"\ud83d","d":1}"#;
+    let declared = "/a\n  a = 'NaN'\n  b = ['-Infinity']\n  c = '\u{fffd}'\n  d = 1\n";
+    check_plan!(case(declared, "/a\n").raw("/a", python), @r#"
+    update /a v0  (1:1)
+      a: NaN -> "NaN"  (2:3)
+      b: [-Infinity] -> ["-Infinity"]  (3:3)
+      c: "\ud83d" -> "�"  (4:3)
+    unchanged 0, examined 1
+    "#);
+    let ignored = declared.replace("/a\n", "/a\n  @ignore a b c\n");
+    check_plan!(case(&ignored, "/a\n").raw("/a", python), @"unchanged 1, examined 1");
+}
+
 #[test]
 fn what_is_written_is_spelled_as_it_is_declared() {
     let declared = trees::declare("/a\n  \"l ->\" = 0\n  x = 2\n  y = 1\n");

@@ -128,7 +128,7 @@ pub(crate) async fn fetch(
 ) -> Result<Tree<Live>, Failure> {
     let bar = output.progress("reading", if wants.len() > 1 { wants.len() } else { 0 });
     let mut progress = |nodes: usize| bar.set_position(nodes as u64);
-    let options = FetchOptions::default();
+    let options = FetchOptions::read_only();
     let live = live::fetch(session, wants, &options, &mut progress).await;
     was_read(&bar, live, Tree::len)
 }

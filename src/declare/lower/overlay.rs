@@ -2,7 +2,7 @@
 
 use super::nodes::{NONE, Nodes};
 use super::properties::merge;
-use crate::model::node::{Content, Declared, Standing};
+use crate::model::node::{Content, Declared};
 
 /// Lays a layer over those before: its properties, links, type and directives replace those of the
 /// same name, its nodes are added. Raw data and properties replace each other whole.
@@ -25,7 +25,7 @@ pub(super) fn lay_over(mut below: Nodes, above: Nodes) -> Nodes {
 }
 
 fn lay_node_over(below: &mut Declared, above: Declared) {
-    if above.standing == Standing::Declared || below.origin.is_none() {
+    if above.is_declared() || below.origin.is_none() {
         below.standing = above.standing;
         below.origin = above.origin;
     }

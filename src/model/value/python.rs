@@ -73,9 +73,13 @@ pub(super) fn value(text: &str) -> Option<Value> {
     serde_json::from_str(&repair(text)?.0).ok()
 }
 
-/// The object of `properties` with those spelled as in `live` that stand there with the same value
-/// and could not be written so as JSON.
-pub(super) fn encode_over(properties: &Properties, live: &[u8]) -> Option<Vec<u8>> {
+/// The object of `properties`. Those for which `is_set` does not hold, and which stand in `live`
+/// with the same value, are spelled as there if JSON cannot hold that.
+pub(super) fn encode_over(
+    properties: &Properties,
+    live: &[u8],
+    is_set: impl Fn(&str) -> bool,
+) -> Option<Vec<u8>> {
     NotJson::of(live)?;
     let live = live
         .strip_prefix(MARK.to_string().as_bytes())
@@ -87,6 +91,7 @@ pub(super) fn encode_over(properties: &Properties, live: &[u8]) -> Option<Vec<u8
             object.push(b',');
         }
         let stands = found.iter().rev().find(|entry| entry.name == *name);
+        let stands = stands.filter(|_| !is_set(name));
         let stands = stands.filter(|entry| serde_json::from_str::<Value>(entry.value).is_err());
         match stands.filter(|entry| self::value(entry.value).as_ref() == Some(value)) {
             Some(entry) => object.extend_from_slice(entry.text.as_bytes()),

@@ -158,7 +158,7 @@ struct Place<'a> {
 
 /// Whether a node's properties are just those that are declared.
 fn is_whole(node: &Declared) -> bool {
-    node.standing == Standing::Declared && node.ignore.is_empty() && !node.keep_properties
+    node.is_declared() && node.ignore.is_empty() && !node.keep_properties
 }
 
 /// The links of a declared node, live ones that stay included.
@@ -186,7 +186,7 @@ impl<'a> View<'a> {
     fn check(&self, sources: &Sources) -> Checked {
         let mut checked = Checked::default();
         for ((path, node), live) in self.nodes.iter().zip(&self.indexes.live.of_declared) {
-            if node.standing != Standing::Declared || self.gone.contains(path) {
+            if !node.is_declared() || self.gone.contains(path) {
                 continue;
             }
             let at = Place {
@@ -318,8 +318,7 @@ impl<'a> View<'a> {
 
     /// Whether all children of a node are among the declared and the live nodes.
     fn knows_children(&self, declared: Option<&Declared>, live: Option<&Live>) -> bool {
-        let lists_children =
-            |node: &Declared| node.standing == Standing::Declared && !node.keep_children;
+        let lists_children = |node: &Declared| node.is_declared() && !node.keep_children;
         match (declared, live) {
             // A node that the plan creates has no other children; unless nobody looked.
             (Some(node), None) => self.looked_up.is_some() || lists_children(node),
@@ -381,7 +380,7 @@ impl Nodes for View<'_> {
             None => Lookup::Unknown,
         };
         match (declared, live) {
-            (Some(node), live) if node.standing == Standing::Declared || live.is_none() => {
+            (Some(node), live) if node.is_declared() || live.is_none() => {
                 let data = desired_data(node, live.and_then(Live::node));
                 Lookup::Known(data.into_properties().remove(name))
             }

@@ -1,5 +1,6 @@
 //! One declared node against the live one.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Policy, split_links};
@@ -7,7 +8,9 @@ use crate::model::acl::{Acl, Agreement};
 use crate::model::node::{Content, Declared, LiveNode};
 use crate::model::path::ZPath;
 use crate::model::plan::{ACL_CHANGE, Change, ChangeValue, DATA_CHANGE, Link, Update};
-use crate::model::value::{self, Data, NotJson, Properties, STRING_VALUE, sole_string};
+use crate::model::value::{
+    self, Data, NotJson, Properties, STRING_VALUE, beyond_json, sole_string,
+};
 use crate::syntax::source::Sources;
 
 /// What makes one node as declared.
@@ -46,15 +49,17 @@ pub(super) fn compare(
         Content::Properties(_) if node.bytes() == live.data => {}
         Content::Properties(_) => {
             if let Some((before, after)) = differing(node, live) {
+                let beyond = beyond_json(&live.data);
+                let is_set = |name: &str| declares(node, name);
                 let (old, is_binary) = match before {
                     Data::Binary(_) => (Properties::new(), true),
                     data => (data.into_properties(), false),
                 };
                 let (old_links, old_plain) = split_links(old);
                 let (new_links, new_plain) = split_links(after.clone());
-                changes = self::changes(&old_plain, &new_plain, node, sources);
+                changes = self::changes(&old_plain, &new_plain, &beyond, node, sources);
                 hide_text(&mut changes, node);
-                let link_changes = self::changes(&old_links, &new_links, node, sources);
+                let link_changes = self::changes(&old_links, &new_links, &beyond, node, sources);
                 if is_binary || changes.is_empty() && link_changes.is_empty() {
                     // The bytes differ although no property does, or stand for none.
                     let new = sole_string(&after).map(|text| text.as_bytes().to_vec());
@@ -68,14 +73,14 @@ pub(super) fn compare(
                         let link = same.cloned().unwrap_or(old);
                         (name, link)
                     }));
-                    data = Some(Data::of(first).encode_over(&live.data));
+                    data = Some(Data::of(first).encode_over(&live.data, is_set));
                 }
                 if !link_changes.is_empty() {
                     link = Some(Link {
                         path: path.clone(),
                         expected_version: Some(live.version),
                         seen: live.zxids(),
-                        data: Data::of(after).encode_over(&live.data),
+                        data: Data::of(after).encode_over(&live.data, is_set),
                         changes: link_changes,
                         origin: origin(),
                     });
@@ -184,12 +189,30 @@ fn differing(node: &Declared, live: &LiveNode) -> Option<(Data, Properties)> {
     let same = match (text.filter(|_| declares_text), &before) {
         // A bare text is compared byte for byte; one that is only left as it is, is not compared.
         (Some(text), _) => text.as_bytes() == live.data,
-        (None, Data::Properties(properties)) => value::equal_properties(properties, &after),
+        (None, Data::Properties(properties)) => {
+            value::equal_properties(properties, &after) && !declares_any(node, &live.data)
+        }
         (None, Data::Text(before)) => text == Some(before),
         // Binary data has no properties that could differ, and with @keep it stays.
         (None, Data::Binary(_)) => node.keep_properties && declared.is_empty(),
     };
     (!same).then_some((before, after))
+}
+
+/// Whether some live data has a declared property that JSON cannot hold: no declared value is equal
+/// to that, though it is read as a string.
+fn declares_any(node: &Declared, live: &[u8]) -> bool {
+    let beyond = beyond_json(live);
+    beyond.keys().any(|name| declares(node, name))
+}
+
+/// Whether the value of a property is declared, and not left as it is.
+fn declares(node: &Declared, name: &str) -> bool {
+    let is_declared = match &node.content {
+        Content::Properties(declared) => declared.contains(name),
+        Content::Raw { .. } => false,
+    };
+    is_declared && !is_ignored(node, name)
 }
 
 /// What a declared node holds once it is as declared: `@ignore` and `@keep` leave live values.
@@ -226,10 +249,12 @@ pub fn desired_data(node: &Declared, live: Option<&LiveNode>) -> Data {
     }
 }
 
-/// The differences between two sets of properties, by name.
+/// The differences between two sets of properties, by name. What JSON cannot hold of the old ones
+/// is given as it is written.
 pub(super) fn changes(
     old: &Properties,
     new: &Properties,
+    beyond: &BTreeMap<String, String>,
     node: &Declared,
     sources: &Sources,
 ) -> Vec<Change> {
@@ -238,16 +263,22 @@ pub(super) fn changes(
         |name: &str, old: Option<&serde_json::Value>, new: Option<&serde_json::Value>| {
             changes.push(Change {
                 name: name.to_owned(),
-                old: old.cloned().map(ChangeValue::Json),
+                old: old.map(|old| match beyond.get(name) {
+                    Some(text) => ChangeValue::Beyond(text.clone()),
+                    None => ChangeValue::Json(old.clone()),
+                }),
                 new: new.cloned().map(ChangeValue::Json),
                 secret: node.secret.covers(name),
                 origin: node.origin_of(name).map(|span| sources.locate(span)),
             });
         };
+    let is_respelled = |name: &str| beyond.contains_key(name) && declares(node, name);
     for (name, value) in old {
         match new.get(name) {
             None => push(name, Some(value), None),
-            Some(other) if !value::equal(value, other) => push(name, Some(value), Some(other)),
+            Some(other) if !value::equal(value, other) || is_respelled(name) => {
+                push(name, Some(value), Some(other));
+            }
             Some(_) => {}
         }
     }

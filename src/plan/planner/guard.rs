@@ -40,7 +40,7 @@ pub(super) fn judge(
 fn touched(trims: &[Action], declared: &Tree<Declared>) -> Vec<ZPath> {
     let is_top = |path: &ZPath| {
         let node = declared.get(path);
-        node.is_some_and(|node| node.standing != Standing::PassedThrough)
+        node.is_some_and(|node| !node.is_passed_through())
     };
     let mut tops: Vec<ZPath> = Vec::new();
     for path in trims.iter().map(Action::path) {

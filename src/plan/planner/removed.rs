@@ -27,7 +27,7 @@ pub(super) fn hide(stages: &mut Stages, declared: &Tree<Declared>, sources: &Sou
             !change.secret
                 && matches!(
                     (&change.old, &change.new),
-                    (Some(ChangeValue::Json(_)), None)
+                    (Some(ChangeValue::Json(_) | ChangeValue::Beyond(_)), None)
                 )
         };
         for change in changes.iter_mut().filter(removed) {

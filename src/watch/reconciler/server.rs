@@ -5,9 +5,9 @@ use super::super::schedule::{Cause, Causes};
 use super::super::shown::{OfServer, Shown};
 use super::super::source::Source;
 use super::{Known, Reconciler};
-use crate::model::node::{Declared, Standing};
+use crate::model::node::Declared;
 use crate::model::path::ZPath;
-use crate::model::tree::Tree;
+use crate::model::tree::{Tree, tops};
 use crate::plan::scope;
 use crate::reconcile;
 use crate::zookeeper::election::{self, Role};
@@ -168,12 +168,6 @@ fn note_found(found: Found, shown: &mut Shown) -> Option<Vec<ZPath>> {
 
 /// The topmost nodes that are more than passed through.
 fn roots(tree: &Tree<Declared>) -> Vec<ZPath> {
-    let mut roots: Vec<ZPath> = Vec::new();
-    for (path, node) in tree {
-        let covered = roots.last().is_some_and(|root| path.is_within(root));
-        if node.standing != Standing::PassedThrough && !covered {
-            roots.push(path.clone());
-        }
-    }
-    roots
+    let more = tree.iter().filter(|(_, node)| !node.is_passed_through());
+    tops(more.map(|(path, _)| path)).cloned().collect()
 }

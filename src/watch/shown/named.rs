@@ -115,7 +115,8 @@ fn new(add: &Add) -> Vec<String> {
 }
 
 fn change(change: &Change) -> String {
-    let is_json = |value: &ChangeValue| matches!(value, ChangeValue::Json(_));
+    let is_json =
+        |value: &ChangeValue| matches!(value, ChangeValue::Json(_) | ChangeValue::Beyond(_));
     let mut values = change.old.iter().chain(&change.new);
     if change.name == ACL_CHANGE && !values.all(is_json) {
         // Entries may hold digests of passwords.
@@ -128,6 +129,7 @@ fn change(change: &Change) -> String {
     let text = |value: &ChangeValue| match value {
         _ if change.secret => SECRET.to_owned(),
         ChangeValue::Json(value) => shown(operator, value),
+        ChangeValue::Beyond(text) => short(&printable(text)),
         ChangeValue::Raw(raw) => bytes(raw.len()),
         ChangeValue::Acl(_) => "(ACL)".to_owned(),
     };

@@ -50,6 +50,7 @@ pub(super) async fn read(
                 Ok((entries, stat)) => {
                     node.acl = Some(Arc::new(acl::from_client(&entries)));
                     node.acl_version = AclVersion::new(stat.aversion)
+                        .or(options.unguarded.then_some(AclVersion::UNGUARDED))
                         .ok_or_else(|| Error::Version { path: path.clone() })?;
                 }
                 Err(Refusal::NoAuth) => {}

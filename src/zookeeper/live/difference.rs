@@ -11,7 +11,7 @@ use crate::model::tree::{Side, Tree};
 pub(super) fn with_stat(node: &LiveNode, stat: &Stat) -> Option<LiveNode> {
     let is_known = stat.mzxid == node.mzxid && stat.version == node.version.get();
     is_known
-        .then(|| live_node(node.data.clone(), stat))
+        .then(|| live_node(node.data.clone(), stat, false))
         .flatten()
 }
 

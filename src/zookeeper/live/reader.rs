@@ -224,7 +224,8 @@ impl<'a> Reader<'a> {
                     (bytes, largest) = (bytes + data.len(), largest.max(data.len()));
                     nodes += 1;
                     let version = || Error::Version { path: path.clone() };
-                    Answer::Node(live_node(data, &stat).ok_or_else(version)?)
+                    let node = live_node(data, &stat, self.options.unguarded);
+                    Answer::Node(node.ok_or_else(version)?)
                 }
                 MultiReadResult::Children { children } => Answer::Children(children),
                 MultiReadResult::Error {
@@ -282,12 +283,15 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// None where the server tells a version that no write could be guarded by.
-pub(super) fn live_node(data: Vec<u8>, stat: &Stat) -> Option<LiveNode> {
+/// Returns `None` if the server tells a version that no write could be guarded by, unless such nodes
+/// are read, too.
+pub(super) fn live_node(data: Vec<u8>, stat: &Stat, unguarded: bool) -> Option<LiveNode> {
+    let version = DataVersion::new(stat.version);
+    let acl_version = AclVersion::new(stat.aversion);
     Some(LiveNode {
         data,
-        version: DataVersion::new(stat.version)?,
-        acl_version: AclVersion::new(stat.aversion)?,
+        version: version.or(unguarded.then_some(DataVersion::UNGUARDED))?,
+        acl_version: acl_version.or(unguarded.then_some(AclVersion::UNGUARDED))?,
         czxid: stat.czxid,
         mzxid: stat.mzxid,
         mtime: stat.mtime,

@@ -131,6 +131,18 @@ async fn json_of_python_is_properties() {
     assert_eq!(place.run("get --raw /nan").expect(0).stdout, kept);
     place.run("plan --detailed-exitcode nan.zkt").expect(0);
 
+    // Its name is a string like any, and no number.
+    place.run("set /nan a=[\"NaN\",\"-Infinity\"]").expect(0);
+    let text = place.run("get --raw /nan").expect(0).stdout;
+    assert!(
+        text.starts_with(r#"{"a":["NaN","-Infinity"],"b":2"#),
+        "{text}"
+    );
+    client
+        .set_data("/nan", kept.as_bytes(), None)
+        .await
+        .unwrap();
+
     let text = place.run("export").expect(0).stdout;
     let copy = Place::new("text-python-copy").await;
     copy.file("copy.zkt", text);

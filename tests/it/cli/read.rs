@@ -262,3 +262,17 @@ async fn an_export_to_a_file_is_whole_and_heeds_the_umask() {
         .mode();
     assert_eq!(mode & 0o777, 0o600);
 }
+
+/// One of ZooKeeper's own nodes has the version -1, by which no write could be guarded.
+#[tokio::test(flavor = "multi_thread")]
+async fn zookeepers_own_nodes_are_listed() {
+    let place = Place::at(&crate::server::shared().address());
+    for words in [
+        "ls -l /zookeeper",
+        "ls --depth 2 /zookeeper",
+        "export /zookeeper",
+    ] {
+        let run = place.run(words).expect(0);
+        assert!(run.stdout.contains("zookeeper"), "{words}: {run}");
+    }
+}

@@ -145,6 +145,11 @@ pub(super) fn desired(node: &Declared, live: &[u8]) -> Map<String, Value> {
     desired
 }
 
+/// Whether the value of a property is declared, and the live one does not win.
+pub(super) fn is_set(node: &Declared, name: &str) -> bool {
+    node.properties().contains_key(name) && !is_ignored(node, name)
+}
+
 /// Whether live data is as a node is declared.
 pub(super) fn is_as_declared(node: &Declared, live: &[u8]) -> bool {
     let properties = match &node.content {
@@ -159,12 +164,16 @@ pub(super) fn is_as_declared(node: &Declared, live: &[u8]) -> bool {
     } else {
         None
     };
+    // Whatever is declared, it is not what JSON cannot hold.
+    let sets_beyond = value::beyond_json(live)
+        .keys()
+        .any(|name| is_set(node, name));
     match (alone, Data::decode(live)) {
         (Some(text), _) if declares_text => text.as_bytes() == live,
         (_, Data::Binary(_)) => node.keep_properties && properties.is_empty(),
         (_, decoded) => {
             let live: Map<String, Value> = decoded.into_properties().into_iter().collect();
-            value::equal(&Value::Object(desired), &Value::Object(live))
+            value::equal(&Value::Object(desired), &Value::Object(live)) && !sets_beyond
         }
     }
 }

@@ -4,7 +4,6 @@ use std::io::Write as _;
 
 use clap::Args;
 use serde_json::json;
-use zkt::model::node::Standing;
 use zkt::model::path::ZPath;
 use zkt::model::plan::{About, Plan, Refusal, Warning};
 use zkt::model::tree::Tree;
@@ -65,7 +64,7 @@ pub(crate) fn run(args: &CheckArgs, output: &Output) -> Result<Exit, Failure> {
     let nodes = declared
         .tree
         .iter()
-        .filter(|(_, node)| node.standing == Standing::Declared)
+        .filter(|(_, node)| node.is_declared())
         .count();
     let files = declared.sources.len();
     let mut out = output.out();

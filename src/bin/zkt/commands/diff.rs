@@ -7,7 +7,7 @@ use zkt::export;
 use zkt::model::node::{Content, Declared, LiveNode};
 use zkt::model::path::ZPath;
 use zkt::model::plan::Plan;
-use zkt::model::tree::Tree;
+use zkt::model::tree::{Tree, tops};
 use zkt::model::value::Data;
 use zkt::plan::scope::{Children, Want};
 use zkt::reconcile::{self, Options};
@@ -178,17 +178,9 @@ async fn live_side(
     output: &Output,
 ) -> Result<Tree<Declared>, Failure> {
     reconcile::require_place(session, place).await?;
-    let mut tops: Vec<ZPath> = Vec::new();
-    for (path, node) in &old.tree {
-        let declared = node.standing == zkt::model::node::Standing::Declared;
-        if declared && !tops.last().is_some_and(|top| path.is_within(top)) {
-            tops.push(path.clone());
-        }
-    }
-    let wants: Vec<Want> = tops
-        .into_iter()
+    let wants: Vec<Want> = tops(old.tree.declared().map(|(path, _)| path))
         .map(|path| Want {
-            path,
+            path: path.clone(),
             children: Children::Subtree,
             acl: false,
         })
@@ -199,9 +191,9 @@ async fn live_side(
         .map(|(path, node)| (path.clone(), beside(old.tree.get(path), node)))
         .collect();
     // What is only passed through on one side is passed through on the other.
-    let through = old.tree.iter().filter(|(path, node)| {
-        node.standing == zkt::model::node::Standing::PassedThrough && live.get(path).is_none()
-    });
+    let is_through =
+        |(path, node): &&(ZPath, Declared)| node.is_passed_through() && live.get(path).is_none();
+    let through = old.tree.iter().filter(is_through);
     nodes.extend(through.map(|(path, node)| (path.clone(), node.clone())));
     Ok(nodes.into_iter().collect())
 }

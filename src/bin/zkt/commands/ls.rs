@@ -115,7 +115,7 @@ fn details(node: &LiveNode) -> String {
     let LiveNode { children, .. } = node;
     format!(
         "{kind} v{:<5} {:>9} {children:>7} {}",
-        node.version.get(),
+        node.version.told(),
         node.data.len(),
         time(node)
     )
@@ -133,7 +133,7 @@ fn node_json(path: &ZPath, live: &Live) -> Value {
     match live.node() {
         Some(node) => object.extend([
             ("ephemeral".to_owned(), node.ephemeral.into()),
-            ("version".to_owned(), node.version.get().into()),
+            ("version".to_owned(), node.version.told().into()),
             ("bytes".to_owned(), node.data.len().into()),
             ("children".to_owned(), node.children.into()),
             ("modified".to_owned(), time(node).into()),

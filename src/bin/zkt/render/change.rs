@@ -207,7 +207,7 @@ pub(super) fn new_acl(change: &Change) -> Option<&Acl> {
 /// A property may have the name under which data or an ACL changes; its values tell.
 fn is_directive(change: &Change) -> bool {
     let mut values = change.old.iter().chain(&change.new);
-    !values.all(|value| matches!(value, ChangeValue::Json(_)))
+    !values.all(|value| matches!(value, ChangeValue::Json(_) | ChangeValue::Beyond(_)))
 }
 
 fn write_removed(left: &str, value: &str, out: &mut dyn Write) -> io::Result<()> {
@@ -346,13 +346,14 @@ fn text(value: &ChangeValue) -> Option<&str> {
     match value {
         ChangeValue::Json(Value::String(text)) => Some(text),
         ChangeValue::Raw(bytes) => std::str::from_utf8(bytes).ok(),
-        ChangeValue::Json(_) | ChangeValue::Acl(_) => None,
+        ChangeValue::Json(_) | ChangeValue::Beyond(_) | ChangeValue::Acl(_) => None,
     }
 }
 
 fn whole(value: &ChangeValue) -> String {
     match value {
         ChangeValue::Json(value) => literal(value),
+        ChangeValue::Beyond(text) => printable(text).into_owned(),
         ChangeValue::Raw(bytes) => raw(bytes),
         ChangeValue::Acl(acl) => acl.to_string(),
     }

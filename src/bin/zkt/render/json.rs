@@ -116,6 +116,7 @@ fn change_json(change: &Change) -> Value {
         None => Value::Null,
         Some(_) if change.secret => SECRET.into(),
         Some(ChangeValue::Json(value)) => value.clone(),
+        Some(ChangeValue::Beyond(text)) => text.as_str().into(),
         Some(ChangeValue::Raw(bytes)) => raw_json(bytes),
         Some(ChangeValue::Acl(acl)) => acl_json(acl),
     };

@@ -9,7 +9,7 @@ use super::Mirror;
 use crate::model::node::Live;
 use crate::model::path::ZPath;
 use crate::plan::scope::{Children, Want};
-use crate::zookeeper::session::Session;
+use crate::zookeeper::session::{ClientError, Session};
 
 /// The data of a larger node is not read again before it is known to have changed.
 const LARGE: usize = 1024;
@@ -39,9 +39,11 @@ impl Mirror {
             let Some((path, live, stat)) = in_flight.pop_front() else {
                 break;
             };
-            let stat = stat
-                .await
-                .map_err(|source| Error::of(session, path, source))?;
+            let stat = match stat.await {
+                // It was readable. It is read like the small ones, which tells that it is not.
+                Err(ClientError::NoAuth) => continue,
+                stat => stat.map_err(|source| Error::of(session, path, source))?,
+            };
             if let (Some(node), Some(stat)) = (live.node(), stat)
                 && let Some(node) = with_stat(node, &stat)
             {

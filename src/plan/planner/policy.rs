@@ -1,0 +1,68 @@
+//! What a plan may do.
+
+use crate::model::acl::Identities;
+use crate::model::path::ZPath;
+use crate::model::plan::MaxTrim;
+use crate::plan::scope::{self, Filter};
+use crate::syntax::source::{Location, Sources};
+
+/// What a plan may do.
+#[derive(Debug, Clone)]
+pub struct Policy<'a> {
+    /// Where the top-level nodes go.
+    pub path: ZPath,
+    /// Whether undeclared nodes are removed.
+    pub trim: scope::Trim,
+    /// Whether undeclared top-level nodes are, too: only where whole trees are compared.
+    pub trim_top_level: bool,
+    /// Which paths the plan is about.
+    pub filter: Filter,
+    /// How many trims it may have.
+    pub max_trim: MaxTrim,
+    /// Whether the trees are below a chroot, where `/zookeeper` is a node like any.
+    pub below_chroot: bool,
+    /// Whether text or binary data gives way to declared properties where `@keep` or `@ignore` say
+    /// that other properties stay.
+    pub replace: bool,
+    /// Whether nodes that are marked `@ephemeral` are created, as persistent ones.
+    pub allow_ephemeral: bool,
+    /// Whether undeclared nodes that stay are listed: if not, nobody asks what kind they are of.
+    pub shows_extras: bool,
+    /// How many bytes a request may have.
+    pub max_request: usize,
+    /// Whom the server knows the session as that is to execute the plan; none where no server is
+    /// asked.
+    pub identities: Option<Identities>,
+    /// Whether the plan may take from that session the right to change a node again.
+    pub may_lock_out: bool,
+    /// Whether the plan is refused where a known ACL does not let that session carry it out.
+    pub requires_rights: bool,
+    /// Subtrees that the tree to be changed itself protects, each with the place of its directive.
+    pub protected: Vec<(ZPath, Option<Location>)>,
+    /// The texts that the declared tree came from.
+    pub sources: &'a Sources,
+}
+
+impl<'a> Policy<'a> {
+    /// The defaults: nothing is trimmed, the plan is about everything below `/`.
+    #[must_use]
+    pub fn new(sources: &'a Sources) -> Self {
+        Self {
+            path: ZPath::root(),
+            trim: scope::Trim::None,
+            trim_top_level: false,
+            filter: Filter::default(),
+            max_trim: MaxTrim::Default,
+            below_chroot: false,
+            replace: false,
+            allow_ephemeral: false,
+            shows_extras: true,
+            max_request: usize::MAX,
+            identities: None,
+            may_lock_out: false,
+            requires_rights: false,
+            protected: Vec::new(),
+            sources,
+        }
+    }
+}
