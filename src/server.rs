@@ -151,6 +151,7 @@ pub struct Builder {
     tick_time: Duration,
     session_timeouts: Option<(Duration, Duration)>,
     container_check: Duration,
+    exists_needs_read: bool,
     nodes: Vec<(String, Vec<u8>, Vec<Acl>)>,
 }
 
@@ -161,6 +162,7 @@ impl Default for Builder {
             tick_time: Duration::from_secs(2),
             session_timeouts: None,
             container_check: Duration::from_secs(60),
+            exists_needs_read: false,
             nodes: Vec::new(),
         }
     }
@@ -197,6 +199,14 @@ impl Builder {
         self
     }
 
+    /// Whether `exists` of a node needs the right to read it, as on servers from 3.7.3, 3.8.4 and
+    /// 3.9.2 on. Default: no.
+    #[must_use]
+    pub fn exists_needs_read(mut self, needs: bool) -> Self {
+        self.exists_needs_read = needs;
+        self
+    }
+
     /// An initial node. Name its parent before it, unless that is `/`.
     #[must_use]
     pub fn node(mut self, path: &str, data: &[u8], acl: &[Acl]) -> Self {
@@ -221,6 +231,7 @@ impl Builder {
         let tick = u64::try_from(tick_time.as_millis()).unwrap_or(u64::MAX);
         let timeout = |timeout: Duration| i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
         let mut state = State::new(tick, (timeout(shortest), timeout(longest)));
+        state.exists_needs_read = self.exists_needs_read;
         for (path, data, acl) in &self.nodes {
             state.plant(path, data, acl).map_err(|code| Error::Node {
                 path: path.clone(),

@@ -98,7 +98,11 @@ impl State {
             let watches = &mut self.watches.data;
             watches.add(path, caller.connection, Mode::OneShot);
         }
-        put_stat(out, &self.node(path)?.stat());
+        let node = match self.exists_needs_read {
+            true => self.readable(caller, path)?,
+            false => self.node(path)?,
+        };
+        put_stat(out, &node.stat());
         Ok(())
     }
 

@@ -81,6 +81,7 @@ pub(crate) struct State {
     pub(crate) connections: HashMap<ConnectionId, Connection>,
     pub(crate) zxids: Zxids,
     pub(crate) counts: Counts,
+    pub(crate) exists_needs_read: bool,
     started: Instant,
     last_connection: ConnectionId,
     /// The connection whose requests are being executed. It needs no wake-up.
@@ -97,6 +98,7 @@ impl State {
             connections: HashMap::new(),
             zxids: Zxids::default(),
             counts: Counts::default(),
+            exists_needs_read: false,
             started: Instant::now(),
             last_connection: 0,
             current: None,

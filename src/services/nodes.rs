@@ -40,13 +40,22 @@ impl ZooKeeper {
     /// Whether there is a node, and what the server knows of it.
     ///
     /// # Errors
-    /// [`Error::Path`], and those of the connection.
+    /// [`Error::Path`], and those of the connection; [`Error::NoPermission`] for a node that exists and
+    /// may not be read, from ZooKeeper 3.7.3, 3.8.4 and 3.9.2 on.
     pub async fn exists(&self, path: &str) -> Result<Option<Stat>, Error> {
         let path = parse(path)?;
         let read = self
             .core
             .read(&path, |client| client.check_stat(path.as_str()));
         read.await
+    }
+
+    /// Whether there is a node, readable or not.
+    pub(crate) async fn is_there(&self, path: &ZPath) -> Result<bool, Error> {
+        match self.exists(path.as_str()).await {
+            Err(Error::NoPermission(_)) => Ok(true),
+            stat => Ok(stat?.is_some()),
+        }
     }
 
     /// Makes a node.
@@ -91,7 +100,7 @@ impl ZooKeeper {
         let mut missing = Vec::new();
         let mut above = Some(path.clone());
         while let Some(at) = above.filter(|at| !at.is_root()) {
-            if self.exists(at.as_str()).await?.is_some() {
+            if self.is_there(&at).await? {
                 break;
             }
             above = at.parent();
@@ -220,7 +229,7 @@ impl ZooKeeper {
         let holder = self.core.resolve_path(&parse(base)?).await?;
         links::join(&holder, target)?;
         let at = holder.join(name);
-        if self.exists(at.as_str()).await?.is_some() {
+        if self.is_there(&at).await? {
             return Err(Error::NodeExists(at));
         }
         let stored = format!("{name} ->");

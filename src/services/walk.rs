@@ -4,7 +4,7 @@ use super::core::Core;
 use super::error::{Error, parse};
 use super::handle::ZooKeeper;
 use crate::model::path::{ZPath, check_name};
-use crate::zookeeper::session::ClientError;
+use crate::zookeeper::session::{ClientError, Stat};
 
 /// How many children are asked for at once whether they are ephemeral.
 const WINDOW: usize = 256;
@@ -80,20 +80,20 @@ impl Walk {
             let path = path.clone();
             async move {
                 match client.get_children(path.as_str()).await {
-                    Ok((names, stat)) => Ok(Some((names, Some(stat)))),
+                    Ok((names, stat)) => Ok(Some((names, stat.ephemeral_owner != 0))),
                     Err(ClientError::NoNode) => Ok(None),
                     Err(ClientError::NoAuth) => {
-                        let stat = client.check_stat(path.as_str()).await?;
-                        Ok(stat.map(|stat| (Vec::new(), Some(stat))))
+                        let is_ephemeral = is_ephemeral(client.check_stat(path.as_str()).await)?;
+                        Ok(is_ephemeral.map(|is| (Vec::new(), is)))
                     }
                     Err(error) => Err(error),
                 }
             }
         });
-        let Some((mut names, stat)) = listed.await? else {
+        let Some((mut names, leaves)) = listed.await? else {
             return Ok(None);
         };
-        if !self.ephemeral && stat.is_some_and(|stat| stat.ephemeral_owner != 0) {
+        if !self.ephemeral && leaves {
             return Ok(None);
         }
         names.sort_unstable();
@@ -102,24 +102,32 @@ impl Walk {
         }
         let mut lasting = Vec::with_capacity(names.len());
         for chunk in names.chunks(WINDOW) {
-            let stats = self.core.read(path, |client| {
+            let kinds = self.core.read(path, |client| {
                 let requests: Vec<_> = chunk
                     .iter()
                     .map(|name| client.check_stat(path.join(name).as_str()))
                     .collect();
                 async move {
-                    let mut stats = Vec::with_capacity(requests.len());
+                    let mut kinds = Vec::with_capacity(requests.len());
                     for request in requests {
-                        stats.push(request.await?);
+                        kinds.push(is_ephemeral(request.await)?);
                     }
-                    Ok(stats)
+                    Ok(kinds)
                 }
             });
-            let stats = stats.await?;
-            let both = chunk.iter().zip(stats);
-            let kept = both.filter(|(_, stat)| stat.is_some_and(|stat| stat.ephemeral_owner == 0));
+            let both = chunk.iter().zip(kinds.await?);
+            let kept = both.filter(|(_, is_ephemeral)| *is_ephemeral == Some(false));
             lasting.extend(kept.map(|(name, _)| name.clone()));
         }
         Ok(Some(lasting))
+    }
+}
+
+/// Whether a node is ephemeral, as far as the session may know: from 3.8.4 on servers tell it only
+/// to those who may read the node. Returns `None` if there is no node.
+fn is_ephemeral(stat: Result<Option<Stat>, ClientError>) -> Result<Option<bool>, ClientError> {
+    match stat {
+        Err(ClientError::NoAuth) => Ok(Some(false)),
+        stat => Ok(stat?.map(|stat| stat.ephemeral_owner != 0)),
     }
 }

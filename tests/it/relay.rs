@@ -26,6 +26,9 @@ pub(crate) enum Mode {
     CutBeforeReply,
     /// As [`Mode::CutBeforeReply`], and then refuses every connection.
     CutBeforeReplyForGood,
+    /// Passes the next request to write one node on, and closes the connection when its reply
+    /// comes; then refuses every connection.
+    CutBeforeSetReplyForGood,
     /// Passes so many more bytes on this way, and closes the connection; then does as it was told
     /// by [`Relay::then`].
     CutAfter(Way, usize),
@@ -247,6 +250,10 @@ async fn pump(state: &State, way: Way, mut from: OwnedReadHalf, mut to: OwnedWri
             });
         }
         let deletes = way == Way::Request && is_of_kind(&buffer[..count], DELETE);
+        let sets = way == Way::Request && is_of_kind(&buffer[..count], SET_DATA);
+        if sets && state.mode() == Mode::CutBeforeSetReplyForGood {
+            state.set(Mode::CutBeforeReplyForGood);
+        }
         let holds = match state.mode() {
             Mode::HoldWrite => writes,
             Mode::HoldDelete => deletes,
@@ -303,6 +310,7 @@ async fn pump(state: &State, way: Way, mut from: OwnedReadHalf, mut to: OwnedWri
 }
 
 const DELETE: i32 = 2;
+const SET_DATA: i32 = 5;
 /// A batch of writes.
 const MULTI: i32 = 14;
 

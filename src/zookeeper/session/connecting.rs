@@ -129,9 +129,16 @@ pub(super) async fn chroot_exists(
     if servers.chroot.is_root() {
         return Ok(());
     }
-    match answer(options, servers, until, client.check_stat("/")).await? {
-        Some(_) => Ok(()),
-        None => Err(Error::NoChroot {
+    // Servers tell those who may not read it so only where it exists.
+    let exists = async {
+        match client.check_stat("/").await {
+            Err(ClientError::NoAuth) => Ok(true),
+            stat => stat.map(|stat| stat.is_some()),
+        }
+    };
+    match answer(options, servers, until, exists).await? {
+        true => Ok(()),
+        false => Err(Error::NoChroot {
             servers: servers.list.clone(),
             chroot: servers.chroot.clone(),
         }),

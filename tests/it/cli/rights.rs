@@ -1,6 +1,7 @@
 //! What a plan says of ACLs, to whom it may be said.
 
 use zkt::zookeeper::session::Session;
+use zookeeper_client::{Acls, AuthId, CreateMode, Permission};
 
 use super::Place;
 use crate::server::options_as;
@@ -91,4 +92,59 @@ async fn no_hash_of_ones_own_password_is_shown() {
     Plan: 1 to add, 2 to update, 0 to link, 0 to trim.
     --- exit 0
     ");
+}
+
+/// From 3.7.3, 3.8.4 and 3.9.2 on servers answer `exists` only to those who may read the node.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_may_not_be_read_is_not_taken_for_missing() {
+    let newer = zkt::server::Server::builder().exists_needs_read(true);
+    let newer = newer.start().unwrap();
+    for place in [
+        Place::new("unreadable").await,
+        Place::at(&newer.connect_string()),
+    ] {
+        let client = place.client().await;
+        super::create(&client, "/top", "{}").await;
+        let writable = Permission::CREATE | Permission::WRITE | Permission::DELETE;
+        let closed = [zookeeper_client::Acl::new(writable, AuthId::anyone())];
+        let closed = CreateMode::Persistent.with_acls(Acls::new(&closed));
+        client.create("/top/closed", b"{}", &closed).await.unwrap();
+        super::create(&client, "/top/closed/in", "{\"x\":1}").await;
+
+        let (address, above) = place.hosts.split_once('/').unwrap_or((&place.hosts, ""));
+        let below = format!("{address}/{above}/top/closed").replace("//", "/");
+        let run = place.run(&format!("get /in x -c {below}")).expect(0);
+        assert_eq!(run.stdout, "1\n");
+
+        place.file("b.zkt", "/b\n  x = 1\n");
+        place.run("apply -y --path /top/closed b.zkt").expect(0);
+        place.run("get /top/closed/b x").expect(0);
+
+        let hidden = place.run("ln /top /top/closed").expect(1);
+        let why = "/top/closed exists, and a node hides a link of its name";
+        assert!(hidden.stderr.contains(why), "{hidden}");
+
+        let stays = place.run("rm -y /top/closed").expect(1);
+        assert!(
+            stays.stdout.contains("kept /top/closed (not authorized)"),
+            "{stays}"
+        );
+
+        let zookeeper = zkt::ZooKeeper::connect(&place.hosts).await.unwrap();
+        let new = zkt::services::NewNode::default();
+        let made = zookeeper.create_recursive("/top/closed/c/d", b"", &new);
+        made.await.unwrap();
+        let import = zkt::services::Import {
+            path: Some("/top/closed".to_owned()),
+            ..Default::default()
+        };
+        zookeeper.import_tree("/e\n", &import).await.unwrap();
+        let mut walk = zookeeper.walk("/top", false).unwrap();
+        let mut seen = Vec::new();
+        while let Some(step) = walk.next().await.unwrap() {
+            seen.push(step.path.to_string());
+        }
+        assert_eq!(seen, ["/top", "/top/closed"]);
+        zookeeper.close().await;
+    }
 }

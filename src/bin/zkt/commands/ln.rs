@@ -1,5 +1,7 @@
 //! `zkt ln`: makes a symbolic link.
 
+use std::fmt::Display;
+
 use clap::Args;
 use zkt::services::Error;
 
@@ -7,6 +9,7 @@ use crate::args::ServerArgs;
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
 use crate::settings;
+use crate::signals::interrupt;
 
 /// Make a symbolic link
 #[derive(Debug, Args)]
@@ -21,22 +24,44 @@ pub(crate) struct LnArgs {
 
 pub(crate) async fn run(args: &LnArgs, output: &Output) -> Result<Exit, Failure> {
     let zookeeper = settings::zookeeper(&args.server).await?;
-    let made = zookeeper.ln(&args.target, &args.link).await;
+    let made = tokio::select! {
+        biased;
+        () = interrupt() => Err(None),
+        made = zookeeper.ln(&args.target, &args.link) => made.map_err(Some),
+    };
     let leads = match &made {
-        Ok(link) => zookeeper.resolve(link.as_str()).await,
-        Err(error) => Err(error.clone()),
+        Ok(link) => Some(zookeeper.resolve(link.as_str()).await),
+        Err(_) => None,
     };
     zookeeper.close().await;
     let link = match made {
         Ok(link) => link,
-        Err(Error::NodeExists(path)) => {
+        Err(None) => return Err(unknown("interrupted", &args.link)),
+        Err(Some(Error::NodeExists(path))) => {
             let message = format!("{path} exists, and a node hides a link of its name");
             return Err(Failure::new(message));
         }
-        Err(error) => return Err(error.into()),
+        Err(Some(error @ Error::Uncertain { .. })) => return Err(unknown(error, &args.link)),
+        Err(Some(error)) if error.is_temporary() => {
+            return Err(Failure::new(format!("{error}; nothing was written")));
+        }
+        Err(Some(error)) => return Err(error.into()),
     };
-    if let Err(error) = leads {
-        output.note(&format!("warning: {link} leads nowhere yet: {error}"));
+    match leads {
+        Some(Err(error)) if error.is_temporary() => {
+            output.note(&format!(
+                "warning: {link} was made; where it leads was not seen: {error}"
+            ));
+        }
+        Some(Err(error)) => output.note(&format!("warning: {link} leads nowhere yet: {error}")),
+        Some(Ok(_)) | None => {}
     }
     Ok(Exit::Done)
+}
+
+fn unknown(what: impl Display, link: &str) -> Failure {
+    let hint =
+        format!("`zkt resolve {link}` shows what stands; to make the same link again does no harm");
+    let message = format!("{what}; unknown, made or not: {link}");
+    Failure::new(message).hint(hint).exit(Exit::Partial)
 }

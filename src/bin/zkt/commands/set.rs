@@ -1,11 +1,14 @@
 //! `zkt set`: updates properties of a live node.
 
+use std::fmt::Display;
+
 use clap::Args;
 use zkt::services::Error;
 
 use crate::args::ServerArgs;
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
+use crate::signals::interrupt;
 use crate::{assignment, planning, settings};
 
 /// Set properties of a live node; the others stay
@@ -31,18 +34,36 @@ pub(crate) async fn run(args: &SetArgs, _: &Output) -> Result<Exit, Failure> {
     planning::require_absolute(&args.path)?;
     let changes = assignment::parse_all(&args.changes)?;
     let zookeeper = settings::zookeeper(&args.server).await?;
-    let result = if args.replace {
-        zookeeper.put_properties(&args.path, changes).await
-    } else {
-        zookeeper.change_properties(&args.path, changes).await
+    let write = async {
+        match args.replace {
+            true => zookeeper.put_properties(&args.path, changes).await,
+            false => zookeeper.change_properties(&args.path, changes).await,
+        }
+    };
+    let result = tokio::select! {
+        biased;
+        () = interrupt() => Err(None),
+        result = write => result.map_err(Some),
     };
     zookeeper.close().await;
     match result {
         Ok(_) => Ok(Exit::Done),
-        Err(error @ (Error::TextData { .. } | Error::Binary(_))) => {
+        Err(None) => Err(unknown("interrupted", &args.path)),
+        Err(Some(error @ Error::Uncertain { .. })) => Err(unknown(error, &args.path)),
+        Err(Some(error)) if error.is_temporary() => {
+            Err(Failure::new(format!("{error}; nothing was written")))
+        }
+        Err(Some(error @ (Error::TextData { .. } | Error::Binary(_)))) => {
             let hint = "--replace puts the properties in the place of that data";
             Err(Failure::from(error).hint(hint))
         }
-        Err(error) => Err(error.into()),
+        Err(Some(error)) => Err(error.into()),
     }
+}
+
+/// All properties are written at once, or none.
+fn unknown(what: impl Display, path: &str) -> Failure {
+    let hint = format!("`zkt get {path}` shows what stands; to set the same again does no harm");
+    let message = format!("{what}; unknown, written or not: {path}");
+    Failure::new(message).hint(hint).exit(Exit::Partial)
 }
