@@ -5,19 +5,12 @@
 // The tests of what is measured come with it.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
-#[path = "../src/bin/zkt"]
-mod command {
-    // What only other commands show is not used here.
-    #[allow(dead_code, unused_imports)]
-    pub(crate) mod render;
-}
 #[allow(dead_code)]
 #[path = "wire/trees.rs"]
 mod trees;
 
-use std::io;
+use std::process::{Command, Stdio};
 
-use command::render;
 use divan::Bencher;
 use divan::counter::{BytesCount, ItemsCount};
 use zkt::declare::lower::Lowering;
@@ -113,20 +106,20 @@ fn plan_new_tree(bencher: Bencher<'_, '_>) {
     bencher.bench_local(|| plan(&declared, &Tree::default(), sources));
 }
 
+/// The command itself, from the files to the text of the plan: what this takes beyond the stages
+/// above is its start and the text.
 #[divan::bench]
-fn render_new_tree(bencher: Bencher<'_, '_>) {
-    let (declared, sources) = declared();
-    let plan = plan(&declared, &Tree::default(), sources);
-    let options = render::TextOptions {
-        title: "zkt plan",
-        server: "127.0.0.1:2181/",
-        sources: &[],
-        mode: render::Mode::Plan,
-        width: 80,
-        extras: true,
-        brief: false,
-        colors: false,
-    };
+fn diff_new_tree(bencher: Bencher<'_, '_>) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (old, new) = (folder.path().join("old.zkt"), folder.path().join("new.zkt"));
+    std::fs::write(&old, "").expect("a file");
+    std::fs::write(&new, trees::mixed(NODES, "top", 1)).expect("a file");
+    let mut zkt = Command::new(env!("CARGO_BIN_EXE_zkt"));
+    zkt.args(["diff", "--allow-empty"]).args([&old, &new]);
+    zkt.stdout(Stdio::null());
     let bencher = bencher.counter(ItemsCount::new(NODES));
-    bencher.bench_local(|| render::plan_text(&plan, &options, &mut io::sink()));
+    bencher.bench_local(|| {
+        let status = zkt.status().expect("zkt runs");
+        assert_eq!(status.code(), Some(1), "the trees differ");
+    });
 }

@@ -25,7 +25,7 @@ mod machine;
 mod mixed;
 // Not all that tests do with their server is done here.
 #[allow(dead_code)]
-#[path = "../../tests/it/real/process.rs"]
+#[path = "../../tests/zookeeper/process.rs"]
 mod server;
 mod shapes;
 mod subject;

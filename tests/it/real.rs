@@ -8,6 +8,8 @@ mod clock;
 mod differential;
 mod killed;
 mod netty;
+// Benchmarks use it, too.
+#[path = "../zookeeper/process.rs"]
 pub(crate) mod process;
 mod versions;
 mod zkcli;

@@ -1,4 +1,4 @@
-//! A real ZooKeeper for the tests, with a class path from the environment, and to be killed.
+//! A real ZooKeeper for tests and benchmarks, with a class path from the environment, and to be killed.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
