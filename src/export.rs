@@ -23,34 +23,35 @@ pub use copy::declare_node;
 pub use masked::masked;
 pub use respelled::is_respelled;
 
-/// Nodes whose text is made before it is written.
+/// How many nodes' texts are made before they are written.
 const RUN: usize = 2048;
 
-/// The line of a node that goes with its session.
+/// The line that marks an ephemeral node.
 const EPHEMERAL: &str = "@ephemeral";
 
-/// Of all that zkt prints as JSON. Additions raise the minor, anything else the major.
+/// The version of all JSON that zkt prints. Additions raise the minor number, other changes the
+/// major one.
 pub const FORMAT_VERSION: &str = "1.1";
 
-/// Encodes raw data as it stands in tree text and in JSON.
+/// Encodes raw data for tree text and JSON.
 #[must_use]
 pub fn base64(bytes: &[u8]) -> String {
     base64::engine::general_purpose::STANDARD.encode(bytes)
 }
 
-/// What of a live tree is exported.
+/// Which parts of a live tree are exported, and how.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
     /// Ephemeral nodes, too, marked as such.
     pub ephemeral: bool,
-    /// Another name for the topmost node; with `/` it gets a name at all.
+    /// Another name for the topmost node. Without one, `/` has no name.
     pub name: Option<String>,
     /// JSON that zkt would spell otherwise as raw data, so that all nodes keep their bytes.
     pub exact: bool,
 }
 
 impl Options {
-    /// Where the topmost node, which lives at `top`, goes.
+    /// The exported path of the topmost node, which lives at `top`.
     fn base(&self, top: &ZPath) -> ZPath {
         let name = match &self.name {
             Some(name) => name,
@@ -123,7 +124,7 @@ impl Held<'_> {
         }
     }
 
-    /// The object of a live node that is declared as it stands there: most are.
+    /// The object of a live node that is declared with the same bytes, as most are.
     fn object(&self) -> Option<&[u8]> {
         match self {
             Self::Declared(_) => None,
@@ -146,7 +147,7 @@ impl Held<'_> {
     }
 }
 
-/// The nodes of [`declare`] to be written, without holding them as declared ones all at once.
+/// As [`declare`], one node at a time, so that the declared tree is never in memory as a whole.
 pub fn nodes<'a>(
     live: &'a Tree<Live>,
     top: &'a ZPath,
@@ -169,8 +170,8 @@ pub fn nodes<'a>(
         .chain(nodes.filter(|node| !node.path.is_root()))
 }
 
-/// The live nodes that a declared tree can hold: one that may not be read, or is ephemeral where
-/// those are not wanted, is left out with what is below it.
+/// The live nodes that a declared tree can hold. A node that may not be read is left out with all
+/// nodes below it, and so is an ephemeral one unless those are wanted.
 pub fn declarable(
     nodes: &[(ZPath, Live)],
     ephemeral: bool,
@@ -210,8 +211,8 @@ pub fn write_text<'a>(
     }
 }
 
-/// The texts of some live nodes, as [`write_text`] writes them where all around them are written,
-/// too: made before those are known, and in any order.
+/// The texts of some live nodes, as [`write_text`] writes them if all their ancestors are written,
+/// too. They are made in any order, before those ancestors are known.
 #[derive(Debug)]
 pub struct Pieces {
     text: String,
@@ -222,8 +223,8 @@ pub struct Pieces {
 }
 
 impl Pieces {
-    /// Of nodes below `top`, or itself, without their ACLs. A node that the options leave out, or
-    /// that was not read, has no text.
+    /// Makes the texts of nodes at or below `top`, without their ACLs. A node that the options leave
+    /// out, or that was not read, has no text.
     #[must_use]
     pub fn of(nodes: Vec<(ZPath, Live)>, top: &ZPath, options: &Options) -> Self {
         let base = options.base(top);
@@ -313,9 +314,9 @@ struct Placed<'a> {
     node: Node<'a>,
     /// How many written nodes are around it.
     depth: usize,
-    /// Where in its path the names below the innermost of those start.
+    /// The offset in its path at which the names below the innermost of those start.
     own_names: usize,
-    /// Whether its ACL is not the one around it.
+    /// Whether its ACL differs from the inherited one.
     has_own_acl: bool,
 }
 
@@ -388,7 +389,7 @@ fn words(patterns: impl IntoIterator<Item = impl AsRef<str>>) -> String {
         .collect()
 }
 
-/// The lines of a node's directives; its ACL only where it is not the one around it.
+/// The lines of a node's directives, with its ACL unless that is the inherited one.
 fn directives(node: &Declared, has_own_acl: bool) -> Vec<String> {
     let mut lines = Vec::new();
     if node.protect {

@@ -21,14 +21,14 @@ pub use svg::svg;
 /// The name of the node that holds a service's providers.
 const PROVIDERS: &str = "providers";
 
-/// What a node of the graph is.
+/// The kind of a node of the graph.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     /// A service: it has a node for its providers.
     Service,
     /// Something else that uses services.
     User,
-    /// What a link leads to, but is no service of this tree.
+    /// The target of a link that is no service of this tree.
     Missing,
 }
 
@@ -39,18 +39,18 @@ pub struct GraphNode {
     pub path: ZPath,
     /// What it is.
     pub role: Role,
-    /// The type that it has in the tree.
+    /// Its type in the tree.
     pub kind: Option<String>,
 }
 
-/// One uses another.
+/// A node uses another one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Edge {
-    /// The place in [`Graph::nodes`] of the one that uses.
+    /// The index in [`Graph::nodes`] of the node that uses.
     pub from: usize,
-    /// The place in [`Graph::nodes`] of the one that is used.
+    /// The index in [`Graph::nodes`] of the node that is used.
     pub to: usize,
-    /// The name of the link, with the way to it from the node that uses.
+    /// The name of the link, with the path to it from the node that uses.
     pub label: String,
     /// Whether it is a symbolic link or a property link.
     pub kind: LinkKind,
@@ -63,7 +63,7 @@ pub struct LeftOut {
     pub path: ZPath,
     /// The name under which it is stored, which ends in its operator.
     pub name: String,
-    /// Where it leads; `None` where that is no path.
+    /// Its target. `None` if that is no path.
     pub target: Option<ZPath>,
 }
 
@@ -185,7 +185,7 @@ pub fn graph(tree: &Tree<Declared>) -> Graph {
     }
 }
 
-/// Where a link of a node leads; the name of a property behind the path does not matter.
+/// The target of a node's link, without the name of a property behind the path.
 fn target(path: &ZPath, target: &str, kind: LinkKind) -> Option<ZPath> {
     let target = match kind {
         LinkKind::Symbolic => target,

@@ -30,7 +30,7 @@ pub(super) fn declare(live: &LiveNode, exact: bool) -> Declared {
     }
 }
 
-/// The JSON object of data that is declared as it stands there. Returns `None` for all other data.
+/// The JSON object of data that is declared with these very bytes. Returns `None` for all other data.
 pub(super) fn object(data: &[u8], exact: bool) -> Option<&[u8]> {
     let (object, _) = DeclaredProperties::stored_object(data)?;
     (!exact || super::respelled::is_kept(data)).then_some(object)

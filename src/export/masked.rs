@@ -7,9 +7,9 @@ use crate::model::acl::{Acl, AclEntry};
 use crate::model::node::Live;
 use crate::model::path::ZPath;
 
-/// The nodes, of those that are exported, whose ACL is not known: the server masks what is in it to
-/// a session without the admin permission, or does not show it at all. Declared, a mask would be an
-/// identity that nobody can have.
+/// The exported nodes whose ACL is not known: to a session without the admin permission the server
+/// masks the entries, or shows none. If a mask were declared, it would be an identity that nobody
+/// can have.
 pub fn masked(nodes: &[(ZPath, Live)], ephemeral: bool) -> impl Iterator<Item = &ZPath> {
     let nodes = declarable(nodes, ephemeral);
     let unknown = nodes.filter(|(_, node)| node.acl.as_ref().is_none_or(is_masked));

@@ -12,8 +12,8 @@ use crate::syntax::source::Sources;
 use crate::syntax::spelling;
 use crate::syntax::spelling::json_string;
 
-/// Whether a live node is exported as properties that are stored in other bytes than its own:
-/// JSON with blanks, with another order of keys, with a key that stands there twice.
+/// Whether the properties that a live node is exported as are stored in other bytes than its own:
+/// it has JSON with blanks, with another order of keys, or with a key that occurs twice.
 ///
 /// The values are the same.
 #[must_use]
@@ -69,23 +69,23 @@ fn declare_again(object: &[u8]) -> Option<Vec<u8>> {
     Some(node.bytes().to_vec())
 }
 
-/// What becomes of an object's bytes.
+/// Whether an object keeps its bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Bytes {
     Kept,
     Changed,
-    /// Only declaring it tells.
+    /// Not known without declaring it.
     Unknown,
 }
 
-/// What a value stands in.
+/// What contains a value.
 enum Around<'j> {
     List,
-    /// With the key before. `None` if there is none, or it has escapes.
+    /// An object, with the previous key: `None` if there is none or it has escapes.
     Object(Option<&'j [u8]>),
 }
 
-/// What a look at an object tells, without decoding it.
+/// Judges an object without decoding it.
 fn bytes_of(object: &[u8]) -> Bytes {
     let mut bytes = Bytes::Kept;
     let mut around: SmallVec<[Around<'_>; 8]> = SmallVec::new();

@@ -1,4 +1,4 @@
-//! Where the nodes and links of a graph stand: in layers from left to right, by dagre, with a column
+//! Positions of the nodes and links of a graph: in layers from left to right, by dagre, with a column
 //! of its own for the labels between two of them.
 
 use dagre::graph::{Graph as Layered, GraphOptions};
@@ -37,12 +37,12 @@ impl Place {
     }
 }
 
-/// Where a link goes along.
+/// The route of a link.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Route {
     /// The middles of the columns that it passes between its ends, in order.
     pub(super) through: Vec<(f64, f64)>,
-    /// Where its label stands.
+    /// The place of its label.
     pub(super) label: Place,
 }
 
@@ -56,13 +56,13 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    /// The column around an x.
+    /// The column that contains this x.
     pub(super) fn column(&self, x: f64) -> (f64, f64) {
         let around = |(left, right): &&(f64, f64)| *left <= x && x <= *right;
         self.columns.iter().find(around).copied().unwrap_or((x, x))
     }
 
-    /// The width and the height of all of it.
+    /// The width and the height of the whole picture.
     pub(super) fn size(&self) -> (f64, f64) {
         let places = self
             .nodes
@@ -166,7 +166,7 @@ pub(super) fn layout(graph: &Graph, nodes: &[(f64, f64)], labels: &[(f64, f64)])
     }
 }
 
-/// The columns: what stands above each other there has one middle.
+/// The columns: boxes in the same column have the same middle.
 fn columns(graph: &Graph, nodes: &[Place], routes: &[Route]) -> Vec<(f64, f64)> {
     let links = graph.edges.iter().zip(routes);
     let labels = links.filter(|(edge, _)| edge.from != edge.to);

@@ -10,11 +10,11 @@ const LETTER: f64 = 7.5;
 const HEIGHT: f64 = 44.0;
 const LABEL_HEIGHT: f64 = 20.0;
 const MARGIN: f64 = 20.0;
-/// Longer texts are cut; the whole is told by whatever points at them.
+/// Longer texts are cut; the tooltip has the whole text.
 const LONGEST: usize = 48;
-/// Links that leave a node on one side are so far from each other at most.
+/// The largest distance between links that leave a node on the same side.
 const SPREAD: f64 = 10.0;
-/// In its box a link's label stands above the line.
+/// A link's label is drawn above the line, inside the label's box.
 const BELOW: f64 = 6.0;
 
 /// The graph as a picture that needs nothing else to be shown.
@@ -135,7 +135,7 @@ fn ends(graph: &Graph, layout: &Layout) -> Vec<[(f64, f64); 2]> {
     ends
 }
 
-/// A link's way: level within each column, so that it meets no box there, and bent only between two.
+/// A link's route: level within a column, so that it crosses no box, and bent only between columns.
 fn path(edge: &Edge, i: usize, layout: &Layout, ends: &[[(f64, f64); 2]]) -> String {
     let through = &layout.routes[i].through;
     if edge.from == edge.to {
@@ -191,7 +191,7 @@ fn width_of(node: &GraphNode) -> f64 {
     width(&short(node.path.as_str())).max(width(&short(kind))) + 2.0 * LETTER
 }
 
-/// About how wide a text is; ideographs take twice the room.
+/// The approximate width of a text; ideographs are twice as wide.
 fn width(text: &str) -> f64 {
     let letters = text.chars().map(|c| if c < '\u{1100}' { 1.0 } else { 2.0 });
     letters.sum::<f64>() * LETTER
@@ -204,7 +204,7 @@ fn short(text: &str) -> String {
     }
 }
 
-/// A text around a middle.
+/// A centred text.
 fn text(x: f64, y: f64, whole: &str, style: &str) -> String {
     let shown = short(whole);
     let title = match shown == whole {

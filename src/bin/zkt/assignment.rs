@@ -7,14 +7,14 @@ use zkt::services;
 
 use crate::exit::Failure;
 
-/// A property, and the value that it is to have; none where it is to go.
+/// A property and its new value. `None` removes it.
 pub(crate) type Assignment = (String, Option<Value>);
 
 pub(crate) fn parse_all(words: &[String]) -> Result<Vec<Assignment>, Failure> {
     words.iter().map(|word| parse(word)).collect()
 }
 
-/// As [`parse_all`], where nothing can go.
+/// As [`parse_all`], but no property can be removed.
 pub(crate) fn parse_values(words: &[String]) -> Result<Vec<(String, Value)>, Failure> {
     let assigned = words.iter().map(|word| match parse(word)? {
         (name, Some(value)) => Ok((name, value)),

@@ -13,14 +13,14 @@ use zkt::syntax::spelling::{clipped, printable};
 
 use crate::render::count;
 
-/// Of a longer line only the part around the place is drawn.
+/// In characters. Of a longer line only the part around the place is drawn.
 const LONGEST_LINE: usize = 160;
 const AFTER: usize = 60;
-/// Places further apart, in bytes, have an excerpt each.
+/// In bytes. Places that are further apart get an excerpt each.
 const LONGEST_EXCERPT: u32 = 4096;
-/// A log has no terminal's width.
+/// The width in a log, which has no terminal.
 const LOG_WIDTH: usize = 100;
-/// Of more errors the first ones are drawn: nobody reads them all, and drawing takes its time.
+/// How many errors are drawn: nobody reads more, and drawing is slow.
 const MOST_ERRORS: usize = 100;
 
 /// Draws all errors in the order of their places, then how many there are.
@@ -129,19 +129,19 @@ fn write_total(total: &str, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "{}", Renderer::styled().render(&[title]))
 }
 
-/// Text of at most some kilobytes, with nothing in it that could steer a terminal but its line ends.
+/// A text cut to some kilobytes, without control characters but for its line ends.
 pub(crate) fn safe_lines(text: &str) -> String {
     let text = clipped(text);
     text.lines().map(printable).collect::<Vec<_>>().join("\n")
 }
 
-/// Whether what stands before the place on its line is too long to be drawn.
+/// Whether the text before the place on its line is too long to be drawn.
 fn is_far_right(sources: &Sources, span: Span) -> bool {
     let before = &sources.get(span.source).text[..span.range().start];
     before.len() - before.rfind('\n').map_or(0, |i| i + 1) > LONGEST_LINE
 }
 
-/// The texts that are drawn, and what of them is not.
+/// The texts that are drawn, and the secrets in them, which are not.
 struct Texts<'s> {
     sources: &'s Sources,
     secrets: Secrets,
@@ -156,7 +156,7 @@ impl<'s> Texts<'s> {
     }
 }
 
-/// The lines of a source that hold some places, cut where they are long, and the places in them.
+/// The lines of a source that hold some places, cut if they are long, and the places in them.
 struct Excerpt {
     line: usize,
     text: String,

@@ -50,7 +50,7 @@ impl From<Exit> for ExitCode {
 /// An error that ends a command, told in one line and perhaps a hint.
 #[derive(Debug)]
 pub(crate) struct Failure {
-    /// What happened; empty where it has been told already.
+    /// What happened. Empty if it has been told already.
     pub(crate) message: String,
     /// What to do about it.
     pub(crate) hint: Option<String>,

@@ -1,4 +1,4 @@
-//! Errors of the library as the command tells them: here stands what to do about each, with the
+//! What to do about each error of the library: the one place that knows both the errors and the
 //! options that help.
 
 use zkt::reconcile::Account;
@@ -9,19 +9,19 @@ use zkt::zookeeper::{live, session};
 
 use crate::exit::{Exit, Failure};
 
-/// What to do where a node is larger than a request may be.
+/// What to do if a node is larger than a request may be.
 pub(crate) const MAX_REQUEST_HINT: &str =
     "--max-request SIZE allows more, where the servers' jute.maxbuffer does";
 
-/// What helps where a server says that somebody is not authorized.
+/// What to do if the server denies a right.
 const PERMISSIONS: &str =
     "permissions come from --auth, and from the ACLs of a node and its parent";
 
 /// ZooKeeper's own authentication schemes.
 const SCHEMES: [&str; 5] = ["digest", "sasl", "x509", "ip", "super"];
 
-/// What to do where credentials with these schemes are refused. One that is unknown may be a user,
-/// whose password follows.
+/// What to do if credentials with these schemes are refused. An unknown scheme may be the name of a
+/// user whose password follows.
 fn scheme_hint(schemes: &[String]) -> Option<String> {
     let scheme = schemes
         .iter()
@@ -99,7 +99,7 @@ impl From<services::Error> for Failure {
     }
 }
 
-/// What an interrupt leaves behind, and a hint what to do about it.
+/// What an interrupted run has written, and a hint what to do about it.
 pub(crate) fn interrupted(account: &Account, hint: &str) -> Failure {
     let message = match account.course() {
         Some(course) => format!("interrupted: {course}"),
@@ -109,7 +109,7 @@ pub(crate) fn interrupted(account: &Account, hint: &str) -> Failure {
     Failure::new(message).hint(hint).exit(Exit::Partial)
 }
 
-/// The error that ends a run which stopped so.
+/// The failure of a run that stopped.
 pub(crate) fn stopped(stop: &Stop, account: &Account) -> Failure {
     let failure = Failure::new(stop);
     match stop {

@@ -1,5 +1,5 @@
-//! Process 1, to which the system gives every process that loses its parent: it runs this program
-//! again as its child, and collects whatever ends.
+//! Process 1: it runs this program again as its child, and reaps all processes that end. The system
+//! makes it the parent of every process that loses its own.
 
 use std::io;
 use std::os::unix::process::CommandExt as _;

@@ -1,5 +1,5 @@
-//! What a plan starts from. Files are parsed on a thread of their own, and what they declare is read
-//! from the server as it comes to light.
+//! What a plan starts from: declared tree and session. Files are parsed on a thread of their own, and
+//! declared nodes are read from the server while parsing goes on.
 
 use std::pin::pin;
 
@@ -15,7 +15,7 @@ use crate::exit::Failure;
 use crate::output::Output;
 use crate::{planning, settings};
 
-/// A declared tree, a session, and what is known of the one through the other.
+/// A declared tree, a session, and the declared nodes that have been read through it.
 pub(crate) struct Opening {
     pub(crate) declared: DeclaredTree,
     pub(crate) session: Session,

@@ -18,8 +18,8 @@ const ERROR: Style = AnsiColor::Red.on_default().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 pub(crate) const HINT: Style = AnsiColor::Cyan.on_default();
 
-/// A reader that went away wants no more output, but the command still does all that it is to do,
-/// and ends with the exit code that tells of it.
+/// Drops output after its reader has gone: the command still does its work, and ends with the exit
+/// code that tells of it.
 struct WhileRead<W>(W);
 
 impl<W: Write> Write for WhileRead<W> {
@@ -38,7 +38,8 @@ impl<W: Write> Write for WhileRead<W> {
     }
 }
 
-/// Writes to stdout at once, for output that never ends by itself; false when nobody reads it.
+/// Writes to stdout at once, for output that never ends by itself. Returns `false` if its reader has
+/// gone.
 pub(crate) fn is_read(text: &str) -> Result<bool, Failure> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
@@ -50,7 +51,7 @@ pub(crate) fn is_read(text: &str) -> Result<bool, Failure> {
 
 const STDOUT_BUFFER: usize = 64 << 10;
 
-/// Rust's own stdout writes every line by itself.
+/// Rust's own stdout is flushed at each line.
 fn unbuffered_stdout() -> Box<dyn Write> {
     if let Ok(file) = io::stdout().as_fd().try_clone_to_owned() {
         return Box::new(WhileRead(std::fs::File::from(file)));
@@ -58,10 +59,10 @@ fn unbuffered_stdout() -> Box<dyn Write> {
     Box::new(WhileRead(io::stdout()))
 }
 
-/// Takes colours away: all that starts with an escape, which nothing else that is written holds.
+/// Strips colours: everything from an escape on. Nothing else that is written has escapes.
 struct Stripped<W> {
     inner: W,
-    /// Whether the end of a colour's code is still to come.
+    /// Whether a colour's code has begun and not ended.
     in_code: bool,
 }
 
@@ -129,7 +130,7 @@ impl Output {
         }
     }
 
-    /// Stdout, buffered; colours are stripped where they are not wanted.
+    /// Stdout, buffered, without colours if those are not wanted.
     pub(crate) fn out(&self) -> io::BufWriter<Box<dyn Write>> {
         io::BufWriter::new(match self.choice() {
             ColorChoice::Never => Box::new(Stripped {
@@ -145,7 +146,7 @@ impl Output {
         io::BufWriter::with_capacity(STDOUT_BUFFER, unbuffered_stdout())
     }
 
-    /// Stderr; colours are stripped where they are not wanted.
+    /// Stderr, without colours if those are not wanted.
     pub(crate) fn err(&self) -> impl Write + use<> {
         WhileRead(AutoStream::new(io::stderr(), self.color))
     }
@@ -186,7 +187,7 @@ impl Output {
         }
     }
 
-    /// A line on stderr that nothing hides: what is printed is not all there is.
+    /// A line on stderr that nothing hides, for output that is incomplete.
     pub(crate) fn warning(&self, message: &str) {
         let message = safe_lines(message);
         _ = writeln!(self.err(), "{WARNING}warning:{WARNING:#} {message}");
@@ -239,9 +240,8 @@ fn console_width() -> Option<usize> {
         .map(|(_, columns)| usize::from(columns))
 }
 
-/// Logs go to stderr: warnings and errors, with `-v` more, which includes the requests that a
-/// server gets; of a command that runs for long also what it does. Node data is logged at `trace`
-/// only.
+/// Logs warnings and errors to stderr, with `-v` more, such as the requests that a server gets. A
+/// command that keeps running also logs what it does. Node data is logged at `trace` only.
 pub(crate) fn init_logging(global: &Global, serves: bool, keeps_running: bool) {
     use tracing_subscriber::EnvFilter;
     let level = match (global.quiet, global.verbose) {
@@ -272,8 +272,8 @@ pub(crate) fn init_logging(global: &Global, serves: bool, keeps_running: bool) {
     }
 }
 
-/// Replaces a file, or makes it, all of it or nothing; what a symbolic link leads to is replaced,
-/// not the link. A pipe or a device is written to: a file in its place would be the end of it.
+/// Replaces or creates a file atomically. Of a symbolic link the target is replaced, not the link.
+/// A pipe or a device is written to: a file in its place would destroy it.
 pub(crate) fn replace_file(path: &Path, contents: &[u8]) -> io::Result<()> {
     if std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()) {
         return std::fs::OpenOptions::new()
@@ -298,7 +298,7 @@ pub(crate) fn replace_file(path: &Path, contents: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Temporary files are for their owner only; a new file is for whom the umask leaves it.
+/// Temporary files are for their owner only; the umask is to decide about a new file.
 fn temporary_file() -> tempfile::Builder<'static, 'static> {
     use std::os::unix::fs::PermissionsExt as _;
     let mut builder = tempfile::Builder::new();

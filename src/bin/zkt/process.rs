@@ -45,7 +45,7 @@ impl Process {
         Ok(code)
     }
 
-    /// Asks it to end, and kills it where it does not.
+    /// Asks it to end, and kills it if it does not.
     pub(crate) async fn stop(&mut self) {
         self.pass_on(Signal::TERMINATE);
         if timeout(GRACE, self.wait()).await.is_err() {

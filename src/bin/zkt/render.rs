@@ -17,7 +17,7 @@ pub(crate) use text::{Mode, TextOptions, count, plan_text, summary_line, write_w
 pub(crate) use value::path_text;
 pub(crate) use zkt::export::FORMAT_VERSION;
 
-/// What stands in place of a value that is never shown.
+/// Printed in place of a value that is never shown.
 pub(crate) const SECRET: &str = "(secret)";
 
 #[cfg(test)]

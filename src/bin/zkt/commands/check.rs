@@ -92,7 +92,7 @@ pub(crate) fn run(args: &CheckArgs, output: &Output) -> Result<Exit, Failure> {
     Ok(if refused { Exit::Refused } else { Exit::Done })
 }
 
-/// What is wrong with the declared nodes, whatever stands on the server.
+/// Warnings about the declared nodes that need no server.
 fn lint(declared: &DeclaredTree) -> Vec<Warning> {
     let nothing = Tree::default();
     let trees = Trees::new(&declared.tree, &nothing);

@@ -198,8 +198,8 @@ async fn live_side(
     Ok(nodes.into_iter().collect())
 }
 
-/// A live node as it is declared beside a declared one: as raw data where that is, and without
-/// properties where it has no bytes and that is not.
+/// A live node as it would be declared, in the form of the declared one: as raw data if that is raw,
+/// and without properties if the live node has no bytes and that is not raw.
 fn beside(old: Option<&Declared>, live: &LiveNode) -> Declared {
     let mut node = export::declare_node(live);
     match (old.map(|old| &old.content), &node.content) {

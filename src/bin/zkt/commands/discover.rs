@@ -121,7 +121,7 @@ fn is_shown(endpoint: &&Endpoint, args: &DiscoverArgs) -> bool {
     args.all || endpoint.is_usable()
 }
 
-/// Says why there is no address, where there is none.
+/// Says why there is no address, if there is none.
 fn note_empty(endpoints: &Endpoints, args: &DiscoverArgs, output: &Output) {
     if endpoints.iter().any(|one| is_shown(&one, args)) {
         return;
@@ -157,7 +157,7 @@ fn print(
     Ok(())
 }
 
-/// Prints a change; false where nobody reads any more.
+/// Prints a change. Returns `false` if the reader of the output has gone.
 fn tell(
     change: &EndpointsChange,
     discovery: &Discovery,

@@ -192,7 +192,7 @@ impl Exported {
     }
 }
 
-/// Whether a node is in the text: the root is only where it has another name.
+/// Whether a node is in the text: the root is, if it gets another name.
 fn is_written(path: &ZPath, options: &Options) -> bool {
     !path.is_root() || options.name.is_some()
 }

@@ -201,7 +201,7 @@ fn write_diff(name: &str, old: String, new: String, out: &mut dyn Write) -> Resu
     Ok(())
 }
 
-/// The formatted text; none where the file does not parse, which is drawn.
+/// Formats a text. Draws the errors and returns `None` if it does not parse.
 fn formatted(name: &str, bytes: &[u8], output: &Output) -> Result<Option<String>, Failure> {
     let text = String::from_utf8(bytes.to_vec()).map_err(|error| {
         Failure::new(Problem::not_text(
@@ -227,7 +227,7 @@ fn formatted(name: &str, bytes: &[u8], output: &Output) -> Result<Option<String>
     Ok(None)
 }
 
-/// What formatting makes of its own result; none where that does not parse.
+/// Formats a formatted text again. Returns `None` if it does not parse.
 fn reformatted(name: &str, text: &str) -> Option<String> {
     let sources = Sources::default();
     let source = sources.add(name, text.to_owned()).ok()?;

@@ -74,7 +74,7 @@ pub(crate) async fn run(args: &LsArgs, output: &Output) -> Result<Exit, Failure>
     Ok(Exit::Done)
 }
 
-/// The nodes down to a depth, one round of reading a level where there is a limit.
+/// The nodes down to a depth. If there is a limit, each level is read by itself.
 async fn walk(
     session: &Session,
     top: &ZPath,

@@ -89,7 +89,7 @@ fn mode(text: &str) -> Result<u32, String> {
     }
 }
 
-/// Who starts this wants to know why nothing happens for so long.
+/// After this time whoever started it is told why it waits.
 const WORTH_TELLING: Duration = Duration::from_secs(1);
 
 pub(crate) async fn run(args: &RegisterArgs, output: &Output) -> Result<Exit, Failure> {
@@ -324,7 +324,7 @@ async fn tell_of_waiting(zookeeper: &ZooKeeper, output: &Output) -> Infallible {
     pending().await
 }
 
-/// The end of the command; never, where there is none.
+/// Waits for the end of the command, for ever if there is none.
 async fn wait(process: &mut Option<&mut Process>) -> std::io::Result<u8> {
     match process {
         Some(process) => process.wait().await,

@@ -65,8 +65,8 @@ pub(crate) async fn run(args: &RmArgs, output: &Output) -> Result<Exit, Failure>
     verdict(&top, &removed, args.dry_run)
 }
 
-/// Asks where somebody can answer, and deletes. Returns how the command ends, `None` where that
-/// follows from what was removed.
+/// Asks if somebody can answer, and deletes. Returns how the command ends, or `None` if what was
+/// removed decides about that.
 async fn remove(
     zookeeper: &ZooKeeper,
     top: &ZPath,
@@ -92,8 +92,8 @@ async fn remove(
     Ok(None)
 }
 
-/// Whether a person agrees to delete just the nodes that are there. A person takes a while to
-/// answer: where other nodes have come meanwhile, they are shown, and it is asked again.
+/// Whether a person agrees to delete exactly the nodes that exist. If other nodes were created before
+/// the answer, they are shown and the question is asked again.
 async fn agree(
     zookeeper: &ZooKeeper,
     top: &ZPath,
@@ -127,7 +127,7 @@ async fn agree(
     Ok(true)
 }
 
-/// Which node it is, whatever it holds.
+/// What identifies a node, whatever it holds.
 fn identity((path, zxids): &(ZPath, Option<zkt::model::node::Zxids>)) -> (&ZPath, Option<i64>) {
     (path, zxids.map(|zxids| zxids.created))
 }

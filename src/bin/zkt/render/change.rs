@@ -30,7 +30,8 @@ pub(super) fn new_properties(add: &Add) -> Option<Properties> {
     (!add.raw).then(|| add.data.decode().into_properties())
 }
 
-/// The properties of a new node as they are stored; none where its data is declared as raw bytes.
+/// The properties of a new node as they are stored. Returns none if its data is declared as raw
+/// bytes.
 pub(super) fn stored_properties<'a>(add: &Add, object: &'a [u8]) -> SmallVec<[Entry<'a>; 8]> {
     if add.raw {
         return SmallVec::new();
@@ -38,7 +39,7 @@ pub(super) fn stored_properties<'a>(add: &Add, object: &'a [u8]) -> SmallVec<[En
     entries(object).collect()
 }
 
-/// The type of a new node with its colon, as it stands after the path.
+/// The type of a new node with its colon, as it is written after the path.
 pub(super) fn new_type(add: &Add, properties: &[Entry<'_>]) -> Option<String> {
     if matches!(add.secret.0, Secret::Everything) {
         return None;
@@ -64,7 +65,7 @@ pub(super) fn acl_text(acl: &Acl, users: &[String]) -> String {
     entries.collect::<Vec<_>>().join(" ")
 }
 
-/// What `auth::` stands for is named, but not what proves it.
+/// The identities that `auth::` means are named, but not their secrets.
 fn acl_entry(entry: &AclEntry, users: &[String]) -> String {
     if entry.who.scheme != "auth" || users.is_empty() {
         return printable(&entry.to_string()).into_owned();
@@ -77,8 +78,8 @@ fn acl_entry(entry: &AclEntry, users: &[String]) -> String {
     }
 }
 
-/// What a new node holds; without its type where that stands behind its path, and with its ACL
-/// where that is to be told.
+/// The contents of a new node, without its type if that is written behind its path, and with its
+/// ACL if that is to be told.
 pub(super) fn push_new(
     lines: &mut String,
     add: &Add,
@@ -367,7 +368,8 @@ fn length(value: &ChangeValue) -> (usize, &'static str) {
     }
 }
 
-/// A value by itself, shortened where it is long; of bytes that are no text the length and the hash.
+/// A value by itself, shortened if it is long. Of bytes that are no text the length and the hash are
+/// shown.
 fn shown(value: &ChangeValue) -> String {
     if let ChangeValue::Raw(bytes) = value
         && is_long_binary(value)

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use zkt::model::path::ZPath;
 
-/// So many nodes are named in a message.
+/// How many nodes a message names.
 const NAMED: usize = 3;
 
 /// Writes the first of some lines, indented, and how many others there are.

@@ -8,7 +8,7 @@ use similar::{Algorithm, DiffTag, capture_diff_slices_deadline};
 
 use super::value::{literal, quoted};
 
-/// Two long lists are compared for so long at most; then more of them counts as changed.
+/// How long two lists are compared; after that, more of them counts as changed.
 const LIMIT: Duration = Duration::from_millis(500);
 
 /// One value inside of another that changed, came or went.

@@ -19,7 +19,7 @@ use super::change::{
 use super::style::{ADD, BOLD, DIM, LINK, REFUSED, TRIM, UPDATE, WARNING};
 use super::value::{path_text, printable};
 
-/// Of so many siblings with the same to say about them, each has a line.
+/// How many siblings with the same note are listed before the others are counted.
 const LONGEST_LIST: usize = 10;
 /// Where the right column starts unless long lines push it.
 const COLUMN: usize = 53;
@@ -56,7 +56,7 @@ pub(crate) struct TextOptions<'a> {
     pub(crate) colors: bool,
 }
 
-/// Where the right column of a plan's text stands, and what the lines start and end with.
+/// The right column of a plan's text, and what lines start and end with.
 struct Layout {
     column: usize,
     marks: &'static Marks,
@@ -334,7 +334,7 @@ pub(crate) fn summary_line(summary: Summary, mode: Mode) -> String {
 
 /// The first line of an action.
 struct Heading<'a> {
-    /// What stands before the path.
+    /// The mark before the path.
     mark: &'a str,
     path: Cow<'a, str>,
     /// The type with its colon.
@@ -354,7 +354,7 @@ impl<'a> Heading<'a> {
     }
 }
 
-/// What stands in front of each kind of action and what ends a colour, spelled once.
+/// The marks of the kinds of actions, and the ends of colours.
 struct Marks {
     add: String,
     update: String,

@@ -80,7 +80,7 @@ pub(super) fn shortened(literal: &str, length: usize, unit: &str) -> String {
     format!("{head}…{tail} ({length} {unit})")
 }
 
-/// Joins pieces, leaving out the middle where there are more than `longest`.
+/// Joins pieces, without the middle ones if there are more than `longest`.
 pub(super) fn cut(atoms: &[&str], longest: usize, head: usize, tail: usize) -> String {
     if atoms.len() <= longest {
         return atoms.concat();
@@ -122,7 +122,7 @@ pub(crate) fn path_text(path: &ZPath) -> Cow<'_, str> {
     )
 }
 
-/// The target of a link; in quotes where it would not read back without them.
+/// The target of a link, in quotes if it would not read back without them.
 pub(super) fn link_target(value: &Value) -> String {
     match value {
         Value::String(text) => {

@@ -52,8 +52,7 @@ fn names_json(actions: &[Named]) -> Value {
     actions.iter().map(name).collect()
 }
 
-/// What was done by the whole run; where it ended early also what stands, what is unknown, and what
-/// is left.
+/// What the whole run did. If it ended early, also which actions are committed, unknown and left.
 pub(super) fn write_text(
     account: &Account,
     end: Option<&End>,

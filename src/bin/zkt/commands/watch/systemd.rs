@@ -1,4 +1,4 @@
-//! What systemd is told: that the watch is ready, how it stands, and that it still turns.
+//! Notifications to systemd: readiness, status and heartbeats.
 
 use sd_notify::NotifyState;
 use tokio::sync::watch;

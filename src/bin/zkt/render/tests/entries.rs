@@ -1,4 +1,4 @@
-//! What stands beside the actions, and trims.
+//! Entries beside the actions, and trims.
 
 use super::*;
 
