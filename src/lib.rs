@@ -110,12 +110,12 @@ pub use zookeeper::session::{
 // Services.
 pub use model::acl::{Acl, AclEntry};
 pub use services::{
-    Address, Builder, Changes, Child, Children, ChildrenChange, ChildrenView, ConnectionState,
-    DRAINING, Discovery, ENABLED, Endpoint, Endpoints, EndpointsChange, Error, HealthCheck, Held,
-    INSTANCE, Import, Imported, LeftOut, Monitor, NewNode, NodeProperties, Picker,
-    PropertiesChange, PropertiesView, Property, Reaction, Register, RegisteringServer,
+    Address, AddressError, Builder, Changes, Child, Children, ChildrenChange, ChildrenView,
+    ConnectionState, DRAINING, Discovery, ENABLED, Endpoint, Endpoints, EndpointsChange, Error,
+    HealthCheck, Held, INSTANCE, Import, Imported, LeftOut, Monitor, NewNode, NodeProperties,
+    Picker, PropertiesChange, PropertiesView, Property, Reaction, Register, RegisteringServer,
     Registration, RegistrationState, RegistrationView, Removal, Removed, Snapshot, Step, Strategy,
-    WEIGHT, Walk, ZooKeeper,
+    View, WEIGHT, Walk, ZooKeeper,
 };
 pub use zookeeper::session::{ClientError, RawClient, Stat};
 
