@@ -13,7 +13,7 @@ use crate::model::node::{Content, Declared, Live, LiveNode, Secret};
 use crate::model::path::ZPath;
 use crate::model::tree::Tree;
 use crate::model::value::{self, Entry, TYPE, entries, is_storable_name};
-use crate::syntax::spelling;
+use crate::syntax::{json, spelling};
 
 mod copy;
 mod masked;
@@ -363,7 +363,7 @@ impl Placed<'_> {
             let again = next.is_some_and(|next| next.name == *name);
             if !again && (clause.is_none() || name != TYPE) {
                 push_indent(lines, depth + 1);
-                spelling::push_raw_property(lines, name, value);
+                json::push_raw_property(lines, name, value);
                 lines.push('\n');
             }
         }

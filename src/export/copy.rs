@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::respelled::is_respelled;
 use crate::model::node::{Content, Declared, DeclaredProperties, LiveNode};
-use crate::model::value::{self, Data, NotJson, is_blank, is_storable_name, sole_string};
+use crate::model::value::{self, Data, NotJson, is_space, is_storable_name, sole_string};
 
 /// The declaration that a live node meets exactly.
 ///
@@ -66,7 +66,7 @@ fn is_beyond_json(data: &[u8]) -> bool {
 }
 
 fn is_blank_data(data: &[u8]) -> bool {
-    std::str::from_utf8(data).is_ok_and(|text| text.chars().all(is_blank))
+    std::str::from_utf8(data).is_ok_and(|text| text.chars().all(is_space))
 }
 
 fn is_too_deep(value: &Value) -> bool {

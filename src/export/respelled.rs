@@ -7,10 +7,9 @@ use crate::declare::lower::Lowering;
 use crate::model::node::{Content, DeclaredProperties, LiveNode};
 use crate::model::path::ZPath;
 use crate::model::value::{Data, entries};
+use crate::syntax::json::{self, json_string};
 use crate::syntax::parser::Statements;
 use crate::syntax::source::Sources;
-use crate::syntax::spelling;
-use crate::syntax::spelling::json_string;
 
 /// Whether the properties that a live node is exported as are stored in other bytes than its own:
 /// it has JSON with blanks, with another order of keys, or with a key that occurs twice.
@@ -52,7 +51,7 @@ fn declare_again(object: &[u8]) -> Option<Vec<u8>> {
     let mut text = "/x\n".to_owned();
     for entry in entries(object) {
         text.push_str("  ");
-        spelling::push_raw_property(&mut text, &entry.name, entry.value);
+        json::push_raw_property(&mut text, &entry.name, entry.value);
         text.push('\n');
     }
     let sources = Sources::default();

@@ -19,9 +19,9 @@ pub use kind::kind_of_text;
 pub use python::{NotJson, beyond_json};
 
 pub use crate::syntax::ast::MAX_DEPTH;
+pub use crate::syntax::characters::is_space;
 use crate::syntax::names::NUMBER_TOKEN;
 pub use crate::syntax::names::{LinkKind, is_storable_name, split_link, split_property_link};
-pub use crate::syntax::spelling::is_blank;
 
 /// The properties of a node by name: plain ones, `type`, `"x ->"` and `"x =>"` alike.
 pub type Properties = BTreeMap<String, Value>;
@@ -52,7 +52,7 @@ impl Data {
         let Ok(text) = std::str::from_utf8(bytes) else {
             return Self::Binary(bytes.to_vec());
         };
-        let trimmed = text.trim_matches(is_blank);
+        let trimmed = text.trim_matches(is_space);
         if trimmed.is_empty() {
             return Self::Properties(Properties::new());
         }
@@ -228,7 +228,7 @@ fn value_of(json: &str) -> Value {
 /// What data stores that is an object, its values no further looked at, with what is to be known of
 /// the names in it.
 pub(crate) fn stored_object(data: &[u8]) -> Option<(&[u8], Names)> {
-    let text = std::str::from_utf8(data).ok()?.trim_matches(is_blank);
+    let text = std::str::from_utf8(data).ok()?.trim_matches(is_space);
     if !text.starts_with('{') {
         return None;
     }

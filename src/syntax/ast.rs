@@ -75,6 +75,21 @@ pub enum Statement<'s> {
     Invalid,
 }
 
+impl Statement<'_> {
+    /// What people call such a line.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Blank | Self::Invalid => "line",
+            Self::Node(_) => "node",
+            Self::Property { .. } => "property",
+            Self::Link { .. } => "link",
+            Self::PropertyLink { .. } => "property link",
+            Self::Directive(_) => "directive",
+        }
+    }
+}
+
 /// A node line.
 #[derive(Debug)]
 pub struct Node<'s> {
@@ -123,18 +138,6 @@ pub enum Directive<'s> {
     /// `@include 'PATH'`.
     Include(Text<'s>),
 }
-
-/// The words of all directives.
-pub const DIRECTIVES: [&str; 8] = [
-    "@keep",
-    "@ignore",
-    "@protect",
-    "@ephemeral",
-    "@secret",
-    "@acl",
-    "@data",
-    "@include",
-];
 
 impl Directive<'_> {
     /// The directive's word, with its sign.

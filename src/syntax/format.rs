@@ -4,7 +4,9 @@
 use crate::syntax::ast::{
     DataForm, Directive, Document, Line, Literal, LiteralKind, Statement, Text,
 };
-use crate::syntax::source::Sources;
+use crate::syntax::characters::is_space;
+use crate::syntax::scanner::tokens::{Token, Tokens};
+use crate::syntax::source::{Sources, Span};
 use crate::syntax::spelling;
 
 const INDENT: &str = "  ";
@@ -181,31 +183,9 @@ impl Formatter<'_> {
 
 /// Whether any of the strings side by side on one line is raw.
 fn has_raw_part(source: &str) -> bool {
-    let mut rest = source;
-    while let Some(start) = rest.find(['\'', '"']) {
-        let (before, quoted) = rest.split_at(start);
-        if before.ends_with(['r', 'R']) {
-            return true;
-        }
-        let quote = &quoted[..1];
-        let triple = quote.repeat(3);
-        let quotes = if quoted.starts_with(&triple) {
-            triple.as_str()
-        } else {
-            quote
-        };
-        let mut end = quotes.len();
-        while !quoted[end..].is_empty() && !quoted[end..].starts_with(quotes) {
-            let escaped = usize::from(quoted[end..].starts_with('\\'));
-            end += quoted[end..]
-                .chars()
-                .take(1 + escaped)
-                .map(char::len_utf8)
-                .sum::<usize>();
-        }
-        rest = quoted.get(end + quotes.len()..).unwrap_or_default();
-    }
-    false
+    let is_raw = |at: usize| source[..at].ends_with(['r', 'R']);
+    Tokens::new(source, 0)
+        .any(|(range, token)| matches!(token, Token::String { .. }) && is_raw(range.start))
 }
 
 fn link(name: &Text<'_>, operator: &str, target: &Text<'_>) -> String {
@@ -248,7 +228,7 @@ fn is_laid_out_by_hand(literal: &Literal<'_>, text: &str) -> bool {
     text[end..literal.span.end as usize].contains('#')
 }
 
-fn collect_strings(literal: &Literal<'_>, spans: &mut Vec<crate::syntax::source::Span>) {
+fn collect_strings(literal: &Literal<'_>, spans: &mut Vec<Span>) {
     match &literal.kind {
         LiteralKind::String(_) => spans.push(literal.span),
         LiteralKind::List(items) => items.iter().for_each(|item| collect_strings(item, spans)),
@@ -264,7 +244,7 @@ fn collect_strings(literal: &Literal<'_>, spans: &mut Vec<crate::syntax::source:
 
 /// Numbers keep their base and their underscores; what only Python 2 reads is spelled anew.
 fn number_as_written(source: &str, json: &str) -> String {
-    let is_around = |c| matches!(c, '+' | '-' | '(' | ')') || crate::syntax::spelling::is_blank(c);
+    let is_around = |c| matches!(c, '+' | '-' | '(' | ')') || is_space(c);
     let unsigned = source.trim_matches(is_around);
     let unsigned = unsigned.trim_end_matches(['l', 'L']);
     let octal = unsigned.len() > 1

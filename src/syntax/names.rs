@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
-use super::spelling::is_visible;
+use crate::syntax::characters::is_visible;
 
 /// `serde_json` passes numbers of any precision through a map with this key, so an object that
 /// really has it would be misread.

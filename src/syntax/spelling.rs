@@ -4,9 +4,11 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use serde_json::Value;
-use smallvec::SmallVec;
 
-use super::names::{LinkKind, split_link};
+use crate::syntax::characters::{is_blank, is_visible};
+use crate::syntax::names::{LinkKind, split_link};
+use crate::syntax::scanner::table::{COMMENT, DIRECTIVE, NODE, has_operator, plain};
+use crate::syntax::scanner::tokens::is_comment;
 
 /// A string in single quotes; what cannot be seen, or would reorder the line, is escaped.
 #[must_use]
@@ -16,7 +18,7 @@ pub fn string_literal(text: &str) -> String {
     literal
 }
 
-fn push_string_literal(out: &mut String, text: &str) {
+pub(crate) fn push_string_literal(out: &mut String, text: &str) {
     out.push('\'');
     let is_plain = |byte: u8| (b' '..=b'~').contains(&byte) & (byte != b'\'') & (byte != b'\\');
     // To the end in any case, which takes many bytes at a time.
@@ -82,57 +84,6 @@ pub fn clipped(text: &str) -> Cow<'_, str> {
     .into()
 }
 
-/// The blanks that zc.zk, as Python, strips from data and lines.
-#[must_use]
-pub fn is_blank(c: char) -> bool {
-    matches!(c, ' ' | '\t' | '\n' | '\r' | '\u{b}' | '\u{c}')
-}
-
-/// Whether a character shows as itself: no control, format or bidirectional character, no filler,
-/// and of the blanks only the plain one.
-#[must_use]
-pub fn is_visible(c: char) -> bool {
-    if c.is_ascii() {
-        return !c.is_ascii_control();
-    }
-    !c.is_control()
-        && !c.is_whitespace()
-        && !matches!(c,
-            '\u{ad}' | '\u{34f}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}'
-            | '\u{890}' | '\u{891}' | '\u{8e2}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
-            | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-            | '\u{2800}' | '\u{3164}' | '\u{e000}'..='\u{f8ff}' | '\u{fe00}'..='\u{fe0f}'
-            | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{fffe}' | '\u{ffff}'
-            | '\u{110bd}' | '\u{110cd}' | '\u{13430}'..='\u{1343f}' | '\u{1bca0}'..='\u{1bca3}'
-            | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{10ffff}')
-}
-
-/// Whether a bare name may not hold a character because nobody sees it: Unicode's white space and
-/// format characters (`White_Space` and `Cf`). Those of ASCII end a name anyway.
-#[must_use]
-pub fn is_invisible(c: char) -> bool {
-    !c.is_ascii()
-        && (c.is_whitespace()
-            || matches!(c,
-            '\u{ad}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{890}'
-            | '\u{891}' | '\u{8e2}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
-            | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2064}' | '\u{2066}'..='\u{206f}'
-            | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{110bd}' | '\u{110cd}'
-            | '\u{13430}'..='\u{1343f}' | '\u{1bca0}'..='\u{1bca3}'
-            | '\u{1d173}'..='\u{1d17a}' | '\u{e0001}' | '\u{e0020}'..='\u{e007f}'))
-}
-
-/// A character by its number and its name: `U+00A0 NO-BREAK SPACE`.
-#[must_use]
-pub fn code_point(c: char) -> String {
-    let name = match c {
-        // Control characters have no name of their own.
-        '\u{85}' => " NEXT LINE".to_owned(),
-        c => unicode_names2::name(c).map_or_else(String::new, |name| format!(" {name}")),
-    };
-    format!("U+{:04X}{name}", u32::from(c))
-}
-
 /// A value as a literal on one line.
 #[must_use]
 pub fn literal(value: &Value) -> String {
@@ -141,7 +92,7 @@ pub fn literal(value: &Value) -> String {
     text
 }
 
-fn push_literal(out: &mut String, value: &Value) {
+pub(crate) fn push_literal(out: &mut String, value: &Value) {
     match value {
         Value::Null => out.push_str("None"),
         Value::Bool(true) => out.push_str("True"),
@@ -197,7 +148,7 @@ fn is_plain(text: &str) -> bool {
 /// take that for the one before a type.
 #[must_use]
 pub fn node_name(name: &str) -> Cow<'_, str> {
-    if is_plain(name) && !name.contains('/') && !name.ends_with(':') {
+    if is_plain(name) && !name.contains(NODE) && !name.ends_with(':') {
         name.into()
     } else {
         quoted(name).into()
@@ -208,11 +159,10 @@ pub fn node_name(name: &str) -> Cow<'_, str> {
 #[must_use]
 pub fn property_name(name: &str) -> Cow<'_, str> {
     // Most names are so.
-    let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-    if !name.is_empty() && name.bytes().all(is_word) {
+    if !name.is_empty() && plain::length(name.as_bytes(), plain::NAME) == name.len() {
         return name.into();
     }
-    let reserved = name.starts_with(['/', '#', '@']) || name.contains('=') || name.contains("->");
+    let reserved = name.starts_with([NODE, COMMENT, DIRECTIVE]) || has_operator(name);
     if is_plain(name) && !reserved {
         name.into()
     } else {
@@ -223,7 +173,7 @@ pub fn property_name(name: &str) -> Cow<'_, str> {
 /// A pattern of `@ignore` or `@secret`, or an entry of `@acl`.
 #[must_use]
 pub fn pattern(text: &str) -> Cow<'_, str> {
-    if is_plain(text) && !text.starts_with('#') {
+    if is_plain(text) && !text.starts_with(COMMENT) {
         text.into()
     } else {
         quoted(text).into()
@@ -240,8 +190,9 @@ pub fn type_clause(kind: &str) -> Option<String> {
     if kind.starts_with('"') && !kind[1..].contains('"') {
         return None;
     }
-    let after_blank = |(i, _): (usize, &str)| kind[..i].ends_with(is_blank);
-    Some(if kind.match_indices('#').any(after_blank) {
+    // Only behind a colon and a blank is one at the start a comment.
+    let ends_type = |(at, _): (usize, &str)| at > 0 && is_comment(kind, at);
+    Some(if kind.match_indices(COMMENT).any(ends_type) {
         // Quotes are only read as such around a blank and a number sign.
         format!(" : {}", quoted(kind))
     } else {
@@ -252,7 +203,7 @@ pub fn type_clause(kind: &str) -> Option<String> {
 /// The blank between an operator and what follows it, which a number sign would make a comment.
 #[must_use]
 pub fn blank_before(text: &str) -> &'static str {
-    if text.starts_with('#') { "" } else { " " }
+    if text.starts_with(COMMENT) { "" } else { " " }
 }
 
 /// A link line without its indentation: `x -> /path`; none where only a property can hold it.
@@ -270,7 +221,7 @@ pub fn link(name: &str, value: &Value) -> Option<String> {
         && target.chars().all(is_visible)
         // A value may follow, as zc.zk writes it.
         && !(kind == LinkKind::Property && target.starts_with('='))
-        && words.skip(1).all(|word| !word.starts_with('#'));
+        && words.skip(1).all(|word| !word.starts_with(COMMENT));
     let blank = blank_before(target);
     well_formed.then(|| format!("{} {}{blank}{target}", property_name(base), kind.operator()))
 }
@@ -279,101 +230,6 @@ pub fn link(name: &str, value: &Value) -> Option<String> {
 #[must_use]
 pub fn property(name: &str, value: &Value) -> String {
     link(name, value).unwrap_or_else(|| format!("{} = {}", property_name(name), literal(value)))
-}
-
-/// As [`property`], of a value in JSON.
-pub(crate) fn push_raw_property(out: &mut String, name: &str, value: &str) {
-    if split_link(name).is_some() {
-        let value = serde_json::from_str(value).unwrap_or_default();
-        out.push_str(&property(name, &value));
-        return;
-    }
-    out.push_str(&property_name(name));
-    out.push_str(" = ");
-    push_raw_literal(out, value);
-}
-
-/// As [`literal`], of a value in valid JSON: the common ones need no decoding.
-pub fn push_raw_literal(out: &mut String, json: &str) {
-    let before = out.len();
-    if push_undecoded(out, json).is_none() {
-        out.truncate(before);
-        push_literal(out, &serde_json::from_str(json).unwrap_or_default());
-    }
-}
-
-/// No answer for what has several spellings: text with escapes, numbers with exponents, objects
-/// whose keys are not in order.
-fn push_undecoded(out: &mut String, json: &str) -> Option<()> {
-    let mut at = 0;
-    // The lists and objects around what comes next, an object with the key before.
-    let mut around: SmallVec<[Option<Option<&str>>; 8]> = SmallVec::new();
-    let mut is_key = false;
-    while let Some(byte) = json.as_bytes().get(at) {
-        let rest = &json[at..];
-        at += match byte {
-            b'"' => {
-                let (end, has_escapes) = json_string(rest.as_bytes(), 0)?;
-                if has_escapes {
-                    return None;
-                }
-                let text = &rest[1..end - 1];
-                if let Some(Some(last)) = around.last_mut().filter(|_| is_key) {
-                    if last.replace(text).is_some_and(|last| last >= text) {
-                        return None;
-                    }
-                    is_key = false;
-                }
-                push_string_literal(out, text);
-                end
-            }
-            b'[' | b'{' => {
-                out.push(char::from(*byte));
-                is_key = *byte == b'{';
-                around.push(is_key.then_some(None));
-                1
-            }
-            b']' | b'}' => {
-                out.push(char::from(*byte));
-                around.pop();
-                is_key = false;
-                1
-            }
-            b',' => {
-                out.push_str(", ");
-                is_key = matches!(around.last(), Some(Some(_)));
-                1
-            }
-            b':' => {
-                out.push_str(": ");
-                1
-            }
-            b'-' | b'0'..=b'9' => {
-                let is_plain = |byte: &u8| matches!(byte, b'-' | b'.' | b'0'..=b'9');
-                let end = rest.bytes().take_while(is_plain).count();
-                if matches!(rest.as_bytes().get(end), Some(b'e' | b'E')) {
-                    return None;
-                }
-                out.push_str(&rest[..end]);
-                end
-            }
-            b't' => {
-                out.push_str("True");
-                "true".len()
-            }
-            b'f' => {
-                out.push_str("False");
-                "false".len()
-            }
-            b'n' => {
-                out.push_str("None");
-                "null".len()
-            }
-            b' ' | b'\t' | b'\n' | b'\r' => 1,
-            _ => return None,
-        };
-    }
-    Some(())
 }
 
 /// A number with a comma between each three digits.
@@ -389,47 +245,10 @@ pub(crate) fn grouped(number: usize) -> String {
     text
 }
 
-/// Where the string that starts at `start` ends, its quotes included, and whether it has escapes;
-/// none where none starts, or it does not end.
-pub(crate) fn json_string(bytes: &[u8], start: usize) -> Option<(usize, bool)> {
-    if bytes.get(start) != Some(&b'"') {
-        return None;
-    }
-    let (mut at, mut has_escapes) = (start + 1, false);
-    loop {
-        let rest = bytes.get(at..)?;
-        at += rest.iter().position(|byte| matches!(byte, b'"' | b'\\'))?;
-        if bytes[at] == b'"' {
-            return Some((at + 1, has_escapes));
-        }
-        has_escapes = true;
-        at += 2;
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
-
-    fn json() -> impl Strategy<Value = Value> {
-        let leaf = prop_oneof![
-            Just(Value::Null),
-            any::<bool>().prop_map(Value::from),
-            any::<i64>().prop_map(Value::from),
-            r"-?(0|[1-9][0-9]{0,3})(\.[0-9]{1,3})?([eE][+-]?[0-9]{1,2})?"
-                .prop_map(|text| serde_json::from_str(&text).unwrap()),
-            r#"[a'"\\{}\[\],: é\n]{0,6}"#.prop_map(Value::from),
-        ];
-        leaf.prop_recursive(3, 20, 4, |inner| {
-            prop_oneof![
-                proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-                proptest::collection::btree_map("[ab]", inner, 0..3)
-                    .prop_map(|map| map.into_iter().collect::<Value>()),
-            ]
-        })
-    }
+    use crate::syntax::characters::{code_point, is_invisible};
 
     #[test]
     fn long_texts_are_clipped_between_characters() {
@@ -453,25 +272,5 @@ mod tests {
         assert_eq!(code_point('\u{200b}'), "U+200B ZERO WIDTH SPACE");
         assert_eq!(code_point('\u{2028}'), "U+2028 LINE SEPARATOR");
         assert_eq!(code_point('\u{e0020}'), "U+E0020 TAG SPACE");
-    }
-
-    #[test]
-    fn of_two_keys_the_later_one_counts_and_all_are_put_in_order() {
-        let mut raw = String::new();
-        push_raw_literal(&mut raw, r#"[{"b":{"y":1,"x":[]},"a":2,"a":{}}]"#);
-        assert_eq!(raw, "[{'a': {}, 'b': {'x': [], 'y': 1}}]");
-    }
-
-    proptest! {
-        #[test]
-        fn a_value_in_json_is_spelled_as_the_decoded_one(value in json(), pretty: bool) {
-            let text = match pretty {
-                true => serde_json::to_string_pretty(&value),
-                false => serde_json::to_string(&value),
-            };
-            let mut raw = "x".to_owned();
-            push_raw_literal(&mut raw, &text.unwrap());
-            prop_assert_eq!(raw, format!("x{}", literal(&value)));
-        }
     }
 }

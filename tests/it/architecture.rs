@@ -54,6 +54,7 @@ fn all() -> Vec<(String, String)> {
     };
     let files = all_with_tests().into_iter();
     files
+        .filter(|(file, _)| !file.ends_with("/tests.rs"))
         .map(|(file, code)| (file, without_tests(&code)))
         .collect()
 }
@@ -432,6 +433,77 @@ fn a_module_imports_only_from_those_below() {
         let is_seen = |module: &&str| seen.iter().any(|own| own == module);
         assert!(modules.iter().all(is_seen), "{floor}");
     }
+}
+
+/// The modules of `syntax` from the bottom up: each imports only from those before it.
+const SYNTAX: [&str; 36] = [
+    "characters",
+    "acl",
+    "names",
+    "place",
+    "doubt",
+    "source",
+    "ast",
+    "scanner/table",
+    "scanner/tokens",
+    "scanner",
+    "spelling",
+    "json",
+    "parser/secrets/names",
+    "parser/secrets/shown",
+    "parser/secrets",
+    "parser/error",
+    "parser/findings",
+    "parser/estimate",
+    "parser/levels",
+    "parser/number",
+    "parser/string",
+    "parser/matched",
+    "parser/literal",
+    "parser/expression",
+    "parser/statement",
+    "parser/quick/reader",
+    "parser/quick/literal",
+    "parser/quick",
+    "parser/explain/rules",
+    "parser/explain/syntax",
+    "parser/explain/hints",
+    "parser/explain/invisible",
+    "parser/explain/value",
+    "parser/explain",
+    "parser",
+    "format",
+];
+
+#[test]
+fn there_are_no_circles_in_syntax() {
+    let rank = |name: &str| SYNTAX.iter().position(|module| *module == name);
+    let mut found = Vec::new();
+    let mut seen = Vec::new();
+    for (file, code) in library() {
+        let Some(name) = file.strip_prefix("syntax/") else {
+            continue;
+        };
+        let name = name.trim_end_matches(".rs");
+        let own = rank(name).unwrap_or_else(|| panic!("{file} has no place in the list"));
+        seen.push(own);
+        if code.contains("super::") {
+            found.push(format!("{file}: super"));
+        }
+        for path in imports(&code, 5) {
+            let path = path.replace("::", "/");
+            let path = path.trim_start_matches("syntax/");
+            let ends = path.match_indices('/').map(|(end, _)| end);
+            // The longest part of the path that is a module.
+            let modules = ends.chain([path.len()]).map(|end| &path[..end]);
+            let named = modules.filter_map(rank).next_back();
+            if named.is_none_or(|other| other >= own) {
+                found.push(format!("{file}: {path}"));
+            }
+        }
+    }
+    assert_eq!(seen.len(), SYNTAX.len());
+    assert_eq!(found, [""; 0]);
 }
 
 /// The rooms of the server that neither do I/O nor look at a clock.

@@ -401,6 +401,11 @@ fn links() {
     6:7: expected ->, = or =>, found `words`
       hint: a name that holds blanks is written in double quotes: "two words" -> …
     "#);
+    // The first operator ends the name.
+    check!("/a\n  two words = 'x -> y'\n  @secret a=(b\n", @r#"
+    2:7: expected ->, = or =>, found `words`
+      hint: a name that holds blanks is written in double quotes: "two words" = …
+    "#);
     check!("/a -> /b\n/c = 1\n", @r#"
     1:4: expected the end of the line, found `->`
       hint: a line that starts with a slash is a node; properties and links are named without one

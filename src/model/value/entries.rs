@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::syntax::spelling::json_string;
+use crate::syntax::json::json_string;
 
 /// A property of an object as it stands there.
 #[derive(Debug, Clone, PartialEq, Eq)]

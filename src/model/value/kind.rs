@@ -2,13 +2,13 @@
 
 use serde_json::Value;
 
-use super::is_blank;
+use super::is_space;
 
 /// What a text seems to be: `XML`, `a list in JSON`, `nearly JSON: trailing comma at line 1 column 8`.
 /// Nothing of the text itself is in it: it may be a secret.
 #[must_use]
 pub fn kind_of_text(text: &str) -> String {
-    let text = text.trim_matches(is_blank);
+    let text = text.trim_matches(is_space);
     match text.chars().next() {
         Some('<') if text.starts_with("<!DOCTYPE") || text.starts_with("<html") => "HTML".into(),
         Some('<') => "XML".into(),

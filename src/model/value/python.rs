@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::{Properties, entries};
-use crate::syntax::spelling::json_string;
+use crate::syntax::json::json_string;
 
 /// The byte-order mark of UTF-8.
 const MARK: char = '\u{feff}';
@@ -54,7 +54,7 @@ pub fn beyond_json(data: &[u8]) -> BTreeMap<String, String> {
 }
 
 fn is_object(text: &str) -> bool {
-    let text = text.trim_start_matches(|c| super::is_blank(c) || c == MARK);
+    let text = text.trim_start_matches(|c| super::is_space(c) || c == MARK);
     text.starts_with('{')
 }
 

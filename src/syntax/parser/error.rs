@@ -1,8 +1,17 @@
-use super::secrets::{HIDDEN, Secrets};
-use crate::syntax::ast::DIRECTIVES;
+//! What can be wrong with a line, and what to do about it.
+
+use std::ops::Range;
+
 use crate::syntax::ast::MAX_DEPTH;
+use crate::syntax::characters::code_point;
+use crate::syntax::parser::secrets::{HIDDEN, Secrets};
+use crate::syntax::scanner::table::DIRECTIVES;
 use crate::syntax::source::{Located, Span};
-use crate::syntax::spelling::code_point;
+use crate::syntax::spelling::string_literal;
+
+/// So many errors of one file are reported. The last says that it is not checked any further:
+/// nobody reads more, and a file that is no tree file at all may have millions.
+pub const MAX_ERRORS: usize = 100;
 
 /// A line that cannot be parsed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -121,7 +130,7 @@ pub enum ErrorKind {
     /// Something that must stand in a node.
     #[error("a {0} must stand in a node, and none is open here")]
     AboveFirstNode(&'static str),
-    /// The last of [`MAX_ERRORS`](super::MAX_ERRORS).
+    /// The last of [`MAX_ERRORS`].
     #[error("the file has too many errors: from this line on it is not checked")]
     TooMany,
 }
@@ -167,6 +176,24 @@ impl ErrorKind {
     }
 }
 
+/// An error, and the bytes of its line that it is about.
+pub(super) struct Explained {
+    pub(super) kind: ErrorKind,
+    pub(super) range: Range<usize>,
+}
+
+impl Explained {
+    /// Something else was expected in a range than what was found.
+    pub(super) fn syntax(expected: &str, found: String, range: Range<usize>) -> Self {
+        let kind = ErrorKind::Syntax {
+            expected: expected.to_owned(),
+            found,
+            hint: None,
+        };
+        Self { kind, range }
+    }
+}
+
 /// What is found where a line ends too early.
 pub(super) const END_OF_LINE: &str = "the end of the line";
 
@@ -182,10 +209,7 @@ fn text_needs_quotes(text: &str) -> String {
     if text == HIDDEN {
         return "text needs quotes: '…'".to_owned();
     }
-    format!(
-        "text needs quotes: {}",
-        crate::syntax::spelling::string_literal(text)
-    )
+    format!("text needs quotes: {}", string_literal(text))
 }
 
 impl Located for Error {
@@ -243,7 +267,7 @@ impl Located for Error {
                     .to_owned()
             }
             ErrorKind::UnknownDirective { word } => {
-                let [others @ .., last] = DIRECTIVES;
+                let [others @ .., last] = DIRECTIVES.each_ref().map(|directive| directive.word);
                 let others = others.join(", ");
                 format!(
                     "the directives are {others} and {last}; \

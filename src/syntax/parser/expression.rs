@@ -4,7 +4,9 @@
 use num_bigint::BigInt;
 use pest::iterators::Pair;
 
-use super::{Rule, literal};
+use crate::syntax::parser::literal::decode_string;
+use crate::syntax::parser::matched::Rule;
+use crate::syntax::parser::number::number;
 use crate::syntax::spelling::string_literal;
 
 /// The literal that a matched `sum` stands for, where that is obvious.
@@ -48,6 +50,9 @@ const MAX_TEXT: usize = 200;
 fn evaluate(pair: Pair<'_, Rule>) -> Option<Constant> {
     let rule = pair.as_rule();
     let text = pair.as_str();
+    if rule == Rule::inner_string {
+        return decode_string(pair).ok().map(Constant::Text);
+    }
     let mut inner = pair.into_inner();
     let value = match rule {
         Rule::sum | Rule::product => {
@@ -82,8 +87,7 @@ fn evaluate(pair: Pair<'_, Rule>) -> Option<Constant> {
             "False" | "false" => 0.into(),
             _ => return None,
         }),
-        Rule::inner_string => Constant::Text(literal::decode_string(text, inner).ok()?),
-        Rule::plain_number => Constant::Int(literal::number(text).ok()?.parse().ok()?),
+        Rule::plain_number => Constant::Int(number(text).ok()?.parse().ok()?),
         _ => return None,
     };
     match &value {

@@ -4,14 +4,16 @@
 //! is hidden.
 
 mod names;
+mod shown;
 
 use std::ops::Range;
 
-use super::continuation::{self, Extent};
-use super::explain::unclosed_quote;
-use super::{Error, end_of_line};
+use crate::syntax::acl::secret_part;
+use crate::syntax::scanner::tokens::unclosed_quote;
+use crate::syntax::scanner::{Extent, LogicalLine, end_of_line};
 use crate::syntax::source::{SourceId, Sources, Span};
 use names::{Names, Nodes, indentation, known_word};
+pub use shown::ShownLine;
 
 /// What stands in the place of a secret.
 pub const HIDDEN: &str = "(secret)";
@@ -30,6 +32,14 @@ impl Secrets {
     pub fn of(sources: &Sources) -> Self {
         let texts: Vec<&str> = sources.iter().map(|source| source.text.as_str()).collect();
         Self::of_texts(&texts)
+    }
+
+    /// Finds what to hide in one text alone.
+    pub(super) fn of_text(text: &str, source: SourceId) -> Self {
+        let mut secrets = Self::of_texts(&[text]);
+        let before = (0..source.index()).map(|_| Vec::new());
+        secrets.hidden.splice(0..0, before);
+        secrets
     }
 
     fn of_texts(texts: &[&str]) -> Self {
@@ -106,55 +116,6 @@ impl Secrets {
 
     fn ranges(&self, source: SourceId) -> &[Range<usize>] {
         self.hidden.get(source.index()).map_or(&[], Vec::as_slice)
-    }
-}
-
-/// Takes what is hidden in one text out of the errors about it.
-pub(super) fn hide(text: &str, source: SourceId, errors: &mut [Error]) {
-    if errors.is_empty() {
-        return;
-    }
-    let mut secrets = Secrets::default();
-    secrets.hidden.resize(source.index(), Vec::new());
-    secrets
-        .hidden
-        .append(&mut Secrets::of_texts(&[text]).hidden);
-    for error in errors {
-        error.hide(&secrets);
-    }
-}
-
-/// A line as it may be shown.
-#[derive(Debug, Default)]
-pub struct ShownLine {
-    /// The text.
-    pub text: String,
-    /// Where pieces of the line end, and where they end in `text`.
-    ends: Vec<(usize, usize)>,
-}
-
-impl ShownLine {
-    fn push(&mut self, text: &str, end: usize) {
-        self.text.push_str(text);
-        self.ends.push((end, self.text.len()));
-    }
-
-    /// Where a byte of the line is in the text; what is hidden is one place.
-    #[must_use]
-    pub fn place(&self, byte: usize) -> usize {
-        let (mut from, mut shown_from) = (0, 0);
-        for &(end, shown_end) in &self.ends {
-            if byte < end {
-                let is_as_written = end - from == shown_end - shown_from;
-                return if is_as_written {
-                    shown_from + byte - from
-                } else {
-                    shown_from
-                };
-            }
-            (from, shown_from) = (end, shown_end);
-        }
-        shown_from
     }
 }
 
@@ -258,7 +219,7 @@ impl Scan<'_> {
     /// Hides the rest of a logical line from a byte of its statement on, or what is secret in its
     /// further lines.
     fn value(&mut self, start: usize, indent: usize, end: usize, from: Option<usize>) -> usize {
-        let logical_end = match continuation::extent(&self.text[start..], !self.unclosed) {
+        let logical_end = match LogicalLine::at(self.text, start).extent(!self.unclosed) {
             Extent::Lines(length) => start + length,
             Extent::Unclosed(..) | Extent::TooDeep(_) => {
                 self.unclosed = true;
@@ -335,7 +296,7 @@ impl Scan<'_> {
         let mut at = "@acl".len();
         for entry in statement[at..].split_inclusive(is_end) {
             let text = entry.trim_end_matches(is_end);
-            if let Some(secret) = crate::syntax::acl::secret_part(text) {
+            if let Some(secret) = secret_part(text) {
                 self.push(start + at + secret.start..start + at + secret.end);
             }
             at += entry.len();

@@ -12,7 +12,8 @@ use zkt::model::node::Secret;
 use zkt::model::path::ZPath;
 use zkt::model::plan::{ACL_CHANGE, Add, Change, ChangeValue, DATA_CHANGE};
 use zkt::model::value::{Entry, LinkKind, Properties, TYPE, entries, split_link, writing_order};
-use zkt::syntax::spelling::{property_name, push_raw_literal, type_clause};
+use zkt::syntax::json::push_raw_literal;
+use zkt::syntax::spelling::{property_name, type_clause};
 
 use super::SECRET;
 use super::difference::{LONGEST_DIFF, Side, is_by_line, pair, write_lines};

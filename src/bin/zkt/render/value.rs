@@ -6,8 +6,9 @@ use serde_json::Value;
 pub(super) use zkt::export::base64;
 use zkt::model::path::ZPath;
 use zkt::model::value::{LinkKind, split_link};
+pub(super) use zkt::syntax::characters::is_visible;
 pub(super) use zkt::syntax::spelling::printable;
-pub(super) use zkt::syntax::spelling::{is_visible, literal, string_literal as quoted};
+pub(super) use zkt::syntax::spelling::{literal, string_literal as quoted};
 use zkt::syntax::spelling::{node_name, property_name};
 
 /// A literal of more characters is shortened in its middle.

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::super::continuation::end_of_quoted;
-use crate::syntax::ast::DIRECTIVES;
+use crate::syntax::characters::is_visible;
 use crate::syntax::names::{Globs, looks_secret};
-use crate::syntax::spelling::is_visible;
+use crate::syntax::scanner::table::{COMMENT, DIRECTIVE, NODE, directive_of};
+use crate::syntax::scanner::tokens::quoted_name;
 
 /// What the `@secret` lines of some texts cover.
 #[derive(Debug, Default)]
@@ -27,10 +27,10 @@ impl Names {
             for line in text.lines() {
                 let indent = indentation(line);
                 let statement = line[indent..].trim_end();
-                if statement.is_empty() || statement.starts_with('#') {
+                if statement.is_empty() || statement.starts_with(COMMENT) {
                     continue;
                 }
-                if statement.starts_with('/') {
+                if statement.starts_with(NODE) {
                     nodes.node(statement, indent);
                     continue;
                 }
@@ -39,7 +39,7 @@ impl Names {
                 let (word, rest) = statement.split_at(word);
                 if word.eq_ignore_ascii_case("@secret") {
                     names.secret_line(rest, &nodes);
-                } else if word.starts_with('@') && !DIRECTIVES.contains(&word) {
+                } else if word.starts_with(DIRECTIVE) && directive_of(word).is_none() {
                     // What is no directive may have been meant for this one.
                     names.patterns_in(rest);
                 }
@@ -53,7 +53,7 @@ impl Names {
         let is_between = |c: char| !is_visible(c) || c == ' ' || c == ',';
         let words = rest.split(is_between).filter(|word| !word.is_empty());
         let mut is_whole = true;
-        for word in words.take_while(|word| !word.starts_with('#')) {
+        for word in words.take_while(|word| !word.starts_with(COMMENT)) {
             is_whole = false;
             let pattern = serde_json::from_str(word)
                 .unwrap_or_else(|_| word.trim_matches(['"', '\'']).to_owned());
@@ -64,7 +64,7 @@ impl Names {
         }
         // A name in quotes may hold blanks.
         if let Some(quoted) = rest.find('"') {
-            let length = end_of_quoted(&rest[quoted..]);
+            let length = quoted_name(&rest[quoted..]).unwrap_or(0);
             if let Ok(pattern) = serde_json::from_str(&rest[quoted..quoted + length]) {
                 self.patterns.extend(Globs::new(vec![pattern]).ok());
             }
@@ -99,7 +99,7 @@ impl Names {
     /// every value is secret.
     pub(super) fn secret_in(&self, statement: &str, whole: bool) -> Option<usize> {
         if statement.starts_with('"') {
-            let end = end_of_quoted(statement);
+            let end = quoted_name(statement).unwrap_or(0);
             let name: Option<String> = serde_json::from_str(&statement[..end]).ok();
             if whole && end > 0 || name.is_some_and(|name| self.covers(&name)) {
                 return Some(after_operator(statement, end));
@@ -196,9 +196,7 @@ fn after_operator(statement: &str, at: usize) -> usize {
 /// The word of a line that is a directive, unless a property of that name seems to be meant.
 pub(super) fn known_word(statement: &str) -> Option<&'static str> {
     let end = statement.find(is_space).unwrap_or(statement.len());
-    let word = DIRECTIVES
-        .into_iter()
-        .find(|word| *word == &statement[..end])?;
+    let word = directive_of(&statement[..end])?.word;
     let rest = statement[end..].trim_start();
     let is_property = rest.starts_with('=') || rest.starts_with("->");
     (!is_property).then_some(word)
@@ -254,13 +252,9 @@ impl Nodes {
 fn last_name(statement: &str) -> String {
     let mut rest = statement;
     let mut last = String::new();
-    while let Some(name) = rest.strip_prefix('/') {
-        let quoted = if name.starts_with('"') {
-            end_of_quoted(name)
-        } else {
-            0
-        };
-        if quoted > 0 {
+    while let Some(name) = rest.strip_prefix(NODE) {
+        let quoted = Some(name).filter(|name| name.starts_with('"'));
+        if let Some(quoted) = quoted.and_then(quoted_name) {
             last = serde_json::from_str(&name[..quoted]).unwrap_or_default();
             rest = &name[quoted..];
         } else {

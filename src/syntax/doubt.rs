@@ -1,4 +1,6 @@
-use crate::syntax::source::Span;
+//! Values that are legal, but that people may not have meant so.
+
+use crate::syntax::place::Span;
 
 /// A value that is legal, but written as people write something else.
 #[derive(Debug, Clone, PartialEq, Eq)]

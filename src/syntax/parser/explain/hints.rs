@@ -1,52 +1,49 @@
 //! What to do about a line that is written as another language writes it, or with a slip.
 
-use super::explain::without_comment;
-use super::is_blank;
+use crate::syntax::characters::is_blank;
+use crate::syntax::scanner::LogicalLine;
+use crate::syntax::scanner::table::{COMMENT, Kind, NODE, OPERATORS, operator_at};
+use crate::syntax::scanner::tokens::without_comment;
 use crate::syntax::spelling::{node_name, property_name, string_literal};
 
-/// What to do about a line whose statement, from `start` on, goes wrong at `at`; `None` where that
-/// is not known.
-pub(super) fn hint_for_statement(line: &str, start: usize, at: usize) -> Option<String> {
-    let statement = line[start..].trim_end();
-    if statement.starts_with('/') {
-        let rest = line[at..].trim_start();
-        if ["->", "=>", "="]
-            .iter()
-            .any(|operator| rest.starts_with(operator))
-        {
-            return Some(
-                "a line that starts with a slash is a node; properties and links are \
-                         named without one"
-                    .to_owned(),
-            );
-        }
-        if at > start + 1 && !rest.is_empty() && !rest.starts_with([':', '#']) {
-            return Some(
-                r#"a name that holds blanks is written in double quotes: /"my node""#.to_owned(),
-            );
-        }
-        return None;
+/// What to do about a line, whose whole text this is, that goes wrong at `at`; `None` if that is
+/// not known.
+pub(super) fn hint_for_statement(line: &LogicalLine<'_>, text: &str, at: usize) -> Option<String> {
+    if line.kind == Kind::Node {
+        return hint_for_node(text[at..].trim_start(), at > line.indent + NODE.len_utf8());
     }
+    let statement = text[line.indent..].trim_end();
     if let Some(hint) = hint_for_other_syntax(statement) {
         return Some(hint);
     }
-    let (name, operator) = ["->", "=>", "="]
-        .iter()
-        .find_map(|op| statement.find(op).map(|i| (statement[..i].trim_end(), *op)))?;
+    let (operator, _) = OPERATORS.iter().find(|(_, kind)| *kind == line.kind)?;
+    let name = &text[line.indent..line.name_end];
     if name.contains(is_blank) && !name.starts_with('"') {
         let quoted = serde_json::to_string(name).ok()?;
         return Some(format!(
             "a name that holds blanks is written in double quotes: {quoted} {operator} …"
         ));
     }
-    let target = statement.split_once("->").map(|(_, target)| target.trim());
-    match (operator, target) {
-        ("->", Some(target)) if target.contains(is_blank) && !name.is_empty() => Some(format!(
+    let target = text[line.value..].trim();
+    let has_blanks = line.kind == Kind::Link && target.contains(is_blank) && !name.is_empty();
+    has_blanks.then(|| {
+        format!(
             "a link to a path with blanks is written as the property it is stored as: \"{name} ->\" = {}",
             string_literal(target.trim_matches('"'))
-        )),
-        _ => None,
+        )
+    })
+}
+
+/// What to do about the rest of a node's line, where a name stands before it or not.
+fn hint_for_node(rest: &str, has_name: bool) -> Option<String> {
+    if operator_at(rest.as_bytes()).is_some() {
+        let hint = "a line that starts with a slash is a node; properties and links are \
+                    named without one";
+        return Some(hint.to_owned());
     }
+    let goes_on = has_name && !rest.is_empty() && !rest.starts_with([':', COMMENT]);
+    goes_on
+        .then(|| r#"a name that holds blanks is written in double quotes: /"my node""#.to_owned())
 }
 
 /// A longer name is not shown again.
