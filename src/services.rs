@@ -31,7 +31,6 @@ mod handle;
 mod health;
 mod hub;
 mod lock;
-#[cfg(unix)]
 mod monitor;
 mod nodes;
 mod picker;
@@ -39,7 +38,6 @@ mod properties;
 mod registration;
 mod removal;
 mod resolving;
-#[cfg(unix)]
 mod socket;
 mod supervision;
 mod trees;
@@ -53,7 +51,6 @@ pub use discover::{Discovery, Endpoint, Endpoints, EndpointsChange, Held, LeftOu
 pub use error::{AddressError, Error};
 pub use handle::{Builder, ZooKeeper};
 pub use health::HealthCheck;
-#[cfg(unix)]
 pub use monitor::{Monitor, report};
 pub use nodes::NewNode;
 pub use picker::{Picker, Strategy};

@@ -1,32 +1,31 @@
 //! Statements to one declared tree: paths joined, layers laid over each other, every semantic error
 //! of all files in one run.
 
+mod directives;
 mod error;
 mod nodes;
 mod overlay;
 mod properties;
+mod size;
 
 use error::Found;
 pub use error::{Error, NotBase64};
+pub use size::{MAX_REQUEST, oversized};
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use base64::Engine as _;
-
-use crate::model::acl::{Acl, AclEntry};
-use crate::model::node::{Content, Declared, Globs, Secret};
+use crate::model::acl::Acl;
+use crate::model::node::{Content, Declared};
 use crate::model::path::{self, ZPath};
 use crate::model::tree::Tree;
 use crate::model::value::{self, TYPE};
-use crate::syntax::ast::{DataForm, Directive, Line, LiteralKind, Node, Statement, Text};
+use crate::syntax::ast::{Directive, Line, LiteralKind, Node, Statement, Text};
 use crate::syntax::source::Span;
 
+use directives::data_and_properties;
 use nodes::{Nodes, Place};
 use properties::{OpenProperties, merge};
-
-/// The largest request that ZooKeeper takes, in bytes (`jute.maxbuffer` as it is by default).
-pub const MAX_REQUEST: usize = 1_048_575;
 
 /// How deep a tree may be. Each node is stored under its whole path, by zkt as by ZooKeeper, so
 /// that a path without a limit would take memory with the square of its length.
@@ -34,30 +33,6 @@ pub const MAX_LEVELS: usize = 4096;
 
 /// ZooKeeper's own nodes stand here, unless there is a chroot.
 const SYSTEM: &str = "/zookeeper";
-
-/// What a request to create a node needs besides its path and data: headers, flags, an ACL.
-const REQUEST_OVERHEAD: usize = 512;
-
-/// The nodes that could not be created with requests of at most `limit` bytes, by their places. They
-/// are no mistake in themselves: a node that is as declared needs no request.
-#[must_use]
-pub fn oversized(tree: &Tree<Declared>, limit: usize) -> Vec<Error> {
-    let needs =
-        |path: &ZPath, node: &Declared| REQUEST_OVERHEAD + path.as_str().len() + node.bytes().len();
-    let large = tree
-        .iter()
-        .map(|(path, node)| (node.origin, needs(path, node)));
-    let large = large.filter(|(_, bytes)| *bytes > limit);
-    let error = |(origin, bytes): (Option<Span>, usize)| {
-        let span = origin?;
-        Some(Error::TooLarge { span, bytes, limit })
-    };
-    let mut errors: Vec<Error> = large.filter_map(error).collect();
-    errors.sort_by_key(crate::syntax::source::Located::span);
-    let mut found = Found::default();
-    found.extend(errors);
-    found.sorted()
-}
 
 /// Lowers the statements of layers, one after the other, to the tree that they declare.
 ///
@@ -341,82 +316,22 @@ impl Lowering {
         place: u32,
         file: Option<Arc<[u8]>>,
     ) {
-        // Several files may be included, each where its line stands.
-        if matches!(directive, Directive::Include(_)) {
-            return;
+        let word = directive.word();
+        match directive {
+            // Several files may be included, each where its line stands.
+            Directive::Include(_) => return,
+            Directive::Acl(_) => self.has_acls = true,
+            _ => {}
         }
         let node = self.nodes.node(place);
-        let word = directive.word();
         if let Some(&first) = node.directives.get(word) {
             self.errors
                 .push(Error::DuplicateDirective { span, first, word });
             return;
         }
         node.directives.insert(word, span);
-        match directive {
-            Directive::Keep {
-                children,
-                properties,
-            } => {
-                node.keep_children = *children;
-                node.keep_properties = *properties;
-            }
-            Directive::Ignore(patterns) => match globs(patterns) {
-                Ok(globs) => node.ignore = globs,
-                Err(error) => self.errors.push(error),
-            },
-            Directive::Protect => node.protect = true,
-            Directive::Ephemeral => node.ephemeral = true,
-            Directive::Secret(patterns) if patterns.is_empty() => node.secret = Secret::Everything,
-            Directive::Secret(patterns) => match globs(patterns) {
-                Ok(globs) => node.secret = Secret::Properties(globs),
-                Err(error) => self.errors.push(error),
-            },
-            Directive::Acl(texts) => {
-                let mut entries = Vec::with_capacity(texts.len());
-                for text in texts {
-                    match AclEntry::parse(&text.text) {
-                        Ok(entry) if entry.is_no_digest() => self.errors.push(Error::Digest {
-                            span: text.span,
-                            user: user_of(&entry),
-                            masked: entry.is_masked(),
-                        }),
-                        Ok(entry) => entries.push(entry),
-                        Err(error) => self.errors.push(Error::Acl {
-                            span: text.span,
-                            error,
-                        }),
-                    }
-                }
-                node.acl = Some(Arc::new(Acl { entries }));
-                self.has_acls = true;
-            }
-            Directive::Data { form, text } => match bytes(*form, text, file) {
-                Ok(Some(bytes)) => {
-                    if let Content::Properties(there) = &node.content {
-                        let property = there.origins().first().copied();
-                        let both = property.map(|property| data_and_properties((span, property)));
-                        self.errors.extend(both);
-                    }
-                    let origin = Some(span);
-                    node.content = Content::Raw { bytes, origin };
-                }
-                Ok(None) => {}
-                Err(error) => self.errors.push(error),
-            },
-            Directive::Include(_) => {}
-        }
+        directives::lay_down(node, directive, span, file, &mut self.errors);
     }
-}
-
-fn data_and_properties((span, property): (Span, Span)) -> Error {
-    Error::DataAndProperties { span, property }
-}
-
-/// The user of a digest. Returns `None` where the id is one word: that may be the password.
-fn user_of(entry: &AclEntry) -> Option<String> {
-    let (user, _) = entry.who.id.split_once(':')?;
-    Some(user.to_owned())
 }
 
 /// A text as a value.
@@ -429,44 +344,6 @@ fn with_slash(name: Span) -> Span {
     Span {
         start: name.start - 1,
         ..name
-    }
-}
-
-fn globs(patterns: &[Text<'_>]) -> Result<Globs, Error> {
-    for pattern in patterns {
-        if let Err(error) = Globs::new(vec![pattern.text.to_string()]) {
-            return Err(Error::Glob {
-                span: pattern.span,
-                error,
-            });
-        }
-    }
-    let span = patterns[0].span;
-    let texts = patterns
-        .iter()
-        .map(|pattern| pattern.text.to_string())
-        .collect();
-    Globs::new(texts).map_err(|error| Error::Glob { span, error })
-}
-
-/// The bytes of `@data`; none for a file that could not be read, which is reported already.
-fn bytes(
-    form: DataForm,
-    text: &Text<'_>,
-    file: Option<Arc<[u8]>>,
-) -> Result<Option<Arc<[u8]>>, Error> {
-    match form {
-        DataForm::Text => Ok(Some(text.text.as_bytes().into())),
-        DataForm::File => Ok(file),
-        DataForm::Base64 => {
-            let digits: String = text.text.chars().filter(|c| !c.is_whitespace()).collect();
-            let decoded = base64::engine::general_purpose::STANDARD.decode(digits);
-            let decoded = decoded.map_err(|error| Error::Base64 {
-                span: text.span,
-                error: Some(NotBase64(error)),
-            })?;
-            Ok(Some(decoded.into()))
-        }
     }
 }
 

@@ -54,7 +54,6 @@ fn listen(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
     }?;
     // A port is free again at once, whatever connections there were; on Windows the option would
     // let two servers have one port.
-    #[cfg(unix)]
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     let listener = socket.listen(4096)?;
