@@ -46,12 +46,14 @@ test-newest: ## run some of the end-to-end tests on the newest of them
 	$(MAKE) test-server VERSION=3.9.3 TESTS="session:: cli::apply cli::connect cli::plan cli::service \
 		services::registrations real::netty real::versions"
 
-lint: ## check the layout of the code, and what clippy finds
+lint: ## check the layout of the code, what clippy finds, and the dependencies
 	cargo fmt --check
 	cargo clippy --all-targets --all-features -- -D warnings
 	cargo clippy --no-default-features --lib -- -D warnings
 	cargo clippy --no-default-features --features server --lib -- -D warnings
 	cargo clippy --no-default-features --features watch --lib -- -D warnings
+	@if cargo deny --version >/dev/null 2>&1; then cargo deny check; \
+	else echo "lint: cargo deny is not installed, so the dependencies are not checked"; fi
 
 doc: ## build the documentation (target/doc/zkt)
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps

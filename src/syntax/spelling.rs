@@ -126,12 +126,12 @@ pub fn quoted(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     let json = serde_json::to_string(text).unwrap_or_default();
     for c in json.chars() {
-        if !is_visible(c) {
+        if is_visible(c) {
+            out.push(c);
+        } else {
             for unit in c.encode_utf16(&mut [0; 2]) {
                 _ = write!(out, "\\u{unit:04x}");
             }
-        } else {
-            out.push(c);
         }
     }
     out

@@ -155,9 +155,8 @@ impl PropertiesView {
     }
 
     async fn rewrite(&self, change: impl Fn(&mut Properties) + Send + Sync) -> Result<(), Error> {
-        let real = match self.real_path() {
-            Some(real) => real,
-            None => return Err(Error::NoNode(parse(self.path())?)),
+        let Some(real) = self.real_path() else {
+            return Err(Error::NoNode(parse(self.path())?));
         };
         let mut sequence = self.board().sequence();
         let (stat, _) = self.core().rewrite(&real, change).await?;
