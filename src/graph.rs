@@ -1,8 +1,8 @@
 //! The services of a tree, and which of them use which: a picture of the system.
 //!
-//! As in zc.zk, a node with a real child `providers` is a service, and a link to a `…/providers` is a
-//! use of the service that has them. Every other link of a service is drawn, too, and every link to
-//! something in a service. Links between nodes that are in no service are left out.
+//! As in zc.zk, a node with a real child `providers` is a service, and a link to a `…/providers` is
+//! a use of the service that has them. Every other link of a service is drawn, too, and every link
+//! to something in a service. Links between nodes that are in no service are left out.
 
 mod layout;
 mod svg;
@@ -37,7 +37,7 @@ pub enum Role {
 pub struct GraphNode {
     /// Where it is in the tree.
     pub path: ZPath,
-    /// What it is.
+    /// The message.
     pub role: Role,
     /// Its type in the tree.
     pub kind: Option<String>,

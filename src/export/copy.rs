@@ -1,4 +1,4 @@
-//! The declaration of a live node that gives a copy of it.
+//! The declaration that copies a live node.
 
 use serde_json::Value;
 
@@ -30,7 +30,8 @@ pub(super) fn declare(live: &LiveNode, exact: bool) -> Declared {
     }
 }
 
-/// The JSON object of data that is declared with these very bytes. Returns `None` for all other data.
+/// The JSON object of data that is declared with these very bytes. Returns `None` for all other
+/// data.
 pub(super) fn object(data: &[u8], exact: bool) -> Option<&[u8]> {
     let (object, _) = DeclaredProperties::stored_object(data)?;
     (!exact || super::respelled::is_kept(data)).then_some(object)
@@ -48,9 +49,9 @@ fn content(data: &[u8]) -> Content {
         Data::Binary(_) => raw(data),
         // No properties are stored as `{}`, which is not the same bytes.
         Data::Properties(properties) if properties.is_empty() && is_blank_data(data) => raw(data),
-        // What JSON cannot hold has no spelling in tree text either.
+        // Values that JSON cannot hold have no spelling in tree text either.
         Data::Properties(_) if is_beyond_json(data) => raw(data),
-        // What this object holds would be written as bare text.
+        // This object would be written as bare text.
         Data::Properties(properties) if sole_string(&properties).is_some() => raw(data),
         Data::Properties(properties) if properties.values().any(is_too_deep) => raw(data),
         Data::Text(text) if !is_storable_name(&text) => raw(data),

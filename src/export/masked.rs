@@ -1,4 +1,4 @@
-//! ACLs that the server does not show whole.
+//! ACLs that the server masks.
 
 use std::sync::Arc;
 

@@ -18,7 +18,7 @@ use crate::syntax::source::Sources;
 #[must_use]
 pub fn is_respelled(live: &LiveNode) -> bool {
     let data = &*live.data;
-    // Most objects are as zkt writes them, which a look at them tells sooner than reading them.
+    // Fast path: most objects are as zkt writes them, and a scan shows that sooner than decoding.
     if data.first() == Some(&b'{') && bytes_of(data) == Bytes::Kept {
         return false;
     }

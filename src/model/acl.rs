@@ -1,4 +1,4 @@
-//! Access control lists: entries, who they are for, and what a server makes of them.
+//! Access control lists: entries, identities, and how a server stores them.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -55,7 +55,7 @@ impl Permissions {
         self.0
     }
 
-    /// Reads letters of `cdrwa`, each at most once; none where there is another one.
+    /// Reads letters of `cdrwa`. Returns `None` if there is any other letter, or one twice.
     #[must_use]
     pub fn parse(letters: &str) -> Option<Self> {
         let mut bits = 0;
@@ -90,7 +90,7 @@ pub struct AuthId {
 }
 
 impl AuthId {
-    /// The name without what proves it: the user of a `digest` id.
+    /// The name without its proof: the user of a `digest` id.
     #[must_use]
     pub fn user(&self) -> &str {
         match self.scheme.as_str() {
@@ -169,7 +169,7 @@ impl AclEntry {
 
 const SECRET: &str = "(secret)";
 
-/// An entry as it may be shown.
+/// The entry without what may be a secret.
 fn without_secret(entry: &str) -> String {
     match secret_part(entry) {
         Some(secret) => format!("{}{SECRET}{}", &entry[..secret.start], &entry[secret.end..]),
@@ -185,7 +185,7 @@ impl AclEntry {
         self.who.scheme == "digest" && self.who.id.ends_with(":x")
     }
 
-    /// Whether the entry is for a `digest` id that no password leads to: its hash is no base64 of
+    /// Whether the entry has a `digest` id that no password can match: its hash is no base64 of
     /// 20 bytes.
     #[must_use]
     pub fn is_no_digest(&self) -> bool {
@@ -202,7 +202,7 @@ pub enum Agreement {
     Same,
     /// They are not.
     Different,
-    /// The server masks what could tell them apart.
+    /// The server masks the parts that may differ.
     Unknown,
 }
 
@@ -224,7 +224,7 @@ pub struct Acl {
 }
 
 impl Acl {
-    /// `world:anyone:cdrwa`, which a node has where nothing else is declared.
+    /// `world:anyone:cdrwa`, the default of a new node.
     #[must_use]
     pub fn open() -> Self {
         let who = AuthId {
@@ -239,8 +239,8 @@ impl Acl {
         }
     }
 
-    /// The entries that a server may not take, those of other schemes than all servers have before
-    /// any other, without what may be a secret.
+    /// Entries that the server may refuse: unknown schemes first, then
+    /// the others; without what may be a secret.
     pub(crate) fn doubtful(&self) -> String {
         let is_common = |scheme: &str| matches!(scheme, "world" | "auth" | "digest");
         let has_other = self.entries.iter().any(|e| !is_common(&e.who.scheme));
@@ -258,14 +258,14 @@ impl Acl {
         self.entries.iter().any(|entry| entry.who.scheme == "auth")
     }
 
-    /// The list as the server stores it when a session with these identities sets it.
+    /// The ACL that the server stores if a session with these identities sets this one.
     #[must_use]
     pub fn stored_by(&self, identities: &[AuthId]) -> Self {
         let mut entries = Vec::with_capacity(self.entries.len());
         for entry in &self.entries {
             if entry.who.scheme == "auth" {
                 let AclEntry { permissions, .. } = *entry;
-                // The server leaves out ids that say where a client is, not who.
+                // The server skips ids that are addresses.
                 let who = identities.iter().filter(|who| who.scheme != "ip").cloned();
                 entries.extend(who.map(|who| AclEntry { who, permissions }));
             } else {
@@ -275,7 +275,7 @@ impl Acl {
         Self { entries }
     }
 
-    /// Compares with `live`, as the server tells it to a session with these identities.
+    /// Compares with `live`, the ACL that the server returned to a session with these identities.
     #[must_use]
     pub fn compare(&self, live: &Self, seen_by: &Identities) -> Agreement {
         let sees_all = seen_by.may(live, Permissions::ADMIN) == Allowed::Yes;
@@ -294,7 +294,7 @@ impl Acl {
         set(self) == set(other)
     }
 
-    /// Whether `live`, as the server tells it, says the same as this list.
+    /// Whether `live`, the ACL that the server returned, equals this one.
     ///
     /// To a session without the admin permission the server shows `digest` ids with their hash
     /// replaced by `x`; such a list is compared without hashes.

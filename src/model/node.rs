@@ -24,7 +24,7 @@ pub use version::{AclVersion, DataVersion, Zxids};
 pub struct Declared {
     /// Declared, or only passed through on the way to another node.
     pub standing: Standing,
-    /// What the node is to hold.
+    /// The declared contents.
     pub content: Content,
     /// `@keep children`: undeclared children are neither trimmed nor extra.
     pub keep_children: bool,
@@ -34,11 +34,11 @@ pub struct Declared {
     pub ignore: Globs,
     /// `@protect`: a plan that trims this node, or below it, is refused.
     pub protect: bool,
-    /// `@ephemeral`: a session brings the node and takes it away; it is left alone.
+    /// `@ephemeral`: a session creates and deletes the node; it is left alone.
     pub ephemeral: bool,
     /// `@secret`: whose values are never shown.
     pub secret: Secret,
-    /// The nearest `@acl`, here or above; none where there is none.
+    /// The nearest `@acl`, here or above. `None` if there is none.
     pub acl: Option<Arc<Acl>>,
     /// Where the node is declared, or passed through first.
     pub origin: Option<Span>,
@@ -54,16 +54,16 @@ pub enum Standing {
     Declared,
     /// Created where it is missing, otherwise left exactly as it is.
     PassedThrough,
-    /// Declared, but not what the plan is about.
+    /// Declared, but outside of the plan.
     Outside {
-        /// Something below it is what the plan is about, so it is created where it is missing.
+        /// A node below it is in the plan, so this one is created if it is missing.
         needed: bool,
         /// `--exclude` names it, so nothing is said of its undeclared children either.
         excluded: bool,
     },
 }
 
-/// What a declared node is to hold.
+/// The contents of a declared node.
 #[derive(Debug, Clone)]
 pub enum Content {
     /// Properties, links and the type included.
@@ -88,7 +88,7 @@ impl Default for Content {
 #[derive(Debug, Clone)]
 pub struct DeclaredProperties {
     encoded: Encoded,
-    /// Where each is declared, by name; none where they are not declared in a file.
+    /// Where each is declared, by name. `None` if they come from no file.
     origins: Box<[Span]>,
     count: u32,
     has_links: bool,
@@ -119,7 +119,7 @@ impl From<Properties> for DeclaredProperties {
     }
 }
 
-/// Links by the names that they are stored as, each with its target; none where that is no text.
+/// Links by their stored names, each with its target. `None` if the target is no text.
 pub(crate) type Targets<'a> = Vec<(Cow<'a, str>, Option<Cow<'a, str>>)>;
 
 /// The links among properties.
@@ -136,8 +136,8 @@ pub(crate) fn targets_of(properties: Properties) -> Targets<'static> {
 }
 
 impl DeclaredProperties {
-    /// The properties that live data holds, where they are stored as an object, and not as bare
-    /// text would be better.
+    /// The properties of live data. Returns `None` unless they are stored as an object and would
+    /// be declared as one.
     pub(crate) fn stored(data: &[u8]) -> Option<Self> {
         let (object, names) = Self::stored_object(data)?;
         Some(Self {
@@ -191,7 +191,7 @@ impl DeclaredProperties {
         self.encoded.select(|name| split_link(name).is_some())
     }
 
-    /// As [`DeclaredProperties::links`], without more decoding than that takes.
+    /// As [`DeclaredProperties::links`]; decodes nothing but the links.
     pub(crate) fn targets(&self) -> Targets<'_> {
         if !self.has_links {
             return Vec::new();
@@ -220,7 +220,7 @@ impl DeclaredProperties {
         let mut object = vec![b'{'];
         for entry in entries(self.encoded.as_bytes()).filter(|entry| is_plain(&entry.name)) {
             if entry.name == STRING_VALUE {
-                // It is stored in another way where it is alone.
+                // A single `string_value` is stored as bare text.
                 return Data::of(self.encoded.select(is_plain)).into();
             }
             if object.len() > 1 {
@@ -244,7 +244,7 @@ impl DeclaredProperties {
         self.count as usize
     }
 
-    /// Whether there is none.
+    /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.count == 0
@@ -262,7 +262,7 @@ impl DeclaredProperties {
         if self.origins.is_empty() {
             return None;
         }
-        // Those that are declared in a file are encoded by name.
+        // Properties that are declared in a file are sorted by name.
         let object = self.encoded.to_object();
         let at = entries(&object).position(|entry| entry.name == name)?;
         self.origins.get(at).copied()
@@ -296,7 +296,7 @@ impl Declared {
         self.standing == Standing::PassedThrough
     }
 
-    /// The declared properties; none where the content is raw.
+    /// The declared properties. Returns `None` if the contents are raw.
     #[must_use]
     pub fn properties(&self) -> Properties {
         match &self.content {
@@ -305,7 +305,7 @@ impl Declared {
         }
     }
 
-    /// The data of a new node that holds just what is declared.
+    /// The data of a new node with the declared contents.
     #[must_use]
     pub fn data(&self) -> Encoded {
         match &self.content {
@@ -349,7 +349,7 @@ pub fn secret_names(tree: &Tree<Declared>) -> BTreeSet<String> {
     names
 }
 
-/// What of a node is never shown.
+/// Which parts of a node are never shown.
 #[derive(Debug, Clone, Default)]
 pub enum Secret {
     /// Everything may be shown.
@@ -357,7 +357,7 @@ pub enum Secret {
     Nothing,
     /// The values of these properties are hidden.
     Properties(Globs),
-    /// The node's data whole is hidden.
+    /// All data of the node is hidden.
     Everything,
 }
 
@@ -391,14 +391,14 @@ impl Secret {
     }
 }
 
-/// A node as it lives in ZooKeeper, as far as it was looked at.
+/// A live node, as far as it was read.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Live {
     /// Known only from its parent's list of children.
     Listed,
     /// The session may not read it.
     Unreadable,
-    /// Read.
+    /// It was read.
     Read(LiveNode),
 }
 
@@ -422,22 +422,22 @@ pub struct LiveNode {
     pub version: DataVersion,
     /// The ACL's version.
     pub acl_version: AclVersion,
-    /// The zxid of the change that created the node; 0 where no server was asked.
+    /// The zxid of the change that created the node; 0 without a server.
     pub czxid: i64,
     /// The zxid of the change that last modified the data.
     pub mzxid: i64,
     /// When that was, in milliseconds since the epoch.
     pub mtime: i64,
-    /// Whether the node belongs to a session and goes with it.
+    /// Whether the node is ephemeral.
     pub ephemeral: bool,
     /// How many children the node had.
     pub children: u32,
-    /// The ACL, where it was asked for.
+    /// The ACL, if it was read.
     pub acl: Option<Arc<Acl>>,
 }
 
 impl LiveNode {
-    /// A persistent node with this data, as if just created: what comparisons without a server use.
+    /// A persistent node with this data, as if just created. For comparisons without a server.
     #[must_use]
     pub fn with_data(data: Vec<u8>) -> Self {
         Self {

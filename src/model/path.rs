@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
-/// Why a text is not a path, or not a node name.
+/// Why a text is no path or no node name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// The text is empty.
@@ -123,7 +123,7 @@ impl ZPath {
         Self::from_valid(&text)
     }
 
-    /// The path that a text spells which is known to be one.
+    /// The path that a text spells. The text must be a valid path.
     pub(crate) fn from_valid(text: &str) -> Self {
         debug_assert!(Self::parse(text).is_ok());
         Self(text.into())
@@ -141,20 +141,20 @@ impl ZPath {
         &self.0
     }
 
-    /// The last name, empty for `/`.
+    /// The last name. Empty for `/`.
     #[must_use]
     pub fn name(&self) -> &str {
         let start = memchr::memrchr(b'/', self.0.as_bytes()).map_or(0, |slash| slash + 1);
         &self.0[start..]
     }
 
-    /// The parent's path, none for `/`.
+    /// The parent's path. Returns `None` for `/`.
     #[must_use]
     pub fn parent(&self) -> Option<Self> {
         self.parent_str().map(|text| Self(text.into()))
     }
 
-    /// The parent's path as text, none for `/`.
+    /// The parent's path as text. Returns `None` for `/`.
     #[must_use]
     pub fn parent_str(&self) -> Option<&str> {
         if self.is_root() {
@@ -164,7 +164,7 @@ impl ZPath {
         Some(if slash == 0 { "/" } else { &self.0[..slash] })
     }
 
-    /// The names from the top down; none for `/`.
+    /// The names from the top down. `/` has none.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.split('/').filter(|name| !name.is_empty())
     }
@@ -215,7 +215,7 @@ impl ZPath {
 
 impl Ord for ZPath {
     fn cmp(&self, other: &Self) -> Ordering {
-        // A live node that is declared mostly shares its path with the declared one.
+        // Fast path: a live node that is declared usually shares its path with the declared one.
         if Arc::ptr_eq(&self.0, &other.0) {
             return Ordering::Equal;
         }
@@ -250,7 +250,7 @@ pub fn compare(a: &str, b: &str) -> Ordering {
     }
 }
 
-/// Paths that are compared mostly begin alike, so whole words of them are skipped.
+/// Compared paths usually share a long prefix: skip it in words of eight bytes.
 fn first_difference(a: &[u8], b: &[u8]) -> usize {
     const WORD: usize = 16;
     let words = a.chunks_exact(WORD).zip(b.chunks_exact(WORD));

@@ -1,4 +1,4 @@
-//! What is to be done, as data: the planner makes it, the executor consumes it, a renderer shows it.
+//! Plans as data: the planner makes them, the executor carries them out, a renderer shows them.
 
 mod refusal;
 
@@ -15,13 +15,14 @@ use crate::syntax::source::Location;
 
 pub use refusal::{KeptReason, MaxTrim, Refusal};
 
-/// The change named so is one of a node's raw data.
+/// Name of a change of a node's raw data.
 pub const DATA_CHANGE: &str = "@data";
-/// The change named so is one of a node's ACL.
+/// Name of a change of a node's ACL.
 pub const ACL_CHANGE: &str = "@acl";
 
 /// All that is to be done to make the live tree as declared, in order: adds, parents first;
-/// updates, those that open nodes to the rest first; links; trims, children first. Every prefix of it leaves a legal tree.
+/// updates, those that open nodes to the rest first; links; trims, children first. Every prefix of
+/// it leaves a legal tree.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
     /// Where the top-level nodes go.
@@ -30,24 +31,24 @@ pub struct Plan {
     pub actions: Vec<Action>,
     /// The topmost nodes of undeclared subtrees that are left alone because nothing is trimmed.
     pub extras: Vec<ZPath>,
-    /// What is left as it is although the declared tree says otherwise.
+    /// Nodes that stay as they are although the declared tree says otherwise.
     pub kept: Vec<Kept>,
     /// Why this plan may not be executed.
     pub refusals: Vec<Refusal>,
-    /// What is legal but probably not meant.
+    /// Legal things that are probably mistakes.
     pub warnings: Vec<Warning>,
     /// How many declared nodes are already as declared.
     pub unchanged: usize,
     /// How many live nodes the plan looked at.
     pub examined: usize,
-    /// Who is to execute it, and which nodes need more than one step for their ACL.
+    /// The session's identities, and the nodes whose ACL takes more than one step.
     pub access: Access,
 }
 
-/// What the ACLs of a plan mean for the session that is to execute it.
+/// The effect of a plan's ACLs on the session that executes it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Access {
-    /// Whom `auth::` stands for, without what proves it: `ops`.
+    /// The users that `auth::` stands for, without their passwords: `ops`.
     pub users: Vec<String>,
     /// New nodes whose declared ACL would keep the session from what the plan has to do there.
     /// Those are created for the session alone, and get their ACL after everything else.
@@ -65,12 +66,12 @@ impl Access {
     }
 }
 
-/// What the declared ACL of a new node would keep the session from.
+/// What the session could not do under the declared ACL of a new node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Needs {
     /// Creating children.
     Children,
-    /// Setting links, which matters only where that is not part of the creation.
+    /// Setting links, unless they are part of the creation.
     Links,
 }
 
@@ -92,13 +93,13 @@ pub enum Action {
 pub struct Add {
     /// The node.
     pub path: ZPath,
-    /// What it holds at first: all but its links.
+    /// Its data without its links.
     pub data: Encoded,
     /// Whether the data is declared as raw bytes, and so shown as such.
     pub raw: bool,
-    /// Its ACL; none for `world:anyone:cdrwa`.
+    /// Its ACL. `None` for `world:anyone:cdrwa`.
     pub acl: Option<Arc<Acl>>,
-    /// What of it is not shown.
+    /// Which parts of it are not shown.
     pub secret: HiddenValues,
     /// Where it is declared.
     pub origin: Option<Location>,
@@ -113,7 +114,7 @@ pub struct Update {
     pub expected_version: DataVersion,
     /// Which node the plan saw; `None` where no server was asked.
     pub seen: Option<Zxids>,
-    /// What the node holds afterwards; none where only the ACL changes.
+    /// The data afterwards. `None` if only the ACL changes.
     pub data: Option<Encoded>,
     /// The ACL afterwards, and the version of it that the plan saw.
     pub acl: Option<(AclVersion, Arc<Acl>)>,
@@ -128,12 +129,12 @@ pub struct Update {
 pub struct Link {
     /// The node.
     pub path: ZPath,
-    /// The version of the data that the plan saw; none where an earlier action creates the node.
+    /// The version of the data that the plan saw. `None` if an earlier action creates the node.
     pub expected_version: Option<DataVersion>,
     /// Which node the plan saw; `None` where an earlier action creates it, and where no server was
     /// asked.
     pub seen: Option<Zxids>,
-    /// What the node holds afterwards.
+    /// The data afterwards.
     pub data: Encoded,
     /// What changes, for people.
     pub changes: Vec<Change>,
@@ -208,9 +209,9 @@ impl Action {
 pub struct Change {
     /// The name under which the property is stored.
     pub name: String,
-    /// What it was; none where it is new.
+    /// The old value. `None` if it is new.
     pub old: Option<ChangeValue>,
-    /// What it becomes; none where it goes.
+    /// The new value. `None` if it is removed.
     pub new: Option<ChangeValue>,
     /// Whether the values may not be shown.
     pub secret: bool,
@@ -245,7 +246,7 @@ impl PartialEq for HiddenValues {
     }
 }
 
-/// A node that is left as it is.
+/// A node that stays as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kept {
     /// The node.
@@ -254,14 +255,14 @@ pub struct Kept {
     pub reason: KeptReason,
 }
 
-/// Something legal that is probably not meant.
+/// Something legal that is probably a mistake.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Warning {
     /// The node it is about.
     pub path: ZPath,
-    /// Whether it holds of that node alone.
+    /// Whether it depends on that node alone.
     pub about: About,
-    /// What it is.
+    /// The message.
     pub message: String,
     /// Where it is declared.
     pub origin: Option<Location>,

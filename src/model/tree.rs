@@ -43,7 +43,7 @@ impl<N> Tree<N> {
         self.place(path).ok().map(|i| &self.nodes[i].1)
     }
 
-    /// A faster way to the nodes than [`Tree::get`], for those who ask for many.
+    /// An index of the nodes, for many lookups.
     #[must_use]
     pub fn index(&self) -> Index<'_, N> {
         let hasher = RandomState::default();
@@ -94,7 +94,7 @@ impl<N> Tree<N> {
         &self.nodes[self.subtree_range(path)]
     }
 
-    /// Where the subtree at `path` stands in the sequence.
+    /// The range of the subtree at `path` in the sequence.
     #[must_use]
     pub fn subtree_range(&self, path: &ZPath) -> Range<usize> {
         let start = self.place(path).unwrap_or_else(|at| at);
@@ -106,7 +106,7 @@ impl<N> Tree<N> {
         self.nodes.retain_mut(|(path, node)| keep(path, node));
     }
 
-    /// The first node whose parent is missing, where it is not a child of `top`.
+    /// The first node whose parent is missing, unless it is a child of `top`.
     #[must_use]
     pub fn orphan(&self, top: &ZPath) -> Option<&ZPath> {
         self.nodes.iter().map(|(path, _)| path).find(|path| {
@@ -117,7 +117,7 @@ impl<N> Tree<N> {
 
     /// Adds nodes, in any order, at paths where there is none.
     pub fn merge(&mut self, nodes: Vec<(ZPath, N)>) {
-        /// So many are put in place one by one.
+        /// Up to this number, nodes are inserted one by one.
         const FEW: usize = 8;
         if nodes.len() <= FEW {
             for (path, node) in nodes {
@@ -152,7 +152,7 @@ impl<'t, N> Index<'t, N> {
         self.place(path).map(|place| &self.nodes[place].1)
     }
 
-    /// Where in the sequence the node at `path` stands.
+    /// The position of the node at `path` in the sequence.
     #[must_use]
     pub fn place(&self, path: &ZPath) -> Option<usize> {
         let hash = self.hasher.hash_one(path.as_str());

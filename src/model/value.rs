@@ -23,7 +23,7 @@ pub use crate::syntax::characters::is_space;
 use crate::syntax::names::NUMBER_TOKEN;
 pub use crate::syntax::names::{LinkKind, is_storable_name, split_link, split_property_link};
 
-/// The properties of a node by name: plain ones, `type`, `"x ->"` and `"x =>"` alike.
+/// The properties of a node by name: plain ones, `type`, links (`"x ->"`, `"x =>"`).
 pub type Properties = BTreeMap<String, Value>;
 
 /// The name of the one property that is stored as its bare text.
@@ -35,7 +35,7 @@ pub const TYPE: &str = "type";
 /// The data of a node, decoded.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Data {
-    /// A JSON object; also what empty data stands for.
+    /// A JSON object. Empty data is one without properties.
     Properties(Properties),
     /// Text that is no JSON object: the property `string_value` alone.
     Text(String),
@@ -112,7 +112,7 @@ impl Data {
         }
     }
 
-    /// The properties that this data shows: none for binary data.
+    /// The properties of this data. Binary data has none.
     #[must_use]
     pub fn into_properties(self) -> Properties {
         match self {
@@ -123,16 +123,16 @@ impl Data {
     }
 }
 
-/// The data of a node as it is stored, made once and shared by all that hold it, with how it reads.
+/// The stored data of a node, shared by all owners, with the kind of data that it is.
 ///
-/// A bare text may look like an object, so the bytes alone do not tell what was meant.
+/// A bare text may look like an object, so the bytes alone do not tell the kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Encoded {
     bytes: Arc<[u8]>,
     form: Form,
 }
 
-/// Which [`Data`] some bytes stand for.
+/// The kind of [`Data`] that the bytes encode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form {
     Properties,
@@ -203,7 +203,7 @@ impl Encoded {
         }
     }
 
-    /// What the bytes stand for.
+    /// Decodes the bytes.
     #[must_use]
     pub fn decode(&self) -> Data {
         match self.form {
@@ -225,8 +225,8 @@ fn value_of(json: &str) -> Value {
     value.unwrap_or_else(|| Value::String(json.to_owned()))
 }
 
-/// What data stores that is an object, its values no further looked at, with what is to be known of
-/// the names in it.
+/// The object that data stores, with facts about the names in it. Its values are not
+/// examined.
 pub(crate) fn stored_object(data: &[u8]) -> Option<(&[u8], Names)> {
     let text = std::str::from_utf8(data).ok()?.trim_matches(is_space);
     if !text.starts_with('{') {
@@ -234,7 +234,7 @@ pub(crate) fn stored_object(data: &[u8]) -> Option<(&[u8], Names)> {
     }
     let brackets = text.bytes().filter(|byte| matches!(byte, b'[' | b'{'));
     let is_shallow = brackets.count() <= MAX_DEPTH;
-    // What is skipped is not checked for halves of surrogate pairs.
+    // Skipped values are not checked for halves of surrogate pairs.
     let has = |byte: u8, word: &str| {
         memchr::memchr(byte, text.as_bytes()).is_some() && text.contains(word)
     };
@@ -247,7 +247,7 @@ pub(crate) fn stored_object(data: &[u8]) -> Option<(&[u8], Names)> {
     Some((text.as_bytes(), names))
 }
 
-/// The names in an object, of which one may stand there more than once.
+/// The names in an object. A name may occur more than once.
 #[derive(Debug, Default)]
 pub(crate) struct Names {
     pub(crate) count: usize,
@@ -356,7 +356,7 @@ struct Decimal {
 }
 
 impl Decimal {
-    /// None where the exponent itself is beyond reason.
+    /// `None` if the exponent itself is too large.
     fn of(text: &str) -> Option<Self> {
         let (negative, text) = match text.strip_prefix('-') {
             Some(rest) => (true, rest),

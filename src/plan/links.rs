@@ -9,10 +9,10 @@ use serde_json::Value;
 use crate::model::path::{self, ZPath};
 use crate::model::value::split_property_link;
 
-/// What can be said of a node without asking anybody.
+/// What is known of a node without a request.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Lookup<T> {
-    /// This.
+    /// This is known.
     Known(T),
     /// There is no such node.
     Missing,
@@ -24,7 +24,7 @@ pub enum Lookup<T> {
 pub trait Nodes {
     /// Whether there is a node at a path.
     fn exists(&self, path: &ZPath) -> Lookup<()>;
-    /// The property of a node under the name it is stored as; null-free: none where it has none.
+    /// The property of a node by its stored name. `None` if the node has no such property.
     fn property(&self, path: &ZPath, name: &str) -> Lookup<Option<Value>>;
 }
 
@@ -37,7 +37,7 @@ pub enum Error {
     /// The links lead in a circle.
     #[error("links lead in a circle: {}", circle(.0))]
     Loop(Vec<String>),
-    /// More links than anybody follows; links that double at every step never end otherwise.
+    /// Too many links. Links that double at every step would never end.
     #[error("{0} leads through more than {MAX_LINKS} links")]
     TooLong(ZPath),
     /// The text is no path.
@@ -185,7 +185,7 @@ fn start(nodes: &impl Nodes, path: &ZPath, steps: &mut Vec<Step>) -> ZPath {
     ZPath::root()
 }
 
-/// The unknown node and those that will be asked for after it if it exists.
+/// The unknown node, and those that will be needed after it if it exists.
 fn ahead(unknown: &ZPath, steps: &[Step]) -> Vec<ZPath> {
     let mut paths = vec![unknown.clone()];
     for step in steps.iter().rev() {

@@ -27,13 +27,13 @@ use crate::model::value::{self, Properties, split_link};
 use crate::plan::scope;
 use crate::syntax::source::{Location, Sources};
 
-/// Whether a plan must know whom the session is authenticated as: where any ACL is declared.
+/// Whether a plan needs the session's identities: if any ACL is declared.
 #[must_use]
 pub fn needs_identities(declared: &Tree<Declared>) -> bool {
     declared.iter().any(|(_, node)| node.acl.is_some())
 }
 
-/// Compares two trees in one pass, both ordered by path, and says what makes the live one as
+/// Compares two trees, both ordered by path, in one pass, and returns what makes the live one as
 /// declared. What may not be done becomes an entry of the plan, not an error.
 ///
 /// | declared | live | becomes |
@@ -51,7 +51,7 @@ pub fn needs_identities(declared: &Tree<Declared>) -> bool {
 #[must_use]
 pub fn plan(declared: &Tree<Declared>, live: &Tree<Live>, policy: &Policy<'_>) -> Plan {
     let mut planner = Planner::new(declared, policy);
-    // Room for what is surely missing.
+    // Reserve room for the nodes that are certainly missing.
     let adds = declared.len().saturating_sub(live.len());
     planner.stages.adds.reserve(adds);
     planner.compare(live);
@@ -114,7 +114,7 @@ impl<'a> Planner<'a> {
             match side {
                 Side::Left((path, node)) => self.only_declared(path, node),
                 Side::Both((path, node), (_, live)) => self.both(path, node, live),
-                // Above the place of the top-level nodes nothing is declared, only below it.
+                // Nothing is declared above the place of the top-level nodes.
                 Side::Right((path, _)) if self.policy.path.is_within(path) => {}
                 Side::Right((path, _)) if judged.is_some_and(|top| path.is_within(top)) => {}
                 Side::Right((top, _)) => {
@@ -230,7 +230,7 @@ impl<'a> Planner<'a> {
             self.note_live_acl(path, live);
         }
         let compared = compare::compare(path, node, live, acl, self.policy);
-        // Only what is written is looked at: this reads all of the data.
+        // Only written nodes are checked: this reads all of the data.
         if compared.writes_data()
             && let Some(message) = compare::respelled(live)
         {
@@ -285,7 +285,7 @@ impl<'a> Planner<'a> {
             return;
         }
         self.plan.examined += nodes.len();
-        // What keeps a subtree whole also keeps the part of it that the plan is about.
+        // A reason that keeps a subtree whole also keeps the part that the plan is about.
         let whole = reason_to_keep_whole(nodes);
         // What the plan is about may start further down, but not below what is excluded.
         let mut nodes = nodes;
@@ -374,7 +374,7 @@ impl<'a> Planner<'a> {
         None
     }
 
-    /// The declared ACL; that it stands for nobody is noted.
+    /// The declared ACL. Records it if it stands for nobody.
     fn checked_acl(&mut self, path: &ZPath, node: &Declared) -> Option<Arc<Acl>> {
         let acl = node.acl.as_ref()?;
         if let Some(identities) = &self.policy.identities {
@@ -400,7 +400,7 @@ impl<'a> Planner<'a> {
         });
     }
 
-    /// Several parts of a subtree may be kept for the sake of the whole.
+    /// Several parts of one subtree may be kept for the same reason.
     fn keep_once(&mut self, path: &ZPath, reason: &KeptReason) {
         if self.plan.kept.last().is_none_or(|kept| kept.path != *path) {
             self.keep(path, reason.clone());

@@ -1,4 +1,4 @@
-//! What a plan is about: which declared nodes, and which live nodes must be read for it.
+//! The scope of a plan: its declared nodes, and the live nodes that must be read for it.
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
@@ -12,13 +12,13 @@ use crate::syntax::names::GlobError;
 pub struct Want {
     /// The node; it need not exist.
     pub path: ZPath,
-    /// What to learn of its children beyond those that are wanted by themselves.
+    /// What to read of its children beyond those that are wanted by themselves.
     pub children: Children,
     /// Whether its ACL is needed.
     pub acl: bool,
 }
 
-/// What to learn of a node's children.
+/// What to read of a node's children.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Children {
     /// Nothing.
@@ -44,7 +44,7 @@ pub enum Trim {
 pub struct Filter {
     target: Option<GlobSet>,
     exclude: Option<GlobSet>,
-    /// Below these paths a target may match.
+    /// A target may match below these paths.
     reach: Vec<String>,
 }
 
@@ -72,8 +72,8 @@ impl Filter {
         self.target.is_none() && self.exclude.is_none()
     }
 
-    /// Leaves only what the plan is about, and what stands around it: a node outside is created as
-    /// declared where something inside needs it, and otherwise left alone.
+    /// Keeps what the plan is about, and the nodes around it: a node outside is created as
+    /// declared if something inside needs it, and otherwise left alone.
     pub fn apply(&self, declared: &mut Tree<Declared>) {
         if self.is_everything() {
             return;
@@ -81,7 +81,7 @@ impl Filter {
         let covered: Vec<bool> = declared.iter().map(|(path, _)| self.covers(path)).collect();
         let mut needed = vec![false; covered.len()];
         let mut last: Option<&ZPath> = None;
-        // Children come after their parent, so going backwards the last needed path tells whether
+        // Children follow their parent, so in reverse order the last needed path shows whether
         // anything below a node is needed.
         for (i, (path, _)) in declared.iter().enumerate().rev() {
             needed[i] = covered[i] || last.is_some_and(|below| below.is_within(path));
@@ -96,7 +96,7 @@ impl Filter {
             node.standing = match node.standing {
                 standing if covered => standing,
                 Standing::PassedThrough if needed => Standing::PassedThrough,
-                // Nothing is said of the children of a node that is only passed through.
+                // The children of a passed-through node are not reported.
                 Standing::PassedThrough => Standing::Outside {
                     needed,
                     excluded: true,

@@ -14,7 +14,7 @@ pub(crate) struct Before<'a> {
     /// The last plan without its actions: the trees agreed, but for what it keeps.
     pub(crate) plan: &'a Plan,
     /// How many declared nodes are more than passed through.
-    pub(crate) standing: usize,
+    pub(crate) declared_nodes: usize,
     /// The live nodes that have changed since, and the declared ones that hold something else.
     pub(crate) changed: &'a [ZPath],
 }
@@ -42,7 +42,7 @@ pub(super) fn plan(
 ) -> Option<Plan> {
     let Before {
         plan: before,
-        standing,
+        declared_nodes,
         changed,
     } = before;
     let mut mine: BTreeSet<ZPath> = BTreeSet::new();
@@ -105,7 +105,7 @@ pub(super) fn plan(
         .into_iter()
         .filter(|path| declared.declares(path))
         .count();
-    plan.unchanged = standing.saturating_sub(differ);
+    plan.unchanged = declared_nodes.saturating_sub(differ);
     plan.examined = before.examined;
     Some(plan)
 }
@@ -203,7 +203,7 @@ mod tests {
                 &policy,
                 Before {
                     plan: &before,
-                    standing: 9,
+                    declared_nodes: 9,
                     changed: &[path("/a")],
                 },
             );
@@ -215,7 +215,7 @@ mod tests {
     #[test]
     fn a_part_is_planned_as_the_whole_would_be() {
         let (declared, sources) = declared();
-        let standing = declared.declared().count();
+        let declared_nodes = declared.declared().count();
         let mut random = fastrand::Rng::with_seed(11);
         let mut told = 0;
         for round in 0..3000 {
@@ -239,7 +239,7 @@ mod tests {
             let whole = planner::plan(&declared, &live, &policy);
             let before = Before {
                 plan: &before,
-                standing,
+                declared_nodes,
                 changed: &changed,
             };
             let part = plan(&declared, &live, &policy, before);

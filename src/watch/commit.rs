@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use git::{Git, Standing};
+use git::{Git, GitState};
 
 mod git;
 
@@ -22,7 +22,7 @@ pub(super) struct Commits {
 struct Answer {
     commit: String,
     revision: String,
-    standing: Option<Standing>,
+    git_state: Option<GitState>,
     at: Instant,
 }
 
@@ -46,24 +46,24 @@ impl Commits {
         let commit = head(&git)?;
         let is_known = |last: &&Answer| {
             let is_same = last.commit == commit && last.revision == revision;
-            is_same && (last.standing.is_some() || last.at.elapsed() < AGAIN)
+            is_same && (last.git_state.is_some() || last.at.elapsed() < AGAIN)
         };
         let known = self.last.as_ref().filter(is_known);
-        let known = known.map(|last| last.standing);
-        let standing = known.unwrap_or_else(|| {
-            let standing = self.git.standing(git.parent()?, &commit, layers, texts);
+        let known = known.map(|last| last.git_state);
+        let git_state = known.unwrap_or_else(|| {
+            let git_state = self.git.git_state(git.parent()?, &commit, layers, texts);
             self.last = Some(Answer {
                 commit: commit.clone(),
                 revision: revision.to_owned(),
-                standing,
+                git_state,
                 at: Instant::now(),
             });
-            standing
+            git_state
         });
-        match standing? {
-            Standing::Committed => Some(commit),
-            Standing::Changed => Some(format!("{commit}-dirty")),
-            Standing::Foreign => None,
+        match git_state? {
+            GitState::Committed => Some(commit),
+            GitState::Changed => Some(format!("{commit}-dirty")),
+            GitState::Foreign => None,
         }
     }
 }

@@ -61,7 +61,7 @@ pub struct Source {
     /// What tells these texts from others: a prefix of the hash of all of them.
     pub revision: String,
     /// How many of its nodes are more than passed through.
-    pub standing: usize,
+    pub declared_nodes: usize,
 }
 
 impl Source {
@@ -156,7 +156,7 @@ impl Reading {
         };
         self.layers.filter.apply(&mut tree);
         let source = Source {
-            standing: tree.declared().count(),
+            declared_nodes: tree.declared().count(),
             tree,
             sources: Arc::new(sources),
             revision,
@@ -245,6 +245,6 @@ mod tests {
         let (Outcome::Sound(more), _) = reading.read() else {
             panic!("two files are sound");
         };
-        assert_eq!((first.standing, more.standing), (1, 2));
+        assert_eq!((first.declared_nodes, more.declared_nodes), (1, 2));
     }
 }

@@ -42,10 +42,10 @@ pub enum Error {
         path: ZPath,
         /// The servers and the chroot.
         hosts: String,
-        /// What the last attempt ran into.
+        /// The error of the last attempt.
         source: Refusal,
     },
-    /// The session is dead, and with it what it was asked.
+    /// The session is dead, and its requests are lost.
     #[error(
         "{path}: the session with {hosts} ended while reading ({})",
         told(source)
@@ -74,7 +74,7 @@ pub enum Error {
         /// How many others.
         more: usize,
     },
-    /// The version is -1, which as an expectation means "any".
+    /// The version is -1, which would mean "any" in a write.
     #[error("{path}: the server tells its version as -1, so a write to it cannot be guarded")]
     Version {
         /// The node.
@@ -91,7 +91,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// What a request about this path ran into.
+    /// The error of a request about this path.
     pub(crate) fn of(session: &Session, path: &ZPath, source: Refusal) -> Self {
         let (path, hosts) = (path.clone(), session.hosts());
         if is_fatal(&source) {
@@ -111,7 +111,7 @@ impl Error {
         }
     }
 
-    /// The error that these nodes may not be read; none where there are none.
+    /// The error for these nodes, which may not be read. Returns `None` if there are none.
     pub fn unreadable<'a>(mut paths: impl Iterator<Item = &'a ZPath>) -> Option<Self> {
         Some(Self::Unreadable {
             first: paths.next()?.clone(),
@@ -120,12 +120,12 @@ impl Error {
     }
 }
 
-/// Bounds on what is asked at once; the defaults suit a server with little memory.
+/// Limits for requests. The defaults suit a server with little memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FetchOptions {
     /// How many nodes a batch may have at most.
     pub batch_cap: usize,
-    /// How many nodes the first batch has, before anything is known of their size.
+    /// How many nodes the first batch has, when their size is unknown.
     pub first_batch: usize,
     /// How many batches are in flight at most.
     pub window: usize,
@@ -191,7 +191,7 @@ impl Default for FetchOptions {
 /// for each batch, before it is an [`Error::Connection`].
 ///
 /// # Cancellation safety
-/// Reading changes nothing; what is in flight is answered to nobody.
+/// Reading changes nothing; answers to requests in flight are dropped.
 pub async fn fetch(
     session: &Session,
     wants: &[Want],
@@ -281,13 +281,13 @@ async fn walk_subtree<T>(
     Ok(walk::read(reader, top, is_known, make).await?.nodes)
 }
 
-/// The node that belongs to ZooKeeper itself; none below a chroot, where it is a node like any.
+/// ZooKeeper's own node. `None` below a chroot, where it is a node like any other.
 fn system(session: &Session) -> Option<ZPath> {
     let is_root = session.chroot().is_root();
     is_root.then(|| ZPath::root().join("zookeeper"))
 }
 
-/// Reads just these nodes, in any order; one that does not exist is absent. Otherwise as
+/// Reads these nodes only, in any order. Missing nodes are absent from the result. Otherwise as
 /// [`fetch`].
 pub async fn lookup(session: &Session, paths: &[ZPath]) -> Result<Tree<Live>, Error> {
     let want = |path: &ZPath| Want {
@@ -428,7 +428,7 @@ fn children_of(live: &Live) -> usize {
     live.node().map_or(0, |node| node.children as usize)
 }
 
-/// The node that an answer tells of; none where there is none.
+/// The node in an answer. Returns `None` if there is none.
 fn live_of(answer: Answer) -> Option<Live> {
     match answer {
         Answer::Node(node) => Some(Live::Read(node)),

@@ -1,19 +1,19 @@
-//! Whom a session is authenticated as, and what an ACL lets it do.
+//! The identities of a session, and the permissions that an ACL gives it.
 
 use std::net::IpAddr;
 
 use super::{Acl, AclEntry, AuthId, Permissions};
 
-/// Whom a session is authenticated as, as far as the server tells.
+/// The identities of a session, as far as the server reports them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Identities {
     /// What `auth::` in an ACL stands for.
     pub stored: Vec<AuthId>,
-    /// The addresses that the server sees the session at.
+    /// The addresses from which the server sees the session connect.
     pub addresses: Vec<String>,
-    /// Whether no ACL holds for the session: it is the server's super user.
+    /// Whether ACLs do not apply to the session: it is the server's super user.
     pub is_super: bool,
-    /// Whether the server may know the session by more than this.
+    /// Whether the session may have more identities than these.
     pub may_be_more: bool,
 }
 

@@ -16,7 +16,7 @@ macro_rules! version {
             /// The version of a node just created.
             pub const NEW: Self = Self(0);
 
-            /// From a stat; none for -1.
+            /// From a stat. Returns `None` for -1.
             #[must_use]
             pub fn new(version: i32) -> Option<Self> {
                 (version != -1).then_some(Self(version))
@@ -58,7 +58,8 @@ version!(AclVersion);
 
 /// The transactions that created a node and that last wrote its data.
 ///
-/// A version alone identifies no node: one that was deleted and created again starts at 0 again.
+/// A version alone does not identify a node: after a node is deleted and created again, its version
+/// is 0 again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Zxids {
     /// The creation.

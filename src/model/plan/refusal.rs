@@ -7,19 +7,19 @@ use crate::model::path::{ZPath, and_more};
 use crate::syntax::source::Location;
 use crate::syntax::spelling::grouped;
 
-/// Why a node is left as it is.
+/// Why a node stays as it is.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeptReason {
-    /// It belongs to a session.
+    /// It is ephemeral.
     #[error("ephemeral")]
     Ephemeral,
-    /// `@ephemeral` says that a session brings it.
+    /// `@ephemeral` says that a session creates it.
     #[error("@ephemeral: its session creates it, or --allow-ephemeral")]
     Marked,
-    /// A node below it belongs to a session, so the subtree stays whole.
+    /// A node below it is ephemeral, so the whole subtree stays.
     #[error("holds an ephemeral node")]
     HoldsEphemeral,
-    /// It is declared below a node that belongs to a session, which can have no children.
+    /// It is declared below an ephemeral node, which can have no children.
     #[error("cannot exist below an ephemeral node")]
     BelowEphemeral,
     /// The session may not read it, or something below it.
@@ -94,7 +94,7 @@ pub enum Refusal {
         /// Where the directive stands.
         origin: Option<Location>,
     },
-    /// A node that no request may carry.
+    /// A node that is too large for a request.
     #[error(
         "{path}: writing it takes a request of {bytes} bytes, more than the {} that --max-request \
          allows; servers take as many as their jute.maxbuffer",
@@ -206,15 +206,16 @@ pub enum MaxTrim {
     Count(usize),
     /// At most so many of a hundred nodes that the plan looked at.
     Percent(u32),
-    /// 30 % of the nodes looked at, counted from 10 trims on; and from the first trim on half of what
-    /// is declared or live below the top-level nodes where something is trimmed.
+    /// 30 % of the nodes looked at, counted from 10 trims on; and from the first trim on half of
+    /// what is declared or live below the top-level nodes where something is trimmed.
     Default,
     /// Any number.
     Unlimited,
 }
 
 impl MaxTrim {
-    /// Whether a plan with so many trims passes; for [`MaxTrim::Default`] its first half.
+    /// Whether a plan with so many trims passes. For [`MaxTrim::Default`], this is its first rule
+    /// only.
     #[must_use]
     pub fn allows(self, trims: usize, examined: usize) -> bool {
         let within = |percent: u32| trims * 100 <= examined * percent as usize;
@@ -228,7 +229,7 @@ impl MaxTrim {
 }
 
 impl Refusal {
-    /// Where stands in the tree files what it is about.
+    /// The line of a tree file that causes it.
     #[must_use]
     pub fn origin(&self) -> Option<&Location> {
         match self {

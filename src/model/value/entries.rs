@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::syntax::json::json_string;
 
-/// A property of an object as it stands there.
+/// A property of an object, as it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry<'a> {
     /// The name, borrowed where it is written without escapes.
@@ -22,8 +22,8 @@ pub struct Entries<'a> {
     at: usize,
 }
 
-/// The entries of an object that is known to be valid JSON, in the order in which they stand. Of
-/// what is no object there are none, and after a mistake there are no more.
+/// The entries of an object in their order. The object must be valid JSON. Anything
+/// else has no entries, and iteration ends at the first mistake.
 #[must_use]
 pub fn entries(object: &[u8]) -> Entries<'_> {
     let text = std::str::from_utf8(object).unwrap_or_default();
@@ -68,7 +68,7 @@ fn decode(json: &str) -> Option<String> {
     name.or_else(|| super::python::value(json)?.as_str().map(str::to_owned))
 }
 
-/// Where the value that starts at `start` ends; none where it does not.
+/// The end of the value that starts at `start`. Returns `None` if it does not end.
 fn end_of_value(bytes: &[u8], start: usize) -> Option<usize> {
     let (mut at, mut depth) = (start, 0_usize);
     loop {
@@ -98,7 +98,7 @@ fn end_of_value(bytes: &[u8], start: usize) -> Option<usize> {
     }
 }
 
-/// Where the run of such bytes that starts at `start` ends.
+/// The end of the run of such bytes that starts at `start`.
 fn end_of_run(bytes: &[u8], start: usize, is_in: impl Fn(u8) -> bool) -> usize {
     let rest = bytes.get(start..).unwrap_or_default();
     let length = rest.iter().position(|byte| !is_in(*byte));

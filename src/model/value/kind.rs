@@ -1,11 +1,11 @@
-//! What a text that is no properties seems to be, for people.
+//! Describes text that is no JSON object, for people.
 
 use serde_json::Value;
 
 use super::is_space;
 
-/// What a text seems to be: `XML`, `a list in JSON`, `nearly JSON: trailing comma at line 1 column 8`.
-/// Nothing of the text itself is in it: it may be a secret.
+/// What a text seems to be: `XML`, `a list in JSON`, `nearly JSON: trailing comma at line 1 column
+/// 8`. The description quotes nothing of the text: it may be a secret.
 #[must_use]
 pub fn kind_of_text(text: &str) -> String {
     let text = text.trim_matches(is_space);

@@ -19,7 +19,7 @@ use crate::syntax::source::Sources;
 pub struct Checked {
     /// Links that dangle, loop, are hidden, or lead to a missing property.
     pub warnings: Vec<Warning>,
-    /// Nodes to read before the rest can be said.
+    /// Nodes that must be read before the check can go on.
     pub unknown: BTreeSet<ZPath>,
 }
 
@@ -28,15 +28,15 @@ pub struct Checked {
 pub struct LookedUp {
     /// The paths that were asked for.
     pub asked: BTreeSet<ZPath>,
-    /// Those of them that exist.
+    /// The ones that exist.
     pub nodes: Tree<Live>,
 }
 
-/// A declared tree and the live one, ready to be asked for the nodes that links lead to. To make
-/// it takes a while where many nodes have links; a plan can be made meanwhile.
+/// A declared tree and the live one, indexed for looking up targets of links. Building
+/// it takes a while if many nodes have links; a plan can be made meanwhile.
 pub struct Trees<'a> {
     nodes: &'a [(ZPath, Declared)],
-    /// None where no node has links.
+    /// `None` if no node has links.
     indexes: Option<Indexes<'a>>,
 }
 
@@ -102,7 +102,7 @@ pub fn check(
     view.check(sources)
 }
 
-/// What is wrong with a link whose target is not shown: every cause could tell the target.
+/// The message for a link whose target is secret: any cause could reveal the target.
 fn secret_message(stored: &str) -> String {
     let (name, operator) =
         split_link(stored).map_or((stored, ""), |(name, kind)| (name, kind.operator()));
@@ -144,7 +144,7 @@ struct View<'a> {
     nodes: &'a [(ZPath, Declared)],
     indexes: &'a Indexes<'a>,
     looked_up: Option<&'a LookedUp>,
-    /// What the plan removes, and what it cannot create.
+    /// Nodes that the plan removes, and nodes that it cannot create.
     gone: HashSet<&'a ZPath>,
 }
 
@@ -237,7 +237,7 @@ impl<'a> View<'a> {
         };
         match kind {
             LinkKind::Symbolic => {
-                // A name that no node can have is hidden by none.
+                // No node can have this name, so none hides it.
                 if path::check_name(name).is_err() {
                     let target = join(at.path, target).map_err(problem)?;
                     return resolve(self, &target).map(drop).map_err(problem);
@@ -253,7 +253,7 @@ impl<'a> View<'a> {
                     Lookup::Unknown => return Err(Problem::Unknown(vec![child])),
                     Lookup::Missing => {}
                 }
-                // Most targets are nodes, and not reached by other links.
+                // Fast path: most targets are nodes that no other link leads to.
                 if join(at.path, target).is_ok_and(|target| self.stands(&target)) {
                     return Ok(());
                 }
@@ -272,7 +272,7 @@ impl<'a> View<'a> {
         }
     }
 
-    /// Whether there is a node at a path, as far as that needs no look at its parent.
+    /// Whether there is a node at a path, as far as that is known without its parent.
     fn exists_itself(&self, path: &ZPath) -> Option<Lookup<()>> {
         if self.gone.contains(path) {
             return Some(Lookup::Missing);
@@ -320,7 +320,7 @@ impl<'a> View<'a> {
     fn knows_children(&self, declared: Option<&Declared>, live: Option<&Live>) -> bool {
         let lists_children = |node: &Declared| node.is_declared() && !node.keep_children;
         match (declared, live) {
-            // A node that the plan creates has no other children; unless nobody looked.
+            // A node that the plan creates has no other children, unless it was not looked up.
             (Some(node), None) => self.looked_up.is_some() || lists_children(node),
             (Some(node), Some(live)) => live.node().is_some() && lists_children(node),
             (None, Some(live)) => live.node().is_some(),
@@ -328,7 +328,7 @@ impl<'a> View<'a> {
         }
     }
 
-    /// The answer for a node that was looked up; none where it was not.
+    /// The answer for a node that was looked up. Returns `None` if it was not.
     fn looked_up(&self, path: &ZPath) -> Option<Lookup<&Live>> {
         let looked_up = self.looked_up?;
         let found = || {
@@ -376,7 +376,7 @@ impl Nodes for View<'_> {
                 let properties = crate::model::value::Data::decode(&live.data).into_properties();
                 Lookup::Known(properties.get(name).cloned())
             }
-            // What may not be read cannot be checked either.
+            // Nodes that may not be read cannot be checked.
             None => Lookup::Unknown,
         };
         match (declared, live) {

@@ -13,7 +13,7 @@ use crate::model::value::{
 };
 use crate::syntax::source::Sources;
 
-/// What makes one node as declared.
+/// The actions that make one node as declared.
 pub(super) struct Compared {
     pub(super) update: Option<Update>,
     pub(super) link: Option<Link>,
@@ -45,7 +45,7 @@ pub(super) fn compare(
             data = Some(node.data());
         }
         Content::Raw { .. } => {}
-        // Most nodes are as declared to the byte: those need no decoding.
+        // Most nodes are equal byte for byte and need no decoding.
         Content::Properties(_) if node.bytes() == live.data => {}
         Content::Properties(_) => {
             if let Some((before, after)) = differing(node, live) {
@@ -61,14 +61,14 @@ pub(super) fn compare(
                 hide_text(&mut changes, node);
                 let link_changes = self::changes(&old_links, &new_links, &beyond, node, sources);
                 if is_binary || changes.is_empty() && link_changes.is_empty() {
-                    // The bytes differ although no property does, or stand for none.
+                    // The bytes differ, but no property does, or there are no properties.
                     let new = sole_string(&after).map(|text| text.as_bytes().to_vec());
                     changes.insert(0, raw_change(&live.data, new, node, sources));
                 }
                 if !changes.is_empty() {
                     let mut first = new_plain;
                     first.extend(old_links.into_iter().map(|(name, old)| {
-                        // What is written is spelled as it is declared.
+                        // Written data is spelled as declared.
                         let same = new_links.get(&name).filter(|new| value::equal(&old, new));
                         let link = same.cloned().unwrap_or(old);
                         (name, link)
@@ -126,7 +126,7 @@ pub(super) fn compare(
     }
 }
 
-/// Whether a node has this ACL. Without a session to see it the live tree is a declared one.
+/// Whether a node has this ACL. Without a session, the live tree is a declared one.
 pub(crate) fn agreement(acl: &Acl, live: &LiveNode, policy: &Policy<'_>) -> Agreement {
     match (&live.acl, &policy.identities) {
         (None, None) => Agreement::Same,
@@ -155,7 +155,7 @@ pub(super) fn is_text_in_part(node: &Declared, live: &LiveNode) -> bool {
     !declares_text && after.contains_key(STRING_VALUE) && after.len() > 1
 }
 
-/// Whether some of the live data is to stay, and none can tell which: it has no properties.
+/// Whether some of the live data is to stay, but it has no properties that could be told apart.
 pub(super) fn is_binary_in_part(node: &Declared, live: &LiveNode) -> bool {
     let Content::Properties(declared) = &node.content else {
         return false;
@@ -164,7 +164,7 @@ pub(super) fn is_binary_in_part(node: &Declared, live: &LiveNode) -> bool {
     keeps && std::str::from_utf8(&live.data).is_err()
 }
 
-/// What is to be known of live data that is no JSON and is changed.
+/// The warning about live data that is no JSON and is changed.
 pub(super) fn respelled(live: &LiveNode) -> Option<&'static str> {
     Some(match NotJson::of(&live.data)? {
         NotJson::Mark => "its data starts with a byte-order mark, which goes with this change",
@@ -179,7 +179,7 @@ pub(super) fn respelled(live: &LiveNode) -> Option<&'static str> {
     })
 }
 
-/// The live data and the properties that are to take its place; none where nothing differs.
+/// The live data and the properties that replace it. Returns `None` if nothing differs.
 fn differing(node: &Declared, live: &LiveNode) -> Option<(Data, Properties)> {
     let before = Data::decode(&live.data);
     let declared = node.properties();
@@ -187,7 +187,7 @@ fn differing(node: &Declared, live: &LiveNode) -> Option<(Data, Properties)> {
     let declares_text = declared.contains_key(STRING_VALUE) && !is_ignored(node, STRING_VALUE);
     let text = sole_string(&after);
     let same = match (text.filter(|_| declares_text), &before) {
-        // A bare text is compared byte for byte; one that is only left as it is, is not compared.
+        // A bare text is compared byte for byte, unless it is only left as it is.
         (Some(text), _) => text.as_bytes() == live.data,
         (None, Data::Properties(properties)) => {
             value::equal_properties(properties, &after) && !declares_any(node, &live.data)
@@ -215,7 +215,7 @@ fn declares(node: &Declared, name: &str) -> bool {
     is_declared && !is_ignored(node, name)
 }
 
-/// What a declared node holds once it is as declared: `@ignore` and `@keep` leave live values.
+/// The properties of a node after the plan: `@ignore` and `@keep` leave live values.
 fn merged(node: &Declared, declared: &Properties, live: &Data) -> Properties {
     if node.ignore.is_empty() && !node.keep_properties {
         return declared.clone();
@@ -237,7 +237,7 @@ fn is_ignored(node: &Declared, name: &str) -> bool {
     node.ignore.matches(base) || node.ignore.matches(name)
 }
 
-/// What a declared node will hold, given what it holds now.
+/// The properties that a declared node will have, given its current ones.
 #[must_use]
 pub fn desired_data(node: &Declared, live: Option<&LiveNode>) -> Data {
     match (&node.content, live) {
@@ -289,7 +289,7 @@ pub(super) fn changes(
     changes
 }
 
-/// Data that was to be properties and could not be read as such may hold a secret one.
+/// Data that should be properties and could not be read as such may hold a secret.
 fn hide_text(changes: &mut [Change], node: &Declared) {
     let hides = !matches!(node.secret, crate::model::node::Secret::Nothing);
     for change in changes.iter_mut().filter(|c| c.name == STRING_VALUE) {

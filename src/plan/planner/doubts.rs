@@ -10,7 +10,7 @@ use crate::model::plan::{About, Warning};
 use crate::model::tree::Tree;
 use crate::syntax::source::{Location, Sources, Span};
 
-/// What is doubtful about the nodes of a declared tree, by place.
+/// The warnings about the nodes of a declared tree, by place.
 #[must_use]
 pub fn doubts(declared: &Tree<Declared>, sources: &Sources) -> Vec<Warning> {
     let mut warnings = of_values(declared, sources);
@@ -69,7 +69,7 @@ fn of_children(declared: &Tree<Declared>, sources: &Sources, warnings: &mut Vec<
         .iter()
         .filter(|(path, _)| !path.as_str().is_ascii());
     for (path, node) in special {
-        // The nodes above count as they are.
+        // The names of the nodes above are compared as they are.
         let parent = path.parent().unwrap_or_else(ZPath::root);
         let key = format!("{parent}/{}", path.name().nfc());
         if let Some(other) = seen.get(&key) {
@@ -110,7 +110,7 @@ fn alike(what: &str, name: &str, other: &str) -> String {
     format!("two {what} look alike, and differ in Unicode normalisation only: {other} and {name}")
 }
 
-/// A name in which such a difference is seen.
+/// A name in which such a difference can be seen.
 fn escaped(name: &str) -> String {
     let mut text = String::new();
     for c in name.chars() {

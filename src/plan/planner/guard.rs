@@ -1,11 +1,11 @@
-//! The guard against trims that nobody meant.
+//! The guard against unintended trims.
 
 use crate::model::node::{Declared, Live, Standing};
 use crate::model::path::ZPath;
 use crate::model::plan::{Action, MaxTrim, Refusal};
 use crate::model::tree::Tree;
 
-/// Why there are too many trims, if there are.
+/// The refusal, if there are too many trims.
 pub(super) fn judge(
     trims: &[Action],
     examined: usize,

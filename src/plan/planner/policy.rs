@@ -30,7 +30,7 @@ pub struct Policy<'a> {
     pub shows_extras: bool,
     /// How many bytes a request may have.
     pub max_request: usize,
-    /// Whom the server knows the session as that is to execute the plan; none where no server is
+    /// The identities of the session that executes the plan. `None` if no server is
     /// asked.
     pub identities: Option<Identities>,
     /// Whether the plan may take from that session the right to change a node again.

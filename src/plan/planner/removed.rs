@@ -13,7 +13,7 @@ pub(super) fn hide(stages: &mut Stages, declared: &Tree<Declared>, sources: &Sou
     let by_patterns = || {
         let mut names = secret_names(declared);
         names.extend(sources.secret_names().cloned());
-        // Each was compiled before; were one bad all the same, everything would be hidden.
+        // Each pattern compiled before. If one were bad all the same, everything would be hidden.
         let globs = Globs::new(names.into_iter().collect());
         globs.map_or(Secret::Everything, Secret::Properties)
     };

@@ -1,4 +1,4 @@
-//! What the ACLs of a plan mean for the session that is to execute it.
+//! The effect of a plan's ACLs on the session that executes it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::model::plan::{
 use crate::model::tree::Tree;
 use crate::syntax::source::Location;
 
-/// What was seen of ACLs, for warnings.
+/// Facts about ACLs, for warnings.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     /// The first node whose ACL could not be compared, and how many there are.
@@ -24,7 +24,7 @@ pub(super) struct Seen {
     live: Named,
 }
 
-/// Whom ACLs name.
+/// The identities that ACLs name.
 #[derive(Debug, Default)]
 struct Named {
     /// The first node whose ACL names anybody.
@@ -65,7 +65,7 @@ impl Seen {
             origin: None,
         };
         let mut warnings = Vec::new();
-        // Live ACLs tell more than declared ones: `auth::` is whoever asks.
+        // Live ACLs say more than declared ones: `auth::` stands for any session.
         let named = match &self.live.first {
             Some(_) => self.live,
             None => self.declared,
@@ -89,12 +89,12 @@ impl Seen {
     }
 }
 
-/// The live ACLs of nodes that may keep the session from something.
+/// Live ACLs that may deny the session something.
 #[derive(Debug, Default)]
 pub(super) struct Closed(BTreeMap<ZPath, Arc<Acl>>);
 
 impl Closed {
-    /// What a plan may have to do at a node.
+    /// What a plan does at a node.
     const NEEDS: [Permissions; 4] = [
         Permissions::CREATE,
         Permissions::WRITE,
@@ -160,8 +160,8 @@ impl Closed {
         contradiction
     }
 
-    /// Refuses what the plan has to do at nodes whose ACL stays, and surely does not allow it; at those
-    /// whose ACL changes, the change.
+    /// Refuses what the plan has to do at nodes whose ACL stays, and surely does not allow it; at
+    /// those whose ACL changes, the change.
     pub(super) fn missing(&self, stages: &Stages, applier: &Identities) -> Option<Refusal> {
         let mut needs = self.needs(stages);
         for action in &stages.updates {
@@ -280,7 +280,7 @@ pub(super) fn judge(
         else {
             continue;
         };
-        // Children come next in path order, and all of a new node's are new.
+        // Children follow in path order, and all children of a new node are new.
         let next = stages.adds.get(i + 1).map(Action::path);
         let has_children = next.is_some_and(|next| next.is_within(path));
         if has_children && locks_out(acl, applier) {
@@ -329,8 +329,8 @@ pub(super) fn judge(
     }
 }
 
-/// Whether the ACL surely takes the right to change the node again. One that stands for nobody is
-/// refused as such.
+/// Whether the ACL certainly removes the right to change the node again. An ACL for nobody is
+/// refused for that reason.
 fn locks_out(acl: &Acl, applier: &Identities) -> bool {
     let stands_for_nobody = acl.needs_identity() && applier.are_none();
     !stands_for_nobody && applier.may(acl, Permissions::ADMIN) == Allowed::No

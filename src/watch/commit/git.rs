@@ -17,14 +17,14 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// Attributes by which a checked-out file is not what the commit holds.
 const CONVERSIONS: [&str; 3] = ["filter", "ident", "working-tree-encoding"];
 
-/// How files stand to a commit.
+/// How the files differ from a commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Standing {
-    /// It holds each of them as it is.
+pub(super) enum GitState {
+    /// The commit has all files as they are.
     Committed,
-    /// It holds some, but others not, or not as they are.
+    /// The commit lacks some of the files, or has them otherwise.
     Changed,
-    /// It holds none of them.
+    /// The commit has none of the files.
     Foreign,
 }
 
@@ -50,13 +50,13 @@ impl Git {
     ///
     /// `git status` would run the filters that the checkout configures. So git only lists what the
     /// commit holds, and the files are compared with that here.
-    pub(super) fn standing(
+    pub(super) fn git_state(
         &self,
         top: &Path,
         commit: &str,
         layers: &[PathBuf],
         texts: &[PathBuf],
-    ) -> Option<Standing> {
+    ) -> Option<GitState> {
         // The hashes of other repositories are not SHA-1.
         if commit.len() != 40 {
             return None;
@@ -77,7 +77,7 @@ impl Git {
             }
         }
         if untracked > 0 && untracked == known.len() {
-            return Some(Standing::Foreign);
+            return Some(GitState::Foreign);
         }
         // A file that is gone was not read.
         let is_gone = |path: &&PathBuf| {
@@ -88,14 +88,14 @@ impl Git {
         };
         let is_outside = |path: &PathBuf| inside(path).is_none();
         if untracked > 0 || texts.iter().any(is_outside) || held.keys().any(|path| is_gone(&path)) {
-            return Some(Standing::Changed);
+            return Some(GitState::Changed);
         }
         if changed.is_empty() {
-            return Some(Standing::Committed);
+            return Some(GitState::Committed);
         }
         let converted = self.converted(top, &changed)?;
         // What a filter makes of a file only the filter can tell.
-        (converted < changed.len()).then_some(Standing::Changed)
+        (converted < changed.len()).then_some(GitState::Changed)
     }
 
     /// The files of a commit, with their hashes.

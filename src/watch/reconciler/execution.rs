@@ -75,10 +75,10 @@ impl Reconciler {
         let live = mirror.tree();
         let plan = match (&self.known, changed) {
             (Known::Agree(plan), Some(changed)) => {
-                let standing = source.standing;
+                let declared_nodes = source.declared_nodes;
                 let before = Before {
                     plan,
-                    standing,
+                    declared_nodes,
                     changed,
                 };
                 road.plan_since(live, before).await?

@@ -72,8 +72,8 @@ pub(super) async fn read(
 /// Counts the nodes whose ACL is not the open one, `world:anyone:cdrwa`, of those whose paths come,
 /// until no more come. Nodes that are gone meanwhile are not counted.
 ///
-/// A node's stat does not tell: ZooKeeper has no cheaper way than a request a node. These go between
-/// other reads of the session, a bounded number in flight.
+/// A stat does not show it: ZooKeeper has no cheaper way than one request for each node. These go
+/// between other reads of the session, a bounded number in flight.
 ///
 /// # Errors and cancellation safety
 /// As [`fetch`](super::fetch).

@@ -12,7 +12,7 @@ use crate::model::node::Live;
 use crate::model::path::{ZPath, is_within};
 use crate::zookeeper::session::Session;
 
-/// Nodes that were read before they were asked for; without any by default.
+/// Nodes that were read before they were needed. Empty by default.
 #[derive(Debug, Default)]
 pub struct ReadAhead {
     nodes: Vec<Read>,

@@ -7,7 +7,7 @@ use crate::model::node::{Live, LiveNode};
 use crate::model::path::ZPath;
 use crate::model::tree::{Side, Tree};
 
-/// A node as its stat has it, where its data is that which is known.
+/// A node with a new stat and the data that is known already.
 pub(super) fn with_stat(node: &LiveNode, stat: &Stat) -> Option<LiveNode> {
     let is_known = stat.mzxid == node.mzxid && stat.version == node.version.get();
     is_known
@@ -15,7 +15,7 @@ pub(super) fn with_stat(node: &LiveNode, stat: &Stat) -> Option<LiveNode> {
         .flatten()
 }
 
-/// Whether two states of a node are the same, but for the number of its children.
+/// Whether two states of a node are equal except for the number of children.
 pub(super) fn is_same(old: Option<&Live>, new: Option<&Live>) -> bool {
     match (old, new) {
         (Some(Live::Read(old)), Some(Live::Read(new))) => {
@@ -31,11 +31,11 @@ pub(super) fn is_same(old: Option<&Live>, new: Option<&Live>) -> bool {
     }
 }
 
-/// The nodes that differ in what an event would have told: not in their ACLs.
+/// The nodes whose difference an event would have reported: ACLs do not count.
 pub(super) fn differences(old: &Tree<Live>, new: &Tree<Live>) -> Vec<ZPath> {
     let is_told = |old: &Live, new: &Live| match (old, new) {
         (Live::Read(old), Live::Read(new)) => old.version != new.version || old.mzxid != new.mzxid,
-        // Permissions come and go without an event.
+        // Changes of permissions cause no event.
         _ => false,
     };
     let mut paths = Vec::new();

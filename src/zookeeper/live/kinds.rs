@@ -1,4 +1,4 @@
-//! What kind of node each of many is, without reading what it holds.
+//! The kinds of many nodes, without reading their data.
 
 use std::collections::VecDeque;
 
@@ -14,9 +14,9 @@ use crate::zookeeper::session::Session;
 pub(crate) enum Kind {
     /// It does not exist any more.
     Gone,
-    /// It goes with a session.
+    /// It is ephemeral.
     Ephemeral,
-    /// It does not go by itself, or nobody may tell: servers from 3.8.4 on ask for the right to read.
+    /// It is not ephemeral, or unknown: servers from 3.8.4 on require READ.
     Other,
 }
 

@@ -21,32 +21,32 @@ mod places;
 
 use self::places::{few, places};
 
-/// What has come to pass since the mirror was last made current.
+/// What happened since the mirror was last refreshed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum News {
     /// Nodes were created, written or deleted.
     Nodes,
     /// The connection is lost; the session may still live.
     Disconnected,
-    /// The connection is back. What happened in between was not told.
+    /// The connection is back. Changes in between were not reported.
     Reconnected,
     /// The session is dead, and the mirror with it.
     Ended,
 }
 
-/// What making the mirror current has found.
+/// What a refresh found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Found {
     /// These nodes differ from what was known; it may be that none does.
     Changed(Vec<ZPath>),
     /// Everything was read again.
     Everything {
-        /// Nodes that differ although no event has told of them.
+        /// Nodes that differ although no event reported them.
         missed: Vec<ZPath>,
     },
 }
 
-/// A mirror of the live tree, as far as it is wanted.
+/// A mirror of the wanted part of the live tree.
 #[derive(Debug)]
 pub struct Mirror {
     wants: Vec<Want>,
@@ -83,7 +83,7 @@ impl Mirror {
         Ok(mirror)
     }
 
-    /// The nodes as they are known.
+    /// The known nodes.
     #[must_use]
     pub fn tree(&self) -> &Tree<Live> {
         &self.tree
@@ -103,10 +103,10 @@ impl Mirror {
         !self.watches.are_lost() && self.dirty.is_empty()
     }
 
-    /// Waits until something has come to pass. Where the server tells nothing, for ever.
+    /// Waits until something happens. Waits for ever if the server reports nothing.
     ///
     /// # Cancellation safety
-    /// What came to pass stays known to [`Mirror::refresh`].
+    /// Nothing is lost: [`Mirror::refresh`] still sees what happened.
     pub async fn news(&mut self) -> News {
         poll_fn(|context| self.poll(context)).await
     }
@@ -134,13 +134,13 @@ impl Mirror {
             return Ok(Found::Changed(Vec::new()));
         }
         let changed = self.read_again(session, &dirty).await?;
-        // What came meanwhile may have been read too early.
+        // What was reported meanwhile may have been read too early.
         self.dirty.retain(|path| !dirty.contains(path));
         self.listen();
         Ok(Found::Changed(changed))
     }
 
-    /// Reads everything again, whatever was told, and finds what was not.
+    /// Reads everything again, and finds changes that were not reported.
     ///
     /// # Errors and cancellation safety
     /// As [`Mirror::refresh`].
@@ -151,8 +151,8 @@ impl Mirror {
         }
         let tree = fetch(session, &self.wants, &self.options, &mut |_| {}).await?;
         let before = std::mem::take(&mut self.dirty);
-        // Events come before the answers to what is asked after them, unless the connection was lost
-        // in between.
+        // Events come before the answers to what is asked after them, unless the connection was
+        // lost in between.
         self.listen();
         let told = |path: &ZPath| {
             let mut here_or_above = path.prefixes();
@@ -196,9 +196,9 @@ impl Mirror {
             })
             .cloned()
             .collect();
-        // Watches first: what changes after a node was read must be told.
+        // Add watches first: a change after a node was read must be reported.
         let watches = if is_moved && self.is_told() {
-            // If this comes to no end, the new ones may have replaced old ones.
+            // If this is cancelled, new watches may have replaced old ones.
             self.watches.lose();
             Some(Watches::add(session, places(&roots, &wants)).await?)
         } else {
@@ -214,7 +214,7 @@ impl Mirror {
         Ok(())
     }
 
-    /// Goes over to other watches. The old ones may hold what nobody has heard yet.
+    /// Switches to other watches. The old ones may hold unread events.
     fn change_watches(&mut self, watches: Watches) {
         match self.listen() {
             None | Some(News::Nodes) => self.watches = watches,
@@ -226,18 +226,18 @@ impl Mirror {
         }
     }
 
-    /// Takes what was read because it was not wanted before in this way.
+    /// Adds nodes that were read because they were not wanted before.
     fn take_wanted(&mut self, old: &[Want], added: &[Want], found: Tree<Live>) {
         let mut news: BTreeMap<ZPath, Option<Live>> =
             added.iter().map(|want| (want.path.clone(), None)).collect();
         for (path, live) in found {
-            // Of wanted nodes that were not asked for, more is known.
+            // More is known of wanted nodes that were not read now.
             if wants::find(&self.wants, &path).is_none() || wants::find(added, &path).is_some() {
                 news.insert(path, Some(live));
             }
         }
         for want in added {
-            // What was listed below a node may be so no more.
+            // Nodes that were listed below a node may be gone.
             let was = wants::find(old, &want.path).map_or(Children::Skip, |old| old.children);
             if was > want.children {
                 self.forget_undeclared(&want.path);
@@ -249,7 +249,7 @@ impl Mirror {
         self.dirty.extend(removed.cloned());
     }
 
-    /// Takes note of all that was told until now; [`Mirror::news`] does not tell it again.
+    /// Reads all events that have arrived. [`Mirror::news`] does not return them again.
     pub fn listen(&mut self) -> Option<News> {
         match self.poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(news) => Some(news),

@@ -1,4 +1,5 @@
-//! Reading many nodes in batches, several in flight, each bounded by what it will bring back.
+//! Reading many nodes in batches, several in flight, each bounded by the expected size of its
+//! reply.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -12,16 +13,16 @@ use crate::model::node::{AclVersion, DataVersion, LiveNode};
 use crate::model::path::ZPath;
 use crate::zookeeper::session::{Client, Session, is_fatal, is_outcome_unknown};
 
-/// What is asked of a node.
+/// What to read of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ask {
     /// Its data and stat.
     Data,
-    /// Its children's names, of which there were about so many.
+    /// The names of its children; about so many.
     Children(usize),
 }
 
-/// What a node answers.
+/// The answer about a node.
 pub(super) enum Answer {
     Node(LiveNode),
     Children(Vec<String>),
@@ -29,18 +30,18 @@ pub(super) enum Answer {
     NoAuth,
 }
 
-/// The answers to one request, as they come.
+/// The answers to one request, as they arrive.
 pub(super) type Answers = Vec<MultiReadResult>;
 pub(super) type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T, Refusal>> + Send + 'a>>;
 
-/// Bytes that a child's name is taken to bring back, its length included.
+/// Expected bytes of a child's name in a reply, its length included.
 const NAME_BYTES: usize = 40;
 /// Bytes of an answer beyond data or names: header, lengths, stat.
 const ANSWER_BYTES: usize = 96;
 /// Bytes of an operation in a request beyond its path.
 const ASK_BYTES: usize = 14;
 
-/// How often something was asked in vain, and when that was first seen.
+/// How often a request failed, and when it first did.
 #[derive(Debug, Default)]
 pub(super) struct Attempts {
     count: usize,
@@ -59,7 +60,7 @@ pub(super) struct Reader<'a> {
     pub(super) window: usize,
     /// How many nodes a batch may have, growing as their size becomes known.
     pub(super) cap: usize,
-    /// Bytes that a node's data brought back lately.
+    /// Recent size of a node's data in replies, in bytes.
     average: usize,
     largest: usize,
 }
@@ -95,8 +96,8 @@ impl<'a> Reader<'a> {
         self.sync = Some(Box::pin(self.client.sync("/")));
     }
 
-    /// Waits for a sync that was started; false where it was lost and had to be made again, so that
-    /// what was asked behind it may have been answered by a server that has not caught up.
+    /// Waits for a sync that was started. Returns `false` if it was lost and had to be repeated, so
+    /// that what was asked behind it may have been answered by a server that has not caught up.
     pub(super) async fn finish_sync(&mut self) -> Result<bool, Error> {
         let Some(mut sync) = self.sync.take() else {
             return Ok(true);
@@ -142,7 +143,7 @@ impl<'a> Reader<'a> {
 
     pub(super) fn end_of_batch(&self, asks: &[(&ZPath, Ask)], start: usize) -> usize {
         let options = self.options;
-        // One large node among small ones must not let a whole batch of large ones through.
+        // One small node among large ones must not lead to a batch that is too large.
         let data_bytes = ANSWER_BYTES + self.average.max(self.largest / 4);
         let (mut request, mut reply) = (0, 0);
         for (i, (path, ask)) in asks.iter().enumerate().skip(start) {
@@ -283,8 +284,8 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Returns `None` if the server tells a version that no write could be guarded by, unless such nodes
-/// are read, too.
+/// Returns `None` if the server tells a version that no write could be guarded by, unless such
+/// nodes are read, too.
 pub(super) fn live_node(data: Vec<u8>, stat: &Stat, unguarded: bool) -> Option<LiveNode> {
     let version = DataVersion::new(stat.version);
     let acl_version = AclVersion::new(stat.aversion);

@@ -9,14 +9,14 @@ use super::{Error, children_of, live_of};
 use crate::model::node::Live;
 use crate::model::path::{ZPath, check_name};
 
-/// A small request is made only where fewer are in flight: what comes of their answers would add
+/// A small request is sent only if fewer are in flight: their answers would add
 /// to it.
 const SMALL_IN_FLIGHT: usize = 2;
 
 /// A node to start from, which was read before.
 pub(super) struct Top<T> {
     pub path: ZPath,
-    /// What was made of it, where it is to be found itself.
+    /// The value made from it, if it is to be returned itself.
     pub made: Option<T>,
     /// Whether its undeclared children are read too, and all below them.
     pub deep: bool,
@@ -28,7 +28,7 @@ pub(super) struct Top<T> {
 pub(super) struct Found<T> {
     /// For each top in turn, and for what is below it, in path order, what was made of it.
     pub nodes: Vec<(ZPath, T)>,
-    /// Nodes that went away after they were read; nothing below them stands any more.
+    /// Nodes that were deleted after they were read, with everything below them.
     pub gone: Vec<ZPath>,
 }
 
@@ -88,7 +88,7 @@ struct Walk<T, F> {
     nodes: Vec<(ZPath, Option<T>)>,
     /// For each node its place in the tree.
     places: Vec<Place>,
-    /// What is still to be asked, and of which nodes.
+    /// Requests that are still to be sent, and their nodes.
     waiting: VecDeque<(usize, Ask)>,
     gone: Vec<ZPath>,
     make: F,

@@ -3,7 +3,7 @@
 use crate::model::path::ZPath;
 use crate::plan::scope::{Children, Want};
 
-/// The want for a node itself, among wants in path order.
+/// The want for one node, among wants in path order.
 pub(super) fn find<'w>(wants: &'w [Want], path: &ZPath) -> Option<&'w Want> {
     let at = wants.binary_search_by(|want| want.path.cmp(path)).ok()?;
     wants.get(at)

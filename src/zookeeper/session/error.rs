@@ -22,7 +22,7 @@ pub enum Error {
     Unreachable {
         /// The servers and the chroot.
         hosts: String,
-        /// What the last attempt ran into.
+        /// The error of the last attempt.
         reason: ClientError,
         /// Each server, and what is wrong with it; empty where nobody looked.
         troubles: Vec<(String, Trouble)>,
