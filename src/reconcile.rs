@@ -43,8 +43,9 @@ pub(crate) use account::Tally;
 pub(crate) use check::{require_chroot, unreadable};
 #[cfg(feature = "watch")]
 pub(crate) use partial::Before;
+pub(crate) use road::Agreed;
 #[cfg(feature = "watch")]
-pub(crate) use road::{Agreed, How, Road};
+pub(crate) use road::{How, Road};
 pub(crate) use tries::Tries;
 
 use crate::declare;
