@@ -8,6 +8,7 @@ use super::journal::{Journal, Recorder};
 use crate::declare::{self, Disk, Problem, Problems};
 use crate::model::node::Declared;
 use crate::model::path::ZPath;
+use crate::model::plan::Refusal;
 use crate::model::tree::Tree;
 use crate::plan::scope::Filter;
 use crate::reconcile;
@@ -33,13 +34,15 @@ pub struct Layers {
     pub below_chroot: bool,
 }
 
-/// How problems are told. By default in the words of the library, with nothing drawn.
+/// How problems and refusals are told. By default in the words of the library, with nothing drawn.
 #[derive(Debug, Clone, Copy)]
 pub struct Wording {
     /// What is wrong, in a line.
     pub message: fn(&Problem) -> String,
     /// The same, drawn with the lines that it is about; only asked where it is about a place.
     pub draw: Option<fn(&Problem, &Sources) -> String>,
+    /// Why a plan is refused, in a line.
+    pub refusal: fn(&Refusal) -> String,
 }
 
 impl Default for Wording {
@@ -47,6 +50,7 @@ impl Default for Wording {
         Self {
             message: Problem::to_string,
             draw: None,
+            refusal: Refusal::to_string,
         }
     }
 }

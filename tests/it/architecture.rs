@@ -240,8 +240,9 @@ fn imports_upwards(files: &[(String, String)], floors: &[&str]) -> Vec<String> {
 }
 
 /// The modules of the command line from the bottom up: each imports only from those before it.
-const MODULES: [&str; 20] = [
+const MODULES: [&str; 21] = [
     "args",
+    "words",
     "render",
     "exit",
     "hints",

@@ -629,7 +629,7 @@ fn auth_stands_for_the_session() {
     add /new {} @acl auth::r  (3:1)
     update /a v0 acl v0 no data  (1:1)
       @acl: world:anyone:cdrwa -> auth::cdrwa  (2:3)
-    refused: /a: @acl auth:: stands for the session's own identity, and it has none; give --auth
+    refused: /a: @acl auth:: stands for the session's own identity, and it has none
     unchanged 0, examined 1
     ");
     let stored = Acl {
@@ -692,8 +692,8 @@ fn too_many_trims_are_refused() {
             .collect::<Vec<_>>()
             .join("\n")
     };
-    insta::assert_snapshot!(refusals(case("/a\n", &live).max_trim(MaxTrim::Default)), @"refused: 12 of 13 nodes would be trimmed, more than the 30% that --max-trim allows");
-    insta::assert_snapshot!(refusals(case("/a\n", &live).max_trim(MaxTrim::Count(11))), @"refused: 12 of 13 nodes would be trimmed, more than the 11 that --max-trim allows");
+    insta::assert_snapshot!(refusals(case("/a\n", &live).max_trim(MaxTrim::Default)), @"refused: 12 of 13 nodes would be trimmed, more than the 30% that are allowed");
+    insta::assert_snapshot!(refusals(case("/a\n", &live).max_trim(MaxTrim::Count(11))), @"refused: 12 of 13 nodes would be trimmed, more than the 11 that are allowed");
     assert_eq!(
         refusals(case("/a\n", &live).max_trim(MaxTrim::Count(12))),
         ""
@@ -702,7 +702,7 @@ fn too_many_trims_are_refused() {
         refusals(case("/a\n", &live).max_trim(MaxTrim::Percent(93))),
         ""
     );
-    insta::assert_snapshot!(refusals(case("/a\n", &live).max_trim(MaxTrim::Percent(92))), @"refused: 12 of 13 nodes would be trimmed, more than the 92% that --max-trim allows");
+    insta::assert_snapshot!(refusals(case("/a\n", &live).max_trim(MaxTrim::Percent(92))), @"refused: 12 of 13 nodes would be trimmed, more than the 92% that are allowed");
     assert_eq!(
         refusals(case("/a\n", &live).max_trim(MaxTrim::Unlimited)),
         ""
@@ -726,13 +726,13 @@ fn trims_of_most_of_a_subtree_are_refused_from_the_first_on() {
         "2 of 4 are no more than half"
     );
     assert!(refusals("/a\n", "/a\n  /gone\n").is_empty(), "1 of 2");
-    insta::assert_snapshot!(refusals("/a\n", few), @"refused: 3 of the 4 nodes at and below /a would be trimmed, more than half of them; --max-trim or --force allows it");
+    insta::assert_snapshot!(refusals("/a\n", few), @"refused: 3 of the 4 nodes at and below /a would be trimmed, more than half of them");
     // What stands elsewhere does not make it less, as long as nothing goes there.
     let other = format!("{few}/other\n{}", "  /x\n  /y\n  /z\n  /u\n  /v\n");
     let declared = "/a\n/other\n  /x\n  /y\n  /z\n  /u\n  /v\n";
-    insta::assert_snapshot!(refusals(declared, &other), @"refused: 3 of the 4 nodes at and below /a would be trimmed, more than half of them; --max-trim or --force allows it");
+    insta::assert_snapshot!(refusals(declared, &other), @"refused: 3 of the 4 nodes at and below /a would be trimmed, more than half of them");
     // A node that is passed through is nobody's.
-    insta::assert_snapshot!(refusals("/p/a\n/p/b\n", "/p\n  /a\n    /1\n    /2\n  /b\n    /1\n    /2\n  /c\n"), @"refused: 4 of the 6 nodes at and below /p/a and 1 more would be trimmed, more than half of them; --max-trim or --force allows it");
+    insta::assert_snapshot!(refusals("/p/a\n/p/b\n", "/p\n  /a\n    /1\n    /2\n  /b\n    /1\n    /2\n  /c\n"), @"refused: 4 of the 6 nodes at and below /p/a and 1 more would be trimmed, more than half of them");
     // What is moved is declared, too.
     assert!(refusals("/a\n  /x\n    /c\n", "/a\n  /b\n    /c\n").is_empty());
     let limited = case("/a\n", few).trim().max_trim(MaxTrim::Count(3));
@@ -792,7 +792,7 @@ fn targets_and_excludes_bound_what_is_done() {
     unchanged 0, examined 0
     "#);
     check_plan!(case("/a\n  /b\n", "/a\n  /b\n  /gone\n    /kept\n").trim().exclude(&["/**/kept"]), @r#"
-    kept /a/gone: holds a node outside --target or under --exclude
+    kept /a/gone: holds a node that is outside of the plan's targets, or excluded
     unchanged 2, examined 4
     "#);
 }

@@ -21,6 +21,7 @@ mod render;
 mod settings;
 mod signals;
 mod terraform;
+mod words;
 
 use std::process::ExitCode;
 

@@ -14,7 +14,7 @@ pub enum KeptReason {
     #[error("ephemeral")]
     Ephemeral,
     /// `@ephemeral` says that a session creates it.
-    #[error("@ephemeral: its session creates it, or --allow-ephemeral")]
+    #[error("@ephemeral: its session creates it")]
     Marked,
     /// A node below it is ephemeral, so the whole subtree stays.
     #[error("holds an ephemeral node")]
@@ -28,8 +28,8 @@ pub enum KeptReason {
     /// Its data is not UTF-8, and `@keep` or `@ignore` say that some of it stays.
     #[error("its data is not UTF-8, so @keep and @ignore cannot tell what of it stays")]
     Binary,
-    /// It, or something below it, is outside `--target` or under `--exclude`.
-    #[error("holds a node outside --target or under --exclude")]
+    /// It, or something below it, is outside of the plan's targets or excluded.
+    #[error("holds a node that is outside of the plan's targets, or excluded")]
     OutOfScope,
 }
 
@@ -47,9 +47,7 @@ pub enum Refusal {
         origin: Option<Location>,
     },
     /// More trims than the guard allows.
-    #[error(
-        "{trims} of {examined} nodes would be trimmed, more than the {limit} that --max-trim allows"
-    )]
+    #[error("{trims} of {examined} nodes would be trimmed, more than the {limit} that are allowed")]
     TooManyTrims {
         /// How many trims the plan has.
         trims: usize,
@@ -61,8 +59,7 @@ pub enum Refusal {
     /// Most of what is declared or live below some top-level nodes would go: more often files are
     /// missing than that this is meant.
     #[error(
-        "{trims} of the {nodes} nodes at and below {} would be trimmed, more than half of them; \
-         --max-trim or --force allows it",
+        "{trims} of the {nodes} nodes at and below {} would be trimmed, more than half of them",
         first_of(tops)
     )]
     MostTrimmed {
@@ -74,9 +71,7 @@ pub enum Refusal {
         tops: Vec<ZPath>,
     },
     /// A new ACL names the session's own identity, which the session does not have.
-    #[error(
-        "{path}: @acl auth:: stands for the session's own identity, and it has none; give --auth"
-    )]
+    #[error("{path}: @acl auth:: stands for the session's own identity, and it has none")]
     NoIdentity {
         /// The first such node.
         path: ZPath,
@@ -84,7 +79,7 @@ pub enum Refusal {
     /// Text that is to stay beside declared properties.
     #[error(
         "{path}: its data is text ({kind}), which has no properties that @keep or @ignore could \
-         leave; --replace puts the declared ones in its place"
+         leave"
     )]
     Text {
         /// The node.
@@ -96,8 +91,8 @@ pub enum Refusal {
     },
     /// A node that is too large for a request.
     #[error(
-        "{path}: writing it takes a request of {bytes} bytes, more than the {} that --max-request \
-         allows; servers take as many as their jute.maxbuffer",
+        "{path}: writing it takes a request of {bytes} bytes, more than the {} that are \
+         allowed; servers take as many as their jute.maxbuffer",
         grouped(*limit)
     )]
     TooLarge {
@@ -112,7 +107,7 @@ pub enum Refusal {
     },
     /// An ACL that takes from the session the right to change the node again.
     #[error(
-        "{path}{}: @acl gives this session no admin right, so it could not change {} again; --force allows that",
+        "{path}{}: @acl gives this session no admin right, so it could not change {} again",
         and_more(" ", *nodes - 1),
         if *nodes == 1 { "the node" } else { "them" }
     )]
@@ -126,8 +121,7 @@ pub enum Refusal {
     },
     /// A node whose ACL does not let the session do what the plan has to do there.
     #[error(
-        "{path}{}: {} ACL gives this session no {} right, which the plan needs there; \
-         --force tries it nevertheless",
+        "{path}{}: {} ACL gives this session no {} right, which the plan needs there",
         and_more(" ", *nodes - 1),
         if *nodes == 1 { "its" } else { "their" },
         named(rights)
@@ -143,7 +137,7 @@ pub enum Refusal {
     /// New nodes must be created for the session alone, and it has no identity.
     #[error(
         "{path}: @acl does not let this session create what is below it; \
-         that takes an identity of its own at first, and it has none; give --auth"
+         that takes an identity of its own at first, and it has none"
     )]
     NoCreator {
         /// The first such node.
@@ -163,7 +157,7 @@ pub enum Refusal {
         origin: Option<Location>,
     },
     /// Warnings where none are allowed.
-    #[error("--strict allows no warning and no extra node, and there {}", are(*count))]
+    #[error("no warning and no extra node is allowed, and there {}", are(*count))]
     Strict {
         /// How many warnings and extra nodes.
         count: usize,

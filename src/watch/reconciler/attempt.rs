@@ -177,7 +177,11 @@ impl Reconciler {
     ) -> Result<Step, Error> {
         let end = |ending| Ok(Step::End(Outcome::Ended(ending)));
         if !plan.refusals.is_empty() {
-            let refusals: Vec<String> = plan.refusals.iter().map(ToString::to_string).collect();
+            let refusals: Vec<String> = plan
+                .refusals
+                .iter()
+                .map(self.options.layers.wording.refusal)
+                .collect();
             progress.refusal = Some(refusals.join("; "));
             self.known = Known::Compared;
             return end(match progress.account.wrote() {

@@ -139,7 +139,7 @@ pub enum Stop {
     },
     /// An operation is larger than a request may be. Nothing was written at all.
     #[error(
-        "{path}: writing it takes a request of {bytes} bytes, more than the {limit} that --max-request allows"
+        "{path}: writing it takes a request of {bytes} bytes, more than the {limit} that the option max_request allows"
     )]
     TooLarge {
         /// The node.

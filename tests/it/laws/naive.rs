@@ -50,7 +50,7 @@ fn below_and_at(
     let is_left_out =
         |path: &ZPath| !live.nodes.contains_key(path) && tree.get(path).is_some_and(is_marked);
     let is_ephemeral = |path: &ZPath| live.nodes.get(path).is_some_and(|node| node.ephemeral);
-    let marked = "@ephemeral: its session creates it, or --allow-ephemeral";
+    let marked = "@ephemeral: its session creates it";
     let declared = node.standing == Standing::Declared;
     match live.nodes.get(path) {
         None if matches!(node.standing, Standing::Outside { needed: false, .. }) => {}
@@ -227,7 +227,7 @@ fn undeclared(
                 .map(|path| ((*path).clone(), "ephemeral".to_owned())),
         );
     } else if subtree.iter().any(|path| !policy.filter.covers(path)) {
-        let reason = "holds a node outside --target or under --exclude";
+        let reason = "holds a node that is outside of the plan's targets, or excluded";
         outcome.kept.insert(path.clone(), reason.to_owned());
     } else {
         if parent

@@ -17,7 +17,7 @@ use crate::opening::{self, Opening};
 use crate::output::Output;
 use crate::progress::Shown;
 use crate::signals::interrupt;
-use crate::{hints, planning, question, render};
+use crate::{hints, planning, question, render, words};
 
 use end::End;
 
@@ -140,7 +140,7 @@ impl Apply<'_> {
                 self.show(&plan)?;
             }
             if !plan.refusals.is_empty() {
-                let refusals = plan.refusals.iter().map(ToString::to_string);
+                let refusals = plan.refusals.iter().map(words::refusal);
                 let refusals: Vec<String> = refusals.collect();
                 self.end = Some(End::new("refused", refusals.join("; ")));
                 return Ok(Exit::Refused);

@@ -16,7 +16,7 @@ use crate::args::{Format, LayerArgs};
 use crate::declare::{self, DeclaredTree, Destination};
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
-use crate::render;
+use crate::{render, words};
 
 /// Parse, merge and lint tree files; no server needed
 #[derive(Debug, Args)]
@@ -79,7 +79,8 @@ pub(crate) fn run(args: &CheckArgs, output: &Output) -> Result<Exit, Failure> {
         render::write_warnings(&warnings, &mut output.err())?;
         if refused {
             let count = warnings.len();
-            return Err(Failure::new(Refusal::Strict { count }).exit(Exit::Refused));
+            let refusal = words::refusal(&Refusal::Strict { count });
+            return Err(Failure::new(refusal).exit(Exit::Refused));
         }
         writeln!(
             out,

@@ -26,7 +26,7 @@ use crate::exit::{Exit, Failure};
 use crate::hints::interrupted;
 use crate::output::Output;
 use crate::signals::{Signal, Signals, interrupt};
-use crate::{diagnostics, planning, settings};
+use crate::{diagnostics, planning, settings, words};
 
 /// Keep the live tree as declared
 #[derive(Debug, Args)]
@@ -205,6 +205,7 @@ fn options(args: &WatchArgs) -> Result<Options, Failure> {
             wording: Wording {
                 message: |problem| Worded(problem).to_string(),
                 draw: Some(|problem, texts| diagnostics::drawn(&Worded(problem), texts)),
+                refusal: words::refusal,
             },
             files: args.sources.files.disk(),
             below_chroot: session.has_chroot(),

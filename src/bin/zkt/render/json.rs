@@ -10,6 +10,7 @@ use zkt::syntax::spelling::clipped;
 
 use super::change::{hides_raw_data, new_properties, raw_json};
 use super::{FORMAT_VERSION, SECRET};
+use crate::words;
 
 /// The whole plan; secret values are the string `(secret)`.
 pub(crate) fn plan_json(plan: &Plan) -> Value {
@@ -23,7 +24,7 @@ pub(crate) fn plan_json(plan: &Plan) -> Value {
     let kept = plan
         .kept
         .iter()
-        .map(|kept| json!({ "path": kept.path.as_str(), "reason": kept.reason.to_string() }));
+        .map(|kept| json!({ "path": kept.path.as_str(), "reason": words::kept(&kept.reason) }));
     let warnings = plan.warnings.iter().map(warning_json);
     let mut object = json!({
         "format_version": FORMAT_VERSION,
@@ -142,7 +143,7 @@ pub(crate) fn warning_json(warning: &Warning) -> Value {
 }
 
 fn refusal_json(refusal: &Refusal) -> Value {
-    let object = json!({ "message": refusal.to_string() });
+    let object = json!({ "message": words::refusal(refusal) });
     with_source(object, refusal.origin())
 }
 

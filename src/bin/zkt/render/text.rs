@@ -18,6 +18,7 @@ use super::change::{
 };
 use super::style::{ADD, BOLD, DIM, LINK, REFUSED, TRIM, UPDATE, WARNING};
 use super::value::{path_text, printable};
+use crate::words;
 
 /// How many siblings with the same note are listed before the others are counted.
 const LONGEST_LIST: usize = 10;
@@ -161,7 +162,7 @@ pub(crate) fn plan_text(
         write_grouped(
             plan.kept
                 .iter()
-                .map(|kept| (&kept.path, kept.reason.to_string())),
+                .map(|kept| (&kept.path, words::kept(&kept.reason))),
             out,
         )?;
     }
@@ -190,7 +191,7 @@ fn write_refusals(refusals: &[Refusal], out: &mut dyn Write) -> io::Result<()> {
         write!(
             out,
             "{REFUSED}refused{REFUSED:#}: {}",
-            printable(&refusal.to_string())
+            printable(&words::refusal(refusal))
         )?;
         if let Some(origin) = refusal.origin() {
             write!(out, " {DIM}({}){DIM:#}", printable(&origin.to_string()))?;
