@@ -297,6 +297,41 @@ async fn a_node_in_the_place_of_a_new_one_keeps_its_acl() {
     assert_eq!(shown(&session).await, "/a \"theirs\" at 0\n");
 }
 
+/// A new node that is linked in a later batch may be another one by then, of the same version.
+#[tokio::test]
+async fn a_node_in_the_place_of_a_new_one_keeps_its_data() {
+    let server = shared();
+    let place = server.chroot("linked").await;
+    let relay = Relay::to(server.port()).await;
+    let through = options(&(relay.address() + &place));
+    let session = Session::connect(&through).await.unwrap();
+    let other = Client::connect(&(server.address() + &place)).await.unwrap();
+    let (tell, wait) = tokio::sync::oneshot::channel();
+    let (switch, mut tell) = (relay.switch(), Some(tell));
+    let mut events = |event: &Event| {
+        if matches!(event, Event::Committed(batch) if batch.index == 1) {
+            switch(Mode::Stall);
+            tell.take().unwrap().send(()).unwrap();
+        }
+    };
+    let replace = async {
+        wait.await.unwrap();
+        other.delete("/a", None).await.unwrap();
+        create(&other, "/a", "theirs").await;
+        relay.set(Mode::Forward);
+    };
+    let plan = plan(vec![add("/a", "1"), add("/b", "1"), link("/a", None, "2")]);
+    let options = split(1);
+    let running = execute(&session, &plan, &options, &mut events);
+    let (report, ()) = tokio::join!(running, replace);
+    assert_eq!(
+        stop(&report),
+        "/a: it was deleted and created again meanwhile"
+    );
+    assert_eq!(fates(&report), "++-");
+    assert_eq!(shown(&session).await, "/a \"theirs\" at 0\n/b \"1\" at 0\n");
+}
+
 /// What the execution has written itself is no surprise to it.
 #[tokio::test]
 async fn the_node_that_was_seen_may_be_written_several_times() {

@@ -8,7 +8,7 @@ use super::batch::AclChange;
 use super::flight::Flight;
 use super::progress::Progress;
 use super::report::{Outcome, Stop};
-use super::seen::{self, Created, Expected};
+use super::seen::{self, Created};
 use super::{look, refused};
 use crate::model::node::DataVersion;
 use crate::zookeeper::session::{acl, is_outcome_unknown};
@@ -17,7 +17,7 @@ use crate::zookeeper::session::{acl, is_outcome_unknown};
 pub(super) async fn change(
     flight: Flight<'_>,
     batch: usize,
-    created: &Created,
+    created: &Created<'_>,
     progress: &mut Progress<'_>,
 ) -> Option<Stop> {
     let changes = flight.batches[batch].acls();
@@ -41,7 +41,7 @@ pub(super) async fn change(
 async fn hindrance(
     flight: Flight<'_>,
     changes: &[AclChange<'_>],
-    created: &Created,
+    created: &Created<'_>,
 ) -> Option<Stop> {
     let Flight {
         session, options, ..
@@ -53,12 +53,13 @@ async fn hindrance(
         let guard = guard.clone();
         return Some(Stop::Deposed { guard });
     }
-    let expected = changes.iter().map(|change| created.expected(change));
-    let expected: Result<Vec<Option<Expected<'_>>>, Stop> = expected.collect();
-    let nodes: Vec<Expected<'_>> = match expected {
-        Ok(nodes) => nodes.into_iter().flatten().collect(),
-        Err(stop) => return Some(stop),
-    };
+    let mut nodes = Vec::with_capacity(changes.len());
+    for change in changes {
+        match created.expected(change.path, change.node, change.action) {
+            Ok(node) => nodes.extend(node),
+            Err(stop) => return Some(stop),
+        }
+    }
     let stops = seen::check(session, &nodes, options).await;
     let first = changes.iter().find_map(|change| stops.get(&change.action));
     first.cloned()

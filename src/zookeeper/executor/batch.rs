@@ -37,8 +37,8 @@ static SESSION_ALONE: LazyLock<Acl> = LazyLock::new(|| {
 pub(super) struct Operation<'p> {
     pub(super) path: &'p ZPath,
     pub(super) write: Write<'p>,
-    /// Which node it must find; `None` where this execution has written the node before.
-    pub(super) seen: Option<Zxids>,
+    /// Which node it must find.
+    pub(super) node: Which,
     /// The action it comes from.
     pub(super) action: usize,
 }
@@ -64,16 +64,17 @@ pub(super) struct AclChange<'p> {
     pub(super) path: &'p ZPath,
     pub(super) acl: &'p Acl,
     pub(super) expected: AclVersion,
-    /// Its data may be newer: this execution may have written it.
     pub(super) node: Which,
     pub(super) action: usize,
 }
 
-/// Which node a change of an ACL must find.
+/// Which node a write must find; `None` if the plan does not tell.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Which {
-    /// The one that the plan saw; `None` if the plan does not tell.
+    /// The one that the plan saw, with the data that it saw.
     Seen(Option<Zxids>),
+    /// The one that the plan saw; its data may be newer, since this execution may have written it.
+    Written(Option<Zxids>),
     /// The one that this execution creates.
     Created,
 }
@@ -242,7 +243,8 @@ impl<'p, 'a> Packer<'p, 'a> {
                     match acl.filter(|_| is_guarded) {
                         Some(declared) => {
                             let acl = Some(&*SESSION_ALONE);
-                            self.push(action, &add.path, Write::Create { data, acl }, None)?;
+                            let write = Write::Create { data, acl };
+                            self.push(action, &add.path, write, Which::Seen(None))?;
                             let change = AclChange {
                                 path: &add.path,
                                 acl: declared,
@@ -252,7 +254,10 @@ impl<'p, 'a> Packer<'p, 'a> {
                             };
                             self.push_acl(change, false)?;
                         }
-                        None => self.push(action, &add.path, Write::Create { data, acl }, None)?,
+                        None => {
+                            let write = Write::Create { data, acl };
+                            self.push(action, &add.path, write, Which::Seen(None))?;
+                        }
                     }
                 }
                 Action::Update(update) => {
@@ -265,7 +270,7 @@ impl<'p, 'a> Packer<'p, 'a> {
                             path: &update.path,
                             acl,
                             expected: *expected,
-                            node: Which::Seen(update.seen),
+                            node: Which::Written(update.seen),
                             action,
                         };
                         self.push_acl(change, plan.access.opens(update))?;
@@ -277,9 +282,9 @@ impl<'p, 'a> Packer<'p, 'a> {
                 }
                 Action::Trim(trim) => {
                     let written = self.written(&trim.path);
-                    let seen = trim.seen.filter(|_| written.is_none());
+                    let node = which(written, trim.seen);
                     let expected = written.unwrap_or(trim.expected_version);
-                    self.push(action, &trim.path, Write::Delete { expected }, seen)?;
+                    self.push(action, &trim.path, Write::Delete { expected }, node)?;
                 }
             }
             if whole && self.overflowed {
@@ -315,9 +320,12 @@ impl<'p, 'a> Packer<'p, 'a> {
             self.close_stage();
         }
         let written = self.written(path);
-        let seen = zxids.filter(|_| written.is_none());
+        let node = match version {
+            Some(_) => which(written, zxids),
+            None => Which::Created,
+        };
         let expected = written.or(version).unwrap_or(DataVersion::NEW);
-        self.push(action, path, Write::Set { data, expected }, seen)
+        self.push(action, path, Write::Set { data, expected }, node)
     }
 
     /// The version of a node after this plan has written it. What is written again waits for the
@@ -335,7 +343,7 @@ impl<'p, 'a> Packer<'p, 'a> {
         action: usize,
         path: &'p ZPath,
         write: Write<'p>,
-        seen: Option<Zxids>,
+        node: Which,
     ) -> Result<(), TooLarge> {
         let bytes = self.bytes_of(path, &write);
         if self.base + bytes > self.limits.request {
@@ -372,7 +380,7 @@ impl<'p, 'a> Packer<'p, 'a> {
         self.operations.push(Operation {
             path,
             write,
-            seen,
+            node,
             action,
         });
         self.bytes += bytes;
@@ -469,6 +477,14 @@ impl<'p, 'a> Packer<'p, 'a> {
             Write::Delete { .. } => 4,
         };
         OPERATION_BYTES + self.path_bytes(path) + fields
+    }
+}
+
+/// Which node the plan saw, and whether this execution has `written` it since.
+fn which(written: Option<DataVersion>, seen: Option<Zxids>) -> Which {
+    match written {
+        None => Which::Seen(seen),
+        Some(_) => Which::Written(seen),
     }
 }
 

@@ -4,13 +4,13 @@ use std::collections::VecDeque;
 use std::ops::Range;
 
 use foldhash::HashMap;
-use zookeeper_client::{Acls, CreateMode, MultiWriteError, MultiWriteResult};
+use zookeeper_client::{Acls, CreateMode, Error as Refusal, MultiWriteError, MultiWriteResult};
 
 use super::batch::{Operation, Packed, Write};
 use super::progress::Progress;
 use super::reply::{self, Reply};
 use super::report::{Outcome, Stop};
-use super::seen::{self, Created, Expected};
+use super::seen::{self, Created};
 use super::{ExecuteOptions, look};
 use crate::model::node::DataVersion;
 use crate::model::path::ZPath;
@@ -26,10 +26,10 @@ pub(super) struct Flight<'a> {
 
 /// Sends batches as long as all goes well, several at a time, and returns when it is known what became
 /// of all that were sent.
-pub(super) async fn send(
-    flight: Flight<'_>,
+pub(super) async fn send<'a>(
+    flight: Flight<'a>,
     stage: Range<usize>,
-    created: &mut Created,
+    created: &mut Created<'a>,
     progress: &mut Progress<'_>,
 ) -> Option<Stop> {
     let Flight {
@@ -54,7 +54,7 @@ pub(super) async fn send(
                 break;
             };
             let operations = batches[batch].writes();
-            let sent = match check.refusal(batch).await {
+            let sent = match check.refusal(batch, created).await {
                 Some(stop) => Err(Reply::Refused(stop)),
                 None => {
                     progress.starting(batch);
@@ -133,7 +133,7 @@ struct Check<'a> {
 impl Check<'_> {
     /// Why a batch may not be sent. Looks at as many batches as may be in flight together, since
     /// the answers come behind those to all that is in flight.
-    async fn refusal(&mut self, batch: usize) -> Option<Stop> {
+    async fn refusal(&mut self, batch: usize, created: &Created<'_>) -> Option<Stop> {
         let Flight {
             session,
             batches,
@@ -142,14 +142,24 @@ impl Check<'_> {
         if batch >= self.checked {
             self.checked = (batch + options.window.max(1)).min(self.end);
             let operations = batches[batch..self.checked].iter().flat_map(Packed::writes);
-            let nodes: Vec<Expected<'_>> = operations.filter_map(Expected::of).collect();
+            let mut gone = Vec::new();
+            let mut nodes = Vec::new();
+            for operation in operations {
+                match created.expected(operation.path, operation.node, operation.action) {
+                    Ok(node) => nodes.extend(node),
+                    // Who may write it, and not read it, has nothing but its version.
+                    Err(Stop::Failed {
+                        source: Refusal::NoAuth,
+                        ..
+                    }) => {}
+                    Err(stop) => gone.push((operation.action, stop)),
+                }
+            }
             self.stops = seen::check(session, &nodes, options).await;
+            self.stops.extend(gone);
         }
         let mut operations = batches[batch].writes().iter();
-        operations.find_map(|operation| {
-            let stop = operation.seen.and(self.stops.get(&operation.action));
-            stop.cloned()
-        })
+        operations.find_map(|operation| self.stops.get(&operation.action).cloned())
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use tokio::time::{sleep, timeout_at};
 
-use super::batch::{AclChange, Operation, Write};
+use super::batch::{AclChange, Operation, Which, Write};
 use super::report::Outcome;
 use crate::model::node::{DataVersion, Live, LiveNode};
 use crate::model::path::ZPath;
@@ -163,9 +163,12 @@ fn weigh(operation: &Operation<'_>, live: Option<&Live>) -> (Evidence, Option<i6
         Some(Live::Listed | Live::Unreadable) => return (Evidence::Unclear, None),
     };
     let version = node.version.get();
-    let is_another = operation
-        .seen
-        .is_some_and(|seen| node.czxid != seen.created);
+    let is_another = match operation.node {
+        Which::Seen(seen) | Which::Written(seen) => {
+            seen.is_some_and(|seen| node.czxid != seen.created)
+        }
+        Which::Created => false,
+    };
     let evidence = match write {
         // It tells nothing of the one that was there before.
         Write::Set { .. } | Write::Delete { .. } if is_another => Evidence::Unclear,
@@ -202,7 +205,7 @@ mod tests {
         Operation {
             path: kept(ZPath::parse(path).unwrap()),
             write,
-            seen: None,
+            node: Which::Seen(None),
             action: 0,
         }
     }

@@ -8,7 +8,7 @@ use tokio::time::sleep;
 use zookeeper_client::{Error as Refusal, Stat};
 
 use super::ExecuteOptions;
-use super::batch::{AclChange, Operation, Packed, Which};
+use super::batch::{Operation, Packed, Which, Write};
 use super::report::{Conflict, Stop};
 use crate::model::node::Zxids;
 use crate::model::path::ZPath;
@@ -25,22 +25,12 @@ const PAUSE: Duration = Duration::from_millis(20);
 pub(super) struct Expected<'p> {
     path: &'p ZPath,
     seen: Zxids,
-    /// Whether its data has to be that which was seen; to a change of an ACL it does not matter.
+    /// Whether its data has to be that which was seen.
     as_written: bool,
     action: usize,
 }
 
-impl<'p> Expected<'p> {
-    /// Returns `None` where the operation does not depend on which node it finds.
-    pub(super) fn of(operation: &Operation<'p>) -> Option<Self> {
-        Some(Self {
-            path: operation.path,
-            seen: operation.seen?,
-            as_written: true,
-            action: operation.action,
-        })
-    }
-
+impl Expected<'_> {
     fn check(&self, stat: Option<&Stat>) -> Result<(), Conflict> {
         let Zxids { created, modified } = self.seen;
         match stat {
@@ -118,25 +108,30 @@ impl Lost {
     }
 }
 
-/// Which nodes an execution has created, as far as it changes their ACLs later.
-pub(super) struct Created {
-    wanted: HashSet<usize>,
-    found: HashMap<usize, Result<Zxids, Stop>>,
+/// Which nodes an execution has created, as far as it writes them or changes their ACLs later.
+pub(super) struct Created<'p> {
+    wanted: HashSet<&'p ZPath>,
+    found: HashMap<&'p ZPath, Result<Zxids, Stop>>,
 }
 
-impl Created {
-    pub(super) fn new(batches: &[Packed<'_>]) -> Self {
+impl<'p> Created<'p> {
+    pub(super) fn new(batches: &[Packed<'p>]) -> Self {
         let acls = batches.iter().flat_map(Packed::acls);
-        let created = acls.filter(|change| change.node == Which::Created);
+        let acls = acls.map(|change| (change.path, change.node));
+        let writes = batches.iter().flat_map(Packed::writes);
+        let writes = writes.map(|operation| (operation.path, operation.node));
+        let created = acls
+            .chain(writes)
+            .filter(|(_, node)| *node == Which::Created);
         Self {
-            wanted: created.map(|change| change.action).collect(),
+            wanted: created.map(|(path, _)| path).collect(),
             found: HashMap::default(),
         }
     }
 
     /// Asks for those that a batch creates. What is asked right behind the batch leaves another
     /// writer no time to put another node in the place of one.
-    pub(super) fn ask<'p>(
+    pub(super) fn ask(
         &self,
         client: &Client,
         operations: &[Operation<'p>],
@@ -144,8 +139,10 @@ impl Created {
         Operation<'p>,
         impl Future<Output = Result<Option<Stat>, Refusal>> + Send + use<>,
     )> {
-        let wanted = |operation: &&Operation<'_>| self.wanted.contains(&operation.action);
-        let wanted = operations.iter().filter(wanted);
+        let wanted = operations.iter().filter(|operation| {
+            let is_new = matches!(operation.write, Write::Create { .. });
+            is_new && self.wanted.contains(operation.path)
+        });
         wanted
             .map(|operation| (*operation, client.check_stat(operation.path.as_str())))
             .collect()
@@ -155,7 +152,7 @@ impl Created {
     pub(super) async fn note(
         &mut self,
         asked: Vec<(
-            Operation<'_>,
+            Operation<'p>,
             impl Future<Output = Result<Option<Stat>, Refusal>>,
         )>,
     ) {
@@ -168,27 +165,29 @@ impl Created {
                 Ok(None) => Err(conflict(path, action, Conflict::Missing)),
                 Err(source) => Err(unread(path, action, source)),
             };
-            self.found.insert(action, found);
+            self.found.insert(path, found);
         }
     }
 
-    /// Which node a change of an ACL must find, or why there is none.
-    pub(super) fn expected<'p>(
+    /// Which node an action must find, or why there is none.
+    pub(super) fn expected(
         &self,
-        change: &AclChange<'p>,
+        path: &'p ZPath,
+        node: Which,
+        action: usize,
     ) -> Result<Option<Expected<'p>>, Stop> {
-        let seen = match change.node {
-            Which::Seen(seen) => seen,
-            Which::Created => match self.found.get(&change.action) {
+        let seen = match node {
+            Which::Seen(seen) | Which::Written(seen) => seen,
+            Which::Created => match self.found.get(path) {
                 Some(found) => Some(found.clone()?),
-                None => return Err(conflict(change.path, change.action, Conflict::Missing)),
+                None => return Err(conflict(path, action, Conflict::Missing)),
             },
         };
         Ok(seen.map(|seen| Expected {
-            path: change.path,
+            path,
             seen,
-            as_written: false,
-            action: change.action,
+            as_written: matches!(node, Which::Seen(_)),
+            action,
         }))
     }
 }

@@ -1,7 +1,7 @@
 use super::*;
 use crate::model::node::DataVersion;
 
-use super::super::batch::{Work, Write, kept};
+use super::super::batch::{Which, Work, Write, kept};
 
 fn operations(batch: usize) -> Vec<Operation<'static>> {
     let operation = |i: usize| Operation {
@@ -9,7 +9,7 @@ fn operations(batch: usize) -> Vec<Operation<'static>> {
         write: Write::Delete {
             expected: DataVersion::NEW,
         },
-        seen: None,
+        node: Which::Seen(None),
         action: batch * 2 + i,
     };
     vec![operation(0), operation(1)]
