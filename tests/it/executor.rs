@@ -1048,6 +1048,33 @@ async fn a_dropped_execution_sends_no_second_batch() {
     insta::assert_snapshot!(shown(&session).await, @r#"/a "" at 0"#);
 }
 
+/// Whoever cannot see whether the guard is there changes no ACL.
+#[tokio::test]
+async fn without_a_look_at_its_guard_no_acl_is_changed() {
+    let server = shared();
+    let place = server.chroot("guard-lost").await;
+    let relay = Relay::to(server.port()).await;
+    let through = options(&(relay.address() + &place));
+    let session = Session::connect(&through).await.unwrap();
+    let client = Client::connect(&(server.address() + &place)).await.unwrap();
+    create(&client, "/guard", "").await;
+    create(&client, "/a", "").await;
+    let read = acl("world:anyone:ra");
+    let actions = as_seen(&session, vec![update("/a", 0, None, Some((0, read)))]).await;
+    let guarded = ExecuteOptions {
+        guard: Some(path("/guard")),
+        ..ExecuteOptions::default()
+    };
+    relay.set(Mode::CutBeforeRequest);
+    let report = run(&session, actions, &guarded).await;
+    assert!(
+        matches!(report.stop, Some(Stop::Disconnected { in_flight: 0, .. })),
+        "{report:?}"
+    );
+    assert_eq!(fates(&report), "-");
+    relay.set(Mode::Forward);
+}
+
 fn assert_send<T: Send>(_: &T) {}
 
 #[tokio::test]

@@ -46,12 +46,20 @@ async fn hindrance(
     let Flight {
         session, options, ..
     } = flight;
-    if let Some(guard) = &options.guard
-        && let Ok(stat) = session.client().check_stat(guard.as_str()).await
-        && stat.is_none_or(|stat| stat.version != DataVersion::NEW.get())
-    {
+    if let Some(guard) = &options.guard {
         let guard = guard.clone();
-        return Some(Stop::Deposed { guard });
+        match session.client().check_stat(guard.as_str()).await {
+            Ok(Some(stat)) if stat.version == DataVersion::NEW.get() => {}
+            Ok(_) => return Some(Stop::Deposed { guard }),
+            Err(source) if is_outcome_unknown(&source) => {
+                return Some(Stop::Disconnected {
+                    in_flight: 0,
+                    committed: false,
+                    source,
+                });
+            }
+            Err(_) => {}
+        }
     }
     let mut nodes = Vec::with_capacity(changes.len());
     for change in changes {

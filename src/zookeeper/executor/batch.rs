@@ -232,32 +232,26 @@ impl<'p, 'a> Packer<'p, 'a> {
             }
             match step {
                 Action::Add(add) => {
-                    let data = &add.data;
                     // Links become part of a creation where the plan is one batch.
                     let is_guarded = match plan.access.guarded.get(&add.path) {
                         Some(Needs::Children) => true,
                         Some(Needs::Links) => !whole,
                         None => false,
                     };
-                    let acl = add.acl.as_deref();
-                    match acl.filter(|_| is_guarded) {
-                        Some(declared) => {
-                            let acl = Some(&*SESSION_ALONE);
-                            let write = Write::Create { data, acl };
-                            self.push(action, &add.path, write, Which::Seen(None))?;
-                            let change = AclChange {
-                                path: &add.path,
-                                acl: declared,
-                                expected: AclVersion::NEW,
-                                node: Which::Created,
-                                action,
-                            };
-                            self.push_acl(change, false)?;
-                        }
-                        None => {
-                            let write = Write::Create { data, acl };
-                            self.push(action, &add.path, write, Which::Seen(None))?;
-                        }
+                    let (data, declared) = (&add.data, add.acl.as_deref());
+                    let later = declared.filter(|_| is_guarded);
+                    let acl = later.map_or(declared, |_| Some(&*SESSION_ALONE));
+                    let write = Write::Create { data, acl };
+                    self.push(action, &add.path, write, Which::Seen(None))?;
+                    if let Some(acl) = later {
+                        let change = AclChange {
+                            path: &add.path,
+                            acl,
+                            expected: AclVersion::NEW,
+                            node: Which::Created,
+                            action,
+                        };
+                        self.push_acl(change, false)?;
                     }
                 }
                 Action::Update(update) => {
@@ -282,7 +276,8 @@ impl<'p, 'a> Packer<'p, 'a> {
                 }
                 Action::Trim(trim) => {
                     let written = self.written(&trim.path);
-                    let node = which(written, trim.seen);
+                    let node =
+                        written.map_or(Which::Seen(trim.seen), |_| Which::Written(trim.seen));
                     let expected = written.unwrap_or(trim.expected_version);
                     self.push(action, &trim.path, Write::Delete { expected }, node)?;
                 }
@@ -321,7 +316,7 @@ impl<'p, 'a> Packer<'p, 'a> {
         }
         let written = self.written(path);
         let node = match version {
-            Some(_) => which(written, zxids),
+            Some(_) => written.map_or(Which::Seen(zxids), |_| Which::Written(zxids)),
             None => Which::Created,
         };
         let expected = written.or(version).unwrap_or(DataVersion::NEW);
@@ -477,14 +472,6 @@ impl<'p, 'a> Packer<'p, 'a> {
             Write::Delete { .. } => 4,
         };
         OPERATION_BYTES + self.path_bytes(path) + fields
-    }
-}
-
-/// Which node the plan saw, and whether this execution has `written` it since.
-fn which(written: Option<DataVersion>, seen: Option<Zxids>) -> Which {
-    match written {
-        None => Which::Seen(seen),
-        Some(_) => Which::Written(seen),
     }
 }
 

@@ -48,13 +48,18 @@ pub(super) async fn send<'a>(
     let mut waiting = stage;
     let mut in_flight = VecDeque::new();
     let (mut replies, mut outcomes) = (Vec::new(), Vec::new());
+    let mut is_held = false;
     loop {
-        while in_flight.len() < options.window.max(1) {
+        // The answers come behind the replies to all that is in flight, and may come long after a
+        // loss. One of those replies may say that nothing more is to be sent.
+        let has_looked = check.look(waiting.start, created).await;
+        is_held = (is_held || has_looked) && !in_flight.is_empty();
+        while !is_held && check.covers(waiting.start) && in_flight.len() < options.window.max(1) {
             let Some(batch) = waiting.next() else {
                 break;
             };
             let operations = batches[batch].writes();
-            let sent = match check.refusal(batch, created).await {
+            let sent = match check.refusal(batch) {
                 Some(stop) => Err(Reply::Refused(stop)),
                 None => {
                     progress.starting(batch);
@@ -131,34 +136,44 @@ struct Check<'a> {
 }
 
 impl Check<'_> {
-    /// Why a batch may not be sent. Looks at as many batches as may be in flight together, since
-    /// the answers come behind those to all that is in flight.
-    async fn refusal(&mut self, batch: usize, created: &Created<'_>) -> Option<Stop> {
+    /// Looks at a batch, and at as many as may be in flight together with it. Returns whether there
+    /// was anything to look at that was not looked at before.
+    async fn look(&mut self, batch: usize, created: &Created<'_>) -> bool {
         let Flight {
             session,
             batches,
             options,
         } = self.flight;
-        if batch >= self.checked {
-            self.checked = (batch + options.window.max(1)).min(self.end);
-            let operations = batches[batch..self.checked].iter().flat_map(Packed::writes);
-            let mut gone = Vec::new();
-            let mut nodes = Vec::new();
-            for operation in operations {
-                match created.expected(operation.path, operation.node, operation.action) {
-                    Ok(node) => nodes.extend(node),
-                    // Who may write it, and not read it, has nothing but its version.
-                    Err(Stop::Failed {
-                        source: Refusal::NoAuth,
-                        ..
-                    }) => {}
-                    Err(stop) => gone.push((operation.action, stop)),
-                }
-            }
-            self.stops = seen::check(session, &nodes, options).await;
-            self.stops.extend(gone);
+        if self.covers(batch) || batch >= self.end {
+            return false;
         }
-        let mut operations = batches[batch].writes().iter();
+        self.checked = (batch + options.window.max(1)).min(self.end);
+        let operations = batches[batch..self.checked].iter().flat_map(Packed::writes);
+        let mut gone = Vec::new();
+        let mut nodes = Vec::new();
+        for operation in operations {
+            match created.expected(operation.path, operation.node, operation.action) {
+                Ok(node) => nodes.extend(node),
+                // Who may write it, and not read it, has nothing but its version.
+                Err(Stop::Failed {
+                    source: Refusal::NoAuth,
+                    ..
+                }) => {}
+                Err(stop) => gone.push((operation.action, stop)),
+            }
+        }
+        self.stops = seen::check(session, &nodes, options).await;
+        self.stops.extend(gone);
+        !nodes.is_empty()
+    }
+
+    fn covers(&self, batch: usize) -> bool {
+        batch < self.checked
+    }
+
+    /// Why a batch that was looked at may not be sent.
+    fn refusal(&self, batch: usize) -> Option<Stop> {
+        let mut operations = self.flight.batches[batch].writes().iter();
         operations.find_map(|operation| self.stops.get(&operation.action).cloned())
     }
 }

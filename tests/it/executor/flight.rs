@@ -178,6 +178,29 @@ async fn after_the_first_that_fails_nothing_more_is_sent() {
     }
 }
 
+/// What is in flight is heard of before more is sent, also where the nodes of that are looked at.
+#[tokio::test]
+async fn after_an_update_that_fails_nothing_more_is_sent() {
+    for window in 1..=4 {
+        let (hosts, session) = session("update-fails").await;
+        let client = Client::connect(&hosts).await.unwrap();
+        for i in 0..12 {
+            create(&client, &format!("/n{i:02}"), "old").await;
+        }
+        let updates = (0..12).map(|i| {
+            let seen = if i == 1 { 7 } else { 0 };
+            update(&format!("/n{i:02}"), seen, Some("ours"), None)
+        });
+        let actions = as_seen(&session, updates.collect()).await;
+        let report = run(&session, actions, &flight(1, window)).await;
+        assert_eq!(stop(&report), "/n01: it was changed meanwhile");
+        let together = "+-++";
+        let sent = &together[..window.max(2)];
+        assert_eq!(told(&report), sent);
+        assert_eq!(fates(&report), format!("{sent:-<12}"));
+    }
+}
+
 #[tokio::test]
 async fn a_later_stage_does_not_begin_after_a_failure() {
     for window in 1..=5 {
