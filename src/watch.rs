@@ -1,7 +1,7 @@
 //! The reconcile loop: keeps the live tree as declared, however long it runs.
 //!
-//! What wakes it is a hint. Files, live tree and timer only decide *when* the same five lines run
-//! that are an apply; what they do follows from the declared tree and the live one.
+//! What wakes it is a hint. Files, live tree and timer only decide *when* to reconcile. What is
+//! done follows from the declared tree and the live one, by the same plans and executions as apply.
 //!
 //! | room | what it is |
 //! | --- | --- |

@@ -137,8 +137,8 @@ impl Lowering {
         self.nodes.len()
     }
 
-    /// Those of the nodes of the layer at hand that no layer before has, in the order in which they
-    /// were met, after the first so many nodes.
+    /// Paths of the current layer that no earlier layer declares, in file order, skipping the first
+    /// `after`.
     pub(super) fn met(&self, after: usize) -> impl Iterator<Item = &ZPath> {
         let new = |path: &&ZPath| !self.merged.contains(path.as_str());
         self.nodes.paths().skip(after).filter(new)

@@ -31,11 +31,6 @@ impl Source {
         &self.texts
     }
 
-    /// The nodes, for who narrows the tree or adds defaults to it.
-    pub fn tree_mut(&mut self) -> &mut Tree<Declared> {
-        &mut self.tree
-    }
-
     /// Both, each by itself.
     #[must_use]
     pub fn into_parts(self) -> (Tree<Declared>, Sources) {

@@ -21,8 +21,8 @@ pub const DATA_CHANGE: &str = "@data";
 pub const ACL_CHANGE: &str = "@acl";
 
 /// All that is to be done to make the live tree as declared, in order: adds, parents first;
-/// updates, those that open nodes to the rest first; links; trims, children first. Every prefix of
-/// it leaves a legal tree.
+/// updates, those that open nodes to the rest first; links; trims, children first. Any part of
+/// it that has each node after its parents leaves a legal tree.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
     /// Where the top-level nodes go.

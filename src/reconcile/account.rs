@@ -9,14 +9,14 @@ use crate::model::path::ZPath;
 use crate::model::plan::{Action, Plan, Summary};
 use crate::zookeeper::executor::{Event, Fate, Ledger, Stop};
 
-/// Of one run, all its executions together.
+/// Totals over all executions of one run.
 #[derive(Debug, Clone, Default)]
 pub struct Account {
     /// What stands, counted.
     done: Summary,
     /// The same by name, as far as another execution followed.
     stands: Vec<Named>,
-    /// What an earlier execution may have done, and no plan has told of since.
+    /// Actions of unknown outcome that no later plan has settled.
     doubtful: Vec<Named>,
     /// Whether a node has its data, but not its ACL.
     in_part: bool,
@@ -87,7 +87,9 @@ impl Account {
             let asked = plan.actions.iter();
             let asked: HashSet<_> = asked.map(|action| (action.name(), action.path())).collect();
             for doubtful in std::mem::take(&mut self.doubtful) {
-                if !asked.contains(&(doubtful.0, &doubtful.1)) {
+                // A plan that creates the node anew shows that nothing of before stands there.
+                let is_asked = |name| asked.contains(&(name, &doubtful.1));
+                if !is_asked(doubtful.0) && !is_asked("add") {
                     self.count(&doubtful);
                     self.stands.push(doubtful);
                 }

@@ -303,17 +303,17 @@ fn stop_of(error: live::Error, groups: &[Group<'_>]) -> Stop {
         group.map_or(0, Group::action)
     };
     match error {
-        live::Error::Connection { source, .. } | live::Error::SessionEnded { source, .. } => {
+        live::Error::Connection { reason, .. } | live::Error::SessionEnded { reason, .. } => {
             Stop::Disconnected {
                 in_flight: 0,
                 committed: false,
-                source,
+                reason,
             }
         }
-        live::Error::Server { path, source } => Stop::Failed {
+        live::Error::Server { path, reason } => Stop::Failed {
             action: action(&path),
             path,
-            source,
+            reason,
         },
         live::Error::Unreadable {
             first: ref path, ..
@@ -324,7 +324,7 @@ fn stop_of(error: live::Error, groups: &[Group<'_>]) -> Stop {
         } => Stop::Unread {
             action: action(path),
             path: path.clone(),
-            source: error,
+            reason: error,
         },
     }
 }

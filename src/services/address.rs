@@ -219,7 +219,7 @@ fn everywhere(port: u16, ipv6: bool) -> Result<Vec<String>, String> {
     Ok(vec![format!("{}:{port}", canonical.unwrap_or(host))])
 }
 
-/// Of a machine's addresses those to register.
+/// Chooses which of the machine's addresses to register.
 fn pick(found: impl Iterator<Item = IpAddr>, port: u16, ipv6: bool) -> Vec<String> {
     let is_link_local = |ip: &IpAddr| match ip {
         IpAddr::V4(ip) => ip.is_link_local(),

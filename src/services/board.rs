@@ -27,7 +27,7 @@ pub trait Snapshot: Send + Sync + 'static {
 pub(crate) trait Numbered: Snapshot {
     fn set_sequence(&mut self, sequence: u64);
 
-    /// What differs in a newer snapshot. `None` if nothing does that anybody is told of.
+    /// Returns the change to report, or `None` if nothing reportable differs.
     fn change_to(&self, new: &Arc<Self>) -> Option<Self::Change>;
 
     /// Whether a newer snapshot comes from a later write.
@@ -140,7 +140,7 @@ impl<S: Snapshot> Board<S> {
     fn refresh(&self, snapshot: Arc<S>) {
         let sequence = snapshot.sequence();
         for callback in lock(&self.callbacks).iter_mut() {
-            // One that has missed a change is still to be told of it.
+            // Streams that lag still receive the earlier change.
             if callback.seen + 1 == sequence {
                 callback.seen = sequence;
             }

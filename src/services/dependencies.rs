@@ -61,7 +61,7 @@ impl Dependencies {
                 self.known.retain(&watched);
                 return Ok(answer);
             }
-            // What is known of them is from before they were watched.
+            // Read these again: what is cached is older than the watch.
             for path in new {
                 let subscription = hub.subscribe(&path, Interest::Node, sender).await;
                 let subscription = subscription.map_err(|_| Error::Closed)?;

@@ -225,7 +225,7 @@ impl Error {
             Self::Lost { reason, .. } | Self::Uncertain { reason, .. } => {
                 *reason == ClientError::Timeout
             }
-            Self::Live(live::Error::Connection { source, .. }) => *source == ClientError::Timeout,
+            Self::Live(live::Error::Connection { reason, .. }) => *reason == ClientError::Timeout,
             _ => false,
         }
     }

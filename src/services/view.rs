@@ -34,7 +34,7 @@ pub(crate) trait Subject: Send + Sized + 'static {
     /// What is shown while there is nothing.
     fn nothing() -> Self::Snapshot;
 
-    /// Finds out what stands at a path, as far as what is known allows.
+    /// Resolves a path from cached nodes; asks for the nodes that are missing.
     fn find(nodes: &Asked<'_>, path: &ZPath) -> Result<Self::Found, links::Error>;
 
     /// Why a view may not begin with this snapshot.

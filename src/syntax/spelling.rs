@@ -233,7 +233,8 @@ pub fn property(name: &str, value: &Value) -> String {
 }
 
 /// A number with a comma between each three digits.
-pub(crate) fn grouped(number: usize) -> String {
+#[must_use]
+pub fn grouped(number: usize) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (i, digit) in digits.chars().enumerate() {

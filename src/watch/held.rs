@@ -34,16 +34,16 @@ pub struct HeldNode {
     pub times: u32,
 }
 
-/// What is new of nodes that are changed again after each repair.
+/// Changes to report about contended nodes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum HeldNews {
-    /// This one is, after so many repairs; at last it is repaired in such intervals.
+    /// The node became contended after `repairs` repairs; the retry interval grows up to `longest`.
     Contended {
         path: ZPath,
         repairs: u32,
         longest: Duration,
     },
-    /// So many others are.
+    /// Number of further contended nodes.
     More(usize),
     /// This one is no more.
     Rested(ZPath),

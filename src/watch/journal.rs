@@ -29,7 +29,7 @@ enum Question {
 struct Entry {
     question: Question,
     answer: u64,
-    /// Of a text that was read, where it was.
+    /// SHA-1 of the text, if the question was to read one.
     digest: Option<[u8; 20]>,
 }
 

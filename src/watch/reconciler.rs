@@ -42,7 +42,7 @@ pub(super) enum Event {
     Vote,
 }
 
-/// What is known of how declared and live tree stand to each other.
+/// Result of the last comparison of the two trees.
 #[derive(Debug)]
 #[allow(clippy::large_enum_variant, reason = "there is one of it in a process")]
 enum Known {

@@ -61,7 +61,7 @@ pub(super) enum OfServer<'a> {
 
 /// What a reconcile did.
 pub(super) enum OfWork<'a> {
-    /// It made a plan. So many of its actions count as drift, and these are only told.
+    /// A plan was made. `drift` actions count as drift; `drifted` are logged but not repaired.
     Planned {
         plan: Arc<Plan>,
         drift: usize,
@@ -311,7 +311,7 @@ mod tests {
         assert_eq!(seen(&shown), (Connection::Up, Leadership::Leads, 1));
         shown.server(OfServer::Ended);
         assert_eq!(seen(&shown), (Connection::None, Leadership::Follows, 1));
-        // What was seen of the old session is no news of the next one.
+        // A late event of the old session does not change the new session's state.
         shown.catch_up(Connection::Lost);
         assert_eq!(seen(&shown), (Connection::None, Leadership::Follows, 1));
         shown.server(OfServer::Connected { hosts: hosts() });

@@ -14,6 +14,7 @@ use crate::plan::scope::Filter;
 use crate::reconcile;
 use crate::syntax::source::Sources;
 use crate::syntax::spelling::clipped;
+use crate::zookeeper::executor::Stop;
 
 /// What is read, and how.
 #[derive(Debug, Clone)]
@@ -34,7 +35,7 @@ pub struct Layers {
     pub below_chroot: bool,
 }
 
-/// How problems and refusals are told. By default in the words of the library, with nothing drawn.
+/// How problems, refusals and stops are told. By default in the words of the library, with nothing drawn.
 #[derive(Debug, Clone, Copy)]
 pub struct Wording {
     /// What is wrong, in a line.
@@ -43,6 +44,8 @@ pub struct Wording {
     pub draw: Option<fn(&Problem, &Sources) -> String>,
     /// Why a plan is refused, in a line.
     pub refusal: fn(&Refusal) -> String,
+    /// Why an execution stopped, in a line.
+    pub stop: fn(&Stop) -> String,
 }
 
 impl Default for Wording {
@@ -51,6 +54,7 @@ impl Default for Wording {
             message: Problem::to_string,
             draw: None,
             refusal: Refusal::to_string,
+            stop: Stop::to_string,
         }
     }
 }

@@ -228,7 +228,7 @@ pub struct State {
 }
 
 impl State {
-    /// Of a loop that begins.
+    /// The state before the first reconcile.
     #[must_use]
     pub fn new() -> Self {
         Self {

@@ -62,9 +62,9 @@ pub async fn run(
 #[derive(Debug)]
 #[allow(clippy::large_enum_variant, reason = "there is one of it in a process")]
 pub enum Once {
-    /// By itself: what there is to show, and the error where it failed.
+    /// The reconcile ended: the final state, and the error if it failed.
     Ended(State, Option<Error>),
-    /// By an interrupt: what stands, what is unknown, and what is left.
+    /// Interrupted. The account lists done, unknown and remaining actions.
     Interrupted(Account),
 }
 

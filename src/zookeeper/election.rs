@@ -6,7 +6,7 @@
 use std::future::poll_fn;
 use std::task::Poll;
 
-use zookeeper_client::{Acls, CreateMode, Error as Refusal};
+use zookeeper_client::{Acls, CreateMode, Error as ClientError};
 
 use crate::model::path::ZPath;
 use crate::zookeeper::live::{self, Heard, Reach, Watches};
@@ -93,17 +93,17 @@ impl Election {
             self.watches = Watches::add(session, [(&self.folder, Reach::Subtree)]).await?;
         }
         let client = session.client();
-        let failed = |source| live::Error::of(session, &self.folder, source);
+        let failed = |reason| live::Error::of(session, &self.folder, reason);
         let mine = format!("member-{}-", client.session_id());
         let mut created = false;
         loop {
             let names = match client.list_children(self.folder.as_str()).await {
                 Ok(names) => names,
-                Err(Refusal::NoNode) => {
+                Err(ClientError::NoNode) => {
                     create_all(client, &self.folder).await.map_err(failed)?;
                     continue;
                 }
-                Err(source) => return Err(failed(source)),
+                Err(reason) => return Err(failed(reason)),
             };
             // By the number at the end: a connection that was lost may have left two of mine.
             let leader = first(names.iter());
@@ -119,7 +119,7 @@ impl Election {
                 return Ok(role);
             }
             if created {
-                return Err(failed(Refusal::SessionExpired));
+                return Err(failed(ClientError::SessionExpired));
             }
             let path = self.folder.join(&mine);
             let options = CreateMode::EphemeralSequential.with_acls(Acls::anyone_all());
@@ -131,12 +131,12 @@ impl Election {
 }
 
 /// Creates a node and those above it, as far as they do not exist.
-async fn create_all(client: &Client, path: &ZPath) -> Result<(), Refusal> {
+async fn create_all(client: &Client, path: &ZPath) -> Result<(), ClientError> {
     for path in path.prefixes() {
         let options = CreateMode::Persistent.with_acls(Acls::anyone_all());
         match client.create(path.as_str(), b"", &options).await {
-            Ok(_) | Err(Refusal::NodeExists) => {}
-            Err(source) => return Err(source),
+            Ok(_) | Err(ClientError::NodeExists) => {}
+            Err(reason) => return Err(reason),
         }
     }
     Ok(())

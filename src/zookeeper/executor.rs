@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use zookeeper_client::Error as Refusal;
+use zookeeper_client::Error as ClientError;
 
 use crate::model::path::ZPath;
 use crate::model::plan::{Action, Plan};
@@ -174,7 +174,7 @@ fn explain_acl(plan: &Plan, stop: Stop) -> Stop {
         Stop::Failed {
             path,
             action,
-            source: Refusal::InvalidAcl,
+            reason: ClientError::InvalidAcl,
         } => {
             let acl = match plan.actions.get(action) {
                 Some(Action::Add(add)) => add.acl.as_deref(),
@@ -194,18 +194,18 @@ fn explain_acl(plan: &Plan, stop: Stop) -> Stop {
     }
 }
 
-fn refused(path: &ZPath, action: usize, source: Refusal) -> Stop {
-    let reason = match source {
-        Refusal::NodeExists => Conflict::Exists,
-        Refusal::NoNode => Conflict::Missing,
-        Refusal::BadVersion => Conflict::Changed,
-        Refusal::NotEmpty => Conflict::NotEmpty,
-        Refusal::NoChildrenForEphemerals => Conflict::EphemeralParent,
-        source => {
+fn refused(path: &ZPath, action: usize, reason: ClientError) -> Stop {
+    let reason = match reason {
+        ClientError::NodeExists => Conflict::Exists,
+        ClientError::NoNode => Conflict::Missing,
+        ClientError::BadVersion => Conflict::Changed,
+        ClientError::NotEmpty => Conflict::NotEmpty,
+        ClientError::NoChildrenForEphemerals => Conflict::EphemeralParent,
+        reason => {
             return Stop::Failed {
                 path: path.clone(),
                 action,
-                source,
+                reason,
             };
         }
     };

@@ -1,6 +1,6 @@
 //! The live tree, read by scope: the cost follows what is wanted, not what the ensemble holds.
 
-use zookeeper_client::Error as Refusal;
+use zookeeper_client::Error as ClientError;
 
 use crate::model::node::Live;
 use crate::model::path::{ZPath, and_more};
@@ -35,7 +35,7 @@ pub enum Error {
     /// The connection was lost too often.
     #[error(
         "{path}: the connection to {hosts} was lost while reading ({})",
-        told(source)
+        told(reason)
     )]
     Connection {
         /// The node, or the first of those that were being read.
@@ -43,12 +43,12 @@ pub enum Error {
         /// The servers and the chroot.
         hosts: String,
         /// The error of the last attempt.
-        source: Refusal,
+        reason: ClientError,
     },
     /// The session is dead, and its requests are lost.
     #[error(
         "{path}: the session with {hosts} ended while reading ({})",
-        told(source)
+        told(reason)
     )]
     SessionEnded {
         /// The node, or the first of those that were being read.
@@ -56,15 +56,15 @@ pub enum Error {
         /// The servers and the chroot.
         hosts: String,
         /// Why it ended.
-        source: Refusal,
+        reason: ClientError,
     },
     /// The server answered with an error.
-    #[error("{path}: {}", told(source))]
+    #[error("{path}: {}", told(reason))]
     Server {
         /// The node, or the first of those that were being read.
         path: ZPath,
         /// The error.
-        source: Refusal,
+        reason: ClientError,
     },
     /// Nodes that must be read may not be.
     #[error("not authorized to read {first}{}", and_more(" ", *.more))]
@@ -92,22 +92,22 @@ pub enum Error {
 
 impl Error {
     /// The error of a request about this path.
-    pub(crate) fn of(session: &Session, path: &ZPath, source: Refusal) -> Self {
+    pub(crate) fn of(session: &Session, path: &ZPath, reason: ClientError) -> Self {
         let (path, hosts) = (path.clone(), session.hosts());
-        if is_fatal(&source) {
+        if is_fatal(&reason) {
             Self::SessionEnded {
                 path,
                 hosts,
-                source,
+                reason,
             }
-        } else if is_outcome_unknown(&source) {
+        } else if is_outcome_unknown(&reason) {
             Self::Connection {
                 path,
                 hosts,
-                source,
+                reason,
             }
         } else {
-            Self::Server { path, source }
+            Self::Server { path, reason }
         }
     }
 
@@ -364,7 +364,7 @@ async fn read_wanted(
     let mut missing_until = 0;
     let receive = |ask: usize, answer| {
         let i = unread[ask];
-        // What is below a missing node may have been read, where that was created meanwhile.
+        // Skip descendants of a missing node: it may have been created after we found it missing.
         if i >= missing_until {
             match live_of(answer) {
                 Some(live) => nodes.push((wants[i].path.clone(), live)),

@@ -13,7 +13,7 @@ use zkt::zookeeper::executor::{
 };
 use zkt::zookeeper::live;
 use zkt::zookeeper::session::{Options, Session};
-use zookeeper_client::{Acls, Client, CreateMode, Error as Refusal};
+use zookeeper_client::{Acls, Client, CreateMode, Error as ClientError};
 
 use crate::relay::{Mode, Relay};
 use crate::server::{options, options_as, session, shared};
@@ -623,13 +623,13 @@ async fn what_the_server_refuses_is_told() {
     assert_eq!(run_all(&ops, vec![closed]).await.stop, None);
     let anyone = Session::connect(&options(&hosts)).await.unwrap();
     let report = run_all(&anyone, vec![add("/a", ""), add("/closed/x", "")]).await;
-    let (path, source) = (path("/closed/x"), Refusal::NoAuth);
+    let (path, reason) = (path("/closed/x"), ClientError::NoAuth);
     assert_eq!(
         report.stop,
         Some(Stop::Failed {
             path,
             action: 1,
-            source
+            reason
         })
     );
     insta::assert_snapshot!(shown(&ops).await.lines().count(), @"1");

@@ -12,7 +12,7 @@ use zkt::plan::scope::{Children, Want};
 use zkt::zookeeper::live::{self, Error, FetchOptions};
 use zkt::zookeeper::session::{Options, Session};
 use zookeeper_client::{
-    Acl as ClientAcl, Acls, AuthId, Client, CreateMode, Error as Refusal, Permission,
+    Acl as ClientAcl, Acls, AuthId, Client, CreateMode, Error as ClientError, Permission,
 };
 
 use crate::relay::{Mode, Relay};
@@ -104,8 +104,8 @@ async fn fetch_slowly(client: &Client, wants: &[Want]) -> Tree<Live> {
 async fn read_one(client: &Client, path: &ZPath, acl: bool) -> Option<Live> {
     let (data, stat) = match client.get_data(path.as_str()).await {
         Ok(found) => found,
-        Err(Refusal::NoNode) => return None,
-        Err(Refusal::NoAuth) => return Some(Live::Unreadable),
+        Err(ClientError::NoNode) => return None,
+        Err(ClientError::NoAuth) => return Some(Live::Unreadable),
         Err(error) => panic!("{path}: {error}"),
     };
     let acl = match client.get_acl(path.as_str()).await {

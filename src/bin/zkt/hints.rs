@@ -8,6 +8,7 @@ use zkt::zookeeper::session::HostsError;
 use zkt::zookeeper::{live, session};
 
 use crate::exit::{Exit, Failure};
+use crate::words;
 
 /// What to do if a node is larger than a request may be.
 pub(crate) const MAX_REQUEST_HINT: &str =
@@ -111,7 +112,7 @@ pub(crate) fn interrupted(account: &Account, hint: &str) -> Failure {
 
 /// The failure of a run that stopped.
 pub(crate) fn stopped(stop: &Stop, account: &Account) -> Failure {
-    let failure = Failure::new(stop);
+    let failure = Failure::new(words::stop(stop));
     match stop {
         Stop::Conflict { .. } => failure
             .hint("another writer changes these nodes; nothing of theirs was overwritten")

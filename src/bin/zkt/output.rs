@@ -40,7 +40,7 @@ impl<W: Write> Write for WhileRead<W> {
 
 /// Writes to stdout at once, for output that never ends by itself. Returns `false` if its reader has
 /// gone.
-pub(crate) fn is_read(text: &str) -> Result<bool, Failure> {
+pub(crate) fn write_now(text: &str) -> Result<bool, Failure> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Ok(()) => Ok(true),

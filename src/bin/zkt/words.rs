@@ -1,30 +1,56 @@
 //! What the library says, with the options of the command line that matter to it.
 
+use zkt::model::path::ZPath;
 use zkt::model::plan::{KeptReason, Refusal};
+use zkt::syntax::spelling::grouped;
+use zkt::zookeeper::executor::Stop;
 
 /// Why a plan is refused, and which option allows it.
 pub(crate) fn refusal(refusal: &Refusal) -> String {
-    let message = refusal.to_string();
+    let with = |option: &str| format!("{refusal}; {option}");
     match refusal {
-        Refusal::TooManyTrims { .. } => {
-            message.replace("that are allowed", "that --max-trim allows")
-        }
-        Refusal::TooLarge { path, .. } => {
-            let (place, rest) = message.split_at(path.as_str().len());
-            place.to_owned() + &rest.replacen("that are allowed", "that --max-request allows", 1)
-        }
-        Refusal::Strict { .. } => message.replacen(
-            "no warning and no extra node is allowed",
-            "--strict allows no warning and no extra node",
-            1,
+        Refusal::TooManyTrims {
+            trims,
+            examined,
+            limit,
+        } => format!(
+            "{trims} of {examined} nodes would be trimmed, more than the {limit} that --max-trim allows"
         ),
-        Refusal::MostTrimmed { .. } => message + "; --max-trim or --force allows it",
-        Refusal::NoIdentity { .. } | Refusal::NoCreator { .. } => message + "; give --auth",
-        Refusal::Text { .. } => message + "; --replace puts the declared ones in its place",
-        Refusal::LocksOut { .. } => message + "; --force allows that",
-        Refusal::NoRight { .. } => message + "; --force tries it nevertheless",
-        Refusal::Protected { .. } | Refusal::TwoSteps { .. } => message,
+        Refusal::TooLarge {
+            path, bytes, limit, ..
+        } => {
+            let limit = grouped(*limit);
+            let large = too_large(path, *bytes, &limit);
+            format!("{large}; servers take as many as their jute.maxbuffer")
+        }
+        Refusal::Strict { count } => {
+            let are = if *count == 1 { "is" } else { "are" };
+            format!("--strict allows no warning and no extra node, and there {are} {count}")
+        }
+        Refusal::MostTrimmed { .. } => with("--max-trim or --force allows it"),
+        Refusal::NoIdentity { .. } | Refusal::NoCreator { .. } => with("give --auth"),
+        Refusal::Text { .. } => with("--replace puts the declared ones in its place"),
+        Refusal::LocksOut { .. } => with("--force allows that"),
+        Refusal::NoRight { .. } => with("--force tries it nevertheless"),
+        Refusal::Protected { .. } | Refusal::TwoSteps { .. } => refusal.to_string(),
     }
+}
+
+/// Why an execution stopped, and which option allows it.
+pub(crate) fn stop(stop: &Stop) -> String {
+    match stop {
+        Stop::TooLarge {
+            path, bytes, limit, ..
+        } => too_large(path, *bytes, &limit.to_string()),
+        stop => stop.to_string(),
+    }
+}
+
+fn too_large(path: &ZPath, bytes: usize, limit: &str) -> String {
+    format!(
+        "{path}: writing it takes a request of {bytes} bytes, more than the {limit} that \
+         --max-request allows"
+    )
 }
 
 /// Why a node stays as it is, and which option changes that.
@@ -38,7 +64,6 @@ pub(crate) fn kept(reason: &KeptReason) -> String {
 
 #[cfg(test)]
 mod tests {
-    use zkt::model::path::ZPath;
     use zkt::model::plan::MaxTrim;
 
     use super::*;

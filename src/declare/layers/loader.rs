@@ -271,7 +271,7 @@ impl Loader<'_, '_> {
         self.problems.push(reference.into());
     }
 
-    /// As [`Loader::referred`], with the error told, of each file up to so many.
+    /// As `referred`, but reports errors, at most MAX_ERRORS.
     fn refer(&mut self, text: &Text<'_>, path: &Path) -> Option<(Vec<u8>, PathBuf)> {
         if self.unread >= MAX_ERRORS {
             return None;
@@ -295,7 +295,7 @@ impl Loader<'_, '_> {
     fn referred(&self, path: &Path) -> Result<(Vec<u8>, PathBuf), files::Error> {
         match self.files.kind(path)? {
             Kind::Directory => Err(files::Error::Directory),
-            // Of what is no regular file, where it lies says more than what it is.
+            // For a device or a pipe, `read` gives the better error (outside of the root).
             Kind::File | Kind::Other => Ok((
                 self.files.read(path, &self.root)?,
                 self.files.identity(path)?,

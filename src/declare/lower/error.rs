@@ -99,7 +99,7 @@ pub enum Error {
     Digest {
         /// The entry.
         span: Span,
-        /// Whose it is, if that is told.
+        /// The user of the digest, if the entry names one.
         user: Option<String>,
         /// Whether a server has put `x` in its place.
         masked: bool,

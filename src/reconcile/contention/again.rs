@@ -176,7 +176,7 @@ impl<'p> Group<'p> {
         Stop::Unread {
             path: self.path.clone(),
             action: self.action(),
-            source: live::Error::Unreadable {
+            reason: live::Error::Unreadable {
                 first: self.path.clone(),
                 more: 0,
             },

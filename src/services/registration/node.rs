@@ -14,7 +14,7 @@ use crate::zookeeper::session::{
 /// How often what moves is looked at again before others get their turn.
 const ATTEMPTS: usize = 20;
 
-/// A node that is to stand, or not.
+/// A registered node and the transactions that we know of it.
 #[derive(Debug)]
 pub(super) struct Node {
     pub(super) path: ZPath,
@@ -39,7 +39,7 @@ pub(super) enum Outcome {
     Refused(Error),
 }
 
-/// Whose nodes are ours.
+/// Sessions whose nodes belong to this registration.
 pub(super) struct Ours<'o> {
     pub(super) session: &'o Session,
     /// The older sessions of this handle.
@@ -56,7 +56,7 @@ impl Ours<'_> {
 pub(super) struct Content<'c> {
     pub(super) properties: &'c Properties,
     pub(super) acl: &'c Acl,
-    /// Whether it was changed since it was last written: then it goes over what stands there.
+    /// Whether the content changed since the last write. If so, it replaces the stored properties.
     pub(super) is_new: bool,
 }
 
@@ -101,7 +101,7 @@ impl Node {
             return Outcome::Again;
         }
         let path = match error {
-            // What is missing is the node of the service.
+            // NoNode means that the parent, the service's node, is missing.
             ClientError::NoNode => self.path.parent().unwrap_or_else(ZPath::root),
             _ => self.path.clone(),
         };
@@ -267,7 +267,7 @@ impl Node {
         }
     }
 
-    /// Makes the node not stand, where it is ours.
+    /// Deletes the node if it belongs to this registration.
     pub(super) async fn leave(&mut self, ours: &Ours<'_>) -> Outcome {
         let (path, client) = (self.path.as_str(), ours.client());
         for _ in 0..ATTEMPTS {

@@ -136,7 +136,8 @@ impl Reconciler {
             && progress.refused < MOST_REFUSALS
         {
             progress.refused += 1;
-            self.held.refused(path, stop.to_string(), now);
+            let why = (self.options.layers.wording.stop)(&stop);
+            self.held.refused(path, why, now);
             return Ok(Count::None);
         }
         Err(self.stopped(stop))

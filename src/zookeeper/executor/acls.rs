@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use zookeeper_client::Error as Refusal;
+use zookeeper_client::Error as ClientError;
 
 use super::batch::AclChange;
 use super::flight::Flight;
@@ -106,19 +106,19 @@ async fn send(
         let change = &changes[i];
         outcomes[i] = match pending.await {
             Ok(_) => Outcome::Committed,
-            Err(source) if is_outcome_unknown(&source) => {
+            Err(reason) if is_outcome_unknown(&reason) => {
                 lost.push(i);
-                loss.get_or_insert(source);
+                loss.get_or_insert(reason);
                 Outcome::Unknown
             }
-            Err(source) => {
-                stop.get_or_insert_with(|| refused(change.path, change.action, source));
+            Err(reason) => {
+                stop.get_or_insert_with(|| refused(change.path, change.action, reason));
                 Outcome::NotCommitted
             }
         };
         progress.acl(change, outcomes[i]);
     }
-    let Some(source) = loss else {
+    let Some(reason) = loss else {
         return stop;
     };
     let asked: Vec<&AclChange<'_>> = lost.iter().map(|&i| &changes[i]).collect();
@@ -127,18 +127,18 @@ async fn send(
         outcomes[i] = found;
         progress.acl(&changes[i], found);
     }
-    stop.or_else(|| Some(lost_at(flight, batch, outcomes, source)))
+    stop.or_else(|| Some(lost_at(flight, batch, outcomes, reason)))
 }
 
-fn lost_at(flight: Flight<'_>, batch: usize, outcomes: &[Outcome], source: Refusal) -> Stop {
+fn lost_at(flight: Flight<'_>, batch: usize, outcomes: &[Outcome], reason: ClientError) -> Stop {
     if outcomes.contains(&Outcome::Unknown) {
         let actions = flight.batches[batch].actions.clone();
-        return Stop::Uncertain { actions, source };
+        return Stop::Uncertain { actions, reason };
     }
     let made = |outcome: &Outcome| *outcome == Outcome::Committed;
     Stop::Disconnected {
         in_flight: 1,
         committed: outcomes.iter().all(made),
-        source,
+        reason,
     }
 }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::ops::Range;
 
 use foldhash::HashMap;
-use zookeeper_client::{Acls, CreateMode, Error as Refusal, MultiWriteError, MultiWriteResult};
+use zookeeper_client::{Acls, CreateMode, Error as ClientError, MultiWriteError, MultiWriteResult};
 
 use super::batch::{Operation, Packed, Write};
 use super::progress::Progress;
@@ -156,7 +156,7 @@ impl Check<'_> {
                 Ok(node) => nodes.extend(node),
                 // Who may write it, and not read it, has nothing but its version.
                 Err(Stop::Failed {
-                    source: Refusal::NoAuth,
+                    reason: ClientError::NoAuth,
                     ..
                 }) => {}
                 Err(stop) => gone.push((operation.action, stop)),
@@ -190,7 +190,7 @@ fn write<'a>(
     let mut writer = client.new_multi_writer();
     if let Some(guard) = guard {
         let added = writer.add_check_version(guard.as_str(), DataVersion::NEW.get());
-        added.map_err(|source| Reply::refused(operations, 0, source))?;
+        added.map_err(|reason| Reply::refused(operations, 0, reason))?;
     }
     for (i, operation) in operations.iter().enumerate() {
         let path = operation.path.as_str();
@@ -209,7 +209,7 @@ fn write<'a>(
             }
             Write::Delete { expected } => writer.add_delete(path, Some(expected.get())),
         };
-        added.map_err(|source| Reply::refused(operations, i, source))?;
+        added.map_err(|reason| Reply::refused(operations, i, reason))?;
     }
     Ok(writer.commit())
 }

@@ -147,7 +147,8 @@ fn judge(operations: &[Operation<'_>], tree: &Tree<Live>) -> Outcome {
     }
 }
 
-/// What a node says of one write, and the zxid of the write it shows.
+/// Judges from a node whether one write was committed. Returns the evidence and the zxid of the
+/// node's last write.
 fn weigh(operation: &Operation<'_>, live: Option<&Live>) -> (Evidence, Option<i64>) {
     let write = &operation.write;
     let node: &LiveNode = match live {
@@ -170,7 +171,7 @@ fn weigh(operation: &Operation<'_>, live: Option<&Live>) -> (Evidence, Option<i6
         Which::Created => false,
     };
     let evidence = match write {
-        // It tells nothing of the one that was there before.
+        // The node was replaced, so nothing is known about the old one.
         Write::Set { .. } | Write::Delete { .. } if is_another => Evidence::Unclear,
         Write::Create { data, .. }
             if version == DataVersion::NEW.get() && node.data == data.as_bytes() =>

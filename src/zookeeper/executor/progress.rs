@@ -1,4 +1,4 @@
-//! What of a plan stands so far, told while it comes to stand.
+//! Tracks which actions are committed and emits events.
 
 use super::batch::{AclChange, Packed, Work};
 use super::report::{Batch, BatchKind, Event, Fate, Outcome, Report, Stop};
@@ -77,7 +77,7 @@ impl<'a> Progress<'a> {
         self.data(batch, Outcome::Unknown);
     }
 
-    /// What became of a batch that was sent. Of one that was not, nothing is told.
+    /// Records the outcome of a batch. Does nothing for a batch that was never sent.
     pub(super) fn ended(&mut self, batch: usize, outcome: Outcome) {
         let sent = self.sent.iter_mut().rev().find(|(sent, _)| *sent == batch);
         let Some((_, known)) = sent else {

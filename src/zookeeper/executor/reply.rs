@@ -1,6 +1,6 @@
 //! What came back for the batches of a stage, and what follows from it; without a server.
 
-use zookeeper_client::{Error as Refusal, MultiWriteError};
+use zookeeper_client::{Error as ClientError, MultiWriteError};
 
 use super::batch::{Operation, Packed};
 use super::refused;
@@ -15,7 +15,7 @@ pub(super) enum Reply {
     /// Nothing of it was done.
     Refused(Stop),
     /// The reply was lost, and perhaps the request.
-    Lost(Refusal),
+    Lost(ClientError),
 }
 
 impl Reply {
@@ -25,28 +25,31 @@ impl Reply {
         operations: &[Operation<'_>],
         guard: Option<&ZPath>,
     ) -> Self {
-        let (index, source) = match error {
-            MultiWriteError::RequestFailed { source } if is_outcome_unknown(&source) => {
-                return Self::Lost(source);
+        let (index, reason) = match error {
+            MultiWriteError::RequestFailed { source: reason } if is_outcome_unknown(&reason) => {
+                return Self::Lost(reason);
             }
-            MultiWriteError::RequestFailed { source } => {
-                return Self::refused(operations, 0, source);
+            MultiWriteError::RequestFailed { source: reason } => {
+                return Self::refused(operations, 0, reason);
             }
-            MultiWriteError::OperationFailed { index, source } => (index, source),
+            MultiWriteError::OperationFailed {
+                index,
+                source: reason,
+            } => (index, reason),
         };
         match (guard, index) {
             (Some(guard), 0) => {
                 let guard = guard.clone();
                 Self::Refused(Stop::Deposed { guard })
             }
-            (Some(_), _) => Self::refused(operations, index - 1, source),
-            (None, _) => Self::refused(operations, index, source),
+            (Some(_), _) => Self::refused(operations, index - 1, reason),
+            (None, _) => Self::refused(operations, index, reason),
         }
     }
 
-    pub(super) fn refused(operations: &[Operation<'_>], index: usize, source: Refusal) -> Self {
+    pub(super) fn refused(operations: &[Operation<'_>], index: usize, reason: ClientError) -> Self {
         match operations.get(index).or(operations.first()) {
-            Some(operation) => Self::Refused(refused(operation.path, operation.action, source)),
+            Some(operation) => Self::Refused(refused(operation.path, operation.action, reason)),
             None => Self::Committed,
         }
     }
@@ -58,7 +61,7 @@ pub(super) fn end(batches: &[Packed<'_>], replies: &[Reply], outcomes: &[Outcome
     let lost = || {
         let all = replies.iter().zip(outcomes);
         all.filter_map(|(reply, outcome)| match reply {
-            Reply::Lost(source) => Some((source, *outcome)),
+            Reply::Lost(reason) => Some((reason, *outcome)),
             Reply::Committed | Reply::Refused(_) => None,
         })
     };
@@ -70,18 +73,18 @@ pub(super) fn end(batches: &[Packed<'_>], replies: &[Reply], outcomes: &[Outcome
             return Some(stop.clone());
         }
     }
-    let source = lost().next()?.0.clone();
+    let reason = lost().next()?.0.clone();
     let unknown = batches.iter().zip(outcomes);
     let mut unknown = unknown.filter(|(_, outcome)| **outcome == Outcome::Unknown);
     if let Some((first, _)) = unknown.next() {
         let last = unknown.next_back().map_or(first, |(batch, _)| batch);
         let actions = first.actions.start..last.actions.end;
-        return Some(Stop::Uncertain { actions, source });
+        return Some(Stop::Uncertain { actions, reason });
     }
     Some(Stop::Disconnected {
         in_flight: lost().count(),
         committed: lost().all(|(_, outcome)| outcome == Outcome::Committed),
-        source,
+        reason,
     })
 }
 

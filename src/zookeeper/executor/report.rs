@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use zookeeper_client::Error as Refusal;
+use zookeeper_client::Error as ClientError;
 
 use crate::model::path::ZPath;
 use crate::model::plan::{Plan, Summary};
@@ -116,14 +116,14 @@ pub enum Stop {
         reason: Conflict,
     },
     /// The server refused an operation.
-    #[error("{path}: {}", told(source))]
+    #[error("{path}: {}", told(reason))]
     Failed {
         /// The node.
         path: ZPath,
         /// The action.
         action: usize,
         /// The refusal.
-        source: Refusal,
+        reason: ClientError,
     },
     /// The server refused the ACL of a node.
     #[error(
@@ -139,7 +139,7 @@ pub enum Stop {
     },
     /// An operation is larger than a request may be. Nothing was written at all.
     #[error(
-        "{path}: writing it takes a request of {bytes} bytes, more than the {limit} that the option max_request allows"
+        "{path}: writing it takes a request of {bytes} bytes, more than the {limit} that are allowed"
     )]
     TooLarge {
         /// The node.
@@ -152,14 +152,14 @@ pub enum Stop {
         limit: usize,
     },
     /// A node that has to be read again before it is written could not be.
-    #[error("{source}")]
+    #[error("{reason}")]
     Unread {
         /// The node.
         path: ZPath,
         /// The action.
         action: usize,
         /// Why.
-        source: live::Error,
+        reason: live::Error,
     },
     /// The node without which nothing is written, [`ExecuteOptions::guard`], is not there.
     ///
@@ -171,26 +171,26 @@ pub enum Stop {
     },
     /// The connection was lost while batches were being committed, and a look at the nodes
     /// afterwards told what became of them.
-    #[error("the connection was lost ({}); {}", told(source), what_became(*in_flight, *committed))]
+    #[error("the connection was lost ({}); {}", told(reason), what_became(*in_flight, *committed))]
     Disconnected {
         /// How many batches were in flight.
         in_flight: usize,
         /// Whether all of them stand. [`Report::fates`] tells of each action.
         committed: bool,
         /// What the first of them ran into.
-        source: Refusal,
+        reason: ClientError,
     },
     /// The connection was lost while batches were being committed, and what became of them could
     /// not be told.
     #[error(
         "the connection was lost ({}); what was in flight may be committed or not",
-        told(source)
+        told(reason)
     )]
     Uncertain {
         /// The actions that may stand or not.
         actions: Range<usize>,
         /// What the first of the batches ran into.
-        source: Refusal,
+        reason: ClientError,
     },
 }
 
@@ -201,7 +201,8 @@ impl Stop {
         match self {
             Self::Failed {
                 path,
-                source: Refusal::NoAuth | Refusal::QuotaExceeded | Refusal::BadArguments(_),
+                reason:
+                    ClientError::NoAuth | ClientError::QuotaExceeded | ClientError::BadArguments(_),
                 ..
             }
             | Self::InvalidAcl { path, .. }
@@ -242,10 +243,10 @@ impl Stop {
         matches!(
             self,
             Self::Failed {
-                source: Refusal::NoAuth,
+                reason: ClientError::NoAuth,
                 ..
             } | Self::Unread {
-                source: live::Error::Unreadable { .. },
+                reason: live::Error::Unreadable { .. },
                 ..
             }
         )

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use foldhash::{HashMap, HashSet};
 use tokio::time::sleep;
-use zookeeper_client::{Error as Refusal, Stat};
+use zookeeper_client::{Error as ClientError, Stat};
 
 use super::ExecuteOptions;
 use super::batch::{Operation, Packed, Which, Write};
@@ -62,7 +62,7 @@ pub(super) async fn check(
         let mut asked = asked.into_iter();
         for node in nodes {
             let mut answer = match (&lost, asked.next()) {
-                (Lost::Mute, _) | (_, None) => Err(Refusal::Timeout),
+                (Lost::Mute, _) | (_, None) => Err(ClientError::Timeout),
                 (_, Some(asked)) => asked.await,
             };
             while let Err(error) = &answer
@@ -92,7 +92,7 @@ enum Lost {
 }
 
 impl Lost {
-    fn may_ask_again(&mut self, error: &Refusal, deadline: impl Fn() -> Instant) -> bool {
+    fn may_ask_again(&mut self, error: &ClientError, deadline: impl Fn() -> Instant) -> bool {
         if !is_outcome_unknown(error) || is_fatal(error) {
             return false;
         }
@@ -102,7 +102,7 @@ impl Lost {
             Self::Mute => return false,
         };
         // A lost connection comes back; a server that does not answer in time mostly does not.
-        let may = !matches!(error, Refusal::Timeout) && Instant::now() < until;
+        let may = !matches!(error, ClientError::Timeout) && Instant::now() < until;
         *self = if may { Self::Until(until) } else { Self::Mute };
         may
     }
@@ -137,7 +137,7 @@ impl<'p> Created<'p> {
         operations: &[Operation<'p>],
     ) -> Vec<(
         Operation<'p>,
-        impl Future<Output = Result<Option<Stat>, Refusal>> + Send + use<>,
+        impl Future<Output = Result<Option<Stat>, ClientError>> + Send + use<>,
     )> {
         let wanted = operations.iter().filter(|operation| {
             let is_new = matches!(operation.write, Write::Create { .. });
@@ -153,7 +153,7 @@ impl<'p> Created<'p> {
         &mut self,
         asked: Vec<(
             Operation<'p>,
-            impl Future<Output = Result<Option<Stat>, Refusal>>,
+            impl Future<Output = Result<Option<Stat>, ClientError>>,
         )>,
     ) {
         for (Operation { path, action, .. }, answer) in asked {
@@ -163,7 +163,7 @@ impl<'p> Created<'p> {
                     modified: stat.mzxid,
                 }),
                 Ok(None) => Err(conflict(path, action, Conflict::Missing)),
-                Err(source) => Err(unread(path, action, source)),
+                Err(reason) => Err(unread(path, action, reason)),
             };
             self.found.insert(path, found);
         }
@@ -192,13 +192,13 @@ impl<'p> Created<'p> {
     }
 }
 
-fn stop(node: &Expected<'_>, answer: Result<Option<Stat>, Refusal>) -> Option<Stop> {
+fn stop(node: &Expected<'_>, answer: Result<Option<Stat>, ClientError>) -> Option<Stop> {
     match answer {
         Ok(stat) => {
             let reason = node.check(stat.as_ref()).err()?;
             Some(conflict(node.path, node.action, reason))
         }
-        Err(source) => Some(unread(node.path, node.action, source)),
+        Err(reason) => Some(unread(node.path, node.action, reason)),
     }
 }
 
@@ -210,17 +210,17 @@ fn conflict(path: &ZPath, action: usize, reason: Conflict) -> Stop {
     }
 }
 
-fn unread(path: &ZPath, action: usize, source: Refusal) -> Stop {
-    if is_outcome_unknown(&source) {
+fn unread(path: &ZPath, action: usize, reason: ClientError) -> Stop {
+    if is_outcome_unknown(&reason) {
         return Stop::Disconnected {
             in_flight: 0,
             committed: false,
-            source,
+            reason,
         };
     }
     Stop::Failed {
         path: path.clone(),
         action,
-        source,
+        reason,
     }
 }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use tokio::sync::mpsc::UnboundedReceiver;
-use zookeeper_client::Error as Refusal;
+use zookeeper_client::Error as ClientError;
 
 use super::reader::{Attempts, Reader};
 use super::{Error, FetchOptions};
@@ -53,8 +53,8 @@ pub(super) async fn read(
                         .or(options.unguarded.then_some(AclVersion::UNGUARDED))
                         .ok_or_else(|| Error::Version { path: path.clone() })?;
                 }
-                Err(Refusal::NoAuth) => {}
-                Err(Refusal::NoNode) => gone.push(path.clone()),
+                Err(ClientError::NoAuth) => {}
+                Err(ClientError::NoNode) => gone.push(path.clone()),
                 Err(error) => {
                     reader.check_retry(path, &mut attempts, error)?;
                     result = client.get_acl(path.as_str()).await;
@@ -106,8 +106,8 @@ pub async fn count_closed(
         closed += loop {
             match result {
                 Ok((entries, _)) => break usize::from(acl::from_client(&entries) != open),
-                Err(Refusal::NoAuth) => break 1,
-                Err(Refusal::NoNode) => break 0,
+                Err(ClientError::NoAuth) => break 1,
+                Err(ClientError::NoNode) => break 0,
                 Err(error) => reader.check_retry(&path, &mut attempts, error)?,
             }
             result = client.get_acl(path.as_str()).await;

@@ -4,7 +4,7 @@ use std::collections::{HashSet, VecDeque};
 
 use foldhash::fast::RandomState;
 use tokio::sync::mpsc::UnboundedReceiver;
-use zookeeper_client::Error as Refusal;
+use zookeeper_client::Error as ClientError;
 
 use super::reader::{Answers, Ask, Pending, Reader};
 use super::{Error, FetchOptions, live_of};
@@ -151,7 +151,7 @@ struct Batch<'a> {
 }
 
 /// The answer to the first batch; without one it never comes.
-async fn answer(in_flight: &mut VecDeque<Batch<'_>>) -> Result<Answers, Refusal> {
+async fn answer(in_flight: &mut VecDeque<Batch<'_>>) -> Result<Answers, ClientError> {
     match in_flight.front_mut() {
         Some(batch) => batch.pending.as_mut().await,
         None => std::future::pending().await,

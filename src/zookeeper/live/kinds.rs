@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use zookeeper_client::Error as Refusal;
+use zookeeper_client::Error as ClientError;
 
 use super::reader::{Attempts, Reader};
 use super::{Error, FetchOptions};
@@ -43,7 +43,7 @@ pub(crate) async fn of(session: &Session, paths: &[ZPath]) -> Result<Vec<Kind>, 
             match result {
                 Ok(None) => break Kind::Gone,
                 Ok(Some(stat)) if stat.ephemeral_owner != 0 => break Kind::Ephemeral,
-                Ok(Some(_)) | Err(Refusal::NoAuth) => break Kind::Other,
+                Ok(Some(_)) | Err(ClientError::NoAuth) => break Kind::Other,
                 Err(error) => {
                     reader.check_retry(path, &mut attempts, error)?;
                     result = client.check_stat(path.as_str()).await;

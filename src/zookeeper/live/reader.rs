@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::pin::Pin;
 use std::time::Instant;
 
-use zookeeper_client::{Error as Refusal, MultiReadResult, Stat};
+use zookeeper_client::{Error as ClientError, MultiReadResult, Stat};
 
 use super::{Error, FetchOptions};
 use crate::model::node::{AclVersion, DataVersion, LiveNode};
@@ -32,7 +32,7 @@ pub(super) enum Answer {
 
 /// The answers to one request, as they arrive.
 pub(super) type Answers = Vec<MultiReadResult>;
-pub(super) type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T, Refusal>> + Send + 'a>>;
+pub(super) type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T, ClientError>> + Send + 'a>>;
 
 /// Expected bytes of a child's name in a reply, its length included.
 const NAME_BYTES: usize = 40;
@@ -203,15 +203,15 @@ impl<'a> Reader<'a> {
             match pending.await {
                 Ok(results) if results.len() == asks.len() => break results,
                 Ok(_) => {
-                    let source = Refusal::UnexpectedError("too few answers".to_owned());
+                    let reason = ClientError::UnexpectedError("too few answers".to_owned());
                     return Err(Error::Server {
                         path: asks[0].0.clone(),
-                        source,
+                        reason,
                     });
                 }
                 // Servers before 3.6 also close the connection after this answer: batches that
                 // are in flight behind this one come back as lost and are asked again, singly.
-                Err(Refusal::Unimplemented) if self.multi_read => self.multi_read = false,
+                Err(ClientError::Unimplemented) if self.multi_read => self.multi_read = false,
                 Err(error) => self.check_retry(asks[0].0, &mut attempts, error)?,
             }
             pending = self.submit(asks);
@@ -230,20 +230,20 @@ impl<'a> Reader<'a> {
                 }
                 MultiReadResult::Children { children } => Answer::Children(children),
                 MultiReadResult::Error {
-                    err: Refusal::NoNode,
+                    err: ClientError::NoNode,
                 } => Answer::Missing,
                 MultiReadResult::Error {
-                    err: Refusal::NoAuth,
+                    err: ClientError::NoAuth,
                 } => Answer::NoAuth,
-                MultiReadResult::Error { err: source } => {
+                MultiReadResult::Error { err: reason } => {
                     let path = path.clone();
-                    return Err(Error::Server { path, source });
+                    return Err(Error::Server { path, reason });
                 }
                 _ => {
                     let text = "an answer of an unknown kind".to_owned();
                     return Err(Error::Server {
                         path: path.clone(),
-                        source: Refusal::UnexpectedError(text),
+                        reason: ClientError::UnexpectedError(text),
                     });
                 }
             });
@@ -271,13 +271,13 @@ impl<'a> Reader<'a> {
         &self,
         path: &ZPath,
         attempts: &mut Attempts,
-        source: Refusal,
+        reason: ClientError,
     ) -> Result<(), Error> {
-        let may_pass = is_outcome_unknown(&source) && !is_fatal(&source);
+        let may_pass = is_outcome_unknown(&reason) && !is_fatal(&reason);
         let first = *attempts.first.get_or_insert_with(Instant::now);
         let is_late = attempts.count > 0 && first.elapsed() >= self.client.limit();
         if !may_pass || is_late || attempts.count == self.options.retries {
-            return Err(Error::of(self.session, path, source));
+            return Err(Error::of(self.session, path, reason));
         }
         attempts.count += 1;
         Ok(())
@@ -306,7 +306,7 @@ fn single(
     client: &Client,
     path: &ZPath,
     ask: Ask,
-) -> Pin<Box<dyn Future<Output = Result<MultiReadResult, Refusal>> + Send>> {
+) -> Pin<Box<dyn Future<Output = Result<MultiReadResult, ClientError>> + Send>> {
     match ask {
         Ask::Data => {
             let answer = client.get_data(path.as_str());

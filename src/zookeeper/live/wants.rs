@@ -9,7 +9,7 @@ pub(super) fn find<'w>(wants: &'w [Want], path: &ZPath) -> Option<&'w Want> {
     wants.get(at)
 }
 
-/// What is to be learnt of a node that is not wanted by itself.
+/// What to read of the children of a node below a wanted one.
 pub(super) fn beyond(wants: &[Want], path: &ZPath) -> Children {
     let mut above = path.parent();
     let mut is_parent = true;

@@ -3,7 +3,7 @@
 use std::pin::pin;
 use std::task::{Context, Poll};
 
-use zookeeper_client::{AddWatchMode, Error as Refusal, EventType, SessionState};
+use zookeeper_client::{AddWatchMode, Error as ClientError, EventType, SessionState};
 
 use super::Error;
 use crate::model::path::ZPath;
@@ -75,8 +75,8 @@ impl Watches {
             match watch.await {
                 Ok(watcher) => watchers.push(watcher),
                 // Servers before 3.6 also close the connection after this answer.
-                Err(Refusal::Unimplemented) => return Ok(Self::Unsupported),
-                Err(source) => return Err(Error::of(session, path, source)),
+                Err(ClientError::Unimplemented) => return Ok(Self::Unsupported),
+                Err(reason) => return Err(Error::of(session, path, reason)),
             }
         }
         Ok(Self::Alive(watchers))
@@ -123,7 +123,7 @@ impl Watches {
                     *self = Self::Ended;
                     Heard::Ended
                 }
-                // Children tell of themselves where they matter.
+                // Ignored: each child sends an event of its own.
                 (EventType::NodeChildrenChanged, _) => continue,
                 _ => match ZPath::parse(&event.path) {
                     Ok(path) => Heard::Touched(path),

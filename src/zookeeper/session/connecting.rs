@@ -129,7 +129,7 @@ pub(super) async fn chroot_exists(
     if servers.chroot.is_root() {
         return Ok(());
     }
-    // Servers tell those who may not read it so only where it exists.
+    // NoAuth means that the node exists: servers check it first.
     let exists = async {
         match client.check_stat("/").await {
             Err(ClientError::NoAuth) => Ok(true),

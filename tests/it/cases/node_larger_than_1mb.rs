@@ -27,7 +27,7 @@ async fn what_is_as_declared_may_have_any_size() {
     // It waits by itself, and holds up nothing else.
     place.file("c.zkt", text("y") + "/b\n");
     let run = place.run(&format!("watch --once {small} c.zkt")).expect(5);
-    let message = "more than the 1024 that the option max_request allows";
+    let message = "more than the 1024 that --max-request allows";
     assert!(run.everything().contains(message), "{run}");
     assert_eq!(place.nodes().await.lines().last(), Some("/b \"{}\" v0"));
     for words in ["show", "fmt --check"] {

@@ -15,7 +15,7 @@ use zkt::syntax::spelling;
 use crate::args::values::duration;
 use crate::args::{Format, ServerArgs};
 use crate::exit::{Exit, Failure};
-use crate::output::{Output, is_read};
+use crate::output::{Output, write_now};
 use crate::{render, settings};
 use exec::Runner;
 use names::Names;
@@ -94,7 +94,7 @@ async fn discover(
         }
         let snapshot = discovery.snapshot();
         if args.all_names {
-            if args.format == Format::Text && !is_read(&names.lines(&change.snapshot))? {
+            if args.format == Format::Text && !write_now(&names.lines(&change.snapshot))? {
                 return Ok(Exit::Done);
             }
         } else {
@@ -170,7 +170,7 @@ fn tell(
         object.insert("added".to_owned(), all(&change.added).into());
         object.insert("removed".to_owned(), all(&change.removed).into());
         object.insert("updated".to_owned(), all(&change.updated).into());
-        return is_read(&format!("{}\n", Value::from(object)));
+        return write_now(&format!("{}\n", Value::from(object)));
     }
     if let Some(held) = change.snapshot.held() {
         output.note(&format!("the last addresses are kept: {}", held_text(held)));
@@ -192,7 +192,7 @@ fn tell(
             lines.push_str(&format!("{sign} {}{mark}\n", endpoint.address()));
         }
     }
-    is_read(&lines)
+    write_now(&lines)
 }
 
 fn held_text(held: Held) -> &'static str {

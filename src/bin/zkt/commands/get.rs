@@ -11,7 +11,7 @@ use zkt::syntax::spelling;
 
 use crate::args::{Format, ServerArgs};
 use crate::exit::{Exit, Failure};
-use crate::output::{Output, is_read};
+use crate::output::{Output, write_now};
 use crate::{render, settings};
 
 /// Print the properties of a live node, read through links
@@ -101,7 +101,7 @@ async fn watch(
         }
         let text = String::from_utf8_lossy(&text).into_owned();
         // Another property may have changed.
-        if last.as_ref() != Some(&text) && !is_read(&text)? {
+        if last.as_ref() != Some(&text) && !write_now(&text)? {
             return Ok(Exit::Done);
         }
         last = Some(text);

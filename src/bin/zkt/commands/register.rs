@@ -18,7 +18,7 @@ use zkt::services::{Address, HealthCheck, Register, Registration, RegistrationSt
 use crate::args::ServerArgs;
 use crate::args::values::duration;
 use crate::exit::{Exit, Failure};
-use crate::output::{Output, is_read};
+use crate::output::{Output, write_now};
 use crate::process::Process;
 use crate::signals::{PASSED_ON, Signal, Signals};
 use crate::{assignment, settings};
@@ -347,7 +347,7 @@ fn tell(
         }
         RegistrationState::Registered => {
             let lines: String = view.nodes.iter().map(|path| format!("{path}\n")).collect();
-            is_read(&lines)?;
+            write_now(&lines)?;
         }
         RegistrationState::Withheld => output.note("not registered: the health check fails"),
         RegistrationState::Waiting { owner } => output.note(&waiting(*owner)),

@@ -206,6 +206,7 @@ fn options(args: &WatchArgs) -> Result<Options, Failure> {
                 message: |problem| Worded(problem).to_string(),
                 draw: Some(|problem, texts| diagnostics::drawn(&Worded(problem), texts)),
                 refusal: words::refusal,
+                stop: words::stop,
             },
             files: args.sources.files.disk(),
             below_chroot: session.has_chroot(),

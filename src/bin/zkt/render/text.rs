@@ -233,14 +233,15 @@ fn write_actions(plan: &Plan, layout: &Layout, out: &mut dyn Write) -> io::Resul
         .try_for_each(|action| action_text(action, layout, &mut acls, &mut lines, out))
 }
 
-/// The ACLs that were told of the nodes above, each with its node.
+/// ACLs already printed for ancestors.
 struct Acls<'a> {
     users: &'a [String],
     above: Vec<(&'a ZPath, &'a Acl)>,
 }
 
 impl<'a> Acls<'a> {
-    /// The node above that was told to get this ACL; otherwise it is to be told now.
+    /// Returns the ancestor whose line already shows this ACL, or `None` if it must be printed
+    /// here.
     fn told_at(&mut self, path: &'a ZPath, acl: &'a Acl) -> Option<&'a ZPath> {
         while self
             .above

@@ -40,7 +40,8 @@ impl Names {
                 if word.eq_ignore_ascii_case("@secret") {
                     names.secret_line(rest, &nodes);
                 } else if word.starts_with(DIRECTIVE) && directive_of(word).is_none() {
-                    // What is no directive may have been meant for this one.
+                    // An unknown directive may be a misspelt @secret, so treat its words as
+                    // patterns.
                     names.patterns_in(rest);
                 }
             }

@@ -15,11 +15,11 @@ fn operations(batch: usize) -> Vec<Operation<'static>> {
     vec![operation(0), operation(1)]
 }
 
-fn failed(index: usize, source: Refusal) -> MultiWriteError {
+fn failed(index: usize, source: ClientError) -> MultiWriteError {
     MultiWriteError::OperationFailed { index, source }
 }
 
-fn request(source: Refusal) -> MultiWriteError {
+fn request(source: ClientError) -> MultiWriteError {
     MultiWriteError::RequestFailed { source }
 }
 
@@ -29,13 +29,13 @@ fn reply(letter: char, batch: usize) -> Reply {
     let from = |error| Reply::from_error(error, &operations(batch), None);
     match letter {
         'c' => Reply::Committed,
-        'r' => from(failed(1, Refusal::BadVersion)),
+        'r' => from(failed(1, ClientError::BadVersion)),
         'd' => Reply::Refused(Stop::Disconnected {
             in_flight: 0,
             committed: false,
-            source: Refusal::ConnectionLoss,
+            reason: ClientError::ConnectionLoss,
         }),
-        'l' => from(request(Refusal::ConnectionLoss)),
+        'l' => from(request(ClientError::ConnectionLoss)),
         _ => panic!("{letter}"),
     }
 }
@@ -52,17 +52,17 @@ fn an_error_is_told_of_the_operation_that_it_is_about() {
         };
         assert_eq!(shown, expect);
     };
-    check(None, failed(0, Refusal::NodeExists), "/n2 2");
-    check(None, failed(1, Refusal::NodeExists), "/n3 3");
+    check(None, failed(0, ClientError::NodeExists), "/n2 2");
+    check(None, failed(1, ClientError::NodeExists), "/n3 3");
     let gone = "/guard is gone, and with it the right to write";
-    check(Some(&guard), failed(0, Refusal::NoNode), gone);
-    check(Some(&guard), failed(1, Refusal::NoNode), "/n2 2");
-    check(Some(&guard), failed(2, Refusal::NoNode), "/n3 3");
+    check(Some(&guard), failed(0, ClientError::NoNode), gone);
+    check(Some(&guard), failed(1, ClientError::NoNode), "/n2 2");
+    check(Some(&guard), failed(2, ClientError::NoNode), "/n3 3");
     let throttled = "/n2: request was throttled due to server heavy loading";
-    check(None, request(Refusal::Throttled), throttled);
+    check(None, request(ClientError::Throttled), throttled);
     check(
         None,
-        request(Refusal::ConnectionLoss),
+        request(ClientError::ConnectionLoss),
         "Lost(ConnectionLoss)",
     );
 }

@@ -6,6 +6,7 @@ use zkt::model::path::ZPath;
 use zkt::zookeeper::executor::Stop;
 
 use crate::exit::Failure;
+use crate::words;
 
 /// Why a run ended before all was done.
 #[derive(Debug, Clone)]
@@ -43,7 +44,7 @@ impl End {
         let path = stop.path().cloned();
         Self {
             path,
-            ..Self::new(kind, stop)
+            ..Self::new(kind, words::stop(stop))
         }
     }
 }
