@@ -368,4 +368,44 @@ mod tests {
         account.finish();
         assert_eq!(tally(&account), (2, 0, 0));
     }
+
+    #[test]
+    fn an_update_of_a_node_that_is_to_be_created_anew_does_not_stand() {
+        use crate::model::node::DataVersion;
+        use crate::model::plan::{Add, HiddenValues, Update};
+        use crate::model::value::Encoded;
+
+        let path = || ZPath::parse("/a").unwrap();
+        let data = || Encoded::raw(Arc::from(&b"x"[..]));
+        let only = |action| {
+            let mut plan = Plan::empty(ZPath::root());
+            plan.actions = vec![action];
+            Arc::new(plan)
+        };
+        let update = Action::Update(Update {
+            path: path(),
+            expected_version: DataVersion::NEW,
+            seen: None,
+            data: Some(data()),
+            acl: None,
+            changes: Vec::new(),
+            origin: None,
+        });
+        let add = Action::Add(Add {
+            path: path(),
+            data: data(),
+            raw: true,
+            acl: None,
+            secret: HiddenValues::default(),
+            origin: None,
+        });
+
+        let mut account = Account::default();
+        account.plan(&only(update));
+        account.note_fates(&[Fate::Unknown]);
+        account.plan(&only(add));
+
+        let tally = account.tally();
+        assert_eq!((tally.stands, tally.unknown, tally.left), (0, 0, 1));
+    }
 }

@@ -51,11 +51,11 @@ async fn hindrance(
         match session.client().check_stat(guard.as_str()).await {
             Ok(Some(stat)) if stat.version == DataVersion::NEW.get() => {}
             Ok(_) => return Some(Stop::Deposed { guard }),
-            Err(source) if is_outcome_unknown(&source) => {
+            Err(reason) if is_outcome_unknown(&reason) => {
                 return Some(Stop::Disconnected {
                     in_flight: 0,
                     committed: false,
-                    source,
+                    reason,
                 });
             }
             Err(_) => {}
