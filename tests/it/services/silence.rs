@@ -22,6 +22,12 @@ async fn mortal(place: &Place) -> (Runtime, Client) {
     (runtime, client)
 }
 
+/// Ends the task, and returns when it is gone: before that it may still answer.
+async fn kill(runtime: Runtime) {
+    let end = move || runtime.shutdown_timeout(Duration::from_secs(60));
+    tokio::task::spawn_blocking(end).await.unwrap();
+}
+
 #[tokio::test]
 async fn a_session_whose_client_has_died_is_replaced() {
     let place = Place::embedded();
@@ -32,7 +38,7 @@ async fn a_session_whose_client_has_died_is_replaced() {
     let registration = zk.register("/svc", "a:1").await.unwrap();
     let view = zk.children("/svc").await.unwrap();
     let first = zk.session_id();
-    runtime.shutdown_background();
+    kill(runtime).await;
     // Nobody asks the server anything: the watches notice.
     eventually(|| zk.session_id().is_some_and(|id| Some(id) != first)).await;
     eventually(|| registration.state() == RegistrationState::Registered).await;
@@ -58,7 +64,7 @@ async fn a_request_notices_that_the_client_has_died() {
     let zk = builder.client(client.clone()).connect().await.unwrap();
     let given = ZooKeeper::from_client(client);
     let first = zk.session_id();
-    runtime.shutdown_background();
+    kill(runtime).await;
     assert!(zk.exists("/").await.unwrap().is_some());
     assert_ne!(zk.session_id(), first);
     // Nobody can replace the session of this one.
