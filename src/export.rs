@@ -16,6 +16,7 @@ use crate::model::value::{self, Entry, TYPE, entries, is_storable_name};
 use crate::syntax::{json, spelling};
 
 mod copy;
+mod exact;
 mod masked;
 mod respelled;
 
@@ -128,21 +129,21 @@ impl Held<'_> {
     fn object(&self) -> Option<&[u8]> {
         match self {
             Self::Declared(_) => None,
-            Self::Live { node, exact } => copy::object(&node.data, *exact),
+            Self::Live { node, exact } => exact::object(&node.data, *exact),
         }
     }
 
     fn declared(&self) -> Cow<'_, Declared> {
         match self {
             Self::Declared(node) => Cow::Borrowed(node),
-            Self::Live { node, exact } => Cow::Owned(copy::declare(node, *exact)),
+            Self::Live { node, exact } => Cow::Owned(exact::declare(node, *exact)),
         }
     }
 
     fn into_declared(self) -> Declared {
         match self {
             Self::Declared(node) => node.into_owned(),
-            Self::Live { node, exact } => copy::declare(node, exact),
+            Self::Live { node, exact } => exact::declare(node, exact),
         }
     }
 }

@@ -7,6 +7,7 @@
 //!
 //! | room | what it is |
 //! | --- | --- |
+//! | `source` | a declared tree, and what a caller has agreed to |
 //! | `options` | what a plan may do, and who is told of progress |
 //! | `check` | what must hold before a plan |
 //! | `road` | the policy, a plan, one execution |
@@ -27,6 +28,7 @@ mod options;
 #[cfg(feature = "watch")]
 mod partial;
 mod road;
+mod source;
 mod tries;
 
 pub use account::{Account, Course, Named, Outcome};
@@ -34,7 +36,7 @@ pub use apply::{Apply, Ended, Executed, Unfinished, Why, apply};
 pub use check::{require_place, require_readable};
 pub use error::Error;
 pub use options::{Extras, Observer, Options, Progress, Unwritable};
-pub use road::Source;
+pub use source::Source;
 pub use tries::Again;
 
 #[cfg(feature = "watch")]
@@ -43,9 +45,10 @@ pub(crate) use account::Tally;
 pub(crate) use check::{require_chroot, unreadable};
 #[cfg(feature = "watch")]
 pub(crate) use partial::Before;
-pub(crate) use road::Agreed;
 #[cfg(feature = "watch")]
 pub(crate) use road::{How, Road};
+#[cfg(feature = "watch")]
+pub(crate) use source::Agreed;
 pub(crate) use tries::Tries;
 
 use crate::declare;

@@ -2,7 +2,6 @@
 
 use serde_json::Value;
 
-use super::respelled::is_respelled;
 use crate::model::node::{Content, Declared, DeclaredProperties, LiveNode};
 use crate::model::value::{self, Data, NotJson, is_space, is_storable_name, sole_string};
 
@@ -11,17 +10,11 @@ use crate::model::value::{self, Data, NotJson, is_space, is_storable_name, sole_
 /// Declared elsewhere, it gives a node with the same data; only JSON may be spelled otherwise.
 #[must_use]
 pub fn declare_node(live: &LiveNode) -> Declared {
-    declare(live, false)
+    let stored = DeclaredProperties::stored(&live.data).map(Content::Properties);
+    declare(live, stored.unwrap_or_else(|| content(&live.data)))
 }
 
-/// As [`declare_node`]; with `exact`, JSON that would be spelled otherwise is raw data.
-pub(super) fn declare(live: &LiveNode, exact: bool) -> Declared {
-    let content = if exact && is_respelled(live) {
-        raw(&live.data)
-    } else {
-        let stored = DeclaredProperties::stored(&live.data).map(Content::Properties);
-        stored.unwrap_or_else(|| content(&live.data))
-    };
+pub(super) fn declare(live: &LiveNode, content: Content) -> Declared {
     Declared {
         content,
         acl: live.acl.clone(),
@@ -30,14 +23,7 @@ pub(super) fn declare(live: &LiveNode, exact: bool) -> Declared {
     }
 }
 
-/// The JSON object of data that is declared with these very bytes. Returns `None` for all other
-/// data.
-pub(super) fn object(data: &[u8], exact: bool) -> Option<&[u8]> {
-    let (object, _) = DeclaredProperties::stored_object(data)?;
-    (!exact || super::respelled::is_kept(data)).then_some(object)
-}
-
-fn raw(data: &[u8]) -> Content {
+pub(super) fn raw(data: &[u8]) -> Content {
     Content::Raw {
         bytes: data.into(),
         origin: None,

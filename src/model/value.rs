@@ -13,10 +13,12 @@ use serde_json::{Number, Value};
 mod entries;
 mod kind;
 mod python;
+mod repair;
 
 pub use entries::{Entries, Entry, entries};
 pub use kind::kind_of_text;
-pub use python::{NotJson, beyond_json};
+pub use python::beyond_json;
+pub use repair::NotJson;
 
 pub use crate::syntax::ast::MAX_DEPTH;
 pub use crate::syntax::characters::is_space;
@@ -221,7 +223,7 @@ impl Encoded {
 /// it is written.
 fn value_of(json: &str) -> Value {
     let value = serde_json::from_str(json).ok();
-    let value = value.or_else(|| python::value(json));
+    let value = value.or_else(|| repair::value(json));
     value.unwrap_or_else(|| Value::String(json.to_owned()))
 }
 

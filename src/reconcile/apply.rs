@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::road::{self, Agreed, How, Road, Source};
+use super::road::{self, How, Road};
+use super::source::{Agreed, Source};
 use super::{Account, Again, Error, Options, Outcome, Tries};
 use crate::declare;
 use crate::model::acl::Identities;

@@ -1,7 +1,7 @@
 //! What a plan must know of nodes beside those that were read for it: which extras are ephemeral, and
 //! what links lead to.
 
-use super::Source;
+use super::source::Source;
 use crate::model::node::Live;
 use crate::model::path::ZPath;
 use crate::model::plan::{Kept, KeptReason, Plan, Warning};

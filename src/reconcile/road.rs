@@ -5,36 +5,17 @@ use super::contention;
 use super::links;
 #[cfg(feature = "watch")]
 use super::partial;
+use super::source::{Agreed, Source};
 use super::{Error, Options, Progress, Unwritable, check};
-use crate::declare;
 use crate::model::acl::Identities;
-use crate::model::node::{Declared, Live};
+use crate::model::node::Live;
 use crate::model::plan::Plan;
 use crate::model::tree::Tree;
 use crate::plan::planner::{self, Policy};
 use crate::plan::scope;
-use crate::syntax::source::Sources;
 use crate::zookeeper::executor::{self, Event, ExecuteOptions, Ledger, Report};
 use crate::zookeeper::live::{self, FetchOptions, ReadAhead};
 use crate::zookeeper::session::Session;
-
-/// A declared tree and the texts that it came from.
-#[derive(Debug, Clone, Copy)]
-pub struct Source<'a> {
-    /// The tree.
-    pub tree: &'a Tree<Declared>,
-    /// Its texts.
-    pub sources: &'a Sources,
-}
-
-impl<'a> From<&'a declare::Source> for Source<'a> {
-    fn from(source: &'a declare::Source) -> Self {
-        Self {
-            tree: source.tree(),
-            sources: source.texts(),
-        }
-    }
-}
 
 /// How a plan is carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,15 +24,6 @@ pub(crate) enum How {
     Planned,
     /// In batches that become smaller where nodes move, each node planned again alone.
     Contended(Agreed),
-}
-
-/// What the one who wants a plan carried out has agreed to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Agreed {
-    /// All that it takes to make the live tree as declared.
-    Anything,
-    /// Just this plan, so that a node that is to be trimmed stays if it has newer data.
-    ThisPlan,
 }
 
 /// A plan, and whom the server knew the session as when it was made, where that matters.

@@ -31,8 +31,8 @@ pub(crate) use zk::{
     Acls, AddWatchMode, CreateMode, EventType, MultiWriteError, SessionState, WatchedEvent,
 };
 
-pub(crate) use client::{Client, PersistentWatcher, StateWatcher, told};
-pub(crate) use error::{is_fatal, is_outcome_unknown};
+pub(crate) use client::{Client, PersistentWatcher, StateWatcher};
+pub(crate) use error::{is_fatal, is_outcome_unknown, told};
 
 use connecting::{LEAST_ATTEMPT, bounded, chroot_exists};
 use credentials::digests;

@@ -65,7 +65,7 @@ impl<'a> Entries<'a> {
 /// A name with escapes.
 fn decode(json: &str) -> Option<String> {
     let name = serde_json::from_str(json).ok();
-    name.or_else(|| super::python::value(json)?.as_str().map(str::to_owned))
+    name.or_else(|| super::repair::value(json)?.as_str().map(str::to_owned))
 }
 
 /// The end of the value that starts at `start`. Returns `None` if it does not end.

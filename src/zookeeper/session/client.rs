@@ -4,7 +4,6 @@
 //! The calls are those of [`zookeeper_client::Client`], and requests are sent when they are made, as
 //! there.
 
-use std::fmt;
 use std::future::{Future, pending, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
@@ -427,24 +426,6 @@ pub(super) async fn caught<T, E: From<ClientError>>(
         let words = "the server sent a reply that cannot be read".to_owned();
         Err(ClientError::UnexpectedError(words).into())
     })
-}
-
-/// What a request ended with, in words that need no knowledge of the client.
-pub(crate) fn told(error: &ClientError) -> impl fmt::Display {
-    match error {
-        ClientError::Timeout => "there was no answer within the request timeout".to_owned(),
-        // Only create requests of 3.5 are unknown to a server that speaks all else.
-        ClientError::MarshallingError => {
-            "the server does not know this request: creating nodes needs ZooKeeper 3.5 or later"
-                .to_owned()
-        }
-        ClientError::Unimplemented => "the server is too old for this request".to_owned(),
-        ClientError::UnmarshalError { .. } => {
-            "the server sent a reply that cannot be read".to_owned()
-        }
-        ClientError::UnexpectedError(words) => words.clone(),
-        other => other.to_string(),
-    }
 }
 
 #[cfg(test)]

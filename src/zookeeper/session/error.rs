@@ -1,6 +1,8 @@
 //! Why there is no session, and what an error of a request means for it.
 
-use super::{ClientError, HostsError, Trouble, told};
+use std::fmt;
+
+use super::{ClientError, HostsError, Trouble};
 use crate::model::path::ZPath;
 
 /// Why there is no session.
@@ -99,4 +101,22 @@ pub(crate) fn is_fatal(error: &ClientError) -> bool {
             | ClientError::AuthFailed
             | ClientError::ClientClosed
     ) || matches!(error, ClientError::UnexpectedError(words) if words == DIED)
+}
+
+/// The error of a request, in words that need no knowledge of the client library.
+pub(crate) fn told(error: &ClientError) -> impl fmt::Display {
+    match error {
+        ClientError::Timeout => "there was no answer within the request timeout".to_owned(),
+        // Only create requests of 3.5 are unknown to a server that speaks all else.
+        ClientError::MarshallingError => {
+            "the server does not know this request: creating nodes needs ZooKeeper 3.5 or later"
+                .to_owned()
+        }
+        ClientError::Unimplemented => "the server is too old for this request".to_owned(),
+        ClientError::UnmarshalError { .. } => {
+            "the server sent a reply that cannot be read".to_owned()
+        }
+        ClientError::UnexpectedError(words) => words.clone(),
+        other => other.to_string(),
+    }
 }

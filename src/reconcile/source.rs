@@ -1,0 +1,33 @@
+//! What a caller brings: a declared tree, and how much of a plan it has agreed to.
+
+use crate::declare;
+use crate::model::node::Declared;
+use crate::model::tree::Tree;
+use crate::syntax::source::Sources;
+
+/// A declared tree and the texts that it came from.
+#[derive(Debug, Clone, Copy)]
+pub struct Source<'a> {
+    /// The tree.
+    pub tree: &'a Tree<Declared>,
+    /// Its texts.
+    pub sources: &'a Sources,
+}
+
+impl<'a> From<&'a declare::Source> for Source<'a> {
+    fn from(source: &'a declare::Source) -> Self {
+        Self {
+            tree: source.tree(),
+            sources: source.texts(),
+        }
+    }
+}
+
+/// What the caller has agreed to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Agreed {
+    /// All that it takes to make the live tree as declared.
+    Anything,
+    /// Just this plan, so that a node that is to be trimmed stays if it has newer data.
+    ThisPlan,
+}
