@@ -89,7 +89,7 @@ pub(super) async fn send<'a>(
         };
         progress.ended(batch, outcome);
         match outcome {
-            Outcome::Committed => created.note(nodes).await,
+            Outcome::Committed => created.note(session.client(), nodes).await,
             Outcome::NotCommitted | Outcome::Unknown => waiting = first..first,
         }
         replies.push(reply);

@@ -108,6 +108,12 @@ impl Lost {
     }
 }
 
+/// The nodes that a batch creates and that are written again, and the answer about the first of them.
+pub(super) struct Asked<'p, F> {
+    nodes: Vec<Operation<'p>>,
+    first: F,
+}
+
 /// Which nodes an execution has created, as far as it writes them or changes their ACLs later.
 pub(super) struct Created<'p> {
     wanted: HashSet<&'p ZPath>,
@@ -129,41 +135,53 @@ impl<'p> Created<'p> {
         }
     }
 
-    /// Asks for those that a batch creates. What is asked right behind the batch leaves another
-    /// writer no time to put another node in the place of one.
+    /// Asks for the first of those that a batch creates. What is asked right behind the batch leaves
+    /// another writer no time to put another node in the place of one.
     pub(super) fn ask(
         &self,
         client: &Client,
         operations: &[Operation<'p>],
-    ) -> Vec<(
-        Operation<'p>,
-        impl Future<Output = Result<Option<Stat>, ClientError>> + Send + use<>,
-    )> {
+    ) -> Option<Asked<'p, impl Future<Output = Result<Option<Stat>, ClientError>> + Send + use<>>>
+    {
         let wanted = operations.iter().filter(|operation| {
             let is_new = matches!(operation.write, Write::Create { .. });
             is_new && self.wanted.contains(operation.path)
         });
-        wanted
-            .map(|operation| (*operation, client.check_stat(operation.path.as_str())))
-            .collect()
+        let nodes: Vec<_> = wanted.copied().collect();
+        let first = client.check_stat(nodes.first()?.path.as_str());
+        Some(Asked { nodes, first })
     }
 
-    /// Takes note of the answers, where the batch was committed.
+    /// Takes note of the answer, where the batch was committed. Its nodes were created by one
+    /// transaction, so one of them tells the czxid of all. If the first does not, all are asked; a
+    /// node that another writer put there since has a later czxid than those that were created.
     pub(super) async fn note(
         &mut self,
-        asked: Vec<(
-            Operation<'p>,
-            impl Future<Output = Result<Option<Stat>, ClientError>>,
-        )>,
+        client: &Client,
+        asked: Option<Asked<'p, impl Future<Output = Result<Option<Stat>, ClientError>>>>,
     ) {
-        for (Operation { path, action, .. }, answer) in asked {
-            let found = match answer.await {
-                Ok(Some(stat)) => Ok(Zxids {
-                    created: stat.czxid,
-                    modified: stat.mzxid,
+        let Some(Asked { nodes, first }) = asked else {
+            return;
+        };
+        let mut answers = vec![first.await];
+        if !matches!(answers[0], Ok(Some(_))) {
+            let others = nodes.iter().skip(1);
+            let others = others.map(|node| client.check_stat(node.path.as_str()));
+            for other in others.collect::<Vec<_>>() {
+                answers.push(other.await);
+            }
+        }
+        let stats = answers.iter().flatten().flatten();
+        let czxid = stats.map(|stat| stat.czxid).min();
+        let mut answers = answers.into_iter();
+        for Operation { path, action, .. } in nodes {
+            let found = match (answers.next(), czxid) {
+                (Some(Err(reason)), _) => Err(unread(path, action, reason)),
+                (Some(Ok(None)), _) | (_, None) => Err(conflict(path, action, Conflict::Missing)),
+                (_, Some(czxid)) => Ok(Zxids {
+                    created: czxid,
+                    modified: czxid,
                 }),
-                Ok(None) => Err(conflict(path, action, Conflict::Missing)),
-                Err(reason) => Err(unread(path, action, reason)),
             };
             self.found.insert(path, found);
         }
