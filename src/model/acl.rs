@@ -6,7 +6,7 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
-use crate::syntax::acl::secret_part;
+use crate::syntax::acl::{are_permissions, secret_part};
 
 mod identities;
 
@@ -58,15 +58,8 @@ impl Permissions {
     /// Reads letters of `cdrwa`. Returns `None` if there is any other letter, or one twice.
     #[must_use]
     pub fn parse(letters: &str) -> Option<Self> {
-        let mut bits = 0;
-        for letter in letters.chars() {
-            let (_, bit) = Self::LETTERS.iter().find(|(l, _)| *l == letter)?;
-            if bits & bit != 0 {
-                return None;
-            }
-            bits |= bit;
-        }
-        (bits != 0).then_some(Self(bits))
+        let named = Self::LETTERS.iter().filter(|(l, _)| letters.contains(*l));
+        are_permissions(letters).then(|| Self(named.map(|(_, bit)| bit).sum()))
     }
 }
 
@@ -347,8 +340,11 @@ mod tests {
 
     #[test]
     fn what_the_syntax_takes_for_permissions_are_permissions() {
-        for letters in ["", "c", "cdrwa", "awr", "rr", "x", "crx", "R", "cdrwac"] {
-            let is_one = Permissions::parse(letters).is_some();
+        let none = ["", "rr", "x", "crx", "R", "cdrwac"];
+        let some = ["c", "cdrwa", "awr"];
+        let both = none.map(|letters| (letters, false)).into_iter();
+        for (letters, is_one) in both.chain(some.map(|letters| (letters, true))) {
+            assert_eq!(Permissions::parse(letters).is_some(), is_one, "{letters}");
             assert_eq!(
                 crate::syntax::acl::are_permissions(letters),
                 is_one,

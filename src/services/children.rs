@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::board::{Changes, Numbered, Reaction, Snapshot};
 use super::core::Core;
-use super::error::Error;
+use super::error::{Error, typed};
 use super::view::{self, View};
 use crate::model::node::Live;
 use crate::model::path::ZPath;
@@ -95,7 +95,7 @@ impl Child {
         self.mzxid
     }
 
-    /// Whether it goes with the session that made it.
+    /// Whether it is ephemeral.
     #[must_use]
     pub fn is_ephemeral(&self) -> bool {
         self.ephemeral
@@ -120,10 +120,7 @@ impl Child {
     /// [`Error::Type`].
     pub fn get_as<T: DeserializeOwned>(&self) -> Result<T, Error> {
         let object = Value::Object(self.properties().clone().into_iter().collect());
-        serde_json::from_value(object).map_err(|error| Error::Type {
-            name: self.name.clone(),
-            message: error.to_string(),
-        })
+        typed(&self.name, object)
     }
 }
 

@@ -3,6 +3,9 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
 use crate::model::path::{self, ZPath};
 use crate::reconcile::{self, Unfinished, Why};
 use crate::zookeeper::session::{self, ClientError, is_fatal, is_outcome_unknown, told};
@@ -229,6 +232,14 @@ impl Error {
             _ => false,
         }
     }
+}
+
+/// A value as a type of the caller's.
+pub(crate) fn typed<T: DeserializeOwned>(name: &str, value: Value) -> Result<T, Error> {
+    serde_json::from_value(value).map_err(|error| Error::Type {
+        name: name.to_owned(),
+        message: error.to_string(),
+    })
 }
 
 /// A path as a person writes it.

@@ -10,7 +10,7 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 
 use super::board::{Numbered, Snapshot};
-use super::error::Error;
+use super::error::{Error, typed};
 use super::hub::Signal;
 use super::resolving::Asked;
 use super::supervision::Connection;
@@ -130,13 +130,6 @@ impl NodeProperties {
         all.extend(stored.map(|(name, value)| (name.as_str(), Ok(value))));
         all
     }
-}
-
-fn typed<T: DeserializeOwned>(name: &str, value: Value) -> Result<T, Error> {
-    serde_json::from_value(value).map_err(|error| Error::Type {
-        name: name.to_owned(),
-        message: error.to_string(),
-    })
 }
 
 impl Snapshot for NodeProperties {

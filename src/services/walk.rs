@@ -4,7 +4,8 @@ use super::core::Core;
 use super::error::{Error, parse};
 use super::handle::ZooKeeper;
 use crate::model::path::{ZPath, check_name};
-use crate::zookeeper::session::{ClientError, Stat};
+use crate::zookeeper::live::Kind;
+use crate::zookeeper::session::ClientError;
 
 /// How many children are asked for at once whether they are ephemeral.
 const WINDOW: usize = 256;
@@ -83,8 +84,10 @@ impl Walk {
                     Ok((names, stat)) => Ok(Some((names, stat.ephemeral_owner != 0))),
                     Err(ClientError::NoNode) => Ok(None),
                     Err(ClientError::NoAuth) => {
-                        let is_ephemeral = is_ephemeral(client.check_stat(path.as_str()).await)?;
-                        Ok(is_ephemeral.map(|is| (Vec::new(), is)))
+                        Ok(match Kind::of(client.check_stat(path.as_str()).await)? {
+                            Kind::Gone => None,
+                            kind => Some((Vec::new(), kind == Kind::Ephemeral)),
+                        })
                     }
                     Err(error) => Err(error),
                 }
@@ -110,24 +113,15 @@ impl Walk {
                 async move {
                     let mut kinds = Vec::with_capacity(requests.len());
                     for request in requests {
-                        kinds.push(is_ephemeral(request.await)?);
+                        kinds.push(Kind::of(request.await)?);
                     }
                     Ok(kinds)
                 }
             });
             let both = chunk.iter().zip(kinds.await?);
-            let kept = both.filter(|(_, is_ephemeral)| *is_ephemeral == Some(false));
+            let kept = both.filter(|(_, kind)| *kind == Kind::Other);
             lasting.extend(kept.map(|(name, _)| name.clone()));
         }
         Ok(Some(lasting))
-    }
-}
-
-/// Whether a node is ephemeral, as far as the session may know: from 3.8.4 on servers tell it only
-/// to those who may read the node. Returns `None` if there is no node.
-fn is_ephemeral(stat: Result<Option<Stat>, ClientError>) -> Result<Option<bool>, ClientError> {
-    match stat {
-        Err(ClientError::NoAuth) => Ok(Some(false)),
-        stat => Ok(stat?.map(|stat| stat.ephemeral_owner != 0)),
     }
 }

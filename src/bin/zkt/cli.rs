@@ -87,7 +87,7 @@ impl Command {
         }
     }
 
-    /// Whether the command runs for long, so that what it does is told in its log.
+    /// Whether the command runs until it is stopped, and logs what it does.
     pub(crate) fn keeps_running(&self) -> bool {
         matches!(self, Self::Watch(_))
     }

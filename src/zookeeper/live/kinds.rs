@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use zookeeper_client::Error as ClientError;
+use zookeeper_client::{Error as ClientError, Stat};
 
 use super::reader::{Attempts, Reader};
 use super::{Error, FetchOptions};
@@ -18,6 +18,18 @@ pub(crate) enum Kind {
     Ephemeral,
     /// It is not ephemeral, or unknown: servers from 3.8.4 on require READ.
     Other,
+}
+
+impl Kind {
+    /// From the answer to a request for the stat of a node.
+    pub(crate) fn of(answer: Result<Option<Stat>, ClientError>) -> Result<Self, ClientError> {
+        Ok(match answer {
+            Ok(None) => Self::Gone,
+            Ok(Some(stat)) if stat.ephemeral_owner != 0 => Self::Ephemeral,
+            Ok(Some(_)) | Err(ClientError::NoAuth) => Self::Other,
+            Err(error) => return Err(error),
+        })
+    }
 }
 
 /// The kinds of these nodes, in their order.
@@ -40,10 +52,8 @@ pub(crate) async fn of(session: &Session, paths: &[ZPath]) -> Result<Vec<Kind>, 
         let mut attempts = Attempts::default();
         let mut result = pending.await;
         kinds.push(loop {
-            match result {
-                Ok(None) => break Kind::Gone,
-                Ok(Some(stat)) if stat.ephemeral_owner != 0 => break Kind::Ephemeral,
-                Ok(Some(_)) | Err(ClientError::NoAuth) => break Kind::Other,
+            match Kind::of(result) {
+                Ok(kind) => break kind,
                 Err(error) => {
                     reader.check_retry(path, &mut attempts, error)?;
                     result = client.check_stat(path.as_str()).await;

@@ -1,4 +1,4 @@
-//! How much is told, and how.
+//! Verbosity, colours, and the format of log lines.
 
 use clap::{Args, ValueEnum};
 
