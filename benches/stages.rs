@@ -21,7 +21,8 @@ use zkt::model::tree::Tree;
 use zkt::plan::planner::{self, Policy};
 use zkt::syntax::ast::Line;
 use zkt::syntax::parser::{self, Statements};
-use zkt::syntax::source::{SourceId, Sources};
+use zkt::syntax::place::SourceId;
+use zkt::syntax::source::Sources;
 
 const NODES: usize = 10_000;
 

@@ -93,7 +93,7 @@ pub use declare::{
 pub use model::node::Declared;
 pub use model::path::ZPath;
 pub use model::tree::Tree;
-pub use syntax::source::{Located, Location};
+pub use syntax::place::{Located, Location};
 
 // Reconcile.
 pub use model::plan::{Action, MaxTrim, Plan, Refusal, Warning};

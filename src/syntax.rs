@@ -5,12 +5,12 @@
 pub mod acl;
 pub mod ast;
 pub mod characters;
-mod doubt;
+pub mod doubt;
 pub mod format;
 pub mod json;
 pub mod names;
 pub mod parser;
-mod place;
+pub mod place;
 mod scanner;
 pub mod source;
 pub mod spelling;

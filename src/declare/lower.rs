@@ -21,7 +21,7 @@ use crate::model::path::{self, ZPath};
 use crate::model::tree::Tree;
 use crate::model::value::{self, TYPE};
 use crate::syntax::ast::{Directive, Line, LiteralKind, Node, Statement, Text};
-use crate::syntax::source::Span;
+use crate::syntax::place::Span;
 
 use directives::data_and_properties;
 use nodes::{Nodes, Place};

@@ -5,7 +5,8 @@ use std::fmt;
 use super::files;
 use super::lower;
 use crate::syntax::parser::{self, Secrets};
-use crate::syntax::source::{self, Located, Location, Sources, Span};
+use crate::syntax::place::{Located, Location, Span};
+use crate::syntax::source::{self, Sources};
 use crate::syntax::spelling::clipped;
 
 /// How many files a run may include.

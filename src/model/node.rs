@@ -15,7 +15,7 @@ use crate::model::value::{
     self, Data, Encoded, Names, Properties, STRING_VALUE, entries, split_link,
 };
 pub use crate::syntax::names::{Globs, looks_secret};
-use crate::syntax::source::Span;
+use crate::syntax::place::Span;
 
 pub use version::{AclVersion, DataVersion, Zxids};
 

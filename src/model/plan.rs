@@ -11,7 +11,7 @@ use crate::model::acl::Acl;
 use crate::model::node::{AclVersion, DataVersion, Secret, Zxids};
 use crate::model::path::ZPath;
 use crate::model::value::Encoded;
-use crate::syntax::source::Location;
+use crate::syntax::place::Location;
 
 pub use refusal::{KeptReason, MaxTrim, Refusal};
 

@@ -25,7 +25,8 @@ use crate::model::plan::{
 use crate::model::tree::{Side, Tree, end_of_subtree};
 use crate::model::value::{self, Properties, split_link};
 use crate::plan::scope;
-use crate::syntax::source::{Location, Sources};
+use crate::syntax::place::Location;
+use crate::syntax::source::Sources;
 
 /// Whether a plan needs the session's identities: if any ACL is declared.
 #[must_use]

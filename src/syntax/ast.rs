@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde_json::{Map, Value};
 use smallvec::SmallVec;
 
-use crate::syntax::source::{SourceId, Span};
+use crate::syntax::place::{SourceId, Span};
 
 /// How deep lists and objects may be nested in a `.zkt` file.
 ///

@@ -5,8 +5,9 @@ use crate::syntax::ast::{
     DataForm, Directive, Document, Line, Literal, LiteralKind, Statement, Text,
 };
 use crate::syntax::characters::is_space;
+use crate::syntax::place::Span;
 use crate::syntax::scanner::tokens::{Token, Tokens};
-use crate::syntax::source::{Sources, Span};
+use crate::syntax::source::Sources;
 use crate::syntax::spelling;
 
 const INDENT: &str = "  ";

@@ -17,14 +17,15 @@ mod secrets;
 mod statement;
 mod string;
 
-pub use crate::syntax::doubt::{Doubt, DoubtKind};
 pub use error::{Error, ErrorKind, MAX_ERRORS};
 pub use estimate::estimate_nodes;
 pub use secrets::{HIDDEN, Secrets, ShownLine};
 
 use crate::syntax::ast::{Document, Line, Statement};
+use crate::syntax::doubt::Doubt;
+use crate::syntax::place::SourceId;
 use crate::syntax::scanner::{Extent, LogicalLine, end_of_line};
-use crate::syntax::source::{SourceId, Sources};
+use crate::syntax::source::Sources;
 use explain::explain;
 use findings::Findings;
 use levels::Levels;

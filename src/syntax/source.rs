@@ -6,11 +6,11 @@ use std::sync::{Arc, OnceLock};
 use elsa::sync::FrozenVec;
 
 use crate::syntax::doubt::Doubt;
-pub use crate::syntax::place::{Located, Location, SourceId, Span};
+use crate::syntax::place::{Location, SourceId, Span};
 
 /// One text that declarations are read from.
 #[derive(Debug)]
-pub struct Source {
+pub struct SourceText {
     /// How people name it: the path as it was given, or `<stdin>`.
     pub name: Arc<str>,
     /// The whole text, without a byte-order mark.
@@ -75,7 +75,7 @@ pub enum Error {
 /// All source texts of one run. Texts can be added while others are borrowed.
 #[derive(Debug, Default)]
 pub struct Sources {
-    sources: FrozenVec<Box<Source>>,
+    sources: FrozenVec<Box<SourceText>>,
     /// The patterns of all `@secret` lines, each once.
     secret_names: OnceLock<BTreeSet<String>>,
 }
@@ -104,7 +104,7 @@ impl Sources {
             Some(rest) => rest.to_owned(),
             None => text,
         };
-        let index = self.sources.push_get_index(Box::new(Source {
+        let index = self.sources.push_get_index(Box::new(SourceText {
             name: name.into(),
             text,
             lines: OnceLock::new(),
@@ -115,13 +115,13 @@ impl Sources {
 
     /// The source with this id, which came from [`Sources::add`] of the same value.
     #[must_use]
-    pub fn get(&self, id: SourceId) -> &Source {
+    pub fn get(&self, id: SourceId) -> &SourceText {
         let source = self.sources.get(id.index());
         source.expect("the id is of this value")
     }
 
     /// All sources in the order they were added.
-    pub fn iter(&self) -> impl Iterator<Item = &Source> {
+    pub fn iter(&self) -> impl Iterator<Item = &SourceText> {
         self.sources.iter()
     }
 

@@ -911,7 +911,7 @@ fn nodes_and_properties_remember_where_they_come_from() {
     let declared =
         trees::declare_layers(&["a.zkt", "b.zkt"], &files.iter().copied().collect(), "/")
             .expect("no error");
-    let place = |span: Option<zkt::syntax::source::Span>| {
+    let place = |span: Option<zkt::syntax::place::Span>| {
         declared.sources.locate(span.expect("a place")).to_string()
     };
     let node = |path: &str| declared.tree.get(&trees::path(path)).expect("declared");

@@ -129,7 +129,7 @@ impl<'c> Case<'c> {
 
 fn shown(plan: &Plan) -> String {
     let mut text = String::new();
-    let place = |origin: &Option<zkt::syntax::source::Location>| match origin {
+    let place = |origin: &Option<zkt::syntax::place::Location>| match origin {
         Some(location) => format!("  ({}:{})", location.line, location.column),
         None => String::new(),
     };

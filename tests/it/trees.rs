@@ -5,7 +5,8 @@ use zkt::model::node::{Declared, Live};
 use zkt::model::path::ZPath;
 use zkt::model::tree::Tree;
 use zkt::plan::planner;
-use zkt::syntax::source::{Located, Sources};
+use zkt::syntax::place::Located;
+use zkt::syntax::source::Sources;
 use zkt::{Layers, Memory};
 
 /// A declared tree and the texts that it came from.
@@ -54,7 +55,7 @@ fn told(error: &dyn Located, sources: &Sources) -> String {
 }
 
 /// Standard input needs no name.
-fn place(sources: &Sources, span: zkt::syntax::source::Span) -> String {
+fn place(sources: &Sources, span: zkt::syntax::place::Span) -> String {
     let location = sources.locate(span).to_string();
     location
         .strip_prefix("<stdin>:")

@@ -9,7 +9,8 @@ use zkt::model::node::Declared;
 use zkt::model::path::ZPath;
 use zkt::model::tree::Tree;
 use zkt::reconcile;
-use zkt::syntax::source::{Located, Sources, Span};
+use zkt::syntax::place::{Located, Span};
+use zkt::syntax::source::Sources;
 use zkt::syntax::spelling::clipped;
 
 use crate::diagnostics;

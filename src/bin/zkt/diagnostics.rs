@@ -7,7 +7,8 @@ use std::ops::Range;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use serde_json::{Value, json};
 use zkt::syntax::parser::Secrets;
-use zkt::syntax::source::{Located, SourceId, Sources, Span};
+use zkt::syntax::place::{Located, SourceId, Span};
+use zkt::syntax::source::Sources;
 
 use zkt::syntax::spelling::{clipped, printable};
 

@@ -13,7 +13,8 @@ use crate::model::node::secret_names;
 use crate::model::path::ZPath;
 use crate::syntax::ast::{DataForm, Directive, Line, Statement, Text};
 use crate::syntax::parser::{self, ErrorKind, MAX_ERRORS, Statements};
-use crate::syntax::source::{SourceId, Sources};
+use crate::syntax::place::SourceId;
+use crate::syntax::source::Sources;
 
 /// How many nodes the observer is told of at once.
 const TOLD_AT_ONCE: usize = 256;

@@ -5,7 +5,7 @@ use crate::model::acl::AclError;
 use crate::model::path::{self, ZPath};
 use crate::syntax::names::GlobError;
 use crate::syntax::parser::{MAX_ERRORS, Secrets};
-use crate::syntax::source::{Located, Span};
+use crate::syntax::place::{Located, Span};
 use crate::syntax::spelling::grouped;
 
 /// Something that parses but cannot be meant.

@@ -9,7 +9,7 @@ use hashbrown::HashTable;
 use crate::model::node::{Declared, Standing};
 use crate::model::path::ZPath;
 use crate::model::tree::Tree;
-use crate::syntax::source::Span;
+use crate::syntax::place::Span;
 
 /// Stands for no node: the parent of those at the top. Or for no file, or no line.
 pub(super) const NONE: u32 = u32::MAX;

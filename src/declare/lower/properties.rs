@@ -6,7 +6,7 @@ use crate::model::node::DeclaredProperties;
 use crate::model::tree::{Side, join_by};
 use crate::model::value::{self, Data, Encoded, Entry, STRING_VALUE, split_link};
 use crate::syntax::ast::{Literal, LiteralKind};
-use crate::syntax::source::Span;
+use crate::syntax::place::Span;
 
 /// A name that stands twice in one node: the place of the second and of the first.
 pub(super) struct Duplicate {

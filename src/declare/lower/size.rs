@@ -4,7 +4,7 @@ use super::error::{Error, Found};
 use crate::model::node::Declared;
 use crate::model::path::ZPath;
 use crate::model::tree::Tree;
-use crate::syntax::source::{Located, Span};
+use crate::syntax::place::{Located, Span};
 
 /// The largest request that ZooKeeper takes, in bytes (`jute.maxbuffer` as it is by default).
 pub const MAX_REQUEST: usize = 1_048_575;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::model::acl::Permissions;
 use crate::model::path::{ZPath, and_more};
-use crate::syntax::source::Location;
+use crate::syntax::place::Location;
 use crate::syntax::spelling::grouped;
 
 /// Why a node stays as it is.

@@ -8,7 +8,8 @@ use crate::model::node::{Content, Declared};
 use crate::model::path::ZPath;
 use crate::model::plan::{About, Warning};
 use crate::model::tree::Tree;
-use crate::syntax::source::{Location, Sources, Span};
+use crate::syntax::place::{Location, Span};
+use crate::syntax::source::Sources;
 
 /// The warnings about the nodes of a declared tree, by place.
 #[must_use]

@@ -4,7 +4,8 @@ use crate::model::acl::Identities;
 use crate::model::path::ZPath;
 use crate::model::plan::MaxTrim;
 use crate::plan::scope::{self, Filter};
-use crate::syntax::source::{Location, Sources};
+use crate::syntax::place::Location;
+use crate::syntax::source::Sources;
 
 /// What a plan may do.
 #[derive(Debug, Clone)]

@@ -13,7 +13,7 @@ use crate::model::plan::{
     ACL_CHANGE, About, Action, Add, Change, Needs, Plan, Refusal, Update, Warning,
 };
 use crate::model::tree::Tree;
-use crate::syntax::source::Location;
+use crate::syntax::place::Location;
 
 /// Facts about ACLs, for warnings.
 #[derive(Debug, Default)]

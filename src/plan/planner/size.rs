@@ -1,7 +1,7 @@
 //! The requests that a plan takes, by their size.
 
 use crate::model::plan::{Action, Refusal};
-use crate::syntax::source::Location;
+use crate::syntax::place::Location;
 
 /// What a request to create a node with an open ACL needs besides its path and data. One to write it
 /// needs less.

@@ -5,8 +5,8 @@ use std::ops::Range;
 use crate::syntax::ast::MAX_DEPTH;
 use crate::syntax::characters::code_point;
 use crate::syntax::parser::secrets::{HIDDEN, Secrets};
+use crate::syntax::place::{Located, Span};
 use crate::syntax::scanner::table::DIRECTIVES;
-use crate::syntax::source::{Located, Span};
 use crate::syntax::spelling::string_literal;
 
 /// So many errors of one file are reported. The last says that it is not checked any further:

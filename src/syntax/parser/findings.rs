@@ -3,7 +3,7 @@
 use crate::syntax::doubt::{Doubt, DoubtKind};
 use crate::syntax::parser::error::{Error, ErrorKind, MAX_ERRORS};
 use crate::syntax::parser::secrets::Secrets;
-use crate::syntax::source::{SourceId, Span};
+use crate::syntax::place::{SourceId, Span};
 
 /// The errors and doubts of one source so far.
 pub(super) struct Findings {

@@ -11,7 +11,7 @@ use crate::syntax::parser::error::ErrorKind;
 use crate::syntax::parser::matched::{Matched, Rule, drifted};
 use crate::syntax::parser::number::{has_leading_zero, number};
 use crate::syntax::parser::string::Decoder;
-use crate::syntax::source::Span;
+use crate::syntax::place::Span;
 
 impl Matched<'_> {
     /// The value of a property: one, or several with commas between them.

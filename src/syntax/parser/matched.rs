@@ -11,7 +11,7 @@ use pest::iterators::Pair;
 use crate::syntax::doubt::DoubtKind;
 use crate::syntax::parser::error::ErrorKind;
 use crate::syntax::parser::findings::Findings;
-use crate::syntax::source::Span;
+use crate::syntax::place::Span;
 
 mod grammar {
     #![allow(missing_docs, reason = "the grammar file documents its rules")]

@@ -12,9 +12,9 @@ use smallvec::smallvec;
 use crate::syntax::ast::{Line, Node, Statement, Text};
 use crate::syntax::characters::is_blank;
 use crate::syntax::names::NUMBER_TOKEN;
+use crate::syntax::place::SourceId;
 use crate::syntax::scanner::LogicalLine;
 use crate::syntax::scanner::table::{Kind, plain};
-use crate::syntax::source::SourceId;
 use reader::Reader;
 
 /// Whether the lines of a text can be read so: two things that hardly any text holds are not

@@ -9,9 +9,10 @@ mod shown;
 use std::ops::Range;
 
 use crate::syntax::acl::secret_part;
+use crate::syntax::place::{SourceId, Span};
 use crate::syntax::scanner::tokens::unclosed_quote;
 use crate::syntax::scanner::{Extent, LogicalLine, end_of_line};
-use crate::syntax::source::{SourceId, Sources, Span};
+use crate::syntax::source::Sources;
 use names::{Names, Nodes, indentation, known_word};
 pub use shown::ShownLine;
 

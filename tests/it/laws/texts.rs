@@ -4,7 +4,8 @@ use std::sync::LazyLock;
 
 use zkt::declare::files::{Disk, Root};
 use zkt::syntax::format::format;
-use zkt::syntax::source::{Located as _, Sources};
+use zkt::syntax::place::Located as _;
+use zkt::syntax::source::Sources;
 use zkt::{declare, syntax::parser};
 
 use super::choices::Choices;

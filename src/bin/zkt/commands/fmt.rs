@@ -8,7 +8,8 @@ use clap::{Args, ValueHint};
 use zkt::declare::files::{Files as _, Root, reason};
 use zkt::declare::{self, Problem};
 use zkt::syntax::parser::Secrets;
-use zkt::syntax::source::{Located, Sources};
+use zkt::syntax::place::Located;
+use zkt::syntax::source::Sources;
 use zkt::syntax::spelling::printable;
 use zkt::{syntax::format, syntax::parser};
 

@@ -5,7 +5,7 @@ use zkt::model::acl::Acl;
 use zkt::model::node::{Secret, Zxids};
 use zkt::model::path::ZPath;
 use zkt::model::plan::{Action, Add, Change, ChangeValue, Plan, Refusal, Summary, Warning};
-use zkt::syntax::source::Location;
+use zkt::syntax::place::Location;
 use zkt::syntax::spelling::clipped;
 
 use super::change::{hides_raw_data, new_properties, raw_json};

@@ -16,7 +16,7 @@ use zkt::model::plan::{
     Refusal, Trim, Update, Warning,
 };
 use zkt::model::value::Data;
-use zkt::syntax::source::Location;
+use zkt::syntax::place::Location;
 
 use super::*;
 

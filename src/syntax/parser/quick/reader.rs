@@ -4,9 +4,9 @@ use std::borrow::Cow;
 
 use crate::syntax::ast::Text;
 use crate::syntax::characters::is_blank;
+use crate::syntax::place::{SourceId, Span};
 use crate::syntax::scanner::table::plain;
 use crate::syntax::scanner::tokens::is_comment;
-use crate::syntax::source::{SourceId, Span};
 
 /// A line that is read from left to right.
 pub(super) struct Reader<'s> {
