@@ -1,0 +1,168 @@
+//! `show`, and `diff` between layers.
+
+use crate::cli::Place;
+
+#[test]
+fn each_side_of_a_diff_may_have_several_layers() {
+    let place = Place::offline();
+    place
+        .file("base.zkt", "/a\n  x = 1\n  y = 1\n")
+        .file("test.zkt", "/a\n  x = 2\n")
+        .file("prod.zkt", "/a\n  x = 3\n  /b\n");
+    insta::assert_snapshot!(place.run("diff --old base.zkt test.zkt --new base.zkt prod.zkt"), @"
+    zkt diff: base.zkt test.zkt <- base.zkt prod.zkt
+
+      + /a/b                                             prod.zkt:3
+      ~ /a
+          x = 2 -> 3
+
+    Plan: 1 to add, 1 to update, 0 to link, 0 to trim.
+    --- exit 1
+    ");
+    let one = place.run("diff test.zkt prod.zkt");
+    let same = place.run("diff --old test.zkt --new prod.zkt");
+    assert_eq!(one.to_string(), same.to_string());
+    insta::assert_snapshot!(place.run("diff -q base.zkt prod.zkt"), @"
+    Plan: 1 to add, 1 to update, 0 to link, 0 to trim.
+    --- exit 1
+    ");
+    let refused = [
+        "diff --old live base.zkt --new prod.zkt",
+        "diff --old live --new live",
+        "diff --old - --new base.zkt -",
+        "diff --old base.zkt",
+        "diff base.zkt --new prod.zkt",
+        "diff base.zkt",
+    ];
+    for words in refused {
+        place.run(words).expect(2);
+    }
+}
+
+#[test]
+fn show_merges() {
+    let place = Place::offline();
+    place
+        .file("base.zkt", "/a : t\n  x = 1\n  y = {'b': 1e400, 'a': [True, None]}\n  /c/d\n    l -> ../e\n")
+        .file("prod.zkt", "/a\n  @acl world:anyone:r\n  x = 'it\\'s'\n  @secret y\n  /raw\n    @data base64 '/wA='\n");
+    insta::assert_snapshot!(place.run("show base.zkt prod.zkt"), @r"
+    /a : t
+      @secret y
+      @acl world:anyone:r
+      x = 'it\'s'
+      y = {'a': [True, None], 'b': 1e+400}
+      /c/d
+        l -> ../e
+      /raw
+        @data base64 '/wA='
+    --- exit 0
+    ");
+    insta::assert_snapshot!(place.run("show --format json base.zkt prod.zkt"), @r#"
+    {"properties": {}, "children": {
+     "a": {"properties": {"type":"t","x":"it's","y":{"a":[true,null],"b":1e+400}}, "acl": ["world:anyone:r"], "children": {
+      "c": {"properties": {}, "acl": ["world:anyone:r"], "children": {
+       "d": {"properties": {"l ->":"../e"}, "acl": ["world:anyone:r"], "children": {}}}},
+      "raw": {"properties": {}, "data": {"base64": "/wA="}, "acl": ["world:anyone:r"], "children": {}}}}}}
+    --- exit 0
+    "#);
+}
+
+#[test]
+fn diff_between_layers() {
+    let place = Place::offline();
+    place
+        .file(
+            "old.zkt",
+            "/a : t\n  x = 1\n  /gone\n    /deeper\n/b\n  l -> /a\n",
+        )
+        .file("new.zkt", "/a : u\n  x = 2\n  /new\n/b\n  l -> /a/new\n");
+    insta::assert_snapshot!(place.run("diff old.zkt new.zkt"), @"
+    zkt diff: old.zkt <- new.zkt
+
+      + /a/new                                           new.zkt:3
+      ~ /a
+          type = 't' -> 'u'
+          x = 1 -> 2
+      @ /b
+          l -> /a/new  (was /a)
+      - /a/gone                                          (2 nodes)
+
+    Plan: 1 to add, 1 to update, 1 to link, 2 to trim.
+    --- exit 1
+    ");
+    insta::assert_snapshot!(place.run("diff old.zkt old.zkt"), @"
+    zkt diff: old.zkt <- old.zkt
+
+    No changes: 4 nodes are as declared.
+    --- exit 0
+    ");
+    assert_eq!(
+        place
+            .run("diff --format json new.zkt old.zkt")
+            .expect(1)
+            .json()[0]["summary"]["trim"],
+        1
+    );
+    place
+        .file("protected.zkt", "/a\n  /gone\n    @protect\n")
+        .file("without.zkt", "/a\n");
+    insta::assert_snapshot!(place.run("diff protected.zkt without.zkt"), @"
+    zkt diff: protected.zkt <- without.zkt
+
+      - /a/gone                                          (1 node)
+
+    refused: /a/gone may not be trimmed: it is protected (@protect) (protected.zkt:3:5)
+
+    Plan: 0 to add, 0 to update, 0 to link, 1 to trim.
+    --- exit 3
+    ");
+}
+
+#[test]
+fn diff_hides_what_either_side_hides() {
+    let place = Place::offline();
+    place
+        .file(
+            "old.zkt",
+            "/a\n  @secret pw\n  pw = 'hunter2'\n  token = 'hunter3'\n",
+        )
+        .file(
+            "new.zkt",
+            "/a\n  @secret token\n  pw = 'hunter4'\n  token = 'hunter5'\n",
+        );
+    let runs = [
+        place.run("diff old.zkt new.zkt"),
+        place.run("diff --format json new.zkt old.zkt"),
+    ];
+    for run in runs {
+        assert!(!run.everything().contains("hunter"), "{run}");
+        assert_eq!(run.expect(1).stdout.matches("(secret)").count(), 4);
+    }
+}
+
+#[test]
+fn a_secret_link_is_not_told_by_its_warning() {
+    let place = Place::offline();
+    place.file(
+        "a.zkt",
+        "/a\n  @secret l\n  l -> /a/hunter2\n  l => /a/hunter2 x\n",
+    );
+    insta::assert_snapshot!(place.run("check a.zkt"), @"
+    ok: 1 node in 1 file
+    --- stderr
+    warning: /a: link l -> (secret) leads nowhere (a.zkt:3:3)
+    warning: /a: link l => (secret) leads nowhere (a.zkt:4:3)
+    --- exit 0
+    ");
+    let json = place.run("check --format json a.zkt").expect(0);
+    assert!(!json.stdout.contains("hunter"), "{json}");
+}
+
+#[test]
+fn diff_ends_errors_with_two_wherever_its_word_stands() {
+    let place = Place::offline();
+    place.run("-q diff nosuch1 nosuch2").expect(2);
+    place.run("--color never diff nosuch1 nosuch2").expect(2);
+    place.run("-q diff --no-such-option a b").expect(2);
+    place.run("-q check diff").expect(1);
+}

@@ -1,0 +1,156 @@
+//! Help, manual pages, completions, and wrong arguments.
+
+use crate::cli::Place;
+
+const COMMANDS: [&str; 13] = [
+    "check",
+    "fmt",
+    "show",
+    "diff",
+    "plan",
+    "apply",
+    "export",
+    "ls",
+    "serve",
+    "completions",
+    "man",
+    "register",
+    "discover",
+];
+
+#[test]
+fn help() {
+    let place = Place::offline();
+    let mut text = place.run("--help").expect(0).stdout;
+    for command in COMMANDS {
+        text += &format!("\n######## {command}\n\n");
+        text += &place.run(&format!("{command} --help")).expect(0).stdout;
+    }
+    let settings = {
+        let mut settings = insta::Settings::new();
+        settings.set_prepend_module_to_snapshot(false);
+        settings.set_snapshot_path("../help");
+        settings.set_omit_expression(true);
+        settings
+    };
+    settings.bind(|| insta::assert_snapshot!("help", text));
+}
+
+#[test]
+fn usage_errors() {
+    let place = Place::offline();
+    insta::assert_snapshot!(place.run("chekc x"), @"
+    --- stderr
+    error: unrecognized subcommand 'chekc'
+
+      tip: a similar subcommand exists: 'check'
+
+    Usage: zkt [OPTIONS] <COMMAND>
+
+    For more information, try '--help'.
+    --- exit 1
+    ");
+    insta::assert_snapshot!(place.run("check"), @"
+    --- stderr
+    error: the following required arguments were not provided:
+      <LAYER>...
+
+    Usage: zkt check <LAYER>...
+
+    For more information, try '--help'.
+    --- exit 1
+    ");
+    insta::assert_snapshot!(place.run("plan --max-trim 200% x"), @"
+    --- stderr
+    error: invalid value '200%' for '--max-trim <N|N%>': expected a number of nodes, or a percentage from 0% to 100%
+
+    For more information, try '--help'.
+    --- exit 1
+    ");
+    for words in [
+        "",
+        "check --frob x",
+        "plan --force --max-trim 3 x",
+        "apply --retries x y",
+    ] {
+        place.run(words).expect(1);
+    }
+    for words in [
+        "diff x",
+        "diff --frob x y",
+        "diff live live",
+        "diff nosuch live",
+    ] {
+        place.run(words).expect(2);
+    }
+}
+
+#[test]
+fn scripts_for_packagers() {
+    let place = Place::offline();
+    assert!(
+        place
+            .run("completions bash")
+            .expect(0)
+            .stdout
+            .contains("_zkt()")
+    );
+    assert!(place.run("man").expect(0).stdout.starts_with(".ie"));
+    assert_eq!(
+        place.run("--version").expect(0).stdout,
+        format!("zkt {}\n", env!("CARGO_PKG_VERSION"))
+    );
+}
+
+#[test]
+fn each_command_has_a_manual_page() {
+    let place = Place::offline();
+    place.run("man --dir man/man1").expect(0);
+    let page = place.read("man/man1/zkt-apply.1");
+    assert_eq!(place.run("man apply").expect(0).stdout, page);
+    assert_eq!(
+        place.run("man").expect(0).stdout,
+        place.read("man/man1/zkt.1")
+    );
+    for section in [
+        "NAME",
+        "SYNOPSIS",
+        "OPTIONS",
+        "EXIT STATUS",
+        "ENVIRONMENT",
+        "EXAMPLES",
+    ] {
+        let heading = format!(".SH {section}\n");
+        let quoted = format!(".SH \"{section}\"\n");
+        assert!(
+            page.contains(&heading) || page.contains(&quoted),
+            "{section}: {page}"
+        );
+    }
+    for command in COMMANDS {
+        assert!(
+            place.path(&format!("man/man1/zkt-{command}.1")).exists(),
+            "{command}"
+        );
+    }
+    insta::assert_snapshot!(place.run("man aply"), @r#"
+    --- stderr
+    error: "aply" is no command of zkt
+    hint: zkt help lists them
+    --- exit 1
+    "#);
+}
+
+#[test]
+fn force_overrides_and_timeouts_are_bounded() {
+    let place = Place::offline();
+    place.file("a.zkt", "/a\n");
+    let run = place.run("plan --max-trim 5 --force a.zkt").expect(1);
+    assert!(run.stderr.starts_with("error: cannot reach"), "{run}");
+    let run = place
+        .run("ls --session-timeout 18446744073709551615s")
+        .expect(1);
+    assert!(run.stderr.contains("at most a day"), "{run}");
+    let run = place.run("ls --session-timeout 0s").expect(1);
+    assert!(run.stderr.contains("more than nothing"), "{run}");
+}
