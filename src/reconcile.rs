@@ -7,10 +7,11 @@
 //!
 //! | room | what it is |
 //! | --- | --- |
-//! | `source` | a declared tree, and what a caller has agreed to |
+//! | `source` | a declared tree |
 //! | `options` | what a plan may do, and who is told of progress |
 //! | `check` | what must hold before a plan |
 //! | `road` | the policy, a plan, one execution |
+//! | `run` | plans and executions of one run, which `apply` and the watch drive |
 //! | `links` | what a plan must know of nodes beside those that were read for it |
 //! | `partial` | a plan for what changed alone |
 //! | `contention` | an execution whose nodes others write all the time |
@@ -28,6 +29,7 @@ mod options;
 #[cfg(feature = "watch")]
 mod partial;
 mod road;
+mod run;
 mod source;
 mod tries;
 
@@ -36,6 +38,7 @@ pub use apply::{Apply, Ended, Executed, Unfinished, Why, apply};
 pub use check::{require_place, require_readable};
 pub use error::Error;
 pub use options::{Extras, Observer, Options, Progress, Unwritable};
+pub use run::Verdict;
 pub use source::Source;
 pub use tries::Again;
 
@@ -44,12 +47,13 @@ pub(crate) use account::Tally;
 #[cfg(feature = "watch")]
 pub(crate) use check::{require_chroot, unreadable};
 #[cfg(feature = "watch")]
-pub(crate) use partial::Before;
+pub(crate) use partial::{Before, at_rest};
 #[cfg(feature = "watch")]
-pub(crate) use road::{How, Road};
+pub(crate) use road::Road;
 #[cfg(feature = "watch")]
-pub(crate) use source::Agreed;
-pub(crate) use tries::Tries;
+pub(crate) use run::{Agreed, Run};
+#[cfg(feature = "watch")]
+pub(crate) use tries::{Aside, Look, Spent};
 
 use crate::declare;
 use crate::model::node::Live;

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use super::road::{self, How, Road};
-use super::source::{Agreed, Source};
-use super::{Account, Again, Error, Options, Outcome, Tries};
+use super::road::{self, Road};
+use super::run::{Agreed, Run, Verdict};
+use super::source::Source;
+use super::tries::Look;
+use super::{Account, Again, Error, Options, Outcome};
 use crate::declare;
 use crate::model::acl::Identities;
 use crate::model::plan::{Plan, Refusal};
-use crate::zookeeper::executor::{ExecuteOptions, Report, Stop};
+use crate::zookeeper::executor::{Report, Stop};
 use crate::zookeeper::live::ReadAhead;
 use crate::zookeeper::session::Session;
 
@@ -26,8 +28,7 @@ pub struct Apply<'a> {
     /// Whom the server knew the session as when the last plan was made, where that matters.
     identities: Option<Identities>,
     agreed: Option<Arc<Plan>>,
-    tries: Tries,
-    account: Account,
+    run: Run,
 }
 
 /// What became of one execution.
@@ -78,9 +79,11 @@ pub enum Why {
 impl Unfinished {
     /// Of a plan that may not be carried out; `None` if it may.
     pub(crate) fn refused(plan: &Plan) -> Option<Self> {
-        let refusal = plan.refusals.first()?.clone();
+        let Verdict::Refused(first, _) = Verdict::of(plan) else {
+            return None;
+        };
         Some(Self {
-            why: Why::Refused(refusal),
+            why: Why::Refused(first.clone()),
             outcome: Outcome::default(),
         })
     }
@@ -96,15 +99,14 @@ impl<'a> Apply<'a> {
             ahead,
             identities: None,
             agreed: None,
-            tries: Tries::new(options),
-            account: Account::default(),
+            run: Run::new(options, Look::Read),
         }
     }
 
     /// What was done by all executions together.
     #[must_use]
     pub fn account(&self) -> &Account {
-        &self.account
+        self.run.account()
     }
 
     /// Plans for the live tree as it is now.
@@ -116,8 +118,18 @@ impl<'a> Apply<'a> {
         let planned = road::plan(session, self.source, self.options, ahead).await?;
         self.identities = planned.identities;
         let plan = Arc::new(planned.plan);
-        self.account.plan(&plan);
+        self.run.take(&plan);
         Ok(plan)
+    }
+
+    /// Whether to plan again, with another session, because this one died while a further plan was made.
+    /// Returns `None` if it lives, if nothing was planned before, or if that was tried often enough.
+    pub fn after_loss(&mut self, session: &Session) -> Option<Again> {
+        let is_further = self.account().is_open();
+        if !session.is_dead() || !is_further {
+            return None;
+        }
+        self.run.tries.again()
     }
 
     /// A person has agreed to this plan, and to no more.
@@ -137,18 +149,16 @@ impl<'a> Apply<'a> {
     /// # Cancellation safety
     /// As [`execute`](crate::zookeeper::executor::execute); the account tells what stands.
     pub async fn execute(&mut self, session: &Session) -> Executed {
-        let how = match (self.tries.is_contended(), &self.agreed) {
-            (false, _) => How::Planned,
-            (true, None) => How::Contended(Agreed::Anything),
-            (true, Some(_)) => How::Contended(Agreed::ThisPlan),
+        let agreed = match self.agreed {
+            None => Agreed::Anything,
+            Some(_) => Agreed::ThisPlan,
         };
         let road = Road::of(session, self.source, self.options, self.identities.clone());
-        let limits = ExecuteOptions::of(session);
-        let report = road.carry_out(&mut self.account, how, &limits).await;
+        let report = self.run.execute(&road, agreed, None).await;
         let Some(stop) = report.stop else {
             return Executed::Done(report);
         };
-        match self.tries.after(&stop) {
+        match self.run.tries.after(&stop) {
             Some(again) => Executed::Again(stop, again),
             None => Executed::Stopped(stop),
         }
@@ -166,13 +176,15 @@ impl<'a> Apply<'a> {
         loop {
             let plan = match self.plan(session).await {
                 Ok(plan) => plan,
+                Err(_) if self.after_loss(session).is_some() => return Ok(Ended::SessionDied),
                 Err(error) => return Err(self.unfinished(Why::Plan(error))),
             };
-            if let Some(refusal) = plan.refusals.first() {
-                return Err(self.unfinished(Why::Refused(refusal.clone())));
-            }
-            if plan.is_empty() {
-                return Ok(Ended::Done(plan, None));
+            match Verdict::of(&plan) {
+                Verdict::Refused(first, _) => {
+                    return Err(self.unfinished(Why::Refused(first.clone())));
+                }
+                Verdict::Nothing => return Ok(Ended::Done(plan, None)),
+                Verdict::Open => {}
             }
             match self.execute(session).await {
                 Executed::Done(report) => return Ok(Ended::Done(plan, Some(report))),
@@ -186,7 +198,7 @@ impl<'a> Apply<'a> {
     fn unfinished(&self, why: Why) -> Unfinished {
         Unfinished {
             why,
-            outcome: self.account.outcome(),
+            outcome: self.account().outcome(),
         }
     }
 }

@@ -11,7 +11,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use self::again::{Again, Group, Part, together};
-use super::source::Agreed;
+use super::run::Agreed;
 use crate::model::node::{Declared, Live};
 use crate::model::path::ZPath;
 use crate::model::plan::{Action, Plan};

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use crate::model::node::{Declared, Live};
 use crate::model::path::ZPath;
-use crate::model::plan::{About, Action, Plan};
+use crate::model::plan::{About, Action, Plan, Warning};
 use crate::model::tree::Tree;
 use crate::plan::planner::{self, Policy};
 
@@ -110,11 +110,27 @@ pub(super) fn plan(
     Some(plan)
 }
 
+/// The plan without its actions, as [`Before`] wants it.
+pub(crate) fn at_rest(plan: &Plan) -> Plan {
+    // The others are about what was written.
+    let of_trees = |warning: &&Warning| warning.about == About::Trees;
+    let warnings = plan.warnings.iter().filter(of_trees);
+    Plan {
+        actions: Vec::new(),
+        extras: plan.extras.clone(),
+        kept: plan.kept.clone(),
+        refusals: plan.refusals.clone(),
+        warnings: warnings.cloned().collect(),
+        path: plan.path.clone(),
+        access: plan.access.clone(),
+        ..*plan
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::model::node::LiveNode;
-    use crate::model::plan::Warning;
     use crate::plan::scope::Trim;
 
     fn path(text: &str) -> ZPath {

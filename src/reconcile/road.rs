@@ -1,11 +1,11 @@
 //! Source, session and options: the policy, a plan, and one execution.
 
-use super::account::{Account, Course};
 use super::contention;
 use super::links;
 #[cfg(feature = "watch")]
 use super::partial;
-use super::source::{Agreed, Source};
+use super::run::Agreed;
+use super::source::Source;
 use super::{Error, Options, Progress, Unwritable, check};
 use crate::model::acl::Identities;
 use crate::model::node::Live;
@@ -16,15 +16,6 @@ use crate::plan::scope;
 use crate::zookeeper::executor::{self, Event, ExecuteOptions, Ledger, Report};
 use crate::zookeeper::live::{self, FetchOptions, ReadAhead};
 use crate::zookeeper::session::Session;
-
-/// How a plan is carried out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum How {
-    /// As it was planned.
-    Planned,
-    /// In batches that become smaller where nodes move, each node planned again alone.
-    Contended(Agreed),
-}
 
 /// A plan, and whom the server knew the session as when it was made, where that matters.
 pub(super) struct Planned {
@@ -154,37 +145,15 @@ impl<'a> Road<'a> {
         Ok(plan)
     }
 
-    /// Carries out the plan that the account has at hand, all of it or up to the first obstacle.
-    ///
-    /// # Cancellation safety
-    /// As [`executor::execute`]; the account tells what stands.
-    pub(crate) async fn carry_out(
-        &self,
-        account: &mut Account,
-        how: How,
-        limits: &ExecuteOptions,
-    ) -> Report {
-        let Some((plan, ledger, course)) = account.progress() else {
-            return Report::default();
-        };
-        let mut note = |event: &Event| Course::note(course, event);
-        let report = self.execute(plan, how, limits, ledger, &mut note).await;
-        account.note_fates(&report.fates);
-        if report.stop.is_none() {
-            account.finish();
-        }
-        report
-    }
-
     /// Carries out a plan once, all of it or up to the first obstacle. What became of each action is in
-    /// `ledger` at any time.
+    /// `ledger` at any time. Where its nodes are contended, that is within what was agreed to.
     ///
     /// # Cancellation safety
     /// As [`executor::execute`].
-    async fn execute(
+    pub(super) async fn execute(
         &self,
         plan: &Plan,
-        how: How,
+        contended: Option<Agreed>,
         limits: &ExecuteOptions,
         ledger: &mut Ledger,
         events: &mut (dyn FnMut(&Event) + Send),
@@ -195,15 +164,15 @@ impl<'a> Road<'a> {
             let observer = &self.options.observer;
             observer.tell(&Progress::Executing { event, of });
         };
-        match how {
-            How::Planned => {
+        match contended {
+            None => {
                 let mut events = |event: &Event| {
                     ledger.note(event);
                     tell(event);
                 };
                 executor::execute(self.session, plan, limits, &mut events).await
             }
-            How::Contended(agreed) => {
+            Some(agreed) => {
                 let contended = contention::Contended {
                     session: self.session,
                     declared: self.source.tree,

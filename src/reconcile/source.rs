@@ -1,4 +1,4 @@
-//! What a caller brings: a declared tree, and how much of a plan it has agreed to.
+//! What a caller brings: a declared tree.
 
 use crate::declare;
 use crate::model::node::Declared;
@@ -21,13 +21,4 @@ impl<'a> From<&'a declare::Source> for Source<'a> {
             sources: source.texts(),
         }
     }
-}
-
-/// What the caller has agreed to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Agreed {
-    /// All that it takes to make the live tree as declared.
-    Anything,
-    /// Just this plan, so that a node that is to be trimmed stays if it has newer data.
-    ThisPlan,
 }

@@ -226,7 +226,7 @@ impl Reconciler {
             Err(error) => {
                 let ending = match &error {
                     Error::Stopped(Stop::Conflict { .. }) => Ending::Conflict,
-                    _ if progress.account.wrote() => Ending::Partial,
+                    _ if progress.run.account().wrote() => Ending::Partial,
                     _ => Ending::Failed,
                 };
                 // What single nodes refuse keeps nothing else from being as declared.
@@ -243,7 +243,7 @@ impl Reconciler {
             revision: self.source.as_ref().map(|source| source.revision.clone()),
             ending,
             found: progress.found.unwrap_or_default(),
-            done: progress.account.counted(),
+            done: progress.run.account().counted(),
             error: match &error {
                 Some(error) => Some(error.to_string()),
                 None => progress.refusal.take(),

@@ -83,8 +83,8 @@ pub async fn once(options: Options, interrupt: impl Future<Output = ()>) -> Once
     };
     let once = match ended {
         None => {
-            shown.work(OfWork::Interrupted(&progress.account));
-            Once::Interrupted(progress.account)
+            shown.work(OfWork::Interrupted(progress.run.account()));
+            Once::Interrupted(progress.run.into_account())
         }
         Some(ended) => {
             let error = match ended {
@@ -188,7 +188,7 @@ impl WatchTask<'_> {
             }
         };
         let Some(ended) = ended else {
-            self.shown.work(OfWork::Interrupted(&progress.account));
+            self.shown.work(OfWork::Interrupted(progress.run.account()));
             self.shown.work(OfWork::Stopped);
             return ControlFlow::Break(());
         };

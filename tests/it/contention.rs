@@ -5,14 +5,14 @@ use std::sync::{Arc, Mutex};
 use zkt::model::path::ZPath;
 use zkt::model::plan::{MaxTrim, Plan};
 use zkt::plan::scope::Trim;
-use zkt::reconcile::{Apply, Executed, Observer, Options, Progress, Source};
+use zkt::reconcile::{Apply, Ended, Executed, Observer, Options, Progress, Source, Why};
 use zkt::zookeeper::executor::{Conflict, Event, Stop};
 use zkt::zookeeper::live::ReadAhead;
 use zkt::zookeeper::session::Session;
 use zookeeper_client::{Acl, Acls, AuthId, Client, CreateMode, Permission};
 
 use crate::executor::{fate_letters, shown};
-use crate::server::{options_as, session};
+use crate::server::{options as connection, options_as, session};
 use crate::trees::{DeclaredTree, declare};
 
 async fn create(client: &Client, path: &str, data: &str) {
@@ -344,4 +344,29 @@ async fn new_nodes_with_closed_acls_come_to_be() {
     /t/old "{\"beat\":1,\"x\":1}" at 2
     "#);
     assert!(plan(&session, text).await.is_empty());
+}
+
+/// What was planned once is planned again with another session, as often as retries allow.
+#[tokio::test]
+async fn a_session_that_dies_between_two_plans_costs_a_retry() {
+    let server = zkt::server::Server::builder().start().unwrap();
+    let mut session = Session::connect(&connection(&server.connect_string()))
+        .await
+        .unwrap();
+    let declared = declare("/t\n  x = 1\n");
+    let options = Options {
+        retries: 1,
+        ..Options::default()
+    };
+    let mut apply = Apply::new(source(&declared), &options, ReadAhead::default());
+    apply.plan(&session).await.unwrap();
+    assert_eq!(server.expire_all(), 1);
+    let ended = apply.run(&session).await;
+    assert!(matches!(ended, Ok(Ended::SessionDied)), "{ended:?}");
+    session.reconnect().await.unwrap();
+    assert_eq!(server.expire_all(), 1);
+    let ended = apply.run(&session).await;
+    let unfinished = ended.unwrap_err();
+    assert!(matches!(unfinished.why, Why::Plan(_)), "{unfinished:?}");
+    assert!(!unfinished.outcome.wrote());
 }

@@ -7,7 +7,7 @@ use crate::model::path::ZPath;
 use crate::model::plan::{ACL_CHANGE, Action, Plan, Trim, Update};
 use crate::model::tree::Tree;
 use crate::plan::planner;
-use crate::reconcile::source::Agreed;
+use crate::reconcile::run::Agreed;
 use crate::zookeeper::executor::{Conflict, Fate, Stop};
 use crate::zookeeper::live;
 

@@ -12,14 +12,15 @@ use super::super::schedule::{Cause, Causes};
 use super::super::shown::{OfWork, Shown, Word};
 use super::super::source::Source;
 use super::super::state::{Applied, Ending};
-use super::execution::{Count, Progress};
+use super::execution::Progress;
 use super::{Known, Reconciler};
 use crate::model::path::ZPath;
-use crate::model::plan::{About, Plan, Warning};
-use crate::reconcile::unreadable;
+use crate::model::plan::Plan;
+use crate::model::tree::Tree;
+use crate::reconcile::{Spent, Verdict, at_rest, require_readable, unreadable};
 use crate::zookeeper::election::Role;
 use crate::zookeeper::executor::{Fate, Report, Stop};
-use crate::zookeeper::live;
+use crate::zookeeper::live::Mirror;
 
 /// How an attempt ended.
 pub(super) enum Outcome {
@@ -125,7 +126,6 @@ impl Reconciler {
         progress: &mut Progress,
         shown: &mut Shown,
     ) -> Result<Outcome, Error> {
-        let mut executions = 0;
         loop {
             if let Some(changed) = &mut changed {
                 changed.extend(self.held.waiting().iter().cloned());
@@ -136,27 +136,22 @@ impl Reconciler {
                 Step::End(outcome) => return Ok(outcome),
                 Step::Execute(todo) => todo,
             };
-            if executions > self.options.plan.retries {
-                return match progress.conflict.take() {
-                    Some(conflict) => Err(Error::Stopped(conflict)),
-                    None => Ok(Outcome::Restless),
-                };
+            match progress.run.tries.spent() {
+                None => {}
+                Some(Spent::Conflict(stop)) => return Err(Error::Stopped(stop)),
+                Some(Spent::Restless) => return Ok(Outcome::Restless),
             }
             let Some(report) = self.execute(&round.source, progress).await else {
                 return Ok(Outcome::Nothing);
             };
             self.note_report(&todo, &report, round, progress, shown);
-            let count = match report.stop {
-                None => {
-                    self.note_end(&plan, &todo, round, progress, shown);
-                    Count::One
-                }
+            match report.stop {
+                None => self.note_end(&plan, &todo, round, progress, shown),
                 Some(stop) => {
                     self.known = Known::Nothing;
-                    self.go_on(stop, progress, shown)?
+                    self.go_on(stop, progress, shown)?;
                 }
-            };
-            executions += u32::from(count == Count::One);
+            }
             // What was just written is read again, and that is all that the echo of it costs.
             let touched = todo.actions.iter().map(|action| action.path().clone());
             let found = self.refresh(shown).await?;
@@ -176,47 +171,39 @@ impl Reconciler {
         shown: &mut Shown,
     ) -> Result<Step, Error> {
         let end = |ending| Ok(Step::End(Outcome::Ended(ending)));
-        if !plan.refusals.is_empty() {
-            let refusals: Vec<String> = plan
-                .refusals
-                .iter()
-                .map(self.options.layers.wording.refusal)
-                .collect();
-            progress.refusal = Some(refusals.join("; "));
+        let verdict = Verdict::of(plan);
+        if let Verdict::Refused(first, others) = verdict {
+            let refusals = std::iter::once(first).chain(others);
+            let refusals = refusals.map(self.options.layers.wording.refusal);
+            progress.refusal = Some(refusals.collect::<Vec<_>>().join("; "));
             self.known = Known::Compared;
-            return end(match progress.account.wrote() {
+            return end(match progress.run.account().wrote() {
                 true => Ending::Partial,
                 false => Ending::Refused,
             });
         }
-        let shut: BTreeSet<ZPath> = match &self.mirror {
-            Some(mirror) => unreadable(&round.source.tree, mirror.tree())
-                .cloned()
-                .collect(),
-            None => BTreeSet::new(),
-        };
+        let nothing = Tree::default();
+        let live = self.mirror.as_ref().map_or(&nothing, Mirror::tree);
         if round.duty != Duty::Repair {
-            live::Error::unreadable(shut.iter()).map_or(Ok(()), Err)?;
-            if !plan.is_empty() {
+            require_readable(&round.source.tree, live)?;
+            if verdict == Verdict::Open {
                 self.known = Known::Compared;
                 return end(Ending::Drift);
             }
         }
-        // What an execution before may have done is asked for again, or was done.
-        progress.account.plan(plan);
+        let shut = unreadable(&round.source.tree, live).cloned().collect();
         let held = self.held.split(plan, &shut, Instant::now());
-        let todo = without(plan, held);
+        let todo = progress.run.take_without(plan, held);
         let is_all = held.is_empty();
         shown.work(OfWork::Held(self.held.news()));
-        progress.account.plan(&todo);
-        if !todo.is_empty() {
+        if Verdict::of(&todo) == Verdict::Open {
             return Ok(Step::Execute(todo));
         }
         self.known = Known::Agree(at_rest(plan));
         if !is_all {
             return self.held_back(round, progress).map(Step::End);
         }
-        end(match progress.account.wrote() {
+        end(match progress.run.account().wrote() {
             true => Ending::Applied,
             false => Ending::InSync,
         })
@@ -227,7 +214,7 @@ impl Reconciler {
         let hints = [Cause::Live, Cause::Session];
         let is_known =
             round.before == *self.held.waiting() && round.occasion == Occasion::SameFiles;
-        if is_known && !progress.account.wrote() && round.causes.are_only(&hints) {
+        if is_known && !progress.run.account().wrote() && round.causes.are_only(&hints) {
             return Ok(Outcome::Nothing);
         }
         match self.held.refusal() {
@@ -305,40 +292,8 @@ impl Reconciler {
         let revision = &round.source.revision;
         let applied = Applied::new(todo, round.causes, revision);
         shown.work(OfWork::Applied(applied));
-        progress.conflict = None;
-        progress.tries.rest();
         progress.applied += 1;
         // What the mirror finds beyond it is new.
         self.known = Known::Agree(at_rest(plan));
-    }
-}
-
-/// The plan without what it does to these nodes.
-fn without(plan: &Arc<Plan>, held: &BTreeSet<ZPath>) -> Arc<Plan> {
-    if held.is_empty() {
-        return plan.clone();
-    }
-    let mut rest = at_rest(plan);
-    let others = plan.actions.iter();
-    let others = others.filter(|action| !held.contains(action.path()));
-    rest.actions = others.cloned().collect();
-    rest.warnings.clone_from(&plan.warnings);
-    Arc::new(rest)
-}
-
-/// The plan without its actions.
-fn at_rest(plan: &Plan) -> Plan {
-    // The others are about what was written.
-    let of_trees = |warning: &&Warning| warning.about == About::Trees;
-    let warnings = plan.warnings.iter().filter(of_trees);
-    Plan {
-        actions: Vec::new(),
-        extras: plan.extras.clone(),
-        kept: plan.kept.clone(),
-        refusals: plan.refusals.clone(),
-        warnings: warnings.cloned().collect(),
-        path: plan.path.clone(),
-        access: plan.access.clone(),
-        ..*plan
     }
 }

@@ -3,12 +3,14 @@
 mod end;
 mod report;
 
+use std::fmt::Display;
 use std::io::Write as _;
+use std::iter;
 use std::sync::Arc;
 
 use clap::Args;
 use zkt::model::plan::Plan;
-use zkt::reconcile::{self, Account, Executed, Options};
+use zkt::reconcile::{self, Account, Again, Executed, Options, Verdict};
 use zkt::zookeeper::session::Session;
 
 use crate::args::{Format, LayerArgs, PlanOptions, ServerArgs};
@@ -139,14 +141,15 @@ impl Apply<'_> {
             if !is_agreed {
                 self.show(&plan)?;
             }
-            if !plan.refusals.is_empty() {
-                let refusals = plan.refusals.iter().map(words::refusal);
-                let refusals: Vec<String> = refusals.collect();
-                self.end = Some(End::new("refused", refusals.join("; ")));
-                return Ok(Exit::Refused);
-            }
-            if plan.is_empty() {
-                return Ok(Exit::Done);
+            match Verdict::of(&plan) {
+                Verdict::Refused(first, others) => {
+                    let refusals = iter::once(first).chain(others).map(words::refusal);
+                    let refusals: Vec<String> = refusals.collect();
+                    self.end = Some(End::new("refused", refusals.join("; ")));
+                    return Ok(Exit::Refused);
+                }
+                Verdict::Nothing => return Ok(Exit::Done),
+                Verdict::Open => {}
             }
             if !self.args.yes && !is_agreed {
                 if !self.confirm().await? {
@@ -170,9 +173,30 @@ impl Apply<'_> {
     }
 
     async fn plan(&mut self) -> Result<Arc<Plan>, Failure> {
-        let plan = self.steps.plan(&self.session).await;
-        self.shown.clear();
-        Ok(plan?)
+        loop {
+            let plan = self.steps.plan(&self.session).await;
+            self.shown.clear();
+            let error = match plan {
+                Ok(plan) => return Ok(plan),
+                Err(error) => error,
+            };
+            let Some(again) = self.steps.after_loss(&self.session) else {
+                return Err(error.into());
+            };
+            self.note_again(&error, again);
+            self.session.reconnect().await?;
+        }
+    }
+
+    fn note_again(&self, why: &dyn Display, again: Again) {
+        let how = if again.contends {
+            ", now in batches that become smaller where nodes move"
+        } else {
+            ""
+        };
+        let (attempt, of) = (again.attempt, again.of);
+        self.output
+            .note(&format!("{why}; planning again ({attempt} of {of}){how}"));
     }
 
     /// Carries out the plan at hand. Returns whether all of it stands; if not, another plan is to be
@@ -190,14 +214,7 @@ impl Apply<'_> {
             }
             Executed::Again(stop, again) => (stop, again),
         };
-        let how = if again.contends {
-            ", now in batches that become smaller where nodes move"
-        } else {
-            ""
-        };
-        let (attempt, of) = (again.attempt, again.of);
-        self.output
-            .note(&format!("{stop}; planning again ({attempt} of {of}){how}"));
+        self.note_again(&stop, again);
         if self.session.is_dead() {
             self.session.reconnect().await?;
         }
