@@ -24,7 +24,7 @@ pub use secrets::{HIDDEN, Secrets, ShownLine};
 use crate::syntax::ast::{Document, Line, Statement};
 use crate::syntax::doubt::Doubt;
 use crate::syntax::place::SourceId;
-use crate::syntax::scanner::{Extent, LogicalLine, end_of_line};
+use crate::syntax::scanner::{Extent, LogicalLine, Reach, end_of_line};
 use crate::syntax::source::Sources;
 use explain::explain;
 use findings::Findings;
@@ -93,9 +93,8 @@ struct Parser<'s> {
     position: usize,
     levels: Levels<'s>,
     findings: Findings,
-    /// False after a value ran to the end of the file: from there on every line stands alone, or
-    /// each of them would be searched to the end again.
-    joins: bool,
+    /// How far the values of the next lines may reach.
+    reach: Reach,
     /// Whether plain lines are read without the grammar.
     quick: bool,
 }
@@ -108,7 +107,7 @@ impl<'s> Parser<'s> {
             position: 0,
             levels: Levels::new(keep_blanks),
             findings: Findings::new(source),
-            joins: true,
+            reach: Reach::Text,
             quick: quick::suits(text),
         }
     }
@@ -154,7 +153,7 @@ impl<'s> Parser<'s> {
     /// Reads a logical line with the grammar; returns how long it is, too.
     fn read(&mut self, line: &LogicalLine<'s>, start: usize) -> (Line<'s>, usize) {
         let first = line.first.len();
-        let (at, kind, length) = match line.extent(self.joins) {
+        let (at, kind, length) = match line.extent(self.reach) {
             Extent::Lines(length) => {
                 let text = &self.text[start..start + length];
                 match text.find('\0') {
@@ -163,7 +162,7 @@ impl<'s> Parser<'s> {
                 }
             }
             Extent::Unclosed(at, what) => {
-                self.joins = false;
+                self.reach = Reach::Line;
                 (at, ErrorKind::Unclosed(what), first)
             }
             Extent::TooDeep(at) => (at, ErrorKind::TooDeep, first),

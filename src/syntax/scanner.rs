@@ -8,7 +8,7 @@ pub(crate) mod tokens;
 
 use crate::syntax::ast::MAX_DEPTH;
 use crate::syntax::characters::{is_blank, is_space};
-use table::{COMMENT, DIRECTIVE, Kind, NODE, operator_at, plain};
+use table::{COMMENT, DIRECTIVE, Kind, NODE, directive_of, operator_at, plain};
 use tokens::{Token, Tokens, quoted_name};
 
 /// A logical line: a line of the text, with those that the brackets and quotes of its value carry
@@ -28,10 +28,18 @@ pub(crate) struct LogicalLine<'s> {
     pub(crate) name_end: usize,
     /// Whether this name is of plain bytes only.
     pub(crate) has_plain_name: bool,
-    /// Where that starts which stands behind an operator, or behind the word of a directive.
+    /// The place behind the operator, or behind the word of a directive.
     pub(crate) value: usize,
-    /// Whether it is a value that may carry over to further lines.
-    carries_over: bool,
+}
+
+/// How far the brackets and triple quotes of a value may reach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// To the end of the text.
+    Text,
+    /// To the end of their line. This holds after a value ran to the end of the text: else each line
+    /// below would be searched to the end again.
+    Line,
 }
 
 /// How far a logical line reaches.
@@ -59,7 +67,6 @@ impl<'s> LogicalLine<'s> {
             name_end: indent,
             has_plain_name: false,
             value: indent,
-            carries_over: false,
         };
         line.tell();
         line
@@ -87,21 +94,18 @@ impl<'s> LogicalLine<'s> {
         }
     }
 
-    /// A longer word may be the name of a property or link.
+    /// A line with an operator behind its first word is a property or a link.
     fn tell_directive(&mut self) {
-        let statement = self.statement();
-        let ends_word = |c: char| is_space(c) || matches!(c, '=' | '-');
-        let word = &statement[..statement.find(ends_word).unwrap_or(statement.len())];
-        let Some(directive) = table::directive_of(word) else {
-            self.tell_entry();
-            return;
-        };
-        self.kind = Kind::Directive(directive);
-        self.value = self.indent + word.len();
-        // Where an equals sign follows, a property of this name is meant.
-        let after = statement[word.len()..].trim_start_matches(is_blank);
-        let is_property = matches!(operator_at(after.as_bytes()), Some((_, Kind::Property)));
-        self.carries_over = directive.has_string || is_property;
+        let (word, rest) = first_word(self.statement());
+        match directive_of(word) {
+            Some(directive)
+                if operator_at(rest.trim_start_matches(is_blank).as_bytes()).is_none() =>
+            {
+                self.kind = Kind::Directive(directive);
+                self.value = self.indent + word.len();
+            }
+            _ => self.tell_entry(),
+        }
     }
 
     /// The first operator behind the name decides.
@@ -129,32 +133,39 @@ impl<'s> LogicalLine<'s> {
         self.kind = kind;
         self.name_end = name_end;
         self.value = operator + mark.len();
-        self.carries_over = kind == Kind::Property;
     }
 
-    /// Measures the line; without `joins` it is one line of the text.
-    pub(crate) fn extent(&self, joins: bool) -> Extent {
+    /// Measures the line.
+    pub(crate) fn extent(&self, reach: Reach) -> Extent {
         let line = self.first;
+        let holds_value = match self.kind {
+            Kind::Property => true,
+            Kind::Directive(directive) => directive.has_string,
+            Kind::Blank | Kind::Node | Kind::Link | Kind::PropertyLink | Kind::Unknown => false,
+        };
         let may_continue =
             line.contains(['[', '(', '{']) || line.contains("'''") || line.contains("\"\"\"");
-        if !may_continue || !self.carries_over {
-            return Extent::Lines(line.len());
+        match (holds_value && may_continue, reach) {
+            (false, _) => Extent::Lines(line.len()),
+            (true, Reach::Text) => extent(self.rest, self.value),
+            (true, Reach::Line) => match extent(line, self.value) {
+                Extent::Unclosed(_, "[" | "(" | "{") => Extent::Lines(line.len()),
+                extent => extent,
+            },
         }
-        extent(self.rest, self.value, line.len(), joins)
     }
 }
 
 /// The first bracket of a value that its text, all of it, leaves open.
 pub(crate) fn open_bracket(text: &str) -> Option<(usize, &'static str)> {
-    match extent(text, 0, text.len(), true) {
+    match extent(text, 0) {
         Extent::Unclosed(at, what @ ("[" | "(" | "{")) => Some((at, what)),
         _ => None,
     }
 }
 
 /// Walks over brackets, strings and comments from `start` until a line ends outside of them.
-fn extent(text: &str, start: usize, first_end: usize, joins: bool) -> Extent {
-    let text = if joins { text } else { &text[..first_end] };
+fn extent(text: &str, start: usize) -> Extent {
     let mut brackets: Vec<(usize, &'static str)> = Vec::new();
     for (range, token) in Tokens::new(text, start) {
         match token {
@@ -176,9 +187,18 @@ fn extent(text: &str, start: usize, first_end: usize, joins: bool) -> Extent {
         }
     }
     match brackets.first() {
-        Some((at, bracket)) if joins => Extent::Unclosed(*at, bracket),
-        _ => Extent::Lines(text.len()),
+        Some((at, bracket)) => Extent::Unclosed(*at, bracket),
+        None => Extent::Lines(text.len()),
     }
+}
+
+/// The first word of a statement, and the rest. An operator ends a word, too.
+fn first_word(statement: &str) -> (&str, &str) {
+    let ends = |(at, c): &(usize, char)| {
+        is_space(*c) || operator_at(&statement.as_bytes()[*at..]).is_some()
+    };
+    let end = statement.char_indices().find(ends);
+    statement.split_at(end.map_or(statement.len(), |(at, _)| at))
 }
 
 /// The place behind the line break of the line in which `start` is.
@@ -210,7 +230,7 @@ mod tests {
             "@database = [",
         ] {
             let text = format!("/a\n{line}\n\n");
-            let extent = LogicalLine::at(&text, 3).extent(true);
+            let extent = LogicalLine::at(&text, 3).extent(Reach::Text);
             assert!(matches!(extent, Extent::Unclosed(..)), "{line}");
         }
         for line in [
@@ -228,7 +248,7 @@ mod tests {
         ] {
             let text = format!("/a\n{line}\n]\n");
             let line = LogicalLine::at(&text, 3);
-            assert_eq!(line.extent(true), Extent::Lines(line.first.len()));
+            assert_eq!(line.extent(Reach::Text), Extent::Lines(line.first.len()));
         }
     }
 
@@ -241,6 +261,8 @@ mod tests {
             ("\"a = b\" -> c", Kind::Link, "\"a = b\"", " c"),
             ("= 1", Kind::Property, "", " 1"),
             ("@x = 1", Kind::Property, "@x", " 1"),
+            ("@keep-x = 1", Kind::Property, "@keep-x", " 1"),
+            ("@acl -> 1", Kind::Link, "@acl", " 1"),
         ] {
             let line = LogicalLine::at(line, 0);
             assert_eq!(line.kind, kind);

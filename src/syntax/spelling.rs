@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::syntax::characters::{is_blank, is_visible};
 use crate::syntax::names::{LinkKind, split_link};
-use crate::syntax::scanner::table::{COMMENT, DIRECTIVE, NODE, has_operator, plain};
+use crate::syntax::scanner::table::{COMMENT, DIRECTIVE, NODE, has_operator, operator_at, plain};
 use crate::syntax::scanner::tokens::is_comment;
 
 /// A string in single quotes; what cannot be seen, or would reorder the line, is escaped.
@@ -173,7 +173,8 @@ pub fn property_name(name: &str) -> Cow<'_, str> {
 /// A pattern of `@ignore` or `@secret`, or an entry of `@acl`.
 #[must_use]
 pub fn pattern(text: &str) -> Cow<'_, str> {
-    if is_plain(text) && !text.starts_with(COMMENT) {
+    let is_operator = operator_at(text.as_bytes()).is_some();
+    if is_plain(text) && !text.starts_with(COMMENT) && !is_operator {
         text.into()
     } else {
         quoted(text).into()

@@ -116,6 +116,14 @@ pub enum ErrorKind {
         /// What was written.
         word: String,
     },
+    /// An operator behind the word of a directive.
+    #[error("expected the rest of the directive, found `{operator}`")]
+    DirectiveOperator {
+        /// The directive's word.
+        word: &'static str,
+        /// The operator.
+        operator: &'static str,
+    },
     /// Contents of something that has none.
     #[error("only a node has contents, but this is indented under a {0}")]
     IndentedUnder(&'static str),
@@ -167,6 +175,7 @@ impl ErrorKind {
             | Self::TooDeep
             | Self::Nul
             | Self::QuotedName(_)
+            | Self::DirectiveOperator { .. }
             | Self::IndentedUnder(_)
             | Self::Dedent
             | Self::MixedIndentation
@@ -220,6 +229,7 @@ impl Located for Error {
     fn label(&self) -> String {
         match &self.kind {
             ErrorKind::Syntax { expected, .. } => format!("expected {expected}"),
+            ErrorKind::DirectiveOperator { .. } => "expected the rest of the directive".to_owned(),
             ErrorKind::Unclosed(_) | ErrorKind::UnclosedInBracket { .. } => {
                 "opened here".to_owned()
             }
@@ -274,6 +284,9 @@ impl Located for Error {
                      a property of this name is {word} = VALUE"
                 )
             }
+            ErrorKind::DirectiveOperator { word, operator } => format!(
+                "a property of this name is written in double quotes: \"{word}\" {operator} …"
+            ),
             ErrorKind::Dedent | ErrorKind::MixedIndentation => {
                 "indent the line exactly as the lines beside it".to_owned()
             }

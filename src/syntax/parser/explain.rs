@@ -8,15 +8,15 @@ mod value;
 
 use pest::error::{Error as PestError, InputLocation};
 
-use crate::syntax::characters::is_blank;
+use crate::syntax::characters::{is_blank, is_space};
 use crate::syntax::parser::error::{END_OF_LINE, ErrorKind, Explained};
 use crate::syntax::parser::matched::Rule;
 use crate::syntax::scanner::LogicalLine;
-use crate::syntax::scanner::table::{COMMENT, DIRECTIVE, Kind, directive_of, operator_at};
+use crate::syntax::scanner::table::{COMMENT, DIRECTIVE, Kind, OPERATORS, directive_of};
 use crate::syntax::scanner::tokens::unclosed_quote;
 use hints::hint_for_statement;
 use invisible::explain_invisible;
-use syntax::{explain_syntax, in_backquotes};
+use syntax::explain_syntax;
 use value::explain_value;
 
 /// Explains why a line, whose whole text this is, does not match the grammar.
@@ -30,10 +30,11 @@ pub(super) fn explain(line: &LogicalLine<'_>, text: &str, error: &PestError<Rule
     let start = line.indent;
     let statement = &text[start..];
     if statement.starts_with(DIRECTIVE) {
-        if let Some(explained) = explain_directive(text, start) {
+        if let Some(explained) = explain_directive(line, text) {
             return explained;
         }
-    } else if statement.starts_with('"')
+    }
+    if statement.starts_with('"')
         && let Some((0, _)) = unclosed_quote(statement)
     {
         let range = start..start + statement.trim_end().len();
@@ -49,39 +50,31 @@ pub(super) fn explain(line: &LogicalLine<'_>, text: &str, error: &PestError<Rule
     explain_syntax(text, at, error, hint)
 }
 
-/// A line that starts as a directive, or with a word that is none.
-fn explain_directive(line: &str, start: usize) -> Option<Explained> {
-    let statement = &line[start..];
-    let end = statement
-        .find(|c| is_blank(c) || matches!(c, '\r' | '\n' | '='))
-        .unwrap_or(statement.len());
-    let word = statement[..end].trim_end_matches('-');
-    let rest = statement[word.len()..].trim_start_matches(is_blank);
-    let range = start..start + word.len();
-    match (directive_of(word), operator_at(rest.as_bytes())) {
-        (None, None) => {
-            let word = word.to_owned();
+/// A line that starts as a directive, or with a word that is none; its whole text is `text`.
+fn explain_directive(line: &LogicalLine<'_>, text: &str) -> Option<Explained> {
+    let name = &text[line.indent..line.name_end];
+    let operator = OPERATORS.iter().find(|(_, kind)| *kind == line.kind);
+    match (line.kind, operator, directive_of(name)) {
+        (Kind::Directive(directive), ..) => {
+            let rest = text[line.value..].trim();
+            let is_missing = rest.is_empty() || rest.starts_with(COMMENT);
+            let (found, range) = (END_OF_LINE.to_owned(), line.value..line.value);
+            let operand = directive.operand.filter(|_| is_missing)?;
+            Some(Explained::syntax(operand, found, range))
+        }
+        (_, Some((operator, _)), Some(directive)) => {
+            let range = line.value - operator.len()..line.value;
+            let word = directive.word;
+            let kind = ErrorKind::DirectiveOperator { word, operator };
+            Some(Explained { kind, range })
+        }
+        (_, Some(_), None) if !name.contains(is_blank) => None,
+        _ => {
+            let ends_word = |c: char| is_space(c) || c == '=';
+            let word = text[line.indent..].split(ends_word).next()?.to_owned();
+            let range = line.indent..line.indent + word.len();
             let kind = ErrorKind::UnknownDirective { word };
             Some(Explained { kind, range })
         }
-        (Some(directive), None) if rest.trim_end().is_empty() || rest.starts_with(COMMENT) => {
-            let found = END_OF_LINE.to_owned();
-            let range = range.end..range.end;
-            Some(Explained::syntax(directive.operand?, found, range))
-        }
-        (Some(_), Some((operator, _))) => {
-            let hint = format!(
-                "a property of this name is written in double quotes: \"{word}\" {operator} …"
-            );
-            let kind = ErrorKind::Syntax {
-                expected: "the rest of the directive".to_owned(),
-                found: in_backquotes(operator),
-                hint: Some(hint),
-            };
-            let at = line.len() - rest.len();
-            let range = at..at + operator.len();
-            Some(Explained { kind, range })
-        }
-        _ => None,
     }
 }

@@ -11,7 +11,7 @@ use std::ops::Range;
 use crate::syntax::acl::secret_part;
 use crate::syntax::place::{SourceId, Span};
 use crate::syntax::scanner::tokens::unclosed_quote;
-use crate::syntax::scanner::{Extent, LogicalLine, end_of_line};
+use crate::syntax::scanner::{Extent, LogicalLine, Reach, end_of_line};
 use crate::syntax::source::Sources;
 use names::{Names, Nodes, indentation, known_word};
 pub use shown::ShownLine;
@@ -129,7 +129,7 @@ fn hidden(text: &str, names: &Names) -> Vec<Range<usize>> {
         text,
         names,
         nodes: Nodes::default(),
-        unclosed: false,
+        reach: Reach::Text,
         hidden: Vec::new(),
     };
     let mut at = 0;
@@ -154,8 +154,9 @@ struct Scan<'t> {
     text: &'t str,
     names: &'t Names,
     nodes: Nodes,
-    /// Whether a value ran to the end of the text, so that none knows where the next one ends.
-    unclosed: bool,
+    /// How far the values of the next lines may reach. After one ran to the end of the text, nobody
+    /// knows where the next one ends.
+    reach: Reach,
     hidden: Vec<Range<usize>>,
 }
 
@@ -220,10 +221,10 @@ impl Scan<'_> {
     /// Hides the rest of a logical line from a byte of its statement on, or what is secret in its
     /// further lines.
     fn value(&mut self, start: usize, indent: usize, end: usize, from: Option<usize>) -> usize {
-        let logical_end = match LogicalLine::at(self.text, start).extent(!self.unclosed) {
+        let logical_end = match LogicalLine::at(self.text, start).extent(self.reach) {
             Extent::Lines(length) => start + length,
             Extent::Unclosed(..) | Extent::TooDeep(_) => {
-                self.unclosed = true;
+                self.reach = Reach::Line;
                 end
             }
         };
@@ -234,7 +235,7 @@ impl Scan<'_> {
         let Some(from) = from else {
             return logical_end;
         };
-        if self.unclosed {
+        if self.reach == Reach::Line {
             self.push(from..self.text.len());
             return self.text.len();
         }

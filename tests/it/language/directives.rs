@@ -51,11 +51,21 @@ fn directives() {
     2:11: error parsing glob '[a': unclosed character class; missing ']'
     3:11: error parsing glob '{': unclosed alternate group; missing '}' (maybe escape '{' with '[{]'?)
     "#);
-    check!("/a\n  @data = 1\n  @keepx = 2\n  @keep -> /x\n", @r#"
+    check!("/a\n  @data = 1\n  @keepx = 2\n  @keep -> /x\n  @acl = 1\n  @ignore = x\n  @secret =x\n  @protect=>/x\n  @keep-x = word\n", @r#"
     2:9: expected the rest of the directive, found `=`
       hint: a property of this name is written in double quotes: "@data" = …
     4:9: expected the rest of the directive, found `->`
       hint: a property of this name is written in double quotes: "@keep" -> …
+    5:8: expected the rest of the directive, found `=`
+      hint: a property of this name is written in double quotes: "@acl" = …
+    6:11: expected the rest of the directive, found `=`
+      hint: a property of this name is written in double quotes: "@ignore" = …
+    7:11: expected the rest of the directive, found `=`
+      hint: a property of this name is written in double quotes: "@secret" = …
+    8:11: expected the rest of the directive, found `=>`
+      hint: a property of this name is written in double quotes: "@protect" => …
+    9:13: expected a value, found the bare word word
+      hint: text needs quotes: 'word'
     "#);
 }
 
