@@ -2,7 +2,8 @@
 //! plans what differs, and does just that. It also registers services and discovers them. zkt is for
 //! Unix.
 //!
-//! What this page lists is the library, in three groups. The [guide](guide::first_tree) tells how zkt
+//! What this page lists is the library, in three groups; [`action`], [`execution`] and [`error`] hold
+//! what plans, reports and errors consist of. The [guide](guide::first_tree) tells how zkt
 //! is used; [its last chapter](guide::building) how it is built.
 //!
 //! # Declare
@@ -87,37 +88,58 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 // Declare.
-pub use declare::{
-    Disk, Files, Layers, Memory, Problem, Problems, Reference, Source, declare, load,
-};
+pub use declare::{Disk, Files, Layers, Memory, Problem, Problems, Source, declare, load};
 pub use model::node::Declared;
 pub use model::path::ZPath;
 pub use model::tree::Tree;
-pub use syntax::place::{Located, Location};
+pub use model::value::Properties;
+pub use syntax::place::Location;
 
 // Reconcile.
-pub use model::plan::{Action, MaxTrim, Plan, Refusal, Warning};
+pub use model::plan::{Action, Kept, KeptReason, MaxTrim, Plan, Refusal, Summary, Warning};
 pub use plan::scope::{Filter, Trim};
 pub use reconcile::{
-    Error as PlanError, Extras, Observer, Options, Outcome, Progress, Unfinished, Why, apply,
-    compare, plan,
+    Error as PlanError, Extras, Observer, Options, Outcome, Progress, Unfinished, Unwritable, Why,
+    apply, compare, plan,
 };
 pub use zookeeper::executor::Report;
 pub use zookeeper::session::{
     Credentials, Error as SessionError, Options as Connection, Session, Wait,
 };
 
+/// What the actions of a plan are.
+pub mod action {
+    pub use crate::model::plan::{Add, Change, ChangeValue, Link, Trim, Update};
+    pub use crate::reconcile::Named as NamedAction;
+}
+
+/// What an execution tells while it goes on, and what it tells of each action and batch.
+pub mod execution {
+    pub use crate::zookeeper::executor::{Batch, BatchKind, Event, Fate};
+}
+
 // Services.
-pub use model::acl::{Acl, AclEntry};
+pub use model::acl::{Acl, AclEntry, AuthId, Permissions};
 pub use services::{
     Address, AddressError, Builder, Changes, Child, Children, ChildrenChange, ChildrenView,
-    ConnectionState, DRAINING, Discovery, ENABLED, Endpoint, Endpoints, EndpointsChange, Error,
-    HealthCheck, Held, INSTANCE, Import, Imported, LeftOut, Monitor, NewNode, NodeProperties,
-    Picker, PropertiesChange, PropertiesView, Property, Reaction, Register, RegisteringServer,
-    Registration, RegistrationState, RegistrationView, Removal, Removed, Snapshot, Step, Strategy,
-    View, WEIGHT, Walk, ZooKeeper,
+    ConnectionState, Discovery, Endpoint, Endpoints, EndpointsChange, Error, HealthCheck, Held,
+    Import, Imported, LeftOut, Monitor, NewNode, NodeProperties, Picker, PropertiesChange,
+    PropertiesView, Property, Reaction, Register, RegisteringServer, Registration,
+    RegistrationState, RegistrationView, Removal, Removed, Snapshot, Spared, SparedReason, Step,
+    Strategy, View, Walk, ZooKeeper,
 };
 pub use zookeeper::session::{ClientError, RawClient, Stat};
+
+/// What errors are made of: why a path is none, where a link leads, what stopped an execution.
+pub mod error {
+    pub use crate::model::acl::AclError;
+    pub use crate::model::path::Error as PathError;
+    pub use crate::plan::links::Error as LinkError;
+    pub use crate::syntax::names::GlobError;
+    pub use crate::zookeeper::executor::{Conflict, Stop};
+    pub use crate::zookeeper::live::Error as ReadError;
+    pub use crate::zookeeper::session::{HostsError, Trouble};
+}
 
 #[cfg(any(doc, doctest))]
 pub mod guide;

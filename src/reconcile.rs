@@ -97,12 +97,13 @@ pub async fn plan_after(
 /// The plan between two declared trees: the old one as if it were live. Top-level nodes that only the
 /// old one has are trimmed, too. No server is asked, so no ACL can lock anybody out.
 #[must_use]
-pub fn compare<'a>(
-    old: impl Into<Source<'a>>,
-    new: impl Into<Source<'a>>,
-    options: &Options,
-) -> Plan {
-    let (old, new) = (old.into(), new.into());
+pub fn compare(old: &declare::Source, new: &declare::Source, options: &Options) -> Plan {
+    compare_trees(old.into(), new.into(), options)
+}
+
+/// As [`compare()`].
+#[must_use]
+pub fn compare_trees(old: Source<'_>, new: Source<'_>, options: &Options) -> Plan {
     let policy = Policy {
         trim_top_level: true,
         // What a tree declares is never ZooKeeper's own.

@@ -59,7 +59,7 @@ pub use registration::{
     DRAINING, ENABLED, INSTANCE, Register, RegisteringServer, Registration, RegistrationState,
     RegistrationView, WEIGHT,
 };
-pub use removal::{Kept, Reason, Removal, Removed};
+pub use removal::{Removal, Removed, Spared, SparedReason};
 pub use supervision::ConnectionState;
 pub use trees::{Import, Imported, parse_tree};
 pub use view::View;

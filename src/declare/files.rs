@@ -22,15 +22,17 @@ pub enum Kind {
     Other,
 }
 
-/// Where files come from: a [`Disk`], a [`Memory`], or another place.
+/// Where files come from: a [`Disk`] or a [`Memory`].
 pub trait Files {
     /// What stands at a path.
+    #[doc(hidden)]
     fn kind(&self, path: &Path) -> io::Result<Kind>;
     /// Where all files of a layer must lie; `-` is standard input. Default: anywhere, since files
     /// in memory have no outside.
     ///
     /// # Errors
     /// There is no such layer, or a symbolic link on its way leads out of its git checkout.
+    #[doc(hidden)]
     fn root(&self, layer: &Path) -> Result<Root, Error> {
         _ = layer;
         Ok(Root::everything())
@@ -39,15 +41,19 @@ pub trait Files {
     ///
     /// # Errors
     /// It cannot be read, or it may not be read.
+    #[doc(hidden)]
     fn read(&self, path: &Path, root: &Root) -> Result<Vec<u8>, Error>;
     /// The paths in a directory, in any order.
+    #[doc(hidden)]
     fn list(&self, directory: &Path) -> io::Result<Vec<PathBuf>>;
     /// One path for all paths that lead to the same place, so that circles can be seen.
+    #[doc(hidden)]
     fn identity(&self, path: &Path) -> io::Result<PathBuf>;
     /// All of standard input.
     ///
     /// # Errors
     /// It cannot be read, or it does not end in time.
+    #[doc(hidden)]
     fn standard_input(&self) -> Result<Vec<u8>, Error>;
 }
 

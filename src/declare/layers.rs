@@ -77,6 +77,7 @@ impl<'a> Layers<'a> {
 
     /// Who is told of the nodes as they come to light, some at a time, each once.
     #[must_use]
+    #[doc(hidden)]
     pub fn observer(self, observer: &'a mut dyn FnMut(Vec<ZPath>)) -> Self {
         Self {
             observer: Some(observer),

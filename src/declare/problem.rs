@@ -17,18 +17,23 @@ pub const MAX_INCLUDES: usize = 10_000;
 pub enum Problem {
     /// A line cannot be parsed.
     #[error(transparent)]
+    #[doc(hidden)]
     Parse(#[from] parser::Error),
     /// A statement can be parsed, but not be meant.
     #[error(transparent)]
+    #[doc(hidden)]
     Lower(#[from] lower::Error),
     /// A file that another one names is no use.
     #[error(transparent)]
+    #[doc(hidden)]
     Reference(#[from] Reference),
     /// A file is too large for zkt.
     #[error(transparent)]
+    #[doc(hidden)]
     Source(#[from] source::Error),
     /// There is nothing at the path, or it cannot be read.
     #[error("{name}: {error}")]
+    #[doc(hidden)]
     Unreadable {
         /// The path as it was given.
         name: String,
@@ -37,6 +42,7 @@ pub enum Problem {
     },
     /// A file is not text.
     #[error("{name}:{line}:{column}: expected UTF-8 text, found the byte 0x{byte:02x}")]
+    #[doc(hidden)]
     NotText {
         /// The file.
         name: String,
@@ -49,24 +55,28 @@ pub enum Problem {
     },
     /// A layer declares no node: an empty tree is more often a mistake than meant.
     #[error("{name}: the layer declares no node")]
+    #[doc(hidden)]
     Empty {
         /// The layer.
         name: String,
     },
     /// A layer is a directory without a tree file.
     #[error("{name}: there is no .zkt file in this directory, nor in one below it")]
+    #[doc(hidden)]
     NoFiles {
         /// The layer.
         name: String,
     },
     /// A file among others declares no node: it is more often cut short than meant.
     #[error("{name}: the file declares no node")]
+    #[doc(hidden)]
     EmptyFile {
         /// The file.
         name: String,
     },
     /// Standard input can be read once.
     #[error("standard input (-) can be one layer only")]
+    #[doc(hidden)]
     StandardInputTwice,
 }
 
@@ -112,6 +122,7 @@ pub enum Reference {
 impl Problem {
     /// The problem of a file whose byte at `at` is no text.
     #[must_use]
+    #[doc(hidden)]
     pub fn not_text(name: &str, bytes: &[u8], at: usize) -> Self {
         let before = String::from_utf8_lossy(&bytes[..at]);
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
@@ -137,6 +148,7 @@ impl Problem {
 
     /// The problem with its place in a text. Returns `None` if it is about no place.
     #[must_use]
+    #[doc(hidden)]
     pub fn located(&self) -> Option<&dyn Located> {
         match self {
             Self::Parse(error) => Some(error),
@@ -185,6 +197,7 @@ impl Problems {
 
     /// The texts that the places are in.
     #[must_use]
+    #[doc(hidden)]
     pub fn texts(&self) -> &Sources {
         &self.texts
     }

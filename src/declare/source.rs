@@ -27,12 +27,14 @@ impl Source {
 
     /// The texts that the nodes come from: files, and standard input.
     #[must_use]
+    #[doc(hidden)]
     pub fn texts(&self) -> &Sources {
         &self.texts
     }
 
     /// Both, each by itself.
     #[must_use]
+    #[doc(hidden)]
     pub fn into_parts(self) -> (Tree<Declared>, Sources) {
         (self.tree, self.texts)
     }

@@ -174,6 +174,7 @@ impl AclEntry {
     /// Whether the server shows this entry with its hash replaced by `x`, as it does to a session
     /// without the admin permission.
     #[must_use]
+    #[doc(hidden)]
     pub fn is_masked(&self) -> bool {
         self.who.scheme == "digest" && self.who.id.ends_with(":x")
     }
@@ -181,6 +182,7 @@ impl AclEntry {
     /// Whether the entry has a `digest` id that no password can match: its hash is no base64 of
     /// 20 bytes.
     #[must_use]
+    #[doc(hidden)]
     pub fn is_no_digest(&self) -> bool {
         let hash = self.who.id.rsplit_once(':').map(|(_, hash)| hash);
         let bytes = hash.and_then(|hash| BASE64.decode(hash).ok());
@@ -253,6 +255,7 @@ impl Acl {
 
     /// The ACL that the server stores if a session with these identities sets this one.
     #[must_use]
+    #[doc(hidden)]
     pub fn stored_by(&self, identities: &[AuthId]) -> Self {
         let mut entries = Vec::with_capacity(self.entries.len());
         for entry in &self.entries {
@@ -270,6 +273,7 @@ impl Acl {
 
     /// Compares with `live`, the ACL that the server returned to a session with these identities.
     #[must_use]
+    #[doc(hidden)]
     pub fn compare(&self, live: &Self, seen_by: &Identities) -> Agreement {
         let sees_all = seen_by.may(live, Permissions::ADMIN) == Allowed::Yes;
         let is_masked = !sees_all && live.entries.iter().any(AclEntry::is_masked);
@@ -292,6 +296,7 @@ impl Acl {
     /// To a session without the admin permission the server shows `digest` ids with their hash
     /// replaced by `x`; such a list is compared without hashes.
     #[must_use]
+    #[doc(hidden)]
     pub fn agrees_with(&self, live: &Self) -> bool {
         let mask = live.entries.iter().any(AclEntry::is_masked);
         let set = |acl: &Self| -> BTreeSet<AclEntry> {

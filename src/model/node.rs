@@ -23,26 +23,32 @@ pub use version::{AclVersion, DataVersion, Zxids};
 #[derive(Debug, Clone, Default)]
 pub struct Declared {
     /// Declared, or only passed through on the way to another node.
+    #[doc(hidden)]
     pub standing: Standing,
     /// The declared contents.
+    #[doc(hidden)]
     pub content: Content,
     /// `@keep children`: undeclared children are neither trimmed nor extra.
     pub keep_children: bool,
     /// `@keep properties`: undeclared properties are left as they are.
     pub keep_properties: bool,
     /// `@ignore`: the live value of these properties wins.
+    #[doc(hidden)]
     pub ignore: Globs,
     /// `@protect`: a plan that trims this node, or below it, is refused.
     pub protect: bool,
     /// `@ephemeral`: a session creates and deletes the node; it is left alone.
     pub ephemeral: bool,
     /// `@secret`: whose values are never shown.
+    #[doc(hidden)]
     pub secret: Secret,
     /// The nearest `@acl`, here or above. `None` if there is none.
     pub acl: Option<Arc<Acl>>,
     /// Where the node is declared, or passed through first.
+    #[doc(hidden)]
     pub origin: Option<Span>,
     /// Where each directive of this node stands.
+    #[doc(hidden)]
     pub directives: BTreeMap<&'static str, Span>,
 }
 
@@ -296,7 +302,7 @@ impl Declared {
         self.standing == Standing::PassedThrough
     }
 
-    /// The declared properties. Returns `None` if the contents are raw.
+    /// The declared properties; none if the contents are raw.
     #[must_use]
     pub fn properties(&self) -> Properties {
         match &self.content {
@@ -307,6 +313,7 @@ impl Declared {
 
     /// The data of a new node with the declared contents.
     #[must_use]
+    #[doc(hidden)]
     pub fn data(&self) -> Encoded {
         match &self.content {
             Content::Properties(properties) => properties.encoded.clone(),
@@ -314,7 +321,7 @@ impl Declared {
         }
     }
 
-    /// The bytes of [`Declared::data`].
+    /// The data of a new node with the declared contents, as bytes.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         match &self.content {
@@ -325,6 +332,7 @@ impl Declared {
 
     /// Where a property is declared.
     #[must_use]
+    #[doc(hidden)]
     pub fn origin_of(&self, property: &str) -> Option<Span> {
         match &self.content {
             Content::Properties(properties) => properties.origin_of(property),

@@ -42,6 +42,7 @@ pub struct Plan {
     /// How many live nodes the plan looked at.
     pub examined: usize,
     /// The session's identities, and the nodes whose ACL takes more than one step.
+    #[doc(hidden)]
     pub access: Access,
 }
 
@@ -94,12 +95,15 @@ pub struct Add {
     /// The node.
     pub path: ZPath,
     /// Its data without its links.
+    #[doc(hidden)]
     pub data: Encoded,
     /// Whether the data is declared as raw bytes, and so shown as such.
+    #[doc(hidden)]
     pub raw: bool,
     /// Its ACL. `None` for `world:anyone:cdrwa`.
     pub acl: Option<Arc<Acl>>,
     /// Which parts of it are not shown.
+    #[doc(hidden)]
     pub secret: HiddenValues,
     /// Where it is declared.
     pub origin: Option<Location>,
@@ -111,12 +115,16 @@ pub struct Update {
     /// The node.
     pub path: ZPath,
     /// The version of the data that the plan saw.
+    #[doc(hidden)]
     pub expected_version: DataVersion,
     /// Which node the plan saw; `None` where no server was asked.
+    #[doc(hidden)]
     pub seen: Option<Zxids>,
     /// The data afterwards. `None` if only the ACL changes.
+    #[doc(hidden)]
     pub data: Option<Encoded>,
     /// The ACL afterwards, and the version of it that the plan saw.
+    #[doc(hidden)]
     pub acl: Option<(AclVersion, Arc<Acl>)>,
     /// What changes, for people.
     pub changes: Vec<Change>,
@@ -130,11 +138,14 @@ pub struct Link {
     /// The node.
     pub path: ZPath,
     /// The version of the data that the plan saw. `None` if an earlier action creates the node.
+    #[doc(hidden)]
     pub expected_version: Option<DataVersion>,
     /// Which node the plan saw; `None` where an earlier action creates it, and where no server was
     /// asked.
+    #[doc(hidden)]
     pub seen: Option<Zxids>,
     /// The data afterwards.
+    #[doc(hidden)]
     pub data: Encoded,
     /// What changes, for people.
     pub changes: Vec<Change>,
@@ -148,8 +159,10 @@ pub struct Trim {
     /// The node.
     pub path: ZPath,
     /// The version of the data that the plan saw.
+    #[doc(hidden)]
     pub expected_version: DataVersion,
     /// Which node the plan saw; `None` where no server was asked.
+    #[doc(hidden)]
     pub seen: Option<Zxids>,
 }
 
@@ -261,6 +274,7 @@ pub struct Warning {
     /// The node it is about.
     pub path: ZPath,
     /// Whether it depends on that node alone.
+    #[doc(hidden)]
     pub about: About,
     /// The message.
     pub message: String,
@@ -311,6 +325,7 @@ impl Plan {
 
     /// Leaves out the extras where they are not to be shown, and refuses, with `strict`, what has
     /// any left, or warnings.
+    #[doc(hidden)]
     pub fn judge(&mut self, shows_extras: bool, strict: bool) {
         if !shows_extras {
             self.extras.clear();

@@ -45,6 +45,7 @@ impl<N> Tree<N> {
 
     /// An index of the nodes, for many lookups.
     #[must_use]
+    #[doc(hidden)]
     pub fn index(&self) -> Index<'_, N> {
         let hasher = RandomState::default();
         let hash = |place: &usize| hasher.hash_one(self.nodes[*place].0.as_str());
@@ -75,6 +76,7 @@ impl<N> Tree<N> {
     }
 
     /// The nodes of both trees in order, each path once.
+    #[doc(hidden)]
     pub fn join<'a, 'b, M>(
         &'a self,
         other: &'b Tree<M>,
@@ -96,6 +98,7 @@ impl<N> Tree<N> {
 
     /// The range of the subtree at `path` in the sequence.
     #[must_use]
+    #[doc(hidden)]
     pub fn subtree_range(&self, path: &ZPath) -> Range<usize> {
         let start = self.place(path).unwrap_or_else(|at| at);
         start..end_of_subtree(&self.nodes, start, path)
@@ -108,6 +111,7 @@ impl<N> Tree<N> {
 
     /// The first node whose parent is missing, unless it is a child of `top`.
     #[must_use]
+    #[doc(hidden)]
     pub fn orphan(&self, top: &ZPath) -> Option<&ZPath> {
         self.nodes.iter().map(|(path, _)| path).find(|path| {
             path.parent()
@@ -116,6 +120,7 @@ impl<N> Tree<N> {
     }
 
     /// Adds nodes, in any order, at paths where there is none.
+    #[doc(hidden)]
     pub fn merge(&mut self, nodes: Vec<(ZPath, N)>) {
         /// Up to this number, nodes are inserted one by one.
         const FEW: usize = 8;

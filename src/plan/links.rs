@@ -66,6 +66,7 @@ pub enum Error {
     },
     /// These nodes would have to be read first.
     #[error("nodes that have not been read")]
+    #[doc(hidden)]
     Unknown(Vec<ZPath>),
 }
 

@@ -37,7 +37,7 @@ pub struct Removal {
 /// Why a node stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Reason {
+pub enum SparedReason {
     /// It is ephemeral.
     Ephemeral,
     /// It holds something that is ephemeral.
@@ -48,11 +48,11 @@ pub enum Reason {
 
 /// A node that stays.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Kept {
+pub struct Spared {
     /// The node.
     pub path: ZPath,
     /// Why.
-    pub reason: Reason,
+    pub reason: SparedReason,
 }
 
 /// What a deletion did, or would do.
@@ -61,12 +61,13 @@ pub struct Removed {
     /// The deleted nodes in the order of their deletion, children before parents.
     pub deleted: Vec<ZPath>,
     /// The nodes that stay, children before parents.
-    pub kept: Vec<Kept>,
+    pub spared: Vec<Spared>,
     /// Nodes whose deletion was sent and not answered: deleted or not.
     pub unknown: BTreeSet<ZPath>,
     /// Nodes that were to be deleted, and were not.
     pub left: BTreeSet<ZPath>,
     /// All nodes that were there at first, and the transactions that made them.
+    #[doc(hidden)]
     pub found: Vec<(ZPath, Option<Zxids>)>,
 }
 
@@ -128,8 +129,8 @@ impl ZooKeeper {
                 };
             }
             removed.remember(&live);
-            let (doomed, kept) = sort(&live, &top, removal, &denied);
-            removed.kept = kept;
+            let (doomed, spared) = sort(&live, &top, removal, &denied);
+            removed.spared = spared;
             if removal.dry_run {
                 removed.deleted = doomed.into_iter().map(|(path, _)| path).collect();
                 return Ok(());
@@ -236,23 +237,23 @@ fn sort(
     top: &ZPath,
     removal: Removal,
     denied: &BTreeSet<ZPath>,
-) -> (Vec<(ZPath, i32)>, Vec<Kept>) {
-    let (mut doomed, mut kept): (Vec<_>, Vec<Kept>) = (Vec::new(), Vec::new());
+) -> (Vec<(ZPath, i32)>, Vec<Spared>) {
+    let (mut doomed, mut spared): (Vec<_>, Vec<Spared>) = (Vec::new(), Vec::new());
     // Parents of what stays, with the reason.
-    let mut holding: Vec<(ZPath, Reason)> = Vec::new();
+    let mut holding: Vec<(ZPath, SparedReason)> = Vec::new();
     for (path, node) in live.iter().rev() {
         let held = holding
             .iter()
             .rposition(|(parent, _)| parent == path)
             .map(|at| holding.swap_remove(at).1);
         let reason = match (node.node(), held) {
-            _ if denied.contains(path) => Some(Reason::NoPermission),
-            (Some(node), _) if node.ephemeral && !removal.force => Some(Reason::Ephemeral),
-            (_, Some(Reason::NoPermission)) => Some(Reason::NoPermission),
-            (_, Some(_)) => Some(Reason::HoldsEphemeral),
+            _ if denied.contains(path) => Some(SparedReason::NoPermission),
+            (Some(node), _) if node.ephemeral && !removal.force => Some(SparedReason::Ephemeral),
+            (_, Some(SparedReason::NoPermission)) => Some(SparedReason::NoPermission),
+            (_, Some(_)) => Some(SparedReason::HoldsEphemeral),
             (Some(_), None) => None,
             // Its children are unknown, and so is its version.
-            (None, None) => Some(Reason::NoPermission),
+            (None, None) => Some(SparedReason::NoPermission),
         };
         match (reason, node.node()) {
             (None, Some(node)) if !path.is_root() => {
@@ -260,11 +261,12 @@ fn sort(
             }
             (None, _) => {}
             (Some(reason), _) => {
-                let is_told =
-                    !(removal.ignore_if_ephemeral && path == top && reason == Reason::Ephemeral);
+                let is_told = !(removal.ignore_if_ephemeral
+                    && path == top
+                    && reason == SparedReason::Ephemeral);
                 if is_told && !path.is_root() {
                     let path = path.clone();
-                    kept.push(Kept { path, reason });
+                    spared.push(Spared { path, reason });
                 }
                 if let Some(parent) = path.parent()
                     && !holding.iter().any(|(other, _)| *other == parent)
@@ -274,5 +276,5 @@ fn sort(
             }
         }
     }
-    (doomed, kept)
+    (doomed, spared)
 }

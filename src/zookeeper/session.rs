@@ -141,6 +141,7 @@ impl Session {
     ///
     /// # Errors and cancellation safety
     /// As [`Session::connect`].
+    #[doc(hidden)]
     pub async fn open(options: &Options) -> Result<Self, Error> {
         Self::establish(options, false).await
     }
@@ -164,6 +165,7 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::NoChroot`], or what kept the server from answering.
+    #[doc(hidden)]
     pub async fn check_chroot(&self) -> Result<(), Error> {
         // Servers before 3.6 drop the connection on each request that they do not know.
         let mut left = 3;
@@ -282,6 +284,7 @@ impl Session {
     ///
     /// # Errors
     /// A lost connection or a dead session.
+    #[doc(hidden)]
     pub async fn who(&self) -> Result<Identities, Error> {
         let computed = digests(&self.options.credentials);
         let mut answer = self.client.list_auth_users().await;
@@ -313,6 +316,7 @@ impl Session {
 
     /// Whether the connection is up, and news of it that does not borrow the session.
     #[must_use]
+    #[doc(hidden)]
     pub fn pulse(&self) -> Pulse {
         Pulse(self.client.state_watcher())
     }

@@ -12,6 +12,7 @@ mod ensemble;
 mod executor;
 mod export;
 mod fixtures;
+mod front;
 mod kazoo;
 mod language;
 mod laws;

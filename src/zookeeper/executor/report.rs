@@ -17,6 +17,7 @@ pub struct Report {
     /// What became of each action of the plan.
     pub fates: Vec<Fate>,
     /// The batches that were sent, in order, and what became of each.
+    #[doc(hidden)]
     pub batches: Vec<(Batch, Outcome)>,
     /// How many operations were committed.
     pub committed_operations: usize,

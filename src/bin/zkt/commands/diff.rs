@@ -229,5 +229,5 @@ fn compare(old: &DeclaredTree, mut new: DeclaredTree, options: &Options) -> Plan
             node.secret = std::mem::take(&mut node.secret).and(&old.secret);
         }
     }
-    reconcile::compare(old.source(), new.source(), options)
+    reconcile::compare_trees(old.source(), new.source(), options)
 }

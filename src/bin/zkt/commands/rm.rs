@@ -6,7 +6,7 @@ use std::io::Write as _;
 use clap::Args;
 use zkt::ZooKeeper;
 use zkt::model::path::ZPath;
-use zkt::services::{Reason, Removal, Removed};
+use zkt::services::{Removal, Removed, Spared, SparedReason};
 
 use crate::args::ServerArgs;
 use crate::exit::{Exit, Failure};
@@ -146,10 +146,10 @@ fn tell(removed: &Removed, dry_run: bool, output: &Output) -> std::io::Result<()
     for path in &removed.deleted {
         writeln!(out, "{done} {}", render::path_text(path))?;
     }
-    for kept in &removed.kept {
+    for kept in &removed.spared {
         let reason = match kept.reason {
-            Reason::Ephemeral => "ephemeral",
-            Reason::HoldsEphemeral => "holds an ephemeral node",
+            SparedReason::Ephemeral => "ephemeral",
+            SparedReason::HoldsEphemeral => "holds an ephemeral node",
             _ => "not authorized",
         };
         writeln!(out, "kept {} ({reason})", render::path_text(&kept.path))?;
@@ -164,12 +164,12 @@ fn tell(removed: &Removed, dry_run: bool, output: &Output) -> std::io::Result<()
 }
 
 fn verdict(top: &ZPath, removed: &Removed, dry_run: bool) -> Result<Exit, Failure> {
-    if removed.kept.is_empty() || dry_run {
+    if removed.spared.is_empty() || dry_run {
         return Ok(Exit::Done);
     }
-    let denied = |kept: &zkt::services::Kept| kept.reason == Reason::NoPermission;
+    let denied = |kept: &Spared| kept.reason == SparedReason::NoPermission;
     let failure = Failure::new(format!("{top} was not deleted"));
-    Err(if removed.kept.iter().any(denied) {
+    Err(if removed.spared.iter().any(denied) {
         failure
     } else {
         failure.hint("--force deletes ephemeral nodes, too")

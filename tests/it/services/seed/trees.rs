@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::json;
 use zkt::ZooKeeper;
-use zkt::services::{Error, Import, Reason, Removal};
+use zkt::services::{Error, Import, Removal, SparedReason};
 
 use crate::services::{Place, as_json, create, eventually, tests};
 
@@ -123,8 +123,8 @@ async fn recursive_deletion(place: &Place) {
         .await
         .unwrap();
     assert_eq!(zk.exists("/retail").await.unwrap(), None);
-    let kept = |removed: zkt::services::Removed| -> Vec<(String, Reason)> {
-        let kept = removed.kept.into_iter();
+    let kept = |removed: zkt::services::Removed| -> Vec<(String, SparedReason)> {
+        let kept = removed.spared.into_iter();
         kept.map(|kept| (kept.path.to_string(), kept.reason))
             .collect()
     };
@@ -137,11 +137,14 @@ async fn recursive_deletion(place: &Place) {
     assert_eq!(
         kept(removed),
         [
-            (format!("{provider}:8082"), Reason::Ephemeral),
-            (format!("{provider}:8081"), Reason::Ephemeral),
-            (format!("{provider}:8080"), Reason::Ephemeral),
-            ("/fooservice/providers".to_owned(), Reason::HoldsEphemeral),
-            ("/fooservice".to_owned(), Reason::HoldsEphemeral),
+            (format!("{provider}:8082"), SparedReason::Ephemeral),
+            (format!("{provider}:8081"), SparedReason::Ephemeral),
+            (format!("{provider}:8080"), SparedReason::Ephemeral),
+            (
+                "/fooservice/providers".to_owned(),
+                SparedReason::HoldsEphemeral
+            ),
+            ("/fooservice".to_owned(), SparedReason::HoldsEphemeral),
         ]
     );
     let ignore = Removal {
