@@ -17,6 +17,7 @@ mod difference;
 mod kinds;
 mod mirror;
 mod reader;
+pub(crate) mod stats;
 mod walk;
 mod wants;
 mod watches;

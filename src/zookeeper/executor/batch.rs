@@ -58,6 +58,16 @@ pub(super) enum Write<'p> {
     },
 }
 
+impl Write<'_> {
+    /// The bytes of data that it leaves.
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Self::Create { data, .. } | Self::Set { data, .. } => data.as_bytes().len(),
+            Self::Delete { .. } => 0,
+        }
+    }
+}
+
 /// One change of an ACL, which no multi can hold.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct AclChange<'p> {

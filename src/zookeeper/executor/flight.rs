@@ -3,10 +3,10 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 
-use foldhash::HashMap;
-use zookeeper_client::{Acls, CreateMode, Error as ClientError, MultiWriteError, MultiWriteResult};
+use foldhash::{HashMap, HashSet};
+use zookeeper_client::{Acls, CreateMode, MultiWriteError, MultiWriteResult};
 
-use super::batch::{Operation, Packed, Write};
+use super::batch::{Operation, Packed, Which, Write};
 use super::progress::Progress;
 use super::reply::{self, Reply};
 use super::report::{Outcome, Stop};
@@ -149,21 +149,23 @@ impl Check<'_> {
         }
         self.checked = (batch + options.window.max(1)).min(self.end);
         let operations = batches[batch..self.checked].iter().flat_map(Packed::writes);
-        let mut gone = Vec::new();
+        let mut stops = Vec::new();
         let mut nodes = Vec::new();
+        let mut new = HashSet::default();
         for operation in operations {
+            if operation.node == Which::Created {
+                new.insert(operation.action);
+            }
             match created.expected(operation.path, operation.node, operation.action) {
                 Ok(node) => nodes.extend(node),
-                // Who may write it, and not read it, has nothing but its version.
-                Err(Stop::Failed {
-                    reason: ClientError::NoAuth,
-                    ..
-                }) => {}
-                Err(stop) => gone.push((operation.action, stop)),
+                Err(stop) => stops.push((operation.action, stop)),
             }
         }
         self.stops = seen::check(session, &nodes, options).await;
-        self.stops.extend(gone);
+        self.stops.extend(stops);
+        // Who may write a new node, and not read it, has nothing but its version.
+        self.stops
+            .retain(|action, stop| !stop.is_unauthorized() || !new.contains(action));
         !nodes.is_empty()
     }
 

@@ -12,12 +12,13 @@ use super::batch::{Operation, Packed, Which, Write};
 use super::report::{Conflict, Stop};
 use crate::model::node::Zxids;
 use crate::model::path::ZPath;
+use crate::zookeeper::live::stats::{self, Answer, Known};
 use crate::zookeeper::session::{Client, Session, is_fatal, is_outcome_unknown};
 
 /// How many nodes are asked for at once.
-const WINDOW: usize = 512;
+const WINDOW: usize = 4096;
 
-/// How long to wait before a node is asked for again.
+/// How long to wait before nodes are asked for again.
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// A node, and which one it has to be.
@@ -27,10 +28,23 @@ pub(super) struct Expected<'p> {
     seen: Zxids,
     /// Whether its data has to be that which was seen.
     as_written: bool,
+    /// How many bytes of data it should have, if that is known.
+    bytes: Option<usize>,
     action: usize,
 }
 
 impl Expected<'_> {
+    /// Why nothing may be done to the node.
+    fn stop(&self, answer: Answer) -> Option<Stop> {
+        match answer {
+            Ok(stat) => {
+                let reason = self.check(stat.as_ref()).err()?;
+                Some(conflict(self.path, self.action, reason))
+            }
+            Err(reason) => Some(unread(self.path, self.action, reason)),
+        }
+    }
+
     fn check(&self, stat: Option<&Stat>) -> Result<(), Conflict> {
         let Zxids { created, modified } = self.seen;
         match stat {
@@ -49,40 +63,63 @@ pub(super) async fn check(
     nodes: &[Expected<'_>],
     options: &ExecuteOptions,
 ) -> HashMap<usize, Stop> {
-    let client = session.client();
     let mut stops = HashMap::default();
-    let mut lost = Lost::default();
+    let mut lost = Lost::No;
     for nodes in nodes.chunks(WINDOW) {
-        // A request is sent when it is made.
-        let ask = |node: &Expected<'_>| client.check_stat(node.path.as_str());
-        let asked: Vec<_> = match lost {
-            Lost::Mute => Vec::new(),
-            Lost::No | Lost::Until(_) => nodes.iter().map(ask).collect(),
-        };
-        let mut asked = asked.into_iter();
-        for node in nodes {
-            let mut answer = match (&lost, asked.next()) {
-                (Lost::Mute, _) | (_, None) => Err(ClientError::Timeout),
-                (_, Some(asked)) => asked.await,
-            };
-            while let Err(error) = &answer
-                && lost.may_ask_again(error, || options.look_until(session))
-            {
-                sleep(PAUSE).await;
-                answer = ask(node).await;
+        let mut left: Vec<&Expected<'_>> = nodes.iter().collect();
+        while !left.is_empty() {
+            if let Lost::Mute = lost {
+                let stop = |node: &Expected<'_>| node.stop(Err(ClientError::Timeout));
+                let all = left
+                    .iter()
+                    .filter_map(|node| Some((node.action, stop(node)?)));
+                stops.extend(all);
+                break;
             }
-            if let Some(stop) = stop(node, answer) {
-                stops.insert(node.action, stop);
-            }
+            left = ask(session, left, options, &mut lost, &mut stops).await;
         }
     }
     stops
 }
 
+/// Asks for nodes once. Returns those whose answers were lost or are not waited for.
+async fn ask<'n, 'p>(
+    session: &Session,
+    nodes: Vec<&'n Expected<'p>>,
+    options: &ExecuteOptions,
+    lost: &mut Lost,
+    stops: &mut HashMap<usize, Stop>,
+) -> Vec<&'n Expected<'p>> {
+    let mut left = Vec::new();
+    let known = |node: &&Expected<'p>| Known {
+        path: node.path,
+        bytes: node.bytes,
+    };
+    let known: Vec<_> = nodes.iter().map(known).collect();
+    for asked in stats::ask(session, &known) {
+        if let Lost::Mute = lost {
+            left.extend(asked.nodes.iter().map(|&i| nodes[i]));
+            continue;
+        }
+        for (i, answer) in asked.answers().await {
+            let node = nodes[i];
+            match answer {
+                Err(error) if lost.may_ask_again(&error, || options.look_until(session)) => {
+                    left.push(node);
+                }
+                answer => stops.extend(node.stop(answer).map(|stop| (node.action, stop))),
+            }
+        }
+    }
+    if let (Lost::Until(_), false) = (lost, left.is_empty()) {
+        sleep(PAUSE).await;
+    }
+    left
+}
+
 /// Whether answers were lost while nodes were read.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 enum Lost {
-    #[default]
     No,
     /// Some were; until then all nodes are asked for again.
     Until(Instant),
@@ -117,7 +154,8 @@ pub(super) struct Asked<'p, F> {
 /// Which nodes an execution has created, as far as it writes them or changes their ACLs later.
 pub(super) struct Created<'p> {
     wanted: HashSet<&'p ZPath>,
-    found: HashMap<&'p ZPath, Result<Zxids, Stop>>,
+    /// Each with the bytes of its data.
+    found: HashMap<&'p ZPath, Result<(Zxids, usize), Stop>>,
 }
 
 impl<'p> Created<'p> {
@@ -174,14 +212,23 @@ impl<'p> Created<'p> {
         let stats = answers.iter().flatten().flatten();
         let czxid = stats.map(|stat| stat.czxid).min();
         let mut answers = answers.into_iter();
-        for Operation { path, action, .. } in nodes {
+        for Operation {
+            path,
+            action,
+            write,
+            ..
+        } in nodes
+        {
             let found = match (answers.next(), czxid) {
                 (Some(Err(reason)), _) => Err(unread(path, action, reason)),
                 (Some(Ok(None)), _) | (_, None) => Err(conflict(path, action, Conflict::Missing)),
-                (_, Some(czxid)) => Ok(Zxids {
-                    created: czxid,
-                    modified: czxid,
-                }),
+                (_, Some(czxid)) => {
+                    let zxids = Zxids {
+                        created: czxid,
+                        modified: czxid,
+                    };
+                    Ok((zxids, write.bytes()))
+                }
             };
             self.found.insert(path, found);
         }
@@ -195,28 +242,21 @@ impl<'p> Created<'p> {
         action: usize,
     ) -> Result<Option<Expected<'p>>, Stop> {
         let seen = match node {
-            Which::Seen(seen) | Which::Written(seen) => seen,
+            Which::Seen(seen) | Which::Written(seen) => seen.map(|seen| (seen, None)),
             Which::Created => match self.found.get(path) {
-                Some(found) => Some(found.clone()?),
+                Some(found) => found
+                    .clone()
+                    .map(|(seen, bytes)| Some((seen, Some(bytes))))?,
                 None => return Err(conflict(path, action, Conflict::Missing)),
             },
         };
-        Ok(seen.map(|seen| Expected {
+        Ok(seen.map(|(seen, bytes)| Expected {
             path,
             seen,
+            bytes,
             as_written: matches!(node, Which::Seen(_)),
             action,
         }))
-    }
-}
-
-fn stop(node: &Expected<'_>, answer: Result<Option<Stat>, ClientError>) -> Option<Stop> {
-    match answer {
-        Ok(stat) => {
-            let reason = node.check(stat.as_ref()).err()?;
-            Some(conflict(node.path, node.action, reason))
-        }
-        Err(reason) => Some(unread(node.path, node.action, reason)),
     }
 }
 

@@ -37,9 +37,9 @@ pub(super) type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T, ClientErr
 /// Expected bytes of a child's name in a reply, its length included.
 const NAME_BYTES: usize = 40;
 /// Bytes of an answer beyond data or names: header, lengths, stat.
-const ANSWER_BYTES: usize = 96;
+pub(super) const ANSWER_BYTES: usize = 96;
 /// Bytes of an operation in a request beyond its path.
-const ASK_BYTES: usize = 14;
+pub(super) const ASK_BYTES: usize = 14;
 
 /// How often a request failed, and when it first did.
 #[derive(Debug, Default)]

@@ -7,6 +7,7 @@
 use std::future::{Future, pending, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -29,6 +30,7 @@ pub(crate) struct Client {
     inner: Arc<zk::Client>,
     pace: Arc<Pace>,
     life: Arc<Life>,
+    reads_batches: Arc<AtomicBool>,
 }
 
 /// Whether the task of zookeeper-client has died. Its session is lost then, and it tells nobody.
@@ -54,12 +56,19 @@ impl Client {
             inner: Arc::new(inner),
             pace: Arc::new(Pace::new(limit)),
             life: Arc::new(Life(watch::Sender::new(false))),
+            reads_batches: Arc::default(),
         }
     }
 
     /// How long an answer may take.
     pub(crate) fn limit(&self) -> Duration {
         self.pace.limit()
+    }
+
+    /// Whether the server is known to answer batched reads. One before 3.6 closes the connection on
+    /// them, and what is in flight is lost with it.
+    pub(crate) fn reads_batches(&self) -> bool {
+        self.reads_batches.load(Ordering::Relaxed)
     }
 
     fn bounded<F, T, E>(
@@ -272,7 +281,17 @@ impl<'a> MultiReader<'a> {
     pub(crate) fn commit(
         &mut self,
     ) -> impl Future<Output = Result<Vec<MultiReadResult>, ClientError>> + Send + use<'a> {
-        self.client.bounded(self.inner.commit())
+        let answer = self.client.bounded(self.inner.commit());
+        let reads_batches = &self.client.reads_batches;
+        async move {
+            let answer = answer.await;
+            match &answer {
+                Ok(_) => reads_batches.store(true, Ordering::Relaxed),
+                Err(ClientError::Unimplemented) => reads_batches.store(false, Ordering::Relaxed),
+                Err(_) => {}
+            }
+            answer
+        }
     }
 }
 

@@ -1,53 +1,53 @@
 //! Reading again what may have changed, and no more.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::difference::{is_same, with_stat};
 use super::super::reader::Reader;
+use super::super::stats::{self, Known};
 use super::super::{Error, ReadAhead, collect, read_wanted, wants};
 use super::Mirror;
-use crate::model::node::Live;
+use crate::model::node::{Live, LiveNode};
 use crate::model::path::ZPath;
 use crate::plan::scope::{Children, Want};
 use crate::zookeeper::session::{ClientError, Session};
-
-/// The data of a larger node is not read again before it is known to have changed.
-const LARGE: usize = 1024;
 
 impl Mirror {
     /// The large wanted nodes that are as they are known: for those their stat is asked, not their
     /// data. To ask a small one is not cheaper than to read it along with many others.
     pub(super) async fn unmoved(&self, session: &Session) -> Result<ReadAhead, Error> {
-        let client = session.client();
-        let is_large = |live: &Live| live.node().is_some_and(|node| node.data.len() > LARGE);
-        let large = self.tree.iter().filter(|(_, live)| is_large(live));
-        let large = large.filter(|(path, _)| wants::find(&self.wants, path).is_some());
+        let nodes = self.tree.iter().filter_map(|(path, live)| {
+            let node = live.node()?;
+            stats::is_large(node.data.len()).then_some((path, node))
+        });
+        let large = nodes.filter(|(path, _)| wants::find(&self.wants, path).is_some());
+        let large: Vec<_> = large.collect();
         let mut unmoved = Vec::new();
-        let mut sync = Some(client.sync("/"));
-        let mut large = large.peekable();
-        let mut in_flight = VecDeque::new();
-        while large.peek().is_some() || !in_flight.is_empty() {
-            while in_flight.len() < self.options.acl_window
-                && let Some((path, live)) = large.next()
-            {
-                in_flight.push_back((path, live, client.check_stat(path.as_str())));
-            }
+        let mut sync = Some(session.client().sync("/"));
+        for large in large.chunks(self.options.acl_window.max(1)) {
+            let sized = |&(path, node): &(_, &LiveNode)| Known {
+                path,
+                bytes: Some(node.data.len()),
+            };
+            let asked = stats::ask(session, &large.iter().map(sized).collect::<Vec<_>>());
             if let Some(sync) = sync.take() {
                 sync.await
                     .map_err(|source| Error::of(session, &ZPath::root(), source))?;
             }
-            let Some((path, live, stat)) = in_flight.pop_front() else {
-                break;
-            };
-            let stat = match stat.await {
-                // It was readable. It is read like the small ones, which tells that it is not.
-                Err(ClientError::NoAuth) => continue,
-                stat => stat.map_err(|source| Error::of(session, path, source))?,
-            };
-            if let (Some(node), Some(stat)) = (live.node(), stat)
-                && let Some(node) = with_stat(node, &stat)
-            {
-                unmoved.push((path.clone(), Some(Live::Read(node))));
+            for asked in asked {
+                for (i, stat) in asked.answers().await {
+                    let (path, node) = large[i];
+                    let stat = match stat {
+                        // It was readable. It is read like the small ones, which tells that it is not.
+                        Err(ClientError::NoAuth) => continue,
+                        stat => stat.map_err(|source| Error::of(session, path, source))?,
+                    };
+                    if let Some(stat) = stat
+                        && let Some(node) = with_stat(node, &stat)
+                    {
+                        unmoved.push((path.clone(), Some(Live::Read(node))));
+                    }
+                }
             }
         }
         Ok(unmoved.into())
