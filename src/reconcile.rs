@@ -7,12 +7,12 @@
 //!
 //! | room | what it is |
 //! | --- | --- |
-//! | `source` | a declared tree |
 //! | `options` | what a plan may do, and who is told of progress |
 //! | `check` | what must hold before a plan |
 //! | `road` | the policy, a plan, one execution |
 //! | `run` | plans and executions of one run, which `apply` and the watch drive |
 //! | `links` | what a plan must know of nodes beside those that were read for it |
+//! | `lint` | warnings that need no server |
 //! | `partial` | a plan for what changed alone |
 //! | `contention` | an execution whose nodes others write all the time |
 //! | `tries` | when a stopped execution is planned again |
@@ -25,21 +25,21 @@ mod check;
 mod contention;
 mod error;
 mod links;
+mod lint;
 mod options;
 #[cfg(feature = "watch")]
 mod partial;
 mod road;
 mod run;
-mod source;
 mod tries;
 
 pub use account::{Account, Course, Named, Outcome};
 pub use apply::{Apply, Ended, Executed, Unfinished, Why, apply};
 pub use check::{require_place, require_readable};
 pub use error::Error;
+pub use lint::lint;
 pub use options::{Extras, Observer, Options, Progress, Unwritable};
 pub use run::Verdict;
-pub use source::Source;
 pub use tries::Again;
 
 #[cfg(feature = "watch")]
@@ -55,7 +55,7 @@ pub(crate) use run::{Agreed, Run};
 #[cfg(feature = "watch")]
 pub(crate) use tries::{Aside, Look, Spent};
 
-use crate::declare;
+use crate::declare::Source;
 use crate::model::node::Live;
 use crate::model::plan::Plan;
 use crate::model::tree::Tree;
@@ -72,12 +72,8 @@ use crate::zookeeper::session::Session;
 ///
 /// # Cancellation safety
 /// Nothing is written.
-pub async fn plan(
-    session: &Session,
-    source: &declare::Source,
-    options: &Options,
-) -> Result<Plan, Error> {
-    plan_after(session, source.into(), options, ReadAhead::default()).await
+pub async fn plan(session: &Session, source: &Source, options: &Options) -> Result<Plan, Error> {
+    plan_after(session, source, options, ReadAhead::default()).await
 }
 
 /// As [`plan()`]. `ahead` is what was read of the live tree already.
@@ -86,7 +82,7 @@ pub async fn plan(
 /// As [`plan()`].
 pub async fn plan_after(
     session: &Session,
-    source: Source<'_>,
+    source: &Source,
     options: &Options,
     ahead: ReadAhead,
 ) -> Result<Plan, Error> {
@@ -97,31 +93,25 @@ pub async fn plan_after(
 /// The plan between two declared trees: the old one as if it were live. Top-level nodes that only the
 /// old one has are trimmed, too. No server is asked, so no ACL can lock anybody out.
 #[must_use]
-pub fn compare(old: &declare::Source, new: &declare::Source, options: &Options) -> Plan {
-    compare_trees(old.into(), new.into(), options)
-}
-
-/// As [`compare()`].
-#[must_use]
-pub fn compare_trees(old: Source<'_>, new: Source<'_>, options: &Options) -> Plan {
+pub fn compare(old: &Source, new: &Source, options: &Options) -> Plan {
     let policy = Policy {
         trim_top_level: true,
         // What a tree declares is never ZooKeeper's own.
         below_chroot: true,
-        protected: planner::protected(old.tree, old.sources),
-        ..options.policy(new.sources)
+        protected: planner::protected(old.tree(), old.texts()),
+        ..options.policy(new.texts())
     };
-    let mut live: Tree<Live> = planner::as_live(old.tree);
+    let mut live: Tree<Live> = planner::as_live(old.tree());
     for (_, node) in live.iter_mut() {
         if let Live::Read(node) = node {
             node.ephemeral &= !options.allow_ephemeral;
         }
     }
-    let mut plan = planner::plan(new.tree, &live, &policy);
+    let mut plan = planner::plan(new.tree(), &live, &policy);
     if options.trim == Trim::All {
         let looked_up = LookedUp::default();
-        let trees = Trees::new(new.tree, &live);
-        let checked = link_check::check(&trees, &plan, Some(&looked_up), new.sources);
+        let trees = Trees::new(new.tree(), &live);
+        let checked = link_check::check(&trees, &plan, Some(&looked_up), new.texts());
         plan.warnings.extend(checked.warnings);
     }
     options.judge(&mut plan);

@@ -40,7 +40,7 @@ use crate::zookeeper::session;
 pub use error::Error;
 pub use held::{HeldNode, HeldReason};
 pub use schedule::{Cause, Causes, Pace, Schedule};
-pub use source::{Broken, Layers, Source, Wording};
+pub use source::{Broken, FileState, Layers, Revision, Wording};
 pub use state::{
     Applied, BUCKETS, Connection, Counters, Ending, HISTORY, Leadership, Reconcile, State,
 };

@@ -6,8 +6,8 @@ use crate::model::node::Declared;
 use crate::model::tree::Tree;
 use crate::syntax::source::Sources;
 
-/// A declared tree with the texts that it came from. It is sound: all that its texts say is in the
-/// tree, and nothing is wrong with them.
+/// A declared tree with the texts that it came from. It is sound: nothing is wrong with the texts, and
+/// what they say is in the tree, but for what was [changed](Source::change) since.
 #[derive(Debug, Default)]
 pub struct Source {
     tree: Tree<Declared>,
@@ -30,6 +30,13 @@ impl Source {
     #[doc(hidden)]
     pub fn texts(&self) -> &Sources {
         &self.texts
+    }
+
+    /// The same with nodes changed or left out; the texts stay.
+    #[must_use]
+    pub fn change(mut self, change: impl FnOnce(&mut Tree<Declared>)) -> Self {
+        change(&mut self.tree);
+        self
     }
 
     /// Both, each by itself.

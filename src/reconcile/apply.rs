@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use super::road::{self, Road};
 use super::run::{Agreed, Run, Verdict};
-use super::source::Source;
 use super::tries::Look;
 use super::{Account, Again, Error, Options, Outcome};
-use crate::declare;
+use crate::declare::Source;
 use crate::model::acl::Identities;
 use crate::model::plan::{Plan, Refusal};
 use crate::zookeeper::executor::{Report, Stop};
@@ -21,7 +20,7 @@ use crate::zookeeper::session::Session;
 /// [has agreed](Apply::is_agreed) to that, too. [`Apply::run`] takes all steps.
 #[derive(Debug)]
 pub struct Apply<'a> {
-    source: Source<'a>,
+    source: &'a Source,
     options: &'a Options,
     /// What was read before the first plan.
     ahead: ReadAhead,
@@ -92,7 +91,7 @@ impl Unfinished {
 impl<'a> Apply<'a> {
     /// `ahead` is what was read of the live tree already.
     #[must_use]
-    pub fn new(source: Source<'a>, options: &'a Options, ahead: ReadAhead) -> Self {
+    pub fn new(source: &'a Source, options: &'a Options, ahead: ReadAhead) -> Self {
         Self {
             source,
             options,
@@ -212,10 +211,10 @@ impl<'a> Apply<'a> {
 /// As [`Apply::execute`].
 pub async fn apply(
     session: &mut Session,
-    source: &declare::Source,
+    source: &Source,
     options: &Options,
 ) -> Result<(Arc<Plan>, Option<Report>), Unfinished> {
-    let mut apply = Apply::new(source.into(), options, ReadAhead::default());
+    let mut apply = Apply::new(source, options, ReadAhead::default());
     loop {
         match apply.run(session).await? {
             Ended::Done(plan, report) => return Ok((plan, report)),

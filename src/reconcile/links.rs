@@ -1,7 +1,7 @@
 //! What a plan must know of nodes beside those that were read for it: which extras are ephemeral, and
 //! what links lead to.
 
-use super::source::Source;
+use crate::declare::Source;
 use crate::model::node::Live;
 use crate::model::path::ZPath;
 use crate::model::plan::{Kept, KeptReason, Plan, Warning};
@@ -47,14 +47,14 @@ pub(super) async fn keep_ephemeral(
 /// Checks the links of the declared nodes; what they lead to outside of both trees is looked up.
 pub(super) async fn check(
     session: &Session,
-    source: Source<'_>,
+    source: &Source,
     live: &Tree<Live>,
     plan: &Plan,
 ) -> Result<Vec<Warning>, Error> {
-    let trees = Trees::new(source.tree, live);
+    let trees = Trees::new(source.tree(), live);
     let mut looked_up = LookedUp::default();
     loop {
-        let checked = links::check(&trees, plan, Some(&looked_up), source.sources);
+        let checked = links::check(&trees, plan, Some(&looked_up), source.texts());
         let unknown = checked.unknown.difference(&looked_up.asked);
         let unknown: Vec<ZPath> = unknown.cloned().collect();
         if unknown.is_empty() {

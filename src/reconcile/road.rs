@@ -5,8 +5,8 @@ use super::links;
 #[cfg(feature = "watch")]
 use super::partial;
 use super::run::Agreed;
-use super::source::Source;
 use super::{Error, Options, Progress, Unwritable, check};
+use crate::declare::Source;
 use crate::model::acl::Identities;
 use crate::model::node::Live;
 use crate::model::plan::Plan;
@@ -26,21 +26,21 @@ pub(super) struct Planned {
 /// Reads the live tree and plans, after all checks.
 pub(super) async fn plan(
     session: &Session,
-    source: Source<'_>,
+    source: &Source,
     options: &Options,
     ahead: ReadAhead,
 ) -> Result<Planned, Error> {
     check::require_chroot(session)?;
     check::require_place(session, &options.path).await?;
     let road = Road::new(session, source, options, None).await?;
-    let wants = scope::of(source.tree, options.trim);
+    let wants = scope::of(source.tree(), options.trim);
     let (of, observer) = (wants.len(), &options.observer);
     let mut progress = |nodes: usize| observer.tell(&Progress::Reading { nodes, of });
     progress(0);
     let fetch = FetchOptions::default();
     let live = live::fetch_after(session, ahead, &wants, &fetch, &mut progress).await?;
     observer.tell(&Progress::Read { nodes: live.len() });
-    check::require_readable(source.tree, &live)?;
+    check::require_readable(source.tree(), &live)?;
     let plan = road.plan(&live).await?;
     // To give back the memory of a large tree takes a while, which nobody has to wait for.
     drop(tokio::task::spawn_blocking(move || drop(live)));
@@ -54,7 +54,7 @@ pub(super) async fn plan(
 #[derive(Debug)]
 pub(crate) struct Road<'a> {
     pub(super) session: &'a Session,
-    pub(super) source: Source<'a>,
+    pub(super) source: &'a Source,
     options: &'a Options,
     identities: Option<Identities>,
 }
@@ -63,12 +63,12 @@ impl<'a> Road<'a> {
     /// Asks whom the server knows the session as, where that matters and is not `known`.
     pub(crate) async fn new(
         session: &'a Session,
-        source: Source<'a>,
+        source: &'a Source,
         options: &'a Options,
         known: Option<Identities>,
     ) -> Result<Self, Error> {
         let identities = match known {
-            None if planner::needs_identities(source.tree) => Some(session.who().await?),
+            None if planner::needs_identities(source.tree()) => Some(session.who().await?),
             known => known,
         };
         Ok(Self::of(session, source, options, identities))
@@ -77,7 +77,7 @@ impl<'a> Road<'a> {
     /// As [`Road::new`], where the identities are known, or do not matter.
     pub(crate) fn of(
         session: &'a Session,
-        source: Source<'a>,
+        source: &'a Source,
         options: &'a Options,
         identities: Option<Identities>,
     ) -> Self {
@@ -103,7 +103,7 @@ impl<'a> Road<'a> {
                 Unwritable::Attempted => usize::MAX,
             },
             identities: self.identities.clone(),
-            ..self.options.policy(self.source.sources)
+            ..self.options.policy(self.source.texts())
         }
     }
 
@@ -114,7 +114,7 @@ impl<'a> Road<'a> {
     /// As [`live::fetch`](crate::zookeeper::live::fetch).
     pub(crate) async fn plan(&self, live: &Tree<Live>) -> Result<Plan, Error> {
         let policy = self.policy();
-        let mut plan = planner::plan(self.source.tree, live, &policy);
+        let mut plan = planner::plan(self.source.tree(), live, &policy);
         links::keep_ephemeral(self.session, &mut plan, &[], &policy).await?;
         let warnings = links::check(self.session, self.source, live, &plan).await?;
         plan.warnings.extend(warnings);
@@ -133,7 +133,7 @@ impl<'a> Road<'a> {
         let part = match self.options.strict {
             // All warnings and extras count.
             true => None,
-            false => partial::plan(self.source.tree, live, &policy, before),
+            false => partial::plan(self.source.tree(), live, &policy, before),
         };
         let Some(mut plan) = part else {
             return self.plan(live).await;
@@ -175,7 +175,7 @@ impl<'a> Road<'a> {
             Some(agreed) => {
                 let contended = contention::Contended {
                     session: self.session,
-                    declared: self.source.tree,
+                    declared: self.source.tree(),
                     policy: &self.policy(),
                     options: limits,
                     agreed,

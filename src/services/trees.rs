@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::error::{Error, parse};
 use super::handle::ZooKeeper;
-use crate::declare::{self, Layers, Memory};
+use crate::declare::{self, Layers, Memory, Source};
 use crate::export;
 use crate::model::acl::Acl;
 use crate::model::node::Declared;
@@ -13,8 +13,7 @@ use crate::model::path::{ZPath, check_name};
 use crate::model::plan::{MaxTrim, Plan};
 use crate::model::tree::Tree;
 use crate::plan::scope::Trim;
-use crate::reconcile::{self, Apply, Ended, Source, Unfinished};
-use crate::syntax::source::Sources;
+use crate::reconcile::{self, Apply, Ended, Unfinished};
 use crate::zookeeper::executor::Report;
 use crate::zookeeper::live::{self, ReadAhead};
 
@@ -64,19 +63,19 @@ pub struct Imported {
 /// # Errors
 /// [`Error::Text`] with the first thing that is wrong, and where.
 pub fn parse_tree(text: &str) -> Result<Tree<Declared>, Error> {
-    declare(text, &ZPath::root(), true).map(|(tree, _)| tree)
+    let source = declare(text, &ZPath::root(), true)?;
+    Ok(source.into_parts().0)
 }
 
-fn declare(text: &str, at: &ZPath, below_chroot: bool) -> Result<(Tree<Declared>, Sources), Error> {
+fn declare(text: &str, at: &ZPath, below_chroot: bool) -> Result<Source, Error> {
     const NAME: &str = "<text>";
     let files = Memory::from([(NAME, text)]);
     let layers = Layers::new([NAME]).files(&files).at(at.clone());
     let layers = layers.allow_empty(true).below_chroot(below_chroot);
-    let source = declare::load(layers).map_err(|problems| {
+    declare::load(layers).map_err(|problems| {
         let first = problems.iter().next();
         Error::Text(first.map_or_else(String::new, |first| problems.line(first)))
-    })?;
-    Ok(source.into_parts())
+    })
 }
 
 /// # Trees
@@ -104,31 +103,29 @@ impl ZooKeeper {
             Some(path) => parse(path)?,
             None => ZPath::root(),
         };
-        let (mut declared, sources) = match declare(text, &at, false) {
+        let mut source = match declare(text, &at, false) {
             Err(_) if self.has_chroot().await? => declare(text, &at, true)?,
             declared => declared?,
         };
         if let Some(acl) = &import.acl {
             let acl = Arc::new(acl.clone());
-            for (_, node) in declared.iter_mut() {
-                node.acl.get_or_insert_with(|| acl.clone());
-            }
+            source = source.change(|tree| {
+                for (_, node) in tree.iter_mut() {
+                    node.acl.get_or_insert_with(|| acl.clone());
+                }
+            });
         }
-        let source = Source {
-            tree: &declared,
-            sources: &sources,
-        };
         let options = import.options(at);
         if import.dry_run {
             let connection = self.connection().await?;
             let ahead = ReadAhead::default();
-            let plan = reconcile::plan_after(&connection.session, source, &options, ahead).await?;
+            let plan = reconcile::plan_after(&connection.session, &source, &options, ahead).await?;
             return match Unfinished::refused(&plan) {
                 None => Ok(Imported { plan, report: None }),
                 Some(refused) => Err(refused.into()),
             };
         }
-        let mut apply = Apply::new(source, &options, ReadAhead::default());
+        let mut apply = Apply::new(&source, &options, ReadAhead::default());
         loop {
             let connection = self.connection().await?;
             if let Ended::Done(plan, report) = apply.run(&connection.session).await? {

@@ -14,7 +14,7 @@ use super::journal::Journal;
 use super::schedule::{Cause, Causes};
 use super::settling::{self, Settling};
 use super::shown::{OfFiles, Shown};
-use super::source::{Broken, Layers, Outcome, Reading, Source, absolute};
+use super::source::{FileState, Layers, Outcome, Reading, Revision, absolute};
 use super::writers;
 
 /// How long files must be quiet before they are read. They are taken later.
@@ -48,16 +48,47 @@ pub(super) struct Newest {
     reader: Reader,
     /// A reading that was begun before it is due.
     begun: Option<JoinHandle<Option<Read>>>,
-    good: Option<Arc<Source>>,
-    /// Why the newest files are not in force.
-    broken: Option<Broken>,
+    /// What the last reading that came to something found.
+    taken: FileState,
+    awaited: Awaited,
     /// `None` if files are read only when somebody asks.
     files: Option<FileWatch>,
     settling: Settling,
-    /// When to look again whether newer files may be taken.
-    again: Option<Instant>,
-    /// The file that is waited for.
-    unfinished: Option<PathBuf>,
+}
+
+/// Why newer files are not taken yet.
+#[derive(Debug)]
+enum Awaited {
+    /// There are none.
+    Nothing,
+    /// They are to stay as they are until then.
+    Rest(Instant),
+    /// Somebody is writing this one.
+    Close {
+        path: PathBuf,
+        /// When to look again; `None` once that is over.
+        again: Option<Instant>,
+    },
+}
+
+impl Awaited {
+    /// When to look again.
+    fn due(&self) -> Option<Instant> {
+        match self {
+            Self::Nothing => None,
+            Self::Rest(due) => Some(*due),
+            Self::Close { again, .. } => *again,
+        }
+    }
+
+    /// It was looked at.
+    fn look(&mut self) {
+        match self {
+            Self::Nothing => {}
+            Self::Rest(_) => *self = Self::Nothing,
+            Self::Close { again, .. } => *again = None,
+        }
+    }
 }
 
 impl Newest {
@@ -69,12 +100,10 @@ impl Newest {
                 waits: files.is_some(),
             },
             begun: None,
-            good: None,
-            broken: None,
+            taken: FileState::default(),
+            awaited: Awaited::Nothing,
             files,
             settling: Settling::default(),
-            again: None,
-            unfinished: None,
         }
     }
 
@@ -83,7 +112,7 @@ impl Newest {
     /// # Cancellation safety
     /// What has changed stays known.
     pub(super) async fn changed(&mut self) {
-        let (files, again) = (&mut self.files, self.again);
+        let (files, due) = (&mut self.files, self.awaited.due());
         let told = async {
             match files {
                 Some(files) => files.changed().await,
@@ -91,14 +120,14 @@ impl Newest {
             }
         };
         let later = async {
-            match again {
-                Some(again) => sleep_until(again).await,
+            match due {
+                Some(due) => sleep_until(due).await,
                 None => std::future::pending().await,
             }
         };
         tokio::select! {
             () = told => {}
-            () = later => self.again = None,
+            () = later => self.awaited.look(),
         }
     }
 
@@ -142,18 +171,14 @@ impl Newest {
                     break;
                 }
             };
-            self.unfinished = None;
             self.take(outcome, &journal, commit, shown);
             let is_other = self.follow(&journal, shown);
-            match self.again {
+            match self.awaited.due() {
                 // There is nothing to do before.
-                Some(again) if self.good.is_none() => sleep_until(again).await,
+                Some(due) if self.taken.in_force().is_none() => sleep_until(due).await,
                 _ if is_other => {}
                 _ => break,
             }
-        }
-        if let Some(good) = &self.good {
-            shown.files(OfFiles::InForce(good.clone()));
         }
     }
 
@@ -165,25 +190,33 @@ impl Newest {
         commit: Option<String>,
         shown: &mut Shown,
     ) {
-        self.again = None;
-        match outcome {
-            Outcome::Same => {
+        self.awaited = Awaited::Nothing;
+        let in_force = self.taken.in_force().cloned();
+        self.taken = match (outcome, in_force) {
+            // Nothing was read before.
+            (Outcome::Same, None) => return,
+            (Outcome::Same, Some(revision)) => {
                 self.settling.reset();
-                self.note_sound(commit, shown);
+                FileState::Sound { revision, commit }
             }
-            Outcome::Sound(newer) => {
-                self.again = self.wait_for(&newer, journal, shown);
-                if self.again.is_none() {
-                    locked(&self.reader.reading).keep(journal.clone());
-                    self.good = Some(newer);
-                    self.note_sound(commit, shown);
+            (Outcome::Sound(revision), _) => {
+                if let Some(due) = self.wait_for(&revision, journal, shown) {
+                    self.awaited = Awaited::Rest(due);
+                    return;
+                }
+                locked(&self.reader.reading).keep(journal.clone());
+                FileState::Sound { revision, commit }
+            }
+            (Outcome::Broken(broken), in_force) => {
+                self.settling.reset();
+                FileState::Broken {
+                    broken,
+                    commit,
+                    in_force,
                 }
             }
-            Outcome::Broken(broken) => {
-                self.settling.reset();
-                self.note_broken(broken, commit, shown);
-            }
-        }
+        };
+        shown.files(OfFiles::Taken(self.taken.clone()));
     }
 
     /// Watches what was read. Returns whether a directory is watched now that was not before.
@@ -201,20 +234,21 @@ impl Newest {
     /// When to look again whether newer files may be taken; `None` if they may be now.
     fn wait_for(
         &mut self,
-        newer: &Source,
+        newer: &Revision,
         journal: &Journal,
         shown: &mut Shown,
     ) -> Option<Instant> {
         let files = self.files.as_ref()?;
-        let youngest = match self.good {
+        let in_force = self.taken.in_force();
+        let youngest = match in_force {
             None => settling::youngest(journal.texts(), SystemTime::now()),
             Some(_) => None,
         };
         let quiet = match youngest {
             Some(_) => settling::REMOVAL,
-            None => settling::quiet(self.good.as_deref(), newer, files.is_polled()),
+            None => settling::quiet(in_force.map(Arc::as_ref), newer, files.is_polled()),
         };
-        let due = self.settling.wait(&newer.revision, quiet, Instant::now());
+        let due = self.settling.wait(&newer.id, quiet, Instant::now());
         if let (Some(path), Some(_)) = (youngest, due) {
             shown.files(OfFiles::Young(path));
         }
@@ -222,38 +256,28 @@ impl Newest {
     }
 
     fn note_unfinished(&mut self, path: PathBuf, shown: &mut Shown) {
-        self.again = Some(Instant::now() + UNFINISHED);
-        if self.unfinished.as_ref() != Some(&path) {
+        let is_known = matches!(&self.awaited, Awaited::Close { path: last, .. } if *last == path);
+        if !is_known {
             shown.files(OfFiles::Unfinished(&path));
         }
-        self.unfinished = Some(path);
-    }
-
-    fn note_sound(&mut self, commit: Option<String>, shown: &mut Shown) {
-        self.broken = None;
-        shown.files(OfFiles::Sound { commit });
-    }
-
-    fn note_broken(&mut self, broken: Broken, commit: Option<String>, shown: &mut Shown) {
-        self.broken = Some(broken.clone());
-        shown.files(OfFiles::Broken {
-            broken,
-            commit,
-            in_force: self.good.as_ref().map(|good| good.revision.as_str()),
-        });
+        self.awaited = Awaited::Close {
+            path,
+            again: Some(Instant::now() + UNFINISHED),
+        };
     }
 
     /// The last sound tree, or why there is none yet.
-    pub(super) fn sound(&self) -> Result<Arc<Source>, Error> {
-        if let Some(good) = &self.good {
-            return Ok(good.clone());
+    pub(super) fn sound(&self) -> Result<Arc<Revision>, Error> {
+        if let Some(revision) = self.taken.in_force() {
+            return Ok(revision.clone());
         }
-        let broken = self.broken.as_ref();
+        let broken = self.taken.broken();
         let first = broken.and_then(|broken| broken.errors.first().cloned());
-        let written = self.unfinished.as_ref();
-        let first = first.or(written.map(|path| format!("{} is being written", path.display())));
-        let is_awaited = self.again.is_some();
-        let first = first.or(is_awaited.then(|| "the files keep changing".to_owned()));
+        let first = first.or_else(|| match &self.awaited {
+            Awaited::Nothing => None,
+            Awaited::Rest(_) => Some("the files keep changing".to_owned()),
+            Awaited::Close { path, .. } => Some(format!("{} is being written", path.display())),
+        });
         Err(Error::Source {
             first: first.unwrap_or_default(),
             only_empty: broken.is_some_and(|broken| broken.only_empty),

@@ -17,7 +17,7 @@ use super::held::Held;
 use super::newest::Newest;
 use super::schedule::{Cause, Causes};
 use super::shown::{OfServer, OfWork, Shown};
-use super::source::Source;
+use super::source::Revision;
 use super::state::{Connection, Ending, Reconcile};
 use crate::model::acl::Identities;
 use crate::model::plan::Plan;
@@ -80,8 +80,8 @@ pub(super) struct Reconciler {
     identities: Option<Identities>,
     mirror: Option<Mirror>,
     election: Option<Election>,
-    /// The source that the mirror and the last plan are for.
-    source: Option<Arc<Source>>,
+    /// The revision that the mirror and the last plan are for.
+    revision: Option<Arc<Revision>>,
     known: Known,
     held: Held,
     drift: Drift,
@@ -103,7 +103,7 @@ impl Reconciler {
             identities: None,
             mirror: None,
             election: options.elect.as_deref().map(Election::new),
-            source: None,
+            revision: None,
             known: Known::Nothing,
             held: Held::new(options.pace.first_backoff, options.pace.interval),
             drift: Drift::default(),
@@ -240,7 +240,7 @@ impl Reconciler {
             causes: causes.clone(),
             began,
             took: clock.elapsed(),
-            revision: self.source.as_ref().map(|source| source.revision.clone()),
+            revision: self.revision.as_ref().map(|revision| revision.id.clone()),
             ending,
             found: progress.found.unwrap_or_default(),
             done: progress.run.account().counted(),

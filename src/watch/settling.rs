@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
-use super::source::Source;
+use super::source::Revision;
 use crate::model::node::{Content, Declared};
 use crate::model::tree::Side;
 
@@ -64,7 +64,7 @@ impl Settling {
 }
 
 /// How long files must stay as they are before they replace others.
-pub(super) fn quiet(before: Option<&Source>, after: &Source, is_polled: bool) -> Duration {
+pub(super) fn quiet(before: Option<&Revision>, after: &Revision, is_polled: bool) -> Duration {
     if before.is_some_and(|before| takes_away(before, after)) {
         REMOVAL
     } else if is_polled && before.is_some() {
@@ -88,12 +88,16 @@ pub(super) fn youngest<'p>(
 }
 
 /// Whether anything that is declared before is not declared after.
-fn takes_away(before: &Source, after: &Source) -> bool {
-    before.tree.join(&after.tree).any(|side| match side {
-        Side::Left((_, node)) => node.is_declared(),
-        Side::Right(_) => false,
-        Side::Both((_, before), (_, after)) => loses(before, after),
-    })
+fn takes_away(before: &Revision, after: &Revision) -> bool {
+    before
+        .source
+        .tree()
+        .join(after.source.tree())
+        .any(|side| match side {
+            Side::Left((_, node)) => node.is_declared(),
+            Side::Right(_) => false,
+            Side::Both((_, before), (_, after)) => loses(before, after),
+        })
 }
 
 fn loses(before: &Declared, after: &Declared) -> bool {

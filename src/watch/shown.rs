@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::held::{HeldNews, HeldNode};
-use super::source::{Broken, Source};
+use super::source::FileState;
 use super::state::{Applied, Connection, Leadership, Reconcile, State};
 use super::{Mode, Options};
 use crate::model::path::ZPath;
@@ -31,16 +31,8 @@ pub(super) enum OfFiles<'a> {
     Young(&'a Path),
     /// The task that read them died.
     Unread,
-    /// They declare a sound tree.
-    Sound { commit: Option<String> },
-    /// They declare no sound tree; the one of this revision stays in force.
-    Broken {
-        broken: Broken,
-        commit: Option<String>,
-        in_force: Option<&'a str>,
-    },
-    /// This declared tree is in force.
-    InForce(Arc<Source>),
+    /// They were taken, so.
+    Taken(FileState),
 }
 
 /// What happened to session and live tree.
@@ -54,7 +46,7 @@ pub(super) enum OfServer<'a> {
     /// This replica has this role.
     Role(Role),
     /// The live tree was read for the first time in a session.
-    Opened { is_told: bool },
+    Opened { has_watches: bool },
     /// Everything was read again, and these nodes differ although no event told of it.
     ReadAgain { missed: &'a [ZPath] },
 }
@@ -155,26 +147,16 @@ impl Shown {
                 );
             }
             OfFiles::Unread => tracing::error!("reading the files came to no end"),
-            OfFiles::Sound { commit } => {
-                if state.broken.take().is_some() {
-                    tracing::info!("the files declare a sound tree again");
+            OfFiles::Taken(files) => {
+                match (state.files.broken(), files.broken()) {
+                    (Some(_), None) => tracing::info!("the files declare a sound tree again"),
+                    // The same mistakes in files that otherwise differ are no news.
+                    (Some(before), Some(now)) if before.errors == now.errors => {}
+                    (_, Some(now)) => tell_broken(now, files.in_force()),
+                    (None, None) => {}
                 }
-                state.commit = commit;
+                state.files = files;
             }
-            OfFiles::Broken {
-                broken,
-                commit,
-                in_force,
-            } => {
-                // The same mistakes in files that otherwise differ are no news.
-                let before = state.broken.as_ref().map(|broken| &broken.errors);
-                if before != Some(&broken.errors) {
-                    tell_broken(&broken, in_force);
-                }
-                state.broken = Some(broken);
-                state.commit = commit;
-            }
-            OfFiles::InForce(source) => state.source = Some(source),
         }
     }
 
@@ -211,9 +193,9 @@ impl Shown {
                 }
                 state.leadership = leadership;
             }
-            OfServer::Opened { is_told } => {
+            OfServer::Opened { has_watches } => {
                 state.counters.full_reads += 1;
-                state.told = is_told;
+                state.has_watches = has_watches;
             }
             OfServer::ReadAgain { missed } => {
                 state.counters.full_reads += 1;
@@ -284,7 +266,9 @@ pub(super) fn show_connection(now: Connection, state: &mut State) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::source::{Broken, Revision};
     use super::*;
+    use crate::declare::Source;
 
     fn shown() -> Shown {
         Shown {
@@ -322,7 +306,7 @@ mod tests {
     #[test]
     fn reads_that_find_what_no_event_told_are_counted() {
         let mut shown = shown();
-        shown.server(OfServer::Opened { is_told: true });
+        shown.server(OfServer::Opened { has_watches: true });
         shown.server(OfServer::ReadAgain { missed: &[] });
         let missed = [ZPath::root()];
         shown.server(OfServer::ReadAgain { missed: &missed });
@@ -333,9 +317,17 @@ mod tests {
     #[test]
     fn the_last_sound_files_stay_in_force_while_newer_ones_are_broken() {
         let mut shown = shown();
-        let commit = || Some("abc".to_owned());
-        shown.files(OfFiles::Sound { commit: commit() });
-        shown.files(OfFiles::Broken {
+        let revision = Arc::new(Revision {
+            source: Source::default(),
+            id: "r1".to_owned(),
+            declared_nodes: 0,
+        });
+        let sound = || FileState::Sound {
+            revision: revision.clone(),
+            commit: Some("abc".to_owned()),
+        };
+        shown.files(OfFiles::Taken(sound()));
+        shown.files(OfFiles::Taken(FileState::Broken {
             broken: Broken {
                 errors: vec!["a.zkt:1:1: no".to_owned()],
                 drawn: Vec::new(),
@@ -343,18 +335,17 @@ mod tests {
                 revision: "r2".to_owned(),
             },
             commit: None,
-            in_force: Some("r1"),
-        });
-        let state = shown.state();
-        assert_eq!(
-            state.broken.as_ref().map(|broken| broken.errors.len()),
-            Some(1)
-        );
-        assert_eq!(state.commit, None);
-        shown.files(OfFiles::Sound { commit: commit() });
-        assert_eq!(
-            (&shown.state().broken, &shown.state().commit),
-            (&None, &commit())
-        );
+            in_force: Some(revision.clone()),
+        }));
+        let seen = |shown: &Shown| {
+            let files = &shown.state().files;
+            let in_force = files.in_force().map(|revision| revision.id.clone());
+            let errors = files.broken().map(|broken| broken.errors.len());
+            (in_force, errors, files.commit().map(str::to_owned))
+        };
+        let r1 = || Some("r1".to_owned());
+        assert_eq!(seen(&shown), (r1(), Some(1), None));
+        shown.files(OfFiles::Taken(sound()));
+        assert_eq!(seen(&shown), (r1(), None, Some("abc".to_owned())));
     }
 }

@@ -5,13 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::journal::{Journal, Recorder};
-use crate::declare::{self, Disk, Problem, Problems};
-use crate::model::node::Declared;
+use crate::declare::{self, Disk, Problem, Problems, Source};
 use crate::model::path::ZPath;
 use crate::model::plan::Refusal;
-use crate::model::tree::Tree;
 use crate::plan::scope::Filter;
-use crate::reconcile;
 use crate::syntax::source::Sources;
 use crate::syntax::spelling::clipped;
 use crate::zookeeper::executor::Stop;
@@ -59,27 +56,15 @@ impl Default for Wording {
     }
 }
 
-/// A sound declared tree with the texts that it came from.
+/// The contents of all layers, which are sound.
 #[derive(Debug)]
-pub struct Source {
-    /// The tree.
-    pub tree: Tree<Declared>,
-    /// Its texts.
-    pub sources: Arc<Sources>,
+pub struct Revision {
+    /// What they declare, as far as the filter goes.
+    pub source: Source,
     /// What tells these texts from others: a prefix of the hash of all of them.
-    pub revision: String,
+    pub id: String,
     /// How many of its nodes are more than passed through.
     pub declared_nodes: usize,
-}
-
-impl Source {
-    /// What a plan is made of.
-    pub(super) fn declared(&self) -> reconcile::Source<'_> {
-        reconcile::Source {
-            tree: &self.tree,
-            sources: &self.sources,
-        }
-    }
 }
 
 /// Why the files as they are declare no sound tree.
@@ -93,6 +78,61 @@ pub struct Broken {
     pub only_empty: bool,
     /// What tells these texts from others.
     pub revision: String,
+}
+
+/// What the newest files declare, and of which commit they are.
+#[derive(Debug, Clone, Default)]
+pub enum FileState {
+    /// They were not read yet.
+    #[default]
+    Unread,
+    /// They are sound, and in force.
+    Sound {
+        /// What they hold.
+        revision: Arc<Revision>,
+        /// Their commit, with `-dirty` where they differ from it; `None` where git does not know them,
+        /// or cannot tell.
+        commit: Option<String>,
+    },
+    /// They declare no sound tree.
+    Broken {
+        /// Why not.
+        broken: Broken,
+        /// As of sound ones.
+        commit: Option<String>,
+        /// The last sound ones.
+        in_force: Option<Arc<Revision>>,
+    },
+}
+
+impl FileState {
+    /// The revision that is in force.
+    #[must_use]
+    pub fn in_force(&self) -> Option<&Arc<Revision>> {
+        match self {
+            Self::Unread => None,
+            Self::Sound { revision, .. } => Some(revision),
+            Self::Broken { in_force, .. } => in_force.as_ref(),
+        }
+    }
+
+    /// Why the newest files are not in force.
+    #[must_use]
+    pub fn broken(&self) -> Option<&Broken> {
+        match self {
+            Self::Unread | Self::Sound { .. } => None,
+            Self::Broken { broken, .. } => Some(broken),
+        }
+    }
+
+    /// The commit that the newest files are of.
+    #[must_use]
+    pub fn commit(&self) -> Option<&str> {
+        match self {
+            Self::Unread => None,
+            Self::Sound { commit, .. } | Self::Broken { commit, .. } => commit.as_deref(),
+        }
+    }
 }
 
 /// Reads layers again and again, and parses them where an answer of the files differs.
@@ -110,7 +150,7 @@ pub(super) enum Outcome {
     /// What the last sound tree was read from.
     Same,
     /// Something else; [`Reading::keep`] puts it in force.
-    Sound(Arc<Source>),
+    Sound(Arc<Revision>),
     /// No sound tree.
     Broken(Broken),
 }
@@ -154,22 +194,20 @@ impl Reading {
             .files(&recorder);
         let loaded = declare::load(layers);
         let journal = recorder.into_journal();
-        let revision = journal.revision(self.standard_input.borrow().as_deref());
-        let (mut tree, sources) = match loaded {
-            Ok(source) => source.into_parts(),
+        let id = journal.revision(self.standard_input.borrow().as_deref());
+        let source = match loaded {
+            Ok(source) => source.change(|tree| self.layers.filter.apply(tree)),
             Err(problems) => {
-                let broken = broken(&problems, revision, self.layers.wording);
+                let broken = broken(&problems, id, self.layers.wording);
                 return (Outcome::Broken(broken), journal);
             }
         };
-        self.layers.filter.apply(&mut tree);
-        let source = Source {
-            declared_nodes: tree.declared().count(),
-            tree,
-            sources: Arc::new(sources),
-            revision,
+        let revision = Revision {
+            declared_nodes: source.tree().declared().count(),
+            source,
+            id,
         };
-        (Outcome::Sound(Arc::new(source)), journal)
+        (Outcome::Sound(Arc::new(revision)), journal)
     }
 
     /// Where the layers are.
@@ -238,7 +276,7 @@ mod tests {
         let (Outcome::Sound(second), journal) = reading.read() else {
             panic!("the second text is sound");
         };
-        assert_ne!(first.revision, second.revision);
+        assert_ne!(first.id, second.id);
         assert!(reading.is_still(&journal));
         write("nonsense\n");
         assert!(!reading.is_still(&journal));

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::held::HeldNode;
 use super::schedule::Causes;
-use super::source::{Broken, Source};
+use super::source::FileState;
 use crate::model::plan::{Plan, Summary};
 use crate::zookeeper::session::Pulse;
 
@@ -192,19 +192,14 @@ pub struct State {
     pub began: SystemTime,
     /// When the loop last came around.
     pub turned: Instant,
-    /// The declared tree that is in force.
-    pub source: Option<Arc<Source>>,
-    /// The commit that the newest files are of, with `-dirty` where they differ from it; `None`
-    /// where git does not know them, or cannot tell.
-    pub commit: Option<String>,
-    /// Why the newest files are not in force.
-    pub broken: Option<Broken>,
+    /// What the files declare.
+    pub files: FileState,
     /// The servers and the chroot.
     pub hosts: String,
     /// The session.
     pub connection: Connection,
     /// Whether the server tells of changes.
-    pub told: bool,
+    pub has_watches: bool,
     /// Which replica writes.
     pub leadership: Leadership,
     /// What is out of sync now, as the last plan has it.
@@ -234,12 +229,10 @@ impl State {
         Self {
             began: SystemTime::now(),
             turned: Instant::now(),
-            source: None,
-            commit: None,
-            broken: None,
+            files: FileState::default(),
             hosts: String::new(),
             connection: Connection::None,
-            told: true,
+            has_watches: true,
             leadership: Leadership::Alone,
             plan: None,
             planned: None,

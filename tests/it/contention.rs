@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use zkt::model::path::ZPath;
 use zkt::model::plan::{MaxTrim, Plan};
 use zkt::plan::scope::Trim;
-use zkt::reconcile::{Apply, Ended, Executed, Observer, Options, Progress, Source, Why};
+use zkt::reconcile::{Apply, Ended, Executed, Observer, Options, Progress, Why};
 use zkt::zookeeper::executor::{Conflict, Event, Stop};
 use zkt::zookeeper::live::ReadAhead;
 use zkt::zookeeper::session::Session;
@@ -13,7 +13,6 @@ use zookeeper_client::{Acl, Acls, AuthId, Client, CreateMode, Permission};
 
 use crate::executor::{fate_letters, shown};
 use crate::server::{options as connection, options_as, session};
-use crate::trees::{DeclaredTree, declare};
 
 async fn create(client: &Client, path: &str, data: &str) {
     let options = CreateMode::Persistent.with_acls(Acls::anyone_all());
@@ -36,18 +35,10 @@ fn options() -> Options {
     }
 }
 
-fn source(declared: &DeclaredTree) -> Source<'_> {
-    Source {
-        tree: &declared.tree,
-        sources: &declared.sources,
-    }
-}
-
 async fn plan(session: &Session, text: &str) -> Plan {
-    let declared = declare(text);
+    let declared = zkt::declare(text).unwrap();
     let options = options();
-    let plan =
-        zkt::reconcile::plan_after(session, source(&declared), &options, ReadAhead::default());
+    let plan = zkt::reconcile::plan_after(session, &declared, &options, ReadAhead::default());
     plan.await.unwrap()
 }
 
@@ -67,7 +58,7 @@ async fn carry_out(
     agreed: bool,
     meanwhile: impl Future<Output = ()>,
 ) -> CarriedOut {
-    let declared = declare(text);
+    let declared = zkt::declare(text).unwrap();
     let committed = Arc::new(Mutex::new(Vec::new()));
     let noted = committed.clone();
     let note = move |progress: &Progress<'_>| {
@@ -81,7 +72,7 @@ async fn carry_out(
         observer: Observer::new(note),
         ..options()
     };
-    let mut apply = Apply::new(source(&declared), &options, ReadAhead::default());
+    let mut apply = Apply::new(&declared, &options, ReadAhead::default());
     let plan = apply.plan(session).await.unwrap();
     if agreed {
         apply.agree(plan.clone());
@@ -353,12 +344,12 @@ async fn a_session_that_dies_between_two_plans_costs_a_retry() {
     let mut session = Session::connect(&connection(&server.connect_string()))
         .await
         .unwrap();
-    let declared = declare("/t\n  x = 1\n");
+    let declared = zkt::declare("/t\n  x = 1\n").unwrap();
     let options = Options {
         retries: 1,
         ..Options::default()
     };
-    let mut apply = Apply::new(source(&declared), &options, ReadAhead::default());
+    let mut apply = Apply::new(&declared, &options, ReadAhead::default());
     apply.plan(&session).await.unwrap();
     assert_eq!(server.expire_all(), 1);
     let ended = apply.run(&session).await;

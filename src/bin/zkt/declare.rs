@@ -5,24 +5,14 @@ use std::fmt;
 use serde_json::{Value, json};
 use zkt::declare::files::{self, Disk};
 use zkt::declare::{Layers, Problem, Problems, Reference, Source, lower};
-use zkt::model::node::Declared;
 use zkt::model::path::ZPath;
-use zkt::model::tree::Tree;
-use zkt::reconcile;
 use zkt::syntax::place::{Located, Span};
-use zkt::syntax::source::Sources;
 use zkt::syntax::spelling::clipped;
 
 use crate::diagnostics;
 use crate::exit::{Exit, Failure};
 use crate::hints::MAX_REQUEST_HINT;
 use crate::output::Output;
-
-/// A declared tree and the texts that it came from.
-pub(crate) struct DeclaredTree {
-    pub(crate) tree: Tree<Declared>,
-    pub(crate) sources: Sources,
-}
 
 /// What `/zookeeper` is where a tree goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,16 +81,6 @@ pub(crate) fn layers<'a>(
     layers.below_chroot(to.system == System::Ordinary)
 }
 
-impl DeclaredTree {
-    /// What a plan is made of.
-    pub(crate) fn source(&self) -> reconcile::Source<'_> {
-        reconcile::Source {
-            tree: &self.tree,
-            sources: &self.sources,
-        }
-    }
-}
-
 /// As [`load`], with the problems drawn on stderr.
 pub(crate) fn load_or_tell(
     names: &[String],
@@ -108,17 +88,9 @@ pub(crate) fn load_or_tell(
     to: &Destination,
     files: &Disk,
     output: &Output,
-) -> Result<DeclaredTree, Failure> {
+) -> Result<Source, Failure> {
     let source = load(names, allow_empty, to, files);
-    let source = source.map_err(|problems| tell(&problems, output))?;
-    Ok(source.into())
-}
-
-impl From<Source> for DeclaredTree {
-    fn from(source: Source) -> Self {
-        let (tree, sources) = source.into_parts();
-        Self { tree, sources }
-    }
+    source.map_err(|problems| tell(&problems, output))
 }
 
 /// An empty source is for a guard to refuse; everything else is an error.

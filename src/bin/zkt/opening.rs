@@ -10,14 +10,14 @@ use zkt::zookeeper::live::{self, FetchOptions, ReadAhead};
 use zkt::zookeeper::session::Session;
 
 use crate::args::{LayerArgs, PlanOptions, ServerArgs};
-use crate::declare::{self, DeclaredTree, Destination, System};
+use crate::declare::{self, Destination, System};
 use crate::exit::Failure;
 use crate::output::Output;
 use crate::{planning, settings};
 
 /// A declared tree, a session, and the declared nodes that have been read through it.
 pub(crate) struct Opening {
-    pub(crate) declared: DeclaredTree,
+    pub(crate) source: Source,
     pub(crate) session: Session,
     pub(crate) ahead: ReadAhead,
 }
@@ -68,14 +68,13 @@ pub(crate) async fn open(
     let loaded =
         loaded.map_err(|error| Failure::new(format!("cannot read the layers: {error}")))?;
     let source = loaded.map_err(|problems| declare::tell(&problems, output))?;
-    let mut declared = DeclaredTree::from(source);
-    planning::narrow(&mut declared.tree, options, output)?;
+    let source = planning::narrow(source, options, output)?;
     let (session, ahead) = match connected {
         Some(result) => result?,
         None => connecting.await?,
     };
     Ok(Opening {
-        declared,
+        source,
         session,
         ahead,
     })

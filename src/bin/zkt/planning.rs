@@ -1,6 +1,7 @@
 //! What the arguments say of a plan, and what is shown while live nodes are read.
 
-use zkt::model::node::{Declared, Live};
+use zkt::declare::Source;
+use zkt::model::node::Live;
 use zkt::model::path::ZPath;
 use zkt::model::plan::{MaxTrim, Plan};
 use zkt::model::tree::Tree;
@@ -10,7 +11,6 @@ use zkt::zookeeper::live::{self, FetchOptions, ReadAhead};
 use zkt::zookeeper::session::Session;
 
 use crate::args::{self, Format, PlanOptions, TrimArg};
-use crate::declare::DeclaredTree;
 use crate::exit::Failure;
 use crate::output::Output;
 use crate::progress::Shown;
@@ -55,21 +55,20 @@ pub(crate) fn filter(options: &PlanOptions) -> Result<Filter, Failure> {
 
 /// Narrows a tree to what `--target` and `--exclude` leave of it.
 pub(crate) fn narrow(
-    tree: &mut Tree<Declared>,
+    source: Source,
     options: &PlanOptions,
     output: &Output,
-) -> Result<(), Failure> {
+) -> Result<Source, Failure> {
     let filter = filter(options)?;
     for glob in &options.target {
         let target = Filter::new(std::slice::from_ref(glob), &[]).map_err(Failure::new)?;
-        if !tree.iter().any(|(path, _)| target.covers(path)) {
+        if !source.tree().iter().any(|(path, _)| target.covers(path)) {
             output.note(&format!(
                 "warning: --target {glob} matches no declared node"
             ));
         }
     }
-    filter.apply(tree);
-    Ok(())
+    Ok(source.change(|tree| filter.apply(tree)))
 }
 
 pub(crate) fn trim(options: &PlanOptions) -> Trim {
@@ -105,7 +104,7 @@ pub(crate) fn options(args: &PlanOptions) -> Result<Options, Failure> {
 /// Plans a declared tree against the live one, with a progress bar if that takes long.
 pub(crate) async fn plan(
     session: &Session,
-    declared: &DeclaredTree,
+    source: &Source,
     ahead: ReadAhead,
     options: &Options,
     output: &Output,
@@ -115,7 +114,7 @@ pub(crate) async fn plan(
         observer: shown.observer(),
         ..options.clone()
     };
-    let plan = reconcile::plan_after(session, declared.source(), &options, ahead).await;
+    let plan = reconcile::plan_after(session, source, &options, ahead).await;
     shown.clear();
     Ok(plan?)
 }

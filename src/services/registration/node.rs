@@ -14,14 +14,19 @@ use crate::zookeeper::session::{
 /// How often what moves is looked at again before others get their turn.
 const ATTEMPTS: usize = 20;
 
-/// A registered node and the transactions that we know of it.
+/// A registered node.
 #[derive(Debug)]
 pub(super) struct Node {
     pub(super) path: ZPath,
-    /// The last transaction with which this registration wrote the node, or read it as its own.
-    written: Option<i64>,
-    /// Whether the node was ever this registration's, and the transaction that made it then.
-    made: Option<i64>,
+    /// The node as it last was this registration's own; `None` if it never was.
+    own: Option<Own>,
+}
+
+/// The transactions of a node that a registration wrote, or read as its own.
+#[derive(Debug, Clone, Copy)]
+struct Own {
+    made: i64,
+    written: i64,
 }
 
 /// How a node is after all that could be done.
@@ -77,11 +82,7 @@ fn is_unclear(error: &ClientError) -> bool {
 
 impl Node {
     pub(super) fn new(path: ZPath) -> Self {
-        Self {
-            path,
-            written: None,
-            made: None,
-        }
+        Self { path, own: None }
     }
 
     /// Makes the node stand with these properties.
@@ -182,7 +183,7 @@ impl Node {
             self.record(stat);
             return Ok(Some(Outcome::Done));
         }
-        if !content.is_new && self.written.is_some_and(|written| stat.mzxid > written) {
+        if !content.is_new && self.own.is_some_and(|own| stat.mzxid > own.written) {
             self.record(stat);
             return Ok(Some(Outcome::Adopted(there)));
         }
@@ -213,8 +214,10 @@ impl Node {
 
     /// Takes note of the node as this registration's own.
     fn record(&mut self, stat: &Stat) {
-        self.written = Some(stat.mzxid);
-        self.made = Some(stat.czxid);
+        self.own = Some(Own {
+            made: stat.czxid,
+            written: stat.mzxid,
+        });
     }
 
     /// Whether what stands there was made by this registration in an older session, or by an older
@@ -236,7 +239,7 @@ impl Node {
         let is_instance = properties
             .get(INSTANCE)
             .is_some_and(|id| there.get(INSTANCE) == Some(id));
-        is_instance && self.made.is_none_or(|made| stat.czxid <= made)
+        is_instance && self.own.is_none_or(|own| stat.czxid <= own.made)
     }
 
     /// Replaces the node by a new one, in one transaction.

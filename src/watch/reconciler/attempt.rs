@@ -10,7 +10,7 @@ use super::super::Mode;
 use super::super::error::Error;
 use super::super::schedule::{Cause, Causes};
 use super::super::shown::{OfWork, Shown, Word};
-use super::super::source::Source;
+use super::super::source::Revision;
 use super::super::state::{Applied, Ending};
 use super::execution::Progress;
 use super::{Known, Reconciler};
@@ -34,7 +34,7 @@ pub(super) enum Outcome {
 /// What one attempt goes by.
 struct Round<'a> {
     causes: &'a Causes,
-    source: Arc<Source>,
+    revision: Arc<Revision>,
     occasion: Occasion,
     duty: Duty,
     /// What was held back before.
@@ -81,10 +81,10 @@ impl Reconciler {
         if !causes.are_only(&of_server) {
             self.newest.read(causes, shown).await;
         }
-        let source = self.newest.sound()?;
-        let occasion = match &self.source {
+        let revision = self.newest.sound()?;
+        let occasion = match &self.revision {
             None => Occasion::First,
-            Some(old) if Arc::ptr_eq(old, &source) => Occasion::SameFiles,
+            Some(old) if Arc::ptr_eq(old, &revision) => Occasion::SameFiles,
             Some(_) => Occasion::NewerFiles,
         };
         let is_new = occasion != Occasion::SameFiles;
@@ -94,8 +94,8 @@ impl Reconciler {
             (Role::Leads, Mode::Warn) => Duty::Tell,
             (Role::Leads, Mode::Enforce) => Duty::Repair,
         };
-        let changed = self.look(&source, is_new, causes, shown).await?;
-        self.source = Some(source.clone());
+        let changed = self.look(&revision, is_new, causes, shown).await?;
+        self.revision = Some(revision.clone());
         if is_new {
             self.known = Known::Nothing;
         }
@@ -110,7 +110,7 @@ impl Reconciler {
         }
         let round = Round {
             causes,
-            source,
+            revision,
             occasion,
             duty,
             before: self.held.waiting().clone(),
@@ -130,7 +130,7 @@ impl Reconciler {
             if let Some(changed) = &mut changed {
                 changed.extend(self.held.waiting().iter().cloned());
             }
-            let plan = Arc::new(self.plan(&round.source, changed.as_deref()).await?);
+            let plan = Arc::new(self.plan(&round.revision, changed.as_deref()).await?);
             self.note_plan(&plan, round, progress, shown);
             let todo = match self.judge(&plan, round, progress, shown)? {
                 Step::End(outcome) => return Ok(outcome),
@@ -141,7 +141,7 @@ impl Reconciler {
                 Some(Spent::Conflict(stop)) => return Err(Error::Stopped(stop)),
                 Some(Spent::Restless) => return Ok(Outcome::Restless),
             }
-            let Some(report) = self.execute(&round.source, progress).await else {
+            let Some(report) = self.execute(&round.revision, progress).await else {
                 return Ok(Outcome::Nothing);
             };
             self.note_report(&todo, &report, round, progress, shown);
@@ -185,13 +185,15 @@ impl Reconciler {
         let nothing = Tree::default();
         let live = self.mirror.as_ref().map_or(&nothing, Mirror::tree);
         if round.duty != Duty::Repair {
-            require_readable(&round.source.tree, live)?;
+            require_readable(round.revision.source.tree(), live)?;
             if verdict == Verdict::Open {
                 self.known = Known::Compared;
                 return end(Ending::Drift);
             }
         }
-        let shut = unreadable(&round.source.tree, live).cloned().collect();
+        let shut = unreadable(round.revision.source.tree(), live)
+            .cloned()
+            .collect();
         let held = self.held.split(plan, &shut, Instant::now());
         let todo = progress.run.take_without(plan, held);
         let is_all = held.is_empty();
@@ -289,7 +291,7 @@ impl Reconciler {
         progress: &mut Progress,
         shown: &mut Shown,
     ) {
-        let revision = &round.source.revision;
+        let revision = &round.revision.id;
         let applied = Applied::new(todo, round.causes, revision);
         shown.work(OfWork::Applied(applied));
         progress.applied += 1;

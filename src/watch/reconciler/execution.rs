@@ -5,7 +5,7 @@ use tokio::time::Instant;
 use super::super::Options;
 use super::super::error::Error;
 use super::super::shown::{OfWork, Shown};
-use super::super::source::Source;
+use super::super::source::Revision;
 use super::{Known, Reconciler};
 use crate::model::path::ZPath;
 use crate::model::plan::{Plan, Summary};
@@ -40,7 +40,7 @@ impl Progress {
 impl Reconciler {
     pub(super) async fn plan(
         &mut self,
-        source: &Source,
+        revision: &Revision,
         changed: Option<&[ZPath]>,
     ) -> Result<Plan, Error> {
         let (Some(session), Some(mirror)) = (&self.session, &self.mirror) else {
@@ -48,12 +48,12 @@ impl Reconciler {
         };
         let options = &self.options.plan;
         let known = self.identities.take();
-        let road = Road::new(session, source.declared(), options, known).await?;
+        let road = Road::new(session, &revision.source, options, known).await?;
         self.identities = road.identities().cloned();
         let live = mirror.tree();
         let plan = match (&self.known, changed) {
             (Known::Agree(plan), Some(changed)) => {
-                let declared_nodes = source.declared_nodes;
+                let declared_nodes = revision.declared_nodes;
                 let before = Before {
                     plan,
                     declared_nodes,
@@ -69,12 +69,12 @@ impl Reconciler {
     /// Carries out the plan that the account has at hand. Returns `None` if there is no session.
     pub(super) async fn execute(
         &mut self,
-        source: &Source,
+        revision: &Revision,
         progress: &mut Progress,
     ) -> Option<Report> {
         let session = self.session.as_ref()?;
         let known = self.identities.clone();
-        let road = Road::of(session, source.declared(), &self.options.plan, known);
+        let road = Road::of(session, &revision.source, &self.options.plan, known);
         let guard = self.election.as_ref().and_then(Election::guard);
         let executed = progress.run.execute(&road, Agreed::Anything, guard);
         Some(executed.await)

@@ -3,7 +3,7 @@
 use super::super::error::Error;
 use super::super::schedule::{Cause, Causes};
 use super::super::shown::{OfServer, Shown};
-use super::super::source::Source;
+use super::super::source::Revision;
 use super::{Known, Reconciler};
 use crate::model::node::Declared;
 use crate::model::path::ZPath;
@@ -107,10 +107,10 @@ impl Reconciler {
         Ok(role)
     }
 
-    /// Makes the mirror current for a source. Returns what changed, or `None` if that may be anything.
+    /// Makes the mirror current for a revision. Returns what changed, or `None` if that may be anything.
     pub(super) async fn look(
         &mut self,
-        source: &Source,
+        revision: &Revision,
         is_new: bool,
         causes: &Causes,
         shown: &mut Shown,
@@ -120,24 +120,26 @@ impl Reconciler {
         };
         if self.election.is_some() {
             let top = election::top();
-            if source.tree.get(&top).is_some() {
+            if revision.source.tree().get(&top).is_some() {
                 return Err(Error::Election(top));
             }
         }
         if is_new {
             reconcile::require_place(session, &self.options.plan.path).await?;
         }
-        let wants = || scope::of(&source.tree, self.options.plan.trim);
+        let wants = || scope::of(revision.source.tree(), self.options.plan.trim);
         let Some(mirror) = &mut self.mirror else {
-            let mirror = Mirror::open(session, wants(), roots(&source.tree)).await?;
+            let mirror = Mirror::open(session, wants(), roots(revision.source.tree())).await?;
             shown.server(OfServer::Opened {
-                is_told: mirror.is_told(),
+                has_watches: mirror.is_told(),
             });
             self.mirror = Some(mirror);
             return Ok(None);
         };
         if is_new {
-            mirror.rewant(session, wants(), roots(&source.tree)).await?;
+            mirror
+                .rewant(session, wants(), roots(revision.source.tree()))
+                .await?;
         }
         if causes.has(Cause::Timer) || causes.has(Cause::Asked) {
             let found = mirror.audit(session).await?;
@@ -146,7 +148,7 @@ impl Reconciler {
         self.refresh(shown).await
     }
 
-    /// As [`Reconciler::look`], for the same source.
+    /// As [`Reconciler::look`], for the same revision.
     pub(super) async fn refresh(&mut self, shown: &mut Shown) -> Result<Option<Vec<ZPath>>, Error> {
         let (Some(session), Some(mirror)) = (&self.session, &mut self.mirror) else {
             return Ok(None);

@@ -1,7 +1,9 @@
 //! The lines of the log that are not about single actions.
 
 use super::super::held::HeldNews;
-use super::super::source::Broken;
+use std::sync::Arc;
+
+use super::super::source::{Broken, Revision};
 use super::super::state::{Ending, Reconcile, State};
 use super::Next;
 use super::named::{Naming, Word};
@@ -17,7 +19,7 @@ pub(super) fn tell_back(servers: &str) {
     tracing::info!(servers, "connected again");
 }
 
-pub(super) fn tell_broken(broken: &Broken, in_force: Option<&str>) {
+pub(super) fn tell_broken(broken: &Broken, in_force: Option<&Arc<Revision>>) {
     for drawn in &broken.drawn {
         tracing::error!(revision = broken.revision, "{drawn}");
     }
@@ -27,7 +29,7 @@ pub(super) fn tell_broken(broken: &Broken, in_force: Option<&str>) {
     };
     tracing::error!(
         errors = broken.errors.len(),
-        in_force = in_force.unwrap_or("none"),
+        in_force = in_force.map_or("none", |revision| revision.id.as_str()),
         "the files declare no sound tree; {then}"
     );
 }
@@ -73,7 +75,7 @@ pub(super) fn tell(reconcile: &Reconcile, state: &State, next: Next) {
         ..
     } = reconcile;
     let revision = revision.as_deref().unwrap_or("none");
-    let commit = state.commit.as_deref().map(tracing::field::display);
+    let commit = state.files.commit().map(tracing::field::display);
     // JSON has no number for 128 bits: the log would write a string.
     let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     macro_rules! line {

@@ -46,7 +46,7 @@ pub(crate) struct ApplyArgs {
 pub(crate) async fn run(args: &ApplyArgs, output: &Output) -> Result<Exit, Failure> {
     let opened = open(args, output).await;
     let Opening {
-        declared,
+        source,
         session,
         ahead,
     } = match opened {
@@ -74,7 +74,7 @@ pub(crate) async fn run(args: &ApplyArgs, output: &Output) -> Result<Exit, Failu
         output,
         session,
         shown,
-        steps: reconcile::Apply::new(declared.source(), &options, ahead),
+        steps: reconcile::Apply::new(&source, &options, ahead),
         end: None,
     };
     let result = tokio::select! {

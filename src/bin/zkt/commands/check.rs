@@ -4,16 +4,13 @@ use std::io::Write as _;
 
 use clap::Args;
 use serde_json::json;
-use zkt::model::path::ZPath;
-use zkt::model::plan::{About, Plan, Refusal, Warning};
-use zkt::model::tree::Tree;
-use zkt::plan::links::{self, Trees};
-use zkt::plan::planner;
+use zkt::model::plan::Refusal;
+use zkt::reconcile;
 use zkt::zookeeper::session::MAX_REQUEST;
 
 use crate::args::values::request_size;
 use crate::args::{Format, LayerArgs};
-use crate::declare::{self, DeclaredTree, Destination};
+use crate::declare::{self, Destination};
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
 use crate::{render, words};
@@ -45,8 +42,8 @@ pub(crate) fn run(args: &CheckArgs, output: &Output) -> Result<Exit, Failure> {
         &Destination::nowhere(),
         &args.sources.files.disk(),
     );
-    let declared = match loaded.and_then(|source| source.require_size(args.max_request)) {
-        Ok(source) => DeclaredTree::from(source),
+    let source = match loaded.and_then(|source| source.require_size(args.max_request)) {
+        Ok(source) => source,
         Err(problems) if args.format == Format::Json => {
             let mut out = output.out();
             let report = json!({
@@ -59,14 +56,11 @@ pub(crate) fn run(args: &CheckArgs, output: &Output) -> Result<Exit, Failure> {
         }
         Err(problems) => return Err(declare::tell(&problems, output)),
     };
-    let warnings = lint(&declared);
+    let warnings = reconcile::lint(&source);
     let refused = args.strict && !warnings.is_empty();
-    let nodes = declared
-        .tree
-        .iter()
-        .filter(|(_, node)| node.is_declared())
-        .count();
-    let files = declared.sources.len();
+    let nodes = source.tree().iter();
+    let nodes = nodes.filter(|(_, node)| node.is_declared()).count();
+    let files = source.texts().len();
     let mut out = output.out();
     if args.format == Format::Json {
         let warnings: Vec<_> = warnings.iter().map(render::warning_json).collect();
@@ -91,27 +85,4 @@ pub(crate) fn run(args: &CheckArgs, output: &Output) -> Result<Exit, Failure> {
     }
     out.flush()?;
     Ok(if refused { Exit::Refused } else { Exit::Done })
-}
-
-/// Warnings about the declared nodes that need no server.
-fn lint(declared: &DeclaredTree) -> Vec<Warning> {
-    let nothing = Tree::default();
-    let trees = Trees::new(&declared.tree, &nothing);
-    let plan = Plan::empty(ZPath::root());
-    let linked = links::check(&trees, &plan, None, &declared.sources).warnings;
-    let doubts = planner::doubts(&declared.tree, &declared.sources);
-    let system = system_warning(declared).into_iter();
-    system.chain(doubts).chain(linked).collect()
-}
-
-/// Where a tree goes is not known here: to the root of a server, or below a chroot.
-fn system_warning(declared: &DeclaredTree) -> Option<Warning> {
-    let system = ZPath::root().join("zookeeper");
-    let (path, node) = declared.tree.subtree(&system).first()?;
-    Some(Warning {
-        path: path.clone(),
-        about: About::Node,
-        message: "it belongs to ZooKeeper itself, unless there is a chroot".to_owned(),
-        origin: node.origin.map(|span| declared.sources.locate(span)),
-    })
 }

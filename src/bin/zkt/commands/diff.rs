@@ -3,6 +3,7 @@
 use std::io::Write as _;
 
 use clap::{Args, ValueHint};
+use zkt::declare::Source;
 use zkt::export;
 use zkt::model::node::{Content, Declared, LiveNode};
 use zkt::model::path::ZPath;
@@ -11,12 +12,11 @@ use zkt::model::tree::{Tree, tops};
 use zkt::model::value::Data;
 use zkt::plan::scope::{Children, Want};
 use zkt::reconcile::{self, Options};
-use zkt::syntax::source::Sources;
 use zkt::zookeeper::live::ReadAhead;
 use zkt::zookeeper::session::Session;
 
 use crate::args::{FileArgs, Format, PlanOptions, ServerArgs, TrimArg};
-use crate::declare::{self, DeclaredTree, Destination, System};
+use crate::declare::{self, Destination, System};
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
 use crate::render;
@@ -78,25 +78,19 @@ pub(crate) async fn run(args: &DiffArgs, output: &Output) -> Result<Exit, Failur
     let rules = planning::options(&options)?;
     let (mut old, mut new) = (sides.old.to_vec(), sides.new.to_vec());
     let plan = if is_live(sides.old) {
-        let mut declared = load(sides.new)?;
-        planning::narrow(&mut declared.tree, &options, output)?;
+        let source = planning::narrow(load(sides.new)?, &options, output)?;
         let session = Session::connect(&settings::session_options(&args.server)?).await?;
-        let plan = planning::plan(&session, &declared, ReadAhead::default(), &rules, output).await;
+        let plan = planning::plan(&session, &source, ReadAhead::default(), &rules, output).await;
         old = vec![format!("live {}", session.hosts())];
         session.close().await;
         plan?
     } else if is_live(sides.new) {
-        let declared = load(sides.old)?;
+        let source = load(sides.old)?;
         let session = Session::connect(&settings::session_options(&args.server)?).await?;
-        let tree = live_side(&session, &declared, &place, output).await;
+        let tree = live_side(&session, &source, &place, output).await;
         new = vec![format!("live {}", session.hosts())];
         session.close().await;
-        let sources = Sources::default();
-        let live = DeclaredTree {
-            tree: tree?,
-            sources,
-        };
-        compare(&declared, live, &rules)
+        compare(&source, tree?.into(), &rules)
     } else {
         compare(&load(sides.old)?, load(sides.new)?, &rules)
     };
@@ -173,12 +167,12 @@ fn print(
 /// The live tree under the top-level nodes of the other side, as if it were declared.
 async fn live_side(
     session: &Session,
-    old: &DeclaredTree,
+    old: &Source,
     place: &ZPath,
     output: &Output,
 ) -> Result<Tree<Declared>, Failure> {
     reconcile::require_place(session, place).await?;
-    let wants: Vec<Want> = tops(old.tree.declared().map(|(path, _)| path))
+    let wants: Vec<Want> = tops(old.tree().declared().map(|(path, _)| path))
         .map(|path| Want {
             path: path.clone(),
             children: Children::Subtree,
@@ -186,14 +180,14 @@ async fn live_side(
         })
         .collect();
     let live = planning::fetch(session, &wants, output).await?;
-    reconcile::require_readable(&old.tree, &live)?;
+    reconcile::require_readable(old.tree(), &live)?;
     let mut nodes: Vec<(ZPath, Declared)> = export::declarable(live.as_slice(), false)
-        .map(|(path, node)| (path.clone(), beside(old.tree.get(path), node)))
+        .map(|(path, node)| (path.clone(), beside(old.tree().get(path), node)))
         .collect();
     // What is only passed through on one side is passed through on the other.
     let is_through =
         |(path, node): &&(ZPath, Declared)| node.is_passed_through() && live.get(path).is_none();
-    let through = old.tree.iter().filter(is_through);
+    let through = old.tree().iter().filter(is_through);
     nodes.extend(through.map(|(path, node)| (path.clone(), node.clone())));
     Ok(nodes.into_iter().collect())
 }
@@ -221,13 +215,15 @@ fn beside(old: Option<&Declared>, live: &LiveNode) -> Declared {
 }
 
 /// The plan between two declared trees: the old one as if it were live.
-fn compare(old: &DeclaredTree, mut new: DeclaredTree, options: &Options) -> Plan {
-    options.filter.apply(&mut new.tree);
-    // What one side declares as secret is not shown of the other.
-    for (path, node) in new.tree.iter_mut() {
-        if let Some(old) = old.tree.get(path) {
-            node.secret = std::mem::take(&mut node.secret).and(&old.secret);
+fn compare(old: &Source, new: Source, options: &Options) -> Plan {
+    let new = new.change(|tree| {
+        options.filter.apply(tree);
+        // What one side declares as secret is not shown of the other.
+        for (path, node) in tree.iter_mut() {
+            if let Some(old) = old.tree().get(path) {
+                node.secret = std::mem::take(&mut node.secret).and(&old.secret);
+            }
         }
-    }
-    reconcile::compare_trees(old.source(), new.source(), options)
+    });
+    reconcile::compare(old, &new, options)
 }

@@ -45,14 +45,14 @@ pub(crate) enum GraphFormat {
 
 /// The graph of tree files.
 pub(crate) fn offline(args: &GraphArgs, output: &Output) -> Result<Exit, Failure> {
-    let declared = declare::load_or_tell(
+    let source = declare::load_or_tell(
         &args.layers,
         args.allow_empty,
         &Destination::nowhere(),
         &args.files.disk(),
         output,
     )?;
-    print(&graph::graph(&declared.tree), args, output)
+    print(&graph::graph(source.tree()), args, output)
 }
 
 /// The graph of the live tree.

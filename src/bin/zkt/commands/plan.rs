@@ -31,12 +31,12 @@ pub(crate) struct PlanArgs {
 
 pub(crate) async fn run(args: &PlanArgs, output: &Output) -> Result<Exit, Failure> {
     let Opening {
-        declared,
+        source,
         session,
         ahead,
     } = opening::open(&args.sources, &args.plan, &args.server, output).await?;
     let options = planning::options(&args.plan)?;
-    let plan = planning::plan(&session, &declared, ahead, &options, output).await;
+    let plan = planning::plan(&session, &source, ahead, &options, output).await;
     let server = session.hosts();
     session.close().await;
     let plan = plan?;

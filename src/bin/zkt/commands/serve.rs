@@ -69,14 +69,14 @@ fn builder(args: &ServeArgs, output: &Output) -> Result<Builder, Failure> {
     if args.tree.is_empty() {
         return Ok(builder);
     }
-    let declared = declare::load_or_tell(
+    let source = declare::load_or_tell(
         &args.tree,
         args.allow_empty,
         &Destination::root(),
         &args.files.disk(),
         output,
     )?;
-    for (path, node) in made(&declared.tree) {
+    for (path, node) in made(source.tree()) {
         let acl = node.acl.as_deref().cloned().unwrap_or_else(Acl::open);
         let acl: Vec<server::Acl> = acl
             .entries

@@ -24,7 +24,7 @@ pub(crate) struct ShowArgs {
 }
 
 pub(crate) fn run(args: &ShowArgs, output: &Output) -> Result<Exit, Failure> {
-    let declared = declare::load_or_tell(
+    let source = declare::load_or_tell(
         &args.sources.layers,
         args.allow_empty,
         &Destination::nowhere(),
@@ -33,8 +33,8 @@ pub(crate) fn run(args: &ShowArgs, output: &Output) -> Result<Exit, Failure> {
     )?;
     let mut out = output.plain_out();
     match args.format {
-        TreeFormat::Zkt => export::write_text(&declared.tree, &mut out)?,
-        TreeFormat::Json => export::write_json(&declared.tree, &mut out)?,
+        TreeFormat::Zkt => export::write_text(source.tree(), &mut out)?,
+        TreeFormat::Json => export::write_json(source.tree(), &mut out)?,
     }
     out.flush()?;
     Ok(Exit::Done)

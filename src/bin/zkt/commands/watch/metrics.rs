@@ -122,7 +122,10 @@ impl Text {
         self.gauge(
             "zkt_nodes_declared",
             "Nodes that are declared.",
-            state.source.as_ref().map_or(0, |source| source.tree.len()),
+            state
+                .files
+                .in_force()
+                .map_or(0, |revision| revision.source.tree().len()),
         );
         self.gauge(
             "zkt_nodes_mirrored",
@@ -152,7 +155,7 @@ impl Text {
         self.gauge(
             "zkt_source_broken",
             "Whether the newest files declare no sound tree.",
-            u8::from(state.broken.is_some()),
+            u8::from(state.files.broken().is_some()),
         );
         self.counter(
             "zkt_missed_changes",

@@ -15,7 +15,8 @@ const LONGEST_PLAN: usize = 500;
 
 /// The whole state.
 pub(super) fn json(state: &State, layers: &[String], interval: Duration) -> Value {
-    let source = state.source.as_ref();
+    let revision = state.files.in_force();
+    let broken = state.files.broken();
     let ready = health::is_ready(state, interval);
     let out_of_sync = state.plan.as_deref().filter(|_| !state.is_in_sync());
     json!({
@@ -31,14 +32,14 @@ pub(super) fn json(state: &State, layers: &[String], interval: Duration) -> Valu
             Connection::Lost => "lost",
             Connection::None => "none",
         },
-        "events": state.told,
+        "events": state.has_watches,
         "leader": state.leadership != Leadership::Follows,
         "elects": state.leadership != Leadership::Alone,
-        "revision": source.map(|source| &source.revision),
-        "commit": state.commit,
-        "source_drawn": state.broken.as_ref().map_or(&[][..], |broken| &broken.drawn),
-        "source_errors": state.broken.as_ref().map_or(&[][..], |broken| &broken.errors),
-        "nodes_declared": source.map_or(0, |source| source.tree.len()),
+        "revision": revision.map(|revision| &revision.id),
+        "commit": state.files.commit(),
+        "source_drawn": broken.map_or(&[][..], |broken| &broken.drawn),
+        "source_errors": broken.map_or(&[][..], |broken| &broken.errors),
+        "nodes_declared": revision.map_or(0, |revision| revision.source.tree().len()),
         "nodes_mirrored": state.mirrored,
         "started": seconds(state.began),
         "seconds_since_success": state.last_success.map(|(_, at)| {
@@ -86,7 +87,7 @@ fn unknown(state: &State, interval: Duration) -> Option<&'static str> {
         Connection::None => Some("there is no session"),
         Connection::Lost => Some("the connection is lost"),
         // What the last sound files declare is not what the files declare.
-        Connection::Up if state.broken.is_some() => Some("the newest files are broken"),
+        Connection::Up if state.files.broken().is_some() => Some("the newest files are broken"),
         Connection::Up if state.is_in_sync() && last.is_some_and(is_stale) => {
             Some("the last look at the live tree is too long ago")
         }

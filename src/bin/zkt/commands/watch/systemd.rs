@@ -45,7 +45,10 @@ fn line(state: &State) -> String {
     let Some(last) = state.history.front() else {
         return "starting".to_owned();
     };
-    let declared = state.source.as_ref().map_or(0, |source| source.tree.len());
+    let declared = state
+        .files
+        .in_force()
+        .map_or(0, |revision| revision.source.tree().len());
     let mut line = format!("{}, {} declared", last.ending, count(declared, "node"));
     if let Some(revision) = &last.revision {
         line += &format!(", revision {revision}");

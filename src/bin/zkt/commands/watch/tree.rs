@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 use serde_json::{Value, json};
+use zkt::declare::Source;
 use zkt::model::node::{Content, Declared, Secret, Standing};
 use zkt::model::path::ZPath;
 use zkt::model::plan::{Action, Add, HiddenValues};
 use zkt::model::value::{TYPE, split_link, writing_order};
 use zkt::syntax::spelling::{node_name, property, property_name, string_literal, type_clause};
-use zkt::watch::{Source, State};
+use zkt::watch::State;
 
 use crate::render::{self, SECRET};
 
@@ -21,24 +22,24 @@ const MOST_CHILDREN: usize = 1000;
 /// The declared nodes right below the one that the query names as `path=…`, or the topmost ones, and
 /// what is out of sync there. Returns `None` if that node is not declared.
 pub(super) fn children(state: &State, query: Option<&str>) -> Option<Value> {
-    let source = state.source.as_deref()?;
+    let source = &state.files.in_force()?.source;
     let path = match query.and_then(|query| query.strip_prefix("path=")) {
         Some(path) => {
             let path = ZPath::parse(&decoded(path)?).ok()?;
             if !path.is_root() {
-                source.tree.get(&path)?;
+                source.tree().get(&path)?;
             }
             path
         }
         // Above the place of the topmost nodes nothing is declared.
-        None => match source.tree.iter().next() {
+        None => match source.tree().iter().next() {
             Some((topmost, _)) => topmost.parent()?,
             None => ZPath::root(),
         },
     };
     let depth = path.depth() + 1;
     let out_of_sync = OutOfSync::of(state);
-    let below = source.tree.subtree(&path);
+    let below = source.tree().subtree(&path);
     let mut nodes: BTreeMap<String, Value> = BTreeMap::new();
     let mut more = 0;
     let mut at = 0;
@@ -122,7 +123,7 @@ fn node_json(
         raw: matches!(node.content, Content::Raw { .. }),
         acl: None,
         secret: HiddenValues(node.secret.clone()),
-        origin: node.origin.map(|span| source.sources.locate(span)),
+        origin: node.origin.map(|span| source.texts().locate(span)),
     });
     let mut shown = render::action_json(&add);
     if let Some(object) = shown.as_object_mut() {
