@@ -585,25 +585,121 @@ fn the_library_never_prints_exits_or_reads_the_environment() {
     assert_eq!(found, [""; 0]);
 }
 
+/// The full paths that code imports, without the names that it gives them.
+fn imported(code: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let starts = code.match_indices("use ").filter(|(i, _)| {
+        let line = code[..*i].rsplit('\n').next().unwrap_or_default().trim();
+        line.is_empty() || line.starts_with("pub")
+    });
+    for (i, word) in starts {
+        let tree = code[i + word.len()..].split(';').next().unwrap_or_default();
+        let words: Vec<&str> = tree.split_whitespace().collect();
+        expand("", &words.join(" "), &mut found);
+    }
+    found
+}
+
+/// The paths of a tree of imports, behind what stands before it.
+fn expand(before: &str, tree: &str, found: &mut Vec<String>) {
+    let Some((start, list)) = tree.split_once('{') else {
+        let path = tree.split(" as ").next().unwrap_or_default();
+        found.push(format!("{before}{path}"));
+        return;
+    };
+    let list = list.trim_end().strip_suffix('}').unwrap_or(list);
+    let mut depth = 0;
+    let items = list.split(|c| {
+        depth += i32::from(c == '{') - i32::from(c == '}');
+        c == ',' && depth == 0
+    });
+    for item in items.map(str::trim).filter(|item| !item.is_empty()) {
+        expand(&format!("{before}{start}"), item, found);
+    }
+}
+
+/// What others than `reconcile` may name of the executor: what it tells.
+const TOLD: [&str; 10] = [
+    "Batch",
+    "BatchKind",
+    "Conflict",
+    "Event",
+    "Fate",
+    "Ledger",
+    "Outcome",
+    "Report",
+    "Stop",
+    "acl_bytes",
+];
+
+/// What code names of planner and executor that only `reconcile` may.
+fn of_the_road(code: &str) -> Vec<String> {
+    let mut found = imported(code);
+    let named = code.match_indices("executor::");
+    let named = named.map(|(i, word)| {
+        let part = |c: char| c.is_alphanumeric() || c == '_';
+        let name = &code[i + word.len()..];
+        let end = name.find(|c| !part(c)).unwrap_or(name.len());
+        format!("{word}{}", &name[..end])
+    });
+    // A list of imports is looked at above.
+    found.extend(named.filter(|path| !path.ends_with(':')));
+    found.retain(|path| {
+        let parts: Vec<&str> = path.split("::").collect();
+        let leaf = parts.last().copied().unwrap_or_default();
+        let of_executor = parts.iter().position(|part| *part == "executor");
+        let is_told = |at: usize| parts.get(at + 1).is_some_and(|name| TOLD.contains(name));
+        leaf == "execute" || of_executor.is_some_and(|at| !is_told(at))
+    });
+    let words = ["planner", "Policy", "ExecuteOptions"];
+    let words = words.into_iter().filter(|word| holds(code, word));
+    found.extend(words.map(str::to_owned));
+    found
+}
+
 /// Nobody but this room makes a policy and a plan, and carries one out.
 #[test]
 fn only_reconcile_walks_from_a_tree_to_a_write() {
-    let words = [
-        "Policy::new",
-        "planner::plan",
-        "planner::as_live",
-        "executor::execute",
-        "Policy",
-    ];
-    let at_home = ["reconcile", "plan", "zookeeper/executor"];
-    let found = uses_in(all(), &words, |file| !is_in(file, &at_home));
-    assert_eq!(found, [""; 0]);
-    for (word, file) in [
-        ("Policy::new", "reconcile"),
-        ("planner::plan", "reconcile"),
-        ("executor::execute", "reconcile"),
+    for (code, told) in [
+        ("use crate::plan::planner::{self, Policy};", "planner"),
+        ("use zkt::plan::{links, planner as p};", "planner"),
+        (
+            "use crate::zookeeper::{\n    executor::{Stop, execute as run},\n};",
+            "crate::zookeeper::executor::execute",
+        ),
+        (
+            "pub use crate::zookeeper::execute;",
+            "crate::zookeeper::execute",
+        ),
+        ("use super::executor;", "super::executor"),
+        ("use super::executor::*;", "super::executor::*"),
+        (
+            "    crate::zookeeper::executor::execute(plan)",
+            "executor::execute",
+        ),
+        ("fn f(limits: &ExecuteOptions) {}", "ExecuteOptions"),
     ] {
-        assert!(!uses(&[word], |name| is_in(name, &[file])).is_empty());
+        let found = of_the_road(code);
+        assert!(found.iter().any(|name| name == told), "{code}: {found:?}");
+    }
+    let told = "use crate::zookeeper::executor::{Fate, Stop};\n    steps.execute(session)";
+    assert_eq!(of_the_road(told), [""; 0]);
+
+    let at_home = ["reconcile", "plan", "zookeeper/executor"];
+    let (home, others): (Vec<_>, Vec<_>) = all()
+        .into_iter()
+        .partition(|(file, _)| is_in(file, &at_home));
+    let others = others.iter().flat_map(|(file, code)| {
+        let found = of_the_road(code).into_iter();
+        found.map(move |name| format!("{file}: {name}"))
+    });
+    assert_eq!(others.collect::<Vec<_>>(), [""; 0]);
+    let of_reconcile = home.iter().filter(|(file, _)| is_in(file, &["reconcile"]));
+    let found: Vec<String> = of_reconcile
+        .flat_map(|(_, code)| of_the_road(code))
+        .collect();
+    for name in ["planner", "Policy", "ExecuteOptions", "executor::execute"] {
+        assert!(found.iter().any(|word| word == name), "{name}");
     }
 }
 
