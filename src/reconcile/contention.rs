@@ -50,9 +50,10 @@ pub(super) struct Contended<'a> {
 ///
 /// A node is written as long as the plan for it alone asks for the same changes, whatever else in it
 /// was written. Where it does not, or the node was replaced, that is a collision: all others are done,
-/// and then the execution stops with [`Stop::Conflict`]. ACLs that open a node to the rest come first,
-/// then adds, then updates and links, then
-/// trims, then ACLs, and each of these only after all before it.
+/// and then the execution stops with [`Stop::Conflict`]. So it is where a node that is to be created is
+/// there and is not as declared; one that is as declared is needless. ACLs that open a node to the rest
+/// come first, then adds, then updates and links, then trims, then ACLs, and each of these only after all
+/// before it. Adds of which some get their ACL after everything else go together.
 ///
 /// # On connection loss and cancellation safety
 /// As [`executor::execute`].
@@ -96,14 +97,13 @@ struct Run<'a, 'e> {
 
 impl<'a> Run<'a, '_> {
     async fn all(&mut self) -> Option<Stop> {
-        let (mut openers, mut news) = (Vec::new(), Vec::new());
+        let is_guarded = !self.plan.access.guarded.is_empty();
+        let (mut openers, mut guarded, mut news) = (Vec::new(), Vec::new(), Vec::new());
         let (mut writes, mut trims, mut acls) = (Vec::new(), Vec::new(), Vec::new());
         for (i, action) in self.plan.actions.iter().enumerate() {
             match action {
-                Action::Add(_) => news.push((i, action.clone())),
-                Action::Link(link) if link.expected_version.is_none() => {
-                    news.push((i, action.clone()));
-                }
+                action if is_new(action) && is_guarded => guarded.push((i, action.clone())),
+                action if is_new(action) => news.push(Group::of(action, i, Part::Data)),
                 Action::Update(update) if self.plan.access.opens(update) => {
                     openers.push(Group::of(action, i, Part::Acl));
                 }
@@ -112,18 +112,18 @@ impl<'a> Run<'a, '_> {
                     writes.extend(update.data.is_some().then(|| group(Part::Data)));
                     acls.extend(update.acl.is_some().then(|| group(Part::Acl)));
                 }
-                Action::Link(_) => writes.push(Group::of(action, i, Part::Data)),
+                Action::Add(_) | Action::Link(_) => writes.push(Group::of(action, i, Part::Data)),
                 Action::Trim(_) => trims.push(Group::of(action, i, Part::Data)),
             }
         }
         if let stop @ Some(_) = self.contend(openers).await {
             return stop;
         }
-        if let stop @ Some(_) = self.send(&news).await {
+        if let stop @ Some(_) = self.send(&guarded).await {
             return stop;
         }
         self.closed = acls.iter().map(|group: &Group<'a>| group.path).collect();
-        for groups in [together(writes), trims, acls] {
+        for groups in [together(news), together(writes), trims, acls] {
             if let stop @ Some(_) = self.contend(groups).await {
                 return stop;
             }
@@ -136,8 +136,13 @@ impl<'a> Run<'a, '_> {
         let mut waiting: VecDeque<Vec<Group<'a>>> =
             groups.chunks(LARGEST).map(<[_]>::to_vec).collect();
         let mut stopped = None;
+        // New nodes that cannot be, and so nothing below them can.
+        let mut barred: Vec<&ZPath> = Vec::new();
         while let Some(mut chunk) = waiting.pop_front() {
-            chunk.retain(|group| !self.stands(group));
+            chunk.retain(|group| {
+                let is_barred = barred.iter().any(|path| group.path.is_within(path));
+                !is_barred && !self.stands(group)
+            });
             let live = match self.read(&chunk).await {
                 Ok(live) => live,
                 Err(error) => return Some(stop_of(error, &chunk)),
@@ -158,6 +163,7 @@ impl<'a> Run<'a, '_> {
                     false
                 }
             });
+            actions.sort_by_key(|(i, _)| *i);
             let Some(stop) = self.send(&actions).await else {
                 continue;
             };
@@ -170,8 +176,10 @@ impl<'a> Run<'a, '_> {
                 waiting.push_front(chunk);
             } else if let Some(group) = chunk.first_mut() {
                 group.tries += 1;
+                let is_barred = group.add.is_some() && *reason != Conflict::Exists;
+                barred.extend(is_barred.then_some(group.path));
                 // What appeared below a node is no part of this plan.
-                if group.tries < TRIES && *reason != Conflict::NotEmpty {
+                if group.tries < TRIES && *reason != Conflict::NotEmpty && !is_barred {
                     let pause = u64::from(group.tries.min(20));
                     tokio::time::sleep(Duration::from_millis(fastrand::u64(0..pause))).await;
                     waiting.push_front(chunk);
@@ -264,6 +272,15 @@ impl<'a> Run<'a, '_> {
             .extend(sent.map(|(batch, outcome)| (placed(batch, actions, base), *outcome)));
         self.operations += report.committed_operations;
         report.stop.map(|stop| of_whole(stop, actions))
+    }
+}
+
+/// Whether an action creates a node, or is a part of that.
+fn is_new(action: &Action) -> bool {
+    match action {
+        Action::Add(_) => true,
+        Action::Link(link) => link.expected_version.is_none(),
+        Action::Update(_) | Action::Trim(_) => false,
     }
 }
 

@@ -212,6 +212,48 @@ async fn what_was_replaced_collides() {
     }
 }
 
+/// What others create between plan and batch holds up nothing but what is below it.
+#[tokio::test]
+async fn nodes_that_others_create_hold_up_no_other_one() {
+    let (hosts, session) = session("contention-adds").await;
+    let client = Client::connect(&hosts).await.unwrap();
+    let text = "/t\n  /a\n    x = 1\n    l -> /t\n  /b\n    x = 1\n    /c\n  /d\n    /e\n  /f\n    x = 1\n    l -> /t\n";
+    create(&client, "/t", "{}").await;
+    let meanwhile = async {
+        create(&client, "/t/a", r#"{"x":1,"l ->":"/t"}"#).await;
+        create(&client, "/t/b", r#"{"x":2}"#).await;
+        let mine = CreateMode::Ephemeral.with_acls(Acls::anyone_all());
+        client.create("/t/d", b"{}", &mine).await.unwrap();
+    };
+    let done = carry_out(&session, text, false, meanwhile).await;
+    let names: Vec<_> = done
+        .plan
+        .actions
+        .iter()
+        .map(|action| format!("{} {}", action.name(), action.path()))
+        .collect();
+    let expected = [
+        "add /t/a",
+        "add /t/b",
+        "add /t/b/c",
+        "add /t/d",
+        "add /t/d/e",
+        "add /t/f",
+        "link /t/a",
+        "link /t/f",
+    ];
+    assert_eq!(names, expected);
+    assert_eq!(done.fates, "=-+--+=+");
+    assert_eq!(
+        done.stop,
+        Some(Stop::Conflict {
+            path: ZPath::parse("/t/b").unwrap(),
+            action: 1,
+            reason: Conflict::Exists
+        })
+    );
+}
+
 /// Batches become as small as it takes, and what stands is what was declared.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_writes_without_a_pause_does_not_hold_it_up() {

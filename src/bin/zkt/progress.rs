@@ -1,6 +1,7 @@
 //! What is shown while a plan is made or carried out.
 
 use std::io::Write as _;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use indicatif::ProgressBar;
@@ -16,7 +17,34 @@ use crate::output::Output;
 pub(crate) struct Shown {
     output: Output,
     format: Format,
-    bar: Arc<Mutex<Option<ProgressBar>>>,
+    bar: Arc<Mutex<Bar>>,
+}
+
+/// What is drawn, and what it stands for.
+#[derive(Default)]
+struct Bar {
+    drawn: Option<ProgressBar>,
+    committed: Committed,
+}
+
+/// The actions of the batches that stand. Those in flight end in any order.
+#[derive(Default)]
+struct Committed {
+    /// Actions that are in a committed batch, by their index.
+    actions: Vec<bool>,
+    count: usize,
+}
+
+impl Committed {
+    fn add(&mut self, actions: Range<usize>) {
+        if self.actions.len() < actions.end {
+            self.actions.resize(actions.end, false);
+        }
+        for is_committed in &mut self.actions[actions] {
+            self.count += usize::from(!*is_committed);
+            *is_committed = true;
+        }
+    }
 }
 
 impl Shown {
@@ -35,19 +63,26 @@ impl Shown {
 
     /// Takes away the bar.
     pub(crate) fn clear(&self) {
-        if let Some(bar) = self.bar().take() {
+        if let Some(bar) = std::mem::take(&mut *self.bar()).drawn {
             bar.finish_and_clear();
         }
     }
 
-    fn bar(&self) -> MutexGuard<'_, Option<ProgressBar>> {
+    fn bar(&self) -> MutexGuard<'_, Bar> {
         self.bar.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn set(&self, message: &'static str, position: usize, total: usize) {
         let mut bar = self.bar();
-        let bar = bar.get_or_insert_with(|| self.output.progress(message, total));
-        bar.set_position(position as u64);
+        let drawn = &mut bar.drawn;
+        let drawn = drawn.get_or_insert_with(|| self.output.progress(message, total));
+        drawn.set_position(position as u64);
+    }
+
+    /// Shows how many actions stand.
+    fn set_committed(&self, total: usize) {
+        let count = self.bar().committed.count;
+        self.set("applying", count, total);
     }
 
     fn note(&self, progress: &Progress<'_>) {
@@ -60,7 +95,7 @@ impl Shown {
                 tracing::info!(nodes, "read the live tree");
             }
             Progress::Executing { of, event } => match event {
-                Event::Starting(batch) => self.set("applying", batch.actions.start, *of),
+                Event::Starting(_) => self.set_committed(*of),
                 Event::Committed(batch) => {
                     tracing::info!(
                         batch = batch.index + 1,
@@ -68,7 +103,8 @@ impl Shown {
                         operations = batch.operations,
                         "committed"
                     );
-                    self.set("applying", batch.actions.end, *of);
+                    self.bar().committed.add(batch.actions.clone());
+                    self.set_committed(*of);
                     if self.format == Format::Json {
                         // The report tells what stands, whether or not somebody reads the events.
                         let mut out = self.output.out();
@@ -94,4 +130,19 @@ fn batch_json(batch: &Batch) -> Value {
         "actions": batch.actions.len(),
         "operations": batch.operations,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_action_counts_once_in_whichever_order_batches_end() {
+        let mut committed = Committed::default();
+        let counts = [4..6, 0..2, 1..5, 4..6].map(|batch| {
+            committed.add(batch);
+            committed.count
+        });
+        assert_eq!(counts, [2, 4, 6, 6]);
+    }
 }

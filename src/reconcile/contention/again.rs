@@ -25,6 +25,7 @@ pub(super) enum Part {
 pub(super) struct Group<'p> {
     pub(super) path: &'p ZPath,
     pub(super) part: Part,
+    pub(super) add: Option<usize>,
     pub(super) update: Option<usize>,
     pub(super) link: Option<usize>,
     pub(super) trim: Option<usize>,
@@ -42,6 +43,9 @@ pub(super) enum Again {
 impl Run<'_, '_> {
     /// Plans one node alone, and compares that with what was planned for it.
     pub(super) fn again(&self, group: &Group<'_>, live: &Tree<Live>) -> Again {
+        if group.add.is_some() {
+            return self.add_again(group, live.get(group.path));
+        }
         let node = match live.get(group.path) {
             Some(Live::Read(node)) => node,
             Some(Live::Unreadable | Live::Listed) => return Again::Stops(group.unreadable()),
@@ -107,7 +111,9 @@ impl Run<'_, '_> {
 
     /// Whether nothing of a group is left to do.
     pub(super) fn stands(&self, group: &Group<'_>) -> bool {
-        let mut actions = [group.update, group.link, group.trim].into_iter().flatten();
+        let mut actions = [group.add, group.update, group.link, group.trim]
+            .into_iter()
+            .flatten();
         actions.all(|i| match group.part {
             Part::Data => matches!(
                 self.ledger.fate(i),
@@ -125,6 +131,21 @@ impl Run<'_, '_> {
         let live = [(group.path.clone(), Live::Read(node.clone()))];
         let live: Tree<Live> = live.into_iter().collect();
         planner::plan(&declared, &live, self.contended.policy)
+    }
+
+    fn add_again(&self, group: &Group<'_>, live: Option<&Live>) -> Again {
+        let is_declared = |node: &LiveNode| {
+            let fresh = self.plan_alone(group, node);
+            fresh.is_empty() && fresh.kept.is_empty() && fresh.refusals.is_empty()
+        };
+        let is_left = match live {
+            None => true,
+            Some(Live::Read(node)) if is_declared(node) => false,
+            Some(_) => return group.collides(Conflict::Exists),
+        };
+        let planned = [group.add, group.link].into_iter().flatten();
+        let again = |i: usize| (i, is_left.then(|| self.plan.actions[i].clone()));
+        Again::Same(planned.map(again).collect())
     }
 
     fn trim_again(&self, i: usize, group: &Group<'_>, node: &LiveNode) -> Again {
@@ -152,6 +173,7 @@ impl<'p> Group<'p> {
         Self {
             path: action.path(),
             part,
+            add: is("add"),
             update: is("update"),
             link: is("link"),
             trim: is("trim"),
@@ -160,7 +182,7 @@ impl<'p> Group<'p> {
     }
 
     pub(super) fn action(&self) -> usize {
-        let action = self.update.or(self.link).or(self.trim);
+        let action = self.add.or(self.update).or(self.link).or(self.trim);
         action.unwrap_or_default()
     }
 
@@ -190,6 +212,7 @@ pub(super) fn together(mut groups: Vec<Group<'_>>) -> Vec<Group<'_>> {
     groups.dedup_by(|later, first| {
         let same = later.path == first.path;
         if same {
+            first.add = first.add.or(later.add);
             first.update = first.update.or(later.update);
             first.link = first.link.or(later.link);
         }
