@@ -377,7 +377,7 @@ fn push_indent(lines: &mut String, depth: usize) {
 
 fn acl_line(acl: &Arc<Acl>) -> String {
     let entries = words(acl.entries.iter().map(ToString::to_string));
-    if masked::is_masked(acl) {
+    if acl.is_masked() {
         return format!("# masked by the server for want of the ADMIN right: @acl{entries}");
     }
     format!("@acl{entries}")
@@ -469,7 +469,7 @@ pub fn write_json<'a>(
                 )?;
             }
         }
-        if node.acl.as_ref().is_some_and(masked::is_masked) {
+        if node.acl.as_ref().is_some_and(|acl| acl.is_masked()) {
             write!(out, ", \"acl_masked\": true")?;
         } else if let Some(acl) = &node.acl {
             let entries: Vec<Value> = acl

@@ -1,7 +1,7 @@
 //! What a service needs of ZooKeeper: one handle that outlives sessions, registrations that are
 //! written again, and views that are always up to date.
 //!
-//! From the bottom up; a module imports only from those above it in this table, which a test holds:
+//! From the bottom up; a test holds that there are no circles:
 //!
 //! | module | what it is |
 //! | --- | --- |

@@ -4,10 +4,9 @@ mod listing;
 mod loader;
 
 pub use listing::tree_files;
+pub use loader::load;
 
 use super::files::{DEFAULT_LARGEST, Disk, Files};
-use super::problem::Problems;
-use super::source::Source;
 use crate::model::path::ZPath;
 
 /// What to read, and where it goes.
@@ -84,25 +83,4 @@ impl<'a> Layers<'a> {
             ..self
         }
     }
-}
-
-/// Reads layers to the tree that they declare.
-///
-/// # Errors
-/// All that is wrong with them. What can be read is lowered whatever else is wrong, so that one run
-/// tells everything.
-///
-/// ```
-/// use zkt::{Layers, Memory};
-///
-/// let files = Memory::from([
-///     ("base.zkt", "/cms\n  threads = 3\n"),
-///     ("prod.zkt", "/cms\n  threads = 8\n"),
-/// ]);
-/// let source = zkt::load(Layers::new(["base.zkt", "prod.zkt"]).files(&files))?;
-/// assert_eq!(source.tree().len(), 1);
-/// # Ok::<(), zkt::Problems>(())
-/// ```
-pub fn load(layers: Layers<'_>) -> Result<Source, Problems> {
-    loader::load(layers)
 }

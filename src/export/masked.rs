@@ -1,9 +1,6 @@
 //! ACLs that the server masks.
 
-use std::sync::Arc;
-
 use super::declarable;
-use crate::model::acl::{Acl, AclEntry};
 use crate::model::node::Live;
 use crate::model::path::ZPath;
 
@@ -12,10 +9,6 @@ use crate::model::path::ZPath;
 /// can have.
 pub fn masked(nodes: &[(ZPath, Live)], ephemeral: bool) -> impl Iterator<Item = &ZPath> {
     let nodes = declarable(nodes, ephemeral);
-    let unknown = nodes.filter(|(_, node)| node.acl.as_ref().is_none_or(is_masked));
+    let unknown = nodes.filter(|(_, node)| node.acl.as_ref().is_none_or(|acl| acl.is_masked()));
     unknown.map(|(path, _)| path)
-}
-
-pub(super) fn is_masked(acl: &Arc<Acl>) -> bool {
-    acl.entries.iter().any(AclEntry::is_masked)
 }

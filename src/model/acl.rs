@@ -10,7 +10,7 @@ use crate::syntax::acl::{are_permissions, secret_part};
 
 mod identities;
 
-pub use identities::{Allowed, Identities};
+pub use identities::{Agreement, Allowed, Identities};
 
 /// The permissions of an ACL entry: a set of `c`, `d`, `r`, `w`, `a`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -190,17 +190,6 @@ impl AclEntry {
     }
 }
 
-/// Whether a declared ACL and a live one are the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Agreement {
-    /// They are.
-    Same,
-    /// They are not.
-    Different,
-    /// The server masks the parts that may differ.
-    Unknown,
-}
-
 impl fmt::Display for AclEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
@@ -247,6 +236,13 @@ impl Acl {
         shown.join(" ")
     }
 
+    /// Whether the server masks any entry, as it does for a session without the admin permission.
+    #[must_use]
+    #[doc(hidden)]
+    pub fn is_masked(&self) -> bool {
+        self.entries.iter().any(AclEntry::is_masked)
+    }
+
     /// Whether an entry says `auth::…`, which ZooKeeper replaces by the session's own identities.
     #[must_use]
     pub fn needs_identity(&self) -> bool {
@@ -271,21 +267,6 @@ impl Acl {
         Self { entries }
     }
 
-    /// Compares with `live`, the ACL that the server returned to a session with these identities.
-    #[must_use]
-    #[doc(hidden)]
-    pub fn compare(&self, live: &Self, seen_by: &Identities) -> Agreement {
-        let sees_all = seen_by.may(live, Permissions::ADMIN) == Allowed::Yes;
-        let is_masked = !sees_all && live.entries.iter().any(AclEntry::is_masked);
-        if is_masked && self.agrees_with(live) {
-            Agreement::Unknown
-        } else if !is_masked && self.has_entries_of(live) {
-            Agreement::Same
-        } else {
-            Agreement::Different
-        }
-    }
-
     fn has_entries_of(&self, other: &Self) -> bool {
         let set = |acl: &Self| acl.entries.iter().cloned().collect::<BTreeSet<_>>();
         set(self) == set(other)
@@ -298,7 +279,7 @@ impl Acl {
     #[must_use]
     #[doc(hidden)]
     pub fn agrees_with(&self, live: &Self) -> bool {
-        let mask = live.entries.iter().any(AclEntry::is_masked);
+        let mask = live.is_masked();
         let set = |acl: &Self| -> BTreeSet<AclEntry> {
             let mut entries = acl.entries.clone();
             for entry in entries

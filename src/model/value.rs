@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -12,11 +11,13 @@ use serde_json::{Number, Value};
 
 mod entries;
 mod kind;
+mod properties;
 mod python;
 mod repair;
 
 pub use entries::{Entries, Entry, entries};
 pub use kind::kind_of_text;
+pub use properties::Properties;
 pub use python::beyond_json;
 pub use repair::NotJson;
 
@@ -24,9 +25,6 @@ pub use crate::syntax::ast::MAX_DEPTH;
 pub use crate::syntax::characters::is_space;
 use crate::syntax::names::NUMBER_TOKEN;
 pub use crate::syntax::names::{LinkKind, is_storable_name, split_link, split_property_link};
-
-/// The properties of a node by name: plain ones, `type`, links (`"x ->"`, `"x =>"`).
-pub type Properties = BTreeMap<String, Value>;
 
 /// The name of the one property that is stored as its bare text.
 pub const STRING_VALUE: &str = "string_value";

@@ -7,6 +7,7 @@ mod policy;
 mod removed;
 mod rights;
 mod size;
+mod stages;
 
 pub(crate) use compare::agreement;
 pub use compare::desired_data;
@@ -23,10 +24,12 @@ use crate::model::plan::{
     About, Action, Add, HiddenValues, Kept, KeptReason, Link, Plan, Refusal, Trim, Warning,
 };
 use crate::model::tree::{Side, Tree, end_of_subtree};
-use crate::model::value::{self, Properties, split_link};
+use crate::model::value::{self, Properties};
 use crate::plan::scope;
 use crate::syntax::place::Location;
 use crate::syntax::source::Sources;
+
+use stages::Stages;
 
 /// Whether a plan needs the session's identities: if any ACL is declared.
 #[must_use]
@@ -70,15 +73,6 @@ fn reason_to_keep_whole(nodes: &[(ZPath, Live)]) -> Option<KeptReason> {
     }
     let is_unreadable = nodes.iter().any(|(_, live)| live.node().is_none());
     is_unreadable.then_some(KeptReason::Unreadable)
-}
-
-/// Actions by kind, each in path order.
-#[derive(Default)]
-struct Stages {
-    adds: Vec<Action>,
-    updates: Vec<Action>,
-    links: Vec<Action>,
-    trims: Vec<Action>,
 }
 
 struct Planner<'a> {
@@ -451,13 +445,6 @@ impl<'a> Planner<'a> {
         plan.refusals.extend(too_large);
         plan
     }
-}
-
-/// Splits properties into links and the rest.
-fn split_links(properties: Properties) -> (Properties, Properties) {
-    properties
-        .into_iter()
-        .partition(|(name, _)| split_link(name).is_some())
 }
 
 /// The subtrees that a tree protects, for when it is the one that is to be changed.

@@ -2,6 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+mod circles;
+mod front;
+mod library;
+
 /// The floors of the library from the bottom up: a floor imports only from those before it.
 const FLOORS: [&str; 11] = [
     "syntax",
@@ -306,10 +310,7 @@ fn what_a_watch_shows_is_made_in_one_room() {
     assert!(!uses(&["tracing"], |file| is_in(file, &["watch/shown"])).is_empty());
 }
 
-/// The modules of `declare` from the bottom up: each imports only from those before it.
-const DECLARE: [&str; 6] = ["files", "lower", "ahead", "problem", "source", "layers"];
-
-/// The modules of the watch, likewise.
+/// The modules of the watch from the bottom up: each imports only from those before it.
 const WATCH: [&str; 15] = [
     "schedule",
     "journal",
@@ -326,35 +327,6 @@ const WATCH: [&str; 15] = [
     "newest",
     "reconciler",
     "task",
-];
-
-/// The modules of the services, likewise.
-const SERVICES: [&str; 25] = [
-    "lock",
-    "environment",
-    "error",
-    "address",
-    "health",
-    "socket",
-    "hub",
-    "supervision",
-    "core",
-    "resolving",
-    "editing",
-    "board",
-    "dependencies",
-    "view",
-    "children",
-    "properties",
-    "registration",
-    "discover",
-    "picker",
-    "handle",
-    "nodes",
-    "walk",
-    "removal",
-    "trees",
-    "monitor",
 ];
 
 /// The modules beside its own that a file of a floor names.
@@ -407,104 +379,25 @@ fn a_module_imports_only_from_those_below() {
         ),
         ["e", "d"]
     );
-    let floors: [(&str, &[&str]); 3] = [
-        ("declare", &DECLARE),
-        ("watch", &WATCH),
-        ("services", &SERVICES),
-    ];
-    for (floor, modules) in floors {
-        let rank = |name: &str| modules.iter().position(|module| *module == name);
-        let mut found = Vec::new();
-        let mut seen = Vec::new();
-        for (file, code) in library() {
-            let path = file.strip_prefix(floor);
-            let Some(path) = path.and_then(|path| path.strip_prefix('/')) else {
-                continue;
-            };
-            let own = path.split(['/', '.']).next().unwrap_or_default();
-            seen.push(own.to_owned());
-            let place = rank(own).unwrap_or_else(|| panic!("{file} is not in the list"));
-            for named in neighbours(floor, &file, &code) {
-                if rank(&named).is_none_or(|other| other > place) {
-                    found.push(format!("{file}: {named}"));
-                }
-            }
-        }
-        assert_eq!(found, [""; 0]);
-        let is_seen = |module: &&str| seen.iter().any(|own| own == module);
-        assert!(modules.iter().all(is_seen), "{floor}");
-    }
-}
-
-/// The modules of `syntax` from the bottom up: each imports only from those before it.
-const SYNTAX: [&str; 36] = [
-    "characters",
-    "acl",
-    "names",
-    "place",
-    "doubt",
-    "source",
-    "ast",
-    "scanner/table",
-    "scanner/tokens",
-    "scanner",
-    "spelling",
-    "json",
-    "parser/secrets/names",
-    "parser/secrets/shown",
-    "parser/secrets",
-    "parser/error",
-    "parser/findings",
-    "parser/estimate",
-    "parser/levels",
-    "parser/number",
-    "parser/string",
-    "parser/matched",
-    "parser/literal",
-    "parser/expression",
-    "parser/statement",
-    "parser/quick/reader",
-    "parser/quick/literal",
-    "parser/quick",
-    "parser/explain/rules",
-    "parser/explain/syntax",
-    "parser/explain/hints",
-    "parser/explain/invisible",
-    "parser/explain/value",
-    "parser/explain",
-    "parser",
-    "format",
-];
-
-#[test]
-fn there_are_no_circles_in_syntax() {
-    let rank = |name: &str| SYNTAX.iter().position(|module| *module == name);
+    let rank = |name: &str| WATCH.iter().position(|module| *module == name);
     let mut found = Vec::new();
     let mut seen = Vec::new();
     for (file, code) in library() {
-        let Some(name) = file.strip_prefix("syntax/") else {
+        let Some(path) = file.strip_prefix("watch/") else {
             continue;
         };
-        let name = name.trim_end_matches(".rs");
-        let own = rank(name).unwrap_or_else(|| panic!("{file} has no place in the list"));
-        seen.push(own);
-        if code.contains("super::") {
-            found.push(format!("{file}: super"));
-        }
-        for path in imports(&code, 5) {
-            let path = path.replace("::", "/");
-            let path = path.trim_start_matches("syntax/");
-            let ends = path.match_indices('/').map(|(end, _)| end);
-            // The longest part of the path that is a module.
-            let modules = ends.chain([path.len()]).map(|end| &path[..end]);
-            let named = modules.filter_map(rank).next_back();
-            if named.is_none_or(|other| other >= own) {
-                found.push(format!("{file}: {path}"));
+        let own = path.split(['/', '.']).next().unwrap_or_default();
+        seen.push(own.to_owned());
+        let place = rank(own).unwrap_or_else(|| panic!("{file} is not in the list"));
+        for named in neighbours("watch", &file, &code) {
+            if rank(&named).is_none_or(|other| other > place) {
+                found.push(format!("{file}: {named}"));
             }
         }
     }
-    assert_eq!(seen.len(), SYNTAX.len());
     assert_eq!(found, [""; 0]);
+    let is_seen = |module: &&str| seen.iter().any(|own| own == module);
+    assert!(WATCH.iter().all(is_seen));
 }
 
 /// The rooms of the server that neither do I/O nor look at a clock.

@@ -12,7 +12,6 @@ mod ensemble;
 mod executor;
 mod export;
 mod fixtures;
-mod front;
 mod kazoo;
 mod language;
 mod laws;

@@ -3,7 +3,8 @@
 use std::mem;
 use std::path::{Path, PathBuf};
 
-use super::{Layers, tree_files};
+use super::Layers;
+use super::listing::tree_files;
 use crate::declare::ahead;
 use crate::declare::files::{self, Files, Kind, Root};
 use crate::declare::lower::Lowering;
@@ -19,7 +20,24 @@ use crate::syntax::source::Sources;
 /// How many nodes the observer is told of at once.
 const TOLD_AT_ONCE: usize = 256;
 
-pub(super) fn load(layers: Layers<'_>) -> Result<Source, Problems> {
+/// Reads layers to the tree that they declare.
+///
+/// # Errors
+/// All that is wrong with them. What can be read is lowered whatever else is wrong, so that one run
+/// tells everything.
+///
+/// ```
+/// use zkt::{Layers, Memory};
+///
+/// let files = Memory::from([
+///     ("base.zkt", "/cms\n  threads = 3\n"),
+///     ("prod.zkt", "/cms\n  threads = 8\n"),
+/// ]);
+/// let source = zkt::load(Layers::new(["base.zkt", "prod.zkt"]).files(&files))?;
+/// assert_eq!(source.tree().len(), 1);
+/// # Ok::<(), zkt::Problems>(())
+/// ```
+pub fn load(layers: Layers<'_>) -> Result<Source, Problems> {
     let texts = Sources::default();
     let Layers {
         names,

@@ -150,6 +150,34 @@ impl Identities {
     }
 }
 
+/// Whether a declared ACL and a live one are the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Agreement {
+    /// They are.
+    Same,
+    /// They are not.
+    Different,
+    /// The server masks the parts that may differ.
+    Unknown,
+}
+
+impl Acl {
+    /// Compares with `live`, the ACL that the server returned to a session with these identities.
+    #[must_use]
+    #[doc(hidden)]
+    pub fn compare(&self, live: &Self, seen_by: &Identities) -> Agreement {
+        let sees_all = seen_by.may(live, Permissions::ADMIN) == Allowed::Yes;
+        let is_masked = !sees_all && live.is_masked();
+        if is_masked && self.agrees_with(live) {
+            Agreement::Unknown
+        } else if !is_masked && self.has_entries_of(live) {
+            Agreement::Same
+        } else {
+            Agreement::Different
+        }
+    }
+}
+
 impl From<Vec<AuthId>> for Identities {
     fn from(all: Vec<AuthId>) -> Self {
         all.into_iter().collect()

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::entries::entries;
+use super::properties::Properties;
 use super::repair::{NotJson, repair, value as repaired_value};
-use super::{Properties, entries};
 
 /// The byte-order mark of UTF-8.
 const MARK: char = '\u{feff}';

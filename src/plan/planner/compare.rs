@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Policy, split_links};
+use super::policy::Policy;
 use crate::model::acl::{Acl, Agreement};
 use crate::model::node::{Content, Declared, LiveNode};
 use crate::model::path::ZPath;
 use crate::model::plan::{ACL_CHANGE, Change, ChangeValue, DATA_CHANGE, Link, Update};
 use crate::model::value::{
-    self, Data, NotJson, Properties, STRING_VALUE, beyond_json, sole_string,
+    self, Data, NotJson, Properties, STRING_VALUE, beyond_json, sole_string, split_link,
 };
 use crate::syntax::source::Sources;
 
@@ -26,6 +26,13 @@ impl Compared {
         let update = self.update.as_ref();
         self.link.is_some() || update.is_some_and(|update| update.data.is_some())
     }
+}
+
+/// Splits properties into links and the rest.
+fn split_links(properties: Properties) -> (Properties, Properties) {
+    properties
+        .into_iter()
+        .partition(|(name, _)| split_link(name).is_some())
 }
 
 /// Compares data, and the ACL where one is given.

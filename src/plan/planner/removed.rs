@@ -1,6 +1,6 @@
 //! Values that a plan removes, and that may have been secret.
 
-use super::Stages;
+use super::stages::Stages;
 use crate::model::node::{Declared, Globs, Secret, looks_secret, secret_names};
 use crate::model::plan::{Action, Change, ChangeValue};
 use crate::model::tree::Tree;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use foldhash::HashSet;
 
-use super::{Policy, Stages};
+use super::policy::Policy;
+use super::stages::Stages;
 use crate::model::acl::{Acl, AclEntry, Allowed, Identities, Permissions};
 use crate::model::node::Declared;
 use crate::model::path::ZPath;

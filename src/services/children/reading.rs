@@ -131,9 +131,9 @@ async fn refreshed(
     };
     let mut children = shown.children.clone();
     for (name, child) in read {
-        let place = children.binary_search_by(|other| other.name.cmp(&name));
+        let place = children.binary_search_by(|other| other.name().cmp(&name));
         match (place, child) {
-            (Ok(place), Some(child)) if children[place].mzxid != child.mzxid => {
+            (Ok(place), Some(child)) if children[place].mzxid() != child.mzxid() => {
                 children[place] = Arc::new(child);
             }
             (Ok(_), Some(_)) | (Err(_), None) => {}
@@ -164,7 +164,7 @@ async fn all(
     for (name, child) in read {
         if let Some(child) = child {
             // What is the same stays the same to those who hold it.
-            let same = shown.get(&name).filter(|old| old.mzxid == child.mzxid);
+            let same = shown.get(&name).filter(|old| old.mzxid() == child.mzxid());
             let child = same.cloned().unwrap_or_else(|| Arc::new(child));
             children.insert(name, child);
         }
