@@ -9,7 +9,11 @@ use super::state::State;
 use super::watches::ConnectionId;
 use super::wire::Malformed;
 
-/// Gives a connection its session. An error ends the connection.
+/// Gives a connection its session.
+///
+/// # Errors
+///
+/// The connection is to be closed without an answer.
 pub(crate) fn shake_hands(
     state: &mut State,
     id: ConnectionId,
@@ -26,8 +30,8 @@ pub(crate) fn shake_hands(
     if fault == Some(Fault::LoseRequest) {
         return Err(Malformed);
     }
-    // A client that has seen a later transaction comes from another server. Refuse it.
     if connect.last_zxid_seen > state.zxids.processed {
+        // The client comes from another server.
         tracing::info!(
             "client refused: it has seen transaction 0x{:x}, the last one here is 0x{:x}",
             connect.last_zxid_seen,
@@ -36,32 +40,15 @@ pub(crate) fn shake_hands(
         return Err(Malformed);
     }
     let timeout = state.sessions.negotiate(connect.timeout);
-    let knows_read_only = connect.read_only.is_some();
-    let now = state.uptime();
-    let session = if matches!(fault, Some(Fault::Answer(_))) {
-        None
-    } else if connect.session == 0 {
-        state.next_moment();
-        let session = state.sessions.create(timeout, id, now);
-        tracing::info!("session 0x{session:x} established, timeout {timeout} ms");
-        Some(session)
-    } else {
-        // ZooKeeper ends the old connection before it looks at the password.
-        let old = state.sessions.get(connect.session);
-        if let Some(old) = old.and_then(|session| session.connection) {
-            state.disconnect(old);
-        }
-        let password = connect.password;
-        state
-            .sessions
-            .attach(connect.session, password, timeout, id, now)
-            .then_some(connect.session)
+    let session = match fault {
+        Some(Fault::Answer(_)) => None,
+        _ => open_or_resume(state, id, &connect, timeout),
     };
     let Some(connection) = state.connections.get_mut(&id) else {
         return Ok(());
     };
     connection.timeout = timeout;
-    connection.knows_read_only = knows_read_only;
+    connection.knows_read_only = connect.read_only.is_some();
     // Without a session, further packets are ignored, as after the end of one.
     connection.session = Some(session.unwrap_or(connect.session));
     if fault == Some(Fault::LoseReply) {
@@ -78,23 +65,51 @@ pub(crate) fn shake_hands(
             };
             greet(state, caller);
         }
-        None => {
-            tracing::info!("session 0x{:x} is not known, or expired", connect.session);
-            state.send(id, |out| {
-                put_connected(
-                    out,
-                    Connected {
-                        timeout: 0,
-                        session: 0,
-                        password: &[0; PASSWORD_BYTES],
-                        knows_read_only,
-                    },
-                );
-            });
-            state.close_after_sending(id);
-        }
+        None => dismiss(state, id, &connect),
     }
     Ok(())
+}
+
+/// Returns the session that the connection gets, or `None` if it asks for one that is expired,
+/// unknown, or has another password.
+fn open_or_resume(
+    state: &mut State,
+    id: ConnectionId,
+    connect: &Connect<'_>,
+    timeout: i32,
+) -> Option<i64> {
+    let now = state.uptime();
+    if connect.session == 0 {
+        state.next_moment();
+        let session = state.sessions.create(timeout, id, now);
+        tracing::info!("session 0x{session:x} established, timeout {timeout} ms");
+        return Some(session);
+    }
+    // ZooKeeper ends the old connection before it looks at the password.
+    let old = state.sessions.get(connect.session);
+    if let Some(old) = old.and_then(|session| session.connection) {
+        state.disconnect(old);
+    }
+    let (session, password) = (connect.session, connect.password);
+    let is_attached = state.sessions.attach(session, password, timeout, id, now);
+    is_attached.then_some(session)
+}
+
+/// Answers that there is no such session, and closes the connection.
+fn dismiss(state: &mut State, id: ConnectionId, connect: &Connect<'_>) {
+    tracing::info!("session 0x{:x} is not known, or expired", connect.session);
+    state.send(id, |out| {
+        put_connected(
+            out,
+            Connected {
+                timeout: 0,
+                session: 0,
+                password: &[0; PASSWORD_BYTES],
+                knows_read_only: connect.read_only.is_some(),
+            },
+        );
+    });
+    state.close_after_sending(id);
 }
 
 /// Sends a client the number of its session.

@@ -3,6 +3,7 @@
 use super::caller::{Answer, Caller};
 use super::change::{Asker, Change, Draft};
 use super::code::ErrorCode;
+use super::node::Moment;
 use super::reply::put_stat;
 use super::request::{Create, RequestKind, Write, named};
 use super::state::State;
@@ -133,43 +134,40 @@ impl State {
             session: caller.session,
             identities: &connection.identities,
         };
-        let mut draft = Draft::of_several(&self.tree);
-        let mut changes = Vec::with_capacity(operations.len());
-        for operation in &operations {
-            let Operation::Write(write) = operation else {
-                return Answer::Error(ErrorCode::MarshallingError);
-            };
-            match draft.check(write, &asker) {
-                Ok(change) => changes.push((kind_of_result(write), change)),
-                // A null path where one is required fails the whole transaction with this error.
-                Err(ErrorCode::MarshallingError) => {
-                    return Answer::Error(ErrorCode::MarshallingError);
+        match check_all(&operations, Draft::of_several(&self.tree), &asker) {
+            Ok(changes) => {
+                for (kind, change) in changes {
+                    self.carry_out(kind, change, moment, out);
                 }
-                Err(error) => {
-                    put_failure(out, changes.len(), error, operations.len());
-                    return Answer::Body;
-                }
+                put_end(out);
+                Answer::Body
+            }
+            // A null path where one is required fails the whole transaction with this error.
+            Err((_, ErrorCode::MarshallingError)) => Answer::Error(ErrorCode::MarshallingError),
+            Err((failed, error)) => {
+                put_failure(out, failed, error, operations.len());
+                Answer::Body
             }
         }
-        for (kind, change) in changes {
-            let path = match &change {
-                Change::Create { path, .. } => path.clone(),
-                _ => String::new(),
-            };
-            let stat = self.apply(change, moment).unwrap_or_default();
-            put_between(out, kind, 0);
-            match kind {
-                CREATED => out.put_text(&path),
-                CREATED_WITH_STAT => {
-                    out.put_text(&path);
-                    put_stat(out, &stat);
-                }
-                WRITTEN => put_stat(out, &stat),
-                _ => {}
+    }
+
+    /// Applies one change of a transaction and writes its result.
+    fn carry_out(&mut self, kind: i32, change: Change, moment: Moment, out: &mut Vec<u8>) {
+        let path = match &change {
+            Change::Create { path, .. } => path.clone(),
+            _ => String::new(),
+        };
+        let stat = self.apply(change, moment).unwrap_or_default();
+        put_between(out, kind, 0);
+        match kind {
+            CREATED => out.put_text(&path),
+            CREATED_WITH_STAT => {
+                out.put_text(&path);
+                put_stat(out, &stat);
             }
+            WRITTEN => put_stat(out, &stat),
+            _ => {}
         }
-        put_end(out);
-        Answer::Body
     }
 
     pub(crate) fn multi_read(&mut self, caller: Caller, body: &[u8], out: &mut Vec<u8>) -> Answer {
@@ -212,6 +210,23 @@ impl State {
     }
 }
 
+/// Checks each operation against the tree as those before it leave it. Returns the changes, each with
+/// the type of its result, or the number of the operation that fails and its error.
+fn check_all(
+    operations: &[Operation<'_>],
+    mut draft: Draft<'_>,
+    asker: &Asker<'_>,
+) -> Result<Vec<(i32, Change)>, (usize, ErrorCode)> {
+    let check = |(i, operation): (usize, &Operation<'_>)| match operation {
+        Operation::Write(write) => match draft.check(write, asker) {
+            Ok(change) => Ok((kind_of_result(write), change)),
+            Err(error) => Err((i, error)),
+        },
+        Operation::TtlWithoutTtl(_) | Operation::Read(..) => Err((i, ErrorCode::MarshallingError)),
+    };
+    operations.iter().enumerate().map(check).collect()
+}
+
 const CREATED: i32 = 1;
 const WRITTEN: i32 = 5;
 const CREATED_WITH_STAT: i32 = 15;
@@ -228,8 +243,9 @@ fn kind_of_result(write: &Write<'_>) -> i32 {
     }
 }
 
-/// The results when the operation at `failed` failed: those before it are told as done, which they
-/// are not, those after it as not tried.
+/// Writes the results of a transaction whose operation at `failed` failed. As ZooKeeper does, it
+/// reports the operations before it as successful, although they were not carried out, and those
+/// after it as not tried.
 fn put_failure(out: &mut Vec<u8>, failed: usize, error: ErrorCode, count: usize) {
     for i in 0..count {
         put_error(
