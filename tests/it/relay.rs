@@ -240,73 +240,98 @@ async fn pump(state: &State, way: Way, mut from: OwnedReadHalf, mut to: OwnedWri
             }
             continue;
         }
-        let buffer = std::mem::take(&mut buffer);
-        let count = buffer.len();
-        let writes = way == Way::Request && is_of_kind(&buffer[..count], MULTI);
-        if let (true, Mode::HoldWriteAfter(left)) = (writes, state.mode()) {
-            state.set(match left {
-                0 => Mode::HoldWrite,
-                _ => Mode::HoldWriteAfter(left - 1),
-            });
+        if let Mode::Delay(pause) = state.mode() {
+            tokio::time::sleep(pause).await;
         }
-        let deletes = way == Way::Request && is_of_kind(&buffer[..count], DELETE);
-        let sets = way == Way::Request && is_of_kind(&buffer[..count], SET_DATA);
-        if sets && state.mode() == Mode::CutBeforeSetReplyForGood {
-            state.set(Mode::CutBeforeReplyForGood);
-        }
-        let holds = match state.mode() {
-            Mode::HoldWrite => writes,
-            Mode::HoldDelete => deletes,
-            _ => false,
-        };
-        if holds {
-            state.held.send_modify(|held| *held += 1);
-        }
-        loop {
-            match (state.mode(), way) {
-                (Mode::HoldWrite, Way::Request) if writes => {
-                    tokio::time::sleep(Duration::from_millis(5)).await;
-                }
-                (Mode::HoldDelete, Way::Request) if deletes => {
-                    tokio::time::sleep(Duration::from_millis(5)).await;
-                }
-                (Mode::CutBeforeWriteReply, Way::Request) if writes => {
-                    state.set(Mode::CutBeforeReply);
-                    break;
-                }
-                (Mode::Stall, _) => tokio::time::sleep(Duration::from_millis(5)).await,
-                (Mode::Delay(pause), _) => break tokio::time::sleep(pause).await,
-                (Mode::CutBeforeRequest, Way::Request) | (Mode::CutBeforeReply, Way::Reply) => {
-                    state.set(Mode::Forward);
-                    return;
-                }
-                (Mode::CutBeforeReplyForGood, Way::Reply) => {
-                    state.set(Mode::Refuse);
-                    return;
-                }
-                (Mode::CutAfter(cut, bytes), _) if cut == way => match bytes.checked_sub(count) {
-                    Some(left) => break state.set(Mode::CutAfter(cut, left)),
-                    None => {
-                        let then = state.then.lock().unwrap().take();
-                        state.set(then.unwrap_or(Mode::Forward));
-                        _ = to.write_all(&buffer[..bytes]).await;
-                        return;
-                    }
-                },
-                _ => break,
+        for piece in pieces(way, &mut buffer) {
+            if !pass(state, way, &piece, &mut to).await {
+                return;
             }
         }
-        if (state.mode(), way) == (Mode::SwallowOnce, Way::Reply) {
-            state.set(Mode::Forward);
-            continue;
+    }
+}
+
+/// Takes out of `buffer` what can be passed on: replies as they came, requests frame by frame, so
+/// that each is looked at.
+fn pieces(way: Way, buffer: &mut Vec<u8>) -> Vec<Vec<u8>> {
+    if way == Way::Reply {
+        return vec![std::mem::take(buffer)];
+    }
+    let mut pieces = Vec::new();
+    while let Some(length) = buffer.first_chunk::<4>() {
+        let end = 4 + u32::from_be_bytes(*length) as usize;
+        if buffer.len() < end {
+            break;
         }
-        if (state.mode(), way) == (Mode::Swallow, Way::Reply) {
-            continue;
-        }
-        if to.write_all(&buffer[..count]).await.is_err() {
-            return;
+        pieces.push(buffer.drain(..end).collect());
+    }
+    pieces
+}
+
+/// Passes a request or a part of a reply on as the mode says. Returns whether the connection goes
+/// on.
+async fn pass(state: &State, way: Way, piece: &[u8], to: &mut OwnedWriteHalf) -> bool {
+    let writes = way == Way::Request && is_of_kind(piece, MULTI);
+    if let (true, Mode::HoldWriteAfter(left)) = (writes, state.mode()) {
+        state.set(match left {
+            0 => Mode::HoldWrite,
+            _ => Mode::HoldWriteAfter(left - 1),
+        });
+    }
+    let deletes = way == Way::Request && is_of_kind(piece, DELETE);
+    let sets = way == Way::Request && is_of_kind(piece, SET_DATA);
+    if sets && state.mode() == Mode::CutBeforeSetReplyForGood {
+        state.set(Mode::CutBeforeReplyForGood);
+    }
+    let holds = match state.mode() {
+        Mode::HoldWrite => writes,
+        Mode::HoldDelete => deletes,
+        _ => false,
+    };
+    if holds {
+        state.held.send_modify(|held| *held += 1);
+    }
+    loop {
+        match (state.mode(), way) {
+            (Mode::HoldWrite, Way::Request) if writes => {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            (Mode::HoldDelete, Way::Request) if deletes => {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            (Mode::CutBeforeWriteReply, Way::Request) if writes => {
+                state.set(Mode::CutBeforeReply);
+                break;
+            }
+            (Mode::Stall, _) => tokio::time::sleep(Duration::from_millis(5)).await,
+            (Mode::CutBeforeRequest, Way::Request) | (Mode::CutBeforeReply, Way::Reply) => {
+                state.set(Mode::Forward);
+                return false;
+            }
+            (Mode::CutBeforeReplyForGood, Way::Reply) => {
+                state.set(Mode::Refuse);
+                return false;
+            }
+            (Mode::CutAfter(cut, bytes), _) if cut == way => match bytes.checked_sub(piece.len()) {
+                Some(left) => break state.set(Mode::CutAfter(cut, left)),
+                None => {
+                    let then = state.then.lock().unwrap().take();
+                    state.set(then.unwrap_or(Mode::Forward));
+                    _ = to.write_all(&piece[..bytes]).await;
+                    return false;
+                }
+            },
+            _ => break,
         }
     }
+    if (state.mode(), way) == (Mode::SwallowOnce, Way::Reply) {
+        state.set(Mode::Forward);
+        return true;
+    }
+    if (state.mode(), way) == (Mode::Swallow, Way::Reply) {
+        return true;
+    }
+    to.write_all(piece).await.is_ok()
 }
 
 const DELETE: i32 = 2;
@@ -317,4 +342,25 @@ const MULTI: i32 = 14;
 /// Whether a request is of this kind: that comes after its length and its number.
 fn is_of_kind(request: &[u8], kind: i32) -> bool {
     request.get(8..12) == Some(&kind.to_be_bytes()[..])
+}
+
+/// Two requests that arrive in one read are two.
+#[tokio::test]
+async fn each_request_of_a_read_is_looked_at() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let relay = Relay::to(listener.local_addr().unwrap().port()).await;
+    relay.set(Mode::HoldWriteAfter(1));
+    let request = |kind: i32| [8_i32, 1, kind].map(i32::to_be_bytes).concat();
+    let sent = [SET_DATA, MULTI, DELETE, MULTI].map(request).concat();
+    let mut client = TcpStream::connect(relay.address()).await.unwrap();
+    client.write_all(&sent).await.unwrap();
+    let (mut server, _) = listener.accept().await.unwrap();
+    relay.holds_a_write().await;
+    let mut passed = [0; 36];
+    server.read_exact(&mut passed).await.unwrap();
+    assert_eq!(passed, sent[..36]);
+    assert!(server.try_read(&mut passed).is_err());
+    relay.set(Mode::Forward);
+    server.read_exact(&mut passed[..12]).await.unwrap();
+    assert_eq!(passed[..12], sent[36..]);
 }
