@@ -11,11 +11,17 @@ use crate::model::path::{self, ZPath};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HostsError {
     /// No server, or none between two commas.
-    #[error("a host is empty")]
+    #[error("a host is empty, where h1:2181,h2:2181/chroot is expected")]
     EmptyHost,
-    /// A blank where a comma was meant, or a slip.
+    /// Something else than a comma between two servers.
+    #[error("expected commas between servers, as in h1:2181,h2:2181/chroot, found {0:?}")]
+    Separator(String),
+    /// A control character.
     #[error("expected a host name or an address, found {0:?}")]
     Blank(String),
+    /// A colon without a port.
+    #[error("{0:?} has no port after the colon; without the colon it is 2181")]
+    NoPort(String),
     /// The port is not one.
     #[error("expected a port from 1 to 65535, found {0:?}")]
     Port(String),
@@ -99,7 +105,7 @@ impl Servers {
 /// Whether a chroot goes on with another server. A node's name may hold a comma, but hardly one with
 /// a port or with the same chroot behind it.
 fn has_more_servers(chroot: &str) -> bool {
-    let mut parts = chroot.split(',').map(str::trim);
+    let mut parts = chroot.split([',', ';', ' ']).map(str::trim);
     let first = parts.next().unwrap_or_default().trim_end_matches('/');
     parts.any(|part| {
         let (host, path) = part.split_at(part.find('/').unwrap_or(part.len()));
@@ -136,6 +142,9 @@ impl fmt::Display for Servers {
 }
 
 fn check_host(text: &str) -> Result<(), HostsError> {
+    if text.contains(|c: char| c == ';' || c.is_whitespace()) {
+        return Err(HostsError::Separator(text.to_owned()));
+    }
     let brackets = || HostsError::Brackets(text.to_owned());
     let (host, port) = if let Some(rest) = text.strip_prefix('[') {
         let (host, rest) = rest.split_once(']').ok_or_else(brackets)?;
@@ -154,11 +163,12 @@ fn check_host(text: &str) -> Result<(), HostsError> {
     if host.is_empty() {
         return Err(HostsError::EmptyHost);
     }
-    if host.contains(|c: char| c.is_whitespace() || c.is_control()) {
+    if host.contains(|c: char| c.is_control()) {
         return Err(HostsError::Blank(host.to_owned()));
     }
     match port.map(str::parse::<u16>) {
         None | Some(Ok(1..)) => Ok(()),
+        Some(_) if port == Some("") => Err(HostsError::NoPort(text.to_owned())),
         Some(_) => Err(HostsError::Port(port.unwrap_or_default().to_owned())),
     }
 }
@@ -181,7 +191,7 @@ mod tests {
         assert_eq!(display("h,,i"), Err(HostsError::EmptyHost));
         assert_eq!(display(":2181"), Err(HostsError::EmptyHost));
         assert_eq!(display("/a"), Err(HostsError::EmptyHost));
-        assert_eq!(display("h:"), Err(HostsError::Port(String::new())));
+        assert_eq!(display("h:"), Err(HostsError::NoPort("h:".to_owned())));
         assert_eq!(display("h:0"), Err(HostsError::Port("0".to_owned())));
         assert_eq!(
             display("h:65536"),
@@ -193,7 +203,13 @@ mod tests {
             Err(HostsError::Brackets("[::1".to_owned()))
         );
         assert_eq!(display("h//a/"), Ok("h/a".to_owned()));
-        assert_eq!(display("h b"), Err(HostsError::Blank("h b".to_owned())));
+        assert_eq!(display("h\0"), Err(HostsError::Blank("h\0".to_owned())));
+        for several in ["h b", "h:1 i:1", "h;i", "h:1;i:1/a", "h:1, i:1 j:1"] {
+            let Err(HostsError::Separator(found)) = display(several) else {
+                panic!("{several}");
+            };
+            assert!(several.ends_with(&found) || several.starts_with(&found));
+        }
         let url = |scheme: &str| Err(HostsError::Url(scheme.to_owned()));
         assert_eq!(display("zk://h:2181/a"), url("zk"));
         assert_eq!(display("h:1, zk://h:2181/a"), url("zk"));
@@ -208,6 +224,8 @@ mod tests {
             "h:1/a,i:1/b",
             "h/a,i:1",
             "h:1/a, i:2/a, j:3/a",
+            "h:1/a i:2/a",
+            "h:1/a;i:2/a",
         ] {
             assert_eq!(
                 display(several),
@@ -216,6 +234,7 @@ mod tests {
             );
         }
         assert_eq!(display("h/a,b"), Ok("h/a,b".to_owned()));
+        assert_eq!(display("h/a b;c"), Ok("h/a b;c".to_owned()));
         assert_eq!(display("h/a,b/c"), Ok("h/a,b/c".to_owned()));
         assert_eq!(shown("zk://me:pw@h:2181/a"), "zk://…@h:2181/a");
         assert_eq!(shown("h:2181/a@b"), "h:2181/a@b");
