@@ -11,8 +11,8 @@ use zkt::syntax::spelling::clipped;
 
 use crate::diagnostics;
 use crate::exit::{Exit, Failure};
-use crate::hints::MAX_REQUEST_HINT;
 use crate::output::Output;
+use crate::words::MAX_REQUEST_HINT;
 
 /// What `/zookeeper` is where a tree goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

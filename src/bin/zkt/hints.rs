@@ -10,10 +10,6 @@ use zkt::zookeeper::{live, session};
 use crate::exit::{Exit, Failure};
 use crate::words;
 
-/// What to do if a node is larger than a request may be.
-pub(crate) const MAX_REQUEST_HINT: &str =
-    "--max-request SIZE allows more, where the servers' jute.maxbuffer does";
-
 /// What to do if the server denies a right.
 const PERMISSIONS: &str =
     "permissions come from --auth, and from the ACLs of a node and its parent";
@@ -92,7 +88,7 @@ impl From<services::Error> for Failure {
     fn from(error: services::Error) -> Self {
         match error {
             services::Error::Session(error) => error.into(),
-            services::Error::TooLarge { .. } => Self::new(error).hint(MAX_REQUEST_HINT),
+            services::Error::TooLarge { .. } => Self::new(error).hint(words::MAX_REQUEST_HINT),
             services::Error::Live(error) => error.into(),
             services::Error::NoPermission(_) => Self::new(error).hint(PERMISSIONS),
             error => Self::new(error),
@@ -127,7 +123,7 @@ pub(crate) fn stopped(stop: &Stop, account: &Account) -> Failure {
             }
             None => failure.hint(PERMISSIONS),
         },
-        Stop::TooLarge { .. } => failure.hint(MAX_REQUEST_HINT),
+        Stop::TooLarge { .. } => Failure::new(stop).hint(words::MAX_REQUEST_HINT),
         Stop::InvalidAcl { .. } => failure.hint(
             "ZooKeeper's own schemes are world, auth, digest, ip, x509, sasl and super; a server may have more",
         ),

@@ -47,7 +47,7 @@ pub enum Refusal {
         origin: Option<Location>,
     },
     /// More trims than the guard allows.
-    #[error("{trims} of {examined} nodes would be trimmed, more than the {limit} that are allowed")]
+    #[error("{trims} of {examined} nodes would be trimmed, more than the trim limit of {limit}")]
     TooManyTrims {
         /// How many trims the plan has.
         trims: usize,
@@ -91,8 +91,8 @@ pub enum Refusal {
     },
     /// A node that is too large for a request.
     #[error(
-        "{path}: writing it takes a request of {bytes} bytes, more than the {} that are \
-         allowed; servers take as many as their jute.maxbuffer",
+        "{path}: writing it takes a request of {bytes} bytes, more than the request limit \
+         of {}, which may be as high as the servers' jute.maxbuffer",
         grouped(*limit)
     )]
     TooLarge {
@@ -157,7 +157,7 @@ pub enum Refusal {
         origin: Option<Location>,
     },
     /// Warnings where none are allowed.
-    #[error("no warning and no extra node is allowed, and there {}", are(*count))]
+    #[error("warnings and extra nodes are not allowed, and there {}", are(*count))]
     Strict {
         /// How many warnings and extra nodes.
         count: usize,

@@ -140,7 +140,7 @@ pub enum Stop {
     },
     /// An operation is larger than a request may be. Nothing was written at all.
     #[error(
-        "{path}: writing it takes a request of {bytes} bytes, more than the {limit} that are allowed"
+        "{path}: writing it takes a request of {bytes} bytes, more than the request limit of {limit}"
     )]
     TooLarge {
         /// The node.

@@ -14,8 +14,9 @@ async fn what_is_as_declared_may_have_any_size() {
     assert_eq!(run.last(), "No changes: 1 node is as declared.");
     place.run(&format!("apply -y {small} a.zkt")).expect(0);
     place.run(&format!("watch --once {small} a.zkt")).expect(0);
-    let refusal = "/a: writing it takes a request of 2048 bytes, more than the 1,024 that \
-                   --max-request allows; servers take as many as their jute.maxbuffer";
+    let refusal = "/a: writing it takes a request of 2048 bytes, more than the request \
+                   limit of 1,024, which may be as high as the servers' jute.maxbuffer; \
+                   --max-request SIZE raises it";
     for words in ["plan", "apply -y"] {
         let run = place.run(&format!("{words} {small} b.zkt")).expect(3);
         assert!(
@@ -27,7 +28,7 @@ async fn what_is_as_declared_may_have_any_size() {
     // It waits by itself, and holds up nothing else.
     place.file("c.zkt", text("y") + "/b\n");
     let run = place.run(&format!("watch --once {small} c.zkt")).expect(5);
-    let message = "more than the 1024 that --max-request allows";
+    let message = "more than the request limit of 1024";
     assert!(run.everything().contains(message), "{run}");
     assert_eq!(place.nodes().await.lines().last(), Some("/b \"{}\" v0"));
     for words in ["show", "fmt --check"] {

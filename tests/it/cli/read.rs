@@ -218,7 +218,7 @@ async fn deep_and_large() {
     let run = place.run("apply -y c.zkt").expect(3);
     let (_, refusal) = run.stdout.split_once("\nrefused: ").unwrap();
     insta::assert_snapshot!(refusal, @"
-    /large: writing it takes a request of 1200052 bytes, more than the 1,048,575 that --max-request allows; servers take as many as their jute.maxbuffer (c.zkt:1:1)
+    /large: writing it takes a request of 1200052 bytes, more than the request limit of 1,048,575, which may be as high as the servers' jute.maxbuffer; --max-request SIZE raises it (c.zkt:1:1)
 
     Plan: 0 to add, 1 to update, 0 to link, 0 to trim.
     ");

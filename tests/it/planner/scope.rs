@@ -29,8 +29,8 @@ fn too_many_trims_are_refused() {
             .collect::<Vec<_>>()
             .join("\n")
     };
-    insta::assert_snapshot!(refusals(case("/a\n", &live).max_trim(MaxTrim::Default)), @"refused: 12 of 13 nodes would be trimmed, more than the 30% that are allowed");
-    insta::assert_snapshot!(refusals(case("/a\n", &live).max_trim(MaxTrim::Count(11))), @"refused: 12 of 13 nodes would be trimmed, more than the 11 that are allowed");
+    insta::assert_snapshot!(refusals(case("/a\n", &live).max_trim(MaxTrim::Default)), @"refused: 12 of 13 nodes would be trimmed, more than the trim limit of 30%");
+    insta::assert_snapshot!(refusals(case("/a\n", &live).max_trim(MaxTrim::Count(11))), @"refused: 12 of 13 nodes would be trimmed, more than the trim limit of 11");
     assert_eq!(
         refusals(case("/a\n", &live).max_trim(MaxTrim::Count(12))),
         ""
@@ -39,7 +39,7 @@ fn too_many_trims_are_refused() {
         refusals(case("/a\n", &live).max_trim(MaxTrim::Percent(93))),
         ""
     );
-    insta::assert_snapshot!(refusals(case("/a\n", &live).max_trim(MaxTrim::Percent(92))), @"refused: 12 of 13 nodes would be trimmed, more than the 92% that are allowed");
+    insta::assert_snapshot!(refusals(case("/a\n", &live).max_trim(MaxTrim::Percent(92))), @"refused: 12 of 13 nodes would be trimmed, more than the trim limit of 92%");
     assert_eq!(
         refusals(case("/a\n", &live).max_trim(MaxTrim::Unlimited)),
         ""

@@ -129,7 +129,7 @@ fn check_warns_of_links() {
     warning: /a: link p => /d q leads nowhere: /d has no property q (a.zkt:5:3)
     warning: /b: link l -> /b/l loops: /b/l -> /b/l (a.zkt:9:3)
     warning: /d: link m -> /a/l/l loops: /b/l -> /b/l (a.zkt:7:3)
-    error: --strict allows no warning and no extra node, and there are 4
+    error: warnings and extra nodes are not allowed, and there are 4; leave out --strict to allow them
     --- exit 3
     ");
     insta::assert_snapshot!(place.run("check --strict --format json a.zkt"), @r#"

@@ -85,7 +85,7 @@ async fn guards() {
       - /a/old8                                          (1 node)
       - /a/old9                                          (1 node)
 
-    refused: 10 of 11 nodes would be trimmed, more than the 30% that --max-trim allows
+    refused: 10 of 11 nodes would be trimmed, more than the trim limit of 30%; --max-trim or --force allows more
 
     Plan: 0 to add, 0 to update, 0 to link, 10 to trim.
     --- exit 3
@@ -99,7 +99,7 @@ async fn guards() {
         .run("plan -t --max-trim 50% --format json a.zkt")
         .expect(3)
         .json();
-    insta::assert_snapshot!(json[0]["refusals"], @r#"[{"message":"10 of 11 nodes would be trimmed, more than the 50% that --max-trim allows"}]"#);
+    insta::assert_snapshot!(json[0]["refusals"], @r#"[{"message":"10 of 11 nodes would be trimmed, more than the trim limit of 50%; --max-trim or --force allows more"}]"#);
     insta::assert_snapshot!(place.run("plan --strict link.zkt --extras hide"), @"
     zkt plan: SERVER <- link.zkt
 
@@ -108,7 +108,7 @@ async fn guards() {
 
     warning: /a: link l -> /nowhere dangles: /nowhere does not exist (link.zkt:2:3)
 
-    refused: --strict allows no warning and no extra node, and there is 1
+    refused: warnings and extra nodes are not allowed, and there is 1; leave out --strict to allow them
 
     Plan: 0 to add, 0 to update, 1 to link, 0 to trim.
     --- exit 3
@@ -131,12 +131,12 @@ async fn guards() {
       - /a/old8                                          (1 node)
       - /a/old9                                          (1 node)
 
-    refused: 10 of 11 nodes would be trimmed, more than the 30% that --max-trim allows
+    refused: 10 of 11 nodes would be trimmed, more than the trim limit of 30%; --max-trim or --force allows more
 
     Plan: 0 to add, 0 to update, 0 to link, 10 to trim.
     --- exit 3
     ");
-    insta::assert_snapshot!(place.run("apply -y -t --format json a.zkt").json()[0]["refusals"], @r#"[{"message":"10 of 11 nodes would be trimmed, more than the 30% that --max-trim allows"}]"#);
+    insta::assert_snapshot!(place.run("apply -y -t --format json a.zkt").json()[0]["refusals"], @r#"[{"message":"10 of 11 nodes would be trimmed, more than the trim limit of 30%; --max-trim or --force allows more"}]"#);
     assert_eq!(place.exactly().await, before);
     place.run("apply -y -t --force a.zkt").expect(0);
     assert_eq!(place.nodes().await, "/a \"\" v0\n");
@@ -173,13 +173,13 @@ async fn an_ephemeral_extra_is_kept() {
       /a/b:1  (ephemeral)
       /a/z:1  (ephemeral)
 
-    refused: --strict allows no warning and no extra node, and there is 1
+    refused: warnings and extra nodes are not allowed, and there is 1; leave out --strict to allow them
 
     No changes: 2 nodes are as declared.
     --- exit 3
     ");
     insta::assert_snapshot!(place.run("plan --strict -q a.zkt"), @"
-    refused: --strict allows no warning and no extra node, and there is 1
+    refused: warnings and extra nodes are not allowed, and there is 1; leave out --strict to allow them
     No changes: 2 nodes are as declared.
     --- exit 3
     ");

@@ -101,8 +101,8 @@ fn extras_kept_warnings_and_refusals() {
     warning: /a/c: \u001b[31m
 
     refused: /p/q may not be trimmed: /p is protected (@protect) (a.zkt:9:1)
-    refused: 40 of 50 nodes would be trimmed, more than the 30% that --max-trim allows
-    refused: --strict allows no warning and no extra node, and there are 2
+    refused: 40 of 50 nodes would be trimmed, more than the trim limit of 30%; --max-trim or --force allows more
+    refused: warnings and extra nodes are not allowed, and there are 2; leave out --strict to allow them
 
     Plan: 0 to add, 0 to update, 0 to link, 1 to trim.
     "#);
@@ -127,10 +127,10 @@ fn extras_kept_warnings_and_refusals() {
           "source": "a.zkt:9:1"
         },
         {
-          "message": "40 of 50 nodes would be trimmed, more than the 30% that --max-trim allows"
+          "message": "40 of 50 nodes would be trimmed, more than the trim limit of 30%; --max-trim or --force allows more"
         },
         {
-          "message": "--strict allows no warning and no extra node, and there are 2"
+          "message": "warnings and extra nodes are not allowed, and there are 2; leave out --strict to allow them"
         }
       ],
       "warnings": [
