@@ -250,7 +250,7 @@ const MODULES: [&str; 21] = [
     "render",
     "exit",
     "hints",
-    "terraform",
+    "habits",
     "diagnostics",
     "output",
     "progress",

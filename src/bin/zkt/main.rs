@@ -9,6 +9,7 @@ mod commands;
 mod declare;
 mod diagnostics;
 mod exit;
+mod habits;
 mod hints;
 mod init;
 mod opening;
@@ -20,9 +21,9 @@ mod question;
 mod render;
 mod settings;
 mod signals;
-mod terraform;
 mod words;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{FromArgMatches as _, error::ErrorKind};
@@ -38,43 +39,50 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     let words = cli::normalize(std::env::args_os());
     let command = cli::command();
-    let verbs: Vec<&str> = command
-        .get_subcommands()
-        .map(clap::Command::get_name)
-        .collect();
-    let is_verb = |word: &&std::ffi::OsString| verbs.iter().any(|verb| **word == **verb);
+    let is_diff = verb(&command, &words).is_some_and(|verb| verb == "diff");
+    let exit = match parse(command, &words) {
+        Ok(cli) => execute(cli),
+        Err(exit) => exit,
+    };
     // `diff` has its own meaning for 1, also where its arguments are wrong.
-    let is_diff = words
-        .iter()
-        .skip(1)
-        .find(is_verb)
-        .is_some_and(|verb| verb == "diff");
-    let matches = match command.clone().try_get_matches_from(&words) {
-        Ok(matches) => matches,
-        Err(error) => {
-            let asked = matches!(
-                error.kind(),
-                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
-            );
-            _ = error.print();
-            if let Some(hint) = terraform::hint(&words).filter(|_| !asked) {
-                anstream::eprintln!("{HINT}hint:{HINT:#} {}", diagnostics::safe_lines(&hint));
-            }
-            let usage = if is_diff {
-                Exit::DiffError
-            } else {
-                Exit::Error
-            };
-            return if asked { Exit::Done } else { usage }.into();
-        }
+    if is_diff && exit == Exit::Error {
+        Exit::DiffError.into()
+    } else {
+        exit.into()
+    }
+}
+
+/// Returns the first word that is the name of a command.
+fn verb<'w>(command: &clap::Command, words: &'w [OsString]) -> Option<&'w OsString> {
+    let is_verb = |word: &&OsString| {
+        command
+            .get_subcommands()
+            .any(|verb| *verb.get_name() == **word)
     };
-    let cli = match Cli::from_arg_matches(&matches) {
-        Ok(cli) => cli,
-        Err(error) => {
-            _ = error.print();
-            return Exit::Error.into();
+    words.iter().skip(1).find(is_verb)
+}
+
+/// Returns the arguments, or how zkt ends if there is nothing to execute: help is asked for, or the
+/// arguments are wrong. Both are printed.
+fn parse(command: clap::Command, words: &[OsString]) -> Result<Cli, Exit> {
+    let habit = habits::hint(&command, words);
+    let matches = command.try_get_matches_from(words);
+    let cli = matches.and_then(|matches| Cli::from_arg_matches(&matches));
+    cli.map_err(|error| {
+        _ = error.print();
+        let asks = [ErrorKind::DisplayHelp, ErrorKind::DisplayVersion];
+        if asks.contains(&error.kind()) {
+            return Exit::Done;
         }
-    };
+        if let Some(hint) = habit {
+            anstream::eprintln!("{HINT}hint:{HINT:#} {}", diagnostics::safe_lines(&hint));
+        }
+        Exit::Error
+    })
+}
+
+/// Executes the command, and prints why it failed.
+fn execute(cli: Cli) -> Exit {
     let output = Output::new(&cli.global);
     let (serves, keeps_running) = (cli.command.serves(), cli.command.keeps_running());
     output::init_logging(&cli.global, serves, keeps_running);
@@ -83,18 +91,10 @@ fn main() -> ExitCode {
     } else {
         run(cli, &output)
     };
-    let exit = match result {
-        Ok(exit) => exit,
-        Err(failure) => {
-            output.failure(&failure);
-            failure.exit
-        }
-    };
-    if is_diff && exit == Exit::Error {
-        Exit::DiffError.into()
-    } else {
-        exit.into()
-    }
+    result.unwrap_or_else(|failure| {
+        output.failure(&failure);
+        failure.exit
+    })
 }
 
 fn run(cli: Cli, output: &Output) -> Result<Exit, Failure> {

@@ -98,7 +98,7 @@ fn wrong_words() {
 }
 
 #[test]
-fn options_of_terraform() {
+fn commands_and_options_of_other_tools() {
     let place = Place::offline();
     for words in [
         "apply -auto-approve a.zkt",
@@ -114,6 +114,18 @@ fn options_of_terraform() {
         let option = words.split([' ', '=']).nth(1).unwrap();
         let expected = format!("\nhint: {option} is an option of Terraform; ");
         assert!(run.stderr.contains(&expected), "{words}: {run}");
+    }
+    for (words, hint) in [
+        ("validate a.zkt", "zkt check LAYER… does it"),
+        ("apply -n a.zkt", "zkt plan shows what zkt apply would do"),
+        ("ls --json /", "here it is --format json"),
+        ("fmt --json a.zkt", "zkt fmt prints no JSON"),
+    ] {
+        let run = place.run(words).expect(1);
+        assert!(
+            run.stderr.contains(&format!("\nhint: {hint}")),
+            "{words}: {run}"
+        );
     }
     let run = place.run("plan --nonsense a.zkt").expect(1);
     assert!(!run.stderr.contains("hint:"), "{run}");

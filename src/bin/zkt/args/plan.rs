@@ -28,7 +28,7 @@ pub(crate) struct PlanOptions {
     /// Leave paths that match alone; may be repeated
     #[arg(long, value_name = "GLOB")]
     pub(crate) exclude: Vec<String>,
-    /// Refuse a plan with warnings
+    /// Refuse a plan with warnings or with extra nodes
     #[arg(long)]
     pub(crate) strict: bool,
     /// Refuse a plan with more trims: a number, or a percentage of the nodes looked at

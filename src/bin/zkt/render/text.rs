@@ -26,7 +26,7 @@ const LONGEST_LIST: usize = 10;
 const COLUMN: usize = 53;
 const NARROWEST: usize = 30;
 
-/// Whether the text tells what would be or what was done.
+/// Whether the text says what would be or what was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
     /// What would be done.
@@ -119,53 +119,12 @@ pub(crate) fn plan_text(
         write_refusals(&plan.refusals, out)?;
         return writeln!(out, "{}", last_line(plan, options.mode));
     }
-    let TextOptions {
-        title,
-        server,
-        sources,
-        ..
-    } = options;
-    write!(
-        out,
-        "{BOLD}{}{BOLD:#}: {}",
-        printable(title),
-        printable(server)
-    )?;
-    for (i, source) in sources.iter().enumerate() {
-        write!(
-            out,
-            "{}{}",
-            if i == 0 { " <- " } else { " " },
-            printable(if source == "-" { "<stdin>" } else { source })
-        )?;
-    }
-    writeln!(out)?;
-
+    write_title(options, out)?;
     if !plan.is_empty() {
         writeln!(out)?;
     }
-    let layout = Layout::of(plan, options);
-    write_actions(plan, &layout, out)?;
-    let mut lines = String::new();
-    for (top, nodes) in topmost_trims(plan) {
-        let heading = Heading::of(&layout.marks.trim, top);
-        push_heading(&mut lines, &heading, Some(&node_count(nodes)), &layout);
-    }
-    out.write_all(lines.as_bytes())?;
-
-    if options.extras && !plan.extras.is_empty() {
-        writeln!(out, "\nExtra, left alone without --trim:")?;
-        write_grouped(plan.extras.iter().map(|path| (path, String::new())), out)?;
-    }
-    if !plan.kept.is_empty() {
-        writeln!(out, "\nKept as they are:")?;
-        write_grouped(
-            plan.kept
-                .iter()
-                .map(|kept| (&kept.path, words::kept(&kept.reason))),
-            out,
-        )?;
-    }
+    write_actions(plan, &Layout::of(plan, options), out)?;
+    write_untouched(plan, options, out)?;
     if !plan.warnings.is_empty() {
         writeln!(out)?;
     }
@@ -175,6 +134,35 @@ pub(crate) fn plan_text(
     }
     write_refusals(&plan.refusals, out)?;
     writeln!(out, "\n{}", last_line(plan, options.mode))
+}
+
+/// Writes the command, the server, and the sources.
+fn write_title(options: &TextOptions<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let (title, server) = (printable(options.title), printable(options.server));
+    write!(out, "{BOLD}{title}{BOLD:#}: {server}")?;
+    for (i, source) in options.sources.iter().enumerate() {
+        let before = if i == 0 { " <- " } else { " " };
+        let source = if source == "-" { "<stdin>" } else { source };
+        write!(out, "{before}{}", printable(source))?;
+    }
+    writeln!(out)
+}
+
+/// Writes which nodes the plan leaves alone.
+fn write_untouched(plan: &Plan, options: &TextOptions<'_>, out: &mut dyn Write) -> io::Result<()> {
+    if options.extras && !plan.extras.is_empty() {
+        writeln!(out, "\nExtra, left alone without --trim:")?;
+        write_grouped(plan.extras.iter().map(|path| (path, String::new())), out)?;
+    }
+    if !plan.kept.is_empty() {
+        writeln!(out, "\nKept as they are:")?;
+        let kept = plan.kept.iter();
+        write_grouped(
+            kept.map(|kept| (&kept.path, words::kept(&kept.reason))),
+            out,
+        )?;
+    }
+    Ok(())
 }
 
 /// What a plan comes to.
@@ -221,16 +209,22 @@ pub(crate) fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
-/// Writes actions in their order.
+/// Writes actions in their order; of trims only the topmost, in the end.
 fn write_actions(plan: &Plan, layout: &Layout, out: &mut dyn Write) -> io::Result<()> {
     let mut lines = String::new();
     let mut acls = Acls {
         users: &plan.access.users,
         above: Vec::new(),
     };
-    plan.actions
-        .iter()
-        .try_for_each(|action| action_text(action, layout, &mut acls, &mut lines, out))
+    for action in &plan.actions {
+        action_text(action, layout, &mut acls, &mut lines, out)?;
+    }
+    lines.clear();
+    for (top, nodes) in topmost_trims(plan) {
+        let heading = Heading::of(&layout.marks.trim, top);
+        push_heading(&mut lines, &heading, Some(&node_count(nodes)), layout);
+    }
+    out.write_all(lines.as_bytes())
 }
 
 /// ACLs already printed for ancestors.
@@ -242,7 +236,7 @@ struct Acls<'a> {
 impl<'a> Acls<'a> {
     /// Returns the ancestor whose line already shows this ACL, or `None` if it must be printed
     /// here.
-    fn told_at(&mut self, path: &'a ZPath, acl: &'a Acl) -> Option<&'a ZPath> {
+    fn shown_at(&mut self, path: &'a ZPath, acl: &'a Acl) -> Option<&'a ZPath> {
         while self
             .above
             .last()
@@ -282,7 +276,7 @@ fn action_text<'a>(
             };
             push_heading(lines, &heading, location(add).as_deref(), layout);
             let acl = add.acl.as_deref();
-            let acl = acl.filter(|acl| acls.told_at(&add.path, acl).is_none());
+            let acl = acl.filter(|acl| acls.shown_at(&add.path, acl).is_none());
             let acl = acl.map(|acl| acl_text(acl, acls.users));
             push_new(lines, add, acl, properties, has_type);
             out.write_all(lines.as_bytes())
@@ -293,7 +287,7 @@ fn action_text<'a>(
             out.write_all(lines.as_bytes())?;
             for change in &update.changes {
                 let acl = new_acl(change);
-                match acl.and_then(|acl| acls.told_at(&update.path, acl)) {
+                match acl.and_then(|acl| acls.shown_at(&update.path, acl)) {
                     Some(above) => write_inherited_acl(above, out)?,
                     None => write_change(change, acls.users, out)?,
                 }
