@@ -11,6 +11,6 @@ pub mod json;
 pub mod names;
 pub mod parser;
 pub mod place;
-mod scanner;
+pub(crate) mod scanner;
 pub mod source;
 pub mod spelling;

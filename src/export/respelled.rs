@@ -7,8 +7,9 @@ use crate::declare::lower::Lowering;
 use crate::model::node::{Content, DeclaredProperties, LiveNode};
 use crate::model::path::ZPath;
 use crate::model::value::{Data, entries};
-use crate::syntax::json::{self, json_string};
+use crate::syntax::json;
 use crate::syntax::parser::Statements;
+use crate::syntax::scanner::tokens::json_string;
 use crate::syntax::source::Sources;
 
 /// Whether the properties that a live node is exported as are stored in other bytes than its own:

@@ -3,6 +3,7 @@
 use smallvec::SmallVec;
 
 use crate::syntax::names::split_link;
+use crate::syntax::scanner::tokens::json_string;
 use crate::syntax::spelling::{property, property_name, push_literal, push_string_literal};
 
 /// A property or link line without its indentation, of a value in JSON.
@@ -98,24 +99,6 @@ fn push_constant(out: &mut String, byte: u8) -> usize {
     };
     out.push_str(literal);
     json.len()
-}
-
-/// Where the string that starts at `start` ends, its quotes included, and whether it has escapes;
-/// none where none starts, or it does not end.
-pub(crate) fn json_string(bytes: &[u8], start: usize) -> Option<(usize, bool)> {
-    if bytes.get(start) != Some(&b'"') {
-        return None;
-    }
-    let (mut at, mut has_escapes) = (start + 1, false);
-    loop {
-        let rest = bytes.get(at..)?;
-        at += rest.iter().position(|byte| matches!(byte, b'"' | b'\\'))?;
-        if bytes[at] == b'"' {
-            return Some((at + 1, has_escapes));
-        }
-        has_escapes = true;
-        at += 2;
-    }
 }
 
 #[cfg(test)]

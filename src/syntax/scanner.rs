@@ -3,6 +3,7 @@
 //! The scanner does not read lines, and texts need not be right: the fast path, the grammar, the
 //! explanations of errors and the search for secrets all start from what it says.
 
+pub(crate) mod lenient;
 pub(crate) mod table;
 pub(crate) mod tokens;
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::syntax::json::json_string;
+use crate::syntax::scanner::tokens::json_string;
 
 /// A property of an object, as it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]

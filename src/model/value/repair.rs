@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::syntax::json::json_string;
+use crate::syntax::scanner::tokens::json_string;
 
 /// What no JSON can hold, as it is written.
 const NUMBERS: [&str; 3] = ["-Infinity", "Infinity", "NaN"];

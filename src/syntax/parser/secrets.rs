@@ -10,10 +10,12 @@ use std::ops::Range;
 
 use crate::syntax::acl::secret_part;
 use crate::syntax::place::{SourceId, Span};
+use crate::syntax::scanner::lenient::{LenientKind, LenientLine, may_be_statement};
+use crate::syntax::scanner::table::COMMENT;
 use crate::syntax::scanner::tokens::unclosed_quote;
 use crate::syntax::scanner::{Extent, LogicalLine, Reach, end_of_line};
 use crate::syntax::source::Sources;
-use names::{Names, Nodes, indentation, known_word};
+use names::{Names, Nodes};
 pub use shown::ShownLine;
 
 /// What stands in the place of a secret.
@@ -143,13 +145,6 @@ fn hidden(text: &str, names: &Names) -> Vec<Range<usize>> {
 const PEM_START: &str = "-----BEGIN";
 const PEM_END: &str = "-----END";
 
-/// Whether a line is more than a piece of a value that runs over several lines.
-fn may_be_statement(line: &str) -> bool {
-    line.trim_start().starts_with(['/', '@', '#'])
-        || line.contains(['=', ':'])
-        || line.contains("->")
-}
-
 struct Scan<'t> {
     text: &'t str,
     names: &'t Names,
@@ -164,57 +159,61 @@ impl Scan<'_> {
     /// Hides what is secret in the logical line at `start`; returns where the next one starts.
     fn line(&mut self, start: usize) -> usize {
         let end = end_of_line(self.text, start);
-        let line = &self.text[start..end];
-        let indent = indentation(line);
-        let statement = line[indent..].trim_end();
-        if statement.is_empty() {
-            return end;
-        }
-        if let Some(comment) = statement.strip_prefix('#') {
-            let from = start + indent + 1;
-            if let Some(at) = self.names.secret_in(comment, false) {
-                self.push(from + at..start + indent + statement.len());
+        let line = LenientLine::new(&self.text[start..end]);
+        match line.kind {
+            LenientKind::Blank => {}
+            LenientKind::Comment => {
+                let sign = COMMENT.len_utf8();
+                let secret = self.names.secret_in(&line.statement[sign..], false);
+                self.rest_of_line(start, &line, secret.map(|at| sign + at));
             }
-            return end;
-        }
-        if statement.starts_with('/') {
-            self.nodes.node(statement, indent);
-            let is_secret = self.nodes.is_in(&self.names.whole) || self.names.covers("type");
-            if let Some(at) = self.names.secret_in_node(statement, is_secret) {
-                self.push(start + indent + at..start + indent + statement.len());
+            LenientKind::Node => {
+                self.nodes.node(&line);
+                let is_secret = self.nodes.is_in(&self.names.whole) || self.names.covers("type");
+                let secret = self.names.secret_in_node(line.statement, is_secret);
+                self.rest_of_line(start, &line, secret);
             }
-            return end;
-        }
-        self.nodes.other(indent);
-        match known_word(statement) {
-            Some("@acl") => {
-                self.acl(start + indent, statement);
-                end
+            LenientKind::Directive(directive) => {
+                self.nodes.other(&line);
+                return self.directive(start, end, &line, directive.word);
             }
-            Some("@data") => {
-                let is_secret = self.names.everything || self.nodes.is_in(&self.names.any);
-                let word = "@data".len();
-                let named = || self.names.secret_in(&statement[word..], false);
-                let after = if is_secret { Some(0) } else { named() };
-                self.value(start, indent, end, after.map(|at| word + at))
-            }
-            Some(word) => {
-                // Something else seems to be meant.
-                let rest = &statement[word.len()..];
-                if rest.contains(['=', ':'])
-                    && let Some(at) = self.names.secret_in(rest, false)
-                {
-                    let end = start + indent + statement.len();
-                    self.push(start + indent + word.len() + at..end);
-                }
-                end
-            }
-            None => {
+            LenientKind::Entry => {
+                self.nodes.other(&line);
                 let whole = self.names.everything || self.nodes.is_in(&self.names.whole);
-                let key = || statement.contains(PEM_START).then_some(0);
-                let first = self.names.secret_in(statement, whole).or_else(key);
-                self.value(start, indent, end, first)
+                let key = || line.statement.contains(PEM_START).then_some(0);
+                let first = self.names.secret_in(line.statement, whole).or_else(key);
+                return self.value(start, line.indent, end, first);
             }
+        }
+        end
+    }
+
+    /// Hides what is secret in a line with this directive's word; returns where the next one starts.
+    fn directive(&mut self, start: usize, end: usize, line: &LenientLine<'_>, word: &str) -> usize {
+        let rest = &line.statement[word.len()..];
+        match word {
+            "@acl" => self.acl(start + line.indent, line.statement),
+            "@data" => {
+                let is_secret = self.names.everything || self.nodes.is_in(&self.names.any);
+                let named = || self.names.secret_in(rest, false);
+                let after = if is_secret { Some(0) } else { named() };
+                return self.value(start, line.indent, end, after.map(|at| word.len() + at));
+            }
+            // Something else seems to be meant.
+            _ if rest.contains(['=', ':']) => {
+                let secret = self.names.secret_in(rest, false);
+                self.rest_of_line(start, line, secret.map(|at| word.len() + at));
+            }
+            _ => {}
+        }
+        end
+    }
+
+    /// Hides a line from a byte of its statement on.
+    fn rest_of_line(&mut self, start: usize, line: &LenientLine<'_>, from: Option<usize>) {
+        let start = start + line.indent;
+        if let Some(from) = from {
+            self.push(start + from..start + line.statement.len());
         }
     }
 
@@ -272,7 +271,7 @@ impl Scan<'_> {
             let line_end = end_of_line(self.text, end);
             let line = &self.text[end..line_end];
             // Tabs against spaces may be deeper or not.
-            let is_beside = indent.starts_with(&line[..indentation(line)]);
+            let is_beside = indent.starts_with(&line[..LenientLine::new(line).indent]);
             if !line.trim().is_empty() && is_beside && may_be_statement(line) {
                 break;
             }

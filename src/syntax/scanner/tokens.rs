@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::syntax::characters::is_blank;
+use crate::syntax::characters::{is_blank, is_space};
 use crate::syntax::scanner::table::COMMENT;
 
 /// What a value is made of, as far as it decides where a line ends.
@@ -29,12 +29,40 @@ pub(crate) enum Token {
 pub(crate) struct Tokens<'t> {
     text: &'t str,
     at: usize,
+    number_signs: NumberSigns,
+}
+
+/// Which number signs start a comment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum NumberSigns {
+    /// All: this holds in values.
+    All,
+    /// Those at the start of a line or behind a blank: others may belong to a name.
+    BehindBlanks,
 }
 
 impl<'t> Tokens<'t> {
     /// Starts at a byte of a text that is in no string and no comment.
     pub(crate) fn new(text: &'t str, at: usize) -> Self {
-        Self { text, at }
+        Self {
+            text,
+            at,
+            number_signs: NumberSigns::All,
+        }
+    }
+
+    /// The place of the next token.
+    fn next_start(&self) -> Option<usize> {
+        let bytes = self.text.as_bytes();
+        let is_token = |at: &usize| match bytes[*at] {
+            b'#' => {
+                self.number_signs == NumberSigns::All
+                    || *at == 0
+                    || self.text[..*at].ends_with(is_space)
+            }
+            byte => b"'\"[({])}\n".contains(&byte),
+        };
+        (self.at..bytes.len()).find(is_token)
     }
 
     /// The string whose quotes start here.
@@ -65,8 +93,7 @@ impl Iterator for Tokens<'_> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let bytes = self.text.as_bytes();
-        let is_token = |byte: &u8| b"'\"#[({])}\n".contains(byte);
-        let start = self.at + bytes[self.at..].iter().position(is_token)?;
+        let start = self.next_start()?;
         let one = start + 1;
         let (end, token) = match bytes[start] {
             quote @ (b'\'' | b'"') => self.string(start, quote),
@@ -101,14 +128,25 @@ pub(crate) fn unclosed_quote(text: &str) -> Option<(usize, &'static str)> {
 
 /// The length of the name in double quotes at the start of a line; `None` if it does not end.
 pub(crate) fn quoted_name(line: &str) -> Option<usize> {
-    let mut is_escaped = false;
-    let mut bytes = line.bytes().skip(1);
-    let end = bytes.position(|byte| {
-        let ends = byte == b'"' && !is_escaped;
-        is_escaped = byte == b'\\' && !is_escaped;
-        ends
-    });
-    end.map(|end| end + 2)
+    json_string(line.as_bytes(), 0).map(|(end, _)| end)
+}
+
+/// Where the JSON string that starts at `start` ends, its quotes included, and whether it has
+/// escapes. Returns `None` if none starts there, or it does not end.
+pub(crate) fn json_string(bytes: &[u8], start: usize) -> Option<(usize, bool)> {
+    if bytes.get(start) != Some(&b'"') {
+        return None;
+    }
+    let (mut at, mut has_escapes) = (start + 1, false);
+    loop {
+        let rest = bytes.get(at..)?;
+        at += rest.iter().position(|byte| matches!(byte, b'"' | b'\\'))?;
+        if bytes[at] == b'"' {
+            return Some((at + 1, has_escapes));
+        }
+        has_escapes = true;
+        at += 2;
+    }
 }
 
 /// Whether a number sign at a byte of a line starts a comment there, outside of a value.
@@ -126,32 +164,15 @@ pub(crate) fn without_comment(text: &str) -> &str {
 
 /// The characters of a line outside of quotes and comments, with their places.
 pub(crate) fn bare_characters(line: &str) -> impl Iterator<Item = (usize, char)> {
-    // What ends the quote or the comment at hand.
-    let mut end = None;
-    let mut before = ' ';
-    line.char_indices().filter(move |(at, c)| {
-        let is_bare = match end {
-            Some(quote) => {
-                if quote == *c && !is_escaped(&line[..*at]) {
-                    end = None;
-                }
-                false
-            }
-            None if *c == COMMENT && before.is_ascii_whitespace() => {
-                end = Some('\n');
-                false
-            }
-            None if matches!(c, '\'' | '"') => {
-                end = Some(*c);
-                false
-            }
-            None => true,
-        };
-        before = *c;
-        is_bare
+    let tokens = Tokens {
+        number_signs: NumberSigns::BehindBlanks,
+        ..Tokens::new(line, 0)
+    };
+    let is_covering = |token: Token| matches!(token, Token::String { .. } | Token::Comment);
+    let covered = tokens.filter_map(move |(range, token)| is_covering(token).then_some(range));
+    let mut covered = covered.peekable();
+    line.char_indices().filter(move |(at, _)| {
+        while covered.next_if(|range| range.end <= *at).is_some() {}
+        covered.peek().is_none_or(|range| *at < range.start)
     })
-}
-
-fn is_escaped(before: &str) -> bool {
-    (before.len() - before.trim_end_matches('\\').len()) % 2 == 1
 }

@@ -8,6 +8,7 @@ use proptest::sample::Index;
 use crate::syntax::ast::Statement;
 use crate::syntax::parser::{self, Parser};
 use crate::syntax::scanner::LogicalLine;
+use crate::syntax::scanner::lenient::{LenientKind, LenientLine, after_operator};
 use crate::syntax::scanner::table::{DIRECTIVES, Kind, directive_of};
 use crate::syntax::source::Sources;
 
@@ -150,6 +151,26 @@ fn texts() -> Vec<String> {
     texts
 }
 
+/// Holds the lenient reading of a line to that of the grammar.
+fn check_lenient(line: &LogicalLine<'_>) {
+    let lenient = LenientLine::new(line.first);
+    let agrees = match line.kind {
+        Kind::Blank => matches!(lenient.kind, LenientKind::Blank | LenientKind::Comment),
+        Kind::Node => lenient.kind == LenientKind::Node,
+        Kind::Directive(directive) => lenient.kind == LenientKind::Directive(directive),
+        Kind::Property | Kind::Link | Kind::PropertyLink => {
+            after_operator(line.first, line.name_end) == line.value
+                && lenient.kind == LenientKind::Entry
+        }
+        Kind::Unknown => false,
+    };
+    assert!(agrees, "{lenient:?}");
+    assert!(
+        line.kind == Kind::Blank || lenient.indent == line.indent,
+        "{lenient:?}"
+    );
+}
+
 /// Holds the fast path, and what the scanner says of each line, to the grammar.
 fn check(text: &str) {
     assert_eq!(parse(text, true), parse(text, false), "{text:?}");
@@ -175,6 +196,7 @@ fn check(text: &str) {
         };
         assert_eq!(scanned.kind, kind, "{line:?} of {text:?}");
         assert_eq!(scanned.indent, at - start, "{line:?} of {text:?}");
+        check_lenient(&scanned);
     }
 }
 

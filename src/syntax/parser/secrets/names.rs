@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 
 use crate::syntax::characters::is_visible;
 use crate::syntax::names::{Globs, looks_secret};
-use crate::syntax::scanner::table::{COMMENT, DIRECTIVE, NODE, directive_of};
+use crate::syntax::scanner::lenient::{
+    LenientKind, LenientLine, after_operator, is_space, operators,
+};
+use crate::syntax::scanner::table::COMMENT;
 use crate::syntax::scanner::tokens::quoted_name;
 
 /// What the `@secret` lines of some texts cover.
@@ -25,24 +28,19 @@ impl Names {
         for text in texts {
             let mut nodes = Nodes::default();
             for line in text.lines() {
-                let indent = indentation(line);
-                let statement = line[indent..].trim_end();
-                if statement.is_empty() || statement.starts_with(COMMENT) {
-                    continue;
-                }
-                if statement.starts_with(NODE) {
-                    nodes.node(statement, indent);
-                    continue;
-                }
-                nodes.other(indent);
-                let word = statement.find(is_space).unwrap_or(statement.len());
-                let (word, rest) = statement.split_at(word);
-                if word.eq_ignore_ascii_case("@secret") {
-                    names.secret_line(rest, &nodes);
-                } else if word.starts_with(DIRECTIVE) && directive_of(word).is_none() {
-                    // An unknown directive may be a misspelt @secret, so treat its words as
-                    // patterns.
-                    names.patterns_in(rest);
+                let line = LenientLine::new(line);
+                match line.kind {
+                    LenientKind::Blank | LenientKind::Comment => {}
+                    LenientKind::Node => nodes.node(&line),
+                    LenientKind::Directive(_) | LenientKind::Entry => {
+                        nodes.other(&line);
+                        if let Some(rest) = line.after_word("@secret") {
+                            names.secret_line(rest, &nodes);
+                        } else if let Some(rest) = line.after_unknown_directive() {
+                            // It may be a misspelt @secret, so its words count as patterns.
+                            names.patterns_in(rest);
+                        }
+                    }
                 }
             }
         }
@@ -55,12 +53,11 @@ impl Names {
         let words = rest.split(is_between).filter(|word| !word.is_empty());
         let mut is_whole = true;
         for word in words.take_while(|word| !word.starts_with(COMMENT)) {
-            is_whole = false;
-            let pattern = serde_json::from_str(word)
-                .unwrap_or_else(|_| word.trim_matches(['"', '\'']).to_owned());
-            match Globs::new(vec![pattern]) {
-                Ok(globs) => self.patterns.push(globs),
-                Err(_) => self.everything = true,
+            let named = word.trim_start_matches(['=', '-', '>', ':']);
+            is_whole &= named.is_empty();
+            self.pattern(word);
+            if !named.is_empty() && named.len() < word.len() {
+                self.pattern(named);
             }
         }
         // A name in quotes may hold blanks.
@@ -71,6 +68,15 @@ impl Names {
             }
         }
         is_whole
+    }
+
+    fn pattern(&mut self, word: &str) {
+        let pattern = serde_json::from_str(word)
+            .unwrap_or_else(|_| word.trim_matches(['"', '\'']).to_owned());
+        match Globs::new(vec![pattern]) {
+            Ok(globs) => self.patterns.push(globs),
+            Err(_) => self.everything = true,
+        }
     }
 
     /// Takes in the rest of a `@secret` line.
@@ -167,48 +173,6 @@ fn unquoted(word: &str) -> &str {
     word.trim().trim_matches(['"', '\'', ':', '-', ','])
 }
 
-fn is_space(c: char) -> bool {
-    c.is_whitespace()
-}
-
-/// Where the operators and colons of a statement start and end.
-fn operators(statement: &str) -> impl Iterator<Item = (usize, usize)> {
-    let bytes = statement.as_bytes();
-    let length = |at: usize| match bytes[at] {
-        b'-' if bytes.get(at + 1) == Some(&b'>') => Some(2),
-        b'=' if bytes.get(at + 1) == Some(&b'>') => Some(2),
-        b'=' | b':' => Some(1),
-        _ => None,
-    };
-    (0..bytes.len()).filter_map(move |at| Some((at, at + length(at)?)))
-}
-
-/// Behind the operator that may follow a name which ends at `at`.
-fn after_operator(statement: &str, at: usize) -> usize {
-    let rest = statement[at..].trim_start();
-    let start = statement.len() - rest.len();
-    let operator = ["=>", "->", "=", ":"];
-    let operator = operator
-        .iter()
-        .find(|operator| rest.starts_with(**operator));
-    start + operator.map_or(0, |operator| operator.len())
-}
-
-/// The word of a line that is a directive, unless a property of that name seems to be meant.
-pub(super) fn known_word(statement: &str) -> Option<&'static str> {
-    let end = statement.find(is_space).unwrap_or(statement.len());
-    let word = directive_of(&statement[..end])?.word;
-    let rest = statement[end..].trim_start();
-    let is_property = rest.starts_with('=') || rest.starts_with("->");
-    (!is_property).then_some(word)
-}
-
-/// The bytes of a line before its first visible character.
-pub(super) fn indentation(line: &str) -> usize {
-    line.find(|c: char| c != ' ' && is_visible(c))
-        .unwrap_or(line.len())
-}
-
 /// The nodes around a line, as far as its indentation tells.
 #[derive(Debug, Default)]
 pub(super) struct Nodes {
@@ -218,16 +182,16 @@ pub(super) struct Nodes {
 }
 
 impl Nodes {
-    pub(super) fn node(&mut self, statement: &str, indent: usize) {
-        self.close(indent);
-        let name = last_name(statement);
+    pub(super) fn node(&mut self, line: &LenientLine<'_>) {
+        self.close(line.indent);
+        let name = line.node_name();
         self.last = Some(name.clone());
-        self.open.push((indent, Some(name)));
+        self.open.push((line.indent, Some(name)));
     }
 
-    pub(super) fn other(&mut self, indent: usize) {
-        self.close(indent);
-        self.open.push((indent, None));
+    pub(super) fn other(&mut self, line: &LenientLine<'_>) {
+        self.close(line.indent);
+        self.open.push((line.indent, None));
     }
 
     fn close(&mut self, indent: usize) {
@@ -247,23 +211,4 @@ impl Nodes {
         let open = self.open.iter().filter_map(|(_, name)| name.as_ref());
         open.chain(&self.last).any(|name| names.contains(name))
     }
-}
-
-/// The last name of a node's line, up to the first colon.
-fn last_name(statement: &str) -> String {
-    let mut rest = statement;
-    let mut last = String::new();
-    while let Some(name) = rest.strip_prefix(NODE) {
-        let quoted = Some(name).filter(|name| name.starts_with('"'));
-        if let Some(quoted) = quoted.and_then(quoted_name) {
-            last = serde_json::from_str(&name[..quoted]).unwrap_or_default();
-            rest = &name[quoted..];
-        } else {
-            let end = name.find(|c| is_space(c) || c == '/').unwrap_or(name.len());
-            name[..end].clone_into(&mut last);
-            rest = &name[end..];
-        }
-    }
-    let visible = last.split(':').next().unwrap_or_default().chars();
-    visible.filter(|c| is_visible(*c)).collect()
 }

@@ -49,6 +49,9 @@ fn a_value_is_hidden_however_it_is_written() {
     ] {
         check(&format!("/db\n  @secret key\n  {line}\n"));
         check(&format!("/a\n  {line}\n/db\n  @secret k*\n"));
+        for operator in ["=", " = ", ":", ": ", "->", " =>"] {
+            check(&format!("/db\n  @Secret{operator}key\n  {line}\n"));
+        }
         check(&format!("/db\n  {}\n", line.replace("key", "DB_PASSWORD")));
     }
 }
@@ -114,6 +117,7 @@ fn all_of_a_secret_node_is_hidden() {
         "/db\n  @secret\n  @data 'hunter2\n",
         "/db\n  @secret x\n  @data '''\nhunter2'''\n",
         "/db\n  @secret\n  @hunter2\n",
+        "/db\n  @secret =\n  x = 'hunter2'\n",
     ] {
         check(text);
     }
