@@ -440,7 +440,6 @@ pub fn write_json<'a>(
     let close = |out: &mut dyn Write| write!(out, "}}}}");
     for node in nodes {
         let Node { path, held } = node.into();
-        let node = held.declared();
         while around
             .last()
             .is_some_and(|top: &ZPath| !path.is_within(top))
@@ -450,38 +449,10 @@ pub fn write_json<'a>(
             first = false;
         }
         let comma = if first { "" } else { "," };
-        write!(
-            out,
-            "{comma}\n{}{}: {{",
-            " ".repeat(around.len() + 1),
-            Value::from(path.name())
-        )?;
-        match &node.content {
-            Content::Properties(_) => {
-                let properties = serde_json::to_string(&node.properties())?;
-                write!(out, "\"properties\": {properties}")?;
-            }
-            Content::Raw { bytes, .. } => {
-                write!(
-                    out,
-                    "\"properties\": {{}}, \"data\": {{\"base64\": \"{}\"}}",
-                    base64(bytes)
-                )?;
-            }
-        }
-        if node.acl.as_ref().is_some_and(|acl| acl.is_masked()) {
-            write!(out, ", \"acl_masked\": true")?;
-        } else if let Some(acl) = &node.acl {
-            let entries: Vec<Value> = acl
-                .entries
-                .iter()
-                .map(|entry| Value::from(entry.to_string()))
-                .collect();
-            write!(out, ", \"acl\": {}", Value::from(entries))?;
-        }
-        if node.ephemeral {
-            write!(out, ", \"ephemeral\": true")?;
-        }
+        let indent = " ".repeat(around.len() + 1);
+        let name = Value::from(path.name());
+        write!(out, "{comma}\n{indent}{name}: {{")?;
+        write_json_node(&held.declared(), out)?;
         write!(out, ", \"children\": {{")?;
         around.push(path.clone());
         first = true;
@@ -490,4 +461,34 @@ pub fn write_json<'a>(
         close(out)?;
     }
     writeln!(out, "}}}}")
+}
+
+/// The members of a node's object, less its children.
+fn write_json_node(node: &Declared, out: &mut dyn Write) -> io::Result<()> {
+    match &node.content {
+        Content::Properties(_) => {
+            let properties = serde_json::to_string(&node.properties())?;
+            write!(out, "\"properties\": {properties}")?;
+        }
+        Content::Raw { bytes, .. } => {
+            let bytes = base64(bytes);
+            write!(
+                out,
+                "\"properties\": {{}}, \"data\": {{\"base64\": \"{bytes}\"}}"
+            )?;
+        }
+    }
+    match &node.acl {
+        Some(acl) if acl.is_masked() => write!(out, ", \"acl_masked\": true")?,
+        Some(acl) => {
+            let entries = acl.entries.iter();
+            let entries = entries.map(|entry| Value::from(entry.to_string()));
+            write!(out, ", \"acl\": {}", entries.collect::<Value>())?;
+        }
+        None => {}
+    }
+    if node.ephemeral {
+        write!(out, ", \"ephemeral\": true")?;
+    }
+    Ok(())
 }

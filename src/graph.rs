@@ -93,18 +93,58 @@ struct Found {
 /// itself. It leads to the nearest service at or above its target in the same way.
 #[must_use]
 pub fn graph(tree: &Tree<Declared>) -> Graph {
-    let is_service = |path: &ZPath| tree.get(&path.join(PROVIDERS)).is_some();
-    let service_of = |path: &ZPath| {
-        let above: Vec<ZPath> = path.prefixes().collect();
-        above.into_iter().rev().find(|above| is_service(above))
+    let Links { found, left_out } = links_of(tree);
+    let nodes = roles(tree, &found);
+    let places: BTreeMap<&ZPath, usize> = nodes.keys().zip(0..).collect();
+    let edges = found.into_iter().filter_map(|found| {
+        Some(Edge {
+            from: *places.get(&found.user)?,
+            to: *places.get(&found.used)?,
+            label: found.label,
+            kind: found.kind,
+        })
+    });
+    let edges = edges.collect();
+    let kind = |path: &ZPath| {
+        let node = tree.get(path)?;
+        let kind = node.properties();
+        let kind = kind.get(TYPE)?.as_str()?;
+        // No format has room for a line break.
+        Some(kind.replace(char::is_control, " "))
     };
-    let mut nodes: BTreeMap<ZPath, Role> = BTreeMap::new();
-    let mut found: Vec<Found> = Vec::new();
-    let mut left_out = Vec::new();
+    let nodes = nodes.into_iter().map(|(path, role)| GraphNode {
+        kind: kind(&path),
+        path,
+        role,
+    });
+    Graph {
+        nodes: nodes.collect(),
+        edges,
+        left_out,
+    }
+}
+
+/// The links of a tree.
+#[derive(Default)]
+struct Links {
+    found: Vec<Found>,
+    left_out: Vec<LeftOut>,
+}
+
+fn is_service(tree: &Tree<Declared>, path: &ZPath) -> bool {
+    tree.get(&path.join(PROVIDERS)).is_some()
+}
+
+/// The nearest service at or above a node.
+fn service_of(tree: &Tree<Declared>, path: &ZPath) -> Option<ZPath> {
+    let above: Vec<ZPath> = path.prefixes().collect();
+    let mut nearest_first = above.into_iter().rev();
+    nearest_first.find(|above| is_service(tree, above))
+}
+
+fn links_of(tree: &Tree<Declared>) -> Links {
+    let mut links = Links::default();
     for (path, node) in tree {
-        if node.is_declared() && is_service(path) {
-            nodes.insert(path.clone(), Role::Service);
-        }
         let Content::Properties(properties) = &node.content else {
             continue;
         };
@@ -113,15 +153,12 @@ pub fn graph(tree: &Tree<Declared>) -> Graph {
                 continue;
             };
             let target = value.as_str().and_then(|value| target(path, value, kind));
-            let user = service_of(path);
-            let used = target.as_ref().and_then(|target| {
-                let provided = (target.name() == PROVIDERS).then(|| target.parent());
-                let inside =
-                    || service_of(target).or_else(|| user.is_some().then(|| target.clone()));
-                provided.flatten().or_else(inside)
-            });
+            let user = service_of(tree, path);
+            let used = target
+                .as_ref()
+                .and_then(|target| used(tree, target, user.is_some()));
             let Some(used) = used else {
-                left_out.push(LeftOut {
+                links.left_out.push(LeftOut {
                     path: path.clone(),
                     name: stored.clone(),
                     target,
@@ -135,8 +172,7 @@ pub fn graph(tree: &Tree<Declared>) -> Graph {
                 .unwrap_or_default();
             let label = format!("{way}/{name}").replace(char::is_control, " ");
             let label = label.trim_start_matches('/').to_owned();
-            nodes.entry(user.clone()).or_insert(Role::User);
-            found.push(Found {
+            links.found.push(Found {
                 user,
                 used,
                 label,
@@ -144,8 +180,27 @@ pub fn graph(tree: &Tree<Declared>) -> Graph {
             });
         }
     }
-    for Found { user, used, .. } in &found {
-        let role = if is_service(used) {
+    links
+}
+
+/// What a link with this target uses. `None` if neither of its ends is in a service.
+fn used(tree: &Tree<Declared>, target: &ZPath, is_of_service: bool) -> Option<ZPath> {
+    let provided = (target.name() == PROVIDERS).then(|| target.parent());
+    let inside = || service_of(tree, target).or_else(|| is_of_service.then(|| target.clone()));
+    provided.flatten().or_else(inside)
+}
+
+/// The nodes of the graph.
+fn roles(tree: &Tree<Declared>, links: &[Found]) -> BTreeMap<ZPath, Role> {
+    let services = tree.declared().map(|(path, _)| path);
+    let services = services.filter(|path| is_service(tree, path));
+    let mut nodes: BTreeMap<ZPath, Role> =
+        services.map(|path| (path.clone(), Role::Service)).collect();
+    for Found { user, .. } in links {
+        nodes.entry(user.clone()).or_insert(Role::User);
+    }
+    for Found { user, used, .. } in links {
+        let role = if is_service(tree, used) {
             Role::Service
         } else {
             Role::Missing
@@ -155,34 +210,7 @@ pub fn graph(tree: &Tree<Declared>) -> Graph {
             *known = Role::Service;
         }
     }
-    let places: BTreeMap<ZPath, usize> = nodes.keys().cloned().zip(0..).collect();
-    let edges = found.into_iter().filter_map(|found| {
-        Some(Edge {
-            from: *places.get(&found.user)?,
-            to: *places.get(&found.used)?,
-            label: found.label,
-            kind: found.kind,
-        })
-    });
-    let kind = |path: &ZPath| {
-        let node = tree.get(path)?;
-        let kind = node.properties();
-        let kind = kind.get(TYPE)?.as_str()?;
-        // No format has room for a line break.
-        Some(kind.replace(char::is_control, " "))
-    };
-    Graph {
-        left_out,
-        edges: edges.collect(),
-        nodes: nodes
-            .into_iter()
-            .map(|(path, role)| GraphNode {
-                kind: kind(&path),
-                path,
-                role,
-            })
-            .collect(),
-    }
+    nodes
 }
 
 /// The target of a node's link, without the name of a property behind the path.

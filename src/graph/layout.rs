@@ -80,12 +80,63 @@ impl Layout {
 
 /// Lays out nodes and labels of given sizes.
 pub(super) fn layout(graph: &Graph, nodes: &[(f64, f64)], labels: &[(f64, f64)]) -> Layout {
-    let mut layered: Layered<NodeLabel, EdgeLabel> = Layered::with_options(GraphOptions {
+    let layered = layered(graph, nodes, labels);
+    let nodes: Vec<Place> = nodes
+        .iter()
+        .enumerate()
+        .map(|(i, &size)| {
+            let node = layered.node(&name(i));
+            place(node.and_then(|node| Some((node.x?, node.y?))), size)
+        })
+        .collect();
+    let routes = graph.edges.iter().zip(labels).enumerate();
+    let routes: Vec<Route> = routes
+        .map(|(i, (edge, &size))| {
+            let found = layered.edge(&name(edge.from), &name(edge.to), Some(&name(i)));
+            let points = found.map_or(&[][..], |edge| &edge.points);
+            // The ends are set where the link leaves its nodes.
+            let inner = points.get(1..points.len().saturating_sub(1));
+            let inner = inner.unwrap_or_default();
+            Route {
+                through: inner.iter().map(|point| (point.x, point.y)).collect(),
+                label: place(found.and_then(|edge| Some((edge.x?, edge.y?))), size),
+            }
+        })
+        .collect();
+    let columns = columns(graph, &nodes, &routes);
+    Layout {
+        nodes,
+        routes,
+        columns,
+    }
+}
+
+/// What dagre calls a node or a link.
+fn name(place: usize) -> String {
+    place.to_string()
+}
+
+fn place(at: Option<(f64, f64)>, (width, height): (f64, f64)) -> Place {
+    let (x, y) = at.unwrap_or_default();
+    Place {
+        x,
+        y,
+        width,
+        height,
+    }
+}
+
+/// The graph as dagre lays it out.
+fn layered(
+    graph: &Graph,
+    nodes: &[(f64, f64)],
+    labels: &[(f64, f64)],
+) -> Layered<NodeLabel, EdgeLabel> {
+    let mut layered = Layered::with_options(GraphOptions {
         directed: true,
         multigraph: true,
         compound: false,
     });
-    let name = |place: usize| place.to_string();
     for (i, (width, height)) in nodes.iter().enumerate() {
         let node = NodeLabel {
             width: *width,
@@ -121,49 +172,7 @@ pub(super) fn layout(graph: &Graph, nodes: &[(f64, f64)], labels: &[(f64, f64)])
     if !graph.nodes.is_empty() {
         dagre::layout(&mut layered, Some(options));
     }
-    let nodes: Vec<Place> = nodes
-        .iter()
-        .enumerate()
-        .map(|(i, &(width, height))| {
-            let at = layered
-                .node(&name(i))
-                .and_then(|node| Some((node.x?, node.y?)));
-            let (x, y) = at.unwrap_or_default();
-            Place {
-                x,
-                y,
-                width,
-                height,
-            }
-        })
-        .collect();
-    let routes = graph.edges.iter().zip(labels).enumerate();
-    let routes: Vec<Route> = routes
-        .map(|(i, (edge, &(width, height)))| {
-            let found = layered.edge(&name(edge.from), &name(edge.to), Some(&name(i)));
-            let at = found.and_then(|edge| Some((edge.x?, edge.y?)));
-            let (x, y) = at.unwrap_or_default();
-            let points = found.map_or(&[][..], |edge| &edge.points);
-            // The ends are set where the link leaves its nodes.
-            let inner = points.get(1..points.len().saturating_sub(1));
-            let inner = inner.unwrap_or_default();
-            Route {
-                through: inner.iter().map(|point| (point.x, point.y)).collect(),
-                label: Place {
-                    x,
-                    y,
-                    width,
-                    height,
-                },
-            }
-        })
-        .collect();
-    let columns = columns(graph, &nodes, &routes);
-    Layout {
-        nodes,
-        routes,
-        columns,
-    }
+    layered
 }
 
 /// The columns: boxes in the same column have the same middle.

@@ -9,8 +9,9 @@ use crate::model::node::{Content, Declared, LiveNode};
 use crate::model::path::ZPath;
 use crate::model::plan::{ACL_CHANGE, Change, ChangeValue, DATA_CHANGE, Link, Update};
 use crate::model::value::{
-    self, Data, NotJson, Properties, STRING_VALUE, beyond_json, sole_string, split_link,
+    self, Data, Encoded, NotJson, Properties, STRING_VALUE, beyond_json, sole_string, split_link,
 };
+use crate::syntax::place::Location;
 use crate::syntax::source::Sources;
 
 /// The actions that make one node as declared.
@@ -43,93 +44,144 @@ pub(super) fn compare(
     acl: Option<Arc<Acl>>,
     policy: &Policy<'_>,
 ) -> Compared {
-    let sources = policy.sources;
-    let origin = || node.origin.map(|span| sources.locate(span));
-    let (mut data, mut changes, mut link) = (None, Vec::new(), None);
-    match &node.content {
-        Content::Raw { bytes, .. } if **bytes != *live.data => {
-            changes.push(raw_change(&live.data, Some(bytes.to_vec()), node, sources));
-            data = Some(node.data());
-        }
-        Content::Raw { .. } => {}
-        // Most nodes are equal byte for byte and need no decoding.
-        Content::Properties(_) if node.bytes() == live.data => {}
-        Content::Properties(_) => {
-            if let Some((before, after)) = differing(node, live) {
-                let beyond = beyond_json(&live.data);
-                let is_set = |name: &str| declares(node, name);
-                let (old, is_binary) = match before {
-                    Data::Binary(_) => (Properties::new(), true),
-                    data => (data.into_properties(), false),
-                };
-                let (old_links, old_plain) = split_links(old);
-                let (new_links, new_plain) = split_links(after.clone());
-                changes = self::changes(&old_plain, &new_plain, &beyond, node, sources);
-                hide_text(&mut changes, node);
-                let link_changes = self::changes(&old_links, &new_links, &beyond, node, sources);
-                if is_binary || changes.is_empty() && link_changes.is_empty() {
-                    // The bytes differ, but no property does, or there are no properties.
-                    let new = sole_string(&after).map(|text| text.as_bytes().to_vec());
-                    changes.insert(0, raw_change(&live.data, new, node, sources));
-                }
-                if !changes.is_empty() {
-                    let mut first = new_plain;
-                    first.extend(old_links.into_iter().map(|(name, old)| {
-                        // Written data is spelled as declared.
-                        let same = new_links.get(&name).filter(|new| value::equal(&old, new));
-                        let link = same.cloned().unwrap_or(old);
-                        (name, link)
-                    }));
-                    data = Some(Data::of(first).encode_over(&live.data, is_set));
-                }
-                if !link_changes.is_empty() {
-                    link = Some(Link {
-                        path: path.clone(),
-                        expected_version: Some(live.version),
-                        seen: live.zxids(),
-                        data: Data::of(after).encode_over(&live.data, is_set),
-                        changes: link_changes,
-                        origin: origin(),
-                    });
-                }
-            }
-        }
-    }
     let agreement = acl
         .as_ref()
         .map_or(Agreement::Same, |acl| agreement(acl, live, policy));
     let acl = acl.filter(|_| agreement == Agreement::Different);
-    let acl = acl.map(|declared| {
-        let old = live.acl.as_deref().cloned().unwrap_or_default();
-        let old = match &policy.identities {
-            Some(applier) => applier.tell(old),
-            None => old,
-        };
-        changes.push(Change {
-            name: ACL_CHANGE.to_owned(),
-            old: Some(ChangeValue::Acl(old)),
-            new: Some(ChangeValue::Acl((*declared).clone())),
-            secret: false,
-            origin: node
-                .directives
-                .get("@acl")
-                .map(|span| sources.locate(*span)),
-        });
-        (live.acl_version, declared)
-    });
+    let sides = Sides {
+        path,
+        node,
+        live,
+        policy,
+    };
+    let Written {
+        data,
+        mut changes,
+        link,
+    } = sides.data();
+    changes.extend(acl.as_ref().map(|acl| sides.acl_change(acl)));
     let update = (!changes.is_empty()).then(|| Update {
         path: path.clone(),
         expected_version: live.version,
         seen: live.zxids(),
         data,
-        acl,
+        acl: acl.map(|acl| (live.acl_version, acl)),
         changes,
-        origin: origin(),
+        origin: sides.origin(),
     });
     Compared {
         update,
         link,
         acl_unseen: agreement == Agreement::Unknown,
+    }
+}
+
+/// What of a node's data is written.
+#[derive(Default)]
+struct Written {
+    /// The data of the update, where one takes data.
+    data: Option<Encoded>,
+    /// What the update changes.
+    changes: Vec<Change>,
+    link: Option<Link>,
+}
+
+/// A node as it is declared and as it is.
+struct Sides<'a> {
+    path: &'a ZPath,
+    node: &'a Declared,
+    live: &'a LiveNode,
+    policy: &'a Policy<'a>,
+}
+
+impl Sides<'_> {
+    fn origin(&self) -> Option<Location> {
+        let locate = |span| self.policy.sources.locate(span);
+        self.node.origin.map(locate)
+    }
+
+    fn data(&self) -> Written {
+        let Self { node, live, .. } = self;
+        match &node.content {
+            Content::Raw { bytes, .. } if **bytes != *live.data => Written {
+                data: Some(node.data()),
+                changes: vec![self.raw_change(Some(bytes.to_vec()))],
+                link: None,
+            },
+            Content::Raw { .. } => Written::default(),
+            // Most nodes are equal byte for byte and need no decoding.
+            Content::Properties(_) if node.bytes() == live.data => Written::default(),
+            Content::Properties(_) => {
+                let differing = differing(node, live);
+                differing.map_or_else(Written::default, |(before, after)| {
+                    self.properties(before, after)
+                })
+            }
+        }
+    }
+
+    fn raw_change(&self, new: Option<Vec<u8>>) -> Change {
+        raw_change(&self.live.data, new, self.node, self.policy.sources)
+    }
+
+    fn properties(&self, before: Data, after: Properties) -> Written {
+        let Self { node, live, .. } = self;
+        let beyond = beyond_json(&live.data);
+        let is_set = |name: &str| declares(node, name);
+        let (old, is_binary) = match before {
+            Data::Binary(_) => (Properties::new(), true),
+            data => (data.into_properties(), false),
+        };
+        let (old_links, old_plain) = split_links(old);
+        let (new_links, new_plain) = split_links(after.clone());
+        let sources = self.policy.sources;
+        let mut changes = changes(&old_plain, &new_plain, &beyond, node, sources);
+        hide_text(&mut changes, node);
+        let link_changes = self::changes(&old_links, &new_links, &beyond, node, sources);
+        if is_binary || changes.is_empty() && link_changes.is_empty() {
+            // The bytes differ, but no property does, or there are no properties.
+            let new = sole_string(&after).map(|text| text.as_bytes().to_vec());
+            changes.insert(0, self.raw_change(new));
+        }
+        let data = (!changes.is_empty()).then(|| {
+            let mut first = new_plain;
+            first.extend(old_links.into_iter().map(|(name, old)| {
+                // Written data is spelled as declared.
+                let same = new_links.get(&name).filter(|new| value::equal(&old, new));
+                let link = same.cloned().unwrap_or(old);
+                (name, link)
+            }));
+            Data::of(first).encode_over(&live.data, is_set)
+        });
+        let link = (!link_changes.is_empty()).then(|| Link {
+            path: self.path.clone(),
+            expected_version: Some(live.version),
+            seen: live.zxids(),
+            data: Data::of(after).encode_over(&live.data, is_set),
+            changes: link_changes,
+            origin: self.origin(),
+        });
+        Written {
+            data,
+            changes,
+            link,
+        }
+    }
+
+    fn acl_change(&self, declared: &Acl) -> Change {
+        let old = self.live.acl.as_deref().cloned().unwrap_or_default();
+        let old = match &self.policy.identities {
+            Some(applier) => applier.tell(old),
+            None => old,
+        };
+        let directive = self.node.directives.get("@acl");
+        Change {
+            name: ACL_CHANGE.to_owned(),
+            old: Some(ChangeValue::Acl(old)),
+            new: Some(ChangeValue::Acl(declared.clone())),
+            secret: false,
+            origin: directive.map(|span| self.policy.sources.locate(*span)),
+        }
     }
 }
 

@@ -269,52 +269,9 @@ pub(super) fn judge(
     plan: &mut Plan,
 ) {
     plan.access.users = applier.users().map(str::to_owned).collect();
-    let linked: HashSet<&ZPath> = stages.links.iter().map(Action::path).collect();
-    let mut locked: Vec<&ZPath> = Vec::new();
-    let mut uncreatable = None;
-    for (i, action) in stages.adds.iter().enumerate() {
-        let Action::Add(Add {
-            path,
-            acl: Some(acl),
-            ..
-        }) = action
-        else {
-            continue;
-        };
-        // Children follow in path order, and all children of a new node are new.
-        let next = stages.adds.get(i + 1).map(Action::path);
-        let has_children = next.is_some_and(|next| next.is_within(path));
-        if has_children && locks_out(acl, applier) {
-            locked.push(path);
-        }
-        let creates = has_children.then(|| applier.may(acl, Permissions::CREATE));
-        let can_guard = !applier.stored.is_empty();
-        match creates {
-            Some(Allowed::No | Allowed::Unknown) if can_guard => {
-                plan.access.guarded.insert(path.clone(), Needs::Children);
-            }
-            Some(Allowed::No) if applier.are_none() => {
-                uncreatable.get_or_insert(path);
-            }
-            _ if can_guard
-                && linked.contains(path)
-                && applier.may(acl, Permissions::WRITE) != Allowed::Yes =>
-            {
-                plan.access.guarded.insert(path.clone(), Needs::Links);
-            }
-            _ => {}
-        }
-    }
-    for action in &stages.updates {
-        if let Action::Update(update) = action
-            && let Some((_, acl)) = &update.acl
-            && locks_out(acl, applier)
-        {
-            locked.push(&update.path);
-        }
-    }
+    let uncreatable = guard(stages, applier, &mut plan.access.guarded);
+    let locked = locked(stages, applier);
     let origin = |path: &ZPath| origin(path, declared, policy);
-    locked.sort();
     if let Some(path) = locked.first().filter(|_| !policy.may_lock_out) {
         plan.refusals.push(Refusal::LocksOut {
             path: (*path).clone(),
@@ -328,6 +285,75 @@ pub(super) fn judge(
             origin: origin(path),
         });
     }
+}
+
+/// The new nodes that have an ACL, with it, and whether they have children.
+fn with_acl(stages: &Stages) -> impl Iterator<Item = (&ZPath, &Acl, bool)> {
+    let adds = stages.adds.iter().enumerate();
+    adds.filter_map(|(i, action)| {
+        let Action::Add(Add {
+            path,
+            acl: Some(acl),
+            ..
+        }) = action
+        else {
+            return None;
+        };
+        // Children follow in path order, and all children of a new node are new.
+        let next = stages.adds.get(i + 1).map(Action::path);
+        let has_children = next.is_some_and(|next| next.is_within(path));
+        Some((path, &**acl, has_children))
+    })
+}
+
+/// Takes note of the new nodes that are created for the session alone. Returns the first one that would
+/// have to be, where the session has no identity.
+fn guard<'s>(
+    stages: &'s Stages,
+    applier: &Identities,
+    guarded: &mut BTreeMap<ZPath, Needs>,
+) -> Option<&'s ZPath> {
+    let linked: HashSet<&ZPath> = stages.links.iter().map(Action::path).collect();
+    let can_guard = !applier.stored.is_empty();
+    let mut uncreatable = None;
+    for (path, acl, has_children) in with_acl(stages) {
+        let creates = has_children.then(|| applier.may(acl, Permissions::CREATE));
+        match creates {
+            Some(Allowed::No | Allowed::Unknown) if can_guard => {
+                guarded.insert(path.clone(), Needs::Children);
+            }
+            Some(Allowed::No) if applier.are_none() => {
+                uncreatable.get_or_insert(path);
+            }
+            _ if can_guard
+                && linked.contains(path)
+                && applier.may(acl, Permissions::WRITE) != Allowed::Yes =>
+            {
+                guarded.insert(path.clone(), Needs::Links);
+            }
+            _ => {}
+        }
+    }
+    uncreatable
+}
+
+/// The nodes that the session could not change again, by path: updated ones, and new ones that have
+/// children.
+fn locked<'s>(stages: &'s Stages, applier: &Identities) -> Vec<&'s ZPath> {
+    let added = with_acl(stages).filter(|(_, _, has_children)| *has_children);
+    let added = added.map(|(path, acl, _)| (path, acl));
+    let updated = stages.updates.iter().filter_map(|action| match action {
+        Action::Update(update) => {
+            let (_, acl) = update.acl.as_ref()?;
+            Some((&update.path, &**acl))
+        }
+        _ => None,
+    });
+    let locked = added.chain(updated);
+    let locked = locked.filter(|(_, acl)| locks_out(acl, applier));
+    let mut locked: Vec<&ZPath> = locked.map(|(path, _)| path).collect();
+    locked.sort();
+    locked
 }
 
 /// Whether the ACL certainly removes the right to change the node again. An ACL for nobody is
