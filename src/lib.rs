@@ -135,6 +135,7 @@ pub mod error {
     pub use crate::model::acl::AclError;
     pub use crate::model::path::Error as PathError;
     pub use crate::plan::links::Error as LinkError;
+    pub use crate::services::Foreign;
     pub use crate::syntax::names::GlobError;
     pub use crate::zookeeper::executor::{Conflict, Stop};
     pub use crate::zookeeper::live::Error as ReadError;

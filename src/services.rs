@@ -48,7 +48,7 @@ pub use address::Address;
 pub use board::{Changes, Reaction, Snapshot};
 pub use children::{Child, Children, ChildrenChange, ChildrenView};
 pub use discover::{Discovery, Endpoint, Endpoints, EndpointsChange, Held, LeftOut};
-pub use error::{AddressError, Error};
+pub use error::{AddressError, Error, Foreign};
 pub use handle::{Builder, ZooKeeper};
 pub use health::HealthCheck;
 pub use monitor::{Monitor, report};

@@ -30,7 +30,7 @@ impl State {
                 caller.session,
                 kind.name(),
                 header.xid,
-                Named(kind, body)
+                FirstPath(kind, body)
             );
         }
         let fault = kind.and_then(|kind| self.struck(caller, kind, body));
@@ -275,9 +275,9 @@ fn paths(kind: RequestKind, body: &[u8]) -> Vec<String> {
 }
 
 /// The first path that a request names, for the log.
-struct Named<'a>(RequestKind, &'a [u8]);
+struct FirstPath<'a>(RequestKind, &'a [u8]);
 
-impl std::fmt::Display for Named<'_> {
+impl std::fmt::Display for FirstPath<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match &paths(self.0, self.1)[..] {
             [] => Ok(()),

@@ -3,7 +3,7 @@
 use super::acl::Acl;
 use super::code::ErrorCode;
 use super::node::Stat;
-use super::watches::Event;
+use super::watches::NodeEvent;
 use super::wire::{Write as _, put_frame};
 
 /// The transaction number in replies that have none.
@@ -27,7 +27,7 @@ pub(crate) fn put_reply(
     });
 }
 
-pub(crate) fn put_event(out: &mut Vec<u8>, event: Event, path: &str) {
+pub(crate) fn put_event(out: &mut Vec<u8>, event: NodeEvent, path: &str) {
     put_frame(out, |frame| {
         frame.put_int(-1);
         frame.put_long(NO_ZXID);

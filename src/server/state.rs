@@ -22,7 +22,7 @@ use super::reply;
 use super::request::{Create, RequestKind, Write};
 use super::sessions::Sessions;
 use super::tree::{Tree, split};
-use super::watches::{ConnectionId, Event, Watches};
+use super::watches::{ConnectionId, NodeEvent, Watches};
 
 /// Bytes that may wait for a client that does not read. Beyond that it is cut off.
 const LONGEST_OUTBOX: usize = 64 << 20;
@@ -56,7 +56,7 @@ impl Counts {
 
 /// One client's connection.
 #[derive(Debug)]
-pub(crate) struct Connection {
+pub(crate) struct Client {
     pub(crate) peer: SocketAddr,
     pub(crate) identities: Identities,
     /// `None` until the first packet.
@@ -78,7 +78,7 @@ pub(crate) struct State {
     pub(crate) sessions: Sessions,
     pub(crate) watches: Watches,
     pub(crate) faults: Faults,
-    pub(crate) connections: HashMap<ConnectionId, Connection>,
+    pub(crate) connections: HashMap<ConnectionId, Client>,
     pub(crate) zxids: Zxids,
     pub(crate) counts: Counts,
     pub(crate) exists_needs_read: bool,
@@ -112,7 +112,7 @@ impl State {
 
     pub(crate) fn connect(&mut self, peer: SocketAddr, wake: Arc<Notify>) -> ConnectionId {
         self.last_connection += 1;
-        let connection = Connection {
+        let connection = Client {
             peer,
             identities: Identities::of_address(peer),
             session: None,
@@ -202,18 +202,18 @@ impl State {
         match change {
             Change::Create { path, node } => {
                 let (stat, parent_acl) = self.tree.create(&path, &node, moment)?;
-                let told = self.watches.data.trigger(&path, Event::Created);
-                self.tell(&told, Event::Created, &path, &node.acl);
+                let told = self.watches.data.trigger(&path, NodeEvent::Created);
+                self.tell(&told, NodeEvent::Created, &path, &node.acl);
                 self.tell_parent(&path, &parent_acl);
                 Some(stat)
             }
             Change::Delete { path } => {
                 let (acl, parent_acl) = self.tree.delete(&path, moment.zxid)?;
-                let told = self.watches.data.trigger(&path, Event::Deleted);
-                self.tell(&told, Event::Deleted, &path, &acl);
-                let mut more = self.watches.children.trigger(&path, Event::Deleted);
+                let told = self.watches.data.trigger(&path, NodeEvent::Deleted);
+                self.tell(&told, NodeEvent::Deleted, &path, &acl);
+                let mut more = self.watches.children.trigger(&path, NodeEvent::Deleted);
                 more.retain(|connection| !told.contains(connection));
-                self.tell(&more, Event::Deleted, &path, &acl);
+                self.tell(&more, NodeEvent::Deleted, &path, &acl);
                 self.tell_parent(&path, &parent_acl);
                 None
             }
@@ -223,8 +223,8 @@ impl State {
                 version,
             } => {
                 let (stat, acl) = self.tree.set_data(&path, data, version, moment)?;
-                let told = self.watches.data.trigger(&path, Event::DataChanged);
-                self.tell(&told, Event::DataChanged, &path, &acl);
+                let told = self.watches.data.trigger(&path, NodeEvent::DataChanged);
+                self.tell(&told, NodeEvent::DataChanged, &path, &acl);
                 Some(stat)
             }
             Change::SetAcl { path, acl, version } => self.tree.set_acl(&path, acl, version),
@@ -237,13 +237,13 @@ impl State {
             "" => "/",
             parent => parent,
         };
-        let event = Event::ChildrenChanged;
+        let event = NodeEvent::ChildrenChanged;
         let told = self.watches.children.trigger(parent, event);
         self.tell(&told, event, parent, acl);
     }
 
     /// Sends an event to those who may read the node.
-    fn tell(&mut self, told: &BTreeSet<ConnectionId>, event: Event, path: &str, acl: &[Acl]) {
+    fn tell(&mut self, told: &BTreeSet<ConnectionId>, event: NodeEvent, path: &str, acl: &[Acl]) {
         for &id in told {
             let connection = self.connections.get(&id);
             let may_read = connection.is_some_and(|connection| {

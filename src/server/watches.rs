@@ -13,7 +13,7 @@ pub(crate) type ConnectionId = u64;
 
 /// What happened, by the numbers of the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Event {
+pub(crate) enum NodeEvent {
     Created = 1,
     Deleted = 2,
     DataChanged = 3,
@@ -53,7 +53,7 @@ impl Table {
     }
 
     /// The connections that get an event at `path`. Removes their one-shot watches.
-    pub(crate) fn trigger(&mut self, path: &str, event: Event) -> BTreeSet<ConnectionId> {
+    pub(crate) fn trigger(&mut self, path: &str, event: NodeEvent) -> BTreeSet<ConnectionId> {
         let mut told = BTreeSet::new();
         if self.by_path.is_empty() {
             return told;
@@ -62,7 +62,7 @@ impl Table {
             let mut spent = Vec::new();
             for (&connection, &mode) in &*watchers {
                 match mode {
-                    Mode::PersistentRecursive if event == Event::ChildrenChanged => continue,
+                    Mode::PersistentRecursive if event == NodeEvent::ChildrenChanged => continue,
                     Mode::OneShot => spent.push(connection),
                     _ => {}
                 }
@@ -72,7 +72,7 @@ impl Table {
                 self.remove(path, connection);
             }
         }
-        if self.recursive > 0 && event != Event::ChildrenChanged {
+        if self.recursive > 0 && event != NodeEvent::ChildrenChanged {
             for above in paths_above(path) {
                 let watchers = self.by_path.get(above).into_iter().flatten();
                 told.extend(
@@ -189,7 +189,7 @@ impl Watches {
 mod tests {
     use super::*;
 
-    fn told(table: &mut Table, path: &str, event: Event) -> Vec<ConnectionId> {
+    fn told(table: &mut Table, path: &str, event: NodeEvent) -> Vec<ConnectionId> {
         table.trigger(path, event).into_iter().collect()
     }
 
@@ -198,9 +198,9 @@ mod tests {
         let mut table = Table::default();
         table.add("/a", 1, Mode::OneShot);
         table.add("/a", 2, Mode::OneShot);
-        assert_eq!(told(&mut table, "/a/b", Event::Created), [0; 0]);
-        assert_eq!(told(&mut table, "/a", Event::DataChanged), [1, 2]);
-        assert_eq!(told(&mut table, "/a", Event::DataChanged), [0; 0]);
+        assert_eq!(told(&mut table, "/a/b", NodeEvent::Created), [0; 0]);
+        assert_eq!(told(&mut table, "/a", NodeEvent::DataChanged), [1, 2]);
+        assert_eq!(told(&mut table, "/a", NodeEvent::DataChanged), [0; 0]);
         assert_eq!(table.len(), 0);
         assert!(table.by_connection.is_empty());
     }
@@ -212,11 +212,11 @@ mod tests {
         table.add("/a", 2, Mode::PersistentRecursive);
         table.add("/a", 3, Mode::Persistent);
         for _ in 0..2 {
-            assert_eq!(told(&mut table, "/a/b/c", Event::Created), [1, 2]);
-            assert_eq!(told(&mut table, "/a", Event::DataChanged), [1, 2, 3]);
-            assert_eq!(told(&mut table, "/a", Event::ChildrenChanged), [3]);
-            assert_eq!(told(&mut table, "/ab", Event::Deleted), [1]);
-            assert_eq!(told(&mut table, "/", Event::DataChanged), [1]);
+            assert_eq!(told(&mut table, "/a/b/c", NodeEvent::Created), [1, 2]);
+            assert_eq!(told(&mut table, "/a", NodeEvent::DataChanged), [1, 2, 3]);
+            assert_eq!(told(&mut table, "/a", NodeEvent::ChildrenChanged), [3]);
+            assert_eq!(told(&mut table, "/ab", NodeEvent::Deleted), [1]);
+            assert_eq!(told(&mut table, "/", NodeEvent::DataChanged), [1]);
         }
     }
 
@@ -226,9 +226,9 @@ mod tests {
         table.add("/a", 1, Mode::PersistentRecursive);
         table.add("/a", 1, Mode::OneShot);
         assert_eq!(table.recursive, 0);
-        assert_eq!(told(&mut table, "/a/b", Event::Created), [0; 0]);
-        assert_eq!(told(&mut table, "/a", Event::DataChanged), [1]);
-        assert_eq!(told(&mut table, "/a", Event::DataChanged), [0; 0]);
+        assert_eq!(told(&mut table, "/a/b", NodeEvent::Created), [0; 0]);
+        assert_eq!(told(&mut table, "/a", NodeEvent::DataChanged), [1]);
+        assert_eq!(told(&mut table, "/a", NodeEvent::DataChanged), [0; 0]);
     }
 
     #[test]

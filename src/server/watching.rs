@@ -5,7 +5,7 @@ use super::code::ErrorCode;
 use super::reply::put_event;
 use super::request::{RequestKind, Watches, named};
 use super::state::State;
-use super::watches::{ConnectionId, Event, Kind, Mode};
+use super::watches::{ConnectionId, Kind, Mode, NodeEvent};
 use super::wire::{Reader, Write as _};
 
 impl State {
@@ -22,9 +22,9 @@ impl State {
         for path in &told.data {
             let path = named(path)?;
             match self.tree.get(path) {
-                None => self.event(id, Event::Deleted, path),
+                None => self.event(id, NodeEvent::Deleted, path),
                 Some(node) if node.mzxid > told.relative_zxid => {
-                    self.event(id, Event::DataChanged, path);
+                    self.event(id, NodeEvent::DataChanged, path);
                 }
                 Some(_) => self.watches.data.add(path, id, Mode::OneShot),
             }
@@ -32,16 +32,16 @@ impl State {
         for path in &told.exists {
             let path = named(path)?;
             match self.tree.get(path) {
-                Some(_) => self.event(id, Event::Created, path),
+                Some(_) => self.event(id, NodeEvent::Created, path),
                 None => self.watches.data.add(path, id, Mode::OneShot),
             }
         }
         for path in &told.children {
             let path = named(path)?;
             match self.tree.get(path) {
-                None => self.event(id, Event::Deleted, path),
+                None => self.event(id, NodeEvent::Deleted, path),
                 Some(node) if node.pzxid > told.relative_zxid => {
-                    self.event(id, Event::ChildrenChanged, path);
+                    self.event(id, NodeEvent::ChildrenChanged, path);
                 }
                 Some(_) => self.watches.children.add(path, id, Mode::OneShot),
             }
@@ -57,7 +57,7 @@ impl State {
         Ok(())
     }
 
-    fn event(&mut self, id: ConnectionId, event: Event, path: &str) {
+    fn event(&mut self, id: ConnectionId, event: NodeEvent, path: &str) {
         self.send(id, |out| put_event(out, event, path));
     }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use super::state::{Connection, State};
+use super::state::{Client, State};
 use super::watches::ConnectionId;
 
 /// The version that the server reports: the protocol that it speaks, and that it is not ZooKeeper.
@@ -57,7 +57,7 @@ fn connections(state: &State, with_sessions: bool, out: &mut String) -> fmt::Res
     let mut ids: Vec<_> = state.connections.keys().copied().collect();
     ids.sort_unstable();
     for connection in ids.iter().filter_map(|id| state.connections.get(id)) {
-        let Connection {
+        let Client {
             peer,
             session,
             timeout,

@@ -1,5 +1,6 @@
 //! The address that a service is registered under, which is the name of its node.
 
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use dns_lookup::{AddrInfoHints, get_hostname, getaddrinfo};
@@ -185,10 +186,10 @@ impl Address {
                 let port = *port;
                 let work = tokio::task::spawn_blocking(move || everywhere(port, ipv6));
                 work.await
-                    .unwrap_or_else(|error| Err(error.to_string()))
-                    .map_err(|reason| Error::Address {
+                    .unwrap_or_else(|error| Err(error.into()))
+                    .map_err(|error| Error::Address {
                         address: format!(":{port}"),
-                        reason: AddressError::System(reason),
+                        reason: AddressError::System(error.into()),
                     })?
             }
         };
@@ -202,14 +203,14 @@ impl Address {
     }
 }
 
-fn everywhere(port: u16, ipv6: bool) -> Result<Vec<String>, String> {
+fn everywhere(port: u16, ipv6: bool) -> io::Result<Vec<String>> {
     let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
     let found = interfaces.iter().map(if_addrs::Interface::ip);
     let names = pick(found, port, ipv6);
     if !names.is_empty() {
         return Ok(names);
     }
-    let host = get_hostname().map_err(|error| error.to_string())?;
+    let host = get_hostname()?;
     let hints = AddrInfoHints {
         flags: CANONICAL_NAME,
         ..AddrInfoHints::default()

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use super::error::Error;
 use super::lock::lock;
-use super::supervision::{self, CLOSE_LIMIT, Connection, ConnectionState, Line};
+use super::supervision::{self, CLOSE_LIMIT, Connected, ConnectionState, Line};
 use crate::model::path::ZPath;
 use crate::zookeeper::session::{
     Client, ClientError, Options, Session, is_fatal, is_outcome_unknown,
@@ -92,7 +92,7 @@ impl Core {
     }
 
     /// The connection as it is now, or as soon as there is one again.
-    pub(crate) async fn connection(&self) -> Result<Arc<Connection>, Error> {
+    pub(crate) async fn connection(&self) -> Result<Arc<Connected>, Error> {
         let line = &self.0.line;
         let mut link = line.link.subscribe();
         let mut state = line.state.subscribe();

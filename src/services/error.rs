@@ -1,7 +1,10 @@
 //! What can go wrong between a service and ZooKeeper.
 
 use std::net::IpAddr;
+use std::ops::Deref;
+use std::sync::Arc;
 use std::time::Duration;
+use std::{fmt, io};
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -122,12 +125,12 @@ pub enum Error {
     #[error(transparent)]
     Import(Box<Unfinished>),
     /// A value does not have the type that was asked for.
-    #[error("{name}: {message}")]
+    #[error("{name}: {reason}")]
     Type {
         /// The property, or the node.
         name: String,
         /// What serde says.
-        message: String,
+        reason: Foreign<serde_json::Error>,
     },
     /// Callbacks need a view that watches.
     #[error("callbacks cannot be set without watching")]
@@ -238,7 +241,7 @@ impl Error {
 pub(crate) fn typed<T: DeserializeOwned>(name: &str, value: Value) -> Result<T, Error> {
     serde_json::from_value(value).map_err(|error| Error::Type {
         name: name.to_owned(),
-        message: error.to_string(),
+        reason: error.into(),
     })
 }
 
@@ -283,5 +286,43 @@ pub enum AddressError {
     Name(path::Error),
     /// This machine does not tell its addresses.
     #[error("{0}")]
-    System(String),
+    System(Foreign<io::Error>),
 }
+
+/// An error that is not zkt's own. Clones share it; two are equal if they say the same.
+#[derive(Debug)]
+pub struct Foreign<E>(Arc<E>);
+
+impl<E> Clone for Foreign<E> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<E> From<E> for Foreign<E> {
+    fn from(error: E) -> Self {
+        Self(Arc::new(error))
+    }
+}
+
+impl<E> Deref for Foreign<E> {
+    type Target = E;
+
+    fn deref(&self) -> &E {
+        &self.0
+    }
+}
+
+impl<E: fmt::Display> fmt::Display for Foreign<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl<E: fmt::Display> PartialEq for Foreign<E> {
+    fn eq(&self, other: &Self) -> bool {
+        self.to_string() == other.to_string()
+    }
+}
+
+impl<E: fmt::Display> Eq for Foreign<E> {}

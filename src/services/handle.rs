@@ -14,7 +14,7 @@ use super::environment;
 use super::error::Error;
 use super::properties::PropertiesView;
 use super::registration::{Register, RegisteringServer, RegistrationView, Registrations};
-use super::supervision::{Connection, ConnectionState};
+use super::supervision::{Connected, ConnectionState};
 use crate::zookeeper::session::{Credentials, MAX_REQUEST, Options, RawClient, Session, Wait};
 
 /// How a handle is to connect.
@@ -224,7 +224,7 @@ impl ZooKeeper {
     }
 
     /// The connection as it is now, or as soon as there is one again.
-    pub(super) async fn connection(&self) -> Result<Arc<Connection>, Error> {
+    pub(super) async fn connection(&self) -> Result<Arc<Connected>, Error> {
         self.core.connection().await
     }
 }

@@ -13,7 +13,7 @@ use super::board::{Numbered, Snapshot};
 use super::error::{Error, typed};
 use super::hub::Signal;
 use super::resolving::Asked;
-use super::supervision::Connection;
+use super::supervision::Connected;
 use super::view::{Reading, Subject};
 use crate::model::path::ZPath;
 use crate::model::value::{LinkKind, Properties, split_link};
@@ -221,7 +221,7 @@ impl Subject for Reader {
 
     async fn read(
         &mut self,
-        _: &Connection,
+        _: &Connected,
         found: &NodeProperties,
         _: &NodeProperties,
     ) -> Result<Reading<NodeProperties>, Error> {

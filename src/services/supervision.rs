@@ -39,12 +39,12 @@ impl ConnectionState {
 }
 
 /// A session, and what lives as long as it does.
-pub(crate) struct Connection {
+pub(crate) struct Connected {
     pub(crate) session: Session,
     pub(crate) hub: Hub,
 }
 
-impl Connection {
+impl Connected {
     fn new(session: Session) -> Arc<Self> {
         let hub = Hub::new(session.client().clone());
         Arc::new(Self { session, hub })
@@ -55,7 +55,7 @@ impl Connection {
 pub(crate) struct Line {
     /// How to connect anew. `None` if a client was given that cannot be replaced.
     options: Option<Options>,
-    pub(crate) link: watch::Sender<Option<Arc<Connection>>>,
+    pub(crate) link: watch::Sender<Option<Arc<Connected>>>,
     pub(crate) state: watch::Sender<ConnectionState>,
     closing: watch::Sender<bool>,
     timeout: Duration,
@@ -68,14 +68,14 @@ impl Line {
         Self {
             timeout: session.timeout(),
             options,
-            link: watch::Sender::new(Some(Connection::new(session))),
+            link: watch::Sender::new(Some(Connected::new(session))),
             state: watch::Sender::new(ConnectionState::Connected),
             closing: watch::Sender::new(false),
             past: Mutex::default(),
         }
     }
 
-    pub(crate) fn connection(&self) -> Option<Arc<Connection>> {
+    pub(crate) fn connection(&self) -> Option<Arc<Connected>> {
         self.link.borrow().clone()
     }
 
@@ -94,7 +94,7 @@ impl Line {
     }
 
     /// The connection, as soon as there is one. `None` once the handle is closed.
-    pub(crate) async fn next_connection(&self) -> Option<Arc<Connection>> {
+    pub(crate) async fn next_connection(&self) -> Option<Arc<Connected>> {
         let mut link = self.link.subscribe();
         let mut state = self.state.subscribe();
         tokio::select! {
@@ -105,9 +105,9 @@ impl Line {
     }
 
     /// Waits until this connection is not the current one any more.
-    pub(crate) async fn gone(&self, connection: &Arc<Connection>) {
+    pub(crate) async fn gone(&self, connection: &Arc<Connected>) {
         let mut link = self.link.subscribe();
-        let is_other = |now: &Option<Arc<Connection>>| {
+        let is_other = |now: &Option<Arc<Connected>>| {
             now.as_ref().is_none_or(|now| !Arc::ptr_eq(now, connection))
         };
         _ = link.wait_for(is_other).await;
@@ -153,7 +153,7 @@ pub(crate) async fn supervise(line: Arc<Line>) {
             () = line.closed() => break,
         };
         tracing::info!(session = session.id(), "there is a new session");
-        line.link.send_replace(Some(Connection::new(session)));
+        line.link.send_replace(Some(Connected::new(session)));
         line.tell(ConnectionState::Connected);
     }
     if let Some(connection) = line.link.send_replace(None) {
@@ -199,7 +199,7 @@ async fn connect(options: &Options) -> Session {
 }
 
 /// Ends a session, as far as that can be done in a bounded time.
-async fn close(connection: Arc<Connection>) {
+async fn close(connection: Arc<Connected>) {
     connection.hub.end();
     let mut states = connection.session.client().state_watcher();
     if connection.session.is_borrowed() {

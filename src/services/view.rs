@@ -15,7 +15,7 @@ use super::dependencies::Dependencies;
 use super::error::{Error, parse};
 use super::hub::Signal;
 use super::resolving::Asked;
-use super::supervision::Connection;
+use super::supervision::Connected;
 use crate::model::path::ZPath;
 use crate::plan::links;
 
@@ -48,7 +48,7 @@ pub(crate) trait Subject: Send + Sized + 'static {
     /// Reads what there is to show now.
     fn read(
         &mut self,
-        connection: &Connection,
+        connection: &Connected,
         found: &Self::Found,
         shown: &Self::Snapshot,
     ) -> impl Future<Output = Result<Reading<Self::Snapshot>, Error>> + Send;
@@ -223,7 +223,7 @@ impl<S: Numbered> ViewTask<S> {
     /// the wait for the first snapshot.
     async fn follow<J: Subject<Snapshot = S>>(
         &mut self,
-        connection: &Connection,
+        connection: &Connected,
     ) -> Result<Infallible, Error> {
         let (sender, signals) = mpsc::unbounded_channel();
         let subject = J::new(sender.clone());
@@ -238,7 +238,7 @@ impl<S: Numbered> ViewTask<S> {
 
     async fn go_on<J: Subject<Snapshot = S>>(
         &mut self,
-        connection: &Connection,
+        connection: &Connected,
         mut subject: J,
         sender: mpsc::UnboundedSender<Signal>,
         mut signals: mpsc::UnboundedReceiver<Signal>,

@@ -93,7 +93,7 @@ pub fn check(
         .kept
         .iter()
         .filter(|kept| kept.reason == KeptReason::BelowEphemeral);
-    let view = View {
+    let view = Afterwards {
         nodes: trees.nodes,
         indexes,
         looked_up,
@@ -140,7 +140,8 @@ impl<'a> Counterparts<'a> {
     }
 }
 
-struct View<'a> {
+/// The trees as they are once the plan is carried out.
+struct Afterwards<'a> {
     nodes: &'a [(ZPath, Declared)],
     indexes: &'a Indexes<'a>,
     looked_up: Option<&'a LookedUp>,
@@ -172,7 +173,7 @@ fn links(at: Place<'_>) -> Targets<'_> {
     }
 }
 
-impl<'a> View<'a> {
+impl<'a> Afterwards<'a> {
     /// A node as it is declared and as it lives.
     fn both(&self, path: &ZPath) -> (Option<&'a Declared>, Option<&'a Live>) {
         let Indexes { declared, live } = self.indexes;
@@ -341,7 +342,7 @@ impl<'a> View<'a> {
     }
 }
 
-impl Nodes for View<'_> {
+impl Nodes for Afterwards<'_> {
     fn exists(&self, path: &ZPath) -> Lookup<()> {
         self.exists_itself(path).unwrap_or_else(|| {
             let is_known = |parent: &ZPath| {

@@ -21,20 +21,20 @@ use crate::syntax::place::Location;
 pub(super) struct Seen {
     /// The first node whose ACL could not be compared, and how many there are.
     not_compared: Option<(ZPath, usize)>,
-    declared: Named,
-    live: Named,
+    declared: Identified,
+    live: Identified,
 }
 
 /// The identities that ACLs name.
 #[derive(Debug, Default)]
-struct Named {
+struct Identified {
     /// The first node whose ACL names anybody.
     first: Option<ZPath>,
     /// Whether any of them names an identity of the session.
     applier: bool,
 }
 
-impl Named {
+impl Identified {
     fn note(&mut self, path: &ZPath, acl: &Acl, applier: &Identities) {
         let names = |entry: &&AclEntry| !matches!(entry.who.scheme.as_str(), "world" | "ip");
         for entry in acl.entries.iter().filter(names) {

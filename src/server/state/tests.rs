@@ -27,7 +27,7 @@ fn outbox(state: &mut State, id: ConnectionId) -> usize {
 
 fn event_length(path: &str) -> usize {
     let mut out = Vec::new();
-    reply::put_event(&mut out, Event::Created, path);
+    reply::put_event(&mut out, NodeEvent::Created, path);
     out.len()
 }
 

@@ -12,7 +12,7 @@ use crate::plan::links;
 use crate::services::error::Error;
 use crate::services::hub::{Interest, Signal, Subscription};
 use crate::services::resolving::Asked;
-use crate::services::supervision::Connection;
+use crate::services::supervision::Connected;
 use crate::services::view::{Concern, Reading, Subject};
 use crate::zookeeper::live;
 use crate::zookeeper::session::{ClientError, is_fatal, is_outcome_unknown};
@@ -60,7 +60,7 @@ impl Subject for Reader {
 
     async fn read(
         &mut self,
-        connection: &Connection,
+        connection: &Connected,
         real: &ZPath,
         shown: &Children,
     ) -> Result<Reading<Children>, Error> {
@@ -121,7 +121,7 @@ impl Reader {
 
 /// The children that are shown, with these read again. `None` if the connection was lost.
 async fn refreshed(
-    connection: &Connection,
+    connection: &Connected,
     real: &ZPath,
     names: BTreeSet<String>,
     shown: &Children,
@@ -146,7 +146,7 @@ async fn refreshed(
 
 /// All children. `None` if the node is gone or the connection was lost.
 async fn all(
-    connection: &Connection,
+    connection: &Connected,
     real: &ZPath,
     shown: &Children,
 ) -> Result<Option<Vec<Arc<Child>>>, Error> {
@@ -174,7 +174,7 @@ async fn all(
 
 /// Reads some children, with `None` for each that does not exist. `None` if the connection was lost.
 async fn read_some(
-    connection: &Connection,
+    connection: &Connected,
     parent: &ZPath,
     names: Vec<String>,
 ) -> Result<Option<Vec<(String, Option<Child>)>>, Error> {

@@ -16,7 +16,7 @@ use crate::services::core::Core;
 use crate::services::error::Error;
 use crate::services::health::HealthCheck;
 use crate::services::hub::{Interest, Signal, Subscription};
-use crate::services::supervision::Connection;
+use crate::services::supervision::Connected;
 use crate::zookeeper::session::ClientError;
 
 /// How long until what could not be done is tried again, if nothing happens before.
@@ -111,7 +111,7 @@ impl RegistrationTask {
     }
 
     /// Keeps the nodes on one session; returns when the registration is over.
-    async fn keep(&mut self, connection: &Connection) {
+    async fn keep(&mut self, connection: &Connected) {
         let mut wanted = self.inner.wanted.subscribe();
         let mut health = self.health.clone();
         let (sender, mut signals) = mpsc::unbounded_channel();
@@ -157,7 +157,7 @@ impl RegistrationTask {
     }
 
     /// Finds the nodes, and shows why they are not found. Returns when to try again in that case.
-    async fn find(&mut self, connection: &Connection) -> Option<Duration> {
+    async fn find(&mut self, connection: &Connected) -> Option<Duration> {
         match self.locate(connection).await {
             Ok(()) => None,
             // It may be one that is just being closed.
@@ -177,7 +177,7 @@ impl RegistrationTask {
     /// Watches the nodes, and no others.
     async fn watch(
         &self,
-        connection: &Connection,
+        connection: &Connected,
         watched: &mut BTreeMap<ZPath, Subscription>,
         sender: &mpsc::UnboundedSender<Signal>,
     ) {
@@ -196,7 +196,7 @@ impl RegistrationTask {
     }
 
     /// Finds the nodes, which links may have moved.
-    async fn locate(&mut self, connection: &Connection) -> Result<(), Error> {
+    async fn locate(&mut self, connection: &Connected) -> Result<(), Error> {
         let real = self.core.resolve_path(&self.path).await?;
         let is_here = |node: &Node| node.path.parent().as_ref() == Some(&real);
         if !self.nodes.is_empty() && self.nodes.iter().all(is_here) {
@@ -236,7 +236,7 @@ impl RegistrationTask {
     /// Makes all nodes as they are to be, and tells when to do so again, if nothing happens before.
     async fn settle(
         &mut self,
-        connection: &Connection,
+        connection: &Connected,
         now: &Wanted,
         goal: Goal,
     ) -> Option<Duration> {
