@@ -14,10 +14,11 @@ const RUN: usize = 256;
 /// How many of these runs may wait to be lowered.
 const RUNS_AHEAD: usize = 16;
 
-/// From about so many nodes on a second thread pays.
+/// The number of nodes from which on a second thread pays.
 const WORTH_A_THREAD: usize = 2048;
 
-/// Hands on the lines of a text of about so many nodes, in order, some at a time.
+/// Calls `lower` with the lines of a text, in order, some at a time. `nodes` is an estimate of the
+/// nodes in the text.
 pub(super) fn runs(statements: &mut Statements<'_>, nodes: usize, lower: impl FnMut(&[Line<'_>])) {
     if nodes < WORTH_A_THREAD {
         in_turn(statements, lower);
@@ -38,10 +39,10 @@ fn in_turn(statements: &mut Statements<'_>, mut lower: impl FnMut(&[Line<'_>])) 
     }
 }
 
-/// Parses on a thread of its own. A panic of either goes on in the caller.
+/// Parses on a thread of its own. A panic on either thread reaches the caller.
 fn at_once<'s>(statements: &mut Statements<'s>, mut lower: impl FnMut(&[Line<'_>])) {
     let (sender, runs) = mpsc::sync_channel::<Vec<Line<'s>>>(RUNS_AHEAD);
-    // Memory goes round: what one thread gives back, the other does not find soon enough.
+    // The parser gets its buffers back: the allocator is slow to reuse what another thread frees.
     let (give_back, used) = mpsc::channel();
     thread::scope(|scope| {
         let parse = scope.spawn(move || {

@@ -64,20 +64,20 @@ pub struct Lowering {
 enum Parent {
     Top,
     Node(u32),
-    /// In a line that is wrong; what stands there is told with that line.
+    /// In a wrong line. The error of that line is enough.
     Nowhere,
 }
 
 struct OpenFile {
     number: u32,
     parent: Parent,
-    /// How many of its statements were met.
+    /// The number of its statements so far.
     lines: u32,
     /// The open nodes and lines, by level.
     open: Vec<Open>,
 }
 
-/// An open line; no place where it is wrong or no node, so that its contents belong nowhere.
+/// An open line. It has no place if it is wrong or no node: its contents belong nowhere.
 struct Open {
     line: u32,
     place: Option<u32>,
@@ -194,7 +194,7 @@ impl Lowering {
         self.merged = overlay::lay_over(merged, std::mem::take(&mut self.nodes));
     }
 
-    /// The tree of all layers, and everything that is wrong. It is whole only without errors.
+    /// Returns the tree of all layers, and all errors. With errors the tree is incomplete.
     #[must_use]
     pub fn finish(self) -> (Tree<Declared>, Vec<Error>) {
         let mut tree = self.merged.into_tree();
@@ -204,8 +204,8 @@ impl Lowering {
         (tree, self.errors.sorted())
     }
 
-    /// Lowers the next statement of the file at hand; `data` are the contents of the file that
-    /// its `@data file` names, none where they could not be read.
+    /// Lowers the next statement of the file at hand; `data` holds the contents of the file that
+    /// its `@data file` names; it is `None` if they could not be read.
     pub fn statement(&mut self, line: &Line<'_>, data: Option<Arc<[u8]>>) {
         self.close(line.level);
         let Some(file) = self.files.last_mut() else {
@@ -318,7 +318,7 @@ impl Lowering {
     ) {
         let word = directive.word();
         match directive {
-            // Several files may be included, each where its line stands.
+            // A node may include several files, each with a line of its own.
             Directive::Include(_) => return,
             Directive::Acl(_) => self.has_acls = true,
             _ => {}
@@ -339,7 +339,7 @@ fn text<'a>(text: &'a Text<'_>) -> LiteralKind<'a> {
     LiteralKind::String(Cow::Borrowed(&text.text))
 }
 
-/// A name that could be parsed follows its slash.
+/// The span of a name and the slash before it. The grammar puts a slash before each name.
 fn with_slash(name: Span) -> Span {
     Span {
         start: name.start - 1,

@@ -19,11 +19,11 @@ pub enum Problem {
     #[error(transparent)]
     #[doc(hidden)]
     Parse(#[from] parser::Error),
-    /// A statement can be parsed, but not be meant.
+    /// A line can be parsed, but what it says is wrong.
     #[error(transparent)]
     #[doc(hidden)]
     Lower(#[from] lower::Error),
-    /// A file that another one names is no use.
+    /// A file that another file names cannot be used.
     #[error(transparent)]
     #[doc(hidden)]
     Reference(#[from] Reference),
@@ -67,7 +67,7 @@ pub enum Problem {
         /// The layer.
         name: String,
     },
-    /// A file among others declares no node: it is more often cut short than meant.
+    /// One of several files declares no node: it was more likely cut short than meant.
     #[error("{name}: the file declares no node")]
     #[doc(hidden)]
     EmptyFile {
@@ -80,7 +80,7 @@ pub enum Problem {
     StandardInputTwice,
 }
 
-/// Why a file is no use that another file names.
+/// Why a file that another file names cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Reference {
     /// An included file or a data file cannot be read.
@@ -101,7 +101,8 @@ pub enum Reference {
         /// Its path.
         path: String,
     },
-    /// More includes than anybody writes; files that include each other twice double at every step.
+    /// There are too many includes. Where each file includes the next one twice, their number
+    /// doubles with each file.
     #[error("{path}: more than {MAX_INCLUDES} includes")]
     TooMany {
         /// The include that is one too many.
@@ -120,7 +121,7 @@ pub enum Reference {
 }
 
 impl Problem {
-    /// The problem of a file whose byte at `at` is no text.
+    /// The problem of a file that is no UTF-8 text from the byte at `at` on.
     #[must_use]
     #[doc(hidden)]
     pub fn not_text(name: &str, bytes: &[u8], at: usize) -> Self {
@@ -177,7 +178,7 @@ impl Located for Reference {
 /// All that is wrong with layers: first what is about no place in a text, then the rest by place.
 /// There is at least one problem.
 ///
-/// Their text has a line for each problem, with its place. It quotes nothing that is secret.
+/// `Display` writes one line for each problem, with its place. It quotes no secret.
 pub struct Problems {
     problems: Vec<Problem>,
     texts: Sources,
@@ -256,7 +257,7 @@ impl fmt::Display for Problems {
 
 impl std::error::Error for Problems {}
 
-/// Takes out of problems what a `@secret` line of any layer covers.
+/// Removes from problems what a `@secret` line of any layer covers.
 fn hide_secrets(problems: &mut Vec<Problem>, texts: &Sources) {
     let secrets = Secrets::of(texts);
     let mut is_parsed = true;

@@ -32,21 +32,21 @@ impl Source {
         &self.texts
     }
 
-    /// The same with nodes changed or left out; the texts stay.
+    /// Changes the tree and keeps the texts.
     #[must_use]
     pub fn change(mut self, change: impl FnOnce(&mut Tree<Declared>)) -> Self {
         change(&mut self.tree);
         self
     }
 
-    /// Both, each by itself.
+    /// Splits the source into its tree and its texts.
     #[must_use]
     #[doc(hidden)]
     pub fn into_parts(self) -> (Tree<Declared>, Sources) {
         (self.tree, self.texts)
     }
 
-    /// The same, if each node can be created with a request of at most so many bytes.
+    /// Checks that each node can be created with a request of at most `max_request` bytes.
     ///
     /// # Errors
     /// The nodes that are too large. They are no mistake in themselves: a node that is as declared

@@ -271,7 +271,7 @@ impl fmt::Debug for ZPath {
     }
 }
 
-/// What follows the first of some nodes: how many others there are.
+/// The words "and 2 more nodes" behind a separator. Returns an empty text if there are no others.
 pub(crate) fn and_more(separator: &str, others: usize) -> String {
     match others {
         0 => String::new(),

@@ -200,7 +200,7 @@ pub fn join_by<L, R>(
     })
 }
 
-/// Those of some paths in order that are not within an earlier one.
+/// The paths that lie within no earlier one. The given paths must be in order.
 pub fn tops<'p>(paths: impl IntoIterator<Item = &'p ZPath>) -> impl Iterator<Item = &'p ZPath> {
     let mut last: Option<&ZPath> = None;
     paths.into_iter().filter(move |path| {

@@ -15,7 +15,7 @@ pub const MAX_DEPTH: usize = 100;
 /// A file as it was written: its logical lines in order.
 ///
 /// The lines are flat, with the level that their indentation puts them on, so that neither a deep
-/// tree nor a long file needs recursion. What stands in the file as it is meant is borrowed from it.
+/// tree nor a long file needs recursion. Texts that need no decoding are borrowed from the file.
 #[derive(Debug)]
 pub struct Document<'s> {
     /// The file.
@@ -37,7 +37,8 @@ pub struct Line<'s> {
     pub comment: Option<Span>,
 }
 
-// Lines are moved by the hundred thousand: more bytes would each time take a call.
+// Lines are moved by the hundred thousand. If they were larger, each move would be a call of
+// `memcpy`.
 #[cfg(target_pointer_width = "64")]
 const _: () = assert!(size_of::<Line<'_>>() <= 128);
 
@@ -71,7 +72,7 @@ pub enum Statement<'s> {
     },
     /// `@word …`.
     Directive(Directive<'s>),
-    /// Something wrong, reported already; what stands below it belongs nowhere.
+    /// A wrong line, which is already reported. What stands below it belongs nowhere.
     Invalid,
 }
 

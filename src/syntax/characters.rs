@@ -1,4 +1,4 @@
-//! Characters: which are blanks, which are seen.
+//! Which characters are blanks, and which are visible.
 
 /// Whether a character stands between words on a line.
 pub(crate) fn is_blank(c: char) -> bool {

@@ -27,11 +27,11 @@ pub fn push_raw_literal(out: &mut String, json: &str) {
     }
 }
 
-/// No answer for what has several spellings: text with escapes, numbers with exponents, objects
-/// whose keys are not in order.
+/// Returns `None` if the value has several spellings: text with escapes, numbers with exponents,
+/// objects whose keys are not in order.
 fn push_undecoded(out: &mut String, json: &str) -> Option<()> {
     let mut at = 0;
-    // The lists and objects around what comes next, an object with the key before.
+    // The open lists (`None`) and objects, each object with its last key.
     let mut around: SmallVec<[Option<Option<&str>>; 8]> = SmallVec::new();
     let mut is_key = false;
     while let Some(byte) = json.as_bytes().get(at) {

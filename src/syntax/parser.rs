@@ -45,8 +45,8 @@ pub fn parse(sources: &Sources, source: SourceId) -> (Document<'_>, Vec<Error>) 
     (Document { source, lines }, errors)
 }
 
-/// The statements of one source, parsed one at a time: what [`parse`] gives without the lines that
-/// say nothing.
+/// The statements of one source, parsed one at a time: as [`parse`] gives them, without blank lines
+/// and comments.
 pub struct Statements<'s>(Parser<'s>);
 
 impl<'s> Statements<'s> {
@@ -56,7 +56,8 @@ impl<'s> Statements<'s> {
         Self(Parser::new(&sources.get(source).text, source, false))
     }
 
-    /// Puts the next statements in the place of `lines`, at most so many; none at the end.
+    /// Replaces `lines` by the next statements, at most `count`. At the end of the source there are
+    /// none.
     pub fn next_run(&mut self, lines: &mut Vec<Line<'s>>, count: usize) {
         lines.clear();
         std::mem::swap(&mut self.0.levels.lines, lines);
@@ -138,7 +139,7 @@ impl<'s> Parser<'s> {
         true
     }
 
-    /// Leaves out what stands behind too many errors.
+    /// Leaves out the rest of the text: there are too many errors.
     fn stop(&mut self) {
         let rest = &self.text[self.position..];
         let blank = rest.len() - rest.trim_start().len();

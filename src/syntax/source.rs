@@ -24,7 +24,8 @@ pub struct SourceText {
 #[derive(Debug)]
 struct Lines {
     starts: Vec<u32>,
-    /// How many start before each block of the text, so that only those of one are searched.
+    /// How many lines start before each block of the text, so that a search looks only at one
+    /// block.
     before: Vec<u32>,
 }
 

@@ -21,7 +21,7 @@ pub fn string_literal(text: &str) -> String {
 pub(crate) fn push_string_literal(out: &mut String, text: &str) {
     out.push('\'');
     let is_plain = |byte: u8| (b' '..=b'~').contains(&byte) & (byte != b'\'') & (byte != b'\\');
-    // To the end in any case, which takes many bytes at a time.
+    // Without an early exit the compiler checks many bytes at a time.
     if text.bytes().fold(true, |all, byte| all & is_plain(byte)) {
         out.push_str(text);
         out.push('\'');
@@ -65,8 +65,8 @@ fn push_visible(out: &mut String, c: char) {
 /// How many bytes of a text a message shows.
 const LONGEST_MESSAGE: usize = 2048;
 
-/// A text for people, of a long one its start and its end: whoever reads a message does not want
-/// the megabytes that somebody forgot a quote before.
+/// A text for people. A long one is cut in its middle: where a quote is missing, megabytes may
+/// follow.
 #[must_use]
 pub fn clipped(text: &str) -> Cow<'_, str> {
     if text.len() <= LONGEST_MESSAGE {
@@ -144,8 +144,8 @@ fn is_plain(text: &str) -> bool {
     !text.is_empty() && !text.starts_with('"') && !text.contains(|c| is_blank(c) || !is_visible(c))
 }
 
-/// A node's name as it follows the slash; in quotes also where a colon would end it, since people
-/// take that for the one before a type.
+/// A node's name as it follows the slash. A name that ends with a colon is quoted, too: people take
+/// that colon for the one before a type.
 #[must_use]
 pub fn node_name(name: &str) -> Cow<'_, str> {
     if is_plain(name) && !name.contains(NODE) && !name.ends_with(':') {
@@ -158,7 +158,7 @@ pub fn node_name(name: &str) -> Cow<'_, str> {
 /// The name of a property, or of a link without its operator, as it starts a line.
 #[must_use]
 pub fn property_name(name: &str) -> Cow<'_, str> {
-    // Most names are so.
+    // Most names are plain.
     if !name.is_empty() && plain::length(name.as_bytes(), plain::NAME) == name.len() {
         return name.into();
     }
@@ -181,7 +181,8 @@ pub fn pattern(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// A type with its colon, as it follows a node's name; none where only a property can hold it.
+/// A type with its colon, as it follows a node's name. Returns `None` if only a property can hold
+/// it.
 #[must_use]
 pub fn type_clause(kind: &str) -> Option<String> {
     if kind.is_empty() || kind.trim_matches(is_blank) != kind || !kind.chars().all(is_visible) {
@@ -207,7 +208,8 @@ pub fn blank_before(text: &str) -> &'static str {
     if text.starts_with(COMMENT) { "" } else { " " }
 }
 
-/// A link line without its indentation: `x -> /path`; none where only a property can hold it.
+/// A link line without its indentation: `x -> /path`. Returns `None` if only a property can hold
+/// it.
 #[must_use]
 pub fn link(name: &str, value: &Value) -> Option<String> {
     let ((base, kind), target) = (split_link(name)?, value.as_str()?);

@@ -121,8 +121,8 @@ impl Disk {
     }
 }
 
-/// Whether a layer is a pipe or a device, or a name that the shell made up for what it opened:
-/// `zkt plan <(generate)`. A symbolic link to one could be part of a change.
+/// Whether a layer is a pipe, a device, or an open file that the shell gave a name: `zkt plan
+/// <(generate)`. A symbolic link to one is an error: it could be part of a change.
 fn is_stream(layer: &Path) -> Result<bool, Error> {
     if layer == Path::new("-") {
         return Ok(false);
@@ -148,8 +148,8 @@ fn folder_of(file: &Path) -> &Path {
 }
 
 /// The real path of a layer's directory. A symbolic link in a git checkout may be part of a change
-/// that nobody has looked at: it must not lead out of the checkout, or all that lies there would be
-/// the layer's own.
+/// that nobody has reviewed. It must not lead out of the checkout: the layer could then read all
+/// files there.
 fn directory(path: &Path, allowed: &[PathBuf]) -> Result<PathBuf, Error> {
     let mut at = PathBuf::new();
     for component in std::path::absolute(path)?.components() {

@@ -45,7 +45,7 @@ impl Files for Memory {
         Ok(contents.ok_or_else(missing)?)
     }
 
-    /// Backwards: in an order that nobody may rely on.
+    /// Lists backwards, so that tests find callers that rely on an order.
     fn list(&self, directory: &Path) -> io::Result<Vec<PathBuf>> {
         let directory = normal(directory);
         let below = self.files.keys().rev();

@@ -17,7 +17,7 @@ pub fn tree_files(
     files: &dyn Files,
 ) -> Result<Vec<PathBuf>, (PathBuf, files::Error)> {
     let mut paths = Vec::new();
-    // A pipe is as good as a file where it is named: `zkt plan <(generate)`.
+    // A layer may be a pipe: `zkt plan <(generate)`.
     if files
         .kind(top)
         .map_err(|error| (top.to_owned(), error.into()))?
@@ -51,7 +51,7 @@ pub fn tree_files(
     Ok(paths)
 }
 
-/// What is in a directory, nothing if it was listed before: a symbolic link may lead back up.
+/// Lists a directory. Returns nothing if it was listed before: a symbolic link may lead back up.
 fn list_new(
     directory: &Path,
     root: &Root,
@@ -67,7 +67,7 @@ fn list_new(
     Ok(files.list(directory)?)
 }
 
-/// What is listed but not there is a symbolic link without a target.
+/// A path that is listed but does not exist is a symbolic link without a target.
 fn missing_target(error: io::Error) -> files::Error {
     match error.kind() {
         io::ErrorKind::NotFound => files::Error::Dangling,

@@ -209,7 +209,7 @@ impl Loader<'_, '_> {
         self.problems.extend(errors.map(Problem::Parse));
     }
 
-    /// Takes in the text of a file.
+    /// Adds the text of a file to the source texts.
     fn text(&mut self, name: &str, bytes: Vec<u8>) -> Option<SourceId> {
         let text = match String::from_utf8(bytes) {
             Ok(text) => text,
@@ -224,7 +224,7 @@ impl Loader<'_, '_> {
         added.map_err(|error| self.problems.push(error.into())).ok()
     }
 
-    /// Tells the observer of the nodes that were met since, if there are so many.
+    /// Tells the observer of the new nodes, if there are at least `enough`.
     fn tell(&mut self, enough: usize) {
         let Some(observer) = &mut self.observer else {
             return;
@@ -310,7 +310,7 @@ impl Loader<'_, '_> {
         None
     }
 
-    /// The contents of a file that another one refers to, and what tells it from others.
+    /// The contents and the identity of a file that another one refers to.
     fn referred(&self, path: &Path) -> Result<(Vec<u8>, PathBuf), files::Error> {
         match self.files.kind(path)? {
             Kind::Directory => Err(files::Error::Directory),

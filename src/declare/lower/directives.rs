@@ -104,7 +104,8 @@ fn globs(patterns: &[Text<'_>]) -> Result<Globs, Error> {
     Globs::new(texts).map_err(|error| Error::Glob { span, error })
 }
 
-/// The bytes of `@data`; none for a file that could not be read, which is reported already.
+/// The bytes of `@data`. Returns `Ok(None)` if its file could not be read: that is already
+/// reported.
 fn bytes(
     form: DataForm,
     text: &Text<'_>,

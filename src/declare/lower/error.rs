@@ -8,7 +8,7 @@ use crate::syntax::parser::{MAX_ERRORS, Secrets};
 use crate::syntax::place::{Located, Span};
 use crate::syntax::spelling::grouped;
 
-/// Something that parses but cannot be meant.
+/// A line that can be parsed, but says something wrong.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A node's name that ZooKeeper refuses.
@@ -25,7 +25,7 @@ pub enum Error {
         /// The name.
         span: Span,
     },
-    /// A path that goes on and on.
+    /// A path with too many names.
     #[error("the path is deeper than {} nodes", super::MAX_LEVELS)]
     TooDeep {
         /// The first name beyond.
@@ -83,7 +83,7 @@ pub enum Error {
         /// What is wrong with it.
         error: GlobError,
     },
-    /// An ACL entry that is none.
+    /// An ACL entry that cannot be read.
     #[error("{error}")]
     Acl {
         /// The entry.
@@ -91,7 +91,8 @@ pub enum Error {
         /// What is wrong with it.
         error: AclError,
     },
-    /// A digest in an ACL entry that no password leads to. It is not shown: it may be a password.
+    /// A digest in an ACL entry that is no hash, so that no password fits it. It is not shown: it
+    /// may be a password.
     #[error(
         "the digest{} is no hash: that is the base64 of 20 bytes",
         user.as_ref().map(|user| format!(" of the user {user:?}")).unwrap_or_default()
@@ -104,7 +105,7 @@ pub enum Error {
         /// Whether a server has put `x` in its place.
         masked: bool,
     },
-    /// Base64 that is none.
+    /// A text that is no base64.
     #[error("expected base64, found something else{}", error.as_ref().map(|error| format!(": {error}")).unwrap_or_default())]
     Base64 {
         /// The text.
@@ -133,11 +134,11 @@ pub enum Error {
     },
 }
 
-/// Errors in the order in which they are met, of each file only so many.
+/// Errors in the order in which they are found, at most [`MAX_ERRORS`] of each file.
 #[derive(Debug, Default)]
 pub(super) struct Found {
     errors: Vec<Error>,
-    /// How many of each source.
+    /// The number of errors of each source.
     counts: Vec<usize>,
 }
 
@@ -161,7 +162,7 @@ impl Found {
         errors.into_iter().for_each(|error| self.push(error));
     }
 
-    /// All of them, by their places.
+    /// Returns the errors, ordered by place.
     pub(super) fn sorted(mut self) -> Vec<Error> {
         self.errors.sort_by_key(Located::span);
         self.errors
@@ -172,7 +173,7 @@ impl Found {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotBase64(pub(super) base64::DecodeError);
 
-/// The decoder's message as the others are: lower case, no full stop.
+/// Writes the decoder's message in the style of ours: lower case, no full stop.
 impl fmt::Display for NotBase64 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let error = self.0.to_string().to_lowercase();
@@ -181,7 +182,7 @@ impl fmt::Display for NotBase64 {
 }
 
 impl Error {
-    /// Takes out of the error what it quotes, if its place is secret.
+    /// Removes what the error quotes, if its place is secret.
     pub(crate) fn hide(&mut self, secrets: &Secrets) {
         let covered = secrets.covers(self.span());
         if let Self::Base64 { error, .. } = self
@@ -191,8 +192,8 @@ impl Error {
         }
     }
 
-    /// Whether the error quotes what seems to be a name or a path but stands within a secret: the
-    /// value before it is not closed, which is an error of its own.
+    /// Whether the error quotes a name or a path that lies within a secret. It does so below a
+    /// value that is not closed, which is an error of its own.
     pub(crate) fn is_within_secret(&self, secrets: &Secrets) -> bool {
         let quotes = matches!(
             self,

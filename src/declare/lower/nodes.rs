@@ -11,7 +11,7 @@ use crate::model::path::ZPath;
 use crate::model::tree::Tree;
 use crate::syntax::place::Span;
 
-/// Stands for no node: the parent of those at the top. Or for no file, or no line.
+/// No node (the parent of top-level nodes), no file or no line.
 pub(super) const NONE: u32 = u32::MAX;
 
 /// Where in a file a node is declared: the file, and the line of the node around it.
@@ -21,7 +21,7 @@ pub(super) struct Place {
     pub(super) around: u32,
 }
 
-/// What is known of a node besides what it is to be.
+/// What is known of a node besides its declaration.
 #[derive(Debug)]
 struct Standpoint {
     parent: u32,
@@ -35,9 +35,9 @@ struct Standpoint {
 pub(super) struct Nodes {
     list: Vec<(ZPath, Declared)>,
     standpoints: Vec<Standpoint>,
-    /// Where else nodes are declared, each with the span there.
+    /// Further places where nodes are declared, each with its span.
     more_places: HashMap<u32, Vec<(Place, Span)>>,
-    /// Hashes and places.
+    /// The hash of each path with its place in `list`.
     index: HashTable<(u32, u32)>,
     hasher: RandomState,
 }
@@ -94,7 +94,7 @@ impl Nodes {
             .unwrap_or_else(|| self.add(hash, ZPath::from_valid(path), parent))
     }
 
-    /// As [`Nodes::place`], with the path itself for a new one.
+    /// As [`Nodes::place`], but takes a path that a new node can keep.
     pub(super) fn place_path(&mut self, path: ZPath, parent: u32) -> u32 {
         let hash = self.hash(path.as_str());
         self.find(hash, path.as_str())
@@ -105,8 +105,8 @@ impl Nodes {
         !self.is_empty() && self.find(self.hash(path), path).is_some()
     }
 
-    /// Half of what a hash can be: kept with each place, so that no path is looked at again when
-    /// the table grows.
+    /// The upper half of a path's hash. It is stored with the place, so that the table grows
+    /// without hashing paths again.
     fn hash(&self, path: &str) -> u32 {
         (self.hasher.hash_one(path) >> 32) as u32
     }
@@ -147,8 +147,8 @@ impl Nodes {
         at
     }
 
-    /// Notes that a node is declared at a place; the span where it was declared at the same place
-    /// before is the error.
+    /// Notes that a node is declared at a place. Returns as the error the span of an earlier
+    /// declaration at the same place.
     pub(super) fn declare(&mut self, at: u32, place: Place, span: Span) -> Result<(), Span> {
         let node = &mut self.list[at as usize].1;
         let first = &mut self.standpoints[at as usize].place;
@@ -169,8 +169,8 @@ impl Nodes {
         Ok(())
     }
 
-    /// The tree of these nodes: each level is put in order by itself, so that only names are
-    /// compared.
+    /// Returns the tree of these nodes. It sorts the children of each node by themselves, so that
+    /// it compares only names.
     pub(super) fn into_tree(self) -> Tree<Declared> {
         let Self {
             mut list,
@@ -193,14 +193,14 @@ impl Nodes {
     }
 }
 
-/// The table takes its place from the low bits of a hash and its mark from the high ones.
+/// `HashTable` takes the slot from the low bits of a hash and the tag from the high bits.
 fn spread(hash: u32) -> u64 {
     u64::from(hash) | u64::from(hash) << 32
 }
 
 /// For each node its place in path order.
 fn places_in_path_order(list: &[(ZPath, Declared)], standpoints: &[Standpoint]) -> Vec<u32> {
-    // Where the children of each node start, the top's first: counted, added up, filled.
+    // A counting sort by parent: where the children of each node start, those of the top first.
     let slot = |parent: u32| parent.wrapping_add(1) as usize;
     let mut starts = vec![0_u32; list.len() + 2];
     for standpoint in standpoints {

@@ -10,7 +10,7 @@ pub(super) fn lay_over(mut below: Nodes, above: Nodes) -> Nodes {
     if below.is_empty() {
         return above;
     }
-    // Where each node of the layer above has come to stand.
+    // The new place of each node of the layer above.
     let mut places: Vec<u32> = Vec::with_capacity(above.len());
     for (path, layer, parent) in above.into_nodes() {
         let parent = match parent {

@@ -33,7 +33,7 @@ struct OpenProperty {
     /// Where the name ends and the value starts.
     value: usize,
     end: usize,
-    /// How the name begins: what orders most names without a look at them.
+    /// The start of the name. It is enough to order most names.
     prefix: [u8; PREFIX],
     origin: Span,
 }
@@ -41,7 +41,7 @@ struct OpenProperty {
 const PREFIX: usize = 8;
 
 impl OpenProperties {
-    /// How many there are: where those of the next node start.
+    /// The number of properties: where those of the next node start.
     pub(super) fn len(&self) -> usize {
         self.entries.len()
     }
@@ -121,7 +121,8 @@ impl OpenProperties {
     }
 }
 
-/// The data that stores an object, given the value of `string_value` where that is all it holds.
+/// The data that stores an object. `string_value` is the value of that property, if the object
+/// holds no other.
 fn encoded(object: &[u8], string_value: Option<&[u8]>) -> Encoded {
     match string_value.map(serde_json::from_slice) {
         Some(Ok(text)) => Data::Text(text).into(),
@@ -133,8 +134,8 @@ fn is_link(name: &[u8]) -> bool {
     name.ends_with(b">") && std::str::from_utf8(name).is_ok_and(|name| split_link(name).is_some())
 }
 
-/// The properties of one node from two places: of two with one name that of `first` stays, and
-/// `both` is told.
+/// Merges the properties of one node from two places. Where both have a name, the property of
+/// `first` stays and `both` is called.
 pub(super) fn merge(
     first: &DeclaredProperties,
     second: &DeclaredProperties,
@@ -176,7 +177,7 @@ pub(super) fn merge(
     DeclaredProperties::new(encoded, &origins, has_links)
 }
 
-/// The properties in an object, which it holds by name, with the origin of each.
+/// The properties of an object, which are ordered by name, each with its origin.
 fn located<'a>(
     object: &'a [u8],
     origins: &'a [Span],
@@ -235,7 +236,7 @@ fn key<'a>(literal: &'a Literal<'_>) -> &'a str {
 /// Writes text, which is UTF-8, as JSON.
 fn write_string(text: &[u8], out: &mut Vec<u8>) {
     let is_plain = |byte: u8| (byte >= b' ') & (byte != b'"') & (byte != b'\\');
-    // To the end in any case, which takes many bytes at a time.
+    // Without an early exit the compiler checks many bytes at a time.
     if text.iter().fold(true, |all, byte| all & is_plain(*byte)) {
         out.push(b'"');
         out.extend_from_slice(text);

@@ -9,8 +9,8 @@ use crate::syntax::place::{Located, Span};
 use crate::syntax::scanner::table::DIRECTIVES;
 use crate::syntax::spelling::string_literal;
 
-/// So many errors of one file are reported. The last says that it is not checked any further:
-/// nobody reads more, and a file that is no tree file at all may have millions.
+/// The most errors that are reported of one file. The last of them says that the rest is not
+/// checked: nobody reads more, and a file that is no tree file at all may have millions.
 pub const MAX_ERRORS: usize = 100;
 
 /// A line that cannot be parsed.
@@ -68,7 +68,7 @@ pub enum ErrorKind {
         /// What was written.
         escape: String,
     },
-    /// Half of a pair.
+    /// Half of a surrogate pair.
     #[error("{escape} is half of a surrogate pair, which no text can hold")]
     Surrogate {
         /// What was written.
@@ -80,10 +80,10 @@ pub enum ErrorKind {
         /// The first of them.
         escape: String,
     },
-    /// A bracket or quotes without their end.
+    /// A bracket or a quote that is not closed.
     #[error("{} is not closed", opener(.0))]
     Unclosed(&'static str),
-    /// Brackets in brackets in brackets.
+    /// Brackets that are nested too deep.
     #[error("brackets are nested deeper than {MAX_DEPTH}")]
     TooDeep,
     /// A NUL character.
@@ -97,7 +97,7 @@ pub enum ErrorKind {
         /// What to write where it is meant.
         instead: Option<String>,
     },
-    /// A quote without its end, after a bracket without its end: either may be the slip.
+    /// A quote that is not closed, after a bracket that is not closed: either may be the mistake.
     #[error("{} is not closed", opener(quotes))]
     UnclosedInBracket {
         /// The quote.
@@ -124,18 +124,18 @@ pub enum ErrorKind {
         /// The operator.
         operator: &'static str,
     },
-    /// Contents of something that has none.
+    /// A line below one that has no contents.
     #[error("only a node has contents, but this is indented under a {0}")]
     IndentedUnder(&'static str),
     /// An indentation that no line above has.
     #[error("the indentation meets no level that is open")]
     Dedent,
-    /// Tabs against spaces.
+    /// An indentation that mixes tabs and spaces.
     #[error(
         "the indentation mixes tabs and spaces so that it cannot be compared with the lines above"
     )]
     MixedIndentation,
-    /// Something that must stand in a node.
+    /// A line that must stand in a node, but does not.
     #[error("a {0} must stand in a node, and none is open here")]
     AboveFirstNode(&'static str),
     /// The last of [`MAX_ERRORS`].
@@ -144,7 +144,7 @@ pub enum ErrorKind {
 }
 
 impl Error {
-    /// Takes out of the error what it quotes, if its place is secret.
+    /// Removes what the error quotes, if its place is secret.
     pub(crate) fn hide(&mut self, secrets: &Secrets) {
         if secrets.covers(self.span) {
             self.kind.hide();

@@ -13,7 +13,7 @@ pub fn estimate_nodes(text: &str) -> usize {
     }
     let samples = (0..SAMPLES).map(|i| &bytes[i * apart..][..SAMPLE]);
     let found: usize = samples.map(node_lines).sum();
-    // Room for too many costs nothing that is not used; for too few, all must move.
+    // Unused room costs nothing; with too little of it, all nodes must move.
     found * apart.div_ceil(SAMPLE) * 9 / 8
 }
 

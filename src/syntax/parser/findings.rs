@@ -34,7 +34,7 @@ impl Findings {
         }
     }
 
-    /// Reports an error, but no more than a file may have: one line may have thousands.
+    /// Reports an error, unless the file has [`MAX_ERRORS`] already: one line may have thousands.
     pub(super) fn error(&mut self, span: Span, kind: ErrorKind) {
         let kind = match MAX_ERRORS.saturating_sub(self.errors.len()) {
             0 => return,
@@ -53,7 +53,7 @@ impl Findings {
         self.errors.len()
     }
 
-    /// Takes the errors, without the secrets of the text.
+    /// Takes the errors, and removes the secrets of the text from them.
     pub(super) fn take_errors(&mut self, text: &str) -> Vec<Error> {
         let mut errors = std::mem::take(&mut self.errors);
         if !errors.is_empty() {

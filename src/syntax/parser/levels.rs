@@ -22,7 +22,7 @@ enum Opener {
 pub(super) struct Levels<'s> {
     pub(super) lines: Vec<Line<'s>>,
     open: Vec<Open<'s>>,
-    /// Whether lines without a statement are of interest.
+    /// Whether blank lines and comments are kept.
     keep_blanks: bool,
     /// Comment lines since the last statement, with the width of their indentation: the next
     /// statement decides where they belong.
@@ -54,7 +54,8 @@ impl<'s> Levels<'s> {
         let (level, error) = self.level(indent);
         if let Some(kind) = error {
             findings.error(line.span, kind);
-            // One slip is one error: the lines beside it are compared with the level it missed.
+            // One mistake gives one error: the lines beside it are compared with the level that it
+            // missed.
             indent = self.open.get(level).map_or(indent, |open| open.indent);
         } else if level == 0 && !matches!(line.statement, Statement::Node(_) | Statement::Invalid) {
             findings.error(line.span, ErrorKind::AboveFirstNode(line.statement.name()));
@@ -109,7 +110,7 @@ impl<'s> Levels<'s> {
 
     /// Adds a line without a statement.
     fn place_blank(&mut self, indent: &str, line: Line<'s>) {
-        // However long, a run of blank lines is one.
+        // A run of blank lines is kept as one.
         let is_blank_line =
             |line: &Line<'_>| matches!(line.statement, Statement::Blank) && line.comment.is_none();
         let goes_on = line.comment.is_none() && self.lines.last().is_some_and(is_blank_line);

@@ -76,7 +76,8 @@ fn in_radix(digits: &str, radix: u32) -> Option<String> {
     BigInt::parse_bytes(digits.as_bytes(), radix).map(|value| value.to_string())
 }
 
-/// The digits without the underscores between them; none where one stands elsewhere.
+/// The digits without the underscores between them. Returns `None` if an underscore stands
+/// elsewhere.
 fn without_underscores(digits: &str) -> Option<String> {
     let misplaced = digits.is_empty()
         || digits.starts_with('_')

@@ -17,10 +17,10 @@ use crate::syntax::scanner::LogicalLine;
 use crate::syntax::scanner::table::{Kind, plain};
 use reader::Reader;
 
-/// Whether the lines of a text can be read so: two things that hardly any text holds are not
-/// looked for in each line.
+/// Whether the fast path can read the lines of a text. Two things that hardly any text holds are
+/// looked for here, once, and not in each line.
 pub(super) fn suits(text: &str) -> bool {
-    // A needle that is sought in megabytes.
+    // `memmem` is fast also in megabytes.
     let unstorable = memchr::memmem::find(text.as_bytes(), NUMBER_TOKEN.as_bytes());
     unstorable.is_none() && memchr::memchr(0, text.as_bytes()).is_none()
 }

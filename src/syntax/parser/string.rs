@@ -3,7 +3,7 @@
 use crate::syntax::names::is_storable_name;
 use crate::syntax::parser::error::ErrorKind;
 
-/// The text of a string that stands on one line, without its quotes; none where it is wrong.
+/// Decodes a string on one line, without its quotes. Returns `None` if it is wrong.
 pub(super) fn decode(text: &str, unicode: bool) -> Option<String> {
     let mut decoder = Decoder::default();
     decoder.part(text, unicode, false).ok()?;

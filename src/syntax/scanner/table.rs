@@ -29,7 +29,7 @@ pub(crate) const COMMENT: char = '#';
 /// What a directive's word starts with.
 pub(crate) const DIRECTIVE: char = '@';
 
-/// What stands behind the name in the lines that start with one. The longer one of two comes first.
+/// The operators behind a name. The longer one of two comes first.
 pub(crate) static OPERATORS: [(&str, Kind); 3] = [
     ("=>", Kind::PropertyLink),
     ("->", Kind::Link),

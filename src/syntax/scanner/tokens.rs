@@ -25,7 +25,7 @@ pub(crate) enum Token {
     LineEnd,
 }
 
-/// The tokens of a value, with their places; what lies between them is not told.
+/// Iterates over the tokens of a value, with their places, and skips what lies between them.
 pub(crate) struct Tokens<'t> {
     text: &'t str,
     at: usize,
@@ -126,7 +126,8 @@ pub(crate) fn unclosed_quote(text: &str) -> Option<(usize, &'static str)> {
     })
 }
 
-/// The length of the name in double quotes at the start of a line; `None` if it does not end.
+/// The length of the name in double quotes at the start of a line; Returns `None` if it does not
+/// end.
 pub(crate) fn quoted_name(line: &str) -> Option<usize> {
     json_string(line.as_bytes(), 0).map(|(end, _)| end)
 }

@@ -10,7 +10,7 @@ use rustix::io::Errno;
 
 use crate::declare::files::{Error, Root};
 
-/// How often a path is resolved again that changes meanwhile.
+/// How often a path that changes meanwhile is resolved.
 const ATTEMPTS: usize = 3;
 
 /// For a pipe that nobody writes to, opening must not wait.
