@@ -40,7 +40,7 @@ use crate::zookeeper::session;
 pub use error::Error;
 pub use held::{HeldNode, HeldReason};
 pub use schedule::{Cause, Causes, Pace, Schedule};
-pub use source::{Broken, FileState, Layers, Revision, Wording};
+pub use source::{Broken, FileState, Revision, WatchedLayers, Wording};
 pub use state::{
     Applied, BUCKETS, Connection, Counters, Ending, HISTORY, Leadership, Reconcile, State,
 };
@@ -60,7 +60,7 @@ pub enum Mode {
 #[derive(Debug, Clone)]
 pub struct Options {
     /// What is declared.
-    pub layers: Layers,
+    pub layers: WatchedLayers,
     /// How to connect. A loop tries again by itself: without a wait, it sees to the files meanwhile.
     pub session: session::Options,
     /// What is done about a difference.

@@ -40,60 +40,22 @@ pub(super) fn plan(
     policy: &Policy<'_>,
     before: Before<'_>,
 ) -> Option<Plan> {
-    let Before {
-        plan: before,
-        declared_nodes,
-        changed,
-    } = before;
-    let mut mine: BTreeSet<ZPath> = BTreeSet::new();
-    let mut tops: BTreeSet<ZPath> = BTreeSet::new();
-    for path in changed {
-        match declared.get(path) {
-            Some(_) => {
-                let holds_nothing = live
-                    .get(path)
-                    .is_none_or(|live| live.node().is_some_and(|node| node.ephemeral));
-                if holds_nothing {
-                    let below = declared.subtree(path).iter();
-                    mine.extend(below.map(|(path, _)| path.clone()));
-                }
-                mine.extend(path.prefixes());
-            }
-            None => {
-                // What is undeclared is judged from its topmost node on.
-                let top = path.prefixes().find(|path| {
-                    path.is_within(&policy.path)
-                        && *path != policy.path
-                        && declared.get(path).is_none()
-                });
-                mine.extend(path.prefixes());
-                tops.extend(top);
-            }
-        }
-    }
-    let declared_part: Tree<Declared> = mine
-        .iter()
-        .filter_map(|path| Some((path.clone(), declared.get(path)?.clone())))
-        .collect();
-    let mut theirs: Vec<(ZPath, Live)> = mine
-        .iter()
-        .filter(|path| declared.get(path).is_some())
-        .filter_map(|path| Some((path.clone(), live.get(path)?.clone())))
-        .collect();
-    for top in &tops {
-        theirs.extend(live.subtree(top).iter().cloned());
-    }
-    let live_part: Tree<Live> = theirs.into_iter().collect();
+    let part = Part::of(declared, live, policy, before.changed);
+    let (declared_part, live_part) = part.trees(declared, live);
     let mut plan = planner::plan(&declared_part, &live_part, policy);
     let trims = |action: &Action| matches!(action, Action::Trim(_));
     if !plan.refusals.is_empty() || plan.actions.iter().any(trims) {
         return None;
     }
-    let is_part = |path: &ZPath| mine.contains(path) || path.prefixes().any(|p| tops.contains(&p));
-    let extras = before.extras.iter().filter(|path| !is_part(path));
+    let Before {
+        plan: before,
+        declared_nodes,
+        ..
+    } = before;
+    let extras = before.extras.iter().filter(|path| !part.holds(path));
     plan.extras.extend(extras.cloned());
     plan.extras.sort();
-    let kept = before.kept.iter().filter(|kept| !is_part(&kept.path));
+    let kept = before.kept.iter().filter(|kept| !part.holds(&kept.path));
     plan.kept.extend(kept.cloned());
     plan.kept.sort_by(|a, b| a.path.cmp(&b.path));
     // Of the trees as a whole only the last plan of them can warn.
@@ -101,13 +63,68 @@ pub(super) fn plan(
     plan.warnings.extend(before.warnings.iter().cloned());
     let kept = plan.kept.iter().map(|kept| &kept.path);
     let differ: BTreeSet<&ZPath> = plan.actions.iter().map(Action::path).chain(kept).collect();
-    let differ = differ
-        .into_iter()
-        .filter(|path| declared.declares(path))
-        .count();
+    let differ = differ.into_iter();
+    let differ = differ.filter(|path| declared.declares(path)).count();
     plan.unchanged = declared_nodes.saturating_sub(differ);
     plan.examined = before.examined;
     Some(plan)
+}
+
+/// The nodes that may have to be written because some changed.
+#[derive(Default)]
+struct Part {
+    /// Changed nodes, those above them, and all declared ones below one that holds nothing now.
+    nodes: BTreeSet<ZPath>,
+    /// The topmost undeclared nodes, with all below them.
+    tops: BTreeSet<ZPath>,
+}
+
+impl Part {
+    fn of(
+        declared: &Tree<Declared>,
+        live: &Tree<Live>,
+        policy: &Policy<'_>,
+        changed: &[ZPath],
+    ) -> Self {
+        let mut part = Self::default();
+        for path in changed {
+            if declared.get(path).is_some() {
+                let holds_nothing = live
+                    .get(path)
+                    .is_none_or(|live| live.node().is_some_and(|node| node.ephemeral));
+                if holds_nothing {
+                    let below = declared.subtree(path).iter();
+                    part.nodes.extend(below.map(|(path, _)| path.clone()));
+                }
+            } else {
+                // What is undeclared is judged from its topmost node on.
+                let top = path.prefixes().find(|path| {
+                    path.is_within(&policy.path)
+                        && *path != policy.path
+                        && declared.get(path).is_none()
+                });
+                part.tops.extend(top);
+            }
+            part.nodes.extend(path.prefixes());
+        }
+        part
+    }
+
+    fn holds(&self, path: &ZPath) -> bool {
+        self.nodes.contains(path) || path.prefixes().any(|above| self.tops.contains(&above))
+    }
+
+    /// What the trees hold of it.
+    fn trees(&self, declared: &Tree<Declared>, live: &Tree<Live>) -> (Tree<Declared>, Tree<Live>) {
+        let nodes = self.nodes.iter();
+        let mine = nodes.filter_map(|path| Some((path.clone(), declared.get(path)?.clone())));
+        let mine: Tree<Declared> = mine.collect();
+        let theirs = mine.iter().map(|(path, _)| path);
+        let theirs = theirs.filter_map(|path| Some((path.clone(), live.get(path)?.clone())));
+        let below = self.tops.iter().flat_map(|top| live.subtree(top));
+        let theirs = theirs.chain(below.cloned()).collect();
+        (mine, theirs)
+    }
 }
 
 /// The plan without its actions, as [`Before`] wants it.

@@ -14,7 +14,7 @@ use super::journal::Journal;
 use super::schedule::{Cause, Causes};
 use super::settling::{self, Settling};
 use super::shown::{OfFiles, Shown};
-use super::source::{FileState, Layers, Outcome, Reading, Revision, absolute};
+use super::source::{FileState, Loaded, Reading, Revision, WatchedLayers, absolute};
 use super::writers;
 
 /// How long files must be quiet before they are read. They are taken later.
@@ -28,7 +28,7 @@ const UNFINISHED: Duration = Duration::from_secs(1);
 const MOST_READINGS: usize = 4;
 
 /// What the files declare, what that depends on, and their commit.
-type Read = Result<(Outcome, Journal, Option<String>), Unfinished>;
+type Read = Result<(Loaded, Journal, Option<String>), Unfinished>;
 
 /// What readings go by.
 #[derive(Debug, Clone)]
@@ -92,7 +92,7 @@ impl Awaited {
 }
 
 impl Newest {
-    pub(super) fn new(layers: Layers, files: Option<FileWatch>) -> Self {
+    pub(super) fn new(layers: WatchedLayers, files: Option<FileWatch>) -> Self {
         Self {
             reader: Reader {
                 reading: Arc::new(Mutex::new(Reading::new(layers))),
@@ -164,14 +164,14 @@ impl Newest {
                 shown.files(OfFiles::Unread);
                 return;
             };
-            let (outcome, journal, commit) = match read {
+            let (loaded, journal, commit) = match read {
                 Ok(read) => read,
                 Err(Unfinished(path)) => {
                     self.note_unfinished(path, shown);
                     break;
                 }
             };
-            self.take(outcome, &journal, commit, shown);
+            self.take(loaded, &journal, commit, shown);
             let is_other = self.follow(&journal, shown);
             match self.awaited.due() {
                 // There is nothing to do before.
@@ -185,21 +185,21 @@ impl Newest {
     /// Puts what the files declare in force, unless they may change again in a moment.
     fn take(
         &mut self,
-        outcome: Outcome,
+        loaded: Loaded,
         journal: &Journal,
         commit: Option<String>,
         shown: &mut Shown,
     ) {
         self.awaited = Awaited::Nothing;
         let in_force = self.taken.in_force().cloned();
-        self.taken = match (outcome, in_force) {
+        self.taken = match (loaded, in_force) {
             // Nothing was read before.
-            (Outcome::Same, None) => return,
-            (Outcome::Same, Some(revision)) => {
+            (Loaded::Same, None) => return,
+            (Loaded::Same, Some(revision)) => {
                 self.settling.reset();
                 FileState::Sound { revision, commit }
             }
-            (Outcome::Sound(revision), _) => {
+            (Loaded::Sound(revision), _) => {
                 if let Some(due) = self.wait_for(&revision, journal, shown) {
                     self.awaited = Awaited::Rest(due);
                     return;
@@ -207,7 +207,7 @@ impl Newest {
                 locked(&self.reader.reading).keep(journal.clone());
                 FileState::Sound { revision, commit }
             }
-            (Outcome::Broken(broken), in_force) => {
+            (Loaded::Broken(broken), in_force) => {
                 self.settling.reset();
                 FileState::Broken {
                     broken,
@@ -289,20 +289,20 @@ impl Reader {
     /// Reads files on a thread where that may take its time.
     async fn read(self) -> Option<Read> {
         let read = move || {
-            let (outcome, journal, layers) = self.read_files()?;
+            let (loaded, journal, layers) = self.read_files()?;
             // Git may take its time, too, but keeps nobody from the files.
             let texts: Vec<PathBuf> = journal.texts().map(absolute).collect();
             let commit = locked(&self.commits).of(&layers, &texts, &journal.revision(None));
-            Ok((outcome, journal, commit))
+            Ok((loaded, journal, commit))
         };
         tokio::task::spawn_blocking(read).await.ok()
     }
 
-    fn read_files(&self) -> Result<(Outcome, Journal, Vec<PathBuf>), Unfinished> {
+    fn read_files(&self) -> Result<(Loaded, Journal, Vec<PathBuf>), Unfinished> {
         let reading = locked(&self.reading);
         for _ in 0..MOST_READINGS {
-            let (outcome, journal) = reading.read();
-            if self.waits && !matches!(outcome, Outcome::Same) {
+            let (loaded, journal) = reading.read();
+            if self.waits && !matches!(loaded, Loaded::Same) {
                 if let Some(path) = writers::find(journal.texts()) {
                     return Err(Unfinished(path));
                 }
@@ -311,10 +311,10 @@ impl Reader {
                     continue;
                 }
             }
-            return Ok((outcome, journal, reading.layers()));
+            return Ok((loaded, journal, reading.layers()));
         }
-        let (outcome, journal) = reading.read();
-        Ok((outcome, journal, reading.layers()))
+        let (loaded, journal) = reading.read();
+        Ok((loaded, journal, reading.layers()))
     }
 }
 

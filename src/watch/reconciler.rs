@@ -27,13 +27,13 @@ use crate::zookeeper::executor::Stop;
 use crate::zookeeper::live::{Mirror, News};
 use crate::zookeeper::session::{Pulse, Session};
 
-use self::attempt::Outcome;
-pub(super) use self::execution::Progress;
+use self::attempt::Attempted;
+pub(super) use self::execution::SoFar;
 use self::server::Reach;
 
 /// What has happened to files or server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Event {
+pub(super) enum Hint {
     /// Files may have changed.
     Files,
     /// Something of the live tree, or the session.
@@ -119,7 +119,7 @@ impl Reconciler {
     ///
     /// # Cancellation safety
     /// What happens stays known.
-    pub(super) async fn event(&mut self) -> Event {
+    pub(super) async fn hint(&mut self) -> Hint {
         let news = async {
             match &mut self.mirror {
                 Some(mirror) => mirror.news().await,
@@ -133,30 +133,30 @@ impl Reconciler {
             }
         };
         tokio::select! {
-            () = self.newest.changed() => Event::Files,
-            news = news => Event::News(news),
-            () = vote => Event::Vote,
+            () = self.newest.changed() => Hint::Files,
+            news = news => Hint::News(news),
+            () = vote => Hint::Vote,
         }
     }
 
     /// Takes note of what has happened. Returns `None` if there is nothing to do about it yet.
-    pub(super) fn note(&mut self, event: &Event, shown: &mut Shown) -> Option<Cause> {
-        match event {
-            Event::Files => {
+    pub(super) fn note(&mut self, hint: &Hint, shown: &mut Shown) -> Option<Cause> {
+        match hint {
+            Hint::Files => {
                 self.newest.begin_reading();
                 Some(Cause::Files)
             }
-            Event::Vote => Some(Cause::Elected),
-            Event::News(News::Nodes) => Some(Cause::Live),
-            Event::News(News::Disconnected) => {
+            Hint::Vote => Some(Cause::Elected),
+            Hint::News(News::Nodes) => Some(Cause::Live),
+            Hint::News(News::Disconnected) => {
                 self.note_connection(shown);
                 None
             }
-            Event::News(News::Reconnected) => {
+            Hint::News(News::Reconnected) => {
                 self.note_connection(shown);
                 Some(Cause::Session)
             }
-            Event::News(News::Ended) => {
+            Hint::News(News::Ended) => {
                 self.forget_session(shown);
                 Some(Cause::Session)
             }
@@ -207,26 +207,26 @@ impl Reconciler {
     /// One reconcile.
     ///
     /// # Cancellation safety
-    /// As [`execute`](crate::zookeeper::executor::execute): no further batch is sent, and `progress`
+    /// As [`execute`](crate::zookeeper::executor::execute): no further batch is sent, and `so_far`
     /// tells what stands. The reconciler must not be used again but to be closed.
     pub(super) async fn reconcile(
         &mut self,
         causes: &Causes,
-        progress: &mut Progress,
+        so_far: &mut SoFar,
         shown: &mut Shown,
     ) -> Ended {
         let (began, clock) = (SystemTime::now(), Instant::now());
-        let (ending, error) = match self.attempt(causes, progress, shown).await {
-            Ok(Outcome::Nothing) => return Ended::Idle,
-            Ok(Outcome::Ended(ending)) => (ending, None),
-            Ok(Outcome::Restless) => {
+        let (ending, error) = match self.attempt(causes, so_far, shown).await {
+            Ok(Attempted::Nothing) => return Ended::Idle,
+            Ok(Attempted::Ended(ending)) => (ending, None),
+            Ok(Attempted::Restless) => {
                 self.known = Known::Moving;
                 (Ending::Applied, None)
             }
             Err(error) => {
                 let ending = match &error {
                     Error::Stopped(Stop::Conflict { .. }) => Ending::Conflict,
-                    _ if progress.run.account().wrote() => Ending::Partial,
+                    _ if so_far.run.account().wrote() => Ending::Partial,
                     _ => Ending::Failed,
                 };
                 // What single nodes refuse keeps nothing else from being as declared.
@@ -242,11 +242,11 @@ impl Reconciler {
             took: clock.elapsed(),
             revision: self.revision.as_ref().map(|revision| revision.id.clone()),
             ending,
-            found: progress.found.unwrap_or_default(),
-            done: progress.run.account().counted(),
+            found: so_far.found.unwrap_or_default(),
+            done: so_far.run.account().counted(),
             error: match &error {
                 Some(error) => Some(error.to_string()),
-                None => progress.refusal.take(),
+                None => so_far.refusal.take(),
             },
         };
         shown.work(OfWork::Ended {

@@ -15,7 +15,7 @@ use crate::zookeeper::executor::Stop;
 
 /// What is read, and how.
 #[derive(Debug, Clone)]
-pub struct Layers {
+pub struct WatchedLayers {
     /// Files, directories, or `-` for standard input, which is read once.
     pub names: Vec<String>,
     /// Where the top-level nodes go.
@@ -138,7 +138,7 @@ impl FileState {
 /// Reads layers again and again, and parses them where an answer of the files differs.
 #[derive(Debug)]
 pub(super) struct Reading {
-    layers: Layers,
+    layers: WatchedLayers,
     standard_input: RefCell<Option<Vec<u8>>>,
     /// What the last sound tree was read from.
     base: Journal,
@@ -146,7 +146,7 @@ pub(super) struct Reading {
 
 /// What the files declare.
 #[derive(Debug)]
-pub(super) enum Outcome {
+pub(super) enum Loaded {
     /// What the last sound tree was read from.
     Same,
     /// Something else; [`Reading::keep`] puts it in force.
@@ -159,7 +159,7 @@ pub(super) enum Outcome {
 const MOST_DRAWN: usize = 10;
 
 impl Reading {
-    pub(super) fn new(layers: Layers) -> Self {
+    pub(super) fn new(layers: WatchedLayers) -> Self {
         Self {
             layers,
             standard_input: RefCell::default(),
@@ -168,9 +168,9 @@ impl Reading {
     }
 
     /// Reads the files, and tells what they declare and what that depends on. It blocks.
-    pub(super) fn read(&self) -> (Outcome, Journal) {
+    pub(super) fn read(&self) -> (Loaded, Journal) {
         if self.base.is_still(&self.layers.files) {
-            return (Outcome::Same, self.base.clone());
+            return (Loaded::Same, self.base.clone());
         }
         self.load()
     }
@@ -185,7 +185,7 @@ impl Reading {
         self.base = journal;
     }
 
-    fn load(&self) -> (Outcome, Journal) {
+    fn load(&self) -> (Loaded, Journal) {
         let recorder = Recorder::new(&self.layers.files, &self.standard_input);
         let layers = declare::Layers::new(&self.layers.names)
             .at(self.layers.place.clone())
@@ -199,7 +199,7 @@ impl Reading {
             Ok(source) => source.change(|tree| self.layers.filter.apply(tree)),
             Err(problems) => {
                 let broken = broken(&problems, id, self.layers.wording);
-                return (Outcome::Broken(broken), journal);
+                return (Loaded::Broken(broken), journal);
             }
         };
         let revision = Revision {
@@ -207,7 +207,7 @@ impl Reading {
             source,
             id,
         };
-        (Outcome::Sound(Arc::new(revision)), journal)
+        (Loaded::Sound(Arc::new(revision)), journal)
     }
 
     /// Where the layers are.
@@ -253,7 +253,7 @@ mod tests {
     fn a_reading_is_the_same_as_long_as_the_files_are() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.zkt");
-        let mut reading = Reading::new(Layers {
+        let mut reading = Reading::new(WatchedLayers {
             names: vec![folder.path().display().to_string()],
             place: ZPath::root(),
             allow_empty: false,
@@ -264,31 +264,31 @@ mod tests {
         });
         let write = |text: &str| fs::write(&path, text).unwrap();
         write("/a\n  x = 1\n");
-        let (Outcome::Sound(first), journal) = reading.read() else {
+        let (Loaded::Sound(first), journal) = reading.read() else {
             panic!("the first text is sound");
         };
         // Nobody has put it in force.
-        assert!(matches!(reading.read().0, Outcome::Sound(_)));
+        assert!(matches!(reading.read().0, Loaded::Sound(_)));
         reading.keep(journal);
-        assert!(matches!(reading.read().0, Outcome::Same));
+        assert!(matches!(reading.read().0, Loaded::Same));
 
         write("/a\n  x = 2\n");
-        let (Outcome::Sound(second), journal) = reading.read() else {
+        let (Loaded::Sound(second), journal) = reading.read() else {
             panic!("the second text is sound");
         };
         assert_ne!(first.id, second.id);
         assert!(reading.is_still(&journal));
         write("nonsense\n");
         assert!(!reading.is_still(&journal));
-        let (Outcome::Broken(broken), _) = reading.read() else {
+        let (Loaded::Broken(broken), _) = reading.read() else {
             panic!("the third text is broken");
         };
         assert_eq!(broken.errors.len(), 1);
         // Back to what is in force.
         write("/a\n  x = 1\n");
-        assert!(matches!(reading.read().0, Outcome::Same));
+        assert!(matches!(reading.read().0, Loaded::Same));
         fs::write(folder.path().join("b.zkt"), "/b\n").unwrap();
-        let (Outcome::Sound(more), _) = reading.read() else {
+        let (Loaded::Sound(more), _) = reading.read() else {
             panic!("two files are sound");
         };
         assert_eq!((first.declared_nodes, more.declared_nodes), (1, 2));

@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::Options;
 use super::error::Error;
-use super::reconciler::{self, Ended, Progress, Reconciler};
+use super::reconciler::{Ended, Hint, Reconciler, SoFar};
 use super::schedule::{Cause, Causes, Schedule};
 use super::shown::{Next, OfWork, Shown, show_connection};
 use super::state::{Connection, State};
@@ -25,10 +25,10 @@ pub enum Command {
 }
 
 /// What wakes the loop. All but a stop only moves the next reconcile.
-enum Event {
+enum Wake {
     Stop,
     Asked,
-    Happened(reconciler::Event),
+    Hint(Hint),
     Due,
     /// Nothing but time has passed.
     Turn,
@@ -74,17 +74,17 @@ pub enum Once {
 /// other one is sent.
 pub async fn once(options: Options, interrupt: impl Future<Output = ()>) -> Once {
     let mut shown = Shown::new(&options);
-    let mut progress = Progress::new(&options);
+    let mut so_far = SoFar::new(&options);
     let mut reconciler = Reconciler::new(options, false);
     let causes = Cause::Start.into();
     let ended = tokio::select! {
-        ended = reconciler.reconcile(&causes, &mut progress, &mut shown) => Some(ended),
+        ended = reconciler.reconcile(&causes, &mut so_far, &mut shown) => Some(ended),
         () = interrupt => None,
     };
     let once = match ended {
         None => {
-            shown.work(OfWork::Interrupted(progress.run.account()));
-            Once::Interrupted(progress.run.into_account())
+            shown.work(OfWork::Interrupted(so_far.run.account()));
+            Once::Interrupted(so_far.run.into_account())
         }
         Some(ended) => {
             let error = match ended {
@@ -116,22 +116,22 @@ impl WatchTask<'_> {
             turned: Instant::now(),
             ..self.shown.state().clone()
         });
-        let event = self.event(commands).await;
+        let wake = self.wake(commands).await;
         let now = Instant::now();
-        match event {
-            Event::Stop => return ControlFlow::Break(()),
+        match wake {
+            Wake::Stop => return ControlFlow::Break(()),
             // Failed attempts come later and later; a server that is back ends the wait.
-            Event::Turn => match timeout(TURN, self.reconciler.comes_back()).await {
+            Wake::Turn => match timeout(TURN, self.reconciler.comes_back()).await {
                 Ok(true) => self.schedule.note(Cause::Session, now),
                 _ => return ControlFlow::Continue(()),
             },
-            Event::Asked => self.schedule.note(Cause::Asked, now),
-            Event::Happened(event) => {
-                if let Some(cause) = self.reconciler.note(&event, &mut self.shown) {
+            Wake::Asked => self.schedule.note(Cause::Asked, now),
+            Wake::Hint(hint) => {
+                if let Some(cause) = self.reconciler.note(&hint, &mut self.shown) {
                     self.schedule.note(cause, now);
                 }
             }
-            Event::Due => {}
+            Wake::Due => {}
         }
         match self.schedule.due(now) {
             Some(causes) => self.reconcile(&causes, commands).await,
@@ -139,17 +139,17 @@ impl WatchTask<'_> {
         }
     }
 
-    async fn event(&mut self, commands: &mut mpsc::Receiver<Command>) -> Event {
+    async fn wake(&mut self, commands: &mut mpsc::Receiver<Command>) -> Wake {
         let next = self.schedule.next(Instant::now());
         tokio::select! {
             biased;
             command = commands.recv() => match command {
-                Some(Command::Reconcile) => Event::Asked,
-                Some(Command::Stop) | None => Event::Stop,
+                Some(Command::Reconcile) => Wake::Asked,
+                Some(Command::Stop) | None => Wake::Stop,
             },
-            () = sleep_until(next) => Event::Due,
-            event = self.reconciler.event() => Event::Happened(event),
-            () = sleep(TURN) => Event::Turn,
+            () = sleep_until(next) => Wake::Due,
+            hint = self.reconciler.hint() => Wake::Hint(hint),
+            () = sleep(TURN) => Wake::Turn,
         }
     }
 
@@ -159,13 +159,13 @@ impl WatchTask<'_> {
         causes: &Causes,
         commands: &mut mpsc::Receiver<Command>,
     ) -> ControlFlow<()> {
-        let mut progress = Progress::new(self.reconciler.options());
+        let mut so_far = SoFar::new(self.reconciler.options());
         let mut pulse = self.reconciler.pulse();
         let mut told = None;
         let ended = {
             let work = self
                 .reconciler
-                .reconcile(causes, &mut progress, &mut self.shown);
+                .reconcile(causes, &mut so_far, &mut self.shown);
             let mut work = std::pin::pin!(work);
             loop {
                 tokio::select! {
@@ -188,7 +188,7 @@ impl WatchTask<'_> {
             }
         };
         let Some(ended) = ended else {
-            self.shown.work(OfWork::Interrupted(progress.run.account()));
+            self.shown.work(OfWork::Interrupted(so_far.run.account()));
             self.shown.work(OfWork::Stopped);
             return ControlFlow::Break(());
         };

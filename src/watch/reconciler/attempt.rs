@@ -12,7 +12,7 @@ use super::super::schedule::{Cause, Causes};
 use super::super::shown::{OfWork, Shown, Word};
 use super::super::source::Revision;
 use super::super::state::{Applied, Ending};
-use super::execution::Progress;
+use super::execution::SoFar;
 use super::{Known, Reconciler};
 use crate::model::path::ZPath;
 use crate::model::plan::Plan;
@@ -23,7 +23,7 @@ use crate::zookeeper::executor::{Fate, Report, Stop};
 use crate::zookeeper::live::Mirror;
 
 /// How an attempt ended.
-pub(super) enum Outcome {
+pub(super) enum Attempted {
     /// There was nothing to look at, or what was found was known.
     Nothing,
     Ended(Ending),
@@ -65,7 +65,7 @@ enum Duty {
 
 /// What a plan leads to.
 enum Step {
-    End(Outcome),
+    End(Attempted),
     /// To carry out this part of it.
     Execute(Arc<Plan>),
 }
@@ -74,9 +74,9 @@ impl Reconciler {
     pub(super) async fn attempt(
         &mut self,
         causes: &Causes,
-        progress: &mut Progress,
+        so_far: &mut SoFar,
         shown: &mut Shown,
-    ) -> Result<Outcome, Error> {
+    ) -> Result<Attempted, Error> {
         let of_server = [Cause::Live, Cause::Session, Cause::Elected];
         if !causes.are_only(&of_server) {
             self.newest.read(causes, shown).await;
@@ -102,7 +102,7 @@ impl Reconciler {
         let nothing = changed.as_ref().is_some_and(Vec::is_empty);
         let hints = [Cause::Files, Cause::Live, Cause::Session, Cause::Elected];
         if nothing && !self.known.is_nothing() && causes.are_only(&hints) {
-            return Ok(Outcome::Nothing);
+            return Ok(Attempted::Nothing);
         }
         if is_new || causes.has(Cause::Asked) {
             // Somebody wants to see it done now.
@@ -115,7 +115,7 @@ impl Reconciler {
             duty,
             before: self.held.waiting().clone(),
         };
-        self.converge(&round, changed, progress, shown).await
+        self.converge(&round, changed, so_far, shown).await
     }
 
     /// Plans and executes until nothing is left to do.
@@ -123,33 +123,33 @@ impl Reconciler {
         &mut self,
         round: &Round<'_>,
         mut changed: Option<Vec<ZPath>>,
-        progress: &mut Progress,
+        so_far: &mut SoFar,
         shown: &mut Shown,
-    ) -> Result<Outcome, Error> {
+    ) -> Result<Attempted, Error> {
         loop {
             if let Some(changed) = &mut changed {
                 changed.extend(self.held.waiting().iter().cloned());
             }
             let plan = Arc::new(self.plan(&round.revision, changed.as_deref()).await?);
-            self.note_plan(&plan, round, progress, shown);
-            let todo = match self.judge(&plan, round, progress, shown)? {
-                Step::End(outcome) => return Ok(outcome),
+            self.note_plan(&plan, round, so_far, shown);
+            let todo = match self.judge(&plan, round, so_far, shown)? {
+                Step::End(attempted) => return Ok(attempted),
                 Step::Execute(todo) => todo,
             };
-            match progress.run.tries.spent() {
+            match so_far.run.tries.spent() {
                 None => {}
                 Some(Spent::Conflict(stop)) => return Err(Error::Stopped(stop)),
-                Some(Spent::Restless) => return Ok(Outcome::Restless),
+                Some(Spent::Restless) => return Ok(Attempted::Restless),
             }
-            let Some(report) = self.execute(&round.revision, progress).await else {
-                return Ok(Outcome::Nothing);
+            let Some(report) = self.execute(&round.revision, so_far).await else {
+                return Ok(Attempted::Nothing);
             };
-            self.note_report(&todo, &report, round, progress, shown);
+            self.note_report(&todo, &report, round, so_far, shown);
             match report.stop {
-                None => self.note_end(&plan, &todo, round, progress, shown),
+                None => self.note_end(&plan, &todo, round, so_far, shown),
                 Some(stop) => {
                     self.known = Known::Nothing;
-                    self.go_on(stop, progress, shown)?;
+                    self.go_on(stop, so_far, shown)?;
                 }
             }
             // What was just written is read again, and that is all that the echo of it costs.
@@ -167,17 +167,17 @@ impl Reconciler {
         &mut self,
         plan: &Arc<Plan>,
         round: &Round<'_>,
-        progress: &mut Progress,
+        so_far: &mut SoFar,
         shown: &mut Shown,
     ) -> Result<Step, Error> {
-        let end = |ending| Ok(Step::End(Outcome::Ended(ending)));
+        let end = |ending| Ok(Step::End(Attempted::Ended(ending)));
         let verdict = Verdict::of(plan);
         if let Verdict::Refused(first, others) = verdict {
             let refusals = std::iter::once(first).chain(others);
             let refusals = refusals.map(self.options.layers.wording.refusal);
-            progress.refusal = Some(refusals.collect::<Vec<_>>().join("; "));
+            so_far.refusal = Some(refusals.collect::<Vec<_>>().join("; "));
             self.known = Known::Compared;
-            return end(match progress.run.account().wrote() {
+            return end(match so_far.run.account().wrote() {
                 true => Ending::Partial,
                 false => Ending::Refused,
             });
@@ -195,7 +195,7 @@ impl Reconciler {
             .cloned()
             .collect();
         let held = self.held.split(plan, &shut, Instant::now());
-        let todo = progress.run.take_without(plan, held);
+        let todo = so_far.run.take_without(plan, held);
         let is_all = held.is_empty();
         shown.work(OfWork::Held(self.held.news()));
         if Verdict::of(&todo) == Verdict::Open {
@@ -203,25 +203,25 @@ impl Reconciler {
         }
         self.known = Known::Agree(at_rest(plan));
         if !is_all {
-            return self.held_back(round, progress).map(Step::End);
+            return self.held_back(round, so_far).map(Step::End);
         }
-        end(match progress.run.account().wrote() {
+        end(match so_far.run.account().wrote() {
             true => Ending::Applied,
             false => Ending::InSync,
         })
     }
 
     /// How a reconcile ends that holds back all that is left to do.
-    fn held_back(&self, round: &Round<'_>, progress: &Progress) -> Result<Outcome, Error> {
+    fn held_back(&self, round: &Round<'_>, so_far: &SoFar) -> Result<Attempted, Error> {
         let hints = [Cause::Live, Cause::Session];
         let is_known =
             round.before == *self.held.waiting() && round.occasion == Occasion::SameFiles;
-        if is_known && !progress.run.account().wrote() && round.causes.are_only(&hints) {
-            return Ok(Outcome::Nothing);
+        if is_known && !so_far.run.account().wrote() && round.causes.are_only(&hints) {
+            return Ok(Attempted::Nothing);
         }
         match self.held.refusal() {
             Some((first, more)) => Err(Error::Nodes { first, more }),
-            None => Ok(Outcome::Ended(Ending::Drift)),
+            None => Ok(Attempted::Ended(Ending::Drift)),
         }
     }
 
@@ -230,13 +230,13 @@ impl Reconciler {
         &mut self,
         plan: &Arc<Plan>,
         round: &Round<'_>,
-        progress: &mut Progress,
+        so_far: &mut SoFar,
         shown: &mut Shown,
     ) {
         let news = self.drift.note(plan);
         // What newer files ask for is no drift.
-        let is_asked_for = round.occasion == Occasion::NewerFiles && progress.found.is_none();
-        progress.found.get_or_insert_with(|| plan.summary());
+        let is_asked_for = round.occasion == Occasion::NewerFiles && so_far.found.is_none();
+        so_far.found.get_or_insert_with(|| plan.summary());
         shown.work(OfWork::Planned {
             plan: plan.clone(),
             drift: if is_asked_for { 0 } else { news.len() },
@@ -253,11 +253,11 @@ impl Reconciler {
         plan: &Plan,
         report: &Report,
         round: &Round<'_>,
-        progress: &Progress,
+        so_far: &SoFar,
         shown: &mut Shown,
     ) {
         let now = Instant::now();
-        let is_repair = progress.applied > 0 || round.occasion == Occasion::SameFiles;
+        let is_repair = so_far.applied > 0 || round.occasion == Occasion::SameFiles;
         for (action, fate) in plan.actions.iter().zip(&report.fates) {
             match fate {
                 Fate::Done if is_repair => {
@@ -288,13 +288,13 @@ impl Reconciler {
         plan: &Plan,
         todo: &Plan,
         round: &Round<'_>,
-        progress: &mut Progress,
+        so_far: &mut SoFar,
         shown: &mut Shown,
     ) {
         let revision = &round.revision.id;
         let applied = Applied::new(todo, round.causes, revision);
         shown.work(OfWork::Applied(applied));
-        progress.applied += 1;
+        so_far.applied += 1;
         // What the mirror finds beyond it is new.
         self.known = Known::Agree(at_rest(plan));
     }

@@ -15,7 +15,7 @@ use crate::zookeeper::executor::{Report, Stop};
 use crate::zookeeper::session::Session;
 
 /// What a reconcile has come to so far, also where it is given up in its middle.
-pub(in super::super) struct Progress {
+pub(in super::super) struct SoFar {
     /// Its plans and executions: what stands, what is unknown, and what is left.
     pub(in super::super) run: Run,
     /// What the first plan found.
@@ -26,7 +26,7 @@ pub(in super::super) struct Progress {
     pub(super) applied: usize,
 }
 
-impl Progress {
+impl SoFar {
     pub(in super::super) fn new(options: &Options) -> Self {
         Self {
             run: Run::new(&options.plan, Look::Mirror),
@@ -70,13 +70,13 @@ impl Reconciler {
     pub(super) async fn execute(
         &mut self,
         revision: &Revision,
-        progress: &mut Progress,
+        so_far: &mut SoFar,
     ) -> Option<Report> {
         let session = self.session.as_ref()?;
         let known = self.identities.clone();
         let road = Road::of(session, &revision.source, &self.options.plan, known);
         let guard = self.election.as_ref().and_then(Election::guard);
-        let executed = progress.run.execute(&road, Agreed::Anything, guard);
+        let executed = so_far.run.execute(&road, Agreed::Anything, guard);
         Some(executed.await)
     }
 
@@ -84,14 +84,14 @@ impl Reconciler {
     pub(super) fn go_on(
         &mut self,
         stop: Stop,
-        progress: &mut Progress,
+        so_far: &mut SoFar,
         shown: &mut Shown,
     ) -> Result<(), Error> {
         if let Stop::Conflict { path, reason, .. } = &stop {
             shown.work(OfWork::Moved { path, reason });
         }
         let now = Instant::now();
-        let tries = &mut progress.run.tries;
+        let tries = &mut so_far.run.tries;
         match tries.set_aside(&stop) {
             Some(Aside::Contended(path)) => self.held.collided(&path, now),
             Some(Aside::Refused(path)) => {

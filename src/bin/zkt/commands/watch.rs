@@ -16,7 +16,9 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use tokio::sync::{mpsc, watch};
 use zkt::model::path::check_name;
-use zkt::watch::{Command, Ending, Error, Layers, Mode, Once, Options, Pace, State, Wording};
+use zkt::watch::{
+    Command, Ending, Error, Mode, Once, Options, Pace, State, WatchedLayers, Wording,
+};
 use zkt::zookeeper::session::Wait;
 
 use crate::args::values::{duration, listen};
@@ -197,7 +199,7 @@ fn options(args: &WatchArgs) -> Result<Options, Failure> {
         session.wait = Wait::No;
     }
     Ok(Options {
-        layers: Layers {
+        layers: WatchedLayers {
             names: args.sources.layers.clone(),
             place: planning::place(&args.plan)?,
             allow_empty: args.plan.allow_empty,

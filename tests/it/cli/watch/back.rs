@@ -16,7 +16,7 @@ use crate::server::{options, shared};
 fn patient(place: &Place, session: session::Options) -> watch::Options {
     let hour = Duration::from_secs(60 * 60);
     watch::Options {
-        layers: watch::Layers {
+        layers: watch::WatchedLayers {
             names: vec![place.path("a.zkt").display().to_string()],
             place: ZPath::root(),
             allow_empty: false,
