@@ -16,7 +16,7 @@
 //! | `discover`, `picker` | a service's addresses, and one of them |
 //! | `handle` | [`ZooKeeper`], in front of all this |
 //! | `nodes`, `walk`, `removal`, `trees` | its shortcuts |
-//! | `monitor` | telling a monitor of registrations, on a local socket |
+//! | `monitor` | reporting registrations to a monitor, on a local socket |
 
 mod address;
 mod board;

@@ -12,7 +12,7 @@ use crate::model::path::ZPath;
 /// Nodes keyed by path, ordered by component: parents before children, every subtree contiguous.
 ///
 /// A tree is ancestor-closed below its top: where `/a/b` stands under a tree whose topmost nodes
-/// are at `/`, `/a` stands too. Building one does not check that; [`Tree::orphan`] tells.
+/// are at `/`, `/a` stands too. Building one does not check that; [`Tree::orphan`] does.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tree<N> {
     nodes: Vec<(ZPath, N)>,
@@ -294,7 +294,7 @@ mod tests {
     #[test]
     fn a_join_has_every_path_once_and_in_order() {
         let (one, other) = (tree(&["/a", "/a/x", "/b"]), tree(&["/a", "/a-", "/a/y"]));
-        let told: Vec<String> = one
+        let joined: Vec<String> = one
             .join(&other)
             .map(|side| match side {
                 Side::Left((path, _)) => format!("{path} <"),
@@ -305,7 +305,7 @@ mod tests {
                 }
             })
             .collect();
-        assert_eq!(told, ["/a =", "/a/x <", "/a/y >", "/a- >", "/b <"]);
+        assert_eq!(joined, ["/a =", "/a/x <", "/a/y >", "/a- >", "/b <"]);
         assert_eq!(one.join(&Tree::<()>::default()).count(), 3);
         assert_eq!(Tree::<()>::default().join(&one).count(), 3);
     }

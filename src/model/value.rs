@@ -125,7 +125,7 @@ impl Data {
 
 /// The stored data of a node, shared by all owners, with the kind of data that it is.
 ///
-/// A bare text may look like an object, so the bytes alone do not tell the kind.
+/// A bare text may look like an object, so the bytes alone do not show the kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Encoded {
     bytes: Arc<[u8]>,

@@ -107,8 +107,8 @@ pub(crate) fn allows(list: &[Acl], wanted: i32, identities: &Identities) -> bool
             })
 }
 
-/// What is stored of a list that a request brings: without repetitions, `auth` replaced by who the
-/// session is, everything else as it is, if it is valid.
+/// Returns the ACL to store for the list of a request, or the error if that is not valid: entries
+/// without repetitions, and the identities of the session in place of `auth`.
 pub(crate) fn fix_up(
     entries: Option<&[Entry<'_>]>,
     identities: &Identities,

@@ -66,8 +66,8 @@ impl Matching {
         self
     }
 
-    /// Only requests of this session; the first packet of a connection is of the session that its
-    /// client wants to have back, or of 0.
+    /// Only requests of this session. The first packet of a connection belongs to the session that its
+    /// client resumes, or to 0.
     #[must_use]
     pub fn session(mut self, session: i64) -> Self {
         self.session = Some(session);
@@ -98,8 +98,8 @@ pub enum Fault {
     LoseRequest,
     /// The request is executed, and the connection cut in place of the reply.
     LoseReply,
-    /// The request is not executed, and answered with this error; the first packet of a
-    /// connection is answered as if there were no such session, whatever the error.
+    /// The request is not executed, and its reply is this error. The reply to the first packet of a
+    /// connection says that there is no such session, whatever the error.
     Answer(ErrorCode),
 }
 

@@ -38,7 +38,7 @@ impl Identity {
         }
     }
 
-    /// The name of the user, as `whoAmI` tells it.
+    /// The name of the user, as `whoAmI` reports it.
     pub(crate) fn user(&self) -> &str {
         match self.scheme {
             "digest" => self.id.split(':').next().unwrap_or_default(),

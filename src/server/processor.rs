@@ -244,13 +244,13 @@ fn paths(kind: RequestKind, body: &[u8]) -> Vec<String> {
     match kind {
         RequestKind::Multi | RequestKind::MultiRead => transaction::paths(body),
         RequestKind::SetWatches | RequestKind::SetWatches2 => {
-            let told = Watches::read(reader, kind).unwrap_or_default();
+            let watches = Watches::read(reader, kind).unwrap_or_default();
             [
-                told.data,
-                told.exists,
-                told.children,
-                told.persistent,
-                told.recursive,
+                watches.data,
+                watches.exists,
+                watches.children,
+                watches.persistent,
+                watches.recursive,
             ]
             .into_iter()
             .flatten()

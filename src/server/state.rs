@@ -196,25 +196,25 @@ impl State {
         }
     }
 
-    /// Makes a change that passed its checks, and tells who watches. The stat of the node that was
-    /// written, or nothing.
+    /// Makes a change that passed its checks, and sends events to those who watch. Returns the stat of
+    /// the node that was written, or `None` if there is none.
     pub(crate) fn apply(&mut self, change: Change, moment: Moment) -> Option<Stat> {
         match change {
             Change::Create { path, node } => {
                 let (stat, parent_acl) = self.tree.create(&path, &node, moment)?;
-                let told = self.watches.data.trigger(&path, NodeEvent::Created);
-                self.tell(&told, NodeEvent::Created, &path, &node.acl);
-                self.tell_parent(&path, &parent_acl);
+                let watchers = self.watches.data.trigger(&path, NodeEvent::Created);
+                self.notify(&watchers, NodeEvent::Created, &path, &node.acl);
+                self.notify_parent(&path, &parent_acl);
                 Some(stat)
             }
             Change::Delete { path } => {
                 let (acl, parent_acl) = self.tree.delete(&path, moment.zxid)?;
-                let told = self.watches.data.trigger(&path, NodeEvent::Deleted);
-                self.tell(&told, NodeEvent::Deleted, &path, &acl);
+                let watchers = self.watches.data.trigger(&path, NodeEvent::Deleted);
+                self.notify(&watchers, NodeEvent::Deleted, &path, &acl);
                 let mut more = self.watches.children.trigger(&path, NodeEvent::Deleted);
-                more.retain(|connection| !told.contains(connection));
-                self.tell(&more, NodeEvent::Deleted, &path, &acl);
-                self.tell_parent(&path, &parent_acl);
+                more.retain(|connection| !watchers.contains(connection));
+                self.notify(&more, NodeEvent::Deleted, &path, &acl);
+                self.notify_parent(&path, &parent_acl);
                 None
             }
             Change::SetData {
@@ -223,8 +223,8 @@ impl State {
                 version,
             } => {
                 let (stat, acl) = self.tree.set_data(&path, data, version, moment)?;
-                let told = self.watches.data.trigger(&path, NodeEvent::DataChanged);
-                self.tell(&told, NodeEvent::DataChanged, &path, &acl);
+                let watchers = self.watches.data.trigger(&path, NodeEvent::DataChanged);
+                self.notify(&watchers, NodeEvent::DataChanged, &path, &acl);
                 Some(stat)
             }
             Change::SetAcl { path, acl, version } => self.tree.set_acl(&path, acl, version),
@@ -232,19 +232,25 @@ impl State {
         }
     }
 
-    fn tell_parent(&mut self, path: &str, acl: &acl::List) {
+    fn notify_parent(&mut self, path: &str, acl: &acl::List) {
         let parent = match split(path).0 {
             "" => "/",
             parent => parent,
         };
         let event = NodeEvent::ChildrenChanged;
-        let told = self.watches.children.trigger(parent, event);
-        self.tell(&told, event, parent, acl);
+        let watchers = self.watches.children.trigger(parent, event);
+        self.notify(&watchers, event, parent, acl);
     }
 
     /// Sends an event to those who may read the node.
-    fn tell(&mut self, told: &BTreeSet<ConnectionId>, event: NodeEvent, path: &str, acl: &[Acl]) {
-        for &id in told {
+    fn notify(
+        &mut self,
+        watchers: &BTreeSet<ConnectionId>,
+        event: NodeEvent,
+        path: &str,
+        acl: &[Acl],
+    ) {
+        for &id in watchers {
             let connection = self.connections.get(&id);
             let may_read = connection.is_some_and(|connection| {
                 acl::allows(acl, acl::permission::READ, &connection.identities)

@@ -54,9 +54,9 @@ impl Table {
 
     /// The connections that get an event at `path`. Removes their one-shot watches.
     pub(crate) fn trigger(&mut self, path: &str, event: NodeEvent) -> BTreeSet<ConnectionId> {
-        let mut told = BTreeSet::new();
+        let mut connections = BTreeSet::new();
         if self.by_path.is_empty() {
-            return told;
+            return connections;
         }
         if let Some(watchers) = self.by_path.get_mut(path) {
             let mut spent = Vec::new();
@@ -66,7 +66,7 @@ impl Table {
                     Mode::OneShot => spent.push(connection),
                     _ => {}
                 }
-                told.insert(connection);
+                connections.insert(connection);
             }
             for connection in spent {
                 self.remove(path, connection);
@@ -75,14 +75,14 @@ impl Table {
         if self.recursive > 0 && event != NodeEvent::ChildrenChanged {
             for above in paths_above(path) {
                 let watchers = self.by_path.get(above).into_iter().flatten();
-                told.extend(
+                connections.extend(
                     watchers
                         .filter(|(_, mode)| **mode == Mode::PersistentRecursive)
                         .map(|(connection, _)| *connection),
                 );
             }
         }
-        told
+        connections
     }
 
     /// Removes one watch. Returns `false` if there is none.
@@ -189,7 +189,7 @@ impl Watches {
 mod tests {
     use super::*;
 
-    fn told(table: &mut Table, path: &str, event: NodeEvent) -> Vec<ConnectionId> {
+    fn triggered(table: &mut Table, path: &str, event: NodeEvent) -> Vec<ConnectionId> {
         table.trigger(path, event).into_iter().collect()
     }
 
@@ -198,9 +198,9 @@ mod tests {
         let mut table = Table::default();
         table.add("/a", 1, Mode::OneShot);
         table.add("/a", 2, Mode::OneShot);
-        assert_eq!(told(&mut table, "/a/b", NodeEvent::Created), [0; 0]);
-        assert_eq!(told(&mut table, "/a", NodeEvent::DataChanged), [1, 2]);
-        assert_eq!(told(&mut table, "/a", NodeEvent::DataChanged), [0; 0]);
+        assert_eq!(triggered(&mut table, "/a/b", NodeEvent::Created), [0; 0]);
+        assert_eq!(triggered(&mut table, "/a", NodeEvent::DataChanged), [1, 2]);
+        assert_eq!(triggered(&mut table, "/a", NodeEvent::DataChanged), [0; 0]);
         assert_eq!(table.len(), 0);
         assert!(table.by_connection.is_empty());
     }
@@ -212,11 +212,14 @@ mod tests {
         table.add("/a", 2, Mode::PersistentRecursive);
         table.add("/a", 3, Mode::Persistent);
         for _ in 0..2 {
-            assert_eq!(told(&mut table, "/a/b/c", NodeEvent::Created), [1, 2]);
-            assert_eq!(told(&mut table, "/a", NodeEvent::DataChanged), [1, 2, 3]);
-            assert_eq!(told(&mut table, "/a", NodeEvent::ChildrenChanged), [3]);
-            assert_eq!(told(&mut table, "/ab", NodeEvent::Deleted), [1]);
-            assert_eq!(told(&mut table, "/", NodeEvent::DataChanged), [1]);
+            assert_eq!(triggered(&mut table, "/a/b/c", NodeEvent::Created), [1, 2]);
+            assert_eq!(
+                triggered(&mut table, "/a", NodeEvent::DataChanged),
+                [1, 2, 3]
+            );
+            assert_eq!(triggered(&mut table, "/a", NodeEvent::ChildrenChanged), [3]);
+            assert_eq!(triggered(&mut table, "/ab", NodeEvent::Deleted), [1]);
+            assert_eq!(triggered(&mut table, "/", NodeEvent::DataChanged), [1]);
         }
     }
 
@@ -226,9 +229,9 @@ mod tests {
         table.add("/a", 1, Mode::PersistentRecursive);
         table.add("/a", 1, Mode::OneShot);
         assert_eq!(table.recursive, 0);
-        assert_eq!(told(&mut table, "/a/b", NodeEvent::Created), [0; 0]);
-        assert_eq!(told(&mut table, "/a", NodeEvent::DataChanged), [1]);
-        assert_eq!(told(&mut table, "/a", NodeEvent::DataChanged), [0; 0]);
+        assert_eq!(triggered(&mut table, "/a/b", NodeEvent::Created), [0; 0]);
+        assert_eq!(triggered(&mut table, "/a", NodeEvent::DataChanged), [1]);
+        assert_eq!(triggered(&mut table, "/a", NodeEvent::DataChanged), [0; 0]);
     }
 
     #[test]

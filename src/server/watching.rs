@@ -17,38 +17,38 @@ impl State {
         kind: RequestKind,
         reader: &mut Reader<'_>,
     ) -> Result<(), ErrorCode> {
-        let told = Watches::read(reader, kind)?;
+        let watches = Watches::read(reader, kind)?;
         let id = caller.connection;
-        for path in &told.data {
+        for path in &watches.data {
             let path = named(path)?;
             match self.tree.get(path) {
                 None => self.event(id, NodeEvent::Deleted, path),
-                Some(node) if node.mzxid > told.relative_zxid => {
+                Some(node) if node.mzxid > watches.relative_zxid => {
                     self.event(id, NodeEvent::DataChanged, path);
                 }
                 Some(_) => self.watches.data.add(path, id, Mode::OneShot),
             }
         }
-        for path in &told.exists {
+        for path in &watches.exists {
             let path = named(path)?;
             match self.tree.get(path) {
                 Some(_) => self.event(id, NodeEvent::Created, path),
                 None => self.watches.data.add(path, id, Mode::OneShot),
             }
         }
-        for path in &told.children {
+        for path in &watches.children {
             let path = named(path)?;
             match self.tree.get(path) {
                 None => self.event(id, NodeEvent::Deleted, path),
-                Some(node) if node.pzxid > told.relative_zxid => {
+                Some(node) if node.pzxid > watches.relative_zxid => {
                     self.event(id, NodeEvent::ChildrenChanged, path);
                 }
                 Some(_) => self.watches.children.add(path, id, Mode::OneShot),
             }
         }
         for (paths, mode) in [
-            (&told.persistent, Mode::Persistent),
-            (&told.recursive, Mode::PersistentRecursive),
+            (&watches.persistent, Mode::Persistent),
+            (&watches.recursive, Mode::PersistentRecursive),
         ] {
             for path in paths.iter().flatten() {
                 self.watches.add_persistent(path, id, mode);

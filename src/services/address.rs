@@ -41,7 +41,7 @@ impl From<(&str, u16)> for Address {
         if host.is_empty() {
             return Self(Form::Everywhere(port));
         }
-        // A bare IPv6 address would not be told from its port.
+        // A bare IPv6 address could not be told apart from its port.
         let is_bare = host.contains(':') && !host.starts_with('[');
         Self(Form::Text(if is_bare {
             format!("[{host}]:{port}")

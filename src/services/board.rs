@@ -1,4 +1,4 @@
-//! Where a view is shown: a snapshot that is read without waiting, and those who are told of changes.
+//! Publishes the snapshots of a view: readers do not wait, subscribers get each change.
 
 use std::fmt;
 use std::ops::ControlFlow;
@@ -107,7 +107,7 @@ impl<S: Snapshot> Board<S> {
         self.sequence.subscribe()
     }
 
-    /// Shows the next snapshot, where it differs from the last one, and tells everybody.
+    /// Publishes the next snapshot if it differs from the last one.
     pub(crate) fn show(&self, mut snapshot: S)
     where
         S: Numbered,
@@ -117,7 +117,7 @@ impl<S: Snapshot> Board<S> {
         let now = Arc::new(snapshot);
         match before.change_to(&now) {
             Some(change) => self.publish(&now, change),
-            // Who waits for a write to show waits for its number.
+            // A caller that waits for its write to show waits for the number of that write.
             None if before.is_older_than(&now) => self.refresh(now),
             None => {}
         }
@@ -136,7 +136,7 @@ impl<S: Snapshot> Board<S> {
         self.call();
     }
 
-    /// Shows a snapshot that differs in nothing that anybody is told of.
+    /// Publishes a snapshot that differs in nothing that subscribers get.
     fn refresh(&self, snapshot: Arc<S>) {
         let sequence = snapshot.sequence();
         for callback in lock(&self.callbacks).iter_mut() {

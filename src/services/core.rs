@@ -52,12 +52,12 @@ impl Core {
         &self.0.line
     }
 
-    /// How the connection is now.
+    /// Returns the current state of the connection.
     pub(crate) fn state(&self) -> ConnectionState {
         *self.0.line.state.borrow()
     }
 
-    /// How the connection is, to be watched.
+    /// Returns the state of the connection, to be watched.
     pub(crate) fn states(&self) -> watch::Receiver<ConnectionState> {
         self.0.line.state.subscribe()
     }

@@ -84,7 +84,7 @@ impl Endpoint {
     }
 }
 
-/// Why addresses are told that may not be right any more.
+/// Why a snapshot has addresses that may be out of date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Held {
     /// All of them vanished at once, which is more often a fault of somebody else than of theirs.

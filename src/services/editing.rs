@@ -123,7 +123,7 @@ impl Core {
     ) -> Result<(Stat, Properties), Error> {
         let mut doubt = None;
         let written = self.rewrite_until(path, foreign, change, &mut doubt).await;
-        // Whatever came later, nobody knows what became of that write.
+        // The outcome of that write stays unknown, whatever came later.
         written.map_err(|error| doubt.unwrap_or(error))
     }
 

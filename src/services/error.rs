@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::model::path::{self, ZPath};
 use crate::reconcile::{self, Unfinished, Why};
-use crate::zookeeper::session::{self, ClientError, is_fatal, is_outcome_unknown, told};
+use crate::zookeeper::session::{self, ClientError, described, is_fatal, is_outcome_unknown};
 use crate::{plan::links, zookeeper::live};
 
 /// Why something could not be done.
@@ -24,7 +24,7 @@ pub enum Error {
     /// The handle was closed.
     #[error("the ZooKeeper handle is closed")]
     Closed,
-    /// No server answered for so long.
+    /// No server answered in this time.
     #[error("no ZooKeeper server answered for {0:?}")]
     Unavailable(Duration),
     /// A text is no path.
@@ -64,7 +64,7 @@ pub enum Error {
     #[error("{0}: not authorized")]
     NoPermission(ZPath),
     /// The server refused for another reason.
-    #[error("{path}: {}", told(reason))]
+    #[error("{path}: {}", described(reason))]
     Refused {
         /// The node.
         path: ZPath,
@@ -74,7 +74,7 @@ pub enum Error {
     /// The connection was lost: the write may have happened, or not.
     #[error(
         "{path}: the connection was lost, and nobody knows what became of the write ({})",
-        told(reason)
+        described(reason)
     )]
     Uncertain {
         /// The node.
@@ -83,7 +83,10 @@ pub enum Error {
         reason: ClientError,
     },
     /// The connection was lost, again and again, while reading.
-    #[error("{path}: the connection was lost while reading ({})", told(reason))]
+    #[error(
+        "{path}: the connection was lost while reading ({})",
+        described(reason)
+    )]
     Lost {
         /// The node.
         path: ZPath,
@@ -284,7 +287,7 @@ pub enum AddressError {
     /// It cannot name a node.
     #[error("{0}")]
     Name(path::Error),
-    /// This machine does not tell its addresses.
+    /// The addresses of this machine cannot be read.
     #[error("{0}")]
     System(Foreign<io::Error>),
 }

@@ -93,8 +93,8 @@ impl Builder {
         self
     }
 
-    /// A client that is connected already. When its session ends, the handle connects anew with
-    /// what else this builder was told.
+    /// Uses a client that is connected already. When its session ends, the handle connects anew, with
+    /// the other options of this builder.
     pub fn client(mut self, client: RawClient) -> Self {
         self.client = Some(client);
         self
@@ -261,8 +261,8 @@ impl ZooKeeper {
     /// Children whose names are no addresses are left out:
     /// [`Endpoints::left_out`](super::Endpoints::left_out) has them.
     ///
-    /// Where all of them vanish at once, the last ones are kept for the time `stabilise`, and so it is
-    /// said in the snapshot; with zero, none are told at once.
+    /// If all of them vanish at once, the snapshot keeps the last ones for the time `stabilise`, and
+    /// says so in [`Endpoints::held`](super::Endpoints::held); with zero, it is empty at once.
     ///
     /// # Errors and cancellation safety
     /// As [`ZooKeeper::children`].

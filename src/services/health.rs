@@ -103,9 +103,9 @@ impl HealthCheck {
         timeout(self.timeout, check).await.unwrap_or(false)
     }
 
-    /// Checks for ever, and tells when the verdict is another one. Until the first success it is that
-    /// the service is not well, and the next check comes sooner: a service that has just started is
-    /// to be registered soon after it is well.
+    /// Checks for ever, and sends the verdict when it changes. Until the first success the verdict is
+    /// that the service is not well, and the next check comes sooner: a service that has just
+    /// started is to be registered soon after it is well.
     pub(crate) async fn watch(self, verdict: watch::Sender<bool>) {
         let start = Instant::now();
         let mut is_starting = true;

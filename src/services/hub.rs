@@ -41,7 +41,7 @@ pub(crate) enum Interest {
     Children,
 }
 
-/// What is told to those who watch.
+/// What subscribers of a watch get.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Signal {
     /// Something happened at this path: it must be read again. For [`Interest::Node`], it may be
@@ -76,7 +76,7 @@ struct Watch {
     subscribers: Vec<Subscriber>,
     next: u64,
     changed: Arc<Notify>,
-    /// What is watched for by now.
+    /// What the watch covers by now.
     ready: watch::Receiver<Option<Interest>>,
     /// `None` if the watch of everything serves this path.
     task: Option<AbortHandle>,
@@ -294,7 +294,8 @@ impl WatchTask {
         }
     }
 
-    /// What is to be watched for. `None` if nobody needs the watch any more: it is given up then.
+    /// Returns what the watch has to cover. `None` if nobody needs the watch any more: it is given up
+    /// then.
     fn needed(&self, made: Option<Interest>, held: &mut Held) -> Option<Interest> {
         if self.is_of_everything {
             return Some(Interest::Children);
@@ -402,9 +403,9 @@ impl WatchTask {
         }
     }
 
-    /// Everybody who is served by this watch must read again.
+    /// Tells all subscribers that this watch serves to read again.
     fn signal_again(&self) {
-        let tell = |path: &ZPath, watch: &Watch| {
+        let notify = |path: &ZPath, watch: &Watch| {
             for subscriber in &watch.subscribers {
                 _ = subscriber.sender.send(Signal::Again(path.clone()));
             }
@@ -415,9 +416,9 @@ impl WatchTask {
                 .by_path
                 .iter()
                 .filter(|(_, watch)| watch.task.is_none());
-            served.for_each(|(path, watch)| tell(path, watch));
+            served.for_each(|(path, watch)| notify(path, watch));
         } else if let Some(watch) = table.by_path.get(&self.path) {
-            tell(&self.path, watch);
+            notify(&self.path, watch);
         }
     }
 

@@ -1,4 +1,4 @@
-//! What a process tells of its registrations to a monitor on the same machine.
+//! Reports the registrations of a process to a monitor on the same machine.
 
 use std::io;
 use std::path::Path;
@@ -20,9 +20,9 @@ use crate::model::path::ZPath;
 /// How long a check of one address may take.
 const CHECK_LIMIT: Duration = Duration::from_secs(2);
 
-/// A local socket on which whoever connects is told, as one line of JSON, what a handle has
-/// registered: whether each node stands and is this session's, and whether its address accepts
-/// connections. It ends when this is dropped.
+/// A local socket that answers each connection with one line of JSON: what a handle has registered,
+/// whether each node exists and is this session's, and whether its address accepts connections. It
+/// ends when this is dropped.
 #[derive(Debug)]
 pub struct Monitor {
     serving: JoinHandle<()>,

@@ -292,7 +292,7 @@ impl ZooKeeper {
         written.await.map(|(stat, _)| stat)
     }
 
-    /// The server's last changes are seen by what is read after this.
+    /// Brings the server up to date: later reads see all changes that were made before.
     ///
     /// # Errors
     /// Those of the connection.

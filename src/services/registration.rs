@@ -29,7 +29,7 @@ pub const ENABLED: &str = "enabled";
 /// The property that is `true` where a service is about to leave.
 pub const DRAINING: &str = "draining";
 
-/// How a registration is.
+/// The state of a registration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RegistrationState {
@@ -185,7 +185,7 @@ impl Inner {
         }
     }
 
-    /// Takes properties over that somebody who may has written into one node: other nodes of this
+    /// Adopts properties that an authorised client has written into one node: the other nodes of this
     /// registration get them, too.
     fn adopt(&self, properties: Properties, revision: u64) {
         self.wanted.send_if_modified(|wanted| {
@@ -228,7 +228,7 @@ pub struct RegistrationView {
     pub nodes: Vec<ZPath>,
     /// What the nodes hold, or are to hold.
     pub properties: Properties,
-    /// How it is.
+    /// Its state.
     pub state: RegistrationState,
 }
 
@@ -256,13 +256,13 @@ impl Drop for Registration {
 }
 
 impl Registration {
-    /// How it is now.
+    /// Returns the current state.
     #[must_use]
     pub fn state(&self) -> RegistrationState {
         self.inner.shown.borrow().state.clone()
     }
 
-    /// Waits until it is another way than `state`, and tells which.
+    /// Waits until the state is another one than `state`, and returns it.
     ///
     /// # Cancellation safety
     /// Dropping the future has no effect.
@@ -272,7 +272,7 @@ impl Registration {
         changed.map_or(RegistrationState::Closed, |shown| shown.state.clone())
     }
 
-    /// All there is to know of it.
+    /// Returns everything that is known of it.
     #[must_use]
     pub fn view(&self) -> RegistrationView {
         self.inner.view()
@@ -359,7 +359,7 @@ impl Registration {
     pub async fn drain(self, time: Duration) {
         // It leaves in any case.
         if let Err(error) = self.update([(DRAINING.to_owned(), true.into())]).await {
-            tracing::warn!(%error, "cannot tell that the service is leaving");
+            tracing::warn!(%error, "cannot mark the service as leaving");
         }
         sleep(time).await;
         self.close().await;

@@ -13,11 +13,11 @@ use crate::model::tree::Tree;
 use crate::zookeeper::live;
 use crate::zookeeper::session::{Client, ClientError, is_outcome_unknown};
 
-/// How often what appeared meanwhile is deleted, too, and for how long at least.
+/// In how many rounds nodes that appeared meanwhile are deleted, too, and for how long at least.
 const ROUNDS: u32 = 20;
 const LONGEST: Duration = Duration::from_secs(10);
 
-/// How often in all the nodes are read again where the connection is lost.
+/// How often in all the nodes are read again after a lost connection.
 const FAILURES: u32 = 20;
 
 /// How many deletions are in flight at once.
@@ -26,11 +26,11 @@ const WINDOW: usize = 256;
 /// What a deletion may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Removal {
-    /// Only tell what would be done.
+    /// Only report what would be done.
     pub dry_run: bool,
     /// Ephemeral nodes are deleted, too.
     pub force: bool,
-    /// That the topmost node itself is ephemeral, and so stays, is not worth telling.
+    /// Do not report that the topmost node stays because it is ephemeral.
     pub ignore_if_ephemeral: bool,
 }
 
@@ -75,12 +75,12 @@ impl ZooKeeper {
     /// Deletes a node and all below it, but for ephemeral nodes and those that hold any.
     /// `/zookeeper` of the ensemble is not looked at, and `/` itself stays.
     ///
-    /// What appears below while it is deleted is deleted, too. Where the connection is lost, it is
-    /// looked at again and gone on with. A request that is not answered in time ends it.
+    /// Nodes that appear below it meanwhile are deleted, too. After a lost connection, the deletion
+    /// reads again and goes on. A request that is not answered in time ends it.
     ///
     /// # Errors
     /// [`Error::NoNode`] where there is no such node, and those of the connection. What was deleted
-    /// by then stays deleted; [`ZooKeeper::delete_recursive_into`] tells of it.
+    /// by then stays deleted; [`ZooKeeper::delete_recursive_into`] reports it.
     ///
     /// # Cancellation safety
     /// Dropping the future stops after what is in flight.
@@ -145,7 +145,7 @@ impl ZooKeeper {
             let client = connection.session.client();
             delete(client, &doomed, removed, &mut denied).await?;
             if round > 0 {
-                // Whoever creates below goes on: not in step with that.
+                // Another client goes on creating nodes below: do not keep step with it.
                 let pause = u64::from(round.min(20));
                 tokio::time::sleep(Duration::from_millis(fastrand::u64(0..=pause))).await;
             }

@@ -63,8 +63,8 @@ impl Known {
         self.nodes.clear();
     }
 
-    /// Keeps only what those who watch these nodes hear of: the nodes, that those above them exist,
-    /// and that children of theirs do not.
+    /// Keeps only what events of watches on these nodes keep current: the nodes, that their ancestors
+    /// exist, and that some of their children do not.
     pub(crate) fn retain(&mut self, watched: &Touched) {
         self.nodes.retain(|path, _| {
             watched.iter().any(|one| one.is_within(path))
@@ -74,8 +74,8 @@ impl Known {
         });
     }
 
-    /// Answers a question as far as what is known allows, and tells which nodes' properties, or
-    /// lack of them, the answer comes from.
+    /// Answers a question as far as the known nodes allow. Also returns the nodes on whose properties,
+    /// or absence, the answer depends.
     pub(crate) fn ask<T>(
         &self,
         question: impl FnOnce(&Asked<'_>) -> Result<T, links::Error>,

@@ -1,4 +1,4 @@
-//! One supervisor a handle: it makes a new session when one ends, and tells how things are.
+//! One supervisor a handle: it makes a new session when one ends, and publishes the state of the connection.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -16,7 +16,7 @@ pub(crate) const CLOSE_LIMIT: Duration = Duration::from_secs(4);
 /// How many sessions that have ended are remembered: their nodes are gone long before.
 const MAX_PAST: usize = 100;
 
-/// How a handle's connection is.
+/// The state of a handle's connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConnectionState {
@@ -51,7 +51,7 @@ impl Connected {
     }
 }
 
-/// What the supervisor tells everybody.
+/// What the supervisor publishes.
 pub(crate) struct Line {
     /// How to connect anew. `None` if a client was given that cannot be replaced.
     options: Option<Options>,
@@ -119,7 +119,7 @@ impl Line {
         _ = closing.wait_for(|closing| *closing).await;
     }
 
-    fn tell(&self, state: ConnectionState) {
+    fn set(&self, state: ConnectionState) {
         self.state.send_if_modified(|old| {
             let changed = *old != state;
             *old = state;
@@ -146,7 +146,7 @@ pub(crate) async fn supervise(line: Arc<Line>) {
             tracing::warn!("the session of the given client has ended");
             break;
         };
-        line.tell(ConnectionState::Connecting);
+        line.set(ConnectionState::Connecting);
         tracing::warn!("the session has ended; connecting anew");
         let session = tokio::select! {
             session = connect(options) => session,
@@ -154,15 +154,15 @@ pub(crate) async fn supervise(line: Arc<Line>) {
         };
         tracing::info!(session = session.id(), "there is a new session");
         line.link.send_replace(Some(Connected::new(session)));
-        line.tell(ConnectionState::Connected);
+        line.set(ConnectionState::Connected);
     }
     if let Some(connection) = line.link.send_replace(None) {
         close(connection).await;
     }
-    line.tell(ConnectionState::Closed);
+    line.set(ConnectionState::Closed);
 }
 
-/// Tells how the connection is until its session ends.
+/// Publishes the state of the connection until its session ends.
 async fn follow(line: &Line) {
     let Some(connection) = line.connection() else {
         return;
@@ -173,8 +173,8 @@ async fn follow(line: &Line) {
     loop {
         match state {
             state if state.is_terminated() => return,
-            SessionState::Disconnected => line.tell(ConnectionState::Suspended),
-            _ => line.tell(ConnectionState::Connected),
+            SessionState::Disconnected => line.set(ConnectionState::Suspended),
+            _ => line.set(ConnectionState::Connected),
         }
         state = states.changed().await;
     }

@@ -51,10 +51,10 @@ impl Import {
 /// What an import did, or would do.
 #[derive(Debug)]
 pub struct Imported {
-    /// All there was to do, with what was left over (`extras`), what may not go (`kept`), and
-    /// `warnings`: links that lead nowhere, ACLs that could not be compared.
+    /// The plan, with undeclared nodes (`extras`), nodes that must stay (`kept`), and `warnings`: links
+    /// that lead nowhere, ACLs that could not be compared.
     pub plan: Plan,
-    /// How far it got; none where nothing was to be written.
+    /// What was written; `None` if there was nothing to write.
     pub report: Option<Report>,
 }
 

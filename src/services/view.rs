@@ -53,10 +53,10 @@ pub(crate) trait Subject: Send + Sized + 'static {
         shown: &Self::Snapshot,
     ) -> impl Future<Output = Result<Reading<Self::Snapshot>, Error>> + Send;
 
-    /// There is nothing any more to be read.
+    /// The node is gone: there is nothing to read.
     fn lose(&mut self) {}
 
-    /// Takes note of a signal, and tells what it concerns.
+    /// Records a signal, and returns what it concerns.
     fn note(&mut self, _: &Signal) -> Concern {
         Concern::Links
     }
@@ -83,7 +83,7 @@ pub(crate) enum Concern {
 /// [`PropertiesView`](super::PropertiesView).
 ///
 /// Reading it waits for nothing. Clones are the same view; it ends with the last of them and of its
-/// streams. Changes that come while one is being read are told together.
+/// streams. Changes that come while one is being read arrive as one.
 pub struct View<S: Snapshot> {
     core: Core,
     path: String,

@@ -20,7 +20,7 @@ pub struct Walk {
     ephemeral: bool,
     /// What is still to come, the next one last.
     ahead: Vec<ZPath>,
-    /// The node that was told last, with its children, which the caller may have changed.
+    /// The node that was returned last, with its children, which the caller may have changed.
     last: Option<(ZPath, Vec<String>)>,
 }
 

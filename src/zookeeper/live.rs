@@ -6,7 +6,7 @@ use crate::model::node::Live;
 use crate::model::path::{ZPath, and_more};
 use crate::model::tree::Tree;
 use crate::plan::scope::{Children, Want};
-use crate::zookeeper::session::{Session, is_fatal, is_outcome_unknown, told};
+use crate::zookeeper::session::{Session, described, is_fatal, is_outcome_unknown};
 
 use self::reader::{Answer, Ask, Reader};
 use self::walk::Top;
@@ -36,7 +36,7 @@ pub enum Error {
     /// The connection was lost too often.
     #[error(
         "{path}: the connection to {hosts} was lost while reading ({})",
-        told(reason)
+        described(reason)
     )]
     Connection {
         /// The node, or the first of those that were being read.
@@ -49,7 +49,7 @@ pub enum Error {
     /// The session is dead, and its requests are lost.
     #[error(
         "{path}: the session with {hosts} ended while reading ({})",
-        told(reason)
+        described(reason)
     )]
     SessionEnded {
         /// The node, or the first of those that were being read.
@@ -60,7 +60,7 @@ pub enum Error {
         reason: ClientError,
     },
     /// The server answered with an error.
-    #[error("{path}: {}", told(reason))]
+    #[error("{path}: {}", described(reason))]
     Server {
         /// The node, or the first of those that were being read.
         path: ZPath,

@@ -32,7 +32,7 @@ pub(crate) use zk::{
 };
 
 pub(crate) use client::{Client, PersistentWatcher, StateWatcher};
-pub(crate) use error::{is_fatal, is_outcome_unknown, told};
+pub(crate) use error::{described, is_fatal, is_outcome_unknown};
 
 use connecting::{LEAST_ATTEMPT, bounded, chroot_exists};
 use credentials::digests;
@@ -87,7 +87,7 @@ pub enum Wait {
     /// Give up.
     #[default]
     No,
-    /// Try again for so long; zero is as [`Wait::No`].
+    /// Try again for this time; zero is as [`Wait::No`].
     For(Duration),
     /// Try again for ever.
     Forever,
@@ -276,11 +276,11 @@ impl Session {
         Ok(self.who().await?.stored)
     }
 
-    /// Whom the server knows this session as.
+    /// Returns the identities under which the server knows this session.
     ///
-    /// The server tells of `digest` identities only the user, so those are computed from the
+    /// Of a `digest` identity, the server returns only the user, so those are computed from the
     /// credentials, as servers with the default `zookeeper.DigestAuthenticationProvider.digestAlg`
-    /// do. Servers before 3.7 tell nothing; there the computed ones are all that is known.
+    /// do. Servers before 3.7 return nothing; there the computed ones are all that is known.
     ///
     /// # Errors
     /// A lost connection or a dead session.
@@ -306,12 +306,12 @@ impl Session {
             }
             Err(error) => return Err(self.server_error(error)),
         };
-        let told = users.iter().filter(|user| user.scheme() != "digest");
-        let told = told.map(|user| AuthId {
+        let others = users.iter().filter(|user| user.scheme() != "digest");
+        let others = others.map(|user| AuthId {
             scheme: user.scheme().into(),
             id: user.user().into(),
         });
-        Ok(computed.chain(told).collect())
+        Ok(computed.chain(others).collect())
     }
 
     /// Whether the connection is up, and news of it that does not borrow the session.
@@ -361,11 +361,11 @@ impl Pulse {
         )
     }
 
-    /// Waits until the connection was lost or came back; after the session's end for ever. What
-    /// lasts only for a moment may go untold.
+    /// Waits until the connection is lost or comes back; after the end of the session, for ever. A
+    /// loss that lasts only for a moment may be missed.
     ///
     /// # Cancellation safety
-    /// What was not told is told next time.
+    /// Dropping the future loses no change: the next call returns it.
     pub async fn changed(&mut self) {
         self.0.changed().await;
     }

@@ -112,7 +112,7 @@ pub(crate) fn normalize(words: impl IntoIterator<Item = OsString>) -> Vec<OsStri
         let is_value = |next: &OsString| {
             next.to_str().is_some_and(|next| match word.to_str() {
                 Some("-t" | "--trim") => matches!(next, "all" | "none"),
-                // A number without its unit is a mistake, and told as one.
+                // A number without its unit is a mistake, which its parser reports.
                 Some("--wait" | "--poll") => {
                     next.starts_with(|c: char| c.is_ascii_digit())
                         && (duration(next).is_ok() || next.parse::<f64>().is_ok())

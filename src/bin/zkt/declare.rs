@@ -82,7 +82,7 @@ pub(crate) fn layers<'a>(
 }
 
 /// As [`load`], with the problems drawn on stderr.
-pub(crate) fn load_or_tell(
+pub(crate) fn load_or_report(
     names: &[String],
     allow_empty: bool,
     to: &Destination,
@@ -90,7 +90,7 @@ pub(crate) fn load_or_tell(
     output: &Output,
 ) -> Result<Source, Failure> {
     let source = load(names, allow_empty, to, files);
-    source.map_err(|problems| tell(&problems, output))
+    source.map_err(|problems| report(&problems, output))
 }
 
 /// An empty source is for a guard to refuse; everything else is an error.
@@ -103,7 +103,7 @@ pub(crate) fn exit(problems: &Problems) -> Exit {
 }
 
 /// Draws all problems on stderr.
-pub(crate) fn tell(problems: &Problems, output: &Output) -> Failure {
+pub(crate) fn report(problems: &Problems, output: &Output) -> Failure {
     let worded: Vec<Worded<'_>> = problems.iter().map(Worded).collect();
     let mut located: Vec<&dyn Located> = Vec::new();
     for problem in &worded {
@@ -121,7 +121,7 @@ pub(crate) fn tell(problems: &Problems, output: &Output) -> Failure {
         let (width, mut err) = (output.width(), output.err());
         _ = diagnostics::write_errors(&located, problems.texts(), width, &mut err);
     }
-    Failure::told(exit(problems))
+    Failure::printed(exit(problems))
 }
 
 /// All problems for JSON.

@@ -47,10 +47,10 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// An error that ends a command, told in one line and perhaps a hint.
+/// An error that ends a command: one line, and perhaps a hint.
 #[derive(Debug)]
 pub(crate) struct Failure {
-    /// What happened. Empty if it has been told already.
+    /// What happened. Empty if it has been printed already.
     pub(crate) message: String,
     /// What to do about it.
     pub(crate) hint: Option<String>,
@@ -78,8 +78,8 @@ impl Failure {
         Self { exit, ..self }
     }
 
-    /// Everything has been told.
-    pub(crate) fn told(exit: Exit) -> Self {
+    /// A failure that has been printed already.
+    pub(crate) fn printed(exit: Exit) -> Self {
         Self {
             message: String::new(),
             hint: None,

@@ -126,14 +126,14 @@ fn run(cli: Cli, output: &Output) -> Result<Exit, Failure> {
 
 /// Does not print panics of zookeeper-client: the request fails with an error of its own.
 fn quieten_client_panics() {
-    let tell = std::panic::take_hook();
+    let print = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
         let is_clients =
             |place: &std::panic::Location<'_>| place.file().contains("zookeeper-client");
         if info.location().is_some_and(is_clients) {
             tracing::debug!("{info}");
         } else {
-            tell(info);
+            print(info);
         }
     }));
 }

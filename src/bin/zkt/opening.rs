@@ -22,7 +22,7 @@ pub(crate) struct Opening {
     pub(crate) ahead: ReadAhead,
 }
 
-/// Reads layers and connects, both at once. What is wrong with the layers is told whether or not
+/// Reads layers and connects, both at once. Problems of the layers are printed whether or not
 /// there is a server.
 pub(crate) async fn open(
     sources: &LayerArgs,
@@ -67,7 +67,7 @@ pub(crate) async fn open(
     };
     let loaded =
         loaded.map_err(|error| Failure::new(format!("cannot read the layers: {error}")))?;
-    let source = loaded.map_err(|problems| declare::tell(&problems, output))?;
+    let source = loaded.map_err(|problems| declare::report(&problems, output))?;
     let source = planning::narrow(source, options, output)?;
     let (session, ahead) = match connected {
         Some(result) => result?,
@@ -92,7 +92,7 @@ fn load(
     let Some(sender) = sender else {
         return zkt::declare::load(layers);
     };
-    // Nobody listens any more where connecting has failed.
+    // If connecting has failed, nothing receives them any more.
     let mut met = |paths| _ = sender.send(paths);
     zkt::declare::load(layers.observer(&mut met))
 }

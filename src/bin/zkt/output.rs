@@ -18,8 +18,8 @@ const ERROR: Style = AnsiColor::Red.on_default().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 pub(crate) const HINT: Style = AnsiColor::Cyan.on_default();
 
-/// Drops output after its reader has gone: the command still does its work, and ends with the exit
-/// code that tells of it.
+/// Drops output after its reader has gone: the command still does its work, and its exit code says
+/// how that ended.
 struct WhileRead<W>(W);
 
 impl<W: Write> Write for WhileRead<W> {
@@ -252,12 +252,12 @@ pub(crate) fn init_logging(global: &Global, serves: bool, keeps_running: bool) {
         (false, 2) => "debug",
         (false, _) => "trace",
     };
-    // The client library tells every lost connection, which the commands tell themselves.
+    // The client library logs every lost connection, which the commands report themselves.
     let filter = match global.verbose {
         0 => "zkt=".to_owned() + level,
         1 if serves => "info,zkt::server=debug".to_owned(),
         1 => level.to_owned(),
-        // Below `info` it tells the path of each request, which may be the target of a secret link.
+        // Below `info` it logs the path of each request, which may be the target of a secret link.
         _ => level.to_owned() + ",zookeeper_client=info",
     };
     let builder = tracing_subscriber::fmt()

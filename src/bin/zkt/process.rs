@@ -35,7 +35,7 @@ impl Process {
         self.id
     }
 
-    /// Waits for its end; tells the exit code, or as shells do 128 and the signal that ended it.
+    /// Waits for its end. Returns the exit code or, as shells do, 128 plus the signal that ended it.
     pub(crate) async fn wait(&mut self) -> io::Result<u8> {
         if let Some(ended) = self.ended {
             return Ok(ended);

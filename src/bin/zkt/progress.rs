@@ -106,7 +106,7 @@ impl Shown {
                     self.bar().committed.add(batch.actions.clone());
                     self.set_committed(*of);
                     if self.format == Format::Json {
-                        // The report tells what stands, whether or not somebody reads the events.
+                        // If nobody reads the events, the report still says what was written.
                         let mut out = self.output.out();
                         _ = writeln!(out, "{}", batch_json(batch));
                         _ = out.flush();

@@ -39,7 +39,7 @@ impl Identities {
         let mut allowed = Allowed::No;
         for entry in acl.entries.iter().filter(gives) {
             match self.are(&entry.who) {
-                // Whose entry it is, a server does not tell a session without the right ADMIN.
+                // To a session without the right ADMIN, a server does not reveal whose entry it is.
                 Allowed::No if entry.is_masked() && self.stand_in(entry) => {
                     allowed = Allowed::Unknown;
                 }
@@ -74,10 +74,10 @@ impl Identities {
         self.stored.iter().any(is_same)
     }
 
-    /// `acl` as it may be shown: the entries of all identities of the session as `auth::`, and no
-    /// hash of its users, also those of other passwords.
+    /// Returns `acl` as it may be shown: the entries of all identities of the session as `auth::`, and
+    /// no hash of its users, also those of other passwords.
     #[must_use]
-    pub fn tell(&self, mut acl: Acl) -> Acl {
+    pub fn shown(&self, mut acl: Acl) -> Acl {
         let auth = |permissions| AclEntry {
             who: AuthId {
                 scheme: "auth".to_owned(),

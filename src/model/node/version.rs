@@ -35,9 +35,9 @@ macro_rules! version {
                 }
             }
 
-            /// The number as the server tells it.
+            /// Returns the number as the server reports it.
             #[must_use]
-            pub fn told(self) -> i32 {
+            pub fn reported(self) -> i32 {
                 self.0
             }
 

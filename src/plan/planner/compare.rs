@@ -171,7 +171,7 @@ impl Sides<'_> {
     fn acl_change(&self, declared: &Acl) -> Change {
         let old = self.live.acl.as_deref().cloned().unwrap_or_default();
         let old = match &self.policy.identities {
-            Some(applier) => applier.tell(old),
+            Some(applier) => applier.shown(old),
             None => old,
         };
         let directive = self.node.directives.get("@acl");
@@ -214,7 +214,7 @@ pub(super) fn is_text_in_part(node: &Declared, live: &LiveNode) -> bool {
     !declares_text && after.contains_key(STRING_VALUE) && after.len() > 1
 }
 
-/// Whether some of the live data is to stay, but it has no properties that could be told apart.
+/// Whether some of the live data is to stay, but it has no properties that zkt could tell apart.
 pub(super) fn is_binary_in_part(node: &Declared, live: &LiveNode) -> bool {
     let Content::Properties(declared) = &node.content else {
         return false;

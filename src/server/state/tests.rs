@@ -1,4 +1,4 @@
-//! Changes, who is told of them, and the ends of connections and sessions.
+//! Changes, who gets events of them, and the ends of connections and sessions.
 
 use super::super::caller::Caller;
 use super::super::node::{NewNode, NodeKind};

@@ -11,7 +11,7 @@ use crate::zookeeper::session::{
     is_outcome_unknown,
 };
 
-/// How often what moves is looked at again before others get their turn.
+/// How often a node that others change is read again before other nodes get their turn.
 const ATTEMPTS: usize = 20;
 
 /// A registered node.
@@ -34,11 +34,11 @@ struct Own {
 pub(super) enum Outcome {
     /// As it is to be.
     Done,
-    /// As it is to be, with properties that somebody who may has written into it.
+    /// As it is to be, with properties that an authorised client has written into it.
     Adopted(Properties),
     /// It belongs to another session.
     Taken(i64),
-    /// The connection was lost, or the node does not keep still.
+    /// The connection was lost, or others keep changing the node.
     Again,
     /// It cannot be written.
     Refused(Error),
@@ -74,8 +74,8 @@ impl Content<'_> {
 /// What comes of one step: an outcome, or `None` if the node must be looked at again.
 type Stepped = Result<Option<Outcome>, ClientError>;
 
-/// Whether a write may have happened on a session that goes on: the node is looked at again. Whoever
-/// takes this for a failure registers twice.
+/// Whether a write may have happened, on a session that goes on. The node must be read again: to take
+/// this for a failure would register twice.
 fn is_unclear(error: &ClientError) -> bool {
     is_outcome_unknown(error) && !is_fatal(error)
 }
@@ -109,7 +109,7 @@ impl Node {
         Outcome::Refused(Error::of(&path, error))
     }
 
-    /// Looks, and does one thing.
+    /// Reads the node, and takes one step.
     async fn step(&mut self, ours: &Ours<'_>, content: &Content<'_>) -> Stepped {
         let path = self.path.as_str();
         let (found, stat) = match ours.client().get_data(path).await {
@@ -164,7 +164,7 @@ impl Node {
                 self.record(&stat);
                 Ok(Some(Outcome::Done))
             }
-            // Created by someone else; the next look tells by whom.
+            // Created by someone else; the next read shows by whom.
             Err(ClientError::NodeExists) => Ok(None),
             Err(error) if is_unclear(&error) => Ok(None),
             Err(error) => Err(error),
@@ -252,7 +252,7 @@ impl Node {
         writer.add_delete(path, Some(version))?;
         writer.add_create(path, &content.data(), &options)?;
         match writer.commit().await {
-            // The stat of a node that a transaction creates is not told (ZOOKEEPER-4026).
+            // The reply to a transaction lacks the stat of a created node (ZOOKEEPER-4026).
             Ok(_) => {
                 if let Ok(Some(stat)) = client.check_stat(path).await
                     && stat.version == 0

@@ -113,9 +113,9 @@ impl Register {
         self
     }
 
-    /// What tells this instance of the service from all others, across restarts; stored as the
-    /// property `instance`. A node of an older session with the same id is replaced at once; without
-    /// an id only one of an older session of this very handle is, and others are waited for.
+    /// Identifies this instance of the service across restarts; stored as the property `instance`. A
+    /// node of an older session with the same id is replaced at once. Without an id, only a node of an
+    /// older session of this very handle is; the registration waits until others are gone.
     pub fn instance(self, id: impl Into<String>) -> Self {
         self.property(INSTANCE, id.into())
     }

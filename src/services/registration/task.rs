@@ -19,10 +19,10 @@ use crate::services::hub::{Interest, Signal, Subscription};
 use crate::services::supervision::Connected;
 use crate::zookeeper::session::ClientError;
 
-/// How long until what could not be done is tried again, if nothing happens before.
+/// Pause before a failed step is tried again, unless something happens before.
 const RETRY: Duration = Duration::from_secs(2);
 
-/// How long until it is tried again where the connection was lost or the nodes do not keep still.
+/// Pause before a step is tried again after a lost connection, or while others change the nodes.
 const SOON: Duration = Duration::from_millis(50);
 
 pub(super) struct RegistrationTask {
@@ -233,7 +233,7 @@ impl RegistrationTask {
         }
     }
 
-    /// Makes all nodes as they are to be, and tells when to do so again, if nothing happens before.
+    /// Makes all nodes as they are to be. Returns when to do so again if nothing happens before.
     async fn settle(
         &mut self,
         connection: &Connected,

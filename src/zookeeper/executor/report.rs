@@ -7,7 +7,7 @@ use zookeeper_client::Error as ClientError;
 use crate::model::path::ZPath;
 use crate::model::plan::{Plan, Summary};
 use crate::zookeeper::live;
-use crate::zookeeper::session::told;
+use crate::zookeeper::session::described;
 
 /// How far an execution got, and why it stopped.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -117,7 +117,7 @@ pub enum Stop {
         reason: Conflict,
     },
     /// The server refused an operation.
-    #[error("{path}: {}", told(reason))]
+    #[error("{path}: {}", described(reason))]
     Failed {
         /// The node.
         path: ZPath,
@@ -172,7 +172,7 @@ pub enum Stop {
     },
     /// The connection was lost while batches were being committed, and a look at the nodes
     /// afterwards told what became of them.
-    #[error("the connection was lost ({}); {}", told(reason), what_became(*in_flight, *committed))]
+    #[error("the connection was lost ({}); {}", described(reason), what_became(*in_flight, *committed))]
     Disconnected {
         /// How many batches were in flight.
         in_flight: usize,
@@ -185,7 +185,7 @@ pub enum Stop {
     /// not be told.
     #[error(
         "the connection was lost ({}); what was in flight may be committed or not",
-        told(reason)
+        described(reason)
     )]
     Uncertain {
         /// The actions that may stand or not.

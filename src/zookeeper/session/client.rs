@@ -33,7 +33,7 @@ pub(crate) struct Client {
     reads_batches: Arc<AtomicBool>,
 }
 
-/// Whether the task of zookeeper-client has died. Its session is lost then, and it tells nobody.
+/// Whether the task of zookeeper-client has died. Its session is lost then, without any event.
 #[derive(Debug)]
 struct Life(watch::Sender<bool>);
 
@@ -343,7 +343,7 @@ impl<'a> MultiWriter<'a> {
     }
 }
 
-/// As [`zk::StateWatcher`], but it tells of the death of the client's task, too, as of
+/// As [`zk::StateWatcher`], but it also reports the death of the client's task, as
 /// [`SessionState::Closed`].
 #[derive(Debug)]
 pub(crate) struct StateWatcher {
@@ -353,7 +353,7 @@ pub(crate) struct StateWatcher {
 }
 
 impl StateWatcher {
-    /// The state, which [`StateWatcher::changed`] does not tell of any more.
+    /// Returns the state. [`StateWatcher::changed`] does not return it again.
     pub(crate) fn state(&mut self) -> SessionState {
         if *self.died.borrow() {
             return SessionState::Closed;
@@ -371,7 +371,7 @@ impl StateWatcher {
     /// Waits for the next state; for ever after a terminal one.
     ///
     /// # Cancellation safety
-    /// What was not told is told next time.
+    /// Dropping the future loses nothing: the next call returns it.
     pub(crate) async fn changed(&mut self) -> SessionState {
         if self.is_over {
             pending::<()>().await;
@@ -386,8 +386,8 @@ impl StateWatcher {
     }
 }
 
-/// As [`zk::PersistentWatcher`], but where that one panics, because the client's task has died, it
-/// tells that the session is closed.
+/// As [`zk::PersistentWatcher`], but where that one panics because the client's task has died, this
+/// one returns the event that the session is closed.
 #[derive(Debug)]
 pub(crate) struct PersistentWatcher {
     inner: zk::PersistentWatcher,
@@ -399,7 +399,7 @@ impl PersistentWatcher {
     /// Waits for the next event; for ever after the end of the session.
     ///
     /// # Cancellation safety
-    /// What was not told is told next time.
+    /// Dropping the future loses nothing: the next call returns it.
     pub(crate) async fn changed(&mut self) -> WatchedEvent {
         if self.is_over {
             pending::<()>().await;

@@ -46,7 +46,7 @@ pub enum Error {
         chroot: ZPath,
     },
     /// A server answered with an error.
-    #[error("{hosts}: {}", told(reason))]
+    #[error("{hosts}: {}", described(reason))]
     Server {
         /// The servers and the chroot.
         hosts: String,
@@ -59,7 +59,7 @@ pub enum Error {
 fn unreachable(reason: &ClientError, troubles: &[(String, Trouble)]) -> String {
     match troubles {
         [] => {}
-        [(_, Trouble::None)] => return format!("it makes sessions, but {}", told(reason)),
+        [(_, Trouble::None)] => return format!("it makes sessions, but {}", described(reason)),
         [(_, trouble)] => return trouble.to_string(),
         all => {
             let lines = all
@@ -73,7 +73,7 @@ fn unreachable(reason: &ClientError, troubles: &[(String, Trouble)]) -> String {
             "no connection is accepted there, or the name is unknown".to_owned()
         }
         ClientError::Timeout => "there is no answer".to_owned(),
-        other => told(other).to_string(),
+        other => described(other).to_string(),
     }
 }
 
@@ -103,8 +103,8 @@ pub(crate) fn is_fatal(error: &ClientError) -> bool {
     ) || matches!(error, ClientError::UnexpectedError(words) if words == DIED)
 }
 
-/// The error of a request, in words that need no knowledge of the client library.
-pub(crate) fn told(error: &ClientError) -> impl fmt::Display {
+/// Describes the error of a request to readers who do not know the client library.
+pub(crate) fn described(error: &ClientError) -> impl fmt::Display {
     match error {
         ClientError::Timeout => "there was no answer within the request timeout".to_owned(),
         // Only create requests of 3.5 are unknown to a server that speaks all else.

@@ -139,8 +139,8 @@ mod tests {
 
     const LIMIT: Duration = Duration::from_millis(200);
 
-    /// What is told of a server that answers with these bytes; with none it says nothing.
-    async fn told(answer: Option<&'static [u8]>) -> Trouble {
+    /// Returns the trouble with a server that answers with these bytes; with `None` it sends nothing.
+    async fn trouble_after(answer: Option<&'static [u8]>) -> Trouble {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let server = tokio::spawn(async move {
@@ -163,15 +163,24 @@ mod tests {
             probe("no.such.name.invalid:1", LIMIT * 20).await,
             Trouble::UnknownName
         );
-        assert_eq!(told(Some(b"")).await, Trouble::Closed);
-        assert_eq!(told(None).await, Trouble::Silent);
-        assert_eq!(told(Some(&[0x15, 3, 3, 0, 2, 2, 40])).await, Trouble::Tls);
+        assert_eq!(trouble_after(Some(b"")).await, Trouble::Closed);
+        assert_eq!(trouble_after(None).await, Trouble::Silent);
         assert_eq!(
-            told(Some(b"HTTP/1.1 400 Bad Request\r\n")).await,
+            trouble_after(Some(&[0x15, 3, 3, 0, 2, 2, 40])).await,
+            Trouble::Tls
+        );
+        assert_eq!(
+            trouble_after(Some(b"HTTP/1.1 400 Bad Request\r\n")).await,
             Trouble::Foreign
         );
-        assert_eq!(told(Some(b"SSH-2.0-x\r\n")).await, Trouble::Foreign);
-        assert_eq!(told(Some(&[0, 0, 0, 37, 0, 0, 0, 0])).await, Trouble::None);
+        assert_eq!(
+            trouble_after(Some(b"SSH-2.0-x\r\n")).await,
+            Trouble::Foreign
+        );
+        assert_eq!(
+            trouble_after(Some(&[0, 0, 0, 37, 0, 0, 0, 0])).await,
+            Trouble::None
+        );
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         drop(listener);

@@ -26,7 +26,7 @@ pub(crate) struct ServerArgs {
     #[arg(long, value_name = "SIZE", default_value_t = MAX_REQUEST, hide_default_value = true,
           value_parser = request_size)]
     pub(crate) max_request: usize,
-    /// Keep trying to connect, for so long or for ever
+    /// Keep trying to connect, for DURATION or for ever
     #[arg(long, value_name = "DURATION", num_args = 0..=1, require_equals = true,
           default_missing_value = "forever", value_parser = wait)]
     pub(crate) wait: Option<Wait>,

@@ -54,7 +54,7 @@ pub(crate) fn run(args: &CheckArgs, output: &Output) -> Result<Exit, Failure> {
             out.flush()?;
             return Ok(declare::exit(&problems));
         }
-        Err(problems) => return Err(declare::tell(&problems, output)),
+        Err(problems) => return Err(declare::report(&problems, output)),
     };
     let warnings = reconcile::lint(&source);
     let refused = args.strict && !warnings.is_empty();

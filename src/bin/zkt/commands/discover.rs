@@ -35,7 +35,7 @@ pub(crate) struct DiscoverArgs {
     /// warning
     #[arg(long, conflicts_with = "exec")]
     pub(crate) all_names: bool,
-    /// Keep the last addresses for so long when all vanish at once
+    /// Keep the last addresses for this time when all vanish at once
     #[arg(long, visible_alias = "stabilize", value_name = "DURATION", default_value = "0s",
           value_parser = duration)]
     pub(crate) stabilise: Duration,
@@ -89,7 +89,7 @@ async fn discover(
         snapshot: start,
     });
     loop {
-        if args.watch && !tell(&change, discovery, args, output)? {
+        if args.watch && !print_change(&change, discovery, args, output)? {
             return Ok(Exit::Done);
         }
         let snapshot = discovery.snapshot();
@@ -158,7 +158,7 @@ fn print(
 }
 
 /// Prints a change. Returns `false` if the reader of the output has gone.
-fn tell(
+fn print_change(
     change: &EndpointsChange,
     discovery: &Discovery,
     args: &DiscoverArgs,

@@ -53,7 +53,7 @@ pub(crate) struct ExportArgs {
     pub(crate) server: ServerArgs,
 }
 
-/// The texts of so many nodes are made at once.
+/// How many nodes' texts are made at once.
 const RUN: usize = 512;
 
 pub(crate) async fn run(args: &ExportArgs, output: &Output) -> Result<Exit, Failure> {

@@ -97,7 +97,7 @@ pub(crate) fn run(args: &FmtArgs, output: &Output) -> Result<Exit, Failure> {
 enum Outcome {
     Same,
     Differs,
-    /// Told already.
+    /// The errors are printed already.
     Failed,
 }
 

@@ -45,7 +45,7 @@ pub(crate) enum GraphFormat {
 
 /// The graph of tree files.
 pub(crate) fn offline(args: &GraphArgs, output: &Output) -> Result<Exit, Failure> {
-    let source = declare::load_or_tell(
+    let source = declare::load_or_report(
         &args.layers,
         args.allow_empty,
         &Destination::nowhere(),

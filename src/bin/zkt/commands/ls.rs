@@ -26,7 +26,7 @@ pub(crate) struct LsArgs {
     /// Leave out ephemeral nodes
     #[arg(long)]
     pub(crate) no_ephemeral: bool,
-    /// Go no deeper than so many levels below PATH
+    /// Go no deeper than N levels below PATH
     #[arg(long, value_name = "N")]
     pub(crate) depth: Option<usize>,
     /// Kind (e is ephemeral), version, bytes, children and time of the last change
@@ -115,7 +115,7 @@ fn details(node: &LiveNode) -> String {
     let LiveNode { children, .. } = node;
     format!(
         "{kind} v{:<5} {:>9} {children:>7} {}",
-        node.version.told(),
+        node.version.reported(),
         node.data.len(),
         time(node)
     )
@@ -133,7 +133,7 @@ fn node_json(path: &ZPath, live: &Live) -> Value {
     match live.node() {
         Some(node) => object.extend([
             ("ephemeral".to_owned(), node.ephemeral.into()),
-            ("version".to_owned(), node.version.told().into()),
+            ("version".to_owned(), node.version.reported().into()),
             ("bytes".to_owned(), node.data.len().into()),
             ("children".to_owned(), node.children.into()),
             ("modified".to_owned(), time(node).into()),

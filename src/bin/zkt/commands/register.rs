@@ -23,7 +23,7 @@ use crate::process::Process;
 use crate::signals::{PASSED_ON, Signal, Signals};
 use crate::{assignment, settings};
 
-/// Hold the registration of a service, as long as a command runs where one is given
+/// Hold the registration of a service; with a COMMAND, as long as it runs
 #[derive(Debug, Args)]
 #[command(
     after_help = "Without a command, the paths of the nodes are printed when they are \
@@ -41,7 +41,7 @@ pub(crate) struct RegisterArgs {
     /// What to run while it is registered
     #[arg(last = true, value_name = "COMMAND", value_hint = ValueHint::CommandWithArguments)]
     pub(crate) command: Vec<OsString>,
-    /// What tells this instance from all others: its node is replaced at once after a restart
+    /// Identifies this instance: after a restart, its old node is replaced at once
     #[arg(long, value_name = "ID")]
     pub(crate) instance: Option<String>,
     /// Register only while a connection is accepted there [if given without a value: ADDRESS]
@@ -54,7 +54,7 @@ pub(crate) struct RegisterArgs {
     /// How long from one health check to the next
     #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration)]
     pub(crate) health_interval: Duration,
-    /// On SIGTERM, SIGINT or SIGHUP, mark as draining for so long before it leaves
+    /// On SIGTERM, SIGINT or SIGHUP, mark as draining for this time before it leaves
     #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = duration)]
     pub(crate) drain: Duration,
     /// How long to wait for another session's node to go [default: three session timeouts]
@@ -69,7 +69,7 @@ pub(crate) struct RegisterArgs {
     /// An ACL entry of the nodes; may be repeated [default: world:anyone:r]
     #[arg(long, value_name = "SCHEME:ID:PERMS")]
     pub(crate) acl: Vec<String>,
-    /// Tell how it is, as JSON, to whoever connects to this local socket
+    /// Report the registration, as JSON, on this local socket
     #[arg(long, value_name = "SOCKET", value_hint = ValueHint::FilePath)]
     pub(crate) monitor: Option<PathBuf>,
     /// The mode of the monitor's socket, in octal digits: who may write to it may connect
@@ -89,8 +89,8 @@ fn mode(text: &str) -> Result<u32, String> {
     }
 }
 
-/// After this time whoever started it is told why it waits.
-const WORTH_TELLING: Duration = Duration::from_secs(1);
+/// After this time a line on stderr says why it waits.
+const REPORTED_AFTER: Duration = Duration::from_secs(1);
 
 pub(crate) async fn run(args: &RegisterArgs, output: &Output) -> Result<Exit, Failure> {
     let wanted = Wanted {
@@ -211,7 +211,7 @@ fn local(address: &str) -> String {
     }
 }
 
-/// As a shell tells that a signal ended a command.
+/// The exit code with which shells report that a signal ended a command.
 fn ended_by(signal: Signal) -> Exit {
     Exit::Command(128_u8.saturating_add(signal.number()))
 }
@@ -242,11 +242,11 @@ impl Holding<'_> {
 
     async fn begin(&mut self, register: Register) -> Result<Begun, Failure> {
         let mut registering = pin!(register.into_future());
-        let mut telling = pin!(tell_of_waiting(self.zookeeper, self.output));
+        let mut reporting = pin!(report_waiting(self.zookeeper, self.output));
         loop {
             tokio::select! {
                 registered = &mut registering => return Ok(Begun::Registered(registered?)),
-                never = &mut telling => match never {},
+                never = &mut reporting => match never {},
                 exit = wait(&mut self.process) => {
                     return Ok(Begun::Ended(Exit::Command(exit.map_err(|error| lost(&error))?)));
                 }
@@ -262,7 +262,7 @@ impl Holding<'_> {
     async fn keep(mut self, registration: Registration) -> Result<Exit, Failure> {
         let mut state = registration.state();
         loop {
-            tell(&registration, &state, self.args, self.output)?;
+            print_state(&registration, &state, self.args, self.output)?;
             if state == RegistrationState::Closed {
                 return Err(Failure::new("the registration has ended"));
             }
@@ -314,8 +314,8 @@ fn lost(error: &std::io::Error) -> Failure {
 }
 
 /// Says after a while that another session has the node.
-async fn tell_of_waiting(zookeeper: &ZooKeeper, output: &Output) -> Infallible {
-    tokio::time::sleep(WORTH_TELLING).await;
+async fn report_waiting(zookeeper: &ZooKeeper, output: &Output) -> Infallible {
+    tokio::time::sleep(REPORTED_AFTER).await;
     for view in zookeeper.registrations() {
         if let RegistrationState::Waiting { owner } = view.state {
             output.note(&waiting(owner));
@@ -332,7 +332,7 @@ async fn wait(process: &mut Option<&mut Process>) -> std::io::Result<u8> {
     }
 }
 
-fn tell(
+fn print_state(
     registration: &Registration,
     state: &RegistrationState,
     args: &RegisterArgs,

@@ -48,7 +48,7 @@ pub(crate) async fn run(args: &RmArgs, output: &Output) -> Result<Exit, Failure>
         result = remove(&zookeeper, &top, args, output, &mut removed) => result,
     };
     zookeeper.close().await;
-    let told = tell(&removed, args.dry_run, output);
+    let printed = print_removed(&removed, args.dry_run, output);
     let sent = !removed.deleted.is_empty() || !removed.unknown.is_empty();
     let wrote = sent && !args.dry_run;
     let lifted = |failure: Failure| {
@@ -61,7 +61,7 @@ pub(crate) async fn run(args: &RmArgs, output: &Output) -> Result<Exit, Failure>
     if let Some(exit) = result.map_err(lifted)? {
         return Ok(exit);
     }
-    told?;
+    printed?;
     verdict(&top, &removed, args.dry_run)
 }
 
@@ -140,7 +140,7 @@ fn ask_for(shown: &Removed, output: &Output) -> Result<(), Failure> {
 }
 
 /// What is gone, what stays, what is unknown, and what is left.
-fn tell(removed: &Removed, dry_run: bool, output: &Output) -> std::io::Result<()> {
+fn print_removed(removed: &Removed, dry_run: bool, output: &Output) -> std::io::Result<()> {
     let mut out = output.out();
     let done = if dry_run { "would delete" } else { "deleted" };
     for path in &removed.deleted {

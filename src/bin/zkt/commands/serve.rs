@@ -69,7 +69,7 @@ fn builder(args: &ServeArgs, output: &Output) -> Result<Builder, Failure> {
     if args.tree.is_empty() {
         return Ok(builder);
     }
-    let source = declare::load_or_tell(
+    let source = declare::load_or_report(
         &args.tree,
         args.allow_empty,
         &Destination::root(),

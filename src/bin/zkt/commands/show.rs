@@ -24,7 +24,7 @@ pub(crate) struct ShowArgs {
 }
 
 pub(crate) fn run(args: &ShowArgs, output: &Output) -> Result<Exit, Failure> {
-    let source = declare::load_or_tell(
+    let source = declare::load_or_report(
         &args.sources.layers,
         args.allow_empty,
         &Destination::nowhere(),

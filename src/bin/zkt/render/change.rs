@@ -79,8 +79,8 @@ fn acl_entry(entry: &AclEntry, users: &[String]) -> String {
     }
 }
 
-/// The contents of a new node, without its type if that is written behind its path, and with its
-/// ACL if that is to be told.
+/// Appends the contents of a new node: without its type if that stands behind its path, and with its
+/// ACL if `acl` is one.
 pub(super) fn push_new(
     lines: &mut String,
     add: &Add,
@@ -206,7 +206,7 @@ pub(super) fn new_acl(change: &Change) -> Option<&Acl> {
     }
 }
 
-/// A property may have the name under which data or an ACL changes; its values tell.
+/// Whether data or an ACL changes. A property may have the same name, so this looks at the values.
 fn is_directive(change: &Change) -> bool {
     let mut values = change.old.iter().chain(&change.new);
     !values.all(|value| matches!(value, ChangeValue::Json(_) | ChangeValue::Beyond(_)))
@@ -320,7 +320,7 @@ fn is_long_binary(value: &ChangeValue) -> bool {
         if bytes.len() > LONGEST_BASE64 && std::str::from_utf8(bytes).is_err())
 }
 
-/// That a node gets the ACL of one above, which was told there.
+/// Writes that a node gets the ACL of an ancestor, which was printed there.
 pub(super) fn write_inherited_acl(above: &ZPath, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "{INDENT}acl: as {}", path_text(above))
 }

@@ -10,8 +10,8 @@ use zkt::syntax::spelling::property_name;
 
 use super::value::path_text;
 
-/// A hint where a plan shows such a value, which no `@secret` covers. It is shown all the same: the
-/// name alone does not tell.
+/// Returns a hint if a plan shows such a value, which no `@secret` covers. The plan shows it all the
+/// same: its name alone does not make it a secret.
 pub(crate) fn exposed(plan: &Plan) -> Option<String> {
     let mut harmless = HashSet::new();
     let (path, name) = plan

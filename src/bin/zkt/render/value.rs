@@ -62,8 +62,8 @@ pub(super) fn atoms(literal: &str) -> impl Iterator<Item = &str> {
 /// The last pieces of a literal that has more of them; what is far before them is not looked at.
 fn last_atoms(literal: &str, count: usize) -> Vec<&str> {
     let mut start = literal.len().saturating_sub((count + 1) * LONGEST_ATOM);
-    // Behind a backslash it cannot be told whether that starts an escape. In the digits of one it
-    // does no harm: those are the rest of a piece before the last ones.
+    // A cut behind a backslash would hide whether that one starts an escape. A cut within the digits
+    // of an escape does no harm: they belong to a piece before the last ones.
     while !literal.is_char_boundary(start) || literal[..start].ends_with('\\') {
         start -= 1;
     }

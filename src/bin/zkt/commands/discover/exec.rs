@@ -29,8 +29,8 @@ impl<'a> Runner<'a> {
         }
     }
 
-    /// Runs the command if the addresses are others than the last time; what goes wrong with it is
-    /// told, and no more.
+    /// Runs the command if the addresses are not those of the last time. If it fails, prints a warning
+    /// and goes on.
     pub(super) async fn run(
         &mut self,
         endpoints: &Endpoints,

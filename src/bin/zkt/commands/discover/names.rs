@@ -14,7 +14,7 @@ const NAMED: usize = 5;
 /// How much of a name is shown in a warning, in characters.
 const SHOWN: usize = 80;
 
-/// What has been told.
+/// The names that have been printed.
 #[derive(Default)]
 pub(super) struct Names(BTreeSet<String>);
 

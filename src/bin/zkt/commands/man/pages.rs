@@ -51,7 +51,7 @@ pub(super) fn exit_codes(command: &str) -> Vec<Entry> {
         "watch" => vec![
             (
                 "0",
-                "It was told to end; with --once: done, or nothing to do.",
+                "A signal ended it; with --once: done, or nothing to do.",
             ),
             ERROR,
             ("3", "With --once: a guard refused; nothing was written."),
@@ -100,7 +100,7 @@ pub(super) fn environment(command: &str, has_server: bool) -> Vec<Entry> {
     match command {
         "watch" => entries.push((
             "NOTIFY_SOCKET, WATCHDOG_USEC",
-            "Set by systemd, which is told of readiness, status and signs of life.",
+            "Set by systemd, to which it reports readiness, status and signs of life.",
         )),
         "discover" => entries.extend([
             ("ZKT_ADDRESSES", "Set for the command of --exec: the addresses, one a line. Not set where they are too long for the environment."),
@@ -181,7 +181,7 @@ pub(crate) fn examples(command: &str) -> &'static [Example] {
                 "zkt watch trees/ --listen :9181",
                 "Keep the live tree as declared, with a status page.",
             ),
-            ("zkt watch trees/ --mode warn", "Only tell of differences."),
+            ("zkt watch trees/ --mode warn", "Only report differences."),
         ],
         "export" => &[(
             "zkt export /cms -o cms.zkt",
