@@ -20,7 +20,7 @@ pub(crate) fn top() -> ZPath {
 /// A replica's part in the election of a name.
 pub(crate) struct Election {
     folder: ZPath,
-    /// What tells of members that come and go.
+    /// Watches for members that come and go.
     watches: Watches,
     /// `None` before this replica stood for election.
     seat: Option<Seat>,
@@ -86,7 +86,7 @@ impl Election {
         .await;
     }
 
-    /// Stands for election where that was not done yet, and tells this replica's role.
+    /// Stands for election unless it does already. Returns this replica's role.
     pub(crate) async fn campaign(&mut self, session: &Session) -> Result<Role, live::Error> {
         if self.watches.are_lost() {
             // Servers before 3.6 have no watches: the timer finds changes.

@@ -185,7 +185,7 @@ impl Default for FetchOptions {
 /// The tree is not a snapshot: the versions of its nodes are what a write can rely on. It is at
 /// least as recent as the call.
 ///
-/// `progress` is told how many nodes have been read, after each batch.
+/// `progress` is called after each batch, with the number of nodes read so far.
 ///
 /// # Errors
 /// Lost connections are restored and what was lost is read again, [`FetchOptions::retries`] times

@@ -17,7 +17,7 @@ use crate::zookeeper::session::{self, Session};
 /// What is known of the servers while there is no connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Reach {
-    /// The last attempt did not fail for want of a server: asking one again tells nothing new.
+    /// The last attempt did not fail for want of a server: asking one again shows nothing new.
     #[default]
     Unknown,
     /// The last attempt reached no server.
@@ -131,7 +131,7 @@ impl Reconciler {
         let Some(mirror) = &mut self.mirror else {
             let mirror = Mirror::open(session, wants(), roots(revision.source.tree())).await?;
             shown.server(OfServer::Opened {
-                has_watches: mirror.is_told(),
+                has_watches: mirror.gets_events(),
             });
             self.mirror = Some(mirror);
             return Ok(None);

@@ -33,7 +33,7 @@ pub(super) fn is_same(old: Option<&Live>, new: Option<&Live>) -> bool {
 
 /// The nodes whose difference an event would have reported: ACLs do not count.
 pub(super) fn differences(old: &Tree<Live>, new: &Tree<Live>) -> Vec<ZPath> {
-    let is_told = |old: &Live, new: &Live| match (old, new) {
+    let has_event = |old: &Live, new: &Live| match (old, new) {
         (Live::Read(old), Live::Read(new)) => old.version != new.version || old.mzxid != new.mzxid,
         // Changes of permissions cause no event.
         _ => false,
@@ -42,7 +42,7 @@ pub(super) fn differences(old: &Tree<Live>, new: &Tree<Live>) -> Vec<ZPath> {
     for side in old.join(new) {
         match side {
             Side::Left((path, _)) | Side::Right((path, _)) => paths.push(path.clone()),
-            Side::Both((path, old), (_, new)) if is_told(old, new) => paths.push(path.clone()),
+            Side::Both((path, old), (_, new)) if has_event(old, new) => paths.push(path.clone()),
             Side::Both(..) => {}
         }
     }

@@ -1,7 +1,6 @@
 //! A copy of the wanted live nodes that the server's events keep current.
 //!
-//! Events tell only where to look. What a node is, is read again; what is read again is bounded by
-//! what changed, not by the tree.
+//! Events say only which nodes to read again. The cost is that of what changed, not that of the tree.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::poll_fn;
@@ -89,15 +88,15 @@ impl Mirror {
         &self.tree
     }
 
-    /// Whether the server tells of changes. One before 3.6 does not; then only
-    /// [`Mirror::audit`] finds them.
+    /// Whether the server sends events. One before 3.6 does not; then only [`Mirror::audit`] finds
+    /// changes.
     #[must_use]
-    pub fn is_told(&self) -> bool {
+    pub fn gets_events(&self) -> bool {
         !matches!(self.watches, Watches::Unsupported)
     }
 
-    /// Whether nothing is known to have changed since the mirror was made current; what was told
-    /// until now is known from [`Mirror::listen`].
+    /// Whether no event since the mirror was made current has reported a change. [`Mirror::listen`]
+    /// receives the events.
     #[must_use]
     pub fn is_current(&self) -> bool {
         !self.watches.are_lost() && self.dirty.is_empty()
@@ -111,7 +110,7 @@ impl Mirror {
         poll_fn(|context| self.poll(context)).await
     }
 
-    /// Nodes to be read again whether or not an event tells of them.
+    /// Nodes to be read again even without an event.
     pub fn touch(&mut self, paths: impl IntoIterator<Item = ZPath>) {
         self.dirty.extend(paths);
     }
@@ -197,7 +196,7 @@ impl Mirror {
             .cloned()
             .collect();
         // Add watches first: a change after a node was read must be reported.
-        let watches = if is_moved && self.is_told() {
+        let watches = if is_moved && self.gets_events() {
             // If this is cancelled, new watches may have replaced old ones.
             self.watches.lose();
             Some(Watches::add(session, places(&roots, &wants)).await?)

@@ -284,8 +284,8 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Returns `None` if the server tells a version that no write could be guarded by, unless such
-/// nodes are read, too.
+/// Returns `None` if the node has a version that no write could be guarded by, unless such nodes
+/// are read, too.
 pub(super) fn live_node(data: Vec<u8>, stat: &Stat, unguarded: bool) -> Option<LiveNode> {
     let version = DataVersion::new(stat.version);
     let acl_version = AclVersion::new(stat.aversion);

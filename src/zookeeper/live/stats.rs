@@ -105,15 +105,15 @@ impl<'a> Batch<'a> {
                 Ok(pending) => pending.await,
                 Err(error) => Err(error),
             };
-            told(client, &paths, answer).await
+            answers(client, &paths, answer).await
         };
         let pending = Box::pin(pending);
         Some(Asked { nodes, pending })
     }
 }
 
-/// What a batch tells of its nodes. Those of which it tells nothing are asked for one by one.
-async fn told(
+/// Returns the answers of a batch for its nodes. Asks one by one for those that it does not answer.
+async fn answers(
     client: &Client,
     paths: &[&ZPath],
     answer: Result<Vec<MultiReadResult>, ClientError>,

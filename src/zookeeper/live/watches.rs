@@ -1,4 +1,4 @@
-//! Persistent watches of a session, and what they tell.
+//! Persistent watches of a session, and their events.
 
 use std::pin::pin;
 use std::task::{Context, Poll};
@@ -21,19 +21,19 @@ pub(crate) enum Reach {
 /// Persistent watches of a session.
 #[derive(Debug)]
 pub(crate) enum Watches {
-    /// Whatever happens is told.
+    /// Every change has its event.
     Alive(Vec<PersistentWatcher>),
-    /// Events may have been missed: only the state of the connection is told. Neither the client
-    /// restores persistent watches after a lost connection, nor does the server tell what happened
+    /// Events may have been missed; only those of the connection still come. After a lost connection,
+    /// the client does not restore persistent watches, and the server does not send what happened
     /// meanwhile (ZOOKEEPER-4698). They must be added again.
     Lost(Vec<PersistentWatcher>),
-    /// Servers before 3.6 have no such watches: nothing is told.
+    /// Servers before 3.6 have no such watches: no event comes.
     Unsupported,
     /// The session is dead.
     Ended,
 }
 
-/// What a watch tells.
+/// What a watch reports.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Heard {
     /// A node was created, written or deleted.
@@ -82,7 +82,7 @@ impl Watches {
         Ok(Self::Alive(watchers))
     }
 
-    /// Whether they must be added again before anything is told.
+    /// Whether they must be added again before events come.
     pub(crate) fn are_lost(&self) -> bool {
         matches!(self, Self::Lost(_) | Self::Ended)
     }
@@ -94,7 +94,7 @@ impl Watches {
         }
     }
 
-    /// The next thing that one of them tells. Each is told once; after the session's end nothing is.
+    /// Returns the next event of any of them, each once. After the session's end none comes.
     pub(crate) fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Heard> {
         loop {
             let (Self::Alive(watchers) | Self::Lost(watchers)) = self else {

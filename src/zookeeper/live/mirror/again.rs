@@ -38,7 +38,7 @@ impl Mirror {
                 for (i, stat) in asked.answers().await {
                     let (path, node) = large[i];
                     let stat = match stat {
-                        // It was readable. It is read like the small ones, which tells that it is not.
+                        // It was readable. It is read like the small ones, which shows that it is not any more.
                         Err(ClientError::NoAuth) => continue,
                         stat => stat.map_err(|source| Error::of(session, path, source))?,
                     };
@@ -103,7 +103,7 @@ impl Mirror {
         paths: &BTreeSet<ZPath>,
     ) -> Result<Vec<ZPath>, Error> {
         let (wants, listed) = self.ask_again(paths);
-        // The server that told of the change answers no older state, so it need not catch up first.
+        // The server that sent the event answers with no older state, so it need not catch up first.
         let (mut progress, options) = (|_: usize| {}, self.options.clone());
         let mut reader = Reader::new(session, &options, &mut progress);
         let nodes = read_wanted(&mut reader, &wants, ReadAhead::default()).await?;
