@@ -87,7 +87,7 @@ impl ExecuteOptions {
     }
 }
 
-/// Carries out `plan`, all of it or up to the first obstacle, and tells `events` of each batch.
+/// Carries out `plan`, all of it or up to the first obstacle, and calls `events` for each batch.
 ///
 /// Where the whole plan fits one request it is one batch, but for ACL changes, which no batch can
 /// hold: they come last, since they may take permissions that the rest needs; those of
@@ -116,7 +116,7 @@ impl ExecuteOptions {
 ///
 /// # On connection loss
 /// Nothing more is sent. Once connected again, with a new session if need be, the nodes of each batch
-/// whose reply was lost tell whether it was committed. Where another writer did just the same
+/// whose reply was lost show whether it was committed. Where another writer did just the same
 /// meanwhile, its writes are taken for the batch's. Every wait is bounded, by the session timeout and
 /// by [`ExecuteOptions::recovery`].
 ///

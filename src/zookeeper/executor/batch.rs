@@ -78,7 +78,7 @@ pub(super) struct AclChange<'p> {
     pub(super) action: usize,
 }
 
-/// Which node a write must find; `None` if the plan does not tell.
+/// Which node a write must find; `None` if the plan does not say.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Which {
     /// The one that the plan saw, with the data that it saw.

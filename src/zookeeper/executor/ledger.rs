@@ -25,12 +25,12 @@ impl Ledger {
         }
     }
 
-    /// What is known of one action, whatever events tell.
+    /// Sets the fate of one action, whatever events say.
     pub(crate) fn settle(&mut self, action: usize, fate: Fate) {
         self.fates[action] = fate;
     }
 
-    /// What is known of each action, as the report of an execution tells it.
+    /// Sets the fates of all actions from the report of an execution.
     pub fn settle_all(&mut self, fates: &[Fate]) {
         self.fates.copy_from_slice(fates);
     }

@@ -1,4 +1,4 @@
-//! What an execution tells: its events, how far it got, and why it stopped.
+//! The events of an execution, its report, and why it stopped.
 
 use std::ops::Range;
 
@@ -93,8 +93,8 @@ pub enum BatchKind {
 pub enum Event {
     /// The batch is about to be sent. Batches start in order.
     Starting(Batch),
-    /// The batch stands. Until something goes wrong these come in order; then the batches that were in
-    /// flight are told of as it becomes known what became of them.
+    /// The batch stands. Until something goes wrong these come in order; then, for the batches in
+    /// flight, as their outcomes become known.
     Committed(Batch),
     /// Nothing of the batch was done; of ACL changes, not all.
     NotCommitted(Batch),
@@ -170,19 +170,19 @@ pub enum Stop {
         /// The node.
         guard: ZPath,
     },
-    /// The connection was lost while batches were being committed, and a look at the nodes
-    /// afterwards told what became of them.
+    /// The connection was lost while batches were being committed; a read of the nodes showed their
+    /// outcomes.
     #[error("the connection was lost ({}); {}", described(reason), what_became(*in_flight, *committed))]
     Disconnected {
         /// How many batches were in flight.
         in_flight: usize,
-        /// Whether all of them stand. [`Report::fates`] tells of each action.
+        /// Whether all of them stand. [`Report::fates`] has each action.
         committed: bool,
         /// What the first of them ran into.
         reason: ClientError,
     },
-    /// The connection was lost while batches were being committed, and what became of them could
-    /// not be told.
+    /// The connection was lost while batches were being committed, and their outcomes could not be
+    /// found out.
     #[error(
         "the connection was lost ({}); what was in flight may be committed or not",
         described(reason)

@@ -190,8 +190,8 @@ impl<'p> Created<'p> {
         Some(Asked { nodes, first })
     }
 
-    /// Takes note of the answer, where the batch was committed. Its nodes were created by one
-    /// transaction, so one of them tells the czxid of all. If the first does not, all are asked; a
+    /// Records the answer, where the batch was committed. Its nodes were created by one transaction, so
+    /// one of them has the czxid of all. If the first does not, all are asked; a
     /// node that another writer put there since has a later czxid than those that were created.
     pub(super) async fn note(
         &mut self,
