@@ -7,7 +7,7 @@
 //!
 //! | room | what it is |
 //! | --- | --- |
-//! | `options` | what a plan may do, and who is told of progress |
+//! | `options` | what a plan may do, and who observes progress |
 //! | `check` | what must hold before a plan |
 //! | `road` | the policy, a plan, one execution |
 //! | `run` | plans and executions of one run, which `apply` and the watch drive |

@@ -142,7 +142,7 @@ impl Account {
         *count += 1;
     }
 
-    /// The plan at hand, and where its execution tells how far it has got.
+    /// The current plan, with the ledger and the course that its execution updates.
     pub(super) fn progress(&mut self) -> Option<(&Plan, &mut Ledger, &mut Option<Course>)> {
         let AtHand {
             plan,

@@ -146,7 +146,7 @@ impl<'a> Apply<'a> {
     /// Carries out the plan that was made last.
     ///
     /// # Cancellation safety
-    /// As [`execute`](crate::zookeeper::executor::execute); the account tells what stands.
+    /// As [`execute`](crate::zookeeper::executor::execute); the account says what stands.
     pub async fn execute(&mut self, session: &Session) -> Executed {
         let agreed = match self.agreed {
             None => Agreed::Anything,

@@ -246,7 +246,7 @@ impl<'a> Run<'a, '_> {
                 Event::Starting(batch) => Event::Starting(placed(batch)),
                 Event::Committed(batch) => Event::Committed(placed(batch)),
                 Event::NotCommitted(batch) => Event::NotCommitted(placed(batch)),
-                // Of these the ledger tells.
+                // The ledger has these.
                 Event::Action(..) => return,
             });
         };

@@ -1,4 +1,4 @@
-//! What a plan may do, and who is told of progress.
+//! What a plan may do, and who observes progress.
 
 use std::fmt;
 use std::sync::Arc;
@@ -39,7 +39,7 @@ pub struct Options {
     /// Number of conflicts after which the nodes of a plan count as contended: batches become smaller
     /// where they conflict, and each node is planned again alone right before it is written.
     pub contended_from: u32,
-    /// Who is told of progress.
+    /// Gets progress.
     pub observer: Observer,
 }
 
@@ -107,21 +107,21 @@ impl Options {
     }
 }
 
-/// Who is told of progress; nobody by default.
+/// A function that gets progress; none by default.
 #[derive(Clone, Default)]
-pub struct Observer(Option<Arc<Told>>);
+pub struct Observer(Option<Arc<Observe>>);
 
-type Told = dyn Fn(&Progress<'_>) + Send + Sync;
+type Observe = dyn Fn(&Progress<'_>) + Send + Sync;
 
 impl Observer {
-    /// Tells this function.
-    pub fn new(told: impl Fn(&Progress<'_>) + Send + Sync + 'static) -> Self {
-        Self(Some(Arc::new(told)))
+    /// Sends progress to this function.
+    pub fn new(observe: impl Fn(&Progress<'_>) + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(observe)))
     }
 
-    pub(super) fn tell(&self, progress: &Progress<'_>) {
-        if let Some(told) = &self.0 {
-            told(progress);
+    pub(super) fn notify(&self, progress: &Progress<'_>) {
+        if let Some(observe) = &self.0 {
+            observe(progress);
         }
     }
 }

@@ -32,8 +32,8 @@ impl Before<'_> {
 /// The plan for two trees that agreed until some nodes changed. It is what [`planner::plan`] makes of
 /// the whole trees, at the cost of what changed.
 ///
-/// Returns `None` if only the whole trees can tell: what is trimmed is held against all that was looked
-/// at.
+/// Returns `None` if that takes the whole trees: the guard compares the number of trims with that of
+/// all nodes.
 pub(super) fn plan(
     declared: &Tree<Declared>,
     live: &Tree<Live>,
@@ -161,7 +161,7 @@ mod tests {
         crate::declare::declare(text).unwrap().into_parts()
     }
 
-    /// Changes as others make them; the paths that events would tell of.
+    /// Makes changes as others do. Returns the paths that events would name.
     fn change(live: &mut Tree<Live>, random: &mut fastrand::Rng) -> Vec<ZPath> {
         let candidates = [
             "/a",

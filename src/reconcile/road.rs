@@ -35,11 +35,11 @@ pub(super) async fn plan(
     let road = Road::new(session, source, options, None).await?;
     let wants = scope::of(source.tree(), options.trim);
     let (of, observer) = (wants.len(), &options.observer);
-    let mut progress = |nodes: usize| observer.tell(&Progress::Reading { nodes, of });
+    let mut progress = |nodes: usize| observer.notify(&Progress::Reading { nodes, of });
     progress(0);
     let fetch = FetchOptions::default();
     let live = live::fetch_after(session, ahead, &wants, &fetch, &mut progress).await?;
-    observer.tell(&Progress::Read { nodes: live.len() });
+    observer.notify(&Progress::Read { nodes: live.len() });
     check::require_readable(source.tree(), &live)?;
     let plan = road.plan(&live).await?;
     // To give back the memory of a large tree takes a while, which nobody has to wait for.
@@ -162,7 +162,7 @@ impl<'a> Road<'a> {
         let mut tell = |event: &Event| {
             events(event);
             let observer = &self.options.observer;
-            observer.tell(&Progress::Executing { event, of });
+            observer.notify(&Progress::Executing { event, of });
         };
         match contended {
             None => {

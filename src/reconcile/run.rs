@@ -103,7 +103,7 @@ impl Run {
     /// without the node `guard`.
     ///
     /// # Cancellation safety
-    /// As [`execute`](crate::zookeeper::executor::execute); the account tells what stands.
+    /// As [`execute`](crate::zookeeper::executor::execute); the account says what stands.
     pub(crate) async fn execute(
         &mut self,
         road: &Road<'_>,

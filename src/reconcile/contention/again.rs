@@ -101,7 +101,7 @@ impl Run<'_, '_> {
         }
     }
 
-    /// Whether nobody can tell if the node has its ACL already.
+    /// Whether it is unknown if the node has its ACL already.
     fn is_masked(&self, group: &Group<'_>, node: &LiveNode) -> bool {
         let declared = self.contended.declared.get(group.path);
         let acl = declared.and_then(|declared| declared.acl.as_ref());
