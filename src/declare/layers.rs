@@ -74,7 +74,7 @@ impl<'a> Layers<'a> {
         Self { files, ..self }
     }
 
-    /// Who is told of the nodes as they come to light, some at a time, each once.
+    /// Gets the nodes as they are found, some at a time, each once.
     #[must_use]
     #[doc(hidden)]
     pub fn observer(self, observer: &'a mut dyn FnMut(Vec<ZPath>)) -> Self {

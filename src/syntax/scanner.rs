@@ -69,7 +69,7 @@ impl<'s> LogicalLine<'s> {
             has_plain_name: false,
             value: indent,
         };
-        line.tell();
+        line.classify();
         line
     }
 
@@ -78,8 +78,8 @@ impl<'s> LogicalLine<'s> {
         &self.first[self.indent..]
     }
 
-    /// Tells the kind of the line.
-    fn tell(&mut self) {
+    /// Finds the kind of the line.
+    fn classify(&mut self) {
         let statement = self.statement();
         match statement.as_bytes().first() {
             None | Some(b'\n') => self.kind = Kind::Blank,

@@ -8,7 +8,7 @@ use std::path::{Component, Path, PathBuf};
 
 use super::{Error, Files, Kind, Root};
 
-/// How many bytes a file may have unless told otherwise: 256 MiB.
+/// How many bytes a file may have by default: 256 MiB.
 pub const DEFAULT_LARGEST: u64 = 256 << 20;
 
 /// Where a shell names a file or a pipe that it has opened.

@@ -60,7 +60,7 @@ pub enum Error {
     },
 }
 
-/// Its text says it all: it is not told again as the source.
+/// The text holds the whole error, so it is not kept as a source as well.
 impl From<io::Error> for Error {
     fn from(error: io::Error) -> Self {
         Self::Io(error)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Error;
 
-/// Directories whose files tell about the machine and its processes, or are devices.
+/// Directories whose files describe the machine and its processes, or are devices.
 const SYSTEM: [&str; 3] = ["/proc", "/sys", "/dev"];
 
 /// A file system in memory: below `/dev`, but its files are ordinary ones.

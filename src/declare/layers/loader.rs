@@ -17,14 +17,14 @@ use crate::syntax::parser::{self, ErrorKind, MAX_ERRORS, Statements};
 use crate::syntax::place::SourceId;
 use crate::syntax::source::Sources;
 
-/// How many nodes the observer is told of at once.
-const TOLD_AT_ONCE: usize = 256;
+/// How many nodes the observer gets at once.
+const SENT_AT_ONCE: usize = 256;
 
 /// Reads layers to the tree that they declare.
 ///
 /// # Errors
 /// All that is wrong with them. What can be read is lowered whatever else is wrong, so that one run
-/// tells everything.
+/// finds everything.
 ///
 /// ```
 /// use zkt::{Layers, Memory};
@@ -52,7 +52,7 @@ pub fn load(layers: Layers<'_>) -> Result<Source, Problems> {
         texts: &texts,
         lowering: Lowering::new(&destination, below_chroot),
         observer,
-        told: 0,
+        sent: 0,
         problems: Vec::new(),
         includes: 0,
         allow_empty,
@@ -88,8 +88,8 @@ struct Loader<'f, 't> {
     texts: &'t Sources,
     lowering: Lowering,
     observer: Option<&'f mut dyn FnMut(Vec<ZPath>)>,
-    /// How many nodes of the layer at hand the observer was told of.
-    told: usize,
+    /// How many nodes of the current layer the observer has got.
+    sent: usize,
     problems: Vec<Problem>,
     includes: usize,
     allow_empty: bool,
@@ -108,8 +108,8 @@ impl Loader<'_, '_> {
     fn layer(&mut self, name: &str) {
         let before = self.problems.len();
         let declares = self.layer_files(name);
-        self.tell(1);
-        self.told = 0;
+        self.send(1);
+        self.sent = 0;
         self.lowering.end_layer();
         let is_sound = self.problems.len() == before;
         if is_sound && !self.allow_empty && !declares {
@@ -200,7 +200,7 @@ impl Loader<'_, '_> {
             for line in lines {
                 self.line(line, folder);
             }
-            self.tell(TOLD_AT_ONCE);
+            self.send(SENT_AT_ONCE);
         });
         self.lowering.end_file();
         self.unread = unread_around;
@@ -224,16 +224,16 @@ impl Loader<'_, '_> {
         added.map_err(|error| self.problems.push(error.into())).ok()
     }
 
-    /// Tells the observer of the new nodes, if there are at least `enough`.
-    fn tell(&mut self, enough: usize) {
+    /// Sends the new nodes to the observer, if there are at least `enough`.
+    fn send(&mut self, enough: usize) {
         let Some(observer) = &mut self.observer else {
             return;
         };
         let met = self.lowering.len();
-        if met >= self.told + enough {
-            let paths = self.lowering.met(self.told);
+        if met >= self.sent + enough {
+            let paths = self.lowering.met(self.sent);
             observer(paths.cloned().collect());
-            self.told = met;
+            self.sent = met;
         }
     }
 

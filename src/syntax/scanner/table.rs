@@ -1,9 +1,9 @@
-//! What tells one kind of line from another, and which bytes are plain in which kind of word.
+//! How kinds of lines differ, and which bytes are plain in which kind of word.
 //!
 //! `grammar/zkt.pest` defines all of this. The table holds as much of it as is needed to cut a
 //! text into lines: a new directive or operator gets its row here.
 
-/// A kind of line, as far as its start tells.
+/// A kind of line, as far as its start shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// Nothing, or a comment only.

@@ -92,7 +92,7 @@ fn walk(real: &Path) -> Result<OwnedFd, Errno> {
     Ok(at)
 }
 
-/// Whether a file is made up by the kernel to tell of the machine and its processes.
+/// Whether a file is one that the kernel makes up to describe the machine and its processes.
 #[cfg(target_os = "linux")]
 fn is_on_system_mount(file: &File) -> Result<bool, Error> {
     /// proc, sysfs, debugfs, tracefs, securityfs, configfs, cgroup, cgroup2, devpts.

@@ -18,7 +18,7 @@ pub(super) struct Names {
     pub(super) whole: BTreeSet<String>,
     /// The last names of nodes with any secret.
     pub(super) any: BTreeSet<String>,
-    /// Whether a `@secret` line stands in no node that could be told.
+    /// Whether a `@secret` line stands in no node that can be named.
     pub(super) everything: bool,
 }
 
@@ -173,7 +173,7 @@ fn unquoted(word: &str) -> &str {
     word.trim().trim_matches(['"', '\'', ':', '-', ','])
 }
 
-/// The nodes around a line, as far as its indentation tells.
+/// The nodes around a line, as far as its indentation shows.
 #[derive(Debug, Default)]
 pub(super) struct Nodes {
     /// The open lines with their indentation; no name where a line is no node.
