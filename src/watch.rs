@@ -6,7 +6,7 @@
 //! | room | what it is |
 //! | --- | --- |
 //! | `schedule` | when the next reconcile is due: debounce, backoff, timer; pure |
-//! | `files`, `journal` | what tells that files may have changed, and whether they did |
+//! | `files`, `journal` | signs that files may have changed, and whether they did |
 //! | `settling`, `writers` | whether newer files may be taken already |
 //! | `source` | the declared tree of the newest sound files |
 //! | `newest` | what becomes of that tree as files change |

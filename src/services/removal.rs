@@ -261,10 +261,10 @@ fn sort(
             }
             (None, _) => {}
             (Some(reason), _) => {
-                let is_told = !(removal.ignore_if_ephemeral
+                let is_reported = !(removal.ignore_if_ephemeral
                     && path == top
                     && reason == SparedReason::Ephemeral);
-                if is_told && !path.is_root() {
+                if is_reported && !path.is_root() {
                     let path = path.clone();
                     spared.push(Spared { path, reason });
                 }

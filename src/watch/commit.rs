@@ -8,7 +8,7 @@ use git::{Git, GitState};
 
 mod git;
 
-/// What git could not tell is asked for again after so long, though nothing has changed.
+/// Interval in which git is asked again for what it did not know, though nothing has changed.
 const AGAIN: Duration = Duration::from_secs(60);
 
 /// The commit that layers are of, as long as neither they nor the checkout change.
@@ -29,7 +29,7 @@ struct Answer {
 impl Commits {
     /// The commit that layers are of, with `-dirty` where what was read is not what the commit holds.
     /// Returns `None` where there is no checkout, where the commit holds none of it, and where git
-    /// cannot tell: it is not installed, does not trust the checkout, or takes too long. `revision`
+    /// does not say: it is not installed, does not trust the checkout, or takes too long. `revision`
     /// is that of the texts. It blocks, but not for long.
     pub(super) fn of(
         &mut self,

@@ -1,4 +1,4 @@
-//! What tells that files may have changed: the kernel, or reading them again and again.
+//! Signs that files may have changed: from the kernel, or by reading them again and again.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ffi::{OsStr, OsString};
@@ -48,7 +48,7 @@ pub(super) struct FileWatch {
     sign: Arc<Notify>,
     relevant: Arc<Mutex<Relevant>>,
     watcher: Option<RecommendedWatcher>,
-    /// The watched directories, each with what tells it from another one at its path.
+    /// The watched directories, each with its identity.
     watched: HashMap<PathBuf, Option<Identity>>,
     poll: Option<Interval>,
     /// Why not all files can be watched, until somebody asks.
@@ -97,7 +97,7 @@ impl FileWatch {
     /// Waits for a sign that files may have changed.
     ///
     /// # Cancellation safety
-    /// A sign that was not told yet stays.
+    /// Dropping the future loses no sign.
     pub(super) async fn changed(&mut self) {
         let polled = async {
             match &mut self.poll {
@@ -112,7 +112,7 @@ impl FileWatch {
     }
 
     /// Watches whatever the answers in this journal depend on. Returns whether a directory is watched
-    /// now that was not before: no event told what happened in it until now.
+    /// now that was not before: no event has reported what happened in it until now.
     pub(super) fn follow(&mut self, journal: &Journal) -> bool {
         let directories = directories(journal);
         let Some(watcher) = &mut self.watcher else {
@@ -152,7 +152,7 @@ impl FileWatch {
                     self.watched.insert(path.clone(), identity);
                     grown = true;
                 }
-                // It may have gone just now, which the directory around it tells.
+                // It may have gone just now; then the directory around it has an event.
                 Err(error) if path.exists() => failed = Some(error),
                 Err(_) => {}
             }
@@ -176,7 +176,7 @@ impl FileWatch {
         self.poll.is_some()
     }
 
-    /// Why not all files can be watched, so that they are read now and then. It is told once.
+    /// Returns why not all files can be watched, so that they are read now and then. Returns it once.
     pub(super) fn trouble(&mut self) -> Option<notify::Error> {
         self.trouble.take()
     }
@@ -207,7 +207,7 @@ fn note_gone(event: &notify::Event, relevant: &mut Relevant) {
 
 /// Takes note of the files that are being written.
 fn note_written(event: &notify::Event, relevant: &mut Relevant, now: Instant) {
-    // Events were lost: what they told is not known.
+    // Events were lost, and it is not known which.
     if event.need_rescan() {
         relevant.written.clear();
     }
@@ -320,7 +320,7 @@ impl Trail {
     }
 }
 
-/// What tells a directory from another one that later stands at its path.
+/// Device and inode: they differ from those of another directory that later stands at the path.
 type Identity = (u64, u64);
 
 fn identity(path: &Path) -> Option<Identity> {

@@ -1,8 +1,8 @@
 //! What reading the layers asked of the files, and what they answered.
 //!
 //! What layers declare follows from these answers alone. So as long as a second round of the same
-//! questions brings the same answers nothing needs to be parsed, and the questions tell which
-//! directories to keep an eye on.
+//! questions brings the same answers nothing needs to be parsed, and the questions say which
+//! directories to watch.
 
 use std::cell::RefCell;
 use std::hash::{BuildHasher as _, Hash};
@@ -134,7 +134,7 @@ impl Journal {
         !self.entries.is_empty() && entries.all(|entry| answer(&entry.question) == entry.answer)
     }
 
-    /// What tells the texts from others: a prefix of the hash of all names and texts.
+    /// Identifies the texts: a prefix of the hash of all names and texts.
     pub(super) fn revision(&self, standard_input: Option<&[u8]>) -> String {
         let mut all = Sha1::new();
         for entry in &self.entries {

@@ -20,7 +20,7 @@ use super::writers;
 /// How long files must be quiet before they are read. They are taken later.
 const CALM: Duration = Duration::from_millis(60);
 
-/// Interval in which a file that is being written is looked at again, if no event tells that it is
+/// Interval in which a file that is being written is looked at again, if no event says that it is
 /// closed.
 const UNFINISHED: Duration = Duration::from_secs(1);
 
@@ -146,7 +146,7 @@ impl Newest {
 
     /// Reads the files, and parses them where they differ. What that depends on is watched from then on.
     pub(super) async fn read(&mut self, causes: &Causes, shown: &mut Shown) {
-        // Nothing has told of a change since that reading was begun.
+        // There was no sign of a change since that reading was begun.
         let mut begun = self
             .begun
             .take()

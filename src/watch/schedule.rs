@@ -1,4 +1,4 @@
-//! When a reconcile is due: debounce, pace and backoff as a state machine that is told the time.
+//! When a reconcile is due: debounce, pace and backoff as a state machine that gets the time.
 //!
 //! What happened only moves the moment of the next reconcile; what is to be done then, the state of
 //! files and live tree decides.

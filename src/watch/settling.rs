@@ -13,7 +13,7 @@ use crate::model::tree::Side;
 /// How long files must stay as they are before anything may be taken away: most of what is half written
 /// declares less than it will.
 pub(super) const REMOVAL: Duration = Duration::from_secs(2);
-/// How long they must stay as they are where nothing tells of changes.
+/// How long they must stay as they are where there are no events.
 const POLLED: Duration = Duration::from_millis(200);
 /// How many times as long files are waited for that never stay as they are for long enough.
 const MOST_WAITS: u32 = 10;
@@ -75,7 +75,7 @@ pub(super) fn quiet(before: Option<&Revision>, after: &Revision, is_polled: bool
 }
 
 /// The file that was written last, if it may still be half written. Before anything is in force
-/// nobody can tell what such a file takes away from the live tree.
+/// it is not known what such a file takes away from the live tree.
 pub(super) fn youngest<'p>(
     paths: impl Iterator<Item = &'p Path>,
     now: SystemTime,

@@ -17,7 +17,7 @@ use crate::reconcile::Account;
 use crate::zookeeper::election::Role;
 use crate::zookeeper::executor::Conflict;
 
-use self::lines::{tell, tell_back, tell_broken, tell_held, tell_interrupted, tell_lost};
+use self::lines::{log, log_back, log_broken, log_held, log_interrupted, log_lost};
 use self::named::Naming;
 pub(super) use self::named::Word;
 
@@ -47,7 +47,7 @@ pub(super) enum OfServer<'a> {
     Role(Role),
     /// The live tree was read for the first time in a session.
     Opened { has_watches: bool },
-    /// Everything was read again, and these nodes differ although no event told of it.
+    /// Everything was read again, and these nodes differ although no event said so.
     ReadAgain { missed: &'a [ZPath] },
 }
 
@@ -91,7 +91,7 @@ pub(super) enum Next {
     Rest,
     /// Another attempt, after this wait.
     Retry(Duration),
-    /// Another attempt. Why this one failed was told when the files were read.
+    /// Another attempt. Why this one failed was logged when the files were read.
     QuietRetry,
 }
 
@@ -110,7 +110,7 @@ impl Shown {
             state.leadership = Leadership::Follows;
         }
         if options.mode == Mode::Warn {
-            tracing::info!("nothing is written: differences are only told");
+            tracing::info!("nothing is written: differences are only reported");
         }
         Self {
             state,
@@ -152,7 +152,7 @@ impl Shown {
                     (Some(_), None) => tracing::info!("the files declare a sound tree again"),
                     // The same mistakes in files that otherwise differ are no news.
                     (Some(before), Some(now)) if before.errors == now.errors => {}
-                    (_, Some(now)) => tell_broken(now, files.in_force()),
+                    (_, Some(now)) => log_broken(now, files.in_force()),
                     (None, None) => {}
                 }
                 state.files = files;
@@ -168,14 +168,14 @@ impl Shown {
                 state.connection = Connection::Up;
                 state.hosts = hosts;
                 if state.counters.sessions > 0 {
-                    tell_back(&state.hosts);
+                    log_back(&state.hosts);
                 }
                 state.counters.sessions += 1;
             }
             OfServer::Connection(connection) => show_connection(connection, state),
             OfServer::Ended => {
                 if state.connection == Connection::Up {
-                    tell_lost(&state.hosts);
+                    log_lost(&state.hosts);
                 }
                 tracing::warn!("the session has ended");
                 if state.leadership == Leadership::Leads {
@@ -222,17 +222,17 @@ impl Shown {
             } => {
                 state.counters.drift += drift as u64;
                 for action in drifted {
-                    self.naming.tell(action, Word::Drifted);
+                    self.naming.note(action, Word::Drifted);
                 }
                 state.plan = Some(plan);
                 state.planned = Some(SystemTime::now());
             }
-            OfWork::Acted(action, word) => self.naming.tell(action, word),
+            OfWork::Acted(action, word) => self.naming.note(action, word),
             OfWork::Applied(applied) => state.applied = Some(Arc::new(applied)),
             OfWork::Moved { path, reason } => {
                 tracing::info!(%path, %reason, "the live tree moved; planning again");
             }
-            OfWork::Held(news) => news.iter().for_each(tell_held),
+            OfWork::Held(news) => news.iter().for_each(log_held),
             OfWork::Ended {
                 reconcile,
                 held,
@@ -245,20 +245,20 @@ impl Shown {
             }
             OfWork::Next(next) => {
                 if let Some(last) = state.history.front() {
-                    tell(last, state, next);
+                    log(last, state, next);
                 }
             }
-            OfWork::Interrupted(account) => tell_interrupted(account),
+            OfWork::Interrupted(account) => log_interrupted(account),
             OfWork::Stopped => tracing::info!("stopped in the middle of a reconcile"),
         }
     }
 }
 
-/// Shows how the connection is, and tells of it where that is new.
+/// Shows the state of the connection, and logs it if it is new.
 pub(super) fn show_connection(now: Connection, state: &mut State) {
     match (state.connection, now) {
-        (Connection::Up, Connection::Lost) => tell_lost(&state.hosts),
-        (Connection::Lost, Connection::Up) => tell_back(&state.hosts),
+        (Connection::Up, Connection::Lost) => log_lost(&state.hosts),
+        (Connection::Lost, Connection::Up) => log_back(&state.hosts),
         _ => {}
     }
     state.connection = now;

@@ -24,7 +24,7 @@ pub struct WatchedLayers {
     pub allow_empty: bool,
     /// Which paths of it count.
     pub filter: Filter,
-    /// How problems are told.
+    /// How problems are worded.
     pub wording: Wording,
     /// What may be read.
     pub files: Disk,
@@ -32,7 +32,8 @@ pub struct WatchedLayers {
     pub below_chroot: bool,
 }
 
-/// How problems, refusals and stops are told. By default in the words of the library, with nothing drawn.
+/// How problems, refusals and stops are worded. By default in the words of the library, with nothing
+/// drawn.
 #[derive(Debug, Clone, Copy)]
 pub struct Wording {
     /// What is wrong, in a line.
@@ -61,7 +62,7 @@ impl Default for Wording {
 pub struct Revision {
     /// What they declare, as far as the filter goes.
     pub source: Source,
-    /// What tells these texts from others: a prefix of the hash of all of them.
+    /// Identifies these texts: a prefix of the hash of all of them.
     pub id: String,
     /// How many of its nodes are more than passed through.
     pub declared_nodes: usize,
@@ -76,7 +77,7 @@ pub struct Broken {
     pub drawn: Vec<String>,
     /// Whether all that is wrong is that there is nothing declared.
     pub only_empty: bool,
-    /// What tells these texts from others.
+    /// Identifies these texts.
     pub revision: String,
 }
 
@@ -91,7 +92,7 @@ pub enum FileState {
         /// What they hold.
         revision: Arc<Revision>,
         /// Their commit, with `-dirty` where they differ from it; `None` where git does not know them,
-        /// or cannot tell.
+        /// or does not say.
         commit: Option<String>,
     },
     /// They declare no sound tree.
@@ -167,7 +168,7 @@ impl Reading {
         }
     }
 
-    /// Reads the files, and tells what they declare and what that depends on. It blocks.
+    /// Reads the files. Returns what they declare and what that depends on. It blocks.
     pub(super) fn read(&self) -> (Loaded, Journal) {
         if self.base.is_still(&self.layers.files) {
             return (Loaded::Same, self.base.clone());

@@ -177,7 +177,7 @@ pub struct Counters {
     pub drift: u64,
     /// Plans that a guard refused.
     pub refusals: u64,
-    /// Changes that no event told of, found by reading everything.
+    /// Changes without an event, found by reading everything.
     pub missed: u64,
     /// How often everything was read.
     pub full_reads: u64,
@@ -198,7 +198,7 @@ pub struct State {
     pub hosts: String,
     /// The session.
     pub connection: Connection,
-    /// Whether the server tells of changes.
+    /// Whether the server sends events of changes.
     pub has_watches: bool,
     /// Which replica writes.
     pub leadership: Leadership,

@@ -37,10 +37,10 @@ enum Wake {
 /// Heartbeat interval.
 const TURN: Duration = Duration::from_secs(1);
 
-/// Keeps the live tree as declared until it is told to stop, or nobody is left to tell it. What there
-/// is to show is sent to `shown`.
+/// Keeps the live tree as declared until `stop` says so, or its sender is gone. Sends its state to
+/// `shown`.
 ///
-/// A reconcile that is under way when it is told to stop is dropped: the batches in flight may be
+/// A reconcile that is under way then is dropped: the batches in flight may be
 /// committed or not, and no other one is sent. Then the session is closed.
 pub async fn run(
     options: Options,
@@ -207,7 +207,7 @@ impl WatchTask<'_> {
             Ended::Failed(error) if !error.is_of_nodes() => {
                 let wait = self.schedule.failed(now);
                 self.shown.work(OfWork::Next(match error {
-                    // What is wrong with the files was told when they were read.
+                    // What is wrong with the files was logged when they were read.
                     Error::Source { .. } => Next::QuietRetry,
                     _ => Next::Retry(wait),
                 }));

@@ -1,12 +1,12 @@
-//! Which files a process has open for writing, as far as the system tells.
+//! Which files a process has open for writing, as far as the system shows.
 
 use std::collections::HashMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-/// One of these files that a process has open for writing. Of processes of other users, and of
-/// those in other containers, nothing is told; for those there is what inotify tells.
+/// Returns one of these files that a process has open for writing. The system hides the processes of
+/// other users and of other containers; for those there are the events of inotify.
 pub(super) fn find<'p>(paths: impl Iterator<Item = &'p Path>) -> Option<PathBuf> {
     let identified = paths.filter_map(|path| {
         let metadata = fs::metadata(path).ok()?;
@@ -35,7 +35,7 @@ fn written_by(process: &Path, wanted: &HashMap<(u64, u64), &Path>) -> Option<Pat
     })
 }
 
-/// Whether what `/proc` tells of an open file says that it can be written to.
+/// Whether `/proc` says of an open file that it can be written to.
 fn is_for_writing(info: &str) -> bool {
     let flags = info.lines().find_map(|line| line.strip_prefix("flags:"));
     let flags = flags.and_then(|flags| u32::from_str_radix(flags.trim(), 8).ok());

@@ -1,4 +1,4 @@
-//! What a commit of a checkout holds, as git tells without running anything that the checkout names.
+//! What a commit of a checkout holds, as git reports it without running anything that the checkout names.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -46,7 +46,7 @@ impl Default for Git {
 }
 
 impl Git {
-    /// Compares files with what a commit holds; returns `None` where git does not tell.
+    /// Compares files with what a commit holds; returns `None` where git does not say.
     ///
     /// `git status` would run the filters that the checkout configures. So git only lists what the
     /// commit holds, and the files are compared with that here.
@@ -94,7 +94,7 @@ impl Git {
             return Some(GitState::Committed);
         }
         let converted = self.converted(top, &changed)?;
-        // What a filter makes of a file only the filter can tell.
+        // Only the filter itself knows what it makes of a file.
         (converted < changed.len()).then_some(GitState::Changed)
     }
 

@@ -57,8 +57,8 @@ enum Occasion {
 enum Duty {
     /// It repairs them.
     Repair,
-    /// It tells them.
-    Tell,
+    /// It reports them.
+    Report,
     /// It leaves them to another one, which leads.
     Leave,
 }
@@ -91,7 +91,7 @@ impl Reconciler {
         self.connect(shown).await?;
         let duty = match (self.vote(causes, shown).await?, self.options.mode) {
             (Role::Follows, _) => Duty::Leave,
-            (Role::Leads, Mode::Warn) => Duty::Tell,
+            (Role::Leads, Mode::Warn) => Duty::Report,
             (Role::Leads, Mode::Enforce) => Duty::Repair,
         };
         let changed = self.look(&revision, is_new, causes, shown).await?;
@@ -241,7 +241,7 @@ impl Reconciler {
             plan: plan.clone(),
             drift: if is_asked_for { 0 } else { news.len() },
             drifted: match round.duty {
-                Duty::Tell => news,
+                Duty::Report => news,
                 Duty::Repair | Duty::Leave => Vec::new(),
             },
         });

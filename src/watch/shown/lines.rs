@@ -11,15 +11,15 @@ use crate::reconcile::{Account, Tally};
 use crate::syntax::spelling::printable;
 use crate::zookeeper::executor::Fate;
 
-pub(super) fn tell_lost(servers: &str) {
+pub(super) fn log_lost(servers: &str) {
     tracing::warn!(servers, "the connection is lost; trying to connect again");
 }
 
-pub(super) fn tell_back(servers: &str) {
+pub(super) fn log_back(servers: &str) {
     tracing::info!(servers, "connected again");
 }
 
-pub(super) fn tell_broken(broken: &Broken, in_force: Option<&Arc<Revision>>) {
+pub(super) fn log_broken(broken: &Broken, in_force: Option<&Arc<Revision>>) {
     for drawn in &broken.drawn {
         tracing::error!(revision = broken.revision, "{drawn}");
     }
@@ -34,7 +34,7 @@ pub(super) fn tell_broken(broken: &Broken, in_force: Option<&Arc<Revision>>) {
     );
 }
 
-pub(super) fn tell_held(news: &HeldNews) {
+pub(super) fn log_held(news: &HeldNews) {
     match news {
         HeldNews::Contended {
             path,
@@ -58,7 +58,7 @@ pub(super) fn tell_held(news: &HeldNews) {
 }
 
 /// One line for each reconcile.
-pub(super) fn tell(reconcile: &Reconcile, state: &State, next: Next) {
+pub(super) fn log(reconcile: &Reconcile, state: &State, next: Next) {
     let then = match next {
         Next::QuietRetry => return,
         Next::Retry(wait) => format!("; trying again in {:.1} s", wait.as_secs_f64()),
@@ -100,16 +100,16 @@ pub(super) fn tell(reconcile: &Reconcile, state: &State, next: Next) {
 }
 
 /// What stands, what is unknown, and what is left.
-pub(super) fn tell_interrupted(account: &Account) {
+pub(super) fn log_interrupted(account: &Account) {
     if !account.is_open() && !account.wrote() {
         return;
     }
     let mut naming = Naming::default();
     for (action, fate) in account.under_way() {
         match fate {
-            Fate::Done => naming.tell(action, Word::Done),
-            Fate::Unknown => naming.tell(action, Word::Unknown),
-            Fate::DataOnly => naming.tell(action, Word::DataOnly),
+            Fate::Done => naming.note(action, Word::Done),
+            Fate::Unknown => naming.note(action, Word::Unknown),
+            Fate::DataOnly => naming.note(action, Word::DataOnly),
             Fate::NotDone | Fate::Needless => {}
         }
     }

@@ -39,7 +39,7 @@ pub(super) struct Naming {
 }
 
 impl Naming {
-    pub(super) fn tell(&mut self, action: &Action, word: Word) {
+    pub(super) fn note(&mut self, action: &Action, word: Word) {
         if self.named == MOST_NODES {
             self.more += 1;
             return;

@@ -83,7 +83,7 @@ pub(crate) async fn run(args: &ApplyArgs, output: &Output) -> Result<Exit, Failu
             apply.shown.clear();
             let failure = hints::interrupted(apply.steps.account(), "run apply again: it finishes what is left");
             apply.end = Some(End::new("interrupted", &failure.message));
-            // What was done before is told, too; that it cannot be printed changes nothing.
+            // What was done before is reported, too; that it cannot be printed changes nothing.
             _ = apply.report(failure.exit);
             Err(failure)
         }
@@ -112,7 +112,7 @@ struct Apply<'a> {
 }
 
 impl Apply<'_> {
-    /// Plans and executes, and tells at the end what stands, however it ended.
+    /// Plans and executes. Reports at the end what stands, however it ended.
     async fn run(&mut self) -> Result<Exit, Failure> {
         let result = match self.attempts().await {
             Ok(exit) => Ok(self.lifted(exit)),
@@ -262,7 +262,7 @@ impl Apply<'_> {
     }
 
     /// After something was written, whatever stops the run leaves it partly applied; but a
-    /// conflict is told as one.
+    /// conflict is reported as one.
     fn lifted(&self, exit: Exit) -> Exit {
         match exit {
             Exit::Error | Exit::Refused if self.account().wrote() => Exit::Partial,
@@ -280,8 +280,8 @@ impl Apply<'_> {
                 writeln!(out, "{line}")?;
             }
             Format::Text => {
-                let is_told = end.is_some_and(|end| matches!(end.kind, "refused" | "declined"));
-                let end = end.filter(|_| !is_told || self.account().wrote());
+                let is_reported = end.is_some_and(|end| matches!(end.kind, "refused" | "declined"));
+                let end = end.filter(|_| !is_reported || self.account().wrote());
                 report::write_text(self.account(), end, &mut out)?;
             }
         }

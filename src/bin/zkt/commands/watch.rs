@@ -34,13 +34,13 @@ use crate::{diagnostics, planning, settings, words};
 #[derive(Debug, Args)]
 #[command(
     after_help = "It reconciles when files change, when the live tree changes, every --interval, \
-                  and on SIGHUP. SIGTERM and SIGINT end it. Log lines on stderr tell of each \
+                  and on SIGHUP. SIGTERM and SIGINT end it. Log lines on stderr report each \
                   reconcile."
 )]
 pub(crate) struct WatchArgs {
     #[command(flatten)]
     pub(crate) sources: LayerArgs,
-    /// What is done about a difference: enforce repairs it, warn only tells of it
+    /// What is done about a difference: enforce repairs it, warn only reports it
     #[arg(
         long,
         value_name = "enforce|warn",
@@ -54,8 +54,8 @@ pub(crate) struct WatchArgs {
     /// How often everything is read again, give or take a tenth
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = interval)]
     pub(crate) interval: Duration,
-    /// Read the files so often instead of waiting for the kernel to tell of changes, which it does
-    /// not on network filesystems; without a value every 2s
+    /// Read the files in this interval instead of waiting for events of the kernel, which network
+    /// filesystems do not have; without a value every 2s
     #[arg(long, value_name = "DURATION", num_args = 0..=1, require_equals = true,
           default_missing_value = "2s", value_parser = interval)]
     pub(crate) poll: Option<Duration>,

@@ -15,7 +15,7 @@ const MOST: usize = 64;
 /// A connection without progress for this long counts as idle.
 const STUCK: Duration = Duration::from_secs(5);
 
-/// What a connection does, as those who serve it tell.
+/// What a connection does, as its handlers report.
 #[derive(Debug, Clone)]
 pub(super) struct Activity(Arc<Mutex<Doing>>);
 
@@ -55,7 +55,7 @@ impl Activity {
     }
 }
 
-/// A stream that tells what is written to it.
+/// A stream that records when it is written to.
 pub(super) struct Watched<S> {
     pub(super) stream: S,
     pub(super) activity: Activity,

@@ -49,7 +49,7 @@ pub(super) struct Shown {
     pub(super) allowed: Vec<String>,
 }
 
-/// Listens; tells where, and answers until the task is dropped.
+/// Listens, logs where, and answers until the task is dropped.
 pub(super) async fn start(
     address: SocketAddr,
     shown: Shown,

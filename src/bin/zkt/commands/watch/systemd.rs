@@ -14,7 +14,7 @@ pub(super) fn start(mut state: watch::Receiver<State>) -> Option<JoinHandle<()>>
     Some(tokio::spawn(async move {
         let mut ready = false;
         let mut told = String::new();
-        // The loop turns every second at least; where it does not, the watchdog is not told.
+        // The loop turns every second at least; where it does not, the watchdog gets no sign of life.
         while state.changed().await.is_ok() {
             let (line, turns, succeeded) = {
                 let state = state.borrow_and_update();
