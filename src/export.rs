@@ -12,7 +12,8 @@ use crate::model::acl::Acl;
 use crate::model::node::{Content, Declared, Live, LiveNode, Secret};
 use crate::model::path::ZPath;
 use crate::model::tree::Tree;
-use crate::model::value::{self, Entry, TYPE, entries, is_storable_name};
+use crate::model::value::{self, Entry, TYPE, entries};
+use crate::syntax::names::is_storable_name;
 use crate::syntax::{json, spelling};
 
 mod copy;

@@ -13,8 +13,9 @@ use std::fmt::Write as _;
 use crate::model::node::{Content, Declared};
 use crate::model::path::ZPath;
 use crate::model::tree::Tree;
-use crate::model::value::{LinkKind, TYPE, split_link};
+use crate::model::value::TYPE;
 use crate::plan::links;
+use crate::syntax::names::{LinkKind, split_link};
 
 pub use svg::svg;
 

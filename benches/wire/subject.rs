@@ -141,7 +141,7 @@ fn picker(share: f64) -> impl FnMut() -> bool {
 }
 
 fn changed(mut properties: Properties) -> Properties {
-    let is_plain = |name: &str| name != "type" && zkt::model::value::split_link(name).is_none();
+    let is_plain = |name: &str| name != "type" && zkt::syntax::names::split_link(name).is_none();
     let value = "changed".into();
     match properties.iter_mut().find(|(name, _)| is_plain(name)) {
         Some((_, property)) => *property = value,
@@ -157,12 +157,12 @@ fn targets((path, node): &(ZPath, Declared)) -> Vec<String> {
     };
     let links = properties.links();
     let links = links.iter().filter_map(|(name, value)| {
-        let (_, kind) = zkt::model::value::split_link(name)?;
+        let (_, kind) = zkt::syntax::names::split_link(name)?;
         let target = value.as_str()?;
         Some(match kind {
-            zkt::model::value::LinkKind::Symbolic => target,
-            zkt::model::value::LinkKind::Property => {
-                zkt::model::value::split_property_link(target).0
+            zkt::syntax::names::LinkKind::Symbolic => target,
+            zkt::syntax::names::LinkKind::Property => {
+                zkt::syntax::names::split_property_link(target).0
             }
         })
     });

@@ -19,8 +19,9 @@ use crate::model::acl::Acl;
 use crate::model::node::{Content, Declared};
 use crate::model::path::{self, ZPath};
 use crate::model::tree::Tree;
-use crate::model::value::{self, TYPE};
+use crate::model::value::TYPE;
 use crate::syntax::ast::{Directive, Line, LiteralKind, Node, Statement, Text};
+use crate::syntax::names::is_storable_name;
 use crate::syntax::place::Span;
 
 use directives::data_and_properties;
@@ -302,7 +303,7 @@ impl Lowering {
 
     /// A property of the innermost node, whose name is these two texts together.
     fn property(&mut self, name: (&str, &str), value: &LiteralKind<'_>, span: Span) {
-        if value::is_storable_name(name.0) {
+        if is_storable_name(name.0) {
             self.properties.add(name, value, span);
         } else {
             self.errors.push(Error::NotStorable { span });

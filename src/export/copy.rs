@@ -3,7 +3,10 @@
 use serde_json::Value;
 
 use crate::model::node::{Content, Declared, DeclaredProperties, LiveNode};
-use crate::model::value::{self, Data, NotJson, is_space, is_storable_name, sole_string};
+use crate::model::value::{Data, NotJson, sole_string};
+use crate::syntax::ast::MAX_DEPTH;
+use crate::syntax::characters::is_space;
+use crate::syntax::names::is_storable_name;
 
 /// The declaration that a live node meets exactly.
 ///
@@ -58,7 +61,7 @@ fn is_blank_data(data: &[u8]) -> bool {
 
 fn is_too_deep(value: &Value) -> bool {
     let mut level = vec![value];
-    for _ in 0..value::MAX_DEPTH {
+    for _ in 0..MAX_DEPTH {
         level = level
             .into_iter()
             .flat_map(|value| -> Box<dyn Iterator<Item = &Value>> {

@@ -203,7 +203,7 @@ mod tests {
     use super::*;
     use crate::graph::{Edge, GraphNode, Role};
     use crate::model::path::ZPath;
-    use crate::model::value::LinkKind;
+    use crate::syntax::names::LinkKind;
 
     fn graph(nodes: usize, links: &[(usize, usize)]) -> Graph {
         let node = |i: usize| GraphNode {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::layout::{self, Layout, Place};
 use super::{Edge, Graph, GraphNode, Role};
-use crate::model::value::LinkKind;
+use crate::syntax::names::LinkKind;
 
 const LETTER: f64 = 7.5;
 const HEIGHT: f64 = 44.0;

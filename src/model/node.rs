@@ -11,16 +11,18 @@ use serde_json::Value;
 use crate::model::acl::Acl;
 use crate::model::path::ZPath;
 use crate::model::tree::Tree;
-use crate::model::value::{
-    self, Data, Encoded, Names, Properties, STRING_VALUE, entries, split_link,
-};
-pub use crate::syntax::names::{Globs, looks_secret};
+use crate::model::value::{self, Data, Encoded, Names, Properties, STRING_VALUE, entries};
+use crate::syntax::names::{Globs, split_link};
 use crate::syntax::place::Span;
 
 pub use version::{AclVersion, DataVersion, Zxids};
 
 /// A node as the tree files declare it.
 #[derive(Debug, Clone, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a directive of its own"
+)]
 pub struct Declared {
     /// Declared, or only passed through on the way to another node.
     #[doc(hidden)]
@@ -377,7 +379,7 @@ impl Secret {
             Self::Nothing => false,
             // A link is named as it is written, without the operator.
             Self::Properties(globs) => {
-                let base = crate::model::value::split_link(name).map_or(name, |(base, _)| base);
+                let base = split_link(name).map_or(name, |(base, _)| base);
                 globs.matches(base) || globs.matches(name)
             }
             Self::Everything => true,

@@ -21,10 +21,9 @@ pub use properties::Properties;
 pub use python::beyond_json;
 pub use repair::NotJson;
 
-pub use crate::syntax::ast::MAX_DEPTH;
-pub use crate::syntax::characters::is_space;
-use crate::syntax::names::NUMBER_TOKEN;
-pub use crate::syntax::names::{LinkKind, is_storable_name, split_link, split_property_link};
+use crate::syntax::ast::MAX_DEPTH;
+use crate::syntax::characters::is_space;
+use crate::syntax::names::{NUMBER_TOKEN, is_storable_name, split_link};
 
 /// The name of the one property that is stored as its bare text.
 pub const STRING_VALUE: &str = "string_value";

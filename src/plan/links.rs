@@ -7,7 +7,7 @@ pub use check::{Checked, LookedUp, Trees, check};
 use serde_json::Value;
 
 use crate::model::path::{self, ZPath};
-use crate::model::value::split_property_link;
+use crate::syntax::names::split_property_link;
 
 /// What is known of a node without a request.
 #[derive(Debug, Clone, PartialEq)]

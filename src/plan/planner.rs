@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::model::acl::Acl;
-use crate::model::node::{Content, Declared, Globs, Live, LiveNode, Standing};
+use crate::model::node::{Content, Declared, Live, LiveNode, Standing};
 use crate::model::path::ZPath;
 use crate::model::plan::{
     About, Action, Add, HiddenValues, Kept, KeptReason, Link, Plan, Refusal, Trim, Warning,
@@ -26,6 +26,7 @@ use crate::model::plan::{
 use crate::model::tree::{Side, Tree, end_of_subtree};
 use crate::model::value::{self, Properties};
 use crate::plan::scope;
+use crate::syntax::names::Globs;
 use crate::syntax::place::Location;
 use crate::syntax::source::Sources;
 

@@ -10,11 +10,9 @@ use super::error::Error;
 use super::resolving::{Known, Node};
 use crate::model::acl::Acl;
 use crate::model::path::ZPath;
-use crate::model::value::{
-    Data, LinkKind, Properties, STRING_VALUE, beyond_json, kind_of_text, split_link,
-    split_property_link,
-};
+use crate::model::value::{Data, Properties, STRING_VALUE, beyond_json, kind_of_text};
 use crate::plan::links;
+use crate::syntax::names::{LinkKind, split_link, split_property_link};
 use crate::zookeeper::executor::acl_bytes;
 use crate::zookeeper::session::{Session, Stat};
 

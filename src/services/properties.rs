@@ -16,8 +16,9 @@ use super::resolving::Asked;
 use super::supervision::Connected;
 use super::view::{Reading, Subject};
 use crate::model::path::ZPath;
-use crate::model::value::{LinkKind, Properties, split_link};
+use crate::model::value::Properties;
 use crate::plan::links;
+use crate::syntax::names::{LinkKind, split_link};
 
 pub use view::PropertiesView;
 

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 use zkt::model::path::ZPath;
-use zkt::model::value::{is_storable_name, split_link};
 use zkt::services;
+use zkt::syntax::names::{is_storable_name, split_link};
 
 use crate::exit::Failure;
 

@@ -6,8 +6,9 @@ use base64::Engine as _;
 
 use super::error::{Error, Found, NotBase64};
 use crate::model::acl::{Acl, AclEntry};
-use crate::model::node::{Content, Declared, Globs, Secret};
+use crate::model::node::{Content, Declared, Secret};
 use crate::syntax::ast::{DataForm, Directive, Text};
+use crate::syntax::names::Globs;
 use crate::syntax::place::Span;
 
 /// Lays down in a node what a directive says of it; `file` are the contents of the file that it names.

@@ -3,7 +3,7 @@ use std::fmt;
 
 use crate::model::acl::AclError;
 use crate::model::path::{self, ZPath};
-use crate::syntax::names::GlobError;
+use crate::syntax::names::{GlobError, split_link};
 use crate::syntax::parser::{MAX_ERRORS, Secrets};
 use crate::syntax::place::{Located, Span};
 use crate::syntax::spelling::grouped;
@@ -204,7 +204,7 @@ impl Error {
 }
 
 fn describe(name: &str) -> String {
-    match crate::model::value::split_link(name) {
+    match split_link(name) {
         Some((base, kind)) => format!("link {base} {}", kind.operator()),
         None if name == crate::model::value::TYPE => "type".to_owned(),
         None => format!("property {name}"),

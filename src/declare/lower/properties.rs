@@ -4,8 +4,9 @@ use smallvec::SmallVec;
 
 use crate::model::node::DeclaredProperties;
 use crate::model::tree::{Side, join_by};
-use crate::model::value::{self, Data, Encoded, Entry, STRING_VALUE, split_link};
+use crate::model::value::{self, Data, Encoded, Entry, STRING_VALUE};
 use crate::syntax::ast::{Literal, LiteralKind};
+use crate::syntax::names::split_link;
 use crate::syntax::place::Span;
 
 /// A name that stands twice in one node: the place of the second and of the first.

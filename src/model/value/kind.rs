@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::is_space;
+use crate::syntax::characters::is_space;
 
 /// What a text seems to be: `XML`, `a list in JSON`, `nearly JSON: trailing comma at line 1 column
 /// 8`. The description quotes nothing of the text: it may be a secret.

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::entries::entries;
 use super::properties::Properties;
 use super::repair::{NotJson, repair, value as repaired_value};
+use crate::syntax::characters::is_space;
 
 /// The byte-order mark of UTF-8.
 const MARK: char = '\u{feff}';
@@ -41,7 +42,7 @@ pub fn beyond_json(data: &[u8]) -> BTreeMap<String, String> {
 }
 
 fn is_object(text: &str) -> bool {
-    let text = text.trim_start_matches(|c| super::is_space(c) || c == MARK);
+    let text = text.trim_start_matches(|c| is_space(c) || c == MARK);
     text.starts_with('{')
 }
 

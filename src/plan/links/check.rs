@@ -10,8 +10,8 @@ use crate::model::node::{Content, Declared, Live, Standing, Targets, targets_of}
 use crate::model::path::{self, ZPath};
 use crate::model::plan::{About, Action, KeptReason, Plan, Warning};
 use crate::model::tree::{Index, Side, Tree};
-use crate::model::value::{LinkKind, split_link, split_property_link};
 use crate::plan::planner::desired_data;
+use crate::syntax::names::{LinkKind, split_link, split_property_link};
 use crate::syntax::source::Sources;
 
 /// What a check found.

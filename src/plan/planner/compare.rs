@@ -9,8 +9,9 @@ use crate::model::node::{Content, Declared, LiveNode};
 use crate::model::path::ZPath;
 use crate::model::plan::{ACL_CHANGE, Change, ChangeValue, DATA_CHANGE, Link, Update};
 use crate::model::value::{
-    self, Data, Encoded, NotJson, Properties, STRING_VALUE, beyond_json, sole_string, split_link,
+    self, Data, Encoded, NotJson, Properties, STRING_VALUE, beyond_json, sole_string,
 };
+use crate::syntax::names::split_link;
 use crate::syntax::place::Location;
 use crate::syntax::source::Sources;
 
@@ -292,7 +293,7 @@ fn merged(node: &Declared, declared: &Properties, live: &Data) -> Properties {
 
 /// Links are named as they are written, without the operator, or as they are stored.
 fn is_ignored(node: &Declared, name: &str) -> bool {
-    let base = value::split_link(name).map_or(name, |(base, _)| base);
+    let base = split_link(name).map_or(name, |(base, _)| base);
     node.ignore.matches(base) || node.ignore.matches(name)
 }
 

@@ -1,9 +1,10 @@
 //! Values that a plan removes, and that may have been secret.
 
 use super::stages::Stages;
-use crate::model::node::{Declared, Globs, Secret, looks_secret, secret_names};
+use crate::model::node::{Declared, Secret, secret_names};
 use crate::model::plan::{Action, Change, ChangeValue};
 use crate::model::tree::Tree;
+use crate::syntax::names::{Globs, looks_secret};
 use crate::syntax::source::Sources;
 
 /// Hides values that are removed under the names of secrets: their `@secret` line may have gone

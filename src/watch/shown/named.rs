@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::model::node::Secret;
 use crate::model::plan::{ACL_CHANGE, Action, Add, Change, ChangeValue, DATA_CHANGE};
-use crate::model::value::split_link;
+use crate::syntax::names::split_link;
 use crate::syntax::spelling::{literal, printable, property_name};
 
 /// Maximum number of nodes that are named for one reconcile; the rest is counted.

@@ -5,9 +5,10 @@ use serde_json::Value;
 use zkt::model::node::Live;
 use zkt::model::path::ZPath;
 use zkt::model::plan::{Action, KeptReason, MaxTrim, Plan};
-use zkt::model::value::{self, Data, split_link};
+use zkt::model::value::{self, Data};
 use zkt::plan::planner::{self, Policy};
 use zkt::plan::scope::{Filter, Trim};
+use zkt::syntax::names::split_link;
 
 use super::{Departure, Verdict, check, first, live_tree};
 use crate::ensemble::Ensemble;

@@ -3,9 +3,10 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use zkt::model::acl::{Acl, AclEntry};
-use zkt::model::node::{Content, Declared, Globs, Secret, Standing};
+use zkt::model::node::{Content, Declared, Secret, Standing};
 use zkt::model::path::ZPath;
 use zkt::model::tree::Tree;
+use zkt::syntax::names::Globs;
 
 use crate::ensemble::{Ensemble, Znode};
 

@@ -5,9 +5,10 @@ use zkt::model::node::{self, Content, Declared, Standing};
 use zkt::model::path::ZPath;
 use zkt::model::plan::{Action, MaxTrim, Plan, Refusal};
 use zkt::model::tree::Tree;
-use zkt::model::value::{Data, Properties, equal_properties, split_link};
+use zkt::model::value::{Data, Properties, equal_properties};
 use zkt::plan::planner::{self, Policy};
 use zkt::plan::scope::{Filter, Trim};
+use zkt::syntax::names::split_link;
 use zkt::syntax::source::Sources;
 
 use super::choices::Choices;

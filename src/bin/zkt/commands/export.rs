@@ -24,6 +24,7 @@ use crate::{planning, settings};
 
 /// Print a live tree as tree text
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub(crate) struct ExportArgs {
     /// The topmost node
     #[arg(default_value = "/")]

@@ -5,8 +5,9 @@ use std::io::Write;
 
 use clap::Args;
 use serde_json::{Value, json};
-use zkt::model::value::{LinkKind, beyond_json, split_link};
+use zkt::model::value::beyond_json;
 use zkt::services::NodeProperties;
+use zkt::syntax::names::{LinkKind, split_link};
 use zkt::syntax::spelling;
 
 use crate::args::{Format, ServerArgs};

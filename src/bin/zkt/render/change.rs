@@ -11,8 +11,9 @@ use zkt::model::acl::{Acl, AclEntry, Permissions};
 use zkt::model::node::Secret;
 use zkt::model::path::ZPath;
 use zkt::model::plan::{ACL_CHANGE, Add, Change, ChangeValue, DATA_CHANGE};
-use zkt::model::value::{Entry, LinkKind, Properties, TYPE, entries, split_link, writing_order};
+use zkt::model::value::{Entry, Properties, TYPE, entries, writing_order};
 use zkt::syntax::json::push_raw_literal;
+use zkt::syntax::names::{LinkKind, split_link};
 use zkt::syntax::spelling::{property_name, type_clause};
 
 use super::SECRET;

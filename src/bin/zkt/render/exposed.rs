@@ -2,10 +2,11 @@
 
 use std::collections::HashSet;
 
-use zkt::model::node::looks_secret;
 use zkt::model::path::ZPath;
 use zkt::model::plan::{Action, Add, Change, Plan};
-use zkt::model::value::{entries, split_link};
+use zkt::model::value::entries;
+use zkt::syntax::names::looks_secret;
+use zkt::syntax::names::split_link;
 use zkt::syntax::spelling::property_name;
 
 use super::value::path_text;

@@ -9,13 +9,14 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use zkt::model::acl::{Acl, AclEntry};
-use zkt::model::node::{AclVersion, DataVersion, Globs, Secret};
+use zkt::model::node::{AclVersion, DataVersion, Secret};
 use zkt::model::path::ZPath;
 use zkt::model::plan::{
     About, Action, Add, Change, ChangeValue, HiddenValues, Kept, KeptReason, Link, MaxTrim, Plan,
     Refusal, Trim, Update, Warning,
 };
 use zkt::model::value::Data;
+use zkt::syntax::names::Globs;
 use zkt::syntax::place::Location;
 
 use super::*;

@@ -8,7 +8,8 @@ use zkt::declare::Source;
 use zkt::model::node::{Content, Declared, Secret, Standing};
 use zkt::model::path::ZPath;
 use zkt::model::plan::{Action, Add, HiddenValues};
-use zkt::model::value::{TYPE, split_link, writing_order};
+use zkt::model::value::{TYPE, writing_order};
+use zkt::syntax::names::split_link;
 use zkt::syntax::spelling::{node_name, property, property_name, string_literal, type_clause};
 use zkt::watch::State;
 
