@@ -84,7 +84,14 @@
 //! # }
 //! ```
 
-#![cfg_attr(test, allow(clippy::unwrap_used))]
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used),
+    allow(
+        clippy::too_many_lines,
+        reason = "tables and snapshots make tests long"
+    )
+)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 // Declare.

@@ -12,6 +12,10 @@ use crate::zookeeper::executor::Event;
 
 /// What a plan may do, and how often it is made anew.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of its own"
+)]
 pub struct Options {
     /// Where the top-level nodes go; it must exist.
     pub path: ZPath,

@@ -214,6 +214,10 @@ impl<'a> Draft<'a> {
 }
 
 /// What the flags of a creation ask for.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a property of ZooKeeper's own"
+)]
 struct Mode {
     ephemeral: bool,
     sequential: bool,

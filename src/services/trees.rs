@@ -19,6 +19,10 @@ use crate::zookeeper::live::{self, ReadAhead};
 
 /// What an import may do.
 #[derive(Debug, Clone, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of its own"
+)]
 pub struct Import {
     /// Where the top-level nodes go; it must exist. Default: `/`.
     pub path: Option<String>,

@@ -27,12 +27,19 @@ pub fn push_raw_literal(out: &mut String, json: &str) {
     }
 }
 
+/// A list or an object that is being read.
+enum Around<'j> {
+    List,
+    /// With the key that was read last.
+    Object(Option<&'j str>),
+}
+
 /// Returns `None` if the value has several spellings: text with escapes, numbers with exponents,
 /// objects whose keys are not in order.
 fn push_undecoded(out: &mut String, json: &str) -> Option<()> {
     let mut at = 0;
     // The open lists (`None`) and objects, each object with its last key.
-    let mut around: SmallVec<[Option<Option<&str>>; 8]> = SmallVec::new();
+    let mut around: SmallVec<[Around<'_>; 8]> = SmallVec::new();
     let mut is_key = false;
     while let Some(byte) = json.as_bytes().get(at) {
         let rest = &json[at..];
@@ -43,7 +50,7 @@ fn push_undecoded(out: &mut String, json: &str) -> Option<()> {
                     return None;
                 }
                 let text = &rest[1..end - 1];
-                if let Some(Some(last)) = around.last_mut().filter(|_| is_key) {
+                if let Some(Around::Object(last)) = around.last_mut().filter(|_| is_key) {
                     if last.replace(text).is_some_and(|last| last >= text) {
                         return None;
                     }
@@ -55,7 +62,10 @@ fn push_undecoded(out: &mut String, json: &str) -> Option<()> {
             b'[' | b'{' => {
                 out.push(char::from(*byte));
                 is_key = *byte == b'{';
-                around.push(is_key.then_some(None));
+                around.push(match is_key {
+                    true => Around::Object(None),
+                    false => Around::List,
+                });
                 1
             }
             b']' | b'}' => {
@@ -66,7 +76,7 @@ fn push_undecoded(out: &mut String, json: &str) -> Option<()> {
             }
             b',' => {
                 out.push_str(", ");
-                is_key = matches!(around.last(), Some(Some(_)));
+                is_key = matches!(around.last(), Some(Around::Object(_)));
                 1
             }
             b':' => {

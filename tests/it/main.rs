@@ -1,6 +1,10 @@
 //! All tests that use the crate as its users do.
 
 #![allow(clippy::unwrap_used)]
+#![allow(
+    clippy::too_many_lines,
+    reason = "tables and snapshots make tests long"
+)]
 
 mod architecture;
 mod cases;

@@ -1,6 +1,13 @@
 //! The `zkt` command: `.zkt` files are the truth, `plan` shows what would change, `apply` does it.
 
-#![cfg_attr(test, allow(clippy::unwrap_used))]
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used),
+    allow(
+        clippy::too_many_lines,
+        reason = "tables and snapshots make tests long"
+    )
+)]
 
 mod args;
 mod assignment;

@@ -9,6 +9,10 @@ use crate::syntax::source::Sources;
 
 /// What a plan may do.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of its own"
+)]
 pub struct Policy<'a> {
     /// Where the top-level nodes go.
     pub path: ZPath,

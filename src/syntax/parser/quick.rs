@@ -55,7 +55,7 @@ pub(super) fn read<'s>(line: &LogicalLine<'s>, offset: u32, source: SourceId) ->
         level: 0,
         span,
         statement,
-        comment: reader.comment()?,
+        comment: reader.comment().ok()?,
     })
 }
 

@@ -6,6 +6,7 @@ use zkt::model::plan::MaxTrim;
 /// What a plan is about, and what it may do.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Plan")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub(crate) struct PlanOptions {
     /// Where the top-level nodes go; it must exist
     #[arg(long, value_name = "PATH", default_value = "/")]

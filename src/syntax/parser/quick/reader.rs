@@ -8,6 +8,9 @@ use crate::syntax::place::{SourceId, Span};
 use crate::syntax::scanner::table::plain;
 use crate::syntax::scanner::tokens::is_comment;
 
+/// A line does not end where it should.
+pub(super) struct NoEnd;
+
 /// A line that is read from left to right.
 pub(super) struct Reader<'s> {
     /// The line without what trails it.
@@ -55,17 +58,21 @@ impl<'s> Reader<'s> {
         }
     }
 
-    /// The comment that ends the line; `None` if something else does.
-    pub(super) fn comment(&mut self) -> Option<Option<Span>> {
+    /// The comment that ends the line, where it has one.
+    ///
+    /// # Errors
+    /// Something else stands there.
+    pub(super) fn comment(&mut self) -> Result<Option<Span>, NoEnd> {
         self.blanks();
         if self.at == self.text.len() {
-            return Some(None);
+            return Ok(None);
         }
-        is_comment(self.text, self.at).then(|| {
-            let start = self.at;
-            self.at += self.rest().trim_end().len();
-            Some(self.span(start))
-        })
+        if !is_comment(self.text, self.at) {
+            return Err(NoEnd);
+        }
+        let start = self.at;
+        self.at += self.rest().trim_end().len();
+        Ok(Some(self.span(start)))
     }
 
     /// Bytes that are plain in a kind of word; at least one.
