@@ -1,5 +1,7 @@
 //! Several files and directories, one over the other.
 
+use crate::language::layers;
+
 #[test]
 fn a_layer_may_be_a_directory() {
     let files = [
@@ -116,6 +118,19 @@ fn a_later_layer_lies_over_the_earlier_ones() {
     /a
       x = 1
     "#);
+}
+
+#[test]
+fn directives_of_a_later_layer_replace_those_of_an_earlier_one() {
+    let base = (
+        "base.zkt",
+        "/a\n  @keep\n  @ignore m\n  @secret x\n  @acl world:anyone:r\n  @data 'x'\n",
+    );
+    let prod = "/a\n  @keep children\n  @ignore n\n  @protect\n  @ephemeral\n  @secret y\n  @acl auth::cdrwa\n  @data 'y'\n";
+    assert_eq!(
+        layers(&["base.zkt", "prod.zkt"], &[base, ("prod.zkt", prod)]),
+        layers(&["prod.zkt"], &[("prod.zkt", prod)])
+    );
 }
 
 #[test]

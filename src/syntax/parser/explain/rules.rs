@@ -1,6 +1,7 @@
 //! What people call the rules of the grammar.
 
 use crate::syntax::parser::matched::Rule;
+use crate::syntax::scanner::table::{DIRECTIVE, directive_of};
 
 /// What people call a rule; `None` if it is too small, or too obvious, to be named.
 pub(super) fn rule_name(rule: Rule) -> Option<&'static str> {
@@ -15,14 +16,6 @@ pub(super) fn rule_name(rule: Rule) -> Option<&'static str> {
         Rule::property => "=",
         Rule::target => "a path",
         Rule::property_target => "a path and perhaps a property's name",
-        Rule::keep
-        | Rule::ignore
-        | Rule::protect
-        | Rule::ephemeral
-        | Rule::secret
-        | Rule::acl
-        | Rule::data
-        | Rule::include => "a directive",
         Rule::keep_what => "children, properties",
         Rule::data_form => "the word base64 or file",
         Rule::pattern | Rule::pattern_word => "the name of a property",
@@ -45,6 +38,8 @@ pub(super) fn rule_name(rule: Rule) -> Option<&'static str> {
         Rule::quoted => "a name in double quotes",
         Rule::comment | Rule::EOI => "the end of the line",
         Rule::line => "a node, a property, a link or a directive",
+        // The rule of a directive is called like its word.
+        rule if directive_of(&format!("{DIRECTIVE}{rule:?}")).is_some() => "a directive",
         _ => return None,
     })
 }
