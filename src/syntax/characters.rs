@@ -11,6 +11,12 @@ pub fn is_space(c: char) -> bool {
     is_blank(c) || matches!(c, '\n' | '\r')
 }
 
+/// Whether a character is a quote of typography, which word processors put in the place of a straight
+/// one.
+pub(crate) fn is_curly_quote(c: char) -> bool {
+    matches!(c, '\u{2018}'..='\u{201f}' | '\u{ab}' | '\u{bb}')
+}
+
 /// Whether a character shows as itself: no control, format or bidirectional character, no filler,
 /// and of the blanks only the plain one.
 #[must_use]

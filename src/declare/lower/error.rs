@@ -255,6 +255,10 @@ impl Located for Error {
     fn hint(&self) -> Option<String> {
         Some(
             match self {
+                Self::Name {
+                    error: path::Error::EmptyName,
+                    ..
+                } => "one slash stands before each name; a comment starts with a number sign: # …",
                 Self::DuplicateNode { .. } => "put the contents of both under one of them",
                 Self::DuplicateProperty { .. } => {
                     "a later layer may replace it; one layer says it once"

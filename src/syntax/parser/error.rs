@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::syntax::ast::MAX_DEPTH;
-use crate::syntax::characters::code_point;
+use crate::syntax::characters::{code_point, is_curly_quote};
 use crate::syntax::parser::secrets::{HIDDEN, Secrets};
 use crate::syntax::place::{Located, Span};
 use crate::syntax::scanner::table::DIRECTIVES;
@@ -201,6 +201,14 @@ impl Explained {
         };
         Self { kind, range }
     }
+
+    /// The same with what to do about it.
+    pub(super) fn with_hint(mut self, text: &str) -> Self {
+        if let ErrorKind::Syntax { hint, .. } = &mut self.kind {
+            *hint = Some(text.to_owned());
+        }
+        self
+    }
 }
 
 /// What is found where a line ends too early.
@@ -218,7 +226,17 @@ fn text_needs_quotes(text: &str) -> String {
     if text == HIDDEN {
         return "text needs quotes: '…'".to_owned();
     }
-    format!("text needs quotes: {}", string_literal(text))
+    if let Some(quoted) = text.strip_prefix(is_curly_quote) {
+        let inner = quoted.trim_end_matches(is_curly_quote);
+        return format!("text needs straight quotes: {}", string_literal(inner));
+    }
+    let constant = match text.to_ascii_lowercase().as_str() {
+        "true" | "yes" | "on" => "True",
+        "false" | "no" | "off" => "False",
+        "none" | "null" | "nil" | "undefined" => "None",
+        _ => return format!("text needs quotes: {}", string_literal(text)),
+    };
+    format!("write {constant}, or {} for text", string_literal(text))
 }
 
 impl Located for Error {

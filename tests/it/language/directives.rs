@@ -51,6 +51,10 @@ fn directives() {
     2:11: error parsing glob '[a': unclosed character class; missing ']'
     3:11: error parsing glob '{': unclosed alternate group; missing '}' (maybe escape '{' with '[{]'?)
     "#);
+}
+
+#[test]
+fn no_operator_stands_behind_a_directive() {
     check!("/a\n  @data = 1\n  @keepx = 2\n  @keep -> /x\n  @acl = 1\n  @ignore = x\n  @secret =x\n  @protect=>/x\n  @keep-x = word\n", @r#"
     2:9: expected the rest of the directive, found `=`
       hint: a property of this name is written in double quotes: "@data" = …

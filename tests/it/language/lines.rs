@@ -27,7 +27,9 @@ fn names() {
     1:2: a node name may not be "."
     2:4: a node name may not be ".."
     3:3: a node name may not be empty
+      hint: one slash stands before each name; a comment starts with a number sign: # …
     4:1: a node name may not be empty
+      hint: one slash stands before each name; a comment starts with a number sign: # …
     "#);
     check!("/a\u{1}\n/\u{e000}\n", @r#"
     1:2: ZooKeeper refuses the character U+0001 in a node name

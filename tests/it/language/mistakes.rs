@@ -1,5 +1,7 @@
 //! Mistakes that have a hint of their own.
 
+use crate::language::check;
+
 #[test]
 fn no_bare_text_holds_what_nobody_sees() {
     check!("/a\u{a0}b\n", @r#"
@@ -34,6 +36,10 @@ fn no_bare_text_holds_what_nobody_sees() {
     2:10: found the invisible character U+00A0 NO-BREAK SPACE outside of quotes
       hint: take it out
     ");
+}
+
+#[test]
+fn no_blank_between_words_is_one_that_nobody_sees() {
     check!("/a\n  @acl world:anyone:r\u{a0}\n", @r#"
     2:22: found the invisible character U+00A0 NO-BREAK SPACE outside of quotes
       hint: take it out; where it is meant, write "world:anyone:r\u00a0"
@@ -104,7 +110,71 @@ fn hints_for_those_who_write_another_language() {
     2:5: expected ->, = or =>, found `x`
       hint: a list is a value, as in x = ['a', 'b']; nodes have a line each: /name
     ");
-    check!("/a\n  ]\n", @"2:4: expected ->, = or =>, found the end of the line");
+    check!("/a\n  ]\n", @"
+    2:4: expected ->, = or =>, found the end of the line
+      hint: no brackets stand around what a node holds: it is indented below the node's line
+    ");
+}
+
+/// Lines as people write them who know other languages, each with its only hint.
+#[test]
+fn hints_for_what_newcomers_type() {
+    let comment = "a comment starts with a number sign: # …";
+    let brackets =
+        "no brackets stand around what a node holds: it is indented below the node's line";
+    let tree = "a file is one tree: leave this line out";
+    let cases = [
+        ("x = “a b”", "text needs straight quotes: 'a b'"),
+        ("x = ‘a’  # c", "text needs straight quotes: 'a'"),
+        ("x = “a", "text needs straight quotes: 'a'"),
+        ("x = [1, “a”]", "text needs straight quotes: 'a'"),
+        ("x = 'a' “b”", "quotes are straight: ' or \""),
+        ("@data “a”", "quotes are straight: ' or \""),
+        (
+            "“a b” = 1",
+            "a name that holds blanks is written in double quotes: \"a b\" = …",
+        ),
+        ("// a comment", comment),
+        (
+            "//comment",
+            "one slash stands before each name; a comment starts with a number sign: # …",
+        ),
+        ("/b // it's b", comment),
+        ("@keep // all", comment),
+        ("x -> /b // a link", comment),
+        ("x = 1 // it's one", comment),
+        ("x = 'http://h' // c", comment),
+        ("x = [1] // c", comment),
+        ("---", tree),
+        ("...", tree),
+        ("x == 3", "a property has one equals sign"),
+        ("x := 3", "a property has an equals sign: x = …"),
+        ("x: 3", "a property has an equals sign: x = …"),
+        ("\"x\": 3,", "a property has an equals sign: x = …"),
+        ("\"a b\" : {", "a node's line starts with a slash: /\"a b\""),
+        ("{", brackets),
+        ("},", brackets),
+        ("/b {", brackets),
+        ("x = TRUE", "write True, or 'TRUE' for text"),
+        ("x = no", "write False, or 'no' for text"),
+        ("x = [nil]", "write None, or 'nil' for text"),
+    ];
+    let hints = cases.map(|(text, _)| {
+        let told = check(&format!("/a\n  {text}\n"));
+        let hints = told
+            .lines()
+            .filter_map(|line| line.strip_prefix("  hint: "));
+        (text, hints.collect::<Vec<_>>().join("; "))
+    });
+    let expected = cases.map(|(text, hint)| (text, hint.to_owned()));
+    assert_eq!(hints, expected);
+    check!("/a\n  x == 3\n  y = 1 // one\n  token == hunter2\n", @"
+    2:6: expected a value, found `=`
+      hint: a property has one equals sign
+    3:9: expected the end of the line, found `//`
+      hint: a comment starts with a number sign: # …
+    4:10: expected a value, found (secret)
+    ");
 }
 
 #[test]

@@ -214,13 +214,20 @@ fn values_that_are_wrong() {
       hint: text needs quotes: '1 2'
     "#);
     insta::assert_snapshot!(value("'a' b"), @"2:11: expected a comma, a string or the end of the line, found `b`");
-    insta::assert_snapshot!(value("= 1"), @"2:7: expected a value, found `=`");
+    insta::assert_snapshot!(value("= 1"), @r"
+    2:7: expected a value, found `=`
+      hint: a property has one equals sign
+    ");
     insta::assert_snapshot!(value("]"), @"2:7: expected a value, found `]`");
     insta::assert_snapshot!(value(&"[".repeat(101)), @"2:107: brackets are nested deeper than 100");
     assert_eq!(
         value(&format!("{}{}", "[".repeat(100), "]".repeat(100))).len(),
         200
     );
+}
+
+#[test]
+fn strings_that_are_wrong() {
     insta::assert_snapshot!(value(r"'\x4'"), @r#"2:7: the escape \x4 is not complete, or stands for no character"#);
     insta::assert_snapshot!(value(r"'\N{NO SUCH CHARACTER}'"), @r#"2:7: the escape \N{NO SUCH CHARACTER} is not complete, or stands for no character"#);
     insta::assert_snapshot!(value(r"'\N{-BULLET}'"), @r#"2:7: the escape \N{-BULLET} is not complete, or stands for no character"#);

@@ -1,25 +1,38 @@
 //! What to do about a line that is written as another language writes it, or with a slip.
 
-use crate::syntax::characters::is_blank;
+use crate::syntax::characters::{is_blank, is_curly_quote};
 use crate::syntax::scanner::LogicalLine;
 use crate::syntax::scanner::table::{COMMENT, Kind, NODE, OPERATORS, operator_at};
-use crate::syntax::scanner::tokens::without_comment;
+use crate::syntax::scanner::tokens::{quoted_name, without_comment};
 use crate::syntax::spelling::{node_name, property_name, string_literal};
 
 /// What to do about a line, whose whole text this is, that goes wrong at `at`; `None` if that is
 /// not known.
 pub(super) fn hint_for_statement(line: &LogicalLine<'_>, text: &str, at: usize) -> Option<String> {
-    if line.kind == Kind::Node {
-        return hint_for_node(text[at..].trim_start(), at > line.indent + NODE.len_utf8());
-    }
     let statement = text[line.indent..].trim_end();
+    let rest = text[at..].trim_start();
+    if let Some(hint) = hint_for_rest(rest) {
+        return Some(hint.to_owned());
+    }
+    if line.kind == Kind::Node {
+        let hint = statement
+            .starts_with(SLASHES)
+            .then(|| NUMBER_SIGN.to_owned());
+        let has_name = at > line.indent + NODE.len_utf8();
+        return hint.or_else(|| hint_for_node(rest, has_name));
+    }
+    let name = &text[line.indent..line.name_end];
+    let word = name.trim_end_matches([':', ' ']);
+    if line.kind == Kind::Property && word.len() < name.len() && !word.contains(is_blank) {
+        let property = property_name(word);
+        return Some(format!("a property has an equals sign: {property} = …"));
+    }
     if let Some(hint) = hint_for_other_syntax(statement) {
         return Some(hint);
     }
     let (operator, _) = OPERATORS.iter().find(|(_, kind)| *kind == line.kind)?;
-    let name = &text[line.indent..line.name_end];
     if name.contains(is_blank) && !name.starts_with('"') {
-        let quoted = serde_json::to_string(name).ok()?;
+        let quoted = serde_json::to_string(name.trim_matches(is_curly_quote)).ok()?;
         return Some(format!(
             "a name that holds blanks is written in double quotes: {quoted} {operator} …"
         ));
@@ -34,6 +47,25 @@ pub(super) fn hint_for_statement(line: &LogicalLine<'_>, text: &str, at: usize) 
     })
 }
 
+/// How a comment starts in other languages.
+pub(super) const SLASHES: &str = "//";
+
+/// What to do about a comment of another language.
+pub(super) const NUMBER_SIGN: &str = "a comment starts with a number sign: # …";
+
+/// What to do about text where a line should have ended, or where quotes should stand.
+pub(super) fn hint_for_rest(rest: &str) -> Option<&'static str> {
+    if rest.starts_with(SLASHES) {
+        return Some(NUMBER_SIGN);
+    }
+    rest.starts_with(is_curly_quote)
+        .then_some("quotes are straight: ' or \"")
+}
+
+/// What to do about brackets around nodes.
+const INDENTATION: &str =
+    "no brackets stand around what a node holds: it is indented below the node's line";
+
 /// What to do about the rest of a node's line, where a name stands before it or not.
 fn hint_for_node(rest: &str, has_name: bool) -> Option<String> {
     if operator_at(rest.as_bytes()).is_some() {
@@ -41,16 +73,35 @@ fn hint_for_node(rest: &str, has_name: bool) -> Option<String> {
                     named without one";
         return Some(hint.to_owned());
     }
+    if rest.starts_with(BRACKETS) {
+        return Some(INDENTATION.to_owned());
+    }
     let goes_on = has_name && !rest.is_empty() && !rest.starts_with([':', COMMENT]);
     goes_on
         .then(|| r#"a name that holds blanks is written in double quotes: /"my node""#.to_owned())
 }
 
+/// What stands around nodes in other languages.
+const BRACKETS: [char; 4] = ['{', '}', '[', ']'];
+
 /// A longer name is not shown again.
 const LONGEST_NAME: usize = 80;
 
-/// YAML, or a node without its slash. No value is quoted: it may be a secret.
+/// JSON, YAML, or a node without its slash. No value is quoted: it may be a secret.
 fn hint_for_other_syntax(statement: &str) -> Option<String> {
+    if statement
+        .trim_end_matches(',')
+        .trim_matches(BRACKETS)
+        .is_empty()
+    {
+        return Some(INDENTATION.to_owned());
+    }
+    if matches!(statement, "---" | "...") {
+        return Some("a file is one tree: leave this line out".to_owned());
+    }
+    if statement.starts_with('"') {
+        return hint_for_json(statement);
+    }
     if statement == "-" || statement.starts_with("- ") {
         let hint = "a list is a value, as in x = ['a', 'b']; nodes have a line each: /name";
         return Some(hint.to_owned());
@@ -86,6 +137,20 @@ fn hint_for_other_syntax(statement: &str) -> Option<String> {
         format!("{node_hint} : …")
     } else {
         format!("{node_hint} : …; a property {property_hint}")
+    })
+}
+
+/// A pair of JSON: a key in quotes, a colon, a value.
+fn hint_for_json(statement: &str) -> Option<String> {
+    let (key, rest) = statement.split_at(quoted_name(statement)?);
+    let value = rest.trim_start_matches(is_blank).strip_prefix(':')?;
+    let key: String = serde_json::from_str(key).ok()?;
+    if key.is_empty() || key.len() > LONGEST_NAME {
+        return None;
+    }
+    Some(match value.trim_matches(is_blank) {
+        "" | "{" | "[" => format!("a node's line starts with a slash: /{}", node_name(&key)),
+        _ => format!("a property has an equals sign: {} = …", property_name(&key)),
     })
 }
 

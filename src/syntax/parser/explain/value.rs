@@ -1,9 +1,13 @@
 //! What is wrong with the value of a property.
 
-use pest::error::Error as PestError;
+use std::ops::Range;
 
-use crate::syntax::characters::is_blank;
+use pest::error::Error as PestError;
+use pest::iterators::Pair;
+
+use crate::syntax::characters::{is_blank, is_curly_quote};
 use crate::syntax::parser::error::{END_OF_LINE, ErrorKind, Explained};
+use crate::syntax::parser::explain::hints::{NUMBER_SIGN, SLASHES, hint_for_rest};
 use crate::syntax::parser::explain::syntax::{explain_syntax, in_backquotes};
 use crate::syntax::parser::expression;
 use crate::syntax::parser::matched::{Rule, matches};
@@ -29,6 +33,11 @@ pub(super) fn explain_value(
     if let Some(kind) = whole_value(text) {
         return Explained { kind, range: whole };
     }
+    if let Some(offset) = foreign_comment(text) {
+        let range = start + offset..start + offset + SLASHES.len();
+        let explained = Explained::syntax(END_OF_LINE, in_backquotes(SLASHES), range);
+        return explained.with_hint(NUMBER_SIGN);
+    }
     if let Some((offset, quotes)) = unclosed_quote(text) {
         let kind = unclosed(text, offset, quotes);
         let range = start + offset..whole.end;
@@ -43,29 +52,50 @@ pub(super) fn explain_value(
     let is_in_brackets = text.starts_with(['[', '(', '{']);
     if text.starts_with(['\'', '"']) || is_in_brackets {
         let at = at.max(start);
-        let rest = &line[at..whole.end.max(at)];
-        let found = rest.trim_start_matches(is_blank);
-        let at = at + rest.len() - found.len();
-        return match word_kind(found, is_in_brackets) {
-            // Behind a whole value a word is just too much.
-            Some((ErrorKind::BareWord { .. }, _)) if !is_in_brackets => {
-                explain_syntax(line, at, error, None)
-            }
-            Some((kind, length)) => {
-                let range = at..at + length;
-                Explained { kind, range }
-            }
-            None => explain_syntax(line, at, error, None),
-        };
+        let rest = at..whole.end.max(at);
+        return explain_rest(line, rest, is_in_brackets, error);
     }
     if text.starts_with(['=', ',', ')', ']', '}']) || text.starts_with("->") {
         let word = text.split(is_blank).next().unwrap_or_default();
         let range = start..start + word.len();
-        return Explained::syntax("a value", in_backquotes(word), range);
+        let explained = Explained::syntax("a value", in_backquotes(word), range);
+        return match text.starts_with('=') {
+            true => explained.with_hint("a property has one equals sign"),
+            false => explained,
+        };
     }
     let (kind, length) = word_kind(text, false).unwrap_or_else(|| bare_word(without_comment(text)));
     let range = start..start + length;
     Explained { kind, range }
+}
+
+/// Explains what the grammar refuses within or behind a value.
+fn explain_rest(
+    line: &str,
+    range: Range<usize>,
+    is_in_brackets: bool,
+    error: &PestError<Rule>,
+) -> Explained {
+    let found = line[range.clone()].trim_start_matches(is_blank);
+    let at = range.end - found.len();
+    match word_kind(found, is_in_brackets) {
+        // Behind a whole value a word is just too much.
+        Some((kind, length)) if is_in_brackets || !matches!(kind, ErrorKind::BareWord { .. }) => {
+            let range = at..at + length;
+            Explained { kind, range }
+        }
+        _ => explain_syntax(line, at, error, hint_for_rest(found).map(str::to_owned)),
+    }
+}
+
+/// Where a comment of another language starts behind a whole value.
+fn foreign_comment(text: &str) -> Option<usize> {
+    let at = text.find(SLASHES)?;
+    let value = text[..at].trim_end_matches(is_blank);
+    let is_value = |pair: Pair<'_, Rule>| pair.as_str().len() == value.len();
+    matches(Rule::value, value)
+        .is_ok_and(is_value)
+        .then_some(at)
 }
 
 /// What is wrong with a constant expression.
@@ -94,6 +124,13 @@ fn unclosed(text: &str, offset: usize, quotes: &'static str) -> ErrorKind {
 
 /// What a text that is no literal seems to be, and how long it is; `None` if it is just wrong.
 fn word_kind(text: &str, is_in_brackets: bool) -> Option<(ErrorKind, usize)> {
+    if let Some(quoted) = text.strip_prefix(is_curly_quote) {
+        let end = quoted.find(is_curly_quote)?;
+        let closing = quoted[end..].chars().next().map_or(0, char::len_utf8);
+        return Some(bare_word(
+            &text[..text.len() - quoted.len() + end + closing],
+        ));
+    }
     let identifier = text
         .find(|c: char| !c.is_alphanumeric() && c != '_')
         .unwrap_or(text.len());

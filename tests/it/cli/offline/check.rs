@@ -72,6 +72,11 @@ fn check_shows_every_error_with_its_places() {
     error: 4 errors in 3 files
     --- exit 1
     ");
+}
+
+#[test]
+fn check_quotes_no_secret() {
+    let place = Place::offline();
     place
         .file("e/a.zkt", "/a\n  x = 1\n")
         .file("e/b.zkt", "/a\n  x = 2\n/b\n  @acl nonsense\n");
@@ -101,6 +106,14 @@ fn check_shows_every_error_with_its_places() {
     error: 2 errors in 1 file
     --- exit 1
     "#);
+}
+
+#[test]
+fn check_tells_errors_and_their_places_in_json() {
+    let place = Place::offline();
+    place
+        .file("e/a.zkt", "/a\n  x = 1\n")
+        .file("e/b.zkt", "/a\n  x = 2\n/b\n  @acl nonsense\n");
     insta::assert_snapshot!(place.run("check --format json e"), @r#"
     {"errors":[{"hint":"a later layer may replace it; one layer says it once","message":"the property x is declared twice in one layer","related":[{"message":"first here","source":"e/a.zkt:2:3"}],"source":"e/b.zkt:2:3"},{"hint":"an entry is scheme:id:perms, as in world:anyone:r or digest:ops:HASH:cdrwa","message":"expected an entry of the form scheme:id:perms, found \"(secret)\"","related":[],"source":"e/b.zkt:4:8"}],"format_version":"1.1","ok":false,"warnings":[]}
     --- exit 1

@@ -29,6 +29,8 @@ fn fmt_rewrites_and_names_what_differs() {
       |
     2 |   x = = 1
       |       ^ expected a value
+      |
+      = help: a property has one equals sign
 
     --- exit 1
     ");
