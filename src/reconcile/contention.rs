@@ -70,16 +70,12 @@ pub(super) async fn execute(
         ledger,
         events,
         batches: Vec::new(),
-        operations: 0,
     };
     let stop = run.all().await;
     let fates = run.ledger.fates();
-    let stands = |fate: &&Fate| matches!(fate, Fate::Done | Fate::Needless);
     Report {
-        applied: fates.iter().take_while(stands).count(),
         fates,
         batches: run.batches,
-        committed_operations: run.operations,
         stop,
     }
 }
@@ -92,7 +88,6 @@ struct Run<'a, 'e> {
     ledger: &'e mut Ledger,
     events: &'e mut (dyn FnMut(&Event) + Send),
     batches: Vec<(Batch, Outcome)>,
-    operations: usize,
 }
 
 impl<'a> Run<'a, '_> {
@@ -270,7 +265,6 @@ impl<'a> Run<'a, '_> {
         let sent = report.batches.iter();
         self.batches
             .extend(sent.map(|(batch, outcome)| (placed(batch, actions, base), *outcome)));
-        self.operations += report.committed_operations;
         report.stop.map(|stop| of_whole(stop, actions))
     }
 }

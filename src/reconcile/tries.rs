@@ -170,7 +170,8 @@ impl Tries {
             | Stop::InvalidAcl { .. }
             | Stop::TooLarge { .. }
             | Stop::Unread { .. }
-            | Stop::Deposed { .. } => false,
+            | Stop::Deposed { .. }
+            | Stop::Unguarded { .. } => false,
         }
     }
 }

@@ -16,6 +16,7 @@ use self::flight::Flight;
 use self::progress::Progress;
 use self::seen::Created;
 
+mod above;
 mod acls;
 mod batch;
 mod flight;
@@ -191,27 +192,5 @@ fn explain_acl(plan: &Plan, stop: Stop) -> Stop {
             }
         }
         stop => stop,
-    }
-}
-
-fn refused(path: &ZPath, action: usize, reason: ClientError) -> Stop {
-    let reason = match reason {
-        ClientError::NodeExists => Conflict::Exists,
-        ClientError::NoNode => Conflict::Missing,
-        ClientError::BadVersion => Conflict::Changed,
-        ClientError::NotEmpty => Conflict::NotEmpty,
-        ClientError::NoChildrenForEphemerals => Conflict::EphemeralParent,
-        reason => {
-            return Stop::Failed {
-                path: path.clone(),
-                action,
-                reason,
-            };
-        }
-    };
-    Stop::Conflict {
-        path: path.clone(),
-        action,
-        reason,
     }
 }

@@ -157,6 +157,12 @@ pub(crate) fn fates(report: &Report) -> String {
     fate_letters(&report.fates)
 }
 
+/// How many actions stand.
+pub(crate) fn done(report: &Report) -> usize {
+    let done = report.fates.iter().filter(|fate| **fate == Fate::Done);
+    done.count()
+}
+
 pub(crate) fn fate_letters(fates: &[Fate]) -> String {
     let letter = |fate: &Fate| match fate {
         Fate::NotDone => '-',

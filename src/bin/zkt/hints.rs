@@ -127,6 +127,9 @@ pub(crate) fn stopped(stop: &Stop, account: &Account) -> Failure {
         Stop::InvalidAcl { .. } => failure.hint(
             "ZooKeeper's own schemes are world, auth, digest, ip, x509, sasl and super; a server may have more",
         ),
-        Stop::Failed { .. } | Stop::Unread { .. } | Stop::Deposed { .. } => failure,
+        Stop::Failed { .. }
+        | Stop::Unread { .. }
+        | Stop::Deposed { .. }
+        | Stop::Unguarded { .. } => failure,
     }
 }

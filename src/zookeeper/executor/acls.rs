@@ -6,10 +6,10 @@ use zookeeper_client::Error as ClientError;
 
 use super::batch::AclChange;
 use super::flight::Flight;
+use super::look;
 use super::progress::Progress;
 use super::report::{Outcome, Stop};
 use super::seen::{self, Created};
-use super::{look, refused};
 use crate::model::node::DataVersion;
 use crate::zookeeper::session::{acl, is_outcome_unknown};
 
@@ -47,10 +47,12 @@ async fn hindrance(
         session, options, ..
     } = flight;
     if let Some(guard) = &options.guard {
-        let guard = guard.clone();
         match session.client().check_stat(guard.as_str()).await {
             Ok(Some(stat)) if stat.version == DataVersion::NEW.get() => {}
-            Ok(_) => return Some(Stop::Deposed { guard }),
+            Ok(_) => {
+                let guard = guard.clone();
+                return Some(Stop::Deposed { guard });
+            }
             Err(reason) if is_outcome_unknown(&reason) => {
                 return Some(Stop::Disconnected {
                     in_flight: 0,
@@ -58,7 +60,7 @@ async fn hindrance(
                     reason,
                 });
             }
-            Err(_) => {}
+            Err(reason) => return Some(Stop::of_guard(guard, reason)),
         }
     }
     let mut nodes = Vec::with_capacity(changes.len());
@@ -112,7 +114,7 @@ async fn send(
                 Outcome::Unknown
             }
             Err(reason) => {
-                stop.get_or_insert_with(|| refused(change.path, change.action, reason));
+                stop.get_or_insert_with(|| Stop::refused(change.path, change.action, reason));
                 Outcome::NotCommitted
             }
         };

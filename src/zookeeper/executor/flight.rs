@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::ops::Range;
+use std::pin::Pin;
 
 use foldhash::{HashMap, HashSet};
 use zookeeper_client::{Acls, CreateMode, MultiWriteError, MultiWriteResult};
@@ -10,7 +11,7 @@ use super::batch::{Operation, Packed, Which, Write};
 use super::progress::Progress;
 use super::reply::{self, Reply};
 use super::report::{Outcome, Stop};
-use super::seen::{self, Created};
+use super::seen::{self, Asked, Created};
 use super::{ExecuteOptions, look};
 use crate::model::node::DataVersion;
 use crate::model::path::ZPath;
@@ -32,56 +33,134 @@ pub(super) async fn send<'a>(
     created: &mut Created<'a>,
     progress: &mut Progress<'_>,
 ) -> Option<Stop> {
-    let Flight {
-        session,
-        batches,
-        options,
-    } = flight;
-    let guard = options.guard.as_ref();
     let first = stage.start;
-    let mut check = Check {
-        flight,
-        end: stage.end,
-        checked: first,
-        stops: HashMap::default(),
-    };
-    let mut waiting = stage;
-    let mut in_flight = VecDeque::new();
-    let (mut replies, mut outcomes) = (Vec::new(), Vec::new());
-    let mut is_held = false;
+    let before = flight.session.client().newest();
+    let mut stage = Stage::new(flight, stage);
     loop {
-        // The answers come behind the replies to all that is in flight, and may come long after a
-        // loss. One of those replies may say that nothing more is to be sent.
-        let has_looked = check.look(waiting.start, created).await;
-        is_held = (is_held || has_looked) && !in_flight.is_empty();
-        while !is_held && check.covers(waiting.start) && in_flight.len() < options.window.max(1) {
-            let Some(batch) = waiting.next() else {
-                break;
-            };
-            let operations = batches[batch].writes();
-            let sent = match check.refusal(batch) {
-                Some(stop) => Err(Reply::Refused(stop)),
-                None => {
-                    progress.starting(batch);
-                    write(session.client(), operations, guard)
-                }
-            };
-            if sent.is_err() {
-                waiting = first..first;
-            }
-            let nodes = created.ask(session.client(), operations);
-            in_flight.push_back((batch, sent, nodes));
-        }
-        let Some((batch, sent, nodes)) = in_flight.pop_front() else {
+        stage.fill(created, progress).await;
+        let Some(sent) = stage.in_flight.pop_front() else {
             break;
         };
-        let reply = match sent {
-            Ok(sent) => match sent.await {
-                Ok(_) => Reply::Committed,
-                Err(error) => Reply::from_error(error, batches[batch].writes(), guard),
+        stage.receive(sent, created, progress).await;
+    }
+    let Stage {
+        replies,
+        mut outcomes,
+        ..
+    } = stage;
+    settle(flight, first, before, &mut outcomes, progress).await;
+    reply::end(&flight.batches[first..], &replies, &outcomes)
+}
+
+/// The batches of a stage on their way.
+struct Stage<'a> {
+    flight: Flight<'a>,
+    check: Check<'a>,
+    waiting: Range<usize>,
+    in_flight: VecDeque<Sent<'a>>,
+    /// Whether what is in flight is heard of before more is sent.
+    is_held: bool,
+    /// What came back, and what became of the batches, in their order.
+    replies: Vec<Reply>,
+    outcomes: Vec<Outcome>,
+}
+
+/// A batch in flight.
+struct Sent<'a> {
+    batch: usize,
+    reply: Pin<Box<dyn Future<Output = Reply> + Send + 'a>>,
+    nodes: Option<Asked<'a>>,
+}
+
+impl<'a> Stage<'a> {
+    fn new(flight: Flight<'a>, batches: Range<usize>) -> Self {
+        Self {
+            flight,
+            check: Check {
+                flight,
+                end: batches.end,
+                checked: batches.start,
+                stops: HashMap::default(),
             },
-            Err(reply) => reply,
+            waiting: batches,
+            in_flight: VecDeque::new(),
+            is_held: false,
+            replies: Vec::new(),
+            outcomes: Vec::new(),
+        }
+    }
+
+    /// Sends as many batches as may be in flight.
+    async fn fill(&mut self, created: &Created<'a>, progress: &mut Progress<'_>) {
+        let Flight {
+            session, options, ..
+        } = self.flight;
+        // The answers come behind the replies to all that is in flight, and may come long after a
+        // loss. One of those replies may say that nothing more is to be sent.
+        let has_looked = self.check.look(self.waiting.start, created).await;
+        self.is_held = (self.is_held || has_looked) && !self.in_flight.is_empty();
+        while !self.is_held
+            && self.check.covers(self.waiting.start)
+            && self.in_flight.len() < options.window.max(1)
+            && let Some(batch) = self.waiting.next()
+        {
+            let reply = self.send(batch, progress);
+            let operations = self.flight.batches[batch].writes();
+            let nodes = created.ask(session.client(), operations);
+            self.in_flight.push_back(Sent {
+                batch,
+                reply,
+                nodes,
+            });
+        }
+    }
+
+    /// Sends a batch, unless something is in the way.
+    fn send(
+        &mut self,
+        batch: usize,
+        progress: &mut Progress<'_>,
+    ) -> Pin<Box<dyn Future<Output = Reply> + Send + 'a>> {
+        let Flight {
+            session,
+            batches,
+            options,
+        } = self.flight;
+        let (operations, guard) = (batches[batch].writes(), options.guard.as_ref());
+        let sent = match self.check.refusal(batch) {
+            Some(stop) => Err(Reply::Refused(stop)),
+            None => {
+                progress.starting(batch);
+                write(session.client(), operations, guard)
+            }
         };
+        match sent {
+            Ok(sent) => Box::pin(async move {
+                match sent.await {
+                    Ok(_) => Reply::Committed,
+                    Err(error) => Reply::from_error(error, operations, guard),
+                }
+            }),
+            Err(reply) => {
+                self.waiting.end = self.waiting.start;
+                Box::pin(std::future::ready(reply))
+            }
+        }
+    }
+
+    /// Waits for the reply to a batch.
+    async fn receive(
+        &mut self,
+        sent: Sent<'a>,
+        created: &mut Created<'a>,
+        progress: &mut Progress<'_>,
+    ) {
+        let Sent {
+            batch,
+            reply,
+            nodes,
+        } = sent;
+        let reply = reply.await;
         let outcome = match &reply {
             Reply::Committed => Outcome::Committed,
             Reply::Refused(_) => Outcome::NotCommitted,
@@ -89,20 +168,20 @@ pub(super) async fn send<'a>(
         };
         progress.ended(batch, outcome);
         match outcome {
-            Outcome::Committed => created.note(session.client(), nodes).await,
-            Outcome::NotCommitted | Outcome::Unknown => waiting = first..first,
+            Outcome::Committed => created.note(self.flight.session.client(), nodes).await,
+            Outcome::NotCommitted | Outcome::Unknown => self.waiting.end = self.waiting.start,
         }
-        replies.push(reply);
-        outcomes.push(outcome);
+        self.replies.push(reply);
+        self.outcomes.push(outcome);
     }
-    settle(flight, first, &mut outcomes, progress).await;
-    reply::end(&batches[first..], &replies, &outcomes)
 }
 
-/// Looks at the live tree for what became of the batches from `first` on whose replies were lost.
+/// Looks at the live tree for what became of the batches from `first` on whose replies were lost. They
+/// were sent after the transaction `before`.
 async fn settle(
     flight: Flight<'_>,
     first: usize,
+    before: i64,
     outcomes: &mut [Outcome],
     progress: &mut Progress<'_>,
 ) {
@@ -117,7 +196,7 @@ async fn settle(
         .map(|(batch, _)| flight.batches[*batch].writes());
     let operations: Vec<&[Operation<'_>]> = operations.collect();
     let deadline = flight.options.look_until(flight.session);
-    let found = look::batches(flight.session, &operations, deadline).await;
+    let found = look::batches(flight.session, &operations, before, deadline).await;
     for ((batch, outcome), found) in lost.into_iter().zip(found) {
         *outcome = found;
         progress.ended(batch, found);

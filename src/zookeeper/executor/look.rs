@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use tokio::time::{sleep, timeout_at};
 
+use super::above;
 use super::batch::{AclChange, Operation, Which, Write};
 use super::report::Outcome;
 use crate::model::node::{DataVersion, Live, LiveNode};
@@ -20,20 +21,23 @@ enum Evidence {
     After,
     /// It is as the write would have to find it.
     Before,
+    /// It is not there: it was not created, or was and is deleted again.
+    Missing,
     /// Neither, or it cannot be seen.
     Unclear,
 }
 
-/// What became of these atomic batches of one stage.
+/// What became of these atomic batches of one stage, which were sent after the transaction `before`.
 pub(super) async fn batches(
     session: &Session,
     batches: &[&[Operation<'_>]],
+    before: i64,
     deadline: Instant,
 ) -> Vec<Outcome> {
     let look = async {
         let fresh = fresh_where_dead(session, deadline).await?;
         let active = fresh.as_ref().unwrap_or(session);
-        let found = look_at_batches(active, batches).await;
+        let found = look_at_batches(active, batches, before).await;
         close(fresh).await;
         found
     };
@@ -41,11 +45,25 @@ pub(super) async fn batches(
     found.unwrap_or_else(|| vec![Outcome::Unknown; batches.len()])
 }
 
-async fn look_at_batches(session: &Session, batches: &[&[Operation<'_>]]) -> Option<Vec<Outcome>> {
+async fn look_at_batches(
+    session: &Session,
+    batches: &[&[Operation<'_>]],
+    before: i64,
+) -> Option<Vec<Outcome>> {
     let operations = batches.iter().flat_map(|operations| operations.iter());
     let paths: Vec<ZPath> = operations.map(|operation| operation.path.clone()).collect();
     let tree = live::lookup(session, &paths).await.ok()?;
-    Some(batches.iter().map(|batch| judge(batch, &tree)).collect())
+    let mut outcomes = Vec::with_capacity(batches.len());
+    for batch in batches {
+        outcomes.push(match judge(batch, &tree) {
+            Verdict::Is(outcome) => outcome,
+            Verdict::Missing(path) if above::was_never_there(session, path, before).await => {
+                Outcome::NotCommitted
+            }
+            Verdict::Missing(_) => Outcome::Unknown,
+        });
+    }
+    Some(outcomes)
 }
 
 /// What became of each of these ACL changes.
@@ -114,14 +132,22 @@ async fn close(fresh: Option<Session>) {
     }
 }
 
+/// What the nodes of a batch tell of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict<'p> {
+    Is(Outcome),
+    /// It was not committed, unless this node was deleted again.
+    Missing(&'p ZPath),
+}
+
 /// Weighs the evidence of a batch that happened entirely or not at all.
-fn judge(operations: &[Operation<'_>], tree: &Tree<Live>) -> Outcome {
+fn judge<'p>(operations: &[Operation<'p>], tree: &Tree<Live>) -> Verdict<'p> {
     let mut writes: HashMap<&ZPath, usize> = HashMap::new();
     for operation in operations {
         *writes.entry(operation.path).or_default() += 1;
     }
     let mut zxid = None;
-    let (mut after, mut before) = (0, 0);
+    let (mut after, mut before, mut missing) = (0, 0, None);
     // A node that is written twice shows only the last of it.
     for operation in operations
         .iter()
@@ -131,19 +157,21 @@ fn judge(operations: &[Operation<'_>], tree: &Tree<Live>) -> Outcome {
         match evidence {
             Evidence::After => after += 1,
             Evidence::Before => before += 1,
+            Evidence::Missing => missing = missing.or(Some(operation.path)),
             Evidence::Unclear => {}
         }
         // All writes of a batch share one zxid: nodes that differ in it were not written by it.
         if let (Evidence::After, Some(at)) = (evidence, at)
             && *zxid.get_or_insert(at) != at
         {
-            return Outcome::Unknown;
+            return Verdict::Is(Outcome::Unknown);
         }
     }
-    match (after, before) {
-        (1.., 0) => Outcome::Committed,
-        (0, 1..) => Outcome::NotCommitted,
-        _ => Outcome::Unknown,
+    match (after, before, missing) {
+        (1.., 0, None) => Verdict::Is(Outcome::Committed),
+        (0, 1.., _) => Verdict::Is(Outcome::NotCommitted),
+        (0, 0, Some(path)) => Verdict::Missing(path),
+        _ => Verdict::Is(Outcome::Unknown),
     }
 }
 
@@ -154,7 +182,7 @@ fn weigh(operation: &Operation<'_>, live: Option<&Live>) -> (Evidence, Option<i6
     let node: &LiveNode = match live {
         None => {
             let evidence = match write {
-                Write::Create { .. } => Evidence::Before,
+                Write::Create { .. } => Evidence::Missing,
                 Write::Delete { .. } => Evidence::After,
                 Write::Set { .. } => Evidence::Unclear,
             };
@@ -201,6 +229,12 @@ mod tests {
     use super::*;
     use crate::model::value::Encoded;
     use Outcome::{Committed, NotCommitted, Unknown};
+
+    impl From<Outcome> for Verdict<'_> {
+        fn from(outcome: Outcome) -> Self {
+            Self::Is(outcome)
+        }
+    }
 
     fn operation(path: &str, write: Write<'static>) -> Operation<'static> {
         Operation {
@@ -252,14 +286,19 @@ mod tests {
         live.iter().map(node).collect()
     }
 
-    fn check(operations: &[Operation<'_>], live: &[(&str, &str, i32, i64)], expect: Outcome) {
-        let tree = tree(live);
+    fn check<'p>(
+        operations: &[Operation<'p>],
+        live: &[(&str, &str, i32, i64)],
+        expect: impl Into<Verdict<'p>>,
+    ) {
+        let (tree, expect) = (tree(live), expect.into());
         assert_eq!(judge(operations, &tree), expect, "{operations:?} {live:?}");
     }
 
     #[test]
     fn one_write_is_told_by_its_node() {
-        check(&[create("/a")], &[], NotCommitted);
+        let new = create("/a");
+        check(&[new], &[], Verdict::Missing(new.path));
         check(&[create("/a")], &[("/a", "ours", 0, 9)], Committed);
         check(&[create("/a")], &[("/a", "theirs", 0, 9)], Unknown);
         check(&[create("/a")], &[("/a", "ours", 1, 9)], Unknown);
@@ -286,6 +325,9 @@ mod tests {
             &[("/b", "theirs", 7, 12), ("/c", "old", 0, 3)],
             NotCommitted,
         );
+        check(&batch, &[("/b", "theirs", 7, 12)], Unknown);
+        let new = [create("/a"), create("/b")];
+        check(&new, &[], Verdict::Missing(new[0].path));
     }
 
     #[test]

@@ -40,7 +40,6 @@ pub(super) struct Progress<'a> {
     events: &'a mut (dyn FnMut(&Event) + Send),
     /// What became of the batches that were sent.
     sent: Vec<(usize, Outcome)>,
-    operations: usize,
 }
 
 impl<'a> Progress<'a> {
@@ -65,7 +64,6 @@ impl<'a> Progress<'a> {
             batches,
             events,
             sent: Vec::new(),
-            operations: 0,
         }
     }
 
@@ -96,12 +94,9 @@ impl<'a> Progress<'a> {
     /// What became of the data that an atomic batch writes.
     fn data(&mut self, batch: usize, outcome: Outcome) {
         let Packed { work, actions, .. } = &self.batches[batch];
-        let Work::Atomic(operations) = work else {
+        let Work::Atomic(_) = work else {
             return;
         };
-        if outcome == Outcome::Committed {
-            self.operations += operations.len();
-        }
         for action in actions.clone() {
             if self.parts[action].data != Part::Absent {
                 self.change(action, |parts| parts.data = part(outcome));
@@ -111,7 +106,6 @@ impl<'a> Progress<'a> {
 
     /// What became of a change of an ACL.
     pub(super) fn acl(&mut self, change: &AclChange<'_>, outcome: Outcome) {
-        self.operations += usize::from(outcome == Outcome::Committed);
         self.change(change.action, |parts| parts.acl = part(outcome));
     }
 
@@ -147,15 +141,11 @@ impl<'a> Progress<'a> {
     }
 
     pub(super) fn report(self, stop: Option<Stop>) -> Report {
-        let fates: Vec<Fate> = self.parts.iter().map(|parts| parts.fate()).collect();
-        let applied = fates.iter().take_while(|fate| **fate == Fate::Done).count();
         let sent = self.sent.iter();
         let batches = sent.map(|(batch, outcome)| (self.described(*batch), *outcome));
         Report {
-            applied,
-            fates,
+            fates: self.parts.iter().map(|parts| parts.fate()).collect(),
             batches: batches.collect(),
-            committed_operations: self.operations,
             stop,
         }
     }

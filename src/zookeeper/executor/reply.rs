@@ -3,7 +3,6 @@
 use zookeeper_client::{Error as ClientError, MultiWriteError};
 
 use super::batch::{Operation, Packed};
-use super::refused;
 use super::report::{Outcome, Stop};
 use crate::model::path::ZPath;
 use crate::zookeeper::session::is_outcome_unknown;
@@ -38,10 +37,7 @@ impl Reply {
             } => (index, reason),
         };
         match (guard, index) {
-            (Some(guard), 0) => {
-                let guard = guard.clone();
-                Self::Refused(Stop::Deposed { guard })
-            }
+            (Some(guard), 0) => Self::Refused(Stop::of_guard(guard, reason)),
             (Some(_), _) => Self::refused(operations, index - 1, reason),
             (None, _) => Self::refused(operations, index, reason),
         }
@@ -49,7 +45,9 @@ impl Reply {
 
     pub(super) fn refused(operations: &[Operation<'_>], index: usize, reason: ClientError) -> Self {
         match operations.get(index).or(operations.first()) {
-            Some(operation) => Self::Refused(refused(operation.path, operation.action, reason)),
+            Some(operation) => {
+                Self::Refused(Stop::refused(operation.path, operation.action, reason))
+            }
             None => Self::Committed,
         }
     }

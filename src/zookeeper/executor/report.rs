@@ -12,15 +12,11 @@ use crate::zookeeper::session::described;
 /// How far an execution got, and why it stopped.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Report {
-    /// How many leading actions stand entirely.
-    pub applied: usize,
     /// What became of each action of the plan.
     pub fates: Vec<Fate>,
     /// The batches that were sent, in order, and what became of each.
     #[doc(hidden)]
     pub batches: Vec<(Batch, Outcome)>,
-    /// How many operations were committed.
-    pub committed_operations: usize,
     /// Why the plan was not carried out to its end; `None` if it was.
     pub stop: Option<Stop>,
 }
@@ -170,6 +166,14 @@ pub enum Stop {
         /// The node.
         guard: ZPath,
     },
+    /// The server refused to check the node without which nothing is written.
+    #[error("{guard}: {}; without it nothing is written", described(reason))]
+    Unguarded {
+        /// The node.
+        guard: ZPath,
+        /// The refusal.
+        reason: ClientError,
+    },
     /// The connection was lost while batches were being committed; a read of the nodes showed their
     /// outcomes.
     #[error("the connection was lost ({}); {}", described(reason), what_became(*in_flight, *committed))]
@@ -196,6 +200,38 @@ pub enum Stop {
 }
 
 impl Stop {
+    /// What the server's refusal of an operation means.
+    pub(super) fn refused(path: &ZPath, action: usize, reason: ClientError) -> Self {
+        let reason = match reason {
+            ClientError::NodeExists => Conflict::Exists,
+            ClientError::NoNode => Conflict::Missing,
+            ClientError::BadVersion => Conflict::Changed,
+            ClientError::NotEmpty => Conflict::NotEmpty,
+            ClientError::NoChildrenForEphemerals => Conflict::EphemeralParent,
+            reason => {
+                return Self::Failed {
+                    path: path.clone(),
+                    action,
+                    reason,
+                };
+            }
+        };
+        Self::Conflict {
+            path: path.clone(),
+            action,
+            reason,
+        }
+    }
+
+    /// What the server's refusal to check the guard means.
+    pub(super) fn of_guard(guard: &ZPath, reason: ClientError) -> Self {
+        let guard = guard.clone();
+        match reason {
+            ClientError::NoNode | ClientError::BadVersion => Self::Deposed { guard },
+            reason => Self::Unguarded { guard, reason },
+        }
+    }
+
     /// The only node that the stop is about; the server takes what concerns others.
     #[cfg(feature = "watch")]
     pub(crate) fn of_one_node(&self) -> Option<&ZPath> {
@@ -222,7 +258,10 @@ impl Stop {
             | Self::InvalidAcl { path, .. }
             | Self::TooLarge { path, .. }
             | Self::Unread { path, .. } => Some(path),
-            Self::Deposed { .. } | Self::Disconnected { .. } | Self::Uncertain { .. } => None,
+            Self::Deposed { .. }
+            | Self::Unguarded { .. }
+            | Self::Disconnected { .. }
+            | Self::Uncertain { .. } => None,
         }
     }
 
@@ -234,7 +273,10 @@ impl Stop {
             | Self::InvalidAcl { action, .. }
             | Self::TooLarge { action, .. }
             | Self::Unread { action, .. } => Some(action),
-            Self::Deposed { .. } | Self::Disconnected { .. } | Self::Uncertain { .. } => None,
+            Self::Deposed { .. }
+            | Self::Unguarded { .. }
+            | Self::Disconnected { .. }
+            | Self::Uncertain { .. } => None,
         }
     }
 

@@ -1,6 +1,7 @@
 //! Whether nodes still are those that the plan saw. ZooKeeper has no write that checks a zxid, so they
 //! are read again right before.
 
+use std::pin::Pin;
 use std::time::{Duration, Instant};
 
 use foldhash::{HashMap, HashSet};
@@ -146,9 +147,9 @@ impl Lost {
 }
 
 /// The nodes that a batch creates and that are written again, and the answer about the first of them.
-pub(super) struct Asked<'p, F> {
+pub(super) struct Asked<'p> {
     nodes: Vec<Operation<'p>>,
-    first: F,
+    first: Pin<Box<dyn Future<Output = Answer> + Send>>,
 }
 
 /// Which nodes an execution has created, as far as it writes them or changes their ACLs later.
@@ -175,29 +176,20 @@ impl<'p> Created<'p> {
 
     /// Asks for the first of those that a batch creates. What is asked right behind the batch leaves
     /// another writer no time to put another node in the place of one.
-    pub(super) fn ask(
-        &self,
-        client: &Client,
-        operations: &[Operation<'p>],
-    ) -> Option<Asked<'p, impl Future<Output = Result<Option<Stat>, ClientError>> + Send + use<>>>
-    {
+    pub(super) fn ask(&self, client: &Client, operations: &[Operation<'p>]) -> Option<Asked<'p>> {
         let wanted = operations.iter().filter(|operation| {
             let is_new = matches!(operation.write, Write::Create { .. });
             is_new && self.wanted.contains(operation.path)
         });
         let nodes: Vec<_> = wanted.copied().collect();
-        let first = client.check_stat(nodes.first()?.path.as_str());
+        let first = Box::pin(client.check_stat(nodes.first()?.path.as_str()));
         Some(Asked { nodes, first })
     }
 
     /// Records the answer, where the batch was committed. Its nodes were created by one transaction, so
     /// one of them has the czxid of all. If the first does not, all are asked; a
     /// node that another writer put there since has a later czxid than those that were created.
-    pub(super) async fn note(
-        &mut self,
-        client: &Client,
-        asked: Option<Asked<'p, impl Future<Output = Result<Option<Stat>, ClientError>>>>,
-    ) {
+    pub(super) async fn note(&mut self, client: &Client, asked: Option<Asked<'p>>) {
         let Some(Asked { nodes, first }) = asked else {
             return;
         };

@@ -7,7 +7,7 @@
 use std::future::{Future, pending, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -30,7 +30,21 @@ pub(crate) struct Client {
     inner: Arc<zk::Client>,
     pace: Arc<Pace>,
     life: Arc<Life>,
-    reads_batches: Arc<AtomicBool>,
+    learnt: Arc<Learnt>,
+}
+
+/// What answers have told of the server.
+#[derive(Debug, Default)]
+struct Learnt {
+    reads_batches: AtomicBool,
+    newest: AtomicI64,
+}
+
+impl Learnt {
+    fn note(&self, stat: &Stat) {
+        let newest = stat.czxid.max(stat.mzxid).max(stat.pzxid);
+        self.newest.fetch_max(newest, Ordering::Relaxed);
+    }
 }
 
 /// Whether the task of zookeeper-client has died. Its session is lost then, without any event.
@@ -56,7 +70,7 @@ impl Client {
             inner: Arc::new(inner),
             pace: Arc::new(Pace::new(limit)),
             life: Arc::new(Life(watch::Sender::new(false))),
-            reads_batches: Arc::default(),
+            learnt: Arc::default(),
         }
     }
 
@@ -68,7 +82,12 @@ impl Client {
     /// Whether the server is known to answer batched reads. One before 3.6 closes the connection on
     /// them, and what is in flight is lost with it.
     pub(crate) fn reads_batches(&self) -> bool {
-        self.reads_batches.load(Ordering::Relaxed)
+        self.learnt.reads_batches.load(Ordering::Relaxed)
+    }
+
+    /// The newest transaction that an answer has told of so far. What is sent now comes later.
+    pub(crate) fn newest(&self) -> i64 {
+        self.learnt.newest.load(Ordering::Relaxed)
     }
 
     fn bounded<F, T, E>(
@@ -182,7 +201,13 @@ impl Client {
         &self,
         path: &str,
     ) -> impl Future<Output = Result<Option<Stat>, ClientError>> + Send + use<> {
-        self.bounded(self.inner.check_stat(path))
+        let answer = self.bounded(self.inner.check_stat(path));
+        let learnt = self.learnt.clone();
+        async move {
+            let stat = answer.await?;
+            stat.iter().for_each(|stat| learnt.note(stat));
+            Ok(stat)
+        }
     }
 
     pub(crate) fn get_data(
@@ -282,12 +307,21 @@ impl<'a> MultiReader<'a> {
         &mut self,
     ) -> impl Future<Output = Result<Vec<MultiReadResult>, ClientError>> + Send + use<'a> {
         let answer = self.client.bounded(self.inner.commit());
-        let reads_batches = &self.client.reads_batches;
+        let learnt = &self.client.learnt;
         async move {
             let answer = answer.await;
             match &answer {
-                Ok(_) => reads_batches.store(true, Ordering::Relaxed),
-                Err(ClientError::Unimplemented) => reads_batches.store(false, Ordering::Relaxed),
+                Ok(results) => {
+                    learnt.reads_batches.store(true, Ordering::Relaxed);
+                    for result in results {
+                        if let MultiReadResult::Data { stat, .. } = result {
+                            learnt.note(stat);
+                        }
+                    }
+                }
+                Err(ClientError::Unimplemented) => {
+                    learnt.reads_batches.store(false, Ordering::Relaxed);
+                }
                 Err(_) => {}
             }
             answer

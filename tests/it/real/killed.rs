@@ -8,7 +8,7 @@ use zkt::zookeeper::session::Session;
 
 use super::process::Server;
 use crate::executor::flight::flight;
-use crate::executor::{add, fates, one_at_a_time, plan, run_all, shown};
+use crate::executor::{add, done, fates, one_at_a_time, plan, run_all, shown};
 use crate::relay::{Mode, Relay};
 use crate::server::options;
 
@@ -41,8 +41,9 @@ async fn a_server_killed_midway_is_told_truthfully() {
         Some(stop) => panic!("{stop}"),
     }
     let session = Session::connect(&options(&server.address())).await.unwrap();
-    assert_eq!(shown(&session).await.lines().count(), report.applied);
-    let report = run_all(&session, actions[report.applied..].to_vec()).await;
+    let done = done(&report);
+    assert_eq!(shown(&session).await.lines().count(), done);
+    let report = run_all(&session, actions[done..].to_vec()).await;
     assert_eq!(report.stop, None);
 }
 

@@ -56,6 +56,9 @@ fn an_error_is_told_of_the_operation_that_it_is_about() {
     check(None, failed(1, ClientError::NodeExists), "/n3 3");
     let gone = "/guard is gone, and with it the right to write";
     check(Some(&guard), failed(0, ClientError::NoNode), gone);
+    check(Some(&guard), failed(0, ClientError::BadVersion), gone);
+    let closed = "/guard: not authorized; without it nothing is written";
+    check(Some(&guard), failed(0, ClientError::NoAuth), closed);
     check(Some(&guard), failed(1, ClientError::NoNode), "/n2 2");
     check(Some(&guard), failed(2, ClientError::NoNode), "/n3 3");
     let throttled = "/n2: request was throttled due to server heavy loading";

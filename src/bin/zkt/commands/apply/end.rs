@@ -35,7 +35,10 @@ impl End {
     pub(super) fn of_stop(stop: &Stop) -> Self {
         let kind = match stop {
             Stop::Conflict { .. } => "conflict",
-            Stop::Failed { .. } | Stop::InvalidAcl { .. } | Stop::Unread { .. } => "failed",
+            Stop::Failed { .. }
+            | Stop::InvalidAcl { .. }
+            | Stop::Unread { .. }
+            | Stop::Unguarded { .. } => "failed",
             Stop::TooLarge { .. } => "too large",
             Stop::Disconnected { .. } => "disconnected",
             Stop::Uncertain { .. } => "uncertain",
