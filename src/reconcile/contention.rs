@@ -19,7 +19,7 @@ use crate::model::tree::Tree;
 use crate::plan::planner::Policy;
 use crate::plan::scope::{Children, Want};
 use crate::zookeeper::executor::{
-    self, Batch, Conflict, Event, ExecuteOptions, Fate, Ledger, Outcome, Report, Stop,
+    self, Batch, BatchFate, Conflict, Event, ExecuteOptions, Fate, Ledger, Report, Stop,
 };
 use crate::zookeeper::live::{self, FetchOptions};
 use crate::zookeeper::session::Session;
@@ -87,7 +87,7 @@ struct Run<'a, 'e> {
     closed: HashSet<&'a ZPath>,
     ledger: &'e mut Ledger,
     events: &'e mut (dyn FnMut(&Event) + Send),
-    batches: Vec<(Batch, Outcome)>,
+    batches: Vec<(Batch, BatchFate)>,
 }
 
 impl<'a> Run<'a, '_> {
@@ -232,7 +232,7 @@ impl<'a> Run<'a, '_> {
             self.ledger.settle(*i, Fate::Unknown);
         }
         let sent = self.batches.iter();
-        let committed = sent.filter(|(_, outcome)| *outcome == Outcome::Committed);
+        let committed = sent.filter(|(_, outcome)| *outcome == BatchFate::Committed);
         let base = committed.count();
         let events = &mut *self.events;
         let mut forward = |event: &Event| {

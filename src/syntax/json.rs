@@ -38,7 +38,7 @@ enum Around<'j> {
 /// objects whose keys are not in order.
 fn push_undecoded(out: &mut String, json: &str) -> Option<()> {
     let mut at = 0;
-    // The open lists (`None`) and objects, each object with its last key.
+    // The open lists and objects.
     let mut around: SmallVec<[Around<'_>; 8]> = SmallVec::new();
     let mut is_key = false;
     while let Some(byte) = json.as_bytes().get(at) {

@@ -13,8 +13,8 @@ use crate::zookeeper::session::Session;
 
 use self::batch::Work;
 use self::flight::Flight;
-use self::progress::Progress;
 use self::seen::Created;
+use self::tracker::Tracker;
 
 mod above;
 mod acls;
@@ -22,14 +22,14 @@ mod batch;
 mod flight;
 mod ledger;
 mod look;
-mod progress;
 mod reply;
 mod report;
 mod seen;
+mod tracker;
 
 pub(crate) use self::batch::acl_bytes;
 pub use self::ledger::Ledger;
-pub use self::report::{Batch, BatchKind, Conflict, Event, Fate, Outcome, Report, Stop};
+pub use self::report::{Batch, BatchFate, BatchKind, Conflict, Event, Fate, Report, Stop};
 
 /// Bounds on what is sent at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -139,7 +139,7 @@ pub async fn execute(
             bytes,
         }) => {
             let limit = options.request_limit;
-            return Progress::new(plan, &[], events).report(Some(Stop::TooLarge {
+            return Tracker::new(plan, &[], events).report(Some(Stop::TooLarge {
                 path,
                 action,
                 bytes,
@@ -148,7 +148,7 @@ pub async fn execute(
         }
     };
     let mut created = Created::new(&batches);
-    let mut progress = Progress::new(plan, &batches, events);
+    let mut tracker = Tracker::new(plan, &batches, events);
     let flight = Flight {
         session,
         batches: &batches,
@@ -159,14 +159,14 @@ pub async fn execute(
         let all = next..next + stage.len();
         next = all.end;
         let stop = match &stage[0].work {
-            Work::Atomic(_) => flight::send(flight, all, &mut created, &mut progress).await,
-            Work::Acls(_) => acls::change(flight, all.start, &created, &mut progress).await,
+            Work::Atomic(_) => flight::send(flight, all, &mut created, &mut tracker).await,
+            Work::Acls(_) => acls::change(flight, all.start, &created, &mut tracker).await,
         };
         if let Some(stop) = stop {
-            return progress.report(Some(explain_acl(plan, stop)));
+            return tracker.report(Some(explain_acl(plan, stop)));
         }
     }
-    progress.report(None)
+    tracker.report(None)
 }
 
 /// Names the entries of an ACL that the server refuses.

@@ -514,12 +514,12 @@ fn expand(before: &str, tree: &str, found: &mut Vec<String>) {
 /// What others than `reconcile` may name of the executor: what it tells.
 const TOLD: [&str; 10] = [
     "Batch",
+    "BatchFate",
     "BatchKind",
     "Conflict",
     "Event",
     "Fate",
     "Ledger",
-    "Outcome",
     "Report",
     "Stop",
     "acl_bytes",

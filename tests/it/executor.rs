@@ -15,7 +15,7 @@ use zkt::model::node::{AclVersion, DataVersion, Live, LiveNode};
 use zkt::model::path::ZPath;
 use zkt::model::plan::{Action, Add, HiddenValues, Link, Plan, Trim, Update};
 use zkt::model::value::Data;
-use zkt::zookeeper::executor::{Event, ExecuteOptions, Fate, Outcome, Report, execute};
+use zkt::zookeeper::executor::{BatchFate, Event, ExecuteOptions, Fate, Report, execute};
 use zkt::zookeeper::live;
 use zkt::zookeeper::session::Session;
 use zookeeper_client::{Acls, Client, CreateMode};
@@ -176,10 +176,10 @@ pub(crate) fn fate_letters(fates: &[Fate]) -> String {
 
 /// What became of the batches that were sent.
 pub(crate) fn told(report: &Report) -> String {
-    let letter = |outcome: &Outcome| match outcome {
-        Outcome::Committed => '+',
-        Outcome::NotCommitted => '-',
-        Outcome::Unknown => '?',
+    let letter = |outcome: &BatchFate| match outcome {
+        BatchFate::Committed => '+',
+        BatchFate::NotCommitted => '-',
+        BatchFate::Unknown => '?',
     };
     let batches = report.batches.iter();
     batches.map(|(_, outcome)| letter(outcome)).collect()

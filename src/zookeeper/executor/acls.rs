@@ -7,9 +7,9 @@ use zookeeper_client::Error as ClientError;
 use super::batch::AclChange;
 use super::flight::Flight;
 use super::look;
-use super::progress::Progress;
-use super::report::{Outcome, Stop};
+use super::report::{BatchFate, Stop};
 use super::seen::{self, Created};
+use super::tracker::Tracker;
 use crate::model::node::DataVersion;
 use crate::zookeeper::session::{acl, is_outcome_unknown};
 
@@ -18,22 +18,22 @@ pub(super) async fn change(
     flight: Flight<'_>,
     batch: usize,
     created: &Created<'_>,
-    progress: &mut Progress<'_>,
+    tracker: &mut Tracker<'_>,
 ) -> Option<Stop> {
     let changes = flight.batches[batch].acls();
-    progress.starting(batch);
-    let mut outcomes = vec![Outcome::NotCommitted; changes.len()];
+    tracker.starting(batch);
+    let mut outcomes = vec![BatchFate::NotCommitted; changes.len()];
     let stop = match hindrance(flight, changes, created).await {
         Some(stop) => Some(stop),
-        None => send(flight, batch, &mut outcomes, progress).await,
+        None => send(flight, batch, &mut outcomes, tracker).await,
     };
     let is = |outcome| outcomes.contains(&outcome);
     let outcome = match stop {
-        _ if is(Outcome::Unknown) => Outcome::Unknown,
-        _ if is(Outcome::NotCommitted) => Outcome::NotCommitted,
-        _ => Outcome::Committed,
+        _ if is(BatchFate::Unknown) => BatchFate::Unknown,
+        _ if is(BatchFate::NotCommitted) => BatchFate::NotCommitted,
+        _ => BatchFate::Committed,
     };
-    progress.ended(batch, outcome);
+    tracker.ended(batch, outcome);
     stop
 }
 
@@ -79,8 +79,8 @@ async fn hindrance(
 async fn send(
     flight: Flight<'_>,
     batch: usize,
-    outcomes: &mut [Outcome],
-    progress: &mut Progress<'_>,
+    outcomes: &mut [BatchFate],
+    tracker: &mut Tracker<'_>,
 ) -> Option<Stop> {
     let Flight {
         session,
@@ -99,7 +99,7 @@ async fn send(
             };
             let entries = acl::to_client(change.acl);
             let expected = Some(change.expected.get());
-            progress.acl(change, Outcome::Unknown);
+            tracker.acl(change, BatchFate::Unknown);
             in_flight.push_back((i, client.set_acl(change.path.as_str(), &entries, expected)));
         }
         let Some((i, pending)) = in_flight.pop_front() else {
@@ -107,18 +107,18 @@ async fn send(
         };
         let change = &changes[i];
         outcomes[i] = match pending.await {
-            Ok(_) => Outcome::Committed,
+            Ok(_) => BatchFate::Committed,
             Err(reason) if is_outcome_unknown(&reason) => {
                 lost.push(i);
                 loss.get_or_insert(reason);
-                Outcome::Unknown
+                BatchFate::Unknown
             }
             Err(reason) => {
                 stop.get_or_insert_with(|| Stop::refused(change.path, change.action, reason));
-                Outcome::NotCommitted
+                BatchFate::NotCommitted
             }
         };
-        progress.acl(change, outcomes[i]);
+        tracker.acl(change, outcomes[i]);
     }
     let Some(reason) = loss else {
         return stop;
@@ -127,17 +127,17 @@ async fn send(
     let found = look::acls(session, &asked, options.look_until(session)).await;
     for (&i, found) in lost.iter().zip(found) {
         outcomes[i] = found;
-        progress.acl(&changes[i], found);
+        tracker.acl(&changes[i], found);
     }
     stop.or_else(|| Some(lost_at(flight, batch, outcomes, reason)))
 }
 
-fn lost_at(flight: Flight<'_>, batch: usize, outcomes: &[Outcome], reason: ClientError) -> Stop {
-    if outcomes.contains(&Outcome::Unknown) {
+fn lost_at(flight: Flight<'_>, batch: usize, outcomes: &[BatchFate], reason: ClientError) -> Stop {
+    if outcomes.contains(&BatchFate::Unknown) {
         let actions = flight.batches[batch].actions.clone();
         return Stop::Uncertain { actions, reason };
     }
-    let made = |outcome: &Outcome| *outcome == Outcome::Committed;
+    let made = |outcome: &BatchFate| *outcome == BatchFate::Committed;
     Stop::Disconnected {
         in_flight: 1,
         committed: outcomes.iter().all(made),

@@ -8,10 +8,10 @@ use foldhash::{HashMap, HashSet};
 use zookeeper_client::{Acls, CreateMode, MultiWriteError, MultiWriteResult};
 
 use super::batch::{Operation, Packed, Which, Write};
-use super::progress::Progress;
 use super::reply::{self, Reply};
-use super::report::{Outcome, Stop};
+use super::report::{BatchFate, Stop};
 use super::seen::{self, Asked, Created};
+use super::tracker::Tracker;
 use super::{ExecuteOptions, look};
 use crate::model::node::DataVersion;
 use crate::model::path::ZPath;
@@ -31,24 +31,24 @@ pub(super) async fn send<'a>(
     flight: Flight<'a>,
     stage: Range<usize>,
     created: &mut Created<'a>,
-    progress: &mut Progress<'_>,
+    tracker: &mut Tracker<'_>,
 ) -> Option<Stop> {
     let first = stage.start;
     let before = flight.session.client().newest();
     let mut stage = Stage::new(flight, stage);
     loop {
-        stage.fill(created, progress).await;
+        stage.fill(created, tracker).await;
         let Some(sent) = stage.in_flight.pop_front() else {
             break;
         };
-        stage.receive(sent, created, progress).await;
+        stage.receive(sent, created, tracker).await;
     }
     let Stage {
         replies,
         mut outcomes,
         ..
     } = stage;
-    settle(flight, first, before, &mut outcomes, progress).await;
+    settle(flight, first, before, &mut outcomes, tracker).await;
     reply::end(&flight.batches[first..], &replies, &outcomes)
 }
 
@@ -62,7 +62,7 @@ struct Stage<'a> {
     is_held: bool,
     /// What came back, and what became of the batches, in their order.
     replies: Vec<Reply>,
-    outcomes: Vec<Outcome>,
+    outcomes: Vec<BatchFate>,
 }
 
 /// A batch in flight.
@@ -91,7 +91,7 @@ impl<'a> Stage<'a> {
     }
 
     /// Sends as many batches as may be in flight.
-    async fn fill(&mut self, created: &Created<'a>, progress: &mut Progress<'_>) {
+    async fn fill(&mut self, created: &Created<'a>, tracker: &mut Tracker<'_>) {
         let Flight {
             session, options, ..
         } = self.flight;
@@ -104,7 +104,7 @@ impl<'a> Stage<'a> {
             && self.in_flight.len() < options.window.max(1)
             && let Some(batch) = self.waiting.next()
         {
-            let reply = self.send(batch, progress);
+            let reply = self.send(batch, tracker);
             let operations = self.flight.batches[batch].writes();
             let nodes = created.ask(session.client(), operations);
             self.in_flight.push_back(Sent {
@@ -119,7 +119,7 @@ impl<'a> Stage<'a> {
     fn send(
         &mut self,
         batch: usize,
-        progress: &mut Progress<'_>,
+        tracker: &mut Tracker<'_>,
     ) -> Pin<Box<dyn Future<Output = Reply> + Send + 'a>> {
         let Flight {
             session,
@@ -130,7 +130,7 @@ impl<'a> Stage<'a> {
         let sent = match self.check.refusal(batch) {
             Some(stop) => Err(Reply::Refused(stop)),
             None => {
-                progress.starting(batch);
+                tracker.starting(batch);
                 write(session.client(), operations, guard)
             }
         };
@@ -153,7 +153,7 @@ impl<'a> Stage<'a> {
         &mut self,
         sent: Sent<'a>,
         created: &mut Created<'a>,
-        progress: &mut Progress<'_>,
+        tracker: &mut Tracker<'_>,
     ) {
         let Sent {
             batch,
@@ -162,14 +162,14 @@ impl<'a> Stage<'a> {
         } = sent;
         let reply = reply.await;
         let outcome = match &reply {
-            Reply::Committed => Outcome::Committed,
-            Reply::Refused(_) => Outcome::NotCommitted,
-            Reply::Lost(_) => Outcome::Unknown,
+            Reply::Committed => BatchFate::Committed,
+            Reply::Refused(_) => BatchFate::NotCommitted,
+            Reply::Lost(_) => BatchFate::Unknown,
         };
-        progress.ended(batch, outcome);
+        tracker.ended(batch, outcome);
         match outcome {
-            Outcome::Committed => created.note(self.flight.session.client(), nodes).await,
-            Outcome::NotCommitted | Outcome::Unknown => self.waiting.end = self.waiting.start,
+            BatchFate::Committed => created.note(self.flight.session.client(), nodes).await,
+            BatchFate::NotCommitted | BatchFate::Unknown => self.waiting.end = self.waiting.start,
         }
         self.replies.push(reply);
         self.outcomes.push(outcome);
@@ -182,12 +182,12 @@ async fn settle(
     flight: Flight<'_>,
     first: usize,
     before: i64,
-    outcomes: &mut [Outcome],
-    progress: &mut Progress<'_>,
+    outcomes: &mut [BatchFate],
+    tracker: &mut Tracker<'_>,
 ) {
     let lost = (first..).zip(outcomes);
-    let lost = lost.filter(|(_, outcome)| **outcome == Outcome::Unknown);
-    let lost: Vec<(usize, &mut Outcome)> = lost.collect();
+    let lost = lost.filter(|(_, outcome)| **outcome == BatchFate::Unknown);
+    let lost: Vec<(usize, &mut BatchFate)> = lost.collect();
     if lost.is_empty() {
         return;
     }
@@ -199,7 +199,7 @@ async fn settle(
     let found = look::batches(flight.session, &operations, before, deadline).await;
     for ((batch, outcome), found) in lost.into_iter().zip(found) {
         *outcome = found;
-        progress.ended(batch, found);
+        tracker.ended(batch, found);
     }
 }
 

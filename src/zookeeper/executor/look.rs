@@ -7,7 +7,7 @@ use tokio::time::{sleep, timeout_at};
 
 use super::above;
 use super::batch::{AclChange, Operation, Which, Write};
-use super::report::Outcome;
+use super::report::BatchFate;
 use crate::model::node::{DataVersion, Live, LiveNode};
 use crate::model::path::ZPath;
 use crate::model::tree::Tree;
@@ -33,7 +33,7 @@ pub(super) async fn batches(
     batches: &[&[Operation<'_>]],
     before: i64,
     deadline: Instant,
-) -> Vec<Outcome> {
+) -> Vec<BatchFate> {
     let look = async {
         let fresh = fresh_where_dead(session, deadline).await?;
         let active = fresh.as_ref().unwrap_or(session);
@@ -42,14 +42,14 @@ pub(super) async fn batches(
         found
     };
     let found = timeout_at(deadline.into(), look).await.ok().flatten();
-    found.unwrap_or_else(|| vec![Outcome::Unknown; batches.len()])
+    found.unwrap_or_else(|| vec![BatchFate::Unknown; batches.len()])
 }
 
 async fn look_at_batches(
     session: &Session,
     batches: &[&[Operation<'_>]],
     before: i64,
-) -> Option<Vec<Outcome>> {
+) -> Option<Vec<BatchFate>> {
     let operations = batches.iter().flat_map(|operations| operations.iter());
     let paths: Vec<ZPath> = operations.map(|operation| operation.path.clone()).collect();
     let tree = live::lookup(session, &paths).await.ok()?;
@@ -58,9 +58,9 @@ async fn look_at_batches(
         outcomes.push(match judge(batch, &tree) {
             Verdict::Is(outcome) => outcome,
             Verdict::Missing(path) if above::was_never_there(session, path, before).await => {
-                Outcome::NotCommitted
+                BatchFate::NotCommitted
             }
-            Verdict::Missing(_) => Outcome::Unknown,
+            Verdict::Missing(_) => BatchFate::Unknown,
         });
     }
     Some(outcomes)
@@ -71,7 +71,7 @@ pub(super) async fn acls(
     session: &Session,
     changes: &[&AclChange<'_>],
     deadline: Instant,
-) -> Vec<Outcome> {
+) -> Vec<BatchFate> {
     let look = async {
         let fresh = fresh_where_dead(session, deadline).await?;
         let active = fresh.as_ref().unwrap_or(session);
@@ -80,26 +80,26 @@ pub(super) async fn acls(
         found
     };
     let found = timeout_at(deadline.into(), look).await.ok().flatten();
-    found.unwrap_or_else(|| vec![Outcome::Unknown; changes.len()])
+    found.unwrap_or_else(|| vec![BatchFate::Unknown; changes.len()])
 }
 
-async fn look_at_acls(session: &Session, changes: &[&AclChange<'_>]) -> Option<Vec<Outcome>> {
+async fn look_at_acls(session: &Session, changes: &[&AclChange<'_>]) -> Option<Vec<BatchFate>> {
     session.client().sync("/").await.ok()?;
     let identities = session.identities().await.ok()?;
     let mut found = Vec::with_capacity(changes.len());
     for change in changes {
         found.push(match session.client().get_acl(change.path.as_str()).await {
-            Ok((_, stat)) if stat.aversion == change.expected.get() => Outcome::NotCommitted,
+            Ok((_, stat)) if stat.aversion == change.expected.get() => BatchFate::NotCommitted,
             // Made by us or by nobody: only from the version that we expect does this one follow.
             Ok((entries, stat)) if stat.aversion == change.expected.next().get() => {
                 let stored = change.acl.stored_by(&identities);
                 if stored.agrees_with(&acl::from_client(&entries)) {
-                    Outcome::Committed
+                    BatchFate::Committed
                 } else {
-                    Outcome::NotCommitted
+                    BatchFate::NotCommitted
                 }
             }
-            _ => Outcome::Unknown,
+            _ => BatchFate::Unknown,
         });
     }
     Some(found)
@@ -135,7 +135,7 @@ async fn close(fresh: Option<Session>) {
 /// What the nodes of a batch tell of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Verdict<'p> {
-    Is(Outcome),
+    Is(BatchFate),
     /// It was not committed, unless this node was deleted again.
     Missing(&'p ZPath),
 }
@@ -164,14 +164,14 @@ fn judge<'p>(operations: &[Operation<'p>], tree: &Tree<Live>) -> Verdict<'p> {
         if let (Evidence::After, Some(at)) = (evidence, at)
             && *zxid.get_or_insert(at) != at
         {
-            return Verdict::Is(Outcome::Unknown);
+            return Verdict::Is(BatchFate::Unknown);
         }
     }
     match (after, before, missing) {
-        (1.., 0, None) => Verdict::Is(Outcome::Committed),
-        (0, 1.., _) => Verdict::Is(Outcome::NotCommitted),
+        (1.., 0, None) => Verdict::Is(BatchFate::Committed),
+        (0, 1.., _) => Verdict::Is(BatchFate::NotCommitted),
         (0, 0, Some(path)) => Verdict::Missing(path),
-        _ => Verdict::Is(Outcome::Unknown),
+        _ => Verdict::Is(BatchFate::Unknown),
     }
 }
 
@@ -228,10 +228,10 @@ mod tests {
     use super::super::batch::kept;
     use super::*;
     use crate::model::value::Encoded;
-    use Outcome::{Committed, NotCommitted, Unknown};
+    use BatchFate::{Committed, NotCommitted, Unknown};
 
-    impl From<Outcome> for Verdict<'_> {
-        fn from(outcome: Outcome) -> Self {
+    impl From<BatchFate> for Verdict<'_> {
+        fn from(outcome: BatchFate) -> Self {
             Self::Is(outcome)
         }
     }

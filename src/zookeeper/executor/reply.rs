@@ -3,7 +3,7 @@
 use zookeeper_client::{Error as ClientError, MultiWriteError};
 
 use super::batch::{Operation, Packed};
-use super::report::{Outcome, Stop};
+use super::report::{BatchFate, Stop};
 use crate::model::path::ZPath;
 use crate::zookeeper::session::is_outcome_unknown;
 
@@ -55,7 +55,11 @@ impl Reply {
 
 /// Why nothing more was sent after these batches, the first of `batches`: by the first that was not
 /// committed. Returns `None` if nothing went wrong.
-pub(super) fn end(batches: &[Packed<'_>], replies: &[Reply], outcomes: &[Outcome]) -> Option<Stop> {
+pub(super) fn end(
+    batches: &[Packed<'_>],
+    replies: &[Reply],
+    outcomes: &[BatchFate],
+) -> Option<Stop> {
     let lost = || {
         let all = replies.iter().zip(outcomes);
         all.filter_map(|(reply, outcome)| match reply {
@@ -64,7 +68,7 @@ pub(super) fn end(batches: &[Packed<'_>], replies: &[Reply], outcomes: &[Outcome
         })
     };
     let mut all = replies.iter().zip(outcomes);
-    let first = all.find(|(_, outcome)| **outcome != Outcome::Committed);
+    let first = all.find(|(_, outcome)| **outcome != BatchFate::Committed);
     if let Some((Reply::Refused(stop), _)) = first {
         let is_loss = matches!(stop, Stop::Disconnected { .. });
         if !is_loss || lost().next().is_none() {
@@ -73,7 +77,7 @@ pub(super) fn end(batches: &[Packed<'_>], replies: &[Reply], outcomes: &[Outcome
     }
     let reason = lost().next()?.0.clone();
     let unknown = batches.iter().zip(outcomes);
-    let mut unknown = unknown.filter(|(_, outcome)| **outcome == Outcome::Unknown);
+    let mut unknown = unknown.filter(|(_, outcome)| **outcome == BatchFate::Unknown);
     if let Some((first, _)) = unknown.next() {
         let last = unknown.next_back().map_or(first, |(batch, _)| batch);
         let actions = first.actions.start..last.actions.end;
@@ -81,7 +85,7 @@ pub(super) fn end(batches: &[Packed<'_>], replies: &[Reply], outcomes: &[Outcome
     }
     Some(Stop::Disconnected {
         in_flight: lost().count(),
-        committed: lost().all(|(_, outcome)| outcome == Outcome::Committed),
+        committed: lost().all(|(_, outcome)| outcome == BatchFate::Committed),
         reason,
     })
 }

@@ -16,7 +16,7 @@ pub struct Report {
     pub fates: Vec<Fate>,
     /// The batches that were sent, in order, and what became of each.
     #[doc(hidden)]
-    pub batches: Vec<(Batch, Outcome)>,
+    pub batches: Vec<(Batch, BatchFate)>,
     /// Why the plan was not carried out to its end; `None` if it was.
     pub stop: Option<Stop>,
 }
@@ -49,7 +49,7 @@ pub enum Fate {
 
 /// What became of a batch that was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub enum BatchFate {
     /// All of it stands.
     Committed,
     /// Nothing of it was done; of ACL changes, not all.

@@ -6,7 +6,7 @@ use zkt::model::node::Live;
 use zkt::model::path::ZPath;
 use zkt::model::plan::Action;
 use zkt::zookeeper::executor::{
-    BatchKind, Conflict, Event, ExecuteOptions, Fate, Outcome, Stop, execute,
+    BatchFate, BatchKind, Conflict, Event, ExecuteOptions, Fate, Stop, execute,
 };
 use zkt::zookeeper::live;
 use zkt::zookeeper::session::Session;
@@ -62,7 +62,7 @@ async fn a_plan_is_one_batch_with_links_fused() {
         (committed.actions.clone(), committed.kind),
         (0..8, BatchKind::Atomic)
     );
-    assert_eq!(report.batches, [(committed.clone(), Outcome::Committed)]);
+    assert_eq!(report.batches, [(committed.clone(), BatchFate::Committed)]);
     insta::assert_snapshot!(shown(&session).await, @r#"
     /a "1 ->" at 0
     /a/b "2" at 0

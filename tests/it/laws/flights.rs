@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use tokio::runtime::Runtime;
 use zkt::model::path::ZPath;
 use zkt::model::plan::{Action, Add};
-use zkt::zookeeper::executor::{Event, ExecuteOptions, Outcome, Report, execute};
+use zkt::zookeeper::executor::{BatchFate, Event, ExecuteOptions, Report, execute};
 use zkt::zookeeper::session::Session;
 use zookeeper_client::{Acls, Client, CreateMode};
 
@@ -269,9 +269,9 @@ fn what_the_report_calls_committed_stands_and_nothing_else() {
 async fn stands(case: &Case, report: &Report, unknown: &[usize], tree: &str) -> bool {
     let batches = report.batches.iter();
     let made = batches.filter(|(batch, outcome)| match outcome {
-        Outcome::Committed => true,
-        Outcome::NotCommitted => false,
-        Outcome::Unknown => unknown.contains(&batch.index),
+        BatchFate::Committed => true,
+        BatchFate::NotCommitted => false,
+        BatchFate::Unknown => unknown.contains(&batch.index),
     });
     let actions = made.flat_map(|(batch, _)| case.actions[batch.actions.clone()].to_vec());
     let (expected, made) = case.one_at_a_time(actions.collect()).await;
@@ -317,7 +317,7 @@ fn is_told_truthfully(cases: u32, cuts: usize) {
         runtime.block_on(async {
             let (report, tree) = cut(&case, choices, cuts).await;
             let batches = report.batches.iter();
-            let unknown = batches.filter(|(_, outcome)| *outcome == Outcome::Unknown);
+            let unknown = batches.filter(|(_, outcome)| *outcome == BatchFate::Unknown);
             let unknown: Vec<usize> = unknown.map(|(batch, _)| batch.index).collect();
             if case.obstacle.is_none() && cuts == 1 {
                 assert!(unknown.is_empty(), "{report:?}");

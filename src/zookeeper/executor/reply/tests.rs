@@ -77,11 +77,11 @@ fn check(replies: &str, outcomes: &str, expect: &str) {
         .map(|(i, letter)| reply(letter, i))
         .collect();
     let outcome = |letter| match letter {
-        '+' => Outcome::Committed,
-        '-' => Outcome::NotCommitted,
-        _ => Outcome::Unknown,
+        '+' => BatchFate::Committed,
+        '-' => BatchFate::NotCommitted,
+        _ => BatchFate::Unknown,
     };
-    let outcomes: Vec<Outcome> = outcomes.chars().map(outcome).collect();
+    let outcomes: Vec<BatchFate> = outcomes.chars().map(outcome).collect();
     let batch = |batch: usize| Packed {
         work: Work::Atomic(operations(batch)),
         stage: 0,

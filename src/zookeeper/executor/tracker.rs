@@ -1,7 +1,7 @@
 //! Tracks which actions are committed and emits events.
 
 use super::batch::{AclChange, Packed, Work};
-use super::report::{Batch, BatchKind, Event, Fate, Outcome, Report, Stop};
+use super::report::{Batch, BatchFate, BatchKind, Event, Fate, Report, Stop};
 use crate::model::plan::{Action, Plan};
 
 /// How far one part of an action got.
@@ -34,15 +34,15 @@ impl Parts {
 }
 
 /// What of the plan stands so far.
-pub(super) struct Progress<'a> {
+pub(super) struct Tracker<'a> {
     parts: Vec<Parts>,
     batches: &'a [Packed<'a>],
     events: &'a mut (dyn FnMut(&Event) + Send),
     /// What became of the batches that were sent.
-    sent: Vec<(usize, Outcome)>,
+    sent: Vec<(usize, BatchFate)>,
 }
 
-impl<'a> Progress<'a> {
+impl<'a> Tracker<'a> {
     pub(super) fn new(
         plan: &Plan,
         batches: &'a [Packed<'a>],
@@ -69,14 +69,14 @@ impl<'a> Progress<'a> {
 
     /// The batch is about to be sent.
     pub(super) fn starting(&mut self, batch: usize) {
-        self.sent.push((batch, Outcome::Unknown));
+        self.sent.push((batch, BatchFate::Unknown));
         let event = Event::Starting(self.described(batch));
         (self.events)(&event);
-        self.data(batch, Outcome::Unknown);
+        self.data(batch, BatchFate::Unknown);
     }
 
     /// Records the outcome of a batch. Does nothing for a batch that was never sent.
-    pub(super) fn ended(&mut self, batch: usize, outcome: Outcome) {
+    pub(super) fn ended(&mut self, batch: usize, outcome: BatchFate) {
         let sent = self.sent.iter_mut().rev().find(|(sent, _)| *sent == batch);
         let Some((_, known)) = sent else {
             return;
@@ -85,14 +85,14 @@ impl<'a> Progress<'a> {
         self.data(batch, outcome);
         let batch = self.described(batch);
         match outcome {
-            Outcome::Committed => (self.events)(&Event::Committed(batch)),
-            Outcome::NotCommitted => (self.events)(&Event::NotCommitted(batch)),
-            Outcome::Unknown => {}
+            BatchFate::Committed => (self.events)(&Event::Committed(batch)),
+            BatchFate::NotCommitted => (self.events)(&Event::NotCommitted(batch)),
+            BatchFate::Unknown => {}
         }
     }
 
     /// What became of the data that an atomic batch writes.
-    fn data(&mut self, batch: usize, outcome: Outcome) {
+    fn data(&mut self, batch: usize, outcome: BatchFate) {
         let Packed { work, actions, .. } = &self.batches[batch];
         let Work::Atomic(_) = work else {
             return;
@@ -105,7 +105,7 @@ impl<'a> Progress<'a> {
     }
 
     /// What became of a change of an ACL.
-    pub(super) fn acl(&mut self, change: &AclChange<'_>, outcome: Outcome) {
+    pub(super) fn acl(&mut self, change: &AclChange<'_>, outcome: BatchFate) {
         self.change(change.action, |parts| parts.acl = part(outcome));
     }
 
@@ -151,11 +151,11 @@ impl<'a> Progress<'a> {
     }
 }
 
-fn part(outcome: Outcome) -> Part {
+fn part(outcome: BatchFate) -> Part {
     match outcome {
-        Outcome::Committed => Part::Done,
-        Outcome::NotCommitted => Part::Left,
-        Outcome::Unknown => Part::Sent,
+        BatchFate::Committed => Part::Done,
+        BatchFate::NotCommitted => Part::Left,
+        BatchFate::Unknown => Part::Sent,
     }
 }
 
@@ -189,29 +189,29 @@ mod tests {
         let mut ledger = Ledger::new(plan);
         let mut seen = Vec::new();
         for i in 0..packed.len() {
-            for outcome in [Outcome::NotCommitted, Outcome::Committed] {
+            for outcome in [BatchFate::NotCommitted, BatchFate::Committed] {
                 let mut note = |event: &Event| ledger.note(event);
-                let mut progress = Progress::new(plan, &packed, &mut note);
+                let mut tracker = Tracker::new(plan, &packed, &mut note);
                 for (done, packed) in packed.iter().enumerate().take(i) {
-                    progress.starting(done);
+                    tracker.starting(done);
                     for change in packed.acls() {
-                        progress.acl(change, Outcome::Committed);
+                        tracker.acl(change, BatchFate::Committed);
                     }
-                    progress.ended(done, Outcome::Committed);
+                    tracker.ended(done, BatchFate::Committed);
                 }
-                progress.starting(i);
+                tracker.starting(i);
                 for change in packed[i].acls() {
-                    progress.acl(change, Outcome::Unknown);
+                    tracker.acl(change, BatchFate::Unknown);
                 }
-                let fates = progress.parts.iter().map(|parts| parts.fate()).collect();
-                if outcome == Outcome::Committed {
+                let fates = tracker.parts.iter().map(|parts| parts.fate()).collect();
+                if outcome == BatchFate::Committed {
                     seen.push(fates);
                 }
                 for change in packed[i].acls() {
-                    progress.acl(change, outcome);
+                    tracker.acl(change, outcome);
                 }
-                progress.ended(i, outcome);
-                let report = progress.report(None);
+                tracker.ended(i, outcome);
+                let report = tracker.report(None);
                 assert_eq!(ledger.fates(), report.fates);
             }
             seen.push(ledger.fates());
