@@ -9,6 +9,14 @@ pub(crate) fn hint(command: &clap::Command, words: &[OsString]) -> Option<String
     let words = words.take_while(|word| *word != "--");
     let first = words.clone().find(|word| !word.starts_with('-'))?;
     let Some(verb) = command.find_subcommand(first) else {
+        if words
+            .clone()
+            .any(|word| command.find_subcommand(word).is_some())
+        {
+            return Some(
+                "the options of a command stand behind it, as in zkt ls -c h1:2181".to_owned(),
+            );
+        }
         return instead_of_command(first).map(str::to_owned);
     };
     if let Some(hint) = instead_of_dry_run(first, words.clone()) {
@@ -145,6 +153,12 @@ mod tests {
         assert_eq!(hint_for("zkt ls --json /").as_deref(), Some(json));
         let none = "zkt fmt prints no JSON";
         assert_eq!(hint_for("zkt fmt --json x.zkt").as_deref(), Some(none));
+    }
+
+    #[test]
+    fn options_stand_behind_the_command() {
+        let hint = hint_for("zkt -c h1 plan x.zkt");
+        assert!(hint.is_some_and(|hint| hint.contains("stand behind it")));
     }
 
     #[test]
