@@ -3,11 +3,8 @@
 //! The executor decides nothing. It lowers actions to operations, packs consecutive ones into
 //! atomic batches, and stops at the first thing that is not as the plan expects.
 
-use std::time::{Duration, Instant};
-
 use zookeeper_client::Error as ClientError;
 
-use crate::model::path::ZPath;
 use crate::model::plan::{Action, Plan};
 use crate::zookeeper::session::Session;
 
@@ -22,6 +19,7 @@ mod batch;
 mod flight;
 mod ledger;
 mod look;
+mod options;
 mod reply;
 mod report;
 mod seen;
@@ -29,64 +27,8 @@ mod tracker;
 
 pub(crate) use self::batch::acl_bytes;
 pub use self::ledger::Ledger;
+pub use self::options::ExecuteOptions;
 pub use self::report::{Batch, BatchFate, BatchKind, Conflict, Event, Fate, Report, Stop};
-
-/// Bounds on what is sent at once.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ExecuteOptions {
-    /// Request bytes up to which the whole plan is one batch.
-    pub whole_plan_bytes: usize,
-    /// Request bytes of a batch where the plan needs several.
-    pub batch_bytes: usize,
-    /// Operations of a batch where the plan needs several.
-    pub batch_operations: usize,
-    /// How many batches of one stage are in flight at most.
-    pub window: usize,
-    /// Request bytes that no request may exceed. Past `jute.maxbuffer`, 1,048,575 bytes as
-    /// ZooKeeper comes, the server drops the connection with all that is in flight.
-    pub request_limit: usize,
-    /// How many ACL changes are in flight at most.
-    pub acl_window: usize,
-    /// How long to look, after a lost connection, for what became of a batch; no longer than three
-    /// times the session's request timeout, where its options have one.
-    pub recovery: Duration,
-    /// A node without which nothing is written: each batch checks that it is there, and was never
-    /// written, in the same request. No batch can hold ACL changes; before those it is looked at.
-    pub guard: Option<ZPath>,
-}
-
-impl Default for ExecuteOptions {
-    fn default() -> Self {
-        Self {
-            whole_plan_bytes: 1_000_000,
-            batch_bytes: 512 << 10,
-            batch_operations: 1000,
-            window: 4,
-            request_limit: 1_048_575,
-            acl_window: 64,
-            recovery: Duration::from_secs(30),
-            guard: None,
-        }
-    }
-}
-
-impl ExecuteOptions {
-    /// The defaults, with requests as large as the session's options allow.
-    #[must_use]
-    pub fn of(session: &Session) -> Self {
-        Self {
-            request_limit: session.max_request(),
-            ..Self::default()
-        }
-    }
-
-    /// Until when to look for what became of requests that are lost now.
-    fn look_until(&self, session: &Session) -> Instant {
-        let asked = session.request_timeout();
-        let limit = asked.map_or(Duration::MAX, |timeout| timeout.saturating_mul(3));
-        Instant::now() + self.recovery.min(limit)
-    }
-}
 
 /// Carries out `plan`, all of it or up to the first obstacle, and calls `events` for each batch.
 ///

@@ -1,21 +1,22 @@
 //! The live tree, read by scope: the cost follows what is wanted, not what the ensemble holds.
 
-use zookeeper_client::Error as ClientError;
-
 use crate::model::node::Live;
-use crate::model::path::{ZPath, and_more};
+use crate::model::path::ZPath;
 use crate::model::tree::Tree;
 use crate::plan::scope::{Children, Want};
-use crate::zookeeper::session::{Session, described, is_fatal, is_outcome_unknown};
+use crate::zookeeper::session::Session;
 
-use self::reader::{Answer, Ask, Reader};
-use self::walk::Top;
+use self::acls::drop_subtrees;
+use self::reader::{Ask, Reader, live_of};
+use self::walk::{Top, children_of};
 
 mod acls;
 mod ahead;
 mod difference;
+mod error;
 mod kinds;
 mod mirror;
+mod options;
 mod reader;
 pub(crate) mod stats;
 mod walk;
@@ -24,154 +25,13 @@ mod watches;
 
 pub use acls::count_closed;
 pub use ahead::{ReadAhead, read_ahead};
+pub use error::Error;
 pub(crate) use kinds::{Kind, of as kinds};
 pub use mirror::{Found, Mirror, News};
+pub use options::FetchOptions;
 pub(crate) use watches::warn_of_old_server;
 #[cfg(feature = "watch")]
 pub(crate) use watches::{Heard, Reach, Watches};
-
-/// Why the live tree could not be read.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Error {
-    /// The connection was lost too often.
-    #[error(
-        "{path}: the connection to {hosts} was lost while reading ({})",
-        described(reason)
-    )]
-    Connection {
-        /// The node, or the first of those that were being read.
-        path: ZPath,
-        /// The servers and the chroot.
-        hosts: String,
-        /// The error of the last attempt.
-        reason: ClientError,
-    },
-    /// The session is dead, and its requests are lost.
-    #[error(
-        "{path}: the session with {hosts} ended while reading ({})",
-        described(reason)
-    )]
-    SessionEnded {
-        /// The node, or the first of those that were being read.
-        path: ZPath,
-        /// The servers and the chroot.
-        hosts: String,
-        /// Why it ended.
-        reason: ClientError,
-    },
-    /// The server answered with an error.
-    #[error("{path}: {}", described(reason))]
-    Server {
-        /// The node, or the first of those that were being read.
-        path: ZPath,
-        /// The error.
-        reason: ClientError,
-    },
-    /// Nodes that must be read may not be.
-    #[error("not authorized to read {first}{}", and_more(" ", *.more))]
-    Unreadable {
-        /// The first of them.
-        first: ZPath,
-        /// How many others.
-        more: usize,
-    },
-    /// The version is -1, which would mean "any" in a write.
-    #[error("{path}: the server tells its version as -1, so a write to it cannot be guarded")]
-    Version {
-        /// The node.
-        path: ZPath,
-    },
-    /// A child has a name that ZooKeeper itself would refuse.
-    #[error("{parent}: it has a child with the name {name:?}, which is none")]
-    Name {
-        /// The parent.
-        parent: ZPath,
-        /// The child's name.
-        name: String,
-    },
-}
-
-impl Error {
-    /// The error of a request about this path.
-    pub(crate) fn of(session: &Session, path: &ZPath, reason: ClientError) -> Self {
-        let (path, hosts) = (path.clone(), session.hosts());
-        if is_fatal(&reason) {
-            Self::SessionEnded {
-                path,
-                hosts,
-                reason,
-            }
-        } else if is_outcome_unknown(&reason) {
-            Self::Connection {
-                path,
-                hosts,
-                reason,
-            }
-        } else {
-            Self::Server { path, reason }
-        }
-    }
-
-    /// The error for these nodes, which may not be read. Returns `None` if there are none.
-    pub fn unreadable<'a>(mut paths: impl Iterator<Item = &'a ZPath>) -> Option<Self> {
-        Some(Self::Unreadable {
-            first: paths.next()?.clone(),
-            more: paths.count(),
-        })
-    }
-}
-
-/// Limits for requests. The defaults suit a server with little memory.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FetchOptions {
-    /// How many nodes a batch may have at most.
-    pub batch_cap: usize,
-    /// How many nodes the first batch has, when their size is unknown.
-    pub first_batch: usize,
-    /// How many batches are in flight at most.
-    pub window: usize,
-    /// Bytes that the reply to a batch should not exceed. An oversized multi-read can take the
-    /// server's memory.
-    pub reply_target: usize,
-    /// Bytes that a request may have; the server refuses more than 1,048,575.
-    pub request_limit: usize,
-    /// How many ACLs are asked for at once.
-    pub acl_window: usize,
-    /// How often a batch is asked again after its connection was lost.
-    pub retries: usize,
-    /// Whether to use multi-reads. Servers before 3.6 have none, which is found out without this.
-    pub multi_read: bool,
-    /// Whether nodes are read by whose version no write can be guarded. Otherwise one is
-    /// [`Error::Version`].
-    pub unguarded: bool,
-}
-
-impl FetchOptions {
-    /// For those who write nothing.
-    #[must_use]
-    pub fn read_only() -> Self {
-        Self {
-            unguarded: true,
-            ..Self::default()
-        }
-    }
-}
-
-impl Default for FetchOptions {
-    fn default() -> Self {
-        Self {
-            batch_cap: 512,
-            first_batch: 32,
-            window: 8,
-            reply_target: 1 << 20,
-            request_limit: 512 << 10,
-            acl_window: 256,
-            retries: 3,
-            multi_read: true,
-            unguarded: false,
-        }
-    }
-}
 
 /// Reads what `wants` asks for, which is sorted by path without duplicates, as
 /// [`scope::of`](crate::plan::scope::of) makes it.
@@ -423,30 +283,4 @@ fn tops(wants: &[Want], nodes: &[(ZPath, Live)], hides_system: bool) -> Vec<Top<
         }
     }
     tops
-}
-
-fn children_of(live: &Live) -> usize {
-    live.node().map_or(0, |node| node.children as usize)
-}
-
-/// The node in an answer. Returns `None` if there is none.
-fn live_of(answer: Answer) -> Option<Live> {
-    match answer {
-        Answer::Node(node) => Some(Live::Read(node)),
-        Answer::NoAuth => Some(Live::Unreadable),
-        Answer::Missing | Answer::Children(_) => None,
-    }
-}
-
-/// Drops nodes that went away while the tree was read, with all below them.
-fn drop_subtrees(tree: &mut Tree<Live>, tops: &[ZPath]) {
-    if tops.is_empty() {
-        return;
-    }
-    let mut keep = vec![true; tree.len()];
-    for top in tops {
-        keep[tree.subtree_range(top)].fill(false);
-    }
-    let mut keep = keep.into_iter();
-    tree.retain(|_, _| keep.next().unwrap_or(true));
 }

@@ -14,13 +14,17 @@ mod connecting;
 mod credentials;
 mod error;
 mod hosts;
+mod options;
 mod pace;
 mod probe;
 
 pub use credentials::Credentials;
 pub use error::Error;
 pub use hosts::HostsError;
+pub use options::{Options, Wait};
 pub use probe::Trouble;
+
+pub use crate::declare::lower::MAX_REQUEST;
 
 /// A client of zookeeper-client, as [`ZooKeeper::from_client`](crate::ZooKeeper::from_client) takes
 /// it.
@@ -34,67 +38,9 @@ pub(crate) use zk::{
 pub(crate) use client::{Client, PersistentWatcher, StateWatcher};
 pub(crate) use error::{described, is_fatal, is_outcome_unknown};
 
-use connecting::{LEAST_ATTEMPT, bounded, chroot_exists};
+use connecting::{LEAST_ATTEMPT, PROBE_LIMIT, bounded, chroot_exists};
 use credentials::digests;
 use hosts::Servers;
-
-/// How to connect, and as whom.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// `h1:2181,h2:2181/chroot`; port and chroot may be left out.
-    pub hosts: String,
-    /// The session timeout to ask for; the server may grant another one.
-    pub session_timeout: Duration,
-    /// How long a request may wait for its answer, and an attempt to connect for its own; afterwards
-    /// it fails, and a write may have happened or not. `None` means the session timeout: to connect,
-    /// the one that is asked for, and then the one that the server grants.
-    pub request_timeout: Option<Duration>,
-    /// The bytes that a request may have, as the servers' `jute.maxbuffer` says: they drop the
-    /// connection on a larger one. As they come it is [`MAX_REQUEST`].
-    pub max_request: usize,
-    /// What to do while no server can be reached.
-    pub wait: Wait,
-    /// Whom the session is authenticated as.
-    pub credentials: Vec<Credentials>,
-}
-
-pub use crate::declare::lower::MAX_REQUEST;
-
-impl Options {
-    /// To these servers, with a session timeout of 10 seconds and nobody's credentials, without a wait.
-    #[must_use]
-    pub fn new(hosts: impl Into<String>) -> Self {
-        Self {
-            hosts: hosts.into(),
-            session_timeout: Duration::from_secs(10),
-            request_timeout: None,
-            max_request: MAX_REQUEST,
-            wait: Wait::No,
-            credentials: Vec::new(),
-        }
-    }
-
-    /// Whether the hosts end in a chroot, below which `/zookeeper` is a node like any.
-    #[must_use]
-    pub fn has_chroot(&self) -> bool {
-        Servers::parse(&self.hosts).is_ok_and(|servers| !servers.chroot.is_root())
-    }
-}
-
-/// What to do while no server can be reached.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Wait {
-    /// Give up.
-    #[default]
-    No,
-    /// Try again for this time; zero is as [`Wait::No`].
-    For(Duration),
-    /// Try again for ever.
-    Forever,
-}
-
-/// How long to look for what is wrong with a server.
-const PROBE_LIMIT: Duration = Duration::from_secs(1);
 
 /// A session with a ZooKeeper ensemble.
 #[derive(Debug)]

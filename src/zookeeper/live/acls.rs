@@ -65,7 +65,7 @@ pub(super) async fn read(
         }
     }
     drop(nodes);
-    super::drop_subtrees(tree, &gone);
+    drop_subtrees(tree, &gone);
     Ok(())
 }
 
@@ -113,4 +113,17 @@ pub async fn count_closed(
             result = client.get_acl(path.as_str()).await;
         };
     }
+}
+
+/// Drops nodes that went away while the tree was read, with all below them.
+pub(super) fn drop_subtrees(tree: &mut Tree<Live>, tops: &[ZPath]) {
+    if tops.is_empty() {
+        return;
+    }
+    let mut keep = vec![true; tree.len()];
+    for top in tops {
+        keep[tree.subtree_range(top)].fill(false);
+    }
+    let mut keep = keep.into_iter();
+    tree.retain(|_, _| keep.next().unwrap_or(true));
 }

@@ -6,8 +6,8 @@ use foldhash::fast::RandomState;
 use tokio::sync::mpsc::UnboundedReceiver;
 use zookeeper_client::Error as ClientError;
 
-use super::reader::{Answers, Ask, Pending, Reader};
-use super::{Error, FetchOptions, live_of};
+use super::reader::{Answers, Ask, Pending, Reader, live_of};
+use super::{Error, FetchOptions};
 use crate::model::node::Live;
 use crate::model::path::{ZPath, is_within};
 use crate::zookeeper::session::Session;

@@ -9,7 +9,7 @@ use std::time::Instant;
 use zookeeper_client::{Error as ClientError, MultiReadResult, Stat};
 
 use super::{Error, FetchOptions};
-use crate::model::node::{AclVersion, DataVersion, LiveNode};
+use crate::model::node::{AclVersion, DataVersion, Live, LiveNode};
 use crate::model::path::ZPath;
 use crate::zookeeper::session::{Client, Session, is_fatal, is_outcome_unknown};
 
@@ -322,5 +322,14 @@ fn single(
                 Ok(MultiReadResult::Children { children })
             })
         }
+    }
+}
+
+/// The node in an answer. Returns `None` if there is none.
+pub(super) fn live_of(answer: Answer) -> Option<Live> {
+    match answer {
+        Answer::Node(node) => Some(Live::Read(node)),
+        Answer::NoAuth => Some(Live::Unreadable),
+        Answer::Missing | Answer::Children(_) => None,
     }
 }

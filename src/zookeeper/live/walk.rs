@@ -4,8 +4,8 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 
-use super::reader::{Answer, Answers, Ask, Pending, Reader};
-use super::{Error, children_of, live_of};
+use super::Error;
+use super::reader::{Answer, Answers, Ask, Pending, Reader, live_of};
 use crate::model::node::Live;
 use crate::model::path::{ZPath, check_name};
 
@@ -209,4 +209,8 @@ impl<T, F: FnMut(&ZPath, Live) -> T> Walk<T, F> {
             gone: self.gone,
         }
     }
+}
+
+pub(super) fn children_of(live: &Live) -> usize {
+    live.node().map_or(0, |node| node.children as usize)
 }

@@ -7,9 +7,10 @@ use zookeeper_client::Connector;
 
 use super::client::caught;
 use super::hosts::Servers;
-use super::{
-    Client, ClientError, Error, Options, PROBE_LIMIT, RawClient, Wait, is_outcome_unknown,
-};
+use super::{Client, ClientError, Error, Options, RawClient, Wait, is_outcome_unknown};
+
+/// How long to look for what is wrong with a server.
+pub(super) const PROBE_LIMIT: Duration = Duration::from_secs(1);
 
 /// How long an attempt to connect may take however short the session timeout is.
 pub(super) const LEAST_ATTEMPT: Duration = Duration::from_secs(1);
