@@ -8,7 +8,7 @@
 //! | `schedule` | when the next reconcile is due: debounce, backoff, timer; pure |
 //! | `files`, `journal` | signs that files may have changed, and whether they did |
 //! | `settling`, `writers` | whether newer files may be taken already |
-//! | `source` | the declared tree of the newest sound files |
+//! | `revision` | what files declare, and whether that is sound |
 //! | `newest` | what becomes of that tree as files change |
 //! | `reconciler` | one reconcile: session and mirror, plan and execution |
 //! | `held`, `drift` | nodes whose repair waits, differences that are known |
@@ -24,10 +24,10 @@ mod held;
 mod journal;
 mod newest;
 mod reconciler;
+mod revision;
 mod schedule;
 mod settling;
 mod shown;
-mod source;
 mod state;
 mod task;
 mod writers;
@@ -39,8 +39,8 @@ use crate::zookeeper::session;
 
 pub use error::Error;
 pub use held::{HeldNode, HeldReason};
+pub use revision::{Broken, FileState, Revision, WatchedLayers, Wording};
 pub use schedule::{Cause, Causes, Pace, Schedule};
-pub use source::{Broken, FileState, Revision, WatchedLayers, Wording};
 pub use state::{
     Applied, BUCKETS, Connection, Counters, Ending, HISTORY, Leadership, Reconcile, State,
 };

@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::journal::Journal;
-use super::source::absolute;
+use super::revision::absolute;
 
 /// Maximum number of symbolic links in one path, as in the kernel.
 const MAX_LINKS: usize = 40;

@@ -11,10 +11,10 @@ use super::commit::Commits;
 use super::error::Error;
 use super::files::FileWatch;
 use super::journal::Journal;
+use super::revision::{FileState, Loaded, Reading, Revision, WatchedLayers, absolute};
 use super::schedule::{Cause, Causes};
 use super::settling::{self, Settling};
 use super::shown::{OfFiles, Shown};
-use super::source::{FileState, Loaded, Reading, Revision, WatchedLayers, absolute};
 use super::writers;
 
 /// How long files must be quiet before they are read. They are taken later.

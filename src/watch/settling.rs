@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
-use super::source::Revision;
+use super::revision::Revision;
 use crate::model::node::{Content, Declared};
 use crate::model::tree::Side;
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::held::{HeldNews, HeldNode};
-use super::source::FileState;
+use super::revision::FileState;
 use super::state::{Applied, Connection, Leadership, Reconcile, State};
 use super::{Mode, Options};
 use crate::model::path::ZPath;
@@ -266,7 +266,7 @@ pub(super) fn show_connection(now: Connection, state: &mut State) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::source::{Broken, Revision};
+    use super::super::revision::{Broken, Revision};
     use super::*;
     use crate::declare::Source;
 

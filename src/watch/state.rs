@@ -8,8 +8,8 @@ use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 use super::held::HeldNode;
+use super::revision::FileState;
 use super::schedule::Causes;
-use super::source::FileState;
 use crate::model::plan::{Plan, Summary};
 use crate::zookeeper::session::Pulse;
 

@@ -317,7 +317,7 @@ const WATCH: [&str; 15] = [
     "journal",
     "writers",
     "commit",
-    "source",
+    "revision",
     "files",
     "settling",
     "held",

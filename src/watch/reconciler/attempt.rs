@@ -8,9 +8,9 @@ use tokio::time::Instant;
 
 use super::super::Mode;
 use super::super::error::Error;
+use super::super::revision::Revision;
 use super::super::schedule::{Cause, Causes};
 use super::super::shown::{OfWork, Shown, Word};
-use super::super::source::Revision;
 use super::super::state::{Applied, Ending};
 use super::execution::SoFar;
 use super::{Known, Reconciler};

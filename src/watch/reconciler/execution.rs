@@ -4,8 +4,8 @@ use tokio::time::Instant;
 
 use super::super::Options;
 use super::super::error::Error;
+use super::super::revision::Revision;
 use super::super::shown::{OfWork, Shown};
-use super::super::source::Revision;
 use super::{Known, Reconciler};
 use crate::model::path::ZPath;
 use crate::model::plan::{Plan, Summary};

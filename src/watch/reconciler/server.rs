@@ -1,9 +1,9 @@
 //! Session, election and mirror of a reconcile.
 
 use super::super::error::Error;
+use super::super::revision::Revision;
 use super::super::schedule::{Cause, Causes};
 use super::super::shown::{OfServer, Shown};
-use super::super::source::Revision;
 use super::{Known, Reconciler};
 use crate::model::node::Declared;
 use crate::model::path::ZPath;

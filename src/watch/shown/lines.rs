@@ -3,7 +3,7 @@
 use super::super::held::HeldNews;
 use std::sync::Arc;
 
-use super::super::source::{Broken, Revision};
+use super::super::revision::{Broken, Revision};
 use super::super::state::{Ending, Reconcile, State};
 use super::Next;
 use super::named::{Naming, Word};

@@ -1,4 +1,4 @@
-//! The declared tree as the files have it, and the last one that was sound.
+//! Revisions: what the files declare, and whether that is sound.
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
