@@ -48,7 +48,9 @@ fn lay_node_over(below: &mut Declared, above: Declared) {
             "@ephemeral" => below.ephemeral = above.ephemeral,
             "@secret" => below.secret = above.secret.clone(),
             "@acl" => below.acl.clone_from(&above.acl),
-            _ => {}
+            // It came with the contents.
+            "@data" => {}
+            word => unreachable!("nothing lays {word} over an earlier layer"),
         }
     }
 }

@@ -29,10 +29,10 @@ pub(super) fn explain(line: &LogicalLine<'_>, text: &str, error: &PestError<Rule
     }
     let start = line.indent;
     let statement = &text[start..];
-    if statement.starts_with(DIRECTIVE) {
-        if let Some(explained) = explain_directive(line, text) {
-            return explained;
-        }
+    if statement.starts_with(DIRECTIVE)
+        && let Some(explained) = explain_directive(line, text)
+    {
+        return explained;
     }
     if statement.starts_with('"')
         && let Some((0, _)) = unclosed_quote(statement)
