@@ -177,10 +177,12 @@ fn check_host(text: &str) -> Result<(), HostsError> {
 mod tests {
     use super::*;
 
+    fn display(text: &str) -> Result<String, HostsError> {
+        Servers::parse(text).map(|servers| servers.to_string())
+    }
+
     #[test]
     fn host_strings() {
-        let display = |text: &str| Servers::parse(text).map(|servers| servers.to_string());
-        let chroot = |error| Err(HostsError::Chroot(error));
         assert_eq!(display("h:2181"), Ok("h:2181/".to_owned()));
         assert_eq!(display("h1:1, h2/a/b"), Ok("h1:1,h2/a/b".to_owned()));
         assert_eq!(
@@ -210,6 +212,11 @@ mod tests {
             };
             assert!(several.ends_with(&found) || several.starts_with(&found));
         }
+    }
+
+    #[test]
+    fn urls_credentials_and_chroots() {
+        let chroot = |error| Err(HostsError::Chroot(error));
         let url = |scheme: &str| Err(HostsError::Url(scheme.to_owned()));
         assert_eq!(display("zk://h:2181/a"), url("zk"));
         assert_eq!(display("h:1, zk://h:2181/a"), url("zk"));
