@@ -183,6 +183,13 @@ pub(crate) fn examples(command: &str) -> &'static [Example] {
             ),
             ("zkt watch trees/ --mode warn", "Only report differences."),
         ],
+        command => examples_without_plan(command),
+    }
+}
+
+/// Examples of the commands that make no plan.
+fn examples_without_plan(command: &str) -> &'static [Example] {
+    match command {
         "export" => &[(
             "zkt export /cms -o cms.zkt",
             "A live subtree as tree text, in a file.",
