@@ -33,7 +33,7 @@ const EPHEMERAL: &str = "@ephemeral";
 
 /// The version of all JSON that zkt prints. Additions raise the minor number, other changes the
 /// major one.
-pub const FORMAT_VERSION: &str = "1.1";
+pub const FORMAT_VERSION: &str = "1.2";
 
 /// Encodes raw data for tree text and JSON.
 #[must_use]

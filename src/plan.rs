@@ -5,3 +5,5 @@ pub mod scope;
 pub mod planner;
 
 pub mod links;
+
+pub mod saved;

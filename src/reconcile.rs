@@ -11,6 +11,7 @@
 //! | `check` | what must hold before a plan |
 //! | `road` | the policy, a plan, one execution |
 //! | `run` | plans and executions of one run, which `apply` and the watch drive |
+//! | `saved` | what is left of a saved plan, and that nothing moved under it |
 //! | `links` | what a plan must know of nodes beside those that were read for it |
 //! | `lint` | warnings that need no server |
 //! | `partial` | a plan for what changed alone |
@@ -31,12 +32,13 @@ mod options;
 mod partial;
 mod road;
 mod run;
+mod saved;
 mod tries;
 
 pub use account::{Account, Course, Named, Outcome};
 pub use apply::{Apply, Ended, Executed, Unfinished, Why, apply};
 pub use check::{require_place, require_readable};
-pub use error::Error;
+pub use error::{Error, SavedError};
 pub use lint::lint;
 pub use options::{Extras, Observer, Options, Progress, Unwritable};
 pub use run::Verdict;

@@ -193,6 +193,12 @@ impl Encoded {
         Some(value_of(entry.value))
     }
 
+    /// Whether the bytes are an object of properties.
+    #[must_use]
+    pub fn is_object(&self) -> bool {
+        self.form == Form::Properties
+    }
+
     /// The properties as an object, also where they are stored as bare text.
     #[must_use]
     pub fn to_object(&self) -> Cow<'_, [u8]> {

@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use super::road::{self, Road};
 use super::run::{Agreed, Run, Verdict};
+use super::saved;
 use super::tries::Look;
 use super::{Account, Again, Error, Options, Outcome};
 use crate::declare::Source;
 use crate::model::acl::Identities;
 use crate::model::plan::{Plan, Refusal};
+use crate::plan::saved::SavedPlan;
 use crate::zookeeper::executor::{Report, Stop};
 use crate::zookeeper::live::ReadAhead;
 use crate::zookeeper::session::Session;
@@ -20,14 +22,34 @@ use crate::zookeeper::session::Session;
 /// [has agreed](Apply::is_agreed) to that, too. [`Apply::run`] takes all steps.
 #[derive(Debug)]
 pub struct Apply<'a> {
-    source: &'a Source,
+    goal: Goal<'a>,
     options: &'a Options,
     /// What was read before the first plan.
     ahead: ReadAhead,
     /// Whom the server knew the session as when the last plan was made, where that matters.
     identities: Option<Identities>,
     agreed: Option<Arc<Plan>>,
+    /// How many actions of a saved plan were done before this run.
+    done_before: Option<usize>,
     run: Run,
+}
+
+/// What a run is to bring about.
+#[derive(Debug, Clone, Copy)]
+enum Goal<'a> {
+    /// That the live tree is as declared.
+    Declared(&'a Source),
+    /// The actions of a saved plan, and no other. What it lacks of secrets comes from the source.
+    Saved(&'a SavedPlan, Option<&'a Source>),
+}
+
+impl<'a> Goal<'a> {
+    fn source(self) -> &'a Source {
+        match self {
+            Self::Declared(source) | Self::Saved(_, Some(source)) => source,
+            Self::Saved(_, None) => saved::nothing(),
+        }
+    }
 }
 
 /// What became of one execution.
@@ -92,12 +114,25 @@ impl<'a> Apply<'a> {
     /// `ahead` is what was read of the live tree already.
     #[must_use]
     pub fn new(source: &'a Source, options: &'a Options, ahead: ReadAhead) -> Self {
+        Self::with(Goal::Declared(source), options, ahead)
+    }
+
+    /// Carries out a saved plan: where a node moved under it, there is no plan. Where the saved plan
+    /// lacks secret values, `source` is the declared tree that was reviewed, and the options are those of
+    /// its terms.
+    #[must_use]
+    pub fn saved(saved: &'a SavedPlan, source: Option<&'a Source>, options: &'a Options) -> Self {
+        Self::with(Goal::Saved(saved, source), options, ReadAhead::default())
+    }
+
+    fn with(goal: Goal<'a>, options: &'a Options, ahead: ReadAhead) -> Self {
         Self {
-            source,
+            goal,
             options,
             ahead,
             identities: None,
             agreed: None,
+            done_before: None,
             run: Run::new(options, Look::Read),
         }
     }
@@ -108,13 +143,27 @@ impl<'a> Apply<'a> {
         self.run.account()
     }
 
+    /// How many actions of a saved plan were done before this run; `None` before the first plan, and
+    /// without a saved plan.
+    #[must_use]
+    pub fn done_before(&self) -> Option<usize> {
+        self.done_before
+    }
+
     /// Plans for the live tree as it is now.
     ///
     /// # Errors and cancellation safety
     /// As [`plan`](super::plan()).
     pub async fn plan(&mut self, session: &Session) -> Result<Arc<Plan>, Error> {
         let ahead = std::mem::take(&mut self.ahead);
-        let planned = road::plan(session, self.source, self.options, ahead).await?;
+        let planned = match self.goal {
+            Goal::Declared(source) => road::plan(session, source, self.options, ahead).await?,
+            Goal::Saved(saved, source) => {
+                let (planned, done) = saved::rest(session, saved, source, self.options).await?;
+                self.done_before.get_or_insert(done);
+                planned
+            }
+        };
         self.identities = planned.identities;
         let plan = Arc::new(planned.plan);
         self.run.take(&plan);
@@ -152,7 +201,12 @@ impl<'a> Apply<'a> {
             None => Agreed::Anything,
             Some(_) => Agreed::ThisPlan,
         };
-        let road = Road::of(session, self.source, self.options, self.identities.clone());
+        let road = Road::of(
+            session,
+            self.goal.source(),
+            self.options,
+            self.identities.clone(),
+        );
         let report = self.run.execute(&road, agreed, None).await;
         let Some(stop) = report.stop else {
             return Executed::Done(report);

@@ -1,6 +1,7 @@
 //! Why there is no plan.
 
-use crate::model::path::ZPath;
+use crate::model::path::{ZPath, and_more};
+use crate::plan::saved::{Moved, NotReviewed};
 use crate::zookeeper::live;
 use crate::zookeeper::session;
 
@@ -24,4 +25,36 @@ pub enum Error {
     /// The live tree could not be read.
     #[error(transparent)]
     Live(#[from] live::Error),
+    /// A saved plan cannot be carried out.
+    #[error(transparent)]
+    Saved(#[from] SavedError),
+}
+
+/// Why a saved plan cannot be carried out. Nothing was written by this attempt.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SavedError {
+    /// Nodes moved under it: they are neither as it saw them nor as it makes them.
+    #[error("{}", moved_text(nodes))]
+    Moved {
+        /// The nodes, each with what became of it; never empty.
+        nodes: Vec<(ZPath, Moved)>,
+    },
+    /// It lacks secret values, and there is no declared tree to take them from.
+    #[error("the saved plan lacks its secret values, and there are no layers to take them from")]
+    Withheld,
+    /// The declared tree is not the one that was reviewed.
+    #[error(transparent)]
+    NotReviewed(#[from] NotReviewed),
+}
+
+fn moved_text(nodes: &[(ZPath, Moved)]) -> String {
+    match nodes {
+        [] => String::new(),
+        [(path, moved), rest @ ..] => {
+            format!(
+                "{path}: {moved} since the plan was made{}",
+                and_more(", and so are ", rest.len())
+            )
+        }
+    }
 }

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::model::path::{self, ZPath};
-use crate::reconcile::{self, Unfinished, Why};
+use crate::reconcile::{self, Outcome, Unfinished, Why};
 use crate::zookeeper::session::{self, ClientError, described, is_fatal, is_outcome_unknown};
 use crate::{plan::links, zookeeper::live};
 
@@ -168,6 +168,10 @@ impl From<reconcile::Error> for Error {
             reconcile::Error::Session(error) => Self::Session(error),
             reconcile::Error::Live(error) => Self::Live(error),
             reconcile::Error::Reserved => Self::Reserved,
+            error @ reconcile::Error::Saved(_) => Self::Import(Box::new(Unfinished {
+                why: Why::Plan(error),
+                outcome: Outcome::default(),
+            })),
         }
     }
 }

@@ -245,7 +245,7 @@ fn imports_upwards(files: &[(String, String)], floors: &[&str]) -> Vec<String> {
 }
 
 /// The modules of the command line from the bottom up: each imports only from those before it.
-const MODULES: [&str; 21] = [
+const MODULES: [&str; 22] = [
     "args",
     "words",
     "render",
@@ -261,6 +261,7 @@ const MODULES: [&str; 21] = [
     "question",
     "declare",
     "planning",
+    "saved",
     "opening",
     "process",
     "init",

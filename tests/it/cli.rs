@@ -10,6 +10,7 @@ mod picture;
 mod plan;
 mod read;
 mod rights;
+mod saved;
 mod scripts;
 pub(crate) mod serve;
 mod service;

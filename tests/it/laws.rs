@@ -6,6 +6,7 @@ mod documents;
 mod flights;
 mod naive;
 mod plans;
+mod saved;
 mod texts;
 
 use proptest::prelude::{ProptestConfig, any};

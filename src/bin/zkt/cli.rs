@@ -95,7 +95,15 @@ impl Command {
 
 /// The whole command.
 pub(crate) fn command() -> clap::Command {
+    // A saved plan says what layers would say.
+    let without_layers = |command: clap::Command, saved: &'static str| {
+        command.mut_arg("layers", |layers| {
+            layers.required(false).required_unless_present(saved)
+        })
+    };
     Cli::command()
+        .mut_subcommand("plan", |plan| without_layers(plan, "show"))
+        .mut_subcommand("apply", |apply| without_layers(apply, "saved"))
 }
 
 /// Gives options with an optional value their equals sign: in `-t x.zkt` the file is no value of

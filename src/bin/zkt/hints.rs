@@ -1,13 +1,14 @@
 //! What to do about each error of the library: the one place that knows both the errors and the
 //! options that help.
 
-use zkt::reconcile::Account;
+use zkt::reconcile::{Account, SavedError};
 use zkt::services;
 use zkt::zookeeper::executor::Stop;
 use zkt::zookeeper::session::HostsError;
 use zkt::zookeeper::{live, session};
 
 use crate::exit::{Exit, Failure};
+use crate::render::path_text;
 use crate::words;
 
 /// What to do if the server denies a right.
@@ -80,8 +81,33 @@ impl From<zkt::reconcile::Error> for Failure {
             }
             Error::Session(error) => error.into(),
             Error::Live(error) => error.into(),
+            Error::Saved(error) => saved(&error),
         }
     }
+}
+
+/// How many nodes that moved are named.
+const MOST_MOVED: usize = 20;
+
+/// The failure of a saved plan that cannot be carried out.
+fn saved(error: &SavedError) -> Failure {
+    let SavedError::Moved { nodes } = error else {
+        return Failure::new(error).exit(Exit::Conflict);
+    };
+    let count = match nodes.len() {
+        1 => "1 node has".to_owned(),
+        nodes => format!("{nodes} nodes have"),
+    };
+    let mut message = format!("{count} changed since the plan was made");
+    for (path, moved) in nodes.iter().take(MOST_MOVED) {
+        message.push_str(&format!("\n  {}: {moved}", path_text(path)));
+    }
+    if nodes.len() > MOST_MOVED {
+        message.push_str(&format!("\n  and {} more", nodes.len() - MOST_MOVED));
+    }
+    Failure::new(message)
+        .hint("make a new plan and review it; nothing of this one was written now")
+        .exit(Exit::Conflict)
 }
 
 impl From<services::Error> for Failure {

@@ -97,6 +97,7 @@ pub(crate) struct Output {
     color: ColorChoice,
     quiet: bool,
     progress: bool,
+    verbose: bool,
 }
 
 impl Output {
@@ -110,12 +111,18 @@ impl Output {
             color,
             quiet: global.quiet,
             progress: !global.no_progress && !global.quiet,
+            verbose: global.verbose > 0,
         }
     }
 
     /// Whether `-q` is given.
     pub(crate) fn is_quiet(&self) -> bool {
         self.quiet
+    }
+
+    /// Whether `-v` is given.
+    pub(crate) fn is_verbose(&self) -> bool {
+        self.verbose
     }
 
     /// Whether stdout has colours.
@@ -272,9 +279,18 @@ pub(crate) fn init_logging(global: &Global, serves: bool, keeps_running: bool) {
     }
 }
 
+/// Who may read a file that is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// As the umask says, or the file that was there.
+    Umask,
+    /// Its owner only: it holds secrets.
+    Owner,
+}
+
 /// Replaces or creates a file atomically. Of a symbolic link the target is replaced, not the link.
 /// A pipe or a device is written to: a file in its place would destroy it.
-pub(crate) fn replace_file(path: &Path, contents: &[u8]) -> io::Result<()> {
+pub(crate) fn replace_file(path: &Path, contents: &[u8], access: Access) -> io::Result<()> {
     if std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()) {
         return std::fs::OpenOptions::new()
             .write(true)
@@ -288,9 +304,14 @@ pub(crate) fn replace_file(path: &Path, contents: &[u8]) -> io::Result<()> {
     };
     // The folder's own error is clearer than one about a temporary file in it.
     std::fs::metadata(folder)?;
-    let mut file = temporary_file().tempfile_in(folder)?;
+    let mut file = match access {
+        Access::Umask => temporary_file().tempfile_in(folder)?,
+        Access::Owner => tempfile::NamedTempFile::new_in(folder)?,
+    };
     file.write_all(contents)?;
-    if let Ok(metadata) = std::fs::metadata(&target) {
+    if access == Access::Umask
+        && let Ok(metadata) = std::fs::metadata(&target)
+    {
         file.as_file().set_permissions(metadata.permissions())?;
     }
     file.as_file().sync_all()?;

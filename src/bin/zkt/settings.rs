@@ -7,18 +7,45 @@ use zkt::declare::files::reason;
 use zkt::zookeeper::session::{Credentials, Options, Wait};
 
 use crate::args::{self, ServerArgs};
-use crate::exit::Failure;
+use crate::exit::{Exit, Failure};
 
 const DEFAULT_HOSTS: &str = "127.0.0.1:2181";
 
+/// The variables that name servers, the first that is set counts.
+const HOSTS_VARIABLES: [&str; 2] = ["ZKT_CONNECT", "ZC_ZK_CONNECTION_STRING"];
+
+/// The servers on which a saved plan is carried out: those that it was made on. `-c` may name the same
+/// ensemble otherwise; a variable that names another one is more likely a slip.
+pub(crate) fn saved_hosts(args: &ServerArgs, saved: &str) -> Result<String, Failure> {
+    let chroot = |hosts: &str| match hosts.find('/') {
+        Some(at) => hosts[at..].trim_end_matches('/').to_owned(),
+        None => String::new(),
+    };
+    if let Some(hosts) = &args.connect {
+        if chroot(hosts) == chroot(saved) {
+            return Ok(hosts.clone());
+        }
+        let message = format!("the plan was made on {saved}, and -c names another chroot");
+        return Err(Failure::new(message).exit(Exit::Conflict));
+    }
+    let set = HOSTS_VARIABLES.iter();
+    let mut set = set.filter_map(|name| Some((*name, variable(name)?)));
+    match set.next() {
+        Some((name, hosts)) if hosts.trim_end_matches('/') != saved.trim_end_matches('/') => {
+            let message = format!("the plan was made on {saved}, and {name} names {hosts}");
+            Err(Failure::new(message)
+                .hint("-c HOSTS says that both are the same ensemble")
+                .exit(Exit::Conflict))
+        }
+        _ => Ok(saved.to_owned()),
+    }
+}
+
 /// How to connect.
 pub(crate) fn session_options(args: &ServerArgs) -> Result<Options, Failure> {
-    let hosts = args
-        .connect
-        .clone()
-        .or_else(|| variable("ZKT_CONNECT"))
-        .or_else(|| variable("ZC_ZK_CONNECTION_STRING"))
-        .unwrap_or_else(|| DEFAULT_HOSTS.to_owned());
+    let hosts = args.connect.clone();
+    let hosts = hosts.or_else(|| HOSTS_VARIABLES.iter().find_map(|name| variable(name)));
+    let hosts = hosts.unwrap_or_else(|| DEFAULT_HOSTS.to_owned());
     let wait = match args.wait {
         None => Wait::No,
         Some(args::Wait::Forever) => Wait::Forever,

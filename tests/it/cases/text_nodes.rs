@@ -95,7 +95,7 @@ async fn json_of_python_is_properties() {
     --- exit 0
     "#);
     insta::assert_snapshot!(place.run("get --format json /nan"), @r#"
-    {"format_version":"1.1","path":"/nan","properties":{"a":["NaN","-Infinity"],"b":1,"s":"�"},"real_path":"/nan"}
+    {"format_version":"1.2","path":"/nan","properties":{"a":["NaN","-Infinity"],"b":1,"s":"�"},"real_path":"/nan"}
     --- exit 0
     "#);
     insta::assert_snapshot!(place.run("get /mark"), @"

@@ -16,7 +16,11 @@ async fn held(place: &Place, words: &str) -> (Relay, std::process::Child) {
 }
 
 /// The same, where so many writes pass before.
-async fn held_after(writes: usize, place: &Place, words: &str) -> (Relay, std::process::Child) {
+pub(super) async fn held_after(
+    writes: usize,
+    place: &Place,
+    words: &str,
+) -> (Relay, std::process::Child) {
     let relay = Relay::to(shared().port()).await;
     relay.set(Mode::HoldWriteAfter(writes));
     let hosts = place.through(&relay.address());
@@ -29,7 +33,7 @@ async fn held_after(writes: usize, place: &Place, words: &str) -> (Relay, std::p
 }
 
 /// A tree that takes four batches, with little to show.
-fn large() -> String {
+pub(super) fn large() -> String {
     let large = "x".repeat(400_000);
     let nodes = (0..4).map(|i| format!("  /n{i}\n    @secret x\n    x = '{large}'\n"));
     format!("/a\n{}", nodes.collect::<String>())

@@ -77,11 +77,11 @@ async fn get() {
     --- exit 0
     ");
     insta::assert_snapshot!(place.run("get --format json /cms"), @r#"
-    {"format_version":"1.1","path":"/cms","properties":{"main ->":"/foo/main","n":[1,"a"],"threads":3,"type":"z4m cms"},"real_path":"/cms"}
+    {"format_version":"1.2","path":"/cms","properties":{"main ->":"/foo/main","n":[1,"a"],"threads":3,"type":"z4m cms"},"real_path":"/cms"}
     --- exit 0
     "#);
     insta::assert_snapshot!(place.run("get --format json /cms n"), @r#"
-    {"format_version":"1.1","name":"n","path":"/cms","value":[1,"a"]}
+    {"format_version":"1.2","name":"n","path":"/cms","value":[1,"a"]}
     --- exit 0
     "#);
     insta::assert_snapshot!(place.run("get --raw /foo"), @r#"{"threads":3,"secret":"1234"}--- exit 0"#);

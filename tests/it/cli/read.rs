@@ -198,7 +198,7 @@ async fn ls() {
         .remove(0);
     let modified = json["nodes"][0]["modified"].take();
     assert!(modified.as_str().unwrap().ends_with('Z'), "{modified}");
-    insta::assert_snapshot!(json, @r#"{"format_version":"1.1","nodes":[{"bytes":2,"children":0,"ephemeral":false,"modified":null,"path":"/a/b","version":0}]}"#);
+    insta::assert_snapshot!(json, @r#"{"format_version":"1.2","nodes":[{"bytes":2,"children":0,"ephemeral":false,"modified":null,"path":"/a/b","version":0}]}"#);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]

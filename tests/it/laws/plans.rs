@@ -17,11 +17,11 @@ use crate::ensemble::{Ensemble, Znode};
 use crate::trees::path;
 
 /// Two trees and what a plan between them may do.
-struct Case<'s> {
+pub(super) struct Case<'s> {
     whole: Tree<Declared>,
-    declared: Tree<Declared>,
-    before: Ensemble,
-    policy: Policy<'s>,
+    pub(super) declared: Tree<Declared>,
+    pub(super) before: Ensemble,
+    pub(super) policy: Policy<'s>,
 }
 
 impl<'s> Case<'s> {
@@ -89,7 +89,7 @@ impl<'s> Case<'s> {
     }
 }
 
-fn every_case(cases: u32, holds: impl Fn(&Case<'_>, &Plan)) {
+pub(super) fn every_case(cases: u32, holds: impl Fn(&Case<'_>, &Plan)) {
     law(
         cases,
         |choices| {

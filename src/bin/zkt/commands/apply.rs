@@ -2,32 +2,43 @@
 
 mod end;
 mod report;
+mod start;
 
 use std::fmt::Display;
 use std::io::Write as _;
 use std::iter;
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use clap::Args;
+use clap::{Args, ValueHint};
 use zkt::model::plan::Plan;
+use zkt::plan::saved::SavedPlan;
 use zkt::reconcile::{self, Account, Again, Executed, Options, Verdict};
 use zkt::zookeeper::session::Session;
 
 use crate::args::{Format, LayerArgs, PlanOptions, ServerArgs};
 use crate::exit::{Exit, Failure};
-use crate::opening::{self, Opening};
 use crate::output::Output;
 use crate::progress::Shown;
 use crate::signals::interrupt;
 use crate::{hints, planning, question, render, words};
 
 use end::End;
+use start::Start;
 
 /// Plan, and make the live tree as declared
 #[derive(Debug, Args)]
 pub(crate) struct ApplyArgs {
     #[command(flatten)]
     pub(crate) sources: LayerArgs,
+    /// Carry out a saved plan, just that; with layers where it lacks their secret values
+    #[arg(long = "plan", id = "saved", value_name = "FILE", value_hint = ValueHint::FilePath,
+          conflicts_with_all = ["path", "trim", "extras", "target", "exclude", "strict", "max_trim",
+                                "force", "replace", "allow_ephemeral"])]
+    pub(crate) saved: Option<PathBuf>,
+    /// Apply only if the plan has this checksum, which zkt plan -v prints
+    #[arg(long, value_name = "HEX", conflicts_with = "saved")]
+    pub(crate) checksum: Option<String>,
     /// Do not ask; needed where there is no terminal to ask on
     #[arg(short, long)]
     pub(crate) yes: bool,
@@ -44,13 +55,14 @@ pub(crate) struct ApplyArgs {
 }
 
 pub(crate) async fn run(args: &ApplyArgs, output: &Output) -> Result<Exit, Failure> {
-    let opened = open(args, output).await;
-    let Opening {
-        source,
+    let Start {
         session,
         ahead,
-    } = match opened {
-        Ok(opening) => opening,
+        source,
+        saved,
+        plan,
+    } = match start::start(args, output).await {
+        Ok(start) => start,
         Err(failure) => {
             if args.format == Format::Json {
                 let end = End::of_failure(&failure);
@@ -67,14 +79,19 @@ pub(crate) async fn run(args: &ApplyArgs, output: &Output) -> Result<Exit, Failu
     let options = Options {
         retries: args.retries,
         observer: shown.observer(),
-        ..planning::options(&args.plan)?
+        ..planning::options(&plan)?
+    };
+    let steps = match &saved {
+        Some(saved) => reconcile::Apply::saved(saved, Some(&source), &options),
+        None => reconcile::Apply::new(&source, &options, ahead),
     };
     let mut apply = Apply {
         args,
         output,
         session,
         shown,
-        steps: reconcile::Apply::new(&source, &options, ahead),
+        steps,
+        saved: saved.as_ref(),
         end: None,
     };
     let result = tokio::select! {
@@ -93,20 +110,14 @@ pub(crate) async fn run(args: &ApplyArgs, output: &Output) -> Result<Exit, Failu
     result
 }
 
-async fn open(args: &ApplyArgs, output: &Output) -> Result<Opening, Failure> {
-    if !args.yes && !output.can_ask() {
-        return Err(Failure::new("there is no terminal to ask on")
-            .hint("-y applies without asking; zkt plan shows what it would do"));
-    }
-    opening::open(&args.sources, &args.plan, &args.server, output).await
-}
-
 struct Apply<'a> {
     args: &'a ApplyArgs,
     output: &'a Output,
     session: Session,
     shown: Shown,
     steps: reconcile::Apply<'a>,
+    /// The plan that was reviewed, where there is one.
+    saved: Option<&'a SavedPlan>,
     /// Why it ended before all was done.
     end: Option<End>,
 }
@@ -136,6 +147,7 @@ impl Apply<'_> {
 
     async fn attempts(&mut self) -> Result<Exit, Failure> {
         let mut plan = self.plan().await?;
+        self.note_done_before();
         loop {
             let is_agreed = self.steps.is_agreed(&plan);
             if !is_agreed {
@@ -188,6 +200,20 @@ impl Apply<'_> {
         }
     }
 
+    /// Says which part of a saved plan was done before, if any was.
+    fn note_done_before(&self) {
+        let of = self.saved.map_or(0, |saved| saved.plan().actions.len());
+        match self.steps.done_before() {
+            None | Some(0) => {}
+            Some(done) if done == of => self
+                .output
+                .note("this plan was applied already: all that it does is done"),
+            Some(done) => self
+                .output
+                .note(&format!("{done} of the {of} actions are done already")),
+        }
+    }
+
     fn note_again(&self, why: &dyn Display, again: Again) {
         let how = if again.contends {
             ", now in batches that become smaller where nodes move"
@@ -231,7 +257,10 @@ impl Apply<'_> {
             }
             Format::Text => {
                 let server = self.session.hosts();
-                let layers = &self.args.sources.layers;
+                let layers = match self.saved {
+                    Some(saved) => &saved.origin.layers,
+                    None => &self.args.sources.layers,
+                };
                 let mut options = self.output.plan_text("zkt apply", &server, layers);
                 // A question needs something that it is about.
                 options.brief &= self.args.yes;

@@ -98,7 +98,7 @@ pub(crate) async fn run(args: &ExportArgs, output: &Output) -> Result<Exit, Fail
         Some(file) => {
             let mut text = Vec::new();
             write(&mut text)?;
-            output::replace_file(file, &text)
+            output::replace_file(file, &text, output::Access::Umask)
                 .map_err(|error| Failure::new(format!("{}: {}", file.display(), reason(&error))))?;
         }
         None => {

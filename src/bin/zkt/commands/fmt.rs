@@ -168,7 +168,7 @@ fn rewrite(path: &Path, contents: &[u8]) -> io::Result<()> {
         file.set_len(contents.len() as u64)?;
         return file.sync_all();
     }
-    output::replace_file(path, contents)
+    output::replace_file(path, contents, output::Access::Umask)
 }
 
 /// Prints what formatting changes, without secrets.

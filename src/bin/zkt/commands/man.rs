@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueHint};
 
 use crate::exit::{Exit, Failure};
-use crate::output::{Output, replace_file};
+use crate::output::{Access, Output, replace_file};
 
 /// Print the manual page of zkt or of one of its commands
 #[derive(Debug, Args)]
@@ -29,7 +29,7 @@ pub(crate) fn run(args: &ManArgs, zkt: clap::Command, output: &Output) -> Result
         std::fs::create_dir_all(folder).map_err(failed)?;
         for command in std::iter::once(&root).chain(root.get_subcommands()) {
             let file = folder.join(clap_mangen::Man::new(command.clone()).get_filename());
-            replace_file(&file, &page(command)?).map_err(failed)?;
+            replace_file(&file, &page(command)?, Access::Umask).map_err(failed)?;
         }
         return Ok(Exit::Done);
     }

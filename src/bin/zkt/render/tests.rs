@@ -249,7 +249,7 @@ fn the_example() {
         }
       ],
       "extras": [],
-      "format_version": "1.1",
+      "format_version": "1.2",
       "kept": [],
       "path": "/",
       "refusals": [],
@@ -295,7 +295,7 @@ fn nothing_to_do() {
         ..Plan::empty(ZPath::root())
     };
     insta::assert_snapshot!(coloured_as(&one, Mode::Done, 80).lines().last().unwrap(), @r"No changes: 1 node is as declared.");
-    insta::assert_snapshot!(plan_json(&plan(vec![])), @r#"{"actions":[],"extras":[],"format_version":"1.1","kept":[],"path":"/","refusals":[],"summary":{"add":0,"link":0,"trim":0,"unchanged":12,"update":0},"warnings":[]}"#);
+    insta::assert_snapshot!(plan_json(&plan(vec![])), @r#"{"actions":[],"extras":[],"format_version":"1.2","kept":[],"path":"/","refusals":[],"summary":{"add":0,"link":0,"trim":0,"unchanged":12,"update":0},"warnings":[]}"#);
 }
 
 #[test]

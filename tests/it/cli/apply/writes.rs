@@ -56,13 +56,13 @@ async fn lines_of_json() {
     let place = Place::new("apply-json").await;
     place.file("a.zkt", "/a\n  x = 1\n");
     insta::assert_snapshot!(place.run("apply -y --format json a.zkt"), @r#"
-    {"actions":[{"action":"add","path":"/a","properties":{"x":1},"source":"a.zkt:1:1"}],"event":"plan","extras":[],"format_version":"1.1","kept":[],"path":"/","refusals":[],"summary":{"add":1,"link":0,"trim":0,"unchanged":0,"update":0},"warnings":[]}
+    {"actions":[{"action":"add","path":"/a","properties":{"x":1},"source":"a.zkt:1:1"}],"event":"plan","extras":[],"format_version":"1.2","kept":[],"path":"/","refusals":[],"summary":{"add":1,"link":0,"trim":0,"unchanged":0,"update":0},"warnings":[]}
     {"actions":1,"batch":1,"batches":1,"event":"batch","kind":"atomic","operations":1}
     {"data_only":[],"done":{"add":1,"link":0,"trim":0,"update":0},"event":"report","exit_code":0,"not_done":[],"unknown":[]}
     --- exit 0
     "#);
     insta::assert_snapshot!(place.run("apply -y --format json a.zkt"), @r#"
-    {"actions":[],"event":"plan","extras":[],"format_version":"1.1","kept":[],"path":"/","refusals":[],"summary":{"add":0,"link":0,"trim":0,"unchanged":1,"update":0},"warnings":[]}
+    {"actions":[],"event":"plan","extras":[],"format_version":"1.2","kept":[],"path":"/","refusals":[],"summary":{"add":0,"link":0,"trim":0,"unchanged":1,"update":0},"warnings":[]}
     {"data_only":[],"done":{"add":0,"link":0,"trim":0,"update":0},"event":"report","exit_code":0,"not_done":[],"unknown":[]}
     --- exit 0
     "#);

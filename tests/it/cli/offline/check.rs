@@ -16,7 +16,7 @@ fn check_accepts() {
     --- exit 0
     ");
     insta::assert_snapshot!(place.run("check --format json a.zkt"), @r#"
-    {"errors":[],"files":1,"format_version":"1.1","nodes":2,"ok":true,"warnings":[]}
+    {"errors":[],"files":1,"format_version":"1.2","nodes":2,"ok":true,"warnings":[]}
     --- exit 0
     "#);
     insta::assert_snapshot!(place.run_with("check -", "/a\n/b\n"), @"
@@ -115,7 +115,7 @@ fn check_tells_errors_and_their_places_in_json() {
         .file("e/a.zkt", "/a\n  x = 1\n")
         .file("e/b.zkt", "/a\n  x = 2\n/b\n  @acl nonsense\n");
     insta::assert_snapshot!(place.run("check --format json e"), @r#"
-    {"errors":[{"hint":"a later layer may replace it; one layer says it once","message":"the property x is declared twice in one layer","related":[{"message":"first here","source":"e/a.zkt:2:3"}],"source":"e/b.zkt:2:3"},{"hint":"an entry is scheme:id:perms, as in world:anyone:r or digest:ops:HASH:cdrwa","message":"expected an entry of the form scheme:id:perms, found \"(secret)\"","related":[],"source":"e/b.zkt:4:8"}],"format_version":"1.1","ok":false,"warnings":[]}
+    {"errors":[{"hint":"a later layer may replace it; one layer says it once","message":"the property x is declared twice in one layer","related":[{"message":"first here","source":"e/a.zkt:2:3"}],"source":"e/b.zkt:2:3"},{"hint":"an entry is scheme:id:perms, as in world:anyone:r or digest:ops:HASH:cdrwa","message":"expected an entry of the form scheme:id:perms, found \"(secret)\"","related":[],"source":"e/b.zkt:4:8"}],"format_version":"1.2","ok":false,"warnings":[]}
     --- exit 1
     "#);
 }
@@ -146,7 +146,7 @@ fn check_warns_of_links() {
     --- exit 3
     ");
     insta::assert_snapshot!(place.run("check --strict --format json a.zkt"), @r#"
-    {"errors":[],"files":1,"format_version":"1.1","nodes":4,"ok":false,"warnings":[{"message":"link c -> /d is hidden by the child /a/c","path":"/a","source":"a.zkt:4:3"},{"message":"link p => /d q leads nowhere: /d has no property q","path":"/a","source":"a.zkt:5:3"},{"message":"link l -> /b/l loops: /b/l -> /b/l","path":"/b","source":"a.zkt:9:3"},{"message":"link m -> /a/l/l loops: /b/l -> /b/l","path":"/d","source":"a.zkt:7:3"}]}
+    {"errors":[],"files":1,"format_version":"1.2","nodes":4,"ok":false,"warnings":[{"message":"link c -> /d is hidden by the child /a/c","path":"/a","source":"a.zkt:4:3"},{"message":"link p => /d q leads nowhere: /d has no property q","path":"/a","source":"a.zkt:5:3"},{"message":"link l -> /b/l loops: /b/l -> /b/l","path":"/b","source":"a.zkt:9:3"},{"message":"link m -> /a/l/l loops: /b/l -> /b/l","path":"/d","source":"a.zkt:7:3"}]}
     --- exit 3
     "#);
 }
@@ -177,7 +177,7 @@ fn what_is_empty_or_missing_is_no_empty_tree() {
     --- exit 1
     ");
     insta::assert_snapshot!(place.run("check --format json nosuch"), @r#"
-    {"errors":[{"message":"nosuch: No such file or directory"}],"format_version":"1.1","ok":false,"warnings":[]}
+    {"errors":[{"message":"nosuch: No such file or directory"}],"format_version":"1.2","ok":false,"warnings":[]}
     --- exit 1
     "#);
     insta::assert_snapshot!(place.run("check - -"), @"

@@ -89,6 +89,8 @@ async fn every_kind_of_action() {
         assert!(0 < created && created <= modified);
         assert_eq!(created == modified, action["version"] == 0);
     }
+    let checksum = json[0].as_object_mut().unwrap().remove("checksum");
+    assert_eq!(checksum.unwrap().as_str().unwrap().len(), 64);
     insta::assert_snapshot!(serde_json::to_string_pretty(&json[0]).unwrap(), @r#"
     {
       "actions": [
@@ -159,7 +161,7 @@ async fn every_kind_of_action() {
         }
       ],
       "extras": [],
-      "format_version": "1.1",
+      "format_version": "1.2",
       "kept": [],
       "path": "/",
       "refusals": [],

@@ -32,7 +32,7 @@ async fn discover() {
         "a:1\nb:1\n"
     );
     insta::assert_snapshot!(place.run("discover /link/svc --format json"), @r#"
-    {"addresses":[{"address":"a:1","draining":false,"enabled":true,"properties":{},"weight":1.0},{"address":"b:1","draining":false,"enabled":false,"properties":{"enabled":false},"weight":1.0}],"format_version":"1.1","held":null,"left_out":[],"path":"/link/svc","real_path":"/svc"}
+    {"addresses":[{"address":"a:1","draining":false,"enabled":true,"properties":{},"weight":1.0},{"address":"b:1","draining":false,"enabled":false,"properties":{"enabled":false},"weight":1.0}],"format_version":"1.2","held":null,"left_out":[],"path":"/link/svc","real_path":"/svc"}
     --- exit 0
     "#);
     insta::assert_snapshot!(place.run("discover /nosuch"), @"

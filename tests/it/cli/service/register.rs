@@ -215,7 +215,7 @@ async fn a_monitor_is_told() {
     };
     let node = format!("/svc/{address}");
     let mut expected = json!({
-        "format_version": "1.1", "ok": true, "state": "connected", "registrations": [{
+        "format_version": "1.2", "ok": true, "state": "connected", "registrations": [{
             "checks": [{"address": address, "listening": true, "registered": true}],
             "names": [address], "nodes": [node], "ok": true, "path": "/svc", "properties": {},
             "state": "registered",

@@ -5,7 +5,7 @@ use std::fmt;
 use zkt::model::path::ZPath;
 use zkt::zookeeper::executor::Stop;
 
-use crate::exit::Failure;
+use crate::exit::{Exit, Failure};
 use crate::words;
 
 /// Why a run ended before all was done.
@@ -29,7 +29,11 @@ impl End {
         if failure.message.is_empty() {
             return Self::new("error", "stderr tells what is wrong");
         }
-        Self::new("error", &failure.message)
+        let kind = match failure.exit {
+            Exit::Conflict => "conflict",
+            _ => "error",
+        };
+        Self::new(kind, &failure.message)
     }
 
     pub(super) fn of_stop(stop: &Stop) -> Self {

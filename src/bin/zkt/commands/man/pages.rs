@@ -168,12 +168,21 @@ pub(crate) fn examples(command: &str) -> &'static [Example] {
                 "zkt plan --trim --target '/lb/**' trees/",
                 "Only below /lb, with what is to be removed.",
             ),
+            (
+                "zkt plan -o plan.json trees/",
+                "Save the plan for review, and for apply --plan.",
+            ),
+            ("zkt plan --show plan.json", "Show a plan that was saved."),
         ],
         "apply" => &[
             ("zkt apply --yes trees/", "Apply without being asked."),
             (
                 "zkt apply --trim --max-trim 5 trees/",
                 "Remove undeclared nodes, but no more than five.",
+            ),
+            (
+                "zkt apply --yes --plan plan.json",
+                "Carry out just the plan that was reviewed.",
             ),
         ],
         "watch" => &[

@@ -187,7 +187,7 @@ fn raw_data_and_acl() {
         }
       ],
       "extras": [],
-      "format_version": "1.1",
+      "format_version": "1.2",
       "kept": [],
       "path": "/",
       "refusals": [],

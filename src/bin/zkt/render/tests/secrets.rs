@@ -181,7 +181,7 @@ fn secrets_are_never_shown() {
         }
       ],
       "extras": [],
-      "format_version": "1.1",
+      "format_version": "1.2",
       "kept": [],
       "path": "/",
       "refusals": [],

@@ -1,0 +1,114 @@
+//! Saved plans as files: `zkt plan` writes them, `zkt apply` carries them out.
+
+use std::fs;
+use std::path::Path;
+use std::time::SystemTime;
+
+use zkt::declare::Source;
+use zkt::declare::files::reason;
+use zkt::model::plan::Plan;
+use zkt::plan::saved::{self, Origin, SavedPlan, Secrets, Terms};
+
+use crate::args::{Extras, PlanOptions, TrimArg};
+use crate::exit::Failure;
+use crate::output::{self, Access, Output};
+use crate::planning;
+
+/// What a plan was made from: the declared tree, the arguments, the layers as they were named, and the
+/// servers with the chroot.
+#[derive(Clone, Copy)]
+pub(crate) struct Made<'a> {
+    pub(crate) source: &'a Source,
+    pub(crate) args: &'a PlanOptions,
+    pub(crate) layers: &'a [String],
+    pub(crate) server: &'a str,
+}
+
+impl Made<'_> {
+    /// The plan, to be carried out later.
+    pub(crate) fn saved(self, plan: &Plan, with_secrets: bool) -> Result<SavedPlan, Failure> {
+        let Self {
+            source,
+            args,
+            layers,
+            server,
+        } = self;
+        let tree = source.tree();
+        let origin = Origin {
+            zkt: env!("CARGO_PKG_VERSION").to_owned(),
+            made: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+            server: server.to_owned(),
+            layers: layers.to_vec(),
+            declared: saved::declared_digest(tree),
+        };
+        let terms = Terms {
+            path: planning::place(args)?,
+            trim: args.trim == Some(TrimArg::All),
+            target: args.target.clone(),
+            exclude: args.exclude.clone(),
+            replace: args.replace,
+            allow_ephemeral: args.allow_ephemeral,
+        };
+        let names = source.texts().secret_names();
+        let (plan, places) = (plan.clone(), (origin, terms));
+        Ok(SavedPlan::new(plan, places, tree, names, with_secrets))
+    }
+}
+
+/// The checksum of what a plan would do.
+pub(crate) fn checksum(plan: &Plan, source: &Source) -> String {
+    saved::checksum_of(plan, source.tree(), source.texts().secret_names())
+}
+
+/// The arguments with which a saved plan was made, as far as they decide what it does.
+pub(crate) fn plan_options(terms: &Terms, allow_empty: bool) -> PlanOptions {
+    PlanOptions {
+        path: terms.path.to_string(),
+        trim: Some(match terms.trim {
+            true => TrimArg::All,
+            false => TrimArg::None,
+        }),
+        extras: Extras::Show,
+        target: terms.target.clone(),
+        exclude: terms.exclude.clone(),
+        // Its guards were asked when it was made.
+        strict: false,
+        max_trim: None,
+        force: true,
+        allow_empty,
+        replace: terms.replace,
+        allow_ephemeral: terms.allow_ephemeral,
+    }
+}
+
+/// Reads a file with a saved plan.
+pub(crate) fn read(file: &Path) -> Result<SavedPlan, Failure> {
+    let name = file.display();
+    let text = fs::read(file);
+    let text = text.map_err(|error| Failure::new(format!("{name}: {}", reason(&error))))?;
+    SavedPlan::from_json(&text).map_err(|error| {
+        let failure = Failure::new(format!("{name}: {error}"));
+        failure.hint("zkt plan -o FILE saves a plan")
+    })
+}
+
+/// Writes a file with a saved plan, and says how to carry it out. With secrets it is for its owner only.
+pub(crate) fn write(file: &Path, saved: &SavedPlan, output: &Output) -> Result<(), Failure> {
+    let name = file.display();
+    let access = match saved.secrets() {
+        Secrets::Included => Access::Owner,
+        Secrets::None | Secrets::Withheld => Access::Umask,
+    };
+    output::replace_file(file, saved.to_json().as_bytes(), access)
+        .map_err(|error| Failure::new(format!("cannot write {name}: {}", reason(&error))))?;
+    output.note(&match saved.secrets() {
+        Secrets::None | Secrets::Included => {
+            format!("saved: zkt apply --plan {name} does exactly this")
+        }
+        Secrets::Withheld => format!(
+            "saved without its secret values: zkt apply --plan {name} {} does exactly this",
+            saved.origin.layers.join(" ")
+        ),
+    });
+    Ok(())
+}

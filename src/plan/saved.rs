@@ -1,0 +1,21 @@
+//! A plan as a file: reviewed at one time, carried out at another.
+//!
+//! A [`SavedPlan`] holds all that it takes to carry out just the actions that were reviewed: the nodes
+//! with the versions that the plan saw, what they are to hold, and where the plan goes. A secret value is
+//! in it only where that was asked for; otherwise the action is [withheld](SavedPlan::is_withheld), and
+//! whoever carries the plan out brings the declared tree again, which must be the one that was reviewed.
+//!
+//! The file is JSON of one version, [`FORMAT`]. A reader takes no file of another version, and no member
+//! that it does not know: what it would leave out might be what guards a write.
+
+mod digest;
+mod file;
+mod form;
+mod hidden;
+mod parts;
+mod rest;
+mod reviewed;
+
+pub use digest::{checksum_of, declared_digest};
+pub use file::{Error, FORMAT, Origin, SavedPlan, Secrets, Terms};
+pub use rest::{Fresh, Moved, NotReviewed, Rest, wants};

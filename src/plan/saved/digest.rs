@@ -1,0 +1,119 @@
+//! Digests of what is declared, and of what a plan would do.
+
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+
+use super::form::PlanForm;
+use super::hidden::hide;
+use crate::model::node::{Content, Declared, Secret, Standing};
+use crate::model::plan::Plan;
+use crate::model::tree::Tree;
+
+/// SHA-256 of a declared tree as 64 hexadecimal digits: of all that a plan depends on, secret values
+/// included, and of nothing that only people see, such as comments and which file a line stands in.
+///
+/// Who knows all of the tree but a secret can try guesses of that secret against the digest.
+#[must_use]
+pub fn declared_digest(tree: &Tree<Declared>) -> String {
+    let mut digest = Fields(Sha256::new());
+    for (path, node) in tree {
+        digest.field(path.as_str().as_bytes());
+        digest.node(node);
+    }
+    hex(&digest.0.finalize())
+}
+
+/// The checksum of what a plan would do, 64 hexadecimal digits: its actions with the versions that they
+/// must find, and the declared tree. Where it is shown, it tells no more of a secret than
+/// [`declared_digest`] does.
+#[must_use]
+pub fn checksum_of<'n>(
+    plan: &Plan,
+    declared: &Tree<Declared>,
+    secret_names: impl IntoIterator<Item = &'n String>,
+) -> String {
+    let (shown, _) = hide(plan.clone(), declared, secret_names);
+    checksum(&shown, &declared_digest(declared))
+}
+
+/// Of a plan without its secrets. Places in files do not count: a comment above moves them.
+pub(super) fn checksum(shown: &Plan, declared: &str) -> String {
+    sha256(&to_json(&(declared, PlanForm::essence(shown))))
+}
+
+/// A value as JSON.
+pub(super) fn to_json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).expect("all keys are strings")
+}
+
+/// SHA-256 of a text as 64 hexadecimal digits.
+pub(super) fn sha256(text: &str) -> String {
+    hex(&Sha256::digest(text))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A hash over fields, each after its length: no two lists of fields have the same bytes.
+struct Fields(Sha256);
+
+impl Fields {
+    fn field(&mut self, bytes: &[u8]) {
+        self.0.update((bytes.len() as u64).to_be_bytes());
+        self.0.update(bytes);
+    }
+
+    fn list(&mut self, items: &[String]) {
+        self.0.update((items.len() as u64).to_be_bytes());
+        for item in items {
+            self.field(item.as_bytes());
+        }
+    }
+
+    fn node(&mut self, node: &Declared) {
+        let Declared {
+            standing,
+            content,
+            keep_children,
+            keep_properties,
+            ignore,
+            protect,
+            ephemeral,
+            secret,
+            acl,
+            origin: _,
+            directives: _,
+        } = node;
+        let standing = match standing {
+            Standing::Declared => 0,
+            Standing::PassedThrough => 1,
+            Standing::Outside { needed, excluded } => {
+                2 + u8::from(*needed) + 2 * u8::from(*excluded)
+            }
+        };
+        let (form, bytes) = match content {
+            Content::Properties(properties) => (0, properties.encoded().as_bytes()),
+            Content::Raw { bytes, .. } => (1, &**bytes),
+        };
+        let flags = [*keep_children, *keep_properties, *protect, *ephemeral].map(u8::from);
+        self.field(&[&[standing, form][..], &flags].concat());
+        self.field(bytes);
+        self.list(ignore.patterns());
+        match secret {
+            Secret::Nothing => self.field(b"nothing"),
+            Secret::Everything => self.field(b"everything"),
+            Secret::Properties(names) => {
+                self.field(b"properties");
+                self.list(names.patterns());
+            }
+        }
+        match acl {
+            None => self.field(b"no acl"),
+            Some(acl) => {
+                self.field(b"acl");
+                self.field(acl.to_string().as_bytes());
+            }
+        }
+    }
+}

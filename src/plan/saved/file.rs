@@ -1,0 +1,266 @@
+//! The file of a saved plan, and what stands in it.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::digest::{checksum, sha256, to_json};
+use super::form::PlanForm;
+use super::hidden::hide;
+use super::parts;
+use crate::model::node::Declared;
+use crate::model::path::ZPath;
+use crate::model::plan::Plan;
+use crate::model::tree::Tree;
+use crate::plan::scope::{Filter, Trim};
+use crate::syntax::names::GlobError;
+
+/// The version of the file's format.
+pub const FORMAT: u32 = 1;
+
+/// A plan with all that is needed to carry it out later.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SavedPlan {
+    /// Where it came from.
+    pub origin: Origin,
+    /// What the plan was about.
+    pub terms: Terms,
+    /// The plan. What a withheld action writes has `(secret)` in the place of each secret value.
+    pub(super) plan: Plan,
+    /// The actions that lack secret values, by index.
+    pub(super) withheld: BTreeSet<usize>,
+    /// Whether there are secret values, and whether they are here.
+    secrets: Secrets,
+    /// The checksum of what would be done.
+    checksum: String,
+}
+
+/// Where a saved plan came from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Origin {
+    /// The version of zkt that made it.
+    pub zkt: String,
+    /// When, in UTC: `2026-11-28T12:00:00Z`.
+    pub made: String,
+    /// The servers and the chroot: `zk1:2181,zk2:2181/app`.
+    pub server: String,
+    /// The layers as they were named.
+    pub layers: Vec<String>,
+    /// [`declared_digest`](super::declared_digest) of the declared tree.
+    pub declared: String,
+}
+
+/// What a plan was about: with the same declared and live tree, these options give the same plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Terms {
+    /// Where the top-level nodes go.
+    #[serde(with = "parts::path")]
+    pub path: ZPath,
+    /// Whether undeclared nodes are removed.
+    pub trim: bool,
+    /// The globs of the paths that it is about; all, if there are none.
+    pub target: Vec<String>,
+    /// The globs of paths that it leaves alone.
+    pub exclude: Vec<String>,
+    /// Whether text or binary data gives way to declared properties.
+    pub replace: bool,
+    /// Whether nodes that are marked `@ephemeral` are created, as persistent ones.
+    pub allow_ephemeral: bool,
+}
+
+impl Terms {
+    /// Which paths the plan is about.
+    ///
+    /// # Errors
+    /// A pattern that is no glob.
+    pub fn filter(&self) -> Result<Filter, GlobError> {
+        Filter::new(&self.target, &self.exclude)
+    }
+
+    /// Whether undeclared nodes are removed.
+    #[must_use]
+    pub fn trim(&self) -> Trim {
+        match self.trim {
+            true => Trim::All,
+            false => Trim::None,
+        }
+    }
+}
+
+/// Where the secret values of a saved plan are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Secrets {
+    /// There are none.
+    None,
+    /// In the file.
+    Included,
+    /// In the declared tree only.
+    Withheld,
+}
+
+/// Why a file is no saved plan.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Not JSON, cut short, or with members that a plan does not have.
+    #[error("it is no saved plan: {0}")]
+    Malformed(serde_json::Error),
+    /// Of another version of the format.
+    #[error("it is a saved plan of format {found}, and this zkt reads format {FORMAT}")]
+    Format {
+        /// The version that it says.
+        found: u32,
+    },
+    /// Something in it cannot be: a path that is none, a version that guards nothing.
+    #[error("it is no saved plan: {0}")]
+    Invalid(String),
+    /// It was changed after it was saved.
+    #[error("it was changed after it was saved: its digest is {found}, and it says {expected}")]
+    Digest {
+        /// The digest that it says.
+        expected: String,
+        /// The digest that it has.
+        found: String,
+    },
+}
+
+/// The file, as JSON has it.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    zkt_plan: u32,
+    origin: Origin,
+    terms: Terms,
+    secrets: Secrets,
+    plan: PlanForm,
+    checksum: String,
+    /// SHA-256 of the file's members before it, so that a change of any of them is noticed.
+    digest: String,
+}
+
+/// Only the version of a file, whatever else it has.
+#[derive(Deserialize)]
+struct Version {
+    zkt_plan: u32,
+}
+
+impl SavedPlan {
+    /// A plan, and the secrets of the declared tree that it was made for.
+    ///
+    /// `secret_names` are the patterns of all `@secret` lines: what a node keeps of its live properties
+    /// may be secret by a line elsewhere. Without `with_secrets`, what holds a secret is withheld.
+    #[must_use]
+    pub fn new<'n>(
+        plan: Plan,
+        (origin, terms): (Origin, Terms),
+        declared: &Tree<Declared>,
+        secret_names: impl IntoIterator<Item = &'n String>,
+        with_secrets: bool,
+    ) -> Self {
+        let (shown, hidden) = hide(plan.clone(), declared, secret_names);
+        let checksum = checksum(&shown, &origin.declared);
+        let (plan, withheld, secrets) = match (hidden.is_empty(), with_secrets) {
+            (true, _) => (plan, hidden, Secrets::None),
+            (false, true) => (plan, BTreeSet::new(), Secrets::Included),
+            (false, false) => (shown, hidden, Secrets::Withheld),
+        };
+        Self {
+            origin,
+            terms,
+            plan,
+            withheld,
+            secrets,
+            checksum,
+        }
+    }
+
+    /// The plan, for showing it: `(secret)` stands in the place of what is withheld.
+    #[must_use]
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Whether an action lacks secret values, so that it cannot be carried out from here.
+    #[must_use]
+    pub fn is_withheld(&self, action: usize) -> bool {
+        self.withheld.contains(&action)
+    }
+
+    /// Where the secret values are.
+    #[must_use]
+    pub fn secrets(&self) -> Secrets {
+        self.secrets
+    }
+
+    /// The [`checksum_of`](super::checksum_of) the plan.
+    #[must_use]
+    pub fn checksum(&self) -> &str {
+        &self.checksum
+    }
+
+    /// The text of the file.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let mut file = File {
+            zkt_plan: FORMAT,
+            origin: self.origin.clone(),
+            terms: self.terms.clone(),
+            secrets: self.secrets,
+            plan: PlanForm::of(&self.plan, &self.withheld),
+            checksum: self.checksum.clone(),
+            digest: String::new(),
+        };
+        file.digest = file.digest();
+        let mut text = to_json(&file);
+        text.push('\n');
+        text
+    }
+
+    /// Reads the text of a file.
+    ///
+    /// # Errors
+    /// Whatever makes it no saved plan, or one that was changed since it was saved.
+    pub fn from_json(text: &[u8]) -> Result<Self, Error> {
+        let Version { zkt_plan } = serde_json::from_slice(text).map_err(Error::Malformed)?;
+        if zkt_plan != FORMAT {
+            return Err(Error::Format { found: zkt_plan });
+        }
+        let file: File = serde_json::from_slice(text).map_err(Error::Malformed)?;
+        let found = file.digest();
+        if file.digest != found {
+            let expected = file.digest;
+            return Err(Error::Digest { expected, found });
+        }
+        let (plan, withheld) = file.plan.read().map_err(Error::Invalid)?;
+        Ok(Self {
+            origin: file.origin,
+            terms: file.terms,
+            plan,
+            withheld,
+            secrets: file.secrets,
+            checksum: file.checksum,
+        })
+    }
+}
+
+impl File {
+    fn digest(&self) -> String {
+        let Self {
+            zkt_plan,
+            origin,
+            terms,
+            secrets,
+            plan,
+            checksum,
+            digest: _,
+        } = self;
+        sha256(&to_json(&(
+            zkt_plan, origin, terms, secrets, plan, checksum,
+        )))
+    }
+}

@@ -1,0 +1,130 @@
+use super::*;
+use crate::declare::declare;
+use crate::plan::planner::{self, Policy};
+use crate::plan::saved::{checksum_of, declared_digest};
+
+const TREE: &str = "/db : x\n  user = 'app'\n  password = 'hunter2'\n  @secret password\n  replica -> /db/one\n  /one\n";
+
+fn saved(with_secrets: bool) -> SavedPlan {
+    let source = declare(TREE).unwrap();
+    let (tree, texts) = (source.tree(), source.texts());
+    let plan = planner::plan(tree, &Tree::default(), &Policy::new(texts));
+    let origin = Origin {
+        zkt: "0.1.0".to_owned(),
+        made: "2026-11-28T12:00:00Z".to_owned(),
+        server: "zk1:2181".to_owned(),
+        layers: vec!["db.zkt".to_owned()],
+        declared: declared_digest(tree),
+    };
+    let terms = Terms {
+        path: ZPath::root(),
+        trim: false,
+        target: Vec::new(),
+        exclude: Vec::new(),
+        replace: false,
+        allow_ephemeral: false,
+    };
+    SavedPlan::new(
+        plan,
+        (origin, terms),
+        tree,
+        texts.secret_names(),
+        with_secrets,
+    )
+}
+
+#[test]
+fn a_secret_is_in_the_file_only_where_that_was_asked_for() {
+    let withheld = saved(false);
+    let text = withheld.to_json();
+    assert!(!text.contains("hunter2"), "{text}");
+    assert!(text.contains("app"), "{text}");
+    assert_eq!(withheld.secrets(), Secrets::Withheld);
+    // The node is created, and its link is set: both write all of its data.
+    let lacking: Vec<bool> = (0..3).map(|at| withheld.is_withheld(at)).collect();
+    assert_eq!(lacking, [true, false, true]);
+
+    let included = saved(true);
+    assert!(included.to_json().contains("hunter2"));
+    assert_eq!(included.secrets(), Secrets::Included);
+    assert_eq!(included.checksum(), withheld.checksum());
+}
+
+#[test]
+fn another_secret_is_another_checksum() {
+    let sum = |text: &str| {
+        let source = declare(text).unwrap();
+        let (tree, texts) = (source.tree(), source.texts());
+        let plan = planner::plan(tree, &Tree::default(), &Policy::new(texts));
+        checksum_of(&plan, tree, texts.secret_names())
+    };
+    let first = sum(TREE);
+    assert_eq!(first.len(), 64);
+    assert_ne!(sum(&TREE.replace("hunter2", "hunter3")), first);
+    assert_eq!(sum(&format!("# a comment\n\n{TREE}")), first);
+}
+
+#[test]
+fn what_is_cut_or_changed_is_no_saved_plan() {
+    let text = saved(true).to_json();
+    for end in 0..text.trim_end().len() {
+        let cut = SavedPlan::from_json(&text.as_bytes()[..end]);
+        assert!(cut.is_err(), "{end}");
+    }
+    let error = |from: &str, to: &str| {
+        assert!(text.contains(from), "{from} is not in {text}");
+        let changed = text.replacen(from, to, 1);
+        SavedPlan::from_json(changed.as_bytes())
+            .unwrap_err()
+            .to_string()
+    };
+    assert_eq!(
+        error("\"zkt_plan\":1", "\"zkt_plan\":2"),
+        "it is a saved plan of format 2, and this zkt reads format 1"
+    );
+    let changed = "it was changed after it was saved: ";
+    assert!(error("hunter2", "hunter3").starts_with(changed));
+    assert!(error("zk1:2181", "zk2:2181").starts_with(changed));
+    let unknown = error("\"zkt_plan\":1", "\"zkt_plan\":1,\"guard\":0");
+    assert!(
+        unknown.starts_with("it is no saved plan: unknown field `guard`"),
+        "{unknown}"
+    );
+}
+
+#[test]
+fn what_cannot_be_is_no_saved_plan() {
+    // As somebody writes it who also makes the digest anew.
+    let error = |change: &dyn Fn(&mut File)| {
+        let mut file: File = serde_json::from_str(&saved(true).to_json()).unwrap();
+        change(&mut file);
+        file.digest = file.digest();
+        SavedPlan::from_json(to_json(&file).as_bytes())
+            .unwrap_err()
+            .to_string()
+    };
+    let plan = |text: &str| -> PlanForm {
+        let whole = format!(
+            r#"{{"path":"/","actions":[{text}],"extras":[],"kept":[],"warnings":[],"unchanged":0,
+                "examined":0,"users":[],"guarded":{{}},"opened":[]}}"#
+        );
+        serde_json::from_str(&whole).unwrap()
+    };
+    let of = |action: &str| error(&|file| file.plan = plan(action));
+    assert_eq!(
+        of(r#"{"path":"/a","act":{"trim":{"version":-1,"seen":null}}}"#),
+        "it is no saved plan: /a: the version -1 guards nothing"
+    );
+    let bad_path = of(r#"{"path":"/a/","act":{"trim":{"version":0,"seen":null}}}"#);
+    assert!(
+        bad_path.starts_with("it is no saved plan: \"/a/\": "),
+        "{bad_path}"
+    );
+    assert_eq!(
+        of(
+            r#"{"path":"/a","act":{"add":{"data":{"object":"[1]"},"raw":false,"acl":null,
+              "secret":"nothing"}}}"#
+        ),
+        "it is no saved plan: properties that are no object"
+    );
+}

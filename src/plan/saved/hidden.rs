@@ -1,0 +1,121 @@
+//! A plan without its secret values.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::model::node::{Declared, Secret};
+use crate::model::plan::{ACL_CHANGE, Action, Change, ChangeValue, DATA_CHANGE, Plan};
+use crate::model::tree::Tree;
+use crate::model::value::{Data, Encoded, STRING_VALUE, entries};
+use crate::syntax::names::Globs;
+
+/// What stands in the place of a secret value.
+const SECRET: &str = "(secret)";
+
+/// Puts `(secret)` in the place of each secret value of a plan. Returns the plan so, and the actions
+/// that had any.
+pub(super) fn hide<'n>(
+    mut plan: Plan,
+    declared: &Tree<Declared>,
+    secret_names: impl IntoIterator<Item = &'n String>,
+) -> (Plan, BTreeSet<usize>) {
+    let names = secret_names.into_iter().cloned().collect();
+    let everywhere = Globs::new(names).map_or(Secret::Everything, Secret::Properties);
+    let mut hidden = BTreeSet::new();
+    for (at, action) in plan.actions.iter_mut().enumerate() {
+        let own = declared.get(action.path()).map(|node| &node.secret);
+        let secrets = Secrets {
+            own: own.unwrap_or(&Secret::Nothing),
+            everywhere: &everywhere,
+        };
+        if secrets.hide(action) {
+            hidden.insert(at);
+        }
+    }
+    (plan, hidden)
+}
+
+/// What is secret of a node.
+struct Secrets<'a> {
+    /// By the lines of the node.
+    own: &'a Secret,
+    /// By the lines of all nodes: what a node keeps of its live properties may be secret, too.
+    everywhere: &'a Secret,
+}
+
+impl Secrets<'_> {
+    fn hide(&self, action: &mut Action) -> bool {
+        match action {
+            Action::Add(add) => {
+                let own = self.own.clone().and(&add.secret.0);
+                Secrets { own: &own, ..*self }.hide_data(&mut add.data)
+            }
+            Action::Update(update) => {
+                let in_data = update
+                    .data
+                    .as_mut()
+                    .is_some_and(|data| self.hide_data(data));
+                self.hide_changes(&mut update.changes) | in_data
+            }
+            Action::Link(link) => {
+                let in_data = self.hide_data(&mut link.data);
+                self.hide_changes(&mut link.changes) | in_data
+            }
+            Action::Trim(_) => false,
+        }
+    }
+
+    fn covers(&self, name: &str) -> bool {
+        self.own.covers(name) || self.everywhere.covers(name)
+    }
+
+    fn hide_data(&self, data: &mut Encoded) -> bool {
+        if !data.is_object() {
+            // Of what is no object nobody knows which part is the secret.
+            let is_secret = !matches!(self.own, Secret::Nothing)
+                || self.covers(STRING_VALUE)
+                || self.covers(DATA_CHANGE);
+            if is_secret {
+                *data = Data::Text(SECRET.to_owned()).into();
+            }
+            return is_secret;
+        }
+        let object = data.to_object();
+        let is_secret = entries(&object).any(|entry| self.covers(&entry.name));
+        if !is_secret {
+            return false;
+        }
+        let mut shown = vec![b'{'];
+        for entry in entries(&object) {
+            if shown.len() > 1 {
+                shown.push(b',');
+            }
+            if self.covers(&entry.name) {
+                let member = (Value::from(&*entry.name), Value::from(SECRET));
+                shown.extend_from_slice(format!("{}:{}", member.0, member.1).as_bytes());
+            } else {
+                shown.extend_from_slice(entry.text.as_bytes());
+            }
+        }
+        shown.push(b'}');
+        *data = Encoded::object(&shown);
+        true
+    }
+
+    fn hide_changes(&self, changes: &mut [Change]) -> bool {
+        let mut any = false;
+        for change in changes {
+            let is_secret = change.name != ACL_CHANGE && self.covers(&change.name);
+            if !(change.secret || is_secret) {
+                continue;
+            }
+            change.secret = true;
+            for value in [&mut change.old, &mut change.new].into_iter().flatten() {
+                *value = ChangeValue::Json(SECRET.into());
+                any = true;
+            }
+        }
+        any
+    }
+}

@@ -1,0 +1,312 @@
+//! The parts of a saved plan as JSON: values, changes, warnings.
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::model::acl::{Acl, AclEntry};
+use crate::model::node::{DataVersion, Secret, Zxids};
+use crate::model::path::ZPath;
+use crate::model::plan::{About, Change, ChangeValue, HiddenValues, KeptReason, Needs, Warning};
+use crate::model::value::{Data, Encoded};
+use crate::syntax::names::Globs;
+use crate::syntax::place::Location;
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum DataForm {
+    /// The text of an object of properties.
+    Object(String),
+    /// Text that is no object.
+    Text(String),
+    /// Other bytes.
+    Base64(String),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum SecretForm {
+    Nothing,
+    Properties(Vec<String>),
+    Everything,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ChangeForm {
+    name: String,
+    old: Option<ValueForm>,
+    new: Option<ValueForm>,
+    secret: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    origin: Option<Origin>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum ValueForm {
+    Json(Value),
+    Beyond(String),
+    Base64(String),
+    Acl(Vec<String>),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WarningForm {
+    path: String,
+    is_about_node: bool,
+    message: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    origin: Option<Origin>,
+}
+
+/// File, line and column.
+pub(super) type Origin = (String, u32, u32);
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum KeptForm {
+    Ephemeral,
+    Marked,
+    HoldsEphemeral,
+    BelowEphemeral,
+    Unreadable,
+    Binary,
+    OutOfScope,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum NeedsForm {
+    Children,
+    Links,
+}
+
+impl DataForm {
+    pub(super) fn of(data: &Encoded) -> Self {
+        let bytes = data.as_bytes();
+        match std::str::from_utf8(bytes) {
+            Ok(text) if data.is_object() => Self::Object(text.to_owned()),
+            Ok(text) => Self::Text(text.to_owned()),
+            Err(_) => Self::Base64(BASE64.encode(bytes)),
+        }
+    }
+
+    pub(super) fn read(self) -> Result<Encoded, String> {
+        match self {
+            Self::Object(text) => match Data::decode(text.as_bytes()) {
+                Data::Properties(_) => Ok(Encoded::object(text.as_bytes())),
+                Data::Text(_) | Data::Binary(_) => Err("properties that are no object".to_owned()),
+            },
+            Self::Text(text) => Ok(Encoded::raw(text.into_bytes().into())),
+            Self::Base64(text) => Ok(Encoded::raw(bytes_of(&text)?.into())),
+        }
+    }
+}
+
+impl SecretForm {
+    pub(super) fn of(secret: &Secret) -> Self {
+        match secret {
+            Secret::Nothing => Self::Nothing,
+            Secret::Properties(names) => Self::Properties(names.patterns().to_vec()),
+            Secret::Everything => Self::Everything,
+        }
+    }
+
+    pub(super) fn read(self) -> Result<HiddenValues, String> {
+        Ok(HiddenValues(match self {
+            Self::Nothing => Secret::Nothing,
+            Self::Everything => Secret::Everything,
+            Self::Properties(patterns) => {
+                let names = Globs::new(patterns).map_err(|error| error.to_string())?;
+                Secret::Properties(names)
+            }
+        }))
+    }
+}
+
+impl ChangeForm {
+    pub(super) fn of(change: &Change) -> Self {
+        Self {
+            name: change.name.clone(),
+            old: change.old.as_ref().map(ValueForm::of),
+            new: change.new.as_ref().map(ValueForm::of),
+            secret: change.secret,
+            origin: change.origin.as_ref().map(place),
+        }
+    }
+
+    pub(super) fn read(self) -> Result<Change, String> {
+        Ok(Change {
+            name: self.name,
+            old: self.old.map(ValueForm::read).transpose()?,
+            new: self.new.map(ValueForm::read).transpose()?,
+            secret: self.secret,
+            origin: self.origin.map(location),
+        })
+    }
+}
+
+impl ValueForm {
+    pub(super) fn of(value: &ChangeValue) -> Self {
+        match value {
+            ChangeValue::Json(value) => Self::Json(value.clone()),
+            ChangeValue::Beyond(text) => Self::Beyond(text.clone()),
+            ChangeValue::Raw(bytes) => Self::Base64(BASE64.encode(bytes)),
+            ChangeValue::Acl(acl) => Self::Acl(entries(acl)),
+        }
+    }
+
+    pub(super) fn read(self) -> Result<ChangeValue, String> {
+        Ok(match self {
+            Self::Json(value) => ChangeValue::Json(value),
+            Self::Beyond(text) => ChangeValue::Beyond(text),
+            Self::Base64(text) => ChangeValue::Raw(bytes_of(&text)?),
+            Self::Acl(entries) => ChangeValue::Acl((*acl_of(&entries)?).clone()),
+        })
+    }
+}
+
+impl WarningForm {
+    pub(super) fn of(warning: &Warning) -> Self {
+        Self {
+            path: warning.path.to_string(),
+            is_about_node: warning.about == About::Node,
+            message: warning.message.clone(),
+            origin: warning.origin.as_ref().map(place),
+        }
+    }
+
+    pub(super) fn read(self) -> Result<Warning, String> {
+        Ok(Warning {
+            path: path_of(&self.path)?,
+            about: match self.is_about_node {
+                true => About::Node,
+                false => About::Trees,
+            },
+            message: self.message,
+            origin: self.origin.map(location),
+        })
+    }
+}
+
+impl KeptForm {
+    pub(super) fn of(reason: &KeptReason) -> Self {
+        match reason {
+            KeptReason::Ephemeral => Self::Ephemeral,
+            KeptReason::Marked => Self::Marked,
+            KeptReason::HoldsEphemeral => Self::HoldsEphemeral,
+            KeptReason::BelowEphemeral => Self::BelowEphemeral,
+            KeptReason::Unreadable => Self::Unreadable,
+            KeptReason::Binary => Self::Binary,
+            KeptReason::OutOfScope => Self::OutOfScope,
+        }
+    }
+
+    pub(super) fn read(self) -> KeptReason {
+        match self {
+            Self::Ephemeral => KeptReason::Ephemeral,
+            Self::Marked => KeptReason::Marked,
+            Self::HoldsEphemeral => KeptReason::HoldsEphemeral,
+            Self::BelowEphemeral => KeptReason::BelowEphemeral,
+            Self::Unreadable => KeptReason::Unreadable,
+            Self::Binary => KeptReason::Binary,
+            Self::OutOfScope => KeptReason::OutOfScope,
+        }
+    }
+}
+
+impl NeedsForm {
+    pub(super) fn of(needs: Needs) -> Self {
+        match needs {
+            Needs::Children => Self::Children,
+            Needs::Links => Self::Links,
+        }
+    }
+
+    pub(super) fn read(self) -> Needs {
+        match self {
+            Self::Children => Needs::Children,
+            Self::Links => Needs::Links,
+        }
+    }
+}
+
+pub(super) fn path_of(text: &str) -> Result<ZPath, String> {
+    ZPath::parse(text).map_err(|error| format!("{text:?}: {error}"))
+}
+
+pub(super) fn version_of(path: &ZPath, version: i32) -> Result<DataVersion, String> {
+    DataVersion::new(version).ok_or_else(|| unguarded(path))
+}
+
+pub(super) fn unguarded(path: &ZPath) -> String {
+    format!("{path}: the version -1 guards nothing")
+}
+
+pub(super) fn zxids(seen: Option<Zxids>) -> Option<(i64, i64)> {
+    seen.map(|Zxids { created, modified }| (created, modified))
+}
+
+pub(super) fn zxids_of((created, modified): (i64, i64)) -> Zxids {
+    Zxids { created, modified }
+}
+
+pub(super) fn entries(acl: &Acl) -> Vec<String> {
+    acl.entries.iter().map(AclEntry::to_string).collect()
+}
+
+pub(super) fn acl_of(entries: &[String]) -> Result<Arc<Acl>, String> {
+    let entries = entries.iter().map(|entry| AclEntry::parse(entry));
+    let entries: Result<_, _> = entries.collect();
+    let entries = entries.map_err(|error| error.to_string())?;
+    Ok(Arc::new(Acl { entries }))
+}
+
+fn bytes_of(text: &str) -> Result<Vec<u8>, String> {
+    BASE64.decode(text).map_err(|error| error.to_string())
+}
+
+pub(super) fn place(
+    Location {
+        source,
+        line,
+        column,
+    }: &Location,
+) -> Origin {
+    (source.to_string(), *line, *column)
+}
+
+pub(super) fn location((source, line, column): Origin) -> Location {
+    Location {
+        source: source.into(),
+        line,
+        column,
+    }
+}
+
+/// For serde: a path as its text.
+pub(super) mod path {
+    use serde::de::Error as _;
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    use crate::model::path::ZPath;
+
+    pub(in super::super) fn serialize<S: Serializer>(
+        path: &ZPath,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        to.serialize_str(path.as_str())
+    }
+
+    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<ZPath, D::Error> {
+        let text = String::deserialize(from)?;
+        super::path_of(&text).map_err(D::Error::custom)
+    }
+}

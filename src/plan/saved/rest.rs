@@ -1,0 +1,487 @@
+//! What is left of a saved plan once the live nodes are read again.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::fmt;
+use std::sync::Arc;
+
+use super::digest::declared_digest;
+use super::file::SavedPlan;
+use super::hidden::hide;
+use super::reviewed::agrees;
+use crate::model::acl::{Acl, Agreement, Identities};
+use crate::model::node::{AclVersion, Content, DataVersion, Declared, Live, LiveNode, Zxids};
+use crate::model::path::ZPath;
+use crate::model::plan::{ACL_CHANGE, Action, Add, Change, Link, Plan, Trim, Update};
+use crate::model::tree::Tree;
+use crate::model::value::Encoded;
+use crate::plan::scope::{Children, Want};
+
+/// What is left of a saved plan.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rest {
+    /// The actions that are not done, each with the version that its node has now.
+    pub plan: Plan,
+    /// How many actions are done already.
+    pub done: usize,
+    /// The nodes that are neither as the plan saw them nor as it makes them.
+    pub moved: Vec<(ZPath, Moved)>,
+}
+
+/// How a node differs from what the plan saw.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moved {
+    /// It exists, with other contents than the plan gives it.
+    Exists,
+    /// It is gone.
+    Missing,
+    /// It was deleted and created again.
+    Replaced,
+    /// Its data changed.
+    Changed,
+    /// Its ACL changed.
+    AclChanged,
+    /// It has children that the plan did not see.
+    HasChildren,
+    /// It is ephemeral now, or its parent is.
+    Ephemeral,
+    /// The node above it is gone.
+    NoParent,
+    /// The session may not read it.
+    Unreadable,
+}
+
+impl fmt::Display for Moved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Exists => "it exists meanwhile, with other contents",
+            Self::Missing => "it is gone",
+            Self::Replaced => "it was deleted and created again",
+            Self::Changed => "its data was changed",
+            Self::AclChanged => "its ACL was changed",
+            Self::HasChildren => "it has children that the plan did not see",
+            Self::Ephemeral => "it is ephemeral, or below an ephemeral node",
+            Self::NoParent => "the node above it is gone",
+            Self::Unreadable => "it may not be read",
+        })
+    }
+}
+
+/// The live nodes that tell what is left of a plan: those that it writes, and the parents of those
+/// that it creates.
+#[must_use]
+pub fn wants(plan: &Plan) -> Vec<Want> {
+    let mut wants: BTreeMap<ZPath, bool> = BTreeMap::new();
+    for action in &plan.actions {
+        let acl = match action {
+            Action::Add(add) => add.acl.is_some(),
+            Action::Update(update) => update.acl.is_some(),
+            Action::Link(_) | Action::Trim(_) => false,
+        };
+        *wants.entry(action.path().clone()).or_default() |= acl;
+        if let (Action::Add(_), Some(parent)) = (action, action.path().parent()) {
+            wants.entry(parent).or_default();
+        }
+    }
+    let want = |(path, acl)| Want {
+        path,
+        children: Children::Skip,
+        acl,
+    };
+    wants.into_iter().map(want).collect()
+}
+
+/// The declared tree that was reviewed, and a plan for it that was made now and in the same terms.
+#[derive(Debug)]
+pub struct Fresh<'a> {
+    declared: &'a Tree<Declared>,
+    plan: &'a Plan,
+    /// The plan without its secrets.
+    shown: Plan,
+}
+
+/// The declared tree is not the one that was reviewed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the layers do not declare what was reviewed: a node, a value or a directive differs")]
+pub struct NotReviewed;
+
+impl SavedPlan {
+    /// A fresh plan, from which the withheld values can be taken. `secret_names` are the patterns of
+    /// all `@secret` lines.
+    ///
+    /// # Errors
+    /// [`NotReviewed`] if `declared` is another tree than the one that was reviewed.
+    pub fn fresh<'a, 'n>(
+        &self,
+        plan: &'a Plan,
+        declared: &'a Tree<Declared>,
+        secret_names: impl IntoIterator<Item = &'n String>,
+    ) -> Result<Fresh<'a>, NotReviewed> {
+        self.require_reviewed(declared)?;
+        let (shown, _) = hide(plan.clone(), declared, secret_names);
+        Ok(Fresh {
+            declared,
+            plan,
+            shown,
+        })
+    }
+
+    /// Whether a declared tree is the one that was reviewed.
+    ///
+    /// # Errors
+    /// [`NotReviewed`].
+    pub fn require_reviewed(&self, declared: &Tree<Declared>) -> Result<(), NotReviewed> {
+        match declared_digest(declared) == self.origin.declared {
+            true => Ok(()),
+            false => Err(NotReviewed),
+        }
+    }
+
+    /// What is left to do, where `live` has the [`wants`] of the plan. Nothing may be done unless
+    /// [`Rest::moved`] is empty.
+    ///
+    /// What is withheld here is taken from `fresh`; without it, no action may be
+    /// [withheld](SavedPlan::is_withheld).
+    #[must_use]
+    pub fn rest(
+        &self,
+        live: &Tree<Live>,
+        identities: &Identities,
+        fresh: Option<&Fresh<'_>>,
+    ) -> Rest {
+        let mut withheld = self.withheld.clone();
+        let mut plan = Cow::Borrowed(&self.plan);
+        if let Some(fresh) = fresh.filter(|_| !withheld.is_empty()) {
+            withheld.retain(|at| !fill_in(&mut plan.to_mut().actions[*at], fresh.declared));
+        }
+        let plan = &*plan;
+        let look = Look::new(plan, live, identities);
+        let fresh_nodes = fresh.map(|fresh| by_node(&fresh.plan.actions));
+        let mut left: Vec<(usize, Action)> = Vec::new();
+        let mut moved = Vec::new();
+        for (path, actions) in by_node(&plan.actions) {
+            let is_withheld = actions.iter().any(|at| withheld.contains(at));
+            let found = match (fresh, &fresh_nodes) {
+                (Some(fresh), Some(nodes)) if is_withheld => {
+                    let now = nodes.get(path).map_or(&[][..], |actions| actions);
+                    look.withheld(&actions, fresh, now)
+                }
+                _ => look.node(path, &actions),
+            };
+            match found {
+                Ok(actions) => left.extend(actions),
+                Err(reason) => moved.push((path.clone(), reason)),
+            }
+        }
+        left.sort_by_key(|(at, _)| *at);
+        let open: BTreeSet<usize> = left.iter().map(|(at, _)| *at).collect();
+        Rest {
+            done: plan.actions.len() - open.len(),
+            plan: Plan {
+                actions: left.into_iter().map(|(_, action)| action).collect(),
+                ..plan.clone()
+            },
+            moved,
+        }
+    }
+}
+
+/// Gives a withheld action at a new node the data that is declared. Returns whether it is one.
+fn fill_in(action: &mut Action, declared: &Tree<Declared>) -> bool {
+    let Some(node) = declared.get(action.path()) else {
+        return false;
+    };
+    match action {
+        Action::Add(add) => {
+            add.data = match &node.content {
+                Content::Properties(properties) => properties.without_links(),
+                Content::Raw { .. } => node.data(),
+            };
+            true
+        }
+        Action::Link(link) if link.expected_version.is_none() => {
+            link.data = node.data();
+            true
+        }
+        Action::Update(_) | Action::Link(_) | Action::Trim(_) => false,
+    }
+}
+
+/// The indexes of the actions at each node, in order.
+fn by_node(actions: &[Action]) -> BTreeMap<&ZPath, Vec<usize>> {
+    let mut nodes: BTreeMap<&ZPath, Vec<usize>> = BTreeMap::new();
+    for (at, action) in actions.iter().enumerate() {
+        nodes.entry(action.path()).or_default().push(at);
+    }
+    nodes
+}
+
+/// The actions that are left at one node, with their places in the plan.
+type Left = Result<Vec<(usize, Action)>, Moved>;
+
+struct Look<'a> {
+    plan: &'a Plan,
+    live: &'a Tree<Live>,
+    identities: &'a Identities,
+    /// The nodes that the plan creates.
+    added: HashSet<&'a ZPath>,
+    /// How many children the plan deletes that are there, by their parent.
+    to_trim: HashMap<ZPath, u32>,
+}
+
+impl<'a> Look<'a> {
+    fn new(plan: &'a Plan, live: &'a Tree<Live>, identities: &'a Identities) -> Self {
+        let mut look = Self {
+            plan,
+            live,
+            identities,
+            added: HashSet::new(),
+            to_trim: HashMap::new(),
+        };
+        for action in &plan.actions {
+            match action {
+                Action::Add(add) => _ = look.added.insert(&add.path),
+                Action::Trim(trim) if live.get(&trim.path).is_some() => {
+                    let parent = trim.path.parent();
+                    *look
+                        .to_trim
+                        .entry(parent.unwrap_or_else(ZPath::root))
+                        .or_default() += 1;
+                }
+                _ => {}
+            }
+        }
+        look
+    }
+
+    fn node(&self, path: &ZPath, actions: &[usize]) -> Left {
+        let all = || {
+            actions
+                .iter()
+                .map(|at| (*at, self.plan.actions[*at].clone()))
+        };
+        let node = match self.live.get(path) {
+            None => None,
+            Some(Live::Read(node)) => Some(node),
+            Some(Live::Listed | Live::Unreadable) => return Err(Moved::Unreadable),
+        };
+        match (&self.plan.actions[actions[0]], node) {
+            (Action::Add(add), None) => {
+                self.parent(add)?;
+                Ok(all().collect())
+            }
+            (Action::Trim(_), None) => Ok(Vec::new()),
+            (_, None) => Err(Moved::Missing),
+            (_, Some(node)) if node.ephemeral => Err(Moved::Ephemeral),
+            (Action::Add(add), Some(node)) => self.added(add, actions, node),
+            (Action::Trim(trim), Some(node)) => {
+                self.trim(trim, node)?;
+                Ok(all().collect())
+            }
+            (_, Some(node)) => self.changed(actions, node),
+        }
+    }
+
+    /// The parent of a new node must exist, or be created by the plan.
+    fn parent(&self, add: &Add) -> Result<(), Moved> {
+        let Some(parent) = add.path.parent().filter(|parent| !parent.is_root()) else {
+            return Ok(());
+        };
+        match self.live.get(&parent) {
+            Some(Live::Read(node)) if node.ephemeral => Err(Moved::Ephemeral),
+            Some(_) => Ok(()),
+            None if self.added.contains(&parent) => Ok(()),
+            None => Err(Moved::NoParent),
+        }
+    }
+
+    /// A node that the plan creates and that is there.
+    fn added(&self, add: &Add, actions: &[usize], node: &LiveNode) -> Left {
+        let later = &actions[1..];
+        let mut data = later.iter().rev().filter_map(|at| {
+            let written = data_of(&self.plan.actions[*at])?;
+            (written.as_bytes() == node.data).then_some(*at)
+        });
+        let last = match data.next() {
+            Some(at) => at,
+            None if add.data.as_bytes() == node.data => actions[0],
+            None => return Err(Moved::Exists),
+        };
+        let mut left = Vec::new();
+        if let Some(acl) = &add.acl
+            && !self.has_acl(node, acl)
+        {
+            if !self.plan.access.guarded.contains_key(&add.path) {
+                return Err(Moved::Exists);
+            }
+            // It was created for the session alone, and still is to get its ACL.
+            left.push((
+                actions[0],
+                Action::Update(Update {
+                    path: add.path.clone(),
+                    expected_version: node.version,
+                    seen: node.zxids(),
+                    data: None,
+                    acl: Some((node.acl_version, acl.clone())),
+                    changes: Vec::new(),
+                    origin: add.origin.clone(),
+                }),
+            ));
+        }
+        let later = later.iter().filter(|at| **at > last);
+        left.extend(later.map(|at| (*at, as_found(&self.plan.actions[*at], node))));
+        Ok(left)
+    }
+
+    /// Whether a node that is to be deleted is the one that the plan saw, with no other children.
+    fn trim(&self, trim: &Trim, node: &LiveNode) -> Result<(), Moved> {
+        if is_replaced(trim.seen, node) {
+            return Err(Moved::Replaced);
+        }
+        if !is_unwritten(trim.seen, Some(trim.expected_version), node) {
+            return Err(Moved::Changed);
+        }
+        let known = self.to_trim.get(&trim.path).copied().unwrap_or_default();
+        match known == node.children {
+            true => Ok(()),
+            false => Err(Moved::HasChildren),
+        }
+    }
+
+    /// A node that the plan changes.
+    fn changed(&self, actions: &[usize], node: &LiveNode) -> Left {
+        let (seen, version) = match &self.plan.actions[actions[0]] {
+            Action::Update(update) => (update.seen, Some(update.expected_version)),
+            Action::Link(link) => (link.seen, link.expected_version),
+            Action::Add(_) | Action::Trim(_) => (None, None),
+        };
+        if is_replaced(seen, node) {
+            return Err(Moved::Replaced);
+        }
+        let mut written = actions.iter().copied();
+        let last = match is_unwritten(seen, version, node) {
+            true => None,
+            false => {
+                let is_this = |at: &usize| {
+                    let data = data_of(&self.plan.actions[*at]);
+                    data.is_some_and(|data| data.as_bytes() == node.data)
+                };
+                Some(written.rfind(is_this).ok_or(Moved::Changed)?)
+            }
+        };
+        let mut left = Vec::new();
+        for at in actions.iter().copied() {
+            let action = &self.plan.actions[at];
+            let is_written = last.is_some_and(|last| at <= last);
+            match action {
+                Action::Update(update) => {
+                    let update = self.update(update, is_written, node)?;
+                    left.extend(update.map(|update| (at, Action::Update(update))));
+                }
+                _ if is_written => {}
+                _ => left.push((at, as_found(action, node))),
+            }
+        }
+        Ok(left)
+    }
+
+    /// What is left of an update; `None` if nothing is.
+    fn update(
+        &self,
+        update: &Update,
+        is_written: bool,
+        node: &LiveNode,
+    ) -> Result<Option<Update>, Moved> {
+        let acl = match &update.acl {
+            Some((version, acl)) => self.acl(node, *version, acl)?,
+            None => None,
+        };
+        let data = update.data.clone().filter(|_| !is_written);
+        if data.is_none() && acl.is_none() {
+            return Ok(None);
+        }
+        let is_left = |change: &&Change| match change.name.as_str() {
+            ACL_CHANGE => acl.is_some(),
+            _ => data.is_some(),
+        };
+        Ok(Some(Update {
+            path: update.path.clone(),
+            expected_version: node.version,
+            seen: node.zxids(),
+            changes: update.changes.iter().filter(is_left).cloned().collect(),
+            data,
+            acl,
+            origin: update.origin.clone(),
+        }))
+    }
+
+    /// The ACL that a node still is to get; `None` if it has it.
+    fn acl(
+        &self,
+        node: &LiveNode,
+        version: AclVersion,
+        acl: &Arc<Acl>,
+    ) -> Result<Option<(AclVersion, Arc<Acl>)>, Moved> {
+        if node.acl_version == version {
+            return Ok(Some((version, acl.clone())));
+        }
+        match self.has_acl(node, acl) {
+            true => Ok(None),
+            false => Err(Moved::AclChanged),
+        }
+    }
+
+    fn has_acl(&self, node: &LiveNode, acl: &Acl) -> bool {
+        let declared = acl.stored_by(&self.identities.stored);
+        let compare = |live: &Arc<Acl>| declared.compare(live, self.identities);
+        node.acl.as_ref().map(compare) != Some(Agreement::Different)
+    }
+
+    /// What is left at a node whose contents are withheld: what a fresh plan does there, if that is
+    /// what was reviewed. What it does not do is done.
+    fn withheld(&self, actions: &[usize], fresh: &Fresh<'_>, now: &[usize]) -> Left {
+        let fewer = now.len() < actions.len();
+        let mut left = Vec::new();
+        for at_now in now {
+            let shown = &fresh.shown.actions[*at_now];
+            let is_it = |at: &usize| agrees(&self.plan.actions[*at], shown, fewer);
+            let at = actions.iter().copied().find(is_it).ok_or(Moved::Changed)?;
+            left.push((at, fresh.plan.actions[*at_now].clone()));
+        }
+        Ok(left)
+    }
+}
+
+/// What an action writes; `None` if it writes no data.
+fn data_of(action: &Action) -> Option<&Encoded> {
+    match action {
+        Action::Add(add) => Some(&add.data),
+        Action::Update(update) => update.data.as_ref(),
+        Action::Link(link) => Some(&link.data),
+        Action::Trim(_) => None,
+    }
+}
+
+/// Whether this is another node than the plan saw.
+fn is_replaced(seen: Option<Zxids>, node: &LiveNode) -> bool {
+    let now = node.zxids();
+    seen.is_some_and(|seen| now.is_some_and(|now| now.created != seen.created))
+}
+
+/// Whether nobody has written the node since the plan saw it.
+fn is_unwritten(seen: Option<Zxids>, version: Option<DataVersion>, node: &LiveNode) -> bool {
+    seen.is_none_or(|seen| seen.modified == node.mzxid)
+        && version.is_none_or(|version| version == node.version)
+}
+
+/// A link that is left, with the version that the node has now.
+fn as_found(action: &Action, node: &LiveNode) -> Action {
+    match action {
+        Action::Link(link) => Action::Link(Link {
+            expected_version: Some(node.version),
+            seen: node.zxids(),
+            ..link.clone()
+        }),
+        other => other.clone(),
+    }
+}

@@ -1,0 +1,250 @@
+//! Plans that are saved, reviewed, and carried out later: just these, or nothing.
+
+use super::apply::{held_after, large};
+use super::{Place, create, mode};
+
+const TREE: &str = "/a : x\n  y = 1\n  link -> /a/b\n  /b\n    @data 'raw'\n/old\n  z = 1\n";
+
+async fn place(name: &str) -> Place {
+    let place = Place::new(name).await;
+    let client = place.client().await;
+    create(&client, "/old", r#"{"z":0}"#).await;
+    create(&client, "/old/gone", "").await;
+    place.file("a.zkt", TREE);
+    place
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_was_reviewed_is_what_is_done() {
+    let place = place("saved").await;
+    let plan = place
+        .run("plan -t --max-trim 9 -o plan.json a.zkt")
+        .expect(0);
+    assert_eq!(
+        plan.stderr,
+        "saved: zkt apply --plan plan.json does exactly this\n"
+    );
+    // It is shown without a server, just as it was.
+    let shown = Place::offline();
+    shown.file("plan.json", place.read("plan.json"));
+    let shown = shown.run("plan --show plan.json").expect(0);
+    assert_eq!(shown.stdout.replace(&place.hosts, "SERVER"), plan.stdout);
+    // The files are not asked any more.
+    place.file("a.zkt", "/other\n");
+    let run = place.run("apply -y --plan plan.json").expect(0);
+    assert_eq!(run.last(), "Done: 2 added, 1 updated, 1 linked, 1 trimmed.");
+    let after = place.exactly().await;
+    insta::assert_snapshot!(place.nodes().await, @r#"
+    /a "{\"link ->\":\"/a/b\",\"type\":\"x\",\"y\":1}" v0
+    /a/b "raw" v0
+    /old "{\"z\":1}" v1
+    "#);
+
+    let again = place.run("apply -y --plan plan.json").expect(0);
+    assert_eq!(
+        again.stderr,
+        "this plan was applied already: all that it does is done\n"
+    );
+    assert_eq!(place.exactly().await, after);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_moved_since_is_named_and_nothing_is_written() {
+    let place = place("saved-moved").await;
+    place
+        .run("plan -t --max-trim 9 -o plan.json a.zkt")
+        .expect(0);
+    let client = place.client().await;
+    client.set_data("/old", b"{\"z\":7}", None).await.unwrap();
+    create(&client, "/old/gone/new", "").await;
+    create(&client, "/a", "theirs").await;
+    let before = place.exactly().await;
+    let run = place.run("apply -y --plan plan.json").expect(4);
+    assert_eq!(place.exactly().await, before);
+    insta::assert_snapshot!(run, @"
+    --- stderr
+    error: 3 nodes have changed since the plan was made
+      /a: it exists meanwhile, with other contents
+      /old: its data was changed
+      /old/gone: it has children that the plan did not see
+    hint: make a new plan and review it; nothing of this one was written now
+    --- exit 4
+    ");
+    let report = place
+        .run("apply -y --format json --plan plan.json")
+        .expect(4)
+        .json();
+    assert_eq!(report.last().unwrap()["stop"]["kind"], "conflict");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_node_that_was_made_anew_is_another_node() {
+    let place = place("saved-anew").await;
+    place
+        .run("plan -t --max-trim 9 -o plan.json a.zkt")
+        .expect(0);
+    let client = place.client().await;
+    client.delete("/old/gone", None).await.unwrap();
+    create(&client, "/old/gone", "").await;
+    let run = place.run("apply -y --plan plan.json").expect(4);
+    assert!(
+        run.stderr
+            .contains("/old/gone: it was deleted and created again"),
+        "{run}"
+    );
+}
+
+const SECRET: &str = "/db\n  @secret password\n  user = 'app'\n  password = 'hunter2'\n";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn secrets_stay_in_the_layers() {
+    let place = Place::new("saved-secret").await;
+    place.file("a.zkt", SECRET);
+    let plan = place.run("plan -o plan.json a.zkt").expect(0);
+    assert_eq!(
+        plan.stderr,
+        "saved without its secret values: zkt apply --plan plan.json a.zkt does exactly this\n"
+    );
+    assert!(!place.read("plan.json").contains("hunter2"));
+    let run = place.run("apply -y --plan plan.json").expect(1);
+    assert_eq!(
+        run.stderr,
+        "error: the saved plan does not hold its secret values\n\
+         hint: give the layers that it was made from: a.zkt\n"
+    );
+    place.file("b.zkt", SECRET.replace("hunter2", "hunter3"));
+    let run = place.run("apply -y --plan plan.json b.zkt").expect(4);
+    assert_eq!(
+        run.stderr,
+        "error: the layers do not declare what was reviewed: a node, a value or a directive differs\n"
+    );
+    assert_eq!(place.nodes().await, "");
+    // A comment changes nothing that was reviewed.
+    place.file("c.zkt", format!("# reviewed\n{SECRET}"));
+    place.run("apply -y --plan plan.json c.zkt").expect(0);
+    assert_eq!(
+        place.nodes().await,
+        "/db \"{\\\"password\\\":\\\"hunter2\\\",\\\"user\\\":\\\"app\\\"}\" v0\n"
+    );
+    // A change beside the secret writes it, too.
+    place.file("a.zkt", SECRET.replace("'app'", "'other'"));
+    place.run("plan -o plan.json a.zkt").expect(0);
+    assert!(!place.read("plan.json").contains("hunter2"));
+    place.run("apply -y --plan plan.json a.zkt").expect(0);
+    assert!(
+        place
+            .nodes()
+            .await
+            .contains("hunter2\\\",\\\"user\\\":\\\"other")
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn with_its_secrets_a_plan_is_for_its_owner() {
+    let place = Place::new("saved-secrets").await;
+    place.file("a.zkt", SECRET).file("plan.json", "");
+    place
+        .run("plan --with-secrets -o plan.json a.zkt")
+        .expect(0);
+    assert_eq!(mode(&place.path("plan.json")), 0o600);
+    let shown = place.run("plan --show plan.json").expect(0);
+    assert!(!shown.everything().contains("hunter2"), "{shown}");
+    place.run("apply -y --plan plan.json").expect(0);
+    assert!(place.nodes().await.contains("hunter2"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_checksum_is_enough() {
+    let place = place("saved-checksum").await;
+    let checksum = |place: &Place| {
+        let plan = place.run("plan --format json a.zkt").expect(0).json();
+        plan[0]["checksum"].as_str().unwrap().to_owned()
+    };
+    let first = checksum(&place);
+    let shown = place.run("plan -v a.zkt").expect(0);
+    assert_eq!(shown.last(), format!("Checksum: {first}"));
+    let client = place.client().await;
+    client.set_data("/old", b"{\"z\":7}", None).await.unwrap();
+    let before = place.exactly().await;
+    let run = place
+        .run(&format!("apply -y --checksum {first} a.zkt"))
+        .expect(4);
+    assert_eq!(place.exactly().await, before);
+    let second = checksum(&place);
+    assert_ne!(first, second);
+    assert_eq!(
+        run.stderr,
+        format!(
+            "error: the plan is not the one that was reviewed: its checksum is {second}\n\
+             hint: zkt plan shows what it is now; nothing was written\n"
+        )
+    );
+    let run = place
+        .run(&format!("apply -y --checksum {second} a.zkt"))
+        .expect(0);
+    assert_eq!(run.last(), "Done: 2 added, 1 updated, 1 linked, 0 trimmed.");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_run_that_was_killed_is_finished_by_the_next() {
+    for writes in 0..4 {
+        let place = Place::new("saved-killed").await;
+        place.file("a.zkt", large());
+        place
+            .run("plan --with-secrets -o plan.json a.zkt")
+            .expect(0);
+        let (_relay, mut child) = held_after(writes, &place, "apply -y --plan plan.json").await;
+        child.kill().unwrap();
+        child.wait().unwrap();
+        place.run("apply -y --plan plan.json").expect(0);
+        let run = place.run("plan --detailed-exitcode a.zkt").expect(0);
+        assert_eq!(run.last(), "No changes: 5 nodes are as declared.");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_saved_plan_goes_to_the_servers_that_it_was_made_on() {
+    let place = place("saved-server").await;
+    place.run("plan -o plan.json a.zkt").expect(0);
+    let mut other = place.command("apply -y --plan plan.json");
+    other.env("ZKT_CONNECT", "127.0.0.1:1");
+    let run = place.finish(other.spawn().unwrap()).expect(4);
+    assert_eq!(
+        run.stderr,
+        "error: the plan was made on SERVER, and ZKT_CONNECT names 127.0.0.1:1\n\
+         hint: -c HOSTS says that both are the same ensemble\n"
+    );
+    let run = place
+        .run("apply -y --plan plan.json -c 127.0.0.1:1/x")
+        .expect(4);
+    assert_eq!(
+        run.stderr,
+        "error: the plan was made on SERVER, and -c names another chroot\n"
+    );
+    // Without either it goes there by itself.
+    let mut alone = place.command("apply -y --plan plan.json");
+    alone.env_remove("ZKT_CONNECT");
+    place.finish(alone.spawn().unwrap()).expect(0);
+}
+
+#[test]
+fn what_is_no_saved_plan_is_refused() {
+    let place = Place::offline();
+    place.file("plan.json", "{}").file("a.zkt", "/a\n");
+    let run = place.run("apply -y --plan plan.json").expect(1);
+    assert_eq!(
+        run.stderr,
+        "error: plan.json: it is no saved plan: missing field `zkt_plan` at line 1 column 2\n\
+         hint: zkt plan -o FILE saves a plan\n"
+    );
+    let run = place.run("apply -y --plan none.json").expect(1);
+    assert!(
+        run.stderr
+            .starts_with("error: none.json: No such file or directory\n"),
+        "{run}"
+    );
+    // A guard was asked when the plan was made.
+    place.run("apply -y --plan plan.json --strict").expect(1);
+    let run = place.run("apply -y").expect(1);
+    assert!(run.stderr.contains("<LAYER>..."), "{run}");
+}

@@ -1,0 +1,147 @@
+//! Plans that are saved and read again, and carried out in more than one go.
+
+use zkt::model::acl::Identities;
+use zkt::model::path::ZPath;
+use zkt::model::plan::{Action, Plan};
+use zkt::plan::saved::{Moved, Origin, SavedPlan, Secrets, Terms, checksum_of, declared_digest};
+
+use super::plans::{Case, every_case};
+use crate::ensemble::Ensemble;
+
+/// A plan with refusals is not saved.
+fn saved(case: &Case<'_>, plan: &Plan, with_secrets: bool) -> SavedPlan {
+    let plan = Plan {
+        refusals: Vec::new(),
+        ..plan.clone()
+    };
+    let origin = Origin {
+        zkt: "0.1.0".to_owned(),
+        made: "2026-11-28T12:00:00Z".to_owned(),
+        server: "zk1:2181/app".to_owned(),
+        layers: vec!["trees".to_owned()],
+        declared: declared_digest(&case.declared),
+    };
+    let terms = Terms {
+        path: plan.path.clone(),
+        trim: true,
+        target: Vec::new(),
+        exclude: Vec::new(),
+        replace: false,
+        allow_ephemeral: false,
+    };
+    let names = case.policy.sources.secret_names();
+    SavedPlan::new(plan, (origin, terms), &case.declared, names, with_secrets)
+}
+
+/// Cases with a session, of which the server says whom it knows it as.
+fn every_applied_case(cases: u32, holds: impl Fn(&Case<'_>, &Identities, &Plan)) {
+    every_case(cases, |case, plan| {
+        if let Some(identities) = &case.policy.identities {
+            holds(case, identities, plan);
+        }
+    });
+}
+
+/// As a server stores it: what `auth::` stands for is written out.
+fn stored(mut ensemble: Ensemble, identities: &Identities) -> Ensemble {
+    for node in ensemble.nodes.values_mut() {
+        node.acl = node.acl.stored_by(&identities.stored);
+    }
+    ensemble
+}
+
+/// The ensemble after so many actions of a plan.
+fn after(case: &Case<'_>, identities: &Identities, plan: &Plan, actions: usize) -> Ensemble {
+    let mut part = plan.clone();
+    part.actions.truncate(actions);
+    stored(case.before.after(&part).expect("a legal plan"), identities)
+}
+
+/// Data and children count; versions do not.
+fn contents(ensemble: &Ensemble) -> Vec<(&ZPath, &[u8], String)> {
+    let nodes = ensemble.nodes.iter();
+    let nodes = nodes.map(|(path, node)| (path, &node.data[..], node.acl.to_string()));
+    nodes.collect()
+}
+
+#[test]
+fn what_is_saved_is_read_again() {
+    every_case(1000, |case, plan| {
+        for with_secrets in [false, true] {
+            let saved = saved(case, plan, with_secrets);
+            let text = saved.to_json();
+            assert_eq!(SavedPlan::from_json(text.as_bytes()).unwrap(), saved);
+            let names = case.policy.sources.secret_names();
+            assert_eq!(saved.checksum(), checksum_of(plan, &case.declared, names));
+            if with_secrets || saved.secrets() == Secrets::None {
+                assert_eq!(saved.plan().actions, plan.actions);
+            }
+        }
+    });
+}
+
+#[test]
+fn what_is_carried_out_in_two_goes_ends_as_in_one() {
+    every_applied_case(600, |case, identities, plan| {
+        let saved = saved(case, plan, true);
+        let end = after(case, identities, plan, plan.actions.len());
+        for done in 0..=plan.actions.len() {
+            let now = after(case, identities, plan, done);
+            let rest = saved.rest(&now.everything(), identities, None);
+            assert_eq!(rest.moved, [], "{done}");
+            assert!(rest.done >= done);
+            assert_eq!(rest.done + rest.plan.actions.len(), plan.actions.len());
+            let at_last = stored(now.after(&rest.plan).expect("a legal rest"), identities);
+            assert_eq!(contents(&at_last), contents(&end));
+        }
+    });
+}
+
+#[test]
+fn what_is_withheld_comes_from_a_fresh_plan() {
+    every_applied_case(600, |case, identities, plan| {
+        let saved = saved(case, plan, false);
+        let end = after(case, identities, plan, plan.actions.len());
+        for done in 0..=plan.actions.len() {
+            let now = after(case, identities, plan, done);
+            let live = now.everything();
+            let fresh = zkt::plan::planner::plan(&case.declared, &live, &case.policy);
+            let names = case.policy.sources.secret_names();
+            let fresh = saved.fresh(&fresh, &case.declared, names).unwrap();
+            let rest = saved.rest(&live, identities, Some(&fresh));
+            assert_eq!(rest.moved, [], "{done}");
+            let at_last = stored(now.after(&rest.plan).expect("a legal rest"), identities);
+            assert_eq!(contents(&at_last), contents(&end));
+        }
+    });
+}
+
+#[test]
+fn what_moved_is_named_and_nothing_else() {
+    every_applied_case(600, |case, identities, plan| {
+        let saved = saved(case, plan, true);
+        for action in &plan.actions {
+            let path = action.path();
+            let mut now = stored(case.before.clone(), identities);
+            let expected = match (action, now.nodes.get_mut(path)) {
+                (Action::Add(_), _) => {
+                    let parent = path.parent().expect("not /");
+                    if !parent.is_root() && !now.nodes.contains_key(&parent) {
+                        continue;
+                    }
+                    let theirs = crate::ensemble::Znode::new(b"theirs".to_vec());
+                    now.nodes.insert(path.clone(), theirs);
+                    Moved::Exists
+                }
+                (_, Some(node)) => {
+                    node.data = b"theirs".to_vec();
+                    node.version += 1;
+                    Moved::Changed
+                }
+                (_, None) => continue,
+            };
+            let rest = saved.rest(&now.everything(), identities, None);
+            assert_eq!(rest.moved, [(path.clone(), expected)]);
+        }
+    });
+}
