@@ -49,11 +49,13 @@ pub(crate) use account::Tally;
 #[cfg(feature = "watch")]
 pub(crate) use check::{require_chroot, unreadable};
 #[cfg(feature = "watch")]
+pub(crate) use options::Agreed;
+#[cfg(feature = "watch")]
 pub(crate) use partial::{Before, at_rest};
 #[cfg(feature = "watch")]
 pub(crate) use road::Road;
 #[cfg(feature = "watch")]
-pub(crate) use run::{Agreed, Run};
+pub(crate) use run::Run;
 #[cfg(feature = "watch")]
 pub(crate) use tries::{Aside, Look, Spent};
 

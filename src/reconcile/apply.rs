@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use super::options::Agreed;
 use super::road::{self, Road};
-use super::run::{Agreed, Run, Verdict};
+use super::run::{Run, Verdict};
 use super::saved;
 use super::tries::Look;
 use super::{Account, Again, Error, Options, Outcome};

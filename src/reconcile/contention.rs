@@ -5,18 +5,19 @@
 //! planned again alone right before it is written, until only real collisions are left.
 
 mod again;
+mod group;
 
 use std::collections::{HashSet, VecDeque};
 use std::ops::Range;
 use std::time::Duration;
 
-use self::again::{Again, Group, Part, together};
-use super::run::Agreed;
-use crate::model::node::{Declared, Live};
+use self::again::Again;
+pub(super) use self::again::Basis;
+use self::group::{Group, Part, together};
+use crate::model::node::Live;
 use crate::model::path::ZPath;
 use crate::model::plan::{Action, Plan};
 use crate::model::tree::Tree;
-use crate::plan::planner::Policy;
 use crate::plan::scope::{Children, Want};
 use crate::zookeeper::executor::{
     self, Batch, BatchFate, Conflict, Event, ExecuteOptions, Fate, Ledger, Report, Stop,
@@ -30,22 +31,7 @@ const LARGEST: usize = 64;
 /// How often a single node is tried whose properties do not collide.
 const TRIES: u32 = 100;
 
-/// What a plan is made of, and how it may be carried out.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Contended<'a> {
-    /// The session.
-    pub(super) session: &'a Session,
-    /// What is declared.
-    pub(super) declared: &'a Tree<Declared>,
-    /// The policy that the plan was made by.
-    pub(super) policy: &'a Policy<'a>,
-    /// How batches are sent.
-    pub(super) options: &'a ExecuteOptions,
-    /// What was agreed to.
-    pub(super) agreed: Agreed,
-}
-
-/// Carries out `plan` in batches that become smaller where nodes move, each planned again right before
+/// Carries out a plan in batches that become smaller where nodes move, each planned again right before
 /// it is sent. What became of each action is in `ledger` at any time.
 ///
 /// A node is written as long as the plan for it alone asks for the same changes, whatever else in it
@@ -58,14 +44,16 @@ pub(super) struct Contended<'a> {
 /// # On connection loss and cancellation safety
 /// As [`executor::execute`].
 pub(super) async fn execute(
-    contended: Contended<'_>,
-    plan: &Plan,
+    session: &Session,
+    basis: Basis<'_>,
+    limits: &ExecuteOptions,
     ledger: &mut Ledger,
     events: &mut (dyn FnMut(&Event) + Send),
 ) -> Report {
     let mut run = Run {
-        contended,
-        plan,
+        session,
+        basis,
+        limits,
         closed: HashSet::new(),
         ledger,
         events,
@@ -81,8 +69,9 @@ pub(super) async fn execute(
 }
 
 struct Run<'a, 'e> {
-    contended: Contended<'a>,
-    plan: &'a Plan,
+    session: &'a Session,
+    basis: Basis<'a>,
+    limits: &'a ExecuteOptions,
     /// Nodes that get another ACL after everything else.
     closed: HashSet<&'a ZPath>,
     ledger: &'e mut Ledger,
@@ -92,14 +81,14 @@ struct Run<'a, 'e> {
 
 impl<'a> Run<'a, '_> {
     async fn all(&mut self) -> Option<Stop> {
-        let is_guarded = !self.plan.access.guarded.is_empty();
+        let is_guarded = !self.basis.plan.access.guarded.is_empty();
         let (mut openers, mut guarded, mut news) = (Vec::new(), Vec::new(), Vec::new());
         let (mut writes, mut trims, mut acls) = (Vec::new(), Vec::new(), Vec::new());
-        for (i, action) in self.plan.actions.iter().enumerate() {
+        for (i, action) in self.basis.plan.actions.iter().enumerate() {
             match action {
                 action if is_new(action) && is_guarded => guarded.push((i, action.clone())),
                 action if is_new(action) => news.push(Group::of(action, i, Part::Data)),
-                Action::Update(update) if self.plan.access.opens(update) => {
+                Action::Update(update) if self.basis.plan.access.opens(update) => {
                     openers.push(Group::of(action, i, Part::Acl));
                 }
                 Action::Update(update) => {
@@ -136,14 +125,14 @@ impl<'a> Run<'a, '_> {
         while let Some(mut chunk) = waiting.pop_front() {
             chunk.retain(|group| {
                 let is_barred = barred.iter().any(|path| group.path.is_within(path));
-                !is_barred && !self.stands(group)
+                !is_barred && !group.is_settled(self.ledger)
             });
             let live = match self.read(&chunk).await {
                 Ok(live) => live,
                 Err(error) => return Some(stop_of(error, &chunk)),
             };
             let mut actions = Vec::new();
-            chunk.retain(|group| match self.again(group, &live) {
+            chunk.retain(|group| match self.basis.again(group, &live, &self.closed) {
                 Again::Same(same) => {
                     for (i, action) in same {
                         match action {
@@ -194,7 +183,9 @@ impl<'a> Run<'a, '_> {
         };
         let fate = match (self.ledger.fate(i), part) {
             (Fate::DataOnly, Part::Acl) => Fate::Done,
-            (Fate::NotDone | Fate::Unknown, Part::Data) if has_acl(&self.plan.actions[i]) => return,
+            (Fate::NotDone | Fate::Unknown, Part::Data) if has_acl(&self.basis.plan.actions[i]) => {
+                return;
+            }
             (Fate::NotDone | Fate::Unknown, _) => Fate::Needless,
             (fate, _) => fate,
         };
@@ -203,7 +194,7 @@ impl<'a> Run<'a, '_> {
 
     /// The nodes as they are now.
     async fn read(&self, groups: &[Group<'_>]) -> Result<Tree<Live>, live::Error> {
-        let declared = self.contended.declared;
+        let declared = self.basis.declared;
         let want = |group: &Group<'_>| Want {
             path: group.path.clone(),
             children: Children::Skip,
@@ -214,7 +205,7 @@ impl<'a> Run<'a, '_> {
         let mut wants: Vec<Want> = groups.iter().map(want).collect();
         wants.sort_by(|a, b| a.path.cmp(&b.path));
         let options = FetchOptions::default();
-        live::fetch(self.contended.session, &wants, &options, &mut |_| {}).await
+        live::fetch(self.session, &wants, &options, &mut |_| {}).await
     }
 
     /// Carries out some actions, each with its place in the plan.
@@ -224,8 +215,8 @@ impl<'a> Run<'a, '_> {
         }
         let part = Plan {
             actions: actions.iter().map(|(_, action)| action.clone()).collect(),
-            access: self.plan.access.clone(),
-            ..Plan::empty(self.plan.path.clone())
+            access: self.basis.plan.access.clone(),
+            ..Plan::empty(self.basis.plan.path.clone())
         };
         let before: Vec<Fate> = actions.iter().map(|(i, _)| self.ledger.fate(*i)).collect();
         for (i, _) in actions {
@@ -245,12 +236,9 @@ impl<'a> Run<'a, '_> {
                 Event::Action(..) => return,
             });
         };
-        let Contended {
-            session, options, ..
-        } = self.contended;
-        let report = executor::execute(session, &part, options, &mut forward).await;
+        let report = executor::execute(self.session, &part, self.limits, &mut forward).await;
         for (((i, action), fate), before) in actions.iter().zip(&report.fates).zip(before) {
-            let fate = match (fate, action, &self.plan.actions[*i]) {
+            let fate = match (fate, action, &self.basis.plan.actions[*i]) {
                 // Its ACL comes later.
                 (Fate::Done, Action::Update(sent), Action::Update(planned))
                     if planned.acl.is_some() && sent.acl.is_none() =>

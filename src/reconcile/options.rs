@@ -88,6 +88,15 @@ pub enum Unwritable {
     Attempted,
 }
 
+/// What the caller has agreed to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Agreed {
+    /// All that it takes to make the live tree as declared.
+    Anything,
+    /// Just this plan, so that a node that is to be trimmed stays if it has newer data.
+    ThisPlan,
+}
+
 impl Options {
     /// The policy for a plan that no server is asked for.
     pub(super) fn policy<'s>(&self, sources: &'s Sources) -> Policy<'s> {

@@ -2,9 +2,9 @@
 
 use super::contention;
 use super::links;
+use super::options::Agreed;
 #[cfg(feature = "watch")]
 use super::partial;
-use super::run::Agreed;
 use super::{Error, Options, Progress, Unwritable, check};
 use crate::declare::Source;
 use crate::model::acl::Identities;
@@ -159,7 +159,7 @@ impl<'a> Road<'a> {
         events: &mut (dyn FnMut(&Event) + Send),
     ) -> Report {
         let of = plan.actions.len();
-        let mut tell = |event: &Event| {
+        let mut observe = |event: &Event| {
             events(event);
             let observer = &self.options.observer;
             observer.notify(&Progress::Executing { event, of });
@@ -168,19 +168,18 @@ impl<'a> Road<'a> {
             None => {
                 let mut events = |event: &Event| {
                     ledger.note(event);
-                    tell(event);
+                    observe(event);
                 };
                 executor::execute(self.session, plan, limits, &mut events).await
             }
             Some(agreed) => {
-                let contended = contention::Contended {
-                    session: self.session,
+                let basis = contention::Basis {
+                    plan,
                     declared: self.source.tree(),
                     policy: &self.policy(),
-                    options: limits,
                     agreed,
                 };
-                contention::execute(contended, plan, ledger, &mut tell).await
+                contention::execute(self.session, basis, limits, ledger, &mut observe).await
             }
         }
     }

@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::Options;
 use super::account::{Account, Course};
+use super::options::{Agreed, Options};
 #[cfg(feature = "watch")]
 use super::partial::at_rest;
 use super::road::Road;
@@ -39,15 +39,6 @@ impl<'p> Verdict<'p> {
             [first, others @ ..] => Self::Refused(first, others),
         }
     }
-}
-
-/// What the caller has agreed to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Agreed {
-    /// All that it takes to make the live tree as declared.
-    Anything,
-    /// Just this plan, so that a node that is to be trimmed stays if it has newer data.
-    ThisPlan,
 }
 
 /// What a run of plans and executions has come to so far, also where it is given up in its middle.

@@ -1,35 +1,26 @@
 //! What is to be done to a node as it is now, of what was planned for it.
 
-use super::Run;
+use std::collections::HashSet;
+
+use super::group::{Group, Part};
 use crate::model::acl::Agreement;
 use crate::model::node::{Declared, Live, LiveNode};
 use crate::model::path::ZPath;
 use crate::model::plan::{ACL_CHANGE, Action, Plan, Trim, Update};
 use crate::model::tree::Tree;
-use crate::plan::planner;
-use crate::reconcile::run::Agreed;
-use crate::zookeeper::executor::{Conflict, Fate, Stop};
+use crate::plan::planner::{self, Policy};
+use crate::reconcile::options::Agreed;
+use crate::zookeeper::executor::{Conflict, Stop};
 use crate::zookeeper::live;
 
-/// What of a node is written together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Part {
-    /// All but the ACL, in batches.
-    Data,
-    /// The ACL, which no batch can hold.
-    Acl,
-}
-
-/// One node, or the place of one, with all that the plan does to a part of it.
+/// What a plan is made of, and what was agreed to.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Group<'p> {
-    pub(super) path: &'p ZPath,
-    pub(super) part: Part,
-    pub(super) add: Option<usize>,
-    pub(super) update: Option<usize>,
-    pub(super) link: Option<usize>,
-    pub(super) trim: Option<usize>,
-    pub(super) tries: u32,
+pub(in crate::reconcile) struct Basis<'a> {
+    pub(in crate::reconcile) plan: &'a Plan,
+    pub(in crate::reconcile) declared: &'a Tree<Declared>,
+    /// The policy that the plan was made by.
+    pub(in crate::reconcile) policy: &'a Policy<'a>,
+    pub(in crate::reconcile) agreed: Agreed,
 }
 
 /// What is to be done to a node as it is now.
@@ -40,9 +31,15 @@ pub(super) enum Again {
     Stops(Stop),
 }
 
-impl Run<'_, '_> {
-    /// Plans one node alone, and compares that with what was planned for it.
-    pub(super) fn again(&self, group: &Group<'_>, live: &Tree<Live>) -> Again {
+impl Basis<'_> {
+    /// Plans one node alone, and compares that with what was planned for it. The nodes in `closed` get
+    /// their ACL later.
+    pub(super) fn again(
+        &self,
+        group: &Group<'_>,
+        live: &Tree<Live>,
+        closed: &HashSet<&ZPath>,
+    ) -> Again {
         if group.add.is_some() {
             return self.add_again(group, live.get(group.path));
         }
@@ -90,7 +87,7 @@ impl Run<'_, '_> {
         }
         // What else differs now is no part of the plan, unless that has another step for it.
         let is_for_later = |(part, _): &(Part, Action)| match (group.part, part) {
-            (Part::Data, Part::Acl) => self.closed.contains(group.path),
+            (Part::Data, Part::Acl) => closed.contains(group.path),
             (Part::Acl, Part::Data) => true,
             _ => false,
         };
@@ -103,34 +100,20 @@ impl Run<'_, '_> {
 
     /// Whether it is unknown if the node has its ACL already.
     fn is_masked(&self, group: &Group<'_>, node: &LiveNode) -> bool {
-        let declared = self.contended.declared.get(group.path);
+        let declared = self.declared.get(group.path);
         let acl = declared.and_then(|declared| declared.acl.as_ref());
-        let agreement = acl.map(|acl| planner::agreement(acl, node, self.contended.policy));
+        let agreement = acl.map(|acl| planner::agreement(acl, node, self.policy));
         group.part == Part::Acl && agreement == Some(Agreement::Unknown)
-    }
-
-    /// Whether nothing of a group is left to do.
-    pub(super) fn stands(&self, group: &Group<'_>) -> bool {
-        let mut actions = [group.add, group.update, group.link, group.trim]
-            .into_iter()
-            .flatten();
-        actions.all(|i| match group.part {
-            Part::Data => matches!(
-                self.ledger.fate(i),
-                Fate::Done | Fate::DataOnly | Fate::Needless
-            ),
-            Part::Acl => matches!(self.ledger.fate(i), Fate::Done | Fate::Needless),
-        })
     }
 
     /// The plan for one node as it is now.
     fn plan_alone(&self, group: &Group<'_>, node: &LiveNode) -> Plan {
-        let declared = self.contended.declared.get(group.path);
+        let declared = self.declared.get(group.path);
         let one = |declared: &Declared| (group.path.clone(), declared.clone());
         let declared: Tree<Declared> = declared.map(one).into_iter().collect();
         let live = [(group.path.clone(), Live::Read(node.clone()))];
         let live: Tree<Live> = live.into_iter().collect();
-        planner::plan(&declared, &live, self.contended.policy)
+        planner::plan(&declared, &live, self.policy)
     }
 
     fn add_again(&self, group: &Group<'_>, live: Option<&Live>) -> Again {
@@ -155,7 +138,7 @@ impl Run<'_, '_> {
         if !is_of(&self.plan.actions[i], node) {
             return group.collides(Conflict::Replaced);
         }
-        if self.contended.agreed == Agreed::ThisPlan && planned.seen != node.zxids() {
+        if self.agreed == Agreed::ThisPlan && planned.seen != node.zxids() {
             return group.collides(Conflict::Changed);
         }
         let trim = Trim {
@@ -167,25 +150,7 @@ impl Run<'_, '_> {
     }
 }
 
-impl<'p> Group<'p> {
-    pub(super) fn of(action: &'p Action, i: usize, part: Part) -> Self {
-        let is = |name: &str| (action.name() == name).then_some(i);
-        Self {
-            path: action.path(),
-            part,
-            add: is("add"),
-            update: is("update"),
-            link: is("link"),
-            trim: is("trim"),
-            tries: 0,
-        }
-    }
-
-    pub(super) fn action(&self) -> usize {
-        let action = self.add.or(self.update).or(self.link).or(self.trim);
-        action.unwrap_or_default()
-    }
-
+impl Group<'_> {
     fn collides(&self, reason: Conflict) -> Again {
         Again::Stops(Stop::Conflict {
             path: self.path.clone(),
@@ -204,21 +169,6 @@ impl<'p> Group<'p> {
             },
         }
     }
-}
-
-/// Groups of the same node as one, in path order.
-pub(super) fn together(mut groups: Vec<Group<'_>>) -> Vec<Group<'_>> {
-    groups.sort_by(|a, b| a.path.cmp(b.path));
-    groups.dedup_by(|later, first| {
-        let same = later.path == first.path;
-        if same {
-            first.add = first.add.or(later.add);
-            first.update = first.update.or(later.update);
-            first.link = first.link.or(later.link);
-        }
-        same
-    });
-    groups
 }
 
 /// Whether the action was planned for this node, and not for another one in its place.
