@@ -5,13 +5,30 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help build demo test test-embedded test-real test-servers test-server test-newest lint doc check verify bench bench-large setup-zookeeper setup-kazoo setup-chromium
+.PHONY: help build install demo test test-embedded test-real test-servers test-server test-newest lint doc check verify bench bench-large setup-zookeeper setup-kazoo setup-chromium
 
 help: ## say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build zkt (target/debug/zkt)
 	cargo build
+
+PREFIX ?= /usr/local
+# A zkt that is built already, to be installed as it is.
+ZKT ?= $${CARGO_TARGET_DIR:-target}/release/zkt
+
+install: ## install zkt with its manual and completions; PREFIX=/usr/local DESTDIR= ZKT=a-built-zkt
+	$(if $(filter file,$(origin ZKT)),cargo build --release --locked --bin zkt)
+	@zkt="$(ZKT)"; to="$(DESTDIR)$(PREFIX)"; share="$$to/share"; \
+	install -D -m 755 "$$zkt" "$$to/bin/zkt"; \
+	install -d "$$share/man/man1"; \
+	"$$zkt" man --dir "$$share/man/man1"; \
+	mkdir -p "$$share/bash-completion/completions" "$$share/zsh/site-functions" \
+		"$$share/fish/vendor_completions.d"; \
+	"$$zkt" completions bash > "$$share/bash-completion/completions/zkt"; \
+	"$$zkt" completions zsh > "$$share/zsh/site-functions/_zkt"; \
+	"$$zkt" completions fish > "$$share/fish/vendor_completions.d/zkt.fish"; \
+	echo "zkt is installed in $$to/bin"
 
 demo: ## show zkt at work on a server of its own; it needs nothing but cargo
 	@cargo build --quiet

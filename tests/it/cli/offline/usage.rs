@@ -141,6 +141,50 @@ fn each_command_has_a_manual_page() {
     "#);
 }
 
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+#[test]
+fn make_installs_zkt_with_its_manual_and_completions() {
+    let place = Place::offline();
+    let made = std::process::Command::new("make")
+        .args(["-C", ROOT, "install", "PREFIX=/usr"])
+        .arg(format!("ZKT={}", env!("CARGO_BIN_EXE_zkt")))
+        .arg(format!("DESTDIR={}", place.path("to").display()))
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{made:?}");
+    let zkt = std::process::Command::new(place.path("to/usr/bin/zkt"))
+        .arg("--version")
+        .output()
+        .unwrap();
+    assert!(zkt.status.success());
+    for (file, part) in [
+        ("man/man1/zkt-plan.1", ".SH OPTIONS"),
+        ("bash-completion/completions/zkt", "complete -F _zkt"),
+        ("zsh/site-functions/_zkt", "#compdef zkt"),
+        ("fish/vendor_completions.d/zkt.fish", "complete -c zkt"),
+    ] {
+        let text = place.read(&format!("to/usr/share/{file}"));
+        assert!(text.contains(part), "{file}: {text}");
+    }
+}
+
+#[test]
+fn the_hooks_for_pre_commit_are_commands() {
+    let hooks = std::fs::read_to_string(format!("{ROOT}/.pre-commit-hooks.yaml")).unwrap();
+    let entries = hooks
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("entry: zkt "));
+    let entries: Vec<&str> = entries.collect();
+    assert_eq!(entries, ["fmt", "check"]);
+    let place = Place::offline();
+    place.file("trees/a.zkt", "/a\n     x = 1\n");
+    // As pre-commit calls them: with the changed files, and with the arguments of the hook.
+    place.run("fmt trees/a.zkt").expect(0);
+    assert_eq!(place.read("trees/a.zkt"), "/a\n  x = 1\n");
+    place.run("check .").expect(0);
+}
+
 #[test]
 fn force_overrides_and_timeouts_are_bounded() {
     let place = Place::offline();
