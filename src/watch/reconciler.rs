@@ -1,35 +1,27 @@
-//! What a loop holds between its reconciles, and one reconcile from its causes to its end.
+//! One reconcile from its causes to its end, and what wakes the next one.
 
 mod attempt;
 mod execution;
+mod known;
 mod server;
 
-use std::sync::Arc;
 use std::time::SystemTime;
 
 use tokio::time::Instant;
 
 use super::Options;
-use super::drift::Drift;
 use super::error::Error;
-use super::files::FileWatch;
-use super::held::Held;
-use super::newest::Newest;
-use super::revision::Revision;
 use super::schedule::{Cause, Causes};
 use super::shown::{OfServer, OfWork, Shown};
 use super::state::{Connection, Ending, Reconcile};
-use crate::model::acl::Identities;
-use crate::model::plan::Plan;
-use crate::reconcile::Unwritable;
-use crate::zookeeper::election::Election;
 use crate::zookeeper::executor::Stop;
-use crate::zookeeper::live::{Mirror, News};
-use crate::zookeeper::session::{Pulse, Session};
+use crate::zookeeper::live::News;
+use crate::zookeeper::session::Session;
 
 use self::attempt::Attempted;
 pub(super) use self::execution::SoFar;
-use self::server::Reach;
+use self::known::Known;
+pub(super) use self::known::Reconciler;
 
 /// What has happened to files or server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,27 +34,6 @@ pub(super) enum Hint {
     Vote,
 }
 
-/// Result of the last comparison of the two trees.
-#[derive(Debug)]
-#[allow(clippy::large_enum_variant, reason = "there is one of it in a process")]
-enum Known {
-    /// Nothing: they are to be compared whether or not anything is known to have changed.
-    Nothing,
-    /// They were compared. That is done again, all of it, once something changes.
-    Compared,
-    /// They agree but for what is held back, as this plan without actions says: only what changes
-    /// needs to be compared.
-    Agree(Plan),
-    /// Nothing, since others write on: the next reconcile is due at once.
-    Moving,
-}
-
-impl Known {
-    fn is_nothing(&self) -> bool {
-        matches!(self, Self::Nothing | Self::Moving)
-    }
-}
-
 /// How a reconcile came to its end.
 pub(super) enum Ended {
     /// There was nothing to look at.
@@ -71,46 +42,7 @@ pub(super) enum Ended {
     Failed(Error),
 }
 
-/// Makes the live tree as declared, again and again.
-pub(super) struct Reconciler {
-    options: Options,
-    newest: Newest,
-    session: Option<Session>,
-    reach: Reach,
-    identities: Option<Identities>,
-    mirror: Option<Mirror>,
-    election: Option<Election>,
-    /// The revision that the mirror and the last plan are for.
-    revision: Option<Arc<Revision>>,
-    known: Known,
-    held: Held,
-    drift: Drift,
-}
-
 impl Reconciler {
-    /// Where `watches` is not set, files are read only when they are asked for.
-    pub(super) fn new(mut options: Options, watches: bool) -> Self {
-        options.plan.path = options.layers.place.clone();
-        options.plan.filter = options.layers.filter.clone();
-        options.plan.unwritable = Unwritable::Attempted;
-        Self {
-            newest: Newest::new(
-                options.layers.clone(),
-                watches.then(|| FileWatch::new(options.poll)),
-            ),
-            session: None,
-            reach: Reach::default(),
-            identities: None,
-            mirror: None,
-            election: options.elect.as_deref().map(Election::new),
-            revision: None,
-            known: Known::Nothing,
-            held: Held::new(options.pace.first_backoff, options.pace.interval),
-            drift: Drift::default(),
-            options,
-        }
-    }
-
     pub(super) fn options(&self) -> &Options {
         &self.options
     }
@@ -161,11 +93,6 @@ impl Reconciler {
                 Some(Cause::Session)
             }
         }
-    }
-
-    /// Tells of the session's connection, where there is a session.
-    pub(super) fn pulse(&self) -> Option<Pulse> {
-        self.session.as_ref().map(Session::pulse)
     }
 
     fn note_connection(&self, shown: &mut Shown) {

@@ -5,7 +5,7 @@ mod named;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use super::held::{HeldNews, HeldNode};
 use super::revision::FileState;
@@ -17,6 +17,7 @@ use crate::reconcile::Account;
 use crate::zookeeper::election::Role;
 use crate::zookeeper::executor::Conflict;
 
+pub(super) use self::lines::Next;
 use self::lines::{log, log_back, log_broken, log_held, log_interrupted, log_lost};
 use self::named::Naming;
 pub(super) use self::named::Word;
@@ -82,17 +83,6 @@ pub(super) enum OfWork<'a> {
     Interrupted(&'a Account),
     /// It was given up because the loop ends.
     Stopped,
-}
-
-/// What comes after a reconcile.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Next {
-    /// Nothing, before something happens.
-    Rest,
-    /// Another attempt, after this wait.
-    Retry(Duration),
-    /// Another attempt. Why this one failed was logged when the files were read.
-    QuietRetry,
 }
 
 /// The state that there is to show, and what the log has said.

@@ -13,7 +13,7 @@ use super::super::schedule::{Cause, Causes};
 use super::super::shown::{OfWork, Shown, Word};
 use super::super::state::{Applied, Ending};
 use super::execution::SoFar;
-use super::{Known, Reconciler};
+use super::known::{Known, Reconciler};
 use crate::model::path::ZPath;
 use crate::model::plan::Plan;
 use crate::model::tree::Tree;

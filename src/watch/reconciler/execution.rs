@@ -6,7 +6,7 @@ use super::super::Options;
 use super::super::error::Error;
 use super::super::revision::Revision;
 use super::super::shown::{OfWork, Shown};
-use super::{Known, Reconciler};
+use super::known::{Known, Reconciler};
 use crate::model::path::ZPath;
 use crate::model::plan::{Plan, Summary};
 use crate::reconcile::{Agreed, Aside, Before, Look, Road, Run};

@@ -4,7 +4,7 @@ use super::super::error::Error;
 use super::super::revision::Revision;
 use super::super::schedule::{Cause, Causes};
 use super::super::shown::{OfServer, Shown};
-use super::{Known, Reconciler};
+use super::known::{Known, Reach, Reconciler};
 use crate::model::node::Declared;
 use crate::model::path::ZPath;
 use crate::model::tree::{Tree, tops};
@@ -12,19 +12,7 @@ use crate::plan::scope;
 use crate::reconcile;
 use crate::zookeeper::election::{self, Role};
 use crate::zookeeper::live::{Found, Mirror};
-use crate::zookeeper::session::{self, Session};
-
-/// What is known of the servers while there is no connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum Reach {
-    /// The last attempt did not fail for want of a server: asking one again shows nothing new.
-    #[default]
-    Unknown,
-    /// The last attempt reached no server.
-    Lost,
-    /// A server makes sessions again.
-    Back,
-}
+use crate::zookeeper::session::{self, Pulse, Session};
 
 impl Reconciler {
     pub(super) fn forget_session(&mut self, shown: &mut Shown) {
@@ -68,6 +56,11 @@ impl Reconciler {
         reconcile::require_chroot(&session)?;
         self.session = Some(session);
         Ok(())
+    }
+
+    /// Tells of the session's connection, where there is a session.
+    pub(in super::super) fn pulse(&self) -> Option<Pulse> {
+        self.session.as_ref().map(Session::pulse)
     }
 
     /// Whether there is a session without a connection.

@@ -1,15 +1,26 @@
 //! The lines of the log that are not about single actions.
 
-use super::super::held::HeldNews;
 use std::sync::Arc;
+use std::time::Duration;
 
+use super::super::held::HeldNews;
 use super::super::revision::{Broken, Revision};
 use super::super::state::{Ending, Reconcile, State};
-use super::Next;
 use super::named::{Naming, Word};
 use crate::reconcile::{Account, Tally};
 use crate::syntax::spelling::printable;
 use crate::zookeeper::executor::Fate;
+
+/// What comes after a reconcile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in super::super) enum Next {
+    /// Nothing, before something happens.
+    Rest,
+    /// Another attempt, after this wait.
+    Retry(Duration),
+    /// Another attempt. Why this one failed was logged when the files were read.
+    QuietRetry,
+}
 
 pub(super) fn log_lost(servers: &str) {
     tracing::warn!(servers, "the connection is lost; trying to connect again");
