@@ -12,8 +12,8 @@ mod value;
 
 pub(crate) use exposed::exposed;
 pub(crate) use json::{action_json, plan_json, warning_json};
-pub(crate) use list::{named, write_first};
-pub(crate) use text::{Mode, TextOptions, count, plan_text, summary_line, write_warnings};
+pub(crate) use list::{count, named, write_first};
+pub(crate) use text::{Mode, TextOptions, plan_text, summary_line, write_warnings};
 pub(crate) use value::path_text;
 pub(crate) use zkt::export::FORMAT_VERSION;
 

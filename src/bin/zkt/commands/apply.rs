@@ -7,16 +7,15 @@ mod start;
 use std::fmt::Display;
 use std::io::Write as _;
 use std::iter;
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use clap::{Args, ValueHint};
+use clap::Args;
 use zkt::model::plan::Plan;
 use zkt::plan::saved::SavedPlan;
 use zkt::reconcile::{self, Account, Again, Executed, Options, Verdict};
 use zkt::zookeeper::session::Session;
 
-use crate::args::{Format, LayerArgs, PlanOptions, ServerArgs};
+use crate::args::{Format, PlanOptions, ServerArgs};
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
 use crate::progress::Shown;
@@ -24,21 +23,13 @@ use crate::signals::interrupt;
 use crate::{hints, planning, question, render, words};
 
 use end::End;
-use start::Start;
+use start::{Start, StartArgs};
 
 /// Plan, and make the live tree as declared
 #[derive(Debug, Args)]
 pub(crate) struct ApplyArgs {
     #[command(flatten)]
-    pub(crate) sources: LayerArgs,
-    /// Carry out a saved plan, just that; with layers where it lacks their secret values
-    #[arg(long = "plan", id = "saved", value_name = "FILE", value_hint = ValueHint::FilePath,
-          conflicts_with_all = ["path", "trim", "extras", "target", "exclude", "strict", "max_trim",
-                                "force", "replace", "allow_ephemeral"])]
-    pub(crate) saved: Option<PathBuf>,
-    /// Apply only if the plan has this checksum, which zkt plan -v prints
-    #[arg(long, value_name = "HEX", conflicts_with = "saved")]
-    pub(crate) checksum: Option<String>,
+    pub(crate) start: StartArgs,
     /// Do not ask; needed where there is no terminal to ask on
     #[arg(short, long)]
     pub(crate) yes: bool,
@@ -61,7 +52,7 @@ pub(crate) async fn run(args: &ApplyArgs, output: &Output) -> Result<Exit, Failu
         source,
         saved,
         plan,
-    } = match start::start(args, output).await {
+    } = match start(args, output).await {
         Ok(start) => start,
         Err(failure) => {
             if args.format == Format::Json {
@@ -108,6 +99,14 @@ pub(crate) async fn run(args: &ApplyArgs, output: &Output) -> Result<Exit, Failu
     };
     apply.session.close().await;
     result
+}
+
+async fn start(args: &ApplyArgs, output: &Output) -> Result<Start, Failure> {
+    if !args.yes && !output.can_ask() {
+        return Err(Failure::new("there is no terminal to ask on")
+            .hint("-y applies without asking; zkt plan shows what it would do"));
+    }
+    start::start(&args.start, &args.plan, &args.server, output).await
 }
 
 struct Apply<'a> {
@@ -259,7 +258,7 @@ impl Apply<'_> {
                 let server = self.session.hosts();
                 let layers = match self.saved {
                     Some(saved) => &saved.origin.layers,
-                    None => &self.args.sources.layers,
+                    None => &self.args.start.sources.layers,
                 };
                 let mut options = self.output.plan_text("zkt apply", &server, layers);
                 // A question needs something that it is about.

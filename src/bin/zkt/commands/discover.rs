@@ -71,7 +71,7 @@ async fn discover(
         let endpoints = discovery.snapshot();
         print(&endpoints, discovery, args, output)?;
         if !args.all_names {
-            names.warn(&endpoints, args, output);
+            names.warn(&endpoints, &args.path, output);
         }
         note_empty(&endpoints, args, output);
         return Ok(Exit::Done);
@@ -81,7 +81,8 @@ async fn discover(
     if args.exec.is_none() {
         note_empty(&start, args, output);
     }
-    let mut runner = args.exec.as_deref().map(Runner::new);
+    let runner = args.exec.as_deref();
+    let mut runner = runner.map(|command| Runner::new(command, &args.path));
     let mut change = Arc::new(EndpointsChange {
         added: start.iter().cloned().collect(),
         removed: Vec::new(),
@@ -98,11 +99,16 @@ async fn discover(
                 return Ok(Exit::Done);
             }
         } else {
-            names.warn(&snapshot, args, output);
+            names.warn(&snapshot, &args.path, output);
         }
         if let Some(runner) = &mut runner {
-            // While it runs, changes gather, and it runs once for all of them.
-            runner.run(&snapshot, args, output).await;
+            let addresses = shown(&snapshot, args).map(Endpoint::address);
+            let addresses: Vec<String> = addresses.map(str::to_owned).collect();
+            if runner.is_due(&addresses) {
+                note_empty(&snapshot, args, output);
+                // While it runs, changes gather, and it runs once for all of them.
+                runner.run(addresses, output).await;
+            }
         }
         change = match changes.next().await {
             Some(change) => change,
@@ -117,13 +123,16 @@ async fn discover(
     }
 }
 
-fn is_shown(endpoint: &&Endpoint, args: &DiscoverArgs) -> bool {
-    args.all || endpoint.is_usable()
+fn shown<'e>(endpoints: &'e Endpoints, args: &DiscoverArgs) -> impl Iterator<Item = &'e Endpoint> {
+    let all = args.all;
+    endpoints
+        .iter()
+        .filter(move |endpoint| all || endpoint.is_usable())
 }
 
 /// Says why there is no address, if there is none.
 fn note_empty(endpoints: &Endpoints, args: &DiscoverArgs, output: &Output) {
-    if endpoints.iter().any(|one| is_shown(&one, args)) {
+    if shown(endpoints, args).next().is_some() {
         return;
     }
     let path = spelling::printable(&args.path);
@@ -146,7 +155,7 @@ fn print(
     if args.format == Format::Json {
         writeln!(out, "{}", Value::from(snapshot_json(endpoints, discovery)))?;
     } else {
-        for endpoint in endpoints.iter().filter(|one| is_shown(one, args)) {
+        for endpoint in shown(endpoints, args) {
             writeln!(out, "{}", endpoint.address())?;
         }
         for LeftOut { name, .. } in endpoints.left_out().iter().filter(|_| args.all_names) {

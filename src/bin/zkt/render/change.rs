@@ -18,9 +18,9 @@ use zkt::syntax::spelling::{property_name, type_clause};
 
 use super::SECRET;
 use super::difference::{LONGEST_DIFF, Side, is_by_line, pair, write_lines};
+use super::list::count;
 use super::nested::{Difference, differences};
 use super::style::{ADD, DIM, NEW, OLD, TRIM};
-use super::text::count;
 use super::value::{
     LONGEST, assignment, base64, link_target, literal, path_text, printable, raw, shortened,
 };

@@ -1,4 +1,4 @@
-//! Lists of which only the beginning is shown.
+//! How many there are, and lists of which only the beginning is shown.
 
 use std::io::{self, Write};
 
@@ -32,4 +32,9 @@ pub(crate) fn named(paths: &[ZPath]) -> String {
         1 => format!("{first} and 1 more node"),
         more => format!("{first} and {more} more nodes"),
     }
+}
+
+/// A number with its noun: `1 node`, `3 nodes`.
+pub(crate) fn count(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }

@@ -16,6 +16,7 @@ use zkt::syntax::spelling::clipped;
 use super::change::{
     acl_text, new_acl, new_type, push_new, stored_properties, write_change, write_inherited_acl,
 };
+use super::list::count;
 use super::style::{ADD, BOLD, DIM, LINK, REFUSED, TRIM, UPDATE, WARNING};
 use super::value::{path_text, printable};
 use crate::words;
@@ -202,11 +203,6 @@ pub(crate) fn write_warnings(warnings: &[Warning], out: &mut dyn Write) -> io::R
         writeln!(out)?;
     }
     Ok(())
-}
-
-/// A number with its noun: `1 node`, `3 nodes`.
-pub(crate) fn count(number: usize, noun: &str) -> String {
-    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
 /// Writes actions in their order; of trims only the topmost, in the end.

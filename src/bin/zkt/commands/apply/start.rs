@@ -1,17 +1,34 @@
 //! What an apply starts from: layers, or a plan that was saved before.
 
+use std::path::PathBuf;
+
+use clap::{Args, ValueHint};
 use zkt::declare::Source;
 use zkt::plan::saved::{SavedPlan, Secrets};
 use zkt::zookeeper::live::ReadAhead;
 use zkt::zookeeper::session::Session;
 
-use super::ApplyArgs;
-use crate::args::{PlanOptions, ServerArgs};
+use crate::args::{LayerArgs, PlanOptions, ServerArgs};
 use crate::exit::{Exit, Failure};
 use crate::opening::{self, Opening};
 use crate::output::Output;
 use crate::saved::{self, Made};
 use crate::{planning, settings};
+
+/// What is to be applied.
+#[derive(Debug, Args)]
+pub(crate) struct StartArgs {
+    #[command(flatten)]
+    pub(crate) sources: LayerArgs,
+    /// Carry out a saved plan, just that; with layers where it lacks their secret values
+    #[arg(long = "plan", id = "saved", value_name = "FILE", value_hint = ValueHint::FilePath,
+          conflicts_with_all = ["path", "trim", "extras", "target", "exclude", "strict", "max_trim",
+                                "force", "replace", "allow_ephemeral"])]
+    pub(crate) saved: Option<PathBuf>,
+    /// Apply only if the plan has this checksum, which zkt plan -v prints
+    #[arg(long, value_name = "HEX", conflicts_with = "saved")]
+    pub(crate) checksum: Option<String>,
+}
 
 /// A session, and what to do over it.
 pub(super) struct Start {
@@ -26,24 +43,27 @@ pub(super) struct Start {
 }
 
 /// Reads what is to be applied, and connects.
-pub(super) async fn start(args: &ApplyArgs, output: &Output) -> Result<Start, Failure> {
-    if !args.yes && !output.can_ask() {
-        return Err(Failure::new("there is no terminal to ask on")
-            .hint("-y applies without asking; zkt plan shows what it would do"));
-    }
+pub(super) async fn start(
+    args: &StartArgs,
+    plan: &PlanOptions,
+    server: &ServerArgs,
+    output: &Output,
+) -> Result<Start, Failure> {
     if let Some(file) = &args.saved {
-        return of_saved(args, saved::read(file)?, output).await;
+        let saved = saved::read(file)?;
+        let plan = saved::plan_options(&saved.terms, plan.allow_empty);
+        return of_saved(&args.sources, saved, plan, server, output).await;
     }
-    let start = declared(args, &args.plan, &args.server, output).await?;
+    let start = declared(&args.sources, plan, server, output).await?;
     match &args.checksum {
-        Some(checksum) => checked(args, checksum, start, output).await,
+        Some(checksum) => checked(&args.sources, checksum, start, output).await,
         None => Ok(start),
     }
 }
 
 /// From layers.
 async fn declared(
-    args: &ApplyArgs,
+    sources: &LayerArgs,
     plan: &PlanOptions,
     server: &ServerArgs,
     output: &Output,
@@ -52,7 +72,7 @@ async fn declared(
         source,
         session,
         ahead,
-    } = opening::open(&args.sources, plan, server, output).await?;
+    } = opening::open(sources, plan, server, output).await?;
     Ok(Start {
         session,
         ahead,
@@ -63,8 +83,14 @@ async fn declared(
 }
 
 /// From a saved plan, and from the layers that hold its secrets.
-async fn of_saved(args: &ApplyArgs, saved: SavedPlan, output: &Output) -> Result<Start, Failure> {
-    let layers = &args.sources.layers;
+async fn of_saved(
+    sources: &LayerArgs,
+    saved: SavedPlan,
+    plan: PlanOptions,
+    server: &ServerArgs,
+    output: &Output,
+) -> Result<Start, Failure> {
+    let layers = &sources.layers;
     if saved.secrets() == Secrets::Withheld && layers.is_empty() {
         let hint = format!(
             "give the layers that it was made from: {}",
@@ -73,10 +99,9 @@ async fn of_saved(args: &ApplyArgs, saved: SavedPlan, output: &Output) -> Result
         return Err(Failure::new("the saved plan does not hold its secret values").hint(hint));
     }
     let server = ServerArgs {
-        connect: Some(settings::saved_hosts(&args.server, &saved.origin.server)?),
-        ..args.server.clone()
+        connect: Some(settings::saved_hosts(server, &saved.origin.server)?),
+        ..server.clone()
     };
-    let plan = saved::plan_options(&saved.terms, args.plan.allow_empty);
     let start = if layers.is_empty() {
         let session = Session::open(&settings::session_options(&server)?).await?;
         session.check_chroot().await?;
@@ -88,7 +113,7 @@ async fn of_saved(args: &ApplyArgs, saved: SavedPlan, output: &Output) -> Result
             plan,
         }
     } else {
-        let start = declared(args, &plan, &server, output).await?;
+        let start = declared(sources, &plan, &server, output).await?;
         let reviewed = saved.require_reviewed(start.source.tree());
         reviewed.map_err(|error| Failure::new(error).exit(Exit::Conflict))?;
         start
@@ -101,7 +126,7 @@ async fn of_saved(args: &ApplyArgs, saved: SavedPlan, output: &Output) -> Result
 
 /// The plan that there is now, if it is the one with this checksum.
 async fn checked(
-    args: &ApplyArgs,
+    sources: &LayerArgs,
     checksum: &str,
     start: Start,
     output: &Output,
@@ -110,9 +135,10 @@ async fn checked(
         session,
         ahead,
         source,
+        plan: terms,
         ..
     } = start;
-    let options = planning::options(&args.plan)?;
+    let options = planning::options(&terms)?;
     let plan = planning::plan(&session, &source, ahead, &options, output).await?;
     let found = saved::checksum(&plan, &source);
     let is_it = found.eq_ignore_ascii_case(checksum);
@@ -127,8 +153,8 @@ async fn checked(
     let server = session.hosts();
     let made = Made {
         source: &source,
-        args: &args.plan,
-        layers: &args.sources.layers,
+        args: &terms,
+        layers: &sources.layers,
         server: &server,
     };
     // One that is refused is shown and refused as any.
@@ -141,6 +167,6 @@ async fn checked(
         ahead: ReadAhead::default(),
         source,
         saved,
-        plan: args.plan.clone(),
+        plan: terms,
     })
 }

@@ -5,9 +5,7 @@ use std::process::{ExitStatus, Stdio};
 
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
-use zkt::services::{Endpoint, Endpoints};
 
-use super::{DiscoverArgs, is_shown, note_empty};
 use crate::output::Output;
 
 const VARIABLE: &str = "ZKT_ADDRESSES";
@@ -15,49 +13,40 @@ const VARIABLE: &str = "ZKT_ADDRESSES";
 /// Linux takes no longer string in the environment, with its name and the zero byte at its end.
 const LONGEST_STRING: usize = 128 << 10;
 
-/// The command, and the addresses that it was run with last.
+/// The command for the addresses of a service, and those that it was run with last.
 pub(super) struct Runner<'a> {
     command: &'a str,
+    path: &'a str,
     last: Option<Vec<String>>,
 }
 
 impl<'a> Runner<'a> {
-    pub(super) fn new(command: &'a str) -> Self {
+    /// A command for the service at `path`.
+    pub(super) fn new(command: &'a str, path: &'a str) -> Self {
         Self {
             command,
+            path,
             last: None,
         }
     }
 
-    /// Runs the command if the addresses are not those of the last time. If it fails, prints a warning
-    /// and goes on.
-    pub(super) async fn run(
-        &mut self,
-        endpoints: &Endpoints,
-        args: &DiscoverArgs,
-        output: &Output,
-    ) {
-        let shown = endpoints.iter().filter(|one| is_shown(one, args));
-        let shown: Vec<String> = shown.map(Endpoint::address).map(str::to_owned).collect();
-        if self.last.as_ref() == Some(&shown) {
-            return;
-        }
-        note_empty(endpoints, args, output);
+    /// Whether the addresses are not those of the last time.
+    pub(super) fn is_due(&self, addresses: &[String]) -> bool {
+        self.last.as_deref() != Some(addresses)
+    }
+
+    /// Runs the command. If it fails, prints a warning and goes on.
+    pub(super) async fn run(&mut self, addresses: Vec<String>, output: &Output) {
         let command = self.command;
-        match self.execute(&shown, args, output).await {
+        match self.execute(&addresses, output).await {
             Ok(status) if status.success() => {}
             Ok(status) => output.note(&format!("warning: {command}: {status}")),
             Err(error) => output.note(&format!("warning: cannot run {command}: {error}")),
         }
-        self.last = Some(shown);
+        self.last = Some(addresses);
     }
 
-    async fn execute(
-        &self,
-        addresses: &[String],
-        args: &DiscoverArgs,
-        output: &Output,
-    ) -> io::Result<ExitStatus> {
+    async fn execute(&self, addresses: &[String], output: &Output) -> io::Result<ExitStatus> {
         let joined = addresses.join("\n");
         let warn = || {
             output.note(&format!(
@@ -71,7 +60,7 @@ impl<'a> Runner<'a> {
             .args(["-c", self.command])
             .stdin(Stdio::piped())
             .kill_on_drop(true);
-        shell.env("ZKT_PATH", &args.path);
+        shell.env("ZKT_PATH", self.path);
         let is_short = VARIABLE.len() + 1 + joined.len() < LONGEST_STRING;
         if is_short {
             shell.env(VARIABLE, &joined);

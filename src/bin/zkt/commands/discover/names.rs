@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use zkt::services::{Endpoints, LeftOut};
 use zkt::syntax::spelling;
 
-use super::DiscoverArgs;
 use crate::output::Output;
 
 /// How many are named at once.
@@ -19,12 +18,12 @@ const SHOWN: usize = 80;
 pub(super) struct Names(BTreeSet<String>);
 
 impl Names {
-    /// Warns of those that were not there before.
-    pub(super) fn warn(&mut self, endpoints: &Endpoints, args: &DiscoverArgs, output: &Output) {
+    /// Warns of those below `path` that were not there before.
+    pub(super) fn warn(&mut self, endpoints: &Endpoints, path: &str, output: &Output) {
         let all = endpoints.left_out();
         let new = all.iter().filter(|one| !self.0.contains(&one.name));
         let new: Vec<&LeftOut> = new.collect();
-        let path = spelling::printable(&args.path);
+        let path = spelling::printable(path);
         for LeftOut { name, reason, .. } in new.iter().take(NAMED) {
             let name = shortened(name);
             output.note(&format!(
