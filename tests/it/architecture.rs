@@ -244,32 +244,6 @@ fn imports_upwards(files: &[(String, String)], floors: &[&str]) -> Vec<String> {
     found
 }
 
-/// The modules of the command line from the bottom up: each imports only from those before it.
-const MODULES: [&str; 22] = [
-    "args",
-    "words",
-    "render",
-    "exit",
-    "hints",
-    "habits",
-    "diagnostics",
-    "output",
-    "progress",
-    "signals",
-    "assignment",
-    "settings",
-    "question",
-    "declare",
-    "planning",
-    "saved",
-    "opening",
-    "process",
-    "init",
-    "commands",
-    "cli",
-    "main",
-];
-
 /// The files of the command line with their path below its folder and their text, less comments.
 fn command_line() -> Vec<(String, String)> {
     let files = all_with_tests().into_iter();
@@ -290,11 +264,6 @@ fn command_line_with(words: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn a_module_of_the_command_line_imports_only_from_those_below() {
-    assert_eq!(imports_upwards(&command_line(), &MODULES), [""; 0]);
-}
-
-#[test]
 fn no_command_imports_another() {
     assert_eq!(command_line_with(&["crate::commands"]), ["cli.rs"]);
 }
@@ -310,96 +279,6 @@ fn what_a_watch_shows_is_made_in_one_room() {
     let outside = |file: &str| is_in(file, &["watch"]) && !is_in(file, &["watch/shown"]);
     assert_eq!(uses(&["tracing"], outside), [""; 0]);
     assert!(!uses(&["tracing"], |file| is_in(file, &["watch/shown"])).is_empty());
-}
-
-/// The modules of the watch from the bottom up: each imports only from those before it.
-const WATCH: [&str; 15] = [
-    "schedule",
-    "journal",
-    "writers",
-    "commit",
-    "revision",
-    "files",
-    "settling",
-    "held",
-    "drift",
-    "state",
-    "error",
-    "shown",
-    "newest",
-    "reconciler",
-    "task",
-];
-
-/// The modules beside its own that a file of a floor names.
-fn neighbours(floor: &str, file: &str, code: &str) -> Vec<String> {
-    let mut roots = vec![format!("crate::{floor}::")];
-    // In a folder, `super` is the module that the folder belongs to.
-    let depth = file.matches('/').count();
-    roots.push("super::".repeat(depth));
-    let mut found = Vec::new();
-    for root in roots {
-        for (i, _) in code.match_indices(root.as_str()) {
-            let before = &code[..i];
-            if before.ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':') {
-                continue;
-            }
-            let rest = &code[i + root.len()..];
-            let names = rest
-                .strip_prefix('{')
-                .and_then(|list| list.split('}').next());
-            let names = names.unwrap_or(rest).split(',');
-            let name = |text: &str| {
-                let text = text.trim_start();
-                let end = text.find(|c: char| !c.is_alphanumeric() && c != '_');
-                text[..end.unwrap_or(text.len())].to_owned()
-            };
-            let count = if rest.starts_with('{') { usize::MAX } else { 1 };
-            found.extend(names.take(count).map(name).filter(|name| !name.is_empty()));
-        }
-    }
-    // Types of the floor itself come from its modules.
-    found.retain(|name| name.starts_with(char::is_lowercase) && name != "super");
-    found
-}
-
-#[test]
-fn a_module_imports_only_from_those_below() {
-    assert_eq!(
-        neighbours(
-            "services",
-            "services/a.rs",
-            "use super::{b, c::D}; super::Error; super::e::f()"
-        ),
-        ["b", "c", "e"]
-    );
-    assert_eq!(
-        neighbours(
-            "services",
-            "services/a/b.rs",
-            "use super::C; use super::super::d; crate::services::e::F"
-        ),
-        ["e", "d"]
-    );
-    let rank = |name: &str| WATCH.iter().position(|module| *module == name);
-    let mut found = Vec::new();
-    let mut seen = Vec::new();
-    for (file, code) in library() {
-        let Some(path) = file.strip_prefix("watch/") else {
-            continue;
-        };
-        let own = path.split(['/', '.']).next().unwrap_or_default();
-        seen.push(own.to_owned());
-        let place = rank(own).unwrap_or_else(|| panic!("{file} is not in the list"));
-        for named in neighbours("watch", &file, &code) {
-            if rank(&named).is_none_or(|other| other > place) {
-                found.push(format!("{file}: {named}"));
-            }
-        }
-    }
-    assert_eq!(found, [""; 0]);
-    let is_seen = |module: &&str| seen.iter().any(|own| own == module);
-    assert!(WATCH.iter().all(is_seen));
 }
 
 /// The rooms of the server that neither do I/O nor look at a clock.
