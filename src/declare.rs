@@ -15,6 +15,8 @@ mod source;
 
 mod layers;
 
+#[cfg(feature = "git")]
+pub use files::GitFiles;
 pub use files::{Disk, Files, Memory};
 pub use layers::{Layers, load, tree_files};
 pub use problem::{MAX_INCLUDES, Problem, Problems, Reference};

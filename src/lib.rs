@@ -95,6 +95,9 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 // Declare.
+#[cfg(feature = "git")]
+#[cfg_attr(docsrs, doc(cfg(feature = "git")))]
+pub use declare::GitFiles;
 pub use declare::{Disk, Files, Layers, Memory, Problem, Problems, Source, declare, load};
 pub use model::node::Declared;
 pub use model::path::ZPath;

@@ -1,12 +1,16 @@
-//! Where layers are read from: the disk and standard input, or files in memory.
+//! Where layers are read from: the disk and standard input, commits, or files in memory.
 
 mod disk;
 mod error;
+#[cfg(feature = "git")]
+mod git;
 mod memory;
 mod root;
 
 pub use disk::{DEFAULT_LARGEST, Disk};
 pub use error::{Error, reason};
+#[cfg(feature = "git")]
+pub use git::{GitFiles, is_in_commit};
 pub use memory::Memory;
 pub use root::Root;
 
@@ -51,6 +55,16 @@ pub trait Files {
     /// One path for all paths that lead to the same place, so that circles can be seen.
     #[doc(hidden)]
     fn identity(&self, path: &Path) -> io::Result<PathBuf>;
+    /// The path of what a file refers to. Default: `named` in the file's folder.
+    #[doc(hidden)]
+    fn beside(&self, file: &Path, named: &str) -> PathBuf {
+        file.parent().unwrap_or(Path::new("")).join(named)
+    }
+    /// The last name of a path; empty where it has none.
+    #[doc(hidden)]
+    fn name(&self, path: &Path) -> PathBuf {
+        path.file_name().unwrap_or_default().into()
+    }
     /// All of standard input.
     ///
     /// # Errors

@@ -12,7 +12,7 @@ use crate::model::path::ZPath;
 /// What to read, and where it goes.
 ///
 /// A layer is a file, a directory with every `*.zkt` below it, or `-` for standard input. A later
-/// layer is laid over those before.
+/// layer is laid over those before. With `GitFiles` it may also be a file or a directory in a commit.
 pub struct Layers<'a> {
     names: Vec<String>,
     destination: ZPath,

@@ -108,6 +108,14 @@ impl Files for Recorder<'_> {
         answer
     }
 
+    fn beside(&self, file: &Path, named: &str) -> PathBuf {
+        self.files.beside(file, named)
+    }
+
+    fn name(&self, path: &Path) -> PathBuf {
+        self.files.name(path)
+    }
+
     fn standard_input(&self) -> Result<Vec<u8>, Error> {
         let mut kept = self.standard_input.borrow_mut();
         if let Some(bytes) = &*kept {

@@ -1,6 +1,7 @@
 //! The binary as people and scripts see it: stdout, stderr, exit code, and what then stands.
 
 mod apply;
+mod commits;
 mod connect;
 mod interactive;
 mod laws;

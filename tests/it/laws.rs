@@ -1,6 +1,7 @@
 //! What holds for every tree, text and plan, tried on thousands of them.
 
 mod choices;
+mod commits;
 mod copies;
 mod documents;
 mod flights;

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use serde_json::{Value, json};
-use zkt::declare::files::{self, Disk};
-use zkt::declare::{Layers, Problem, Problems, Reference, Source, lower};
+use zkt::declare::files;
+use zkt::declare::{Files, Layers, Problem, Problems, Reference, Source, lower};
 use zkt::model::path::ZPath;
 use zkt::syntax::place::{Located, Span};
 use zkt::syntax::spelling::clipped;
@@ -64,7 +64,7 @@ pub(crate) fn load(
     names: &[String],
     allow_empty: bool,
     to: &Destination,
-    files: &Disk,
+    files: &dyn Files,
 ) -> Result<Source, Problems> {
     zkt::declare::load(layers(names, allow_empty, to, files))
 }
@@ -74,7 +74,7 @@ pub(crate) fn layers<'a>(
     names: &[String],
     allow_empty: bool,
     to: &Destination,
-    files: &'a Disk,
+    files: &'a dyn Files,
 ) -> Layers<'a> {
     let layers = Layers::new(names).at(to.at.clone()).files(files);
     let layers = layers.allow_empty(allow_empty);
@@ -86,7 +86,7 @@ pub(crate) fn load_or_report(
     names: &[String],
     allow_empty: bool,
     to: &Destination,
-    files: &Disk,
+    files: &dyn Files,
     output: &Output,
 ) -> Result<Source, Failure> {
     let source = load(names, allow_empty, to, files);
@@ -186,6 +186,9 @@ pub(crate) fn file_error(error: &files::Error) -> String {
     match error {
         files::Error::Git { .. } | files::Error::Outside { .. } => {
             format!("{error}; --allow-files DIR allows more")
+        }
+        files::Error::OutsideCommit { .. } => {
+            format!("{error}, where --allow-files does not apply")
         }
         files::Error::Allowed { directory, error } => {
             let directory = directory.display();

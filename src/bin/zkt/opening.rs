@@ -4,7 +4,7 @@
 use std::pin::pin;
 
 use tokio::sync::mpsc;
-use zkt::declare::{Disk, Problems, Source};
+use zkt::declare::{GitFiles, Problems, Source};
 use zkt::model::path::ZPath;
 use zkt::zookeeper::live::{self, FetchOptions, ReadAhead};
 use zkt::zookeeper::session::Session;
@@ -35,7 +35,7 @@ pub(crate) async fn open(
     let connection = settings::session_options(server)?;
     let (sender, mut paths) = mpsc::unbounded_channel();
     let sender = reads_all.then_some(sender);
-    let (names, files) = (sources.layers.clone(), sources.files.disk());
+    let (names, files) = (sources.layers.clone(), sources.files.files());
     let allow_empty = options.allow_empty;
     let to = Destination {
         at: place,
@@ -85,7 +85,7 @@ fn load(
     names: &[String],
     allow_empty: bool,
     to: &Destination,
-    files: &Disk,
+    files: &GitFiles,
     sender: Option<mpsc::UnboundedSender<Vec<ZPath>>>,
 ) -> Result<Source, Problems> {
     let layers = declare::layers(names, allow_empty, to, files);

@@ -44,6 +44,12 @@ pub enum Error {
         /// Where it would have to lie.
         root: PathBuf,
     },
+    /// A path in a commit that leads out of it.
+    #[error("it leads to {}, outside of the commit", target.display())]
+    OutsideCommit {
+        /// Where it leads.
+        target: PathBuf,
+    },
     /// A directory of [`Disk::allowed`](super::Disk::allowed) is missing.
     #[error("the allowed directory {}: {}", directory.display(), reason(error))]
     Allowed {
@@ -60,10 +66,10 @@ pub enum Error {
     },
 }
 
-/// The text holds the whole error, so it is not kept as a source as well.
+/// The text holds the whole error, so it is not kept as a source as well. What was wrapped is unwrapped.
 impl From<io::Error> for Error {
     fn from(error: io::Error) -> Self {
-        Self::Io(error)
+        error.downcast().unwrap_or_else(Self::Io)
     }
 }
 

@@ -30,17 +30,22 @@ pub fn tree_files(
     while let Some(directory) = directories.pop() {
         let listed = list_new(&directory, root, files, &mut seen);
         for path in listed.map_err(|error| (directory, error))? {
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            if name.starts_with('.') {
+            let name = files.name(&path);
+            if name.as_os_str().as_encoded_bytes().starts_with(b".") {
                 continue;
             }
-            let tree_file = path.extension().is_some_and(|extension| extension == "zkt");
+            let tree_file = name.extension().is_some_and(|extension| extension == "zkt");
             match files.kind(&path) {
                 Ok(Kind::Directory) => directories.push(path),
                 Ok(Kind::File) if tree_file => paths.push(path),
                 Ok(Kind::Other) if tree_file => return Err((path, files::Error::NotRegular)),
-                // Without an extension it may be a directory of tree files.
-                Err(error) if tree_file || path.extension().is_none() => {
+                // Without an extension it may be a directory of tree files. Where git fails, anything
+                // may be.
+                Err(error)
+                    if tree_file
+                        || name.extension().is_none()
+                        || error.kind() == io::ErrorKind::Other =>
+                {
                     return Err((path, missing_target(error)));
                 }
                 Ok(Kind::File | Kind::Other) | Err(_) => {}
@@ -64,7 +69,10 @@ fn list_new(
         return Ok(Vec::new());
     }
     seen.push(identity);
-    Ok(files.list(directory)?)
+    let mut listed = files.list(directory)?;
+    // Of several errors always the same one is found.
+    listed.sort();
+    Ok(listed)
 }
 
 /// A path that is listed but does not exist is a symbolic link without a target.

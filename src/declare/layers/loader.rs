@@ -164,7 +164,7 @@ impl Loader<'_, '_> {
         if path == Path::new("-") {
             let name = "<stdin>".to_owned();
             match self.files.standard_input() {
-                Ok(bytes) => self.file(&name, bytes, Path::new(""), None),
+                Ok(bytes) => self.file(&name, bytes, path, None),
                 Err(error) => self.unreadable(&name, error),
             }
             return name;
@@ -173,7 +173,7 @@ impl Loader<'_, '_> {
         match self.files.read(path, &self.root) {
             Ok(bytes) => {
                 self.chain.extend(self.files.identity(path));
-                self.file(&name, bytes, folder_of(path), None);
+                self.file(&name, bytes, path, None);
             }
             Err(error) => self.unreadable(&name, error),
         }
@@ -187,7 +187,7 @@ impl Loader<'_, '_> {
 
     /// Parses and lowers one file with what it refers to; `included_at` is the level of the line
     /// that includes it.
-    fn file(&mut self, name: &str, bytes: Vec<u8>, folder: &Path, included_at: Option<u32>) {
+    fn file(&mut self, name: &str, bytes: Vec<u8>, path: &Path, included_at: Option<u32>) {
         let Some(text) = self.text(name, bytes) else {
             return;
         };
@@ -198,7 +198,7 @@ impl Loader<'_, '_> {
         let mut statements = Statements::new(self.texts, text);
         ahead::runs(&mut statements, nodes, |lines| {
             for line in lines {
-                self.line(line, folder);
+                self.line(line, path);
             }
             self.send(SENT_AT_ONCE);
         });
@@ -237,19 +237,19 @@ impl Loader<'_, '_> {
         }
     }
 
-    /// Lowers one line, with what it refers to.
-    fn line(&mut self, line: &Line<'_>, folder: &Path) {
+    /// Lowers one line of a file, with what it refers to.
+    fn line(&mut self, line: &Line<'_>, file: &Path) {
         let mut data = None;
         match &line.statement {
             Statement::Node(_) => self.declares = true,
             Statement::Directive(Directive::Include(text)) => {
-                self.include(text, line.level, folder);
+                self.include(text, line.level, file);
             }
             Statement::Directive(Directive::Data {
                 form: DataForm::File,
                 text,
             }) => {
-                let read = self.refer(text, &folder.join(&*text.text));
+                let read = self.refer(text, &self.files.beside(file, &text.text));
                 data = read.map(|(bytes, _)| bytes.into());
             }
             _ => {}
@@ -257,8 +257,8 @@ impl Loader<'_, '_> {
         self.lowering.statement(line, data);
     }
 
-    fn include(&mut self, text: &Text<'_>, level: u32, folder: &Path) {
-        let path = folder.join(&*text.text);
+    fn include(&mut self, text: &Text<'_>, level: u32, file: &Path) {
+        let path = self.files.beside(file, &text.text);
         let (span, name) = (text.span, path.display().to_string());
         if self.includes >= MAX_INCLUDES {
             if self.includes == MAX_INCLUDES {
@@ -278,7 +278,7 @@ impl Loader<'_, '_> {
         self.chain.push(identity);
         let before = self.problems.len();
         let declares_around = mem::take(&mut self.declares);
-        self.file(&name, bytes, folder_of(&path), Some(level));
+        self.file(&name, bytes, &path, Some(level));
         self.chain.pop();
         if !self.declares && !self.allow_empty && self.problems.len() == before {
             self.useless(Reference::Empty { span, path: name });
@@ -321,8 +321,4 @@ impl Loader<'_, '_> {
             )),
         }
     }
-}
-
-fn folder_of(file: &Path) -> &Path {
-    file.parent().unwrap_or(Path::new(""))
 }

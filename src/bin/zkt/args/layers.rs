@@ -3,14 +3,15 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
-use zkt::declare::files::Disk;
+use zkt::declare::files::{Disk, GitFiles};
 
 use super::values::file_size;
 
 /// What is declared, and where.
 #[derive(Debug, Args)]
 pub(crate) struct LayerArgs {
-    /// Files or directories of tree files, or - for standard input; later ones lie over earlier
+    /// Files or directories of tree files, git:REV:PATH for those of a commit, or - for standard input;
+    /// later ones lie over earlier
     #[arg(required = true, value_name = "LAYER", value_hint = ValueHint::AnyPath)]
     pub(crate) layers: Vec<String>,
     #[command(flatten)]
@@ -31,7 +32,12 @@ pub(crate) struct FileArgs {
 }
 
 impl FileArgs {
-    /// The files with these bounds.
+    /// The files with these bounds, and those of commits.
+    pub(crate) fn files(&self) -> GitFiles {
+        GitFiles::new(self.disk())
+    }
+
+    /// The files of the disk with these bounds.
     pub(crate) fn disk(&self) -> Disk {
         Disk {
             allowed: self.allow_files.clone(),

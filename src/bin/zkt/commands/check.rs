@@ -40,7 +40,7 @@ pub(crate) fn run(args: &CheckArgs, output: &Output) -> Result<Exit, Failure> {
         &args.sources.layers,
         args.allow_empty,
         &Destination::nowhere(),
-        &args.sources.files.disk(),
+        &args.sources.files.files(),
     );
     let source = match loaded.and_then(|source| source.require_size(args.max_request)) {
         Ok(source) => source,

@@ -69,7 +69,7 @@ pub(crate) async fn run(args: &DiffArgs, output: &Output) -> Result<Exit, Failur
     };
     let load = |layers: &[String]| {
         let allow_empty = args.plan.allow_empty;
-        declare::load_or_report(layers, allow_empty, &to, &args.files.disk(), output)
+        declare::load_or_report(layers, allow_empty, &to, &args.files.files(), output)
     };
     let mut options = args.plan.clone();
     // The plan that turns one tree into the other removes what only the first one has.

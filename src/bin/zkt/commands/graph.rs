@@ -18,7 +18,8 @@ use crate::{planning, settings};
 /// Print services and links as a diagram
 #[derive(Debug, Args)]
 pub(crate) struct GraphArgs {
-    /// Files or directories of tree files, or - for standard input; later ones lie over earlier
+    /// Files or directories of tree files, git:REV:PATH for those of a commit, or - for standard input;
+    /// later ones lie over earlier
     #[arg(value_name = "LAYER", required_unless_present = "live", value_hint = ValueHint::AnyPath)]
     pub(crate) layers: Vec<String>,
     /// The live tree instead
@@ -49,7 +50,7 @@ pub(crate) fn offline(args: &GraphArgs, output: &Output) -> Result<Exit, Failure
         &args.layers,
         args.allow_empty,
         &Destination::nowhere(),
-        &args.files.disk(),
+        &args.files.files(),
         output,
     )?;
     print(&graph::graph(source.tree()), args, output)

@@ -73,7 +73,7 @@ fn builder(args: &ServeArgs, output: &Output) -> Result<Builder, Failure> {
         &args.tree,
         args.allow_empty,
         &Destination::root(),
-        &args.files.disk(),
+        &args.files.files(),
         output,
     )?;
     for (path, node) in made(source.tree()) {

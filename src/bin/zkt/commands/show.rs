@@ -28,7 +28,7 @@ pub(crate) fn run(args: &ShowArgs, output: &Output) -> Result<Exit, Failure> {
         &args.sources.layers,
         args.allow_empty,
         &Destination::nowhere(),
-        &args.sources.files.disk(),
+        &args.sources.files.files(),
         output,
     )?;
     let mut out = output.plain_out();

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use tokio::sync::{mpsc, watch};
+use zkt::declare::files::is_in_commit;
 use zkt::model::path::check_name;
 use zkt::watch::{
     Command, Ending, Error, Mode, Once, Options, Pace, State, WatchedLayers, Wording,
@@ -192,6 +193,12 @@ fn options(args: &WatchArgs) -> Result<Options, Failure> {
         check_name(name).map_err(|error| {
             Failure::new(format!("--elect {name:?}: {error}")).hint("it is the name of a node")
         })?;
+    }
+    let mut layers = args.sources.layers.iter();
+    if let Some(layer) = layers.find(|layer| is_in_commit(layer)) {
+        let message = format!("{layer}: watch follows files, not the commits of a repository");
+        let hint = "check the revision out, as git-sync does, or apply it";
+        return Err(Failure::new(message).hint(hint));
     }
     let mut session = settings::session_options(&args.server)?;
     if !args.once {

@@ -150,6 +150,10 @@ pub(crate) fn examples(command: &str) -> &'static [Example] {
                 "zkt diff --old base.zkt test.zkt --new base.zkt prod.zkt",
                 "How two environments differ.",
             ),
+            (
+                "zkt diff --old git:origin/main:trees --new trees",
+                "What a branch changes; no server is asked.",
+            ),
         ],
         "graph" => &[(
             "zkt graph --format svg trees/",
