@@ -11,6 +11,7 @@ macro_rules! chapters {
             #[doc = "[language]: crate::guide::language"]
             #[doc = "[reference]: crate::guide::reference"]
             #[doc = "[repository]: crate::guide::repository"]
+            #[doc = "[review]: crate::guide::review"]
             #[doc = "[services]: crate::guide::services"]
             #[doc = "[tests]: crate::guide::server_for_tests"]
             #[doc = "[watch]: crate::guide::watch"]
@@ -26,6 +27,7 @@ chapters! {
     adopting, "adopting.md";
     repository, "repository.md";
     language, "language.md";
+    review, "review.md";
     watch, "watch.md";
     services, "services.md";
     server_for_tests, "server-for-tests.md";

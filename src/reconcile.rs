@@ -39,7 +39,7 @@ pub use account::{Account, Course, Named, Outcome};
 pub use apply::{Apply, Ended, Executed, Unfinished, Why, apply};
 pub use check::{require_place, require_readable};
 pub use error::{Error, SavedError};
-pub use lint::lint;
+pub use lint::{Lint, lint};
 pub use options::{Extras, Observer, Options, Progress, Unwritable};
 pub use run::Verdict;
 pub use tries::Again;

@@ -10,6 +10,7 @@ mod offline;
 mod picture;
 mod plan;
 mod read;
+mod review;
 mod rights;
 mod saved;
 mod scripts;
@@ -123,6 +124,7 @@ impl Place {
         for name in [
             "ZC_ZK_CONNECTION_STRING",
             "ZKT_AUTH",
+            "GITHUB_WORKSPACE",
             "NO_COLOR",
             "RUST_LOG",
         ] {

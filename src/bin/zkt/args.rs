@@ -8,5 +8,5 @@ pub(crate) mod values;
 
 pub(crate) use connection::{ServerArgs, Wait};
 pub(crate) use layers::{FileArgs, LayerArgs};
-pub(crate) use output::{Color, Format, Global, LogFormat, TreeFormat};
+pub(crate) use output::{CheckFormat, Color, Format, Global, LogFormat, PlanFormat, TreeFormat};
 pub(crate) use plan::{Extras, PlanOptions, TrimArg};

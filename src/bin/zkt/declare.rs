@@ -6,12 +6,14 @@ use serde_json::{Value, json};
 use zkt::declare::files;
 use zkt::declare::{Files, Layers, Problem, Problems, Reference, Source, lower};
 use zkt::model::path::ZPath;
-use zkt::syntax::place::{Located, Span};
+use zkt::syntax::place::{Located, Location, Span};
+use zkt::syntax::source;
 use zkt::syntax::spelling::clipped;
 
 use crate::diagnostics;
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
+use crate::render::{Finding, Found, Remark};
 use crate::words::MAX_REQUEST_HINT;
 
 /// What `/zookeeper` is where a tree goes.
@@ -121,7 +123,83 @@ pub(crate) fn report(problems: &Problems, output: &Output) -> Failure {
         let (width, mut err) = (output.width(), output.err());
         _ = diagnostics::write_errors(&located, problems.texts(), width, &mut err);
     }
-    Failure::printed(exit(problems))
+    Failure::printed(exit(problems), remarks(problems))
+}
+
+/// All problems for those who review the files.
+pub(crate) fn remarks(problems: &Problems) -> Vec<Remark> {
+    let remark = |problem| {
+        let worded = Worded(problem);
+        let hint = worded.hint();
+        Remark::error(
+            &worded.to_string(),
+            hint.as_deref(),
+            place(problems, problem),
+        )
+    };
+    problems.iter().map(remark).collect()
+}
+
+/// All problems for code scanning.
+pub(crate) fn findings(problems: &Problems) -> Vec<Finding> {
+    let finding = |(problem, remark): (&Problem, Remark)| {
+        let (found, file) = kind(problem);
+        Finding {
+            found,
+            message: remark.message,
+            place: remark.place.unwrap_or_else(|| start_of(file)),
+        }
+    };
+    problems
+        .iter()
+        .zip(remarks(problems))
+        .map(finding)
+        .collect()
+}
+
+/// The first line of a file, for what is about the whole of it.
+pub(crate) fn start_of(file: &str) -> Location {
+    Location {
+        source: file.into(),
+        line: 1,
+        column: 1,
+    }
+}
+
+/// Where a problem is.
+fn place(problems: &Problems, problem: &Problem) -> Option<Location> {
+    match problem {
+        Problem::NotText {
+            name, line, column, ..
+        } => Some(Location {
+            source: name.as_str().into(),
+            line: u32::try_from(*line).unwrap_or(u32::MAX),
+            column: u32::try_from(*column).unwrap_or(u32::MAX),
+        }),
+        problem => problems.place(problem),
+    }
+}
+
+/// What kind of problem it is, and the file or layer that is meant if it is about no line.
+fn kind(problem: &Problem) -> (Found, &str) {
+    const INPUT: &str = "-";
+    match problem {
+        Problem::Parse(_) => (Found::Syntax, INPUT),
+        Problem::Lower(_) => (Found::Declare, INPUT),
+        Problem::Reference(Reference::Empty { path, .. }) => (Found::Empty, path),
+        Problem::Reference(
+            Reference::Unreadable { path, .. }
+            | Reference::TooMany { path, .. }
+            | Reference::Circle { path, .. },
+        ) => (Found::Reference, path),
+        Problem::Source(source::Error::TooLarge { name, .. })
+        | Problem::Unreadable { name, .. }
+        | Problem::NotText { name, .. } => (Found::File, name),
+        Problem::Empty { name } | Problem::NoFiles { name } | Problem::EmptyFile { name } => {
+            (Found::Empty, name)
+        }
+        Problem::StandardInputTwice => (Found::File, INPUT),
+    }
 }
 
 /// All problems for JSON.

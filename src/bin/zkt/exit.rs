@@ -3,6 +3,8 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use crate::render::Remark;
+
 /// How a command ends; scripts rely on the numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -56,6 +58,8 @@ pub(crate) struct Failure {
     pub(crate) hint: Option<String>,
     /// How the command ends.
     pub(crate) exit: Exit,
+    /// What has been printed already, for those who read something else than stderr.
+    printed: Vec<Remark>,
 }
 
 impl Failure {
@@ -64,6 +68,7 @@ impl Failure {
             message: message.to_string(),
             hint: None,
             exit: Exit::Error,
+            printed: Vec::new(),
         }
     }
 
@@ -79,12 +84,21 @@ impl Failure {
     }
 
     /// A failure that has been printed already.
-    pub(crate) fn printed(exit: Exit) -> Self {
+    pub(crate) fn printed(exit: Exit, printed: Vec<Remark>) -> Self {
         Self {
             message: String::new(),
             hint: None,
             exit,
+            printed,
         }
+    }
+
+    /// What went wrong, one remark an error.
+    pub(crate) fn remarks(&self) -> Vec<Remark> {
+        if self.message.is_empty() {
+            return self.printed.clone();
+        }
+        vec![Remark::error(&self.message, self.hint.as_deref(), None)]
     }
 }
 

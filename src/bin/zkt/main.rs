@@ -26,6 +26,7 @@ mod process;
 mod progress;
 mod question;
 mod render;
+mod review;
 mod saved;
 mod settings;
 mod signals;

@@ -1,18 +1,29 @@
 //! A plan as people and programs read it.
 
+mod acls;
 mod change;
 mod difference;
 mod exposed;
+mod github;
 mod json;
 mod list;
+mod markdown;
 mod nested;
+mod place;
+mod remark;
+mod sarif;
 mod style;
 mod text;
 mod value;
 
 pub(crate) use exposed::exposed;
+pub(crate) use github::{write_annotations, write_notice, write_plan};
 pub(crate) use json::{action_json, plan_json, warning_json};
 pub(crate) use list::{count, named, write_first};
+pub(crate) use markdown::{Subject, failure_markdown, plan_markdown};
+pub(crate) use place::Root;
+pub(crate) use remark::Remark;
+pub(crate) use sarif::{Finding, Found, sarif};
 pub(crate) use text::{Mode, TextOptions, plan_text, summary_line, write_warnings};
 pub(crate) use value::path_text;
 pub(crate) use zkt::export::FORMAT_VERSION;

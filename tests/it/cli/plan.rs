@@ -19,7 +19,7 @@ const CMS: &str = "\
 ";
 
 /// The tree of the example on the specification's page.
-async fn example(name: &str) -> Place {
+pub(super) async fn example(name: &str) -> Place {
     let place = Place::new(name).await;
     let client = place.client().await;
     create(&client, "/lb", r#"{"type":"ipvs"}"#).await;

@@ -42,6 +42,28 @@ pub(crate) enum Format {
     Json,
 }
 
+/// How plans are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PlanFormat {
+    Text,
+    Json,
+    // A comment on a pull request.
+    Markdown,
+    // Annotations in a workflow on GitHub.
+    Github,
+}
+
+/// How findings in files are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CheckFormat {
+    Text,
+    Json,
+    // Annotations in a workflow on GitHub.
+    Github,
+    // SARIF 2.1.0, for code scanning.
+    Sarif,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum TreeFormat {
     Zkt,

@@ -1,7 +1,5 @@
 //! `zkt diff`: the plan that turns one tree into another.
 
-use std::io::Write as _;
-
 use clap::{Args, ValueHint};
 use zkt::declare::Source;
 use zkt::export;
@@ -15,12 +13,12 @@ use zkt::reconcile::{self, Options};
 use zkt::zookeeper::live::ReadAhead;
 use zkt::zookeeper::session::Session;
 
-use crate::args::{FileArgs, Format, PlanOptions, ServerArgs, TrimArg};
+use crate::args::{FileArgs, PlanFormat, PlanOptions, ServerArgs, TrimArg};
 use crate::declare::{self, Destination, System};
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
-use crate::render;
-use crate::{planning, settings};
+use crate::render::Subject;
+use crate::{planning, review, settings};
 
 /// Print the plan that turns one tree into another; each side is a layer or `live`
 #[derive(Debug, Args)]
@@ -48,7 +46,7 @@ pub(crate) struct DiffArgs {
     pub(crate) plan: PlanOptions,
     /// How the plan is printed
     #[arg(long, default_value = "text")]
-    pub(crate) format: Format,
+    pub(crate) format: PlanFormat,
     #[command(flatten)]
     pub(crate) server: ServerArgs,
 }
@@ -56,8 +54,30 @@ pub(crate) struct DiffArgs {
 const LIVE: &str = "live";
 
 pub(crate) async fn run(args: &DiffArgs, output: &Output) -> Result<Exit, Failure> {
-    let place = planning::place(&args.plan)?;
     let sides = Sides::of(args)?;
+    let old = sides.old.join(" ");
+    let unplanned = |failure| {
+        let subject = subject(&old, sides.new);
+        review::explained(failure, args.format, &subject, output)
+    };
+    let (plan, old, new) = plan(args, &sides, output).await.map_err(unplanned)?;
+    review::print(args.format, &plan, &subject(&old, &new), None, output)?;
+    Ok(if !plan.refusals.is_empty() {
+        Exit::Refused
+    } else if plan.is_empty() && plan.extras.is_empty() {
+        Exit::Done
+    } else {
+        Exit::Different
+    })
+}
+
+/// The plan, and what people call its sides.
+async fn plan(
+    args: &DiffArgs,
+    sides: &Sides<'_>,
+    output: &Output,
+) -> Result<(Plan, String, Vec<String>), Failure> {
+    let place = planning::place(&args.plan)?;
     let system = if is_live(sides.old) || is_live(sides.new) {
         System::of(&settings::session_options(&args.server)?)
     } else {
@@ -94,14 +114,7 @@ pub(crate) async fn run(args: &DiffArgs, output: &Output) -> Result<Exit, Failur
     } else {
         compare(&load(sides.old)?, load(sides.new)?, &rules)
     };
-    print(&plan, &old, &new, args, output)?;
-    Ok(if !plan.refusals.is_empty() {
-        Exit::Refused
-    } else if plan.is_empty() && plan.extras.is_empty() {
-        Exit::Done
-    } else {
-        Exit::Different
-    })
+    Ok((plan, old.join(" "), new))
 }
 
 /// The layers of each tree, or `live` alone.
@@ -144,24 +157,13 @@ fn is_live(side: &[String]) -> bool {
     matches!(side, [layer] if layer == LIVE)
 }
 
-fn print(
-    plan: &Plan,
-    old: &[String],
-    new: &[String],
-    args: &DiffArgs,
-    output: &Output,
-) -> Result<(), Failure> {
-    let mut out = output.out();
-    match args.format {
-        Format::Json => writeln!(out, "{}", render::plan_json(plan))?,
-        Format::Text => {
-            let old = old.join(" ");
-            let options = output.plan_text("zkt diff", &old, new);
-            render::plan_text(plan, &options, &mut out)?;
-        }
+/// The plan from one tree to the other.
+fn subject<'a>(old: &'a str, new: &'a [String]) -> Subject<'a> {
+    Subject {
+        title: "zkt diff",
+        old: ("from", old),
+        new: ("to", new),
     }
-    out.flush()?;
-    Ok(())
 }
 
 /// The live tree under the top-level nodes of the other side, as if it were declared.

@@ -1,19 +1,19 @@
 //! `zkt plan`: what apply would do.
 
-use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
+use zkt::declare::Source;
 use zkt::model::plan::Plan;
 use zkt::plan::saved::SavedPlan;
 
-use crate::args::{Format, LayerArgs, PlanOptions, ServerArgs};
+use crate::args::{LayerArgs, PlanFormat, PlanOptions, ServerArgs};
 use crate::exit::{Exit, Failure};
 use crate::opening::{self, Opening};
 use crate::output::Output;
-use crate::planning;
-use crate::render;
+use crate::render::{self, Subject};
 use crate::saved::{self, Made};
+use crate::{planning, review};
 
 /// Show what apply would do; writes nothing
 #[derive(Debug, Args)]
@@ -24,7 +24,7 @@ pub(crate) struct PlanArgs {
     pub(crate) plan: PlanOptions,
     /// How the plan is printed
     #[arg(long, default_value = "text")]
-    pub(crate) format: Format,
+    pub(crate) format: PlanFormat,
     /// Exit with 2 when there are changes
     #[arg(long)]
     pub(crate) detailed_exitcode: bool,
@@ -43,23 +43,26 @@ pub(crate) struct PlanArgs {
 }
 
 pub(crate) async fn run(args: &PlanArgs, output: &Output) -> Result<Exit, Failure> {
-    if let Some(file) = &args.show {
-        return show_saved(args, &saved::read(file)?, output);
-    }
-    let Opening {
-        source,
-        session,
-        ahead,
-    } = opening::open(&args.sources, &args.plan, &args.server, output).await?;
-    let options = planning::options(&args.plan)?;
-    let plan = planning::plan(&session, &source, ahead, &options, output).await;
-    let server = session.hosts();
-    session.close().await;
-    let plan = plan?;
     let layers = &args.sources.layers;
-    let shows_checksum = args.format == Format::Json || output.is_verbose();
+    // What was typed for the servers may hold what nobody is to see.
+    let unplanned = |failure| review::explained(failure, args.format, &subject("", layers), output);
+    if let Some(file) = &args.show {
+        return show_saved(args, &saved::read(file).map_err(unplanned)?, output);
+    }
+    let planned = plan(args, output).await.map_err(unplanned)?;
+    let Planned {
+        plan,
+        source,
+        server,
+    } = planned;
+    let shows_checksum = match args.format {
+        PlanFormat::Json | PlanFormat::Markdown => true,
+        PlanFormat::Text => output.is_verbose(),
+        PlanFormat::Github => false,
+    };
     let checksum = shows_checksum.then(|| saved::checksum(&plan, &source));
-    show(args, &plan, (&server, layers), checksum.as_deref(), output)?;
+    let subject = subject(&server, layers);
+    review::print(args.format, &plan, &subject, checksum.as_deref(), output)?;
     if let Some(hint) = render::exposed(&plan) {
         output.hint(&hint);
     }
@@ -79,40 +82,47 @@ pub(crate) async fn run(args: &PlanArgs, output: &Output) -> Result<Exit, Failur
     Ok(exit(&plan, args.detailed_exitcode))
 }
 
+/// A plan, and what it was made of.
+struct Planned {
+    plan: Plan,
+    source: Source,
+    server: String,
+}
+
+async fn plan(args: &PlanArgs, output: &Output) -> Result<Planned, Failure> {
+    let Opening {
+        source,
+        session,
+        ahead,
+    } = opening::open(&args.sources, &args.plan, &args.server, output).await?;
+    let options = planning::options(&args.plan)?;
+    let plan = planning::plan(&session, &source, ahead, &options, output).await;
+    let server = session.hosts();
+    session.close().await;
+    Ok(Planned {
+        plan: plan?,
+        source,
+        server,
+    })
+}
+
 /// Shows a plan as it was saved.
 fn show_saved(args: &PlanArgs, saved: &SavedPlan, output: &Output) -> Result<Exit, Failure> {
     let SavedPlan { origin, .. } = saved;
-    let from = (origin.server.as_str(), &origin.layers[..]);
-    show(args, saved.plan(), from, Some(saved.checksum()), output)?;
+    let subject = subject(&origin.server, &origin.layers);
+    let checksum = Some(saved.checksum());
+    review::print(args.format, saved.plan(), &subject, checksum, output)?;
     output.note(&format!("made {} by zkt {}", origin.made, origin.zkt));
     Ok(exit(saved.plan(), args.detailed_exitcode))
 }
 
-/// Prints a plan for a server from layers.
-fn show(
-    args: &PlanArgs,
-    plan: &Plan,
-    (server, layers): (&str, &[String]),
-    checksum: Option<&str>,
-    output: &Output,
-) -> Result<(), Failure> {
-    let mut out = output.out();
-    match args.format {
-        Format::Json => {
-            let mut object = render::plan_json(plan);
-            object["checksum"] = checksum.into();
-            writeln!(out, "{object}")?;
-        }
-        Format::Text => {
-            let options = output.plan_text("zkt plan", server, layers);
-            render::plan_text(plan, &options, &mut out)?;
-            if let Some(checksum) = checksum.filter(|_| output.is_verbose()) {
-                writeln!(out, "Checksum: {checksum}")?;
-            }
-        }
+/// A plan for a server from layers.
+fn subject<'a>(server: &'a str, layers: &'a [String]) -> Subject<'a> {
+    Subject {
+        title: "zkt plan",
+        old: ("on", server),
+        new: ("from", layers),
     }
-    out.flush()?;
-    Ok(())
 }
 
 fn exit(plan: &Plan, detailed: bool) -> Exit {

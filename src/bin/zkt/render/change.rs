@@ -68,7 +68,7 @@ pub(super) fn acl_text(acl: &Acl, users: &[String]) -> String {
 }
 
 /// The identities that `auth::` means are named, but not their secrets.
-fn acl_entry(entry: &AclEntry, users: &[String]) -> String {
+pub(super) fn acl_entry(entry: &AclEntry, users: &[String]) -> String {
     if entry.who.scheme != "auth" || users.is_empty() {
         return printable(&entry.to_string()).into_owned();
     }
@@ -208,7 +208,7 @@ pub(super) fn new_acl(change: &Change) -> Option<&Acl> {
 }
 
 /// Whether data or an ACL changes. A property may have the same name, so this looks at the values.
-fn is_directive(change: &Change) -> bool {
+pub(super) fn is_directive(change: &Change) -> bool {
     let mut values = change.old.iter().chain(&change.new);
     !values.all(|value| matches!(value, ChangeValue::Json(_) | ChangeValue::Beyond(_)))
 }
@@ -345,7 +345,7 @@ fn write_acl(old: &Acl, new: &Acl, users: &[String], out: &mut dyn Write) -> io:
     Ok(())
 }
 
-fn text(value: &ChangeValue) -> Option<&str> {
+pub(super) fn text(value: &ChangeValue) -> Option<&str> {
     match value {
         ChangeValue::Json(Value::String(text)) => Some(text),
         ChangeValue::Raw(bytes) => std::str::from_utf8(bytes).ok(),
@@ -353,7 +353,7 @@ fn text(value: &ChangeValue) -> Option<&str> {
     }
 }
 
-fn whole(value: &ChangeValue) -> String {
+pub(super) fn whole(value: &ChangeValue) -> String {
     match value {
         ChangeValue::Json(value) => literal(value),
         ChangeValue::Beyond(text) => printable(text).into_owned(),
@@ -362,7 +362,7 @@ fn whole(value: &ChangeValue) -> String {
     }
 }
 
-fn length(value: &ChangeValue) -> (usize, &'static str) {
+pub(super) fn length(value: &ChangeValue) -> (usize, &'static str) {
     match value {
         ChangeValue::Json(Value::String(text)) => (text.chars().count(), "characters"),
         ChangeValue::Raw(bytes) => (bytes.len(), "bytes"),

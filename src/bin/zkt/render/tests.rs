@@ -2,6 +2,7 @@
 
 mod changes;
 mod entries;
+mod markdown;
 mod nodes;
 mod secrets;
 

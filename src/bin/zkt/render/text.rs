@@ -8,11 +8,11 @@ use std::sync::{Arc, LazyLock};
 
 use anstyle::Style;
 use unicode_width::UnicodeWidthStr;
-use zkt::model::acl::Acl;
 use zkt::model::path::ZPath;
 use zkt::model::plan::{Action, Add, Plan, Refusal, Summary, Warning};
 use zkt::syntax::spelling::clipped;
 
+use super::acls::Acls;
 use super::change::{
     acl_text, new_acl, new_type, push_new, stored_properties, write_change, write_inherited_acl,
 };
@@ -167,7 +167,7 @@ fn write_untouched(plan: &Plan, options: &TextOptions<'_>, out: &mut dyn Write) 
 }
 
 /// What a plan comes to.
-fn last_line(plan: &Plan, mode: Mode) -> String {
+pub(super) fn last_line(plan: &Plan, mode: Mode) -> String {
     let is_strict = |refusal: &Refusal| matches!(refusal, Refusal::Strict { .. });
     if plan.is_empty() && !plan.refusals.iter().all(is_strict) {
         return "Nothing is planned: the plan is refused.".to_owned();
@@ -208,10 +208,7 @@ pub(crate) fn write_warnings(warnings: &[Warning], out: &mut dyn Write) -> io::R
 /// Writes actions in their order; of trims only the topmost, in the end.
 fn write_actions(plan: &Plan, layout: &Layout, out: &mut dyn Write) -> io::Result<()> {
     let mut lines = String::new();
-    let mut acls = Acls {
-        users: &plan.access.users,
-        above: Vec::new(),
-    };
+    let mut acls = Acls::of(plan);
     for action in &plan.actions {
         action_text(action, layout, &mut acls, &mut lines, out)?;
     }
@@ -221,33 +218,6 @@ fn write_actions(plan: &Plan, layout: &Layout, out: &mut dyn Write) -> io::Resul
         push_heading(&mut lines, &heading, Some(&node_count(nodes)), layout);
     }
     out.write_all(lines.as_bytes())
-}
-
-/// ACLs already printed for ancestors.
-struct Acls<'a> {
-    users: &'a [String],
-    above: Vec<(&'a ZPath, &'a Acl)>,
-}
-
-impl<'a> Acls<'a> {
-    /// Returns the ancestor whose line already shows this ACL, or `None` if it must be printed
-    /// here.
-    fn shown_at(&mut self, path: &'a ZPath, acl: &'a Acl) -> Option<&'a ZPath> {
-        while self
-            .above
-            .last()
-            .is_some_and(|(top, _)| !path.is_within(top))
-        {
-            self.above.pop();
-        }
-        match self.above.last() {
-            Some((top, above)) if *above == acl => Some(top),
-            _ => {
-                self.above.push((path, acl));
-                None
-            }
-        }
-    }
 }
 
 /// Writes one action with what belongs to it; `lines` is a buffer.
@@ -415,7 +385,7 @@ fn columns(text: &str) -> usize {
 }
 
 /// The trimmed nodes whose parent stays, by path, each with the number of nodes that go.
-fn topmost_trims(plan: &Plan) -> Vec<(&ZPath, usize)> {
+pub(super) fn topmost_trims(plan: &Plan) -> Vec<(&ZPath, usize)> {
     let trims = plan
         .actions
         .iter()
@@ -432,7 +402,7 @@ fn topmost_trims(plan: &Plan) -> Vec<(&ZPath, usize)> {
     tops
 }
 
-fn node_count(nodes: usize) -> String {
+pub(super) fn node_count(nodes: usize) -> String {
     format!("({})", count(nodes, "node"))
 }
 

@@ -132,6 +132,10 @@ pub(crate) fn examples(command: &str) -> &'static [Example] {
                 "zkt check --strict --format json trees/",
                 "In CI: warnings are errors, and programs read the result.",
             ),
+            (
+                "zkt check --format sarif trees/",
+                "In CI: a log for code scanning.",
+            ),
         ],
         "fmt" => &[
             ("zkt fmt trees/", "Lay out all files of a directory."),
@@ -154,6 +158,10 @@ pub(crate) fn examples(command: &str) -> &'static [Example] {
                 "zkt diff --old git:origin/main:trees --new trees",
                 "What a branch changes; no server is asked.",
             ),
+            (
+                "zkt diff --format markdown live trees/",
+                "The same plan as a comment on a pull request.",
+            ),
         ],
         "graph" => &[(
             "zkt graph --format svg trees/",
@@ -171,6 +179,10 @@ pub(crate) fn examples(command: &str) -> &'static [Example] {
             (
                 "zkt plan --trim --target '/lb/**' trees/",
                 "Only below /lb, with what is to be removed.",
+            ),
+            (
+                "zkt plan --format github trees/",
+                "In a workflow on GitHub: annotate the lines that cause refusals and warnings.",
             ),
             (
                 "zkt plan -o plan.json trees/",

@@ -1,0 +1,77 @@
+//! Plans, and why there is none, in the formats of those who review changes.
+
+use std::io::{self, Write as _};
+
+use zkt::model::plan::Plan;
+
+use crate::args::PlanFormat;
+use crate::exit::Failure;
+use crate::output::Output;
+use crate::render::{self, Remark, Root, Subject};
+
+/// Prints a plan as text or as JSON, whose checksum goes with it, or for a review.
+pub(crate) fn print(
+    format: PlanFormat,
+    plan: &Plan,
+    subject: &Subject<'_>,
+    checksum: Option<&str>,
+    output: &Output,
+) -> Result<(), Failure> {
+    let Subject { title, old, new } = subject;
+    let mut out = output.out();
+    match format {
+        PlanFormat::Json => {
+            let mut object = render::plan_json(plan);
+            if let Some(checksum) = checksum {
+                object["checksum"] = checksum.into();
+            }
+            writeln!(out, "{object}")?;
+        }
+        PlanFormat::Text => {
+            let options = output.plan_text(title, old.1, new.1);
+            render::plan_text(plan, &options, &mut out)?;
+            if let Some(checksum) = checksum.filter(|_| output.is_verbose()) {
+                writeln!(out, "Checksum: {checksum}")?;
+            }
+        }
+        PlanFormat::Markdown => write!(out, "{}", render::plan_markdown(plan, subject, checksum))?,
+        PlanFormat::Github => {
+            render::write_plan(title, plan, &Root::of_environment(), &mut out)?;
+        }
+    }
+    out.flush()?;
+    Ok(())
+}
+
+/// Prints why there is no plan, for those who do not read stderr.
+pub(crate) fn explained(
+    failure: Failure,
+    format: PlanFormat,
+    subject: &Subject<'_>,
+    output: &Output,
+) -> Failure {
+    match explain(&failure.remarks(), format, subject, output) {
+        Ok(()) => failure,
+        Err(error) => error.into(),
+    }
+}
+
+fn explain(
+    remarks: &[Remark],
+    format: PlanFormat,
+    subject: &Subject<'_>,
+    output: &Output,
+) -> io::Result<()> {
+    let mut out = output.out();
+    match format {
+        PlanFormat::Text | PlanFormat::Json => {}
+        PlanFormat::Markdown => write!(out, "{}", render::failure_markdown(remarks, subject))?,
+        PlanFormat::Github => {
+            let title = subject.title;
+            let errors = render::count(remarks.len(), "error");
+            render::write_annotations(title, remarks, &Root::of_environment(), &mut out)?;
+            render::write_notice(title, &format!("No plan: {errors}."), &mut out)?;
+        }
+    }
+    out.flush()
+}
