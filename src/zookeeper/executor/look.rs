@@ -35,10 +35,9 @@ pub(super) async fn batches(
     deadline: Instant,
 ) -> Vec<BatchFate> {
     let look = async {
-        let fresh = fresh_where_dead(session, deadline).await?;
-        let active = fresh.as_ref().unwrap_or(session);
-        let found = look_at_batches(active, batches, before).await;
-        close(fresh).await;
+        let active = alive(session, deadline).await?;
+        let found = look_at_batches(active.get(), batches, before).await;
+        active.close().await;
         found
     };
     let found = timeout_at(deadline.into(), look).await.ok().flatten();
@@ -73,10 +72,9 @@ pub(super) async fn acls(
     deadline: Instant,
 ) -> Vec<BatchFate> {
     let look = async {
-        let fresh = fresh_where_dead(session, deadline).await?;
-        let active = fresh.as_ref().unwrap_or(session);
-        let found = look_at_acls(active, changes).await;
-        close(fresh).await;
+        let active = alive(session, deadline).await?;
+        let found = look_at_acls(active.get(), changes).await;
+        active.close().await;
         found
     };
     let found = timeout_at(deadline.into(), look).await.ok().flatten();
@@ -105,15 +103,40 @@ async fn look_at_acls(session: &Session, changes: &[&AclChange<'_>]) -> Option<V
     Some(found)
 }
 
+/// The session to look with.
+enum Active<'s> {
+    Same(&'s Session),
+    /// The other one is dead.
+    Fresh(Session),
+}
+
+impl Active<'_> {
+    fn get(&self) -> &Session {
+        match self {
+            Self::Same(session) => session,
+            Self::Fresh(session) => session,
+        }
+    }
+
+    async fn close(self) {
+        match self {
+            Self::Same(_) => {}
+            Self::Fresh(session) => session.close().await,
+        }
+    }
+}
+
 /// A new session where the old one is dead. Then the old one's requests can take effect no more;
-/// otherwise they are done before what the same session asks next.
-async fn fresh_where_dead(session: &Session, deadline: Instant) -> Option<Option<Session>> {
+/// otherwise they are done before what the same session asks next. Returns `None` if there is no
+/// connection until the deadline.
+async fn alive(session: &Session, deadline: Instant) -> Option<Active<'_>> {
     loop {
         let sync = session.client().sync("/");
         return match timeout_at(deadline.into(), sync).await {
             Ok(Err(error)) if is_fatal(&error) => {
                 let left = deadline.saturating_duration_since(Instant::now());
-                session.another(Wait::For(left)).await.ok().map(Some)
+                let fresh = session.another(Wait::For(left)).await;
+                fresh.ok().map(Active::Fresh)
             }
             // It is lost, or late: the session may still come back, or end.
             Ok(Err(error)) if is_outcome_unknown(&error) => {
@@ -121,14 +144,8 @@ async fn fresh_where_dead(session: &Session, deadline: Instant) -> Option<Option
                 continue;
             }
             Ok(Err(_)) | Err(_) => None,
-            Ok(Ok(())) => Some(None),
+            Ok(Ok(())) => Some(Active::Same(session)),
         };
-    }
-}
-
-async fn close(fresh: Option<Session>) {
-    if let Some(fresh) = fresh {
-        fresh.close().await;
     }
 }
 

@@ -54,91 +54,115 @@ pub async fn read_ahead(
 ) -> Result<ReadAhead, Error> {
     let mut reader = Reader::new(session, options, progress);
     reader.start_sync();
-    let mut ahead = ReadAhead::default();
-    let mut missing = Tops::default();
-    // Those in flight. Where some nodes are missing, what is below one of these may be, too.
-    let mut asked = Tops::default();
-    // Those that are still to be asked for.
-    let mut waiting: VecDeque<ZPath> = VecDeque::new();
-    let mut in_flight: VecDeque<Batch<'_>> = VecDeque::new();
+    let mut reading = Reading {
+        reader,
+        read: ReadAhead::default(),
+        missing: Tops::default(),
+        asked: Tops::default(),
+        waiting: VecDeque::new(),
+        in_flight: VecDeque::new(),
+    };
     let mut open = true;
     loop {
         // A request is worth more than a few nodes while more may come.
-        let enough = if open { reader.cap } else { 1 };
-        while waiting.len() >= enough && in_flight.len() < reader.window {
-            let mut paths = Vec::with_capacity(reader.cap);
-            let mut deferred = Vec::new();
-            while paths.len() < reader.cap
-                && let Some(path) = waiting.pop_front()
-            {
-                if missing.covers(&path) {
-                    ahead.nodes.push((path, None));
-                } else if asked.covers(&path) {
-                    deferred.push(path);
-                } else {
-                    if !missing.is_empty() {
-                        asked.add(&path);
-                    }
-                    paths.push(path);
-                }
-            }
-            if paths.is_empty() {
-                // What they wait for is in flight.
-                match in_flight.back_mut() {
-                    Some(batch) => batch.deferred.append(&mut deferred),
-                    None => asked = Tops::default(),
-                }
-                waiting.extend(deferred);
-                continue;
-            }
-            let asks = asks(&paths);
-            let end = reader.end_of_batch(&asks, 0);
-            let pending = reader.submit(&asks[..end]);
-            for path in paths.drain(end..).rev() {
-                asked.remove(&path);
-                waiting.push_front(path);
-            }
-            in_flight.push_back(Batch {
-                paths,
-                deferred,
-                pending,
-            });
+        let enough = if open { reading.reader.cap } else { 1 };
+        while reading.waiting.len() >= enough && reading.in_flight.len() < reading.reader.window {
+            reading.send();
         }
         let answered = tokio::select! {
-            result = answer(&mut in_flight), if !in_flight.is_empty() => result,
+            result = answer(&mut reading.in_flight), if !reading.in_flight.is_empty() => result,
             more = paths.recv(), if open => {
                 open = more.is_some();
-                waiting.extend(more.into_iter().flatten());
+                reading.waiting.extend(more.into_iter().flatten());
                 continue;
             }
-            else => return Ok(ahead),
+            else => return Ok(reading.read),
         };
-        // What is asked behind the sync is answered behind it, too.
-        if !reader.finish_sync().await? {
-            for batch in &mut in_flight {
-                batch.pending = reader.submit(&asks(&batch.paths));
+        reading.receive(answered).await?;
+    }
+}
+
+/// What was read, what is on its way, and what is still to be asked for.
+struct Reading<'a> {
+    reader: Reader<'a>,
+    read: ReadAhead,
+    missing: Tops,
+    /// Those in flight. Where some nodes are missing, what is below one of these may be, too.
+    asked: Tops,
+    /// Those that are still to be asked for.
+    waiting: VecDeque<ZPath>,
+    in_flight: VecDeque<Batch<'a>>,
+}
+
+impl Reading<'_> {
+    /// Asks for as many of those that wait as one request holds.
+    fn send(&mut self) {
+        let cap = self.reader.cap;
+        let mut paths = Vec::with_capacity(cap);
+        let mut deferred = Vec::new();
+        while paths.len() < cap
+            && let Some(path) = self.waiting.pop_front()
+        {
+            if self.missing.covers(&path) {
+                self.read.nodes.push((path, None));
+            } else if self.asked.covers(&path) {
+                deferred.push(path);
+            } else {
+                if !self.missing.is_empty() {
+                    self.asked.add(&path);
+                }
+                paths.push(path);
             }
-            continue;
         }
-        let Some(Batch {
-            paths, deferred, ..
-        }) = in_flight.pop_front()
-        else {
-            continue;
+        if paths.is_empty() {
+            // What they wait for is in flight.
+            match self.in_flight.back_mut() {
+                Some(batch) => batch.deferred.append(&mut deferred),
+                None => self.asked = Tops::default(),
+            }
+            self.waiting.extend(deferred);
+            return;
+        }
+        let asks = asks(&paths);
+        let end = self.reader.end_of_batch(&asks, 0);
+        let pending = self.reader.submit(&asks[..end]);
+        for path in paths.drain(end..).rev() {
+            self.asked.remove(&path);
+            self.waiting.push_front(path);
+        }
+        self.in_flight.push_back(Batch {
+            paths,
+            deferred,
+            pending,
+        });
+    }
+
+    /// Takes in what was answered to the first request in flight.
+    async fn receive(&mut self, answered: Result<Answers, ClientError>) -> Result<(), Error> {
+        // What is asked behind the sync is answered behind it, too.
+        if !self.reader.finish_sync().await? {
+            for batch in &mut self.in_flight {
+                batch.pending = self.reader.submit(&asks(&batch.paths));
+            }
+            return Ok(());
+        }
+        let Some(batch) = self.in_flight.pop_front() else {
+            return Ok(());
         };
         let pending = Box::pin(std::future::ready(answered));
-        let answers = reader.settle(&asks(&paths), pending).await?;
-        for (path, answer) in paths.into_iter().zip(answers) {
+        let answers = self.reader.settle(&asks(&batch.paths), pending).await?;
+        for (path, answer) in batch.paths.into_iter().zip(answers) {
             let live = live_of(answer);
-            asked.remove(&path);
+            self.asked.remove(&path);
             if live.is_none() {
-                missing.add(&path);
+                self.missing.add(&path);
             }
-            ahead.nodes.push((path, live));
+            self.read.nodes.push((path, live));
         }
-        for path in deferred.into_iter().rev() {
-            waiting.push_front(path);
+        for path in batch.deferred.into_iter().rev() {
+            self.waiting.push_front(path);
         }
+        Ok(())
     }
 }
 

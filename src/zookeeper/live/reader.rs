@@ -199,9 +199,9 @@ impl<'a> Reader<'a> {
         mut pending: Pending<'a, Answers>,
     ) -> Result<Vec<Answer>, Error> {
         let mut attempts = Attempts::default();
-        let results = loop {
+        loop {
             match pending.await {
-                Ok(results) if results.len() == asks.len() => break results,
+                Ok(results) if results.len() == asks.len() => return self.receive(asks, results),
                 Ok(_) => {
                     let reason = ClientError::UnexpectedError("too few answers".to_owned());
                     return Err(Error::Server {
@@ -215,38 +215,19 @@ impl<'a> Reader<'a> {
                 Err(error) => self.check_retry(asks[0].0, &mut attempts, error)?,
             }
             pending = self.submit(asks);
-        };
+        }
+    }
+
+    /// Learns from the answers to a batch what the next ones may hold.
+    fn receive(&mut self, asks: &[(&ZPath, Ask)], results: Answers) -> Result<Vec<Answer>, Error> {
         let mut answers = Vec::with_capacity(results.len());
         let (mut bytes, mut largest, mut nodes) = (0_usize, 0, 0);
         for (result, (path, ask)) in results.into_iter().zip(asks) {
-            let path = *path;
-            answers.push(match result {
-                MultiReadResult::Data { data, stat } => {
-                    (bytes, largest) = (bytes + data.len(), largest.max(data.len()));
-                    nodes += 1;
-                    let version = || Error::Version { path: path.clone() };
-                    let node = live_node(data, &stat, self.options.unguarded);
-                    Answer::Node(node.ok_or_else(version)?)
-                }
-                MultiReadResult::Children { children } => Answer::Children(children),
-                MultiReadResult::Error {
-                    err: ClientError::NoNode,
-                } => Answer::Missing,
-                MultiReadResult::Error {
-                    err: ClientError::NoAuth,
-                } => Answer::NoAuth,
-                MultiReadResult::Error { err: reason } => {
-                    let path = path.clone();
-                    return Err(Error::Server { path, reason });
-                }
-                _ => {
-                    let text = "an answer of an unknown kind".to_owned();
-                    return Err(Error::Server {
-                        path: path.clone(),
-                        reason: ClientError::UnexpectedError(text),
-                    });
-                }
-            });
+            if let MultiReadResult::Data { data, .. } = &result {
+                (bytes, largest) = (bytes + data.len(), largest.max(data.len()));
+                nodes += 1;
+            }
+            answers.push(answer_of(path, result, self.options.unguarded)?);
             self.read += usize::from(*ask == Ask::Data);
         }
         if let Some(average) = bytes.checked_div(nodes) {
@@ -282,6 +263,26 @@ impl<'a> Reader<'a> {
         attempts.count += 1;
         Ok(())
     }
+}
+
+/// What a server says of one node.
+fn answer_of(path: &ZPath, result: MultiReadResult, unguarded: bool) -> Result<Answer, Error> {
+    let reason = match result {
+        MultiReadResult::Data { data, stat } => {
+            let node = live_node(data, &stat, unguarded);
+            let version = || Error::Version { path: path.clone() };
+            return node.map(Answer::Node).ok_or_else(version);
+        }
+        MultiReadResult::Children { children } => return Ok(Answer::Children(children)),
+        MultiReadResult::Error { err } => match err {
+            ClientError::NoNode => return Ok(Answer::Missing),
+            ClientError::NoAuth => return Ok(Answer::NoAuth),
+            reason => reason,
+        },
+        _ => ClientError::UnexpectedError("an answer of an unknown kind".to_owned()),
+    };
+    let path = path.clone();
+    Err(Error::Server { path, reason })
 }
 
 /// Returns `None` if the node has a version that no write could be guarded by, unless such nodes

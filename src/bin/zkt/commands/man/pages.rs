@@ -246,6 +246,21 @@ fn examples_without_plan(command: &str) -> &'static [Example] {
             ("zkt rm -n /old", "Tell what would be deleted."),
             ("zkt rm /old", "Delete it."),
         ],
+        "completions" => &[("zkt completions bash", "A completion script for bash.")],
+        "man" => &[
+            ("zkt man apply", "The page of a command."),
+            (
+                "zkt man --dir man/man1",
+                "All pages as files, as packagers want them.",
+            ),
+        ],
+        command => examples_of_services(command),
+    }
+}
+
+/// Examples of the commands that programs run beside.
+fn examples_of_services(command: &str) -> &'static [Example] {
+    match command {
         "register" => &[
             (
                 "zkt register /cms/providers :8080 --health-tcp -- ./cms --port 8080",
@@ -267,14 +282,6 @@ fn examples_without_plan(command: &str) -> &'static [Example] {
             "zkt serve --listen :0 --tree test.zkt",
             "A server for tests on a free port, with a tree.",
         )],
-        "completions" => &[("zkt completions bash", "A completion script for bash.")],
-        "man" => &[
-            ("zkt man apply", "The page of a command."),
-            (
-                "zkt man --dir man/man1",
-                "All pages as files, as packagers want them.",
-            ),
-        ],
         _ => &[],
     }
 }
