@@ -11,3 +11,5 @@ pub mod node;
 pub mod tree;
 
 pub mod plan;
+
+pub mod request;

@@ -153,7 +153,7 @@ impl Lab {
             hosts: self.hosts(chroot),
             session_timeout: Duration::from_secs(10),
             request_timeout: None,
-            max_request: zkt::zookeeper::session::MAX_REQUEST,
+            max_request: zkt::model::request::MAX_REQUEST,
             wait: Wait::No,
             credentials: Vec::new(),
         };

@@ -10,7 +10,7 @@ mod size;
 
 use error::Found;
 pub use error::{Error, NotBase64};
-pub use size::{MAX_REQUEST, oversized};
+pub use size::oversized;
 
 use std::borrow::Cow;
 use std::sync::Arc;

@@ -8,12 +8,11 @@ use serde_json::Value;
 use super::core::Core;
 use super::error::Error;
 use super::resolving::{Known, Node};
-use crate::model::acl::Acl;
 use crate::model::path::ZPath;
+use crate::model::request::Write;
 use crate::model::value::{Data, Properties, STRING_VALUE, beyond_json, kind_of_text};
 use crate::plan::links;
 use crate::syntax::names::{LinkKind, split_link, split_property_link};
-use crate::zookeeper::executor::acl_bytes;
 use crate::zookeeper::session::{Session, Stat};
 
 /// How often an update is tried again when somebody else's came in between.
@@ -88,14 +87,11 @@ impl Core {
         read.await
     }
 
-    pub(crate) async fn check_size(
-        &self,
-        path: &ZPath,
-        data: &[u8],
-        acl: Option<&Acl>,
-    ) -> Result<(), Error> {
+    /// Refuses a write that no request can carry.
+    pub(crate) async fn check_size(&self, path: &ZPath, write: Write<'_>) -> Result<(), Error> {
         let connection = self.connection().await?;
-        check_size(&connection.session, path, data, acl)
+        let session = &connection.session;
+        check_size(session, path, write.alone(path, session.chroot_len()))
     }
 
     pub(crate) async fn change(&self, path: &ZPath, changes: &Changes) -> Result<Stat, Error> {
@@ -148,7 +144,8 @@ impl Core {
                 .await?;
             let data = Data::of(properties.clone()).encode_over(&found, |name| set.contains(name));
             let data = data.as_bytes();
-            self.check_size(path, data, None).await?;
+            let size = Write::Set { data: data.len() };
+            self.check_size(path, size).await?;
             let write = self.write(path, |client| {
                 client.set_data(path.as_str(), data, Some(stat.version))
             });
@@ -217,16 +214,9 @@ impl Core {
 }
 
 /// Refuses what no request can carry, before it is sent: servers drop the connection on it, with
-/// all else that is in flight. `None` is the open ACL.
-pub(super) fn check_size(
-    session: &Session,
-    path: &ZPath,
-    data: &[u8],
-    acl: Option<&Acl>,
-) -> Result<(), Error> {
+/// all else that is in flight.
+pub(super) fn check_size(session: &Session, path: &ZPath, bytes: usize) -> Result<(), Error> {
     let limit = session.max_request();
-    // What a request to create a node needs besides; others need less.
-    let bytes = 25 + acl_bytes(acl) + session.chroot_len() + path.as_str().len() + data.len();
     if bytes > limit {
         let path = path.clone();
         return Err(Error::TooLarge { path, bytes, limit });

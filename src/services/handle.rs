@@ -15,7 +15,8 @@ use super::error::Error;
 use super::properties::PropertiesView;
 use super::registration::{Register, RegisteringServer, RegistrationView, Registrations};
 use super::supervision::{Connected, ConnectionState};
-use crate::zookeeper::session::{Credentials, MAX_REQUEST, Options, RawClient, Session, Wait};
+use crate::model::request::MAX_REQUEST;
+use crate::zookeeper::session::{Credentials, Options, RawClient, Session, Wait};
 
 /// How a handle is to connect.
 #[derive(Debug, Clone)]

@@ -7,6 +7,7 @@ use super::error::{Error, parse};
 use super::handle::ZooKeeper;
 use crate::model::acl::Acl;
 use crate::model::path::{ZPath, check_name};
+use crate::model::request::Write;
 use crate::model::value::{Data, Properties};
 use crate::plan::links;
 use crate::zookeeper::session::{Acls, ClientError, CreateMode, Stat, acl};
@@ -67,7 +68,11 @@ impl ZooKeeper {
     }
 
     async fn create_at(&self, path: &ZPath, data: &[u8], new: &NewNode) -> Result<(), Error> {
-        self.core.check_size(path, data, Some(&new.acl)).await?;
+        let size = Write::Create {
+            data: data.len(),
+            acl: Some(&new.acl),
+        };
+        self.core.check_size(path, size).await?;
         let acls = acl::to_client(&new.acl);
         let mode = if new.ephemeral {
             CreateMode::Ephemeral
@@ -167,7 +172,8 @@ impl ZooKeeper {
     /// [`Error::NoNode`], [`Error::Conflict`], and those of the connection.
     pub async fn set(&self, path: &str, data: &[u8], version: Option<i32>) -> Result<Stat, Error> {
         let path = parse(path)?;
-        self.core.check_size(&path, data, None).await?;
+        let size = Write::Set { data: data.len() };
+        self.core.check_size(&path, size).await?;
         let write = self.core.write(&path, |client| {
             client.set_data(path.as_str(), data, version)
         });

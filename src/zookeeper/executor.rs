@@ -25,7 +25,6 @@ mod report;
 mod seen;
 mod tracker;
 
-pub(crate) use self::batch::acl_bytes;
 pub use self::ledger::Ledger;
 pub use self::options::ExecuteOptions;
 pub use self::report::{Batch, BatchFate, BatchKind, Conflict, Event, Fate, Report, Stop};

@@ -24,8 +24,6 @@ pub use hosts::HostsError;
 pub use options::{Options, Wait};
 pub use probe::Trouble;
 
-pub use crate::declare::lower::MAX_REQUEST;
-
 /// A client of zookeeper-client, as [`ZooKeeper::from_client`](crate::ZooKeeper::from_client) takes
 /// it.
 pub use zk::Client as RawClient;

@@ -393,7 +393,7 @@ fn expand(before: &str, tree: &str, found: &mut Vec<String>) {
 }
 
 /// What others than `reconcile` may name of the executor: what it tells.
-const TOLD: [&str; 10] = [
+const TOLD: [&str; 9] = [
     "Batch",
     "BatchFate",
     "BatchKind",
@@ -403,7 +403,6 @@ const TOLD: [&str; 10] = [
     "Ledger",
     "Report",
     "Stop",
-    "acl_bytes",
 ];
 
 /// What code names of planner and executor that only `reconcile` may.

@@ -87,7 +87,7 @@ pub(crate) fn options(hosts: &str) -> Options {
         hosts: hosts.to_owned(),
         session_timeout: Duration::from_secs(10),
         request_timeout: None,
-        max_request: zkt::zookeeper::session::MAX_REQUEST,
+        max_request: zkt::model::request::MAX_REQUEST,
         wait: Wait::No,
         credentials: Vec::new(),
     }

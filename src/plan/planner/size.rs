@@ -1,12 +1,8 @@
 //! The requests that a plan takes, by their size.
 
 use crate::model::plan::{Action, Refusal};
+use crate::model::request::{self, Write};
 use crate::syntax::place::Location;
-
-/// What a request to create a node with an open ACL needs besides its path and data. One to write it
-/// needs less.
-const CREATE_BYTES: usize = 69;
-const SET_BYTES: usize = 38;
 
 /// The refusals of actions that take a larger request than `limit`.
 pub(super) fn too_large(actions: &[Action], limit: usize) -> Vec<Refusal> {
@@ -22,17 +18,23 @@ pub(super) fn too_large(actions: &[Action], limit: usize) -> Vec<Refusal> {
     too_large.collect()
 }
 
-/// The bytes of the request for an action that writes data, and where that is declared.
+/// The bytes of a batch of this action alone, if it writes data, and where that is declared. Those that
+/// a chroot adds are counted where the plan is carried out.
 fn request_of(action: &Action) -> Option<(usize, Option<&Location>)> {
-    let (overhead, path, data, origin) = match action {
-        Action::Add(add) => (CREATE_BYTES, &add.path, &add.data, &add.origin),
-        Action::Update(update) => {
-            let data = update.data.as_ref()?;
-            (SET_BYTES, &update.path, data, &update.origin)
+    let (write, path, origin) = match action {
+        Action::Add(add) => {
+            let (data, acl) = (add.data.as_bytes().len(), add.acl.as_deref());
+            (Write::Create { data, acl }, &add.path, &add.origin)
         }
-        Action::Link(link) => (SET_BYTES, &link.path, &link.data, &link.origin),
+        Action::Update(update) => {
+            let data = update.data.as_ref()?.as_bytes().len();
+            (Write::Set { data }, &update.path, &update.origin)
+        }
+        Action::Link(link) => {
+            let data = link.data.as_bytes().len();
+            (Write::Set { data }, &link.path, &link.origin)
+        }
         Action::Trim(_) => return None,
     };
-    let bytes = overhead + path.as_str().len() + data.as_bytes().len();
-    Some((bytes, origin.as_ref()))
+    Some((request::BATCH + write.batched(path, 0), origin.as_ref()))
 }

@@ -3,6 +3,7 @@
 use super::INSTANCE;
 use crate::model::acl::Acl;
 use crate::model::path::ZPath;
+use crate::model::request::{self, Write};
 use crate::model::value::{Data, Properties};
 use crate::services::editing::check_size;
 use crate::services::error::Error;
@@ -69,6 +70,15 @@ impl Content<'_> {
     fn data(&self) -> Vec<u8> {
         Data::of(self.properties.clone()).encode()
     }
+
+    /// What counts for the size of a request that makes a node of it.
+    fn creation(&self) -> Write<'_> {
+        let data = self.data().len();
+        Write::Create {
+            data,
+            acl: Some(self.acl),
+        }
+    }
 }
 
 /// What comes of one step: an outcome, or `None` if the node must be looked at again.
@@ -127,9 +137,6 @@ impl Node {
             return self.update(ours, content, there, &stat).await;
         }
         if self.is_older_self(ours, &stat, &there, content.properties) {
-            if let Err(error) = self.check_size(ours, content, Some(content.acl)) {
-                return Ok(Some(Outcome::Refused(error)));
-            }
             tracing::info!(
                 path,
                 owner = stat.ephemeral_owner,
@@ -140,17 +147,13 @@ impl Node {
         Ok(Some(self.taken(&stat)))
     }
 
-    fn check_size(
-        &self,
-        ours: &Ours<'_>,
-        content: &Content<'_>,
-        acl: Option<&Acl>,
-    ) -> Result<(), Error> {
-        check_size(ours.session, &self.path, &content.data(), acl)
+    fn check_size(&self, ours: &Ours<'_>, write: Write<'_>) -> Result<(), Error> {
+        let bytes = write.alone(&self.path, ours.session.chroot_len());
+        check_size(ours.session, &self.path, bytes)
     }
 
     async fn create(&mut self, ours: &Ours<'_>, content: &Content<'_>) -> Stepped {
-        if let Err(error) = self.check_size(ours, content, Some(content.acl)) {
+        if let Err(error) = self.check_size(ours, content.creation()) {
             return Ok(Some(Outcome::Refused(error)));
         }
         let acls = acl::to_client(content.acl);
@@ -187,11 +190,12 @@ impl Node {
             self.record(stat);
             return Ok(Some(Outcome::Adopted(there)));
         }
-        if let Err(error) = self.check_size(ours, content, None) {
-            return Ok(Some(Outcome::Refused(error)));
-        }
         let path = self.path.as_str();
         let data = content.data();
+        let size = Write::Set { data: data.len() };
+        if let Err(error) = self.check_size(ours, size) {
+            return Ok(Some(Outcome::Refused(error)));
+        }
         let set = ours.client().set_data(path, &data, Some(stat.version));
         match set.await {
             Ok(stat) => {
@@ -244,6 +248,13 @@ impl Node {
 
     /// Replaces the node by a new one, in one transaction.
     async fn replace(&mut self, ours: &Ours<'_>, content: &Content<'_>, version: i32) -> Stepped {
+        let place = ours.session.chroot_len();
+        let writes = [Write::Version, content.creation()];
+        let writes = writes.map(|write| write.batched(&self.path, place));
+        let bytes = request::BATCH + writes.iter().sum::<usize>();
+        if let Err(error) = check_size(ours.session, &self.path, bytes) {
+            return Ok(Some(Outcome::Refused(error)));
+        }
         let path = self.path.as_str();
         let client = ours.client();
         let acls = acl::to_client(content.acl);

@@ -8,14 +8,10 @@ use crate::model::acl::Acl;
 use crate::model::node::{AclVersion, DataVersion, Zxids};
 use crate::model::path::ZPath;
 use crate::model::plan::{Action, Plan};
+use crate::model::request;
 use crate::model::value::Encoded;
 
 mod packer;
-
-/// Request bytes of a multi beyond its operations: the request's header and the multi's trailer.
-const MULTI_BYTES: usize = 8 + 9;
-/// Bytes of an operation's header in a multi.
-pub(super) const OPERATION_BYTES: usize = 9;
 
 /// One write of one node.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -44,6 +40,21 @@ pub(super) enum Write<'p> {
 }
 
 impl Write<'_> {
+    /// What counts for its size.
+    fn size(&self) -> request::Write<'_> {
+        match self {
+            Self::Create { data, acl } => {
+                let data = data.as_bytes().len();
+                request::Write::Create { data, acl: *acl }
+            }
+            Self::Set { data, .. } => {
+                let data = data.as_bytes().len();
+                request::Write::Set { data }
+            }
+            Self::Delete { .. } => request::Write::Version,
+        }
+    }
+
     /// The bytes of data that it leaves.
     pub(super) fn bytes(&self) -> usize {
         match self {
@@ -129,17 +140,17 @@ pub(super) fn pack<'p>(
     chroot_len: usize,
     options: &ExecuteOptions,
 ) -> Result<Vec<Packed<'p>>, TooLarge> {
-    let request = options.request_limit;
+    let largest = options.request_limit;
     let guard = options.guard.as_ref();
-    let base = MULTI_BYTES
-        + guard.map_or(0, |guard| {
-            OPERATION_BYTES + 4 + chroot_len + guard.as_str().len() + 4
-        });
+    let check = guard.map_or(0, |guard| {
+        request::Write::Version.batched(guard, chroot_len)
+    });
+    let base = request::BATCH + check;
     let whole = Limits {
         whole: true,
-        bytes: options.whole_plan_bytes.min(request),
+        bytes: options.whole_plan_bytes.min(largest),
         operations: usize::MAX,
-        request,
+        request: largest,
     };
     let actions = plan.actions.iter();
     let again = actions.filter(|action| !matches!(action, Action::Add(_)));
@@ -147,28 +158,15 @@ pub(super) fn pack<'p>(
     if let Some(batches) = Packer::new(chroot_len, base, whole, &again).pack(plan)? {
         return Ok(batches);
     }
-    let bytes = options.batch_bytes.min(request);
+    let bytes = options.batch_bytes.min(largest);
     let split = Limits {
         whole: false,
         bytes,
         operations: options.batch_operations.max(1),
-        request,
+        request: largest,
     };
     let packed = Packer::new(chroot_len, base, split, &again).pack(plan)?;
     Ok(packed.unwrap_or_default())
-}
-
-/// What an ACL takes in a request; `None` is the open one.
-pub(crate) fn acl_bytes(acl: Option<&Acl>) -> usize {
-    let entry = |scheme: &str, id: &str| 4 + 4 + scheme.len() + 4 + id.len();
-    4 + match acl {
-        None => entry("world", "anyone"),
-        Some(acl) => acl
-            .entries
-            .iter()
-            .map(|e| entry(&e.who.scheme, &e.who.id))
-            .sum(),
-    }
 }
 
 /// Something for operations that belong to no plan.

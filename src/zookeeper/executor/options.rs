@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::model::path::ZPath;
+use crate::model::request::MAX_REQUEST;
 use crate::zookeeper::session::Session;
 
 /// Bounds on what is sent at once.
@@ -36,7 +37,7 @@ impl Default for ExecuteOptions {
             batch_bytes: 512 << 10,
             batch_operations: 1000,
             window: 4,
-            request_limit: 1_048_575,
+            request_limit: MAX_REQUEST,
             acl_window: 64,
             recovery: Duration::from_secs(30),
             guard: None,

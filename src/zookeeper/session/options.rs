@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::credentials::Credentials;
 use super::hosts::Servers;
-use crate::declare::lower::MAX_REQUEST;
+use crate::model::request::MAX_REQUEST;
 
 /// How to connect, and as whom.
 #[derive(Debug, Clone)]

@@ -120,9 +120,9 @@ fn data() {
     4:9: expected a string or the word base64 or file, found `x`
     "#);
     // A node that is as declared needs no request, so its size is no mistake of the text.
-    let large = format!("/a\n  x = '{}'\n", "x".repeat(1_048_100));
+    let large = format!("/a\n  x = '{}'\n", "x".repeat(1_048_547));
     let tree = zkt::ZooKeeper::parse_tree(&large).unwrap();
-    let errors = zkt::declare::lower::oversized(&tree, zkt::zookeeper::session::MAX_REQUEST);
+    let errors = zkt::declare::lower::oversized(&tree, zkt::model::request::MAX_REQUEST);
     let errors: Vec<_> = errors.iter().map(ToString::to_string).collect();
     assert_eq!(
         errors,

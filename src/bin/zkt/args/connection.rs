@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueHint};
-use zkt::zookeeper::session::MAX_REQUEST;
+use zkt::model::request::MAX_REQUEST;
 
 use super::values::{duration, request_size};
 

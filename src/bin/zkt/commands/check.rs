@@ -6,8 +6,8 @@ use clap::Args;
 use serde_json::json;
 use zkt::declare::{Problems, Source};
 use zkt::model::plan::{Refusal, Warning};
+use zkt::model::request::MAX_REQUEST;
 use zkt::reconcile::{self, Lint};
-use zkt::zookeeper::session::MAX_REQUEST;
 
 use crate::args::values::request_size;
 use crate::args::{CheckFormat, LayerArgs};

@@ -6,13 +6,12 @@ use std::sync::LazyLock;
 
 use foldhash::{HashMap, HashSet};
 
-use super::{
-    AclChange, OPERATION_BYTES, Operation, Packed, TooLarge, Which, Work, Write, acl_bytes,
-};
+use super::{AclChange, Operation, Packed, TooLarge, Which, Work, Write};
 use crate::model::acl::{Acl, AclEntry, AuthId, Permissions};
 use crate::model::node::{AclVersion, DataVersion, Zxids};
 use crate::model::path::ZPath;
 use crate::model::plan::{Action, Add, Needs, Plan, Trim, Update};
+use crate::model::request;
 use crate::model::value::Encoded;
 
 /// What a node has until its declared ACL can be set: nobody but the session may use it.
@@ -238,7 +237,7 @@ impl<'p, 'a> Packer<'p, 'a> {
         write: Write<'p>,
         node: Which,
     ) -> Result<(), TooLarge> {
-        let bytes = self.bytes_of(path, &write);
+        let bytes = write.size().batched(path, self.chroot_len);
         if self.base + bytes > self.limits.request {
             let bytes = self.base + bytes;
             return Err(TooLarge {
@@ -282,7 +281,7 @@ impl<'p, 'a> Packer<'p, 'a> {
     }
 
     fn push_acl(&mut self, change: AclChange<'p>, opens: bool) -> Result<(), TooLarge> {
-        let bytes = 8 + self.path_bytes(change.path) + acl_bytes(Some(change.acl)) + 4;
+        let bytes = request::Write::SetAcl(change.acl).alone(change.path, self.chroot_len);
         if bytes > self.limits.request {
             return Err(TooLarge {
                 path: change.path.clone(),
@@ -351,24 +350,5 @@ impl<'p, 'a> Packer<'p, 'a> {
                 bytes,
             });
         }
-    }
-
-    fn path_bytes(&self, path: &ZPath) -> usize {
-        // Below a chroot, `/` itself adds nothing to the chroot's path.
-        let own = if path.is_root() && self.chroot_len > 0 {
-            0
-        } else {
-            path.as_str().len()
-        };
-        4 + self.chroot_len + own
-    }
-
-    fn bytes_of(&self, path: &ZPath, write: &Write<'_>) -> usize {
-        let fields = match write {
-            Write::Create { data, acl } => 4 + data.as_bytes().len() + acl_bytes(*acl) + 4,
-            Write::Set { data, .. } => 4 + data.as_bytes().len() + 4,
-            Write::Delete { .. } => 4,
-        };
-        OPERATION_BYTES + self.path_bytes(path) + fields
     }
 }

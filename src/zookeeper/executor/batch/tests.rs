@@ -1,7 +1,6 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::model::acl::AclEntry;
 use crate::model::plan::{Add, HiddenValues, Link, Trim, Update};
 use crate::model::value::Data;
 
@@ -246,17 +245,6 @@ fn an_operation_that_no_request_can_hold_is_refused() {
     insta::assert_snapshot!(shown(vec![fits, one_more], &options), @r#"
     TooLarge { path: /b, action: 1, bytes: 101 }
     "#);
-}
-
-#[test]
-fn acl_entries_count() {
-    let entry = AclEntry::parse("digest:ops:hash:cdrwa").unwrap();
-    let two = Acl {
-        entries: vec![entry.clone(), entry],
-    };
-    assert_eq!(acl_bytes(Some(&two)), 4 + 2 * (4 + 4 + 6 + 4 + 8));
-    assert_eq!(acl_bytes(None), acl_bytes(Some(&Acl::open())));
-    assert_eq!(acl_bytes(None), 27);
 }
 
 #[test]
