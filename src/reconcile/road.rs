@@ -42,8 +42,6 @@ pub(super) async fn plan(
     observer.notify(&Progress::Read { nodes: live.len() });
     check::require_readable(source.tree(), &live)?;
     let plan = road.plan(&live).await?;
-    // To give back the memory of a large tree takes a while, which nobody has to wait for.
-    drop(tokio::task::spawn_blocking(move || drop(live)));
     Ok(Planned {
         plan,
         identities: road.identities,

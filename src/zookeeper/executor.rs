@@ -8,7 +8,7 @@ use zookeeper_client::Error as ClientError;
 use crate::model::plan::{Action, Plan};
 use crate::zookeeper::session::Session;
 
-use self::batch::Work;
+use self::batch::{TooLarge, Work};
 use self::flight::Flight;
 use self::seen::Created;
 use self::tracker::Tracker;
@@ -20,6 +20,7 @@ mod flight;
 mod ledger;
 mod look;
 mod options;
+mod packer;
 mod reply;
 mod report;
 mod seen;
@@ -72,9 +73,9 @@ pub async fn execute(
     options: &ExecuteOptions,
     events: &mut (dyn FnMut(&Event) + Send),
 ) -> Report {
-    let batches = match batch::pack(plan, session.chroot_len(), options) {
+    let batches = match packer::pack(plan, session.chroot_len(), options) {
         Ok(batches) => batches,
-        Err(batch::TooLarge {
+        Err(TooLarge {
             path,
             action,
             bytes,

@@ -2,11 +2,12 @@
 
 use crate::model::node::Live;
 use crate::model::path::ZPath;
-use crate::model::tree::Tree;
+use crate::model::tree::{Side, Tree, join_by};
 use crate::plan::scope::{Children, Want};
 use crate::zookeeper::session::Session;
 
 use self::acls::drop_subtrees;
+use self::ahead::Read;
 use self::reader::{Ask, Reader, live_of};
 use self::walk::{Top, children_of};
 
@@ -204,18 +205,17 @@ async fn read_wanted(
     // Those that were not read ahead, by their place among the wanted.
     let mut unread: Vec<usize> = Vec::new();
     let mut missing_until = 0;
-    let mut ahead = ahead.into_sorted().peekable();
-    for (i, want) in wants.iter().enumerate() {
-        // Nobody wants these.
-        while ahead.next_if(|(path, _)| *path < want.path).is_some() {}
-        match ahead.next_if(|(path, _)| *path == want.path) {
-            _ if i < missing_until => {}
-            None => unread.push(i),
-            Some((_, None)) => missing_until = below(i),
-            Some((path, Some(live))) => nodes.push((path, live)),
+    let order = |(_, want): &(usize, &Want), (path, _): &Read| want.path.cmp(path);
+    for side in join_by(wants.iter().enumerate(), ahead.into_sorted(), order) {
+        match side {
+            // Nobody wants it.
+            Side::Right(_) => {}
+            Side::Left((i, _)) | Side::Both((i, _), _) if i < missing_until => {}
+            Side::Left((i, _)) => unread.push(i),
+            Side::Both((i, _), (_, None)) => missing_until = below(i),
+            Side::Both(_, (path, Some(live))) => nodes.push((path, live)),
         }
     }
-    drop(ahead);
     let were_ahead = nodes.len();
     let asks: Vec<_> = unread
         .iter()
@@ -266,9 +266,9 @@ fn tops(wants: &[Want], nodes: &[(ZPath, Live)], hides_system: bool) -> Vec<Top<
         above.push(i);
     }
     let mut tops = Vec::new();
-    let mut wants = wants.iter();
-    for ((path, live), mut known) in nodes.iter().zip(known) {
-        let Some(want) = wants.find(|want| want.path == *path) else {
+    let counted = nodes.iter().zip(known);
+    for side in join_by(wants, counted, |want, ((path, _), _)| want.path.cmp(path)) {
+        let Side::Both(want, ((path, live), mut known)) = side else {
             continue;
         };
         let children = children_of(live);

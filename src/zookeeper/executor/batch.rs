@@ -1,17 +1,12 @@
-//! Lowering a plan to operations and packing them into batches, without a server.
+//! What is sent: operations, and batches of them.
 
 use std::ops::Range;
 
-use self::packer::{Limits, Packer};
-use super::ExecuteOptions;
 use crate::model::acl::Acl;
 use crate::model::node::{AclVersion, DataVersion, Zxids};
 use crate::model::path::ZPath;
-use crate::model::plan::{Action, Plan};
 use crate::model::request;
 use crate::model::value::Encoded;
-
-mod packer;
 
 /// One write of one node.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -41,7 +36,7 @@ pub(super) enum Write<'p> {
 
 impl Write<'_> {
     /// What counts for its size.
-    fn size(&self) -> request::Write<'_> {
+    pub(super) fn size(&self) -> request::Write<'_> {
         match self {
             Self::Create { data, acl } => {
                 let data = data.as_bytes().len();
@@ -133,47 +128,8 @@ pub(super) struct TooLarge {
     pub(super) bytes: usize,
 }
 
-/// Packs the plan: into one batch where it fits, else into several of the batch limits. The bytes
-/// that the chroot adds to each path are `chroot_len`.
-pub(super) fn pack<'p>(
-    plan: &'p Plan,
-    chroot_len: usize,
-    options: &ExecuteOptions,
-) -> Result<Vec<Packed<'p>>, TooLarge> {
-    let largest = options.request_limit;
-    let guard = options.guard.as_ref();
-    let check = guard.map_or(0, |guard| {
-        request::Write::Version.batched(guard, chroot_len)
-    });
-    let base = request::BATCH + check;
-    let whole = Limits {
-        whole: true,
-        bytes: options.whole_plan_bytes.min(largest),
-        operations: usize::MAX,
-        request: largest,
-    };
-    let actions = plan.actions.iter();
-    let again = actions.filter(|action| !matches!(action, Action::Add(_)));
-    let again = again.map(Action::path).collect();
-    if let Some(batches) = Packer::new(chroot_len, base, whole, &again).pack(plan)? {
-        return Ok(batches);
-    }
-    let bytes = options.batch_bytes.min(largest);
-    let split = Limits {
-        whole: false,
-        bytes,
-        operations: options.batch_operations.max(1),
-        request: largest,
-    };
-    let packed = Packer::new(chroot_len, base, split, &again).pack(plan)?;
-    Ok(packed.unwrap_or_default())
-}
-
 /// Something for operations that belong to no plan.
 #[cfg(test)]
 pub(super) fn kept<T>(value: T) -> &'static T {
     Box::leak(Box::new(value))
 }
-
-#[cfg(test)]
-mod tests;

@@ -161,7 +161,7 @@ fn part(outcome: BatchFate) -> Part {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{ExecuteOptions, Ledger, batch};
+    use super::super::{ExecuteOptions, Ledger, packer};
     use super::*;
     use crate::model::acl::Acl;
     use crate::model::node::{AclVersion, DataVersion};
@@ -185,7 +185,7 @@ mod tests {
     /// Runs through a plan, of which all batches are committed one by one, and tells what a ledger
     /// knew of it at each moment.
     fn check(plan: &Plan, options: &ExecuteOptions, expect: &[&[Fate]]) {
-        let packed = batch::pack(plan, 0, options).unwrap();
+        let packed = packer::pack(plan, 0, options).unwrap();
         let mut ledger = Ledger::new(plan);
         let mut seen = Vec::new();
         for i in 0..packed.len() {

@@ -1,4 +1,4 @@
-//! Filling batches with operations, one after the other.
+//! Lowering a plan to operations and packing them into batches, without a server.
 
 use std::mem::Discriminant;
 use std::ops::Range;
@@ -6,7 +6,8 @@ use std::sync::LazyLock;
 
 use foldhash::{HashMap, HashSet};
 
-use super::{AclChange, Operation, Packed, TooLarge, Which, Work, Write};
+use super::ExecuteOptions;
+use super::batch::{AclChange, Operation, Packed, TooLarge, Which, Work, Write};
 use crate::model::acl::{Acl, AclEntry, AuthId, Permissions};
 use crate::model::node::{AclVersion, DataVersion, Zxids};
 use crate::model::path::ZPath;
@@ -28,18 +29,54 @@ static SESSION_ALONE: LazyLock<Acl> = LazyLock::new(|| {
     }
 });
 
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Limits {
-    /// Whether the plan is to be one batch.
-    pub(super) whole: bool,
-    /// Request bytes of a batch with more than one operation.
-    pub(super) bytes: usize,
-    pub(super) operations: usize,
-    /// Request bytes of a batch with one.
-    pub(super) request: usize,
+/// Packs the plan: into one batch where it fits, else into several of the batch limits. The bytes
+/// that the chroot adds to each path are `chroot_len`.
+pub(super) fn pack<'p>(
+    plan: &'p Plan,
+    chroot_len: usize,
+    options: &ExecuteOptions,
+) -> Result<Vec<Packed<'p>>, TooLarge> {
+    let largest = options.request_limit;
+    let guard = options.guard.as_ref();
+    let check = guard.map_or(0, |guard| {
+        request::Write::Version.batched(guard, chroot_len)
+    });
+    let base = request::BATCH + check;
+    let whole = Limits {
+        whole: true,
+        bytes: options.whole_plan_bytes.min(largest),
+        operations: usize::MAX,
+        request: largest,
+    };
+    let actions = plan.actions.iter();
+    let again = actions.filter(|action| !matches!(action, Action::Add(_)));
+    let again = again.map(Action::path).collect();
+    if let Some(batches) = Packer::new(chroot_len, base, whole, &again).pack(plan)? {
+        return Ok(batches);
+    }
+    let bytes = options.batch_bytes.min(largest);
+    let split = Limits {
+        whole: false,
+        bytes,
+        operations: options.batch_operations.max(1),
+        request: largest,
+    };
+    let packed = Packer::new(chroot_len, base, split, &again).pack(plan)?;
+    Ok(packed.unwrap_or_default())
 }
 
-pub(super) struct Packer<'p, 'a> {
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    /// Whether the plan is to be one batch.
+    whole: bool,
+    /// Request bytes of a batch with more than one operation.
+    bytes: usize,
+    operations: usize,
+    /// Request bytes of a batch with one.
+    request: usize,
+}
+
+struct Packer<'p, 'a> {
     chroot_len: usize,
     /// Bytes of a batch beyond those of its operations.
     base: usize,
@@ -70,12 +107,7 @@ pub(super) struct Packer<'p, 'a> {
 }
 
 impl<'p, 'a> Packer<'p, 'a> {
-    pub(super) fn new(
-        chroot_len: usize,
-        base: usize,
-        limits: Limits,
-        again: &'a HashSet<&'p ZPath>,
-    ) -> Self {
+    fn new(chroot_len: usize, base: usize, limits: Limits, again: &'a HashSet<&'p ZPath>) -> Self {
         Self {
             chroot_len,
             base,
@@ -98,7 +130,7 @@ impl<'p, 'a> Packer<'p, 'a> {
     }
 
     /// Returns `None` if the plan was to be one batch and is too large for it.
-    pub(super) fn pack(mut self, plan: &'p Plan) -> Result<Option<Vec<Packed<'p>>>, TooLarge> {
+    fn pack(mut self, plan: &'p Plan) -> Result<Option<Vec<Packed<'p>>>, TooLarge> {
         for (action, step) in plan.actions.iter().enumerate() {
             let kind = std::mem::discriminant(step);
             if !self.limits.whole && self.kind.replace(kind).is_some_and(|last| last != kind) {
@@ -352,3 +384,6 @@ impl<'p, 'a> Packer<'p, 'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
