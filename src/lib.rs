@@ -3,8 +3,11 @@
 //! Unix.
 //!
 //! What this page lists is the library, in three groups; [`action`], [`execution`] and [`error`] hold
-//! what plans, reports and errors consist of. The [guide](guide::first_tree) tells how zkt
-//! is used; [its last chapter](guide::building) how it is built.
+//! what plans, reports and errors consist of. The [guide](guide::first_tree) shows how zkt
+//! is used; [its last chapter](guide::building) how it is built, with the words that the code uses.
+//!
+//! The feature `cli` builds the command `zkt`, and `server` the [ZooKeeper server](server) for tests. Both
+//! are on by default; a library needs neither: `default-features = false`.
 //!
 //! # Declare
 //!
@@ -49,7 +52,7 @@
 //!
 //! let plan = zkt::plan(&session, &source, &options).await?;
 //! println!("{} actions", plan.actions.len());
-//! // What is refused, and what stops it halfway, is an error that tells what stands.
+//! // If the plan is refused, or stops halfway, the error says why and what was written.
 //! let (plan, report) = zkt::apply(&mut session, &source, &options).await?;
 //! session.close().await;
 //! # Ok(())
@@ -58,9 +61,11 @@
 //!
 //! # Services
 //!
-//! [`ZooKeeper`] is one handle that outlives sessions. A [`Registration`] says where a service is as long
-//! as it lives; [`Endpoints`], [`ChildrenView`] and [`PropertiesView`] are live views; a [`Picker`] picks
-//! one address.
+//! [`ZooKeeper`] is a handle that replaces its session when it ends, so that a program needs one for all
+//! its life. A [`Registration`] says where a service is as long as the program lives. A [`Discovery`] finds
+//! the addresses of a service and keeps them current; [`ChildrenView`] and [`PropertiesView`] do so for the
+//! children and the properties of any node. A [`Picker`] chooses one address. More is in
+//! [the chapter on services](guide::services).
 //!
 //! ```no_run
 //! # use std::time::Duration;
@@ -69,10 +74,10 @@
 //! # async fn example() -> Result<(), zkt::Error> {
 //! let zk = ZooKeeper::connect("zk1:2181,zk2:2181").await?;
 //!
-//! // A service says where it is, as long as it lives and whatever becomes of sessions.
+//! // The address stands until it is closed or the program ends; a new session registers it again.
 //! let registration = zk.register("/cms/providers", ("10.0.0.1", 8080)).weight(2.0).await?;
 //!
-//! // Another one knows where it is at any time, without waiting.
+//! // Another program reads the addresses at any time, without waiting.
 //! let cms = zk.discover("/cms/providers", Duration::ZERO).await?;
 //! let picker = cms.picker(Strategy::Weighted);
 //! if let Some(endpoint) = picker.pick() {
@@ -120,10 +125,10 @@ pub use zookeeper::session::{
 /// What the actions of a plan are.
 pub mod action {
     pub use crate::model::plan::{Add, Change, ChangeValue, Link, Trim, Update};
-    pub use crate::reconcile::Named as NamedAction;
+    pub use crate::reconcile::NamedAction;
 }
 
-/// What an execution tells while it goes on, and what it tells of each action and batch.
+/// What an execution reports while it goes on, and what became of each action and batch.
 pub mod execution {
     pub use crate::zookeeper::executor::{Batch, BatchKind, Event, Fate};
 }
@@ -156,12 +161,9 @@ pub mod error {
 #[cfg(any(doc, doctest))]
 pub mod guide;
 
-#[cfg(feature = "server")]
-#[cfg_attr(docsrs, doc(cfg(feature = "server")))]
-pub mod server;
-
-// The floors, in reading order. They are public for zkt's own command line and tests, and no part of
-// the library's interface: what is in them changes without notice.
+// The floors, from the bottom up. What is hidden is public for zkt's own command line and tests, and no
+// part of the library's interface: it changes without notice. The words that the code uses are listed in
+// `src/guide/building.md`.
 #[doc(hidden)]
 pub mod syntax;
 
@@ -187,8 +189,12 @@ pub mod zookeeper;
 pub mod reconcile;
 
 #[doc(hidden)]
-pub mod services;
-
-#[doc(hidden)]
 #[cfg(feature = "watch")]
 pub mod watch;
+
+#[doc(hidden)]
+pub mod services;
+
+#[cfg(feature = "server")]
+#[cfg_attr(docsrs, doc(cfg(feature = "server")))]
+pub mod server;

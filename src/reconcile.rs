@@ -35,7 +35,7 @@ mod run;
 mod saved;
 mod tries;
 
-pub use account::{Account, Course, Named, Outcome};
+pub use account::{Account, Course, NamedAction, Outcome};
 pub use apply::{Apply, Ended, Executed, Unfinished, Why, apply};
 pub use check::{require_place, require_readable};
 pub use error::{Error, SavedError};
@@ -69,10 +69,11 @@ use crate::plan::scope::Trim;
 use crate::zookeeper::live::ReadAhead;
 use crate::zookeeper::session::Session;
 
-/// Plans a declared tree against the live one.
+/// Plans what makes the live tree as declared. A plan that may not be carried out is no error: see
+/// [`Plan::refusals`].
 ///
 /// # Errors
-/// What must hold before a plan does not, or the live tree could not be read.
+/// The node at [`Options::path`] does not exist, or the live tree could not be read.
 ///
 /// # Cancellation safety
 /// Nothing is written.

@@ -15,9 +15,9 @@ pub struct Account {
     /// What stands, counted.
     done: Summary,
     /// The same by name, as far as another execution followed.
-    stands: Vec<Named>,
+    stands: Vec<NamedAction>,
     /// Actions of unknown outcome that no later plan has settled.
-    doubtful: Vec<Named>,
+    doubtful: Vec<NamedAction>,
     /// Whether a node has its data, but not its ACL.
     in_part: bool,
     /// The plan at hand, and how far it got.
@@ -34,19 +34,19 @@ pub(crate) struct Tally {
 }
 
 /// An action by its name and node.
-pub type Named = (&'static str, ZPath);
+pub type NamedAction = (&'static str, ZPath);
 
 /// What became of the actions of a run that ended before all was done.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Outcome {
     /// What stands.
-    pub stands: Vec<Named>,
+    pub stands: Vec<NamedAction>,
     /// Nodes that have their data, but not their ACL.
-    pub data_only: Vec<Named>,
+    pub data_only: Vec<NamedAction>,
     /// What may have been done or not.
-    pub unknown: Vec<Named>,
+    pub unknown: Vec<NamedAction>,
     /// What was not done.
-    pub not_done: Vec<Named>,
+    pub not_done: Vec<NamedAction>,
 }
 
 impl Outcome {
@@ -132,7 +132,7 @@ impl Account {
         self.done += Summary::of(done.map(|(action, _)| action));
     }
 
-    fn count(&mut self, (name, _): &Named) {
+    fn count(&mut self, (name, _): &NamedAction) {
         let count = match *name {
             "add" => &mut self.done.add,
             "update" => &mut self.done.update,
@@ -199,7 +199,7 @@ impl Account {
 
     /// Of the plan at hand, the actions with this fate.
     #[must_use]
-    pub fn with(&self, fate: Fate) -> Vec<Named> {
+    pub fn with(&self, fate: Fate) -> Vec<NamedAction> {
         let mut named_so = Vec::new();
         if fate == Fate::Unknown {
             named_so.extend(self.doubtful.iter().cloned());
@@ -240,7 +240,7 @@ impl Account {
 
     /// What stands, by name.
     #[must_use]
-    pub fn stands(&self) -> Vec<Named> {
+    pub fn stands(&self) -> Vec<NamedAction> {
         let mut stands = self.stands.clone();
         stands.extend(self.with(Fate::Done));
         stands
@@ -277,7 +277,7 @@ impl Account {
     }
 }
 
-fn named(action: &Action) -> Named {
+fn named(action: &Action) -> NamedAction {
     (action.name(), action.path().clone())
 }
 

@@ -257,13 +257,17 @@ impl<'a> Apply<'a> {
     }
 }
 
-/// Makes the live tree as declared, and asks nobody.
+/// Makes the live tree as declared. Plans and carries the plan out; if the live tree changed in between,
+/// plans again, at most [`Options::retries`] times. A session that ends is replaced by a new one.
+///
+/// Returns the last plan and the report of its execution. The report is `None` if nothing was left to do.
 ///
 /// # Errors
-/// As [`Apply::run`]. Where the session died and there is no new one, that is the error.
+/// Why it stopped before the end, with what was written and what may have been.
 ///
 /// # Cancellation safety
-/// As [`Apply::execute`].
+/// No further batch is sent. Batches that were sent may still be carried out, each whole or not at all;
+/// another call does what is left.
 pub async fn apply(
     session: &mut Session,
     source: &Source,

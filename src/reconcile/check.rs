@@ -65,16 +65,16 @@ mod tests {
             .map(|text| (path(text), Declared::default()))
             .into_iter()
             .collect();
-        let told = |shut: &[&str]| {
+        let checked = |shut: &[&str]| {
             let live = shut.iter().map(|text| (path(text), Live::Unreadable));
             let live: Tree<Live> = live.collect();
             require_readable(&declared, &live).map_err(|error| error.to_string())
         };
         // What is not declared need not be read.
-        assert_eq!(told(&["/d"]), Ok(()));
+        assert_eq!(checked(&["/d"]), Ok(()));
         let of = |text: &str| Err(format!("not authorized to read {text}"));
-        assert_eq!(told(&["/b"]), of("/b"));
-        assert_eq!(told(&["/b", "/c", "/d"]), of("/b and 1 more node"));
-        assert_eq!(told(&["/a", "/b", "/c"]), of("/a and 2 more nodes"));
+        assert_eq!(checked(&["/b"]), of("/b"));
+        assert_eq!(checked(&["/b", "/c", "/d"]), of("/b and 1 more node"));
+        assert_eq!(checked(&["/a", "/b", "/c"]), of("/a and 2 more nodes"));
     }
 }

@@ -50,7 +50,7 @@ pub(super) async fn execute(
     ledger: &mut Ledger,
     events: &mut (dyn FnMut(&Event) + Send),
 ) -> Report {
-    let mut run = Run {
+    let mut execution = Execution {
         session,
         basis,
         limits,
@@ -59,16 +59,16 @@ pub(super) async fn execute(
         events,
         batches: Vec::new(),
     };
-    let stop = run.all().await;
-    let fates = run.ledger.fates();
+    let stop = execution.all().await;
+    let fates = execution.ledger.fates();
     Report {
         fates,
-        batches: run.batches,
+        batches: execution.batches,
         stop,
     }
 }
 
-struct Run<'a, 'e> {
+struct Execution<'a, 'e> {
     session: &'a Session,
     basis: Basis<'a>,
     limits: &'a ExecuteOptions,
@@ -79,7 +79,7 @@ struct Run<'a, 'e> {
     batches: Vec<(Batch, BatchFate)>,
 }
 
-impl<'a> Run<'a, '_> {
+impl<'a> Execution<'a, '_> {
     async fn all(&mut self) -> Option<Stop> {
         let is_guarded = !self.basis.plan.access.guarded.is_empty();
         let (mut openers, mut guarded, mut news) = (Vec::new(), Vec::new(), Vec::new());

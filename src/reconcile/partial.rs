@@ -250,7 +250,7 @@ mod tests {
         let (declared, sources) = declared();
         let declared_nodes = declared.declared().count();
         let mut random = fastrand::Rng::with_seed(11);
-        let mut told = 0;
+        let mut compared = 0;
         for round in 0..3000 {
             let policy = Policy {
                 trim: if round % 2 == 0 {
@@ -281,7 +281,7 @@ mod tests {
                 assert!(whole.actions.iter().any(trims) || !whole.refusals.is_empty());
                 continue;
             };
-            told += 1;
+            compared += 1;
             let mut whole = Plan {
                 examined: part.examined,
                 ..whole
@@ -289,6 +289,6 @@ mod tests {
             whole.kept.sort_by(|a, b| a.path.cmp(&b.path));
             assert_eq!(part, whole, "{changed:?}");
         }
-        assert!(told > 1500, "{told}");
+        assert!(compared > 1500, "{compared}");
     }
 }

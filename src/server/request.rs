@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn opcodes_and_names_are_told_apart() {
+    fn opcodes_and_names_differ() {
         for opcode in -20..200 {
             if let Some(kind) = RequestKind::from_opcode(opcode) {
                 let same = RequestKind::ALL.iter().filter(|k| k.name() == kind.name());

@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_one_shot_watch_is_told_once() {
+    fn a_one_shot_watch_fires_once() {
         let mut table = Table::default();
         table.add("/a", 1, Mode::OneShot);
         table.add("/a", 2, Mode::OneShot);

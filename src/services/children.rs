@@ -49,13 +49,13 @@ impl ChildrenView {
         self.snapshot().names().map(str::to_owned).collect()
     }
 
-    /// One child.
+    /// One child. Returns `None` if there is no such child.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<Arc<Child>> {
         self.snapshot().get(name).cloned()
     }
 
-    /// The properties of one child as a type of the caller's. `None` if there is no such child.
+    /// The properties of one child as a type of the caller's. Returns `None` if there is no such child.
     ///
     /// # Errors
     /// [`Error::Type`].

@@ -158,7 +158,7 @@ impl Endpoints {
         self.endpoints.iter().map(Endpoint::address)
     }
 
-    /// One of them.
+    /// The endpoint with this address. Returns `None` if there is none.
     #[must_use]
     pub fn get(&self, address: &str) -> Option<&Endpoint> {
         let place = self
@@ -167,7 +167,7 @@ impl Endpoints {
         place.ok().map(|place| &self.endpoints[place])
     }
 
-    /// Whether, and why, these may not be right any more.
+    /// Why these may not be right any more. Returns `None` if they are current.
     #[must_use]
     pub fn held(&self) -> Option<Held> {
         self.held

@@ -9,6 +9,7 @@ use std::{fmt, io};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::declare::Problems;
 use crate::model::path::{self, ZPath};
 use crate::reconcile::{self, Outcome, Unfinished, Why};
 use crate::zookeeper::session::{self, ClientError, described, is_fatal, is_outcome_unknown};
@@ -121,9 +122,12 @@ pub enum Error {
     /// Many nodes could not be read.
     #[error(transparent)]
     Live(#[from] live::Error),
-    /// A tree text is wrong.
+    /// A tree text is wrong. `Display` shows the first of the problems.
+    #[error("{}", first(.0))]
+    Problems(Foreign<Problems>),
+    /// A tree could not be written out.
     #[error("{0}")]
-    Text(String),
+    Write(Foreign<io::Error>),
     /// A tree could not be imported whole: why, and what stands nevertheless.
     #[error(transparent)]
     Import(Box<Unfinished>),
@@ -159,6 +163,11 @@ pub enum Error {
         /// The session that it belongs to.
         owner: i64,
     },
+}
+
+fn first(problems: &Problems) -> String {
+    let first = problems.iter().next();
+    first.map_or_else(String::new, |first| problems.line(first))
 }
 
 impl From<reconcile::Error> for Error {

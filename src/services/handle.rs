@@ -302,6 +302,9 @@ impl ZooKeeper {
     ///
     /// # Errors
     /// Those of [`ZooKeeper::properties`].
+    ///
+    /// # Cancellation safety
+    /// When the future is dropped there is no view.
     pub async fn properties_once(&self, path: &str) -> Result<PropertiesView, Error> {
         PropertiesView::once(&self.core, path).await
     }

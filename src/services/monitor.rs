@@ -89,6 +89,9 @@ async fn serve(listener: UnixListener, zookeeper: ZooKeeper) {
 ///
 /// A registration is `ok` where it is in order: all its nodes stand and are this session's, and its
 /// addresses accept connections.
+///
+/// # Cancellation safety
+/// Nothing is written.
 pub async fn report(zookeeper: &ZooKeeper) -> Value {
     let mut registrations = Vec::new();
     let mut ok = true;

@@ -38,11 +38,14 @@ impl Default for NewNode {
 /// everything waits for one up to the session timeout, and then ends with [`Error::Unavailable`].
 /// A dropped future of a write that was polled may still be carried out.
 impl ZooKeeper {
-    /// Whether there is a node, and what the server knows of it.
+    /// What the server knows of a node. Returns `None` if there is no such node.
     ///
     /// # Errors
     /// [`Error::Path`], and those of the connection; [`Error::NoPermission`] for a node that exists and
     /// may not be read, from ZooKeeper 3.7.3, 3.8.4 and 3.9.2 on.
+    ///
+    /// # Cancellation safety
+    /// Nothing is written.
     pub async fn exists(&self, path: &str) -> Result<Option<Stat>, Error> {
         let path = parse(path)?;
         let read = self
@@ -59,10 +62,13 @@ impl ZooKeeper {
         }
     }
 
-    /// Makes a node.
+    /// Creates a node.
     ///
     /// # Errors
-    /// [`Error::NodeExists`], [`Error::NoNode`] with the parent missing, and those of the connection.
+    /// [`Error::NodeExists`], [`Error::NoNode`] if the parent is missing, and those of the connection.
+    ///
+    /// # Cancellation safety
+    /// The write may still be carried out.
     pub async fn create(&self, path: &str, data: &[u8], new: &NewNode) -> Result<(), Error> {
         self.create_at(&parse(path)?, data, new).await
     }
@@ -90,11 +96,14 @@ impl ZooKeeper {
         }
     }
 
-    /// Makes a node, and those above it that are missing, which are empty and have the same ACL.
+    /// Creates a node, and those above it that are missing, which are empty and have the same ACL.
     /// It is no error if the node exists.
     ///
     /// # Errors
     /// Those of [`ZooKeeper::create`].
+    ///
+    /// # Cancellation safety
+    /// What was made stands, and the node that is being made may still be.
     pub async fn create_recursive(
         &self,
         path: &str,
@@ -130,10 +139,13 @@ impl ZooKeeper {
         Ok(())
     }
 
-    /// Deletes a node without children; where a version is given, only that one.
+    /// Deletes a node without children. If a version is given, the node must have it.
     ///
     /// # Errors
     /// [`Error::NoNode`], [`Error::NotEmpty`], [`Error::Conflict`], and those of the connection.
+    ///
+    /// # Cancellation safety
+    /// The write may still be carried out.
     pub async fn delete(&self, path: &str, version: Option<i32>) -> Result<(), Error> {
         let path = parse(path)?;
         let write = self
@@ -146,6 +158,9 @@ impl ZooKeeper {
     ///
     /// # Errors
     /// [`Error::NoNode`], and those of the connection.
+    ///
+    /// # Cancellation safety
+    /// Nothing is written.
     pub async fn get_children(&self, path: &str) -> Result<Vec<String>, Error> {
         let path = parse(path)?;
         let read = self.core.read(&path, |client| {
@@ -161,15 +176,21 @@ impl ZooKeeper {
     ///
     /// # Errors
     /// [`Error::NoNode`], and those of the connection.
+    ///
+    /// # Cancellation safety
+    /// Nothing is written.
     pub async fn get(&self, path: &str) -> Result<(Vec<u8>, Stat), Error> {
         let path = parse(path)?;
         self.core.get_at(&path).await
     }
 
-    /// Replaces a node's data; where a version is given, only that one.
+    /// Replaces a node's data. If a version is given, the node must have it.
     ///
     /// # Errors
     /// [`Error::NoNode`], [`Error::Conflict`], and those of the connection.
+    ///
+    /// # Cancellation safety
+    /// The write may still be carried out.
     pub async fn set(&self, path: &str, data: &[u8], version: Option<i32>) -> Result<Stat, Error> {
         let path = parse(path)?;
         let size = Write::Set { data: data.len() };
@@ -184,6 +205,9 @@ impl ZooKeeper {
     ///
     /// # Errors
     /// [`Error::NoNode`], and those of the connection.
+    ///
+    /// # Cancellation safety
+    /// Nothing is written.
     pub async fn get_properties(&self, path: &str) -> Result<Properties, Error> {
         let (data, _) = self.get(path).await?;
         Ok(Data::decode(&data).into_properties())
@@ -193,6 +217,9 @@ impl ZooKeeper {
     ///
     /// # Errors
     /// [`Error::NoNode`], and those of the connection.
+    ///
+    /// # Cancellation safety
+    /// Nothing is written.
     pub async fn is_ephemeral(&self, path: &str) -> Result<bool, Error> {
         match self.exists(path).await? {
             Some(stat) => Ok(stat.ephemeral_owner != 0),
@@ -205,18 +232,24 @@ impl ZooKeeper {
     ///
     /// # Errors
     /// [`Error::NoNode`], [`Error::Link`], and those of the connection.
+    ///
+    /// # Cancellation safety
+    /// Nothing is written.
     pub async fn resolve(&self, path: &str) -> Result<ZPath, Error> {
         let path = links::join(&ZPath::root(), path)?;
         self.core.resolve_path(&path).await
     }
 
-    /// Makes a symbolic link at the path `link` that leads to `target`; a `link` that ends with a
-    /// slash takes the target's name. The target need not exist. Links are followed on the way to the
+    /// Creates a symbolic link at the path `link` that leads to `target`; a `link` that ends with a
+    /// slash gets the target's name at its end. The target need not exist. Links are followed on the way to the
     /// node that is to hold the link. Returns the real path of the link.
     ///
     /// # Errors
     /// [`Error::NodeExists`] where a node stands at `link`, which would hide the link;
     /// [`Error::NoNode`] where there is no node to hold it; and those of [`ZooKeeper::update`].
+    ///
+    /// # Cancellation safety
+    /// The write may still be carried out.
     pub async fn ln(&self, target: &str, link: &str) -> Result<ZPath, Error> {
         let no_path = |text: &str, reason| Error::Path {
             text: text.to_owned(),
@@ -245,12 +278,15 @@ impl ZooKeeper {
     }
 
     /// Sets some properties of a node; the others stay. Links to the node are followed. It is
-    /// written with the version that was read, and read again when somebody else was faster.
+    /// written with the version that was read, and read again if somebody else wrote in between.
     ///
     /// # Errors
     /// [`Error::NoNode`], [`Error::BadPropertyLink`] with nothing written, [`Error::Binary`],
     /// [`Error::TextData`],
     /// [`Error::Uncertain`], and those of the connection.
+    ///
+    /// # Cancellation safety
+    /// The write may still be carried out.
     pub async fn update(
         &self,
         path: &str,
@@ -267,6 +303,9 @@ impl ZooKeeper {
     ///
     /// # Errors
     /// Those of [`ZooKeeper::update`].
+    ///
+    /// # Cancellation safety
+    /// The write may still be carried out.
     pub async fn change_properties(
         &self,
         path: &str,
@@ -283,6 +322,9 @@ impl ZooKeeper {
     ///
     /// # Errors
     /// Those of [`ZooKeeper::update`], but for [`Error::TextData`] and [`Error::Binary`].
+    ///
+    /// # Cancellation safety
+    /// The write may still be carried out.
     pub async fn put_properties(
         &self,
         path: &str,
@@ -302,6 +344,9 @@ impl ZooKeeper {
     ///
     /// # Errors
     /// Those of the connection.
+    ///
+    /// # Cancellation safety
+    /// The server may still be brought up to date.
     pub async fn sync(&self) -> Result<(), Error> {
         let root = ZPath::root();
         let read = self

@@ -98,7 +98,7 @@ impl Picker {
     }
 
     /// The address for a key: the same for the same key everywhere, as long as it can be used. When
-    /// addresses come or go, only few keys change theirs.
+    /// addresses come or go, only few keys change theirs. Returns `None` if no address can be used.
     pub fn pick_for(&self, key: &str) -> Option<Endpoint> {
         let snapshot = self.discovery.snapshot();
         let usable = usable(&snapshot, &mut lock(&self.state));

@@ -40,12 +40,14 @@ pub struct NodeProperties {
 
 impl NodeProperties {
     /// The value of a property: the stored one, or what a property link of this name leads to.
+    /// Returns `None` if there is none, or if the link leads nowhere.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.look(name)?.ok()
     }
 
-    /// As [`NodeProperties::get`], with what is wrong where a link leads nowhere.
+    /// As [`NodeProperties::get`], with what is wrong where a link leads nowhere. Returns `None` if
+    /// there is no such property.
     #[must_use]
     pub fn look(&self, name: &str) -> Option<Result<&Value, &links::Error>> {
         match self.stored.get(name) {
@@ -54,7 +56,7 @@ impl NodeProperties {
         }
     }
 
-    /// A property as a type of the caller's. `None` if there is no such property.
+    /// A property as a type of the caller's. Returns `None` if there is no such property.
     ///
     /// # Errors
     /// [`Error::Type`], and [`Error::Link`] where a link leads nowhere.

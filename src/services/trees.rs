@@ -1,6 +1,6 @@
 //! Whole trees as text.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::sync::Arc;
 
 use super::error::{Error, parse};
@@ -65,7 +65,7 @@ pub struct Imported {
 /// The tree that a text declares.
 ///
 /// # Errors
-/// [`Error::Text`] with the first thing that is wrong, and where.
+/// [`Error::Problems`].
 pub fn parse_tree(text: &str) -> Result<Tree<Declared>, Error> {
     let source = declare(text, &ZPath::root(), true)?;
     Ok(source.into_parts().0)
@@ -76,10 +76,7 @@ fn declare(text: &str, at: &ZPath, below_chroot: bool) -> Result<Source, Error> 
     let files = Memory::from([(NAME, text)]);
     let layers = Layers::new([NAME]).files(&files).at(at.clone());
     let layers = layers.allow_empty(true).below_chroot(below_chroot);
-    declare::load(layers).map_err(|problems| {
-        let first = problems.iter().next();
-        Error::Text(first.map_or_else(String::new, |first| problems.line(first)))
-    })
+    declare::load(layers).map_err(|problems| Error::Problems(problems.into()))
 }
 
 /// # Trees
@@ -87,7 +84,7 @@ impl ZooKeeper {
     /// The tree that a text declares; no server is asked.
     ///
     /// # Errors
-    /// [`Error::Text`].
+    /// [`Error::Problems`].
     pub fn parse_tree(text: &str) -> Result<Tree<Declared>, Error> {
         parse_tree(text)
     }
@@ -96,12 +93,12 @@ impl ZooKeeper {
     /// against many trims.
     ///
     /// # Errors
-    /// [`Error::Text`], [`Error::NoNode`] where [`Import::path`] is missing,
+    /// [`Error::Problems`], [`Error::NoNode`] where [`Import::path`] is missing,
     /// [`Error::Live`] where a declared node may not be read, [`Error::Import`] where it
     /// stopped before all was done or may not be done, and those of the connection.
     ///
     /// # Cancellation safety
-    /// As [`execute`](crate::zookeeper::executor::execute).
+    /// As [`apply`](crate::apply()).
     pub async fn import_tree(&self, text: &str, import: &Import) -> Result<Imported, Error> {
         let at = match &import.path {
             Some(path) => parse(path)?,
@@ -149,6 +146,9 @@ impl ZooKeeper {
     /// # Errors
     /// [`Error::NoNode`], [`Error::NoPermission`] where a node may not be read, a name that is none,
     /// and those of the connection.
+    ///
+    /// # Cancellation safety
+    /// Nothing is written.
     pub async fn export_tree(
         &self,
         path: &str,
@@ -177,17 +177,23 @@ impl ZooKeeper {
         };
         let mut text = Vec::new();
         let tree = export::declare(&live, &top, &options);
-        export::write_text(&tree, &mut text).map_err(|error| Error::Text(error.to_string()))?;
-        String::from_utf8(text).map_err(|error| Error::Text(error.to_string()))
+        export::write_text(&tree, &mut text).map_err(not_written)?;
+        String::from_utf8(text).map_err(|error| not_written(io::Error::other(error)))
     }
 
     /// Writes a live tree, ephemeral nodes included, as text.
     ///
     /// # Errors
-    /// Those of [`ZooKeeper::export_tree`], and [`Error::Text`] where `out` fails.
+    /// Those of [`ZooKeeper::export_tree`], and [`Error::Write`] where `out` fails.
+    ///
+    /// # Cancellation safety
+    /// Nothing is written to the server.
     pub async fn print_tree(&self, path: &str, out: &mut (dyn Write + Send)) -> Result<(), Error> {
         let text = self.export_tree(path, true, None).await?;
-        out.write_all(text.as_bytes())
-            .map_err(|error| Error::Text(error.to_string()))
+        out.write_all(text.as_bytes()).map_err(not_written)
     }
+}
+
+fn not_written(error: io::Error) -> Error {
+    Error::Write(error.into())
 }

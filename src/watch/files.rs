@@ -72,7 +72,7 @@ impl FileWatch {
             watch.start_polling(pause);
             return watch;
         }
-        let heard = move |event: notify::Result<notify::Event>| {
+        let on_event = move |event: notify::Result<notify::Event>| {
             let matters = match event {
                 Ok(event) => {
                     let mut relevant = relevant.lock().unwrap_or_else(PoisonError::into_inner);
@@ -87,7 +87,7 @@ impl FileWatch {
                 sign.notify_one();
             }
         };
-        match notify::recommended_watcher(heard) {
+        match notify::recommended_watcher(on_event) {
             Ok(watcher) => watch.watcher = Some(watcher),
             Err(error) => watch.fall_back(error),
         }

@@ -113,7 +113,7 @@ impl Newest {
     /// What has changed stays known.
     pub(super) async fn changed(&mut self) {
         let (files, due) = (&mut self.files, self.awaited.due());
-        let told = async {
+        let hint = async {
             match files {
                 Some(files) => files.changed().await,
                 None => std::future::pending().await,
@@ -126,7 +126,7 @@ impl Newest {
             }
         };
         tokio::select! {
-            () = told => {}
+            () = hint => {}
             () = later => self.awaited.look(),
         }
     }

@@ -174,12 +174,12 @@ impl Shown {
                 state.connection = Connection::None;
             }
             OfServer::Role(role) => {
-                let (leadership, told) = match role {
+                let (leadership, text) = match role {
                     Role::Leads => (Leadership::Leads, "this replica leads"),
                     Role::Follows => (Leadership::Follows, "another replica leads"),
                 };
                 if state.leadership != leadership {
-                    tracing::info!("{told}");
+                    tracing::info!("{text}");
                 }
                 state.leadership = leadership;
             }

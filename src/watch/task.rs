@@ -161,7 +161,7 @@ impl WatchTask<'_> {
     ) -> ControlFlow<()> {
         let mut so_far = SoFar::new(self.reconciler.options());
         let mut pulse = self.reconciler.pulse();
-        let mut told = None;
+        let mut latest = None;
         let ended = {
             let work = self
                 .reconciler
@@ -179,7 +179,7 @@ impl WatchTask<'_> {
                     ended = &mut work => break Some(ended),
                     connection = next(&mut pulse) => {
                         self.published.send_modify(|state| show_connection(connection, state));
-                        told = Some(connection);
+                        latest = Some(connection);
                     }
                     () = sleep(TURN) => {
                         self.published.send_modify(|state| state.turned = Instant::now());
@@ -192,7 +192,7 @@ impl WatchTask<'_> {
             self.shown.work(OfWork::Stopped);
             return ControlFlow::Break(());
         };
-        if let Some(connection) = told {
+        if let Some(connection) = latest {
             self.shown.catch_up(connection);
         }
         self.rest(ended);

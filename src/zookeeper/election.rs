@@ -9,7 +9,7 @@ use std::task::Poll;
 use zookeeper_client::{Acls, CreateMode, Error as ClientError};
 
 use crate::model::path::ZPath;
-use crate::zookeeper::live::{self, Heard, Reach, Watches};
+use crate::zookeeper::live::{self, Reach, WatchNews, Watches};
 use crate::zookeeper::session::{Client, Session};
 
 /// Where all elections are held.
@@ -77,9 +77,9 @@ impl Election {
     pub(crate) async fn changed(&mut self) {
         poll_fn(|context| {
             let mut seen = false;
-            while let Poll::Ready(heard) = self.watches.poll_next(context) {
+            while let Poll::Ready(news) = self.watches.poll_next(context) {
                 // Nothing can be asked before the connection is back.
-                seen = heard != Heard::Disconnected;
+                seen = news != WatchNews::Disconnected;
             }
             if seen { Poll::Ready(()) } else { Poll::Pending }
         })

@@ -32,7 +32,7 @@ pub use mirror::{Found, Mirror, News};
 pub use options::FetchOptions;
 pub(crate) use watches::warn_of_old_server;
 #[cfg(feature = "watch")]
-pub(crate) use watches::{Heard, Reach, Watches};
+pub(crate) use watches::{Reach, WatchNews, Watches};
 
 /// Reads what `wants` asks for, which is sorted by path without duplicates, as
 /// [`scope::of`](crate::plan::scope::of) makes it.

@@ -130,6 +130,9 @@ impl Session {
     ///
     /// # Errors
     /// Those of [`Session::connect`]; the session then stays as it was.
+    ///
+    /// # Cancellation safety
+    /// The session stays as it was, or is the new one; the old one then ends in the background.
     pub async fn reconnect(&mut self) -> Result<(), Error> {
         let old = std::mem::replace(self, self.another(self.options.wait).await?);
         old.close().await;
@@ -216,6 +219,9 @@ impl Session {
     ///
     /// # Errors
     /// Those of [`Session::who`].
+    ///
+    /// # Cancellation safety
+    /// Nothing is written.
     pub async fn identities(&self) -> Result<Vec<AuthId>, Error> {
         Ok(self.who().await?.stored)
     }

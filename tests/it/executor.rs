@@ -175,7 +175,7 @@ pub(crate) fn fate_letters(fates: &[Fate]) -> String {
 }
 
 /// What became of the batches that were sent.
-pub(crate) fn told(report: &Report) -> String {
+pub(crate) fn batch_fates(report: &Report) -> String {
     let letter = |outcome: &BatchFate| match outcome {
         BatchFate::Committed => '+',
         BatchFate::NotCommitted => '-',

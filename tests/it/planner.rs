@@ -166,7 +166,7 @@ fn shown(plan: &Plan) -> String {
                 update
                     .changes
                     .iter()
-                    .for_each(|change| text.push_str(&told(change)));
+                    .for_each(|change| text.push_str(&change_text(change)));
             }
             Action::Link(link) => {
                 let version = link
@@ -175,7 +175,7 @@ fn shown(plan: &Plan) -> String {
                 _ = writeln!(text, "{name} {path} {version}{}", place(&link.origin));
                 link.changes
                     .iter()
-                    .for_each(|change| text.push_str(&told(change)));
+                    .for_each(|change| text.push_str(&change_text(change)));
             }
             Action::Trim(trim) => {
                 _ = writeln!(text, "{name} {path} v{}", trim.expected_version.get());
@@ -199,7 +199,7 @@ fn shown(plan: &Plan) -> String {
     text
 }
 
-fn told(change: &Change) -> String {
+fn change_text(change: &Change) -> String {
     let value = |value: &Option<ChangeValue>| match value {
         None => "nothing".to_owned(),
         Some(ChangeValue::Json(value)) => value.to_string(),

@@ -37,7 +37,7 @@ async fn a_dead_port_is_an_error_at_once() {
 }
 
 #[tokio::test]
-async fn of_several_servers_each_is_told() {
+async fn of_several_servers_each_is_named() {
     let dead = format!("127.0.0.1:{}", free_port());
     let closing = Relay::to(shared().port()).await;
     closing.set(Mode::Refuse);
@@ -54,7 +54,7 @@ async fn of_several_servers_each_is_told() {
 }
 
 #[tokio::test]
-async fn waiting_takes_as_long_as_it_is_told_to() {
+async fn waiting_takes_as_long_as_its_limit() {
     let wait = Duration::from_millis(1500);
     let options = Options {
         wait: Wait::For(wait),
@@ -159,7 +159,7 @@ async fn a_missing_chroot_is_an_error() {
 }
 
 #[tokio::test]
-async fn an_open_session_tells_of_its_chroot_when_it_is_asked() {
+async fn an_open_session_checks_its_chroot_on_request() {
     let server = shared();
     let address = server.address();
     let options = options(&format!("{address}/no/such"));

@@ -36,14 +36,14 @@ pub(crate) fn declare_layers(
         Err(problems) => Err(problems
             .iter()
             .map(|problem| match problem.located() {
-                Some(located) => told(located, problems.texts()),
+                Some(located) => error_text(located, problems.texts()),
                 None => problem.to_string(),
             })
             .collect()),
     }
 }
 
-fn told(error: &dyn Located, sources: &Sources) -> String {
+fn error_text(error: &dyn Located, sources: &Sources) -> String {
     let mut text = format!("{}: {error}", place(sources, error.span()));
     for (span, label) in error.related() {
         text.push_str(&format!("\n  {}: {label}", place(sources, span)));

@@ -44,7 +44,7 @@ fn nodes_can_be_planted_wherever_their_parents_are() {
 }
 
 #[test]
-fn who_has_two_watches_of_a_deleted_node_is_told_once() {
+fn a_deleted_node_with_two_watches_of_a_session_is_reported_once() {
     let mut state = state();
     state.plant("/a", b"", &[Acl::open()]).unwrap();
     let (both, one) = (connected(&mut state), connected(&mut state));

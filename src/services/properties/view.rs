@@ -56,13 +56,13 @@ impl PropertiesView {
         self.snapshot().is_empty()
     }
 
-    /// The value of a property, links read through.
+    /// The value of a property, or what a property link leads to. Returns `None` if there is none.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<Value> {
         self.snapshot().get(name).cloned()
     }
 
-    /// A property as a type of the caller's. `None` if there is no such property.
+    /// A property as a type of the caller's. Returns `None` if there is no such property.
     ///
     /// # Errors
     /// Those of [`NodeProperties::get_as`].
@@ -114,6 +114,9 @@ impl PropertiesView {
     ///
     /// # Errors
     /// Those of [`PropertiesView::update`].
+    ///
+    /// # Cancellation safety
+    /// As [`PropertiesView::update`].
     pub async fn set_one(&self, name: &str, value: impl Into<Value>) -> Result<(), Error> {
         self.update([(name.to_owned(), value.into())]).await
     }

@@ -30,9 +30,9 @@ struct Own {
     written: i64,
 }
 
-/// How a node is after all that could be done.
+/// What became of a node, after all that could be done.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Outcome {
+pub(super) enum NodeFate {
     /// As it is to be.
     Done,
     /// As it is to be, with properties that an authorised client has written into it.
@@ -81,8 +81,8 @@ impl Content<'_> {
     }
 }
 
-/// What comes of one step: an outcome, or `None` if the node must be looked at again.
-type Stepped = Result<Option<Outcome>, ClientError>;
+/// What comes of one step: the node's fate, or `None` if the node must be looked at again.
+type Stepped = Result<Option<NodeFate>, ClientError>;
 
 /// Whether a write may have happened, on a session that goes on. The node must be read again: to take
 /// this for a failure would register twice.
@@ -96,7 +96,7 @@ impl Node {
     }
 
     /// Makes the node stand with these properties.
-    pub(super) async fn stand(&mut self, ours: &Ours<'_>, content: &Content<'_>) -> Outcome {
+    pub(super) async fn stand(&mut self, ours: &Ours<'_>, content: &Content<'_>) -> NodeFate {
         for _ in 0..ATTEMPTS {
             match self.step(ours, content).await {
                 Ok(Some(outcome)) => return outcome,
@@ -104,19 +104,19 @@ impl Node {
                 Err(error) => return self.failed(error),
             }
         }
-        Outcome::Again
+        NodeFate::Again
     }
 
-    fn failed(&self, error: ClientError) -> Outcome {
+    fn failed(&self, error: ClientError) -> NodeFate {
         if is_fatal(&error) || is_outcome_unknown(&error) {
-            return Outcome::Again;
+            return NodeFate::Again;
         }
         let path = match error {
             // NoNode means that the parent, the service's node, is missing.
             ClientError::NoNode => self.path.parent().unwrap_or_else(ZPath::root),
             _ => self.path.clone(),
         };
-        Outcome::Refused(Error::of(&path, error))
+        NodeFate::Refused(Error::of(&path, error))
     }
 
     /// Reads the node, and takes one step.
@@ -154,7 +154,7 @@ impl Node {
 
     async fn create(&mut self, ours: &Ours<'_>, content: &Content<'_>) -> Stepped {
         if let Err(error) = self.check_size(ours, content.creation()) {
-            return Ok(Some(Outcome::Refused(error)));
+            return Ok(Some(NodeFate::Refused(error)));
         }
         let acls = acl::to_client(content.acl);
         let options = CreateMode::Ephemeral.with_acls(Acls::new(&acls));
@@ -165,7 +165,7 @@ impl Node {
         match created {
             Ok((stat, _)) => {
                 self.record(&stat);
-                Ok(Some(Outcome::Done))
+                Ok(Some(NodeFate::Done))
             }
             // Created by someone else; the next read shows by whom.
             Err(ClientError::NodeExists) => Ok(None),
@@ -184,23 +184,23 @@ impl Node {
     ) -> Stepped {
         if there == *content.properties {
             self.record(stat);
-            return Ok(Some(Outcome::Done));
+            return Ok(Some(NodeFate::Done));
         }
         if !content.is_new && self.own.is_some_and(|own| stat.mzxid > own.written) {
             self.record(stat);
-            return Ok(Some(Outcome::Adopted(there)));
+            return Ok(Some(NodeFate::Adopted(there)));
         }
         let path = self.path.as_str();
         let data = content.data();
         let size = Write::Set { data: data.len() };
         if let Err(error) = self.check_size(ours, size) {
-            return Ok(Some(Outcome::Refused(error)));
+            return Ok(Some(NodeFate::Refused(error)));
         }
         let set = ours.client().set_data(path, &data, Some(stat.version));
         match set.await {
             Ok(stat) => {
                 self.record(&stat);
-                Ok(Some(Outcome::Done))
+                Ok(Some(NodeFate::Done))
             }
             Err(ClientError::NoAuth) => self.replace(ours, content, stat.version).await,
             Err(ClientError::BadVersion | ClientError::NoNode) => Ok(None),
@@ -209,10 +209,10 @@ impl Node {
         }
     }
 
-    fn taken(&self, stat: &Stat) -> Outcome {
+    fn taken(&self, stat: &Stat) -> NodeFate {
         match stat.ephemeral_owner {
-            0 => Outcome::Refused(Error::Persistent(self.path.clone())),
-            owner => Outcome::Taken(owner),
+            0 => NodeFate::Refused(Error::Persistent(self.path.clone())),
+            owner => NodeFate::Taken(owner),
         }
     }
 
@@ -253,7 +253,7 @@ impl Node {
         let writes = writes.map(|write| write.batched(&self.path, place));
         let bytes = request::BATCH + writes.iter().sum::<usize>();
         if let Err(error) = check_size(ours.session, &self.path, bytes) {
-            return Ok(Some(Outcome::Refused(error)));
+            return Ok(Some(NodeFate::Refused(error)));
         }
         let path = self.path.as_str();
         let client = ours.client();
@@ -270,7 +270,7 @@ impl Node {
                 {
                     self.record(&stat);
                 }
-                Ok(Some(Outcome::Done))
+                Ok(Some(NodeFate::Done))
             }
             Err(MultiWriteError::OperationFailed { source, .. }) => match source {
                 ClientError::NoNode | ClientError::BadVersion | ClientError::NodeExists => Ok(None),
@@ -282,25 +282,25 @@ impl Node {
     }
 
     /// Deletes the node if it belongs to this registration.
-    pub(super) async fn leave(&mut self, ours: &Ours<'_>) -> Outcome {
+    pub(super) async fn leave(&mut self, ours: &Ours<'_>) -> NodeFate {
         let (path, client) = (self.path.as_str(), ours.client());
         for _ in 0..ATTEMPTS {
             let stat = match client.check_stat(path).await {
                 Ok(Some(stat)) => stat,
-                Ok(None) => return Outcome::Done,
+                Ok(None) => return NodeFate::Done,
                 Err(error) => return self.failed(error),
             };
             let owner = stat.ephemeral_owner;
             if owner == 0 || owner != ours.session.id() && !ours.past.contains(&owner) {
-                return Outcome::Done;
+                return NodeFate::Done;
             }
             match client.delete(path, Some(stat.version)).await {
-                Ok(()) | Err(ClientError::NoNode) => return Outcome::Done,
+                Ok(()) | Err(ClientError::NoNode) => return NodeFate::Done,
                 Err(ClientError::BadVersion) => {}
                 Err(error) if is_unclear(&error) => {}
                 Err(error) => return self.failed(error),
             }
         }
-        Outcome::Again
+        NodeFate::Again
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 
-use super::node::{Content, Node, Ours, Outcome};
+use super::node::{Content, Node, NodeFate, Ours};
 use super::{Inner, RegistrationState, Registrations, Shown, Wanted};
 use crate::model::acl::Acl;
 use crate::model::path::ZPath;
@@ -210,7 +210,7 @@ impl RegistrationTask {
             past: &past,
         };
         for node in &mut self.nodes {
-            if node.leave(&ours).await == Outcome::Again {
+            if node.leave(&ours).await == NodeFate::Again {
                 let path = node.path.clone();
                 let reason = ClientError::ConnectionLoss;
                 return Err(Error::Lost { path, reason });
@@ -259,14 +259,14 @@ impl RegistrationTask {
             };
             let mut owner = None;
             match outcome {
-                Outcome::Done => {}
-                Outcome::Adopted(properties) => self.inner.adopt(properties, now.revision),
-                Outcome::Taken(by) => {
+                NodeFate::Done => {}
+                NodeFate::Adopted(properties) => self.inner.adopt(properties, now.revision),
+                NodeFate::Taken(by) => {
                     owner = Some(by);
                     taken.get_or_insert(by);
                 }
-                Outcome::Refused(error) => _ = refused.get_or_insert(error),
-                Outcome::Again => again = true,
+                NodeFate::Refused(error) => _ = refused.get_or_insert(error),
+                NodeFate::Again => again = true,
             }
             owners.insert(node.path.clone(), owner);
         }

@@ -144,8 +144,8 @@ impl Git {
             names.extend_from_slice(path.as_os_str().as_encoded_bytes());
             names.push(0);
         }
-        let told = self.run(command, names)?;
-        let fields: Vec<&[u8]> = told.split(|byte| *byte == 0).collect();
+        let output = self.run(command, names)?;
+        let fields: Vec<&[u8]> = output.split(|byte| *byte == 0).collect();
         let set = fields.chunks_exact(3).filter_map(|field| {
             let is_set = !matches!(field[2], b"unspecified" | b"unset");
             is_set.then_some(field[0])

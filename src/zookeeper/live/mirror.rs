@@ -7,7 +7,7 @@ use std::future::poll_fn;
 use std::task::{Context, Poll, Waker};
 
 use super::difference::differences;
-use super::watches::{Heard, Watches, warn_of_old_server};
+use super::watches::{WatchNews, Watches, warn_of_old_server};
 use super::{Error, FetchOptions, fetch, fetch_after, wants};
 use crate::model::node::Live;
 use crate::model::path::ZPath;
@@ -153,14 +153,14 @@ impl Mirror {
         // Events come before the answers to what is asked after them, unless the connection was
         // lost in between.
         self.listen();
-        let told = |path: &ZPath| {
+        let was_reported = |path: &ZPath| {
             let mut here_or_above = path.prefixes();
             here_or_above.any(|path| before.contains(&path) || self.dirty.contains(&path))
         };
         let mut missed = Vec::new();
         if let Watches::Alive(_) = self.watches {
             missed = differences(&self.tree, &tree);
-            missed.retain(|path| !told(path));
+            missed.retain(|path| !was_reported(path));
         }
         self.tree = tree;
         Ok(Found::Everything { missed })
@@ -261,16 +261,16 @@ impl Mirror {
             return Poll::Ready(News::Ended);
         }
         let mut news = None;
-        while let Poll::Ready(heard) = self.watches.poll_next(context) {
-            let new = match heard {
-                Heard::Touched(path) if self.is_wanted(&path) => {
+        while let Poll::Ready(found) = self.watches.poll_next(context) {
+            let new = match found {
+                WatchNews::Touched(path) if self.is_wanted(&path) => {
                     self.dirty.insert(path);
                     News::Nodes
                 }
-                Heard::Touched(_) => continue,
-                Heard::Disconnected => News::Disconnected,
-                Heard::Reconnected => News::Reconnected,
-                Heard::Ended => News::Ended,
+                WatchNews::Touched(_) => continue,
+                WatchNews::Disconnected => News::Disconnected,
+                WatchNews::Reconnected => News::Reconnected,
+                WatchNews::Ended => News::Ended,
             };
             news = news.max(Some(new));
         }

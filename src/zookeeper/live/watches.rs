@@ -35,7 +35,7 @@ pub(crate) enum Watches {
 
 /// What a watch reports.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Heard {
+pub(crate) enum WatchNews {
     /// A node was created, written or deleted.
     Touched(ZPath),
     /// The connection is lost; the session may still live.
@@ -95,7 +95,7 @@ impl Watches {
     }
 
     /// Returns the next event of any of them, each once. After the session's end none comes.
-    pub(crate) fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Heard> {
+    pub(crate) fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<WatchNews> {
         loop {
             let (Self::Alive(watchers) | Self::Lost(watchers)) = self else {
                 return Poll::Pending;
@@ -109,24 +109,24 @@ impl Watches {
             return Poll::Ready(match (event.event_type, event.session_state) {
                 (EventType::Session, SessionState::Disconnected) => {
                     self.lose();
-                    Heard::Disconnected
+                    WatchNews::Disconnected
                 }
                 (
                     EventType::Session,
                     SessionState::SyncConnected | SessionState::ConnectedReadOnly,
                 ) => {
                     self.lose();
-                    Heard::Reconnected
+                    WatchNews::Reconnected
                 }
                 (EventType::Session, _) => {
                     // The client panics when a watcher is asked again after this.
                     *self = Self::Ended;
-                    Heard::Ended
+                    WatchNews::Ended
                 }
                 // Ignored: each child sends an event of its own.
                 (EventType::NodeChildrenChanged, _) => continue,
                 _ => match ZPath::parse(&event.path) {
-                    Ok(path) => Heard::Touched(path),
+                    Ok(path) => WatchNews::Touched(path),
                     Err(_) => continue,
                 },
             });

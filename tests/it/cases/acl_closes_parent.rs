@@ -47,7 +47,7 @@ async fn what_would_lock_its_applier_out_is_refused() {
 
 /// A node whose ACL is as declared, and does not allow what the plan has to do there.
 #[tokio::test(flavor = "multi_thread")]
-async fn missing_rights_are_told_before_the_first_write() {
+async fn missing_rights_are_reported_before_the_first_write() {
     let place = Place::new("case-acl-rights").await;
     let acl = "  @acl world:anyone:ra\n";
     place

@@ -26,8 +26,8 @@ impl Drop for Killed {
     }
 }
 
-/// What the command is told: lines on stdin, words in the variable; and what stderr says.
-fn told(count: usize) -> (String, String) {
+/// What the command gets: lines on stdin, words in the variable; and what stderr says.
+fn handed_over(count: usize) -> (String, String) {
     let server = fleet(count);
     let place = Place::offline();
     let mut command = place.command("discover /fleet --exec");
@@ -49,12 +49,15 @@ fn told(count: usize) -> (String, String) {
 #[test]
 fn the_variable_holds_what_the_system_takes() {
     let nothing = String::new();
-    assert_eq!(told(7000), ("7000\nset 7000\n".to_owned(), nothing));
+    assert_eq!(handed_over(7000), ("7000\nset 7000\n".to_owned(), nothing));
 }
 
 #[test]
 fn beyond_that_a_warning_says_so_and_stdin_has_all() {
     let warning = "warning: 7500 addresses are too long for the environment: ZKT_ADDRESSES is not \
                    set, the command gets all of them on stdin\n";
-    assert_eq!(told(7500), ("7500\n0\n".to_owned(), warning.to_owned()));
+    assert_eq!(
+        handed_over(7500),
+        ("7500\n0\n".to_owned(), warning.to_owned())
+    );
 }

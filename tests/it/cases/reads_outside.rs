@@ -79,7 +79,7 @@ fn a_link_out_of_the_layer_shows_nothing_of_what_it_leads_to() {
 }
 
 #[test]
-fn odd_things_with_the_name_of_a_tree_file_are_told() {
+fn odd_things_with_the_name_of_a_tree_file_are_reported() {
     let place = Place::offline();
     place.file("trees/a.zkt", "/a\n");
     let odd = place.path("trees/odd.zkt");

@@ -264,7 +264,7 @@ async fn rm_asks_on_a_terminal() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rm_tells_of_all_that_is_gone_though_replies_are_lost() {
+async fn rm_reports_all_that_is_gone_though_replies_are_lost() {
     let (server, place) = embedded();
     let client = place.client().await;
     for path in ["/a", "/a/b", "/a/c"] {
@@ -280,7 +280,7 @@ async fn rm_tells_of_all_that_is_gone_though_replies_are_lost() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rm_tells_what_an_interrupt_leaves() {
+async fn rm_reports_what_an_interrupt_leaves() {
     let (server, place) = embedded();
     let client = place.client().await;
     for path in ["/a", "/a/b", "/a/c"] {

@@ -8,7 +8,7 @@ use crate::server::options_as;
 
 /// Whether the server tells whom a session is known as: those before 3.7 do not, and there nobody can
 /// say that the session is not in an ACL.
-async fn tells_identities(place: &Place) -> bool {
+async fn names_identities(place: &Place) -> bool {
     let options = options_as(&place.hosts, "ops:new");
     let session = Session::connect(&options).await.unwrap();
     !session.who().await.unwrap().may_be_more
@@ -53,7 +53,7 @@ async fn what_could_not_be_compared_is_said() {
     place.run(&format!("plan --strict {wrong}")).expect(3);
     let nobody = place.run("plan --auth digest:opz:right a.zkt");
     let why = "warning: /p: no ACL that is declared or seen names an identity of the applier (opz)";
-    let tells = tells_identities(&place).await;
+    let tells = names_identities(&place).await;
     assert_eq!(nobody.stdout.contains(why), tells, "{nobody}");
 }
 
@@ -74,7 +74,7 @@ async fn no_hash_of_ones_own_password_is_shown() {
     let mut run = place.run("plan --auth digest:ops:new b.zkt");
     let nobody = "warning: /p: no ACL that is declared or seen names an identity of the applier \
                   (ops); a server takes any password, so check user and password\n\n";
-    let tells = tells_identities(&place).await;
+    let tells = names_identities(&place).await;
     assert_eq!(run.stdout.contains(nobody), tells, "{run}");
     run.stdout = run.stdout.replace(nobody, "");
     insta::assert_snapshot!(run, @"

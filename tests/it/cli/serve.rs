@@ -49,7 +49,7 @@ impl Drop for Serving {
 }
 
 #[tokio::test]
-async fn serves_until_it_is_told_to_stop() {
+async fn serves_until_it_gets_a_signal() {
     let place = Place::offline();
     for signal in ["-INT", "-TERM"] {
         let serving = Serving::start(&place, "");
@@ -119,7 +119,7 @@ async fn declared_trees_are_there_from_the_start() {
 }
 
 #[test]
-fn what_is_wrong_with_a_tree_or_an_address_is_told() {
+fn what_is_wrong_with_a_tree_or_an_address_is_reported() {
     let place = Place::offline();
     place.file("wrong.zkt", "/a\n  x = 1\n  x = 2\n");
     place.file("empty.zkt", "");

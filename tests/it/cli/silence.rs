@@ -226,7 +226,7 @@ async fn any_one_reply_may_be_too_short() {
 
 /// `set` and `ln` say whether it was written, as far as anybody knows.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_write_without_an_answer_is_told_as_unknown() {
+async fn a_write_without_an_answer_is_reported_as_unknown() {
     for (words, unknown) in [
         ("set /a x=1", "unknown, written or not: /a\n"),
         ("ln /b /a/l", "unknown, made or not: /a/l\n"),

@@ -6,8 +6,8 @@ mod files;
 mod hostile;
 pub(super) mod live;
 mod real;
+mod reports;
 mod status;
-mod told;
 
 use std::io::{BufRead as _, BufReader, ErrorKind};
 use std::process::Child;
@@ -221,7 +221,7 @@ async fn it_ends_in_mid_apply_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn once_that_is_interrupted_between_two_executions_tells_what_stands() {
+async fn once_that_is_interrupted_between_two_executions_reports_what_stands() {
     let place = Place::new("watch-between").await;
     place.file("a.zkt", "/a\n  x = 1\n");
     let relay = Relay::to(server::shared().port()).await;
@@ -249,7 +249,7 @@ async fn once_that_is_interrupted_between_two_executions_tells_what_stands() {
 
 /// What systemd hears.
 #[tokio::test(flavor = "multi_thread")]
-async fn systemd_is_told() {
+async fn systemd_is_notified() {
     let place = Place::new("watch-systemd").await;
     place.file("a.zkt", "/a\n  x = 1\n");
     let path = place.path("notify");

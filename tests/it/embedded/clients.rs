@@ -188,7 +188,7 @@ async fn containers_and_nodes_with_a_time_to_live_are_deleted() {
 }
 
 #[tokio::test]
-async fn sessions_expire_when_nothing_is_heard_of_them() {
+async fn sessions_expire_when_they_send_nothing() {
     let server = Server::builder()
         .tick_time(Duration::from_millis(10))
         .start()

@@ -75,7 +75,7 @@ async fn acls_of_new_nodes_and_of_old_ones() {
 }
 
 #[tokio::test]
-async fn what_the_server_refuses_is_told() {
+async fn what_the_server_refuses_is_reported() {
     let (hosts, _) = session("refused").await;
     let ops = Session::connect(&options_as(&hosts, "ops:secret"))
         .await
@@ -103,7 +103,7 @@ async fn what_the_server_refuses_is_told() {
 }
 
 #[tokio::test]
-async fn acl_changes_cut_midway_are_told_one_by_one() {
+async fn acl_changes_cut_midway_are_reported_one_by_one() {
     for mode in [Mode::CutBeforeRequest, Mode::CutBeforeReply] {
         let server = shared();
         let place = server.chroot("acl-cut").await;

@@ -16,8 +16,8 @@ use crate::relay::{Mode, Relay};
 use crate::server::{options, session, shared};
 
 use super::{
-    add, create, done, fates, link, one_at_a_time, path, plan, run, run_all, shown, split, stop,
-    told, trim, update,
+    add, batch_fates, create, done, fates, link, one_at_a_time, path, plan, run, run_all, shown,
+    split, stop, trim, update,
 };
 
 #[tokio::test]
@@ -145,7 +145,7 @@ async fn each_kind_of_conflict_leaves_nothing_of_its_batch() {
         );
         assert_eq!(done(&report), 0);
         assert_eq!(
-            (fates(&report).as_str(), told(&report)),
+            (fates(&report).as_str(), batch_fates(&report)),
             ("----", "-".into())
         );
         assert_eq!(shown(&session).await, before);
@@ -162,7 +162,7 @@ async fn a_conflict_leaves_the_batches_before_it_and_in_flight() {
     insta::assert_snapshot!(stop(&report), @"/n4: it exists already");
     // The third was in flight together with the second.
     assert_eq!(fates(&report), "+++---++-");
-    assert_eq!(told(&report), "+-+");
+    assert_eq!(batch_fates(&report), "+-+");
     insta::assert_snapshot!(shown(&session).await, @r#"
     /n0 "" at 0
     /n1 "" at 0
@@ -251,7 +251,7 @@ async fn the_bytes_of_a_request_are_counted_exactly() {
 }
 
 #[tokio::test]
-async fn tiny_batches_are_told_truthfully_at_every_conflict() {
+async fn tiny_batches_are_reported_truthfully_at_every_conflict() {
     for obstacle in 0..12 {
         let (hosts, session) = session("tiny").await;
         let nodes: Vec<String> = (0..12)

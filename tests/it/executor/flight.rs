@@ -1,4 +1,4 @@
-//! Several batches of a stage in flight: each happens or not by itself, and is told of so.
+//! Several batches of a stage in flight: each happens or not by itself, and is reported so.
 
 use std::time::Duration;
 
@@ -181,7 +181,7 @@ async fn after_the_first_that_fails_nothing_more_is_sent() {
         let report = run(&session, adds(12), &flight(1, window)).await;
         assert_eq!(stop(&report), "/n02: it exists already");
         let sent = "++-".to_owned() + &"+".repeat(window - 1);
-        assert_eq!(told(&report), sent);
+        assert_eq!(batch_fates(&report), sent);
         assert_eq!(fates(&report), format!("{sent:-<12}"));
         assert_eq!(done(&report), window + 1);
         assert_eq!(shown(&session).await.lines().count(), window + 2);
@@ -206,7 +206,7 @@ async fn after_an_update_that_fails_nothing_more_is_sent() {
         assert_eq!(stop(&report), "/n01: it was changed meanwhile");
         let together = "+-++";
         let sent = &together[..window.max(2)];
-        assert_eq!(told(&report), sent);
+        assert_eq!(batch_fates(&report), sent);
         assert_eq!(fates(&report), format!("{sent:-<12}"));
     }
 }
@@ -222,7 +222,7 @@ async fn a_later_stage_does_not_begin_after_a_failure() {
         let report = run(&session, actions, &flight(1, window)).await;
         assert_eq!(stop(&report), "/set: it was changed meanwhile");
         assert_eq!(
-            (fates(&report), told(&report)),
+            (fates(&report), batch_fates(&report)),
             ("++--".into(), "++-".into())
         );
         assert_eq!(shown(&session).await.lines().count(), 3);
@@ -240,7 +240,7 @@ async fn without_its_parent_a_node_is_not_created_and_without_its_children_none_
     let report = run(&session, actions, &flight(2, 4)).await;
     assert_eq!(stop(&report), "/taken: it exists already");
     assert_eq!(
-        (fates(&report), told(&report)),
+        (fates(&report), batch_fates(&report)),
         ("----++".into(), "--+".into())
     );
 
@@ -252,7 +252,7 @@ async fn without_its_parent_a_node_is_not_created_and_without_its_children_none_
     let report = run(&session, actions, &flight(1, 4)).await;
     assert_eq!(stop(&report), "/a/b: it was changed meanwhile");
     assert_eq!(
-        (fates(&report), told(&report)),
+        (fates(&report), batch_fates(&report)),
         ("--+".into(), "--+".into())
     );
 }
@@ -314,12 +314,12 @@ async fn check_certain(report: &Report, session: &Session) {
     let expected: String = (0..12).map(letter).collect();
     assert_eq!(fates(report), expected, "{report:?}");
     assert_eq!(shown.lines().count(), done(report));
-    let of_batches = told(report).replace('+', "++").replace('-', "--");
+    let of_batches = batch_fates(report).replace('+', "++").replace('-', "--");
     assert_eq!(format!("{of_batches:-<12}"), expected, "{report:?}");
 }
 
 #[tokio::test]
-async fn a_cut_with_several_in_flight_is_told_truthfully() {
+async fn a_cut_with_several_in_flight_is_reported_truthfully() {
     let long = Duration::from_secs(10);
     for mode in [Mode::CutBeforeRequest, Mode::CutBeforeReply] {
         let (report, session) = fly_through(mode, Duration::ZERO, long).await;
@@ -332,14 +332,14 @@ async fn a_cut_with_several_in_flight_is_told_truthfully() {
 }
 
 #[tokio::test]
-async fn a_reply_that_never_comes_is_told_truthfully() {
+async fn a_reply_that_never_comes_is_reported_truthfully() {
     let short = Duration::from_secs(2);
     let (report, session) = fly_through(Mode::SwallowOnce, Duration::ZERO, short).await;
     check_certain(&report, &session).await;
 }
 
 #[tokio::test]
-async fn a_session_that_ends_with_several_in_flight_is_told_truthfully() {
+async fn a_session_that_ends_with_several_in_flight_is_reported_truthfully() {
     let mut all = Vec::new();
     for mode in [Mode::CutBeforeReplyForGood, Mode::Stall, Mode::Swallow] {
         all.push(tokio::spawn(async move {
@@ -366,7 +366,7 @@ async fn without_a_server_to_ask_all_in_flight_are_uncertain() {
     };
     assert_eq!(*actions, 0..8);
     assert_eq!(
-        (fates(&report), told(&report)),
+        (fates(&report), batch_fates(&report)),
         ("????????----".into(), "????".into())
     );
     let standing = shown(&session).await;
@@ -374,7 +374,7 @@ async fn without_a_server_to_ask_all_in_flight_are_uncertain() {
 }
 
 #[tokio::test]
-async fn of_a_dropped_execution_what_was_sent_is_done_and_told_of_as_unknown() {
+async fn of_a_dropped_execution_what_was_sent_is_done_and_reported_as_unknown() {
     for polls in [1, 2, 3, 4] {
         let (_hosts, session) = session("dropped-flight").await;
         // Replies arrive between two polls only: each poll sends no more than a window.

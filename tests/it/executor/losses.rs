@@ -13,7 +13,7 @@ use crate::relay::{Mode, Relay};
 use crate::server::{options, shared};
 
 use super::flight::Spy;
-use super::{add, fates, one_at_a_time, path, plan, shown, split, told};
+use super::{add, batch_fates, fates, one_at_a_time, path, plan, shown, split};
 
 /// Runs three batches of two through a relay that misbehaves on the second one.
 async fn run_through(mode: Mode, session_timeout: Duration) -> (Report, String) {
@@ -45,7 +45,7 @@ async fn run_through(mode: Mode, session_timeout: Duration) -> (Report, String) 
 }
 
 #[tokio::test]
-async fn a_connection_cut_before_the_commit_is_told_truthfully() {
+async fn a_connection_cut_before_the_commit_is_reported_truthfully() {
     let (report, shown) = run_through(Mode::CutBeforeRequest, Duration::from_secs(10)).await;
     assert!(
         matches!(
@@ -58,12 +58,12 @@ async fn a_connection_cut_before_the_commit_is_told_truthfully() {
         "{report:?}"
     );
     assert_eq!(fates(&report), "++----");
-    assert_eq!(told(&report), "+-");
+    assert_eq!(batch_fates(&report), "+-");
     assert_eq!(shown.lines().count(), 2);
 }
 
 #[tokio::test]
-async fn a_connection_cut_after_the_commit_is_told_truthfully() {
+async fn a_connection_cut_after_the_commit_is_reported_truthfully() {
     let (report, shown) = run_through(Mode::CutBeforeReply, Duration::from_secs(10)).await;
     assert!(
         matches!(
@@ -76,7 +76,7 @@ async fn a_connection_cut_after_the_commit_is_told_truthfully() {
         "{report:?}"
     );
     assert_eq!(fates(&report), "++++--");
-    assert_eq!(told(&report), "++");
+    assert_eq!(batch_fates(&report), "++");
     assert_eq!(shown.lines().count(), 4);
 }
 
@@ -116,7 +116,7 @@ async fn a_lost_creation_that_was_undone_is_unknown() {
 }
 
 #[tokio::test]
-async fn swallowed_replies_are_noticed_and_told_truthfully() {
+async fn swallowed_replies_are_noticed_and_reported_truthfully() {
     // The relay swallows all replies for good, so that nothing can be found out.
     let started = Instant::now();
     let (report, shown) = run_through(Mode::Swallow, Duration::from_secs(1)).await;
@@ -250,7 +250,7 @@ async fn a_silent_server_is_waited_for_once_before_a_batch() {
 }
 
 #[tokio::test]
-async fn a_loss_that_outlasts_the_session_is_told_truthfully() {
+async fn a_loss_that_outlasts_the_session_is_reported_truthfully() {
     let server = shared();
     let place = server.chroot("outlast").await;
     let relay = Relay::to(server.port()).await;

@@ -11,7 +11,8 @@ use crate::relay::{Mode, Relay};
 use crate::server::{options, options_as, session, shared};
 
 use super::{
-    acl, add, as_seen, create, fates, link, path, plan, run, shown, split, stop, told, trim, update,
+    acl, add, as_seen, batch_fates, create, fates, link, path, plan, run, shown, split, stop, trim,
+    update,
 };
 
 /// A node that was deleted and created again has the version that was seen, and the same ACL's.
@@ -105,7 +106,10 @@ async fn a_node_in_the_place_of_a_new_one_keeps_its_acl() {
             reason: Conflict::Replaced
         })
     );
-    assert_eq!((fates(&report), told(&report)), ("d".into(), "+-".into()));
+    assert_eq!(
+        (fates(&report), batch_fates(&report)),
+        ("d".into(), "+-".into())
+    );
     assert_eq!(shown(&session).await, "/a \"theirs\" at 0\n");
 }
 

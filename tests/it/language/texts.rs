@@ -85,7 +85,7 @@ fn what_is_no_text_is_an_error() {
 }
 
 #[test]
-fn every_error_of_every_file_is_told_at_once() {
+fn every_error_of_every_file_is_reported_at_once() {
     check_layers!(["a.zkt", "b.zkt"], [("a.zkt", "/a\n  x = word\n  y = 1\n  y = 2\n"), ("b.zkt", "/..\n/b\n  @nothing\n")], @r#"
     a.zkt:2:7: expected a value, found the bare word word
       hint: text needs quotes: 'word'

@@ -1,4 +1,4 @@
-//! Several batches in flight are told of truthfully, whatever the window, the size of batches, and what
+//! Several batches in flight are reported truthfully, whatever the window, the size of batches, and what
 //! is in the way.
 
 use std::collections::BTreeSet;
@@ -310,7 +310,7 @@ async fn cut(case: &Case, choices: &mut Choices<'_>, cuts: usize) -> (Report, St
 
 /// What stands is what the batches make that the report calls committed, and of those that it calls
 /// unknown none, some or all.
-fn is_told_truthfully(cases: u32, cuts: usize) {
+fn is_reported_truthfully(cases: u32, cuts: usize) {
     let runtime = Runtime::new().unwrap();
     let holds = |choices: &mut Choices<'_>| {
         let case = Case::new(choices, false);
@@ -339,12 +339,12 @@ fn is_told_truthfully(cases: u32, cuts: usize) {
 }
 
 #[test]
-fn a_cut_anywhere_is_told_truthfully() {
-    is_told_truthfully(120, 1);
+fn a_cut_anywhere_is_reported_truthfully() {
+    is_reported_truthfully(120, 1);
 }
 
 /// Then even what tells of the first cut may be lost.
 #[test]
-fn two_cuts_anywhere_are_told_truthfully() {
-    is_told_truthfully(80, 2);
+fn two_cuts_anywhere_are_reported_truthfully() {
+    is_reported_truthfully(80, 2);
 }

@@ -13,7 +13,7 @@ use crate::relay::{Mode, Relay};
 use crate::server::options;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_killed_midway_is_told_truthfully() {
+async fn a_server_killed_midway_is_reported_truthfully() {
     let server = Server::start();
     let session = Session::connect(&options(&server.address())).await.unwrap();
     let actions: Vec<Action> = (0..10).map(|i| add(&format!("/n{i}"), "data")).collect();
@@ -84,7 +84,7 @@ async fn what_was_committed_before_the_server_was_killed_stands() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_killed_with_several_in_flight_is_told_truthfully() {
+async fn a_server_killed_with_several_in_flight_is_reported_truthfully() {
     let mut server = Some(Server::start());
     for index in [2, 4, 7] {
         let mut running = server.take();

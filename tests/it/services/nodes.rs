@@ -14,7 +14,7 @@ tests!(
     shortcuts,
     two_writers_of_one_node,
     an_import_hides_nothing,
-    an_import_that_ends_early_tells_what_stands
+    an_import_that_ends_early_reports_what_stands
 );
 
 async fn shortcuts(place: &Place) {
@@ -194,7 +194,7 @@ async fn an_outage_ends_every_wait() {
 }
 
 /// More than a request holds, and last what the server refuses.
-async fn an_import_that_ends_early_tells_what_stands(place: &Place) {
+async fn an_import_that_ends_early_reports_what_stands(place: &Place) {
     let zk = place.connect().await;
     let closed = "/z\n  @acl world:anyone:r\n";
     zk.import_tree(closed, &Import::default()).await.unwrap();

@@ -19,7 +19,7 @@ tests!(
     a_view_of_the_root,
 );
 
-fn told(change: &ChildrenChange) -> String {
+fn change_text(change: &ChildrenChange) -> String {
     let names = |children: &[Arc<zkt::services::Child>]| {
         children
             .iter()
@@ -43,17 +43,17 @@ async fn changes_of_children(place: &Place) {
     let mut changes = view.changes();
     assert_eq!(changes.start().names().collect::<Vec<_>>(), ["1"]);
     create(&zk, "/a/2", json!({})).await;
-    assert_eq!(told(&changes.next().await.unwrap()), "+2 - ~");
+    assert_eq!(change_text(&changes.next().await.unwrap()), "+2 - ~");
     zk.set("/a/1", b"{\"n\":2}", None).await.unwrap();
     let change = changes.next().await.unwrap();
-    assert_eq!(told(&change), "+ - ~1");
+    assert_eq!(change_text(&change), "+ - ~1");
     assert_eq!(change.updated[0].properties()["n"], json!(2));
     assert_eq!(change.updated[0].version(), 1);
     // What is further down is no business of the view.
     create(&zk, "/a/1/deep", json!({})).await;
     zk.set("/a", b"other", None).await.unwrap();
     zk.delete("/a/2", None).await.unwrap();
-    assert_eq!(told(&changes.next().await.unwrap()), "+ -2 ~");
+    assert_eq!(change_text(&changes.next().await.unwrap()), "+ -2 ~");
     appear(&zk, "/a/e").await;
     let change = changes.next().await.unwrap();
     assert!(change.added[0].is_ephemeral());
@@ -183,7 +183,7 @@ async fn links_that_change(place: &Place) {
     zk.update("/a", object(json!({"to ->": "/c"})))
         .await
         .unwrap();
-    assert_eq!(told(&changes.next().await.unwrap()), "+two -one ~");
+    assert_eq!(change_text(&changes.next().await.unwrap()), "+two -one ~");
     eventually(|| properties.get("x") == Some(json!(2))).await;
     eventually(|| linked.get("w") == Some(json!(2))).await;
     // A node in the link's place hides it.
@@ -356,7 +356,11 @@ async fn no_lost_request_costs_a_view_a_change() {
                 eventually(|| children.len() == n + 1).await;
                 eventually(|| properties.get("y") == Some(json!(n))).await;
                 let change = changes.next().await.unwrap();
-                assert_eq!(told(&change), format!("+{n} - ~"), "{kind:?} {fault:?}");
+                assert_eq!(
+                    change_text(&change),
+                    format!("+{n} - ~"),
+                    "{kind:?} {fault:?}"
+                );
             }
         }
     }

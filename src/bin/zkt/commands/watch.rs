@@ -123,15 +123,15 @@ async fn keep(args: &WatchArgs, options: Options, output: &Output) -> Result<Exi
         writeln!(out, "{address}")?;
         out.flush()?;
     }
-    let told = systemd::start(shown.subscribe());
+    let notifying = systemd::start(shown.subscribe());
     zkt::watch::run(options, &mut commands, &shown).await;
     listening.abort();
     if let Some(serving) = serving {
         serving.abort();
     }
     drop(shown);
-    if let Some(told) = told {
-        _ = told.await;
+    if let Some(notifying) = notifying {
+        _ = notifying.await;
     }
     tracing::info!("stopped");
     Ok(Exit::Done)

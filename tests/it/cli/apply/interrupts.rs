@@ -40,7 +40,7 @@ async fn changed(name: &str) -> Place {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn an_interrupt_tells_of_all_that_is_in_flight() {
+async fn an_interrupt_reports_all_that_is_in_flight() {
     let place = changed("apply-interrupts").await;
     let (_relay, child) = held_after(1, &place, "apply -y --format json a.zkt").await;
     signal(&child, "INT");

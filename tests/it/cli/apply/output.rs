@@ -43,7 +43,7 @@ async fn every_end_has_a_report() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn batches_are_told_in_order() {
+async fn batches_are_reported_in_order() {
     let place = Place::new("apply-batches").await;
     place.file("a.zkt", large());
     let lines = place.run("apply -y --format json a.zkt").expect(0).json();

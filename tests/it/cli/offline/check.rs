@@ -109,7 +109,7 @@ fn check_quotes_no_secret() {
 }
 
 #[test]
-fn check_tells_errors_and_their_places_in_json() {
+fn check_prints_errors_and_their_places_in_json() {
     let place = Place::offline();
     place
         .file("e/a.zkt", "/a\n  x = 1\n")

@@ -141,7 +141,7 @@ fn diff_hides_what_either_side_hides() {
 }
 
 #[test]
-fn a_secret_link_is_not_told_by_its_warning() {
+fn a_warning_does_not_show_a_secret_link() {
     let place = Place::offline();
     place.file(
         "a.zkt",

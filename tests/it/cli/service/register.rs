@@ -191,7 +191,7 @@ async fn health_and_draining() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_monitor_is_told() {
+async fn a_monitor_is_notified() {
     let (place, client) = service("register-monitor").await;
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();

@@ -93,7 +93,7 @@ async fn other_failures_wait_their_time() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_server_that_does_not_answer_is_told_and_outlived() {
+async fn a_server_that_does_not_answer_is_reported_and_outlived() {
     let place = Place::new("mute-watch").await;
     place.file("a.zkt", "/a\n  x = 1\n");
     let relay = Relay::to(shared().port()).await;

@@ -102,7 +102,7 @@ fn persistent_watches() {
 }
 
 #[test]
-fn no_event_tells_of_what_may_not_be_read() {
+fn no_event_shows_what_may_not_be_read() {
     let (server, mut owner) = started();
     owner.ok(AUTH, &auth("u:p"));
     let mut watcher = Raw::connect(server.address());

@@ -301,6 +301,6 @@ fn graph_analysis() {
     assert_eq!(uses, expected);
     assert!(matches!(
         ZooKeeper::parse_tree("/a\n  x = 1+1\n"),
-        Err(Error::Text(_))
+        Err(Error::Problems(_))
     ));
 }

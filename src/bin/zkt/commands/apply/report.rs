@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde_json::{Value, json};
 use zkt::model::plan::Summary;
-use zkt::reconcile::{Account, Named};
+use zkt::reconcile::{Account, NamedAction};
 use zkt::zookeeper::executor::Fate;
 
 use super::end::End;
@@ -47,8 +47,8 @@ pub(super) fn report_json(account: &Account, end: Option<&End>, exit: Exit) -> V
     line
 }
 
-fn names_json(actions: &[Named]) -> Value {
-    let name = |(name, path): &Named| json!({"action": name, "path": path.as_str()});
+fn names_json(actions: &[NamedAction]) -> Value {
+    let name = |(name, path): &NamedAction| json!({"action": name, "path": path.as_str()});
     actions.iter().map(name).collect()
 }
 
@@ -86,7 +86,7 @@ pub(super) fn write_text(
     Ok(())
 }
 
-fn write_names(actions: &[Named], out: &mut dyn Write) -> io::Result<()> {
-    let line = |(name, path): &Named| format!("{name} {}", render::path_text(path));
+fn write_names(actions: &[NamedAction], out: &mut dyn Write) -> io::Result<()> {
+    let line = |(name, path): &NamedAction| format!("{name} {}", render::path_text(path));
     render::write_first(actions.iter().map(line), LONGEST_LIST, out)
 }

@@ -154,9 +154,9 @@ mod tests {
             stream: near,
             activity: activity.clone(),
         };
-        let told = activity.clone();
+        let answering = activity.clone();
         let answer = service_fn(move |_| {
-            told.set_answering(true);
+            answering.set_answering(true);
             let body = Full::new(Bytes::from(vec![b'x'; LENGTH]));
             async move { Ok::<_, Infallible>(Response::new(body)) }
         });

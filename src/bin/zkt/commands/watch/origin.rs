@@ -168,16 +168,16 @@ mod tests {
             "localhost@evil.example",
             "0x7f000001",
         ] {
-            let told = here.check(&request(&[("host", host)]));
-            assert_eq!(told, Err(Foreign::Host), "{host}");
+            let checked = here.check(&request(&[("host", host)]));
+            assert_eq!(checked, Err(Foreign::Host), "{host}");
         }
         let everywhere = hosts("::");
         assert_eq!(
             everywhere.check(&request(&[("host", "10.9.9.9:1")])),
             Ok(())
         );
-        let told = everywhere.check(&request(&[("host", "evil.example")]));
-        assert_eq!(told, Err(Foreign::Host));
+        let checked = everywhere.check(&request(&[("host", "evil.example")]));
+        assert_eq!(checked, Err(Foreign::Host));
         let two = request(&[("host", "localhost"), ("host", "evil.example")]);
         assert_eq!(here.check(&two), Err(Foreign::NoHost));
         assert_eq!(here.check(&request(&[])), Err(Foreign::NoHost));
@@ -195,17 +195,17 @@ mod tests {
     #[test]
     fn only_its_own_page_may_ask_for_something() {
         let here = hosts("127.0.0.1");
-        let told = |name: &str, value: &str| {
+        let checked = |name: &str, value: &str| {
             let request = request(&[("host", "localhost:9181"), (name, value)]);
             here.check_origin(request.headers())
         };
-        assert_eq!(told("accept", "*/*"), Ok(()));
+        assert_eq!(checked("accept", "*/*"), Ok(()));
         for origin in [
             "http://localhost:9181",
             "https://LOCALHOST:9181",
             "https://watch.example",
         ] {
-            assert_eq!(told("origin", origin), Ok(()), "{origin}");
+            assert_eq!(checked("origin", origin), Ok(()), "{origin}");
         }
         for origin in [
             "null",
@@ -217,10 +217,13 @@ mod tests {
             "file://localhost:9181",
             "http://watch.example@evil.example",
         ] {
-            assert_eq!(told("origin", origin), Err(Foreign::Origin), "{origin}");
+            assert_eq!(checked("origin", origin), Err(Foreign::Origin), "{origin}");
         }
-        assert_eq!(told("sec-fetch-site", "same-origin"), Ok(()));
-        assert_eq!(told("sec-fetch-site", "cross-site"), Err(Foreign::Origin));
-        assert_eq!(told("sec-fetch-site", "same-site"), Err(Foreign::Origin));
+        assert_eq!(checked("sec-fetch-site", "same-origin"), Ok(()));
+        assert_eq!(
+            checked("sec-fetch-site", "cross-site"),
+            Err(Foreign::Origin)
+        );
+        assert_eq!(checked("sec-fetch-site", "same-site"), Err(Foreign::Origin));
     }
 }

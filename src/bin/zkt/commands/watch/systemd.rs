@@ -13,7 +13,7 @@ pub(super) fn start(mut state: watch::Receiver<State>) -> Option<JoinHandle<()>>
     std::env::var_os("NOTIFY_SOCKET")?;
     Some(tokio::spawn(async move {
         let mut ready = false;
-        let mut told = String::new();
+        let mut sent = String::new();
         // The loop turns every second at least; where it does not, the watchdog gets no sign of life.
         while state.changed().await.is_ok() {
             let (line, turns, succeeded) = {
@@ -29,13 +29,13 @@ pub(super) fn start(mut state: watch::Receiver<State>) -> Option<JoinHandle<()>>
                 ready = true;
                 news.push(NotifyState::Ready);
             }
-            if line != told {
+            if line != sent {
                 news.push(NotifyState::Status(&line));
             }
             if let Err(error) = sd_notify::notify(false, &news) {
                 tracing::debug!(%error, "systemd cannot be told");
             }
-            told.clone_from(&line);
+            sent.clone_from(&line);
         }
         _ = sd_notify::notify(false, &[NotifyState::Stopping]);
     }))

@@ -54,7 +54,7 @@ async fn each_node_is_named_with_what_changed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_drift_that_is_only_told_is_told_and_counted_once() {
+async fn a_drift_that_is_only_reported_is_logged_and_counted_once() {
     let place = Place::new("watch-told-once").await;
     place.file("a.zkt", "/a\n  x = 1\n/b\n");
     place.run("apply -y a.zkt").expect(0);
@@ -161,7 +161,7 @@ async fn a_node_that_may_not_be_read_does_not_hold_up_the_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_broken_file_is_told_once_with_its_excerpt() {
+async fn a_broken_file_is_logged_once_with_its_excerpt() {
     let place = Place::new("watch-excerpt").await;
     place.file("a.zkt", "/a\n  x = oops\n");
     let mut watching = Watching::start(&place, "a.zkt --interval 200ms");
