@@ -227,6 +227,58 @@ fn a_floor_imports_only_from_the_floors_below() {
     assert_eq!(imports_upwards(&files, &FLOORS), [""; 0]);
 }
 
+#[test]
+fn code_and_guide_list_the_same_floors_in_the_same_order() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let code = std::fs::read_to_string(root.join("lib.rs")).expect("the root of the library");
+    let modules = code
+        .lines()
+        .filter_map(|line| line.strip_prefix("pub mod "));
+    let modules = modules.filter_map(|name| name.strip_suffix(';'));
+    let modules: Vec<&str> = modules.filter(|name| *name != "guide").collect();
+    assert_eq!(modules, FLOORS);
+    let rows = rows("Floors");
+    let first = rows.iter().filter_map(|row| row.split('|').nth(1));
+    let listed: Vec<&str> = first.flat_map(quoted).collect();
+    assert_eq!(listed, [&FLOORS[..], &["bin/zkt"]].concat());
+}
+
+#[test]
+fn the_types_among_the_words_exist() {
+    let library = library::Crate::library();
+    let rows = rows("Words");
+    let types = rows.iter().flat_map(|row| quoted(row));
+    let types: Vec<&str> = types
+        .filter(|name| name.starts_with(char::is_uppercase))
+        .collect();
+    assert!(types.len() > 20, "{types:?}");
+    let exists = |name: &str| {
+        let mut modules = library.modules.keys();
+        modules.any(|module| {
+            let def = (module.clone(), name.to_owned());
+            // One of another crate is known by this name, too.
+            library.item(&def).is_some() || library.names.contains_key(&def)
+        })
+    };
+    let missing: Vec<&str> = types.into_iter().filter(|name| !exists(name)).collect();
+    assert_eq!(missing, [""; 0]);
+}
+
+/// The rows of the table in a section of the chapter on how zkt is built.
+fn rows(section: &str) -> Vec<&'static str> {
+    let chapter = include_str!("../../src/guide/building.md");
+    let sections = chapter.split("\n## ");
+    let mut text = sections.filter_map(|text| text.strip_prefix(section));
+    let lines = text.next().expect("the section").lines();
+    let rows = lines.filter(|line| line.starts_with('|'));
+    rows.skip(2).collect()
+}
+
+/// What stands in backquotes.
+fn quoted(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
+}
+
 /// Imports from floors above the file's own; `floors` are listed from the bottom up.
 fn imports_upwards(files: &[(String, String)], floors: &[&str]) -> Vec<String> {
     let rank = |name: &str| floors.iter().position(|floor| *floor == name);
