@@ -59,6 +59,8 @@ pub(crate) use run::Run;
 #[cfg(feature = "watch")]
 pub(crate) use tries::{Aside, Look, Spent};
 
+use options::narrowed;
+
 use crate::declare::Source;
 use crate::model::node::Live;
 use crate::model::plan::Plan;
@@ -78,7 +80,8 @@ use crate::zookeeper::session::Session;
 /// # Cancellation safety
 /// Nothing is written.
 pub async fn plan(session: &Session, source: &Source, options: &Options) -> Result<Plan, Error> {
-    plan_after(session, source, options, ReadAhead::default()).await
+    let source = narrowed(source, options);
+    plan_after(session, &source, options, ReadAhead::default()).await
 }
 
 /// As [`plan()`]. `ahead` is what was read of the live tree already.
@@ -99,6 +102,7 @@ pub async fn plan_after(
 /// old one has are trimmed, too. No server is asked, so no ACL can lock anybody out.
 #[must_use]
 pub fn compare(old: &Source, new: &Source, options: &Options) -> Plan {
+    let (old, new) = (narrowed(old, options), narrowed(new, options));
     let policy = Policy {
         trim_top_level: true,
         // What a tree declares is never ZooKeeper's own.

@@ -124,12 +124,12 @@ use state::State;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The address cannot be listened on.
-    #[error("cannot listen on {address}: {source}")]
+    #[error("cannot listen on {address}: {reason}")]
     Listen {
         /// The address.
         address: SocketAddr,
         /// The system's error.
-        source: io::Error,
+        reason: io::Error,
     },
     /// The server's thread cannot be started.
     #[error("cannot start the server's thread: {0}")]
@@ -260,9 +260,9 @@ impl Builder {
                 stop: Some(stop),
                 thread: Some(thread),
             }),
-            Err(source) => {
+            Err(reason) => {
                 _ = thread.join();
-                Err(Error::Listen { address, source })
+                Err(Error::Listen { address, reason })
             }
         }
     }

@@ -1,6 +1,7 @@
 //! What can be wrong with layers.
 
 use std::fmt;
+use std::sync::Arc;
 
 use super::files;
 use super::lower;
@@ -181,11 +182,12 @@ impl Located for Reference {
 /// `Display` writes one line for each problem, with its place. It quotes no secret.
 pub struct Problems {
     problems: Vec<Problem>,
-    texts: Sources,
+    texts: Arc<Sources>,
 }
 
 impl Problems {
-    pub(super) fn new(mut problems: Vec<Problem>, texts: Sources) -> Self {
+    pub(super) fn new(mut problems: Vec<Problem>, texts: impl Into<Arc<Sources>>) -> Self {
+        let texts = texts.into();
         hide_secrets(&mut problems, &texts);
         problems.sort_by_key(Problem::span);
         Self { problems, texts }

@@ -1,5 +1,7 @@
 //! A declared tree with the texts that it came from.
 
+use std::sync::Arc;
+
 use super::lower;
 use super::problem::Problems;
 use crate::model::node::Declared;
@@ -7,15 +9,16 @@ use crate::model::tree::Tree;
 use crate::syntax::source::Sources;
 
 /// A declared tree with the texts that it came from. It is sound: nothing is wrong with the texts, and
-/// what they say is in the tree, but for what was [changed](Source::change) since.
-#[derive(Debug, Default)]
+/// what they say is in the tree.
+#[derive(Debug, Clone, Default)]
 pub struct Source {
     tree: Tree<Declared>,
-    texts: Sources,
+    texts: Arc<Sources>,
 }
 
 impl Source {
     pub(super) fn new(tree: Tree<Declared>, texts: Sources) -> Self {
+        let texts = Arc::new(texts);
         Self { tree, texts }
     }
 
@@ -34,6 +37,7 @@ impl Source {
 
     /// Changes the tree and keeps the texts.
     #[must_use]
+    #[doc(hidden)]
     pub fn change(mut self, change: impl FnOnce(&mut Tree<Declared>)) -> Self {
         change(&mut self.tree);
         self
@@ -42,7 +46,7 @@ impl Source {
     /// Splits the source into its tree and its texts.
     #[must_use]
     #[doc(hidden)]
-    pub fn into_parts(self) -> (Tree<Declared>, Sources) {
+    pub fn into_parts(self) -> (Tree<Declared>, Arc<Sources>) {
         (self.tree, self.texts)
     }
 

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::model::acl::Acl;
 use crate::model::node::{AclVersion, DataVersion, Secret, Zxids};
 use crate::model::path::ZPath;
-use crate::model::value::Encoded;
+use crate::model::value::{Encoded, Properties};
 use crate::syntax::place::Location;
 
 pub use refusal::{KeptReason, MaxTrim, Refusal};
@@ -164,6 +164,21 @@ pub struct Trim {
     /// Which node the plan saw; `None` where no server was asked.
     #[doc(hidden)]
     pub seen: Option<Zxids>,
+}
+
+impl Add {
+    /// The properties of the new node without its links, secret values included. `None` if its data is
+    /// declared as raw bytes.
+    #[must_use]
+    pub fn properties(&self) -> Option<Properties> {
+        (!self.raw).then(|| self.data.decode().into_properties())
+    }
+
+    /// The data of the new node without its links, as it is stored.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        self.data.as_bytes()
+    }
 }
 
 impl Action {

@@ -143,7 +143,8 @@ fn compile(globs: &[String]) -> Result<Option<GlobSet>, GlobError> {
     let mut set = GlobSetBuilder::new();
     for glob in globs {
         let mut add = |text: &str| -> Result<(), GlobError> {
-            set.add(GlobBuilder::new(text).literal_separator(true).build()?);
+            let glob = GlobBuilder::new(text).literal_separator(true).build();
+            set.add(glob.map_err(GlobError::of)?);
             Ok(())
         };
         add(glob)?;
@@ -151,7 +152,7 @@ fn compile(globs: &[String]) -> Result<Option<GlobSet>, GlobError> {
             add(if top.is_empty() { "/" } else { top })?;
         }
     }
-    Ok(Some(set.build()?))
+    set.build().map(Some).map_err(GlobError::of)
 }
 
 /// The live nodes to read so that `declared` can be planned: the declared paths, the names of

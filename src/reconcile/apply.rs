@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::options::Agreed;
+use super::options::narrowed;
 use super::road::{self, Road};
 use super::run::{Run, Verdict};
 use super::saved;
@@ -127,6 +128,19 @@ impl<'a> Apply<'a> {
     }
 
     fn with(goal: Goal<'a>, options: &'a Options, ahead: ReadAhead) -> Self {
+        let run = match goal {
+            Goal::Declared(_) => Run::new(options, Look::Read),
+            // Contended nodes are planned again alone, for what is declared. A saved plan says all that
+            // may be done by itself.
+            Goal::Saved(..) => {
+                let contended_from = u32::MAX;
+                let options = Options {
+                    contended_from,
+                    ..options.clone()
+                };
+                Run::new(&options, Look::Read)
+            }
+        };
         Self {
             goal,
             options,
@@ -134,7 +148,7 @@ impl<'a> Apply<'a> {
             identities: None,
             agreed: None,
             done_before: None,
-            run: Run::new(options, Look::Read),
+            run,
         }
     }
 
@@ -273,7 +287,8 @@ pub async fn apply(
     source: &Source,
     options: &Options,
 ) -> Result<(Arc<Plan>, Option<Report>), Unfinished> {
-    let mut apply = Apply::new(source, options, ReadAhead::default());
+    let source = narrowed(source, options);
+    let mut apply = Apply::new(&source, options, ReadAhead::default());
     loop {
         match apply.run(session).await? {
             Ended::Done(plan, report) => return Ok((plan, report)),

@@ -26,6 +26,7 @@ pub enum Error {
     #[error(transparent)]
     Live(#[from] live::Error),
     /// A saved plan cannot be carried out.
+    #[doc(hidden)]
     #[error(transparent)]
     Saved(#[from] SavedError),
 }

@@ -1,8 +1,10 @@
 //! What a plan may do, and who observes progress.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::declare::Source;
 use crate::model::path::ZPath;
 use crate::model::plan::{MaxTrim, Plan};
 use crate::plan::planner::Policy;
@@ -19,7 +21,7 @@ use crate::zookeeper::executor::Event;
 pub struct Options {
     /// Where the top-level nodes go; it must exist.
     pub path: ZPath,
-    /// Which paths the plan is about; the declared tree is narrowed to them already.
+    /// Which paths the plan is about.
     pub filter: Filter,
     /// Whether undeclared nodes are removed.
     pub trim: Trim,
@@ -170,4 +172,13 @@ pub enum Progress<'a> {
         /// How many actions the plan has.
         of: usize,
     },
+}
+
+/// The part of a declared tree that a plan with these options is about. A tree that is narrowed already
+/// stays as it is.
+pub(super) fn narrowed<'s>(source: &'s Source, options: &Options) -> Cow<'s, Source> {
+    if options.filter.is_everything() {
+        return Cow::Borrowed(source);
+    }
+    Cow::Owned(source.clone().change(|tree| options.filter.apply(tree)))
 }

@@ -155,7 +155,10 @@ mod tests {
     }
 
     /// A tree with nodes of every kind.
-    fn declared() -> (Tree<Declared>, crate::syntax::source::Sources) {
+    fn declared() -> (
+        Tree<Declared>,
+        std::sync::Arc<crate::syntax::source::Sources>,
+    ) {
         let text = "/a\n  x = 1\n  /b\n    y = 2\n    l -> /a\n    /c\n      /d\n        z = 3\n  /e\n\
                     /keep\n  @keep\n  /k\n/p/q/r\n  x = 1\n/a-\n  x = 5\n/protected\n  @protect\n";
         crate::declare::declare(text).unwrap().into_parts()

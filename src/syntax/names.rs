@@ -60,8 +60,14 @@ pub fn split_property_link(target: &str) -> (&str, Option<&str>) {
 
 /// Why a pattern is no glob.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(transparent)]
-pub struct GlobError(#[from] globset::Error);
+#[error("{0}")]
+pub struct GlobError(globset::Error);
+
+impl GlobError {
+    pub(crate) fn of(error: globset::Error) -> Self {
+        Self(error)
+    }
+}
 
 /// Patterns for property names, with `*`, `?` and `[…]`.
 #[derive(Debug, Clone, Default)]
@@ -72,9 +78,11 @@ impl Globs {
     pub fn new(patterns: Vec<String>) -> Result<Self, GlobError> {
         let mut set = GlobSetBuilder::new();
         for pattern in &patterns {
-            set.add(GlobBuilder::new(pattern).literal_separator(false).build()?);
+            let glob = GlobBuilder::new(pattern).literal_separator(false).build();
+            set.add(glob.map_err(GlobError::of)?);
         }
-        Ok(Self(Some(Arc::new((patterns, set.build()?)))))
+        let set = set.build().map_err(GlobError::of)?;
+        Ok(Self(Some(Arc::new((patterns, set)))))
     }
 
     /// Whether any pattern matches the whole name.

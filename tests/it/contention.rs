@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex};
 
 use zkt::model::path::ZPath;
 use zkt::model::plan::{MaxTrim, Plan};
-use zkt::plan::scope::Trim;
+use zkt::plan::saved::{Origin, SavedPlan, Terms, declared_digest};
+use zkt::plan::scope::{Filter, Trim};
 use zkt::reconcile::{Apply, Ended, Executed, Observer, Options, Progress, Why};
 use zkt::zookeeper::executor::{Conflict, Event, Stop};
 use zkt::zookeeper::live::ReadAhead;
@@ -402,4 +403,68 @@ async fn a_session_that_dies_between_two_plans_costs_a_retry() {
     let unfinished = ended.unwrap_err();
     assert!(matches!(unfinished.why, Why::Plan(_)), "{unfinished:?}");
     assert!(!unfinished.outcome.wrote());
+}
+
+/// Nothing but the plan says what may be done, however often others are in its way.
+#[tokio::test]
+async fn a_saved_plan_is_never_taken_for_done_by_others() {
+    let (hosts, session) = session("contended-saved").await;
+    let client = Client::connect(&hosts).await.unwrap();
+    let declared = zkt::declare("/lock\n  x = 1\n").unwrap();
+    let plan = zkt::plan(&session, &declared, &Options::default())
+        .await
+        .unwrap();
+    let saved = saved(&plan, &declared);
+    let options = Options {
+        contended_from: 0,
+        ..Options::default()
+    };
+    let mut apply = Apply::saved(&saved, None, &options);
+    for _ in 0..3 {
+        apply.plan(&session).await.unwrap();
+        create(&client, "/lock", "theirs").await;
+        let executed = apply.execute(&session).await;
+        assert!(matches!(executed, Executed::Again(..)), "{executed:?}");
+        client.delete("/lock", None).await.unwrap();
+    }
+    apply.plan(&session).await.unwrap();
+    let executed = apply.execute(&session).await;
+    assert!(matches!(executed, Executed::Done(_)), "{executed:?}");
+    assert_eq!(client.get_data("/lock").await.unwrap().0, br#"{"x":1}"#);
+}
+
+fn saved(plan: &Plan, declared: &zkt::Source) -> SavedPlan {
+    let origin = Origin {
+        zkt: "0.1.0".to_owned(),
+        made: "2026-11-28T12:00:00Z".to_owned(),
+        server: String::new(),
+        layers: Vec::new(),
+        declared: declared_digest(declared.tree()),
+    };
+    let terms = Terms {
+        path: ZPath::root(),
+        trim: false,
+        target: Vec::new(),
+        exclude: Vec::new(),
+        replace: false,
+        allow_ephemeral: false,
+    };
+    let places = (origin, terms);
+    SavedPlan::new(plan.clone(), places, declared.tree(), [], true)
+}
+
+#[tokio::test]
+async fn a_filter_keeps_what_it_does_not_cover_unwritten() {
+    let (_, mut session) = session("filtered").await;
+    let declared = zkt::declare("/a\n  x = 1\n/b\n  x = 1\n").unwrap();
+    let options = Options {
+        filter: Filter::new(&["/a/**".to_owned()], &[]).unwrap(),
+        ..Options::default()
+    };
+    let planned = zkt::plan(&session, &declared, &options).await.unwrap();
+    assert_eq!(planned.summary().add, 1);
+    zkt::apply(&mut session, &declared, &options).await.unwrap();
+    assert_eq!(shown(&session).await, "/a \"{\\\"x\\\":1}\" at 0\n");
+    let empty = zkt::declare("/c\n").unwrap();
+    assert_eq!(zkt::compare(&empty, &declared, &options).summary().add, 1);
 }

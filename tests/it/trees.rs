@@ -13,7 +13,7 @@ use zkt::{Layers, Memory};
 #[derive(Debug)]
 pub(crate) struct DeclaredTree {
     pub(crate) tree: Tree<Declared>,
-    pub(crate) sources: Sources,
+    pub(crate) sources: std::sync::Arc<Sources>,
 }
 
 pub(crate) fn path(text: &str) -> ZPath {
@@ -68,7 +68,7 @@ pub(crate) fn declare_at(text: &[u8], at: &str) -> Result<DeclaredTree, Vec<Stri
     if text.trim_ascii().is_empty() {
         return Ok(DeclaredTree {
             tree: Tree::default(),
-            sources: Sources::default(),
+            sources: std::sync::Arc::default(),
         });
     }
     declare_layers(&["-"], &Memory::from([("-", text)]), at)

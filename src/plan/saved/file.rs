@@ -15,8 +15,6 @@ use crate::model::node::Declared;
 use crate::model::path::ZPath;
 use crate::model::plan::Plan;
 use crate::model::tree::Tree;
-use crate::plan::scope::{Filter, Trim};
-use crate::syntax::names::GlobError;
 
 /// The version of the file's format.
 pub const FORMAT: u32 = 1;
@@ -71,25 +69,6 @@ pub struct Terms {
     pub replace: bool,
     /// Whether nodes that are marked `@ephemeral` are created, as persistent ones.
     pub allow_ephemeral: bool,
-}
-
-impl Terms {
-    /// Which paths the plan is about.
-    ///
-    /// # Errors
-    /// A pattern that is no glob.
-    pub fn filter(&self) -> Result<Filter, GlobError> {
-        Filter::new(&self.target, &self.exclude)
-    }
-
-    /// Whether undeclared nodes are removed.
-    #[must_use]
-    pub fn trim(&self) -> Trim {
-        match self.trim {
-            true => Trim::All,
-            false => Trim::None,
-        }
-    }
 }
 
 /// Where the secret values of a saved plan are.

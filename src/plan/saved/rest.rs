@@ -431,10 +431,11 @@ impl<'a> Look<'a> {
         }
     }
 
+    /// Whether a node surely has this ACL: one that the server shows in part may be another one.
     fn has_acl(&self, node: &LiveNode, acl: &Acl) -> bool {
         let declared = acl.stored_by(&self.identities.stored);
         let compare = |live: &Arc<Acl>| declared.compare(live, self.identities);
-        node.acl.as_ref().map(compare) != Some(Agreement::Different)
+        node.acl.as_ref().map(compare) == Some(Agreement::Same)
     }
 
     /// What is left at a node whose contents are withheld: what a fresh plan does there, if that is

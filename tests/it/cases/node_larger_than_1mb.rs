@@ -28,7 +28,7 @@ async fn what_is_as_declared_may_have_any_size() {
     // It waits by itself, and holds up nothing else.
     place.file("c.zkt", text("y") + "/b\n");
     let run = place.run(&format!("watch --once {small} c.zkt")).expect(5);
-    let message = "more than the request limit of 1024";
+    let message = "--max-request SIZE";
     assert!(run.everything().contains(message), "{run}");
     assert_eq!(place.nodes().await.lines().last(), Some("/b \"{}\" v0"));
     for words in ["show", "fmt --check"] {

@@ -41,10 +41,7 @@ async fn what_was_reviewed_is_what_is_done() {
     "#);
 
     let again = place.run("apply -y --plan plan.json").expect(0);
-    assert_eq!(
-        again.stderr,
-        "this plan was applied already: all that it does is done\n"
-    );
+    assert_eq!(again.stdout, "No changes: this plan was applied already.\n");
     assert_eq!(place.exactly().await, after);
 }
 
@@ -247,4 +244,18 @@ fn what_is_no_saved_plan_is_refused() {
     place.run("apply -y --plan plan.json --strict").expect(1);
     let run = place.run("apply -y").expect(1);
     assert!(run.stderr.contains("<LAYER>..."), "{run}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_plan_that_is_refused_is_not_applied_by_its_checksum() {
+    let place = place("saved-refused").await;
+    let plan = place
+        .run("plan -t --max-trim 0 --format json a.zkt")
+        .expect(3);
+    let checksum = plan.json()[0]["checksum"].as_str().unwrap().to_owned();
+    let before = place.exactly().await;
+    let words = format!("apply -y -t --max-trim 0 --checksum {checksum} a.zkt");
+    let run = place.run(&words).expect(3);
+    assert!(run.stderr.starts_with("error: 1 of "), "{run}");
+    assert_eq!(place.exactly().await, before);
 }

@@ -202,14 +202,12 @@ impl Apply<'_> {
     /// Says which part of a saved plan was done before, if any was.
     fn note_done_before(&self) {
         let of = self.saved.map_or(0, |saved| saved.plan().actions.len());
-        match self.steps.done_before() {
-            None | Some(0) => {}
-            Some(done) if done == of => self
-                .output
-                .note("this plan was applied already: all that it does is done"),
-            Some(done) => self
-                .output
-                .note(&format!("{done} of the {of} actions are done already")),
+        if let Some(done) = self.steps.done_before()
+            && 0 < done
+            && done < of
+        {
+            let message = format!("{done} of the {of} actions are done already");
+            self.output.note(&message);
         }
     }
 
@@ -254,6 +252,9 @@ impl Apply<'_> {
                 line["event"] = "plan".into();
                 writeln!(out, "{line}")?;
             }
+            Format::Text if self.saved.is_some() && plan.is_empty() => {
+                writeln!(out, "{}", self.nothing_left())?;
+            }
             Format::Text => {
                 let server = self.session.hosts();
                 let layers = match self.saved {
@@ -271,6 +272,14 @@ impl Apply<'_> {
             self.output.hint(&hint);
         }
         Ok(())
+    }
+
+    /// Says that there is nothing left to do of a saved plan.
+    fn nothing_left(&self) -> &'static str {
+        match self.steps.done_before() {
+            Some(0) | None => "No changes: the plan does nothing.",
+            Some(_) => "No changes: this plan was applied already.",
+        }
     }
 
     /// Asks whether to carry out the plan that was shown.

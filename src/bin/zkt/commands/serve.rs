@@ -93,7 +93,7 @@ fn builder(args: &ServeArgs, output: &Output) -> Result<Builder, Failure> {
 
 fn failure(error: server::Error) -> Failure {
     let hint = match &error {
-        server::Error::Listen { source, .. } if source.kind() == io::ErrorKind::AddrInUse => {
+        server::Error::Listen { reason, .. } if reason.kind() == io::ErrorKind::AddrInUse => {
             "--listen :0 picks a port that is free"
         }
         server::Error::Node { code, .. } if *code == server::ErrorCode::InvalidAcl => {

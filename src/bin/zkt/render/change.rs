@@ -11,7 +11,7 @@ use zkt::model::acl::{Acl, AclEntry, Permissions};
 use zkt::model::node::Secret;
 use zkt::model::path::ZPath;
 use zkt::model::plan::{ACL_CHANGE, Add, Change, ChangeValue, DATA_CHANGE};
-use zkt::model::value::{Entry, Properties, TYPE, entries, writing_order};
+use zkt::model::value::{Entry, TYPE, entries, writing_order};
 use zkt::syntax::json::push_raw_literal;
 use zkt::syntax::names::{LinkKind, split_link};
 use zkt::syntax::spelling::{property_name, type_clause};
@@ -26,11 +26,6 @@ use super::value::{
 };
 
 const INDENT: &str = "      ";
-
-/// The properties of a new node, unless its data is declared as raw bytes.
-pub(super) fn new_properties(add: &Add) -> Option<Properties> {
-    (!add.raw).then(|| add.data.decode().into_properties())
-}
 
 /// The properties of a new node as they are stored. Returns none if its data is declared as raw
 /// bytes.

@@ -8,7 +8,7 @@ use zkt::model::plan::{Action, Add, Change, ChangeValue, Plan, Refusal, Summary,
 use zkt::syntax::place::Location;
 use zkt::syntax::spelling::clipped;
 
-use super::change::{hides_raw_data, new_properties, raw_json};
+use super::change::{hides_raw_data, raw_json};
 use super::{FORMAT_VERSION, SECRET};
 use crate::words;
 
@@ -94,7 +94,7 @@ fn set_zxids(seen: Option<Zxids>, set: &mut impl FnMut(&str, Value) -> Option<Va
 }
 
 fn contents(add: &Add) -> (&'static str, Value) {
-    match new_properties(add) {
+    match add.properties() {
         _ if matches!(add.secret.0, Secret::Everything) => ("data", SECRET.into()),
         Some(properties) => {
             let entries = properties.into_iter().map(|(name, value)| {

@@ -13,7 +13,7 @@ use crate::exit::{Exit, Failure};
 use crate::opening::{self, Opening};
 use crate::output::Output;
 use crate::saved::{self, Made};
-use crate::{planning, settings};
+use crate::{planning, settings, words};
 
 /// What is to be applied.
 #[derive(Debug, Args)]
@@ -141,8 +141,7 @@ async fn checked(
     let options = planning::options(&terms)?;
     let plan = planning::plan(&session, &source, ahead, &options, output).await?;
     let found = saved::checksum(&plan, &source);
-    let is_it = found.eq_ignore_ascii_case(checksum);
-    if !is_it && plan.refusals.is_empty() {
+    if !found.eq_ignore_ascii_case(checksum) {
         let failure = Failure::new(format!(
             "the plan is not the one that was reviewed: its checksum is {found}"
         ));
@@ -157,11 +156,11 @@ async fn checked(
         layers: &sources.layers,
         server: &server,
     };
-    // One that is refused is shown and refused as any.
-    let saved = match plan.refusals.is_empty() {
-        true => Some(made.saved(&plan, true)?),
-        false => None,
-    };
+    if let Some(refusal) = plan.refusals.first() {
+        let failure = Failure::new(words::refusal(refusal));
+        return Err(failure.hint("zkt plan shows it").exit(Exit::Refused));
+    }
+    let saved = Some(made.saved(&plan, true)?);
     Ok(Start {
         session,
         ahead: ReadAhead::default(),
