@@ -26,16 +26,38 @@ impl Root {
         }
     }
 
-    /// A file's path from the root, with slashes; a whole path if it lies elsewhere. Returns `None`
-    /// if the source is no file.
+    /// A file's path from the root, with slashes; a whole path if it lies elsewhere. A file in a commit
+    /// has the path that it has there. Returns `None` if the source is no file.
     pub(crate) fn path(&self, source: &str) -> Option<String> {
         if source == "-" || source.starts_with('<') && source.ends_with('>') {
             return None;
         }
-        let whole = normal(&self.current.join(source));
+        let whole = match in_commit(source) {
+            // As for git: from the repository's top, unless it says otherwise.
+            Some(path) if !path.starts_with("./") && !path.starts_with("../") => {
+                normal(&self.top.join(path))
+            }
+            Some(path) => normal(&self.current.join(path)),
+            None => normal(&self.current.join(source)),
+        };
         let path = whole.strip_prefix(&self.top).unwrap_or(&whole);
         Some(path.to_string_lossy().into_owned())
     }
+}
+
+/// The path in `git:REV:PATH`. A revision may hold colons in braces.
+fn in_commit(source: &str) -> Option<&str> {
+    let rest = source.strip_prefix("git:")?;
+    let mut depth = 0_usize;
+    let colon = rest.find(|c| {
+        match c {
+            '{' => depth += 1,
+            '}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        c == ':' && depth == 0
+    })?;
+    Some(&rest[colon + 1..])
 }
 
 /// Without `.` and `..`, as far as names go.
@@ -68,6 +90,8 @@ mod tests {
             ("/repo/y.zkt", Some("y.zkt")),
             ("/etc/z.zkt", Some("/etc/z.zkt")),
             ("../../z.zkt", Some("/z.zkt")),
+            ("git:main:trees/a.zkt", Some("trees/a.zkt")),
+            ("git:HEAD^{/fix: it}:./a.zkt", Some("trees/a.zkt")),
             ("<stdin>", None),
             ("-", None),
         ] {
