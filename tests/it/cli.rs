@@ -2,6 +2,7 @@
 
 mod apply;
 mod commits;
+mod config;
 mod connect;
 mod interactive;
 mod laws;
@@ -125,6 +126,8 @@ impl Place {
             "ZC_ZK_CONNECTION_STRING",
             "ZKT_AUTH",
             "GITHUB_WORKSPACE",
+            "ZKT_CONTEXT",
+            "ZKT_CONFIG",
             "NO_COLOR",
             "RUST_LOG",
         ] {

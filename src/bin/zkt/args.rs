@@ -1,12 +1,14 @@
 //! Groups of options that several commands have; those of one command stand beside its code.
 
 mod connection;
+mod context;
 mod layers;
 mod output;
 mod plan;
 pub(crate) mod values;
 
-pub(crate) use connection::{ServerArgs, Wait};
+pub(crate) use connection::{ServerArgs, Wait, session_timeout, wait};
+pub(crate) use context::ContextArgs;
 pub(crate) use layers::{FileArgs, LayerArgs};
 pub(crate) use output::{CheckFormat, Color, Format, Global, LogFormat, PlanFormat, TreeFormat};
-pub(crate) use plan::{Extras, PlanOptions, TrimArg};
+pub(crate) use plan::{Extras, PlanOptions, TrimArg, max_trim};

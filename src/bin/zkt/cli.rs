@@ -4,11 +4,12 @@ use std::ffi::OsString;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-use crate::args::Global;
 use crate::args::values::duration;
+use crate::args::{ContextArgs, Global};
 use crate::commands::apply::ApplyArgs;
 use crate::commands::check::CheckArgs;
 use crate::commands::completions::CompletionsArgs;
+use crate::commands::config::ConfigArgs;
 use crate::commands::diff::DiffArgs;
 use crate::commands::discover::DiscoverArgs;
 use crate::commands::export::ExportArgs;
@@ -27,6 +28,7 @@ use crate::commands::serve::ServeArgs;
 use crate::commands::set::SetArgs;
 use crate::commands::show::ShowArgs;
 use crate::commands::watch::WatchArgs;
+use crate::config::without_layers;
 
 /// Keeps a ZooKeeper tree as declared: .zkt files are the truth, plan shows what would change,
 /// apply does exactly that.
@@ -40,6 +42,8 @@ use crate::commands::watch::WatchArgs;
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
+    #[command(flatten)]
+    pub(crate) context: ContextArgs,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -65,6 +69,7 @@ pub(crate) enum Command {
     Discover(DiscoverArgs),
     #[cfg(feature = "server")]
     Serve(ServeArgs),
+    Config(ConfigArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),
 }
@@ -87,6 +92,14 @@ impl Command {
         }
     }
 
+    /// Whether the command writes to the server and ends, so that a person should see where.
+    pub(crate) fn writes(&self) -> bool {
+        matches!(
+            self,
+            Self::Apply(_) | Self::Set(_) | Self::Ln(_) | Self::Rm(_)
+        )
+    }
+
     /// Whether the command runs until it is stopped, and logs what it does.
     pub(crate) fn keeps_running(&self) -> bool {
         matches!(self, Self::Watch(_))
@@ -96,14 +109,20 @@ impl Command {
 /// The whole command.
 pub(crate) fn command() -> clap::Command {
     // A saved plan says what layers would say.
-    let without_layers = |command: clap::Command, saved: &'static str| {
+    let or = |command: clap::Command, saved: &'static str| {
         command.mut_arg("layers", |layers| {
             layers.required(false).required_unless_present(saved)
         })
     };
     Cli::command()
-        .mut_subcommand("plan", |plan| without_layers(plan, "show"))
-        .mut_subcommand("apply", |apply| without_layers(apply, "saved"))
+        .mut_subcommand("plan", |plan| or(plan, "show"))
+        .mut_subcommand("apply", |apply| or(apply, "saved"))
+        .mut_subcommand("config", without_layers)
+}
+
+/// The whole command as it is before it is known whether a context gives layers.
+pub(crate) fn command_of_any_context() -> clap::Command {
+    command().mut_subcommands(without_layers)
 }
 
 /// Gives options with an optional value their equals sign: in `-t x.zkt` the file is no value of
@@ -217,7 +236,7 @@ mod tests {
             let examples = pages::examples(name);
             assert!(!examples.is_empty(), "zkt {name} has no example");
             for (line, _) in examples {
-                let parsed = command()
+                let parsed = command_of_any_context()
                     .try_get_matches_from(normalize(words(line).into_iter().map(OsString::from)));
                 let parsed = parsed.unwrap_or_else(|error| panic!("{line}: {error}"));
                 assert!(

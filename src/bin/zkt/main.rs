@@ -13,6 +13,7 @@ mod args;
 mod assignment;
 mod cli;
 mod commands;
+mod config;
 mod declare;
 mod diagnostics;
 mod exit;
@@ -37,7 +38,9 @@ use std::process::ExitCode;
 
 use clap::{FromArgMatches as _, error::ErrorKind};
 
+use args::Global;
 use cli::{Cli, Command};
+use config::{Config, Setting};
 use exit::{Exit, Failure};
 use output::{HINT, Output};
 
@@ -47,10 +50,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let words = cli::normalize(std::env::args_os());
-    let command = cli::command();
-    let is_diff = verb(&command, &words).is_some_and(|verb| verb == "diff");
-    let exit = match parse(command, &words) {
-        Ok(cli) => execute(cli),
+    let is_diff = verb(&cli::command(), &words).is_some_and(|verb| verb == "diff");
+    let exit = match parse(&words) {
+        Ok(call) => execute(call),
         Err(exit) => exit,
     };
     // `diff` has its own meaning for 1, also where its arguments are wrong.
@@ -71,34 +73,76 @@ fn verb<'w>(command: &clap::Command, words: &'w [OsString]) -> Option<&'w OsStri
     words.iter().skip(1).find(is_verb)
 }
 
-/// Returns the arguments, or how zkt ends if there is nothing to execute: help is asked for, or the
-/// arguments are wrong. Both are printed.
-fn parse(command: clap::Command, words: &[OsString]) -> Result<Cli, Exit> {
-    let habit = habits::hint(&command, words);
-    let matches = command.try_get_matches_from(words);
-    let cli = matches.and_then(|matches| Cli::from_arg_matches(&matches));
-    cli.map_err(|error| {
+/// A command with its arguments, and where they come from.
+struct Call {
+    cli: Cli,
+    config: Config,
+    settings: Vec<Setting>,
+}
+
+/// Returns what to execute, or how zkt ends if there is nothing: help is asked for, or the arguments or
+/// `zkt.toml` are wrong. All of that is printed.
+fn parse(words: &[OsString]) -> Result<Call, Exit> {
+    // What is wrong with the words is said below.
+    let (config, mut root) = match cli::command_of_any_context().try_get_matches_from(words) {
+        Ok(matches) => {
+            let config = read_config(&matches)?;
+            let root = config.defaults(cli::command(), &matches);
+            (config, root)
+        }
+        Err(_) => (Config::default(), cli::command()),
+    };
+    let habit = habits::hint(&root, words);
+    let matches = root.try_get_matches_from_mut(words);
+    let parsed = matches.and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
+    let (mut cli, matches) = parsed.map_err(|error| {
         _ = error.print();
         let asks = [ErrorKind::DisplayHelp, ErrorKind::DisplayVersion];
         if asks.contains(&error.kind()) {
             return Exit::Done;
         }
-        if let Some(hint) = habit {
+        if let Some(hint) = habit.or_else(|| config.hint(&error)) {
             anstream::eprintln!("{HINT}hint:{HINT:#} {}", diagnostics::safe_lines(&hint));
         }
         Exit::Error
+    })?;
+    let called = matches.subcommand();
+    let settings = called.and_then(|(name, given)| {
+        let verb = root.find_subcommand(name)?;
+        Some(config.settings(verb, given))
+    });
+    let settings = settings.unwrap_or_default();
+    if let Command::Apply(args) = &mut cli.command {
+        args.server.connect_from = config::source_of(&config, &settings, "connect");
+    }
+    Ok(Call {
+        cli,
+        config,
+        settings,
+    })
+}
+
+/// Reads `zkt.toml` for the commands that heed it.
+fn read_config(matches: &clap::ArgMatches) -> Result<Config, Exit> {
+    let global = Global::from_arg_matches(matches);
+    let output = global.map(|global| Output::new(&global));
+    let output = output.map_err(|_| Exit::Error)?;
+    Config::read(matches, &output).map_err(|failure| {
+        output.failure(&failure);
+        failure.exit
     })
 }
 
 /// Executes the command, and prints why it failed.
-fn execute(cli: Cli) -> Exit {
-    let output = Output::new(&cli.global);
-    let (serves, keeps_running) = (cli.command.serves(), cli.command.keeps_running());
-    output::init_logging(&cli.global, serves, keeps_running);
-    let result = if init::is_first() && cli.command.runs_programs() {
+fn execute(call: Call) -> Exit {
+    let (global, command) = (&call.cli.global, &call.cli.command);
+    let output = Output::new(global);
+    output::init_logging(global, command.serves(), command.keeps_running());
+    let result = if init::is_first() && command.runs_programs() {
         init::run()
     } else {
-        run(cli, &output)
+        announce(&call, &output);
+        run(call, &output)
     };
     result.unwrap_or_else(|failure| {
         output.failure(&failure);
@@ -106,11 +150,28 @@ fn execute(cli: Cli) -> Exit {
     })
 }
 
-fn run(cli: Cli, output: &Output) -> Result<Exit, Failure> {
-    match cli.command {
+/// Says which context holds, since a default one is in no word of the command line.
+fn announce(call: &Call, output: &Output) {
+    if let Some(context) = call.config.described() {
+        if call.cli.command.writes() {
+            output.note(&context);
+        } else {
+            tracing::info!("{context}");
+        }
+    }
+    for setting in &call.settings {
+        if let Some(place) = &setting.instead_of {
+            tracing::info!("{}: {} wins over {place}", setting.key, setting.origin);
+        }
+    }
+}
+
+fn run(call: Call, output: &Output) -> Result<Exit, Failure> {
+    match call.cli.command {
         Command::Check(args) => commands::check::run(&args, output),
         Command::Fmt(args) => commands::fmt::run(&args, output),
         Command::Show(args) => commands::show::run(&args, output),
+        Command::Config(args) => commands::config::run(&args, &call.config, &call.settings, output),
         Command::Completions(args) => commands::completions::run(&args, cli::command(), output),
         Command::Man(args) => commands::man::run(&args, cli::command(), output),
         Command::Diff(args) => online(commands::diff::run(&args, output)),

@@ -42,15 +42,26 @@ pub(crate) fn filter(options: &PlanOptions) -> Result<Filter, Failure> {
         ("--exclude", &options.exclude),
     ] {
         for glob in globs {
-            let bad =
-                |error: &dyn std::fmt::Display| Failure::new(format!("{option} {glob:?}: {error}"));
-            if !glob.starts_with('/') && !glob.starts_with("**") {
-                return Err(bad(&"a glob matches whole paths").hint("it starts with / or with **/"));
-            }
-            Filter::new(std::slice::from_ref(glob), &[]).map_err(|error| bad(&error))?;
+            check_glob(glob).map_err(|failure| {
+                let named = Failure::new(format!("{option} {glob:?}: {}", failure.message));
+                match failure.hint {
+                    Some(hint) => named.hint(hint),
+                    None => named,
+                }
+            })?;
         }
     }
     Filter::new(&options.target, &options.exclude).map_err(Failure::new)
+}
+
+/// Says what is wrong with a glob.
+pub(crate) fn check_glob(glob: &str) -> Result<(), Failure> {
+    if !glob.starts_with('/') && !glob.starts_with("**") {
+        let failure = Failure::new("a glob matches whole paths");
+        return Err(failure.hint("it starts with / or with **/"));
+    }
+    let filter = Filter::new(&[glob.to_owned()], &[]);
+    filter.map(drop).map_err(Failure::new)
 }
 
 /// Narrows a tree to what `--target` and `--exclude` leave of it.

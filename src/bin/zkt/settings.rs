@@ -1,4 +1,4 @@
-//! Where settings come from: flags, else the environment, else defaults.
+//! How to connect: as the arguments say, else the environment, else defaults.
 
 use std::env;
 
@@ -9,19 +9,22 @@ use zkt::zookeeper::session::{Credentials, Options, Wait};
 use crate::args::{self, ServerArgs};
 use crate::exit::{Exit, Failure};
 
-const DEFAULT_HOSTS: &str = "127.0.0.1:2181";
+pub(crate) const DEFAULT_HOSTS: &str = "127.0.0.1:2181";
 
 /// The variables that name servers, the first that is set counts.
-const HOSTS_VARIABLES: [&str; 2] = ["ZKT_CONNECT", "ZC_ZK_CONNECTION_STRING"];
+pub(crate) const HOSTS_VARIABLES: [&str; 2] = ["ZKT_CONNECT", "ZC_ZK_CONNECTION_STRING"];
+
+/// The variable that holds credentials.
+pub(crate) const AUTH_VARIABLE: &str = "ZKT_AUTH";
 
 /// The servers on which a saved plan is carried out: those that it was made on. `-c` may name the same
-/// ensemble otherwise; a variable that names another one is more likely a slip.
+/// ensemble otherwise; a variable or a context that names another one is more likely a slip.
 pub(crate) fn saved_hosts(args: &ServerArgs, saved: &str) -> Result<String, Failure> {
     let chroot = |hosts: &str| match hosts.find('/') {
         Some(at) => hosts[at..].trim_end_matches('/').to_owned(),
         None => String::new(),
     };
-    if let Some(hosts) = &args.connect {
+    if let (Some(hosts), None) = (&args.connect, &args.connect_from) {
         if chroot(hosts) == chroot(saved) {
             return Ok(hosts.clone());
         }
@@ -29,8 +32,9 @@ pub(crate) fn saved_hosts(args: &ServerArgs, saved: &str) -> Result<String, Fail
         return Err(Failure::new(message).exit(Exit::Conflict));
     }
     let set = HOSTS_VARIABLES.iter();
-    let mut set = set.filter_map(|name| Some((*name, variable(name)?)));
-    match set.next() {
+    let mut set = set.filter_map(|name| Some(((*name).to_owned(), variable(name)?)));
+    let of_context = args.connect_from.clone().zip(args.connect.clone());
+    match of_context.or_else(|| set.next()) {
         Some((name, hosts)) if hosts.trim_end_matches('/') != saved.trim_end_matches('/') => {
             let message = format!("the plan was made on {saved}, and {name} names {hosts}");
             Err(Failure::new(message)
@@ -80,7 +84,7 @@ pub(crate) async fn zookeeper(args: &ServerArgs) -> Result<ZooKeeper, Failure> {
 }
 
 /// A variable that is set to nothing counts as not set.
-fn variable(name: &str) -> Option<String> {
+pub(crate) fn variable(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }
 
@@ -97,9 +101,11 @@ fn credentials(args: &ServerArgs) -> Result<Vec<Credentials>, Failure> {
         lines.extend(meaningful_lines(&text).map(|line| (name.clone(), line.to_owned())));
     }
     if lines.is_empty()
-        && let Some(text) = variable("ZKT_AUTH")
+        && let Some(text) = variable(AUTH_VARIABLE)
     {
-        lines.extend(meaningful_lines(&text).map(|line| ("ZKT_AUTH".to_owned(), line.to_owned())));
+        lines.extend(
+            meaningful_lines(&text).map(|line| (AUTH_VARIABLE.to_owned(), line.to_owned())),
+        );
     }
     lines
         .into_iter()

@@ -16,6 +16,9 @@ pub(crate) struct ServerArgs {
     /// $ZC_ZK_CONNECTION_STRING, else 127.0.0.1:2181]
     #[arg(short, long, value_name = "HOSTS")]
     pub(crate) connect: Option<String>,
+    /// What names the servers, if it is not the command line
+    #[arg(skip)]
+    pub(crate) connect_from: Option<String>,
     /// The session timeout to ask for
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = session_timeout)]
     pub(crate) session_timeout: Duration,
@@ -44,7 +47,7 @@ pub(crate) enum Wait {
     For(Duration),
 }
 
-fn session_timeout(text: &str) -> Result<Duration, String> {
+pub(crate) fn session_timeout(text: &str) -> Result<Duration, String> {
     let day = Duration::from_secs(24 * 60 * 60);
     match duration(text)? {
         timeout if timeout > Duration::ZERO && timeout <= day => Ok(timeout),
@@ -52,7 +55,7 @@ fn session_timeout(text: &str) -> Result<Duration, String> {
     }
 }
 
-fn wait(text: &str) -> Result<Wait, String> {
+pub(crate) fn wait(text: &str) -> Result<Wait, String> {
     if text == "forever" {
         Ok(Wait::Forever)
     } else {

@@ -63,7 +63,7 @@ pub(crate) enum Extras {
     Hide,
 }
 
-fn max_trim(text: &str) -> Result<MaxTrim, String> {
+pub(crate) fn max_trim(text: &str) -> Result<MaxTrim, String> {
     let error = || "expected a number of nodes, or a percentage from 0% to 100%".to_owned();
     match text.strip_suffix('%') {
         Some(percent) => {

@@ -125,15 +125,13 @@ struct Sides<'a> {
 
 impl<'a> Sides<'a> {
     fn of(args: &'a DiffArgs) -> Result<Self, Failure> {
-        let sides = match (&args.old, &args.new) {
-            (Some(old), Some(new)) => Self {
-                old: std::slice::from_ref(old),
-                new: std::slice::from_ref(new),
-            },
-            _ => Self {
-                old: &args.old_layers,
-                new: &args.new_layers,
-            },
+        let side = |one: &'a Option<String>, layers: &'a [String]| match one {
+            Some(one) => std::slice::from_ref(one),
+            None => layers,
+        };
+        let sides = Self {
+            old: side(&args.old, &args.old_layers),
+            new: side(&args.new, &args.new_layers),
         };
         for side in [sides.old, sides.new] {
             if side.len() > 1 && side.iter().any(|layer| layer == LIVE) {

@@ -2,7 +2,7 @@
 
 use crate::cli::Place;
 
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 14] = [
     "check",
     "fmt",
     "show",
@@ -12,6 +12,7 @@ const COMMANDS: [&str; 13] = [
     "export",
     "ls",
     "serve",
+    "config",
     "completions",
     "man",
     "register",

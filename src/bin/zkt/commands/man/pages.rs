@@ -97,6 +97,18 @@ pub(super) fn environment(command: &str, has_server: bool) -> Vec<Entry> {
             ),
         ]);
     }
+    if has_server || ["check", "show"].contains(&command) {
+        entries.extend([
+            (
+                "ZKT_CONTEXT",
+                "The context of zkt.toml to use, without --context.",
+            ),
+            (
+                "ZKT_CONFIG",
+                "The file with the contexts, without --config.",
+            ),
+        ]);
+    }
     match command {
         "watch" => entries.push((
             "NOTIFY_SOCKET, WATCHDOG_USEC",
@@ -189,6 +201,10 @@ pub(crate) fn examples(command: &str) -> &'static [Example] {
                 "Save the plan for review, and for apply --plan.",
             ),
             ("zkt plan --show plan.json", "Show a plan that was saved."),
+            (
+                "zkt plan --context prod",
+                "With the layers, servers and guards that zkt.toml names.",
+            ),
         ],
         "apply" => &[
             ("zkt apply --yes trees/", "Apply without being asked."),
@@ -245,6 +261,13 @@ fn examples_without_plan(command: &str) -> &'static [Example] {
         "rm" => &[
             ("zkt rm -n /old", "Tell what would be deleted."),
             ("zkt rm /old", "Delete it."),
+        ],
+        "config" => &[
+            (
+                "zkt config --context prod",
+                "What holds for a context, and where it comes from.",
+            ),
+            ("zkt config --list", "The contexts of zkt.toml."),
         ],
         "completions" => &[("zkt completions bash", "A completion script for bash.")],
         "man" => &[

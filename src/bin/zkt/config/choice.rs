@@ -1,0 +1,230 @@
+//! Which context holds, and what it gives to a command.
+
+use std::path::PathBuf;
+
+use clap::builder::Resettable;
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, FromArgMatches as _};
+
+use super::file::{Context, Entry, File};
+use super::find;
+use super::key::{Key, Shape, nearest};
+use super::origin::Origin;
+use crate::args::ContextArgs;
+use crate::exit::Failure;
+use crate::output::Output;
+use crate::settings::variable;
+
+const CONTEXT_VARIABLE: &str = "ZKT_CONTEXT";
+const FILE_VARIABLE: &str = "ZKT_CONFIG";
+
+/// A file, and which of its contexts holds.
+#[derive(Debug, Default)]
+pub(crate) struct Config {
+    file: Option<File>,
+    /// What names the file; `None` if it was found.
+    named_by: Option<Origin>,
+    chosen: Option<Chosen>,
+}
+
+/// The context that holds.
+#[derive(Debug)]
+pub(crate) struct Chosen {
+    pub(crate) name: String,
+    pub(crate) origin: Origin,
+}
+
+impl Config {
+    /// Reads the file that the arguments name or that is found, and chooses a context.
+    pub(crate) fn read(matches: &ArgMatches, output: &Output) -> Result<Self, Failure> {
+        let args = ContextArgs::from_arg_matches(matches).map_err(Failure::new)?;
+        let asked = match args.context {
+            Some(name) => Some((name, Origin::Flag("--context".to_owned()))),
+            None => {
+                variable(CONTEXT_VARIABLE).map(|name| (name, Origin::Variable(CONTEXT_VARIABLE)))
+            }
+        };
+        let Some((verb, _)) = matches.subcommand().filter(|(verb, _)| heeds(verb)) else {
+            return Ok(Self::default());
+        };
+        let lists = verb == "config";
+        if !lists && asked.as_ref().is_some_and(|(name, _)| name.is_empty()) {
+            return Ok(Self::default());
+        }
+        let named = match args.config {
+            Some(path) => Some((path, Origin::Flag("--config".to_owned()))),
+            None => variable(FILE_VARIABLE)
+                .map(|path| (PathBuf::from(path), Origin::Variable(FILE_VARIABLE))),
+        };
+        let found = match &named {
+            Some((path, _)) => Some(find::named(path)?),
+            None => find::find()?,
+        };
+        let file = found.map(|found| File::parse(&found)).transpose();
+        let file = file.map_err(|wrongs| wrongs.report(output))?;
+        let chosen = choose(file.as_ref(), asked)?;
+        Ok(Self {
+            file,
+            named_by: named.map(|(_, origin)| origin),
+            chosen,
+        })
+    }
+
+    /// The name of the file, if there is one.
+    pub(crate) fn file(&self) -> Option<&str> {
+        self.file.as_ref().map(|file| file.name.as_str())
+    }
+
+    /// What names the file; `None` if it was found.
+    pub(crate) fn named_by(&self) -> Option<&Origin> {
+        self.named_by.as_ref()
+    }
+
+    /// The context that holds, if one does.
+    pub(crate) fn chosen(&self) -> Option<&Chosen> {
+        self.chosen.as_ref()
+    }
+
+    /// The names of the contexts, each with whether it is used where none is named.
+    pub(crate) fn contexts(&self) -> impl Iterator<Item = (&str, bool)> {
+        let file = self.file.iter();
+        file.flat_map(|file| {
+            let default = file.default.as_ref().map(|(name, _)| name.as_str());
+            let names = file.contexts.iter().map(|context| context.name.as_str());
+            names.map(move |name| (name, Some(name) == default))
+        })
+    }
+
+    /// Says which context holds, and why.
+    pub(crate) fn described(&self) -> Option<String> {
+        let (file, chosen) = (self.file.as_ref()?, self.chosen.as_ref()?);
+        let why = match &chosen.origin {
+            Origin::File(_) => ", its default".to_owned(),
+            Origin::Variable(name) => format!(", by {name}"),
+            Origin::Flag(_) | Origin::Default => String::new(),
+        };
+        Some(format!("context {} of {}{why}", chosen.name, file.name))
+    }
+
+    /// What to do about arguments that are missing and that a context may give.
+    pub(crate) fn hint(&self, error: &clap::Error) -> Option<String> {
+        let is_missing = error.kind() == ErrorKind::MissingRequiredArgument;
+        let file = self.file.as_ref().filter(|_| is_missing)?;
+        let names: Vec<&str> = self.contexts().map(|(name, _)| name).collect();
+        match (&self.chosen, names.as_slice()) {
+            (None, [_, ..]) => Some(format!(
+                "--context NAME takes the layers of {}: {}",
+                file.name,
+                names.join(", ")
+            )),
+            (Some(chosen), _) => Some(format!("the context {} has no layers", chosen.name)),
+            (None, []) => None,
+        }
+    }
+
+    fn context(&self) -> Option<&Context> {
+        let chosen = self.chosen.as_ref()?;
+        self.file.as_ref()?.context(&chosen.name)
+    }
+
+    /// What the context says about a key.
+    pub(super) fn entry(&self, key: &Key) -> Option<&Entry> {
+        let entries = &self.context()?.entries;
+        entries.iter().find(|entry| entry.key.name == key.name)
+    }
+
+    /// Gives the options of the command that was called the context's values, as if they were built in:
+    /// whoever gives such an option wins.
+    pub(crate) fn defaults(&self, root: clap::Command, matches: &ArgMatches) -> clap::Command {
+        let (Some(context), Some((name, given))) = (self.context(), matches.subcommand()) else {
+            return root;
+        };
+        root.mut_subcommand(name, |mut verb| {
+            for entry in &context.entries {
+                let Some(id) = entry.key.id_in(&verb) else {
+                    continue;
+                };
+                let is_layers = entry.key.name == "layers";
+                // A saved plan says itself what is done.
+                let is_saved = is_layers && is_given(given, "saved");
+                if is_saved || entry.key.is_said(&id, given) {
+                    continue;
+                }
+                verb = verb.mut_arg(&id, |option| match entry.key.shape {
+                    Shape::Switch => option.default_value(entry.values.concat()),
+                    _ => option.default_values(entry.values.clone()),
+                });
+                if is_layers {
+                    verb = without_layers(verb);
+                }
+            }
+            verb
+        })
+    }
+}
+
+/// Whether a command is about layers or a server, which contexts are about.
+fn heeds(verb: &str) -> bool {
+    !["fmt", "serve", "completions", "man"].contains(&verb)
+}
+
+impl Key {
+    /// Whether the command line or the environment says it.
+    fn is_said(&self, id: &str, given: &ArgMatches) -> bool {
+        self.rivals(id).iter().any(|id| is_given(given, id))
+            || self.variables.iter().any(|name| variable(name).is_some())
+    }
+}
+
+/// Whether an option is on the command line.
+pub(super) fn is_given(matches: &ArgMatches, id: &str) -> bool {
+    // A command may lack the option.
+    let has = matches.try_contains_id(id).unwrap_or(false);
+    has && matches.value_source(id) == Some(ValueSource::CommandLine)
+}
+
+/// A command that needs no layers on its command line. Of `diff`, they are the tree to end with.
+pub(crate) fn without_layers(verb: clap::Command) -> clap::Command {
+    let has = |id: &str| verb.get_arguments().any(|one| one.get_id() == id);
+    let optional = |option: clap::Arg| {
+        option
+            .required(false)
+            .required_unless_present(Resettable::Reset)
+    };
+    if has("layers") {
+        verb.mut_arg("layers", optional)
+    } else if has("new_layers") {
+        verb.mut_arg("new", optional)
+            .mut_arg("old_layers", |option| option.requires(Resettable::Reset))
+    } else {
+        verb
+    }
+}
+
+fn choose(file: Option<&File>, asked: Option<(String, Origin)>) -> Result<Option<Chosen>, Failure> {
+    let (name, origin) = match (asked, file.and_then(|file| file.default.clone())) {
+        (Some((name, _)), _) if name.is_empty() => return Ok(None),
+        (Some(asked), _) => asked,
+        (None, Some((name, place))) => (name, Origin::File(place)),
+        (None, None) => return Ok(None),
+    };
+    let Some(file) = file else {
+        let message = format!("{origin} asks for the context {name:?}, and there is no zkt.toml");
+        let hint =
+            "it is looked for here and above, up to the repository's top; --config FILE names it";
+        return Err(Failure::new(message).hint(hint));
+    };
+    if file.context(&name).is_none() {
+        let failure = Failure::new(format!("{} has no context {name:?}", file.name));
+        let names: Vec<&str> = file.contexts.iter().map(|one| one.name.as_str()).collect();
+        return Err(
+            match (nearest(&name, names.iter().copied()), names.as_slice()) {
+                (Some(near), _) => failure.hint(format!("is {near} meant?")),
+                (None, []) => failure.hint("it has none at all: [context.NAME] begins one"),
+                (None, names) => failure.hint(format!("it has {}", names.join(", "))),
+            },
+        );
+    }
+    Ok(Some(Chosen { name, origin }))
+}

@@ -1,0 +1,90 @@
+//! What holds for a command, and where it comes from.
+
+use clap::ArgMatches;
+
+use super::choice::{Config, is_given};
+use super::key::{KEYS, Key};
+use super::origin::Origin;
+use crate::settings::{AUTH_VARIABLE, variable};
+
+/// What one option of a command is.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Setting {
+    pub(crate) key: &'static str,
+    pub(crate) value: Shown,
+    pub(crate) origin: Origin,
+    /// The place in the file that would hold otherwise.
+    pub(crate) instead_of: Option<String>,
+}
+
+/// A value as it is shown.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Shown {
+    Values(Vec<String>),
+    /// What holds is no value of the option, but said in words.
+    Words(&'static str),
+    Nothing,
+    /// Credentials.
+    Secret,
+}
+
+impl Config {
+    /// What holds for a command, and where each value comes from.
+    pub(crate) fn settings(&self, verb: &clap::Command, given: &ArgMatches) -> Vec<Setting> {
+        let settings = KEYS.iter().filter_map(|key| {
+            let id = key.id_in(verb)?;
+            Some(self.setting(key, &id, given))
+        });
+        settings.collect()
+    }
+
+    fn setting(&self, key: &'static Key, id: &str, given: &ArgMatches) -> Setting {
+        let entry = self.entry(key);
+        let values = || {
+            let raw = given.get_raw(id).into_iter().flatten();
+            let values: Vec<String> = raw.map(|one| one.to_string_lossy().into_owned()).collect();
+            if values.is_empty() {
+                Shown::Nothing
+            } else {
+                Shown::Values(values)
+            }
+        };
+        let flag = key.rivals(id).into_iter().find(|id| is_given(given, id));
+        let set = || {
+            key.variables
+                .iter()
+                .find_map(|name| Some((*name, variable(name)?)))
+        };
+        let (value, origin) = match (flag, set()) {
+            (Some(rival), _) if rival == "auth" => {
+                (Shown::Secret, Origin::Flag("--auth".to_owned()))
+            }
+            (Some(_), _) if key.name == "layers" => (values(), Origin::Flag("LAYER".to_owned())),
+            (Some(_), _) => (values(), Origin::Flag(format!("--{}", key.name))),
+            (None, Some((AUTH_VARIABLE, _))) => (Shown::Secret, Origin::Variable(AUTH_VARIABLE)),
+            (None, Some((name, value))) => (Shown::Values(vec![value]), Origin::Variable(name)),
+            (None, None) => match (entry, key.default) {
+                (Some(entry), _) => (values(), Origin::File(entry.place.clone())),
+                (None, Some(default)) => (Shown::Words(default), Origin::Default),
+                (None, None) => (values(), Origin::Default),
+            },
+        };
+        let is_beaten = matches!(origin, Origin::Flag(_) | Origin::Variable(_));
+        let instead_of = entry.filter(|_| is_beaten).map(|entry| entry.place.clone());
+        Setting {
+            key: key.name,
+            value,
+            origin,
+            instead_of,
+        }
+    }
+}
+
+/// Returns what gives an option its value, if the context does.
+pub(crate) fn source_of(config: &Config, settings: &[Setting], key: &str) -> Option<String> {
+    let setting = settings.iter().find(|setting| setting.key == key)?;
+    let Origin::File(place) = &setting.origin else {
+        return None;
+    };
+    Some(format!("context {} ({place})", config.chosen()?.name))
+}

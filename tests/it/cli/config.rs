@@ -1,0 +1,427 @@
+//! `zkt.toml`: contexts, where they are looked for, and what wins over them.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+use super::Place;
+
+/// Every key that there is.
+const ALL: &str = r#"default-context = "dev"
+
+[context.dev]
+
+[context.prod]
+layers = ["trees/base", "trees/prod.zkt"]
+connect = "zk1:2181,zk2:2181/app"
+auth-file = "secrets/prod.auth"
+session-timeout = "20s"
+request-timeout = "5s"
+max-request = "10MiB"
+wait = "1m"
+path = "/services"
+trim = "all"
+max-trim = "5%"
+extras = "hide"
+target = ["/lb/**", "/cms"]
+exclude = "/lb/old"
+strict = true
+allow-empty = true
+allow-ephemeral = true
+allow-files = ["/srv/shared"]
+max-file = "1MiB"
+"#;
+
+fn place(text: &str) -> Place {
+    let place = Place::offline();
+    place.file("zkt.toml", text);
+    place
+}
+
+#[test]
+fn the_file_wins_over_defaults() {
+    let place = place(ALL);
+    let mut command = place.command("config --context prod");
+    command.env_remove("ZKT_CONNECT");
+    insta::assert_snapshot!(place.finish(command.spawn().unwrap()), @"
+    file             zkt.toml                   found
+    context          prod                       --context
+    layers           trees/base trees/prod.zkt  zkt.toml:6
+    connect          zk1:2181,zk2:2181/app      zkt.toml:7
+    auth-file        secrets/prod.auth          zkt.toml:8
+    session-timeout  20s                        zkt.toml:9
+    request-timeout  5s                         zkt.toml:10
+    max-request      10MiB                      zkt.toml:11
+    wait             1m                         zkt.toml:12
+    path             /services                  zkt.toml:13
+    trim             all                        zkt.toml:14
+    max-trim         5%                         zkt.toml:15
+    extras           hide                       zkt.toml:16
+    target           /lb/** /cms                zkt.toml:17
+    exclude          /lb/old                    zkt.toml:18
+    strict           true                       zkt.toml:19
+    allow-empty      true                       zkt.toml:20
+    allow-ephemeral  true                       zkt.toml:21
+    allow-files      /srv/shared                zkt.toml:22
+    max-file         1MiB                       zkt.toml:23
+    --- exit 0
+    ");
+    let mut command = place.command("config");
+    command.env_remove("ZKT_CONNECT");
+    insta::assert_snapshot!(place.finish(command.spawn().unwrap()), @"
+    file             zkt.toml                                                               found
+    context          dev                                                                    zkt.toml:1
+    layers           -                                                                      default
+    connect          127.0.0.1:2181                                                         default
+    auth-file        -                                                                      default
+    session-timeout  10s                                                                    default
+    request-timeout  the session timeout                                                    default
+    max-request      1048575                                                                default
+    wait             -                                                                      default
+    path             /                                                                      default
+    trim             none                                                                   default
+    max-trim         30%, counted from 10 trims on, and half of a top-level node's subtree  default
+    extras           show                                                                   default
+    target           -                                                                      default
+    exclude          -                                                                      default
+    strict           false                                                                  default
+    allow-empty      false                                                                  default
+    allow-ephemeral  false                                                                  default
+    allow-files      -                                                                      default
+    max-file         256MiB                                                                 default
+    --- exit 0
+    ");
+}
+
+#[test]
+fn flags_and_the_environment_win_over_the_file() {
+    let place = place(ALL);
+    let words = "config --context prod x.zkt -c h:1 --auth digest:u:hidden --session-timeout 1s \
+                 --request-timeout 2s --max-request 2MiB --wait --path /p --trim=none --max-trim 7 \
+                 --extras show --target /t --exclude /e --strict --allow-empty --allow-ephemeral \
+                 --allow-files /f --max-file 3";
+    insta::assert_snapshot!(place.run(words), @"
+    file             zkt.toml     found
+    context          prod         --context
+    layers           x.zkt        LAYER, not zkt.toml:6
+    connect          h:1          --connect, not zkt.toml:7
+    auth-file        (not shown)  --auth, not zkt.toml:8
+    session-timeout  1s           --session-timeout, not zkt.toml:9
+    request-timeout  2s           --request-timeout, not zkt.toml:10
+    max-request      2MiB         --max-request, not zkt.toml:11
+    wait             forever      --wait, not zkt.toml:12
+    path             /p           --path, not zkt.toml:13
+    trim             none         --trim, not zkt.toml:14
+    max-trim         7            --max-trim, not zkt.toml:15
+    extras           show         --extras, not zkt.toml:16
+    target           /t           --target, not zkt.toml:17
+    exclude          /e           --exclude, not zkt.toml:18
+    strict           true         --strict, not zkt.toml:19
+    allow-empty      true         --allow-empty, not zkt.toml:20
+    allow-ephemeral  true         --allow-ephemeral, not zkt.toml:21
+    allow-files      /f           --allow-files, not zkt.toml:22
+    max-file         3            --max-file, not zkt.toml:23
+    --- exit 0
+    ");
+    let mut command = place.command("config --format json");
+    command
+        .env("ZKT_AUTH", "digest:u:hidden")
+        .env("ZKT_CONTEXT", "prod")
+        .env("ZKT_CONNECT", "env:1");
+    let run = place.finish(command.spawn().unwrap()).expect(0);
+    assert!(!run.everything().contains("hidden"));
+    let json = &run.json()[0];
+    insta::assert_snapshot!(json["context"], @r#"{"name":"prod","place":"ZKT_CONTEXT","source":"environment"}"#);
+    insta::assert_snapshot!(json["settings"][0], @r#"{"instead_of":null,"name":"layers","place":"zkt.toml:6","source":"file","values":["trees/base","trees/prod.zkt"]}"#);
+    insta::assert_snapshot!(json["settings"][1], @r#"{"instead_of":"zkt.toml:7","name":"connect","place":"ZKT_CONNECT","source":"environment","values":["env:1"]}"#);
+    insta::assert_snapshot!(json["settings"][2], @r#"{"instead_of":"zkt.toml:8","name":"auth-file","place":"ZKT_AUTH","source":"environment"}"#);
+}
+
+#[test]
+fn contexts_are_listed() {
+    let place = place(ALL);
+    insta::assert_snapshot!(place.run("config --list"), @"
+    * dev
+      prod
+    --- exit 0
+    ");
+    insta::assert_snapshot!(place.run("config --list --format json"), @r#"
+    {"contexts":[{"default":true,"name":"dev"},{"default":false,"name":"prod"}],"file":"zkt.toml","format_version":"1.2"}
+    --- exit 0
+    "#);
+}
+
+#[test]
+fn it_is_looked_for_up_to_the_top_of_the_repository() {
+    let place = Place::offline();
+    place
+        .file(
+            "zkt.toml",
+            "default-context = 'x'\n[context.x]\nlayers = 'outer.zkt'\n",
+        )
+        .file("outer.zkt", "/outer\n")
+        .file("repository/a/b/readme", "");
+    let at = |folder: &str, words: &str| {
+        let mut command = place.command(words);
+        command.current_dir(place.path(folder));
+        place.finish(command.spawn().unwrap())
+    };
+    // Without a repository only here.
+    assert_eq!(at("", "show").expect(0).stdout, "/outer\n");
+    at("repository/a/b", "show").expect(1);
+    // A worktree has a file there. Nothing above it is looked at.
+    place.file("repository/.git", "gitdir: elsewhere\n");
+    at("repository/a/b", "show").expect(1);
+    place
+        .file(
+            "repository/zkt.toml",
+            "[context.y]\nlayers = ['inner.zkt']\n",
+        )
+        .file("repository/inner.zkt", "/inner\n");
+    let shown = at("repository/a/b", "show --context y").expect(0);
+    assert_eq!(shown.stdout, "/inner\n");
+    // The file's layers are named as the shell would name them here.
+    let config = at("repository/a/b", "config --context y").expect(0).stdout;
+    assert!(config.contains(" ../../inner.zkt "), "{config}");
+    at("repository/a/b", "show --context y ../../../outer.zkt").expect(0);
+    let named = at("repository/a", "show --config ../../zkt.toml").expect(0);
+    assert_eq!(named.stdout, "/outer\n");
+    // What needs no layer and no server needs no context.
+    place.file("repository/zkt.toml", "wrong");
+    at("repository/a", "man").expect(0);
+    at("repository/a", "show ../inner.zkt").expect(1);
+    at("repository/a", "show ../inner.zkt --context=").expect(0);
+}
+
+#[test]
+fn a_context_that_is_not_there() {
+    let place = place("[context.prod]\nlayers = 'x.zkt'\n[context.dev]\n");
+    insta::assert_snapshot!(place.run("show --context prd"), @r#"
+    --- stderr
+    error: zkt.toml has no context "prd"
+    hint: is prod meant?
+    --- exit 1
+    "#);
+    insta::assert_snapshot!(place.run("show --context other"), @r#"
+    --- stderr
+    error: zkt.toml has no context "other"
+    hint: it has dev, prod
+    --- exit 1
+    "#);
+    insta::assert_snapshot!(place.run("show"), @"
+    --- stderr
+    error: the following required arguments were not provided:
+      <LAYER>...
+
+    Usage: zkt show <LAYER>...
+
+    For more information, try '--help'.
+    hint: --context NAME takes the layers of zkt.toml: dev, prod
+    --- exit 1
+    ");
+    insta::assert_snapshot!(place.run("show --context dev"), @"
+    --- stderr
+    error: the following required arguments were not provided:
+      <LAYER>...
+
+    Usage: zkt show --context <NAME> <LAYER>...
+
+    For more information, try '--help'.
+    hint: the context dev has no layers
+    --- exit 1
+    ");
+    insta::assert_snapshot!(Place::offline().run("diff --context prod x"), @r#"
+    --- stderr
+    error: --context asks for the context "prod", and there is no zkt.toml
+    hint: it is looked for here and above, up to the repository's top; --config FILE names it
+    --- exit 2
+    "#);
+    insta::assert_snapshot!(place.run("plan --config none.toml x"), @"
+    --- stderr
+    error: none.toml: No such file or directory
+    --- exit 1
+    ");
+}
+
+#[test]
+fn errors_are_drawn() {
+    let place = place("[context.prod]\nlayer = 'a'\nauth = 'digest:u:p'\nstrict = 1\n");
+    insta::assert_snapshot!(place.run("ls"), @"
+    --- stderr
+    error: layer is no key
+     --> zkt.toml:2:1
+      |
+    2 | layer = ***
+      | ^^^^^
+      |
+      = help: is layers meant?
+
+    error: auth may not stand in a file
+     --> zkt.toml:3:1
+      |
+    3 | auth = ************
+      | ^^^^
+      |
+      = help: auth-file names a file with the credentials; they do not belong in one that others read
+
+    error: expected true or false, not a number
+     --> zkt.toml:4:10
+      |
+    4 | strict = 1
+      |          ^
+
+    error: 3 errors in 1 file
+    --- exit 1
+    ");
+    place.file("zkt.toml", "[context.prod\n");
+    insta::assert_snapshot!(place.run("ls"), @"
+    --- stderr
+    error: this is no TOML: unclosed table, expected `]`
+     --> zkt.toml:1:14
+      |
+    1 | [context.prod
+      |              ^
+
+    --- exit 1
+    ");
+}
+
+#[test]
+fn only_a_file_that_nobody_else_writes_is_trusted() {
+    let place = place("[context.x]\nlayers = 'a.zkt'\n");
+    place.file("a.zkt", "/a\n");
+    let chmod = |name: &str, mode: u32| {
+        fs::set_permissions(place.path(name), fs::Permissions::from_mode(mode)).unwrap();
+    };
+    place.run("show --context x").expect(0);
+    chmod("zkt.toml", 0o666);
+    insta::assert_snapshot!(place.run("show --context x"), @"
+    --- stderr
+    error: zkt.toml: every user can write it, and it says where trees go
+    hint: if you trust it: --config zkt.toml; if not: --context ''
+    --- exit 1
+    ");
+    place.run("show --context x --config zkt.toml").expect(0);
+    place.run("show a.zkt").expect(1);
+    place.run("show a.zkt --context=").expect(0);
+    chmod("zkt.toml", 0o600);
+    chmod("", 0o777);
+    insta::assert_snapshot!(place.run("show --context x"), @"
+    --- stderr
+    error: zkt.toml: every user can replace it in its directory, and it says where trees go
+    hint: if you trust it: --config zkt.toml; if not: --context ''
+    --- exit 1
+    ");
+    chmod("", 0o700);
+    fs::rename(place.path("zkt.toml"), place.path("real.toml")).unwrap();
+    symlink("real.toml", place.path("zkt.toml")).unwrap();
+    insta::assert_snapshot!(place.run("show --context x"), @"
+    --- stderr
+    error: zkt.toml: it is a symbolic link
+    hint: if you trust it: --config zkt.toml; if not: --context ''
+    --- exit 1
+    ");
+    place.run("show --context x --config zkt.toml").expect(0);
+}
+
+/// A place on a server whose contexts name it.
+async fn served(name: &str) -> Place {
+    let place = Place::new(name).await;
+    let text = format!(
+        "default-context = 'dev'\n[context.dev]\nlayers = ['a.zkt']\nconnect = '{}'\n\
+         [context.more]\nlayers = ['a.zkt', 'b.zkt']\nconnect = '{}'\ntrim = 'all'\n\
+         [context.elsewhere]\nlayers = ['a.zkt']\nconnect = '127.0.0.1:1/other'\n",
+        place.hosts, place.hosts
+    );
+    place.file("zkt.toml", text);
+    place.file("a.zkt", "/a\n  x = 1\n").file("b.zkt", "/b\n");
+    place
+}
+
+fn run(place: &Place, words: &str) -> super::Run {
+    let mut command = place.command(words);
+    command.env_remove("ZKT_CONNECT");
+    place.finish(command.spawn().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn plan_and_apply_by_a_context() {
+    let place = served("contexts").await;
+    insta::assert_snapshot!(run(&place, "plan"), @"
+    zkt plan: SERVER <- a.zkt
+
+      + /a                                               a.zkt:1
+          x = 1
+
+    Plan: 1 to add, 0 to update, 0 to link, 0 to trim.
+    --- exit 0
+    ");
+    insta::assert_snapshot!(run(&place, "apply -y"), @"
+    zkt apply: SERVER <- a.zkt
+
+      + /a                                               a.zkt:1
+          x = 1
+
+    Plan: 1 to add, 0 to update, 0 to link, 0 to trim.
+    Done: 1 added, 0 updated, 0 linked, 0 trimmed.
+    --- stderr
+    context dev of zkt.toml, its default
+    --- exit 0
+    ");
+    insta::assert_snapshot!(run(&place, "apply -y -q --context more"), @"
+    Plan: 1 to add, 0 to update, 0 to link, 0 to trim.
+    Done: 1 added, 0 updated, 0 linked, 0 trimmed.
+    --- exit 0
+    ");
+    insta::assert_snapshot!(run(&place, "diff live --context more").expect(0), @"
+    zkt diff: live SERVER <- a.zkt b.zkt
+
+    No changes: 2 nodes are as declared.
+    --- exit 0
+    ");
+    insta::assert_snapshot!(run(&place, "set /a x=2"), @"
+    --- stderr
+    context dev of zkt.toml, its default
+    --- exit 0
+    ");
+    insta::assert_snapshot!(run(&place, "get /a x"), @"
+    2
+    --- exit 0
+    ");
+    // The environment wins, and -v says so.
+    let verbose = place.run("ls -v --context elsewhere").expect(0);
+    assert!(
+        verbose
+            .stderr
+            .contains("connect: ZKT_CONNECT wins over zkt.toml:11"),
+        "{verbose}"
+    );
+    assert!(
+        verbose.stderr.contains("context elsewhere of zkt.toml"),
+        "{verbose}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_saved_plan_is_not_carried_out_elsewhere() {
+    let place = served("contexts-saved").await;
+    run(&place, "plan -o plan.json").expect(0);
+    insta::assert_snapshot!(run(&place, "apply -y --plan plan.json --context elsewhere"), @"
+    --- stderr
+    context elsewhere of zkt.toml
+    error: the plan was made on SERVER, and context elsewhere (zkt.toml:11) names 127.0.0.1:1/other
+    hint: -c HOSTS says that both are the same ensemble
+    --- exit 4
+    ");
+    // The layers are not asked: the plan says it all.
+    place.file("a.zkt", "/other\n");
+    run(&place, "apply -y --plan plan.json").expect(0);
+    assert!(place.nodes().await.starts_with("/a "));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn watch_by_a_context() {
+    let place = served("contexts-watch").await;
+    let run = run(&place, "watch --once --context more").expect(0);
+    assert!(run.stderr.contains("context more of zkt.toml"), "{run}");
+    assert_eq!(place.nodes().await.lines().count(), 2);
+}
