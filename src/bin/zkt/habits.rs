@@ -75,7 +75,6 @@ fn instead_of_dry_run<'w>(
 fn instead_of_option(name: &str, has_one_dash: bool) -> Option<&'static str> {
     Some(match name {
         "auto-approve" => "here it is --yes",
-        "out" => "zkt saves no plan: zkt apply makes it, shows it and asks",
         "var" | "var-file" => {
             "there are no variables: a later layer replaces what an earlier one says, as in \
              zkt plan base.zkt prod.zkt"
@@ -91,6 +90,7 @@ fn instead_of_option(name: &str, has_one_dash: bool) -> Option<&'static str> {
         "json" => "here it is --format json",
         "no-color" => "here it is --color never",
         // These are options here, too, with two dashes.
+        "out" if has_one_dash => "here it is --out FILE",
         "target" if has_one_dash => "here it is --target GLOB",
         "exclude" if has_one_dash => "here it is --exclude GLOB",
         "detailed-exitcode" if has_one_dash => "here it is --detailed-exitcode",

@@ -1,6 +1,7 @@
 //! A plan as JSON that can be read again.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -8,6 +9,7 @@ use super::parts::{
     ChangeForm, DataForm, KeptForm, NeedsForm, Origin, SecretForm, WarningForm, acl_of, entries,
     location, path_of, place, unguarded, version_of, zxids, zxids_of,
 };
+use crate::model::acl::Acl;
 use crate::model::node::{AclVersion, DataVersion};
 use crate::model::path::ZPath;
 use crate::model::plan::{Access, Action, Add, Change, Kept, Link, Plan, Trim, Update};
@@ -172,6 +174,15 @@ impl PlanForm {
     }
 }
 
+/// An ACL afterwards, and the version of it that the plan saw.
+fn acl_change(
+    path: &ZPath,
+    (version, entries): (i32, Vec<String>),
+) -> Result<(AclVersion, Arc<Acl>), String> {
+    let version = AclVersion::new(version).ok_or_else(|| unguarded(path))?;
+    Ok((version, acl_of(&entries)?))
+}
+
 impl ActionForm {
     fn of(action: &Action, withheld: bool) -> Self {
         let (act, origin) = match action {
@@ -232,14 +243,7 @@ impl ActionForm {
                 expected_version: version_of(&path, version)?,
                 seen: seen.map(zxids_of),
                 data: data.map(DataForm::read).transpose()?,
-                acl: match acl {
-                    None => None,
-                    Some((version, entries)) => {
-                        let version = AclVersion::new(version);
-                        let version = version.ok_or_else(|| unguarded(&path))?;
-                        Some((version, acl_of(&entries)?))
-                    }
-                },
+                acl: acl.map(|acl| acl_change(&path, acl)).transpose()?,
                 changes: changes(forms)?,
                 path,
                 origin,
@@ -250,10 +254,9 @@ impl ActionForm {
                 data,
                 changes: forms,
             } => Action::Link(Link {
-                expected_version: match version {
-                    None => None,
-                    Some(version) => Some(version_of(&path, version)?),
-                },
+                expected_version: version
+                    .map(|version| version_of(&path, version))
+                    .transpose()?,
                 seen: seen.map(zxids_of),
                 data: data.read()?,
                 changes: changes(forms)?,

@@ -29,7 +29,7 @@ pub(crate) struct PlanArgs {
     #[arg(long)]
     pub(crate) detailed_exitcode: bool,
     /// Save the plan, so that apply --plan does exactly this
-    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath, value_parser = plan_file)]
     pub(crate) out: Option<PathBuf>,
     /// Write secret values into the saved plan, which is then for its owner only
     #[arg(long, requires = "out")]
@@ -40,6 +40,14 @@ pub(crate) struct PlanArgs {
     pub(crate) show: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) server: ServerArgs,
+}
+
+/// Of Terraform's `-out=FILE`, `-o` would make the file `ut=FILE`.
+fn plan_file(text: &str) -> Result<PathBuf, String> {
+    if text == "ut" || text.starts_with("ut=") {
+        return Err("expected -o FILE or --out FILE".to_owned());
+    }
+    Ok(text.into())
 }
 
 pub(crate) async fn run(args: &PlanArgs, output: &Output) -> Result<Exit, Failure> {
