@@ -135,50 +135,6 @@ pub(crate) fn examples(command: &str) -> &'static [Example] {
                 "Keep the live tree as declared.",
             ),
         ],
-        "check" => &[
-            (
-                "zkt check trees/ prod.zkt",
-                "Check a tree with another layer over it.",
-            ),
-            (
-                "zkt check --strict --format json trees/",
-                "In CI: warnings are errors, and programs read the result.",
-            ),
-            (
-                "zkt check --format sarif trees/",
-                "In CI: a log for code scanning.",
-            ),
-        ],
-        "fmt" => &[
-            ("zkt fmt trees/", "Lay out all files of a directory."),
-            (
-                "zkt fmt --check trees/",
-                "In CI: name the files that differ.",
-            ),
-        ],
-        "show" => &[(
-            "zkt show services.zkt prod.zkt",
-            "What two layers declare together.",
-        )],
-        "diff" => &[
-            ("zkt diff live trees/", "What apply --trim would do."),
-            (
-                "zkt diff --old base.zkt test.zkt --new base.zkt prod.zkt",
-                "How two environments differ.",
-            ),
-            (
-                "zkt diff --old git:origin/main:trees --new trees",
-                "What a branch changes; no server is asked.",
-            ),
-            (
-                "zkt diff --format markdown live trees/",
-                "The same plan as a comment on a pull request.",
-            ),
-        ],
-        "graph" => &[(
-            "zkt graph --format svg trees/",
-            "A picture of the services of a tree.",
-        )],
         "plan" => &[
             (
                 "zkt plan -c zk1:2181,zk2:2181 trees/",
@@ -224,11 +180,62 @@ pub(crate) fn examples(command: &str) -> &'static [Example] {
             ),
             ("zkt watch trees/ --mode warn", "Only report differences."),
         ],
+        command => examples_of_trees(command),
+    }
+}
+
+/// Examples of the commands that need no server.
+fn examples_of_trees(command: &str) -> &'static [Example] {
+    match command {
+        "check" => &[
+            (
+                "zkt check trees/ prod.zkt",
+                "Check a tree with another layer over it.",
+            ),
+            (
+                "zkt check --strict --format json trees/",
+                "In CI: warnings are errors, and programs read the result.",
+            ),
+            (
+                "zkt check --format sarif trees/",
+                "In CI: a log for code scanning.",
+            ),
+        ],
+        "fmt" => &[
+            ("zkt fmt trees/", "Lay out all files of a directory."),
+            (
+                "zkt fmt --check trees/",
+                "In CI: name the files that differ.",
+            ),
+        ],
+        "show" => &[(
+            "zkt show services.zkt prod.zkt",
+            "What two layers declare together.",
+        )],
+        "diff" => &[
+            ("zkt diff live trees/", "What apply --trim would do."),
+            (
+                "zkt diff --old base.zkt test.zkt --new base.zkt prod.zkt",
+                "How two environments differ.",
+            ),
+            (
+                "zkt diff --old git:origin/main:trees --new trees",
+                "What a branch changes; no server is asked.",
+            ),
+            (
+                "zkt diff --format markdown live trees/",
+                "The same plan as a comment on a pull request.",
+            ),
+        ],
+        "graph" => &[(
+            "zkt graph --format svg trees/",
+            "A picture of the services of a tree.",
+        )],
         command => examples_without_plan(command),
     }
 }
 
-/// Examples of the commands that make no plan.
+/// Examples of the other commands that make no plan.
 fn examples_without_plan(command: &str) -> &'static [Example] {
     match command {
         "export" => &[(
