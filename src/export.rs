@@ -19,10 +19,12 @@ use crate::syntax::{json, spelling};
 mod copy;
 mod exact;
 mod masked;
+mod parsed;
 mod respelled;
 
 pub use copy::declare_node;
 pub use masked::masked;
+pub use parsed::{JsonError, parse_json};
 pub use respelled::is_respelled;
 
 /// How many nodes' texts are made before they are written.

@@ -112,5 +112,17 @@ async fn a_commit_is_applied() {
     repository(&place);
     place.run("apply -y git:main:trees").expect(0);
     place.run("diff live git:main:trees").expect(0);
+    for format in ["json", "zkt"] {
+        let export = format!("export --acl --format {format} -o export.{format}");
+        place.run(&export).expect(0);
+        place
+            .run(&format!("diff export.{format} git:main:trees"))
+            .expect(0);
+        place.run(&format!("diff export.{format} trees")).expect(1);
+    }
+    place
+        .file("broken.json", "{}")
+        .run("diff broken.json trees")
+        .expect(2);
     place.run("diff live trees").expect(1);
 }

@@ -1,7 +1,9 @@
 //! `zkt diff`: the plan that turns one tree into another.
 
+use std::path::Path;
+
 use clap::{Args, ValueHint};
-use zkt::declare::Source;
+use zkt::declare::{Files as _, GitFiles, Source};
 use zkt::export;
 use zkt::model::node::{Content, Declared, LiveNode};
 use zkt::model::path::ZPath;
@@ -20,16 +22,16 @@ use crate::output::Output;
 use crate::render::Subject;
 use crate::{planning, review, settings};
 
-/// Print the plan that turns one tree into another; each side is a layer or `live`
+/// Print the plan that turns one tree into another; each side is a layer, an export or `live`
 #[derive(Debug, Args)]
 #[command(override_usage = "zkt diff [OPTIONS] <OLD> <NEW>\n       \
                             zkt diff [OPTIONS] --old <LAYER>... --new <LAYER>...")]
 pub(crate) struct DiffArgs {
-    /// The tree to start from: a layer, or `live`
+    /// The tree to start from: a layer, the JSON of an export (FILE.json), or `live`
     #[arg(value_hint = ValueHint::AnyPath, required_unless_present = "old_layers",
           conflicts_with_all = ["old_layers", "new_layers"])]
     pub(crate) old: Option<String>,
-    /// The tree to end with: a layer, or `live`
+    /// The tree to end with: a layer, the JSON of an export (FILE.json), or `live`
     #[arg(value_hint = ValueHint::AnyPath, required_unless_present = "new_layers")]
     pub(crate) new: Option<String>,
     /// The layers of the tree to start from, or `live`, instead of OLD
@@ -87,9 +89,10 @@ async fn plan(
         at: place.clone(),
         system,
     };
-    let load = |layers: &[String]| {
-        let allow_empty = args.plan.allow_empty;
-        declare::load_or_report(layers, allow_empty, &to, &args.files.files(), output)
+    let files = args.files.files();
+    let load = |layers: &[String]| match layers {
+        [export] if export.ends_with(".json") => exported(export, &place, &files),
+        _ => declare::load_or_report(layers, args.plan.allow_empty, &to, &files, output),
     };
     let mut options = args.plan.clone();
     // The plan that turns one tree into the other removes what only the first one has.
@@ -149,6 +152,18 @@ impl<'a> Sides<'a> {
         }
         Ok(sides)
     }
+}
+
+/// The tree that `zkt export --format json` has written to a file, which may be in a commit.
+fn exported(name: &str, place: &ZPath, files: &GitFiles) -> Result<Source, Failure> {
+    let path = Path::new(name);
+    let text = files.root(path).and_then(|root| files.read(path, &root));
+    let text =
+        text.map_err(|error| Failure::new(format!("{name}: {}", declare::file_error(&error))))?;
+    let tree = export::parse_json(&text, place);
+    Ok(tree
+        .map_err(|error| Failure::new(format!("{name}: {error}")))?
+        .into())
 }
 
 fn is_live(side: &[String]) -> bool {

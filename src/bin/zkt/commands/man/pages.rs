@@ -226,6 +226,10 @@ fn examples_of_trees(command: &str) -> &'static [Example] {
                 "zkt diff --format markdown live trees/",
                 "The same plan as a comment on a pull request.",
             ),
+            (
+                "zkt diff export.json trees/",
+                "The plan against last night's zkt export --format json.",
+            ),
         ],
         "graph" => &[(
             "zkt graph --format svg trees/",
