@@ -220,13 +220,13 @@ impl Reader<'_> {
                 self.wrong(format!("{}: {message}", key.name), at, None);
                 None
             }
-            Ok(()) if key.is_path => Some(self.from_here(text)),
+            Ok(()) if key.is_path => Some(self.seen_from_here(text)),
             Ok(()) => Some(text.to_owned()),
         }
     }
 
     /// A path beside the file as a path from the current directory. Revisions of git stay as they are.
-    fn from_here(&self, text: &str) -> String {
+    fn seen_from_here(&self, text: &str) -> String {
         if text.starts_with("git:") {
             return text.to_owned();
         }
