@@ -136,14 +136,20 @@ pub mod execution {
 // Services.
 pub use model::acl::{Acl, AclEntry, AuthId, Permissions};
 pub use services::{
-    Address, AddressError, Builder, Changes, Child, Children, ChildrenChange, ChildrenView,
-    ConnectionState, Discovery, Endpoint, Endpoints, EndpointsChange, Error, HealthCheck, Held,
-    Import, Imported, LeftOut, Monitor, NewNode, NodeProperties, Picker, PropertiesChange,
-    PropertiesView, Property, Reaction, Register, RegisteringServer, Registration,
-    RegistrationState, RegistrationView, Removal, Removed, Snapshot, Spared, SparedReason, Step,
-    Strategy, View, Walk, ZooKeeper,
+    Address, Builder, ChildrenView, Discovery, Endpoint, Endpoints, Error, HealthCheck, Picker,
+    PropertiesView, Registration, RegistrationState, Strategy, ZooKeeper,
 };
 pub use zookeeper::session::{ClientError, RawClient, Stat};
+
+/// What views, registrations and the calls of [`ZooKeeper`] take and give.
+pub mod registry {
+    pub use crate::services::{
+        AddressError, Changes, Child, Children, ChildrenChange, ConnectionState, EndpointsChange,
+        Held, Import, Imported, LeftOut, Monitor, NewNode, NodeProperties, PropertiesChange,
+        Property, Reaction, Register, RegisteringServer, RegistrationView, Removal, Removed,
+        Snapshot, Spared, SparedReason, Step, View, Walk,
+    };
+}
 
 /// What errors are made of: why a path is none, where a link leads, what stopped an execution.
 pub mod error {
