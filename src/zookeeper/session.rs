@@ -36,7 +36,9 @@ pub(crate) use zk::{
 pub(crate) use client::{Client, PersistentWatcher, StateWatcher};
 pub(crate) use error::{described, is_fatal, is_outcome_unknown};
 
-use connecting::{LEAST_ATTEMPT, PROBE_LIMIT, bounded, chroot_exists};
+#[cfg(feature = "watch")]
+use connecting::PROBE_LIMIT;
+use connecting::{LEAST_ATTEMPT, bounded, chroot_exists};
 use credentials::digests;
 use hosts::Servers;
 

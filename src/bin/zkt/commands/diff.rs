@@ -91,7 +91,7 @@ async fn plan(
     };
     let files = args.files.files();
     let load = |layers: &[String]| match layers {
-        [export] if export.ends_with(".json") => exported(export, &place, &files),
+        [export] if is_json(export) => exported(export, &place, &files),
         _ => declare::load_or_report(layers, args.plan.allow_empty, &to, &files, output),
     };
     let mut options = args.plan.clone();
@@ -152,6 +152,12 @@ impl<'a> Sides<'a> {
         }
         Ok(sides)
     }
+}
+
+/// Whether a side is an export as JSON, by its name.
+fn is_json(side: &str) -> bool {
+    let extension = Path::new(side).extension();
+    extension.is_some_and(|extension| extension == "json")
 }
 
 /// The tree that `zkt export --format json` has written to a file, which may be in a commit.
