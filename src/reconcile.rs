@@ -1,9 +1,13 @@
 //! The one road from a declared tree to written nodes.
 //!
 //! Everybody who makes a plan or carries one out comes here: `zkt plan`, `apply`, `diff` and `watch`,
-//! and the library's `import_tree`. So the checks before a plan, the policy, and the rule by which a
-//! stopped execution is planned again are the same for all of them. A dry run is the same road, less
-//! its last step.
+//! and the library's `import_tree`. The policy and the checks before a plan are the same for all of them,
+//! and so is what ends an execution. A dry run is the same road, less its last step.
+//!
+//! The watch differs in what it does after a stop, as `tries` says: it plans over a mirror, so that a
+//! further plan costs no read; it sets a node aside that others write again and again; and after a lost
+//! connection it begins anew. `zkt apply` takes the steps of `Apply` one by one, to ask a person in
+//! between; `Apply::run` takes them all.
 //!
 //! | room | what it is |
 //! | --- | --- |

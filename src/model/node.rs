@@ -66,7 +66,7 @@ pub enum Standing {
     Outside {
         /// A node below it is in the plan, so this one is created if it is missing.
         needed: bool,
-        /// `--exclude` names it, so nothing is said of its undeclared children either.
+        /// It is excluded, so its undeclared children are not reported either.
         excluded: bool,
     },
 }

@@ -39,7 +39,7 @@ pub enum Trim {
     All,
 }
 
-/// `--target` and `--exclude`: which paths a plan is about.
+/// Which paths a plan is about: those that a target matches and no exclusion does.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
     target: Option<GlobSet>,
@@ -108,7 +108,7 @@ impl Filter {
         });
     }
 
-    /// Whether `--exclude` names this path: then nothing below it is touched either.
+    /// Whether this path is excluded: then nothing below it is touched either.
     #[must_use]
     pub fn excludes(&self, path: &ZPath) -> bool {
         self.exclude
