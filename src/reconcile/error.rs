@@ -43,6 +43,18 @@ pub enum SavedError {
     /// It lacks secret values, and there is no declared tree to take them from.
     #[error("the saved plan lacks its secret values, and there are no layers to take them from")]
     Withheld,
+    /// The users for whom `auth::` stands are others than when the plan was made.
+    #[error(
+        "the plan was made as {}, and this session is {}: its ACLs are for those who made it",
+        planned.join(", "),
+        if now.is_empty() { "nobody".to_owned() } else { now.join(", ") }
+    )]
+    OtherUsers {
+        /// The users that the plan names.
+        planned: Vec<String>,
+        /// The users of this session.
+        now: Vec<String>,
+    },
     /// The declared tree is not the one that was reviewed.
     #[error(transparent)]
     NotReviewed(#[from] NotReviewed),

@@ -1,5 +1,6 @@
 //! What is left of a saved plan, and that nothing moved under it.
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use super::road::{self, Planned};
@@ -51,10 +52,24 @@ pub(super) async fn rest(
         }
     };
     let wants = saved::wants(saved.plan());
-    let identities = match wants.iter().any(|want| want.acl) {
+    let planned_as = &saved.plan().access.users;
+    let needs_identity = !planned_as.is_empty() || wants.iter().any(|want| want.acl);
+    let identities = match needs_identity {
         true => session.who().await?,
         false => Identities::default(),
     };
+    // `auth::` in the plan's ACLs stands for whom it was made by.
+    let names = planned_as
+        .iter()
+        .map(String::as_str)
+        .collect::<BTreeSet<_>>();
+    if !names.is_empty() && names != identities.users().collect() {
+        return Err(SavedError::OtherUsers {
+            planned: planned_as.clone(),
+            now: identities.users().map(str::to_owned).collect(),
+        }
+        .into());
+    }
     let (of, observer) = (wants.len(), &options.observer);
     let mut progress = |nodes: usize| observer.notify(&Progress::Reading { nodes, of });
     let fetch = FetchOptions::default();

@@ -106,7 +106,7 @@ fn saved(error: &SavedError) -> Failure {
         message.push_str(&format!("\n  and {} more", nodes.len() - MOST_MOVED));
     }
     Failure::new(message)
-        .hint("make a new plan and review it; nothing of this one was written now")
+        .hint("make a new plan and review it")
         .exit(Exit::Conflict)
 }
 

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::model::node::{Declared, Secret};
+use crate::model::node::{Content, Declared, Secret};
 use crate::model::plan::{ACL_CHANGE, Action, Change, ChangeValue, DATA_CHANGE, Plan};
 use crate::model::tree::Tree;
 use crate::model::value::{Data, Encoded, STRING_VALUE, entries};
-use crate::syntax::names::Globs;
+use crate::syntax::names::{Globs, looks_secret};
 
 /// What stands in the place of a secret value.
 const SECRET: &str = "(secret)";
@@ -24,10 +24,11 @@ pub(super) fn hide<'n>(
     let everywhere = Globs::new(names).map_or(Secret::Everything, Secret::Properties);
     let mut hidden = BTreeSet::new();
     for (at, action) in plan.actions.iter_mut().enumerate() {
-        let own = declared.get(action.path()).map(|node| &node.secret);
+        let node = declared.get(action.path());
         let secrets = Secrets {
-            own: own.unwrap_or(&Secret::Nothing),
+            own: node.map_or(&Secret::Nothing, |node| &node.secret),
             everywhere: &everywhere,
+            node,
         };
         if secrets.hide(action) {
             hidden.insert(at);
@@ -42,6 +43,8 @@ struct Secrets<'a> {
     own: &'a Secret,
     /// By the lines of all nodes: what a node keeps of its live properties may be secret, too.
     everywhere: &'a Secret,
+    /// As it is declared.
+    node: Option<&'a Declared>,
 }
 
 impl Secrets<'_> {
@@ -70,6 +73,18 @@ impl Secrets<'_> {
         self.own.covers(name) || self.everywhere.covers(name)
     }
 
+    /// Whether a property of a node's data is hidden. A live one that no file declares, which the plan
+    /// keeps and does not show, is hidden by its name, too.
+    fn covers_property(&self, name: &str) -> bool {
+        let is_declared = || {
+            self.node.is_some_and(|node| match &node.content {
+                Content::Properties(properties) => properties.contains(name),
+                Content::Raw { .. } => false,
+            })
+        };
+        self.covers(name) || looks_secret(name) && !is_declared()
+    }
+
     fn hide_data(&self, data: &mut Encoded) -> bool {
         if !data.is_object() {
             // Of what is no object nobody knows which part is the secret.
@@ -82,7 +97,7 @@ impl Secrets<'_> {
             return is_secret;
         }
         let object = data.to_object();
-        let is_secret = entries(&object).any(|entry| self.covers(&entry.name));
+        let is_secret = entries(&object).any(|entry| self.covers_property(&entry.name));
         if !is_secret {
             return false;
         }
@@ -91,7 +106,7 @@ impl Secrets<'_> {
             if shown.len() > 1 {
                 shown.push(b',');
             }
-            if self.covers(&entry.name) {
+            if self.covers_property(&entry.name) {
                 let member = (Value::from(&*entry.name), Value::from(SECRET));
                 shown.extend_from_slice(format!("{}:{}", member.0, member.1).as_bytes());
             } else {

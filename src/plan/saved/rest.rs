@@ -9,10 +9,10 @@ use super::digest::declared_digest;
 use super::file::SavedPlan;
 use super::hidden::hide;
 use super::reviewed::agrees;
-use crate::model::acl::{Acl, Agreement, Identities};
+use crate::model::acl::{Acl, AclEntry, Agreement, Identities};
 use crate::model::node::{AclVersion, Content, DataVersion, Declared, Live, LiveNode, Zxids};
 use crate::model::path::ZPath;
-use crate::model::plan::{ACL_CHANGE, Action, Add, Change, Link, Plan, Trim, Update};
+use crate::model::plan::{ACL_CHANGE, Action, Add, Change, Link, Plan, Refusal, Trim, Update};
 use crate::model::tree::Tree;
 use crate::model::value::Encoded;
 use crate::plan::scope::{Children, Want};
@@ -311,7 +311,8 @@ impl<'a> Look<'a> {
         if let Some(acl) = &add.acl
             && !self.has_acl(node, acl)
         {
-            if !self.plan.access.guarded.contains_key(&add.path) {
+            let is_guarded = self.plan.access.guarded.contains_key(&add.path);
+            if !is_guarded || !self.is_guarded(node) {
                 return Err(Moved::Exists);
             }
             // It was created for the session alone, and still is to get its ACL.
@@ -441,6 +442,9 @@ impl<'a> Look<'a> {
     /// What is left at a node whose contents are withheld: what a fresh plan does there, if that is
     /// what was reviewed. What it does not do is done.
     fn withheld(&self, actions: &[usize], fresh: &Fresh<'_>, now: &[usize]) -> Left {
+        if now.is_empty() {
+            self.as_declared(&self.plan.actions[actions[0]], fresh.plan)?;
+        }
         let fewer = now.len() < actions.len();
         let mut left = Vec::new();
         for at_now in now {
@@ -460,6 +464,33 @@ fn data_of(action: &Action) -> Option<&Encoded> {
         Action::Update(update) => update.data.as_ref(),
         Action::Link(link) => Some(&link.data),
         Action::Trim(_) => None,
+    }
+}
+
+impl Look<'_> {
+    /// Where a fresh plan does nothing at a node, the node is as declared, or the plan leaves it alone.
+    fn as_declared(&self, action: &Action, fresh: &Plan) -> Result<(), Moved> {
+        let path = action.path();
+        let is_kept = fresh.kept.iter().any(|kept| path.is_within(&kept.path));
+        let is_text =
+            |refusal: &Refusal| matches!(refusal, Refusal::Text { path: at, .. } if at == path);
+        match self.live.get(path) {
+            None => Err(Moved::Missing),
+            Some(Live::Listed | Live::Unreadable) => Err(Moved::Unreadable),
+            Some(Live::Read(node)) if node.ephemeral => Err(Moved::Ephemeral),
+            Some(Live::Read(_)) if is_kept || fresh.refusals.iter().any(is_text) => {
+                Err(Moved::Changed)
+            }
+            Some(Live::Read(_)) => Ok(()),
+        }
+    }
+
+    /// Whether a node has the ACL with which this session creates those that get theirs later.
+    fn is_guarded(&self, node: &LiveNode) -> bool {
+        let own = AclEntry::parse("auth::cdrwa").map(|entry| Acl {
+            entries: vec![entry],
+        });
+        own.is_ok_and(|own| self.has_acl(node, &own))
     }
 }
 

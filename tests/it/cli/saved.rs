@@ -64,7 +64,7 @@ async fn what_moved_since_is_named_and_nothing_is_written() {
       /a: it exists meanwhile, with other contents
       /old: its data was changed
       /old/gone: it has children that the plan did not see
-    hint: make a new plan and review it; nothing of this one was written now
+    hint: make a new plan and review it
     --- exit 4
     ");
     let report = place
@@ -258,4 +258,64 @@ async fn a_plan_that_is_refused_is_not_applied_by_its_checksum() {
     let run = place.run(&words).expect(3);
     assert!(run.stderr.starts_with("error: 1 of "), "{run}");
     assert_eq!(place.exactly().await, before);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_node_that_keeps_its_text_is_not_done() {
+    let place = Place::new("saved-text").await;
+    let client = place.client().await;
+    create(&client, "/w", r#"{"password":"old","theirs":1}"#).await;
+    place.file(
+        "a.zkt",
+        "/w\n  @keep properties\n  @secret password\n  password = 'new'\n/other\n",
+    );
+    place.run("plan -o plan.json a.zkt").expect(0);
+    client.set_data("/w", b"text", None).await.unwrap();
+    let before = place.exactly().await;
+    let run = place.run("apply -y --plan plan.json a.zkt").expect(4);
+    assert!(
+        run.stderr.contains("\n  /w: its data was changed\n"),
+        "{run}"
+    );
+    assert_eq!(place.exactly().await, before);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn acls_are_for_those_who_made_the_plan() {
+    let place = Place::new("saved-users").await;
+    place.file("a.zkt", "/a\n  @acl auth::cdrwa\n");
+    place
+        .run("plan --auth digest:ops:pw -o plan.json a.zkt")
+        .expect(0);
+    for (words, who) in [("--auth digest:other:pw", "other"), ("", "nobody")] {
+        let run = place
+            .run(&format!("apply -y {words} --plan plan.json"))
+            .expect(4);
+        let expected = format!(
+            "error: the plan was made as ops, and this session is {who}: its ACLs are for those who \
+             made it\n"
+        );
+        assert_eq!(run.stderr, expected);
+    }
+    assert_eq!(place.nodes().await, "");
+    place
+        .run("apply -y --auth digest:ops:pw --plan plan.json")
+        .expect(0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_live_secret_that_is_kept_is_in_no_file() {
+    let place = Place::new("saved-kept").await;
+    let client = place.client().await;
+    create(&client, "/s", r#"{"api_token":"KEPT","b":1}"#).await;
+    place.file("a.zkt", "/s\n  @keep properties\n  b = 2\n");
+    place.run("plan -o plan.json a.zkt").expect(0);
+    assert!(!place.read("plan.json").contains("KEPT"));
+    place.run("apply -y --plan plan.json a.zkt").expect(0);
+    assert!(place.nodes().await.contains("KEPT"));
+    let run = place.run("plan -o a.zkt a.zkt").expect(1);
+    assert_eq!(
+        run.stderr,
+        "error: --out a.zkt is a layer, and would be overwritten\n"
+    );
 }

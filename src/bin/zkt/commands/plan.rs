@@ -1,6 +1,6 @@
 //! `zkt plan`: what apply would do.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueHint};
 use zkt::declare::Source;
@@ -36,7 +36,9 @@ pub(crate) struct PlanArgs {
     pub(crate) with_secrets: bool,
     /// Show a saved plan; needs no server
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath,
-          conflicts_with_all = ["layers", "out"])]
+          conflicts_with_all = ["layers", "out", "with_secrets", "path", "trim", "target", "exclude",
+                                "strict", "max_trim", "force", "allow_empty", "replace",
+                                "allow_ephemeral", "connect"])]
     pub(crate) show: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) server: ServerArgs,
@@ -84,7 +86,11 @@ pub(crate) async fn run(args: &PlanArgs, output: &Output) -> Result<Exit, Failur
             };
             saved::write(file, &made.saved(&plan, args.with_secrets)?, output)?;
         } else {
-            output.note("a plan that is refused is not saved");
+            let message = format!(
+                "a plan that is refused is not saved: {} is as it was",
+                file.display()
+            );
+            output.warning(&message);
         }
     }
     Ok(exit(&plan, args.detailed_exitcode))
@@ -98,6 +104,19 @@ struct Planned {
 }
 
 async fn plan(args: &PlanArgs, output: &Output) -> Result<Planned, Failure> {
+    if let Some(file) = &args.out
+        && args
+            .sources
+            .layers
+            .iter()
+            .any(|layer| Path::new(layer) == file)
+    {
+        let message = format!(
+            "--out {} is a layer, and would be overwritten",
+            file.display()
+        );
+        return Err(Failure::new(message));
+    }
     let Opening {
         source,
         session,
