@@ -52,6 +52,7 @@
 //!
 //! let plan = zkt::plan(&session, &source, &options).await?;
 //! println!("{} actions", plan.actions.len());
+//! // This plans again, and carries out that plan: not the one above, if the live tree changed meanwhile.
 //! // If the plan is refused, or stops halfway, the error says why and what was written.
 //! let (plan, report) = zkt::apply(&mut session, &source, &options).await?;
 //! session.close().await;

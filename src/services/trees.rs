@@ -17,7 +17,7 @@ use crate::reconcile::{self, Apply, Ended, Unfinished};
 use crate::zookeeper::executor::Report;
 use crate::zookeeper::live::{self, ReadAhead};
 
-/// What an import may do.
+/// What an import may do. No number of trims is too large: see [`Import::trim`].
 #[derive(Debug, Clone, Default)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -26,7 +26,8 @@ use crate::zookeeper::live::{self, ReadAhead};
 pub struct Import {
     /// Where the top-level nodes go; it must exist. Default: `/`.
     pub path: Option<String>,
-    /// Remove undeclared nodes below declared ones, but for those that hold ephemeral ones.
+    /// Remove undeclared nodes below declared ones, but for those that hold ephemeral ones. The guard
+    /// against many trims is off, unlike in [`Options`](crate::Options): check the plan of a dry run.
     pub trim: bool,
     /// The ACL of the nodes that have none in the text. Default: new nodes are open to everybody,
     /// and existing ones stay as they are.
