@@ -71,7 +71,7 @@ struct AtHand {
     course: Option<Course>,
 }
 
-/// Of the batches of one execution.
+/// Counts of the batches of one execution.
 #[derive(Debug, Clone, Copy)]
 pub struct Course {
     committed: usize,
@@ -197,7 +197,7 @@ impl Account {
         })
     }
 
-    /// Of the plan at hand, the actions with this fate.
+    /// The actions of the plan at hand with this fate.
     #[must_use]
     pub fn with(&self, fate: Fate) -> Vec<NamedAction> {
         let mut named_so = Vec::new();

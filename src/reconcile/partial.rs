@@ -58,7 +58,7 @@ pub(super) fn plan(
     let kept = before.kept.iter().filter(|kept| !part.holds(&kept.path));
     plan.kept.extend(kept.cloned());
     plan.kept.sort_by(|a, b| a.path.cmp(&b.path));
-    // Of the trees as a whole only the last plan of them can warn.
+    // Warnings about whole trees come only from a full plan.
     plan.warnings.retain(|warning| warning.about == About::Node);
     plan.warnings.extend(before.warnings.iter().cloned());
     let kept = plan.kept.iter().map(|kept| &kept.path);

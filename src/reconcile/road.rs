@@ -136,7 +136,7 @@ impl<'a> Road<'a> {
         let Some(mut plan) = part else {
             return self.plan(live).await;
         };
-        // What is the same extra node as before is still not ephemeral.
+        // An extra node that was looked up before is known not to be ephemeral.
         let known = before.unchanged_extras();
         links::keep_ephemeral(self.session, &mut plan, &known, &policy).await?;
         self.options.judge(&mut plan);

@@ -58,7 +58,7 @@ pub(crate) enum Aside {
     Refused(ZPath),
 }
 
-/// What a run has come to that had all its executions and has something left to do.
+/// Why something is left to do after the last execution of a run.
 #[cfg(feature = "watch")]
 #[derive(Debug)]
 pub(crate) enum Spent {

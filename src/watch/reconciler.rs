@@ -135,7 +135,7 @@ impl Reconciler {
     ///
     /// # Cancellation safety
     /// As [`execute`](crate::zookeeper::executor::execute): no further batch is sent, and `so_far`
-    /// tells what stands. The reconciler must not be used again but to be closed.
+    /// holds what was done. The reconciler must not be used again but to be closed.
     pub(super) async fn reconcile(
         &mut self,
         causes: &Causes,

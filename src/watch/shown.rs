@@ -92,7 +92,7 @@ pub(super) struct Shown {
 }
 
 impl Shown {
-    /// Of a loop that begins.
+    /// The state before the first reconcile.
     pub(super) fn new(options: &Options) -> Self {
         let mut state = State::new();
         state.hosts.clone_from(&options.session.hosts);

@@ -120,7 +120,7 @@ pub struct Reconcile {
     pub began: SystemTime,
     /// How long it took.
     pub took: Duration,
-    /// Of the source that it went by.
+    /// Revision of the files that it compared with.
     pub revision: Option<String>,
     /// How it ended.
     pub ending: Ending,

@@ -4,10 +4,10 @@ use serde_json::Value;
 
 use crate::syntax::scanner::tokens::json_string;
 
-/// What no JSON can hold, as it is written.
+/// Numbers that JSON does not have, as they are written.
 const NUMBERS: [&str; 3] = ["-Infinity", "Infinity", "NaN"];
 
-/// What of some data is not JSON.
+/// Why some data is not JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotJson {
     /// `NaN`, `Infinity` or `-Infinity`.

@@ -13,7 +13,7 @@ use crate::reconcile::options::Agreed;
 use crate::zookeeper::executor::{Conflict, Stop};
 use crate::zookeeper::live;
 
-/// What a plan is made of, and what was agreed to.
+/// The trees and the policy of a plan, and what was agreed to.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::reconcile) struct Basis<'a> {
     pub(in crate::reconcile) plan: &'a Plan,

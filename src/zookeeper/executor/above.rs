@@ -1,4 +1,4 @@
-//! Whether a node that is missing can have been there: the nodes above it tell whether one of their
+//! Whether a node that is missing can have been there: the nodes above it show whether one of their
 //! children was deleted.
 
 use zookeeper_client::Stat;
@@ -19,7 +19,7 @@ enum Root {
 }
 
 /// Whether a node that is missing was never there after the transaction `before`. Returns `false` also
-/// if the nodes above it do not tell.
+/// if the nodes above it do not prove it.
 ///
 /// ClickHouse Keeper does not count as ZooKeeper does: writing a child counts in `cversion`, too, and
 /// deleting one does not move `pzxid`. So less is proved there, and nothing wrongly: a creation counts
@@ -29,7 +29,7 @@ pub(super) async fn was_never_there(session: &Session, path: &ZPath, before: i64
     // The node itself.
     above.pop();
     above.insert(0, ZPath::root());
-    // From the bottom up: a node that was replaced before it was read is told of by the one above.
+    // From the bottom up: if a node was replaced before it was read, the one above shows it.
     let asked = above.iter().rev();
     let asked = asked.map(|path| session.client().check_stat(path.as_str()));
     let asked: Vec<_> = asked.collect();
@@ -50,7 +50,7 @@ pub(super) async fn was_never_there(session: &Session, path: &ZPath, before: i64
     is_proof(&stats, before, root)
 }
 
-/// Whether these nodes, each below the next, tell that no node was deleted below the first after the
+/// Whether these nodes, each below the next, prove that no node was deleted below the first after the
 /// transaction `before`.
 fn is_proof(above: &[Stat], before: i64, root: Root) -> bool {
     // Those below the first that was there before are new, and must be the first at their place.

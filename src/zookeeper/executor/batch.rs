@@ -98,12 +98,12 @@ pub(super) struct Packed<'p> {
     pub(super) stage: usize,
     /// The actions that it carries out, wholly or in part.
     pub(super) actions: Range<usize>,
-    /// Of the request; for ACL changes of all of them.
+    /// Size of the request, or of all ACL changes together.
     pub(super) bytes: usize,
 }
 
 impl<'p> Packed<'p> {
-    /// Of an atomic batch.
+    /// Operations of one atomic batch; none if it changes ACLs.
     pub(super) fn writes(&self) -> &[Operation<'p>] {
         match &self.work {
             Work::Atomic(operations) => operations,
@@ -111,7 +111,7 @@ impl<'p> Packed<'p> {
         }
     }
 
-    /// Of a run of ACL changes.
+    /// ACL changes, sent one by one; none if it is an atomic batch.
     pub(super) fn acls(&self) -> &[AclChange<'p>] {
         match &self.work {
             Work::Atomic(_) => &[],

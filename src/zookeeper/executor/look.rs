@@ -149,7 +149,7 @@ async fn alive(session: &Session, deadline: Instant) -> Option<Active<'_>> {
     }
 }
 
-/// What the nodes of a batch tell of it.
+/// What the nodes of a batch prove about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Verdict<'p> {
     Is(BatchFate),

@@ -33,7 +33,7 @@ pub(crate) struct Client {
     learnt: Arc<Learnt>,
 }
 
-/// What answers have told of the server.
+/// What is known of the server from its answers.
 #[derive(Debug, Default)]
 struct Learnt {
     reads_batches: AtomicBool,
@@ -85,7 +85,7 @@ impl Client {
         self.learnt.reads_batches.load(Ordering::Relaxed)
     }
 
-    /// The newest transaction that an answer has told of so far. What is sent now comes later.
+    /// The newest transaction in any answer so far. Whatever is sent now comes later.
     pub(crate) fn newest(&self) -> i64 {
         self.learnt.newest.load(Ordering::Relaxed)
     }

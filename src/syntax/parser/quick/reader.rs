@@ -81,7 +81,7 @@ impl<'s> Reader<'s> {
         (length > 0).then(|| self.text(length))
     }
 
-    /// So many bytes, as they stand.
+    /// Takes this many bytes unchanged.
     pub(super) fn text(&mut self, length: usize) -> Text<'s> {
         let start = self.at;
         self.at += length;
