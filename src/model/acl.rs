@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::LazyLock;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
 use crate::syntax::acl::{are_permissions, secret_part};
+use crate::syntax::parser::HIDDEN;
 
 mod identities;
 
@@ -143,14 +145,14 @@ impl AclEntry {
                 scheme,
                 expected,
                 found: match secret_part(text) {
-                    Some(_) => SECRET.to_owned(),
+                    Some(_) => HIDDEN.to_owned(),
                     None => id.to_owned(),
                 },
             });
         }
         let permissions = Permissions::parse(letters).ok_or_else(|| {
             let hidden = secret_part(text).is_some_and(|secret| secret.end == text.len());
-            AclError::Permissions(if hidden { SECRET } else { letters }.to_owned())
+            AclError::Permissions(if hidden { HIDDEN } else { letters }.to_owned())
         })?;
         let who = AuthId {
             scheme: scheme.to_owned(),
@@ -160,12 +162,10 @@ impl AclEntry {
     }
 }
 
-const SECRET: &str = "(secret)";
-
 /// The entry without what may be a secret.
 fn without_secret(entry: &str) -> String {
     match secret_part(entry) {
-        Some(secret) => format!("{}{SECRET}{}", &entry[..secret.start], &entry[secret.end..]),
+        Some(secret) => format!("{}{HIDDEN}{}", &entry[..secret.start], &entry[secret.end..]),
         None => entry.to_owned(),
     }
 }
@@ -221,6 +221,24 @@ impl Acl {
                 permissions: Permissions::ALL,
             }],
         }
+    }
+
+    /// `auth::cdrwa`: only the session that sets it may do anything. New nodes whose declared ACL comes
+    /// last have it until then.
+    pub(crate) fn session_alone() -> &'static Self {
+        static SESSION_ALONE: LazyLock<Acl> = LazyLock::new(|| {
+            let who = AuthId {
+                scheme: "auth".to_owned(),
+                id: String::new(),
+            };
+            Acl {
+                entries: vec![AclEntry {
+                    who,
+                    permissions: Permissions::ALL,
+                }],
+            }
+        });
+        &SESSION_ALONE
     }
 
     /// Entries that the server may refuse: unknown schemes first, then

@@ -304,7 +304,7 @@ impl Declared {
         self.standing == Standing::PassedThrough
     }
 
-    /// The declared properties; none if the contents are raw.
+    /// The declared properties. Returns an empty map if the contents are raw.
     #[must_use]
     pub fn properties(&self) -> Properties {
         match &self.content {

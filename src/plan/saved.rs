@@ -12,10 +12,12 @@ mod digest;
 mod file;
 mod form;
 mod hidden;
+mod look;
 mod parts;
 mod rest;
 mod reviewed;
 
 pub use digest::{checksum_of, declared_digest};
 pub use file::{Error, FORMAT, Origin, SavedPlan, Secrets, Terms};
-pub use rest::{Fresh, Moved, NotReviewed, Rest, wants};
+pub use look::{Fresh, Moved};
+pub use rest::{NotReviewed, Rest, wants};

@@ -42,14 +42,13 @@ enum Goal<'a> {
     /// That the live tree is as declared.
     Declared(&'a Source),
     /// The actions of a saved plan, and no other. What it lacks of secrets comes from the source.
-    Saved(&'a SavedPlan, Option<&'a Source>),
+    Saved(&'a SavedPlan, &'a Source),
 }
 
 impl<'a> Goal<'a> {
     fn source(self) -> &'a Source {
         match self {
-            Self::Declared(source) | Self::Saved(_, Some(source)) => source,
-            Self::Saved(_, None) => saved::nothing(),
+            Self::Declared(source) | Self::Saved(_, source) => source,
         }
     }
 }
@@ -123,7 +122,7 @@ impl<'a> Apply<'a> {
     /// lacks secret values, `source` is the declared tree that was reviewed, and the options are those of
     /// its terms.
     #[must_use]
-    pub fn saved(saved: &'a SavedPlan, source: Option<&'a Source>, options: &'a Options) -> Self {
+    pub fn saved(saved: &'a SavedPlan, source: &'a Source, options: &'a Options) -> Self {
         Self::with(Goal::Saved(saved, source), options, ReadAhead::default())
     }
 

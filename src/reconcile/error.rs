@@ -40,9 +40,6 @@ pub enum SavedError {
         /// The nodes, each with what became of it; never empty.
         nodes: Vec<(ZPath, Moved)>,
     },
-    /// It lacks secret values, and there is no declared tree to take them from.
-    #[error("the saved plan lacks its secret values, and there are no layers to take them from")]
-    Withheld,
     /// The users for whom `auth::` stands are others than when the plan was made.
     #[error(
         "the plan was made as {}, and this session is {}: its ACLs are for those who made it",

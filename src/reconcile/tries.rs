@@ -86,7 +86,7 @@ impl Tries {
         self.conflicts >= self.contended_from
     }
 
-    /// Whether so many nodes refused to be written that batches are to be small.
+    /// Whether batches are to be small, because many nodes refused to be written.
     pub(super) fn has_refusals(&self) -> bool {
         self.refused > FEW_REFUSALS
     }

@@ -249,6 +249,12 @@ pub fn grouped(number: usize) -> String {
     text
 }
 
+/// Bytes as two hexadecimal digits each.
+#[must_use]
+pub fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

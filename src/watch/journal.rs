@@ -13,6 +13,7 @@ use foldhash::fast::FixedState;
 use sha1::{Digest as _, Sha1};
 
 use crate::declare::files::{Error, Files, Kind, Root};
+use crate::syntax::spelling::hexadecimal;
 
 /// A question to the files.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -153,11 +154,7 @@ impl Journal {
             }
         }
         all.update(digest(standard_input.unwrap_or_default()));
-        let all = all.finalize();
-        all.iter()
-            .take(6)
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        hexadecimal(&all.finalize()[..6])
     }
 
     /// The files that were read.

@@ -4,7 +4,6 @@ use std::sync::{Arc, Mutex};
 
 use zkt::model::path::ZPath;
 use zkt::model::plan::{MaxTrim, Plan};
-use zkt::plan::saved::{Origin, SavedPlan, Terms, declared_digest};
 use zkt::plan::scope::{Filter, Trim};
 use zkt::reconcile::{Apply, Ended, Executed, Observer, Options, Progress, Why};
 use zkt::zookeeper::executor::{Conflict, Event, Stop};
@@ -14,6 +13,7 @@ use zookeeper_client::{Acl, Acls, AuthId, Client, CreateMode, Permission};
 
 use crate::executor::{fate_letters, shown};
 use crate::server::{options as connection, options_as, session};
+use crate::trees::saved_plan;
 
 async fn create(client: &Client, path: &str, data: &str) {
     let options = CreateMode::Persistent.with_acls(Acls::anyone_all());
@@ -414,12 +414,13 @@ async fn a_saved_plan_is_never_taken_for_done_by_others() {
     let plan = zkt::plan(&session, &declared, &Options::default())
         .await
         .unwrap();
-    let saved = saved(&plan, &declared);
+    let saved = saved_plan(plan, declared.tree(), [], true);
     let options = Options {
         contended_from: 0,
         ..Options::default()
     };
-    let mut apply = Apply::saved(&saved, None, &options);
+    let nothing = zkt::Source::default();
+    let mut apply = Apply::saved(&saved, &nothing, &options);
     for _ in 0..3 {
         apply.plan(&session).await.unwrap();
         create(&client, "/lock", "theirs").await;
@@ -431,26 +432,6 @@ async fn a_saved_plan_is_never_taken_for_done_by_others() {
     let executed = apply.execute(&session).await;
     assert!(matches!(executed, Executed::Done(_)), "{executed:?}");
     assert_eq!(client.get_data("/lock").await.unwrap().0, br#"{"x":1}"#);
-}
-
-fn saved(plan: &Plan, declared: &zkt::Source) -> SavedPlan {
-    let origin = Origin {
-        zkt: "0.1.0".to_owned(),
-        made: "2026-11-28T12:00:00Z".to_owned(),
-        server: String::new(),
-        layers: Vec::new(),
-        declared: declared_digest(declared.tree()),
-    };
-    let terms = Terms {
-        path: ZPath::root(),
-        trim: false,
-        target: Vec::new(),
-        exclude: Vec::new(),
-        replace: false,
-        allow_ephemeral: false,
-    };
-    let places = (origin, terms);
-    SavedPlan::new(plan.clone(), places, declared.tree(), [], true)
 }
 
 #[tokio::test]

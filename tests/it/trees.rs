@@ -3,8 +3,10 @@
 use zkt::model::acl::Acl;
 use zkt::model::node::{Declared, Live};
 use zkt::model::path::ZPath;
+use zkt::model::plan::Plan;
 use zkt::model::tree::Tree;
 use zkt::plan::planner;
+use zkt::plan::saved::{Origin, SavedPlan, Terms, declared_digest};
 use zkt::syntax::place::Located;
 use zkt::syntax::source::Sources;
 use zkt::{Layers, Memory};
@@ -96,4 +98,29 @@ pub(crate) fn show(tree: &Tree<Declared>) -> String {
     let mut text = Vec::new();
     zkt::export::write_text(tree, &mut text).expect("writing to memory");
     String::from_utf8(text).expect("tree text is UTF-8")
+}
+
+/// A plan for `declared` as it is saved.
+pub(crate) fn saved_plan<'n>(
+    plan: Plan,
+    declared: &Tree<Declared>,
+    secret_names: impl IntoIterator<Item = &'n String>,
+    with_secrets: bool,
+) -> SavedPlan {
+    let origin = Origin {
+        zkt: "0.1.0".to_owned(),
+        made: "2026-11-28T12:00:00Z".to_owned(),
+        server: "zk1:2181/app".to_owned(),
+        layers: vec!["trees".to_owned()],
+        declared: declared_digest(declared),
+    };
+    let terms = Terms {
+        path: plan.path.clone(),
+        trim: true,
+        target: Vec::new(),
+        exclude: Vec::new(),
+        replace: false,
+        allow_ephemeral: false,
+    };
+    SavedPlan::new(plan, (origin, terms), declared, secret_names, with_secrets)
 }

@@ -121,8 +121,8 @@ pub(crate) fn command() -> clap::Command {
 }
 
 /// The whole command as it is before it is known whether a context gives layers.
-pub(crate) fn command_of_any_context() -> clap::Command {
-    command().mut_subcommands(without_layers)
+pub(crate) fn of_any_context(command: clap::Command) -> clap::Command {
+    command.mut_subcommands(without_layers)
 }
 
 /// Gives options with an optional value their equals sign: in `-t x.zkt` the file is no value of
@@ -236,7 +236,7 @@ mod tests {
             let examples = pages::examples(name);
             assert!(!examples.is_empty(), "zkt {name} has no example");
             for (line, _) in examples {
-                let parsed = command_of_any_context()
+                let parsed = of_any_context(command())
                     .try_get_matches_from(normalize(words(line).into_iter().map(OsString::from)));
                 let parsed = parsed.unwrap_or_else(|error| panic!("{line}: {error}"));
                 assert!(

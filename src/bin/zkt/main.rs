@@ -50,8 +50,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let words = cli::normalize(std::env::args_os());
-    let is_diff = verb(&cli::command(), &words).is_some_and(|verb| verb == "diff");
-    let exit = match parse(&words) {
+    let command = cli::command();
+    let is_diff = verb(&command, &words).is_some_and(|verb| verb == "diff");
+    let exit = match parse(command, &words) {
         Ok(call) => execute(call),
         Err(exit) => exit,
     };
@@ -82,15 +83,16 @@ struct Call {
 
 /// Returns what to execute, or how zkt ends if there is nothing: help is asked for, or the arguments or
 /// `zkt.toml` are wrong. All of that is printed.
-fn parse(words: &[OsString]) -> Result<Call, Exit> {
+fn parse(command: clap::Command, words: &[OsString]) -> Result<Call, Exit> {
     // What is wrong with the words is said below.
-    let (config, mut root) = match cli::command_of_any_context().try_get_matches_from(words) {
+    let of_any_context = cli::of_any_context(command.clone());
+    let (config, mut root) = match of_any_context.try_get_matches_from(words) {
         Ok(matches) => {
             let config = read_config(&matches)?;
-            let root = config.defaults(cli::command(), &matches);
+            let root = config.defaults(command, &matches);
             (config, root)
         }
-        Err(_) => (Config::default(), cli::command()),
+        Err(_) => (Config::default(), command),
     };
     let habit = habits::hint(&root, words);
     let matches = root.try_get_matches_from_mut(words);

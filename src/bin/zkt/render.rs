@@ -27,9 +27,7 @@ pub(crate) use sarif::{Finding, Found, sarif};
 pub(crate) use text::{Mode, TextOptions, plan_text, summary_line, write_warnings};
 pub(crate) use value::path_text;
 pub(crate) use zkt::export::FORMAT_VERSION;
-
-/// Printed in place of a value that is never shown.
-pub(crate) const SECRET: &str = "(secret)";
+pub(crate) use zkt::syntax::parser::HIDDEN;
 
 #[cfg(test)]
 mod tests;

@@ -8,6 +8,7 @@ use super::hidden::hide;
 use crate::model::node::{Content, Declared, Secret, Standing};
 use crate::model::plan::Plan;
 use crate::model::tree::Tree;
+use crate::syntax::spelling::hexadecimal;
 
 /// SHA-256 of a declared tree as 64 hexadecimal digits: of all that a plan depends on, secret values
 /// included, and of nothing that only people see, such as comments and which file a line stands in.
@@ -20,7 +21,7 @@ pub fn declared_digest(tree: &Tree<Declared>) -> String {
         digest.field(path.as_str().as_bytes());
         digest.node(node);
     }
-    hex(&digest.0.finalize())
+    hexadecimal(&digest.0.finalize())
 }
 
 /// The checksum of what a plan would do, 64 hexadecimal digits: its actions with the versions that they
@@ -36,7 +37,7 @@ pub fn checksum_of<'n>(
     checksum(&shown, &declared_digest(declared))
 }
 
-/// Of a plan without its secrets. Places in files do not count: a comment above moves them.
+/// Checksum of a plan whose secrets are hidden. Places in files do not count: a comment above moves them.
 pub(super) fn checksum(shown: &Plan, declared: &str) -> String {
     sha256(&to_json(&(declared, PlanForm::essence(shown))))
 }
@@ -48,11 +49,7 @@ pub(super) fn to_json(value: &impl Serialize) -> String {
 
 /// SHA-256 of a text as 64 hexadecimal digits.
 pub(super) fn sha256(text: &str) -> String {
-    hex(&Sha256::digest(text))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    hexadecimal(&Sha256::digest(text))
 }
 
 /// A hash over fields, each after its length: no two lists of fields have the same bytes.

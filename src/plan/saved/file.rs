@@ -89,13 +89,13 @@ pub enum Error {
     /// Not JSON, cut short, or with members that a plan does not have.
     #[error("it is no saved plan: {0}")]
     Malformed(serde_json::Error),
-    /// Of another version of the format.
+    /// The file has another format version.
     #[error("it is a saved plan of format {found}, and this zkt reads format {FORMAT}")]
     Format {
         /// The version that it says.
         found: u32,
     },
-    /// Something in it cannot be: a path that is none, a version that guards nothing.
+    /// A member has an invalid value: a malformed path, or a version that guards nothing.
     #[error("it is no saved plan: {0}")]
     Invalid(String),
     /// It was changed after it was saved.

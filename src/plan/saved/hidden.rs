@@ -9,9 +9,7 @@ use crate::model::plan::{ACL_CHANGE, Action, Change, ChangeValue, DATA_CHANGE, P
 use crate::model::tree::Tree;
 use crate::model::value::{Data, Encoded, STRING_VALUE, entries};
 use crate::syntax::names::{Globs, looks_secret};
-
-/// What stands in the place of a secret value.
-const SECRET: &str = "(secret)";
+use crate::syntax::parser::HIDDEN;
 
 /// Puts `(secret)` in the place of each secret value of a plan. Returns the plan so, and the actions
 /// that had any.
@@ -51,8 +49,8 @@ impl Secrets<'_> {
     fn hide(&self, action: &mut Action) -> bool {
         match action {
             Action::Add(add) => {
-                let own = self.own.clone().and(&add.secret.0);
-                Secrets { own: &own, ..*self }.hide_data(&mut add.data)
+                let own = &add.secret.0;
+                Secrets { own, ..*self }.hide_data(&mut add.data)
             }
             Action::Update(update) => {
                 let in_data = update
@@ -87,12 +85,12 @@ impl Secrets<'_> {
 
     fn hide_data(&self, data: &mut Encoded) -> bool {
         if !data.is_object() {
-            // Of what is no object nobody knows which part is the secret.
+            // If the data is no object, all of it is treated as secret.
             let is_secret = !matches!(self.own, Secret::Nothing)
                 || self.covers(STRING_VALUE)
                 || self.covers(DATA_CHANGE);
             if is_secret {
-                *data = Data::Text(SECRET.to_owned()).into();
+                *data = Data::Text(HIDDEN.to_owned()).into();
             }
             return is_secret;
         }
@@ -107,7 +105,7 @@ impl Secrets<'_> {
                 shown.push(b',');
             }
             if self.covers_property(&entry.name) {
-                let member = (Value::from(&*entry.name), Value::from(SECRET));
+                let member = (Value::from(&*entry.name), Value::from(HIDDEN));
                 shown.extend_from_slice(format!("{}:{}", member.0, member.1).as_bytes());
             } else {
                 shown.extend_from_slice(entry.text.as_bytes());
@@ -127,7 +125,7 @@ impl Secrets<'_> {
             }
             change.secret = true;
             for value in [&mut change.old, &mut change.new].into_iter().flatten() {
-                *value = ChangeValue::Json(SECRET.into());
+                *value = ChangeValue::Json(HIDDEN.into());
                 any = true;
             }
         }

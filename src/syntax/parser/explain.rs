@@ -50,7 +50,8 @@ pub(super) fn explain(line: &LogicalLine<'_>, text: &str, error: &PestError<Rule
     explain_syntax(text, at, error, hint)
 }
 
-/// A line that starts as a directive, or with a word that is none; its whole text is `text`.
+/// Explains a line that starts with `@`, whether or not a directive of that name exists. `text` is the
+/// whole text.
 fn explain_directive(line: &LogicalLine<'_>, text: &str) -> Option<Explained> {
     let name = &text[line.indent..line.name_end];
     let operator = OPERATORS.iter().find(|(_, kind)| *kind == line.kind);

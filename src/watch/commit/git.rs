@@ -11,6 +11,8 @@ use std::time::Duration;
 
 use sha1::{Digest as _, Sha1};
 
+use crate::syntax::spelling::hexadecimal;
+
 /// Git takes longer where its files are on a server that does not answer.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -228,8 +230,5 @@ fn hash_of(bytes: &[u8]) -> String {
     let mut hash = Sha1::new();
     hash.update(format!("blob {}\0", bytes.len()));
     hash.update(bytes);
-    hash.finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hexadecimal(&hash.finalize())
 }

@@ -5,6 +5,7 @@ use serde_json::Value;
 use crate::model::node::Secret;
 use crate::model::plan::{ACL_CHANGE, Action, Add, Change, ChangeValue, DATA_CHANGE};
 use crate::syntax::names::split_link;
+use crate::syntax::parser::HIDDEN;
 use crate::syntax::spelling::{literal, printable, property_name};
 
 /// Maximum number of nodes that are named for one reconcile; the rest is counted.
@@ -13,8 +14,6 @@ const MOST_NODES: usize = 20;
 const MOST_CHANGES: usize = 8;
 /// Maximum number of characters of a value; the rest is cut.
 const LONGEST: usize = 60;
-/// What stands in place of a secret.
-const SECRET: &str = "(secret)";
 
 /// What is said of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,7 +96,7 @@ fn changes(action: &Action) -> String {
 fn new(add: &Add) -> Vec<String> {
     let hides_data = add.raw && !matches!(add.secret.0, Secret::Nothing);
     if hides_data || matches!(add.secret.0, Secret::Everything) {
-        return vec![format!("@data {SECRET}")];
+        return vec![format!("@data {HIDDEN}")];
     }
     if add.raw {
         return vec![format!("@data {}", bytes(add.data.as_bytes().len()))];
@@ -106,7 +105,7 @@ fn new(add: &Add) -> Vec<String> {
     let one = |(name, value): (&String, &Value)| {
         let (spelt, operator) = named(name);
         let value = match add.secret.0.covers(name) {
-            true => SECRET.to_owned(),
+            true => HIDDEN.to_owned(),
             false => shown(operator, value),
         };
         format!("{spelt} {operator} {value}")
@@ -127,7 +126,7 @@ fn change(change: &Change) -> String {
         name => named(name),
     };
     let text = |value: &ChangeValue| match value {
-        _ if change.secret => SECRET.to_owned(),
+        _ if change.secret => HIDDEN.to_owned(),
         ChangeValue::Json(value) => shown(operator, value),
         ChangeValue::Beyond(text) => short(&printable(text)),
         ChangeValue::Raw(raw) => bytes(raw.len()),

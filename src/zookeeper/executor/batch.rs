@@ -103,7 +103,7 @@ pub(super) struct Packed<'p> {
 }
 
 impl<'p> Packed<'p> {
-    /// Operations of one atomic batch; none if it changes ACLs.
+    /// Operations of one atomic batch. Returns an empty slice if the batch changes ACLs.
     pub(super) fn writes(&self) -> &[Operation<'p>] {
         match &self.work {
             Work::Atomic(operations) => operations,
@@ -111,7 +111,7 @@ impl<'p> Packed<'p> {
         }
     }
 
-    /// ACL changes, sent one by one; none if it is an atomic batch.
+    /// ACL changes, sent one by one. Returns an empty slice if the batch is atomic.
     pub(super) fn acls(&self) -> &[AclChange<'p>] {
         match &self.work {
             Work::Atomic(_) => &[],

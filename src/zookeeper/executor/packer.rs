@@ -2,32 +2,17 @@
 
 use std::mem::Discriminant;
 use std::ops::Range;
-use std::sync::LazyLock;
 
 use foldhash::{HashMap, HashSet};
 
 use super::ExecuteOptions;
 use super::batch::{AclChange, Operation, Packed, TooLarge, Which, Work, Write};
-use crate::model::acl::{Acl, AclEntry, AuthId, Permissions};
+use crate::model::acl::Acl;
 use crate::model::node::{AclVersion, DataVersion, Zxids};
 use crate::model::path::ZPath;
 use crate::model::plan::{Action, Add, Needs, Plan, Trim, Update};
 use crate::model::request;
 use crate::model::value::Encoded;
-
-/// What a node has until its declared ACL can be set: nobody but the session may use it.
-static SESSION_ALONE: LazyLock<Acl> = LazyLock::new(|| {
-    let who = AuthId {
-        scheme: "auth".to_owned(),
-        id: String::new(),
-    };
-    Acl {
-        entries: vec![AclEntry {
-            who,
-            permissions: Permissions::ALL,
-        }],
-    }
-});
 
 /// Packs the plan: into one batch where it fits, else into several of the batch limits. The bytes
 /// that the chroot adds to each path are `chroot_len`.
@@ -174,7 +159,7 @@ impl<'p, 'a> Packer<'p, 'a> {
         };
         let (data, declared) = (&add.data, add.acl.as_deref());
         let later = declared.filter(|_| is_guarded);
-        let acl = later.map_or(declared, |_| Some(&*SESSION_ALONE));
+        let acl = later.map_or(declared, |_| Some(Acl::session_alone()));
         let write = Write::Create { data, acl };
         self.push(action, &add.path, write, Which::Seen(None))?;
         let Some(acl) = later else {

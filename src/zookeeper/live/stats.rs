@@ -135,7 +135,7 @@ async fn answers(
     // All of them are asked for before the first answer is waited for.
     let alone = |path: &ZPath| client.check_stat(path.as_str());
     let answers = paths.iter().zip(results);
-    let answers = answers.map(|(path, told)| told.map_err(|()| Box::pin(alone(path))));
+    let answers = answers.map(|(path, answer)| answer.map_err(|()| Box::pin(alone(path))));
     let mut all = Vec::with_capacity(paths.len());
     for answer in answers.collect::<Vec<_>>() {
         all.push(match answer {

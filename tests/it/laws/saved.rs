@@ -3,10 +3,11 @@
 use zkt::model::acl::Identities;
 use zkt::model::path::ZPath;
 use zkt::model::plan::{Action, Plan};
-use zkt::plan::saved::{Moved, Origin, SavedPlan, Secrets, Terms, checksum_of, declared_digest};
+use zkt::plan::saved::{Moved, SavedPlan, Secrets, checksum_of};
 
 use super::plans::{Case, every_case};
 use crate::ensemble::Ensemble;
+use crate::trees::saved_plan;
 
 /// A plan with refusals is not saved.
 fn saved(case: &Case<'_>, plan: &Plan, with_secrets: bool) -> SavedPlan {
@@ -14,23 +15,8 @@ fn saved(case: &Case<'_>, plan: &Plan, with_secrets: bool) -> SavedPlan {
         refusals: Vec::new(),
         ..plan.clone()
     };
-    let origin = Origin {
-        zkt: "0.1.0".to_owned(),
-        made: "2026-11-28T12:00:00Z".to_owned(),
-        server: "zk1:2181/app".to_owned(),
-        layers: vec!["trees".to_owned()],
-        declared: declared_digest(&case.declared),
-    };
-    let terms = Terms {
-        path: plan.path.clone(),
-        trim: true,
-        target: Vec::new(),
-        exclude: Vec::new(),
-        replace: false,
-        allow_ephemeral: false,
-    };
     let names = case.policy.sources.secret_names();
-    SavedPlan::new(plan, (origin, terms), &case.declared, names, with_secrets)
+    saved_plan(plan, &case.declared, names, with_secrets)
 }
 
 /// Cases with a session, of which the server says whom it knows it as.

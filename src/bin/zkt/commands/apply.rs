@@ -73,7 +73,7 @@ pub(crate) async fn run(args: &ApplyArgs, output: &Output) -> Result<Exit, Failu
         ..planning::options(&plan)?
     };
     let steps = match &saved {
-        Some(saved) => reconcile::Apply::saved(saved, Some(&source), &options),
+        Some(saved) => reconcile::Apply::saved(saved, &source, &options),
         None => reconcile::Apply::new(&source, &options, ahead),
     };
     let mut apply = Apply {

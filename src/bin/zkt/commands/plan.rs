@@ -70,28 +70,37 @@ pub(crate) async fn run(args: &PlanArgs, output: &Output) -> Result<Exit, Failur
         PlanFormat::Text => output.is_verbose(),
         PlanFormat::Github => false,
     };
-    let checksum = shows_checksum.then(|| saved::checksum(&plan, &source));
+    let made = Made {
+        source: &source,
+        args: &args.plan,
+        layers,
+        server: &server,
+    };
+    let saved = match &args.out {
+        Some(file) if plan.refusals.is_empty() => {
+            Some((file, made.saved(&plan, args.with_secrets)?))
+        }
+        _ => None,
+    };
+    let checksum = shows_checksum.then(|| match &saved {
+        Some((_, saved)) => saved.checksum().to_owned(),
+        None => saved::checksum(&plan, &source),
+    });
     let subject = subject(&server, layers);
     review::print(args.format, &plan, &subject, checksum.as_deref(), output)?;
     if let Some(hint) = render::exposed(&plan) {
         output.hint(&hint);
     }
-    if let Some(file) = &args.out {
-        if plan.refusals.is_empty() {
-            let made = Made {
-                source: &source,
-                args: &args.plan,
-                layers,
-                server: &server,
-            };
-            saved::write(file, &made.saved(&plan, args.with_secrets)?, output)?;
-        } else {
+    match (&saved, &args.out) {
+        (Some((file, saved)), _) => saved::write(file, saved, output)?,
+        (None, Some(file)) => {
             let message = format!(
                 "a plan that is refused is not saved: {} is as it was",
                 file.display()
             );
             output.warning(&message);
         }
+        (None, None) => {}
     }
     Ok(exit(&plan, args.detailed_exitcode))
 }

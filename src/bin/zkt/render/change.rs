@@ -14,9 +14,9 @@ use zkt::model::plan::{ACL_CHANGE, Add, Change, ChangeValue, DATA_CHANGE};
 use zkt::model::value::{Entry, TYPE, entries, writing_order};
 use zkt::syntax::json::push_raw_literal;
 use zkt::syntax::names::{LinkKind, split_link};
-use zkt::syntax::spelling::{property_name, type_clause};
+use zkt::syntax::spelling::{hexadecimal, property_name, type_clause};
 
-use super::SECRET;
+use super::HIDDEN;
 use super::difference::{LONGEST_DIFF, Side, is_by_line, pair, write_lines};
 use super::list::count;
 use super::nested::{Difference, differences};
@@ -45,7 +45,7 @@ pub(super) fn new_type(add: &Add, properties: &[Entry<'_>]) -> Option<String> {
     let kind: Cow<'_, str> = serde_json::from_str(kind.value).ok()?;
     let clause = type_clause(&kind)?;
     Some(if add.secret.0.covers(TYPE) {
-        format!(" : {SECRET}")
+        format!(" : {HIDDEN}")
     } else {
         clause
     })
@@ -88,7 +88,7 @@ pub(super) fn push_new(
         push_line(lines, &["acl: ", &acl]);
     }
     if matches!(add.secret.0, Secret::Everything) || add.raw && hides_raw_data(add) {
-        return push_line(lines, &["@data ", SECRET]);
+        return push_line(lines, &["@data ", HIDDEN]);
     }
     if add.raw {
         let data = shown(&ChangeValue::Raw(add.data.as_bytes().to_vec()));
@@ -110,7 +110,7 @@ pub(super) fn push_new(
         }));
         let start = lines.len();
         if add.secret.0.covers(&name) {
-            lines.push_str(SECRET);
+            lines.push_str(HIDDEN);
         } else if link.is_some() {
             lines.push_str(&link_target(&decoded()));
         } else {
@@ -139,7 +139,7 @@ pub(super) fn write_change(
     users: &[String],
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let hidden = Some(SECRET.to_owned());
+    let hidden = Some(HIDDEN.to_owned());
     let directive = is_directive(change);
     if directive && change.name == ACL_CHANGE {
         return match (change.secret, &change.old, &change.new) {
@@ -150,7 +150,7 @@ pub(super) fn write_change(
                 };
                 write_acl(&old, new, users, out)
             }
-            _ => writeln!(out, "{INDENT}acl: {SECRET}"),
+            _ => writeln!(out, "{INDENT}acl: {HIDDEN}"),
         };
     }
     let (left, link) = match change.name.as_str() {
@@ -177,18 +177,18 @@ pub(super) fn write_change(
     }
     match (&change.old, &change.new) {
         (Some(_), Some(_)) if change.secret => {
-            writeln!(out, "{INDENT}{left} {SECRET} -> {SECRET}")
+            writeln!(out, "{INDENT}{left} {HIDDEN} -> {HIDDEN}")
         }
         (Some(old), Some(new)) => write_changed(INDENT, &left, old, new, out),
         (None, Some(new)) => {
             let value = if change.secret {
-                SECRET.to_owned()
+                HIDDEN.to_owned()
             } else {
                 shown(new)
             };
             writeln!(out, "    {ADD}+{ADD:#} {left} {NEW}{value}{NEW:#}")
         }
-        (Some(_), None) if change.secret => write_removed(&left, SECRET, out),
+        (Some(_), None) if change.secret => write_removed(&left, HIDDEN, out),
         (Some(old), None) => write_removed(&left, &shown(old), out),
         (None, None) => write_removed(&left, "", out),
     }
@@ -371,8 +371,7 @@ fn shown(value: &ChangeValue) -> String {
     if let ChangeValue::Raw(bytes) = value
         && is_long_binary(value)
     {
-        let digest = Sha1::digest(bytes);
-        let hash: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hash = hexadecimal(&Sha1::digest(bytes));
         return format!("({} bytes, sha1 {hash})", bytes.len());
     }
     let (length, unit) = length(value);

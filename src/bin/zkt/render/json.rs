@@ -9,7 +9,7 @@ use zkt::syntax::place::Location;
 use zkt::syntax::spelling::clipped;
 
 use super::change::{hides_raw_data, raw_json};
-use super::{FORMAT_VERSION, SECRET};
+use super::{FORMAT_VERSION, HIDDEN};
 use crate::words;
 
 /// The whole plan; secret values are the string `(secret)`.
@@ -95,15 +95,15 @@ fn set_zxids(seen: Option<Zxids>, set: &mut impl FnMut(&str, Value) -> Option<Va
 
 fn contents(add: &Add) -> (&'static str, Value) {
     match add.properties() {
-        _ if matches!(add.secret.0, Secret::Everything) => ("data", SECRET.into()),
+        _ if matches!(add.secret.0, Secret::Everything) => ("data", HIDDEN.into()),
         Some(properties) => {
             let entries = properties.into_iter().map(|(name, value)| {
                 let hidden = add.secret.0.covers(&name);
-                (name, if hidden { SECRET.into() } else { value })
+                (name, if hidden { HIDDEN.into() } else { value })
             });
             ("properties", Value::Object(entries.collect()))
         }
-        None if hides_raw_data(add) => ("data", SECRET.into()),
+        None if hides_raw_data(add) => ("data", HIDDEN.into()),
         None => ("data", raw_json(add.data.as_bytes())),
     }
 }
@@ -115,7 +115,7 @@ fn changes_json(changes: &[Change]) -> Value {
 fn change_json(change: &Change) -> Value {
     let value = |value: &Option<ChangeValue>| match value {
         None => Value::Null,
-        Some(_) if change.secret => SECRET.into(),
+        Some(_) if change.secret => HIDDEN.into(),
         Some(ChangeValue::Json(value)) => value.clone(),
         Some(ChangeValue::Beyond(text)) => text.as_str().into(),
         Some(ChangeValue::Raw(bytes)) => raw_json(bytes),

@@ -12,6 +12,7 @@ use rustix::io::Errno;
 use super::process::{Answer, Git, Object, Objects};
 use super::spelled::Spelled;
 use crate::declare::files::{DEFAULT_LARGEST, Error};
+use crate::syntax::spelling::hexadecimal;
 
 /// How many symbolic links one path may lead through, as in the kernel.
 const MAX_LINKS: usize = 40;
@@ -251,11 +252,7 @@ fn entries(mut bytes: &[u8], length: usize) -> Option<Vec<Entry>> {
         entries.push(Entry {
             mode,
             name: bytes.get(space + 1..end)?.into(),
-            object: hash
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect::<String>()
-                .into(),
+            object: hexadecimal(hash).into(),
         });
         bytes = &bytes[end + 1 + length..];
     }

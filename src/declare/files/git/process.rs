@@ -35,8 +35,9 @@ impl Default for Git {
 }
 
 impl Git {
-    /// Git in a directory around which it finds the repository for itself, and whether it trusts it. It runs no hook, filter, pager or program that watches files, fetches no object, and reads
-    /// what a hash names, not what is put in its place.
+    /// Git in a directory around which it finds the repository for itself, and whether it trusts it.
+    /// It runs no hook, filter, pager or program that watches files, fetches no object, and reads what a
+    /// hash names, not what is put in its place.
     fn command(&self) -> Command {
         let mut command = Command::new(self.words[0]);
         command

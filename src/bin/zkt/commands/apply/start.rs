@@ -140,7 +140,15 @@ async fn checked(
     } = start;
     let options = planning::options(&terms)?;
     let plan = planning::plan(&session, &source, ahead, &options, output).await?;
-    let found = saved::checksum(&plan, &source);
+    let server = session.hosts();
+    let made = Made {
+        source: &source,
+        args: &terms,
+        layers: &sources.layers,
+        server: &server,
+    };
+    let saved = made.saved(&plan, true)?;
+    let found = saved.checksum();
     if !found.eq_ignore_ascii_case(checksum) {
         let failure = Failure::new(format!(
             "the plan is not the one that was reviewed: its checksum is {found}"
@@ -149,23 +157,15 @@ async fn checked(
             .hint("zkt plan shows what it is now; nothing was written")
             .exit(Exit::Conflict));
     }
-    let server = session.hosts();
-    let made = Made {
-        source: &source,
-        args: &terms,
-        layers: &sources.layers,
-        server: &server,
-    };
     if let Some(refusal) = plan.refusals.first() {
         let failure = Failure::new(words::refusal(refusal));
         return Err(failure.hint("zkt plan shows it").exit(Exit::Refused));
     }
-    let saved = Some(made.saved(&plan, true)?);
     Ok(Start {
         session,
         ahead: ReadAhead::default(),
         source,
-        saved,
+        saved: Some(saved),
         plan: terms,
     })
 }

@@ -13,7 +13,7 @@ use zkt::syntax::names::split_link;
 use zkt::syntax::spelling::{node_name, property, property_name, string_literal, type_clause};
 use zkt::watch::State;
 
-use crate::render::{self, SECRET};
+use crate::render::{self, HIDDEN};
 
 /// Maximum length of a line of tree text; the rest is cut.
 const LONGEST_LINE: usize = 400;
@@ -160,7 +160,7 @@ fn tree_text(path: &ZPath, node: &Declared) -> (String, Vec<String>) {
     let covers = |name: &str| node.secret.covers(name);
     if let Content::Raw { bytes, .. } = &node.content {
         lines.push(match std::str::from_utf8(bytes) {
-            _ if !matches!(node.secret, Secret::Nothing) => format!("@data {SECRET}"),
+            _ if !matches!(node.secret, Secret::Nothing) => format!("@data {HIDDEN}"),
             Ok(text) => cut(format!("@data {}", string_literal(text))),
             Err(_) => format!("@data … # {} bytes", bytes.len()),
         });
@@ -172,14 +172,14 @@ fn tree_text(path: &ZPath, node: &Declared) -> (String, Vec<String>) {
     for (name, value) in properties {
         let clause = value.as_str().and_then(type_clause);
         match clause.filter(|_| name == TYPE) {
-            Some(_) if covers(name) => heading += &format!(" : {SECRET}"),
+            Some(_) if covers(name) => heading += &format!(" : {HIDDEN}"),
             Some(clause) => heading += &clause,
             None if covers(name) => {
                 let (base, operator) = match split_link(name) {
                     Some((base, kind)) => (base, kind.operator()),
                     None => (name.as_str(), "="),
                 };
-                lines.push(format!("{} {operator} {SECRET}", property_name(base)));
+                lines.push(format!("{} {operator} {HIDDEN}", property_name(base)));
             }
             None => lines.push(cut(property(name, value))),
         }

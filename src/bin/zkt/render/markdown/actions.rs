@@ -14,7 +14,7 @@ use zkt::syntax::place::Location;
 
 use super::block::{Block, Mark};
 use super::values::{push_changed, push_value};
-use crate::render::SECRET;
+use crate::render::HIDDEN;
 use crate::render::acls::Acls;
 use crate::render::change::{
     acl_entry, acl_text, hides_raw_data, is_directive, new_acl, new_type, stored_properties, whole,
@@ -111,7 +111,7 @@ fn push_add<'a>(block: &mut Block, add: &'a Add, acls: &mut Acls<'a>) {
         block.line(Mark::New, &format!("acl: {}", acl_text(acl, acls.users)));
     }
     if matches!(add.secret.0, Secret::Everything) || add.raw && hides_raw_data(add) {
-        return block.line(Mark::New, &format!("{DATA_CHANGE} {SECRET}"));
+        return block.line(Mark::New, &format!("{DATA_CHANGE} {HIDDEN}"));
     }
     if add.raw {
         let data = ChangeValue::Raw(add.data.as_bytes().to_vec());
@@ -125,7 +125,7 @@ fn push_add<'a>(block: &mut Block, add: &'a Add, acls: &mut Acls<'a>) {
         let (left, link) = assignment(&name);
         let value = serde_json::from_str::<Value>(value);
         if add.secret.0.covers(&name) {
-            block.line(Mark::New, &format!("{left} {SECRET}"));
+            block.line(Mark::New, &format!("{left} {HIDDEN}"));
         } else if link.is_some() {
             let target = link_target(&value.unwrap_or_default());
             block.line(Mark::New, &format!("{left} {target}"));
@@ -152,7 +152,7 @@ fn push_change(block: &mut Block, change: &Change, users: &[String]) {
                 };
                 push_acl(block, &old, new, users);
             }
-            _ => block.line(Mark::Changed, &format!("acl: {SECRET}")),
+            _ => block.line(Mark::Changed, &format!("acl: {HIDDEN}")),
         };
     }
     let left = match change.name.as_str() {
@@ -168,7 +168,7 @@ fn push_change(block: &mut Block, change: &Change, users: &[String]) {
             for (mark, value) in [(Mark::Old, old), (Mark::New, new)] {
                 match value {
                     None => {}
-                    Some(_) if change.secret => block.line(mark, &format!("{left} {SECRET}")),
+                    Some(_) if change.secret => block.line(mark, &format!("{left} {HIDDEN}")),
                     Some(value) if is_link => {
                         block.line(mark, &format!("{left} {}", target(value)));
                     }

@@ -7,6 +7,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use similar::{DiffOp, DiffTag, TextDiff};
 use zkt::model::plan::ChangeValue;
+use zkt::syntax::spelling::hexadecimal;
 
 use super::block::{Block, Mark};
 use crate::render::change::{length, text as text_of, whole};
@@ -54,10 +55,7 @@ pub(super) fn push_value(block: &mut Block, mark: Mark, left: &str, value: &Chan
             push_more(block, lines.len());
         }
         (ChangeValue::Raw(bytes), None) => {
-            let hash: String = Sha256::digest(bytes)
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect();
+            let hash = hexadecimal(&Sha256::digest(bytes));
             let bytes = count(bytes.len(), "byte");
             block.line(mark, &format!("{left} (binary, {bytes}, sha256 {hash})"));
         }
