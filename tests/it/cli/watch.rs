@@ -5,6 +5,7 @@ mod election;
 mod files;
 mod hostile;
 pub(super) mod live;
+mod prometheus;
 mod real;
 mod reports;
 mod status;
