@@ -8,6 +8,7 @@ macro_rules! chapters {
         $(
             #[doc = "[adopting]: crate::guide::adopting"]
             #[doc = "[costs]: crate::guide::costs"]
+            #[doc = "[drift]: crate::guide::drift"]
             #[doc = "[language]: crate::guide::language"]
             #[doc = "[reference]: crate::guide::reference"]
             #[doc = "[repository]: crate::guide::repository"]
@@ -29,6 +30,7 @@ chapters! {
     language, "language.md";
     review, "review.md";
     watch, "watch.md";
+    drift, "drift.md";
     services, "services.md";
     server_for_tests, "server-for-tests.md";
     from_zczk, "from-zczk.md";

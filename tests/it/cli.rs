@@ -4,6 +4,7 @@ mod apply;
 mod commits;
 mod config;
 mod connect;
+mod drift;
 mod interactive;
 mod laws;
 mod nodes;
