@@ -13,3 +13,5 @@ pub mod tree;
 pub mod plan;
 
 pub mod request;
+
+pub mod record;

@@ -1,0 +1,37 @@
+//! The record of an owner: which nodes it created or adopted. That is what `trim = owned` may remove.
+//!
+//! The record is exact by construction. All writes of one ZooKeeper transaction have the same zxid, so
+//! each batch of an owner also creates a journal node that lists what the batch creates and
+//! sets: the journal's own zxid is theirs, and both are committed or neither. Journals are folded into
+//! shards later. An entry names the transaction that created its node, so an entry that is out of date
+//! matches no node.
+//!
+//! | file | what it is |
+//! | --- | --- |
+//! | `entry` | an entry, and the record that they make |
+//! | `journal` | what one batch did |
+//! | `codec` | shards and journals as bytes |
+//! | `head` | the record's own node |
+
+mod codec;
+mod entry;
+mod head;
+mod journal;
+#[cfg(test)]
+mod tests;
+
+pub use codec::{Broken, decode_journal, decode_shard, encode_journal, encode_shards};
+pub use entry::{Changes, Claim, Entry, Record};
+pub use head::{Applied, Begun, Head};
+pub use journal::{Note, journal_bytes};
+
+use super::path::ZPath;
+
+/// Where records are kept by default.
+pub const PLACE: &str = "/zkt";
+
+/// Whether a node is where records are kept by default: nobody trims it, or counts it as undeclared.
+#[must_use]
+pub fn is_reserved(path: &ZPath) -> bool {
+    super::path::is_within(path.as_str(), PLACE)
+}

@@ -1,0 +1,136 @@
+//! An entry, and the record that entries make.
+
+use std::collections::BTreeMap;
+
+use super::journal::Note;
+use crate::model::path::ZPath;
+
+/// What an owner says of a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Claim {
+    /// The owner created it.
+    Created,
+    /// It was there before, as it is declared, or the owner was told to adopt it.
+    Adopted,
+    /// It was there before and differed. The owner made it as declared, but does not own it.
+    Written,
+}
+
+impl Claim {
+    /// Whether the owner may remove the node.
+    #[must_use]
+    pub fn is_owned(self) -> bool {
+        self != Self::Written
+    }
+}
+
+/// A node of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry {
+    /// The transaction that created the node. A node in its place has another one.
+    pub created: i64,
+    /// The transaction that wrote its data as the owner last knew it.
+    pub modified: i64,
+    /// What the owner says of it.
+    pub claim: Claim,
+}
+
+/// The nodes of an owner.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Record {
+    entries: BTreeMap<ZPath, Entry>,
+}
+
+/// What a plan finds to change in a record beyond what it writes.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Changes {
+    /// New entries and newer ones.
+    pub take: Vec<(ZPath, Entry)>,
+    /// Nodes that are gone or replaced, with the transaction that created the one of the record.
+    pub gone: Vec<(ZPath, i64)>,
+}
+
+impl Changes {
+    /// Whether nothing changes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.take.is_empty() && self.gone.is_empty()
+    }
+}
+
+impl Record {
+    /// The entry of a path. It is about the node that is there only if that has the same creation.
+    #[must_use]
+    pub fn get(&self, path: &ZPath) -> Option<Entry> {
+        self.entries.get(path).copied()
+    }
+
+    /// The entry of the node that was created at a path by this transaction.
+    #[must_use]
+    pub fn of_node(&self, path: &ZPath, created: i64) -> Option<Entry> {
+        self.get(path).filter(|entry| entry.created == created)
+    }
+
+    /// All entries by path.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&ZPath, &Entry)> {
+        self.entries.iter()
+    }
+
+    /// How many entries there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Adds the entries of a shard.
+    pub fn extend(&mut self, entries: Vec<(ZPath, Entry)>) {
+        self.entries.extend(entries);
+    }
+
+    /// Takes in what one batch did, whose transaction was `zxid`. Taking in a batch twice changes nothing.
+    pub fn fold(&mut self, notes: Vec<(ZPath, Note)>, zxid: i64) {
+        for (path, note) in notes {
+            let old = self.get(&path);
+            let new = match note {
+                Note::Created => Entry {
+                    created: zxid,
+                    modified: zxid,
+                    claim: Claim::Created,
+                },
+                Note::Set { created, claim } => Entry {
+                    created,
+                    modified: zxid,
+                    claim,
+                },
+                Note::SetNew => match old {
+                    Some(old) => Entry {
+                        modified: zxid,
+                        ..old
+                    },
+                    None => continue,
+                },
+            };
+            if old.is_none_or(|old| (old.created, old.modified) <= (new.created, new.modified)) {
+                self.entries.insert(path, new);
+            }
+        }
+    }
+
+    /// Makes the changes that a plan found.
+    pub fn change(&mut self, changes: &Changes) {
+        for (path, created) in &changes.gone {
+            if self.of_node(path, *created).is_some() {
+                self.entries.remove(path);
+            }
+        }
+        for (path, entry) in &changes.take {
+            self.entries.insert(path.clone(), *entry);
+        }
+    }
+}
