@@ -46,6 +46,7 @@ pub use error::{Error, SavedError};
 pub use lint::{Lint, lint};
 pub use options::{Extras, Observer, Options, Progress, Unwritable};
 pub use run::Verdict;
+pub use saved::plan_to_save;
 pub use tries::Again;
 
 #[cfg(feature = "watch")]

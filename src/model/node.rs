@@ -436,7 +436,9 @@ pub struct LiveNode {
     pub czxid: i64,
     /// The zxid of the change that last modified the data.
     pub mzxid: i64,
-    /// When that was, in milliseconds since the epoch.
+    /// When the node was created, in milliseconds since the epoch.
+    pub ctime: i64,
+    /// When its data was last modified, in milliseconds since the epoch.
     pub mtime: i64,
     /// Whether the node is ephemeral.
     pub ephemeral: bool,
@@ -456,6 +458,7 @@ impl LiveNode {
             acl_version: AclVersion::NEW,
             czxid: 0,
             mzxid: 0,
+            ctime: 0,
             mtime: 0,
             ephemeral: false,
             children: 0,

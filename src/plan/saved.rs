@@ -13,11 +13,16 @@ mod file;
 mod form;
 mod hidden;
 mod look;
+mod made_of;
 mod parts;
 mod rest;
 mod reviewed;
+mod seen;
+mod wants;
 
 pub use digest::{checksum_of, declared_digest};
 pub use file::{Error, FORMAT, Origin, SavedPlan, Secrets, Terms};
 pub use look::{Fresh, Moved};
-pub use rest::{NotReviewed, Rest, wants};
+pub use made_of::MadeOf;
+pub use rest::{NotReviewed, Rest};
+pub use wants::wants;

@@ -30,6 +30,17 @@ pub(super) async fn plan(
     options: &Options,
     ahead: ReadAhead,
 ) -> Result<Planned, Error> {
+    let (planned, _) = plan_and_live(session, source, options, ahead).await?;
+    Ok(planned)
+}
+
+/// As [`plan`]; returns the live tree, too.
+pub(super) async fn plan_and_live(
+    session: &Session,
+    source: &Source,
+    options: &Options,
+    ahead: ReadAhead,
+) -> Result<(Planned, Tree<Live>), Error> {
     check::require_chroot(session)?;
     check::require_place(session, &options.path).await?;
     let road = Road::new(session, source, options, None).await?;
@@ -42,10 +53,11 @@ pub(super) async fn plan(
     observer.notify(&Progress::Read { nodes: live.len() });
     check::require_readable(source.tree(), &live)?;
     let plan = road.plan(&live).await?;
-    Ok(Planned {
+    let planned = Planned {
         plan,
         identities: road.identities,
-    })
+    };
+    Ok((planned, live))
 }
 
 /// A declared tree, and the session over which it comes to be live.

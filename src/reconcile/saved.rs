@@ -6,9 +6,29 @@ use super::road::{self, Planned};
 use super::{Error, Options, Progress, SavedError, check};
 use crate::declare::Source;
 use crate::model::acl::Identities;
+use crate::model::node::Live;
+use crate::model::plan::Plan;
+use crate::model::tree::Tree;
 use crate::plan::saved::{self, SavedPlan, Secrets};
 use crate::zookeeper::live::{self, FetchOptions, ReadAhead};
 use crate::zookeeper::session::Session;
+
+/// As [`plan_after`](super::plan_after). Returns the live nodes that the plan
+/// [wants](crate::plan::saved::wants), too.
+///
+/// # Errors and cancellation safety
+/// As [`plan()`](super::plan()).
+pub async fn plan_to_save(
+    session: &Session,
+    source: &Source,
+    options: &Options,
+    ahead: ReadAhead,
+) -> Result<(Plan, Tree<Live>), Error> {
+    let (planned, mut live) = road::plan_and_live(session, source, options, ahead).await?;
+    let wants = saved::wants(&planned.plan);
+    live.retain(|path, _| wants.binary_search_by(|want| want.path.cmp(path)).is_ok());
+    Ok((planned.plan, live))
+}
 
 /// Reads the nodes of a saved plan and returns the part of it that is left, and how many of its actions
 /// are done already. Where values are withheld, `source` is the declared tree that was reviewed;

@@ -4,6 +4,8 @@ use std::sync::{Arc, Mutex};
 
 use zkt::model::path::ZPath;
 use zkt::model::plan::{MaxTrim, Plan};
+use zkt::model::tree::Tree;
+use zkt::plan::saved::MadeOf;
 use zkt::plan::scope::{Filter, Trim};
 use zkt::reconcile::{Apply, Ended, Executed, Observer, Options, Progress, Why};
 use zkt::zookeeper::executor::{Conflict, Event, Stop};
@@ -414,7 +416,13 @@ async fn a_saved_plan_is_never_taken_for_done_by_others() {
     let plan = zkt::plan(&session, &declared, &Options::default())
         .await
         .unwrap();
-    let saved = saved_plan(plan, declared.tree(), [], true);
+    let live = Tree::default();
+    let made_of = MadeOf {
+        declared: declared.tree(),
+        texts: declared.texts(),
+        live: &live,
+    };
+    let saved = saved_plan(plan, &made_of, true);
     let options = Options {
         contended_from: 0,
         ..Options::default()

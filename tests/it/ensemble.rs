@@ -66,6 +66,8 @@ impl Ensemble {
         let mut node = LiveNode::with_data(znode.data.clone());
         node.version = DataVersion::new(znode.version).expect("no version is -1");
         node.acl_version = AclVersion::new(znode.acl_version).expect("no version is -1");
+        // As if each write were a transaction of its own.
+        (node.czxid, node.mzxid) = (1, 1 + i64::from(znode.version));
         node.ephemeral = znode.ephemeral;
         node.children = self.children(path).count() as u32;
         node.acl = acl.then(|| znode.acl.clone().into());

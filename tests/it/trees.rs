@@ -6,7 +6,7 @@ use zkt::model::path::ZPath;
 use zkt::model::plan::Plan;
 use zkt::model::tree::Tree;
 use zkt::plan::planner;
-use zkt::plan::saved::{Origin, SavedPlan, Terms, declared_digest};
+use zkt::plan::saved::{MadeOf, Origin, SavedPlan, Terms, declared_digest};
 use zkt::syntax::place::Located;
 use zkt::syntax::source::Sources;
 use zkt::{Layers, Memory};
@@ -101,18 +101,14 @@ pub(crate) fn show(tree: &Tree<Declared>) -> String {
 }
 
 /// A plan for `declared` as it is saved.
-pub(crate) fn saved_plan<'n>(
-    plan: Plan,
-    declared: &Tree<Declared>,
-    secret_names: impl IntoIterator<Item = &'n String>,
-    with_secrets: bool,
-) -> SavedPlan {
+pub(crate) fn saved_plan(plan: Plan, made_of: &MadeOf<'_>, with_secrets: bool) -> SavedPlan {
     let origin = Origin {
         zkt: "0.1.0".to_owned(),
         made: "2026-11-28T12:00:00Z".to_owned(),
         server: "zk1:2181/app".to_owned(),
         layers: vec!["trees".to_owned()],
-        declared: declared_digest(declared),
+        declared: declared_digest(made_of.declared),
+        salt: "salt".to_owned(),
     };
     let terms = Terms {
         path: plan.path.clone(),
@@ -122,5 +118,5 @@ pub(crate) fn saved_plan<'n>(
         replace: false,
         allow_ephemeral: false,
     };
-    SavedPlan::new(plan, (origin, terms), declared, secret_names, with_secrets)
+    SavedPlan::new(plan, (origin, terms), made_of, with_secrets)
 }

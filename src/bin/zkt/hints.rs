@@ -1,6 +1,10 @@
 //! What to do about each error of the library: the one place that knows both the errors and the
 //! options that help.
 
+use std::fmt::Display;
+
+use zkt::model::path::ZPath;
+use zkt::plan::saved::Moved;
 use zkt::reconcile::{Account, SavedError};
 use zkt::services;
 use zkt::zookeeper::executor::Stop;
@@ -94,20 +98,47 @@ fn saved(error: &SavedError) -> Failure {
     let SavedError::Moved { nodes } = error else {
         return Failure::new(error).exit(Exit::Conflict);
     };
+    let elsewhere = nodes.iter().filter(|(_, moved)| *moved == Moved::Elsewhere);
+    if elsewhere.clone().next().is_some() {
+        return other_ensemble(elsewhere.map(|(path, _)| path));
+    }
     let count = match nodes.len() {
         1 => "1 node has".to_owned(),
         nodes => format!("{nodes} nodes have"),
     };
     let mut message = format!("{count} changed since the plan was made");
-    for (path, moved) in nodes.iter().take(MOST_MOVED) {
-        message.push_str(&format!("\n  {}: {moved}", path_text(path)));
-    }
-    if nodes.len() > MOST_MOVED {
-        message.push_str(&format!("\n  and {} more", nodes.len() - MOST_MOVED));
-    }
+    let line = |(path, moved): &(ZPath, Moved)| format!("{}: {moved}", path_text(path));
+    push_nodes(&mut message, nodes.iter().map(line));
     Failure::new(message)
         .hint("make a new plan and review it")
         .exit(Exit::Conflict)
+}
+
+/// The failure of a saved plan that was made on another ensemble, as these nodes show.
+fn other_ensemble<'p>(nodes: impl Iterator<Item = &'p ZPath> + Clone) -> Failure {
+    let count = match nodes.clone().count() {
+        1 => "1 node has".to_owned(),
+        nodes => format!("{nodes} nodes have"),
+    };
+    let mut message = format!(
+        "the plan was made on another ensemble: {count} the transactions that it saw, and not what these \
+         wrote"
+    );
+    push_nodes(&mut message, nodes.map(path_text));
+    Failure::new(message)
+        .hint("make a plan for these servers, or leave out what names them")
+        .exit(Exit::Conflict)
+}
+
+/// A line for each node; of many, for the first.
+fn push_nodes(message: &mut String, lines: impl Iterator<Item = impl Display> + Clone) {
+    for line in lines.clone().take(MOST_MOVED) {
+        message.push_str(&format!("\n  {line}"));
+    }
+    match lines.count().saturating_sub(MOST_MOVED) {
+        0 => {}
+        more => message.push_str(&format!("\n  and {more} more")),
+    }
 }
 
 impl From<services::Error> for Failure {

@@ -112,20 +112,21 @@ pub(crate) fn options(args: &PlanOptions) -> Result<Options, Failure> {
     })
 }
 
-/// Plans a declared tree against the live one, with a progress bar if that takes long.
+/// Plans a declared tree against the live one, with a progress bar if that takes long. Returns the live
+/// nodes that the plan wants, too.
 pub(crate) async fn plan(
     session: &Session,
     source: &Source,
     ahead: ReadAhead,
     options: &Options,
     output: &Output,
-) -> Result<Plan, Failure> {
+) -> Result<(Plan, Tree<Live>), Failure> {
     let shown = Shown::new(output, Format::Text);
     let options = Options {
         observer: shown.observer(),
         ..options.clone()
     };
-    let plan = reconcile::plan_after(session, source, &options, ahead).await;
+    let plan = reconcile::plan_to_save(session, source, &options, ahead).await;
     shown.clear();
     Ok(plan?)
 }

@@ -6,19 +6,22 @@ use std::time::SystemTime;
 
 use zkt::declare::Source;
 use zkt::declare::files::reason;
+use zkt::model::node::Live;
 use zkt::model::plan::Plan;
-use zkt::plan::saved::{self, Origin, SavedPlan, Secrets, Terms};
+use zkt::model::tree::Tree;
+use zkt::plan::saved::{self, Error, MadeOf, Origin, SavedPlan, Secrets, Terms};
 
 use crate::args::{Extras, PlanOptions, TrimArg};
 use crate::exit::Failure;
 use crate::output::{self, Access, Output};
 use crate::planning;
 
-/// What a plan was made from: the declared tree, the arguments, the layers as they were named, and the
-/// servers with the chroot.
+/// What a plan was made from: the declared tree, live nodes, the arguments, the layers as they were
+/// named, and the servers with the chroot.
 #[derive(Clone, Copy)]
 pub(crate) struct Made<'a> {
     pub(crate) source: &'a Source,
+    pub(crate) live: &'a Tree<Live>,
     pub(crate) args: &'a PlanOptions,
     pub(crate) layers: &'a [String],
     pub(crate) server: &'a str,
@@ -29,6 +32,7 @@ impl Made<'_> {
     pub(crate) fn saved(self, plan: &Plan, with_secrets: bool) -> Result<SavedPlan, Failure> {
         let Self {
             source,
+            live,
             args,
             layers,
             server,
@@ -40,6 +44,7 @@ impl Made<'_> {
             server: server.to_owned(),
             layers: layers.to_vec(),
             declared: saved::declared_digest(tree),
+            salt: format!("{:032x}", fastrand::u128(..)),
         };
         let terms = Terms {
             path: planning::place(args)?,
@@ -49,15 +54,27 @@ impl Made<'_> {
             replace: args.replace,
             allow_ephemeral: args.allow_ephemeral,
         };
-        let names = source.texts().secret_names();
         let (plan, places) = (plan.clone(), (origin, terms));
-        Ok(SavedPlan::new(plan, places, tree, names, with_secrets))
+        Ok(SavedPlan::new(
+            plan,
+            places,
+            &made_of(source, live),
+            with_secrets,
+        ))
+    }
+}
+
+fn made_of<'a>(source: &'a Source, live: &'a Tree<Live>) -> MadeOf<'a> {
+    MadeOf {
+        declared: source.tree(),
+        texts: source.texts(),
+        live,
     }
 }
 
 /// The checksum of what a plan would do.
-pub(crate) fn checksum(plan: &Plan, source: &Source) -> String {
-    saved::checksum_of(plan, source.tree(), source.texts().secret_names())
+pub(crate) fn checksum(plan: &Plan, source: &Source, live: &Tree<Live>) -> String {
+    saved::checksum_of(plan, &made_of(source, live))
 }
 
 /// The arguments with which a saved plan was made, as far as they decide what it does.
@@ -88,7 +105,10 @@ pub(crate) fn read(file: &Path) -> Result<SavedPlan, Failure> {
     let text = text.map_err(|error| Failure::new(format!("{name}: {}", reason(&error))))?;
     SavedPlan::from_json(&text).map_err(|error| {
         let failure = Failure::new(format!("{name}: {error}"));
-        failure.hint("zkt plan -o FILE saves a plan")
+        failure.hint(match error {
+            Error::Format { .. } => "the plan is to be made anew: zkt plan -o FILE saves one",
+            _ => "zkt plan -o FILE saves a plan",
+        })
     })
 }
 

@@ -5,8 +5,9 @@ use sha2::{Digest as _, Sha256};
 
 use super::form::PlanForm;
 use super::hidden::hide;
+use super::made_of::MadeOf;
 use crate::model::node::{Content, Declared, Secret, Standing};
-use crate::model::plan::Plan;
+use crate::model::plan::{Action, Plan};
 use crate::model::tree::Tree;
 use crate::syntax::spelling::hexadecimal;
 
@@ -16,30 +17,37 @@ use crate::syntax::spelling::hexadecimal;
 /// Who knows all of the tree but a secret can try guesses of that secret against the digest.
 #[must_use]
 pub fn declared_digest(tree: &Tree<Declared>) -> String {
-    let mut digest = Fields(Sha256::new());
+    let mut digest = Fields::new();
     for (path, node) in tree {
         digest.field(path.as_str().as_bytes());
         digest.node(node);
     }
-    hexadecimal(&digest.0.finalize())
+    digest.finish()
 }
 
-/// The checksum of what a plan would do, 64 hexadecimal digits: its actions with the versions that they
-/// must find, and the declared tree. Where it is shown, it tells no more of a secret than
+/// The checksum of what a plan would do, 64 hexadecimal digits: its actions with the versions and times
+/// that they must find, and the declared tree. Where it is shown, it tells no more of a secret than
 /// [`declared_digest`] does.
 #[must_use]
-pub fn checksum_of<'n>(
-    plan: &Plan,
-    declared: &Tree<Declared>,
-    secret_names: impl IntoIterator<Item = &'n String>,
-) -> String {
-    let (shown, _) = hide(plan.clone(), declared, secret_names);
-    checksum(&shown, &declared_digest(declared))
+pub fn checksum_of(plan: &Plan, made_of: &MadeOf<'_>) -> String {
+    let secret_names = made_of.texts.secret_names();
+    let (shown, _) = hide(plan.clone(), made_of.declared, secret_names);
+    checksum(&shown, made_of, &declared_digest(made_of.declared))
 }
 
 /// Checksum of a plan whose secrets are hidden. Places in files do not count: a comment above moves them.
-pub(super) fn checksum(shown: &Plan, declared: &str) -> String {
-    sha256(&to_json(&(declared, PlanForm::essence(shown))))
+pub(super) fn checksum(shown: &Plan, made_of: &MadeOf<'_>, declared: &str) -> String {
+    let times = times(shown, made_of);
+    sha256(&to_json(&(declared, times, PlanForm::essence(shown))))
+}
+
+/// The times at which the nodes that a plan changes were created and last written: they tell ensembles
+/// apart that count their transactions alike.
+fn times(plan: &Plan, made_of: &MadeOf<'_>) -> Vec<(i64, i64)> {
+    let actions = plan.actions.iter();
+    let changed = actions.filter(|action| !matches!(action, Action::Add(_)));
+    let nodes = changed.filter_map(|action| made_of.live.get(action.path())?.node());
+    nodes.map(|node| (node.ctime, node.mtime)).collect()
 }
 
 /// A value as JSON.
@@ -53,15 +61,24 @@ pub(super) fn sha256(text: &str) -> String {
 }
 
 /// A hash over fields, each after its length: no two lists of fields have the same bytes.
-struct Fields(Sha256);
+pub(super) struct Fields(Sha256);
 
 impl Fields {
-    fn field(&mut self, bytes: &[u8]) {
+    pub(super) fn new() -> Self {
+        Self(Sha256::new())
+    }
+
+    /// SHA-256 of the fields so far as 64 hexadecimal digits.
+    pub(super) fn finish(self) -> String {
+        hexadecimal(&self.0.finalize())
+    }
+
+    pub(super) fn field(&mut self, bytes: &[u8]) {
         self.0.update((bytes.len() as u64).to_be_bytes());
         self.0.update(bytes);
     }
 
-    fn list(&mut self, items: &[String]) {
+    pub(super) fn list(&mut self, items: &[String]) {
         self.0.update((items.len() as u64).to_be_bytes());
         for item in items {
             self.field(item.as_bytes());

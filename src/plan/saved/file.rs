@@ -3,21 +3,21 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use super::digest::{checksum, sha256, to_json};
 use super::form::PlanForm;
 use super::hidden::hide;
+use super::made_of::MadeOf;
 use super::parts;
-use crate::model::node::Declared;
+use super::seen::{Seen, SeenNodes, seen_nodes};
 use crate::model::path::ZPath;
-use crate::model::plan::Plan;
-use crate::model::tree::Tree;
+use crate::model::plan::{Action, Plan};
 
 /// The version of the file's format.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// A plan with all that is needed to carry it out later.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,6 +28,8 @@ pub struct SavedPlan {
     pub terms: Terms,
     /// The plan. What a withheld action writes has `(secret)` in the place of each secret value.
     pub(super) plan: Plan,
+    /// What the plan saw of the nodes that it is about.
+    pub(super) seen_nodes: SeenNodes,
     /// The actions that lack secret values, by index.
     pub(super) withheld: BTreeSet<usize>,
     /// Whether there are secret values, and whether they are here.
@@ -50,6 +52,8 @@ pub struct Origin {
     pub layers: Vec<String>,
     /// [`declared_digest`](super::declared_digest) of the declared tree.
     pub declared: String,
+    /// Random, so that equal nodes have other digests in each file.
+    pub salt: String,
 }
 
 /// What a plan was about: with the same declared and live tree, these options give the same plan.
@@ -117,6 +121,8 @@ struct File {
     terms: Terms,
     secrets: Secrets,
     plan: PlanForm,
+    /// What the plan saw, by path.
+    seen: BTreeMap<String, Seen>,
     checksum: String,
     /// SHA-256 of the file's members before it, so that a change of any of them is noticed.
     digest: String,
@@ -129,20 +135,18 @@ struct Version {
 }
 
 impl SavedPlan {
-    /// A plan, and the secrets of the declared tree that it was made for.
-    ///
-    /// `secret_names` are the patterns of all `@secret` lines: what a node keeps of its live properties
-    /// may be secret by a line elsewhere. Without `with_secrets`, what holds a secret is withheld.
+    /// A plan, to be carried out later. Without `with_secrets`, what holds a secret is withheld.
     #[must_use]
-    pub fn new<'n>(
+    pub fn new(
         plan: Plan,
         (origin, terms): (Origin, Terms),
-        declared: &Tree<Declared>,
-        secret_names: impl IntoIterator<Item = &'n String>,
+        made_of: &MadeOf<'_>,
         with_secrets: bool,
     ) -> Self {
-        let (shown, hidden) = hide(plan.clone(), declared, secret_names);
-        let checksum = checksum(&shown, &origin.declared);
+        let secret_names = made_of.texts.secret_names();
+        let (shown, hidden) = hide(plan.clone(), made_of.declared, secret_names);
+        let checksum = checksum(&shown, made_of, &origin.declared);
+        let seen_nodes = seen_nodes(&plan, made_of, &origin.salt, with_secrets);
         let (plan, withheld, secrets) = match (hidden.is_empty(), with_secrets) {
             (true, _) => (plan, hidden, Secrets::None),
             (false, true) => (plan, BTreeSet::new(), Secrets::Included),
@@ -152,6 +156,7 @@ impl SavedPlan {
             origin,
             terms,
             plan,
+            seen_nodes,
             withheld,
             secrets,
             checksum,
@@ -191,6 +196,9 @@ impl SavedPlan {
             terms: self.terms.clone(),
             secrets: self.secrets,
             plan: PlanForm::of(&self.plan, &self.withheld),
+            seen: (self.seen_nodes.iter())
+                .map(|(path, seen)| (path.to_string(), seen.clone()))
+                .collect(),
             checksum: self.checksum.clone(),
             digest: String::new(),
         };
@@ -216,15 +224,49 @@ impl SavedPlan {
             return Err(Error::Digest { expected, found });
         }
         let (plan, withheld) = file.plan.read().map_err(Error::Invalid)?;
+        let seen = file.seen.into_iter();
+        let seen_nodes = seen.map(|(path, seen)| Ok((parts::path_of(&path)?, seen)));
+        let seen_nodes = seen_nodes
+            .collect::<Result<_, String>>()
+            .map_err(Error::Invalid)?;
+        require_seen(&plan, &seen_nodes).map_err(Error::Invalid)?;
+        if (file.secrets == Secrets::Withheld) == withheld.is_empty() {
+            let reason = "what it withholds is not what it says".to_owned();
+            return Err(Error::Invalid(reason));
+        }
         Ok(Self {
             origin: file.origin,
             terms: file.terms,
             plan,
+            seen_nodes,
             withheld,
             secrets: file.secrets,
             checksum: file.checksum,
         })
     }
+}
+
+/// Each node that a plan changes was seen, at the transactions that the action names.
+fn require_seen(plan: &Plan, seen_nodes: &SeenNodes) -> Result<(), String> {
+    for action in &plan.actions {
+        let path = action.path();
+        let zxids = match action {
+            Action::Add(_) => continue,
+            Action::Link(link) if link.expected_version.is_none() => continue,
+            Action::Update(update) => update.seen,
+            Action::Link(link) => link.seen,
+            Action::Trim(trim) => trim.seen,
+        };
+        let seen = seen_nodes
+            .get(path)
+            .ok_or_else(|| format!("{path}: it does not say what was seen"))?;
+        // There is only ever one `/`.
+        let is_seen = zxids.map_or(path.is_root(), |zxids| seen.is_at(zxids));
+        if !is_seen {
+            return Err(format!("{path}: it does not say which node was seen"));
+        }
+    }
+    Ok(())
 }
 
 impl File {
@@ -235,11 +277,12 @@ impl File {
             terms,
             secrets,
             plan,
+            seen,
             checksum,
             digest: _,
         } = self;
         sha256(&to_json(&(
-            zkt_plan, origin, terms, secrets, plan, checksum,
+            zkt_plan, origin, terms, secrets, plan, seen, checksum,
         )))
     }
 }

@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::model::node::{Content, Declared, Secret};
+use crate::model::path::ZPath;
 use crate::model::plan::{ACL_CHANGE, Action, Change, ChangeValue, DATA_CHANGE, Plan};
 use crate::model::tree::Tree;
-use crate::model::value::{Data, Encoded, STRING_VALUE, entries};
+use crate::model::value::{Data, Encoded, Entry, STRING_VALUE, entries};
 use crate::syntax::names::{Globs, looks_secret};
 use crate::syntax::parser::HIDDEN;
 
@@ -18,16 +19,10 @@ pub(super) fn hide<'n>(
     declared: &Tree<Declared>,
     secret_names: impl IntoIterator<Item = &'n String>,
 ) -> (Plan, BTreeSet<usize>) {
-    let names = secret_names.into_iter().cloned().collect();
-    let everywhere = Globs::new(names).map_or(Secret::Everything, Secret::Properties);
+    let everywhere = everywhere(secret_names);
     let mut hidden = BTreeSet::new();
     for (at, action) in plan.actions.iter_mut().enumerate() {
-        let node = declared.get(action.path());
-        let secrets = Secrets {
-            own: node.map_or(&Secret::Nothing, |node| &node.secret),
-            everywhere: &everywhere,
-            node,
-        };
+        let secrets = Secrets::of(declared.get(action.path()), &everywhere);
         if secrets.hide(action) {
             hidden.insert(at);
         }
@@ -35,8 +30,14 @@ pub(super) fn hide<'n>(
     (plan, hidden)
 }
 
+/// What is secret by the patterns of all nodes.
+pub(super) fn everywhere<'n>(names: impl IntoIterator<Item = &'n String>) -> Secret {
+    let names = names.into_iter().cloned().collect();
+    Globs::new(names).map_or(Secret::Everything, Secret::Properties)
+}
+
 /// What is secret of a node.
-struct Secrets<'a> {
+pub(super) struct Secrets<'a> {
     /// By the lines of the node.
     own: &'a Secret,
     /// By the lines of all nodes: what a node keeps of its live properties may be secret, too.
@@ -45,7 +46,41 @@ struct Secrets<'a> {
     node: Option<&'a Declared>,
 }
 
-impl Secrets<'_> {
+impl<'a> Secrets<'a> {
+    pub(super) fn of(node: Option<&'a Declared>, everywhere: &'a Secret) -> Self {
+        Self {
+            own: node.map_or(&Secret::Nothing, |node| &node.secret),
+            everywhere,
+            node,
+        }
+    }
+
+    /// Whether a live property may be secret, declared or not.
+    pub(super) fn may_cover(&self, name: &str, value: &Value) -> bool {
+        self.covers(name) || looks_secret(name) || self.has_secret_key(value)
+    }
+
+    /// Whether live data that has no properties may be secret.
+    pub(super) fn may_cover_data(&self, path: &ZPath) -> bool {
+        self.covers_raw() || self.covers(path.name()) || looks_secret(path.name())
+    }
+
+    fn covers_raw(&self) -> bool {
+        let has_secrets = !matches!(self.own, Secret::Nothing);
+        has_secrets || self.covers(STRING_VALUE) || self.covers(DATA_CHANGE)
+    }
+
+    /// Whether a value has the name of a secret inside.
+    fn has_secret_key(&self, value: &Value) -> bool {
+        match value {
+            Value::Object(entries) => entries.iter().any(|(name, value)| {
+                looks_secret(name) || self.everywhere.covers(name) || self.has_secret_key(value)
+            }),
+            Value::Array(items) => items.iter().any(|item| self.has_secret_key(item)),
+            _ => false,
+        }
+    }
+
     fn hide(&self, action: &mut Action) -> bool {
         match action {
             Action::Add(add) => {
@@ -72,30 +107,33 @@ impl Secrets<'_> {
     }
 
     /// Whether a property of a node's data is hidden. A live one that no file declares, which the plan
-    /// keeps and does not show, is hidden by its name, too.
-    fn covers_property(&self, name: &str) -> bool {
+    /// keeps and does not show, is hidden by its name, too, and by the names inside of it.
+    fn covers_property(&self, Entry { name, value, .. }: &Entry<'_>) -> bool {
         let is_declared = || {
             self.node.is_some_and(|node| match &node.content {
                 Content::Properties(properties) => properties.contains(name),
                 Content::Raw { .. } => false,
             })
         };
-        self.covers(name) || looks_secret(name) && !is_declared()
+        let looks_secret = || match serde_json::from_str(value) {
+            Ok(value) => self.may_cover(name, &value),
+            // JSON as Python writes it.
+            Err(_) => looks_secret(name) || looks_secret(value),
+        };
+        self.covers(name) || looks_secret() && !is_declared()
     }
 
     fn hide_data(&self, data: &mut Encoded) -> bool {
         if !data.is_object() {
             // If the data is no object, all of it is treated as secret.
-            let is_secret = !matches!(self.own, Secret::Nothing)
-                || self.covers(STRING_VALUE)
-                || self.covers(DATA_CHANGE);
+            let is_secret = self.covers_raw();
             if is_secret {
                 *data = Data::Text(HIDDEN.to_owned()).into();
             }
             return is_secret;
         }
         let object = data.to_object();
-        let is_secret = entries(&object).any(|entry| self.covers_property(&entry.name));
+        let is_secret = entries(&object).any(|entry| self.covers_property(&entry));
         if !is_secret {
             return false;
         }
@@ -104,7 +142,7 @@ impl Secrets<'_> {
             if shown.len() > 1 {
                 shown.push(b',');
             }
-            if self.covers_property(&entry.name) {
+            if self.covers_property(&entry) {
                 let member = (Value::from(&*entry.name), Value::from(HIDDEN));
                 shown.extend_from_slice(format!("{}:{}", member.0, member.1).as_bytes());
             } else {

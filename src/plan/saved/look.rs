@@ -23,6 +23,8 @@ pub enum Moved {
     Replaced,
     /// Its data changed.
     Changed,
+    /// The transaction that the plan saw wrote it, but with something else, or at another time.
+    Elsewhere,
     /// Its ACL changed.
     AclChanged,
     /// It has children that the plan did not see.
@@ -42,6 +44,7 @@ impl fmt::Display for Moved {
             Self::Missing => "it is gone",
             Self::Replaced => "it was deleted and created again",
             Self::Changed => "its data was changed",
+            Self::Elsewhere => "it is a node of another ensemble than the plan saw",
             Self::AclChanged => "its ACL was changed",
             Self::HasChildren => "it has children that the plan did not see",
             Self::Ephemeral => "it is ephemeral, or below an ephemeral node",
@@ -305,7 +308,12 @@ impl<'a> Look<'a> {
     /// Where a fresh plan does nothing at a node, the node is as declared, or the plan leaves it alone.
     fn as_declared(&self, action: &Action, fresh: &Plan) -> Result<(), Moved> {
         let path = action.path();
-        let is_kept = fresh.kept.iter().any(|kept| path.is_within(&kept.path));
+        // What is kept now and was not when the plan was made.
+        let mut kept = fresh
+            .kept
+            .iter()
+            .filter(|kept| !self.plan.kept.contains(kept));
+        let is_kept = kept.any(|kept| path.is_within(&kept.path));
         let is_text =
             |refusal: &Refusal| matches!(refusal, Refusal::Text { path: at, .. } if at == path);
         match self.live.get(path) {

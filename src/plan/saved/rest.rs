@@ -7,12 +7,12 @@ use super::digest::declared_digest;
 use super::file::SavedPlan;
 use super::hidden::hide;
 use super::look::{Fresh, Look, Moved};
+use super::seen::elsewhere;
 use crate::model::acl::Identities;
 use crate::model::node::{Content, Declared, Live};
 use crate::model::path::ZPath;
 use crate::model::plan::{Action, Plan};
 use crate::model::tree::Tree;
-use crate::plan::scope::{Children, Want};
 
 /// What is left of a saved plan.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,30 +23,6 @@ pub struct Rest {
     pub done: usize,
     /// The nodes that are neither as the plan saw them nor as it makes them.
     pub moved: Vec<(ZPath, Moved)>,
-}
-
-/// The live nodes that show what is left of a plan: those that it writes, and the parents of those
-/// that it creates.
-#[must_use]
-pub fn wants(plan: &Plan) -> Vec<Want> {
-    let mut wants: BTreeMap<ZPath, bool> = BTreeMap::new();
-    for action in &plan.actions {
-        let acl = match action {
-            Action::Add(add) => add.acl.is_some(),
-            Action::Update(update) => update.acl.is_some(),
-            Action::Link(_) | Action::Trim(_) => false,
-        };
-        *wants.entry(action.path().clone()).or_default() |= acl;
-        if let (Action::Add(_), Some(parent)) = (action, action.path().parent()) {
-            wants.entry(parent).or_default();
-        }
-    }
-    let want = |(path, acl)| Want {
-        path,
-        children: Children::Skip,
-        acl,
-    };
-    wants.into_iter().map(want).collect()
 }
 
 /// The declared tree is not the one that was reviewed.
@@ -105,10 +81,19 @@ impl SavedPlan {
         }
         let plan = &*plan;
         let look = Look::new(plan, live, identities);
+        let elsewhere = elsewhere(&self.seen_nodes, &self.origin.salt, live);
         let fresh_nodes = fresh.map(|fresh| by_node(&fresh.plan.actions));
         let mut left: Vec<(usize, Action)> = Vec::new();
         let mut moved = Vec::new();
+        moved.extend(
+            elsewhere
+                .iter()
+                .map(|path| ((*path).clone(), Moved::Elsewhere)),
+        );
         for (path, actions) in by_node(&plan.actions) {
+            if elsewhere.contains(path) {
+                continue;
+            }
             let is_withheld = actions.iter().any(|at| withheld.contains(at));
             let found = match (fresh, &fresh_nodes) {
                 (Some(fresh), Some(nodes)) if is_withheld => {

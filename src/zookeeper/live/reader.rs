@@ -296,6 +296,7 @@ pub(super) fn live_node(data: Vec<u8>, stat: &Stat, unguarded: bool) -> Option<L
         acl_version: acl_version.or(unguarded.then_some(AclVersion::UNGUARDED))?,
         czxid: stat.czxid,
         mzxid: stat.mzxid,
+        ctime: stat.ctime,
         mtime: stat.mtime,
         ephemeral: stat.ephemeral_owner != 0,
         children: u32::try_from(stat.num_children).unwrap_or(0),

@@ -2,6 +2,7 @@
 
 use super::apply::{held_after, large};
 use super::{Place, create, mode};
+use crate::server::Server;
 
 const TREE: &str = "/a : x\n  y = 1\n  link -> /a/b\n  /b\n    @data 'raw'\n/old\n  z = 1\n";
 
@@ -89,6 +90,57 @@ async fn a_node_that_was_made_anew_is_another_node() {
             .contains("/old/gone: it was deleted and created again"),
         "{run}"
     );
+}
+
+/// Servers on which the same was done count their transactions alike.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn servers_that_were_set_up_alike_are_told_apart() {
+    let servers = [Server::start(), Server::start()];
+    let [production, staging] = servers
+        .each_ref()
+        .map(|server| Place::at(&server.address()));
+    let tree =
+        "/cfg\n  @keep properties\n  size = 2\n/db\n  @secret key\n  key = 'new'\n  size = 2\n";
+    production.file("a.zkt", tree);
+    for (place, data) in [(&production, "PROD"), (&staging, "STAGING")] {
+        let client = place.client().await;
+        create(
+            &client,
+            "/cfg",
+            format!(r#"{{"size":1,"theirs":"{data}"}}"#),
+        )
+        .await;
+        create(&client, "/db", format!(r#"{{"key":"{data}","size":1}}"#)).await;
+        // Their times are told in milliseconds.
+        tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+    }
+    let versions = |nodes: &str| {
+        let ends = nodes
+            .lines()
+            .map(|line| line.rsplitn(4, ' ').take(3).collect::<Vec<_>>().join(" "));
+        ends.collect::<Vec<_>>()
+    };
+    let before = staging.exactly().await;
+    assert_eq!(versions(&before), versions(&production.exactly().await));
+    let checksum = production
+        .run("plan -o plan.json a.zkt --format json")
+        .expect(0)
+        .json();
+    let checksum = checksum[0]["checksum"].as_str().unwrap();
+    assert!(!production.read("plan.json").contains(r#"key\":\"PROD"#));
+    let apply = format!("apply -y --plan plan.json -c {} a.zkt", staging.hosts);
+    let run = production.run(&apply).expect(4);
+    let stderr = run.stderr.replace(&staging.hosts, "STAGING");
+    assert_eq!(
+        stderr,
+        "error: the plan was made on another ensemble: 2 nodes have the transactions that it saw, and not \
+         what these wrote\n  /cfg\n  /db\n\
+         hint: make a plan for these servers, or leave out what names them\n"
+    );
+    let apply = format!("apply -y --checksum {checksum} -c {} a.zkt", staging.hosts);
+    production.run(&apply).expect(4);
+    assert_eq!(staging.exactly().await, before);
+    production.run("apply -y --plan plan.json a.zkt").expect(0);
 }
 
 const SECRET: &str = "/db\n  @secret password\n  user = 'app'\n  password = 'hunter2'\n";

@@ -1,9 +1,12 @@
 //! Plans that are saved and read again, and carried out in more than one go.
 
 use zkt::model::acl::Identities;
+use zkt::model::node::Live;
 use zkt::model::path::ZPath;
 use zkt::model::plan::{Action, Plan};
-use zkt::plan::saved::{Moved, SavedPlan, Secrets, checksum_of};
+
+use zkt::model::tree::Tree;
+use zkt::plan::saved::{MadeOf, Moved, SavedPlan, Secrets, checksum_of};
 
 use super::plans::{Case, every_case};
 use crate::ensemble::Ensemble;
@@ -15,8 +18,19 @@ fn saved(case: &Case<'_>, plan: &Plan, with_secrets: bool) -> SavedPlan {
         refusals: Vec::new(),
         ..plan.clone()
     };
-    let names = case.policy.sources.secret_names();
-    saved_plan(plan, &case.declared, names, with_secrets)
+    let before = match &case.policy.identities {
+        Some(identities) => stored(case.before.clone(), identities),
+        None => case.before.clone(),
+    };
+    saved_plan(plan, &made_of(case, &before.everything()), with_secrets)
+}
+
+fn made_of<'a>(case: &'a Case<'_>, live: &'a Tree<Live>) -> MadeOf<'a> {
+    MadeOf {
+        declared: &case.declared,
+        texts: case.policy.sources,
+        live,
+    }
 }
 
 /// Cases with a session, of which the server says whom it knows it as.
@@ -57,8 +71,8 @@ fn what_is_saved_is_read_again() {
             let saved = saved(case, plan, with_secrets);
             let text = saved.to_json();
             assert_eq!(SavedPlan::from_json(text.as_bytes()).unwrap(), saved);
-            let names = case.policy.sources.secret_names();
-            assert_eq!(saved.checksum(), checksum_of(plan, &case.declared, names));
+            let live = case.before.everything();
+            assert_eq!(saved.checksum(), checksum_of(plan, &made_of(case, &live)));
             if with_secrets || saved.secrets() == Secrets::None {
                 assert_eq!(saved.plan().actions, plan.actions);
             }
@@ -128,6 +142,23 @@ fn what_moved_is_named_and_nothing_else() {
             };
             let rest = saved.rest(&now.everything(), identities, None);
             assert_eq!(rest.moved, [(path.clone(), expected)]);
+        }
+    });
+}
+
+#[test]
+fn what_stands_in_an_ensemble_that_counts_alike_is_no_node_of_the_plan() {
+    every_applied_case(600, |case, identities, plan| {
+        let saved = saved(case, plan, true);
+        for action in &plan.actions {
+            let path = action.path();
+            let mut now = stored(case.before.clone(), identities);
+            let Some(node) = now.nodes.get_mut(path) else {
+                continue;
+            };
+            node.data = b"theirs".to_vec();
+            let rest = saved.rest(&now.everything(), identities, None);
+            assert_eq!(rest.moved, [(path.clone(), Moved::Elsewhere)]);
         }
     });
 }

@@ -71,6 +71,7 @@ async fn read_one(client: &Client, path: &ZPath, acl: bool) -> Option<Live> {
         acl_version: AclVersion::new(stat.aversion).unwrap(),
         czxid: stat.czxid,
         mzxid: stat.mzxid,
+        ctime: stat.ctime,
         mtime: stat.mtime,
         ephemeral: stat.ephemeral_owner != 0,
         children: stat.num_children as u32,

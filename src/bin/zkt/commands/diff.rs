@@ -106,7 +106,7 @@ async fn plan(
         let plan = planning::plan(&session, &source, ReadAhead::default(), &rules, output).await;
         old = vec![format!("live {}", session.hosts())];
         session.close().await;
-        plan?
+        plan?.0
     } else if is_live(sides.new) {
         let source = load(sides.old)?;
         let session = Session::connect(&settings::session_options(&args.server)?).await?;

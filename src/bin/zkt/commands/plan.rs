@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueHint};
 use zkt::declare::Source;
+use zkt::model::node::Live;
 use zkt::model::plan::Plan;
+use zkt::model::tree::Tree;
 use zkt::plan::saved::SavedPlan;
 
 use crate::args::{LayerArgs, PlanFormat, PlanOptions, ServerArgs};
@@ -62,6 +64,7 @@ pub(crate) async fn run(args: &PlanArgs, output: &Output) -> Result<Exit, Failur
     let planned = plan(args, output).await.map_err(unplanned)?;
     let Planned {
         plan,
+        live,
         source,
         server,
     } = planned;
@@ -72,6 +75,7 @@ pub(crate) async fn run(args: &PlanArgs, output: &Output) -> Result<Exit, Failur
     };
     let made = Made {
         source: &source,
+        live: &live,
         args: &args.plan,
         layers,
         server: &server,
@@ -84,7 +88,7 @@ pub(crate) async fn run(args: &PlanArgs, output: &Output) -> Result<Exit, Failur
     };
     let checksum = shows_checksum.then(|| match &saved {
         Some((_, saved)) => saved.checksum().to_owned(),
-        None => saved::checksum(&plan, &source),
+        None => saved::checksum(&plan, &source, &live),
     });
     let subject = subject(&server, layers);
     review::print(args.format, &plan, &subject, checksum.as_deref(), output)?;
@@ -108,6 +112,7 @@ pub(crate) async fn run(args: &PlanArgs, output: &Output) -> Result<Exit, Failur
 /// A plan, and what it was made of.
 struct Planned {
     plan: Plan,
+    live: Tree<Live>,
     source: Source,
     server: String,
 }
@@ -135,8 +140,10 @@ async fn plan(args: &PlanArgs, output: &Output) -> Result<Planned, Failure> {
     let plan = planning::plan(&session, &source, ahead, &options, output).await;
     let server = session.hosts();
     session.close().await;
+    let (plan, live) = plan?;
     Ok(Planned {
-        plan: plan?,
+        plan,
+        live,
         source,
         server,
     })

@@ -1,5 +1,6 @@
 use super::*;
 use crate::declare::declare;
+use crate::model::tree::Tree;
 use crate::plan::planner::{self, Policy};
 use crate::plan::saved::{checksum_of, declared_digest};
 
@@ -15,6 +16,7 @@ fn saved(with_secrets: bool) -> SavedPlan {
         server: "zk1:2181".to_owned(),
         layers: vec!["db.zkt".to_owned()],
         declared: declared_digest(tree),
+        salt: "salt".to_owned(),
     };
     let terms = Terms {
         path: ZPath::root(),
@@ -24,13 +26,12 @@ fn saved(with_secrets: bool) -> SavedPlan {
         replace: false,
         allow_ephemeral: false,
     };
-    SavedPlan::new(
-        plan,
-        (origin, terms),
-        tree,
-        texts.secret_names(),
-        with_secrets,
-    )
+    let made_of = MadeOf {
+        declared: tree,
+        texts,
+        live: &Tree::default(),
+    };
+    SavedPlan::new(plan, (origin, terms), &made_of, with_secrets)
 }
 
 #[test]
@@ -56,7 +57,12 @@ fn another_secret_is_another_checksum() {
         let source = declare(text).unwrap();
         let (tree, texts) = (source.tree(), source.texts());
         let plan = planner::plan(tree, &Tree::default(), &Policy::new(texts));
-        checksum_of(&plan, tree, texts.secret_names())
+        let made_of = MadeOf {
+            declared: tree,
+            texts,
+            live: &Tree::default(),
+        };
+        checksum_of(&plan, &made_of)
     };
     let first = sum(TREE);
     assert_eq!(first.len(), 64);
@@ -79,13 +85,13 @@ fn what_is_cut_or_changed_is_no_saved_plan() {
             .to_string()
     };
     assert_eq!(
-        error("\"zkt_plan\":1", "\"zkt_plan\":2"),
-        "it is a saved plan of format 2, and this zkt reads format 1"
+        error("\"zkt_plan\":2", "\"zkt_plan\":1"),
+        "it is a saved plan of format 1, and this zkt reads format 2"
     );
     let changed = "it was changed after it was saved: ";
     assert!(error("hunter2", "hunter3").starts_with(changed));
     assert!(error("zk1:2181", "zk2:2181").starts_with(changed));
-    let unknown = error("\"zkt_plan\":1", "\"zkt_plan\":1,\"guard\":0");
+    let unknown = error("\"zkt_plan\":2", "\"zkt_plan\":2,\"guard\":0");
     assert!(
         unknown.starts_with("it is no saved plan: unknown field `guard`"),
         "{unknown}"
@@ -114,6 +120,14 @@ fn what_cannot_be_is_no_saved_plan() {
     assert_eq!(
         of(r#"{"path":"/a","act":{"trim":{"version":-1,"seen":null}}}"#),
         "it is no saved plan: /a: the version -1 guards nothing"
+    );
+    assert_eq!(
+        of(r#"{"path":"/a","act":{"trim":{"version":0,"seen":null}}}"#),
+        "it is no saved plan: /a: it does not say what was seen"
+    );
+    assert_eq!(
+        of(r#"{"path":"/a","act":{"trim":{"version":0,"seen":[1,1]}}}"#),
+        "it is no saved plan: /a: it does not say what was seen"
     );
     let bad_path = of(r#"{"path":"/a/","act":{"trim":{"version":0,"seen":null}}}"#);
     assert!(

@@ -139,10 +139,11 @@ async fn checked(
         ..
     } = start;
     let options = planning::options(&terms)?;
-    let plan = planning::plan(&session, &source, ahead, &options, output).await?;
+    let (plan, live) = planning::plan(&session, &source, ahead, &options, output).await?;
     let server = session.hosts();
     let made = Made {
         source: &source,
+        live: &live,
         args: &terms,
         layers: &sources.layers,
         server: &server,

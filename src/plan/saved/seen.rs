@@ -1,0 +1,183 @@
+//! What a plan saw of the nodes that it is about, so that it is carried out on these and no others.
+//!
+//! A transaction writes one thing, at one time. If a node was last written by the transaction that the
+//! plan saw, and holds something else, or was written at another time, it stands in another ensemble:
+//! those that were set up alike count their transactions alike.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::digest::Fields;
+use super::hidden::{Secrets, everywhere};
+use super::made_of::MadeOf;
+use super::wants::wants;
+use crate::model::acl::Acl;
+use crate::model::node::{AclVersion, Live, LiveNode, Zxids};
+use crate::model::path::ZPath;
+use crate::model::plan::Plan;
+use crate::model::tree::Tree;
+use crate::model::value::Data;
+
+/// What the plan saw of one node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Seen {
+    /// The transactions that created it and that last wrote its data.
+    zxids: (i64, i64),
+    /// Digest of its data, and of the times of these transactions.
+    digest: String,
+    /// What of its data is not in the digest: whoever has the file could try guesses of it.
+    #[serde(default, skip_serializing_if = "Apart::is_nothing")]
+    apart: Apart,
+    /// The version of its ACL and a digest of that, if the plan changes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    acl: Option<(i32, String)>,
+}
+
+/// What of a node's data is not in its digest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Apart {
+    /// The values of these properties.
+    Properties(Vec<String>),
+    /// All of it.
+    Everything,
+}
+
+impl Default for Apart {
+    fn default() -> Self {
+        Self::Properties(Vec::new())
+    }
+}
+
+impl Apart {
+    fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// What a plan saw, by node.
+pub(super) type SeenNodes = BTreeMap<ZPath, Seen>;
+
+/// What a plan saw of the nodes that it writes, and of the parents of those that it creates. Without
+/// `with_secrets`, no digest is of a secret value.
+pub(super) fn seen_nodes(
+    plan: &Plan,
+    made_of: &MadeOf<'_>,
+    salt: &str,
+    with_secrets: bool,
+) -> SeenNodes {
+    let everywhere = everywhere(made_of.texts.secret_names());
+    let see = |path: ZPath, acl: bool| {
+        let node = made_of.live.get(&path)?.node()?;
+        let apart = match with_secrets {
+            true => Apart::default(),
+            false => apart(
+                &path,
+                node,
+                &Secrets::of(made_of.declared.get(&path), &everywhere),
+            ),
+        };
+        let acl = node.acl.as_ref().filter(|_| acl);
+        let seen = Seen {
+            zxids: (node.czxid, node.mzxid),
+            digest: digest(salt, &path, node, &apart),
+            acl: acl.map(|acl| (node.acl_version.get(), acl_digest(salt, &path, acl))),
+            apart,
+        };
+        Some((path, seen))
+    };
+    let wants = wants(plan).into_iter();
+    wants.filter_map(|want| see(want.path, want.acl)).collect()
+}
+
+/// What of a node's data is secret. Names decide, as of live values that no file declares.
+fn apart(path: &ZPath, node: &LiveNode, secrets: &Secrets<'_>) -> Apart {
+    match Data::decode(&node.data) {
+        Data::Properties(properties) => {
+            let is_secret = |name: &str, value| secrets.may_cover(name, value);
+            let secret = properties
+                .iter()
+                .filter(|(name, value)| is_secret(name, value));
+            Apart::Properties(secret.map(|(name, _)| name.clone()).collect())
+        }
+        Data::Text(_) | Data::Binary(_) if secrets.may_cover_data(path) => Apart::Everything,
+        Data::Text(_) | Data::Binary(_) => Apart::default(),
+    }
+}
+
+fn digest(salt: &str, path: &ZPath, node: &LiveNode, apart: &Apart) -> String {
+    let mut fields = Fields::new();
+    fields.field(salt.as_bytes());
+    fields.field(path.as_str().as_bytes());
+    fields.field(&node.ctime.to_be_bytes());
+    fields.field(&node.mtime.to_be_bytes());
+    match (apart, Data::decode(&node.data)) {
+        (Apart::Everything, _) => fields.field(b"apart"),
+        (Apart::Properties(names), Data::Properties(properties)) if !names.is_empty() => {
+            for (name, value) in properties {
+                fields.field(name.as_bytes());
+                match names.contains(&name) {
+                    true => fields.field(b"apart"),
+                    false => fields.field(value.to_string().as_bytes()),
+                }
+            }
+        }
+        (Apart::Properties(_), _) => fields.field(&node.data),
+    }
+    fields.finish()
+}
+
+/// Hashes are left out: a session that may not administer the node does not see them.
+fn acl_digest(salt: &str, path: &ZPath, acl: &Acl) -> String {
+    let mut entries: Vec<String> = acl
+        .entries
+        .iter()
+        .map(|entry| {
+            let who = &entry.who;
+            format!("{} {} {}", who.scheme, who.user(), entry.permissions)
+        })
+        .collect();
+    entries.sort();
+    let mut fields = Fields::new();
+    fields.field(salt.as_bytes());
+    fields.field(path.as_str().as_bytes());
+    fields.list(&entries);
+    fields.finish()
+}
+
+impl Seen {
+    /// Whether the plan saw this node at these transactions.
+    pub(super) fn is_at(&self, zxids: Zxids) -> bool {
+        self.zxids == (zxids.created, zxids.modified)
+    }
+
+    /// Whether a node is one of another ensemble: its last transactions are those that the plan saw, and
+    /// what they wrote is not.
+    fn is_contradicted(&self, salt: &str, path: &ZPath, node: &LiveNode) -> bool {
+        if self.zxids != (node.czxid, node.mzxid) {
+            return false;
+        }
+        let has_other_acl = |(version, seen): &(i32, String)| {
+            let is_same_version = AclVersion::new(*version) == Some(node.acl_version);
+            let acl = node.acl.as_ref().filter(|_| is_same_version);
+            acl.is_some_and(|acl| acl_digest(salt, path, acl) != *seen)
+        };
+        digest(salt, path, node, &self.apart) != self.digest
+            || self.acl.as_ref().is_some_and(has_other_acl)
+    }
+}
+
+/// The nodes that stand in another ensemble than the plan saw.
+pub(super) fn elsewhere<'s>(
+    seen_nodes: &'s SeenNodes,
+    salt: &str,
+    live: &Tree<Live>,
+) -> BTreeSet<&'s ZPath> {
+    let nodes = seen_nodes.iter().filter(|(path, seen)| {
+        let node = live.get(path).and_then(Live::node);
+        node.is_some_and(|node| seen.is_contradicted(salt, path, node))
+    });
+    nodes.map(|(path, _)| path).collect()
+}
