@@ -12,11 +12,12 @@
 //! | `newest` | what becomes of that tree as files change |
 //! | `reconciler` | one reconcile: session and mirror, plan and execution |
 //! | `held`, `drift` | nodes whose repair waits, differences that are known |
-//! | `state` | what there is to show |
+//! | `state`, `condition` | what there is to show, and in one word |
 //! | `shown` | what happened, as it is logged and shown |
 //! | `task` | waits for what happens, and reconciles when that is due |
 
 mod commit;
+mod condition;
 mod drift;
 mod error;
 mod files;
@@ -37,6 +38,7 @@ use std::time::Duration;
 use crate::reconcile;
 use crate::zookeeper::session;
 
+pub use condition::Condition;
 pub use error::Error;
 pub use held::{HeldNode, HeldReason};
 pub use revision::{Broken, FileState, Revision, WatchedLayers, Wording};

@@ -476,8 +476,10 @@ fn of_the_road(code: &str) -> Vec<String> {
         let is_told = |at: usize| parts.get(at + 1).is_some_and(|name| TOLD.contains(name));
         leaf == "execute" || of_executor.is_some_and(|at| !is_told(at))
     });
+    // That of an HTTP client is another one.
+    let code = code.replace("redirect::Policy", "");
     let words = ["planner", "Policy", "ExecuteOptions"];
-    let words = words.into_iter().filter(|word| holds(code, word));
+    let words = words.into_iter().filter(|word| holds(&code, word));
     found.extend(words.map(str::to_owned));
     found
 }

@@ -88,6 +88,7 @@ impl Command {
         match self {
             Self::Register(_) => true,
             Self::Discover(args) => args.exec.is_some(),
+            Self::Watch(args) => args.on_change.is_some(),
             _ => false,
         }
     }

@@ -9,6 +9,7 @@ mod prometheus;
 mod real;
 mod reports;
 mod status;
+mod told;
 
 use std::io::{BufRead as _, BufReader, ErrorKind};
 use std::process::Child;

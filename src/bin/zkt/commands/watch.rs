@@ -3,18 +3,24 @@
 mod connections;
 mod health;
 mod metrics;
+mod news;
+mod on_change;
 mod origin;
 mod server;
 mod status;
 mod systemd;
 mod tree;
+mod webhook;
 
 use std::io::Write as _;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, ValueHint};
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout_at};
 use zkt::declare::files::is_in_commit;
 use zkt::model::path::check_name;
 use zkt::watch::{
@@ -30,6 +36,11 @@ use crate::hints::interrupted;
 use crate::output::Output;
 use crate::signals::{Signal, Signals, interrupt};
 use crate::{diagnostics, planning, settings, words};
+
+use self::webhook::Webhook;
+
+/// How long the end waits for those who tell of changes.
+const GRACE: Duration = Duration::from_secs(3);
 
 /// Keep the live tree as declared
 #[derive(Debug, Args)]
@@ -70,6 +81,16 @@ pub(crate) struct WatchArgs {
     /// on (repeatable)
     #[arg(long, value_name = "NAME", requires = "listen")]
     pub(crate) allow_host: Vec<String>,
+    /// Run COMMAND in a shell whenever the watch stands otherwise (in sync, out of sync, refused,
+    /// failing, broken files); it gets the event as JSON on stdin
+    #[arg(long, value_name = "COMMAND", conflicts_with = "once")]
+    pub(crate) on_change: Option<String>,
+    /// Send each such event to URL, which the variable ZKT_WEBHOOK may hold, too
+    #[arg(long, value_name = "URL", conflicts_with = "once")]
+    pub(crate) webhook: Option<String>,
+    /// Sign them with the secret in FILE, which the variable ZKT_WEBHOOK_SECRET may hold, too
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "once")]
+    pub(crate) webhook_secret_file: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) plan: PlanOptions,
     #[command(flatten)]
@@ -100,6 +121,7 @@ pub(crate) async fn run(args: &WatchArgs, output: &Output) -> Result<Exit, Failu
 }
 
 async fn keep(args: &WatchArgs, options: Options, output: &Output) -> Result<Exit, Failure> {
+    let webhook = Webhook::new(args.webhook.as_deref(), args.webhook_secret_file.as_deref())?;
     let (sender, mut commands) = mpsc::channel(8);
     let shown = watch::Sender::new(State::new());
     let signals = Signals::catch(&[Signal::HANGUP, Signal::INTERRUPT, Signal::TERMINATE])?;
@@ -124,6 +146,7 @@ async fn keep(args: &WatchArgs, options: Options, output: &Output) -> Result<Exi
         out.flush()?;
     }
     let notifying = systemd::start(shown.subscribe());
+    let telling = tell(args, webhook, &shown);
     zkt::watch::run(options, &mut commands, &shown).await;
     listening.abort();
     if let Some(serving) = serving {
@@ -133,8 +156,38 @@ async fn keep(args: &WatchArgs, options: Options, output: &Output) -> Result<Exi
     if let Some(notifying) = notifying {
         _ = notifying.await;
     }
+    end(telling).await;
     tracing::info!("stopped");
     Ok(Exit::Done)
+}
+
+/// Starts to tell of changes whom the arguments name.
+fn tell(
+    args: &WatchArgs,
+    webhook: Option<Webhook>,
+    shown: &watch::Sender<State>,
+) -> Vec<JoinHandle<()>> {
+    if args.on_change.is_none() && webhook.is_none() {
+        return Vec::new();
+    }
+    let (newest, following) = news::start(shown.subscribe(), args.sources.layers.clone());
+    let command = args.on_change.clone();
+    let command = command.map(|command| on_change::start(command, newest.clone()));
+    let webhook = webhook.map(|webhook| webhook.start(newest));
+    let telling = [Some(following), command, webhook];
+    telling.into_iter().flatten().collect()
+}
+
+/// Waits for tasks that end by themselves, but not for long.
+async fn end(tasks: Vec<JoinHandle<()>>) {
+    let deadline = Instant::now() + GRACE;
+    for mut task in tasks {
+        if timeout_at(deadline, &mut task).await.is_err() {
+            task.abort();
+            // What it has started ends with it.
+            _ = task.await;
+        }
+    }
 }
 
 /// Does what signals say: SIGHUP reconciles now, the others end the watch.

@@ -110,10 +110,21 @@ pub(super) fn environment(command: &str, has_server: bool) -> Vec<Entry> {
         ]);
     }
     match command {
-        "watch" => entries.push((
-            "NOTIFY_SOCKET, WATCHDOG_USEC",
-            "Set by systemd, to which it reports readiness, status and signs of life.",
-        )),
+        "watch" => entries.extend([
+            ("ZKT_WEBHOOK", "The address that gets events, without --webhook."),
+            (
+                "ZKT_WEBHOOK_SECRET",
+                "The secret of their signatures, without --webhook-secret-file.",
+            ),
+            (
+                "ZKT_STATE, ZKT_PREVIOUS, ZKT_REVISION",
+                "Set for the command of --on-change: the states now and before, and the revision.",
+            ),
+            (
+                "NOTIFY_SOCKET, WATCHDOG_USEC",
+                "Set by systemd, to which it reports readiness, status and signs of life.",
+            ),
+        ]),
         "discover" => entries.extend([
             ("ZKT_ADDRESSES", "Set for the command of --exec: the addresses, one a line. Not set where they are too long for the environment."),
             ("ZKT_PATH", "Set for the command of --exec: PATH as it was given."),
@@ -179,6 +190,10 @@ pub(crate) fn examples(command: &str) -> &'static [Example] {
                 "Keep the live tree as declared, with a status page.",
             ),
             ("zkt watch trees/ --mode warn", "Only report differences."),
+            (
+                "zkt watch trees/ --on-change 'mail -s \"zkt: $ZKT_STATE\" ops'",
+                "Mail the event whenever the watch stands otherwise.",
+            ),
         ],
         command => examples_of_trees(command),
     }
