@@ -2,6 +2,7 @@
 
 mod acls;
 mod batches;
+mod checks;
 pub(crate) mod flight;
 mod guard;
 mod losses;

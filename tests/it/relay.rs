@@ -37,6 +37,9 @@ pub(crate) enum Mode {
     /// Passes so many more frames on this way, pings not counted, and swallows the one after; then
     /// forwards.
     SwallowFrame(Way, usize),
+    /// Passes so many more frames on this way, swallows so many after them, and closes the connection;
+    /// then forwards.
+    LoseFrames(Way, usize, usize),
     /// Passes so many more replies on, and only the header of the one after; then forwards.
     ShortenReply(usize),
     /// Answers connect requests, credentials and pings, and swallows all other replies.
@@ -69,6 +72,18 @@ struct State {
     cuts: watch::Sender<u64>,
     /// Counts the batches of writes that were held back.
     held: watch::Sender<u64>,
+    /// What has come since [`Relay::record`].
+    recorded: Mutex<Option<Vec<Frame>>>,
+}
+
+/// A request or a reply.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Frame {
+    pub(crate) way: Way,
+    /// Shared by a request and its reply.
+    pub(crate) number: i32,
+    /// Of a request.
+    pub(crate) kind: Option<i32>,
 }
 
 /// Which way bytes go.
@@ -88,6 +103,7 @@ impl Relay {
             then: Mutex::new(None),
             cuts: watch::Sender::new(0),
             held: watch::Sender::new(0),
+            recorded: Mutex::new(None),
         });
         let shared = state.clone();
         let accepting = tokio::spawn(async move {
@@ -136,6 +152,17 @@ impl Relay {
         self.state.held.send_replace(0);
     }
 
+    /// Records every request and reply from now on.
+    pub(crate) fn record(&self) {
+        *self.state.recorded.lock().unwrap() = Some(Vec::new());
+    }
+
+    /// What was recorded, each request before it is passed on, each reply as well.
+    pub(crate) fn recorded(&self) -> Vec<Frame> {
+        let recorded = self.state.recorded.lock().unwrap().take();
+        recorded.unwrap_or_default()
+    }
+
     /// A way to change the mode from a callback.
     pub(crate) fn switch(&self) -> impl Fn(Mode) + Send + Sync + use<> {
         let state = self.state.clone();
@@ -162,13 +189,30 @@ impl State {
     fn cut(&self) {
         self.cuts.send_modify(|cuts| *cuts += 1);
     }
+
+    /// Records the frames that are whole, and takes them out of `bytes`.
+    fn record(&self, way: Way, bytes: &mut Vec<u8>) {
+        for frame in frames(bytes) {
+            let word = |at: usize| {
+                frame
+                    .get(at..at + 4)?
+                    .try_into()
+                    .ok()
+                    .map(i32::from_be_bytes)
+            };
+            if let (Some(number), Some(recorded)) = (word(4), &mut *self.recorded.lock().unwrap()) {
+                let kind = word(8).filter(|_| way == Way::Request);
+                recorded.push(Frame { way, number, kind });
+            }
+        }
+    }
 }
 
 impl Mode {
     fn is_about_frames(self) -> bool {
         matches!(
             self,
-            Self::SwallowFrame(..) | Self::ShortenReply(_) | Self::Mute
+            Self::SwallowFrame(..) | Self::LoseFrames(..) | Self::ShortenReply(_) | Self::Mute
         )
     }
 }
@@ -193,6 +237,18 @@ impl State {
                 Mode::SwallowFrame(swallowed, 0) if swallowed == way => self.set(Mode::Forward),
                 Mode::SwallowFrame(swallowed, left) if swallowed == way => {
                     self.set(Mode::SwallowFrame(swallowed, left - 1));
+                    passed.extend(frame);
+                }
+                Mode::LoseFrames(lost, 0, left) if lost == way => {
+                    self.set(Mode::LoseFrames(lost, 0, left - 1));
+                    if left == 1 {
+                        self.set(Mode::Forward);
+                        self.cut();
+                        break;
+                    }
+                }
+                Mode::LoseFrames(lost, left, then) if lost == way => {
+                    self.set(Mode::LoseFrames(lost, left - 1, then));
                     passed.extend(frame);
                 }
                 Mode::ShortenReply(0) if way == Way::Reply => {
@@ -227,11 +283,13 @@ async fn relay(state: Arc<State>, client: TcpStream, server: TcpStream) {
 
 async fn pump(state: &State, way: Way, mut from: OwnedReadHalf, mut to: OwnedWriteHalf) {
     let mut chunk = vec![0; 64 << 10];
-    let mut buffer = Vec::new();
+    let (mut buffer, mut unrecorded) = (Vec::new(), Vec::new());
     loop {
         let Ok(count @ 1..) = from.read(&mut chunk).await else {
             return;
         };
+        unrecorded.extend_from_slice(&chunk[..count]);
+        state.record(way, &mut unrecorded);
         buffer.extend_from_slice(&chunk[..count]);
         if state.mode().is_about_frames() {
             let passed = state.filter(way, &mut buffer);
@@ -257,15 +315,20 @@ fn pieces(way: Way, buffer: &mut Vec<u8>) -> Vec<Vec<u8>> {
     if way == Way::Reply {
         return vec![std::mem::take(buffer)];
     }
-    let mut pieces = Vec::new();
+    frames(buffer)
+}
+
+/// Takes the whole frames out of `buffer`.
+fn frames(buffer: &mut Vec<u8>) -> Vec<Vec<u8>> {
+    let mut frames = Vec::new();
     while let Some(length) = buffer.first_chunk::<4>() {
         let end = 4 + u32::from_be_bytes(*length) as usize;
         if buffer.len() < end {
             break;
         }
-        pieces.push(buffer.drain(..end).collect());
+        frames.push(buffer.drain(..end).collect());
     }
-    pieces
+    frames
 }
 
 /// Passes a request or a part of a reply on as the mode says. Returns whether the connection goes
@@ -335,9 +398,10 @@ async fn pass(state: &State, way: Way, piece: &[u8], to: &mut OwnedWriteHalf) ->
 }
 
 const DELETE: i32 = 2;
+pub(crate) const EXISTS: i32 = 3;
 const SET_DATA: i32 = 5;
 /// A batch of writes.
-const MULTI: i32 = 14;
+pub(crate) const MULTI: i32 = 14;
 
 /// Whether a request is of this kind: that comes after its length and its number.
 fn is_of_kind(request: &[u8], kind: i32) -> bool {

@@ -8,7 +8,7 @@ use super::batch::AclChange;
 use super::flight::Flight;
 use super::look;
 use super::report::{BatchFate, Stop};
-use super::seen::{self, Created};
+use super::seen::{self, Check, Created};
 use super::tracker::Tracker;
 use crate::model::node::DataVersion;
 use crate::zookeeper::session::{acl, is_outcome_unknown};
@@ -70,7 +70,8 @@ async fn hindrance(
             Err(stop) => return Some(stop),
         }
     }
-    let stops = seen::check(session, &nodes, options).await;
+    let check = Check::start(session, nodes, seen::WINDOW);
+    let stops = check.end(options).await.stops;
     let first = changes.iter().find_map(|change| stops.get(&change.action));
     first.cloned()
 }

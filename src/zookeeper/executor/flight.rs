@@ -4,13 +4,12 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::pin::Pin;
 
-use foldhash::{HashMap, HashSet};
 use zookeeper_client::{Acls, CreateMode, MultiWriteError, MultiWriteResult};
 
 use super::batch::{Operation, Packed, Which, Write};
 use super::reply::{self, Reply};
 use super::report::{BatchFate, Stop};
-use super::seen::{self, Asked, Created};
+use super::seen::{self, Check, Created, NewNodes};
 use super::tracker::Tracker;
 use super::{ExecuteOptions, look};
 use crate::model::node::DataVersion;
@@ -25,6 +24,13 @@ pub(super) struct Flight<'a> {
     pub(super) options: &'a ExecuteOptions,
 }
 
+impl Flight<'_> {
+    /// How many batches may be in flight.
+    fn window(self) -> usize {
+        self.options.window.max(1)
+    }
+}
+
 /// Sends batches as long as all goes well, several at a time, and returns when it is known what became
 /// of all that were sent.
 pub(super) async fn send<'a>(
@@ -36,12 +42,14 @@ pub(super) async fn send<'a>(
     let first = stage.start;
     let before = flight.session.client().newest();
     let mut stage = Stage::new(flight, stage);
-    loop {
-        stage.fill(created, tracker).await;
-        let Some(sent) = stage.in_flight.pop_front() else {
-            break;
-        };
-        stage.receive(sent, created, tracker).await;
+    stage.check_next(created);
+    while let Some(next) = stage.under_way.pop_front() {
+        match next {
+            UnderWay::Check(batch, check) => {
+                stage.finish(batch, check, created, tracker).await;
+            }
+            UnderWay::Write(sent) => stage.receive(sent, created, tracker).await,
+        }
     }
     let Stage {
         replies,
@@ -52,89 +60,134 @@ pub(super) async fn send<'a>(
     reply::end(&flight.batches[first..], &replies, &outcomes)
 }
 
-/// The batches of a stage on their way.
+/// The batches of a stage on their way: of each the nodes are checked, and then it is sent.
+///
+/// The first checks start together. Every other one starts right behind the write whose place in
+/// flight its batch takes: since answers come in the order of the requests, that place is free when the
+/// check ends. So a check costs no time of its own, and its batch never waits: between the check of a
+/// node and its write there is one round trip, as if batches were checked and sent one by one.
 struct Stage<'a> {
     flight: Flight<'a>,
-    check: Check<'a>,
-    waiting: Range<usize>,
-    in_flight: VecDeque<Sent<'a>>,
-    /// Whether what is in flight is heard of before more is sent.
-    is_held: bool,
+    /// The batches that are not sent.
+    unsent: Range<usize>,
+    /// The batch before which all checks have started.
+    checked: usize,
+    /// How many nodes one check asks for at once.
+    at_once: usize,
+    /// In the order in which they were asked for, and are answered.
+    under_way: VecDeque<UnderWay<'a>>,
     /// What came back, and what became of the batches, in their order.
     replies: Vec<Reply>,
     outcomes: Vec<BatchFate>,
+}
+
+/// What is waited for.
+enum UnderWay<'a> {
+    /// The check of the nodes of a batch, which is not sent before.
+    Check(usize, Check<'a>),
+    Write(Sent<'a>),
 }
 
 /// A batch in flight.
 struct Sent<'a> {
     batch: usize,
     reply: Pin<Box<dyn Future<Output = Reply> + Send + 'a>>,
-    nodes: Option<Asked<'a>>,
+    nodes: Option<NewNodes<'a>>,
 }
 
 impl<'a> Stage<'a> {
     fn new(flight: Flight<'a>, batches: Range<usize>) -> Self {
+        let together = flight.window().min(batches.len());
         Self {
             flight,
-            check: Check {
-                flight,
-                end: batches.end,
-                checked: batches.start,
-                stops: HashMap::default(),
-            },
-            waiting: batches,
-            in_flight: VecDeque::new(),
-            is_held: false,
+            checked: batches.start,
+            unsent: batches,
+            at_once: seen::WINDOW / together.max(1),
+            under_way: VecDeque::new(),
             replies: Vec::new(),
             outcomes: Vec::new(),
         }
     }
 
-    /// Sends as many batches as may be in flight.
-    async fn fill(&mut self, created: &Created<'a>, tracker: &mut Tracker<'_>) {
+    /// Starts to check the batches that come next: as many as may be in flight.
+    fn check_next(&mut self, created: &Created<'a>) {
         let Flight {
-            session, options, ..
+            session, batches, ..
         } = self.flight;
-        // The answers come behind the replies to all that is in flight, and may come long after a
-        // loss. One of those replies may say that nothing more is to be sent.
-        let has_looked = self.check.look(self.waiting.start, created).await;
-        self.is_held = (self.is_held || has_looked) && !self.in_flight.is_empty();
-        while !self.is_held
-            && self.check.covers(self.waiting.start)
-            && self.in_flight.len() < options.window.max(1)
-            && let Some(batch) = self.waiting.next()
-        {
-            let reply = self.send(batch, tracker);
-            let operations = self.flight.batches[batch].writes();
-            let nodes = created.ask(session.client(), operations);
-            self.in_flight.push_back(Sent {
-                batch,
-                reply,
-                nodes,
-            });
+        let next = self.unsent.start + self.flight.window();
+        let end = next.min(self.unsent.end);
+        for batch in self.checked..end {
+            let operations = batches[batch].writes().iter();
+            let nodes = operations.filter_map(|operation| created.expected_by(operation).ok()?);
+            let check = Check::start(session, nodes.collect(), self.at_once);
+            self.under_way.push_back(UnderWay::Check(batch, check));
         }
+        self.checked = self.checked.max(end);
+    }
+
+    /// Waits for the end of a check, and sends the batch if nothing is in the way.
+    async fn finish(
+        &mut self,
+        batch: usize,
+        check: Check<'a>,
+        created: &mut Created<'a>,
+        tracker: &mut Tracker<'_>,
+    ) {
+        let checked = check.end(self.flight.options).await;
+        if checked.was_lost {
+            self.wait_for_all(created, tracker).await;
+        }
+        // Something that was waited for has failed.
+        if self.unsent.is_empty() {
+            return;
+        }
+        self.unsent.start = batch + 1;
+        let mut operations = self.flight.batches[batch].writes().iter();
+        let refusal = operations.find_map(|operation| {
+            let stop = match created.expected_by(operation) {
+                Ok(_) => checked.stops.get(&operation.action)?.clone(),
+                Err(stop) => stop,
+            };
+            // Who may write a new node, and not read it, has nothing but its version.
+            (!stop.is_unauthorized() || operation.node != Which::Created).then_some(stop)
+        });
+        self.send(batch, refusal, created, tracker);
+        self.check_next(created);
+    }
+
+    /// Hears of all that is in flight: it may be lost as well, and then nothing more is sent. What the
+    /// other checks saw may be old by then, so they start again.
+    async fn wait_for_all(&mut self, created: &mut Created<'a>, tracker: &mut Tracker<'_>) {
+        for under_way in std::mem::take(&mut self.under_way) {
+            if let UnderWay::Write(sent) = under_way {
+                self.receive(sent, created, tracker).await;
+            }
+        }
+        self.checked = self.unsent.start + 1;
     }
 
     /// Sends a batch, unless something is in the way.
     fn send(
         &mut self,
         batch: usize,
+        refusal: Option<Stop>,
+        created: &Created<'a>,
         tracker: &mut Tracker<'_>,
-    ) -> Pin<Box<dyn Future<Output = Reply> + Send + 'a>> {
+    ) {
         let Flight {
             session,
             batches,
             options,
         } = self.flight;
         let (operations, guard) = (batches[batch].writes(), options.guard.as_ref());
-        let sent = match self.check.refusal(batch) {
+        let sent = match refusal {
             Some(stop) => Err(Reply::Refused(stop)),
             None => {
                 tracker.starting(batch);
                 write(session.client(), operations, guard)
             }
         };
-        match sent {
+        let reply: Pin<Box<dyn Future<Output = Reply> + Send + 'a>> = match sent {
             Ok(sent) => Box::pin(async move {
                 match sent.await {
                     Ok(_) => Reply::Committed,
@@ -142,10 +195,16 @@ impl<'a> Stage<'a> {
                 }
             }),
             Err(reply) => {
-                self.waiting.end = self.waiting.start;
+                self.end();
                 Box::pin(std::future::ready(reply))
             }
-        }
+        };
+        let nodes = created.ask(session.client(), operations);
+        self.under_way.push_back(UnderWay::Write(Sent {
+            batch,
+            reply,
+            nodes,
+        }));
     }
 
     /// Waits for the reply to a batch.
@@ -169,10 +228,17 @@ impl<'a> Stage<'a> {
         tracker.ended(batch, outcome);
         match outcome {
             BatchFate::Committed => created.note(self.flight.session.client(), nodes).await,
-            BatchFate::NotCommitted | BatchFate::Unknown => self.waiting.end = self.waiting.start,
+            BatchFate::NotCommitted | BatchFate::Unknown => self.end(),
         }
         self.replies.push(reply);
         self.outcomes.push(outcome);
+    }
+
+    /// Sends nothing more. What is in flight is waited for.
+    fn end(&mut self) {
+        self.unsent.end = self.unsent.start;
+        self.under_way
+            .retain(|under_way| matches!(under_way, UnderWay::Write(_)));
     }
 }
 
@@ -200,62 +266,6 @@ async fn settle(
     for ((batch, outcome), found) in lost.into_iter().zip(found) {
         *outcome = found;
         tracker.ended(batch, found);
-    }
-}
-
-/// Finds out, before batches are sent, whether their nodes still are those that the plan saw.
-struct Check<'a> {
-    flight: Flight<'a>,
-    /// The end of the batches that are sent together.
-    end: usize,
-    /// The batch before which all were looked at.
-    checked: usize,
-    /// What is in the way, by action.
-    stops: HashMap<usize, Stop>,
-}
-
-impl Check<'_> {
-    /// Looks at a batch, and at as many as may be in flight together with it. Returns whether there
-    /// was anything to look at that was not looked at before.
-    async fn look(&mut self, batch: usize, created: &Created<'_>) -> bool {
-        let Flight {
-            session,
-            batches,
-            options,
-        } = self.flight;
-        if self.covers(batch) || batch >= self.end {
-            return false;
-        }
-        self.checked = (batch + options.window.max(1)).min(self.end);
-        let operations = batches[batch..self.checked].iter().flat_map(Packed::writes);
-        let mut stops = Vec::new();
-        let mut nodes = Vec::new();
-        let mut new = HashSet::default();
-        for operation in operations {
-            if operation.node == Which::Created {
-                new.insert(operation.action);
-            }
-            match created.expected(operation.path, operation.node, operation.action) {
-                Ok(node) => nodes.extend(node),
-                Err(stop) => stops.push((operation.action, stop)),
-            }
-        }
-        self.stops = seen::check(session, &nodes, options).await;
-        self.stops.extend(stops);
-        // Who may write a new node, and not read it, has nothing but its version.
-        self.stops
-            .retain(|action, stop| !stop.is_unauthorized() || !new.contains(action));
-        !nodes.is_empty()
-    }
-
-    fn covers(&self, batch: usize) -> bool {
-        batch < self.checked
-    }
-
-    /// Why a batch that was looked at may not be sent.
-    fn refusal(&self, batch: usize) -> Option<Stop> {
-        let mut operations = self.flight.batches[batch].writes().iter();
-        operations.find_map(|operation| self.stops.get(&operation.action).cloned())
     }
 }
 

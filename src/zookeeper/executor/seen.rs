@@ -13,11 +13,11 @@ use super::batch::{Operation, Packed, Which, Write};
 use super::report::{Conflict, Stop};
 use crate::model::node::Zxids;
 use crate::model::path::ZPath;
-use crate::zookeeper::live::stats::{self, Answer, Known};
+use crate::zookeeper::live::stats::{self, Answer, Asked, Known};
 use crate::zookeeper::session::{Client, Session, is_fatal, is_outcome_unknown};
 
 /// How many nodes are asked for at once.
-const WINDOW: usize = 4096;
+pub(super) const WINDOW: usize = 4096;
 
 /// How long to wait before nodes are asked for again.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -57,47 +57,91 @@ impl Expected<'_> {
     }
 }
 
-/// Reads these nodes again. Returns for each action whose node is not the one that was seen, or
-/// cannot be read, why it may not be carried out.
-pub(super) async fn check(
-    session: &Session,
-    nodes: &[Expected<'_>],
-    options: &ExecuteOptions,
-) -> HashMap<usize, Stop> {
-    let mut stops = HashMap::default();
-    let mut lost = Lost::No;
-    for nodes in nodes.chunks(WINDOW) {
-        let mut left: Vec<&Expected<'_>> = nodes.iter().collect();
-        while !left.is_empty() {
-            if let Lost::Mute = lost {
-                let stop = |node: &Expected<'_>| node.stop(Err(ClientError::Timeout));
-                let all = left
-                    .iter()
-                    .filter_map(|node| Some((node.action, stop(node)?)));
-                stops.extend(all);
-                break;
-            }
-            left = ask(session, left, options, &mut lost, &mut stops).await;
-        }
-    }
-    stops
+/// A check under way: whether nodes still are those that were seen.
+pub(super) struct Check<'a> {
+    session: &'a Session,
+    nodes: Vec<Expected<'a>>,
+    /// How many of them are asked for at once.
+    at_once: usize,
+    /// The requests for the first of them.
+    first: Vec<Asked<'a>>,
 }
 
-/// Asks for nodes once. Returns those whose answers were lost or are not waited for.
-async fn ask<'n, 'p>(
-    session: &Session,
-    nodes: Vec<&'n Expected<'p>>,
-    options: &ExecuteOptions,
-    lost: &mut Lost,
-    stops: &mut HashMap<usize, Stop>,
-) -> Vec<&'n Expected<'p>> {
-    let mut left = Vec::new();
-    let known = |node: &&Expected<'p>| Known {
+/// What came of a check.
+pub(super) struct Checked {
+    /// For each action whose node is not the one that was seen, or cannot be read, why it may not be
+    /// carried out.
+    pub(super) stops: HashMap<usize, Stop>,
+    /// Whether answers were lost, so that nodes were asked for again.
+    pub(super) was_lost: bool,
+}
+
+impl<'a> Check<'a> {
+    /// Asks for the nodes, or for as many of them as may be asked for at once.
+    pub(super) fn start(session: &'a Session, nodes: Vec<Expected<'a>>, at_once: usize) -> Self {
+        let at_once = at_once.max(1);
+        let first = nodes.iter().take(at_once).collect::<Vec<_>>();
+        let first = ask(session, &first);
+        Self {
+            session,
+            nodes,
+            at_once,
+            first,
+        }
+    }
+
+    /// Waits for the answers, and asks for the nodes that are left.
+    pub(super) async fn end(self, options: &ExecuteOptions) -> Checked {
+        let Self {
+            session,
+            nodes,
+            at_once,
+            first,
+        } = self;
+        let mut stops = HashMap::default();
+        let mut lost = Lost::No;
+        let mut first = Some(first);
+        for nodes in nodes.chunks(at_once) {
+            let mut left: Vec<&Expected<'_>> = nodes.iter().collect();
+            while !left.is_empty() {
+                if let Lost::Mute = lost {
+                    let stop = |node: &Expected<'_>| node.stop(Err(ClientError::Timeout));
+                    let all = left
+                        .iter()
+                        .filter_map(|node| Some((node.action, stop(node)?)));
+                    stops.extend(all);
+                    break;
+                }
+                let asked = first.take().unwrap_or_else(|| ask(session, &left));
+                let until = || options.look_until(session);
+                left = receive(asked, left, until, &mut lost, &mut stops).await;
+            }
+        }
+        let was_lost = !matches!(lost, Lost::No);
+        Checked { stops, was_lost }
+    }
+}
+
+/// Asks for nodes once.
+fn ask<'a>(session: &'a Session, nodes: &[&Expected<'a>]) -> Vec<Asked<'a>> {
+    let known = |node: &&Expected<'a>| Known {
         path: node.path,
         bytes: node.bytes,
     };
     let known: Vec<_> = nodes.iter().map(known).collect();
-    for asked in stats::ask(session, &known) {
+    stats::ask(session, &known)
+}
+
+/// Waits for the answers about nodes. Returns those whose answers were lost or are not waited for.
+async fn receive<'n, 'p>(
+    asked: Vec<Asked<'_>>,
+    nodes: Vec<&'n Expected<'p>>,
+    until: impl Fn() -> Instant,
+    lost: &mut Lost,
+    stops: &mut HashMap<usize, Stop>,
+) -> Vec<&'n Expected<'p>> {
+    let mut left = Vec::new();
+    for asked in asked {
         if let Lost::Mute = lost {
             left.extend(asked.nodes.iter().map(|&i| nodes[i]));
             continue;
@@ -105,9 +149,7 @@ async fn ask<'n, 'p>(
         for (i, answer) in asked.answers().await {
             let node = nodes[i];
             match answer {
-                Err(error) if lost.may_ask_again(&error, || options.look_until(session)) => {
-                    left.push(node);
-                }
+                Err(error) if lost.may_ask_again(&error, &until) => left.push(node),
                 answer => stops.extend(node.stop(answer).map(|stop| (node.action, stop))),
             }
         }
@@ -147,7 +189,7 @@ impl Lost {
 }
 
 /// The nodes that a batch creates and that are written again, and the answer about the first of them.
-pub(super) struct Asked<'p> {
+pub(super) struct NewNodes<'p> {
     nodes: Vec<Operation<'p>>,
     first: Pin<Box<dyn Future<Output = Answer> + Send>>,
 }
@@ -176,21 +218,25 @@ impl<'p> Created<'p> {
 
     /// Asks for the first of those that a batch creates. What is asked right behind the batch leaves
     /// another writer no time to put another node in the place of one.
-    pub(super) fn ask(&self, client: &Client, operations: &[Operation<'p>]) -> Option<Asked<'p>> {
+    pub(super) fn ask(
+        &self,
+        client: &Client,
+        operations: &[Operation<'p>],
+    ) -> Option<NewNodes<'p>> {
         let wanted = operations.iter().filter(|operation| {
             let is_new = matches!(operation.write, Write::Create { .. });
             is_new && self.wanted.contains(operation.path)
         });
         let nodes: Vec<_> = wanted.copied().collect();
         let first = Box::pin(client.check_stat(nodes.first()?.path.as_str()));
-        Some(Asked { nodes, first })
+        Some(NewNodes { nodes, first })
     }
 
     /// Records the answer, where the batch was committed. Its nodes were created by one transaction, so
     /// one of them has the czxid of all. If the first does not, all are asked; a
     /// node that another writer put there since has a later czxid than those that were created.
-    pub(super) async fn note(&mut self, client: &Client, asked: Option<Asked<'p>>) {
-        let Some(Asked { nodes, first }) = asked else {
+    pub(super) async fn note(&mut self, client: &Client, asked: Option<NewNodes<'p>>) {
+        let Some(NewNodes { nodes, first }) = asked else {
             return;
         };
         let mut answers = vec![first.await];
@@ -224,6 +270,14 @@ impl<'p> Created<'p> {
             };
             self.found.insert(path, found);
         }
+    }
+
+    /// Which node an operation must find, or why there is none.
+    pub(super) fn expected_by(
+        &self,
+        operation: &Operation<'p>,
+    ) -> Result<Option<Expected<'p>>, Stop> {
+        self.expected(operation.path, operation.node, operation.action)
     }
 
     /// Which node an action must find, or why there is none.
