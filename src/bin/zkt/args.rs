@@ -7,7 +7,7 @@ mod output;
 mod plan;
 pub(crate) mod values;
 
-pub(crate) use connection::{ServerArgs, Wait, session_timeout, wait};
+pub(crate) use connection::{ServerArgs, Wait, Way, session_timeout, wait};
 pub(crate) use context::ContextArgs;
 pub(crate) use layers::{FileArgs, LayerArgs};
 pub(crate) use output::{CheckFormat, Color, Format, Global, LogFormat, PlanFormat, TreeFormat};

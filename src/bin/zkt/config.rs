@@ -6,6 +6,7 @@ mod find;
 mod key;
 mod origin;
 mod setting;
+mod way;
 mod wrong;
 
 pub(crate) use choice::{Config, without_layers};

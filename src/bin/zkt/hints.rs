@@ -126,7 +126,7 @@ fn other_ensemble<'p>(nodes: impl Iterator<Item = &'p ZPath> + Clone) -> Failure
     );
     push_nodes(&mut message, nodes.map(path_text));
     Failure::new(message)
-        .hint("make a plan for these servers, or leave out what names them")
+        .hint("make a plan for these servers")
         .exit(Exit::Conflict)
 }
 

@@ -114,8 +114,14 @@ fn parse(command: clap::Command, words: &[OsString]) -> Result<Call, Exit> {
         Some(config.settings(verb, given))
     });
     let settings = settings.unwrap_or_default();
-    if let Command::Apply(args) = &mut cli.command {
-        args.server.connect_from = config::source_of(&config, &settings, "connect");
+    let way = |given: Option<(&str, &clap::ArgMatches)>| given.map(|(_, given)| config.way(given));
+    match &mut cli.command {
+        Command::Plan(args) => args.server.way = way(called).unwrap_or_default(),
+        Command::Apply(args) => {
+            args.server.way = way(called).unwrap_or_default();
+            args.server.connect_from = config::source_of(&config, &settings, "connect");
+        }
+        _ => {}
     }
     Ok(Call {
         cli,

@@ -1,6 +1,7 @@
 //! Saved plans as files: `zkt plan` writes them, `zkt apply` carries them out.
 
 use std::fs;
+use std::iter;
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -11,10 +12,11 @@ use zkt::model::plan::Plan;
 use zkt::model::tree::Tree;
 use zkt::plan::saved::{self, Error, MadeOf, Origin, SavedPlan, Secrets, Terms};
 
-use crate::args::{Extras, PlanOptions, TrimArg};
+use crate::args::{Extras, PlanOptions, TrimArg, Way};
 use crate::exit::Failure;
 use crate::output::{self, Access, Output};
 use crate::planning;
+use crate::words::shell_word;
 
 /// What a plan was made from: the declared tree, live nodes, the arguments, the layers as they were
 /// named, and the servers with the chroot.
@@ -113,7 +115,12 @@ pub(crate) fn read(file: &Path) -> Result<SavedPlan, Failure> {
 }
 
 /// Writes a file with a saved plan, and says how to carry it out. With secrets it is for its owner only.
-pub(crate) fn write(file: &Path, saved: &SavedPlan, output: &Output) -> Result<(), Failure> {
+pub(crate) fn write(
+    file: &Path,
+    saved: &SavedPlan,
+    way: &Way,
+    output: &Output,
+) -> Result<(), Failure> {
     let name = file.display();
     let access = match saved.secrets() {
         Secrets::Included => Access::Owner,
@@ -121,14 +128,16 @@ pub(crate) fn write(file: &Path, saved: &SavedPlan, output: &Output) -> Result<(
     };
     output::replace_file(file, saved.to_json().as_bytes(), access)
         .map_err(|error| Failure::new(format!("cannot write {name}: {}", reason(&error))))?;
-    output.note(&match saved.secrets() {
-        Secrets::None | Secrets::Included => {
-            format!("saved: zkt apply --plan {name} does exactly this")
-        }
-        Secrets::Withheld => format!(
-            "saved without its secret values: zkt apply --plan {name} {} does exactly this",
-            saved.origin.layers.join(" ")
-        ),
-    });
+    let (saved_as, layers) = match saved.secrets() {
+        Secrets::None | Secrets::Included => ("saved", &[][..]),
+        Secrets::Withheld => ("saved without its secret values", &saved.origin.layers[..]),
+    };
+    let file = file.to_string_lossy();
+    let words = iter::once(&*file).chain(layers.iter().chain(&way.words).map(String::as_str));
+    let words: Vec<_> = words.map(shell_word).collect();
+    let words = words.join(" ");
+    output.note(&format!(
+        "{saved_as}: zkt apply --plan {words} does exactly this"
+    ));
     Ok(())
 }

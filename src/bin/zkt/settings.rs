@@ -6,8 +6,9 @@ use zkt::ZooKeeper;
 use zkt::declare::files::reason;
 use zkt::zookeeper::session::{Credentials, Options, Wait};
 
-use crate::args::{self, ServerArgs};
+use crate::args::{self, ServerArgs, Way};
 use crate::exit::{Exit, Failure};
+use crate::words::shell_word;
 
 pub(crate) const DEFAULT_HOSTS: &str = "127.0.0.1:2181";
 
@@ -29,7 +30,8 @@ pub(crate) fn saved_hosts(args: &ServerArgs, saved: &str) -> Result<String, Fail
             return Ok(hosts.clone());
         }
         let message = format!("the plan was made on {saved}, and -c names another chroot");
-        return Err(Failure::new(message).exit(Exit::Conflict));
+        let failure = Failure::new(message).exit(Exit::Conflict);
+        return Err(failure.hint(way_back(&args.way, saved)));
     }
     let set = HOSTS_VARIABLES.iter();
     let mut set = set.filter_map(|name| Some(((*name).to_owned(), variable(name)?)));
@@ -37,11 +39,28 @@ pub(crate) fn saved_hosts(args: &ServerArgs, saved: &str) -> Result<String, Fail
     match of_context.or_else(|| set.next()) {
         Some((name, hosts)) if hosts.trim_end_matches('/') != saved.trim_end_matches('/') => {
             let message = format!("the plan was made on {saved}, and {name} names {hosts}");
-            Err(Failure::new(message)
-                .hint("-c HOSTS says that both are the same ensemble")
-                .exit(Exit::Conflict))
+            let failure = Failure::new(message).exit(Exit::Conflict);
+            Err(failure.hint(way_back(&args.way, saved)))
         }
         _ => Ok(saved.to_owned()),
+    }
+}
+
+/// What leads to the servers that a saved plan was made on.
+pub(crate) fn way_back(way: &Way, saved: &str) -> String {
+    let is_it = |hosts: &str| hosts.trim_end_matches('/') == saved.trim_end_matches('/');
+    let mut contexts = way.contexts.iter();
+    let context = contexts.find(|(_, hosts)| is_it(hosts));
+    let is_set = HOSTS_VARIABLES.iter().any(|name| variable(name).is_some());
+    match context {
+        // A variable wins over each context.
+        Some((name, _)) if !is_set => {
+            format!(
+                "--context {} leads to where the plan was made",
+                shell_word(name)
+            )
+        }
+        _ => format!("-c {} leads to where the plan was made", shell_word(saved)),
     }
 }
 

@@ -1,5 +1,7 @@
 //! What the library says, with the options of the command line that matter to it.
 
+use std::borrow::Cow;
+
 use zkt::model::plan::{KeptReason, Refusal};
 use zkt::zookeeper::executor::Stop;
 
@@ -79,5 +81,14 @@ mod tests {
             refusal(&Refusal::Strict { count: 2 }),
             "warnings and extra nodes are not allowed, and there are 2; leave out --strict to allow them"
         );
+    }
+}
+
+/// A word as a shell takes it.
+pub(crate) fn shell_word(word: &str) -> Cow<'_, str> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:,@%+=".contains(c);
+    match !word.is_empty() && word.chars().all(is_plain) {
+        true => word.into(),
+        false => format!("'{}'", word.replace('\'', r"'\''")).into(),
     }
 }

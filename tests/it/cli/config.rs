@@ -404,12 +404,24 @@ async fn plan_and_apply_by_a_context() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_saved_plan_is_not_carried_out_elsewhere() {
     let place = served("contexts-saved").await;
-    run(&place, "plan -o plan.json").expect(0);
+    // What is said is enough to reach the same servers.
+    let auth = "plan --context more --auth-file 'auth --auth digest:a:secret -o plan.json";
+    place.file("'auth", "digest:a:secret");
+    assert_eq!(
+        run(&place, auth).expect(0).stderr,
+        "saved: zkt apply --plan plan.json --context more --auth-file ''\\''auth' --auth \
+         SCHEME:CREDENTIALS does exactly this\n"
+    );
+    let saved = run(&place, "plan -o plan.json").expect(0).stderr;
+    assert_eq!(
+        saved,
+        "saved: zkt apply --plan plan.json does exactly this\n"
+    );
     insta::assert_snapshot!(run(&place, "apply -y --plan plan.json --context elsewhere"), @"
     --- stderr
     context elsewhere of zkt.toml
     error: the plan was made on SERVER, and context elsewhere (zkt.toml:11) names 127.0.0.1:1/other
-    hint: -c HOSTS says that both are the same ensemble
+    hint: --context dev leads to where the plan was made
     --- exit 4
     ");
     // The layers are not asked: the plan says it all.

@@ -135,7 +135,7 @@ async fn servers_that_were_set_up_alike_are_told_apart() {
         stderr,
         "error: the plan was made on another ensemble: 2 nodes have the transactions that it saw, and not \
          what these wrote\n  /cfg\n  /db\n\
-         hint: make a plan for these servers, or leave out what names them\n"
+         hint: -c SERVER/ leads to where the plan was made\n"
     );
     let apply = format!("apply -y --checksum {checksum} -c {} a.zkt", staging.hosts);
     production.run(&apply).expect(4);
@@ -261,14 +261,15 @@ async fn a_saved_plan_goes_to_the_servers_that_it_was_made_on() {
     assert_eq!(
         run.stderr,
         "error: the plan was made on SERVER, and ZKT_CONNECT names 127.0.0.1:1\n\
-         hint: -c HOSTS says that both are the same ensemble\n"
+         hint: -c SERVER leads to where the plan was made\n"
     );
     let run = place
         .run("apply -y --plan plan.json -c 127.0.0.1:1/x")
         .expect(4);
     assert_eq!(
         run.stderr,
-        "error: the plan was made on SERVER, and -c names another chroot\n"
+        "error: the plan was made on SERVER, and -c names another chroot\n\
+         hint: -c SERVER leads to where the plan was made\n"
     );
     // Without either it goes there by itself.
     let mut alone = place.command("apply -y --plan plan.json");

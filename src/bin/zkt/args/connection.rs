@@ -19,6 +19,9 @@ pub(crate) struct ServerArgs {
     /// What names the servers, if it is not the command line
     #[arg(skip)]
     pub(crate) connect_from: Option<String>,
+    /// How the servers were named, to say it again
+    #[arg(skip)]
+    pub(crate) way: Way,
     /// The session timeout to ask for
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = session_timeout)]
     pub(crate) session_timeout: Duration,
@@ -39,6 +42,15 @@ pub(crate) struct ServerArgs {
     /// A file with credentials, one a line
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) auth_file: Vec<PathBuf>,
+}
+
+/// How servers are named on the command line.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Way {
+    /// The words that named them, and how to reach them: `--context prod`.
+    pub(crate) words: Vec<String>,
+    /// The contexts that name servers, by name.
+    pub(crate) contexts: Vec<(String, String)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -20,7 +20,7 @@ use crate::exit::{Exit, Failure};
 use crate::output::Output;
 use crate::progress::Shown;
 use crate::signals::interrupt;
-use crate::{hints, planning, question, render, words};
+use crate::{hints, planning, question, render, settings, words};
 
 use end::End;
 use start::{Start, StartArgs};
@@ -192,10 +192,22 @@ impl Apply<'_> {
                 Err(error) => error,
             };
             let Some(again) = self.steps.after_loss(&self.session) else {
-                return Err(error.into());
+                return Err(self.unplanned(error));
             };
             self.note_again(&error, again);
             self.session.reconnect().await?;
+        }
+    }
+
+    /// Why there is no plan. Of a saved plan, also whether these servers are not those it was made on.
+    fn unplanned(&self, error: reconcile::Error) -> Failure {
+        let is_saved = matches!(error, reconcile::Error::Saved(_));
+        let failure = Failure::from(error);
+        match self.saved.map(|saved| &saved.origin.server) {
+            Some(server) if is_saved && *server != self.session.hosts() => {
+                failure.hint(settings::way_back(&self.args.server.way, server))
+            }
+            _ => failure,
         }
     }
 

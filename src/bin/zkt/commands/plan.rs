@@ -96,7 +96,7 @@ pub(crate) async fn run(args: &PlanArgs, output: &Output) -> Result<Exit, Failur
         output.hint(&hint);
     }
     match (&saved, &args.out) {
-        (Some((file, saved)), _) => saved::write(file, saved, output)?,
+        (Some((file, saved)), _) => saved::write(file, saved, &args.server.way, output)?,
         (None, Some(file)) => {
             let message = format!(
                 "a plan that is refused is not saved: {} is as it was",

@@ -96,6 +96,17 @@ impl Config {
         })
     }
 
+    /// The servers of each context that names some.
+    pub(super) fn servers(&self) -> Vec<(String, String)> {
+        let contexts = self.file.iter().flat_map(|file| &file.contexts);
+        let servers = contexts.filter_map(|context| {
+            let mut entries = context.entries.iter();
+            let connect = entries.find(|entry| entry.key.name == "connect")?;
+            Some((context.name.clone(), connect.values.concat()))
+        });
+        servers.collect()
+    }
+
     /// Says which context holds, and why.
     pub(crate) fn described(&self) -> Option<String> {
         let (file, chosen) = (self.file.as_ref()?, self.chosen.as_ref()?);

@@ -1,0 +1,43 @@
+//! How servers are named, to say it again.
+
+use clap::ArgMatches;
+
+use super::choice::{Config, is_given};
+use super::origin::Origin;
+use crate::args::Way;
+
+/// The options that a server is reached by, besides the context.
+const OPTIONS: [(&str, &str); 6] = [
+    ("config", "--config"),
+    ("connect", "-c"),
+    ("auth_file", "--auth-file"),
+    ("max_request", "--max-request"),
+    ("session_timeout", "--session-timeout"),
+    ("request_timeout", "--request-timeout"),
+];
+
+impl Config {
+    /// How a command named its servers, and how contexts name them.
+    pub(crate) fn way(&self, given: &ArgMatches) -> Way {
+        let mut words = Vec::new();
+        if let Some(chosen) = self.chosen()
+            && !matches!(chosen.origin, Origin::File(_))
+        {
+            words.extend(["--context".to_owned(), chosen.name.clone()]);
+        }
+        for (id, option) in OPTIONS {
+            let raw = given.get_raw(id).filter(|_| is_given(given, id));
+            for value in raw.into_iter().flatten() {
+                words.extend([option.to_owned(), value.to_string_lossy().into_owned()]);
+            }
+        }
+        if is_given(given, "auth") {
+            // The credentials themselves are for nobody else to see.
+            words.extend(["--auth".to_owned(), "SCHEME:CREDENTIALS".to_owned()]);
+        }
+        Way {
+            words,
+            contexts: self.servers(),
+        }
+    }
+}
