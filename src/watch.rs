@@ -14,6 +14,8 @@
 //! | `held`, `drift` | nodes whose repair waits, differences that are known |
 //! | `state`, `condition` | what there is to show, and in one word |
 //! | `shown` | what happened, as it is logged and shown |
+//! | `history` | the history of the live tree in git, beside all that |
+//! | `git` | git as a process that is given up after a while |
 //! | `task` | waits for what happens, and reconciles when that is due |
 
 mod commit;
@@ -21,7 +23,9 @@ mod condition;
 mod drift;
 mod error;
 mod files;
+mod git;
 mod held;
+mod history;
 mod journal;
 mod newest;
 mod reconciler;
@@ -41,6 +45,7 @@ use crate::zookeeper::session;
 pub use condition::Condition;
 pub use error::Error;
 pub use held::{HeldNode, HeldReason};
+pub use history::{History, HistoryError};
 pub use revision::{Broken, FileState, Revision, WatchedLayers, Wording};
 pub use schedule::{Cause, Causes, Pace, Schedule};
 pub use state::{
@@ -76,4 +81,6 @@ pub struct Options {
     pub poll: Option<Duration>,
     /// The name under which replicas elect the one that writes; without it this one does.
     pub elect: Option<String>,
+    /// Where each change of the live tree is recorded.
+    pub history: Option<History>,
 }

@@ -2,13 +2,16 @@
 
 mod lines;
 mod named;
+mod recording;
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use tokio::sync::watch;
+
 use super::held::{HeldNews, HeldNode};
-use super::revision::FileState;
+use super::revision::{FileState, Revision};
 use super::state::{Applied, Connection, Leadership, Reconcile, State};
 use super::{Mode, Options};
 use crate::model::path::ZPath;
@@ -21,6 +24,7 @@ pub(super) use self::lines::Next;
 use self::lines::{log, log_back, log_broken, log_held, log_interrupted, log_lost};
 use self::named::Naming;
 pub(super) use self::named::Word;
+pub(super) use self::recording::Recording;
 
 /// What happened to files.
 pub(super) enum OfFiles<'a> {
@@ -89,6 +93,8 @@ pub(super) enum OfWork<'a> {
 pub(super) struct Shown {
     state: State,
     naming: Naming,
+    /// What is declared, for those who must know before it is written.
+    declared: watch::Sender<Option<Arc<Revision>>>,
 }
 
 impl Shown {
@@ -105,7 +111,13 @@ impl Shown {
         Self {
             state,
             naming: Naming::default(),
+            declared: watch::Sender::default(),
         }
+    }
+
+    /// The files in force, as soon as they are taken.
+    pub(super) fn declared(&self) -> watch::Receiver<Option<Arc<Revision>>> {
+        self.declared.subscribe()
     }
 
     pub(super) fn state(&self) -> &State {
@@ -145,6 +157,12 @@ impl Shown {
                     (_, Some(now)) => log_broken(now, files.in_force()),
                     (None, None) => {}
                 }
+                self.declared.send_if_modified(|declared| {
+                    let is_new =
+                        declared.as_ref().map(Arc::as_ptr) != files.in_force().map(Arc::as_ptr);
+                    *declared = files.in_force().cloned();
+                    is_new
+                });
                 state.files = files;
             }
         }
@@ -256,7 +274,7 @@ pub(super) fn show_connection(now: Connection, state: &mut State) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::revision::{Broken, Revision};
+    use super::super::revision::Broken;
     use super::*;
     use crate::declare::Source;
 
@@ -264,6 +282,7 @@ mod tests {
         Shown {
             state: State::new(),
             naming: Naming::default(),
+            declared: watch::Sender::default(),
         }
     }
 

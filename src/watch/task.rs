@@ -8,6 +8,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::Options;
 use super::error::Error;
+use super::history;
 use super::reconciler::{Ended, Hint, Reconciler, SoFar};
 use super::schedule::{Cause, Causes, Schedule};
 use super::shown::{Next, OfWork, Shown, show_connection};
@@ -48,14 +49,27 @@ pub async fn run(
     shown: &watch::Sender<State>,
 ) {
     let seed = fastrand::u64(..);
+    let told = Shown::new(&options);
+    let recording = options.history.clone().map(|history| {
+        let session = options.session.clone();
+        let scope = (session, options.layers.clone(), options.pace.interval);
+        tokio::spawn(history::run(history, scope, told.declared()))
+    });
     let mut task = WatchTask {
         published: shown,
-        shown: Shown::new(&options),
+        shown: told,
         schedule: Schedule::new(options.pace.clone(), seed, Instant::now()),
         reconciler: Reconciler::new(options, true),
     };
     while task.turn(commands).await.is_continue() {}
-    task.reconciler.close().await;
+    let WatchTask {
+        shown, reconciler, ..
+    } = task;
+    reconciler.close().await;
+    drop(shown);
+    if let Some(recording) = recording {
+        _ = recording.await;
+    }
 }
 
 /// How a single reconcile came to its end.

@@ -15,6 +15,8 @@ mod acls;
 mod ahead;
 mod difference;
 mod error;
+#[cfg(feature = "watch")]
+mod history;
 mod kinds;
 mod mirror;
 mod options;
@@ -27,6 +29,8 @@ mod watches;
 pub use acls::count_closed;
 pub use ahead::{ReadAhead, read_ahead};
 pub use error::Error;
+#[cfg(feature = "watch")]
+pub(crate) use history::{last_child_change, read_acls};
 pub(crate) use kinds::{Kind, of as kinds};
 pub use mirror::{Found, Mirror, News};
 pub use options::FetchOptions;

@@ -2,16 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::sync::mpsc;
-use std::thread;
+use std::process::Command;
 use std::time::Duration;
 
-use sha1::{Digest as _, Sha1};
-
-use crate::syntax::spelling::hexadecimal;
+use crate::watch::git::{self, hash_of};
 
 /// Git takes longer where its files are on a server that does not answer.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -188,29 +183,8 @@ impl Git {
     }
 
     /// What the command prints; returns `None` where it fails, or takes too long and is killed.
-    fn run(&self, mut command: Command, input: Vec<u8>) -> Option<Vec<u8>> {
-        let mut child = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .ok()?;
-        let (mut stdin, mut stdout) = (child.stdin.take()?, child.stdout.take()?);
-        thread::spawn(move || _ = stdin.write_all(&input));
-        let (sender, receiver) = mpsc::channel();
-        thread::spawn(move || {
-            let mut printed = Vec::new();
-            let read = stdout.read_to_end(&mut printed);
-            _ = sender.send(read.ok().map(|_| printed));
-        });
-        let printed = receiver.recv_timeout(self.patience).ok().flatten();
-        if printed.is_none() {
-            _ = child.kill();
-            // A process that hangs in the kernel ends when it can.
-            thread::spawn(move || child.wait());
-            return None;
-        }
-        child.wait().ok()?.success().then_some(printed).flatten()
+    fn run(&self, command: Command, input: Vec<u8>) -> Option<Vec<u8>> {
+        git::run(command, input, self.patience).ok()
     }
 }
 
@@ -223,12 +197,4 @@ fn is_held(bytes: &[u8], hash: &str) -> bool {
         return false;
     };
     text.contains("\r\n") && hash_of(text.replace("\r\n", "\n").as_bytes()) == hash
-}
-
-/// The hash by which git knows a file.
-fn hash_of(bytes: &[u8]) -> String {
-    let mut hash = Sha1::new();
-    hash.update(format!("blob {}\0", bytes.len()));
-    hash.update(bytes);
-    hexadecimal(&hash.finalize())
 }

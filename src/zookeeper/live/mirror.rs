@@ -70,11 +70,24 @@ impl Mirror {
         wants: Vec<Want>,
         roots: Vec<ZPath>,
     ) -> Result<Self, Error> {
+        Self::open_with(session, wants, roots, FetchOptions::default()).await
+    }
+
+    /// As [`Mirror::open`], with other options.
+    ///
+    /// # Errors and cancellation safety
+    /// As [`Mirror::open`].
+    pub async fn open_with(
+        session: &Session,
+        wants: Vec<Want>,
+        roots: Vec<ZPath>,
+        options: FetchOptions,
+    ) -> Result<Self, Error> {
         let mut mirror = Self {
             wants,
             roots: few(roots),
             tree: Tree::default(),
-            options: FetchOptions::default(),
+            options,
             watches: Watches::none(),
             dirty: BTreeSet::new(),
         };

@@ -3,6 +3,7 @@
 mod back;
 mod election;
 mod files;
+mod history;
 mod hostile;
 pub(super) mod live;
 mod prometheus;

@@ -24,7 +24,8 @@ use tokio::time::{Instant, timeout_at};
 use zkt::declare::files::is_in_commit;
 use zkt::model::path::check_name;
 use zkt::watch::{
-    Command, Ending, Error, Mode, Once, Options, Pace, State, WatchedLayers, Wording,
+    Command, Ending, Error, History, HistoryError, Mode, Once, Options, Pace, State, WatchedLayers,
+    Wording,
 };
 use zkt::zookeeper::session::Wait;
 
@@ -91,6 +92,10 @@ pub(crate) struct WatchArgs {
     /// Sign them with the secret in FILE, which the variable ZKT_WEBHOOK_SECRET may hold, too
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "once")]
     pub(crate) webhook_secret_file: Option<PathBuf>,
+    /// Commit each change of the live tree, whoever made it, to the git repository DIR, which is made
+    /// if it is missing; secrets are masked
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, conflicts_with = "once")]
+    pub(crate) record: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) plan: PlanOptions,
     #[command(flatten)]
@@ -254,6 +259,7 @@ fn options(args: &WatchArgs) -> Result<Options, Failure> {
         return Err(Failure::new(message).hint(hint));
     }
     let mut session = settings::session_options(&args.server)?;
+    let history = history(args)?;
     if !args.once {
         // The loop tries again by itself, and goes on with everything else meanwhile.
         session.wait = Wait::No;
@@ -285,5 +291,21 @@ fn options(args: &WatchArgs) -> Result<Options, Failure> {
         },
         poll: args.poll,
         elect: args.elect.clone(),
+        history,
     })
+}
+
+/// Opens the history of the arguments.
+fn history(args: &WatchArgs) -> Result<Option<History>, Failure> {
+    let Some(dir) = &args.record else {
+        return Ok(None);
+    };
+    match History::open(dir, &planning::place(&args.plan)?) {
+        Ok(history) => Ok(Some(history)),
+        Err(error @ (HistoryError::Foreign(_) | HistoryError::Other { .. })) => {
+            let hint = "name a directory that is empty or missing";
+            Err(Failure::new(error).hint(hint))
+        }
+        Err(error) => Err(Failure::new(error)),
+    }
 }

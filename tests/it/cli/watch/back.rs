@@ -39,6 +39,7 @@ fn patient(place: &Place, session: session::Options) -> watch::Options {
         },
         poll: None,
         elect: None,
+        history: None,
     }
 }
 

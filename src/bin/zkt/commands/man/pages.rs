@@ -191,6 +191,10 @@ pub(crate) fn examples(command: &str) -> &'static [Example] {
             ),
             ("zkt watch trees/ --mode warn", "Only report differences."),
             (
+                "zkt watch trees/ --record /var/lib/zkt/history",
+                "Commit each change of the live tree to a git repository.",
+            ),
+            (
                 "zkt watch trees/ --on-change 'mail -s \"zkt: $ZKT_STATE\" ops'",
                 "Mail the event whenever the watch stands otherwise.",
             ),

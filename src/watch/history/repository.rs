@@ -1,0 +1,228 @@
+//! The repository of a history: a bare one, which nobody else writes.
+
+use std::collections::BTreeMap;
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rustix::fs::{FlockOperation, flock};
+
+use super::commits::{self, Commit};
+use super::text::{file_of, node_of};
+use crate::model::path::ZPath;
+use crate::watch::git;
+
+/// What shows that a repository is a history. It stands beside git's own files, and is locked by whoever
+/// records.
+const MARKER: &str = "zkt-history";
+
+const BRANCH: &str = "refs/heads/main";
+
+/// Variables that would lead git elsewhere.
+const FOREIGN: [&str; 10] = [
+    "GIT_WORK_TREE",
+    "GIT_COMMON_DIR",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_INDEX_FILE",
+    "GIT_NAMESPACE",
+    "GIT_CONFIG",
+    "GIT_CONFIG_COUNT",
+    "GIT_CONFIG_PARAMETERS",
+    "GIT_QUARANTINE_PATH",
+];
+
+/// How long git may take. The first commit has all nodes, and discs may be slow.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// Why nothing can be recorded in a directory.
+#[derive(Debug, thiserror::Error)]
+pub enum HistoryError {
+    /// It holds something else.
+    #[error("{} is neither empty nor a history of zkt's", .0.display())]
+    Foreign(PathBuf),
+    /// It is the history of another part of a tree, or of another version.
+    #[error("{} is the history of something else: {found:?}, not {expected:?}", .dir.display())]
+    Other {
+        /// The directory.
+        dir: PathBuf,
+        /// What it says of itself.
+        found: String,
+        /// What would be recorded.
+        expected: String,
+    },
+    /// Another process records in it.
+    #[error("another watch records in {}", .0.display())]
+    Locked(PathBuf),
+    /// It cannot be used.
+    #[error("cannot record in {}: {reason}", .dir.display())]
+    Unusable {
+        /// The directory.
+        dir: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+}
+
+/// The repository, as long as this process records in it.
+#[derive(Debug)]
+pub(super) struct Repository {
+    pub(super) dir: PathBuf,
+    /// Locked.
+    _marker: File,
+}
+
+/// What is recorded.
+#[derive(Debug, Default)]
+pub(super) struct Recorded {
+    /// The hash of each node's text.
+    pub(super) nodes: BTreeMap<ZPath, String>,
+    /// The transaction up to which it is complete; `None` if nothing is recorded.
+    pub(super) zxid: Option<i64>,
+}
+
+impl Repository {
+    /// Opens the history in a directory, or begins it in an empty one.
+    pub(super) fn open(dir: &Path, place: &ZPath) -> Result<Self, HistoryError> {
+        let unusable = |error: io::Error| HistoryError::Unusable {
+            dir: dir.to_owned(),
+            reason: error.to_string(),
+        };
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(dir)
+            .map_err(unusable)?;
+        // Git is run elsewhere.
+        let dir = fs::canonicalize(dir).map_err(unusable)?;
+        let expected = format!("zkt history 1 of {place}\n");
+        let marker = dir.join(MARKER);
+        let is_new = !marker.exists();
+        if is_new && fs::read_dir(&dir).map_err(unusable)?.next().is_some() {
+            return Err(HistoryError::Foreign(dir));
+        }
+        let mut options = File::options();
+        let opened = options.read(true).append(true).create(true).open(&marker);
+        let mut file = opened.map_err(unusable)?;
+        if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+            return Err(HistoryError::Locked(dir));
+        }
+        let mut found = String::new();
+        file.read_to_string(&mut found).map_err(unusable)?;
+        if found.is_empty() {
+            file.write_all(expected.as_bytes()).map_err(unusable)?;
+        } else if found != expected {
+            return Err(HistoryError::Other {
+                dir,
+                found: found.trim().to_owned(),
+                expected: expected.trim().to_owned(),
+            });
+        }
+        let repository = Self { dir, _marker: file };
+        repository
+            .begin()
+            .map_err(|reason| HistoryError::Unusable {
+                dir: repository.dir.clone(),
+                reason,
+            })?;
+        Ok(repository)
+    }
+
+    /// Makes the repository if it is not there yet.
+    fn begin(&self) -> Result<(), String> {
+        self.run(&["init", "--bare", "--quiet", "--template="], Vec::new())?;
+        self.run(&["symbolic-ref", "HEAD", BRANCH], Vec::new())?;
+        // Nobody else locks it: whoever did was killed.
+        match fs::remove_file(self.dir.join(format!("{BRANCH}.lock"))) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.to_string()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Git in this repository and no other, without anybody's configuration, hooks or helpers.
+    fn run(&self, args: &[&str], input: Vec<u8>) -> Result<Vec<u8>, String> {
+        let mut command = Command::new("git");
+        for variable in FOREIGN {
+            command.env_remove(variable);
+        }
+        command
+            .args(["--no-pager", "-c", "core.hooksPath=/dev/null"])
+            .args(["-c", "core.fsmonitor=false", "-c", "gc.autoDetach=false"])
+            .args(args)
+            .current_dir("/")
+            .env("GIT_DIR", &self.dir)
+            .env("GIT_CONFIG_NOSYSTEM", "1")
+            .env("GIT_CONFIG_SYSTEM", "/dev/null")
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .env("GIT_DEFAULT_HASH", "sha1")
+            .env("GIT_TERMINAL_PROMPT", "0")
+            .env("LC_ALL", "C");
+        git::run(command, input, PATIENCE)
+    }
+
+    /// Whether there is a commit.
+    fn has_commits(&self) -> bool {
+        let verify = ["rev-parse", "--quiet", "--verify", BRANCH];
+        self.run(&verify, Vec::new()).is_ok()
+    }
+
+    /// What the last commit holds.
+    pub(super) fn recorded(&self) -> Result<Recorded, String> {
+        if !self.has_commits() {
+            return Ok(Recorded::default());
+        }
+        let message = self.run(&["log", "-1", "--format=%B", BRANCH], Vec::new())?;
+        let zxid = commits::zxid_of(&String::from_utf8_lossy(&message));
+        let listed = self.run(&["ls-tree", "-r", "-z", "--full-tree", BRANCH], Vec::new())?;
+        let entries = listed.split(|byte| *byte == 0);
+        let node = |entry: &[u8]| {
+            let entry = std::str::from_utf8(entry).ok()?;
+            let (head, file) = entry.split_once('\t')?;
+            Some((node_of(file)?, head.rsplit(' ').next()?.to_owned()))
+        };
+        Ok(Recorded {
+            nodes: entries.filter_map(node).collect(),
+            zxid: Some(zxid.unwrap_or_default()),
+        })
+    }
+
+    /// Makes these commits, all or none. Git keeps no copy of the files outside of its objects, so that
+    /// the cost is that of what changed.
+    pub(super) fn commit(&self, commits: &[Commit]) -> Result<(), String> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let now = now.map_or(0, |now| now.as_secs());
+        let mut stream = Vec::new();
+        for (i, commit) in commits.iter().enumerate() {
+            let (at, message) = (commit.at, &commit.message);
+            let length = message.len();
+            let head = format!(
+                "commit {BRANCH}\nauthor zkt <zkt@localhost> {at} +0000\n\
+                 committer zkt <zkt@localhost> {now} +0000\ndata {length}\n{message}\n"
+            );
+            stream.extend_from_slice(head.as_bytes());
+            if i == 0 && self.has_commits() {
+                stream.extend_from_slice(format!("from {BRANCH}^0\n").as_bytes());
+            }
+            for change in &commit.changes {
+                let file = file_of(&change.path);
+                let line = match &change.text {
+                    Some(text) => format!("M 100644 inline {file}\ndata {}\n{text}\n", text.len()),
+                    None => format!("D {file}\n"),
+                };
+                stream.extend_from_slice(line.as_bytes());
+            }
+        }
+        // Without this word at its end, what came before does not count.
+        stream.extend_from_slice(b"done\n");
+        let import = ["fast-import", "--quiet", "--done", "--date-format=raw"];
+        self.run(&import, stream).map(drop)
+    }
+
+    /// Packs what many commits have left, if it is time.
+    pub(super) fn tidy(&self) -> Result<(), String> {
+        self.run(&["gc", "--auto", "--quiet"], Vec::new()).map(drop)
+    }
+}

@@ -1,0 +1,149 @@
+//! A live node as a file of the history: what it is called, and what it says.
+
+use std::fmt::Write as _;
+
+use super::masks::Masks;
+use crate::export;
+use crate::model::acl::Acl;
+use crate::model::node::LiveNode;
+use crate::model::path::ZPath;
+
+/// What all names of files end in.
+const SUFFIX: &str = ".zkt";
+
+/// The file of a node: `/a/b` is `a/b.zkt`. What would not be a plain name is written as `%XX`.
+pub(super) fn file_of(path: &ZPath) -> String {
+    let mut file = String::new();
+    for name in path.names() {
+        if !file.is_empty() {
+            file.push('/');
+        }
+        // Neither `.git`, nor the file of a node in the place of a folder.
+        let dot = match name {
+            _ if name.starts_with('.') => Some(0),
+            _ => name.strip_suffix(SUFFIX).map(str::len),
+        };
+        for (at, c) in name.char_indices() {
+            if Some(at) == dot || c.is_control() || matches!(c, '%' | '"' | '\\') {
+                let mut buffer = [0; 4];
+                for byte in c.encode_utf8(&mut buffer).bytes() {
+                    _ = write!(file, "%{byte:02X}");
+                }
+            } else {
+                file.push(c);
+            }
+        }
+    }
+    file + SUFFIX
+}
+
+/// The node of a file. Returns `None` if it is that of none.
+pub(super) fn node_of(file: &str) -> Option<ZPath> {
+    let file = file.strip_suffix(SUFFIX)?;
+    let mut bytes = Vec::with_capacity(file.len());
+    let mut rest = file.bytes();
+    while let Some(byte) = rest.next() {
+        if byte == b'%' {
+            let digits = [rest.next()?, rest.next()?];
+            let digits = std::str::from_utf8(&digits).ok()?;
+            bytes.push(u8::from_str_radix(digits, 16).ok()?);
+        } else {
+            bytes.push(byte);
+        }
+    }
+    let path = ZPath::parse(&format!("/{}", String::from_utf8(bytes).ok()?)).ok()?;
+    let is_its_file = !path.is_root() && file_of(&path).strip_suffix(SUFFIX) == Some(file);
+    is_its_file.then_some(path)
+}
+
+/// What the file of a node says. Its first line is a comment with what changes on each write, so that one
+/// that writes the same again, or only what is secret, is recorded, too.
+pub(super) fn text_of(path: &ZPath, live: &LiveNode, masks: &Masks) -> String {
+    let mut node = masks.declare(path, live);
+    if node.acl.as_deref() == Some(&Acl::open()) {
+        node.acl = None;
+    }
+    let mut text =
+        format!("# version {}, zxid {:#x}\n", live.version.get(), live.mzxid).into_bytes();
+    let nodes = [(path.clone(), node)];
+    // Writing to memory does not fail.
+    _ = export::write_text(&nodes, &mut text);
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::declare;
+
+    fn path(text: &str) -> ZPath {
+        ZPath::parse(text).unwrap()
+    }
+
+    #[test]
+    fn each_node_has_a_file_of_its_own_and_comes_back_from_it() {
+        for (node, file) in [
+            ("/a/b", "a/b.zkt"),
+            ("/a b/é", "a b/é.zkt"),
+            ("/.git/config", "%2Egit/config.zkt"),
+            ("/a.zkt/b", "a%2Ezkt/b.zkt"),
+            ("/a.zkt", "a%2Ezkt.zkt"),
+            ("/100%/\"x\\", "100%25/%22x%5C.zkt"),
+            ("/.zkt", "%2Ezkt.zkt"),
+        ] {
+            assert_eq!(file_of(&path(node)), file);
+            assert_eq!(node_of(file), Some(path(node)), "{file}");
+        }
+        for file in [
+            "README",
+            "a/.git/b.zkt",
+            "a%2fb.zkt",
+            "%61.zkt",
+            "a%2.zkt",
+            ".zkt",
+        ] {
+            assert_eq!(node_of(file), None, "{file}");
+        }
+    }
+
+    #[test]
+    fn what_is_recorded_is_tree_text_without_secrets() {
+        let declared = declare::declare("/a\n  @secret pin dsn*\n/b\n  @secret\n").unwrap();
+        let mut masks = Masks::default();
+        assert_eq!(masks.add(declared.tree()).len(), 2);
+        assert_eq!(masks.add(declared.tree()).len(), 0);
+        // What was secret once stays so.
+        masks.add(declare::declare("/a\n/b\n").unwrap().tree());
+        let text = |node: &str, data: &str| {
+            text_of(&path(node), &LiveNode::with_data(data.into()), &masks)
+        };
+        let a = text(
+            "/a",
+            "{\"pin\":1,\"dsn1\":\"s\",\"x\":2,\"dbPassword\":\"s\",\"y\":{\"token\":\"s\"},\
+             \"url\":\"http://h/?token=s\",\"type\":\"t\"}",
+        );
+        assert_eq!(
+            a,
+            "# version 0, zxid 0x0\n/a : t\n  @ignore dbPassword dsn1 pin url y\n  x = 2\n"
+        );
+        let whole = "# version 0, zxid 0x0\n/b\n  @keep properties\n";
+        assert_eq!(text("/b", "{\"x\":\"s\"}"), whole);
+        assert_eq!(text("/b", "s\ns"), whole);
+        assert_eq!(
+            text("/c/password", "s\ns").lines().nth(1),
+            Some("/c/password")
+        );
+        for (node, data) in [
+            ("/c/password", "s\ns"),
+            ("/c", "db.password=s\nx"),
+            ("/a", "s\ns"),
+        ] {
+            assert!(
+                text(node, data).ends_with("\n  @keep properties\n"),
+                "{node}"
+            );
+        }
+        assert!(!text("/c", "a=1\nb=2\n").contains("@keep"));
+        declare::declare(&a).unwrap();
+    }
+}
