@@ -10,6 +10,7 @@ macro_rules! chapters {
             #[doc = "[costs]: crate::guide::costs"]
             #[doc = "[drift]: crate::guide::drift"]
             #[doc = "[language]: crate::guide::language"]
+            #[doc = "[lints]: crate::guide::lints"]
             #[doc = "[reference]: crate::guide::reference"]
             #[doc = "[repository]: crate::guide::repository"]
             #[doc = "[review]: crate::guide::review"]
@@ -29,6 +30,7 @@ chapters! {
     repository, "repository.md";
     language, "language.md";
     review, "review.md";
+    lints, "lints.md";
     watch, "watch.md";
     drift, "drift.md";
     services, "services.md";

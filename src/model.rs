@@ -10,6 +10,8 @@ pub mod node;
 
 pub mod tree;
 
+pub mod lint;
+
 pub mod plan;
 
 pub mod request;

@@ -2,6 +2,8 @@
 
 pub mod scope;
 
+pub mod lint;
+
 pub mod planner;
 
 pub mod links;

@@ -43,7 +43,7 @@ pub use account::{Account, Course, NamedAction, Outcome};
 pub use apply::{Apply, Ended, Executed, Unfinished, Why, apply};
 pub use check::{require_place, require_readable};
 pub use error::{Error, SavedError};
-pub use lint::{Lint, lint};
+pub use lint::lint;
 pub use options::{Extras, Observer, Options, Progress, Unwritable};
 pub use run::Verdict;
 pub use saved::plan_to_save;
@@ -128,6 +128,6 @@ pub fn compare(old: &Source, new: &Source, options: &Options) -> Plan {
         let checked = link_check::check(&trees, &plan, Some(&looked_up), new.texts());
         plan.warnings.extend(checked.warnings);
     }
-    options.judge(&mut plan);
+    options.judge(&mut plan, &new);
     plan
 }

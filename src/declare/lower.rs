@@ -13,6 +13,7 @@ pub use error::{Error, NotBase64};
 pub use size::oversized;
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::model::acl::Acl;
@@ -50,6 +51,8 @@ pub struct Lowering {
     /// The layer at hand.
     nodes: Nodes,
     properties: OpenProperties,
+    /// Where layers add what none before them has.
+    additions: HashSet<Span>,
     errors: Found,
     /// The files that are being lowered, each included by the one before.
     files: Vec<OpenFile>,
@@ -109,6 +112,7 @@ impl Lowering {
             merged: Nodes::default(),
             nodes: Nodes::default(),
             properties: OpenProperties::default(),
+            additions: HashSet::new(),
             errors: Found::default(),
             files: Vec::new(),
             count: 0,
@@ -192,7 +196,13 @@ impl Lowering {
     /// Ends a layer: what follows is laid over it.
     pub fn end_layer(&mut self) {
         let merged = std::mem::take(&mut self.merged);
-        self.merged = overlay::lay_over(merged, std::mem::take(&mut self.nodes));
+        let above = std::mem::take(&mut self.nodes);
+        self.merged = overlay::lay_over(merged, above, &mut self.additions);
+    }
+
+    /// Takes the places where layers add a node or a property that none before them has.
+    pub(super) fn take_additions(&mut self) -> HashSet<Span> {
+        std::mem::take(&mut self.additions)
     }
 
     /// Returns the tree of all layers, and all errors. With errors the tree is incomplete.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::model::acl::Acl;
+use crate::model::lint::{Level, Lint};
 use crate::model::node::{AclVersion, DataVersion, Secret, Zxids};
 use crate::model::path::ZPath;
 use crate::model::value::{Encoded, Properties};
@@ -288,6 +289,12 @@ pub struct Kept {
 pub struct Warning {
     /// The node it is about.
     pub path: ZPath,
+    /// What it is about, by name.
+    #[doc(hidden)]
+    pub lint: Lint,
+    /// Whether it is an error; never [`Level::Allow`].
+    #[doc(hidden)]
+    pub level: Level,
     /// Whether it depends on that node alone.
     #[doc(hidden)]
     pub about: About,
@@ -295,6 +302,30 @@ pub struct Warning {
     pub message: String,
     /// Where it is declared.
     pub origin: Option<Location>,
+}
+
+impl Warning {
+    /// The name of the lint that it comes from.
+    #[must_use]
+    pub fn lint(&self) -> &'static str {
+        self.lint.name()
+    }
+
+    /// What is refused because of warnings whose lints are denied.
+    #[must_use]
+    #[doc(hidden)]
+    pub fn denied(warnings: &[Self]) -> Option<Refusal> {
+        let denied = warnings.iter();
+        let denied = denied.filter(|warning| warning.level == Level::Deny);
+        let denied: Vec<&Self> = denied.collect();
+        let lints: BTreeSet<Lint> = denied.iter().map(|warning| warning.lint).collect();
+        let first = denied.first()?;
+        Some(Refusal::Denied {
+            lints: lints.into_iter().map(Lint::name).collect(),
+            count: denied.len(),
+            origin: first.origin.clone(),
+        })
+    }
 }
 
 /// What a warning depends on.
@@ -338,13 +369,14 @@ impl Plan {
         }
     }
 
-    /// Leaves out the extras where they are not to be shown, and refuses, with `strict`, what has
-    /// any left, or warnings.
+    /// Leaves out the extras where they are not to be shown, and refuses what has denied warnings and,
+    /// with `strict`, what has any extras left, or warnings.
     #[doc(hidden)]
     pub fn judge(&mut self, shows_extras: bool, strict: bool) {
         if !shows_extras {
             self.extras.clear();
         }
+        self.refusals.extend(Warning::denied(&self.warnings));
         let count = self.warnings.len() + self.extras.len();
         if strict && count > 0 {
             self.refusals.push(Refusal::Strict { count });

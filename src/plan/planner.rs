@@ -1,7 +1,6 @@
 //! The declared tree against the live one: a pure, total function to a plan.
 
 mod compare;
-mod doubts;
 mod guard;
 mod policy;
 mod removed;
@@ -11,13 +10,13 @@ mod stages;
 
 pub(crate) use compare::agreement;
 pub use compare::desired_data;
-pub use doubts::doubts;
 pub use policy::Policy;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::model::acl::Acl;
+use crate::model::lint::{Level, Lint};
 use crate::model::node::{Content, Declared, Live, LiveNode, Standing};
 use crate::model::path::ZPath;
 use crate::model::plan::{
@@ -25,7 +24,7 @@ use crate::model::plan::{
 };
 use crate::model::tree::{Side, Tree, end_of_subtree};
 use crate::model::value::{self, Properties};
-use crate::plan::scope;
+use crate::plan::{lint, scope};
 use crate::syntax::names::Globs;
 use crate::syntax::place::Location;
 use crate::syntax::source::Sources;
@@ -232,6 +231,8 @@ impl<'a> Planner<'a> {
         {
             self.plan.warnings.push(Warning {
                 path: path.clone(),
+                lint: Lint::OddData,
+                level: Level::Warn,
                 about: About::Node,
                 message: message.to_owned(),
                 origin: node.origin.map(|span| self.policy.sources.locate(span)),
@@ -419,9 +420,7 @@ impl<'a> Planner<'a> {
             ..
         } = self;
         removed::hide(&mut stages, declared, self.policy.sources);
-        let doubts = doubts(declared, self.policy.sources).into_iter();
-        let is_within = |warning: &Warning| self.policy.filter.covers(&warning.path);
-        plan.warnings.extend(doubts.filter(is_within));
+        plan.warnings.extend(of_files(declared, self.policy));
         if let Some(identities) = &self.policy.identities {
             rights::link_at_once(&mut stages, identities);
             rights::judge(&stages, declared, self.policy, identities, &mut plan);
@@ -446,6 +445,18 @@ impl<'a> Planner<'a> {
         plan.refusals.extend(too_large);
         plan
     }
+}
+
+/// What is probably not meant in the declared nodes that the plan is about.
+fn of_files(declared: &Tree<Declared>, policy: &Policy<'_>) -> impl Iterator<Item = Warning> {
+    let mut levels = policy.levels;
+    // Who shows the plan says so once, however many there are.
+    if levels.of(Lint::PlainSecret) == Level::Warn {
+        levels.set(Lint::PlainSecret, Level::Allow);
+    }
+    let is_whole = policy.filter.is_everything();
+    let warnings = lint::of_files(declared, policy.sources, &levels, is_whole).into_iter();
+    warnings.filter(|warning| policy.filter.covers(&warning.path))
 }
 
 /// The subtrees that a tree protects, for when it is the one that is to be changed.

@@ -5,8 +5,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::declare::Source;
+use crate::model::lint::Levels;
 use crate::model::path::ZPath;
 use crate::model::plan::{MaxTrim, Plan};
+use crate::plan::lint::{self, Unused};
 use crate::plan::planner::Policy;
 use crate::plan::scope::{Filter, Trim};
 use crate::syntax::source::Sources;
@@ -38,6 +40,9 @@ pub struct Options {
     pub extras: Extras,
     /// Whether a plan with warnings or listed extra nodes is refused.
     pub strict: bool,
+    /// How serious each lint is.
+    #[doc(hidden)]
+    pub lints: Levels,
     /// What becomes of a node that surely cannot be written.
     pub unwritable: Unwritable,
     /// How often a stopped execution is planned again.
@@ -61,6 +66,7 @@ impl Default for Options {
             may_lock_out: false,
             extras: Extras::Listed,
             strict: false,
+            lints: Levels::default(),
             unwritable: Unwritable::Refused,
             retries: 5,
             contended_from: 2,
@@ -111,13 +117,17 @@ impl Options {
             allow_ephemeral: self.allow_ephemeral,
             may_lock_out: self.may_lock_out,
             shows_extras: self.extras == Extras::Listed,
+            levels: self.lints,
             requires_rights: self.unwritable == Unwritable::Refused && !self.may_lock_out,
             ..Policy::new(sources)
         }
     }
 
-    /// What is left to judge once a plan is made: which extras count, and whether warnings do.
-    pub(super) fn judge(&self, plan: &mut Plan) {
+    /// What is left to judge once a plan is made: which extras and warnings count, and for how much.
+    pub(super) fn judge(&self, plan: &mut Plan, source: &Source) {
+        let warnings = std::mem::take(&mut plan.warnings);
+        let (tree, texts) = (source.tree(), source.texts());
+        plan.warnings = lint::settle(warnings, tree, texts, &self.lints, Unused::Ignored);
         plan.judge(self.extras == Extras::Listed, self.strict);
     }
 }

@@ -227,6 +227,8 @@ mod tests {
         let mut before = planner::plan(&declared, &live, &policy);
         let warning = Warning {
             path: path("/a"),
+            lint: crate::model::lint::Lint::UnseenAcl,
+            level: crate::model::lint::Level::Warn,
             about: About::Trees,
             message: "not compared".to_owned(),
             origin: None,

@@ -128,7 +128,7 @@ impl<'a> Road<'a> {
         links::keep_ephemeral(self.session, &mut plan, &[], &policy).await?;
         let warnings = links::check(self.session, self.source, live, &plan).await?;
         plan.warnings.extend(warnings);
-        self.options.judge(&mut plan);
+        self.options.judge(&mut plan, self.source);
         Ok(plan)
     }
 
@@ -140,7 +140,7 @@ impl<'a> Road<'a> {
         before: partial::Before<'_>,
     ) -> Result<Plan, Error> {
         let policy = self.policy();
-        let part = match self.options.strict {
+        let part = match self.options.strict || self.options.lints.deny_any() {
             // All warnings and extras count.
             true => None,
             false => partial::plan(self.source.tree(), live, &policy, before),
@@ -151,7 +151,7 @@ impl<'a> Road<'a> {
         // An extra node that was looked up before is known not to be ephemeral.
         let known = before.unchanged_extras();
         links::keep_ephemeral(self.session, &mut plan, &known, &policy).await?;
-        self.options.judge(&mut plan);
+        self.options.judge(&mut plan, self.source);
         Ok(plan)
     }
 

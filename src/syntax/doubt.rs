@@ -28,4 +28,22 @@ pub enum DoubtKind {
          out"
     )]
     TrailingComma,
+    /// `/a : 42`, where a property was most likely meant.
+    #[error(
+        "the type looks like a value: write a property if that is meant, and put the type in double \
+         quotes if it is text"
+    )]
+    LiteralType,
 }
+
+/// A comment that speaks to zkt: `# zkt: …`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Remark {
+    /// The comment, from its `#` on.
+    pub span: Span,
+    /// Whether nothing else stands on its line.
+    pub is_alone: bool,
+}
+
+/// How a [`Remark`] begins.
+pub(crate) const REMARK: &str = "# zkt:";

@@ -22,7 +22,7 @@ pub use estimate::estimate_nodes;
 pub use secrets::{HIDDEN, Secrets, ShownLine};
 
 use crate::syntax::ast::{Document, Line, Statement};
-use crate::syntax::doubt::Doubt;
+use crate::syntax::doubt::{Doubt, Remark};
 use crate::syntax::place::SourceId;
 use crate::syntax::scanner::{Extent, LogicalLine, Reach, end_of_line};
 use crate::syntax::source::Sources;
@@ -71,6 +71,12 @@ impl<'s> Statements<'s> {
         self.0.findings.take_doubts()
     }
 
+    /// The comments that speak to zkt in the lines so far.
+    #[must_use]
+    pub fn take_remarks(&mut self) -> Vec<Remark> {
+        self.0.findings.take_remarks()
+    }
+
     /// What was wrong in the lines so far.
     #[must_use]
     pub fn into_errors(mut self) -> Vec<Error> {
@@ -107,7 +113,7 @@ impl<'s> Parser<'s> {
             source,
             position: 0,
             levels: Levels::new(keep_blanks),
-            findings: Findings::new(source),
+            findings: Findings::new(source, text),
             reach: Reach::Text,
             quick: quick::suits(text),
         }
@@ -129,12 +135,14 @@ impl<'s> Parser<'s> {
         if self.quick
             && let Some(plain) = quick::read(&line, offset, self.source)
         {
-            self.levels.place(indent, plain, &mut self.findings);
             self.position += line.first.len();
+            self.findings.look_at(&plain, self.position, self.text);
+            self.levels.place(indent, plain, &mut self.findings);
         } else {
             let (read, length) = self.read(&line, start);
-            self.levels.place(indent, read, &mut self.findings);
             self.position += length;
+            self.findings.look_at(&read, self.position, self.text);
+            self.levels.place(indent, read, &mut self.findings);
         }
         true
     }

@@ -1,11 +1,11 @@
 //! Source texts, and where in their lines a place is.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::{Arc, OnceLock};
 
 use elsa::sync::FrozenVec;
 
-use crate::syntax::doubt::Doubt;
+use crate::syntax::doubt::{Doubt, Remark};
 use crate::syntax::place::{Location, SourceId, Span};
 
 /// One text that declarations are read from.
@@ -18,6 +18,8 @@ pub struct SourceText {
     lines: OnceLock<Lines>,
     /// What is doubtful in it, found when it was parsed to be lowered.
     doubts: OnceLock<Vec<Doubt>>,
+    /// The comments in it that speak to zkt, found likewise.
+    remarks: OnceLock<Vec<Remark>>,
 }
 
 /// Where the lines of a text start.
@@ -79,6 +81,8 @@ pub struct Sources {
     sources: FrozenVec<Box<SourceText>>,
     /// The patterns of all `@secret` lines, each once.
     secret_names: OnceLock<BTreeSet<String>>,
+    /// Where later layers add a node or a property that no earlier one has.
+    additions: OnceLock<HashSet<Span>>,
 }
 
 impl Sources {
@@ -110,6 +114,7 @@ impl Sources {
             text,
             lines: OnceLock::new(),
             doubts: OnceLock::new(),
+            remarks: OnceLock::new(),
         }));
         Ok(SourceId::new(index))
     }
@@ -126,9 +131,29 @@ impl Sources {
         self.sources.iter()
     }
 
-    /// Notes what is doubtful in a text, once it is parsed.
-    pub(crate) fn note(&self, id: SourceId, doubts: Vec<Doubt>) {
+    /// Where later layers add a node or a property that no earlier one has. A node stands for those
+    /// below it.
+    pub(crate) fn additions(&self) -> Option<&HashSet<Span>> {
+        self.additions
+            .get()
+            .filter(|additions| !additions.is_empty())
+    }
+
+    /// Sets where later layers add something; the first call counts.
+    pub(crate) fn set_additions(&self, additions: HashSet<Span>) {
+        _ = self.additions.set(additions);
+    }
+
+    /// Notes what is doubtful in a text, and what it says to zkt, once it is parsed.
+    pub(crate) fn note(&self, id: SourceId, doubts: Vec<Doubt>, remarks: Vec<Remark>) {
         _ = self.get(id).doubts.set(doubts);
+        _ = self.get(id).remarks.set(remarks);
+    }
+
+    /// The comments in the texts that speak to zkt.
+    pub(crate) fn remarks(&self) -> impl Iterator<Item = &Remark> {
+        let noted = self.iter().filter_map(|source| source.remarks.get());
+        noted.flatten()
     }
 
     /// What is doubtful in the texts.

@@ -3,6 +3,7 @@
 mod connection;
 mod context;
 mod layers;
+pub(crate) mod lints;
 mod output;
 mod plan;
 pub(crate) mod values;
@@ -10,5 +11,6 @@ pub(crate) mod values;
 pub(crate) use connection::{ServerArgs, Wait, Way, session_timeout, wait};
 pub(crate) use context::ContextArgs;
 pub(crate) use layers::{FileArgs, LayerArgs};
+pub(crate) use lints::LintArgs;
 pub(crate) use output::{CheckFormat, Color, Format, Global, LogFormat, PlanFormat, TreeFormat};
 pub(crate) use plan::{Extras, PlanOptions, TrimArg, max_trim};

@@ -109,13 +109,14 @@ impl Command {
 
 /// The whole command.
 pub(crate) fn command() -> clap::Command {
-    // A saved plan says what layers would say.
+    // A saved plan says what layers would say, and an explanation needs none.
     let or = |command: clap::Command, saved: &'static str| {
         command.mut_arg("layers", |layers| {
             layers.required(false).required_unless_present(saved)
         })
     };
     Cli::command()
+        .mut_subcommand("check", |check| or(check, "explain"))
         .mut_subcommand("plan", |plan| or(plan, "show"))
         .mut_subcommand("apply", |apply| or(apply, "saved"))
         .mut_subcommand("config", without_layers)

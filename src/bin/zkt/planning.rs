@@ -108,6 +108,7 @@ pub(crate) fn options(args: &PlanOptions) -> Result<Options, Failure> {
             args::Extras::Hide => Extras::Hidden,
         },
         strict: args.strict,
+        lints: args.lints.levels,
         ..Options::default()
     })
 }

@@ -12,7 +12,7 @@ use zkt::model::plan::Plan;
 use zkt::model::tree::Tree;
 use zkt::plan::saved::{self, Error, MadeOf, Origin, SavedPlan, Secrets, Terms};
 
-use crate::args::{Extras, PlanOptions, TrimArg, Way};
+use crate::args::{Extras, LintArgs, PlanOptions, TrimArg, Way};
 use crate::exit::Failure;
 use crate::output::{self, Access, Output};
 use crate::planning;
@@ -97,6 +97,7 @@ pub(crate) fn plan_options(terms: &Terms, allow_empty: bool) -> PlanOptions {
         allow_empty,
         replace: terms.replace,
         allow_ephemeral: terms.allow_ephemeral,
+        lints: LintArgs::default(),
     }
 }
 

@@ -15,6 +15,7 @@ pub(crate) fn refusal(refusal: &Refusal) -> String {
         Refusal::TooManyTrims { .. } => "--max-trim or --force allows more",
         Refusal::MostTrimmed { .. } => "--max-trim or --force allows it",
         Refusal::TooLarge { .. } => "--max-request SIZE raises it",
+        Refusal::Denied { .. } => "--warn LINT lets them pass",
         Refusal::Strict { .. } => "leave out --strict to allow them",
         Refusal::NoIdentity { .. } | Refusal::NoCreator { .. } => "give --auth",
         Refusal::Text { .. } => "--replace puts the declared ones in its place",

@@ -69,10 +69,11 @@ pub fn load(layers: Layers<'_>) -> Result<Source, Problems> {
         }
     }
     let Loader {
-        lowering,
+        mut lowering,
         mut problems,
         ..
     } = loader;
+    texts.set_additions(lowering.take_additions());
     let (tree, errors) = lowering.finish();
     problems.extend(errors.into_iter().map(Problem::Lower));
     texts.set_secret_names(secret_names(&tree));
@@ -204,7 +205,8 @@ impl Loader<'_, '_> {
         });
         self.lowering.end_file();
         self.unread = unread_around;
-        self.texts.note(text, statements.take_doubts());
+        let doubts = statements.take_doubts();
+        self.texts.note(text, doubts, statements.take_remarks());
         let errors = statements.into_errors().into_iter();
         self.problems.extend(errors.map(Problem::Parse));
     }

@@ -1,15 +1,25 @@
 //! Layers over layers.
 
+use std::collections::HashSet;
+
 use super::nodes::{NONE, Nodes};
 use super::properties::merge;
 use crate::model::node::{Content, Declared};
+use crate::model::tree::{Side, join_by};
+use crate::model::value::entries;
+use crate::syntax::place::Span;
 
 /// Lays a layer over those before: its properties, links, type and directives replace those of the
 /// same name, its nodes are added. Raw data and properties replace each other whole.
-pub(super) fn lay_over(mut below: Nodes, above: Nodes) -> Nodes {
+///
+/// Notes in `additions` where it has a node, the topmost of each subtree, or a property of a known
+/// node that none before has.
+pub(super) fn lay_over(mut below: Nodes, above: Nodes, additions: &mut HashSet<Span>) -> Nodes {
     if below.is_empty() {
         return above;
     }
+    let known = below.len();
+    let is_known = |place: u32| place == NONE || (place as usize) < known;
     // The new place of each node of the layer above.
     let mut places: Vec<u32> = Vec::with_capacity(above.len());
     for (path, layer, parent) in above.into_nodes() {
@@ -19,9 +29,29 @@ pub(super) fn lay_over(mut below: Nodes, above: Nodes) -> Nodes {
         };
         let place = below.place_path(path, parent);
         places.push(place);
+        if is_known(place) {
+            note_properties(below.node(place), &layer, additions);
+        } else if is_known(parent) {
+            additions.extend(layer.origin);
+        }
         lay_node_over(below.node(place), layer);
     }
     below
+}
+
+/// Notes the properties of a node above that the one below lacks.
+fn note_properties(below: &Declared, above: &Declared, additions: &mut HashSet<Span>) {
+    let (Content::Properties(below), Content::Properties(above)) = (&below.content, &above.content)
+    else {
+        return;
+    };
+    let (mine, theirs) = (above.encoded().to_object(), below.encoded().to_object());
+    let mine = entries(&mine).zip(above.origins());
+    let joined = join_by(mine, entries(&theirs), |(a, _), b| a.name.cmp(&b.name));
+    additions.extend(joined.filter_map(|side| match side {
+        Side::Left((_, origin)) => Some(*origin),
+        Side::Right(_) | Side::Both(..) => None,
+    }));
 }
 
 fn lay_node_over(below: &mut Declared, above: Declared) {

@@ -156,6 +156,16 @@ pub enum Refusal {
         /// Where the ACL is declared.
         origin: Option<Location>,
     },
+    /// Warnings of lints that are denied.
+    #[error("{} denied: {}", number(*count), lints.join(", "))]
+    Denied {
+        /// The names of the lints.
+        lints: Vec<&'static str>,
+        /// How many warnings of them there are.
+        count: usize,
+        /// The first line with one.
+        origin: Option<Location>,
+    },
     /// Warnings where none are allowed.
     #[error("warnings and extra nodes are not allowed, and there {}", are(*count))]
     Strict {
@@ -183,6 +193,14 @@ fn first_of(paths: &[ZPath]) -> String {
 fn named(rights: &[Permissions]) -> String {
     let names: Vec<&str> = rights.iter().map(|right| right.name()).collect();
     names.join(" and no ")
+}
+
+fn number(count: usize) -> String {
+    if count == 1 {
+        "1 warning is".to_owned()
+    } else {
+        format!("{count} warnings are")
+    }
 }
 
 fn are(count: usize) -> String {
@@ -232,6 +250,7 @@ impl Refusal {
             | Self::TooLarge { origin, .. }
             | Self::LocksOut { origin, .. }
             | Self::NoCreator { origin, .. }
+            | Self::Denied { origin, .. }
             | Self::TwoSteps { origin, .. } => origin.as_ref(),
             Self::MostTrimmed { .. }
             | Self::TooManyTrims { .. }

@@ -6,6 +6,7 @@ use foldhash::fast::RandomState;
 use serde_json::Value;
 
 use super::{Error, Lookup, Nodes, join, property, resolve};
+use crate::model::lint::{Level, Lint};
 use crate::model::node::{Content, Declared, Live, Standing, Targets, targets_of};
 use crate::model::path::{self, ZPath};
 use crate::model::plan::{About, Action, KeptReason, Plan, Warning};
@@ -110,7 +111,7 @@ fn secret_message(stored: &str) -> String {
 }
 
 enum Problem {
-    Warning(String),
+    Warning(Lint, String),
     Unknown(Vec<ZPath>),
 }
 
@@ -199,16 +200,20 @@ impl<'a> Afterwards<'a> {
                 match self.check_link(at, &name, target.as_deref()) {
                     Ok(()) => {}
                     Err(Problem::Unknown(paths)) => checked.unknown.extend(paths),
-                    Err(Problem::Warning(message)) => checked.warnings.push(Warning {
-                        path: path.clone(),
-                        about: About::Trees,
-                        message: if node.secret.covers(&name) {
-                            secret_message(&name)
-                        } else {
-                            message
-                        },
-                        origin: node.origin_of(&name).map(|span| sources.locate(span)),
-                    }),
+                    Err(Problem::Warning(lint, message)) => {
+                        let (lint, message) = match node.secret.covers(&name) {
+                            true => (Lint::DanglingLink, secret_message(&name)),
+                            false => (lint, message),
+                        };
+                        checked.warnings.push(Warning {
+                            path: path.clone(),
+                            lint,
+                            level: Level::Warn,
+                            about: About::Trees,
+                            message,
+                            origin: node.origin_of(&name).map(|span| sources.locate(span)),
+                        });
+                    }
                 }
             }
         }
@@ -221,20 +226,23 @@ impl<'a> Afterwards<'a> {
         };
         let shown = || format!("link {name} {}", kind.operator());
         let Some(target) = target else {
-            return Err(Problem::Warning(format!("{} holds no path", shown())));
+            let message = format!("{} holds no path", shown());
+            return Err(Problem::Warning(Lint::DanglingLink, message));
         };
+        let dangling = |message| Problem::Warning(Lint::DanglingLink, message);
+        let circular = |message| Problem::Warning(Lint::CircularLink, message);
         let problem = |error| match error {
             Error::Unknown(paths) => Problem::Unknown(paths),
-            Error::Missing(missing) => Problem::Warning(format!(
+            Error::Missing(missing) => dangling(format!(
                 "{} {target} dangles: {missing} does not exist",
                 shown()
             )),
-            Error::Loop(steps) => Problem::Warning(format!(
+            Error::Loop(steps) => circular(format!(
                 "{} {target} loops: {}",
                 shown(),
                 steps.join(" -> ")
             )),
-            error => Problem::Warning(format!("{} {target} leads nowhere: {error}", shown())),
+            error => dangling(format!("{} {target} leads nowhere: {error}", shown())),
         };
         match kind {
             LinkKind::Symbolic => {
@@ -246,10 +254,9 @@ impl<'a> Afterwards<'a> {
                 let child = at.path.join(name);
                 match self.child_exists(&child, at) {
                     Lookup::Known(()) => {
-                        return Err(Problem::Warning(format!(
-                            "{} {target} is hidden by the child {child}",
-                            shown()
-                        )));
+                        let message =
+                            format!("{} {target} is hidden by the child {child}", shown());
+                        return Err(Problem::Warning(Lint::HiddenLink, message));
                     }
                     Lookup::Unknown => return Err(Problem::Unknown(vec![child])),
                     Lookup::Missing => {}

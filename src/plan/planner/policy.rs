@@ -1,6 +1,7 @@
 //! What a plan may do.
 
 use crate::model::acl::Identities;
+use crate::model::lint::Levels;
 use crate::model::path::ZPath;
 use crate::model::plan::MaxTrim;
 use crate::plan::scope::{self, Filter};
@@ -44,6 +45,8 @@ pub struct Policy<'a> {
     pub requires_rights: bool,
     /// Subtrees that the tree to be changed itself protects, each with the place of its directive.
     pub protected: Vec<(ZPath, Option<Location>)>,
+    /// How serious each lint is.
+    pub levels: Levels,
     /// The texts that the declared tree came from.
     pub sources: &'a Sources,
 }
@@ -67,6 +70,7 @@ impl<'a> Policy<'a> {
             may_lock_out: false,
             requires_rights: false,
             protected: Vec::new(),
+            levels: Levels::default(),
             sources,
         }
     }

@@ -8,6 +8,7 @@ use foldhash::HashSet;
 use super::policy::Policy;
 use super::stages::Stages;
 use crate::model::acl::{Acl, AclEntry, Allowed, Identities, Permissions};
+use crate::model::lint::{Level, Lint};
 use crate::model::node::Declared;
 use crate::model::path::ZPath;
 use crate::model::plan::{
@@ -59,8 +60,10 @@ impl Seen {
     }
 
     pub(super) fn warnings(self, applier: &Identities) -> Vec<Warning> {
-        let warning = |path, message| Warning {
+        let warning = |lint, path, message| Warning {
             path,
+            lint,
+            level: Level::Warn,
             about: About::Trees,
             message,
             origin: None,
@@ -79,12 +82,12 @@ impl Seen {
                 "no ACL that is declared or seen names an identity of the applier ({names}); \
                  a server takes any password, so check user and password"
             );
-            warnings.push(warning(path, message));
+            warnings.push(warning(Lint::UnknownApplier, path, message));
         }
         if let Some((path, count)) = self.not_compared {
             let nodes = if count == 1 { "node" } else { "nodes" };
             let message = format!("not compared: the ACL of {count} {nodes} (no ADMIN right)");
-            warnings.push(warning(path, message));
+            warnings.push(warning(Lint::UnseenAcl, path, message));
         }
         warnings
     }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::model::acl::{Acl, AclEntry};
+use crate::model::lint::{Level, Lint};
 use crate::model::node::{DataVersion, Secret, Zxids};
 use crate::model::path::ZPath;
 use crate::model::plan::{About, Change, ChangeValue, HiddenValues, KeptReason, Needs, Warning};
@@ -58,6 +59,7 @@ pub(super) enum ValueForm {
 #[serde(deny_unknown_fields)]
 pub(super) struct WarningForm {
     path: String,
+    lint: String,
     is_about_node: bool,
     message: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -175,6 +177,7 @@ impl WarningForm {
     pub(super) fn of(warning: &Warning) -> Self {
         Self {
             path: warning.path.to_string(),
+            lint: warning.lint.name().to_owned(),
             is_about_node: warning.about == About::Node,
             message: warning.message.clone(),
             origin: warning.origin.as_ref().map(place),
@@ -184,6 +187,9 @@ impl WarningForm {
     pub(super) fn read(self) -> Result<Warning, String> {
         Ok(Warning {
             path: path_of(&self.path)?,
+            lint: Lint::named(&self.lint).ok_or_else(|| format!("no lint {:?}", self.lint))?,
+            // A plan with a denied one is not saved.
+            level: Level::Warn,
             about: match self.is_about_node {
                 true => About::Node,
                 false => About::Trees,

@@ -120,8 +120,8 @@ async fn json_of_python_is_properties() {
       ~ /nan
         + c = 3
 
-    warning: /mark: its data starts with a byte-order mark, which goes with this change (nan.zkt:4:1)
-    warning: /nan: its data holds NaN or Infinity, as Python writes them and JSON does not; what is not changed stays as it is spelled (nan.zkt:1:1)
+    warning: /mark: its data starts with a byte-order mark, which goes with this change (nan.zkt:4:1) [odd-data]
+    warning: /nan: its data holds NaN or Infinity, as Python writes them and JSON does not; what is not changed stays as it is spelled (nan.zkt:1:1) [odd-data]
 
     Plan: 0 to add, 2 to update, 0 to link, 0 to trim.
     Done: 0 added, 2 updated, 0 linked, 0 trimmed.

@@ -17,7 +17,7 @@ async fn a_chroot_with_a_node_of_that_name_is_copied() {
     insta::assert_snapshot!(place.run("check a.zkt"), @"
     ok: 2 nodes in 1 file
     --- stderr
-    warning: /zookeeper: it belongs to ZooKeeper itself, unless there is a chroot (a.zkt:1:1)
+    warning: /zookeeper: it belongs to ZooKeeper itself, unless there is a chroot (a.zkt:1:1) [system-node]
     --- exit 0
     ");
 

@@ -2,6 +2,7 @@
 
 mod conflicts;
 mod interrupts;
+mod lints;
 mod output;
 mod writes;
 

@@ -25,6 +25,7 @@ extras = "hide"
 target = ["/lb/**", "/cms"]
 exclude = "/lb/old"
 strict = true
+lints = { plain-secret = "deny", all = "allow" }
 allow-empty = true
 allow-ephemeral = true
 allow-files = ["/srv/shared"]
@@ -43,26 +44,27 @@ fn the_file_wins_over_defaults() {
     let mut command = place.command("config --context prod");
     command.env_remove("ZKT_CONNECT");
     insta::assert_snapshot!(place.finish(command.spawn().unwrap()), @"
-    file             zkt.toml                   found
-    context          prod                       --context
-    layers           trees/base trees/prod.zkt  zkt.toml:6
-    connect          zk1:2181,zk2:2181/app      zkt.toml:7
-    auth-file        secrets/prod.auth          zkt.toml:8
-    session-timeout  20s                        zkt.toml:9
-    request-timeout  5s                         zkt.toml:10
-    max-request      10MiB                      zkt.toml:11
-    wait             1m                         zkt.toml:12
-    path             /services                  zkt.toml:13
-    trim             all                        zkt.toml:14
-    max-trim         5%                         zkt.toml:15
-    extras           hide                       zkt.toml:16
-    target           /lb/** /cms                zkt.toml:17
-    exclude          /lb/old                    zkt.toml:18
-    strict           true                       zkt.toml:19
-    allow-empty      true                       zkt.toml:20
-    allow-ephemeral  true                       zkt.toml:21
-    allow-files      /srv/shared                zkt.toml:22
-    max-file         1MiB                       zkt.toml:23
+    file             zkt.toml                     found
+    context          prod                         --context
+    layers           trees/base trees/prod.zkt    zkt.toml:6
+    connect          zk1:2181,zk2:2181/app        zkt.toml:7
+    auth-file        secrets/prod.auth            zkt.toml:8
+    session-timeout  20s                          zkt.toml:9
+    request-timeout  5s                           zkt.toml:10
+    max-request      10MiB                        zkt.toml:11
+    wait             1m                           zkt.toml:12
+    path             /services                    zkt.toml:13
+    trim             all                          zkt.toml:14
+    max-trim         5%                           zkt.toml:15
+    extras           hide                         zkt.toml:16
+    target           /lb/** /cms                  zkt.toml:17
+    exclude          /lb/old                      zkt.toml:18
+    strict           true                         zkt.toml:19
+    lints            all=allow plain-secret=deny  zkt.toml:20
+    allow-empty      true                         zkt.toml:21
+    allow-ephemeral  true                         zkt.toml:22
+    allow-files      /srv/shared                  zkt.toml:23
+    max-file         1MiB                         zkt.toml:24
     --- exit 0
     ");
     let mut command = place.command("config");
@@ -84,6 +86,7 @@ fn the_file_wins_over_defaults() {
     target           -                                                                      default
     exclude          -                                                                      default
     strict           false                                                                  default
+    lints            -                                                                      default
     allow-empty      false                                                                  default
     allow-ephemeral  false                                                                  default
     allow-files      -                                                                      default
@@ -100,26 +103,27 @@ fn flags_and_the_environment_win_over_the_file() {
                  --extras show --target /t --exclude /e --strict --allow-empty --allow-ephemeral \
                  --allow-files /f --max-file 3";
     insta::assert_snapshot!(place.run(words), @"
-    file             zkt.toml     found
-    context          prod         --context
-    layers           x.zkt        LAYER, not zkt.toml:6
-    connect          h:1          --connect, not zkt.toml:7
-    auth-file        (not shown)  --auth, not zkt.toml:8
-    session-timeout  1s           --session-timeout, not zkt.toml:9
-    request-timeout  2s           --request-timeout, not zkt.toml:10
-    max-request      2MiB         --max-request, not zkt.toml:11
-    wait             forever      --wait, not zkt.toml:12
-    path             /p           --path, not zkt.toml:13
-    trim             none         --trim, not zkt.toml:14
-    max-trim         7            --max-trim, not zkt.toml:15
-    extras           show         --extras, not zkt.toml:16
-    target           /t           --target, not zkt.toml:17
-    exclude          /e           --exclude, not zkt.toml:18
-    strict           true         --strict, not zkt.toml:19
-    allow-empty      true         --allow-empty, not zkt.toml:20
-    allow-ephemeral  true         --allow-ephemeral, not zkt.toml:21
-    allow-files      /f           --allow-files, not zkt.toml:22
-    max-file         3            --max-file, not zkt.toml:23
+    file             zkt.toml                     found
+    context          prod                         --context
+    layers           x.zkt                        LAYER, not zkt.toml:6
+    connect          h:1                          --connect, not zkt.toml:7
+    auth-file        (not shown)                  --auth, not zkt.toml:8
+    session-timeout  1s                           --session-timeout, not zkt.toml:9
+    request-timeout  2s                           --request-timeout, not zkt.toml:10
+    max-request      2MiB                         --max-request, not zkt.toml:11
+    wait             forever                      --wait, not zkt.toml:12
+    path             /p                           --path, not zkt.toml:13
+    trim             none                         --trim, not zkt.toml:14
+    max-trim         7                            --max-trim, not zkt.toml:15
+    extras           show                         --extras, not zkt.toml:16
+    target           /t                           --target, not zkt.toml:17
+    exclude          /e                           --exclude, not zkt.toml:18
+    strict           true                         --strict, not zkt.toml:19
+    lints            all=allow plain-secret=deny  zkt.toml:20
+    allow-empty      true                         --allow-empty, not zkt.toml:21
+    allow-ephemeral  true                         --allow-ephemeral, not zkt.toml:22
+    allow-files      /f                           --allow-files, not zkt.toml:23
+    max-file         3                            --max-file, not zkt.toml:24
     --- exit 0
     ");
     let mut command = place.command("config --format json");

@@ -3,5 +3,6 @@
 mod check;
 mod diff;
 mod fmt;
+mod lints;
 mod streams;
 mod usage;

@@ -105,7 +105,7 @@ async fn a_plan_is_annotations() {
     insta::assert_snapshot!(run, @r##"
     ::error file=trees/a.zkt,line=2,col=3,title=zkt plan refused::/lb/pools may not be trimmed: /lb is protected (@protect)
     ::error title=zkt plan refused::5 of 6 nodes would be trimmed, more than the trim limit of 0; --max-trim or --force allows more
-    ::warning file=trees/a.zkt,line=3,col=3,title=zkt plan::/lb: link x -> /nowhere dangles: /nowhere does not exist
+    ::warning file=trees/a.zkt,line=3,col=3,title=dangling-link::/lb: link x -> /nowhere dangles: /nowhere does not exist
     ::notice title=zkt plan::Plan: 0 to add, 1 to update, 1 to link, 5 to trim.
     --- exit 3
     "##);
@@ -165,13 +165,13 @@ fn findings_are_annotations() {
     let place = Place::offline();
     place.file("a.zkt", "/a\n  x = 007\n  y -> /nowhere\n");
     insta::assert_snapshot!(place.run("check --format github a.zkt"), @r##"
-    ::warning file=a.zkt,line=2,col=7,title=zkt check::/a: x: a number with a leading zero is octal: write 0o in front of it if that is meant, and put it in quotes if it is text
+    ::warning file=a.zkt,line=2,col=7,title=leading-zero::/a: x: a number with a leading zero is octal: write 0o in front of it if that is meant, and put it in quotes if it is text
     ::notice title=zkt check::ok: 1 node in 1 file
     --- exit 0
     "##);
     insta::assert_snapshot!(place.run("check --format github --strict a.zkt"), @r##"
     ::error title=zkt check::warnings and extra nodes are not allowed, and there is 1; leave out --strict to allow them
-    ::warning file=a.zkt,line=2,col=7,title=zkt check::/a: x: a number with a leading zero is octal: write 0o in front of it if that is meant, and put it in quotes if it is text
+    ::warning file=a.zkt,line=2,col=7,title=leading-zero::/a: x: a number with a leading zero is octal: write 0o in front of it if that is meant, and put it in quotes if it is text
     ::notice title=zkt check::warnings and extra nodes are not allowed, and there is 1; leave out --strict to allow them
     --- exit 3
     "##);
@@ -249,9 +249,9 @@ fn findings_are_sarif() {
     command.arg("a b");
     let run = place.finish(command.spawn().unwrap()).expect(0);
     insta::assert_snapshot!(results(&run), @r##"
-    warning: system a%20b/a.zkt:4:1: /zookeeper: it belongs to ZooKeeper itself, unless there is a chroot
-    warning: doubt a%20b/a.zkt:2:7: /a: x: a number with a leading zero is octal: write 0o in front of it if that is meant, and put it in quotes if it is text
-    warning: link a%20b/a.zkt:3:3: /a: link y -> /a/y loops: /a/y -> /a/y
+    warning: system-node a%20b/a.zkt:4:1: /zookeeper: it belongs to ZooKeeper itself, unless there is a chroot
+    warning: leading-zero a%20b/a.zkt:2:7: /a: x: a number with a leading zero is octal: write 0o in front of it if that is meant, and put it in quotes if it is text
+    warning: circular-link a%20b/a.zkt:3:3: /a: link y -> /a/y loops: /a/y -> /a/y
     "##);
     let run = place.run("check --format sarif wrong").expect(1);
     insta::assert_snapshot!(results(&run), @r##"

@@ -45,7 +45,7 @@ async fn what_could_not_be_compared_is_said() {
     insta::assert_snapshot!(place.run(&format!("plan {wrong}")), @"
     zkt plan: SERVER <- a.zkt
 
-    warning: /p: not compared: the ACL of 4 nodes (no ADMIN right)
+    warning: /p: not compared: the ACL of 4 nodes (no ADMIN right) [unseen-acl]
 
     No changes: 4 nodes are as declared.
     --- exit 0
@@ -73,7 +73,7 @@ async fn no_hash_of_ones_own_password_is_shown() {
     }
     let mut run = place.run("plan --auth digest:ops:new b.zkt");
     let nobody = "warning: /p: no ACL that is declared or seen names an identity of the applier \
-                  (ops); a server takes any password, so check user and password\n\n";
+                  (ops); a server takes any password, so check user and password [unknown-applier]\n\n";
     let tells = names_identities(&place).await;
     assert_eq!(run.stdout.contains(nobody), tells, "{run}");
     run.stdout = run.stdout.replace(nobody, "");

@@ -3,6 +3,8 @@
 use clap::{Args, ValueEnum};
 use zkt::model::plan::MaxTrim;
 
+use super::LintArgs;
+
 /// What a plan is about, and what it may do.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Plan")]
@@ -49,6 +51,8 @@ pub(crate) struct PlanOptions {
     /// Treat nodes that are marked @ephemeral as any: they are created, and stay
     #[arg(long)]
     pub(crate) allow_ephemeral: bool,
+    #[command(flatten)]
+    pub(crate) lints: LintArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -40,7 +40,7 @@ pub(crate) struct PlanArgs {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath,
           conflicts_with_all = ["layers", "out", "with_secrets", "path", "trim", "target", "exclude",
                                 "strict", "max_trim", "force", "allow_empty", "replace",
-                                "allow_ephemeral", "connect"])]
+                                "allow_ephemeral", "allow", "warn", "deny", "connect"])]
     pub(crate) show: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) server: ServerArgs,

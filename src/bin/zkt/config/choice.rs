@@ -9,7 +9,7 @@ use clap::{ArgMatches, FromArgMatches as _};
 
 use super::file::{Context, Entry, File};
 use super::find;
-use super::key::{Key, Shape, nearest};
+use super::key::{Key, LINTS, Shape, nearest};
 use super::origin::Origin;
 use crate::args::ContextArgs;
 use crate::exit::Failure;
@@ -139,20 +139,44 @@ impl Config {
         self.file.as_ref()?.context(&chosen.name)
     }
 
-    /// What the context says about a key.
+    /// What the context says about a key, or the file itself.
     pub(super) fn entry(&self, key: &Key) -> Option<&Entry> {
-        let entries = &self.context()?.entries;
-        entries.iter().find(|entry| entry.key.name == key.name)
+        let entries = self.context().map_or(&[][..], |context| &context.entries);
+        let entry = entries.iter().find(|entry| entry.key.name == key.name);
+        entry.or_else(|| {
+            self.file
+                .as_ref()?
+                .lints
+                .as_ref()
+                .filter(|lints| lints.key.name == key.name)
+        })
+    }
+
+    /// The levels of lints, those of the file first.
+    fn lints(&self) -> Vec<String> {
+        let of_file = self.file.iter().flat_map(|file| &file.lints);
+        let of_context = self
+            .context()
+            .into_iter()
+            .flat_map(|context| &context.entries);
+        let of_context = of_context.filter(|entry| entry.key.name == LINTS.name);
+        let levels = of_file.chain(of_context).flat_map(|entry| &entry.values);
+        levels.cloned().collect()
     }
 
     /// Gives the options of the command that was called the context's values, as if they were built in:
     /// whoever gives such an option wins.
     pub(crate) fn defaults(&self, root: clap::Command, matches: &ArgMatches) -> clap::Command {
-        let (Some(context), Some((name, given))) = (self.context(), matches.subcommand()) else {
+        let Some((name, given)) = matches.subcommand() else {
             return root;
         };
+        let entries = self.context().map_or(&[][..], |context| &context.entries);
+        let entries = entries.iter().filter(|entry| entry.key.name != LINTS.name);
         root.mut_subcommand(name, |mut verb| {
-            for entry in &context.entries {
+            if LINTS.id_in(&verb).is_some() {
+                verb = verb.mut_arg(LINTS.name, |option| option.default_values(self.lints()));
+            }
+            for entry in entries {
                 let Some(id) = entry.key.id_in(&verb) else {
                     continue;
                 };

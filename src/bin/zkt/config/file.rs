@@ -5,12 +5,14 @@ use std::path::Path;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
+use zkt::model::lint::Lint;
 use zkt::syntax::place::{SourceId, Span};
 use zkt::syntax::source::Sources;
 
 use super::find::Found;
-use super::key::{KEYS, Key, Shape, WITHHELD, nearest};
+use super::key::{KEYS, Key, LINTS, Shape, WITHHELD, nearest};
 use super::wrong::{Wrong, Wrongs};
+use crate::args::lints;
 
 /// The contexts of a file.
 #[derive(Debug)]
@@ -19,6 +21,8 @@ pub(crate) struct File {
     /// The context to use where none is named, and where that stands.
     pub(crate) default: Option<(String, String)>,
     pub(crate) contexts: Vec<Context>,
+    /// The levels of lints, whatever the context.
+    pub(crate) lints: Option<Entry>,
 }
 
 /// A named set of entries.
@@ -90,7 +94,7 @@ type Value<'t> = Spanned<DeValue<'t>>;
 impl Reader<'_> {
     fn file(&mut self, name: &str, table: &Table<'_>) -> File {
         let mut default = None;
-        let mut contexts = Vec::new();
+        let (mut contexts, mut lints) = (Vec::new(), None);
         for (key, value) in table {
             match (key.get_ref().as_ref(), value.get_ref()) {
                 ("default-context", DeValue::String(name)) => default = Some((name, value.span())),
@@ -101,8 +105,9 @@ impl Reader<'_> {
                 ("context", other) => {
                     self.wrong_type("tables, as [context.prod]", other, value.span());
                 }
+                ("lints", _) => lints = self.entry(LINTS.name, key.span(), value),
                 (other, _) => {
-                    let known = ["default-context", "context"];
+                    let known = ["default-context", "context", LINTS.name];
                     let mut hint = nearest(other, known).map(meant);
                     if KEYS.iter().any(|key| key.name == other) {
                         hint = Some("it belongs in a context, below a line [context.NAME]".into());
@@ -124,6 +129,7 @@ impl Reader<'_> {
             name: name.to_owned(),
             default,
             contexts,
+            lints,
         }
     }
 
@@ -197,17 +203,45 @@ impl Reader<'_> {
                 };
                 list.iter().map(one).collect()
             }
+            (Shape::Levels, DeValue::Table(levels)) => Some(self.levels(levels)),
             (shape, other) => {
                 let expected = match shape {
                     Shape::Text => "a text",
                     Shape::Amount => "a text or a number",
                     Shape::List => "a text or a list of texts",
                     Shape::Switch => "true or false",
+                    Shape::Levels => "a table of lints, as in { plain-secret = 'deny' }",
                 };
                 self.wrong_type(expected, other, value.span());
                 None
             }
         }
+    }
+
+    /// Levels of lints, those of all first: a table has no order.
+    fn levels(&mut self, levels: &Table<'_>) -> Vec<String> {
+        let mut values = Vec::new();
+        for (name, value) in levels {
+            let (at, name) = (name.span(), name.get_ref().as_ref());
+            if name != lints::ALL && Lint::named(name).is_none() {
+                let near = nearest(name, Lint::all().map(Lint::name)).map(meant);
+                let hint = near.or_else(|| Some("zkt check --explain lists the lints".to_owned()));
+                self.wrong(format!("no lint has the name {name:?}"), &at, hint);
+                continue;
+            }
+            match value.get_ref() {
+                DeValue::String(text) if lints::level(text).is_some() => {
+                    values.push(format!("{name}={text}"));
+                }
+                _ => {
+                    let message = "expected 'allow', 'warn' or 'deny'".to_owned();
+                    self.wrong(message, &value.span(), None);
+                }
+            }
+        }
+        let of_all = format!("{}=", lints::ALL);
+        values.sort_by_key(|value| !value.starts_with(&of_all));
+        values
     }
 
     fn checked(&mut self, key: &Key, text: &str, at: &Range<usize>) -> Option<String> {

@@ -34,6 +34,8 @@ pub(crate) enum Shape {
     List,
     /// True or false.
     Switch,
+    /// A table of lints with their levels. As the only one it may stand outside of contexts, too.
+    Levels,
 }
 
 /// Which of the commands that have the option take it from a file.
@@ -49,7 +51,7 @@ enum Scope {
 }
 
 /// All keys, in the order in which they are listed.
-pub(crate) static KEYS: [Key; 18] = [
+pub(crate) static KEYS: [Key; 19] = [
     Key::new("layers", Shape::List, Scope::Layers, layer).path(),
     Key::new("connect", Shape::Text, Scope::All, any)
         .variables(&HOSTS_VARIABLES)
@@ -83,6 +85,7 @@ pub(crate) static KEYS: [Key; 18] = [
     Key::new("target", Shape::List, Scope::Plan, glob),
     Key::new("exclude", Shape::List, Scope::Plan, glob),
     Key::new("strict", Shape::Switch, Scope::All, any),
+    LINTS,
     Key::new("allow-empty", Shape::Switch, Scope::Layers, any),
     Key::new("allow-ephemeral", Shape::Switch, Scope::Plan, any),
     Key::new("allow-files", Shape::List, Scope::Layers, any).path(),
@@ -90,6 +93,9 @@ pub(crate) static KEYS: [Key; 18] = [
         values::file_size(text).map(drop)
     }),
 ];
+
+/// Lints with their levels.
+pub(crate) const LINTS: Key = Key::new("lints", Shape::Levels, Scope::All, any);
 
 /// What no file may say, and what to do instead.
 pub(crate) const WITHHELD: [(&str, &str); 5] = [

@@ -19,10 +19,14 @@ pub(crate) fn write_annotations(
     out: &mut dyn Write,
 ) -> io::Result<()> {
     for remark in remarks {
-        let (command, title) = match remark.level {
-            Level::Error => ("error", title.to_owned()),
-            Level::Refused => ("error", format!("{title} refused")),
-            Level::Warning => ("warning", title.to_owned()),
+        let command = match remark.level {
+            Level::Error | Level::Refused => "error",
+            Level::Warning => "warning",
+        };
+        let title = match (remark.lint, remark.level) {
+            (Some(lint), _) => lint.to_owned(),
+            (None, Level::Refused) => format!("{title} refused"),
+            (None, Level::Error | Level::Warning) => title.to_owned(),
         };
         let mut properties = Vec::new();
         if let Some(place) = &remark.place
@@ -93,6 +97,7 @@ mod tests {
         let remark = |level, source: &str| Remark {
             level,
             message: "100%: a,b\n::error::c\r".to_owned(),
+            lint: None,
             place: Some(Location {
                 source: source.into(),
                 line: 3,
@@ -121,7 +126,12 @@ mod tests {
         #[test]
         fn a_runner_reads_what_was_meant(file in "[a-z,:%\n\r;=]{1,12}", text in "[ -~\n]{0,20}") {
             let place = Location { source: file.clone().into(), line: 1, column: 2 };
-            let remark = Remark { level: Level::Error, message: text.clone(), place: Some(place) };
+            let remark = Remark {
+                level: Level::Error,
+                message: text.clone(),
+                lint: None,
+                place: Some(place),
+            };
             let line = annotation(remark);
             let line = line.strip_suffix('\n').unwrap();
             prop_assert!(!line.contains(['\n', '\r']));

@@ -138,7 +138,12 @@ fn acl_json(acl: &Acl) -> Value {
 
 /// One warning.
 pub(crate) fn warning_json(warning: &Warning) -> Value {
-    let object = json!({ "path": warning.path.as_str(), "message": clipped(&warning.message) });
+    let object = json!({
+        "path": warning.path.as_str(),
+        "message": clipped(&warning.message),
+        "lint": warning.lint.name(),
+        "level": warning.level.name(),
+    });
     with_source(object, warning.origin.as_ref())
 }
 

@@ -135,7 +135,10 @@ fn push_remarks(out: &mut String, remarks: &[Remark]) {
             Level::Refused => "refused",
             Level::Warning => "warning",
         };
-        let mut line = format!("- **{level}**: {}", code(&remark.message));
+        let lint = remark
+            .lint
+            .map_or(String::new(), |lint| format!(" ({lint})"));
+        let mut line = format!("- **{level}**{lint}: {}", code(&remark.message));
         if let Some(place) = &remark.place {
             _ = write!(line, " in {}", code(&place.to_string()));
         }

@@ -1,5 +1,6 @@
 //! What a reviewer has to know of a plan or of files: errors, refusals and warnings, with places.
 
+use zkt::model::lint;
 use zkt::model::plan::Plan;
 use zkt::model::plan::Warning;
 use zkt::syntax::place::Location;
@@ -24,6 +25,8 @@ pub(crate) enum Level {
 pub(crate) struct Remark {
     pub(crate) level: Level,
     pub(crate) message: String,
+    /// The name of the lint that it comes from, if it does.
+    pub(crate) lint: Option<&'static str>,
     /// The line that causes it.
     pub(crate) place: Option<Location>,
 }
@@ -38,6 +41,7 @@ impl Remark {
         Self {
             level: Level::Error,
             message,
+            lint: None,
             place,
         }
     }
@@ -46,8 +50,12 @@ impl Remark {
     pub(crate) fn warning(warning: &Warning) -> Self {
         let path = path_text(&warning.path);
         Self {
-            level: Level::Warning,
+            level: match warning.level {
+                lint::Level::Deny => Level::Error,
+                lint::Level::Allow | lint::Level::Warn => Level::Warning,
+            },
             message: format!("{path}: {}", clipped(&warning.message)),
+            lint: Some(warning.lint.name()),
             place: warning.origin.clone(),
         }
     }
@@ -57,6 +65,7 @@ impl Remark {
         let refusals = plan.refusals.iter().map(|refusal| Self {
             level: Level::Refused,
             message: words::refusal(refusal),
+            lint: None,
             place: refusal.origin().cloned(),
         });
         let warnings = plan.warnings.iter().map(Self::warning);

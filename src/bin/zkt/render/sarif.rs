@@ -3,6 +3,7 @@
 //! <https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html>
 
 use serde_json::{Value, json};
+use zkt::model::lint::{Level, Lint};
 use zkt::syntax::place::Location;
 
 use super::place::Root;
@@ -18,22 +19,24 @@ pub(crate) enum Found {
     Reference,
     File,
     Empty,
-    System,
-    Doubt,
-    Link,
+    /// A warning.
+    Lint(Lint, Level),
 }
 
 impl Found {
-    const ALL: [Self; 8] = [
+    /// What is wrong with files, rather than probably wrong.
+    const ERRORS: [Self; 5] = [
         Self::Syntax,
         Self::Declare,
         Self::Reference,
         Self::File,
         Self::Empty,
-        Self::System,
-        Self::Doubt,
-        Self::Link,
     ];
+
+    fn all() -> impl Iterator<Item = Self> {
+        let lints = Lint::all().map(|lint| Self::Lint(lint, lint.about().level));
+        Self::ERRORS.into_iter().chain(lints)
+    }
 
     /// Name and meaning.
     fn rule(self) -> (&'static str, &'static str) {
@@ -46,17 +49,32 @@ impl Found {
             ),
             Self::File => ("file", "A file cannot be read."),
             Self::Empty => ("empty", "A layer or a file declares no node."),
-            Self::System => ("system", "A node belongs to ZooKeeper itself."),
-            Self::Doubt => ("doubt", "A value or a name is probably not what is meant."),
-            Self::Link => ("link", "A link leads nowhere, in a circle, or is hidden."),
+            Self::Lint(lint, _) => (lint.name(), lint.about().summary),
         }
     }
 
     fn level(self) -> &'static str {
         match self {
-            Self::Syntax | Self::Declare | Self::Reference | Self::File | Self::Empty => "error",
-            Self::System | Self::Doubt | Self::Link => "warning",
+            Self::Lint(_, Level::Allow | Level::Warn) => "warning",
+            _ => "error",
         }
+    }
+
+    /// The rule as the log lists it.
+    fn descriptor(self) -> Value {
+        let (id, text) = self.rule();
+        let mut rule = json!({
+            "id": id,
+            "shortDescription": { "text": text },
+            "defaultConfiguration": { "level": self.level() },
+        });
+        if let Self::Lint(lint, level) = self {
+            let about = lint.about();
+            rule["fullDescription"] = json!({ "text": about.why });
+            rule["help"] = json!({ "text": format!("{}\n\n{}", about.why, about.remedy) });
+            rule["defaultConfiguration"]["enabled"] = (level != Level::Allow).into();
+        }
+        rule
     }
 }
 
@@ -71,14 +89,7 @@ pub(crate) struct Finding {
 
 /// The log of one run.
 pub(crate) fn sarif(findings: &[Finding], root: &Root) -> Value {
-    let rules = Found::ALL.map(|found| {
-        let (id, text) = found.rule();
-        json!({
-            "id": id,
-            "shortDescription": { "text": text },
-            "defaultConfiguration": { "level": found.level() },
-        })
-    });
+    let rules: Vec<Value> = Found::all().map(Found::descriptor).collect();
     let results = findings.iter().map(|finding| result(finding, root));
     json!({
         "$schema": SCHEMA,
@@ -101,7 +112,7 @@ fn result(finding: &Finding, root: &Root) -> Value {
         message,
         place,
     } = finding;
-    let index = Found::ALL.iter().position(|one| one == found);
+    let index = Found::all().position(|one| one.rule().0 == found.rule().0);
     let lines: Vec<_> = message.split('\n').map(printable).collect();
     json!({
         "ruleId": found.rule().0,
@@ -147,9 +158,9 @@ mod tests {
 
     #[test]
     fn names_are_unique() {
-        for (i, found) in Found::ALL.iter().enumerate() {
-            let same = |one: &Found| one.rule().0 == found.rule().0;
-            assert_eq!(Found::ALL.iter().position(same), Some(i));
+        for (i, found) in Found::all().enumerate() {
+            let same = |one: Found| one.rule().0 == found.rule().0;
+            assert_eq!(Found::all().position(same), Some(i));
         }
     }
 }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use zkt::model::acl::{Acl, AclEntry};
+use zkt::model::lint::{Level, Lint};
 use zkt::model::node::{AclVersion, DataVersion, Secret};
 use zkt::model::path::ZPath;
 use zkt::model::plan::{

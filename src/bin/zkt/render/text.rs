@@ -8,6 +8,7 @@ use std::sync::{Arc, LazyLock};
 
 use anstyle::Style;
 use unicode_width::UnicodeWidthStr;
+use zkt::model::lint::Level;
 use zkt::model::path::ZPath;
 use zkt::model::plan::{Action, Add, Plan, Refusal, Summary, Warning};
 use zkt::syntax::spelling::clipped;
@@ -168,7 +169,8 @@ fn write_untouched(plan: &Plan, options: &TextOptions<'_>, out: &mut dyn Write) 
 
 /// What a plan comes to.
 pub(super) fn last_line(plan: &Plan, mode: Mode) -> String {
-    let is_strict = |refusal: &Refusal| matches!(refusal, Refusal::Strict { .. });
+    let is_strict =
+        |refusal: &Refusal| matches!(refusal, Refusal::Strict { .. } | Refusal::Denied { .. });
     if plan.is_empty() && !plan.refusals.iter().all(is_strict) {
         return "Nothing is planned: the plan is refused.".to_owned();
     }
@@ -190,17 +192,21 @@ fn write_refusals(refusals: &[Refusal], out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes warnings, one a line, each with its place.
+/// Writes warnings, one a line, each with its place and the name of its lint.
 pub(crate) fn write_warnings(warnings: &[Warning], out: &mut dyn Write) -> io::Result<()> {
     for warning in warnings {
         let path = path_text(&warning.path);
         let message = clipped(&warning.message);
         let message = printable(&message);
-        write!(out, "{WARNING}warning{WARNING:#}: {path}: {message}")?;
+        match warning.level {
+            Level::Deny => write!(out, "{REFUSED}error{REFUSED:#}")?,
+            Level::Allow | Level::Warn => write!(out, "{WARNING}warning{WARNING:#}")?,
+        }
+        write!(out, ": {path}: {message}")?;
         if let Some(origin) = &warning.origin {
             write!(out, " {DIM}({}){DIM:#}", printable(&origin.to_string()))?;
         }
-        writeln!(out)?;
+        writeln!(out, " {DIM}[{}]{DIM:#}", warning.lint)?;
     }
     Ok(())
 }

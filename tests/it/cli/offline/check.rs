@@ -130,23 +130,23 @@ fn check_warns_of_links() {
     insta::assert_snapshot!(place.run("check a.zkt"), @"
     ok: 4 nodes in 1 file
     --- stderr
-    warning: /a: link c -> /d is hidden by the child /a/c (a.zkt:4:3)
-    warning: /a: link p => /d q leads nowhere: /d has no property q (a.zkt:5:3)
-    warning: /b: link l -> /b/l loops: /b/l -> /b/l (a.zkt:9:3)
-    warning: /d: link m -> /a/l/l loops: /b/l -> /b/l (a.zkt:7:3)
+    warning: /a: link c -> /d is hidden by the child /a/c (a.zkt:4:3) [hidden-link]
+    warning: /a: link p => /d q leads nowhere: /d has no property q (a.zkt:5:3) [dangling-link]
+    warning: /b: link l -> /b/l loops: /b/l -> /b/l (a.zkt:9:3) [circular-link]
+    warning: /d: link m -> /a/l/l loops: /b/l -> /b/l (a.zkt:7:3) [circular-link]
     --- exit 0
     ");
     insta::assert_snapshot!(place.run("check --strict a.zkt"), @"
     --- stderr
-    warning: /a: link c -> /d is hidden by the child /a/c (a.zkt:4:3)
-    warning: /a: link p => /d q leads nowhere: /d has no property q (a.zkt:5:3)
-    warning: /b: link l -> /b/l loops: /b/l -> /b/l (a.zkt:9:3)
-    warning: /d: link m -> /a/l/l loops: /b/l -> /b/l (a.zkt:7:3)
+    warning: /a: link c -> /d is hidden by the child /a/c (a.zkt:4:3) [hidden-link]
+    warning: /a: link p => /d q leads nowhere: /d has no property q (a.zkt:5:3) [dangling-link]
+    warning: /b: link l -> /b/l loops: /b/l -> /b/l (a.zkt:9:3) [circular-link]
+    warning: /d: link m -> /a/l/l loops: /b/l -> /b/l (a.zkt:7:3) [circular-link]
     error: warnings and extra nodes are not allowed, and there are 4; leave out --strict to allow them
     --- exit 3
     ");
     insta::assert_snapshot!(place.run("check --strict --format json a.zkt"), @r#"
-    {"errors":[],"files":1,"format_version":"1.2","nodes":4,"ok":false,"warnings":[{"message":"link c -> /d is hidden by the child /a/c","path":"/a","source":"a.zkt:4:3"},{"message":"link p => /d q leads nowhere: /d has no property q","path":"/a","source":"a.zkt:5:3"},{"message":"link l -> /b/l loops: /b/l -> /b/l","path":"/b","source":"a.zkt:9:3"},{"message":"link m -> /a/l/l loops: /b/l -> /b/l","path":"/d","source":"a.zkt:7:3"}]}
+    {"errors":[],"files":1,"format_version":"1.2","nodes":4,"ok":false,"warnings":[{"level":"warn","lint":"hidden-link","message":"link c -> /d is hidden by the child /a/c","path":"/a","source":"a.zkt:4:3"},{"level":"warn","lint":"dangling-link","message":"link p => /d q leads nowhere: /d has no property q","path":"/a","source":"a.zkt:5:3"},{"level":"warn","lint":"circular-link","message":"link l -> /b/l loops: /b/l -> /b/l","path":"/b","source":"a.zkt:9:3"},{"level":"warn","lint":"circular-link","message":"link m -> /a/l/l loops: /b/l -> /b/l","path":"/d","source":"a.zkt:7:3"}]}
     --- exit 3
     "#);
 }
@@ -254,12 +254,13 @@ fn what_is_probably_not_meant_is_a_warning() {
     insta::assert_snapshot!(place.run("check a.zkt"), @r#"
     ok: 3 nodes in 1 file
     --- stderr
-    warning: /a: mode: a number with a leading zero is octal: write 0o in front of it if that is meant, and put it in quotes if it is text (a.zkt:2:10)
-    warning: /a: modes: a number with a leading zero is octal: write 0o in front of it if that is meant, and put it in quotes if it is text (a.zkt:3:15)
-    warning: /a: password: a number with a leading zero is octal: write 0o in front of it if that is meant, and put it in quotes if it is text (a.zkt:4:14)
-    warning: /a: list: the comma at the end makes a list: write it in brackets if that is meant, or take the comma out (a.zkt:5:10)
-    warning: /a: two properties look alike, and differ in Unicode normalisation only: e\u{301} and \u{e9} (a.zkt:9:3)
-    warning: /a/é: two nodes look alike, and differ in Unicode normalisation only: e\u{301} and \u{e9} (a.zkt:11:3)
+    warning: /a: mode: a number with a leading zero is octal: write 0o in front of it if that is meant, and put it in quotes if it is text (a.zkt:2:10) [leading-zero]
+    warning: /a: modes: a number with a leading zero is octal: write 0o in front of it if that is meant, and put it in quotes if it is text (a.zkt:3:15) [leading-zero]
+    warning: /a: password has the name of a secret, and no `@secret password` hides its value (a.zkt:4:3) [plain-secret]
+    warning: /a: password: a number with a leading zero is octal: write 0o in front of it if that is meant, and put it in quotes if it is text (a.zkt:4:14) [leading-zero]
+    warning: /a: list: the comma at the end makes a list: write it in brackets if that is meant, or take the comma out (a.zkt:5:10) [trailing-comma]
+    warning: /a: two properties look alike, and differ in Unicode normalisation only: e\u{301} and \u{e9} (a.zkt:9:3) [look-alike-names]
+    warning: /a/é: two nodes look alike, and differ in Unicode normalisation only: e\u{301} and \u{e9} (a.zkt:11:3) [look-alike-names]
     --- exit 0
     "#);
     place.run("check --strict a.zkt").expect(3);

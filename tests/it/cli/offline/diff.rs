@@ -150,8 +150,8 @@ fn a_warning_does_not_show_a_secret_link() {
     insta::assert_snapshot!(place.run("check a.zkt"), @"
     ok: 1 node in 1 file
     --- stderr
-    warning: /a: link l -> (secret) leads nowhere (a.zkt:3:3)
-    warning: /a: link l => (secret) leads nowhere (a.zkt:4:3)
+    warning: /a: link l -> (secret) leads nowhere (a.zkt:3:3) [dangling-link]
+    warning: /a: link l => (secret) leads nowhere (a.zkt:4:3) [dangling-link]
     --- exit 0
     ");
     let json = place.run("check --format json a.zkt").expect(0);

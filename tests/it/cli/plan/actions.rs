@@ -260,7 +260,7 @@ async fn below_a_path() {
     insta::assert_snapshot!(place.run(&format!("plan -c {inside} --path /er a.zkt")), @"
     zkt plan: SERVER/deep <- a.zkt
 
-    warning: /er/a: link l -> /deep/er dangles: /deep does not exist (a.zkt:2:3)
+    warning: /er/a: link l -> /deep/er dangles: /deep does not exist (a.zkt:2:3) [dangling-link]
 
     No changes: 1 node is as declared.
     --- exit 0

@@ -106,7 +106,7 @@ async fn guards() {
       @ /a
           l -> /nowhere
 
-    warning: /a: link l -> /nowhere dangles: /nowhere does not exist (link.zkt:2:3)
+    warning: /a: link l -> /nowhere dangles: /nowhere does not exist (link.zkt:2:3) [dangling-link]
 
     refused: warnings and extra nodes are not allowed, and there is 1; leave out --strict to allow them
 

@@ -65,7 +65,7 @@ async fn secrets_are_never_shown() {
       @ /a
           pw -> (secret)  (was (secret))
 
-    warning: /a: link pw -> (secret) leads nowhere (a.zkt:5:3)
+    warning: /a: link pw -> (secret) leads nowhere (a.zkt:5:3) [dangling-link]
 
     Plan: 2 to add, 4 to update, 1 to link, 0 to trim.
     --- exit 0

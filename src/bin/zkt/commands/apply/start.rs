@@ -23,7 +23,7 @@ pub(crate) struct StartArgs {
     /// Carry out a saved plan, just that; with layers where it lacks their secret values
     #[arg(long = "plan", id = "saved", value_name = "FILE", value_hint = ValueHint::FilePath,
           conflicts_with_all = ["path", "trim", "extras", "target", "exclude", "strict", "max_trim",
-                                "force", "replace", "allow_ephemeral"])]
+                                "force", "replace", "allow_ephemeral", "allow", "warn", "deny"])]
     pub(crate) saved: Option<PathBuf>,
     /// Apply only if the plan has this checksum, which zkt plan -v prints
     #[arg(long, value_name = "HEX", conflicts_with = "saved")]

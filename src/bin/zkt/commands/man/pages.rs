@@ -216,6 +216,14 @@ fn examples_of_trees(command: &str) -> &'static [Example] {
                 "In CI: warnings are errors, and programs read the result.",
             ),
             (
+                "zkt check --deny plain-secret --allow hidden-link trees/",
+                "Choose how serious each lint is.",
+            ),
+            (
+                "zkt check --explain overlay-typo",
+                "Why a lint exists, and what to do.",
+            ),
+            (
                 "zkt check --format sarif trees/",
                 "In CI: a log for code scanning.",
             ),

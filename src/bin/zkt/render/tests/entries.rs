@@ -36,12 +36,16 @@ fn extras_kept_warnings_and_refusals() {
         warnings: vec![
             Warning {
                 path: path("/a/b"),
+                lint: Lint::DanglingLink,
+                level: Level::Warn,
                 about: About::Trees,
                 message: "link x -> /c dangles".to_owned(),
                 origin: at("a.zkt", 3),
             },
             Warning {
                 path: path("/a/c"),
+                lint: Lint::DanglingLink,
+                level: Level::Warn,
                 about: About::Node,
                 message: "\u{1b}[31m".to_owned(),
                 origin: None,
@@ -97,8 +101,8 @@ fn extras_kept_warnings_and_refusals() {
       /svc/10.0.0.1:80  (ephemeral)
       /svc/b  (holds an ephemeral node)
 
-    warning: /a/b: link x -> /c dangles (a.zkt:3:1)
-    warning: /a/c: \u001b[31m
+    warning: /a/b: link x -> /c dangles (a.zkt:3:1) [dangling-link]
+    warning: /a/c: \u001b[31m [dangling-link]
 
     refused: /p/q may not be trimmed: /p is protected (@protect) (a.zkt:9:1)
     refused: 40 of 50 nodes would be trimmed, more than the trim limit of 30%; --max-trim or --force allows more
@@ -135,11 +139,15 @@ fn extras_kept_warnings_and_refusals() {
       ],
       "warnings": [
         {
+          "level": "warn",
+          "lint": "dangling-link",
           "message": "link x -> /c dangles",
           "path": "/a/b",
           "source": "a.zkt:3:1"
         },
         {
+          "level": "warn",
+          "lint": "dangling-link",
           "message": "\u001b[31m",
           "path": "/a/c"
         }

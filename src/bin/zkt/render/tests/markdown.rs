@@ -58,6 +58,8 @@ fn what_a_reviewer_must_know_stands_first() {
         }],
         warnings: vec![Warning {
             path: path("/b"),
+            lint: Lint::DanglingLink,
+            level: Level::Warn,
             about: About::Node,
             message: "link x -> <b>@ops</b> leads nowhere".to_owned(),
             origin: at("b.zkt", 7),
@@ -73,7 +75,7 @@ fn what_a_reviewer_must_know_stands_first() {
     **zkt plan: refused (1 to add, 1 to update, 1 to link, 3 to trim); 1 warning** on `127.0.0.1:2181/` from `examples/cms.zkt`
 
     - **refused**: `/a may not be trimmed: it is protected (@protect)` in ``trees/`a`.zkt:3:1``
-    - **warning**: `/b: link x -> <b>@ops</b> leads nowhere` in `b.zkt:7:1`
+    - **warning** (dangling-link): `/b: link x -> <b>@ops</b> leads nowhere` in `b.zkt:7:1`
 
     <details><summary>6 actions</summary>
 
@@ -296,6 +298,8 @@ fn one_large_action_is_cut_within_and_leaves_room_for_others() {
 fn many_warnings_are_counted_beyond_some() {
     let warnings = (0..5000).map(|i| Warning {
         path: path(&format!("/n{i}")),
+        lint: Lint::DanglingLink,
+        level: Level::Warn,
         about: About::Node,
         message: "\u{e0001}`".repeat(3000),
         origin: at(&"`".repeat(500), i),
@@ -315,7 +319,7 @@ fn many_warnings_are_counted_beyond_some() {
     let sources = vec!["`\u{e0001}".repeat(1000); 1000];
     let text = comment_of(&plan, &"`".repeat(5000), &sources);
     assert!(text.encode_utf16().count() <= LONGEST);
-    let shown = text.matches("- **warning**").count();
+    let shown = text.matches("- **warning** (dangling-link)").count();
     let more = format!("- **{} more of these are not shown**\n", 5000 - shown);
     assert!(shown > 1 && text.contains(&more), "{text}");
     assert!(text.contains("- /lb/pools/retail"), "{text}");
@@ -366,6 +370,8 @@ fn hostile(text: &str) -> Plan {
         }],
         warnings: vec![Warning {
             path: name.clone(),
+            lint: Lint::DanglingLink,
+            level: Level::Warn,
             about: About::Node,
             message: text.to_owned(),
             origin: at(text, 1),

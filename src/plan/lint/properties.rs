@@ -1,0 +1,201 @@
+//! Names of properties: those that people do not tell apart, and those of secrets.
+//!
+//! Most nodes are fine. That is seen by how the names are written in the files; only a suspect node is
+//! decoded.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use smallvec::SmallVec;
+use unicode_normalization::UnicodeNormalization as _;
+
+use super::found::Found;
+use super::names::{alike, case_only};
+use crate::model::lint::Lint;
+use crate::model::node::{Content, Declared, DeclaredProperties};
+use crate::model::path::ZPath;
+use crate::model::plan::About;
+use crate::model::tree::Tree;
+use crate::model::value::{Entry, TYPE, entries};
+use crate::syntax::names::{looks_secret, split_link};
+use crate::syntax::place::SourceId;
+use crate::syntax::source::Sources;
+use crate::syntax::spelling::property_name;
+
+/// Up to this number, each name is compared with each other.
+const FEW: usize = 24;
+
+type Names<'a> = SmallVec<[&'a str; FEW]>;
+
+/// Checks the properties of all nodes.
+pub(super) fn check(declared: &Tree<Declared>, found: &mut Found<'_>) {
+    let mut written = Written::of(found.sources);
+    let mut suspects = Suspects::default();
+    let heeds_case = found.heeds(Lint::CaseOnlyDifference);
+    let heeds_secrets = found.heeds(Lint::PlainSecret);
+    for (path, node) in declared {
+        let Content::Properties(properties) = &node.content else {
+            continue;
+        };
+        if !node.bytes().is_ascii() {
+            look_alike(path, properties, found);
+        }
+        let names = written.names(properties);
+        if heeds_case && may_differ_in_case(&names) {
+            differ_in_case(path, properties, found);
+        }
+        if heeds_secrets && names.iter().any(|name| suspects.has(name)) {
+            secrets(path, node, properties, found);
+        }
+    }
+}
+
+/// Names as they are written: a quoted one with its quotes, and in the place of `type` what stands
+/// behind the colon.
+struct Written<'a> {
+    sources: &'a Sources,
+    last: Option<(SourceId, &'a str)>,
+}
+
+impl<'a> Written<'a> {
+    fn of(sources: &'a Sources) -> Self {
+        Self {
+            sources,
+            last: None,
+        }
+    }
+
+    fn names(&mut self, properties: &DeclaredProperties) -> Names<'a> {
+        let name = |span: &crate::syntax::place::Span| {
+            let text = match self.last {
+                Some((source, text)) if source == span.source => text,
+                _ => {
+                    let text = self.sources.get(span.source).text.as_str();
+                    self.last = Some((span.source, text));
+                    text
+                }
+            };
+            &text[span.range()]
+        };
+        properties.origins().iter().map(name).collect()
+    }
+}
+
+/// Two properties of one node whose names look alike.
+fn look_alike(path: &ZPath, properties: &DeclaredProperties, found: &mut Found<'_>) {
+    let object = properties.encoded().to_object();
+    let mut seen: BTreeMap<String, String> = BTreeMap::new();
+    for (i, entry) in entries(&object).enumerate() {
+        let key: String = entry.name.nfc().collect();
+        if let Some(other) = seen.get(&key) {
+            let message = alike("properties", &entry.name, other);
+            let origin = properties.origins().get(i).copied();
+            found.push((Lint::LookAlikeNames, About::Node), path, origin, message);
+        } else {
+            seen.insert(key, entry.name.to_string());
+        }
+    }
+}
+
+fn may_differ_in_case(names: &Names<'_>) -> bool {
+    if names.len() > FEW {
+        let folded = names.iter().map(|name| name.to_ascii_lowercase());
+        return folded.collect::<HashSet<String>>().len() < names.len();
+    }
+    let is_pair = |a: &str, b: &str| a.len() == b.len() && a.eq_ignore_ascii_case(b) && a != b;
+    let mut rest = names.iter().enumerate();
+    rest.any(|(at, a)| names[at + 1..].iter().any(|b| is_pair(a, b)))
+}
+
+/// Two properties of one node whose names differ in case only.
+fn differ_in_case(path: &ZPath, properties: &DeclaredProperties, found: &mut Found<'_>) {
+    let object = properties.encoded().to_object();
+    let mut seen: HashMap<String, String> = HashMap::new();
+    for (entry, origin) in entries(&object).zip(properties.origins()) {
+        let key = entry.name.to_ascii_lowercase();
+        if let Some(other) = seen.get(&key) {
+            let message = case_only("properties", &entry.name, other);
+            let lint = (Lint::CaseOnlyDifference, About::Node);
+            found.push(lint, path, Some(*origin), message);
+        } else {
+            seen.insert(key, entry.name.into_owned());
+        }
+    }
+}
+
+/// Names that were looked at.
+#[derive(Default)]
+struct Suspects<'a>(HashMap<&'a str, bool>);
+
+impl<'a> Suspects<'a> {
+    /// Whether a name may be that of a secret.
+    fn has(&mut self, name: &'a str) -> bool {
+        may_be_secret(name) && *self.0.entry(name).or_insert_with(|| looks_secret(name))
+    }
+}
+
+/// Whether a name may look like that of a secret. Each that does has one of these parts.
+fn may_be_secret(name: &str) -> bool {
+    const PARTS: [&[u8]; 5] = [b"pass", b"secret", b"token", b"cred", b"key"];
+    let bytes = name.as_bytes();
+    let starts = |at: usize, part: &[u8]| {
+        let here = bytes.get(at..at + part.len());
+        here.is_some_and(|here| here.eq_ignore_ascii_case(part))
+    };
+    let may_start = |(at, byte): (usize, &u8)| match byte | 0x20 {
+        b'p' => starts(at, PARTS[0]),
+        b's' => starts(at, PARTS[1]),
+        b't' => starts(at, PARTS[2]),
+        b'c' => starts(at, PARTS[3]),
+        b'k' => starts(at, PARTS[4]),
+        _ => false,
+    };
+    // Invisible characters may stand in between, and escapes in quoted names.
+    !name.is_ascii() || name.contains('\\') || bytes.iter().enumerate().any(may_start)
+}
+
+/// Properties with the names of secrets that no `@secret` covers.
+fn secrets(path: &ZPath, node: &Declared, properties: &DeclaredProperties, found: &mut Found<'_>) {
+    let object = properties.encoded().to_object();
+    let exposed = |entry: &Entry<'_>| {
+        let is_harmless = matches!(
+            entry.value,
+            "true" | "false" | "null" | "\"\"" | "[]" | "{}"
+        );
+        let is_plain = entry.name != TYPE && split_link(&entry.name).is_none();
+        !is_harmless && is_plain && looks_secret(&entry.name) && !node.secret.covers(&entry.name)
+    };
+    for (entry, origin) in entries(&object).zip(properties.origins()) {
+        if exposed(&entry) {
+            let name = property_name(&entry.name);
+            let message =
+                format!("{name} has the name of a secret, and no `@secret {name}` hides its value");
+            let lint = (Lint::PlainSecret, About::Node);
+            found.push(lint, path, Some(*origin), message);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_looks_secret_is_looked_at() {
+        for name in [
+            "password",
+            "DB_PASSWD",
+            "passphrase",
+            "Secret",
+            "x.token",
+            "credentials",
+            "tls.private_key",
+            "private-key",
+            "PrivateKey",
+            "api_key",
+            "pass\u{200b}word",
+        ] {
+            assert!(looks_secret(name) && may_be_secret(name), "{name}");
+        }
+        assert!(!may_be_secret("threads"));
+    }
+}
