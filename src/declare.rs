@@ -18,7 +18,7 @@ mod layers;
 #[cfg(feature = "git")]
 pub use files::GitFiles;
 pub use files::{Disk, Files, Memory};
-pub use layers::{Layers, load, tree_files};
+pub use layers::{Layers, SELF, load, tree_files};
 pub use problem::{MAX_INCLUDES, Problem, Problems, Reference};
 pub use source::Source;
 

@@ -18,11 +18,13 @@ use crate::syntax::{json, spelling};
 
 mod copy;
 mod exact;
+mod files;
 mod masked;
 mod parsed;
 mod respelled;
 
 pub use copy::declare_node;
+pub use files::{FilesOf, NoFile, Top, files};
 pub use masked::masked;
 pub use parsed::{JsonError, parse_json};
 pub use respelled::is_respelled;

@@ -52,6 +52,12 @@ pub trait Files {
     /// The paths in a directory, in any order.
     #[doc(hidden)]
     fn list(&self, directory: &Path) -> io::Result<Vec<PathBuf>>;
+    /// The same, where a file becomes a node whatever its name. Default: no other than
+    /// [`Files::list`].
+    #[doc(hidden)]
+    fn list_nodes(&self, directory: &Path) -> io::Result<Vec<PathBuf>> {
+        self.list(directory)
+    }
     /// One path for all paths that lead to the same place, so that circles can be seen.
     #[doc(hidden)]
     fn identity(&self, path: &Path) -> io::Result<PathBuf>;

@@ -1,10 +1,13 @@
 //! Layers of files, with what they include, to the tree that they declare.
 
+mod globs;
 mod listing;
 mod loader;
+mod walk;
 
 pub use listing::tree_files;
 pub use loader::load;
+pub use walk::SELF;
 
 use super::files::{DEFAULT_LARGEST, Disk, Files};
 use crate::model::path::ZPath;

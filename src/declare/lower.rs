@@ -3,6 +3,7 @@
 
 mod directives;
 mod error;
+mod files;
 mod nodes;
 mod overlay;
 mod properties;
@@ -10,6 +11,8 @@ mod size;
 
 use error::Found;
 pub use error::{Error, NotBase64};
+pub use files::{FileContents, FileNode};
+pub use nodes::MAX_LEVELS;
 pub use size::oversized;
 
 use std::borrow::Cow;
@@ -26,12 +29,9 @@ use crate::syntax::names::is_storable_name;
 use crate::syntax::place::Span;
 
 use directives::data_and_properties;
+use files::FilesNodes;
 use nodes::{Nodes, Place};
 use properties::{OpenProperties, merge};
-
-/// How deep a tree may be. Each node is stored under its whole path, by zkt as by ZooKeeper, so
-/// that a path without a limit would take memory with the square of its length.
-pub const MAX_LEVELS: usize = 4096;
 
 /// ZooKeeper's own nodes stand here, unless there is a chroot.
 const SYSTEM: &str = "/zookeeper";
@@ -61,6 +61,19 @@ pub struct Lowering {
     /// A buffer for the path at hand.
     path: String,
     has_acls: bool,
+    from_files: FilesNodes,
+}
+
+/// What a line refers to, as far as it could be read.
+#[derive(Debug, Default)]
+pub enum Referred {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// The contents of the file of `@data file`.
+    File(Arc<[u8]>),
+    /// The nodes below the directory of `@files`.
+    Directory(Vec<FileNode>),
 }
 
 /// Where the contents of a file belong.
@@ -118,6 +131,7 @@ impl Lowering {
             count: 0,
             path: String::new(),
             has_acls: false,
+            from_files: FilesNodes::default(),
         }
     }
 
@@ -195,6 +209,7 @@ impl Lowering {
 
     /// Ends a layer: what follows is laid over it.
     pub fn end_layer(&mut self) {
+        self.from_files.lay_down(&mut self.nodes, &mut self.errors);
         let merged = std::mem::take(&mut self.merged);
         let above = std::mem::take(&mut self.nodes);
         self.merged = overlay::lay_over(merged, above, &mut self.additions);
@@ -209,15 +224,15 @@ impl Lowering {
     #[must_use]
     pub fn finish(self) -> (Tree<Declared>, Vec<Error>) {
         let mut tree = self.merged.into_tree();
+        self.from_files.complete(&mut tree);
         if self.has_acls {
             inherit_acls(&mut tree);
         }
         (tree, self.errors.sorted())
     }
 
-    /// Lowers the next statement of the file at hand; `data` holds the contents of the file that
-    /// its `@data file` names; it is `None` if they could not be read.
-    pub fn statement(&mut self, line: &Line<'_>, data: Option<Arc<[u8]>>) {
+    /// Lowers the next statement of the file at hand, with what it refers to.
+    pub fn statement(&mut self, line: &Line<'_>, referred: Referred) {
         self.close(line.level);
         let Some(file) = self.files.last_mut() else {
             return;
@@ -230,7 +245,7 @@ impl Lowering {
             (_, Parent::Nowhere) => None,
             (Statement::Node(node), parent) => self.node(node, parent, number, around),
             (statement, Parent::Node(place)) => {
-                self.content(statement, line.span, place, data);
+                self.content(statement, line.span, place, referred);
                 None
             }
             (_, Parent::Top) => None,
@@ -289,13 +304,7 @@ impl Lowering {
         Some(place)
     }
 
-    fn content(
-        &mut self,
-        statement: &Statement<'_>,
-        span: Span,
-        place: u32,
-        data: Option<Arc<[u8]>>,
-    ) {
+    fn content(&mut self, statement: &Statement<'_>, span: Span, place: u32, referred: Referred) {
         match statement {
             Statement::Property { name, value } => {
                 self.property((&name.text, ""), &value.kind, name.span);
@@ -306,7 +315,7 @@ impl Lowering {
             Statement::PropertyLink { name, target } => {
                 self.property((&name.text, " =>"), &text(target), name.span);
             }
-            Statement::Directive(directive) => self.directive(directive, span, place, data),
+            Statement::Directive(directive) => self.directive(directive, span, place, referred),
             Statement::Blank | Statement::Node(_) | Statement::Invalid => {}
         }
     }
@@ -320,17 +329,22 @@ impl Lowering {
         }
     }
 
-    fn directive(
-        &mut self,
-        directive: &Directive<'_>,
-        span: Span,
-        place: u32,
-        file: Option<Arc<[u8]>>,
-    ) {
+    fn directive(&mut self, directive: &Directive<'_>, span: Span, place: u32, referred: Referred) {
         let word = directive.word();
+        let file = match referred {
+            Referred::File(bytes) => Some(bytes),
+            Referred::Directory(found) => {
+                let nodes = (&mut self.nodes, self.count);
+                let declared = self.from_files.declare((place, found), nodes, span);
+                self.count += 1;
+                self.errors.extend(declared.err());
+                None
+            }
+            Referred::Nothing => None,
+        };
         match directive {
-            // A node may include several files, each with a line of its own.
-            Directive::Include(_) => return,
+            // A node may name several files and directories, each in a line of its own.
+            Directive::Include(_) | Directive::Files { .. } => return,
             Directive::Acl(_) => self.has_acls = true,
             _ => {}
         }

@@ -102,6 +102,24 @@ pub enum Reference {
         /// Its path.
         path: String,
     },
+    /// `@files` names a directory without a file, or leaves all of them out.
+    #[error("{path}: there is no file in this directory for a node")]
+    NoFiles {
+        /// Where it is named.
+        span: Span,
+        /// Its path.
+        path: String,
+    },
+    /// A glob of `@files` that matches nothing.
+    #[error("{path}: the glob {glob} takes no file of this directory")]
+    Unmatched {
+        /// The glob.
+        span: Span,
+        /// The directory.
+        path: String,
+        /// The glob, without quotes.
+        glob: String,
+    },
     /// There are too many includes. Where each file includes the next one twice, their number
     /// doubles with each file.
     #[error("{path}: more than {MAX_INCLUDES} includes")]
@@ -144,7 +162,7 @@ impl Problem {
             Self::Empty { .. }
                 | Self::NoFiles { .. }
                 | Self::EmptyFile { .. }
-                | Self::Reference(Reference::Empty { .. })
+                | Self::Reference(Reference::Empty { .. } | Reference::NoFiles { .. })
         )
     }
 
@@ -170,9 +188,26 @@ impl Located for Reference {
         match self {
             Self::Unreadable { span, .. }
             | Self::Empty { span, .. }
+            | Self::NoFiles { span, .. }
+            | Self::Unmatched { span, .. }
             | Self::Circle { span, .. }
             | Self::TooMany { span, .. } => *span,
         }
+    }
+
+    fn hint(&self) -> Option<String> {
+        let Self::Unmatched { glob, .. } = self else {
+            return None;
+        };
+        let hint = if glob.starts_with('!') {
+            "in quotes an exclamation mark belongs to the name; to leave files out, write it before \
+             the quotes: !'…'"
+        } else if glob.contains('/') {
+            "a glob with a slash starts at the directory; **/ before it matches at any depth"
+        } else {
+            "a name that starts with a dot is matched only by a glob that starts with one"
+        };
+        Some(hint.to_owned())
     }
 }
 

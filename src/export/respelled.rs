@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use super::copy::declare_node;
-use crate::declare::lower::Lowering;
+use crate::declare::lower::{Lowering, Referred};
 use crate::model::node::{Content, DeclaredProperties, LiveNode};
 use crate::model::path::ZPath;
 use crate::model::value::{Data, entries};
@@ -60,7 +60,7 @@ fn declare_again(object: &[u8]) -> Option<Vec<u8>> {
     let mut lowering = Lowering::new(&ZPath::root(), false);
     lowering.begin_file(None);
     for line in Statements::new(&sources, source) {
-        lowering.statement(&line, None);
+        lowering.statement(&line, Referred::Nothing);
     }
     lowering.end_file();
     lowering.end_layer();

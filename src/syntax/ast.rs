@@ -138,6 +138,13 @@ pub enum Directive<'s> {
     },
     /// `@include 'PATH'`.
     Include(Text<'s>),
+    /// `@files 'DIR' GLOB…`.
+    Files {
+        /// The directory, its path relative to the tree file.
+        directory: Text<'s>,
+        /// Which files below it, in order; all if there is none.
+        globs: Vec<FileGlob<'s>>,
+    },
 }
 
 impl Directive<'_> {
@@ -153,8 +160,18 @@ impl Directive<'_> {
             Self::Acl(_) => "@acl",
             Self::Data { .. } => "@data",
             Self::Include(_) => "@include",
+            Self::Files { .. } => "@files",
         }
     }
+}
+
+/// A pattern of `@files`.
+#[derive(Debug, Clone)]
+pub struct FileGlob<'s> {
+    /// Whether it stands behind an exclamation mark: what it matches is left out.
+    pub leaves_out: bool,
+    /// The glob, without the mark.
+    pub text: Text<'s>,
 }
 
 /// How `@data` gives a node's bytes.

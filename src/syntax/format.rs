@@ -2,7 +2,7 @@
 //! unchanged.
 
 use crate::syntax::ast::{
-    DataForm, Directive, Document, Line, Literal, LiteralKind, Statement, Text,
+    DataForm, Directive, Document, FileGlob, Line, Literal, LiteralKind, Statement, Text,
 };
 use crate::syntax::characters::is_space;
 use crate::syntax::place::Span;
@@ -128,6 +128,23 @@ impl Formatter<'_> {
                     self.string(&text.text, &self.text[text.span.range()])
                 )
             }
+            Directive::Files { directory, globs } => {
+                let source = &self.text[directory.span.range()];
+                let directory = self.string(&directory.text, source);
+                let globs = globs.iter().map(|glob| self.file_glob(glob));
+                format!("{word} {directory}{}", globs.collect::<String>())
+            }
+        }
+    }
+
+    /// A glob, in quotes if it was written so.
+    fn file_glob(&self, glob: &FileGlob<'_>) -> String {
+        let mark = if glob.leaves_out { "!" } else { "" };
+        let (text, source) = (&*glob.text.text, &self.text[glob.text.span.range()]);
+        if text == source {
+            format!(" {mark}{text}")
+        } else {
+            format!(" {mark}{}", self.string(text, source))
         }
     }
 

@@ -12,7 +12,7 @@ use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::Notify;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
-use super::journal::Journal;
+use super::journal::{Journal, Texts};
 use super::revision::absolute;
 
 /// Maximum number of symbolic links in one path, as in the kernel.
@@ -21,7 +21,8 @@ const MAX_LINKS: usize = 40;
 /// The names in a directory that count.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Names {
-    All,
+    /// All of them; these are texts.
+    All(Texts),
     These(BTreeSet<OsString>),
 }
 
@@ -231,7 +232,12 @@ fn is_text(path: &Path, relevant: &Relevant) -> bool {
             .parent()
             .and_then(|parent| relevant.directories.get(parent));
         let name = path.file_name().unwrap_or_default().as_encoded_bytes();
-        names == Some(&Names::All) && name.ends_with(b".zkt") && !name.starts_with(b".")
+        let is_text = match names {
+            Some(Names::All(Texts::All)) => true,
+            Some(Names::All(Texts::TreeFiles)) => name.ends_with(b".zkt"),
+            Some(Names::These(_)) | None => false,
+        };
+        is_text && !name.starts_with(b".")
     };
     relevant.texts.contains(path) || is_new()
 }
@@ -250,7 +256,7 @@ fn matters(event: &notify::Event, relevant: &Directories) -> bool {
                 let names = relevant.get(path.parent()?)?;
                 let name = path.file_name()?;
                 Some(match names {
-                    Names::All => true,
+                    Names::All(_) => true,
                     Names::These(names) => names.contains(name),
                 })
             };
@@ -262,10 +268,14 @@ fn matters(event: &notify::Event, relevant: &Directories) -> bool {
 /// included, with the names in each that count.
 fn directories(journal: &Journal) -> Directories {
     let mut trail = Trail::default();
-    for (path, whole) in journal.paths() {
+    for (path, texts) in journal.paths() {
         let real = trail.follow(&absolute(path), MAX_LINKS);
-        if whole && let Some(real) = real {
-            trail.directories.insert(real, Names::All);
+        if let (Some(texts), Some(real)) = (texts, real) {
+            let names = trail.directories.entry(real);
+            match names.or_insert(Names::All(texts)) {
+                Names::All(there) => *there = texts.max(*there),
+                these @ Names::These(_) => *these = Names::All(texts),
+            }
         }
     }
     trail.directories
@@ -309,7 +319,7 @@ impl Trail {
     fn step(&mut self, directory: &Path, name: &OsStr, links: usize) -> Option<PathBuf> {
         let names = self.directories.entry(directory.to_owned());
         match names.or_insert_with(|| Names::These(BTreeSet::new())) {
-            Names::All => {}
+            Names::All(_) => {}
             Names::These(names) => _ = names.insert(name.to_owned()),
         }
         let next = directory.join(name);

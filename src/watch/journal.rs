@@ -21,8 +21,17 @@ enum Question {
     Kind(PathBuf),
     Root(PathBuf),
     Read(PathBuf, Root),
-    List(PathBuf),
+    List(PathBuf, Texts),
     Identity(PathBuf),
+}
+
+/// Which files of a directory are read, whenever they appear.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Texts {
+    /// Tree files.
+    TreeFiles,
+    /// Files of any name.
+    All,
 }
 
 /// A question and what the answer was.
@@ -98,7 +107,18 @@ impl Files for Recorder<'_> {
     fn list(&self, directory: &Path) -> io::Result<Vec<PathBuf>> {
         let answer = self.files.list(directory);
         let hash = hash_of(&answer, |paths| hash_of_list(paths));
-        self.note(Question::List(directory.to_owned()), hash, None);
+        self.note(
+            Question::List(directory.to_owned(), Texts::TreeFiles),
+            hash,
+            None,
+        );
+        answer
+    }
+
+    fn list_nodes(&self, directory: &Path) -> io::Result<Vec<PathBuf>> {
+        let answer = self.files.list_nodes(directory);
+        let hash = hash_of(&answer, |paths| hash_of_list(paths));
+        self.note(Question::List(directory.to_owned(), Texts::All), hash, None);
         answer
     }
 
@@ -132,7 +152,7 @@ impl Journal {
     pub(super) fn is_still(&self, files: &dyn Files) -> bool {
         let answer = |question: &Question| match question {
             Question::Kind(path) => hash_of(&files.kind(path), hash_of_kind),
-            Question::List(path) => hash_of(&files.list(path), |paths| hash_of_list(paths)),
+            Question::List(path, _) => hash_of(&files.list(path), |paths| hash_of_list(paths)),
             Question::Identity(path) => hash_of(&files.identity(path), |path| hash(path.as_path())),
             Question::Root(path) => hash_of_file(&files.root(path), hash),
             Question::Read(path, root) => {
@@ -175,14 +195,14 @@ impl Journal {
         })
     }
 
-    /// The paths that were asked for, and whether all that stands there counts.
-    pub(super) fn paths(&self) -> impl Iterator<Item = (&Path, bool)> {
+    /// The paths that were asked for; those of listed directories with the files in them that may be texts.
+    pub(super) fn paths(&self) -> impl Iterator<Item = (&Path, Option<Texts>)> {
         self.entries.iter().map(|entry| match &entry.question {
             Question::Kind(path)
             | Question::Root(path)
             | Question::Read(path, _)
-            | Question::Identity(path) => (path.as_path(), false),
-            Question::List(path) => (path.as_path(), true),
+            | Question::Identity(path) => (path.as_path(), None),
+            Question::List(path, texts) => (path.as_path(), Some(*texts)),
         })
     }
 }

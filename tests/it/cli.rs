@@ -5,6 +5,7 @@ mod commits;
 mod config;
 mod connect;
 mod drift;
+mod files;
 mod interactive;
 mod laws;
 mod nodes;

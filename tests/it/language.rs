@@ -46,6 +46,7 @@ macro_rules! check_layers {
 }
 
 mod directives;
+mod files;
 mod layers;
 mod lines;
 mod mistakes;

@@ -4,6 +4,7 @@ mod choices;
 mod commits;
 mod copies;
 mod documents;
+mod files;
 mod flights;
 mod naive;
 mod plans;

@@ -186,9 +186,12 @@ fn kind(problem: &Problem) -> (Found, &str) {
     match problem {
         Problem::Parse(_) => (Found::Syntax, INPUT),
         Problem::Lower(_) => (Found::Declare, INPUT),
-        Problem::Reference(Reference::Empty { path, .. }) => (Found::Empty, path),
+        Problem::Reference(Reference::Empty { path, .. } | Reference::NoFiles { path, .. }) => {
+            (Found::Empty, path)
+        }
         Problem::Reference(
             Reference::Unreadable { path, .. }
+            | Reference::Unmatched { path, .. }
             | Reference::TooMany { path, .. }
             | Reference::Circle { path, .. },
         ) => (Found::Reference, path),

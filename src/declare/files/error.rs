@@ -3,6 +3,9 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::model::path;
+use crate::syntax::spelling::grouped;
+
 /// Why a file was not read.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -57,6 +60,35 @@ pub enum Error {
         directory: PathBuf,
         /// Why.
         error: io::Error,
+    },
+    /// A directory is needed, and this is none.
+    #[error("it is no directory")]
+    NotDirectory,
+    /// A directory that lies in itself, by a symbolic link.
+    #[error("it leads back to a directory that it lies in")]
+    Circle,
+    /// A file whose name no node can have.
+    #[error("its name cannot name a node: {0}")]
+    Name(path::Error),
+    /// A file whose name is no text.
+    #[error("its name is not UTF-8, so that it cannot name a node")]
+    NotUnicode,
+    /// A directory of the name that stands for a directory's own bytes.
+    #[error(
+        "a file of this name holds the bytes of the directory around it, and this is a directory"
+    )]
+    SelfDirectory,
+    /// Too many files for `@files`.
+    #[error("with it @files would look at more than {} files and directories", grouped(*most))]
+    TooManyFiles {
+        /// The limit.
+        most: usize,
+    },
+    /// Too many bytes for `@files`.
+    #[error("with it @files would read more than {} bytes", grouped(*most))]
+    TooMuch {
+        /// The limit.
+        most: usize,
     },
     /// More bytes than [`Disk::largest`](super::Disk::largest).
     #[error("it has more than the {largest} bytes that are allowed")]

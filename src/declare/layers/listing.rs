@@ -76,7 +76,7 @@ fn list_new(
 }
 
 /// A path that is listed but does not exist is a symbolic link without a target.
-fn missing_target(error: io::Error) -> files::Error {
+pub(super) fn missing_target(error: io::Error) -> files::Error {
     match error.kind() {
         io::ErrorKind::NotFound => files::Error::Dangling,
         _ => error.into(),

@@ -1,21 +1,25 @@
 //! Reading layers file by file, each lowered as it is parsed.
 
+use std::cmp::Ordering;
 use std::mem;
 use std::path::{Path, PathBuf};
 
 use super::Layers;
+use super::globs::FileGlobs;
 use super::listing::tree_files;
+use super::walk::{Budget, MAX_BYTES, MAX_FILES, Walked, walk};
 use crate::declare::ahead;
 use crate::declare::files::{self, Files, Kind, Root};
-use crate::declare::lower::Lowering;
+use crate::declare::lower::{FileNode, Lowering, Referred};
 use crate::declare::problem::{MAX_INCLUDES, Problem, Problems, Reference};
 use crate::declare::source::Source;
 use crate::model::node::secret_names;
 use crate::model::path::ZPath;
-use crate::syntax::ast::{DataForm, Directive, Line, Statement, Text};
+use crate::syntax::ast::{DataForm, Directive, FileGlob, Line, Statement, Text};
 use crate::syntax::parser::{self, ErrorKind, MAX_ERRORS, Statements};
-use crate::syntax::place::SourceId;
+use crate::syntax::place::{SourceId, Span};
 use crate::syntax::source::Sources;
+use crate::syntax::spelling::printable;
 
 /// How many nodes the observer gets at once.
 const SENT_AT_ONCE: usize = 256;
@@ -55,6 +59,10 @@ pub fn load(layers: Layers<'_>) -> Result<Source, Problems> {
         sent: 0,
         problems: Vec::new(),
         includes: 0,
+        budget: Budget {
+            files: MAX_FILES,
+            bytes: MAX_BYTES,
+        },
         allow_empty,
         root: Root::everything(),
         chain: Vec::new(),
@@ -93,6 +101,7 @@ struct Loader<'f, 't> {
     sent: usize,
     problems: Vec<Problem>,
     includes: usize,
+    budget: Budget,
     allow_empty: bool,
     /// Where the files of the layer at hand must lie.
     root: Root,
@@ -241,7 +250,7 @@ impl Loader<'_, '_> {
 
     /// Lowers one line of a file, with what it refers to.
     fn line(&mut self, line: &Line<'_>, file: &Path) {
-        let mut data = None;
+        let mut referred = Referred::Nothing;
         match &line.statement {
             Statement::Node(_) => self.declares = true,
             Statement::Directive(Directive::Include(text)) => {
@@ -252,11 +261,16 @@ impl Loader<'_, '_> {
                 text,
             }) => {
                 let read = self.refer(text, &self.files.beside(file, &text.text));
-                data = read.map(|(bytes, _)| bytes.into());
+                referred =
+                    read.map_or(Referred::Nothing, |(bytes, _)| Referred::File(bytes.into()));
+            }
+            Statement::Directive(Directive::Files { directory, globs }) => {
+                let found = self.files_below(directory, globs, file);
+                referred = found.map_or(Referred::Nothing, Referred::Directory);
             }
             _ => {}
         }
-        self.lowering.statement(line, data);
+        self.lowering.statement(line, referred);
     }
 
     fn include(&mut self, text: &Text<'_>, level: u32, file: &Path) {
@@ -288,6 +302,53 @@ impl Loader<'_, '_> {
         self.declares |= declares_around;
     }
 
+    /// The nodes of `@files`. Returns `None` if there are none, which is reported.
+    fn files_below(
+        &mut self,
+        text: &Text<'_>,
+        globs: &[FileGlob<'_>],
+        file: &Path,
+    ) -> Option<Vec<FileNode>> {
+        let path = self.files.beside(file, &text.text);
+        let mut compiled = match FileGlobs::new(globs) {
+            Ok(compiled) => compiled,
+            Err(error) => {
+                self.problems.push(Problem::Lower(error));
+                return None;
+            }
+        };
+        let walked = match self.files.kind(&path) {
+            Ok(Kind::Directory) => {
+                let place = (self.files, &self.root);
+                walk(&path, place, &mut compiled, &mut self.budget)
+            }
+            Ok(Kind::File | Kind::Other) => failed(&path, files::Error::NotDirectory),
+            Err(error) => failed(&path, error.into()),
+        };
+        let (span, shown) = (text.span, path.display().to_string());
+        if !walked.errors.is_empty() {
+            for (path, error) in walked.errors {
+                self.unread(span, &path, error);
+            }
+            return None;
+        }
+        if !self.allow_empty {
+            let unmatched: Vec<&Text<'_>> = compiled.unmatched(globs).collect();
+            for glob in &unmatched {
+                self.useless(Reference::Unmatched {
+                    span: glob.span,
+                    path: shown.clone(),
+                    glob: glob.text.to_string(),
+                });
+            }
+            let is_empty = matches!(&*walked.nodes, [top] if top.contents.is_none());
+            if is_empty && unmatched.is_empty() {
+                self.useless(Reference::NoFiles { span, path: shown });
+            }
+        }
+        Some(walked.nodes)
+    }
+
     fn useless(&mut self, reference: Reference) {
         self.problems.push(reference.into());
     }
@@ -297,19 +358,25 @@ impl Loader<'_, '_> {
         if self.unread >= MAX_ERRORS {
             return None;
         }
-        let error = match self.referred(path) {
+        match self.referred(path) {
             Ok(read) => return Some(read),
-            Err(error) => error,
-        };
-        let (span, path) = (text.span, path.display().to_string());
-        self.unread += 1;
-        if self.unread < MAX_ERRORS {
-            self.useless(Reference::Unreadable { span, path, error });
-        } else {
-            let kind = ErrorKind::TooMany;
-            self.problems.push(parser::Error { kind, span }.into());
+            Err(error) => self.unread(text.span, path, error),
         }
         None
+    }
+
+    /// Reports what cannot be read; the last of [`MAX_ERRORS`] stands for those that follow.
+    fn unread(&mut self, span: Span, path: &Path, error: files::Error) {
+        let path = printable(&path.display().to_string()).into_owned();
+        self.unread = self.unread.saturating_add(1);
+        match self.unread.cmp(&MAX_ERRORS) {
+            Ordering::Less => self.useless(Reference::Unreadable { span, path, error }),
+            Ordering::Equal => {
+                let kind = ErrorKind::TooMany;
+                self.problems.push(parser::Error { kind, span }.into());
+            }
+            Ordering::Greater => {}
+        }
     }
 
     /// The contents and the identity of a file that another one refers to.
@@ -322,5 +389,12 @@ impl Loader<'_, '_> {
                 self.files.identity(path)?,
             )),
         }
+    }
+}
+
+fn failed(path: &Path, error: files::Error) -> Walked {
+    Walked {
+        errors: vec![(path.to_owned(), error)],
+        ..Walked::default()
     }
 }

@@ -69,6 +69,30 @@ pub enum Error {
         /// A property.
         property: Span,
     },
+    /// A file of `@files`, and lines that declare the data of its node.
+    #[error("{file} holds the data of {path}, which is declared, too")]
+    FileAndDeclared {
+        /// The directive.
+        span: Span,
+        /// Where the data is declared.
+        declared: Span,
+        /// The file.
+        file: Box<str>,
+        /// The node.
+        path: ZPath,
+    },
+    /// Two files for one node.
+    #[error("{} and {} both hold the data of {path}", files[0], files[1])]
+    TwoFiles {
+        /// The second `@files`.
+        span: Span,
+        /// The first.
+        first: Span,
+        /// The files.
+        files: [Box<str>; 2],
+        /// The node.
+        path: ZPath,
+    },
     /// A property's name that cannot be stored.
     #[error("a name that holds $serde_json::private:: cannot be stored")]
     NotStorable {
@@ -115,12 +139,14 @@ pub enum Error {
     },
     /// More data than a request can carry: one of [`oversized`](super::oversized).
     #[error(
-        "the node needs {bytes} bytes, and ZooKeeper takes at most {} in a request",
+        "the node {path} needs {bytes} bytes, and ZooKeeper takes at most {} in a request",
         grouped(*limit)
     )]
     TooLarge {
-        /// The node.
+        /// Where the node is declared.
         span: Span,
+        /// The node: a line may declare many, each a file.
+        path: ZPath,
         /// Its path and data, and what a request needs besides.
         bytes: usize,
         /// The bytes that a request may have.
@@ -221,6 +247,8 @@ impl Located for Error {
             | Self::DuplicateProperty { span, .. }
             | Self::DuplicateDirective { span, .. }
             | Self::DataAndProperties { span, .. }
+            | Self::FileAndDeclared { span, .. }
+            | Self::TwoFiles { span, .. }
             | Self::NotStorable { span }
             | Self::Glob { span, .. }
             | Self::Acl { span, .. }
@@ -235,7 +263,8 @@ impl Located for Error {
         match self {
             Self::DuplicateNode { .. }
             | Self::DuplicateProperty { .. }
-            | Self::DuplicateDirective { .. } => "and again here".to_owned(),
+            | Self::DuplicateDirective { .. }
+            | Self::TwoFiles { .. } => "and again here".to_owned(),
             _ => String::new(),
         }
     }
@@ -244,9 +273,13 @@ impl Located for Error {
         match self {
             Self::DuplicateNode { first, .. }
             | Self::DuplicateProperty { first, .. }
-            | Self::DuplicateDirective { first, .. } => vec![(*first, "first here".to_owned())],
+            | Self::DuplicateDirective { first, .. }
+            | Self::TwoFiles { first, .. } => vec![(*first, "first here".to_owned())],
             Self::DataAndProperties { property, .. } => {
                 vec![(*property, "a property is declared here".to_owned())]
+            }
+            Self::FileAndDeclared { declared, .. } => {
+                vec![(*declared, "its data is declared here".to_owned())]
             }
             _ => Vec::new(),
         }
@@ -264,6 +297,10 @@ impl Located for Error {
                     "a later layer may replace it; one layer says it once"
                 }
                 Self::DuplicateDirective { .. } => "say it once, with all that it is to cover",
+                Self::FileAndDeclared { .. } => {
+                    "leave the file out with a glob: !NAME; or declare the node in a later layer"
+                }
+                Self::TwoFiles { .. } => "leave one of them out with a glob: !NAME",
                 Self::Acl { .. } => {
                     "an entry is scheme:id:perms, as in world:anyone:r or digest:ops:HASH:cdrwa"
                 }

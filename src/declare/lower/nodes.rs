@@ -11,6 +11,10 @@ use crate::model::path::ZPath;
 use crate::model::tree::Tree;
 use crate::syntax::place::Span;
 
+/// How deep a tree may be. Each node is stored under its whole path, by zkt as by ZooKeeper, so
+/// that a path without a limit would take memory with the square of its length.
+pub const MAX_LEVELS: usize = 4096;
+
 /// No node (the parent of top-level nodes), no file or no line.
 pub(super) const NONE: u32 = u32::MAX;
 

@@ -18,11 +18,15 @@ pub fn oversized(tree: &Tree<Declared>, limit: usize) -> Vec<Error> {
     };
     let large = tree
         .iter()
-        .map(|(path, node)| (node.origin, needs(path, node)));
-    let large = large.filter(|(_, bytes)| *bytes > limit);
-    let error = |(origin, bytes): (Option<Span>, usize)| {
-        let span = origin?;
-        Some(Error::TooLarge { span, bytes, limit })
+        .map(|(path, node)| (path, node.origin, needs(path, node)));
+    let large = large.filter(|(_, _, bytes)| *bytes > limit);
+    let error = |(path, origin, bytes): (&ZPath, Option<Span>, usize)| {
+        Some(Error::TooLarge {
+            span: origin?,
+            path: path.clone(),
+            bytes,
+            limit,
+        })
     };
     let mut errors: Vec<Error> = large.filter_map(error).collect();
     errors.sort_by_key(Located::span);

@@ -5,7 +5,9 @@ use std::borrow::Cow;
 use pest::iterators::Pair;
 use smallvec::SmallVec;
 
-use crate::syntax::ast::{DataForm, Directive, Line, Literal, LiteralKind, Node, Statement, Text};
+use crate::syntax::ast::{
+    DataForm, Directive, FileGlob, Line, Literal, LiteralKind, Node, Statement, Text,
+};
 use crate::syntax::characters::is_invisible;
 use crate::syntax::parser::error::ErrorKind;
 use crate::syntax::parser::matched::{Matched, Rule, drifted, only};
@@ -54,6 +56,7 @@ impl Matched<'_> {
             Rule::acl => Directive::Acl(self.parse_words(pair)),
             Rule::data => self.parse_data(pair),
             Rule::include => Directive::Include(self.parse_string(only(pair))),
+            Rule::files => self.parse_files(pair),
             rule => drifted(rule),
         })
     }
@@ -150,6 +153,30 @@ impl Matched<'_> {
         Directive::Data { form, text }
     }
 
+    fn parse_files<'s>(&mut self, pair: Pair<'s, Rule>) -> Directive<'s> {
+        let mut parts = pair.into_inner();
+        let Some(directory) = parts.next() else {
+            drifted(Rule::files);
+        };
+        let directory = self.parse_string(directory);
+        let globs = parts.map(|glob| self.parse_file_glob(glob)).collect();
+        Directive::Files { directory, globs }
+    }
+
+    fn parse_file_glob<'s>(&mut self, pair: Pair<'s, Rule>) -> FileGlob<'s> {
+        let mut parts = pair.into_inner().peekable();
+        let mark = parts.next_if(|part| part.as_rule() == Rule::left_out);
+        let text = match parts.next() {
+            Some(word) if word.as_rule() == Rule::glob_word => self.parse_text(&word),
+            Some(string) => self.parse_string(string),
+            None => drifted(Rule::file_glob),
+        };
+        FileGlob {
+            leaves_out: mark.is_some(),
+            text,
+        }
+    }
+
     // ---- names
 
     /// A bare text as it stands, a quoted one decoded.
@@ -169,6 +196,7 @@ impl Matched<'_> {
             | Rule::target
             | Rule::property_target
             | Rule::pattern_word
+            | Rule::glob_word
             | Rule::acl_word => {
                 self.check_visible(pair);
                 Cow::Borrowed(pair.as_str())

@@ -48,7 +48,7 @@ pub(crate) struct Directive {
 }
 
 /// The directives, in the order in which messages list them.
-pub(crate) static DIRECTIVES: [Directive; 8] = [
+pub(crate) static DIRECTIVES: [Directive; 9] = [
     directive("@keep", None),
     directive("@ignore", Some("the name of a property")),
     directive("@protect", None),
@@ -63,6 +63,7 @@ pub(crate) static DIRECTIVES: [Directive; 8] = [
         has_string: true,
         ..directive("@include", Some("a string"))
     },
+    directive("@files", Some("a directory in quotes")),
 ];
 
 const fn directive(word: &'static str, operand: Option<&'static str>) -> Directive {

@@ -35,7 +35,7 @@ async fn what_is_as_declared_may_have_any_size() {
         place.run(&format!("{words} b.zkt")).expect(0);
     }
     insta::assert_snapshot!(place.run(&format!("check {small} b.zkt")).stderr, @"
-    error: the node needs 2075 bytes, and ZooKeeper takes at most 1,024 in a request
+    error: the node /a needs 2075 bytes, and ZooKeeper takes at most 1,024 in a request
      --> b.zkt:1:1
       |
     1 | /a

@@ -5,7 +5,7 @@ use std::process::Command;
 use super::*;
 
 impl Place {
-    fn git(&self, words: &str) {
+    pub(super) fn git(&self, words: &str) {
         let done = Command::new("git")
             .args(["-c", "user.name=a", "-c", "user.email=a@example.com"])
             .args(["-c", "commit.gpgsign=false"])
@@ -17,7 +17,7 @@ impl Place {
         assert!(done.status.success(), "{done:?}");
     }
 
-    fn commit(&self) {
+    pub(super) fn commit(&self) {
         self.git("add -A");
         self.git("commit -qm x");
     }

@@ -19,7 +19,7 @@ fn directives() {
     "#);
     check!("/a\n  @kep\n  @keep all\n  @ignore\n  @protect now\n  @acl\n  @data\n  @include\n", @r#"
     2:3: there is no directive @kep
-      hint: the directives are @keep, @ignore, @protect, @ephemeral, @secret, @acl, @data and @include; a property of this name is @kep = VALUE
+      hint: the directives are @keep, @ignore, @protect, @ephemeral, @secret, @acl, @data, @include and @files; a property of this name is @kep = VALUE
     3:9: expected children, properties or the end of the line, found `all`
     4:10: expected the name of a property, found the end of the line
     5:12: expected the end of the line, found `now`
@@ -126,7 +126,7 @@ fn data() {
     let errors: Vec<_> = errors.iter().map(ToString::to_string).collect();
     assert_eq!(
         errors,
-        ["the node needs 1048622 bytes, and ZooKeeper takes at most 1,048,575 in a request"]
+        ["the node /a needs 1048622 bytes, and ZooKeeper takes at most 1,048,575 in a request"]
     );
     assert!(zkt::declare::lower::oversized(&tree, 1_048_622).is_empty());
     let files = [

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use zkt::Memory;
 use zkt::export::{self, Pieces};
 use zkt::model::node::{Live, LiveNode};
 use zkt::model::path::ZPath;
@@ -107,6 +108,11 @@ impl Writer<'_, '_> {
                 "@acl \"digest:a b:Jq7wMyA/w2Vd5WIDAKdu4OIIFEQ=:r\"  auth::cdrwa",
                 "@acl ip:10.0.0.0/8:r",
             ],
+            [
+                "@files 'd'",
+                "@files  \"d\"  !*.md  'a b'",
+                "@files r'd'\tx.xml !\"a b\"",
+            ],
         ];
         for directive in directives {
             if self.choices.once_in(5) {
@@ -207,7 +213,9 @@ fn formatted(text: &str) -> String {
 
 /// What a text declares, in full: data, directives, standing.
 fn meaning(text: &str) -> BTreeMap<String, String> {
-    let declared = trees::declare(text);
+    let files = [("-", text), ("d/x.xml", "x"), ("d/a b", ""), ("d/c.md", "")];
+    let declared = trees::declare_layers(&["-"], &Memory::from(files), "/")
+        .unwrap_or_else(|errors| panic!("{}\n{text}", errors.join("\n")));
     let node = |(path, node): &(zkt::model::path::ZPath, zkt::model::node::Declared)| {
         let mut node = node.clone();
         node.origin = None;

@@ -1,4 +1,6 @@
-//! `zkt export`: a live tree as tree text.
+//! `zkt export`: a live tree as tree text, or as files.
+
+mod files;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -47,6 +49,14 @@ pub(crate) struct ExportArgs {
     /// Write to this file instead of stdout, all of it or nothing
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) output: Option<PathBuf>,
+    /// Each node as a file below this new directory, and print the lines that declare them
+    #[arg(
+        long,
+        value_name = "DIR",
+        value_hint = ValueHint::DirPath,
+        conflicts_with_all = ["ephemeral", "name", "acl", "exact", "format"]
+    )]
+    pub(crate) files: Option<PathBuf>,
     /// How the tree is printed
     #[arg(long, default_value = "zkt")]
     pub(crate) format: TreeFormat,
@@ -70,7 +80,8 @@ pub(crate) async fn run(args: &ExportArgs, output: &Output) -> Result<Exit, Fail
     };
     let session = Session::connect(&settings::session_options(&args.server)?).await?;
     // Where an ACL is written, and how JSON ends, depends on what is around.
-    let exported = if args.acl || args.format == TreeFormat::Json {
+    let is_whole = args.acl || args.format == TreeFormat::Json || args.files.is_some();
+    let exported = if is_whole {
         whole(args, &session, &top, &options, output).await
     } else {
         piece_by_piece(&session, &top, &options, output).await
@@ -82,7 +93,15 @@ pub(crate) async fn run(args: &ExportArgs, output: &Output) -> Result<Exit, Fail
         return Err(Failure::new(format!("{top} does not exist on {hosts}")));
     }
     let complete = judge(args, &exported)?;
+    let lines = match (&args.files, &exported.text) {
+        (Some(directory), Text::Whole(live)) => {
+            let beside = args.output.as_deref();
+            Some(files::write(directory, (live, &top), beside, output)?)
+        }
+        _ => None,
+    };
     let write = |out: &mut dyn Write| match (&exported.text, args.format) {
+        _ if lines.is_some() => out.write_all(lines.as_deref().unwrap_or_default().as_bytes()),
         (Text::Pieces { order, pieces }, _) => order.iter().try_for_each(|place| {
             let text = pieces[place / RUN].get(place % RUN);
             out.write_all(text.as_bytes())
@@ -107,8 +126,10 @@ pub(crate) async fn run(args: &ExportArgs, output: &Output) -> Result<Exit, Fail
             out.flush()?;
         }
     }
-    tell_respelled(exported.respelled(&options), output);
-    tell_closed(exported.closed, output);
+    if args.files.is_none() {
+        tell_respelled(exported.respelled(&options), output);
+    }
+    tell_closed(exported.closed, args, output);
     if args.skip_unreadable {
         tell_skipped(&exported, output);
     }
@@ -133,7 +154,7 @@ fn judge(args: &ExportArgs, exported: &Exported) -> Result<Result<Exit, Failure>
     }
     // An incomplete tree must not take the place of a complete one.
     match incomplete {
-        Some(failure) if args.output.is_some() => Err(failure),
+        Some(failure) if args.output.is_some() || args.files.is_some() => Err(failure),
         Some(failure) => Ok(Err(failure)),
         None => Ok(Ok(Exit::Done)),
     }
@@ -153,14 +174,18 @@ fn tell_skipped(exported: &Exported, output: &Output) {
     }
 }
 
-fn tell_closed(count: usize, output: &Output) {
+fn tell_closed(count: usize, args: &ExportArgs, output: &Output) {
     let nodes = match count {
         0 => return,
         1 => "1 node has an ACL".to_owned(),
         count => format!("{count} nodes have ACLs"),
     };
+    let instead = match args.files {
+        Some(_) => "files hold none; export --acl shows them, @acl beside @files declares one",
+        None => "--acl exports ACLs",
+    };
     output.note(&format!(
-        "note: {nodes} other than open, left out here; --acl exports ACLs"
+        "note: {nodes} other than open, left out here; {instead}"
     ));
 }
 

@@ -19,6 +19,7 @@ pub(super) fn rule_name(rule: Rule) -> Option<&'static str> {
         Rule::keep_what => "children, properties",
         Rule::data_form => "the word base64 or file",
         Rule::pattern | Rule::pattern_word => "the name of a property",
+        Rule::file_glob | Rule::left_out | Rule::glob_word => "a glob",
         Rule::acl_entry | Rule::acl_word => "an entry of the form scheme:id:perms",
         Rule::value
         | Rule::constant
@@ -29,6 +30,7 @@ pub(super) fn rule_name(rule: Rule) -> Option<&'static str> {
         | Rule::inner_string => "a value",
         Rule::pair => "a key and its value",
         Rule::string
+        | Rule::lone_string
         | Rule::string_part
         | Rule::prefix
         | Rule::long_string

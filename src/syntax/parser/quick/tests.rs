@@ -229,7 +229,7 @@ fn says_of_whole_files_what_the_grammar_says() {
 
 /// Where to change a text, how many characters to take out, and what to put in.
 fn change() -> impl Strategy<Value = (Index, usize, String)> {
-    let piece = r#"[ \t\n]{0,3}|['"\[{(\])},:#/@=\\\r\x0b]|->|=>|'''|\\[xunU0'"]|[ux]?'|@(keep|data|acl) ?| : ?|é|\u{a0}"#;
+    let piece = r#"[ \t\n]{0,3}|['"\[{(\])},:#/@=\\\r\x0b]|->|=>|'''|\\[xunU0'"]|[ux]?'|@(keep|data|acl|files) ?| : ?|é|\u{a0}"#;
     (any::<Index>(), 0..4_usize, piece)
 }
 

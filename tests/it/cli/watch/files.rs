@@ -79,6 +79,46 @@ async fn included_files_count_wherever_they_are() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_directory_of_files_is_followed() {
+    let place = Place::new("watch-directory").await;
+    place
+        .file("trees/a.zkt", "/a\n  @files '../conf'\n")
+        .file("conf/x.xml", "1")
+        .file("conf/y.xml", "y");
+    let client = place.client().await;
+    let mut watching = Watching::start(&place, "trees --trim --allow-files . --interval 1h");
+    becomes(&client, "/a/x.xml", Some("1")).await;
+    // Changed in place, and by a rename.
+    place.file("conf/x.xml", "2");
+    becomes(&client, "/a/x.xml", Some("2")).await;
+    place.file("conf/.x.xml.swp", "3");
+    fs::rename(place.path("conf/.x.xml.swp"), place.path("conf/x.xml")).unwrap();
+    becomes(&client, "/a/x.xml", Some("3")).await;
+    // A new file, and one in directories that come later.
+    place.file("conf/new.properties", "n");
+    becomes(&client, "/a/new.properties", Some("n")).await;
+    place.file("conf/later/deep/z", "z");
+    becomes(&client, "/a/later/deep/z", Some("z")).await;
+    place.file("conf/later/deep/z", "zz");
+    becomes(&client, "/a/later/deep/z", Some("zz")).await;
+    fs::rename(place.path("conf/later/deep/z"), place.path("conf/w")).unwrap();
+    becomes(&client, "/a/w", Some("zz")).await;
+    becomes(&client, "/a/later/deep/z", None).await;
+    fs::remove_file(place.path("conf/y.xml")).unwrap();
+    becomes(&client, "/a/y.xml", None).await;
+    // A new file that is still being written is no node.
+    let mut half = fs::File::create(place.path("conf/half")).unwrap();
+    half.write_all(b"one").unwrap();
+    place.file("conf/x.xml", "4");
+    watching.says(&["conf/half", "is being written"]).await;
+    half.write_all(b" two").unwrap();
+    drop(half);
+    becomes(&client, "/a/half", Some("one two")).await;
+    becomes(&client, "/a/x.xml", Some("4")).await;
+    drop(watching);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn links_are_followed_anew_when_they_are_swapped() {
     let place = Place::new("watch-links").await;
     // As git-sync has it: a link to a worktree, swapped by a rename.

@@ -269,10 +269,16 @@ fn examples_of_trees(command: &str) -> &'static [Example] {
 /// Examples of the other commands that make no plan.
 fn examples_without_plan(command: &str) -> &'static [Example] {
     match command {
-        "export" => &[(
-            "zkt export /cms -o cms.zkt",
-            "A live subtree as tree text, in a file.",
-        )],
+        "export" => &[
+            (
+                "zkt export /cms -o cms.zkt",
+                "A live subtree as tree text, in a file.",
+            ),
+            (
+                "zkt export --files films /configs/films -o films.zkt",
+                "Each node as a file below films, and the line that declares them.",
+            ),
+        ],
         "ls" => &[(
             "zkt ls -l --depth 2 /cms",
             "Nodes with kind, version, size and time.",
