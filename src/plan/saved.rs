@@ -18,6 +18,7 @@ mod parts;
 mod rest;
 mod reviewed;
 mod seen;
+mod shown;
 mod wants;
 
 pub use digest::{checksum_of, declared_digest};

@@ -18,7 +18,7 @@ mod value;
 
 pub(crate) use exposed::exposed;
 pub(crate) use github::{write_annotations, write_notice, write_plan};
-pub(crate) use json::{action_json, plan_json, warning_json};
+pub(crate) use json::{action_json, json_line, plan_json, warning_json};
 pub(crate) use list::{count, named, write_first};
 pub(crate) use markdown::{Subject, failure_markdown, plan_markdown};
 pub(crate) use place::Root;

@@ -25,7 +25,7 @@ pub(crate) fn print(
             if let Some(checksum) = checksum {
                 object["checksum"] = checksum.into();
             }
-            writeln!(out, "{object}")?;
+            writeln!(out, "{}", render::json_line(&object))?;
         }
         PlanFormat::Text => {
             let options = output.plan_text(title, old.1, new.1);

@@ -13,6 +13,7 @@ use super::hidden::hide;
 use super::made_of::MadeOf;
 use super::parts;
 use super::seen::{Seen, SeenNodes, seen_nodes};
+use super::shown::require_shown;
 use crate::model::path::ZPath;
 use crate::model::plan::{Action, Plan};
 
@@ -230,6 +231,14 @@ impl SavedPlan {
             .collect::<Result<_, String>>()
             .map_err(Error::Invalid)?;
         require_seen(&plan, &seen_nodes).map_err(Error::Invalid)?;
+        // What is withheld is taken from a fresh plan, which must be the one that is shown.
+        let whole = plan
+            .actions
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| !withheld.contains(at));
+        let mut shown = whole.map(|(_, action)| require_shown(action));
+        shown.try_for_each(|shown| shown).map_err(Error::Invalid)?;
         if (file.secrets == Secrets::Withheld) == withheld.is_empty() {
             let reason = "what it withholds is not what it says".to_owned();
             return Err(Error::Invalid(reason));

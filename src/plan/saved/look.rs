@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::reviewed::agrees;
+use super::shown::agree_with;
 use crate::model::acl::{Acl, Agreement, Identities};
 use crate::model::node::{AclVersion, DataVersion, Declared, Live, LiveNode, Zxids};
 use crate::model::path::ZPath;
@@ -23,6 +24,8 @@ pub enum Moved {
     Replaced,
     /// Its data changed.
     Changed,
+    /// The plan would change something else there than it shows.
+    Contradicted,
     /// The transaction that the plan saw wrote it, but with something else, or at another time.
     Elsewhere,
     /// Its ACL changed.
@@ -44,6 +47,7 @@ impl fmt::Display for Moved {
             Self::Missing => "it is gone",
             Self::Replaced => "it was deleted and created again",
             Self::Changed => "its data was changed",
+            Self::Contradicted => "what the plan shows is not what it writes",
             Self::Elsewhere => "it is a node of another ensemble than the plan saw",
             Self::AclChanged => "its ACL was changed",
             Self::HasChildren => "it has children that the plan did not see",
@@ -210,7 +214,13 @@ impl<'a> Look<'a> {
         }
         let mut written = actions.iter().copied();
         let last = match is_unwritten(seen, version, node) {
-            true => None,
+            true => {
+                let actions = actions.iter().map(|at| &self.plan.actions[*at]);
+                if !agree_with(&actions.collect::<Vec<_>>(), node) {
+                    return Err(Moved::Contradicted);
+                }
+                None
+            }
             false => {
                 let is_this = |at: &usize| {
                     let data = data_of(&self.plan.actions[*at]);

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::model::acl::{Acl, AclEntry};
 use crate::model::lint::{Level, Lint};
@@ -49,7 +48,8 @@ pub(super) struct ChangeForm {
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum ValueForm {
-    Json(Value),
+    /// As text: nested in more of JSON it could be too deep to be read.
+    Json(String),
     Beyond(String),
     Base64(String),
     Acl(Vec<String>),
@@ -156,7 +156,7 @@ impl ChangeForm {
 impl ValueForm {
     pub(super) fn of(value: &ChangeValue) -> Self {
         match value {
-            ChangeValue::Json(value) => Self::Json(value.clone()),
+            ChangeValue::Json(value) => Self::Json(value.to_string()),
             ChangeValue::Beyond(text) => Self::Beyond(text.clone()),
             ChangeValue::Raw(bytes) => Self::Base64(BASE64.encode(bytes)),
             ChangeValue::Acl(acl) => Self::Acl(entries(acl)),
@@ -165,7 +165,10 @@ impl ValueForm {
 
     pub(super) fn read(self) -> Result<ChangeValue, String> {
         Ok(match self {
-            Self::Json(value) => ChangeValue::Json(value),
+            Self::Json(text) => {
+                let value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+                ChangeValue::Json(value)
+            }
             Self::Beyond(text) => ChangeValue::Beyond(text),
             Self::Base64(text) => ChangeValue::Raw(bytes_of(&text)?),
             Self::Acl(entries) => ChangeValue::Acl((*acl_of(&entries)?).clone()),

@@ -314,6 +314,28 @@ async fn a_plan_that_is_refused_is_not_applied_by_its_checksum() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn values_of_any_depth_and_any_character_are_saved() {
+    let place = Place::new("saved-deep").await;
+    let client = place.client().await;
+    let deep = format!(
+        "{}\u{9b}\u{202e}\u{e0001}{}",
+        "[".repeat(119) + "\"",
+        "\"".to_owned() + &"]".repeat(119)
+    );
+    create(&client, "/deep", format!(r#"{{"v":{deep},"w":1}}"#)).await;
+    place.file("a.zkt", "/deep\n  w = 1\n");
+    place.run("plan -o plan.json a.zkt").expect(0);
+    let shown = place.run("plan --show plan.json --format json").expect(0);
+    assert!(
+        shown.stdout.contains(r"\u009b\u202e\udb40\udc01"),
+        "{shown}"
+    );
+    assert_eq!(shown.json()[0]["actions"][0]["changes"][0]["name"], "v");
+    place.run("apply -y --plan plan.json").expect(0);
+    assert_eq!(place.nodes().await, "/deep \"{\\\"w\\\":1}\" v1\n");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_node_that_keeps_its_text_is_not_done() {
     let place = Place::new("saved-text").await;
     let client = place.client().await;
@@ -371,4 +393,14 @@ async fn a_live_secret_that_is_kept_is_in_no_file() {
         run.stderr,
         "error: --out a.zkt is a layer, and would be overwritten\n"
     );
+    // Nor is one that is named inside of a value.
+    create(&client, "/n", r#"{"cfg":{"password":"KEPT"},"b":1}"#).await;
+    place.file("n.zkt", "/n\n  @keep properties\n  b = 2\n");
+    place.run("plan -o plan.json n.zkt").expect(0);
+    assert!(!place.read("plan.json").contains("KEPT"));
+    place.run("apply -y --plan plan.json n.zkt").expect(0);
+    let nodes = place.nodes().await;
+    assert!(nodes.matches("KEPT").count() == 2, "{nodes}");
+    place.run("plan -o - n.zkt").expect(1);
+    assert!(!place.path("-").exists());
 }

@@ -6,6 +6,7 @@ use zkt::model::path::ZPath;
 use zkt::model::plan::{Action, Plan};
 
 use zkt::model::tree::Tree;
+use zkt::model::value::{Data, Encoded};
 use zkt::plan::saved::{MadeOf, Moved, SavedPlan, Secrets, checksum_of};
 
 use super::plans::{Case, every_case};
@@ -159,6 +160,29 @@ fn what_stands_in_an_ensemble_that_counts_alike_is_no_node_of_the_plan() {
             node.data = b"theirs".to_vec();
             let rest = saved.rest(&now.everything(), identities, None);
             assert_eq!(rest.moved, [(path.clone(), Moved::Elsewhere)]);
+        }
+    });
+}
+
+/// As somebody writes it who wants people to review something else.
+#[test]
+fn what_a_plan_does_not_show_is_not_done() {
+    every_applied_case(600, |case, identities, plan| {
+        for at in 0..plan.actions.len() {
+            let mut plan = plan.clone();
+            let Action::Update(update) = &mut plan.actions[at] else {
+                continue;
+            };
+            let Some(data) = update.data.take().filter(Encoded::is_object) else {
+                continue;
+            };
+            let mut properties = data.decode().into_properties();
+            properties.insert("hidden".to_owned(), true.into());
+            update.data = Some(Data::of(properties).into());
+            let path = update.path.clone();
+            let now = stored(case.before.clone(), identities);
+            let rest = saved(case, &plan, true).rest(&now.everything(), identities, None);
+            assert_eq!(rest.moved, [(path, Moved::Contradicted)]);
         }
     });
 }

@@ -61,6 +61,7 @@ pub(crate) async fn run(args: &ApplyArgs, output: &Output) -> Result<Exit, Failu
                 let line = report::report_json(&account, Some(&end), failure.exit);
                 let mut out = output.out();
                 // The failure counts, whether or not somebody reads the report.
+                let line = render::json_line(&line);
                 _ = writeln!(out, "{line}").and_then(|()| out.flush());
             }
             return Err(failure);
@@ -262,7 +263,7 @@ impl Apply<'_> {
             Format::Json => {
                 let mut line = render::plan_json(plan);
                 line["event"] = "plan".into();
-                writeln!(out, "{line}")?;
+                writeln!(out, "{}", render::json_line(&line))?;
             }
             Format::Text if self.saved.is_some() && plan.is_empty() => {
                 writeln!(out, "{}", self.nothing_left())?;
@@ -326,7 +327,7 @@ impl Apply<'_> {
         match self.args.format {
             Format::Json => {
                 let line = report::report_json(self.account(), end, exit);
-                writeln!(out, "{line}")?;
+                writeln!(out, "{}", render::json_line(&line))?;
             }
             Format::Text => {
                 let is_reported = end.is_some_and(|end| matches!(end.kind, "refused" | "declined"));

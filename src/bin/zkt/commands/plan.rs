@@ -51,6 +51,9 @@ fn plan_file(text: &str) -> Result<PathBuf, String> {
     if text == "ut" || text.starts_with("ut=") {
         return Err("expected -o FILE or --out FILE".to_owned());
     }
+    if text == "-" {
+        return Err("the plan itself goes to stdout: expected a file, as ./- is one".to_owned());
+    }
     Ok(text.into())
 }
 

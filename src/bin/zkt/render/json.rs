@@ -5,6 +5,7 @@ use zkt::model::acl::Acl;
 use zkt::model::node::{Secret, Zxids};
 use zkt::model::path::ZPath;
 use zkt::model::plan::{Action, Add, Change, ChangeValue, Plan, Refusal, Summary, Warning};
+use zkt::syntax::characters::is_visible;
 use zkt::syntax::place::Location;
 use zkt::syntax::spelling::clipped;
 
@@ -43,6 +44,26 @@ pub(crate) fn plan_json(plan: &Plan) -> Value {
         object["users"] = plan.access.users.clone().into();
     }
     object
+}
+
+/// A value on one line, with what nobody sees in it escaped.
+pub(crate) fn json_line(value: &Value) -> String {
+    let text = value.to_string();
+    if text.is_ascii() {
+        return text;
+    }
+    let mut line = String::with_capacity(text.len());
+    for c in text.chars() {
+        // Other characters stand in strings only.
+        if c.is_ascii() || is_visible(c) {
+            line.push(c);
+        } else {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                line.push_str(&format!("\\u{unit:04x}"));
+            }
+        }
+    }
+    line
 }
 
 /// One action of a plan.

@@ -129,6 +129,17 @@ fn what_cannot_be_is_no_saved_plan() {
         of(r#"{"path":"/a","act":{"trim":{"version":0,"seen":[1,1]}}}"#),
         "it is no saved plan: /a: it does not say what was seen"
     );
+    let update = r#"{"path":"/a","act":{"update":{"version":0,"seen":[0,0],"data":{"object":"{\"x\":2}"},"acl":null,
+        "changes":[{"name":"x","old":null,"new":{"json":"3"},"secret":false}]}}}"#;
+    let unlike = error(&|file| {
+        file.plan = plan(update);
+        let seen = r#"{"/a":{"zxids":[0,0],"digest":""}}"#;
+        file.seen = serde_json::from_str(seen).unwrap();
+    });
+    assert_eq!(
+        unlike,
+        "it is no saved plan: /a: what it shows is not what it writes"
+    );
     let bad_path = of(r#"{"path":"/a/","act":{"trim":{"version":0,"seen":null}}}"#);
     assert!(
         bad_path.starts_with("it is no saved plan: \"/a/\": "),
