@@ -127,8 +127,8 @@ struct Recorder {
     /// What the files declare, whose secrets are masked.
     declared: watch::Receiver<Option<Arc<Revision>>>,
     in_force: Option<Arc<Revision>>,
-    masks: Masks,
-    recorded: BTreeMap<ZPath, Known>,
+    masks: Arc<Masks>,
+    recorded: Arc<BTreeMap<ZPath, Known>>,
     /// The highest transaction that is recorded.
     last: i64,
     dirty: Dirty,
@@ -152,8 +152,8 @@ pub(super) async fn run(
         interval,
         declared,
         in_force: None,
-        masks: Masks::default(),
-        recorded: BTreeMap::new(),
+        masks: Arc::default(),
+        recorded: Arc::default(),
         last: 0,
         dirty: Dirty::Everything,
         seen: Seen::First,
@@ -179,12 +179,19 @@ impl Recorder {
             }
         }
         let mut wait = FIRST_WAIT;
+        // After git has failed, nobody knows what it has done.
+        let mut is_loaded = false;
         loop {
             let before = self.commits;
-            let error = match self.load().await {
+            let loaded = match is_loaded {
+                true => Ok(()),
+                false => self.load().await,
+            };
+            let error = match loaded {
                 Ok(()) => self.follow().await,
                 Err(error) => error,
             };
+            is_loaded = !matches!(error, Error::Git { .. });
             if self.commits > before {
                 wait = FIRST_WAIT;
             }
@@ -203,13 +210,16 @@ impl Recorder {
         };
         self.last = recorded.zxid.unwrap_or_default();
         let known = |(path, hash)| (path, Known { stamp: None, hash });
-        self.recorded = recorded.nodes.into_iter().map(known).collect();
-        self.dirty = Dirty::Everything;
+        self.recorded = Arc::new(recorded.nodes.into_iter().map(known).collect());
         Ok(())
     }
 
     /// Records with one session, until something fails.
     async fn follow(&mut self) -> Error {
+        self.dirty = Dirty::Everything;
+        if self.seen == Seen::Reported {
+            self.seen = Seen::NotOneByOne;
+        }
         let session = match Session::connect(&self.session).await {
             Ok(session) => session,
             Err(error) => return error.into(),
@@ -287,9 +297,10 @@ impl Recorder {
                 .as_ref()
                 .is_some_and(|old| Arc::ptr_eq(old, &revision));
             if !is_known {
-                let news = self.masks.add(revision.source.tree());
+                let news = Arc::make_mut(&mut self.masks).add(revision.source.tree());
+                let recorded = Arc::make_mut(&mut self.recorded);
                 for path in &news {
-                    if let Some(known) = self.recorded.get_mut(path) {
+                    if let Some(known) = recorded.get_mut(path) {
                         known.stamp = None;
                     }
                 }
@@ -306,7 +317,6 @@ impl Recorder {
         if !nodes.is_empty() {
             live::read_acls(session, &mut nodes).await?;
         }
-        let (mut changes, known) = self.changes(&nodes);
         let mut newest = nodes
             .iter()
             .filter_map(|(_, live)| Some(live.node()?.mzxid))
@@ -316,35 +326,49 @@ impl Recorder {
             newest = newest.max(Some(live::last_child_change(session, &above).await));
         }
         let newest = newest.unwrap_or_default().max(self.last);
-        changes.extend(gone.iter().map(|path| Change {
-            path: path.clone(),
-            became: Became::Deleted,
-            written: None,
-            text: None,
-        }));
-        let commits = commits::commits(changes, self.seen, self.last, newest);
-        let count = commits.len();
-        if count > 0 {
-            let tidies = self.commits / TIDIED != (self.commits + count) / TIDIED;
-            self.git(move |repository| {
-                repository.commit(&commits)?;
-                match tidies {
-                    true => repository.tidy(),
-                    false => Ok(()),
-                }
-            })
-            .await?;
-        }
+        let (known, count) = self.commit(nodes, gone.clone(), newest).await?;
         self.commits += count;
+        let recorded = Arc::make_mut(&mut self.recorded);
         for path in &gone {
-            self.recorded.remove(path);
+            recorded.remove(path);
         }
-        self.recorded.extend(known);
+        recorded.extend(known);
         self.last = newest;
         self.dirty = Dirty::Nodes(BTreeSet::new());
         self.seen = Seen::Reported;
         self.shown.recorded(count);
         Ok(())
+    }
+
+    /// Commits nodes that are otherwise. Returns what is known of them then, and how many commits that
+    /// took. The texts of many nodes take their time, too: the session is not kept from its pings.
+    async fn commit(
+        &self,
+        nodes: Tree<Live>,
+        gone: Vec<ZPath>,
+        newest: i64,
+    ) -> Result<(Vec<(ZPath, Known)>, usize), Error> {
+        let (recorded, masks) = (self.recorded.clone(), self.masks.clone());
+        let (seen, last, before) = (self.seen, self.last, self.commits);
+        self.git(move |repository| {
+            let (mut changes, known) = changes(&recorded, &masks, &nodes);
+            changes.extend(gone.into_iter().map(|path| Change {
+                path,
+                became: Became::Deleted,
+                written: None,
+                text: None,
+            }));
+            let commits = commits::commits(changes, seen, last, newest);
+            let count = commits.len();
+            if count > 0 {
+                repository.commit(&commits)?;
+            }
+            if before / TIDIED != (before + count) / TIDIED {
+                repository.tidy()?;
+            }
+            Ok((known, count))
+        })
+        .await
     }
 
     /// Whether a node is to be recorded.
@@ -389,36 +413,6 @@ impl Recorder {
         (touched, gone)
     }
 
-    /// What has become of nodes, and what is known of them once that is recorded.
-    fn changes(&self, nodes: &Tree<Live>) -> (Vec<Change>, Vec<(ZPath, Known)>) {
-        let mut changes = Vec::new();
-        let mut known = Vec::new();
-        for (path, live) in nodes.iter() {
-            let Some(node) = live.node() else { continue };
-            let text = text::text_of(path, node, &self.masks);
-            let hash = hash_of(text.as_bytes());
-            let before = self.recorded.get(path);
-            let stamp = Stamp::of(node);
-            if before.is_none_or(|before| before.hash != hash) {
-                let old = before.and_then(|before| before.stamp);
-                let is_written = old.is_none_or(|old| old.written != stamp.written);
-                changes.push(Change {
-                    path: path.clone(),
-                    became: match before {
-                        None => Became::Added,
-                        Some(_) if is_written => Became::Updated,
-                        Some(_) => Became::Closed,
-                    },
-                    written: is_written.then_some((node.mzxid, node.mtime)),
-                    text: Some(text),
-                });
-            }
-            let stamp = Some(stamp);
-            known.push((path.clone(), Known { stamp, hash }));
-        }
-        (changes, known)
-    }
-
     /// Has git do something, on a thread where that may take its time.
     async fn git<T: Send + 'static>(
         &self,
@@ -430,4 +424,38 @@ impl Recorder {
         let done = done.unwrap_or_else(|error| Err(error.to_string()));
         done.map_err(|reason| Error::Git { dir, reason })
     }
+}
+
+/// What has become of nodes, and what is known of them once that is recorded.
+fn changes(
+    recorded: &BTreeMap<ZPath, Known>,
+    masks: &Masks,
+    nodes: &Tree<Live>,
+) -> (Vec<Change>, Vec<(ZPath, Known)>) {
+    let mut changes = Vec::new();
+    let mut known = Vec::new();
+    for (path, live) in nodes.iter() {
+        let Some(node) = live.node() else { continue };
+        let text = text::text_of(path, node, masks);
+        let hash = hash_of(text.as_bytes());
+        let before = recorded.get(path);
+        let stamp = Stamp::of(node);
+        if before.is_none_or(|before| before.hash != hash) {
+            let old = before.and_then(|before| before.stamp);
+            let is_written = old.is_none_or(|old| old.written != stamp.written);
+            changes.push(Change {
+                path: path.clone(),
+                became: match before {
+                    None => Became::Added,
+                    Some(_) if is_written => Became::Updated,
+                    Some(_) => Became::Closed,
+                },
+                written: is_written.then_some((node.mzxid, node.mtime)),
+                text: Some(text),
+            });
+        }
+        let stamp = Some(stamp);
+        known.push((path.clone(), Known { stamp, hash }));
+    }
+    (changes, known)
 }

@@ -12,10 +12,10 @@ use crate::model::value::{Data, Properties};
 use crate::syntax::names::{Globs, looks_secret, split_link};
 
 /// What the files say of secrets, now or before: what was masked stays masked when its line goes.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Masks(BTreeMap<ZPath, Mask>);
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Mask {
     everything: bool,
     globs: Vec<Globs>,
