@@ -115,8 +115,8 @@ pub use syntax::place::Location;
 pub use model::plan::{Action, Kept, KeptReason, MaxTrim, Plan, Refusal, Summary, Warning};
 pub use plan::scope::{Filter, Trim};
 pub use reconcile::{
-    Error as PlanError, Extras, Observer, Options, Outcome, Progress, Unfinished, Unwritable, Why,
-    apply, compare, plan,
+    Error as PlanError, Extras, Observer, Options, Outcome, Owner, Progress, Unfinished,
+    Unwritable, Why, apply, compare, plan,
 };
 pub use zookeeper::executor::Report;
 pub use zookeeper::session::{
@@ -156,11 +156,13 @@ pub mod registry {
 pub mod error {
     pub use crate::model::acl::AclError;
     pub use crate::model::path::Error as PathError;
+    pub use crate::model::record::{Begun, Broken};
     pub use crate::plan::links::Error as LinkError;
     pub use crate::services::Foreign;
     pub use crate::syntax::names::GlobError;
     pub use crate::zookeeper::executor::{Conflict, Stop};
     pub use crate::zookeeper::live::Error as ReadError;
+    pub use crate::zookeeper::record::Error as RecordError;
     pub use crate::zookeeper::session::{HostsError, Trouble};
 }
 

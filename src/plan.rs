@@ -1,5 +1,7 @@
 //! From two trees to a plan: pure and total.
 
+pub mod owned;
+
 pub mod scope;
 
 pub mod lint;

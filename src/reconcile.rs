@@ -16,8 +16,10 @@
 //! | `road` | the policy, a plan, one execution |
 //! | `run` | plans and executions of one run, which `apply` and the watch drive |
 //! | `saved` | what is left of a saved plan, and that nothing moved under it |
+//! | `owner` | the record of an owner, around plans and executions |
 //! | `links` | what a plan must know of nodes beside those that were read for it |
 //! | `lint` | warnings that need no server |
+//! | `status` | an owner's record against the live tree |
 //! | `partial` | a plan for what changed alone |
 //! | `contention` | an execution whose nodes others write all the time |
 //! | `tries` | when a stopped execution is planned again |
@@ -32,11 +34,13 @@ mod error;
 mod links;
 mod lint;
 mod options;
+mod owner;
 #[cfg(feature = "watch")]
 mod partial;
 mod road;
 mod run;
 mod saved;
+mod status;
 mod tries;
 
 pub use account::{Account, Course, NamedAction, Outcome};
@@ -45,8 +49,10 @@ pub use check::{require_place, require_readable};
 pub use error::{Error, SavedError};
 pub use lint::lint;
 pub use options::{Extras, Observer, Options, Progress, Unwritable};
+pub use owner::Owner;
 pub use run::Verdict;
 pub use saved::plan_to_save;
+pub use status::{Drift, Status, status};
 pub use tries::Again;
 
 #[cfg(feature = "watch")]
@@ -55,6 +61,7 @@ pub(crate) use account::Tally;
 pub(crate) use check::{require_chroot, unreadable};
 #[cfg(feature = "watch")]
 pub(crate) use options::Agreed;
+pub(crate) use owner::Tenure;
 #[cfg(feature = "watch")]
 pub(crate) use partial::{Before, at_rest};
 #[cfg(feature = "watch")]
@@ -99,7 +106,8 @@ pub async fn plan_after(
     options: &Options,
     ahead: ReadAhead,
 ) -> Result<Plan, Error> {
-    let planned = road::plan(session, source, options, ahead).await?;
+    let ownership = owner::ownership(session, options.owner.as_ref(), source.tree()).await?;
+    let planned = road::plan(session, source, options, (ahead, ownership)).await?;
     Ok(planned.plan)
 }
 

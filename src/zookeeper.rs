@@ -4,6 +4,8 @@ pub mod session;
 
 pub mod live;
 
+pub mod record;
+
 pub mod executor;
 
 #[cfg(feature = "watch")]

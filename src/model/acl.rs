@@ -24,6 +24,8 @@ impl Permissions {
 
     /// Create, delete, read, write and admin.
     pub const ALL: Self = Self(31);
+    /// To read data and names of children.
+    pub const READ: Self = Self(1);
     /// To set data.
     pub const WRITE: Self = Self(2);
     /// To create children.

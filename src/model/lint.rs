@@ -43,6 +43,8 @@ pub enum Lint {
     UnknownApplier,
     /// ACLs that were not read.
     UnseenAcl,
+    /// A node that another owner has.
+    OtherOwner,
     /// A comment for zkt that says nothing.
     UnknownLint,
     /// A comment for zkt that changes nothing.
@@ -113,6 +115,7 @@ impl Lint {
                 | Self::OddData
                 | Self::UnknownApplier
                 | Self::UnseenAcl
+                | Self::OtherOwner
         )
     }
 }

@@ -11,6 +11,7 @@ use crate::model::acl::Acl;
 use crate::model::lint::{Level, Lint};
 use crate::model::node::{AclVersion, DataVersion, Secret, Zxids};
 use crate::model::path::ZPath;
+use crate::model::record::Changes;
 use crate::model::value::{Encoded, Properties};
 use crate::syntax::place::Location;
 
@@ -45,6 +46,9 @@ pub struct Plan {
     /// The session's identities, and the nodes whose ACL takes more than one step.
     #[doc(hidden)]
     pub access: Access,
+    /// What changes in the owner's record beyond what the actions do.
+    #[doc(hidden)]
+    pub record: Changes,
 }
 
 /// The effect of a plan's ACLs on the session that executes it.
@@ -366,6 +370,7 @@ impl Plan {
             unchanged: 0,
             examined: 0,
             access: Access::default(),
+            record: Changes::default(),
         }
     }
 

@@ -8,11 +8,13 @@
 //!
 //! | file | what it is |
 //! | --- | --- |
+//! | `claim` | what an owner says of a node |
 //! | `entry` | an entry, and the record that they make |
 //! | `journal` | what one batch did |
 //! | `codec` | shards and journals as bytes |
 //! | `head` | the record's own node |
 
+mod claim;
 mod codec;
 mod entry;
 mod head;
@@ -20,8 +22,9 @@ mod journal;
 #[cfg(test)]
 mod tests;
 
+pub use claim::Claim;
 pub use codec::{Broken, decode_journal, decode_shard, encode_journal, encode_shards};
-pub use entry::{Changes, Claim, Entry, Record};
+pub use entry::{Changes, Entry, Record};
 pub use head::{Applied, Begun, Head};
 pub use journal::{Note, journal_bytes};
 

@@ -2,6 +2,7 @@
 
 mod compare;
 mod guard;
+mod owned;
 mod policy;
 mod removed;
 mod rights;
@@ -22,6 +23,7 @@ use crate::model::path::ZPath;
 use crate::model::plan::{
     About, Action, Add, HiddenValues, Kept, KeptReason, Link, Plan, Refusal, Trim, Warning,
 };
+use crate::model::record;
 use crate::model::tree::{Side, Tree, end_of_subtree};
 use crate::model::value::{self, Properties};
 use crate::plan::{lint, scope};
@@ -29,6 +31,7 @@ use crate::syntax::names::Globs;
 use crate::syntax::place::Location;
 use crate::syntax::source::Sources;
 
+use owned::{Comparison, Owner};
 use stages::Stages;
 
 /// Whether a plan needs the session's identities: if any ACL is declared.
@@ -83,6 +86,7 @@ struct Planner<'a> {
     /// The last declared node that is ephemeral in the live tree: nothing can stand below it.
     ephemeral: Option<ZPath>,
     lacks_identity: Option<ZPath>,
+    owner: Owner,
     seen: rights::Seen,
     closed: rights::Closed,
 }
@@ -96,6 +100,7 @@ impl<'a> Planner<'a> {
             plan: Plan::empty(policy.path.clone()),
             ephemeral: None,
             lacks_identity: None,
+            owner: Owner::default(),
             seen: rights::Seen::default(),
             closed: rights::Closed::default(),
         }
@@ -241,9 +246,16 @@ impl<'a> Planner<'a> {
         if compared.acl_unseen {
             self.seen.not_compared(path);
         }
-        if compared.update.is_none() && compared.link.is_none() {
+        let comparison = match (&compared.update, &compared.link) {
+            (None, None) => Comparison::Equal,
+            _ if compared.writes_data() => Comparison::Data,
+            _ => Comparison::Rest,
+        };
+        if comparison == Comparison::Equal {
             self.plan.unchanged += 1;
         }
+        let (sides, plan) = ((node, live), &mut self.plan);
+        self.owner.note(path, sides, comparison, self.policy, plan);
         self.stages
             .updates
             .extend(compared.update.map(Action::Update));
@@ -263,7 +275,8 @@ impl<'a> Planner<'a> {
     /// An undeclared subtree: `nodes` with `top` first.
     fn only_live(&mut self, top: &ZPath, nodes: &[(ZPath, Live)]) {
         let Some(parent) = top.parent() else { return };
-        if top.as_str() == "/zookeeper" && !self.policy.below_chroot {
+        let is_system = top.as_str() == "/zookeeper" && !self.policy.below_chroot;
+        if is_system || record::is_reserved(top) {
             return;
         }
         match self.declared.get(&parent) {
@@ -275,7 +288,7 @@ impl<'a> Planner<'a> {
             None if parent == self.policy.path && self.policy.trim_top_level => {}
             None => return,
         }
-        if self.policy.trim == scope::Trim::None {
+        if self.policy.trim != scope::Trim::All {
             if self.policy.filter.covers(top) {
                 self.plan.extras.push(top.clone());
             }
@@ -405,6 +418,13 @@ impl<'a> Planner<'a> {
     }
 
     fn finish(mut self, live: &Tree<Live>) -> Plan {
+        owned::note_gone(self.declared, live, self.policy, &mut self.plan);
+        if self.policy.trim == scope::Trim::Owned {
+            self.stages.trims = owned::trims(self.declared, live, self.policy, &mut self.plan);
+        }
+        self.plan
+            .warnings
+            .extend(std::mem::take(&mut self.owner).warnings());
         let (trims, examined) = (&self.stages.trims, self.plan.examined);
         let limit = self.policy.max_trim;
         let too_many = guard::judge(trims, examined, limit, self.declared, live);

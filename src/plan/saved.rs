@@ -22,7 +22,7 @@ mod shown;
 mod wants;
 
 pub use digest::{checksum_of, declared_digest};
-pub use file::{Error, FORMAT, Origin, SavedPlan, Secrets, Terms};
+pub use file::{Error, FORMAT, Origin, OwnerTerms, SavedPlan, Secrets, Terms};
 pub use look::{Fresh, Moved};
 pub use made_of::MadeOf;
 pub use rest::{NotReviewed, Rest};

@@ -5,6 +5,7 @@ use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use crate::model::node::{Declared, Standing};
 use crate::model::path::{ZPath, is_within};
 use crate::model::tree::Tree;
+use crate::plan::owned::Ownership;
 use crate::syntax::names::GlobError;
 
 /// One live node to read.
@@ -35,6 +36,9 @@ pub enum Trim {
     /// They are listed as extra and not read any deeper.
     #[default]
     None,
+    /// Only those are trimmed that are the owner's and still are what they were, top-level nodes
+    /// included. The others are listed as extra.
+    Owned,
     /// They are trimmed.
     All,
 }
@@ -166,10 +170,31 @@ pub fn of(declared: &Tree<Declared>, trim: Trim) -> Vec<Want> {
                 Children::Skip
             }
             _ if node.keep_children => Children::Skip,
-            (_, Trim::None) => Children::List,
+            (_, Trim::None | Trim::Owned) => Children::List,
             (_, Trim::All) => Children::Subtree,
         },
         acl: node.acl.is_some() && node.is_declared(),
     };
     declared.iter().map(want).collect()
+}
+
+/// As [`of`], and with [`Trim::Owned`] the nodes below `place` that are the owner's.
+#[must_use]
+pub fn with_owned(
+    declared: &Tree<Declared>,
+    trim: Trim,
+    (place, ownership): (&ZPath, Option<&Ownership>),
+) -> Vec<Want> {
+    let mut wants = of(declared, trim);
+    if let (Trim::Owned, Some(ownership)) = (trim, ownership) {
+        let undeclared = ownership.below(place);
+        let undeclared = undeclared.filter(|path| declared.get(path).is_none());
+        wants.extend(undeclared.map(|path| Want {
+            path: path.clone(),
+            children: Children::List,
+            acl: false,
+        }));
+        wants.sort_by(|one, other| one.path.cmp(&other.path));
+    }
+    wants
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::options::Agreed;
 use super::options::narrowed;
+use super::owner::Tenure;
 use super::road::{self, Road};
 use super::run::{Run, Verdict};
 use super::saved;
@@ -12,7 +13,7 @@ use super::{Account, Again, Error, Options, Outcome};
 use crate::declare::Source;
 use crate::model::acl::Identities;
 use crate::model::plan::{Plan, Refusal};
-use crate::plan::saved::SavedPlan;
+use crate::plan::saved::{MadeOf, SavedPlan, checksum_of};
 use crate::zookeeper::executor::{Report, Stop};
 use crate::zookeeper::live::ReadAhead;
 use crate::zookeeper::session::Session;
@@ -30,10 +31,16 @@ pub struct Apply<'a> {
     ahead: ReadAhead,
     /// Whom the server knew the session as when the last plan was made, where that matters.
     identities: Option<Identities>,
+    /// The last plan.
+    planned: Option<Arc<Plan>>,
+    /// Its checksum, where there is an owner.
+    checksum: Option<String>,
     agreed: Option<Arc<Plan>>,
     /// How many actions of a saved plan were done before this run.
     done_before: Option<usize>,
     run: Run,
+    /// The owner's record, from the first plan on.
+    tenure: Option<Tenure>,
 }
 
 /// What a run is to bring about.
@@ -145,9 +152,12 @@ impl<'a> Apply<'a> {
             options,
             ahead,
             identities: None,
+            planned: None,
+            checksum: None,
             agreed: None,
             done_before: None,
             run,
+            tenure: None,
         }
     }
 
@@ -170,18 +180,50 @@ impl<'a> Apply<'a> {
     /// As [`plan`](super::plan()).
     pub async fn plan(&mut self, session: &Session) -> Result<Arc<Plan>, Error> {
         let ahead = std::mem::take(&mut self.ahead);
+        self.look(session).await?;
+        let tenure = self.tenure.as_ref();
+        let ownership = tenure.map(|tenure| tenure.ownership().clone());
         let planned = match self.goal {
-            Goal::Declared(source) => road::plan(session, source, self.options, ahead).await?,
+            Goal::Declared(source) => {
+                let is_noted = ownership.is_some();
+                let (ahead, options) = ((ahead, ownership), self.options);
+                let (planned, live) = road::plan_and_live(session, source, options, ahead).await?;
+                let made_of = MadeOf {
+                    declared: source.tree(),
+                    texts: source.texts(),
+                    live: &live,
+                };
+                self.checksum = is_noted.then(|| checksum_of(&planned.plan, &made_of));
+                planned
+            }
             Goal::Saved(saved, source) => {
-                let (planned, done) = saved::rest(session, saved, source, self.options).await?;
+                let (planned, done) =
+                    saved::rest(session, saved, source, (self.options, ownership)).await?;
                 self.done_before.get_or_insert(done);
+                self.checksum = Some(saved.checksum().to_owned());
                 planned
             }
         };
         self.identities = planned.identities;
         let plan = Arc::new(planned.plan);
         self.run.take(&plan);
+        self.planned = Some(plan.clone());
         Ok(plan)
+    }
+
+    /// Reads the owner's record, where there is an owner.
+    async fn look(&mut self, session: &Session) -> Result<(), Error> {
+        let Some(owner) = &self.options.owner else {
+            return Ok(());
+        };
+        let declared = self.goal.source().tree();
+        match &mut self.tenure {
+            Some(tenure) => tenure.look(session, declared).await,
+            None => {
+                self.tenure = Some(Tenure::new(session, owner, declared).await?);
+                Ok(())
+            }
+        }
     }
 
     /// Whether to plan again, with another session, because this one died while a further plan was made.
@@ -221,10 +263,57 @@ impl<'a> Apply<'a> {
             self.options,
             self.identities.clone(),
         );
-        let report = self.run.execute(&road, agreed, None).await;
-        let Some(stop) = report.stop else {
-            return Executed::Done(report);
+        let hold = match &mut self.tenure {
+            Some(tenure) => match tenure.begin(session).await {
+                Ok(hold) => Some(hold),
+                Err(stop) => return self.stopped(stop),
+            },
+            None => None,
         };
+        let mut report = self.run.execute(&road, agreed, (None, hold)).await;
+        let Some(stop) = report.stop.take() else {
+            return match self.end(session).await {
+                Ok(()) => Executed::Done(report),
+                Err(stop) => self.stopped(stop),
+            };
+        };
+        let stop = match &self.tenure {
+            Some(tenure) => tenure.explain(session, stop).await,
+            None => stop,
+        };
+        self.stopped(stop)
+    }
+
+    /// Brings the owner's record up to date after a plan that had nothing to do. Writes nothing where that
+    /// would change nothing.
+    ///
+    /// # Cancellation safety
+    /// As [`Apply::execute`].
+    pub async fn settle(&mut self, session: &Session, plan: &Plan) -> Executed {
+        match &self.tenure {
+            Some(tenure) if tenure.is_due(plan) => {}
+            _ => return Executed::Done(Report::default()),
+        }
+        match self.end(session).await {
+            Ok(()) => Executed::Done(Report::default()),
+            Err(stop) => self.stopped(stop),
+        }
+    }
+
+    /// Writes the owner's record, where there is an owner.
+    async fn end(&mut self, session: &Session) -> Result<(), Stop> {
+        let (Some(tenure), Some(plan)) = (&mut self.tenure, &self.planned) else {
+            return Ok(());
+        };
+        let ended = tenure.finish(session, plan, self.checksum.clone()).await;
+        match ended {
+            Ok(()) => Ok(()),
+            Err(stop) => Err(tenure.explain(session, stop).await),
+        }
+    }
+
+    /// What a stop leads to.
+    fn stopped(&mut self, stop: Stop) -> Executed {
         match self.run.tries.after(&stop) {
             Some(again) => Executed::Again(stop, again),
             None => Executed::Stopped(stop),
@@ -250,11 +339,15 @@ impl<'a> Apply<'a> {
                 Verdict::Refused(first, _) => {
                     return Err(self.unfinished(Why::Refused(first.clone())));
                 }
-                Verdict::Nothing => return Ok(Ended::Done(plan, None)),
-                Verdict::Open => {}
+                Verdict::Nothing | Verdict::Open => {}
             }
-            match self.execute(session).await {
-                Executed::Done(report) => return Ok(Ended::Done(plan, Some(report))),
+            let is_open = Verdict::of(&plan) == Verdict::Open;
+            let executed = match is_open {
+                true => self.execute(session).await,
+                false => self.settle(session, &plan).await,
+            };
+            match executed {
+                Executed::Done(report) => return Ok(Ended::Done(plan, is_open.then_some(report))),
                 Executed::Stopped(stop) => return Err(self.unfinished(Why::Stopped(stop))),
                 Executed::Again(..) if session.is_dead() => return Ok(Ended::SessionDied),
                 Executed::Again(..) => {}

@@ -3,6 +3,7 @@
 use crate::model::path::{ZPath, and_more};
 use crate::plan::saved::{Moved, NotReviewed};
 use crate::zookeeper::live;
+use crate::zookeeper::record;
 use crate::zookeeper::session;
 
 /// Why there is no plan.
@@ -25,6 +26,17 @@ pub enum Error {
     /// The live tree could not be read.
     #[error(transparent)]
     Live(#[from] live::Error),
+    /// The record of an owner cannot be read.
+    #[error(transparent)]
+    Record(#[from] record::Error),
+    /// A declared node lies where owners keep their records.
+    #[error("{path} cannot be declared: owners keep their records at {place}")]
+    RecordPlace {
+        /// The node.
+        path: ZPath,
+        /// Where the records are.
+        place: ZPath,
+    },
     /// A saved plan cannot be carried out.
     #[doc(hidden)]
     #[error(transparent)]

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
+use super::owner::Owner;
 use crate::declare::Source;
 use crate::model::lint::Levels;
 use crate::model::path::ZPath;
@@ -45,6 +46,8 @@ pub struct Options {
     pub lints: Levels,
     /// What becomes of a node that surely cannot be written.
     pub unwritable: Unwritable,
+    /// For whom the plan is carried out. Without an owner nobody keeps a record.
+    pub owner: Option<Owner>,
     /// How often a stopped execution is planned again.
     pub retries: u32,
     /// Number of conflicts after which the nodes of a plan count as contended: batches become smaller
@@ -68,6 +71,7 @@ impl Default for Options {
             strict: false,
             lints: Levels::default(),
             unwritable: Unwritable::Refused,
+            owner: None,
             retries: 5,
             contended_from: 2,
             observer: Observer::default(),

@@ -140,6 +140,7 @@ pub(crate) fn at_rest(plan: &Plan) -> Plan {
         warnings: warnings.cloned().collect(),
         path: plan.path.clone(),
         access: plan.access.clone(),
+        record: plan.record.clone(),
         ..*plan
     }
 }

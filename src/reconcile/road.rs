@@ -1,5 +1,7 @@
 //! Source, session and options: the policy, a plan, and one execution.
 
+use std::sync::Arc;
+
 use super::contention;
 use super::links;
 use super::options::Agreed;
@@ -11,6 +13,7 @@ use crate::model::acl::Identities;
 use crate::model::node::Live;
 use crate::model::plan::Plan;
 use crate::model::tree::Tree;
+use crate::plan::owned::Ownership;
 use crate::plan::planner::{self, Policy};
 use crate::plan::scope;
 use crate::zookeeper::executor::{self, Event, ExecuteOptions, Ledger, Report};
@@ -28,9 +31,9 @@ pub(super) async fn plan(
     session: &Session,
     source: &Source,
     options: &Options,
-    ahead: ReadAhead,
+    (ahead, ownership): (ReadAhead, Option<Arc<Ownership>>),
 ) -> Result<Planned, Error> {
-    let (planned, _) = plan_and_live(session, source, options, ahead).await?;
+    let (planned, _) = plan_and_live(session, source, options, (ahead, ownership)).await?;
     Ok(planned)
 }
 
@@ -39,12 +42,14 @@ pub(super) async fn plan_and_live(
     session: &Session,
     source: &Source,
     options: &Options,
-    ahead: ReadAhead,
+    (ahead, ownership): (ReadAhead, Option<Arc<Ownership>>),
 ) -> Result<(Planned, Tree<Live>), Error> {
     check::require_chroot(session)?;
     check::require_place(session, &options.path).await?;
     let road = Road::new(session, source, options, None).await?;
-    let wants = scope::of(source.tree(), options.trim);
+    let road = road.for_owner(ownership);
+    let owned = (&options.path, road.ownership.as_deref());
+    let wants = scope::with_owned(source.tree(), options.trim, owned);
     let (of, observer) = (wants.len(), &options.observer);
     let mut progress = |nodes: usize| observer.notify(&Progress::Reading { nodes, of });
     progress(0);
@@ -67,6 +72,8 @@ pub(crate) struct Road<'a> {
     pub(super) source: &'a Source,
     options: &'a Options,
     identities: Option<Identities>,
+    /// What the owner has, where there is one.
+    ownership: Option<Arc<Ownership>>,
 }
 
 impl<'a> Road<'a> {
@@ -96,7 +103,13 @@ impl<'a> Road<'a> {
             source,
             options,
             identities,
+            ownership: None,
         }
+    }
+
+    /// For an owner who has this.
+    pub(crate) fn for_owner(self, ownership: Option<Arc<Ownership>>) -> Self {
+        Self { ownership, ..self }
     }
 
     /// Whom the server knows the session as, where somebody asked.
@@ -113,6 +126,7 @@ impl<'a> Road<'a> {
                 Unwritable::Attempted => usize::MAX,
             },
             identities: self.identities.clone(),
+            owner: self.ownership.clone(),
             ..self.options.policy(self.source.texts())
         }
     }
@@ -140,8 +154,9 @@ impl<'a> Road<'a> {
         before: partial::Before<'_>,
     ) -> Result<Plan, Error> {
         let policy = self.policy();
-        let part = match self.options.strict || self.options.lints.deny_any() {
-            // All warnings and extras count.
+        // All warnings and extras count, or of an owner's nodes not all are declared.
+        let takes_all = self.options.strict || self.options.lints.deny_any();
+        let part = match takes_all || self.ownership.is_some() {
             true => None,
             false => partial::plan(self.source.tree(), live, &policy, before),
         };

@@ -13,6 +13,7 @@ use super::tries::{Look, Tries};
 use crate::model::path::ZPath;
 use crate::model::plan::{Plan, Refusal};
 use crate::zookeeper::executor::{Event, ExecuteOptions, Report};
+use crate::zookeeper::record::Hold;
 use crate::zookeeper::session::Session;
 
 /// Operations of a batch where several nodes refused to be written.
@@ -91,7 +92,7 @@ impl Run {
     }
 
     /// Carries out the plan that was taken last, all of it or up to the first obstacle. Writes nothing
-    /// without the node `guard`.
+    /// without the node `guard`, nor without the right to write for an owner, where there is one.
     ///
     /// # Cancellation safety
     /// As [`execute`](crate::zookeeper::executor::execute); the account says what stands.
@@ -99,9 +100,12 @@ impl Run {
         &mut self,
         road: &Road<'_>,
         agreed: Agreed,
-        guard: Option<ZPath>,
+        (guard, hold): (Option<ZPath>, Option<Hold>),
     ) -> Report {
-        let limits = self.limits(road.session, guard);
+        let limits = ExecuteOptions {
+            hold,
+            ..self.limits(road.session, guard)
+        };
         let is_contended = self.tries.is_contended();
         let Some((plan, ledger, course)) = self.account.progress() else {
             return Report::default();

@@ -1,7 +1,9 @@
 //! What is left of a saved plan, and that nothing moved under it.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
+use super::owner;
 use super::road::{self, Planned};
 use super::{Error, Options, Progress, SavedError, check};
 use crate::declare::Source;
@@ -9,6 +11,7 @@ use crate::model::acl::Identities;
 use crate::model::node::Live;
 use crate::model::plan::Plan;
 use crate::model::tree::Tree;
+use crate::plan::owned::Ownership;
 use crate::plan::saved::{self, SavedPlan, Secrets};
 use crate::zookeeper::live::{self, FetchOptions, ReadAhead};
 use crate::zookeeper::session::Session;
@@ -24,7 +27,9 @@ pub async fn plan_to_save(
     options: &Options,
     ahead: ReadAhead,
 ) -> Result<(Plan, Tree<Live>), Error> {
-    let (planned, mut live) = road::plan_and_live(session, source, options, ahead).await?;
+    let ownership = owner::ownership(session, options.owner.as_ref(), source.tree()).await?;
+    let (planned, mut live) =
+        road::plan_and_live(session, source, options, (ahead, ownership)).await?;
     let wants = saved::wants(&planned.plan);
     live.retain(|path, _| wants.binary_search_by(|want| want.path.cmp(path)).is_ok());
     Ok((planned.plan, live))
@@ -40,7 +45,7 @@ pub(super) async fn rest(
     session: &Session,
     saved: &SavedPlan,
     source: &Source,
-    options: &Options,
+    (options, ownership): (&Options, Option<Arc<Ownership>>),
 ) -> Result<(Planned, usize), Error> {
     check::require_chroot(session)?;
     let (tree, names) = (source.tree(), source.texts().secret_names());
@@ -48,7 +53,8 @@ pub(super) async fn rest(
         // Whether its ACLs suit the session was asked when the plan was made.
         Secrets::Withheld => {
             let ahead = ReadAhead::default();
-            Some(road::plan(session, source, options, ahead).await?.plan)
+            let planned = road::plan(session, source, options, (ahead, ownership)).await?;
+            Some(planned.plan)
         }
         Secrets::None | Secrets::Included => None,
     };

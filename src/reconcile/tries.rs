@@ -172,6 +172,7 @@ impl Tries {
             | Stop::Unread { .. }
             | Stop::Deposed { .. }
             | Stop::Unguarded { .. } => false,
+            Stop::Record { reason } => reason.is_loss() && self.look == Look::Read,
         }
     }
 }

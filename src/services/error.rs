@@ -177,7 +177,9 @@ impl From<reconcile::Error> for Error {
             reconcile::Error::Session(error) => Self::Session(error),
             reconcile::Error::Live(error) => Self::Live(error),
             reconcile::Error::Reserved => Self::Reserved,
-            error @ reconcile::Error::Saved(_) => Self::Import(Box::new(Unfinished {
+            error @ (reconcile::Error::Saved(_)
+            | reconcile::Error::Record(_)
+            | reconcile::Error::RecordPlace { .. }) => Self::Import(Box::new(Unfinished {
                 why: Why::Plan(error),
                 outcome: Outcome::default(),
             })),

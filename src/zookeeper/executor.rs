@@ -17,6 +17,7 @@ mod above;
 mod acls;
 mod batch;
 mod flight;
+mod guards;
 mod ledger;
 mod look;
 mod options;

@@ -2,6 +2,7 @@
 
 use crate::model::node::Live;
 use crate::model::path::ZPath;
+use crate::model::record;
 use crate::model::tree::{Side, Tree, join_by};
 use crate::plan::scope::{Children, Want};
 use crate::zookeeper::session::Session;
@@ -87,7 +88,8 @@ pub async fn fetch_after(
 }
 
 /// Reads the node `top` and all below it, with their ACLs where `acl` says so. Without a node
-/// there the tree is empty. Otherwise as [`fetch`].
+/// there the tree is empty. What owners keep at `/zkt` is left out, unless `top` is part of it.
+/// Otherwise as [`fetch`].
 pub async fn read_subtree(
     session: &Session,
     top: &ZPath,
@@ -130,6 +132,7 @@ async fn walk_subtree<T>(
     mut make: impl FnMut(&ZPath, Live) -> T,
 ) -> Result<Vec<(ZPath, T)>, Error> {
     reader.start_sync();
+    let is_within_records = record::is_reserved(top);
     let mut live = None;
     let receive = |_, answer| {
         live = live_of(answer);
@@ -143,7 +146,10 @@ async fn walk_subtree<T>(
         made: Some(make(top, live)),
     });
     let system = system(reader.session());
-    let is_known = |path: &ZPath| Some(path) == system.as_ref();
+    let is_known = |path: &ZPath| {
+        let is_record = !is_within_records && record::is_reserved(path);
+        is_record || Some(path) == system.as_ref()
+    };
     Ok(walk::read(reader, top, is_known, make).await?.nodes)
 }
 

@@ -33,7 +33,7 @@ pub(crate) use zk::{
     Acls, AddWatchMode, CreateMode, EventType, MultiWriteError, SessionState, WatchedEvent,
 };
 
-pub(crate) use client::{Client, PersistentWatcher, StateWatcher};
+pub(crate) use client::{Client, MultiWriter, PersistentWatcher, StateWatcher};
 pub(crate) use error::{described, is_fatal, is_outcome_unknown};
 
 #[cfg(feature = "watch")]

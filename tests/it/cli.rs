@@ -10,6 +10,7 @@ mod interactive;
 mod laws;
 mod nodes;
 mod offline;
+mod owner;
 mod picture;
 mod plan;
 mod read;

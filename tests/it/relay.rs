@@ -140,6 +140,13 @@ impl Relay {
         *self.state.then.lock().unwrap() = Some(mode);
     }
 
+    /// Waits until the mode is [`Mode::Refuse`], as [`Relay::then`] may have it after a cut.
+    pub(crate) async fn refuses(&self) {
+        while self.state.mode() != Mode::Refuse {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+
     /// Closes every connection; new ones are as the mode says.
     pub(crate) fn cut(&self) {
         self.state.cut();

@@ -117,6 +117,7 @@ pub(crate) fn saved_plan(plan: Plan, made_of: &MadeOf<'_>, with_secrets: bool) -
         exclude: Vec::new(),
         replace: false,
         allow_ephemeral: false,
+        owner: None,
     };
     SavedPlan::new(plan, (origin, terms), made_of, with_secrets)
 }

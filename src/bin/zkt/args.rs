@@ -13,4 +13,4 @@ pub(crate) use context::ContextArgs;
 pub(crate) use layers::{FileArgs, LayerArgs};
 pub(crate) use lints::LintArgs;
 pub(crate) use output::{CheckFormat, Color, Format, Global, LogFormat, PlanFormat, TreeFormat};
-pub(crate) use plan::{Extras, PlanOptions, TrimArg, max_trim};
+pub(crate) use plan::{Extras, OwnerArgs, PlanOptions, TrimArg, max_trim};

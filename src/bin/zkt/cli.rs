@@ -27,6 +27,7 @@ use crate::commands::rm::RmArgs;
 use crate::commands::serve::ServeArgs;
 use crate::commands::set::SetArgs;
 use crate::commands::show::ShowArgs;
+use crate::commands::status::StatusArgs;
 use crate::commands::watch::WatchArgs;
 use crate::config::without_layers;
 
@@ -58,6 +59,7 @@ pub(crate) enum Command {
     Plan(PlanArgs),
     Apply(ApplyArgs),
     Watch(WatchArgs),
+    Status(StatusArgs),
     Export(ExportArgs),
     Ls(LsArgs),
     Get(GetArgs),
@@ -119,6 +121,12 @@ pub(crate) fn command() -> clap::Command {
         .mut_subcommand("check", |check| or(check, "explain"))
         .mut_subcommand("plan", |plan| or(plan, "show"))
         .mut_subcommand("apply", |apply| or(apply, "saved"))
+        .mut_subcommand("diff", |diff| {
+            // It is about no server's nodes, so about no owner's either.
+            ["owner", "owner_path", "adopt"]
+                .into_iter()
+                .fold(diff, |diff, name| diff.mut_arg(name, |arg| arg.hide(true)))
+        })
         .mut_subcommand("config", without_layers)
 }
 
@@ -140,7 +148,7 @@ pub(crate) fn normalize(words: impl IntoIterator<Item = OsString>) -> Vec<OsStri
         }
         let is_value = |next: &OsString| {
             next.to_str().is_some_and(|next| match word.to_str() {
-                Some("-t" | "--trim") => matches!(next, "all" | "none"),
+                Some("-t" | "--trim") => matches!(next, "all" | "owned" | "none"),
                 // A number without its unit is a mistake, which its parser reports.
                 Some("--wait" | "--poll") => {
                     next.starts_with(|c: char| c.is_ascii_digit())
@@ -181,6 +189,7 @@ mod tests {
         assert_eq!(normal("zkt plan -t x.zkt"), "zkt plan -t x.zkt");
         assert_eq!(normal("zkt plan -t all x.zkt"), "zkt plan -t=all x.zkt");
         assert_eq!(normal("zkt plan --trim none x"), "zkt plan --trim=none x");
+        assert_eq!(normal("zkt plan -t owned x"), "zkt plan -t=owned x");
         assert_eq!(normal("zkt plan --wait x.zkt"), "zkt plan --wait x.zkt");
         assert_eq!(
             normal("zkt plan --wait 5s x.zkt"),

@@ -21,4 +21,5 @@ pub(crate) mod rm;
 pub(crate) mod serve;
 pub(crate) mod set;
 pub(crate) mod show;
+pub(crate) mod status;
 pub(crate) mod watch;

@@ -3,6 +3,7 @@
 
 use std::fmt::Display;
 
+use zkt::error::RecordError;
 use zkt::model::path::ZPath;
 use zkt::plan::saved::Moved;
 use zkt::reconcile::{Account, SavedError};
@@ -86,7 +87,27 @@ impl From<zkt::reconcile::Error> for Failure {
             Error::Session(error) => error.into(),
             Error::Live(error) => error.into(),
             Error::Saved(error) => saved(&error),
+            Error::Record(error) => record(&error),
+            Error::RecordPlace { .. } => {
+                Self::new(error).hint("--owner-path says where owners keep their records")
+            }
         }
+    }
+}
+
+/// The failure of an owner's record that keeps a plan from being made or carried out.
+fn record(error: &RecordError) -> Failure {
+    let failure = Failure::new(error);
+    match error {
+        RecordError::Fenced { .. } => failure
+            .hint("nothing was written since; run apply again when the other one has ended")
+            .exit(Exit::Conflict),
+        RecordError::Broken { .. } => failure.hint(
+            "a newer zkt reads a newer format; nothing is removed or adopted without the record",
+        ),
+        RecordError::Live(_) => failure.hint("run it again: it finishes what is left"),
+        RecordError::Refused { .. } => failure.hint(PERMISSIONS),
+        RecordError::Busy { .. } => failure,
     }
 }
 
@@ -181,6 +202,7 @@ pub(crate) fn stopped(stop: &Stop, account: &Account) -> Failure {
             None => failure.hint(PERMISSIONS),
         },
         Stop::TooLarge { .. } => Failure::new(stop).hint(words::MAX_REQUEST_HINT),
+        Stop::Record { reason } => record(reason),
         Stop::InvalidAcl { .. } => failure.hint(
             "ZooKeeper's own schemes are world, auth, digest, ip, x509, sasl and super; a server may have more",
         ),

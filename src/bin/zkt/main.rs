@@ -22,6 +22,7 @@ mod hints;
 mod init;
 mod opening;
 mod output;
+mod owner;
 mod planning;
 mod process;
 mod progress;
@@ -192,6 +193,7 @@ fn run(call: Call, output: &Output) -> Result<Exit, Failure> {
         Command::Watch(args) => online(commands::watch::run(&args, output)),
         Command::Export(args) => online(commands::export::run(&args, output)),
         Command::Ls(args) => online(commands::ls::run(&args, output)),
+        Command::Status(args) => online(commands::status::run(&args, output)),
         Command::Get(args) => online(commands::get::run(&args, output)),
         Command::Set(args) => online(commands::set::run(&args, output)),
         Command::Resolve(args) => online(commands::resolve::run(&args, output)),

@@ -13,6 +13,7 @@ use zkt::zookeeper::session::Session;
 use crate::args::{self, Format, PlanOptions, TrimArg};
 use crate::exit::Failure;
 use crate::output::Output;
+use crate::owner;
 use crate::progress::Shown;
 
 /// The place of the top-level nodes, as it was given.
@@ -85,13 +86,26 @@ pub(crate) fn narrow(
 pub(crate) fn trim(options: &PlanOptions) -> Trim {
     match options.trim {
         Some(TrimArg::All) => Trim::All,
+        Some(TrimArg::Owned) => Trim::Owned,
         Some(TrimArg::None) | None => Trim::None,
     }
 }
 
 /// What a plan may do, as the arguments say.
 pub(crate) fn options(args: &PlanOptions) -> Result<Options, Failure> {
+    let owner = owner::named(&args.owner, args.adopt)?;
+    if owner.is_none() {
+        let needs = [
+            (args.trim == Some(TrimArg::Owned), "--trim owned"),
+            (args.adopt, "--adopt"),
+        ];
+        if let Some((_, option)) = needs.into_iter().find(|(is_given, _)| *is_given) {
+            let failure = Failure::new(format!("{option} is about the nodes of an owner"));
+            return Err(failure.hint("--owner NAME says whose"));
+        }
+    }
     Ok(Options {
+        owner,
         path: place(args)?,
         filter: filter(args)?,
         trim: trim(args),

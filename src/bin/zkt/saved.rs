@@ -9,10 +9,11 @@ use zkt::declare::Source;
 use zkt::declare::files::reason;
 use zkt::model::node::Live;
 use zkt::model::plan::Plan;
+use zkt::model::record::PLACE;
 use zkt::model::tree::Tree;
-use zkt::plan::saved::{self, Error, MadeOf, Origin, SavedPlan, Secrets, Terms};
+use zkt::plan::saved::{self, Error, MadeOf, Origin, OwnerTerms, SavedPlan, Secrets, Terms};
 
-use crate::args::{Extras, LintArgs, PlanOptions, TrimArg, Way};
+use crate::args::{Extras, LintArgs, OwnerArgs, PlanOptions, TrimArg, Way};
 use crate::exit::Failure;
 use crate::output::{self, Access, Output};
 use crate::planning;
@@ -51,6 +52,12 @@ impl Made<'_> {
         let terms = Terms {
             path: planning::place(args)?,
             trim: args.trim == Some(TrimArg::All),
+            owner: args.owner.owner.clone().map(|name| OwnerTerms {
+                name,
+                path: args.owner.owner_path.clone(),
+                adopt: args.adopt,
+                trim: args.trim == Some(TrimArg::Owned),
+            }),
             target: args.target.clone(),
             exclude: args.exclude.clone(),
             replace: args.replace,
@@ -81,11 +88,13 @@ pub(crate) fn checksum(plan: &Plan, source: &Source, live: &Tree<Live>) -> Strin
 
 /// The arguments with which a saved plan was made, as far as they decide what it does.
 pub(crate) fn plan_options(terms: &Terms, allow_empty: bool) -> PlanOptions {
+    let owner = terms.owner.as_ref();
     PlanOptions {
         path: terms.path.to_string(),
-        trim: Some(match terms.trim {
-            true => TrimArg::All,
-            false => TrimArg::None,
+        trim: Some(match &terms.owner {
+            Some(owner) if owner.trim => TrimArg::Owned,
+            _ if terms.trim => TrimArg::All,
+            _ => TrimArg::None,
         }),
         extras: Extras::Show,
         target: terms.target.clone(),
@@ -98,6 +107,11 @@ pub(crate) fn plan_options(terms: &Terms, allow_empty: bool) -> PlanOptions {
         replace: terms.replace,
         allow_ephemeral: terms.allow_ephemeral,
         lints: LintArgs::default(),
+        owner: OwnerArgs {
+            owner: owner.map(|owner| owner.name.clone()),
+            owner_path: owner.map_or(PLACE, |owner| &owner.path).to_owned(),
+        },
+        adopt: owner.is_some_and(|owner| owner.adopt),
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{About, Level, Lint};
 
 /// All lints, in the order of [`Lint`].
-pub(super) static TABLE: [About; 19] = [
+pub(super) static TABLE: [About; 20] = [
     About {
         lint: Lint::DanglingLink,
         name: "dangling-link",
@@ -248,6 +248,18 @@ A server shows the ACL of a node only to who may read or administer it. Whether
 it is as declared is not known. Only a plan for a server sees it.",
         example: "",
         remedy: "Apply as a user with the ADMIN right.",
+    },
+    About {
+        lint: Lint::OtherOwner,
+        name: "other-owner",
+        level: Level::Warn,
+        summary: "A declared node is in the record of another owner.",
+        why: "\
+Two owners that declare one node write it in turn, and each would remove it.
+Only a plan for an owner sees it.",
+        example: "",
+        remedy: "\
+Declare it for one of them. That one adopts it before the other lets it go.",
     },
     About {
         lint: Lint::UnknownLint,

@@ -31,6 +31,21 @@ pub enum KeptReason {
     /// It, or something below it, is outside of the plan's targets or excluded.
     #[error("holds a node that is outside of the plan's targets, or excluded")]
     OutOfScope,
+    /// It is the owner's and not declared, but somebody else wrote it.
+    #[error("somebody else has changed it since its owner wrote it")]
+    Changed,
+    /// It is the owner's and not declared, but another owner's as well.
+    #[error("the owner {other} has it, too")]
+    OfOther {
+        /// The other owner.
+        other: String,
+    },
+    /// It is the owner's and not declared, but something below it stays.
+    #[error("{} stays", child.as_ref().map_or("a node below it", |child| child.as_str()))]
+    Holds {
+        /// The first child that stays, where it is known.
+        child: Option<ZPath>,
+    },
 }
 
 /// Why a plan may not be executed.

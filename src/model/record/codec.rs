@@ -4,7 +4,8 @@
 use miniz_oxide::deflate::compress_to_vec_zlib;
 use miniz_oxide::inflate::decompress_to_vec_zlib_with_limit;
 
-use super::entry::{Claim, Entry};
+use super::claim::Claim;
+use super::entry::Entry;
 use super::journal::Note;
 use crate::model::path::ZPath;
 

@@ -2,27 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::claim::Claim;
 use super::journal::Note;
 use crate::model::path::ZPath;
-
-/// What an owner says of a node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Claim {
-    /// The owner created it.
-    Created,
-    /// It was there before, as it is declared, or the owner was told to adopt it.
-    Adopted,
-    /// It was there before and differed. The owner made it as declared, but does not own it.
-    Written,
-}
-
-impl Claim {
-    /// Whether the owner may remove the node.
-    #[must_use]
-    pub fn is_owned(self) -> bool {
-        self != Self::Written
-    }
-}
 
 /// A node of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,11 +85,14 @@ impl Record {
                     modified: zxid,
                     claim: Claim::Created,
                 },
-                Note::Set { created, claim } => Entry {
-                    created,
-                    modified: zxid,
-                    claim,
-                },
+                Note::Set { created, claim } => {
+                    let old = self.of_node(&path, created);
+                    Entry {
+                        created,
+                        modified: zxid,
+                        claim: old.map_or(claim, |old| old.claim.then(claim)),
+                    }
+                }
                 Note::SetNew => match old {
                     Some(old) => Entry {
                         modified: zxid,
@@ -130,7 +115,13 @@ impl Record {
             }
         }
         for (path, entry) in &changes.take {
-            self.entries.insert(path.clone(), *entry);
+            let old = self.of_node(path, entry.created);
+            let new = Entry {
+                claim: old.map_or(entry.claim, |old| old.claim.then(entry.claim)),
+                modified: old.map_or(entry.modified, |old| old.modified.max(entry.modified)),
+                ..*entry
+            };
+            self.entries.insert(path.clone(), new);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What one batch did to nodes, as its journal lists it.
 
-use super::entry::Claim;
+use super::claim::Claim;
 use crate::model::path::ZPath;
 
 /// What a batch did to one node. Which transaction that was is known from the journal's node.

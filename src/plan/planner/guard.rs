@@ -23,32 +23,31 @@ pub(super) fn judge(
     if limit != MaxTrim::Default {
         return None;
     }
-    let tops = touched(trims, declared);
+    let (tops, trims) = touched(trims, declared);
     let nodes = tops
         .iter()
         .map(|top| nodes_below(top, declared, live))
         .sum();
-    let are_most = !tops.is_empty() && trims.len() * 2 > nodes;
-    are_most.then_some(Refusal::MostTrimmed {
-        trims: trims.len(),
-        nodes,
-        tops,
-    })
+    let are_most = !tops.is_empty() && trims * 2 > nodes;
+    are_most.then_some(Refusal::MostTrimmed { trims, nodes, tops })
 }
 
-/// The topmost declared nodes below which something is trimmed; `trims` are in path order.
-fn touched(trims: &[Action], declared: &Tree<Declared>) -> Vec<ZPath> {
+/// The topmost declared nodes below which something is trimmed, and how many trims that are; `trims` are in
+/// path order.
+fn touched(trims: &[Action], declared: &Tree<Declared>) -> (Vec<ZPath>, usize) {
     let is_top = |path: &ZPath| {
         let node = declared.get(path);
         node.is_some_and(|node| !node.is_passed_through())
     };
     let mut tops: Vec<ZPath> = Vec::new();
+    let mut below = 0;
     for path in trims.iter().map(Action::path) {
         if !tops.last().is_some_and(|top| path.is_within(top)) {
             tops.extend(path.prefixes().find(is_top));
         }
+        below += usize::from(tops.last().is_some_and(|top| path.is_within(top)));
     }
-    tops
+    (tops, below)
 }
 
 /// How many nodes are declared or live at and below a node.

@@ -1,9 +1,12 @@
 //! What a plan may do.
 
+use std::sync::Arc;
+
 use crate::model::acl::Identities;
 use crate::model::lint::Levels;
 use crate::model::path::ZPath;
 use crate::model::plan::MaxTrim;
+use crate::plan::owned::Ownership;
 use crate::plan::scope::{self, Filter};
 use crate::syntax::place::Location;
 use crate::syntax::source::Sources;
@@ -43,6 +46,8 @@ pub struct Policy<'a> {
     pub may_lock_out: bool,
     /// Whether the plan is refused where a known ACL does not let that session carry it out.
     pub requires_rights: bool,
+    /// What the owner has that the plan is made for, and what others have.
+    pub owner: Option<Arc<Ownership>>,
     /// Subtrees that the tree to be changed itself protects, each with the place of its directive.
     pub protected: Vec<(ZPath, Option<Location>)>,
     /// How serious each lint is.
@@ -69,6 +74,7 @@ impl<'a> Policy<'a> {
             identities: None,
             may_lock_out: false,
             requires_rights: false,
+            owner: None,
             protected: Vec::new(),
             levels: Levels::default(),
             sources,

@@ -74,6 +74,23 @@ pub struct Terms {
     pub replace: bool,
     /// Whether nodes that are marked `@ephemeral` are created, as persistent ones.
     pub allow_ephemeral: bool,
+    /// For whom it is, where it is for an owner.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<OwnerTerms>,
+}
+
+/// For whom a saved plan is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OwnerTerms {
+    /// The owner's name.
+    pub name: String,
+    /// Where owners keep their records.
+    pub path: String,
+    /// Whether declared nodes are adopted that differ.
+    pub adopt: bool,
+    /// Whether the owner's nodes are removed that are not declared.
+    pub trim: bool,
 }
 
 /// Where the secret values of a saved plan are.

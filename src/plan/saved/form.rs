@@ -13,6 +13,7 @@ use crate::model::acl::Acl;
 use crate::model::node::{AclVersion, DataVersion};
 use crate::model::path::ZPath;
 use crate::model::plan::{Access, Action, Add, Change, Kept, Link, Plan, Trim, Update};
+use crate::model::record::Changes;
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -84,6 +85,7 @@ impl PlanForm {
             unchanged,
             examined,
             access,
+            record: _,
         } = plan;
         let actions = actions.iter().enumerate();
         Self {
@@ -169,6 +171,7 @@ impl PlanForm {
                 guarded: guarded.collect::<Result<_, String>>()?,
                 opened: paths(opened).collect::<Result<_, _>>()?,
             },
+            record: Changes::default(),
         };
         Ok((plan, withheld))
     }

@@ -79,6 +79,9 @@ pub(super) enum KeptForm {
     Unreadable,
     Binary,
     OutOfScope,
+    Changed,
+    OfOther(String),
+    Holds(Option<String>),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -213,6 +216,11 @@ impl KeptForm {
             KeptReason::Unreadable => Self::Unreadable,
             KeptReason::Binary => Self::Binary,
             KeptReason::OutOfScope => Self::OutOfScope,
+            KeptReason::Changed => Self::Changed,
+            KeptReason::OfOther { other } => Self::OfOther(other.clone()),
+            KeptReason::Holds { child } => {
+                Self::Holds(child.as_ref().map(|child| child.as_str().to_owned()))
+            }
         }
     }
 
@@ -225,6 +233,11 @@ impl KeptForm {
             Self::Unreadable => KeptReason::Unreadable,
             Self::Binary => KeptReason::Binary,
             Self::OutOfScope => KeptReason::OutOfScope,
+            Self::Changed => KeptReason::Changed,
+            Self::OfOther(other) => KeptReason::OfOther { other },
+            Self::Holds(child) => KeptReason::Holds {
+                child: child.and_then(|child| ZPath::parse(&child).ok()),
+            },
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::model::path::ZPath;
 use crate::model::plan::{ACL_CHANGE, Action, Plan, Trim, Update};
 use crate::model::tree::Tree;
 use crate::plan::planner::{self, Policy};
+use crate::plan::scope;
 use crate::reconcile::options::Agreed;
 use crate::zookeeper::executor::{Conflict, Stop};
 use crate::zookeeper::live;
@@ -138,7 +139,9 @@ impl Basis<'_> {
         if !is_of(&self.plan.actions[i], node) {
             return group.collides(Conflict::Replaced);
         }
-        if self.agreed == Agreed::ThisPlan && planned.seen != node.zxids() {
+        // What is the owner's goes only as the owner wrote it.
+        let as_seen = self.agreed == Agreed::ThisPlan || self.policy.trim == scope::Trim::Owned;
+        if as_seen && planned.seen != node.zxids() {
             return group.collides(Conflict::Changed);
         }
         let trim = Trim {

@@ -133,7 +133,13 @@ impl Reconciler {
             let plan = Arc::new(self.plan(&round.revision, changed.as_deref()).await?);
             self.note_plan(&plan, round, so_far, shown);
             let todo = match self.judge(&plan, round, so_far, shown)? {
-                Step::End(attempted) => return Ok(attempted),
+                Step::End(attempted) => {
+                    let is_at_rest = plan.is_empty() && plan.refusals.is_empty();
+                    if is_at_rest && round.duty == Duty::Repair {
+                        self.settle(&round.revision, &plan).await?;
+                    }
+                    return Ok(attempted);
+                }
                 Step::Execute(todo) => todo,
             };
             match so_far.run.tries.spent() {
@@ -146,7 +152,10 @@ impl Reconciler {
             };
             self.note_report(&todo, &report, round, so_far, shown);
             match report.stop {
-                None => self.note_end(&plan, &todo, round, so_far, shown),
+                None => {
+                    self.note_end(&plan, &todo, round, so_far, shown);
+                    self.settle(&round.revision, &todo).await?;
+                }
                 Some(stop) => {
                     self.known = Known::Nothing;
                     self.go_on(stop, so_far, shown)?;

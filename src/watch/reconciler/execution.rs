@@ -9,9 +9,12 @@ use super::super::shown::{OfWork, Shown};
 use super::known::{Known, Reconciler};
 use crate::model::path::ZPath;
 use crate::model::plan::{Plan, Summary};
+use crate::model::tree::Tree;
+use crate::plan::saved::{MadeOf, checksum_of};
 use crate::reconcile::{Agreed, Aside, Before, Look, Road, Run};
 use crate::zookeeper::election::Election;
 use crate::zookeeper::executor::{Report, Stop};
+use crate::zookeeper::live::Mirror;
 use crate::zookeeper::session::Session;
 
 /// What a reconcile has come to so far, also where it is given up in its middle.
@@ -37,6 +40,14 @@ impl SoFar {
     }
 }
 
+/// The report of an execution that did not begin.
+fn stopped(stop: Stop) -> Report {
+    Report {
+        stop: Some(stop),
+        ..Report::default()
+    }
+}
+
 impl Reconciler {
     pub(super) async fn plan(
         &mut self,
@@ -49,6 +60,11 @@ impl Reconciler {
         let options = &self.options.plan;
         let known = self.identities.take();
         let road = Road::new(session, &revision.source, options, known).await?;
+        let ownership = self
+            .tenure
+            .as_ref()
+            .map(|tenure| tenure.ownership().clone());
+        let road = road.for_owner(ownership);
         self.identities = road.identities().cloned();
         let live = mirror.tree();
         let plan = match (&self.known, changed) {
@@ -76,8 +92,43 @@ impl Reconciler {
         let known = self.identities.clone();
         let road = Road::of(session, &revision.source, &self.options.plan, known);
         let guard = self.election.as_ref().and_then(Election::guard);
-        let executed = so_far.run.execute(&road, Agreed::Anything, guard);
-        Some(executed.await)
+        let hold = match &mut self.tenure {
+            Some(tenure) => match tenure.begin(session).await {
+                Ok(hold) => Some(hold),
+                Err(stop) => return Some(stopped(stop)),
+            },
+            None => None,
+        };
+        let executed = so_far.run.execute(&road, Agreed::Anything, (guard, hold));
+        let mut report = executed.await;
+        if let (Some(tenure), Some(stop)) = (&self.tenure, report.stop.take()) {
+            report.stop = Some(tenure.explain(session, stop).await);
+        }
+        Some(report)
+    }
+
+    /// Brings the owner's record up to date after a plan that was carried out, or had nothing to do. Writes
+    /// nothing where that would change nothing.
+    pub(super) async fn settle(&mut self, revision: &Revision, plan: &Plan) -> Result<(), Error> {
+        let (Some(session), Some(tenure)) = (&self.session, &mut self.tenure) else {
+            return Ok(());
+        };
+        tenure.name_revision(&revision.id);
+        if plan.is_empty() && !tenure.is_due(plan) {
+            return Ok(());
+        }
+        let nothing = Tree::default();
+        let made_of = MadeOf {
+            declared: revision.source.tree(),
+            texts: revision.source.texts(),
+            live: self.mirror.as_ref().map_or(&nothing, Mirror::tree),
+        };
+        let checksum = (!plan.is_empty()).then(|| checksum_of(plan, &made_of));
+        let ended = tenure.finish(session, plan, checksum).await;
+        match ended {
+            Ok(()) => Ok(()),
+            Err(stop) => Err(self.stopped(stop)),
+        }
     }
 
     /// Goes on after a stop, without the node that it is about where that is one.

@@ -10,7 +10,7 @@ use super::super::newest::Newest;
 use super::super::revision::Revision;
 use crate::model::acl::Identities;
 use crate::model::plan::Plan;
-use crate::reconcile::Unwritable;
+use crate::reconcile::{Tenure, Unwritable};
 use crate::zookeeper::election::Election;
 use crate::zookeeper::live::Mirror;
 use crate::zookeeper::session::Session;
@@ -56,6 +56,8 @@ pub(in super::super) struct Reconciler {
     pub(super) reach: Reach,
     pub(super) identities: Option<Identities>,
     pub(super) mirror: Option<Mirror>,
+    /// The owner's record, where there is an owner.
+    pub(super) tenure: Option<Tenure>,
     pub(super) election: Option<Election>,
     /// The revision that the mirror and the last plan are for.
     pub(super) revision: Option<Arc<Revision>>,
@@ -79,6 +81,7 @@ impl Reconciler {
             reach: Reach::default(),
             identities: None,
             mirror: None,
+            tenure: None,
             election: options.elect.as_deref().map(Election::new),
             revision: None,
             known: Known::Nothing,

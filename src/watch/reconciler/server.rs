@@ -9,7 +9,7 @@ use crate::model::node::Declared;
 use crate::model::path::ZPath;
 use crate::model::tree::{Tree, tops};
 use crate::plan::scope;
-use crate::reconcile;
+use crate::reconcile::{self, Tenure};
 use crate::zookeeper::election::{self, Role};
 use crate::zookeeper::live::{Found, Mirror};
 use crate::zookeeper::session::{self, Pulse, Session};
@@ -17,6 +17,7 @@ use crate::zookeeper::session::{self, Pulse, Session};
 impl Reconciler {
     pub(super) fn forget_session(&mut self, shown: &mut Shown) {
         self.mirror = None;
+        self.tenure = None;
         self.session = None;
         self.identities = None;
         self.known = Known::Nothing;
@@ -120,7 +121,17 @@ impl Reconciler {
         if is_new {
             reconcile::require_place(session, &self.options.plan.path).await?;
         }
-        let wants = || scope::of(revision.source.tree(), self.options.plan.trim);
+        let declared = revision.source.tree();
+        match (&self.options.plan.owner, &mut self.tenure) {
+            (None, _) => {}
+            (Some(_), Some(tenure)) => tenure.look(session, declared).await?,
+            (Some(owner), None) => {
+                self.tenure = Some(Tenure::new(session, owner, declared).await?);
+            }
+        }
+        let ownership = self.tenure.as_ref().map(|tenure| &**tenure.ownership());
+        let plan = &self.options.plan;
+        let wants = || scope::with_owned(declared, plan.trim, (&plan.path, ownership));
         let Some(mirror) = &mut self.mirror else {
             let mirror = Mirror::open(session, wants(), roots(revision.source.tree())).await?;
             shown.server(OfServer::Opened {
@@ -129,7 +140,7 @@ impl Reconciler {
             self.mirror = Some(mirror);
             return Ok(None);
         };
-        if is_new {
+        if is_new || ownership.is_some() {
             mirror
                 .rewant(session, wants(), roots(revision.source.tree()))
                 .await?;

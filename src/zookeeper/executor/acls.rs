@@ -6,11 +6,11 @@ use zookeeper_client::Error as ClientError;
 
 use super::batch::AclChange;
 use super::flight::Flight;
+use super::guards;
 use super::look;
 use super::report::{BatchFate, Stop};
 use super::seen::{self, Check, Created};
 use super::tracker::Tracker;
-use crate::model::node::DataVersion;
 use crate::zookeeper::session::{acl, is_outcome_unknown};
 
 /// Makes the changes of this batch. After the first that fails no more are sent.
@@ -46,22 +46,8 @@ async fn hindrance(
     let Flight {
         session, options, ..
     } = flight;
-    if let Some(guard) = &options.guard {
-        match session.client().check_stat(guard.as_str()).await {
-            Ok(Some(stat)) if stat.version == DataVersion::NEW.get() => {}
-            Ok(_) => {
-                let guard = guard.clone();
-                return Some(Stop::Deposed { guard });
-            }
-            Err(reason) if is_outcome_unknown(&reason) => {
-                return Some(Stop::Disconnected {
-                    in_flight: 0,
-                    committed: false,
-                    reason,
-                });
-            }
-            Err(reason) => return Some(Stop::of_guard(guard, reason)),
-        }
+    if let stop @ Some(_) = guards::look(session.client(), options).await {
+        return stop;
     }
     let mut nodes = Vec::with_capacity(changes.len());
     for change in changes {

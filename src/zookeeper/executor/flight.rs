@@ -7,13 +7,12 @@ use std::pin::Pin;
 use zookeeper_client::{Acls, CreateMode, MultiWriteError, MultiWriteResult};
 
 use super::batch::{Operation, Packed, Which, Write};
+use super::guards::Guards;
 use super::reply::{self, Reply};
 use super::report::{BatchFate, Stop};
 use super::seen::{self, Check, Created, NewNodes};
 use super::tracker::Tracker;
 use super::{ExecuteOptions, look};
-use crate::model::node::DataVersion;
-use crate::model::path::ZPath;
 use crate::zookeeper::session::{Client, Session, acl};
 
 /// What is sent, how, and to whom.
@@ -179,19 +178,20 @@ impl<'a> Stage<'a> {
             batches,
             options,
         } = self.flight;
-        let (operations, guard) = (batches[batch].writes(), options.guard.as_ref());
+        let operations = batches[batch].writes();
         let sent = match refusal {
             Some(stop) => Err(Reply::Refused(stop)),
             None => {
                 tracker.starting(batch);
-                write(session.client(), operations, guard)
+                let guards = Guards::of(operations, options);
+                write(session.client(), operations, &guards).map(|sent| (sent, guards))
             }
         };
         let reply: Pin<Box<dyn Future<Output = Reply> + Send + 'a>> = match sent {
-            Ok(sent) => Box::pin(async move {
+            Ok((sent, guards)) => Box::pin(async move {
                 match sent.await {
                     Ok(_) => Reply::Committed,
-                    Err(error) => Reply::from_error(error, operations, guard),
+                    Err(error) => Reply::from_error(error, operations, &guards),
                 }
             }),
             Err(reply) => {
@@ -273,16 +273,14 @@ async fn settle(
 fn write<'a>(
     client: &'a Client,
     operations: &[Operation<'_>],
-    guard: Option<&ZPath>,
+    guards: &Guards,
 ) -> Result<
     impl Future<Output = Result<Vec<MultiWriteResult>, MultiWriteError>> + Send + use<'a>,
     Reply,
 > {
     let mut writer = client.new_multi_writer();
-    if let Some(guard) = guard {
-        let added = writer.add_check_version(guard.as_str(), DataVersion::NEW.get());
-        added.map_err(|reason| Reply::refused(operations, 0, reason))?;
-    }
+    let added = guards.add(&mut writer);
+    added.map_err(|reason| Reply::refused(operations, 0, reason))?;
     for (i, operation) in operations.iter().enumerate() {
         let path = operation.path.as_str();
         let added = match &operation.write {

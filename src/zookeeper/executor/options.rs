@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::model::path::ZPath;
 use crate::model::request::MAX_REQUEST;
+use crate::zookeeper::record::Hold;
 use crate::zookeeper::session::Session;
 
 /// Bounds on what is sent at once.
@@ -28,6 +29,9 @@ pub struct ExecuteOptions {
     /// A node without which nothing is written: each batch checks that it is there, and was never
     /// written, in the same request. No batch can hold ACL changes; before those it is looked at.
     pub guard: Option<ZPath>,
+    /// The right to write for an owner: each batch checks that nobody else has it by now, and creates a
+    /// journal of what it creates and sets. Before ACL changes it is looked at.
+    pub hold: Option<Hold>,
 }
 
 impl Default for ExecuteOptions {
@@ -41,6 +45,7 @@ impl Default for ExecuteOptions {
             acl_window: 64,
             recovery: Duration::from_secs(30),
             guard: None,
+            hold: None,
         }
     }
 }

@@ -7,6 +7,7 @@ use foldhash::{HashMap, HashSet};
 
 use super::ExecuteOptions;
 use super::batch::{AclChange, Operation, Packed, TooLarge, Which, Work, Write};
+use super::guards;
 use crate::model::acl::Acl;
 use crate::model::node::{AclVersion, DataVersion, Zxids};
 use crate::model::path::ZPath;
@@ -22,11 +23,7 @@ pub(super) fn pack<'p>(
     options: &ExecuteOptions,
 ) -> Result<Vec<Packed<'p>>, TooLarge> {
     let largest = options.request_limit;
-    let guard = options.guard.as_ref();
-    let check = guard.map_or(0, |guard| {
-        request::Write::Version.batched(guard, chroot_len)
-    });
-    let base = request::BATCH + check;
+    let base = request::BATCH + guards::bytes(options, chroot_len);
     let whole = Limits {
         whole: true,
         bytes: options.whole_plan_bytes.min(largest),
@@ -36,7 +33,8 @@ pub(super) fn pack<'p>(
     let actions = plan.actions.iter();
     let again = actions.filter(|action| !matches!(action, Action::Add(_)));
     let again = again.map(Action::path).collect();
-    if let Some(batches) = Packer::new(chroot_len, base, whole, &again).pack(plan)? {
+    let packer = |limits| Packer::new((options, chroot_len), base, limits, &again);
+    if let Some(batches) = packer(whole).pack(plan)? {
         return Ok(batches);
     }
     let bytes = options.batch_bytes.min(largest);
@@ -46,7 +44,7 @@ pub(super) fn pack<'p>(
         operations: options.batch_operations.max(1),
         request: largest,
     };
-    let packed = Packer::new(chroot_len, base, split, &again).pack(plan)?;
+    let packed = packer(split).pack(plan)?;
     Ok(packed.unwrap_or_default())
 }
 
@@ -62,6 +60,7 @@ struct Limits {
 }
 
 struct Packer<'p, 'a> {
+    options: &'a ExecuteOptions,
     chroot_len: usize,
     /// Bytes of a batch beyond those of its operations.
     base: usize,
@@ -92,8 +91,14 @@ struct Packer<'p, 'a> {
 }
 
 impl<'p, 'a> Packer<'p, 'a> {
-    fn new(chroot_len: usize, base: usize, limits: Limits, again: &'a HashSet<&'p ZPath>) -> Self {
+    fn new(
+        (options, chroot_len): (&'a ExecuteOptions, usize),
+        base: usize,
+        limits: Limits,
+        again: &'a HashSet<&'p ZPath>,
+    ) -> Self {
         Self {
+            options,
             chroot_len,
             base,
             limits,
@@ -254,7 +259,8 @@ impl<'p, 'a> Packer<'p, 'a> {
         write: Write<'p>,
         node: Which,
     ) -> Result<(), TooLarge> {
-        let bytes = write.size().batched(path, self.chroot_len);
+        let noted = guards::noted_bytes(&write, path, self.options);
+        let bytes = write.size().batched(path, self.chroot_len) + noted;
         if self.base + bytes > self.limits.request {
             let bytes = self.base + bytes;
             return Err(TooLarge {

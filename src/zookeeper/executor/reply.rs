@@ -3,8 +3,8 @@
 use zookeeper_client::{Error as ClientError, MultiWriteError};
 
 use super::batch::{Operation, Packed};
+use super::guards::Guards;
 use super::report::{BatchFate, Stop};
-use crate::model::path::ZPath;
 use crate::zookeeper::session::is_outcome_unknown;
 
 /// What came back for a batch.
@@ -22,7 +22,7 @@ impl Reply {
     pub(super) fn from_error(
         error: MultiWriteError,
         operations: &[Operation<'_>],
-        guard: Option<&ZPath>,
+        guards: &Guards,
     ) -> Self {
         let (index, reason) = match error {
             MultiWriteError::RequestFailed { source: reason } if is_outcome_unknown(&reason) => {
@@ -36,10 +36,9 @@ impl Reply {
                 source: reason,
             } => (index, reason),
         };
-        match (guard, index) {
-            (Some(guard), 0) => Self::Refused(Stop::of_guard(guard, reason)),
-            (Some(_), _) => Self::refused(operations, index - 1, reason),
-            (None, _) => Self::refused(operations, index, reason),
+        match guards.refusal(index, &reason) {
+            Ok(index) => Self::refused(operations, index, reason),
+            Err(stop) => Self::Refused(stop),
         }
     }
 

@@ -7,6 +7,7 @@ use zookeeper_client::Error as ClientError;
 use crate::model::path::ZPath;
 use crate::model::plan::{Plan, Summary};
 use crate::zookeeper::live;
+use crate::zookeeper::record;
 use crate::zookeeper::session::described;
 
 /// How far an execution got, and why it stopped.
@@ -174,6 +175,12 @@ pub enum Stop {
         /// The refusal.
         reason: ClientError,
     },
+    /// The owner's record keeps it from writing, or could not be written.
+    #[error("{reason}")]
+    Record {
+        /// Why.
+        reason: record::Error,
+    },
     /// The connection was lost while batches were being committed; a read of the nodes showed their
     /// outcomes.
     #[error("the connection was lost ({}); {}", described(reason), what_became(*in_flight, *committed))]
@@ -260,6 +267,7 @@ impl Stop {
             | Self::Unread { path, .. } => Some(path),
             Self::Deposed { .. }
             | Self::Unguarded { .. }
+            | Self::Record { .. }
             | Self::Disconnected { .. }
             | Self::Uncertain { .. } => None,
         }
@@ -275,6 +283,7 @@ impl Stop {
             | Self::Unread { action, .. } => Some(action),
             Self::Deposed { .. }
             | Self::Unguarded { .. }
+            | Self::Record { .. }
             | Self::Disconnected { .. }
             | Self::Uncertain { .. } => None,
         }

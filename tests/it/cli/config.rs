@@ -55,6 +55,9 @@ fn the_file_wins_over_defaults() {
     wait             1m                           zkt.toml:12
     path             /services                    zkt.toml:13
     trim             all                          zkt.toml:14
+    owner            -                            default
+    owner-path       /zkt                         default
+    adopt            false                        default
     max-trim         5%                           zkt.toml:15
     extras           hide                         zkt.toml:16
     target           /lb/** /cms                  zkt.toml:17
@@ -81,6 +84,9 @@ fn the_file_wins_over_defaults() {
     wait             -                                                                      default
     path             /                                                                      default
     trim             none                                                                   default
+    owner            -                                                                      default
+    owner-path       /zkt                                                                   default
+    adopt            false                                                                  default
     max-trim         30%, counted from 10 trims on, and half of a top-level node's subtree  default
     extras           show                                                                   default
     target           -                                                                      default
@@ -114,6 +120,9 @@ fn flags_and_the_environment_win_over_the_file() {
     wait             forever                      --wait, not zkt.toml:12
     path             /p                           --path, not zkt.toml:13
     trim             none                         --trim, not zkt.toml:14
+    owner            -                            default
+    owner-path       /zkt                         default
+    adopt            false                        default
     max-trim         7                            --max-trim, not zkt.toml:15
     extras           show                         --extras, not zkt.toml:16
     target           /t                           --target, not zkt.toml:17

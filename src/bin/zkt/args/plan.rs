@@ -2,6 +2,7 @@
 
 use clap::{Args, ValueEnum};
 use zkt::model::plan::MaxTrim;
+use zkt::model::record::PLACE;
 
 use super::LintArgs;
 
@@ -13,8 +14,9 @@ pub(crate) struct PlanOptions {
     /// Where the top-level nodes go; it must exist
     #[arg(long, value_name = "PATH", default_value = "/")]
     pub(crate) path: String,
-    /// Remove undeclared nodes below declared ones: none, or all (also without a value)
-    #[arg(short, long, value_name = "all|none", num_args = 0..=1, require_equals = true,
+    /// Remove undeclared nodes: none; all below declared ones (also without a value); or owned, those
+    /// of the owner that are as they were, wherever they are
+    #[arg(short, long, value_name = "all|owned|none", num_args = 0..=1, require_equals = true,
           default_missing_value = "all", hide_possible_values = true)]
     pub(crate) trim: Option<TrimArg>,
     /// Whether undeclared nodes that are not trimmed are listed
@@ -53,11 +55,28 @@ pub(crate) struct PlanOptions {
     pub(crate) allow_ephemeral: bool,
     #[command(flatten)]
     pub(crate) lints: LintArgs,
+    #[command(flatten)]
+    pub(crate) owner: OwnerArgs,
+    /// Adopt declared nodes that were there before and differ, or that another owner has
+    #[arg(long)]
+    pub(crate) adopt: bool,
+}
+
+/// Whose record is kept, and where.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct OwnerArgs {
+    /// Keep a record in ZooKeeper of the nodes that this owner creates and adopts
+    #[arg(long, value_name = "NAME")]
+    pub(crate) owner: Option<String>,
+    /// The node below which owners keep their records
+    #[arg(long, value_name = "PATH", default_value = PLACE)]
+    pub(crate) owner_path: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum TrimArg {
     All,
+    Owned,
     None,
 }
 

@@ -20,7 +20,7 @@ use crate::exit::{Exit, Failure};
 use crate::output::Output;
 use crate::progress::Shown;
 use crate::signals::interrupt;
-use crate::{hints, planning, question, render, settings, words};
+use crate::{hints, owner, planning, question, render, settings, words};
 
 use end::End;
 use start::{Start, StartArgs};
@@ -68,11 +68,14 @@ pub(crate) async fn run(args: &ApplyArgs, output: &Output) -> Result<Exit, Failu
         }
     };
     let shown = Shown::new(output, args.format);
-    let options = Options {
+    let mut options = Options {
         retries: args.retries,
         observer: shown.observer(),
         ..planning::options(&plan)?
     };
+    if let Some(owner) = &mut options.owner {
+        owner.revision = owner::revision(&args.start.sources.layers).await;
+    }
     let steps = match &saved {
         Some(saved) => reconcile::Apply::saved(saved, &source, &options),
         None => reconcile::Apply::new(&source, &options, ahead),
@@ -160,7 +163,14 @@ impl Apply<'_> {
                     self.end = Some(End::new("refused", refusals.join("; ")));
                     return Ok(Exit::Refused);
                 }
-                Verdict::Nothing => return Ok(Exit::Done),
+                Verdict::Nothing => {
+                    let settled = self.steps.settle(&self.session, &plan).await;
+                    if self.is_done(settled).await? {
+                        return Ok(Exit::Done);
+                    }
+                    plan = self.plan().await?;
+                    continue;
+                }
                 Verdict::Open => {}
             }
             if !self.args.yes && !is_agreed {
@@ -241,6 +251,11 @@ impl Apply<'_> {
         // An interrupt that came while nothing was awaited is seen here, before the first write.
         tokio::task::yield_now().await;
         let executed = self.steps.execute(&self.session).await;
+        self.is_done(executed).await
+    }
+
+    /// Whether all stands; if not, another plan is to be made.
+    async fn is_done(&mut self, executed: Executed) -> Result<bool, Failure> {
         self.shown.clear();
         let (stop, again) = match executed {
             Executed::Done(_) => return Ok(true),

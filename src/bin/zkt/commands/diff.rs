@@ -98,6 +98,9 @@ async fn plan(
     // The plan that turns one tree into the other removes what only the first one has.
     options.trim.get_or_insert(TrimArg::All);
     options.force = true;
+    if options.owner.owner.is_some() || options.adopt || options.trim == Some(TrimArg::Owned) {
+        return Err(Failure::new("diff compares trees, which have no owner"));
+    }
     let rules = planning::options(&options)?;
     let (mut old, mut new) = (sides.old.to_vec(), sides.new.to_vec());
     let plan = if is_live(sides.old) {

@@ -38,7 +38,7 @@ pub(crate) struct PlanArgs {
     pub(crate) with_secrets: bool,
     /// Show a saved plan; needs no server
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath,
-          conflicts_with_all = ["layers", "out", "with_secrets", "path", "trim", "target", "exclude",
+          conflicts_with_all = ["layers", "out", "with_secrets", "path", "owner", "owner_path", "adopt", "trim", "target", "exclude",
                                 "strict", "max_trim", "force", "allow_empty", "replace",
                                 "allow_ephemeral", "allow", "warn", "deny", "connect"])]
     pub(crate) show: Option<PathBuf>,

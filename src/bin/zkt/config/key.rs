@@ -48,10 +48,12 @@ enum Scope {
     Plan,
     /// Those that make a plan for a server: `diff` shows what only one side has.
     Trim,
+    /// Those that are about an owner, and not about two sides.
+    Owner,
 }
 
 /// All keys, in the order in which they are listed.
-pub(crate) static KEYS: [Key; 19] = [
+pub(crate) static KEYS: [Key; 22] = [
     Key::new("layers", Shape::List, Scope::Layers, layer).path(),
     Key::new("connect", Shape::Text, Scope::All, any)
         .variables(&HOSTS_VARIABLES)
@@ -71,9 +73,19 @@ pub(crate) static KEYS: [Key; 19] = [
     }),
     Key::new("trim", Shape::Text, Scope::Trim, |text| {
         let trim = TrimArg::from_str(text, false);
-        trim.map(drop).map_err(|_| "expected all or none".into())
+        trim.map(drop)
+            .map_err(|_| "expected all, owned or none".into())
     })
     .default("none"),
+    Key::new("owner", Shape::Text, Scope::Owner, |text| {
+        let owner = zkt::Owner::new(text);
+        owner.map(drop).map_err(|error| error.to_string())
+    }),
+    Key::new("owner-path", Shape::Text, Scope::Owner, |text| {
+        let path = ZPath::parse_lenient(text);
+        path.map(drop).map_err(|error| error.to_string())
+    }),
+    Key::new("adopt", Shape::Switch, Scope::Owner, any),
     Key::new("max-trim", Shape::Amount, Scope::Plan, |text| {
         max_trim(text).map(drop)
     })
@@ -159,6 +171,7 @@ impl Key {
             Scope::All => true,
             Scope::Layers => has("layers") || has_sides,
             Scope::Plan => has("extras"),
+            Scope::Owner => !has_sides,
             Scope::Trim => has("extras") && !has_sides,
         };
         // The layers of a context are the tree to end with.

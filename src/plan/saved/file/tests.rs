@@ -25,6 +25,7 @@ fn saved(with_secrets: bool) -> SavedPlan {
         exclude: Vec::new(),
         replace: false,
         allow_ephemeral: false,
+        owner: None,
     };
     let made_of = MadeOf {
         declared: tree,

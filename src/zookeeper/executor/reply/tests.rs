@@ -1,5 +1,7 @@
 use super::*;
 use crate::model::node::DataVersion;
+use crate::model::path::ZPath;
+use crate::zookeeper::executor::ExecuteOptions;
 
 use super::super::batch::{Which, Work, Write, kept};
 
@@ -26,7 +28,7 @@ fn request(source: ClientError) -> MultiWriteError {
 /// The reply to a batch by a letter: `c`ommitted, `r`efused, `d`isconnected before it was sent, or
 /// `l`ost.
 fn reply(letter: char, batch: usize) -> Reply {
-    let from = |error| Reply::from_error(error, &operations(batch), None);
+    let from = |error| Reply::from_error(error, &operations(batch), &Guards::default());
     match letter {
         'c' => Reply::Committed,
         'r' => from(failed(1, ClientError::BadVersion)),
@@ -45,7 +47,12 @@ fn an_error_is_told_of_the_operation_that_it_is_about() {
     let operations = operations(1);
     let guard = ZPath::parse("/guard").unwrap();
     let check = |guard: Option<&ZPath>, error: MultiWriteError, expect: &str| {
-        let shown = match Reply::from_error(error, &operations, guard) {
+        let options = ExecuteOptions {
+            guard: guard.cloned(),
+            ..ExecuteOptions::default()
+        };
+        let guards = Guards::of(&operations, &options);
+        let shown = match Reply::from_error(error, &operations, &guards) {
             Reply::Refused(Stop::Conflict { path, action, .. }) => format!("{path} {action}"),
             Reply::Refused(stop) => stop.to_string(),
             reply => format!("{reply:?}"),

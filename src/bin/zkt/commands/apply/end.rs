@@ -47,6 +47,8 @@ impl End {
             Stop::Disconnected { .. } => "disconnected",
             Stop::Uncertain { .. } => "uncertain",
             Stop::Deposed { .. } => "deposed",
+            Stop::Record { reason } if reason.is_loss() => "disconnected",
+            Stop::Record { .. } => "record",
         };
         let path = stop.path().cloned();
         Self {

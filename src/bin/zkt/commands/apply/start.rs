@@ -22,7 +22,7 @@ pub(crate) struct StartArgs {
     pub(crate) sources: LayerArgs,
     /// Carry out a saved plan, just that; with layers where it lacks their secret values
     #[arg(long = "plan", id = "saved", value_name = "FILE", value_hint = ValueHint::FilePath,
-          conflicts_with_all = ["path", "trim", "extras", "target", "exclude", "strict", "max_trim",
+          conflicts_with_all = ["path", "owner", "owner_path", "adopt", "trim", "extras", "target", "exclude", "strict", "max_trim",
                                 "force", "replace", "allow_ephemeral", "allow", "warn", "deny"])]
     pub(crate) saved: Option<PathBuf>,
     /// Apply only if the plan has this checksum, which zkt plan -v prints

@@ -30,7 +30,7 @@ pub(super) fn exit_codes(command: &str) -> Vec<Entry> {
             ),
             (
                 "2",
-                "plan --detailed-exitcode: there are changes; diff: an error.",
+                "plan --detailed-exitcode: there are changes; status --detailed-exitcode: nodes have drifted; diff: an error.",
             ),
             REFUSED,
             CONFLICT,
@@ -47,6 +47,11 @@ pub(super) fn exit_codes(command: &str) -> Vec<Entry> {
             ("3", "A guard refused the plan."),
         ],
         "plan" => vec![DONE, ERROR, changes, REFUSED],
+        "status" => vec![
+            DONE,
+            ERROR,
+            ("2", "With --detailed-exitcode: nodes have drifted."),
+        ],
         "apply" => vec![DONE, ERROR, REFUSED, CONFLICT, PARTIAL],
         "watch" => vec![
             (
@@ -180,6 +185,10 @@ pub(crate) fn examples(command: &str) -> &'static [Example] {
                 "Remove undeclared nodes, but no more than five.",
             ),
             (
+                "zkt apply --owner shop --trim owned trees/",
+                "Remove what shop created and no longer declares, and nothing else.",
+            ),
+            (
                 "zkt apply --yes --plan plan.json",
                 "Carry out just the plan that was reviewed.",
             ),
@@ -197,6 +206,16 @@ pub(crate) fn examples(command: &str) -> &'static [Example] {
             (
                 "zkt watch trees/ --on-change 'mail -s \"zkt: $ZKT_STATE\" ops'",
                 "Mail the event whenever the watch stands otherwise.",
+            ),
+        ],
+        "status" => &[
+            (
+                "zkt status --owner shop",
+                "When and by whom shop was applied last, and what has changed since.",
+            ),
+            (
+                "zkt status --owner shop --detailed-exitcode",
+                "In CI: exit code 2 where nodes have drifted.",
             ),
         ],
         command => examples_of_trees(command),

@@ -72,13 +72,13 @@ layers = 'a'
 [context.a]
 layer = ['a']
 auth_file = 'x'
-owner = 'me'
+nobody = 'me'
 [context.a.tls]
 ca = 'x'
 "), @"
     6: auth_file is no key; is auth-file meant?
     5: layer is no key; is layers meant?
-    7: owner is no key; zkt config lists the keys
+    7: nobody is no key; zkt config lists the keys
     8: tls is no key; zkt config lists the keys
     2: default is no key; -
     3: layers is no key; it belongs in a context, below a line [context.NAME]
@@ -136,7 +136,7 @@ max-file = '0'
     8: expected a text, not a number; -
     18: expected true or false, not a text; -
     16: target: a glob matches whole paths: it starts with / or with **/; -
-    13: trim: expected all or none; -
+    13: trim: expected all, owned or none; -
     11: expected a text, not true or false; -
     3: expected a table, as [context.prod], not a number; -
     2: expected a text, not a number; -

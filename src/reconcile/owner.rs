@@ -1,0 +1,268 @@
+//! Applying for an owner, who keeps a record of its nodes.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use super::Error;
+use crate::model::node::Declared;
+use crate::model::path::{Error as PathError, ZPath, check_name};
+use crate::model::plan::{Action, Plan};
+use crate::model::record::{self as form, Applied, Begun};
+use crate::model::tree::Tree;
+use crate::plan::owned::Ownership;
+use crate::zookeeper::executor::Stop;
+use crate::zookeeper::record::{self, Hold, Stored};
+use crate::zookeeper::session::Session;
+
+/// For whom a plan is carried out. An owner keeps a record in ZooKeeper of the nodes that it created or
+/// adopted; [`Trim::Owned`](crate::Trim::Owned) removes only those.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owner {
+    /// Its name.
+    name: String,
+    /// The node below which owners keep their records. Plans leave it alone. Default: `/zkt`.
+    pub place: ZPath,
+    /// Whether declared nodes are adopted that were there before and differ, or that another owner has.
+    pub adopt: bool,
+    /// What is applied, as the record names it: a commit.
+    pub revision: Option<String>,
+    /// Who applies, as the record names it: `user@host`.
+    pub by: String,
+}
+
+impl Owner {
+    /// An owner with a record below `/zkt`.
+    ///
+    /// # Errors
+    /// The name is none that a node could have.
+    pub fn new(name: impl Into<String>) -> Result<Self, PathError> {
+        let name = name.into();
+        check_name(&name)?;
+        Ok(Self {
+            name,
+            place: ZPath::root().join(form::PLACE.trim_start_matches('/')),
+            adopt: false,
+            revision: None,
+            by: String::new(),
+        })
+    }
+
+    /// The owner's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The node of its record.
+    #[must_use]
+    pub fn head(&self) -> ZPath {
+        self.place.join(&self.name)
+    }
+}
+
+/// The plans and executions of an owner, from the first look at its record on.
+#[derive(Debug)]
+pub(crate) struct Tenure {
+    owner: Owner,
+    /// Identifies this run of plans and executions.
+    run: String,
+    stored: Option<Stored>,
+    ownership: Arc<Ownership>,
+    /// The right to write, from the first execution to the end of the run.
+    hold: Option<Hold>,
+}
+
+impl Tenure {
+    /// Reads the records of all owners.
+    pub(crate) async fn new(
+        session: &Session,
+        owner: &Owner,
+        declared: &Tree<Declared>,
+    ) -> Result<Self, Error> {
+        let (stored, ownership) = look(session, owner, declared).await?;
+        Ok(Self {
+            owner: owner.clone(),
+            run: format!("{:016x}", fastrand::u64(..)),
+            stored,
+            ownership,
+            hold: None,
+        })
+    }
+
+    /// Reads the records again.
+    pub(crate) async fn look(
+        &mut self,
+        session: &Session,
+        declared: &Tree<Declared>,
+    ) -> Result<(), Error> {
+        (self.stored, self.ownership) = look(session, &self.owner, declared).await?;
+        Ok(())
+    }
+
+    /// What the owner has, and what others have.
+    pub(crate) fn ownership(&self) -> &Arc<Ownership> {
+        &self.ownership
+    }
+
+    /// The right to write. The first time it is taken from whoever has it.
+    pub(crate) async fn begin(&mut self, session: &Session) -> Result<Hold, Stop> {
+        if let Some(hold) = &self.hold {
+            let stored = self.stored.as_ref();
+            let begun = stored.and_then(|stored| stored.head.begun.clone());
+            // After a lost connection the record was read again.
+            return match begun {
+                Some(begun) if begun.run != self.run => Err(stopped(record::Error::Fenced {
+                    head: self.owner.head(),
+                    begun: Some(begun),
+                })),
+                _ => Ok(hold.clone()),
+            };
+        }
+        let begun = Begun {
+            run: self.run.clone(),
+            at: now(),
+            by: self.owner.by.clone(),
+        };
+        let (head, seen) = (self.owner.head(), self.stored.as_ref());
+        let hold = record::begin(session, &head, seen, begun.clone(), self.owner.adopt).await;
+        let hold = hold.map_err(stopped)?;
+        if let Some(stored) = &mut self.stored {
+            stored.head.begun = Some(begun);
+        }
+        self.hold = Some(hold.clone());
+        Ok(hold)
+    }
+
+    /// What is applied is this from now on.
+    #[cfg(feature = "watch")]
+    pub(crate) fn name_revision(&mut self, revision: &str) {
+        self.owner.revision = Some(revision.to_owned());
+    }
+
+    /// Whether the record is to be written although nothing else is.
+    pub(crate) fn is_due(&self, plan: &Plan) -> bool {
+        let stored = self.stored.as_ref();
+        let applied = stored.and_then(|stored| stored.head.applied.as_ref());
+        let is_new = |revision: &String| {
+            applied.is_some_and(|applied| applied.revision.as_ref() != Some(revision))
+        };
+        !plan.record.is_empty()
+            || stored.is_some_and(Stored::is_open)
+            || self.owner.revision.as_ref().is_some_and(is_new)
+    }
+
+    /// Ends an apply whose plan was carried out, or had nothing to do. The plan has this checksum.
+    pub(crate) async fn finish(
+        &mut self,
+        session: &Session,
+        plan: &Plan,
+        checksum: Option<String>,
+    ) -> Result<(), Stop> {
+        let hold = self.begin(session).await?;
+        let mut changes = plan.record.clone();
+        for action in &plan.actions {
+            if let Action::Trim(trim) = action
+                && let Some(seen) = trim.seen
+            {
+                changes.gone.push((trim.path.clone(), seen.created));
+            }
+        }
+        let before = self.stored.as_ref();
+        let before = before.and_then(|stored| stored.head.applied.as_ref());
+        let applied = Applied {
+            run: self.run.clone(),
+            at: now(),
+            by: self.owner.by.clone(),
+            revision: self.owner.revision.clone(),
+            plan: match plan.is_empty() {
+                true => before.and_then(|before| before.plan.clone()),
+                false => checksum,
+            },
+        };
+        let stored = record::finish(session, &hold, &changes, &applied).await;
+        let stored = stored.map_err(stopped)?;
+        self.hold = None;
+        self.run = format!("{:016x}", fastrand::u64(..));
+        self.ownership = Arc::new(Ownership {
+            record: stored.record.clone(),
+            ..(*self.ownership).clone()
+        });
+        self.stored = Some(stored);
+        Ok(())
+    }
+
+    /// Says who has begun since, where that stopped an execution.
+    pub(crate) async fn explain(&self, session: &Session, stop: Stop) -> Stop {
+        match stop {
+            Stop::Record {
+                reason: record::Error::Fenced { head, begun: None },
+            } => {
+                let found = record::read(session, &head).await;
+                let found = found.ok().flatten().map(|stored| stored.head);
+                let begun = found.and_then(|head| {
+                    let applied =
+                        head.applied
+                            .map(|Applied { run, at, by, .. }| Begun { run, at, by });
+                    head.begun.or(applied)
+                });
+                stopped(record::Error::Fenced { head, begun })
+            }
+            stop => stop,
+        }
+    }
+}
+
+/// What the owner has, where there is one.
+pub(super) async fn ownership(
+    session: &Session,
+    owner: Option<&Owner>,
+    declared: &Tree<Declared>,
+) -> Result<Option<Arc<Ownership>>, Error> {
+    let Some(owner) = owner else {
+        return Ok(None);
+    };
+    let (_, ownership) = look(session, owner, declared).await?;
+    Ok(Some(ownership))
+}
+
+/// Reads the records of all owners.
+async fn look(
+    session: &Session,
+    owner: &Owner,
+    declared: &Tree<Declared>,
+) -> Result<(Option<Stored>, Arc<Ownership>), Error> {
+    let place = &owner.place;
+    let is_declared =
+        |(path, node): &&(ZPath, Declared)| path.is_within(place) && node.is_declared();
+    if let Some((path, _)) = declared.iter().find(is_declared) {
+        let (path, place) = (path.clone(), place.clone());
+        return Err(Error::RecordPlace { path, place });
+    }
+    let stored = record::read(session, &owner.head()).await?;
+    let mut others = Vec::new();
+    for name in record::names(session, place).await? {
+        if name == owner.name {
+            continue;
+        }
+        // It may be another one's node, or be removed just now.
+        if let Some(other) = record::read(session, &place.join(&name)).await? {
+            others.push((name, other.record));
+        }
+    }
+    let record = stored.as_ref().map(|stored| stored.record.clone());
+    let ownership = Ownership {
+        place: place.clone(),
+        record: record.unwrap_or_default(),
+        others,
+        adopts: owner.adopt,
+    };
+    Ok((stored, Arc::new(ownership)))
+}
+
+fn stopped(reason: record::Error) -> Stop {
+    Stop::Record { reason }
+}
+
+fn now() -> String {
+    humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
+}

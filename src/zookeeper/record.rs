@@ -1,0 +1,25 @@
+//! Records of owners, as they stand in ZooKeeper.
+//!
+//! | node | what it is |
+//! | --- | --- |
+//! | `/zkt/NAME` | the head: which shards hold the entries, and who applied last |
+//! | `/zkt/NAME/s…` | a shard of the entries |
+//! | `/zkt/NAME/j…` | the journal of a batch, created by that batch |
+//!
+//! Whoever applies [begins](begin) by setting the head. Each of its batches checks the head's version, so
+//! once another applier has begun, all further ones fail. At the end it [folds](finish) the journals into
+//! new shards, and one request puts these in the place of the old ones and of the journals. A crash at any
+//! point leaves journals or shards that nobody names; the next apply takes in the one and removes the
+//! other.
+
+mod begin;
+mod error;
+mod finish;
+mod hold;
+mod read;
+
+pub use begin::begin;
+pub use error::Error;
+pub use finish::finish;
+pub use hold::Hold;
+pub use read::{Stored, names, read};

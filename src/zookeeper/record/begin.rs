@@ -1,0 +1,123 @@
+//! The beginning of an apply: from then on no other one of the same owner writes.
+
+use zookeeper_client::{Acls, CreateMode, Error as ClientError};
+
+use super::hold::acl_of;
+use super::read::{Stored, read};
+use super::{Error, Hold};
+use crate::model::acl::{Acl, Permissions};
+use crate::model::node::DataVersion;
+use crate::model::path::ZPath;
+use crate::model::record::Begun;
+use crate::zookeeper::live;
+use crate::zookeeper::session::{Session, acl};
+
+/// Sets the record's node, which must be as it was `seen`; creates it where there was none. From then on
+/// no batch of another apply of this owner is committed.
+///
+/// # Errors
+/// [`Error::Fenced`] if another apply began since, and whatever keeps the record from being written.
+///
+/// # Cancellation safety
+/// The apply may have begun.
+pub async fn begin(
+    session: &Session,
+    head: &ZPath,
+    seen: Option<&Stored>,
+    begun: Begun,
+    adopts: bool,
+) -> Result<Hold, Error> {
+    let for_others = |permissions| acl_of(session, permissions);
+    let acl = for_others(Permissions::READ).await;
+    let acl = acl.map_err(|error| no_session(session, head, &error))?;
+    let run = begun.run.clone();
+    let mut new = seen.map(|seen| seen.head.clone()).unwrap_or_default();
+    new.begun = Some(begun);
+    let data = new.to_json();
+    let version = match seen {
+        Some(seen) => {
+            let expected = Some(seen.version.get());
+            let set = session.client().set_data(head.as_str(), &data, expected);
+            set.await.map(|_| seen.version.next())
+        }
+        None => {
+            create_above(session, head).await?;
+            let created = create(session, head, &data, &acl).await;
+            created.map(|()| DataVersion::NEW)
+        }
+    };
+    let reason = match version {
+        Ok(version) => return Ok(Hold::new(head.clone(), version, acl, adopts)),
+        Err(reason) => reason,
+    };
+    let was_refused = matches!(
+        reason,
+        ClientError::BadVersion | ClientError::NodeExists | ClientError::NoNode
+    );
+    let error = Error::of_write(session, head, reason);
+    if !was_refused && !error.is_loss() {
+        return Err(error);
+    }
+    // The answer to the request may be lost, and the request done.
+    let found = read(session, head).await?;
+    let begun = found.as_ref().and_then(|found| found.head.begun.clone());
+    match found {
+        Some(found) if begun.as_ref().is_some_and(|begun| begun.run == run) => {
+            Ok(Hold::new(head.clone(), found.version, acl, adopts))
+        }
+        _ if was_refused => {
+            let head = head.clone();
+            Err(Error::Fenced { head, begun })
+        }
+        _ => Err(error),
+    }
+}
+
+/// Creates the nodes above a record, as far as they do not exist.
+async fn create_above(session: &Session, head: &ZPath) -> Result<(), Error> {
+    let Some(place) = head.parent() else {
+        return Ok(());
+    };
+    let missing = async |path: &ZPath| {
+        let stat = session.client().check_stat(path.as_str()).await;
+        let stat = stat.map_err(|reason| Error::of(session, path, reason))?;
+        Ok::<bool, Error>(stat.is_none())
+    };
+    if place.is_root() || !missing(&place).await? {
+        return Ok(());
+    }
+    // Others create their own records there.
+    let others = Permissions::from_bits(Permissions::READ.bits() | Permissions::CREATE.bits());
+    let acl = acl_of(session, others).await;
+    let acl = acl.map_err(|error| no_session(session, head, &error))?;
+    for path in place.prefixes().filter(|path| !path.is_root()) {
+        match create(session, &path, b"", &acl).await {
+            Ok(()) | Err(ClientError::NodeExists) => {}
+            // It may be there, and not be ours to create.
+            Err(ClientError::NoAuth) if !missing(&path).await? => {}
+            Err(reason) => return Err(Error::of_write(session, &path, reason)),
+        }
+    }
+    Ok(())
+}
+
+async fn create(
+    session: &Session,
+    path: &ZPath,
+    data: &[u8],
+    acl: &Acl,
+) -> Result<(), ClientError> {
+    let entries = acl::to_client(acl);
+    let options = CreateMode::Persistent.with_acls(Acls::new(&entries));
+    let created = session.client().create(path.as_str(), data, &options);
+    created.await.map(drop)
+}
+
+fn no_session(session: &Session, head: &ZPath, error: &crate::zookeeper::session::Error) -> Error {
+    tracing::debug!(%error, "the session's identities are unknown");
+    let reason = match session.is_dead() {
+        true => ClientError::SessionExpired,
+        false => ClientError::ConnectionLoss,
+    };
+    Error::Live(live::Error::of(session, head, reason))
+}

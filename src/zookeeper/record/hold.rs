@@ -1,0 +1,83 @@
+//! The right to write for an owner.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::model::acl::{Acl, AclEntry, AuthId, Permissions};
+use crate::model::node::DataVersion;
+use crate::model::path::ZPath;
+use crate::model::record::Claim;
+use crate::zookeeper::session::Session;
+
+/// The right to write for an owner, as long as its record's node has this version.
+#[derive(Debug, Clone)]
+pub struct Hold {
+    /// The record's node.
+    pub head: ZPath,
+    /// Its version since the apply began.
+    pub version: DataVersion,
+    /// What the record says of a node that was there before and that is written.
+    pub claim: Claim,
+    /// The ACL of the record's nodes.
+    pub(crate) acl: Acl,
+    /// How many names of journals were given out.
+    next: Arc<AtomicU64>,
+}
+
+impl PartialEq for Hold {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.head, self.version) == (&other.head, other.version)
+    }
+}
+
+impl Eq for Hold {}
+
+impl Hold {
+    pub(super) fn new(head: ZPath, version: DataVersion, acl: Acl, adopts: bool) -> Self {
+        let claim = match adopts {
+            true => Claim::Adopted,
+            false => Claim::Written,
+        };
+        Self {
+            head,
+            version,
+            claim,
+            acl,
+            next: Arc::default(),
+        }
+    }
+
+    /// The node for the journal of another batch. No other has its name: the version is this apply's, and
+    /// the number this batch's.
+    pub(crate) fn journal(&self) -> ZPath {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let version = self.version.get();
+        self.head.join(&format!("j{version:010}-{number:06}"))
+    }
+
+    /// A path as long as that of any journal.
+    pub(crate) fn longest_journal(&self) -> ZPath {
+        self.head.join(&"j".repeat(40))
+    }
+}
+
+/// The ACL of a record's nodes: everybody may read them, and only who created them may write them. A
+/// session without an identity of its own creates them for everybody.
+pub(super) async fn acl_of(
+    session: &Session,
+    for_others: Permissions,
+) -> Result<Acl, crate::zookeeper::session::Error> {
+    if session.who().await?.are_none() {
+        return Ok(Acl::open());
+    }
+    let mut acl = Acl::session_alone().clone();
+    let who = AuthId {
+        scheme: "world".to_owned(),
+        id: "anyone".to_owned(),
+    };
+    acl.entries.push(AclEntry {
+        who,
+        permissions: for_others,
+    });
+    Ok(acl)
+}

@@ -1,0 +1,187 @@
+//! Reading a record.
+
+use std::time::Duration;
+
+use tokio::time::sleep;
+use zookeeper_client::{Error as ClientError, Stat};
+
+use super::Error;
+use crate::model::node::DataVersion;
+use crate::model::path::ZPath;
+use crate::model::record::{Head, Record, decode_journal, decode_shard};
+use crate::zookeeper::live;
+use crate::zookeeper::session::Session;
+
+/// How often a record is read that changes meanwhile, or whose connection is lost.
+const TRIES: usize = 20;
+/// How long to wait in between.
+const PAUSE: Duration = Duration::from_millis(50);
+/// How many parts are asked for at once.
+const WINDOW: usize = 64;
+
+/// A record as it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// The record's node.
+    pub head: Head,
+    /// Its version.
+    pub version: DataVersion,
+    /// What its shards hold, and the journals that are left.
+    pub record: Record,
+    /// The names of all nodes below.
+    pub(super) children: Vec<String>,
+}
+
+impl Stored {
+    /// Whether an apply that did not end left something to clear up.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.head.begun.is_some() || self.children.len() > self.head.shards.len()
+    }
+
+    /// Whether there are journals that are not yet in the shards.
+    pub(super) fn has_journals(&self) -> bool {
+        self.children.iter().any(|name| is_journal(name))
+    }
+}
+
+fn is_journal(name: &str) -> bool {
+    name.starts_with('j')
+}
+
+/// The names of all owners that have a record at a place.
+///
+/// # Errors
+/// The server did not answer, or refused to list them.
+pub async fn names(session: &Session, place: &ZPath) -> Result<Vec<String>, Error> {
+    let mut tries = 0;
+    loop {
+        match session.client().list_children(place.as_str()).await {
+            Ok(mut names) => {
+                names.sort();
+                return Ok(names);
+            }
+            Err(ClientError::NoNode) => return Ok(Vec::new()),
+            Err(reason) => {
+                let error = Error::of(session, place, reason);
+                tries = again(session, error, tries).await?;
+            }
+        }
+    }
+}
+
+/// Reads a record. Returns `None` if there is none.
+///
+/// # Errors
+/// It cannot be read, or is none that this zkt understands.
+///
+/// # Cancellation safety
+/// Reading changes nothing.
+pub async fn read(session: &Session, head: &ZPath) -> Result<Option<Stored>, Error> {
+    let mut tries = 0;
+    loop {
+        match attempt(session, head).await {
+            Ok(Attempt::Read(stored)) => return Ok(Some(stored)),
+            Ok(Attempt::Missing) => return Ok(None),
+            Ok(Attempt::Moved) => {
+                let head = head.clone();
+                tries = again(session, Error::Busy { head }, tries).await?;
+            }
+            Err(error) => tries = again(session, error, tries).await?,
+        }
+    }
+}
+
+/// Waits before something is read again. Returns the error if that would not help.
+async fn again(session: &Session, error: Error, tries: usize) -> Result<usize, Error> {
+    let may_pass = error.is_loss() || matches!(error, Error::Busy { .. });
+    if !may_pass || tries >= TRIES || session.is_dead() {
+        return Err(error);
+    }
+    sleep(PAUSE).await;
+    Ok(tries + 1)
+}
+
+enum Attempt {
+    Read(Stored),
+    Missing,
+    /// It was changed while it was read.
+    Moved,
+}
+
+async fn attempt(session: &Session, head: &ZPath) -> Result<Attempt, Error> {
+    let client = session.client();
+    let failed = |reason| Error::of(session, head, reason);
+    let synced = client.sync("/");
+    let children = client.get_children(head.as_str());
+    let data = client.get_data(head.as_str());
+    synced.await.map_err(failed)?;
+    let children = match children.await {
+        Ok((names, _)) => names,
+        Err(ClientError::NoNode) => return Ok(Attempt::Missing),
+        Err(reason) => return Err(failed(reason)),
+    };
+    let (data, stat) = match data.await {
+        Ok(found) => found,
+        Err(ClientError::NoNode) => return Ok(Attempt::Missing),
+        Err(reason) => return Err(failed(reason)),
+    };
+    let path = head.clone();
+    let version = DataVersion::new(stat.version).ok_or(live::Error::Version { path })?;
+    let found = Head::from_json(&data).map_err(|reason| broken(head, reason))?;
+    let journals = children.iter().filter(|name| is_journal(name));
+    let parts = found.shards.iter().chain(journals);
+    let parts: Vec<ZPath> = parts.map(|name| head.join(name)).collect();
+    let (shards, journals) = parts.split_at(found.shards.len());
+    let mut record = Record::default();
+    for (path, (data, _)) in shards.iter().zip(read_all(session, shards).await?) {
+        let entries = decode_shard(&data).map_err(|reason| broken(path, reason))?;
+        record.extend(entries);
+    }
+    let mut batches = Vec::new();
+    for (path, (data, stat)) in journals.iter().zip(read_all(session, journals).await?) {
+        let notes = decode_journal(&data).map_err(|reason| broken(path, reason))?;
+        batches.push((stat.czxid, notes));
+    }
+    batches.sort_by_key(|(zxid, _)| *zxid);
+    for (zxid, notes) in batches {
+        record.fold(notes, zxid);
+    }
+    match client.check_stat(head.as_str()).await.map_err(failed)? {
+        Some(now) if now.mzxid == stat.mzxid => Ok(Attempt::Read(Stored {
+            head: found,
+            version,
+            record,
+            children,
+        })),
+        _ => Ok(Attempt::Moved),
+    }
+}
+
+/// Reads these nodes, several at once.
+async fn read_all(session: &Session, paths: &[ZPath]) -> Result<Vec<(Vec<u8>, Stat)>, Error> {
+    let mut read = Vec::with_capacity(paths.len());
+    for paths in paths.chunks(WINDOW) {
+        let asked = paths.iter();
+        let asked = asked.map(|path| (path, session.client().get_data(path.as_str())));
+        for (path, asked) in asked.collect::<Vec<_>>() {
+            match asked.await {
+                Ok(found) => read.push(found),
+                // An apply that ended has put others in its place.
+                Err(ClientError::NoNode) => return Err(busy(path)),
+                Err(reason) => return Err(Error::of(session, path, reason)),
+            }
+        }
+    }
+    Ok(read)
+}
+
+fn busy(part: &ZPath) -> Error {
+    let head = part.parent().unwrap_or_else(ZPath::root);
+    Error::Busy { head }
+}
+
+fn broken(path: &ZPath, reason: crate::model::record::Broken) -> Error {
+    let path = path.clone();
+    Error::Broken { path, reason }
+}

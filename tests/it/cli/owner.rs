@@ -1,0 +1,523 @@
+//! Owners: records of what they created, and trims of only that.
+
+use std::collections::BTreeMap;
+
+use zkt::model::path::ZPath;
+use zkt::model::record::{Claim, Entry};
+use zkt::zookeeper::live;
+use zkt::zookeeper::record::{self, Stored};
+use zkt::zookeeper::session::Session;
+
+use super::apply::{held_after, large};
+use super::{Place, create};
+use crate::relay::{Mode, Relay, Way};
+use crate::server::{self, shared};
+
+fn path(text: &str) -> ZPath {
+    ZPath::parse(text).unwrap()
+}
+
+/// The record of an owner, of which every entry is of a node that is there.
+async fn record(place: &Place, owner: &str) -> Stored {
+    let session = Session::connect(&server::options(&place.hosts)).await;
+    let session = session.unwrap();
+    let head = path("/zkt").join(owner);
+    let stored = record::read(&session, &head).await.unwrap().unwrap();
+    let paths: Vec<ZPath> = stored.record.iter().map(|(path, _)| path.clone()).collect();
+    let live = live::lookup(&session, &paths).await.unwrap();
+    for (path, entry) in stored.record.iter() {
+        let node = live.get(path).and_then(|live| live.node());
+        let node = node.unwrap_or_else(|| panic!("{path} is in the record and does not exist"));
+        assert_eq!(
+            (entry.created, entry.modified),
+            (node.czxid, node.mzxid),
+            "{path}"
+        );
+    }
+    session.close().await;
+    stored
+}
+
+/// What a record says of its nodes.
+async fn claims(place: &Place, owner: &str) -> String {
+    let stored = record(place, owner).await;
+    assert!(!stored.is_open(), "{stored:?}");
+    let claim = |(path, entry): (&ZPath, &Entry)| format!("{path} {:?}\n", entry.claim);
+    stored.record.iter().map(claim).collect()
+}
+
+/// The nodes without those of records.
+async fn nodes(place: &Place) -> String {
+    let nodes = place.nodes().await;
+    let others = nodes.lines().filter(|line| !line.starts_with("/zkt"));
+    others.map(|line| format!("{line}\n")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_an_owner_created_goes_when_it_is_no_longer_declared() {
+    let place = Place::new("owner").await;
+    create(&place.client().await, "/theirs", "").await;
+    place.file("a.zkt", "/a\n  x = 1\n  /b\n    /c\n/old\n  /one\n  /two\n");
+    place.run("apply -y --owner team a.zkt").expect(0);
+    insta::assert_snapshot!(claims(&place, "team").await, @"
+    /a Created
+    /a/b Created
+    /a/b/c Created
+    /old Created
+    /old/one Created
+    /old/two Created
+    ");
+    // To apply it again writes nothing.
+    let before = place.exactly().await;
+    place
+        .run("apply -y --owner team --trim owned a.zkt")
+        .expect(0);
+    assert_eq!(place.exactly().await, before);
+
+    place.file("a.zkt", "/a\n  x = 1\n  /b\n");
+    let plan = place.run("plan --owner team --trim owned a.zkt").expect(0);
+    insta::assert_snapshot!(plan, @"
+    zkt plan: SERVER <- a.zkt
+
+      - /a/b/c                                           (1 node)
+      - /old                                             (3 nodes)
+
+    Plan: 0 to add, 0 to update, 0 to link, 4 to trim.
+    --- exit 0
+    ");
+    assert_eq!(place.exactly().await, before);
+    let run = place
+        .run("apply -y --owner team --trim owned a.zkt")
+        .expect(0);
+    assert_eq!(run.last(), "Done: 0 added, 0 updated, 0 linked, 4 trimmed.");
+    assert_eq!(
+        nodes(&place).await,
+        "/a \"{\\\"x\\\":1}\" v0\n/a/b \"{}\" v0\n/theirs \"\" v0\n"
+    );
+    assert_eq!(claims(&place, "team").await, "/a Created\n/a/b Created\n");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_others_did_since_stays_and_is_named() {
+    let place = Place::new("owner-foreign").await;
+    place.file(
+        "a.zkt",
+        "/a\n/old\n  x = 1\n  /changed\n  /made-anew\n  /held\n    /own\n/last\n",
+    );
+    place.run("apply -y --owner team a.zkt").expect(0);
+    let client = place.client().await;
+    client
+        .set_data("/old/changed", b"theirs", None)
+        .await
+        .unwrap();
+    client.delete("/old/made-anew", None).await.unwrap();
+    create(&client, "/old/made-anew", "").await;
+    create(&client, "/old/held/theirs", "").await;
+    place.file("a.zkt", "/a\n");
+    let run = place
+        .run("apply -y --owner team --trim owned a.zkt")
+        .expect(0);
+    insta::assert_snapshot!(run, @"
+    zkt apply: SERVER <- a.zkt
+
+      - /last                                            (1 node)
+      - /old/held/own                                    (1 node)
+
+    Kept as they are:
+      /old  (/old/changed stays)
+      /old/held  (/old/held/theirs stays)
+      /old/changed  (somebody else has changed it since its owner wrote it)
+
+    Plan: 0 to add, 0 to update, 0 to link, 2 to trim.
+    Done: 0 added, 0 updated, 0 linked, 2 trimmed.
+    --- exit 0
+    ");
+    let left = nodes(&place).await;
+    let left: Vec<&str> = left
+        .lines()
+        .filter_map(|line| line.split(' ').next())
+        .collect();
+    let expected = [
+        "/a",
+        "/old",
+        "/old/changed",
+        "/old/held",
+        "/old/held/theirs",
+        "/old/made-anew",
+    ];
+    assert_eq!(left, expected);
+    // What was made anew is another node, so it is in the record no more.
+    let session = Session::connect(&server::options(&place.hosts))
+        .await
+        .unwrap();
+    let stored = record::read(&session, &path("/zkt/team"))
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(stored.record.get(&path("/old/made-anew")).is_none());
+    assert!(stored.record.get(&path("/old/changed")).is_some());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn nodes_that_were_there_are_adopted_where_they_are_equal() {
+    let place = Place::new("owner-adopt").await;
+    let client = place.client().await;
+    create(&client, "/equal", r#"{"x":1}"#).await;
+    create(&client, "/differs", r#"{"x":0}"#).await;
+    place.file("a.zkt", "/equal\n  x = 1\n/differs\n  x = 1\n/new\n");
+    place.run("apply -y --owner team a.zkt").expect(0);
+    let found = claims(&place, "team").await;
+    assert_eq!(found, "/differs Written\n/equal Adopted\n/new Created\n");
+    // That the owner has made it equal does not make it the owner's.
+    place.run("apply -y --owner team a.zkt").expect(0);
+    assert_eq!(claims(&place, "team").await, found);
+    place.file("b.zkt", "/new\n");
+    let run = place
+        .run("plan --owner team --trim owned --max-trim 9 b.zkt")
+        .expect(0);
+    assert!(
+        run.stdout.contains("/equal") && !run.stdout.contains("/differs"),
+        "{run}"
+    );
+    // A hot fix that is declared later is the owner's as well.
+    client
+        .set_data("/equal", br#"{"x":2}"#, None)
+        .await
+        .unwrap();
+    place.file("a.zkt", "/equal\n  x = 2\n/differs\n  x = 1\n/new\n");
+    place.run("apply -y --owner team --adopt a.zkt").expect(0);
+    assert_eq!(
+        claims(&place, "team").await,
+        "/differs Adopted\n/equal Adopted\n/new Created\n"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn two_owners_have_one_tree() {
+    let place = Place::new("owner-two").await;
+    let (a, b) = ("/top\n/shared\n  /a\n", "/other\n/shared/b\n");
+    place.file("a.zkt", a).file("b.zkt", b);
+    place.run("apply -y --owner a --trim owned a.zkt").expect(0);
+    place.run("apply -y --owner b --trim owned b.zkt").expect(0);
+    assert_eq!(
+        claims(&place, "a").await,
+        "/shared Created\n/shared/a Created\n/top Created\n"
+    );
+    assert_eq!(
+        claims(&place, "b").await,
+        "/other Created\n/shared/b Created\n"
+    );
+    place.file("b.zkt", "/other\n/top\n/shared/b\n");
+    let run = place.run("plan --owner b b.zkt").expect(0);
+    insta::assert_snapshot!(run, @"
+    zkt plan: SERVER <- b.zkt
+
+    warning: /top: the owner a has it, too: both would write it (b.zkt:2:1) [other-owner]
+
+    No changes: 3 nodes are as declared.
+    --- exit 0
+    ");
+    place.run("plan --owner b --strict b.zkt").expect(3);
+    // What another one has is adopted only where that is asked for.
+    place.run("apply -y --owner b b.zkt").expect(0);
+    assert_eq!(
+        claims(&place, "b").await,
+        "/other Created\n/shared/b Created\n"
+    );
+    place.run("apply -y --owner b --adopt b.zkt").expect(0);
+    place.file("a.zkt", "/shared\n  /a\n");
+    let run = place.run("apply -y --owner a --trim owned a.zkt").expect(0);
+    assert!(
+        run.stdout.contains("/top  (the owner b has it, too)"),
+        "{run}"
+    );
+    // Each removes its own, and nothing of the other.
+    place.file("b.zkt", "/other\n/top\n");
+    place.run("apply -y --owner b --trim owned b.zkt").expect(0);
+    let left = nodes(&place).await;
+    let left: Vec<&str> = left
+        .lines()
+        .filter_map(|line| line.split(' ').next())
+        .collect();
+    assert_eq!(left, ["/other", "/shared", "/shared/a", "/top"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn guards_hold_for_owned_trims() {
+    let place = Place::new("owner-guards").await;
+    let many: String = (0..20).map(|i| format!("  /n{i}\n")).collect();
+    place.file("a.zkt", format!("/a\n  @protect\n  /b\n/many\n{many}"));
+    place.run("apply -y --owner team a.zkt").expect(0);
+    place.file("b.zkt", "/a\n  @protect\n");
+    let run = place.run("plan --owner team --trim owned b.zkt").expect(3);
+    assert!(
+        run.stdout
+            .contains("/a/b may not be trimmed: /a is protected (@protect)"),
+        "{run}"
+    );
+    assert!(
+        run.stdout.contains("more than the trim limit of 30%"),
+        "{run}"
+    );
+    place.file("b.zkt", "/a\n");
+    let words = "plan --owner team --trim owned --max-trim 5 b.zkt";
+    place.run(words).expect(3);
+    // Nobody's plan takes a record for an extra node, or trims it.
+    place.file("root.zkt", "/\n  x = 1\n/a\n");
+    let run = place.run("plan -t --max-trim 100% root.zkt");
+    assert!(!run.stdout.contains("/zkt"), "{run}");
+    place.file("c.zkt", "/zkt/team/x\n/a\n");
+    let run = place.run("plan --owner team c.zkt").expect(1);
+    assert_eq!(
+        run.stderr,
+        "error: /zkt/team/x cannot be declared: owners keep their records at /zkt\n\
+         hint: --owner-path says where owners keep their records\n"
+    );
+    let export = place.run("export /").expect(0);
+    assert!(!export.stdout.contains("zkt"), "{export}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_second_apply_fences_the_first_off() {
+    let place = Place::new("owner-fence").await;
+    place.file("a.zkt", large()).file("b.zkt", "/b\n");
+    let (relay, child) = held_after(1, &place, "apply -y --owner team a.zkt").await;
+    place.run("apply -y --owner team b.zkt").expect(0);
+    relay.set(Mode::Forward);
+    let run = place.finish(child).expect(4);
+    let (first, _) = run.stderr.split_once(", by ").unwrap();
+    assert!(
+        first.starts_with("error: another apply of the owner team has begun at 20"),
+        "{run}"
+    );
+    assert!(
+        run.stderr.contains("\nhint: nothing was written since"),
+        "{run}"
+    );
+    // What the first had written before is in the record.
+    place.run("apply -y --owner team a.zkt").expect(0);
+    let found = claims(&place, "team").await;
+    assert!(
+        !found.contains("Adopted") && found.contains("/a/n3 Created"),
+        "{found}"
+    );
+}
+
+/// Whatever of an apply comes through, the next one ends it, and the record is exact.
+async fn crash(trial: usize) {
+    let place = Place::new(&format!("owner-crash-{trial}")).await;
+    let client = place.client().await;
+    let differs = trial % 2 == 1;
+    create(&client, "/a", "").await;
+    create(
+        &client,
+        "/a/theirs",
+        if differs { "{}" } else { r#"{"x":1}"# },
+    )
+    .await;
+    place.file(
+        "a.zkt",
+        "/old\n  /x\n/a\n  @keep properties\n  /theirs\n    x = 1\n",
+    );
+    if trial % 3 == 0 {
+        place.run("apply -y --owner team a.zkt").expect(0);
+    }
+    let declared = large().replace("/a\n", "/a\n  @keep properties\n  /theirs\n    x = 1\n");
+    place.file("a.zkt", declared);
+    let apply = "apply -y --owner team --trim owned --max-trim 9 a.zkt";
+    let relay = Relay::to(shared().port()).await;
+    let bytes = fastrand::Rng::with_seed(trial as u64).usize(..1_700_000);
+    relay.set(match trial % 4 {
+        0 => Mode::HoldWriteAfter(trial / 4 % 8),
+        1 => Mode::CutAfter(Way::Request, bytes % 3000),
+        2 => Mode::CutAfter(Way::Request, bytes),
+        _ => Mode::CutAfter(Way::Reply, bytes % 4000),
+    });
+    relay.then(Mode::Refuse);
+    let hosts = place.through(&relay.address());
+    let mut child = place.command(&format!("{apply} -c {hosts}"));
+    let mut child = child.spawn().unwrap();
+    tokio::select! {
+        () = relay.holds_a_write() => {}
+        () = relay.refuses() => {}
+        () = async {
+            while child.try_wait().unwrap().is_none() {
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
+        } => {}
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    place.run(apply).expect(0);
+    let stored = record(&place, "team").await;
+    assert!(!stored.is_open(), "{trial}: {stored:?}");
+    let theirs = match (differs, trial % 3) {
+        (true, _) => Claim::Written,
+        (false, _) => Claim::Adopted,
+    };
+    let mut expected: BTreeMap<ZPath, Claim> = BTreeMap::new();
+    for i in 0..4 {
+        expected.insert(path(&format!("/a/n{i}")), Claim::Created);
+    }
+    expected.insert(path("/a"), Claim::Adopted);
+    expected.insert(path("/a/theirs"), theirs);
+    let found: BTreeMap<ZPath, Claim> = stored
+        .record
+        .iter()
+        .map(|(path, entry)| (path.clone(), entry.claim))
+        .collect();
+    assert_eq!(found, expected, "trial {trial}");
+    let run = place.run(&format!("plan --detailed-exitcode {}", &apply[9..]));
+    assert_eq!(run.code, 0, "{run}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn wherever_an_apply_is_killed_the_record_is_exact() {
+    let trials = std::env::var("ZKT_TEST_TRIALS").map_or(24, |text| text.parse().unwrap());
+    for trial in 0..trials {
+        crash(trial).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn status_shows_the_last_apply_and_what_drifted() {
+    let place = Place::new("owner-status").await;
+    let run = place.run("status --owner team").expect(1);
+    assert_eq!(
+        run.stderr,
+        "error: there is no record /zkt/team on SERVER\n\
+         hint: zkt apply --owner NAME makes one; --owner-path says where records are\n"
+    );
+    place.file("a.zkt", "/a\n  x = 1\n  /b\n  /c\n/d\n");
+    let applied = place
+        .run("apply -y --owner team --owner-path /records/zkt -v a.zkt")
+        .expect(0);
+    let status = "status --owner team --owner-path /records/zkt";
+    let shown = place.run(&format!("{status} --format json")).expect(0);
+    let shown = &shown.json()[0];
+    assert_eq!(shown["nodes"]["created"], 4);
+    assert_eq!(shown["drifted"], serde_json::json!([]));
+    assert_eq!(shown["applied"]["revision"], serde_json::Value::Null);
+    let plan = shown["applied"]["plan"].as_str().unwrap();
+    assert!(
+        applied.stdout.contains(plan) || plan.len() == 64,
+        "{applied}"
+    );
+    let client = place.client().await;
+    client.set_data("/a", b"theirs", None).await.unwrap();
+    client.delete("/a/b", None).await.unwrap();
+    client.delete("/d", None).await.unwrap();
+    create(&client, "/d", "").await;
+    place.run(status).expect(0);
+    let run = place
+        .run(&format!("{status} --detailed-exitcode"))
+        .expect(2);
+    let (_, drift) = run.stdout.split_once("\n\n").unwrap();
+    insta::assert_snapshot!(drift, @"
+      /a: changed
+      /a/b: gone
+      /d: deleted and created again
+
+    Drift: 3 nodes have changed since.
+    ");
+    let (head, _) = run.stdout.split_once("  applied   20").unwrap();
+    assert_eq!(head, "team: /records/zkt/team on SERVER\n");
+    assert!(run.stdout.contains("\n  revision  unknown\n"), "{run}");
+    assert!(
+        run.stdout.contains("\n  nodes     4 created, 0 adopted\n"),
+        "{run}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_is_no_record_is_an_error_and_not_an_empty_record() {
+    let place = Place::new("owner-broken").await;
+    place.file("a.zkt", "/a\n");
+    let client = place.client().await;
+    create(&client, "/zkt", "").await;
+    create(&client, "/zkt/team", r#"{"zkt_record":2}"#).await;
+    let before = place.exactly().await;
+    for words in [
+        "plan --owner team a.zkt",
+        "apply -y --owner team a.zkt",
+        "status --owner team",
+    ] {
+        let run = place.run(words).expect(1);
+        assert_eq!(
+            run.stderr,
+            "error: /zkt/team, which belongs to an owner's record: it is of format 2, and this zkt \
+             reads format 1\n\
+             hint: a newer zkt reads a newer format; nothing is removed or adopted without the record\n"
+        );
+    }
+    assert_eq!(place.exactly().await, before);
+    for (words, said) in [
+        (
+            "plan --trim owned a.zkt",
+            "error: --trim owned is about the nodes of an owner\n",
+        ),
+        (
+            "plan --adopt a.zkt",
+            "error: --adopt is about the nodes of an owner\n",
+        ),
+        ("plan --owner a/b a.zkt", "error: --owner \"a/b\": "),
+        ("status", "error: --owner is missing\n"),
+    ] {
+        let run = place.run(words).expect(1);
+        assert!(run.stderr.starts_with(said), "{run}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_saved_plan_is_for_its_owner() {
+    let place = Place::new("owner-saved").await;
+    place.file("a.zkt", "/a\n/old\n");
+    place.run("apply -y --owner team a.zkt").expect(0);
+    place.file("a.zkt", "/a\n  x = 1\n/new\n");
+    place
+        .run("plan --owner team --trim owned -o plan.json a.zkt")
+        .expect(0);
+    place.run("apply -y --plan plan.json").expect(0);
+    assert_eq!(claims(&place, "team").await, "/a Created\n/new Created\n");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_watch_keeps_a_record() {
+    let place = Place::new("owner-watch").await;
+    place.file("a.zkt", "/a\n  x = 1\n/old\n");
+    place
+        .run("watch --once --owner team --trim owned a.zkt")
+        .expect(0);
+    assert_eq!(claims(&place, "team").await, "/a Created\n/old Created\n");
+    let before = place.exactly().await;
+    place
+        .run("watch --once --owner team --trim owned a.zkt")
+        .expect(0);
+    assert_eq!(place.exactly().await, before);
+    place.file("a.zkt", "/a\n  x = 2\n");
+    place
+        .run("watch --once --owner team --trim owned a.zkt")
+        .expect(0);
+    assert_eq!(claims(&place, "team").await, "/a Created\n");
+    assert_eq!(nodes(&place).await, "/a \"{\\\"x\\\":2}\" v1\n");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_record_is_its_sessions_to_write_and_everybodys_to_read() {
+    let place = Place::new("owner-acl").await;
+    place.file("a.zkt", "/a\n").file("b.zkt", "/a\n/b\n");
+    place
+        .run("apply -y --auth digest:ops:pw --owner team a.zkt")
+        .expect(0);
+    // Somebody else may keep another record, and not write this one.
+    place.run("apply -y --owner other b.zkt").expect(0);
+    place.file("c.zkt", "/a\n/c\n");
+    let run = place.run("apply -y --owner team c.zkt").expect(1);
+    assert!(
+        run.stderr
+            .starts_with("error: /zkt/team: the owner's record could not be"),
+        "{run}"
+    );
+    assert_eq!(claims(&place, "team").await, "/a Created\n");
+    assert_eq!(claims(&place, "other").await, "/b Created\n");
+}
