@@ -101,7 +101,9 @@ impl Reconciler {
         };
         let executed = so_far.run.execute(&road, Agreed::Anything, (guard, hold));
         let mut report = executed.await;
-        if let (Some(tenure), Some(stop)) = (&self.tenure, report.stop.take()) {
+        if let Some(tenure) = &self.tenure
+            && let Some(stop) = report.stop.take()
+        {
             report.stop = Some(tenure.explain(session, stop).await);
         }
         Some(report)
