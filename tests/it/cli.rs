@@ -131,6 +131,7 @@ impl Place {
             "GITHUB_WORKSPACE",
             "ZKT_CONTEXT",
             "ZKT_CONFIG",
+            "CI",
             "NO_COLOR",
             "RUST_LOG",
         ] {

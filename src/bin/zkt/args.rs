@@ -8,9 +8,9 @@ mod output;
 mod plan;
 pub(crate) mod values;
 
-pub(crate) use connection::{ServerArgs, Wait, Way, session_timeout, wait};
+pub(crate) use connection::{ServerArgs, ServersOf, Wait, Way, session_timeout, wait};
 pub(crate) use context::ContextArgs;
 pub(crate) use layers::{FileArgs, LayerArgs};
 pub(crate) use lints::LintArgs;
 pub(crate) use output::{CheckFormat, Color, Format, Global, LogFormat, PlanFormat, TreeFormat};
-pub(crate) use plan::{Extras, OwnerArgs, PlanOptions, TrimArg, max_trim};
+pub(crate) use plan::{Extras, OwnerArgs, PlanOptions, PlansOf, TrimArg, max_trim};

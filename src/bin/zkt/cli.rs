@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::args::values::duration;
-use crate::args::{ContextArgs, Global};
+use crate::args::{ContextArgs, Global, PlanOptions, ServerArgs};
 use crate::commands::apply::ApplyArgs;
 use crate::commands::check::CheckArgs;
 use crate::commands::completions::CompletionsArgs;
@@ -101,6 +101,38 @@ impl Command {
             self,
             Self::Apply(_) | Self::Set(_) | Self::Ln(_) | Self::Rm(_)
         )
+    }
+
+    /// How it reaches servers, if it does.
+    pub(crate) fn server_mut(&mut self) -> Option<&mut ServerArgs> {
+        Some(match self {
+            Self::Diff(args) => &mut args.server,
+            Self::Graph(args) => &mut args.server,
+            Self::Plan(args) => &mut args.server,
+            Self::Apply(args) => &mut args.server,
+            Self::Watch(args) => &mut args.server,
+            Self::Export(args) => &mut args.server,
+            Self::Ls(args) => &mut args.server,
+            Self::Get(args) => &mut args.server,
+            Self::Set(args) => &mut args.server,
+            Self::Resolve(args) => &mut args.server,
+            Self::Ln(args) => &mut args.server,
+            Self::Rm(args) => &mut args.server,
+            Self::Register(args) => &mut args.server,
+            Self::Discover(args) => &mut args.server,
+            _ => return None,
+        })
+    }
+
+    /// What its plan is about, if it makes one.
+    pub(crate) fn plan_mut(&mut self) -> Option<&mut PlanOptions> {
+        Some(match self {
+            Self::Diff(args) => &mut args.plan,
+            Self::Plan(args) => &mut args.plan,
+            Self::Apply(args) => &mut args.plan,
+            Self::Watch(args) => &mut args.plan,
+            _ => return None,
+        })
     }
 
     /// Whether the command runs until it is stopped, and logs what it does.

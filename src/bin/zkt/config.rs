@@ -11,4 +11,4 @@ mod wrong;
 
 pub(crate) use choice::{Config, without_layers};
 pub(crate) use origin::Origin;
-pub(crate) use setting::{Setting, Shown, source_of};
+pub(crate) use setting::{Setting, Shown};

@@ -13,6 +13,7 @@ mod args;
 mod assignment;
 mod cli;
 mod commands;
+mod commit;
 mod config;
 mod declare;
 mod diagnostics;
@@ -41,7 +42,7 @@ use clap::{FromArgMatches as _, error::ErrorKind};
 
 use args::Global;
 use cli::{Cli, Command};
-use config::{Config, Setting};
+use config::{Config, Origin, Setting, Shown};
 use exit::{Exit, Failure};
 use output::{HINT, Output};
 
@@ -116,13 +117,12 @@ fn parse(command: clap::Command, words: &[OsString]) -> Result<Call, Exit> {
     });
     let settings = settings.unwrap_or_default();
     let way = |given: Option<(&str, &clap::ArgMatches)>| given.map(|(_, given)| config.way(given));
-    match &mut cli.command {
-        Command::Plan(args) => args.server.way = way(called).unwrap_or_default(),
-        Command::Apply(args) => {
-            args.server.way = way(called).unwrap_or_default();
-            args.server.connect_from = config::source_of(&config, &settings, "connect");
-        }
-        _ => {}
+    if let Some(server) = cli.command.server_mut() {
+        server.connect_from = config.servers_of(&settings);
+        server.way = way(called).unwrap_or_default();
+    }
+    if let Some(plan) = cli.command.plan_mut() {
+        plan.of_context = config.plans_of(&settings);
     }
     Ok(Call {
         cli,
@@ -168,9 +168,20 @@ fn announce(call: &Call, output: &Output) {
             tracing::info!("{context}");
         }
     }
-    for setting in &call.settings {
-        if let Some(place) = &setting.instead_of {
-            tracing::info!("{}: {} wins over {place}", setting.key, setting.origin);
+    let is_list = matches!(call.cli.command, Command::Config(_));
+    for setting in call.settings.iter().filter(|_| !is_list) {
+        let Some(place) = &setting.instead_of else {
+            continue;
+        };
+        match (&setting.value, &setting.origin) {
+            // A variable is in no word of the command line either.
+            (Shown::Values(hosts), Origin::Variable(name)) if setting.key == "connect" => {
+                let hosts = hosts.join(" ");
+                output.note(&format!(
+                    "warning: {name} names {hosts}, and wins over {place}"
+                ));
+            }
+            _ => tracing::info!("{}: {} wins over {place}", setting.key, setting.origin),
         }
     }
 }

@@ -12,7 +12,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::args::{Color, Global, LogFormat};
 use crate::diagnostics::safe_lines;
 use crate::exit::Failure;
-use crate::render::{Mode, TextOptions};
+use crate::render::{Bounds, Mode, TextOptions};
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
@@ -169,11 +169,13 @@ impl Output {
         title: &'a str,
         server: &'a str,
         sources: &'a [String],
+        bounds: &'a Bounds,
     ) -> TextOptions<'a> {
         TextOptions {
             title,
             server,
             sources,
+            bounds,
             mode: Mode::Plan,
             width: self.width(),
             extras: true,

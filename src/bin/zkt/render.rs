@@ -1,6 +1,7 @@
 //! A plan as people and programs read it.
 
 mod acls;
+mod bounds;
 mod change;
 mod difference;
 mod exposed;
@@ -16,6 +17,7 @@ mod style;
 mod text;
 mod value;
 
+pub(crate) use bounds::Bounds;
 pub(crate) use exposed::exposed;
 pub(crate) use github::{write_annotations, write_notice, write_plan};
 pub(crate) use json::{action_json, json_line, plan_json, warning_json};

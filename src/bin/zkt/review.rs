@@ -17,7 +17,12 @@ pub(crate) fn print(
     checksum: Option<&str>,
     output: &Output,
 ) -> Result<(), Failure> {
-    let Subject { title, old, new } = subject;
+    let Subject {
+        title,
+        old,
+        new,
+        bounds,
+    } = subject;
     let mut out = output.out();
     match format {
         PlanFormat::Json => {
@@ -25,10 +30,13 @@ pub(crate) fn print(
             if let Some(checksum) = checksum {
                 object["checksum"] = checksum.into();
             }
+            if let Some(bounds) = bounds.json() {
+                object["bounds"] = bounds;
+            }
             writeln!(out, "{}", render::json_line(&object))?;
         }
         PlanFormat::Text => {
-            let options = output.plan_text(title, old.1, new.1);
+            let options = output.plan_text(title, old.1, new.1, bounds);
             render::plan_text(plan, &options, &mut out)?;
             if let Some(checksum) = checksum.filter(|_| output.is_verbose()) {
                 writeln!(out, "Checksum: {checksum}")?;
@@ -36,7 +44,8 @@ pub(crate) fn print(
         }
         PlanFormat::Markdown => write!(out, "{}", render::plan_markdown(plan, subject, checksum))?,
         PlanFormat::Github => {
-            render::write_plan(title, plan, &Root::of_environment(), &mut out)?;
+            let root = Root::of_environment();
+            render::write_plan(&subject.titled(), plan, bounds, &root, &mut out)?;
         }
     }
     out.flush()?;
@@ -67,7 +76,7 @@ fn explain(
         PlanFormat::Text | PlanFormat::Json => {}
         PlanFormat::Markdown => write!(out, "{}", render::failure_markdown(remarks, subject))?,
         PlanFormat::Github => {
-            let title = subject.title;
+            let title = &subject.titled();
             let errors = render::count(remarks.len(), "error");
             render::write_annotations(title, remarks, &Root::of_environment(), &mut out)?;
             render::write_notice(title, &format!("No plan: {errors}."), &mut out)?;

@@ -112,6 +112,7 @@ pub(crate) fn plan_options(terms: &Terms, allow_empty: bool) -> PlanOptions {
             owner_path: owner.map_or(PLACE, |owner| &owner.path).to_owned(),
         },
         adopt: owner.is_some_and(|owner| owner.adopt),
+        of_context: None,
     }
 }
 

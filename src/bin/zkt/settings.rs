@@ -35,7 +35,8 @@ pub(crate) fn saved_hosts(args: &ServerArgs, saved: &str) -> Result<String, Fail
     }
     let set = HOSTS_VARIABLES.iter();
     let mut set = set.filter_map(|name| Some(((*name).to_owned(), variable(name)?)));
-    let of_context = args.connect_from.clone().zip(args.connect.clone());
+    let of_context = args.connect_from.as_ref().map(|of| of.place.clone());
+    let of_context = of_context.zip(args.connect.clone());
     match of_context.or_else(|| set.next()) {
         Some((name, hosts)) if hosts.trim_end_matches('/') != saved.trim_end_matches('/') => {
             let message = format!("the plan was made on {saved}, and {name} names {hosts}");
@@ -107,6 +108,19 @@ pub(crate) fn variable(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }
 
+/// Refuses to send credentials to servers that a file chose which nobody named.
+fn require_trust(args: &ServerArgs) -> Result<(), Failure> {
+    let Some(of) = args.connect_from.as_ref().filter(|of| !of.is_trusted) else {
+        return Ok(());
+    };
+    let (place, file) = (&of.place, &of.file);
+    let message =
+        format!("{place} names the servers, and that file was only found: they get no credentials");
+    let hint =
+        format!("--config {file} (or ZKT_CONFIG) says that you trust it; -c HOSTS names servers");
+    Err(Failure::new(message).hint(hint))
+}
+
 fn credentials(args: &ServerArgs) -> Result<Vec<Credentials>, Failure> {
     let mut lines: Vec<(String, String)> = args
         .auth
@@ -125,6 +139,9 @@ fn credentials(args: &ServerArgs) -> Result<Vec<Credentials>, Failure> {
         lines.extend(
             meaningful_lines(&text).map(|line| (AUTH_VARIABLE.to_owned(), line.to_owned())),
         );
+    }
+    if !lines.is_empty() {
+        require_trust(args)?;
     }
     lines
         .into_iter()

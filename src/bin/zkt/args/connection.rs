@@ -16,9 +16,9 @@ pub(crate) struct ServerArgs {
     /// $ZC_ZK_CONNECTION_STRING, else 127.0.0.1:2181]
     #[arg(short, long, value_name = "HOSTS")]
     pub(crate) connect: Option<String>,
-    /// What names the servers, if it is not the command line
+    /// The context that names the servers, if one does
     #[arg(skip)]
-    pub(crate) connect_from: Option<String>,
+    pub(crate) connect_from: Option<ServersOf>,
     /// How the servers were named, to say it again
     #[arg(skip)]
     pub(crate) way: Way,
@@ -51,6 +51,17 @@ pub(crate) struct Way {
     pub(crate) words: Vec<String>,
     /// The contexts that name servers, by name.
     pub(crate) contexts: Vec<(String, String)>,
+}
+
+/// A context that names the servers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ServersOf {
+    /// The context, and where it says so.
+    pub(crate) place: String,
+    /// The file that names the servers.
+    pub(crate) file: String,
+    /// Whether somebody asked for it in a way that lets it choose who is sent the credentials.
+    pub(crate) is_trusted: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -60,6 +60,9 @@ pub(crate) struct PlanOptions {
     /// Adopt declared nodes that were there before and differ, or that another owner has
     #[arg(long)]
     pub(crate) adopt: bool,
+    /// The context that holds, if one does
+    #[arg(skip)]
+    pub(crate) of_context: Option<PlansOf>,
 }
 
 /// Whose record is kept, and where.
@@ -71,6 +74,15 @@ pub(crate) struct OwnerArgs {
     /// The node below which owners keep their records
     #[arg(long, value_name = "PATH", default_value = PLACE)]
     pub(crate) owner_path: String,
+}
+
+/// A context, and what it says of plans.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PlansOf {
+    pub(crate) context: String,
+    pub(crate) file: String,
+    /// Keys with their values.
+    pub(crate) settings: Vec<(&'static str, Vec<String>)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -19,8 +19,9 @@ use crate::args::{Format, PlanOptions, ServerArgs};
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
 use crate::progress::Shown;
+use crate::render::Bounds;
 use crate::signals::interrupt;
-use crate::{hints, owner, planning, question, render, settings, words};
+use crate::{hints, owner, planning, question, render, saved, settings, words};
 
 use end::End;
 use start::{Start, StartArgs};
@@ -278,6 +279,9 @@ impl Apply<'_> {
             Format::Json => {
                 let mut line = render::plan_json(plan);
                 line["event"] = "plan".into();
+                if let Some(bounds) = self.bounds().json() {
+                    line["bounds"] = bounds;
+                }
                 writeln!(out, "{}", render::json_line(&line))?;
             }
             Format::Text if self.saved.is_some() && plan.is_empty() => {
@@ -289,7 +293,8 @@ impl Apply<'_> {
                     Some(saved) => &saved.origin.layers,
                     None => &self.args.start.sources.layers,
                 };
-                let mut options = self.output.plan_text("zkt apply", &server, layers);
+                let bounds = self.bounds();
+                let mut options = self.output.plan_text("zkt apply", &server, layers, &bounds);
                 // A question needs something that it is about.
                 options.brief &= self.args.yes;
                 render::plan_text(plan, &options, &mut out)?;
@@ -300,6 +305,14 @@ impl Apply<'_> {
             self.output.hint(&hint);
         }
         Ok(())
+    }
+
+    /// What the plan is narrowed to. A saved one does not go by a context.
+    fn bounds(&self) -> Bounds {
+        match self.saved {
+            Some(saved) => Bounds::of(&saved::plan_options(&saved.terms, false)),
+            None => Bounds::of(&self.args.plan),
+        }
     }
 
     /// Says that there is nothing left to do of a saved plan.

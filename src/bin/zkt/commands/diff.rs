@@ -19,7 +19,7 @@ use crate::args::{FileArgs, PlanFormat, PlanOptions, ServerArgs, TrimArg};
 use crate::declare::{self, Destination, System};
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
-use crate::render::Subject;
+use crate::render::{Bounds, Subject};
 use crate::{planning, review, settings};
 
 /// Print the plan that turns one tree into another; each side is a layer, an export or `live`
@@ -58,12 +58,19 @@ const LIVE: &str = "live";
 pub(crate) async fn run(args: &DiffArgs, output: &Output) -> Result<Exit, Failure> {
     let sides = Sides::of(args)?;
     let old = sides.old.join(" ");
+    let bounds = Bounds::of(&args.plan);
     let unplanned = |failure| {
-        let subject = subject(&old, sides.new);
+        let subject = subject(&old, sides.new, &bounds);
         review::explained(failure, args.format, &subject, output)
     };
     let (plan, old, new) = plan(args, &sides, output).await.map_err(unplanned)?;
-    review::print(args.format, &plan, &subject(&old, &new), None, output)?;
+    review::print(
+        args.format,
+        &plan,
+        &subject(&old, &new, &bounds),
+        None,
+        output,
+    )?;
     Ok(if !plan.refusals.is_empty() {
         Exit::Refused
     } else if plan.is_empty() && plan.extras.is_empty() {
@@ -180,11 +187,12 @@ fn is_live(side: &[String]) -> bool {
 }
 
 /// The plan from one tree to the other.
-fn subject<'a>(old: &'a str, new: &'a [String]) -> Subject<'a> {
+fn subject<'a>(old: &'a str, new: &'a [String], bounds: &'a Bounds) -> Subject<'a> {
     Subject {
         title: "zkt diff",
         old: ("from", old),
         new: ("to", new),
+        bounds,
     }
 }
 

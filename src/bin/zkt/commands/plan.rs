@@ -13,7 +13,7 @@ use crate::args::{LayerArgs, PlanFormat, PlanOptions, ServerArgs};
 use crate::exit::{Exit, Failure};
 use crate::opening::{self, Opening};
 use crate::output::Output;
-use crate::render::{self, Subject};
+use crate::render::{self, Bounds, Subject};
 use crate::saved::{self, Made};
 use crate::{planning, review};
 
@@ -60,7 +60,11 @@ fn plan_file(text: &str) -> Result<PathBuf, String> {
 pub(crate) async fn run(args: &PlanArgs, output: &Output) -> Result<Exit, Failure> {
     let layers = &args.sources.layers;
     // What was typed for the servers may hold what nobody is to see.
-    let unplanned = |failure| review::explained(failure, args.format, &subject("", layers), output);
+    let bounds = Bounds::of(&args.plan);
+    let unplanned = |failure| {
+        let subject = subject("", layers, &bounds);
+        review::explained(failure, args.format, &subject, output)
+    };
     if let Some(file) = &args.show {
         return show_saved(args, &saved::read(file).map_err(unplanned)?, output);
     }
@@ -93,7 +97,7 @@ pub(crate) async fn run(args: &PlanArgs, output: &Output) -> Result<Exit, Failur
         Some((_, saved)) => saved.checksum().to_owned(),
         None => saved::checksum(&plan, &source, &live),
     });
-    let subject = subject(&server, layers);
+    let subject = subject(&server, layers, &bounds);
     review::print(args.format, &plan, &subject, checksum.as_deref(), output)?;
     if let Some(hint) = render::exposed(&plan) {
         output.hint(&hint);
@@ -154,8 +158,9 @@ async fn plan(args: &PlanArgs, output: &Output) -> Result<Planned, Failure> {
 
 /// Shows a plan as it was saved.
 fn show_saved(args: &PlanArgs, saved: &SavedPlan, output: &Output) -> Result<Exit, Failure> {
-    let SavedPlan { origin, .. } = saved;
-    let subject = subject(&origin.server, &origin.layers);
+    let SavedPlan { origin, terms, .. } = saved;
+    let bounds = Bounds::of(&saved::plan_options(terms, false));
+    let subject = subject(&origin.server, &origin.layers, &bounds);
     let checksum = Some(saved.checksum());
     review::print(args.format, saved.plan(), &subject, checksum, output)?;
     output.note(&format!("made {} by zkt {}", origin.made, origin.zkt));
@@ -163,11 +168,12 @@ fn show_saved(args: &PlanArgs, saved: &SavedPlan, output: &Output) -> Result<Exi
 }
 
 /// A plan for a server from layers.
-fn subject<'a>(server: &'a str, layers: &'a [String]) -> Subject<'a> {
+fn subject<'a>(server: &'a str, layers: &'a [String], bounds: &'a Bounds) -> Subject<'a> {
     Subject {
         title: "zkt plan",
         old: ("on", server),
         new: ("from", layers),
+        bounds,
     }
 }
 

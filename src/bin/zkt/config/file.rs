@@ -9,8 +9,8 @@ use zkt::model::lint::Lint;
 use zkt::syntax::place::{SourceId, Span};
 use zkt::syntax::source::Sources;
 
-use super::find::Found;
-use super::key::{KEYS, Key, LINTS, Shape, WITHHELD, nearest};
+use super::find::{Found, Reach};
+use super::key::{KEYS, Key, LINTS, Paths, Shape, WITHHELD, nearest};
 use super::wrong::{Wrong, Wrongs};
 use crate::args::lints;
 
@@ -60,6 +60,7 @@ impl File {
         };
         let mut reader = Reader {
             folder: &found.folder,
+            reach: &found.reach,
             sources: &sources,
             id,
             wrongs: Vec::new(),
@@ -81,6 +82,7 @@ impl File {
 
 struct Reader<'t> {
     folder: &'t Path,
+    reach: &'t Reach,
     sources: &'t Sources,
     id: SourceId,
     wrongs: Vec<Wrong>,
@@ -254,9 +256,27 @@ impl Reader<'_> {
                 self.wrong(format!("{}: {message}", key.name), at, None);
                 None
             }
-            Ok(()) if key.is_path => Some(self.seen_from_here(text)),
-            Ok(()) => Some(text.to_owned()),
+            Ok(()) => match key.paths {
+                Paths::None => Some(text.to_owned()),
+                Paths::Anywhere => Some(self.seen_from_here(text)),
+                Paths::Layers => self.of_layers(key, text, at),
+            },
         }
+    }
+
+    /// A path of layers, which a file that was found may not give from outside of its repository.
+    fn of_layers(&mut self, key: &Key, text: &str, at: &Range<usize>) -> Option<String> {
+        let path = self.seen_from_here(text);
+        if !self.reach.excludes(Path::new(&path)) {
+            return Some(path);
+        }
+        let message = format!(
+            "{}: a zkt.toml that was found gives no files from outside of its repository",
+            key.name
+        );
+        let hint = "if you trust this file, name it: --config FILE, or ZKT_CONFIG";
+        self.wrong(message, at, Some(hint.to_owned()));
+        None
     }
 
     /// A path beside the file as a path from the current directory. Revisions of git stay as they are.

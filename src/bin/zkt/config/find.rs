@@ -8,12 +8,15 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 use rustix::process::{getegid, geteuid};
-use zkt::declare::files::reason;
+use zkt::declare::files::{self, Disk, reason};
+use zkt::declare::{Files as _, GitFiles};
 
+use crate::commit::InCommit;
 use crate::exit::Failure;
 
 const NAME: &str = "zkt.toml";
 const LARGEST: u64 = 1 << 20;
+const TOO_LARGE: &str = "it has more than 1 MiB";
 
 /// A file as it was read.
 #[derive(Debug)]
@@ -22,12 +25,84 @@ pub(crate) struct Found {
     /// The folder that its paths are relative to, as seen from the current directory.
     pub(crate) folder: PathBuf,
     pub(crate) text: String,
+    pub(crate) reach: Reach,
+}
+
+/// Which files the layers of a file may be, and refer to.
+#[derive(Debug)]
+pub(crate) enum Reach {
+    /// Somebody named the file, and trusts it.
+    Everything,
+    /// The file was found: whoever may change it may not read the machine. A real path.
+    Within(PathBuf),
+}
+
+impl Reach {
+    /// Whether a path leads out of it, or into git's own files, which may hold a token.
+    pub(super) fn excludes(&self, path: &Path) -> bool {
+        let Self::Within(top) = self else {
+            return false;
+        };
+        // Of an open file or of what is not there.
+        let Ok(real) = path.canonicalize() else {
+            return path.is_absolute() && !path.starts_with(top);
+        };
+        match real.strip_prefix(top) {
+            Ok(inside) => inside.iter().any(|part| part.eq_ignore_ascii_case(".git")),
+            Err(_) => true,
+        }
+    }
 }
 
 /// Reads the file that somebody named; they trust it.
 pub(crate) fn named(path: &Path) -> Result<Found, Failure> {
+    if let Some(in_commit) = path.to_str().and_then(InCommit::of) {
+        return committed(path, in_commit);
+    }
     let file = File::open(path).map_err(|error| unreadable(path, &error))?;
-    read(path, file)
+    read(path, file, Reach::Everything)
+}
+
+/// Reads a file of a commit. Its paths are those of the working tree.
+fn committed(name: &Path, in_commit: InCommit<'_>) -> Result<Found, Failure> {
+    let Some(path) = in_commit.path else {
+        let message = format!("{}: a file in a commit is git:REV:PATH", name.display());
+        return Err(Failure::new(message));
+    };
+    let files = GitFiles::new(Disk {
+        allowed: Vec::new(),
+        largest: LARGEST,
+    });
+    let text = files.root(name).and_then(|root| files.read(name, &root));
+    let text = text.map_err(|error| {
+        let message = match error {
+            files::Error::TooLarge { .. } => TOO_LARGE.to_owned(),
+            error => error.to_string(),
+        };
+        Failure::new(format!("{}: {message}", name.display()))
+    })?;
+    let top = match path.starts_with("./") || path.starts_with("../") {
+        true => PathBuf::new(),
+        false => std::iter::repeat_n("..", folders_to_top(&here()?)).collect(),
+    };
+    let file = top.join(path);
+    let folder = file.parent().unwrap_or(Path::new("")).to_owned();
+    found(name, folder, text, Reach::Everything)
+}
+
+/// The current directory.
+fn here() -> Result<PathBuf, Failure> {
+    std::env::current_dir().map_err(|error| {
+        let failure = Failure::new(format!("the current directory: {}", reason(&error)));
+        failure.hint("--context '' looks for no zkt.toml")
+    })
+}
+
+/// How many folders the top of the git repository lies above this one; none outside of a repository.
+fn folders_to_top(here: &Path) -> usize {
+    // A repository's `.git` may be a file, too.
+    let is_top = |folder: &Path| folder.join(".git").symlink_metadata().is_ok();
+    here.ancestors().position(is_top).unwrap_or(0)
 }
 
 /// Looks for the file in the current directory and above it, up to the top of the git repository; outside
@@ -37,18 +112,14 @@ pub(crate) fn named(path: &Path) -> Result<Found, Failure> {
 ///
 /// Another user than root could have written the file: it says where a tree is written.
 pub(crate) fn find() -> Result<Option<Found>, Failure> {
-    let here = std::env::current_dir().map_err(|error| {
-        let failure = Failure::new(format!("the current directory: {}", reason(&error)));
-        failure.hint("--context '' looks for no zkt.toml")
-    })?;
-    // A repository's `.git` may be a file, too.
-    let is_top = |folder: &Path| folder.join(".git").symlink_metadata().is_ok();
-    let above = here.ancestors().position(is_top).unwrap_or(0);
+    let here = here()?;
+    let folders: Vec<&Path> = here.ancestors().take(folders_to_top(&here) + 1).collect();
+    let top = folders.last().copied().unwrap_or(&here);
     let mut seen_from_here = PathBuf::new();
-    for folder in here.ancestors().take(above + 1) {
+    for folder in &folders {
         let path = seen_from_here.join(NAME);
         match path.symlink_metadata() {
-            Ok(found) => return trusted(&path, folder, &found).map(Some),
+            Ok(found) => return trusted(&path, folder, &found, top).map(Some),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(unreadable(&path, &error)),
         }
@@ -62,7 +133,7 @@ fn unreadable(path: &Path, error: &io::Error) -> Failure {
 }
 
 /// Reads a file that was found, if only this user and root can have written it.
-fn trusted(path: &Path, folder: &Path, found: &Metadata) -> Result<Found, Failure> {
+fn trusted(path: &Path, folder: &Path, found: &Metadata, top: &Path) -> Result<Found, Failure> {
     let name = path.display();
     let refuse = |why: &str| {
         let hint = format!("if you trust it: --config {name}; if not: --context ''");
@@ -91,13 +162,15 @@ fn trusted(path: &Path, folder: &Path, found: &Metadata) -> Result<Found, Failur
         let why = format!("{others} can replace it in its directory, and it says where trees go");
         return Err(refuse(&why));
     }
-    read(path, file)
+    let top = top.canonicalize();
+    let top = top.map_err(|error| unreadable(path, &error))?;
+    read(path, file, Reach::Within(top))
 }
 
-fn read(path: &Path, file: File) -> Result<Found, Failure> {
+fn read(path: &Path, file: File, reach: Reach) -> Result<Found, Failure> {
     let metadata = file.metadata();
     let metadata = metadata.map_err(|error| unreadable(path, &error))?;
-    let name = path.display().to_string();
+    let name = path.display();
     if metadata.is_dir() {
         return Err(Failure::new(format!("{name}: is a directory")));
     }
@@ -105,14 +178,21 @@ fn read(path: &Path, file: File) -> Result<Found, Failure> {
     let read = file.take(LARGEST + 1).read_to_end(&mut text);
     read.map_err(|error| unreadable(path, &error))?;
     if text.len() as u64 > LARGEST {
-        return Err(Failure::new(format!("{name}: it has more than 1 MiB")));
+        return Err(Failure::new(format!("{name}: {TOO_LARGE}")));
     }
+    let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+    found(path, folder, text, reach)
+}
+
+fn found(path: &Path, folder: PathBuf, text: Vec<u8>, reach: Reach) -> Result<Found, Failure> {
+    let name = path.display().to_string();
     let text = String::from_utf8(text);
     let text = text.map_err(|_| Failure::new(format!("{name}: it is not UTF-8")))?;
     Ok(Found {
         name,
-        folder: path.parent().unwrap_or(Path::new("")).to_owned(),
+        folder,
         text,
+        reach,
     })
 }
 

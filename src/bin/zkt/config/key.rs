@@ -14,8 +14,7 @@ pub(crate) struct Key {
     pub(crate) name: &'static str,
     pub(crate) shape: Shape,
     scope: Scope,
-    /// Whether its values are relative to the file.
-    pub(crate) is_path: bool,
+    pub(crate) paths: Paths,
     /// The variables that win over the file, the first that is set.
     pub(crate) variables: &'static [&'static str],
     /// What holds if nothing else says it, where clap has no default.
@@ -38,6 +37,15 @@ pub(crate) enum Shape {
     Levels,
 }
 
+/// Whether values are paths, which are relative to the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Paths {
+    None,
+    /// Layers, or what those may refer to: what is read there can be shown.
+    Layers,
+    Anywhere,
+}
+
 /// Which of the commands that have the option take it from a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Scope {
@@ -54,12 +62,12 @@ enum Scope {
 
 /// All keys, in the order in which they are listed.
 pub(crate) static KEYS: [Key; 22] = [
-    Key::new("layers", Shape::List, Scope::Layers, layer).path(),
+    Key::new("layers", Shape::List, Scope::Layers, layer).paths(Paths::Layers),
     Key::new("connect", Shape::Text, Scope::All, any)
         .variables(&HOSTS_VARIABLES)
         .default(DEFAULT_HOSTS),
     Key::new("auth-file", Shape::List, Scope::All, any)
-        .path()
+        .paths(Paths::Anywhere)
         .variables(&[AUTH_VARIABLE]),
     Key::new("session-timeout", Shape::Text, Scope::All, timeout),
     Key::new("request-timeout", Shape::Text, Scope::All, timeout).default("the session timeout"),
@@ -100,7 +108,7 @@ pub(crate) static KEYS: [Key; 22] = [
     LINTS,
     Key::new("allow-empty", Shape::Switch, Scope::Layers, any),
     Key::new("allow-ephemeral", Shape::Switch, Scope::Plan, any),
-    Key::new("allow-files", Shape::List, Scope::Layers, any).path(),
+    Key::new("allow-files", Shape::List, Scope::Layers, any).paths(Paths::Layers),
     Key::new("max-file", Shape::Amount, Scope::Layers, |text| {
         values::file_size(text).map(drop)
     }),
@@ -138,18 +146,15 @@ impl Key {
             name,
             shape,
             scope,
-            is_path: false,
+            paths: Paths::None,
             variables: &[],
             default: None,
             check,
         }
     }
 
-    const fn path(self) -> Self {
-        Self {
-            is_path: true,
-            ..self
-        }
+    const fn paths(self, paths: Paths) -> Self {
+        Self { paths, ..self }
     }
 
     const fn variables(self, variables: &'static [&'static str]) -> Self {
@@ -180,6 +185,12 @@ impl Key {
             name => name.replace('-', "_"),
         };
         (is_in_scope && has(&id)).then_some(id)
+    }
+
+    /// Whether a reviewer of a plan has to know the value.
+    pub(crate) fn decides_on_plans(&self) -> bool {
+        matches!(self.scope, Scope::Plan | Scope::Trim)
+            || ["strict", "lints", "allow-empty", "allow-files"].contains(&self.name)
     }
 
     /// Returns the options of which one on the command line wins over the file.

@@ -5,7 +5,11 @@ use clap::ArgMatches;
 use super::choice::{Config, is_given};
 use super::key::{KEYS, Key};
 use super::origin::Origin;
+use crate::args::{PlansOf, ServersOf};
 use crate::settings::{AUTH_VARIABLE, variable};
+
+/// CI systems set it.
+const CI_VARIABLE: &str = "CI";
 
 /// What one option of a command is.
 #[derive(Debug, PartialEq, Eq)]
@@ -80,11 +84,50 @@ impl Config {
     }
 }
 
-/// Returns what gives an option its value, if the context does.
-pub(crate) fn source_of(config: &Config, settings: &[Setting], key: &str) -> Option<String> {
-    let setting = settings.iter().find(|setting| setting.key == key)?;
-    let Origin::File(place) = &setting.origin else {
-        return None;
-    };
-    Some(format!("context {} ({place})", config.chosen()?.name))
+impl Setting {
+    fn is_of_file(&self) -> bool {
+        matches!(self.origin, Origin::File(_))
+    }
+}
+
+impl Config {
+    /// Returns what the context says of the servers, if it names them.
+    pub(crate) fn servers_of(&self, settings: &[Setting]) -> Option<ServersOf> {
+        let setting = settings.iter().find(|setting| setting.key == "connect")?;
+        let (Origin::File(place), Some(chosen)) = (&setting.origin, self.chosen()) else {
+            return None;
+        };
+        // Whoever may change a file that is found, as a pull request does in CI, may not choose who is
+        // sent the credentials of this machine.
+        let auth = settings.iter().find(|setting| setting.key == "auth-file");
+        let is_asked_for = !matches!(chosen.origin, Origin::File(_));
+        let is_trusted = self.named_by().is_some()
+            || auth.is_some_and(Setting::is_of_file)
+                && is_asked_for
+                && variable(CI_VARIABLE).is_none();
+        let name = &chosen.name;
+        Some(ServersOf {
+            place: format!("context {name} ({place})"),
+            file: self.file().unwrap_or_default().to_owned(),
+            is_trusted,
+        })
+    }
+
+    /// Returns the context that holds, and what of the settings that decide on a plan it gives.
+    pub(crate) fn plans_of(&self, settings: &[Setting]) -> Option<PlansOf> {
+        let (chosen, file) = (self.chosen()?, self.file()?);
+        let given = settings.iter().filter(|setting| {
+            let key = KEYS.iter().find(|key| key.name == setting.key);
+            setting.is_of_file() && key.is_some_and(Key::decides_on_plans)
+        });
+        let given = given.map(|setting| match &setting.value {
+            Shown::Values(values) => (setting.key, values.clone()),
+            Shown::Words(_) | Shown::Nothing | Shown::Secret => (setting.key, Vec::new()),
+        });
+        Some(PlansOf {
+            context: chosen.name.clone(),
+            file: file.to_owned(),
+            settings: given.collect(),
+        })
+    }
 }

@@ -5,7 +5,9 @@
 use std::io::{self, Write};
 
 use zkt::model::plan::Plan;
+use zkt::syntax::spelling::clipped;
 
+use super::bounds::Bounds;
 use super::place::Root;
 use super::remark::{Level, Remark};
 use super::text::{Mode, last_line};
@@ -51,11 +53,17 @@ pub(crate) fn write_annotations(
 pub(crate) fn write_plan(
     title: &str,
     plan: &Plan,
+    bounds: &Bounds,
     root: &Root,
     out: &mut dyn Write,
 ) -> io::Result<()> {
     write_annotations(title, &Remark::of_plan(plan), root, out)?;
-    write_notice(title, &last_line(plan, Mode::Plan), out)
+    let mut line = last_line(plan, bounds, Mode::Plan);
+    for item in bounds.items(|text| clipped(text).into_owned()) {
+        line.push('\n');
+        line.push_str(&item);
+    }
+    write_notice(title, &line, out)
 }
 
 /// Writes what it all comes to.

@@ -11,8 +11,10 @@ use std::fmt::Write as _;
 use zkt::model::path::ZPath;
 use zkt::model::plan::{Plan, Summary};
 
+use super::bounds::Bounds;
 use super::list::count;
 use super::remark::{Level, Remark};
+use super::text::as_declared;
 use super::value::path_text;
 use crate::words;
 use quoted::{code, fenced, size};
@@ -38,12 +40,22 @@ pub(crate) struct Subject<'a> {
     pub(crate) old: (&'a str, &'a str),
     /// What stands before the layers, and those: `from`.
     pub(crate) new: (&'a str, &'a [String]),
+    /// What the plan is narrowed to.
+    pub(crate) bounds: &'a Bounds,
+}
+
+impl Subject<'_> {
+    /// The command, and the context.
+    pub(crate) fn titled(&self) -> String {
+        self.bounds.titled(self.title)
+    }
 }
 
 /// The whole comment; secret values are never in it.
 pub(crate) fn plan_markdown(plan: &Plan, subject: &Subject<'_>, checksum: Option<&str>) -> String {
     let (remarks, left_alone) = (Remark::of_plan(plan), left_alone(plan));
-    let mut out = headline(&verdict(plan), subject);
+    let mut out = headline(&verdict(plan, subject.bounds), subject);
+    push_bounds(&mut out, subject.bounds);
     push_remarks(&mut out, &remarks);
     let room = LONGEST - FRAME - size(&out) - size(&left_alone);
     push_actions(&mut out, plan, room);
@@ -58,14 +70,22 @@ pub(crate) fn plan_markdown(plan: &Plan, subject: &Subject<'_>, checksum: Option
 pub(crate) fn failure_markdown(remarks: &[Remark], subject: &Subject<'_>) -> String {
     let errors = count(remarks.len(), "error");
     let mut out = headline(&format!("no plan, {errors}"), subject);
+    push_bounds(&mut out, subject.bounds);
     push_remarks(&mut out, remarks);
     out
 }
 
 /// The line that says it all.
 fn headline(verdict: &str, subject: &Subject<'_>) -> String {
-    let Subject { title, old, new } = subject;
-    let mut line = format!("**{title}: {verdict}**");
+    let Subject {
+        title,
+        old,
+        new,
+        bounds,
+    } = subject;
+    let context = bounds.context().map(code);
+    let context = context.map_or(String::new(), |context| format!(" {context}"));
+    let mut line = format!("**{title}{context}: {verdict}**");
     if !old.1.is_empty() {
         _ = write!(line, " {} {}", old.0, code(old.1));
     }
@@ -82,17 +102,27 @@ fn headline(verdict: &str, subject: &Subject<'_>) -> String {
     line
 }
 
+/// The context and the options, if there is anything to say.
+fn push_bounds(out: &mut String, bounds: &Bounds) {
+    let items = bounds.items(code);
+    if !items.is_empty() {
+        _ = writeln!(out, "\nWith {}.", items.join(", "));
+    }
+}
+
 /// What a plan comes to.
-fn verdict(plan: &Plan) -> String {
+fn verdict(plan: &Plan, bounds: &Bounds) -> String {
     let all = plan.summary();
+    let part = bounds.part(code);
     let does = match (plan.is_empty(), plan.refusals.is_empty()) {
-        (true, true) => match all.unchanged {
-            1 => "no changes, 1 node is as declared".to_owned(),
-            nodes => format!("no changes, {nodes} nodes are as declared"),
-        },
+        (true, true) => format!(
+            "no changes{part}, {}{}",
+            as_declared(all.unchanged),
+            bounds.unsaid()
+        ),
         (true, false) => "refused, nothing is planned".to_owned(),
-        (false, true) => to_do(&all),
-        (false, false) => format!("refused ({})", to_do(&all)),
+        (false, true) => format!("{}{part}", to_do(&all)),
+        (false, false) => format!("refused ({}){part}", to_do(&all)),
     };
     match plan.warnings.len() {
         0 => does,

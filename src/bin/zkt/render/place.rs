@@ -3,6 +3,8 @@
 use std::env;
 use std::path::{Component, Path, PathBuf};
 
+use crate::commit::InCommit;
+
 /// The directory from which files are named: the checkout in a workflow on GitHub, else the current
 /// one.
 #[derive(Debug)]
@@ -32,7 +34,7 @@ impl Root {
         if source == "-" || source.starts_with('<') && source.ends_with('>') {
             return None;
         }
-        let whole = match in_commit(source) {
+        let whole = match InCommit::of(source).and_then(|one| one.path) {
             // As for git: from the repository's top, unless it says otherwise.
             Some(path) if !path.starts_with("./") && !path.starts_with("../") => {
                 normal(&self.top.join(path))
@@ -43,21 +45,6 @@ impl Root {
         let path = whole.strip_prefix(&self.top).unwrap_or(&whole);
         Some(path.to_string_lossy().into_owned())
     }
-}
-
-/// The path in `git:REV:PATH`. A revision may hold colons in braces.
-fn in_commit(source: &str) -> Option<&str> {
-    let rest = source.strip_prefix("git:")?;
-    let mut depth = 0_usize;
-    let colon = rest.find(|c| {
-        match c {
-            '{' => depth += 1,
-            '}' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        c == ':' && depth == 0
-    })?;
-    Some(&rest[colon + 1..])
 }
 
 /// Without `.` and `..`, as far as names go.

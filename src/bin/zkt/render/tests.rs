@@ -162,6 +162,7 @@ fn coloured_as(plan: &Plan, mode: Mode, width: usize) -> String {
         title: "zkt plan",
         server: "127.0.0.1:2181/",
         sources: &sources,
+        bounds: &Bounds::default(),
         mode,
         width,
         extras: true,

@@ -14,6 +14,7 @@ use zkt::model::plan::{Action, Add, Plan, Refusal, Summary, Warning};
 use zkt::syntax::spelling::clipped;
 
 use super::acls::Acls;
+use super::bounds::Bounds;
 use super::change::{
     acl_text, new_acl, new_type, push_new, stored_properties, write_change, write_inherited_acl,
 };
@@ -46,6 +47,8 @@ pub(crate) struct TextOptions<'a> {
     pub(crate) server: &'a str,
     /// The layers; none leaves out the arrow.
     pub(crate) sources: &'a [String],
+    /// What it is narrowed to.
+    pub(crate) bounds: &'a Bounds,
     /// What would be or what was done.
     pub(crate) mode: Mode,
     /// The columns of the terminal, or 80.
@@ -119,9 +122,10 @@ pub(crate) fn plan_text(
 ) -> io::Result<()> {
     if options.brief {
         write_refusals(&plan.refusals, out)?;
-        return writeln!(out, "{}", last_line(plan, options.mode));
+        return writeln!(out, "{}", last_line(plan, options.bounds, options.mode));
     }
     write_title(options, out)?;
+    out.write_all(options.bounds.lines(options.width).as_bytes())?;
     if !plan.is_empty() {
         writeln!(out)?;
     }
@@ -135,7 +139,7 @@ pub(crate) fn plan_text(
         writeln!(out)?;
     }
     write_refusals(&plan.refusals, out)?;
-    writeln!(out, "\n{}", last_line(plan, options.mode))
+    writeln!(out, "\n{}", last_line(plan, options.bounds, options.mode))
 }
 
 /// Writes the command, the server, and the sources.
@@ -168,13 +172,26 @@ fn write_untouched(plan: &Plan, options: &TextOptions<'_>, out: &mut dyn Write) 
 }
 
 /// What a plan comes to.
-pub(super) fn last_line(plan: &Plan, mode: Mode) -> String {
+pub(super) fn last_line(plan: &Plan, bounds: &Bounds, mode: Mode) -> String {
     let is_strict =
         |refusal: &Refusal| matches!(refusal, Refusal::Strict { .. } | Refusal::Denied { .. });
     if plan.is_empty() && !plan.refusals.iter().all(is_strict) {
         return "Nothing is planned: the plan is refused.".to_owned();
     }
-    summary_line(plan.summary(), mode)
+    if !plan.is_empty() {
+        return summary_line(plan.summary(), mode);
+    }
+    let part = bounds.part(|text| printable(text).into_owned());
+    let unchanged = as_declared(plan.summary().unchanged);
+    format!("No changes{part}: {unchanged}{}.", bounds.unsaid())
+}
+
+/// `3 nodes are as declared`.
+pub(super) fn as_declared(nodes: usize) -> String {
+    match nodes {
+        1 => "1 node is as declared".to_owned(),
+        nodes => format!("{nodes} nodes are as declared"),
+    }
 }
 
 fn write_refusals(refusals: &[Refusal], out: &mut dyn Write) -> io::Result<()> {
@@ -287,10 +304,9 @@ pub(crate) fn summary_line(summary: Summary, mode: Mode) -> String {
         unchanged,
     } = summary;
     match mode {
-        _ if add + update + link + trim == 0 => match unchanged {
-            1 => "No changes: 1 node is as declared.".to_owned(),
-            nodes => format!("No changes: {nodes} nodes are as declared."),
-        },
+        _ if add + update + link + trim == 0 => {
+            format!("No changes: {}.", as_declared(unchanged))
+        }
         Mode::Plan => {
             format!("Plan: {add} to add, {update} to update, {link} to link, {trim} to trim.")
         }

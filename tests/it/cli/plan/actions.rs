@@ -198,6 +198,7 @@ async fn target_exclude_and_extras() {
     let place = example("plan-target").await;
     insta::assert_snapshot!(place.run("plan --target /cms/** cms.zkt"), @"
     zkt plan: SERVER <- cms.zkt
+      target /cms/**
 
       + /cms : z4m cms                                   cms.zkt:1
           threads = 3
@@ -208,6 +209,7 @@ async fn target_exclude_and_extras() {
     ");
     insta::assert_snapshot!(place.run("plan -t --exclude /lb/pools/* cms.zkt"), @"
     zkt plan: SERVER <- cms.zkt
+      exclude /lb/pools/*
 
       + /cms : z4m cms                                   cms.zkt:1
           threads = 3
@@ -221,8 +223,9 @@ async fn target_exclude_and_extras() {
     place.run("plan --strict --extras hide cms.zkt").expect(0);
     insta::assert_snapshot!(place.run("plan --strict --target /lb cms.zkt"), @"
     zkt plan: SERVER <- cms.zkt
+      target /lb
 
-    No changes: 1 node is as declared.
+    No changes within /lb: 1 node is as declared.
     --- exit 0
     ");
 }

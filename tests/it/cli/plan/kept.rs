@@ -102,6 +102,7 @@ async fn guards() {
     insta::assert_snapshot!(json[0]["refusals"], @r#"[{"message":"10 of 11 nodes would be trimmed, more than the trim limit of 50%; --max-trim or --force allows more"}]"#);
     insta::assert_snapshot!(place.run("plan --strict link.zkt --extras hide"), @"
     zkt plan: SERVER <- link.zkt
+      extras hide
 
       @ /a
           l -> /nowhere

@@ -100,6 +100,7 @@ async fn of_saved(
     }
     let server = ServerArgs {
         connect: Some(settings::saved_hosts(server, &saved.origin.server)?),
+        connect_from: None,
         ..server.clone()
     };
     let start = if layers.is_empty() {

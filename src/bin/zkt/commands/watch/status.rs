@@ -147,6 +147,7 @@ fn plan_text(plan: &Plan, state: &State, layers: &[String]) -> String {
         title: "zkt watch",
         server: &state.hosts,
         sources: layers,
+        bounds: &render::Bounds::default(),
         mode: render::Mode::Plan,
         width: 100,
         extras: true,

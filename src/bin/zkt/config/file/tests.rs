@@ -7,6 +7,7 @@ fn found(folder: &str, text: &str) -> Found {
         name: "zkt.toml".to_owned(),
         folder: PathBuf::from(folder),
         text: text.to_owned(),
+        reach: Reach::Everything,
     }
 }
 

@@ -7,7 +7,9 @@ use super::*;
 use crate::render::markdown::LONGEST;
 
 fn comment_of(plan: &Plan, server: &str, sources: &[String]) -> String {
+    let bounds = Bounds::default();
     let subject = Subject {
+        bounds: &bounds,
         title: "zkt plan",
         old: ("on", server),
         new: ("from", sources),

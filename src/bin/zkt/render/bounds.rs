@@ -1,0 +1,204 @@
+//! What a plan is narrowed to, and what a context says of it: a reader must not take a part for all.
+
+use serde_json::{Value, json};
+use unicode_width::UnicodeWidthStr as _;
+
+use super::value::printable;
+use crate::args::{Extras, PlanOptions, PlansOf};
+
+/// How many values of an option are named.
+const NAMED: usize = 5;
+/// How many characters of a value are.
+const LONGEST: usize = 60;
+
+/// What a plan is narrowed to, and by whom.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Bounds {
+    target: Vec<String>,
+    exclude: Vec<String>,
+    hides_extras: bool,
+    of_context: Option<PlansOf>,
+}
+
+impl Bounds {
+    /// As the arguments say.
+    pub(crate) fn of(options: &PlanOptions) -> Self {
+        Self {
+            target: options.target.clone(),
+            exclude: options.exclude.clone(),
+            hides_extras: options.extras == Extras::Hide,
+            of_context: options.of_context.clone(),
+        }
+    }
+
+    /// The name of the context, if one holds.
+    pub(crate) fn context(&self) -> Option<&str> {
+        Some(self.of_context.as_ref()?.context.as_str())
+    }
+
+    /// A title that tells one context's plan from another's.
+    pub(super) fn titled(&self, title: &str) -> String {
+        match self.context() {
+            Some(context) => format!("{title} {context}"),
+            None => title.to_owned(),
+        }
+    }
+
+    /// Which part of the trees a plan is about, to stand behind what it comes to: ` within /a`.
+    pub(super) fn part(&self, quoted: impl Fn(&str) -> String) -> String {
+        let mut part = String::new();
+        for (before, globs) in [(" within ", &self.target), (" outside of ", &self.exclude)] {
+            if !globs.is_empty() {
+                part.push_str(before);
+                part.push_str(&named(globs, &quoted));
+            }
+        }
+        part
+    }
+
+    /// What a plan without extra nodes does not say.
+    pub(super) fn unsaid(&self) -> &'static str {
+        match self.hides_extras {
+            true => "; extra nodes are not listed",
+            false => "",
+        }
+    }
+
+    /// The context, and each option that is not as usual.
+    pub(super) fn items(&self, quoted: impl Fn(&str) -> String) -> Vec<String> {
+        let context = self.of_context.iter();
+        let context =
+            context.map(|of| format!("context {} of {}", quoted(&of.context), quoted(&of.file)));
+        let options = self.options();
+        let options = options
+            .iter()
+            .map(|(name, values)| format!("{name} {}", named(values, &quoted)));
+        context.chain(options).collect()
+    }
+
+    /// Options with their values: those that narrow, and those that a file gives.
+    fn options(&self) -> Vec<(&str, Vec<String>)> {
+        let mut options = vec![
+            ("target", self.target.clone()),
+            ("exclude", self.exclude.clone()),
+        ];
+        if self.hides_extras {
+            options.push(("extras", vec!["hide".to_owned()]));
+        }
+        let is_new = |name: &str| !["target", "exclude", "extras"].contains(&name);
+        let given = self.of_context.iter().flat_map(|of| &of.settings);
+        let given = given.filter(|(name, _)| is_new(name));
+        options.extend(given.map(|(name, values)| (*name, values.clone())));
+        options.retain(|(_, values)| !values.is_empty());
+        options
+    }
+
+    /// Lines of at most so many columns, if there is anything to say.
+    pub(super) fn lines(&self, width: usize) -> String {
+        let mut lines = String::new();
+        let mut column = 0;
+        for item in self.items(|text| clipped(&printable(text))) {
+            let columns = item.width();
+            if lines.is_empty() {
+                lines.push_str("  ");
+                column = 2;
+            } else if column + 2 + columns > width {
+                lines.push_str(",\n  ");
+                column = 2;
+            } else {
+                lines.push_str(", ");
+                column += 2;
+            }
+            lines.push_str(&item);
+            column += columns;
+        }
+        if !lines.is_empty() {
+            lines.push('\n');
+        }
+        lines
+    }
+
+    /// For programs; `None` if the plan is about all.
+    pub(crate) fn json(&self) -> Option<Value> {
+        let options = self.options();
+        let context = self.of_context.as_ref();
+        if options.is_empty() && context.is_none() {
+            return None;
+        }
+        let options: serde_json::Map<String, Value> = options
+            .into_iter()
+            .map(|(name, values)| (name.to_owned(), values.into()))
+            .collect();
+        Some(json!({
+            "context": context.map(|of| &of.context),
+            "file": context.map(|of| &of.file),
+            "options": options,
+        }))
+    }
+}
+
+/// The first of some values, and how many others there are.
+fn named(values: &[String], quoted: impl Fn(&str) -> String) -> String {
+    let first: Vec<String> = values.iter().take(NAMED).map(|one| quoted(one)).collect();
+    match values.len().saturating_sub(NAMED) {
+        0 => first.join(" "),
+        more => format!("{} and {more} more", first.join(" ")),
+    }
+}
+
+/// The beginning of a value.
+fn clipped(text: &str) -> String {
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bounds() -> Bounds {
+        Bounds {
+            target: vec!["/kafka/**".to_owned()],
+            exclude: vec!["/kafka/tmp".to_owned(), "/**/x".to_owned()],
+            hides_extras: true,
+            of_context: Some(PlansOf {
+                context: "prod".to_owned(),
+                file: "zkt.toml".to_owned(),
+                settings: vec![
+                    ("max-trim", vec!["5%".to_owned()]),
+                    ("extras", vec!["hide".to_owned()]),
+                ],
+            }),
+        }
+    }
+
+    #[test]
+    fn all_of_it_is_said() {
+        assert_eq!(
+            bounds().part(str::to_owned),
+            " within /kafka/** outside of /kafka/tmp /**/x"
+        );
+        assert_eq!(
+            bounds().lines(60),
+            "  context prod of zkt.toml, target /kafka/**,\n  \
+             exclude /kafka/tmp /**/x, extras hide, max-trim 5%\n"
+        );
+        let json = bounds().json().unwrap().to_string();
+        insta::assert_snapshot!(json, @r#"{"context":"prod","file":"zkt.toml","options":{"exclude":["/kafka/tmp","/**/x"],"extras":["hide"],"max-trim":["5%"],"target":["/kafka/**"]}}"#);
+        let whole = Bounds::default();
+        assert_eq!((whole.lines(80), whole.json()), (String::new(), None));
+    }
+
+    #[test]
+    fn much_of_it_is_cut() {
+        let many = Bounds {
+            exclude: vec!["/x".repeat(100); 9],
+            ..Bounds::default()
+        };
+        let lines = many.lines(80);
+        assert!(lines.ends_with("… and 4 more\n"), "{lines}");
+        assert!(lines.len() < 400, "{lines}");
+    }
+}
