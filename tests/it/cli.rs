@@ -12,6 +12,7 @@ mod nodes;
 mod offline;
 mod owner;
 mod picture;
+mod pipelines;
 mod plan;
 mod read;
 mod review;
