@@ -189,7 +189,7 @@ impl Key {
 
     /// Whether a reviewer of a plan has to know the value.
     pub(crate) fn decides_on_plans(&self) -> bool {
-        matches!(self.scope, Scope::Plan | Scope::Trim)
+        matches!(self.scope, Scope::Plan | Scope::Trim | Scope::Owner)
             || ["strict", "lints", "allow-empty", "allow-files"].contains(&self.name)
     }
 

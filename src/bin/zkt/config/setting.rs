@@ -99,12 +99,9 @@ impl Config {
         };
         // Whoever may change a file that is found, as a pull request does in CI, may not choose who is
         // sent the credentials of this machine.
-        let auth = settings.iter().find(|setting| setting.key == "auth-file");
         let is_asked_for = !matches!(chosen.origin, Origin::File(_));
-        let is_trusted = self.named_by().is_some()
-            || auth.is_some_and(Setting::is_of_file)
-                && is_asked_for
-                && variable(CI_VARIABLE).is_none();
+        let is_trusted =
+            self.named_by().is_some() || is_asked_for && variable(CI_VARIABLE).is_none();
         let name = &chosen.name;
         Some(ServersOf {
             place: format!("context {name} ({place})"),

@@ -196,18 +196,17 @@ fn credentials_go_to_servers_that_somebody_named() {
         place.finish(command.spawn().unwrap()).expect(1)
     };
     let auth = ("ZKT_AUTH", "digest:u:p");
-    insta::assert_snapshot!(run("ls --context x", &[auth]), @"
+    insta::assert_snapshot!(run("ls", &[auth]), @"
     --- stderr
     error: context x (zkt.toml:3) names the servers, and that file was only found: they get no credentials
     hint: --config zkt.toml (or ZKT_CONFIG) says that you trust it; -c HOSTS names servers
     --- exit 1
     ");
     for (words, variables) in [
-        ("ls", vec![auth]),
-        ("ls --context x --auth digest:u:p", vec![]),
-        ("get /a --context x --auth-file credentials", vec![]),
+        ("ls --auth digest:u:p", vec![]),
+        ("get /a --auth-file credentials", vec![]),
+        ("ls --context x", vec![auth, ("CI", "true")]),
         ("ls", vec![("ZKT_CONTEXT", "with"), ("CI", "true")]),
-        ("plan --context with x.zkt", vec![auth]),
     ] {
         let run = run(words, &variables);
         assert!(
@@ -218,6 +217,8 @@ fn credentials_go_to_servers_that_somebody_named() {
     for (words, variables) in [
         ("ls", vec![]),
         ("ls --context with", vec![]),
+        ("ls --context x", vec![auth]),
+        ("ls", vec![auth, ("ZKT_CONTEXT", "x")]),
         ("ls", vec![auth, ("ZKT_CONNECT", "127.0.0.1:1")]),
         ("ls -c 127.0.0.1:1 --auth digest:u:p", vec![]),
         (
