@@ -23,6 +23,7 @@ pub(crate) mod serve;
 mod service;
 mod silence;
 mod sizes;
+mod team;
 mod watch;
 
 use std::fmt;
