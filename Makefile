@@ -38,12 +38,12 @@ test: setup-zookeeper setup-kazoo setup-chromium setup-promtool test-embedded te
 
 test-embedded: setup-kazoo setup-chromium setup-promtool ## run the tests that need no real ZooKeeper: neither Java nor root
 	ZKT_TEST_CHROMIUM="$$(tests/chromium.sh path)" \
-		cargo test --lib --bins --examples --test it --bench stages -- --skip real::
-	cargo test --doc
+		cargo test --all-features --lib --bins --examples --test it --bench stages -- --skip real::
+	cargo test --all-features --doc
 
 test-real: setup-zookeeper setup-kazoo setup-chromium setup-promtool ## run all tests that use a server on a real ZooKeeper
 	ZKT_TEST_SERVER=real ZKT_TEST_ZOOKEEPER_CLASSPATH="$$(tests/zookeeper.sh classpath)" \
-		ZKT_TEST_CHROMIUM="$$(tests/chromium.sh path)" cargo test --test it --bench wire
+		ZKT_TEST_CHROMIUM="$$(tests/chromium.sh path)" cargo test --all-features --test it --bench wire
 
 test-servers: setup-kazoo setup-chromium setup-promtool ## run the end-to-end tests on ZooKeeper 3.4 to 3.9, whose jars are fetched into target/
 	for version in $$(tests/servers.sh versions); do \
@@ -55,7 +55,7 @@ test-server:
 	ZKT_TEST_SERVER=real ZKT_TEST_ZOOKEEPER_CLASSPATH="$$(tests/servers.sh classpath $(VERSION))" \
 		ZKT_TEST_ZOOKEEPER_MAIN="$$(tests/servers.sh main $(VERSION))" \
 		ZKT_TEST_CHROMIUM="$$(tests/chromium.sh path)" \
-		cargo test --test it -- $(TESTS)
+		cargo test --all-features --test it -- $(TESTS)
 
 # A selection, for the time that it takes.
 test-newest: ## run some of the end-to-end tests on the newest of them
@@ -76,9 +76,9 @@ doc: ## build the documentation (target/doc/zkt)
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
 
 check: ## check the trees in examples/
-	cargo run --quiet -- fmt --check examples
-	for tree in examples/*.zkt; do cargo run --quiet -- check --strict "$$tree"; done
-	cargo run --quiet -- check --strict examples/services.zkt examples/prod.zkt
+	cargo run --quiet --all-features -- fmt --check examples
+	for tree in examples/*.zkt; do cargo run --quiet --all-features -- check --strict "$$tree"; done
+	cargo run --quiet --all-features -- check --strict examples/services.zkt examples/prod.zkt
 
 verify: lint doc check test test-newest ## all of the above that can fail; CI runs this
 

@@ -9,6 +9,8 @@ mod origin;
 mod server;
 mod status;
 mod systemd;
+#[cfg(feature = "otel")]
+mod traces;
 mod tree;
 mod webhook;
 
@@ -151,7 +153,9 @@ async fn keep(args: &WatchArgs, options: Options, output: &Output) -> Result<Exi
         out.flush()?;
     }
     let notifying = systemd::start(shown.subscribe());
-    let telling = tell(args, webhook, &shown);
+    let mut telling = tell(args, webhook, &shown);
+    #[cfg(feature = "otel")]
+    telling.extend(traces::start(shown.subscribe())?);
     zkt::watch::run(options, &mut commands, &shown).await;
     listening.abort();
     if let Some(serving) = serving {

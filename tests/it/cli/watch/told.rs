@@ -1,6 +1,8 @@
 //! Who is told of a change: a command, and a webhook that may be slow, broken, or gone.
 
 mod hook;
+#[cfg(feature = "otel")]
+mod traces;
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Stdio};
