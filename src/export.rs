@@ -398,6 +398,10 @@ fn words(patterns: impl IntoIterator<Item = impl AsRef<str>>) -> String {
 /// The lines of a node's directives, with its ACL unless that is the inherited one.
 fn directives(node: &Declared, has_own_acl: bool) -> Vec<String> {
     let mut lines = Vec::new();
+    if let Some(from) = &node.moved_from {
+        let from = spelling::string_literal(from.as_str());
+        lines.push(format!("@moved from {from}"));
+    }
     if node.protect {
         lines.push("@protect".to_owned());
     }

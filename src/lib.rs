@@ -125,7 +125,7 @@ pub use zookeeper::session::{
 
 /// What the actions of a plan are.
 pub mod action {
-    pub use crate::model::plan::{Add, Change, ChangeValue, Link, Trim, Update};
+    pub use crate::model::plan::{Add, Change, ChangeValue, Link, Move, Trim, Update};
     pub use crate::reconcile::NamedAction;
 }
 
@@ -156,6 +156,7 @@ pub mod registry {
 pub mod error {
     pub use crate::model::acl::AclError;
     pub use crate::model::path::Error as PathError;
+    pub use crate::model::plan::MoveProblem;
     pub use crate::model::record::{Begun, Broken};
     pub use crate::plan::links::Error as LinkError;
     pub use crate::services::Foreign;

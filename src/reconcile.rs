@@ -65,7 +65,7 @@ pub(crate) use owner::Tenure;
 #[cfg(feature = "watch")]
 pub(crate) use partial::{Before, at_rest};
 #[cfg(feature = "watch")]
-pub(crate) use road::Road;
+pub(crate) use road::{Past, Road};
 #[cfg(feature = "watch")]
 pub(crate) use run::Run;
 #[cfg(feature = "watch")]
@@ -107,7 +107,8 @@ pub async fn plan_after(
     ahead: ReadAhead,
 ) -> Result<Plan, Error> {
     let ownership = owner::ownership(session, options.owner.as_ref(), source.tree()).await?;
-    let planned = road::plan(session, source, options, (ahead, ownership)).await?;
+    let past = road::Past::of_owner(ownership);
+    let planned = road::plan(session, source, options, (ahead, past)).await?;
     Ok(planned.plan)
 }
 

@@ -4,6 +4,7 @@
 mod directives;
 mod error;
 mod files;
+mod moved;
 mod nodes;
 mod overlay;
 mod properties;
@@ -12,6 +13,7 @@ mod size;
 use error::Found;
 pub use error::{Error, NotBase64};
 pub use files::{FileContents, FileNode};
+pub use moved::MoveError;
 pub use nodes::MAX_LEVELS;
 pub use size::oversized;
 
@@ -61,6 +63,7 @@ pub struct Lowering {
     /// A buffer for the path at hand.
     path: String,
     has_acls: bool,
+    has_moves: bool,
     from_files: FilesNodes,
 }
 
@@ -131,6 +134,7 @@ impl Lowering {
             count: 0,
             path: String::new(),
             has_acls: false,
+            has_moves: false,
             from_files: FilesNodes::default(),
         }
     }
@@ -222,11 +226,16 @@ impl Lowering {
 
     /// Returns the tree of all layers, and all errors. With errors the tree is incomplete.
     #[must_use]
-    pub fn finish(self) -> (Tree<Declared>, Vec<Error>) {
+    pub fn finish(mut self) -> (Tree<Declared>, Vec<Error>) {
         let mut tree = self.merged.into_tree();
         self.from_files.complete(&mut tree);
         if self.has_acls {
             inherit_acls(&mut tree);
+        }
+        if self.has_moves {
+            let errors = moved::check(&tree).into_iter();
+            self.errors
+                .extend(errors.map(|(span, error)| Error::Moved { span, error }));
         }
         (tree, self.errors.sorted())
     }
@@ -346,6 +355,7 @@ impl Lowering {
             // A node may name several files and directories, each in a line of its own.
             Directive::Include(_) | Directive::Files { .. } => return,
             Directive::Acl(_) => self.has_acls = true,
+            Directive::Moved(_) => self.has_moves = true,
             _ => {}
         }
         let node = self.nodes.node(place);
@@ -355,6 +365,16 @@ impl Lowering {
             return;
         }
         node.directives.insert(word, span);
+        if let Directive::Moved(text) = directive {
+            let system = (!self.below_chroot).then_some(SYSTEM);
+            match moved::old_place(text, &self.at, system) {
+                Ok(from) => node.moved_from = Some(from),
+                Err(error) => self.errors.push(Error::Moved {
+                    span: text.span,
+                    error,
+                }),
+            }
+        }
         directives::lay_down(node, directive, span, file, &mut self.errors);
     }
 }

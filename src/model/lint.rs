@@ -45,6 +45,10 @@ pub enum Lint {
     UnseenAcl,
     /// A node that another owner has.
     OtherOwner,
+    /// A link that is carried along by a move, to where it was moved from.
+    LinkToOldPlace,
+    /// A new node at a place that a node was moved from.
+    OldPlaceTaken,
     /// A comment for zkt that says nothing.
     UnknownLint,
     /// A comment for zkt that changes nothing.
@@ -116,6 +120,8 @@ impl Lint {
                 | Self::UnknownApplier
                 | Self::UnseenAcl
                 | Self::OtherOwner
+                | Self::LinkToOldPlace
+                | Self::OldPlaceTaken
         )
     }
 }

@@ -41,6 +41,8 @@ pub struct Declared {
     pub protect: bool,
     /// `@ephemeral`: a session creates and deletes the node; it is left alone.
     pub ephemeral: bool,
+    /// `@moved from`: where the node stood before, with all below it.
+    pub moved_from: Option<ZPath>,
     /// `@secret`: whose values are never shown.
     #[doc(hidden)]
     pub secret: Secret,

@@ -1,5 +1,6 @@
 //! Plans as data: the planner makes them, the executor carries them out, a renderer shows them.
 
+mod moved;
 mod refusal;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -15,6 +16,7 @@ use crate::model::record::Changes;
 use crate::model::value::{Encoded, Properties};
 use crate::syntax::place::Location;
 
+pub use moved::{MoveProblem, relocated};
 pub use refusal::{KeptReason, MaxTrim, Refusal};
 
 /// Name of a change of a node's raw data.
@@ -35,6 +37,8 @@ pub struct Plan {
     pub extras: Vec<ZPath>,
     /// Nodes that stay as they are although the declared tree says otherwise.
     pub kept: Vec<Kept>,
+    /// The subtrees that are moved. Their adds and trims are among the actions.
+    pub moves: Vec<Move>,
     /// Why this plan may not be executed.
     pub refusals: Vec<Refusal>,
     /// Legal things that are probably mistakes.
@@ -288,6 +292,22 @@ pub struct Kept {
     pub reason: KeptReason,
 }
 
+/// A subtree that is at its old place still. Its nodes are added at the new place, with their data and
+/// ACLs, and trimmed at the old one; those actions are among the plan's.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Move {
+    /// The old place.
+    pub from: ZPath,
+    /// The new place.
+    pub to: ZPath,
+    /// What differs at the new place, by the new path of each node.
+    pub changes: BTreeMap<ZPath, Vec<Change>>,
+    /// The nodes at the old place that are trimmed and nowhere added: undeclared ones.
+    pub dropped: BTreeSet<ZPath>,
+    /// Where the move is declared.
+    pub origin: Option<Location>,
+}
+
 /// Something legal that is probably a mistake.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Warning {
@@ -365,6 +385,7 @@ impl Plan {
             actions: Vec::new(),
             extras: Vec::new(),
             kept: Vec::new(),
+            moves: Vec::new(),
             refusals: Vec::new(),
             warnings: Vec::new(),
             unchanged: 0,
@@ -399,6 +420,31 @@ impl Plan {
             other.is_some_and(|other| action.asks_for_the_same(other))
         };
         self.refusals.is_empty() && self.actions.iter().all(is_agreed)
+    }
+
+    /// The nodes that are moved: the new path of each, and the old one.
+    #[must_use]
+    pub fn moved_nodes(&self) -> BTreeMap<ZPath, &ZPath> {
+        let mut nodes = BTreeMap::new();
+        if self.moves.is_empty() {
+            return nodes;
+        }
+        for action in &self.actions {
+            let Action::Trim(Trim { path, .. }) = action else {
+                continue;
+            };
+            let moves = self
+                .moves
+                .iter()
+                .filter(|moved| path.is_within(&moved.from));
+            // A node may be moved out of a subtree that is moved.
+            if let Some(moved) = moves.max_by_key(|moved| moved.from.depth())
+                && !moved.dropped.contains(path)
+            {
+                nodes.insert(relocated(path, &moved.from, &moved.to), path);
+            }
+        }
+        nodes
     }
 
     /// Whether there is nothing to do.

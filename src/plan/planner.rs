@@ -1,17 +1,24 @@
 //! The declared tree against the live one: a pure, total function to a plan.
 
 mod compare;
+mod files;
 mod guard;
+mod moves;
 mod owned;
 mod policy;
+mod protection;
 mod removed;
 mod rights;
 mod size;
 mod stages;
+mod stand_in;
 
 pub(crate) use compare::agreement;
 pub use compare::desired_data;
 pub use policy::Policy;
+pub use protection::protected;
+pub use rights::needs_identities;
+pub use stand_in::as_live;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,19 +33,12 @@ use crate::model::plan::{
 use crate::model::record;
 use crate::model::tree::{Side, Tree, end_of_subtree};
 use crate::model::value::{self, Properties};
-use crate::plan::{lint, scope};
+use crate::plan::scope;
 use crate::syntax::names::Globs;
-use crate::syntax::place::Location;
-use crate::syntax::source::Sources;
 
+use moves::Moves;
 use owned::{Comparison, Owner};
 use stages::Stages;
-
-/// Whether a plan needs the session's identities: if any ACL is declared.
-#[must_use]
-pub fn needs_identities(declared: &Tree<Declared>) -> bool {
-    declared.iter().any(|(_, node)| node.acl.is_some())
-}
 
 /// Compares two trees, both ordered by path, in one pass, and returns what makes the live one as
 /// declared. What may not be done becomes an entry of the plan, not an error.
@@ -46,6 +46,7 @@ pub fn needs_identities(declared: &Tree<Declared>) -> bool {
 /// | declared | live | becomes |
 /// | --- | --- | --- |
 /// | node | missing | add, and a link where it has links |
+/// | node, moved from a place that is there | missing | add of what is there, and trims there |
 /// | node | other properties or ACL | update |
 /// | node | other links | link |
 /// | node | ephemeral | kept |
@@ -57,12 +58,30 @@ pub fn needs_identities(declared: &Tree<Declared>) -> bool {
 /// | no | there, elsewhere or under `@keep` | nothing |
 #[must_use]
 pub fn plan(declared: &Tree<Declared>, live: &Tree<Live>, policy: &Policy<'_>) -> Plan {
+    match moves::pending(declared, live, policy) {
+        None => plan_trees((declared, declared), (live, live), Moves::default(), policy),
+        Some(trees) => {
+            let (declared, live) = ((declared, &trees.declared), (live, &trees.live));
+            plan_trees(declared, live, trees.moves, policy)
+        }
+    }
+}
+
+/// Compares the trees as they count where subtrees are moved. Of each side the first is as people wrote it,
+/// or as it was read.
+fn plan_trees(
+    (written, declared): (&Tree<Declared>, &Tree<Declared>),
+    (read, live): (&Tree<Live>, &Tree<Live>),
+    moves: Moves,
+    policy: &Policy<'_>,
+) -> Plan {
     let mut planner = Planner::new(declared, policy);
+    planner.begin(moves);
     // Reserve room for the nodes that are certainly missing.
     let adds = declared.len().saturating_sub(live.len());
     planner.stages.adds.reserve(adds);
     planner.compare(live);
-    planner.finish(live)
+    planner.finish(written, (read, live))
 }
 
 fn is_ephemeral((_, live): &(ZPath, Live)) -> bool {
@@ -82,6 +101,7 @@ struct Planner<'a> {
     policy: &'a Policy<'a>,
     declared: &'a Tree<Declared>,
     stages: Stages,
+    moves: Moves,
     plan: Plan,
     /// The last declared node that is ephemeral in the live tree: nothing can stand below it.
     ephemeral: Option<ZPath>,
@@ -97,6 +117,7 @@ impl<'a> Planner<'a> {
             policy,
             declared,
             stages: Stages::default(),
+            moves: Moves::default(),
             plan: Plan::empty(policy.path.clone()),
             ephemeral: None,
             lacks_identity: None,
@@ -104,6 +125,15 @@ impl<'a> Planner<'a> {
             seen: rights::Seen::default(),
             closed: rights::Closed::default(),
         }
+    }
+
+    /// Takes the moves that are to be done.
+    fn begin(&mut self, mut moves: Moves) {
+        for (path, acl) in std::mem::take(&mut moves.acls) {
+            self.note_live_acl(&path, &acl);
+        }
+        moves.begin(&mut self.plan);
+        self.moves = moves;
     }
 
     /// Compares declared nodes with live ones.
@@ -150,12 +180,22 @@ impl<'a> Planner<'a> {
             _ => (node.data(), Properties::new()),
         };
         let acl = self.checked_acl(path, node);
+        let is_raw = matches!(node.content, Content::Raw { .. });
+        // A moved node is created as it is to be, with its links.
+        let hidden = HiddenValues(node.secret.clone());
+        let (plain, links, raw, secret) = match self.moves.contents.remove(path) {
+            Some(moves::Contents { data, secret }) => {
+                let raw = !data.is_object();
+                (data, Properties::new(), raw, HiddenValues(secret))
+            }
+            None => (plain, links, is_raw, hidden),
+        };
         self.stages.adds.push(Action::Add(Add {
             path: path.clone(),
             data: plain,
-            raw: matches!(node.content, Content::Raw { .. }),
+            raw,
             acl,
-            secret: HiddenValues(node.secret.clone()),
+            secret,
             origin: origin.clone(),
         }));
         if !links.is_empty() {
@@ -333,7 +373,9 @@ impl<'a> Planner<'a> {
             }
             return;
         }
-        if let Some((protected, origin)) = self.protector(top, parent) {
+        if let Some((protected, origin)) =
+            protection::around(top, parent, self.declared, self.policy)
+        {
             self.plan.refusals.push(Refusal::Protected {
                 path: top.clone(),
                 protected,
@@ -360,28 +402,6 @@ impl<'a> Planner<'a> {
             let is_outside = paths.any(|path| !self.policy.filter.covers(path));
             is_outside.then_some(KeptReason::OutOfScope)
         })
-    }
-
-    /// The nearest `@protect` around a subtree, or any inside it.
-    fn protector(&self, top: &ZPath, parent: &ZPath) -> Option<(ZPath, Option<Location>)> {
-        let by_old_tree = self
-            .policy
-            .protected
-            .iter()
-            .find(|(path, _)| path.is_within(top) || top.is_within(path));
-        if let Some(found) = by_old_tree {
-            return Some(found.clone());
-        }
-        let mut path = Some(parent.clone());
-        while let Some(at) = path {
-            let node = self.declared.get(&at)?;
-            if node.protect {
-                let span = node.directives.get("@protect");
-                return Some((at, span.map(|span| self.policy.sources.locate(*span))));
-            }
-            path = at.parent();
-        }
-        None
     }
 
     /// The declared ACL. Records it if it stands for nobody.
@@ -417,18 +437,25 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn finish(mut self, live: &Tree<Live>) -> Plan {
-        owned::note_gone(self.declared, live, self.policy, &mut self.plan);
+    fn finish(
+        mut self,
+        written: &Tree<Declared>,
+        (read, live): (&Tree<Live>, &Tree<Live>),
+    ) -> Plan {
+        owned::note_gone(self.declared, read, self.policy, &mut self.plan);
         if self.policy.trim == scope::Trim::Owned {
             self.stages.trims = owned::trims(self.declared, live, self.policy, &mut self.plan);
         }
         self.plan
             .warnings
             .extend(std::mem::take(&mut self.owner).warnings());
+        self.moves.drop_undeclared(&mut self.stages);
         let (trims, examined) = (&self.stages.trims, self.plan.examined);
         let limit = self.policy.max_trim;
         let too_many = guard::judge(trims, examined, limit, self.declared, live);
         self.plan.refusals.extend(too_many);
+        // What is moved does not count.
+        self.moves.end(&mut self.stages, &mut self.plan);
         let max_request = self.policy.max_request;
         let Self {
             declared,
@@ -440,7 +467,7 @@ impl<'a> Planner<'a> {
             ..
         } = self;
         removed::hide(&mut stages, declared, self.policy.sources);
-        plan.warnings.extend(of_files(declared, self.policy));
+        plan.warnings.extend(files::doubts(written, self.policy));
         if let Some(identities) = &self.policy.identities {
             rights::link_at_once(&mut stages, identities);
             rights::judge(&stages, declared, self.policy, identities, &mut plan);
@@ -465,46 +492,4 @@ impl<'a> Planner<'a> {
         plan.refusals.extend(too_large);
         plan
     }
-}
-
-/// What is probably not meant in the declared nodes that the plan is about.
-fn of_files(declared: &Tree<Declared>, policy: &Policy<'_>) -> impl Iterator<Item = Warning> {
-    let mut levels = policy.levels;
-    // Who shows the plan says so once, however many there are.
-    if levels.of(Lint::PlainSecret) == Level::Warn {
-        levels.set(Lint::PlainSecret, Level::Allow);
-    }
-    let is_whole = policy.filter.is_everything();
-    let warnings = lint::of_files(declared, policy.sources, &levels, is_whole).into_iter();
-    warnings.filter(|warning| policy.filter.covers(&warning.path))
-}
-
-/// The subtrees that a tree protects, for when it is the one that is to be changed.
-#[must_use]
-pub fn protected(tree: &Tree<Declared>, sources: &Sources) -> Vec<(ZPath, Option<Location>)> {
-    let protected = tree.iter().filter(|(_, node)| node.protect);
-    let located = protected.map(|(path, node)| {
-        let span = node.directives.get("@protect");
-        (path.clone(), span.map(|span| sources.locate(*span)))
-    });
-    located.collect()
-}
-
-/// A declared tree as if it were live, each node just created.
-#[must_use]
-pub fn as_live(tree: &Tree<Declared>) -> Tree<Live> {
-    let mut children: BTreeMap<&str, u32> = BTreeMap::new();
-    for (path, _) in tree {
-        *children
-            .entry(path.parent_str().unwrap_or_default())
-            .or_default() += 1;
-    }
-    let live = |(path, node): &(ZPath, Declared)| {
-        let mut live = LiveNode::with_data(node.bytes().to_vec());
-        live.ephemeral = node.ephemeral;
-        live.children = children.get(path.as_str()).copied().unwrap_or_default();
-        live.acl = Some(node.acl.clone().unwrap_or_else(|| Arc::new(Acl::open())));
-        (path.clone(), Live::Read(live))
-    };
-    tree.iter().map(live).collect()
 }

@@ -28,6 +28,8 @@ pub enum Children {
     List,
     /// Everything below the node.
     Subtree,
+    /// Everything below the node, with the ACLs.
+    Whole,
 }
 
 /// Whether undeclared nodes are removed.
@@ -83,6 +85,16 @@ impl Filter {
             return;
         }
         let covered: Vec<bool> = declared.iter().map(|(path, _)| self.covers(path)).collect();
+        // A move stays known, so that nobody takes its old place for one that is only undeclared.
+        let is_moved = declared.iter().map(|(_, node)| node.moved_from.is_some());
+        let mut stays: Vec<bool> = is_moved.collect();
+        let mut last: Option<&ZPath> = None;
+        for (i, (path, _)) in declared.iter().enumerate().rev() {
+            stays[i] |= last.is_some_and(|below| below.is_within(path));
+            if stays[i] {
+                last = Some(path);
+            }
+        }
         let mut needed = vec![false; covered.len()];
         let mut last: Option<&ZPath> = None;
         // Children follow their parent, so in reverse order the last needed path shows whether
@@ -93,9 +105,9 @@ impl Filter {
                 last = Some(path);
             }
         }
-        let mut marks = covered.into_iter().zip(needed);
+        let mut marks = covered.into_iter().zip(needed).zip(stays);
         declared.retain(|path, node| {
-            let (covered, needed) = marks.next().expect("one mark for each node");
+            let ((covered, needed), stays) = marks.next().expect("one mark for each node");
             let excluded = self.excludes(path);
             node.standing = match node.standing {
                 standing if covered => standing,
@@ -108,7 +120,7 @@ impl Filter {
                 _ => Standing::Outside { needed, excluded },
             };
             // A node that is left out counts as undeclared: nothing below it may be covered.
-            needed || self.reaches_below(path)
+            needed || stays || self.reaches_below(path)
         });
     }
 
@@ -160,22 +172,46 @@ fn compile(globs: &[String]) -> Result<Option<GlobSet>, GlobError> {
 }
 
 /// The live nodes to read so that `declared` can be planned: the declared paths, the names of
-/// their undeclared children, and with [`Trim::All`] the subtrees that would be trimmed.
+/// their undeclared children, with [`Trim::All`] the subtrees that would be trimmed, and both places of
+/// subtrees that are moved.
 #[must_use]
 pub fn of(declared: &Tree<Declared>, trim: Trim) -> Vec<Want> {
-    let want = |(path, node): &(ZPath, Declared)| Want {
-        path: path.clone(),
-        children: match (node.standing, trim) {
-            (Standing::PassedThrough | Standing::Outside { excluded: true, .. }, _) => {
-                Children::Skip
-            }
-            _ if node.keep_children => Children::Skip,
-            (_, Trim::None | Trim::Owned) => Children::List,
-            (_, Trim::All) => Children::Subtree,
-        },
-        acl: node.acl.is_some() && node.is_declared(),
-    };
-    declared.iter().map(want).collect()
+    let mut moved: Option<&ZPath> = None;
+    let mut wants: Vec<Want> = Vec::with_capacity(declared.len());
+    for (path, node) in declared {
+        if node.moved_from.is_some() && !moved.is_some_and(|top| path.is_within(top)) {
+            moved = Some(path);
+        }
+        let is_moved = moved.is_some_and(|top| path.is_within(top));
+        wants.push(Want {
+            path: path.clone(),
+            children: match (node.standing, trim) {
+                _ if is_moved => Children::Whole,
+                (Standing::PassedThrough | Standing::Outside { excluded: true, .. }, _) => {
+                    Children::Skip
+                }
+                _ if node.keep_children => Children::Skip,
+                (_, Trim::None | Trim::Owned) => Children::List,
+                (_, Trim::All) => Children::Subtree,
+            },
+            acl: is_moved || node.acl.is_some() && node.is_declared(),
+        });
+    }
+    let old = declared
+        .iter()
+        .filter_map(|(_, node)| node.moved_from.clone());
+    let old = old.map(|path| Want {
+        path,
+        children: Children::Whole,
+        acl: true,
+    });
+    let declared = wants.len();
+    wants.extend(old);
+    if wants.len() > declared {
+        // None of them is declared, and no two are the same.
+        wants.sort_by(|a, b| a.path.cmp(&b.path));
+    }
+    wants
 }
 
 /// As [`of`], and with [`Trim::Owned`] the nodes below `place` that are the owner's.
@@ -188,7 +224,13 @@ pub fn with_owned(
     let mut wants = of(declared, trim);
     if let (Trim::Owned, Some(ownership)) = (trim, ownership) {
         let undeclared = ownership.below(place);
-        let undeclared = undeclared.filter(|path| declared.get(path).is_none());
+        let moved = declared
+            .iter()
+            .filter_map(|(to, node)| Some([to, node.moved_from.as_ref()?]));
+        let moved: Vec<&ZPath> = moved.flatten().collect();
+        // Both places of what is moved are read whole.
+        let is_read = |path: &ZPath| moved.iter().any(|place| path.is_within(place));
+        let undeclared = undeclared.filter(|path| declared.get(path).is_none() && !is_read(path));
         wants.extend(undeclared.map(|path| Want {
             path: path.clone(),
             children: Children::List,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::options::Agreed;
 use super::options::narrowed;
 use super::owner::Tenure;
-use super::road::{self, Road};
+use super::road::{self, Past, Road};
 use super::run::{Run, Verdict};
 use super::saved;
 use super::tries::Look;
@@ -186,7 +186,11 @@ impl<'a> Apply<'a> {
         let planned = match self.goal {
             Goal::Declared(source) => {
                 let is_noted = ownership.is_some();
-                let (ahead, options) = ((ahead, ownership), self.options);
+                let past = Past {
+                    ownership,
+                    copies: self.run.copies().clone(),
+                };
+                let (ahead, options) = ((ahead, past), self.options);
                 let (planned, live) = road::plan_and_live(session, source, options, ahead).await?;
                 let made_of = MadeOf {
                     declared: source.tree(),

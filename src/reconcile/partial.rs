@@ -136,6 +136,7 @@ pub(crate) fn at_rest(plan: &Plan) -> Plan {
         actions: Vec::new(),
         extras: plan.extras.clone(),
         kept: plan.kept.clone(),
+        moves: Vec::new(),
         refusals: plan.refusals.clone(),
         warnings: warnings.cloned().collect(),
         path: plan.path.clone(),

@@ -1,5 +1,6 @@
 //! Source, session and options: the policy, a plan, and one execution.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::contention;
@@ -11,8 +12,10 @@ use super::{Error, Options, Progress, Unwritable, check};
 use crate::declare::Source;
 use crate::model::acl::Identities;
 use crate::model::node::Live;
+use crate::model::path::ZPath;
 use crate::model::plan::Plan;
 use crate::model::tree::Tree;
+use crate::model::value::Encoded;
 use crate::plan::owned::Ownership;
 use crate::plan::planner::{self, Policy};
 use crate::plan::scope;
@@ -26,14 +29,33 @@ pub(super) struct Planned {
     pub(super) identities: Option<Identities>,
 }
 
+/// What was before a plan, and matters to it.
+#[derive(Debug, Default)]
+pub(crate) struct Past {
+    /// What the owner has, where there is one.
+    pub(crate) ownership: Option<Arc<Ownership>>,
+    /// What moved nodes were to hold by earlier plans of the same run.
+    pub(crate) copies: HashMap<ZPath, Encoded>,
+}
+
+impl Past {
+    /// Before the first plan of a run.
+    pub(crate) fn of_owner(ownership: Option<Arc<Ownership>>) -> Self {
+        Self {
+            ownership,
+            ..Self::default()
+        }
+    }
+}
+
 /// Reads the live tree and plans, after all checks.
 pub(super) async fn plan(
     session: &Session,
     source: &Source,
     options: &Options,
-    (ahead, ownership): (ReadAhead, Option<Arc<Ownership>>),
+    (ahead, past): (ReadAhead, Past),
 ) -> Result<Planned, Error> {
-    let (planned, _) = plan_and_live(session, source, options, (ahead, ownership)).await?;
+    let (planned, _) = plan_and_live(session, source, options, (ahead, past)).await?;
     Ok(planned)
 }
 
@@ -42,13 +64,13 @@ pub(super) async fn plan_and_live(
     session: &Session,
     source: &Source,
     options: &Options,
-    (ahead, ownership): (ReadAhead, Option<Arc<Ownership>>),
+    (ahead, past): (ReadAhead, Past),
 ) -> Result<(Planned, Tree<Live>), Error> {
     check::require_chroot(session)?;
     check::require_place(session, &options.path).await?;
     let road = Road::new(session, source, options, None).await?;
-    let road = road.for_owner(ownership);
-    let owned = (&options.path, road.ownership.as_deref());
+    let road = road.after(past);
+    let owned = (&options.path, road.past.ownership.as_deref());
     let wants = scope::with_owned(source.tree(), options.trim, owned);
     let (of, observer) = (wants.len(), &options.observer);
     let mut progress = |nodes: usize| observer.notify(&Progress::Reading { nodes, of });
@@ -72,8 +94,7 @@ pub(crate) struct Road<'a> {
     pub(super) source: &'a Source,
     options: &'a Options,
     identities: Option<Identities>,
-    /// What the owner has, where there is one.
-    ownership: Option<Arc<Ownership>>,
+    past: Past,
 }
 
 impl<'a> Road<'a> {
@@ -103,13 +124,13 @@ impl<'a> Road<'a> {
             source,
             options,
             identities,
-            ownership: None,
+            past: Past::default(),
         }
     }
 
-    /// For an owner who has this.
-    pub(crate) fn for_owner(self, ownership: Option<Arc<Ownership>>) -> Self {
-        Self { ownership, ..self }
+    /// Where this was before.
+    pub(crate) fn after(self, past: Past) -> Self {
+        Self { past, ..self }
     }
 
     /// Whom the server knows the session as, where somebody asked.
@@ -126,7 +147,8 @@ impl<'a> Road<'a> {
                 Unwritable::Attempted => usize::MAX,
             },
             identities: self.identities.clone(),
-            owner: self.ownership.clone(),
+            owner: self.past.ownership.clone(),
+            copies: self.past.copies.clone(),
             ..self.options.policy(self.source.texts())
         }
     }
@@ -154,9 +176,12 @@ impl<'a> Road<'a> {
         before: partial::Before<'_>,
     ) -> Result<Plan, Error> {
         let policy = self.policy();
-        // All warnings and extras count, or of an owner's nodes not all are declared.
+        let tree = self.source.tree();
+        let has_moves = || tree.iter().any(|(_, node)| node.moved_from.is_some());
+        // All warnings and extras count, a move takes both of its places, or of an owner's nodes not all
+        // are declared.
         let takes_all = self.options.strict || self.options.lints.deny_any();
-        let part = match takes_all || self.ownership.is_some() {
+        let part = match takes_all || self.past.ownership.is_some() || has_moves() {
             true => None,
             false => partial::plan(self.source.tree(), live, &policy, before),
         };

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "watch")]
 use std::collections::BTreeSet;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::account::{Account, Course};
@@ -11,7 +12,8 @@ use super::partial::at_rest;
 use super::road::Road;
 use super::tries::{Look, Tries};
 use crate::model::path::ZPath;
-use crate::model::plan::{Plan, Refusal};
+use crate::model::plan::{Action, Plan, Refusal};
+use crate::model::value::Encoded;
 use crate::zookeeper::executor::{Event, ExecuteOptions, Report};
 use crate::zookeeper::record::Hold;
 use crate::zookeeper::session::Session;
@@ -46,6 +48,8 @@ impl<'p> Verdict<'p> {
 #[derive(Debug)]
 pub(crate) struct Run {
     account: Account,
+    /// What moved nodes are to hold, by their new path.
+    copies: HashMap<ZPath, Encoded>,
     pub(crate) tries: Tries,
 }
 
@@ -53,6 +57,7 @@ impl Run {
     pub(crate) fn new(options: &Options, look: Look) -> Self {
         Self {
             account: Account::default(),
+            copies: HashMap::new(),
             tries: Tries::new(options, look),
         }
     }
@@ -71,6 +76,19 @@ impl Run {
     /// Takes a plan to be carried out next.
     pub(crate) fn take(&mut self, plan: &Arc<Plan>) {
         self.account.plan(plan);
+        let moved = plan.moved_nodes();
+        let copies = plan.actions.iter().filter_map(|action| match action {
+            Action::Add(add) if moved.contains_key(&add.path) => {
+                Some((add.path.clone(), add.data.clone()))
+            }
+            _ => None,
+        });
+        self.copies.extend(copies);
+    }
+
+    /// What moved nodes were to hold by the plans so far.
+    pub(crate) fn copies(&self) -> &HashMap<ZPath, Encoded> {
+        &self.copies
     }
 
     /// As [`Run::take`], without what the plan does to these nodes. Returns what is left of it.
@@ -85,6 +103,18 @@ impl Run {
         let others = plan.actions.iter();
         let others = others.filter(|action| !nodes.contains(action.path()));
         rest.actions = others.cloned().collect();
+        // Where one node of a subtree cannot be moved, all old places stay.
+        let moved = plan.moved_nodes();
+        let breaks_move =
+            |(new, old): (&ZPath, &&ZPath)| nodes.contains(new) || nodes.contains(*old);
+        if moved.iter().any(breaks_move) {
+            let old: BTreeSet<&ZPath> = moved.values().copied().collect();
+            let is_old =
+                |action: &Action| matches!(action, Action::Trim(trim) if old.contains(&trim.path));
+            rest.actions.retain(|action| !is_old(action));
+        } else {
+            rest.moves.clone_from(&plan.moves);
+        }
         rest.warnings.clone_from(&plan.warnings);
         let rest = Arc::new(rest);
         self.take(&rest);
@@ -111,7 +141,8 @@ impl Run {
             return Report::default();
         };
         let mut note = |event: &Event| Course::note(course, event);
-        let contended = is_contended.then_some(agreed);
+        // A node that is moved is not planned alone.
+        let contended = (is_contended && plan.moves.is_empty()).then_some(agreed);
         let executed = road.execute(plan, contended, &limits, ledger, &mut note);
         let report = executed.await;
         self.account.note_fates(&report.fates);

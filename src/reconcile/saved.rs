@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::owner;
-use super::road::{self, Planned};
+use super::road::{self, Past, Planned};
 use super::{Error, Options, Progress, SavedError, check};
 use crate::declare::Source;
 use crate::model::acl::Identities;
@@ -28,8 +28,8 @@ pub async fn plan_to_save(
     ahead: ReadAhead,
 ) -> Result<(Plan, Tree<Live>), Error> {
     let ownership = owner::ownership(session, options.owner.as_ref(), source.tree()).await?;
-    let (planned, mut live) =
-        road::plan_and_live(session, source, options, (ahead, ownership)).await?;
+    let past = Past::of_owner(ownership);
+    let (planned, mut live) = road::plan_and_live(session, source, options, (ahead, past)).await?;
     let wants = saved::wants(&planned.plan);
     live.retain(|path, _| wants.binary_search_by(|want| want.path.cmp(path)).is_ok());
     Ok((planned.plan, live))
@@ -53,7 +53,8 @@ pub(super) async fn rest(
         // Whether its ACLs suit the session was asked when the plan was made.
         Secrets::Withheld => {
             let ahead = ReadAhead::default();
-            let planned = road::plan(session, source, options, (ahead, ownership)).await?;
+            let planned =
+                road::plan(session, source, options, (ahead, Past::of_owner(ownership))).await?;
             Some(planned.plan)
         }
         Secrets::None | Secrets::Included => None,

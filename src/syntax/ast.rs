@@ -145,6 +145,8 @@ pub enum Directive<'s> {
         /// Which files below it, in order; all if there is none.
         globs: Vec<FileGlob<'s>>,
     },
+    /// `@moved from '/old/path'`.
+    Moved(Text<'s>),
 }
 
 impl Directive<'_> {
@@ -161,6 +163,7 @@ impl Directive<'_> {
             Self::Data { .. } => "@data",
             Self::Include(_) => "@include",
             Self::Files { .. } => "@files",
+            Self::Moved(_) => "@moved",
         }
     }
 }

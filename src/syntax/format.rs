@@ -128,6 +128,12 @@ impl Formatter<'_> {
                     self.string(&text.text, &self.text[text.span.range()])
                 )
             }
+            Directive::Moved(text) => {
+                format!(
+                    "{word} from {}",
+                    self.string(&text.text, &self.text[text.span.range()])
+                )
+            }
             Directive::Files { directory, globs } => {
                 let source = &self.text[directory.span.range()];
                 let directory = self.string(&directory.text, source);

@@ -195,7 +195,10 @@ async fn collect(
     };
     drop_subtrees(&mut tree, &below.gone);
     if wants.iter().any(|want| want.acl) {
-        let wanted = |path: &ZPath| want_at(path).is_some_and(|want| want.acl);
+        let wanted = |path: &ZPath| match want_at(path) {
+            Some(want) => want.acl,
+            None => wants::beyond(wants, path) == Children::Whole,
+        };
         acls::read(session, &mut tree, wanted, options, reader).await?;
     }
     Ok(tree)
@@ -287,7 +290,7 @@ fn tops(wants: &[Want], nodes: &[(ZPath, Live)], hides_system: bool) -> Vec<Top<
             tops.push(Top {
                 path: path.clone(),
                 made: None,
-                deep: want.children == Children::Subtree,
+                deep: want.children >= Children::Subtree,
                 children,
             });
         }

@@ -8,6 +8,7 @@ mod drift;
 mod files;
 mod interactive;
 mod laws;
+mod moved;
 mod nodes;
 mod offline;
 mod owner;

@@ -92,10 +92,11 @@ impl Ensemble {
                 .filter(|path| path.is_within(&want.path) && **path != want.path);
             for path in below {
                 match want.children {
-                    Children::Subtree => {
+                    Children::Subtree | Children::Whole => {
+                        let acl = want.children == Children::Whole;
                         found
                             .entry(path.clone())
-                            .or_insert_with(|| self.live(path, false));
+                            .or_insert_with(|| self.live(path, acl));
                     }
                     Children::List if path.parent().as_ref() == Some(&want.path) => {
                         found.entry(path.clone()).or_insert(Live::Listed);

@@ -231,4 +231,5 @@ mod acls;
 mod actions;
 mod data;
 mod directives;
+mod moves;
 mod scope;

@@ -21,7 +21,9 @@ pub(crate) fn refusal(refusal: &Refusal) -> String {
         Refusal::Text { .. } => "--replace puts the declared ones in its place",
         Refusal::LocksOut { .. } => "--force allows that",
         Refusal::NoRight { .. } => "--force tries it nevertheless",
-        Refusal::Protected { .. } | Refusal::TwoSteps { .. } => return refusal.to_string(),
+        Refusal::Protected { .. } | Refusal::TwoSteps { .. } | Refusal::Move { .. } => {
+            return refusal.to_string();
+        }
     };
     format!("{refusal}; {option}")
 }

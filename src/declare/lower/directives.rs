@@ -43,7 +43,7 @@ pub(super) fn lay_down(
             Ok(bytes) => errors.extend(bytes.and_then(|bytes| hold(node, bytes, span))),
             Err(error) => errors.push(error),
         },
-        Directive::Include(_) | Directive::Files { .. } => {}
+        Directive::Include(_) | Directive::Files { .. } | Directive::Moved(_) => {}
     }
 }
 

@@ -1,6 +1,7 @@
 use std::cmp::Ordering;
 use std::fmt;
 
+use super::moved::MoveError;
 use crate::model::acl::AclError;
 use crate::model::path::{self, ZPath};
 use crate::syntax::names::{GlobError, split_link};
@@ -137,6 +138,14 @@ pub enum Error {
         /// What is wrong with it; `None` if the text is secret.
         error: Option<NotBase64>,
     },
+    /// A place that no node can be moved from.
+    #[error("{error}")]
+    Moved {
+        /// The path, or the directive.
+        span: Span,
+        /// What is wrong with it.
+        error: MoveError,
+    },
     /// More data than a request can carry: one of [`oversized`](super::oversized).
     #[error(
         "the node {path} needs {bytes} bytes, and ZooKeeper takes at most {} in a request",
@@ -223,7 +232,7 @@ impl Error {
     pub(crate) fn is_within_secret(&self, secrets: &Secrets) -> bool {
         let quotes = matches!(
             self,
-            Self::Name { .. } | Self::Glob { .. } | Self::DuplicateNode { .. }
+            Self::Name { .. } | Self::Glob { .. } | Self::DuplicateNode { .. } | Self::Moved { .. }
         );
         quotes && secrets.holds(self.span())
     }
@@ -254,6 +263,7 @@ impl Located for Error {
             | Self::Acl { span, .. }
             | Self::Digest { span, .. }
             | Self::Base64 { span, .. }
+            | Self::Moved { span, .. }
             | Self::TooLarge { span, .. }
             | Self::TooMany { span } => *span,
         }
@@ -275,6 +285,7 @@ impl Located for Error {
             | Self::DuplicateProperty { first, .. }
             | Self::DuplicateDirective { first, .. }
             | Self::TwoFiles { first, .. } => vec![(*first, "first here".to_owned())],
+            Self::Moved { error, .. } => error.related().into_iter().collect(),
             Self::DataAndProperties { property, .. } => {
                 vec![(*property, "a property is declared here".to_owned())]
             }
@@ -292,6 +303,7 @@ impl Located for Error {
                     error: path::Error::EmptyName,
                     ..
                 } => "one slash stands before each name; a comment starts with a number sign: # …",
+                Self::Moved { error, .. } => error.hint(),
                 Self::DuplicateNode { .. } => "put the contents of both under one of them",
                 Self::DuplicateProperty { .. } => {
                     "a later layer may replace it; one layer says it once"

@@ -78,6 +78,7 @@ fn lay_node_over(below: &mut Declared, above: Declared) {
             "@ephemeral" => below.ephemeral = above.ephemeral,
             "@secret" => below.secret = above.secret.clone(),
             "@acl" => below.acl.clone_from(&above.acl),
+            "@moved" => below.moved_from.clone_from(&above.moved_from),
             // It came with the contents.
             "@data" => {}
             word => unreachable!("nothing lays {word} over an earlier layer"),

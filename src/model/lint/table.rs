@@ -3,7 +3,7 @@
 use super::{About, Level, Lint};
 
 /// All lints, in the order of [`Lint`].
-pub(super) static TABLE: [About; 20] = [
+pub(super) static TABLE: [About; 22] = [
     About {
         lint: Lint::DanglingLink,
         name: "dangling-link",
@@ -260,6 +260,32 @@ Only a plan for an owner sees it.",
         example: "",
         remedy: "\
 Declare it for one of them. That one adopts it before the other lets it go.",
+    },
+    About {
+        lint: Lint::LinkToOldPlace,
+        name: "link-to-old-place",
+        level: Level::Warn,
+        summary: "A moved node holds a link to the place that it was moved from.",
+        why: "\
+A move takes along what nobody declares, links included, and does not change
+it. The old place is gone afterwards, and the link leads to nothing. Only a
+plan for a server, and a diff, see it.",
+        example: "",
+        remedy: "Declare the link as it is to be, or change it once the move is done.",
+    },
+    About {
+        lint: Lint::OldPlaceTaken,
+        name: "old-place-taken",
+        level: Level::Warn,
+        summary: "A newer node is at the place that a node was moved from.",
+        why: "\
+It came there after the move, so it is not what was to be moved, and is left
+alone. Perhaps some program still uses the old place. Only a plan for a server
+sees it.",
+        example: "",
+        remedy: "\
+If the node is not wanted, delete it, and find out who made it. If it is,
+remove the line `@moved`.",
     },
     About {
         lint: Lint::UnknownLint,

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::moved::MoveProblem;
 use crate::model::acl::Permissions;
 use crate::model::path::{ZPath, and_more};
 use crate::syntax::place::Location;
@@ -181,6 +182,18 @@ pub enum Refusal {
         /// The first line with one.
         origin: Option<Location>,
     },
+    /// A subtree that may not be moved.
+    #[error("{to} may not be moved from {from}: {why}")]
+    Move {
+        /// The old place.
+        from: ZPath,
+        /// The new place.
+        to: ZPath,
+        /// What is in the way.
+        why: MoveProblem,
+        /// Where the move is declared.
+        origin: Option<Location>,
+    },
     /// Warnings where none are allowed.
     #[error("warnings and extra nodes are not allowed, and there {}", are(*count))]
     Strict {
@@ -266,6 +279,7 @@ impl Refusal {
             | Self::LocksOut { origin, .. }
             | Self::NoCreator { origin, .. }
             | Self::Denied { origin, .. }
+            | Self::Move { origin, .. }
             | Self::TwoSteps { origin, .. } => origin.as_ref(),
             Self::MostTrimmed { .. }
             | Self::TooManyTrims { .. }

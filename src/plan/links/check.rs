@@ -11,6 +11,7 @@ use crate::model::node::{Content, Declared, Live, Standing, Targets, targets_of}
 use crate::model::path::{self, ZPath};
 use crate::model::plan::{About, Action, KeptReason, Plan, Warning};
 use crate::model::tree::{Index, Side, Tree};
+use crate::model::value::Encoded;
 use crate::plan::planner::desired_data;
 use crate::syntax::names::{LinkKind, split_link, split_property_link};
 use crate::syntax::source::Sources;
@@ -83,8 +84,12 @@ pub fn check(
     looked_up: Option<&LookedUp>,
     sources: &Sources,
 ) -> Checked {
+    let back = links_back(trees.nodes, plan);
     let Some(indexes) = &trees.indexes else {
-        return Checked::default();
+        return Checked {
+            warnings: back,
+            ..Checked::default()
+        };
     };
     let trims = plan.actions.iter().filter_map(|action| match action {
         Action::Trim(trim) => Some(&trim.path),
@@ -99,8 +104,69 @@ pub fn check(
         indexes,
         looked_up,
         gone: trims.chain(blocked.map(|kept| &kept.path)).collect(),
+        moved: moved(plan),
     };
-    view.check(sources)
+    let mut checked = view.check(sources);
+    checked.warnings.extend(back);
+    checked
+}
+
+/// Links that a move carries along undeclared, and that lead to where it moves them from.
+fn links_back(nodes: &[(ZPath, Declared)], plan: &Plan) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    for (new, data) in moved(plan) {
+        let of_new = plan.moves.iter().filter(|moved| new.is_within(&moved.to));
+        let Some(moved) = of_new.max_by_key(|moved| moved.to.depth()) else {
+            continue;
+        };
+        let place = nodes.binary_search_by(|(path, _)| path.cmp(new));
+        let declared = place.ok().map(|place| &nodes[place].1);
+        let declares = |name: &str| match declared.map(|node| &node.content) {
+            Some(Content::Properties(properties)) => properties.contains(name),
+            Some(Content::Raw { .. }) | None => false,
+        };
+        for (name, target) in targets_of(data.decode().into_properties()) {
+            let Some((base, kind)) = split_link(&name) else {
+                continue;
+            };
+            let Some(target) = target.filter(|_| !declares(&name)) else {
+                continue;
+            };
+            let path = match kind {
+                LinkKind::Symbolic => &*target,
+                LinkKind::Property => split_property_link(&target).0,
+            };
+            if !join(new, path).is_ok_and(|path| path.is_within(&moved.from)) {
+                continue;
+            }
+            let is_secret = declared.is_some_and(|node| node.secret.covers(&name));
+            let shown = if is_secret { "(secret)" } else { &target };
+            warnings.push(Warning {
+                path: new.clone(),
+                lint: Lint::LinkToOldPlace,
+                level: Level::Warn,
+                about: About::Trees,
+                message: format!(
+                    "link {base} {} {shown} leads to the old place of {}",
+                    kind.operator(),
+                    moved.to
+                ),
+                origin: moved.origin.clone(),
+            });
+        }
+    }
+    warnings.sort_by(|one, other| (&one.path, &one.message).cmp(&(&other.path, &other.message)));
+    warnings
+}
+
+/// The new nodes of a plan that come from another place, with what they are to hold.
+fn moved(plan: &Plan) -> HashMap<&ZPath, &Encoded> {
+    let nodes = plan.moved_nodes();
+    let adds = plan.actions.iter().filter_map(|action| match action {
+        Action::Add(add) if nodes.contains_key(&add.path) => Some((&add.path, &add.data)),
+        _ => None,
+    });
+    adds.collect()
 }
 
 /// The message for a link whose target is secret: any cause could reveal the target.
@@ -148,6 +214,8 @@ struct Afterwards<'a> {
     looked_up: Option<&'a LookedUp>,
     /// Nodes that the plan removes, and nodes that it cannot create.
     gone: HashSet<&'a ZPath>,
+    /// New nodes that are moved there, with what they are to hold.
+    moved: HashMap<&'a ZPath, &'a Encoded>,
 }
 
 /// A declared node at its place, and as it lives.
@@ -285,6 +353,9 @@ impl<'a> Afterwards<'a> {
         if self.gone.contains(path) {
             return Some(Lookup::Missing);
         }
+        if self.moved.contains_key(path) {
+            return Some(Lookup::Known(()));
+        }
         let (declared, live) = self.both(path);
         let declared = declared
             .is_some_and(|node| !matches!(node.standing, Standing::Outside { needed: false, .. }));
@@ -367,6 +438,9 @@ impl Nodes for Afterwards<'_> {
     fn property(&self, path: &ZPath, name: &str) -> Lookup<Option<Value>> {
         if self.gone.contains(path) {
             return Lookup::Missing;
+        }
+        if let Some(data) = self.moved.get(path) {
+            return Lookup::Known(data.get(name));
         }
         let (declared, live) = self.both(path);
         if let Some(node) = declared.filter(|node| is_whole(node))

@@ -1,11 +1,13 @@
 //! What a plan may do.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::model::acl::Identities;
 use crate::model::lint::Levels;
 use crate::model::path::ZPath;
 use crate::model::plan::MaxTrim;
+use crate::model::value::Encoded;
 use crate::plan::owned::Ownership;
 use crate::plan::scope::{self, Filter};
 use crate::syntax::place::Location;
@@ -52,6 +54,8 @@ pub struct Policy<'a> {
     pub protected: Vec<(ZPath, Option<Location>)>,
     /// How serious each lint is.
     pub levels: Levels,
+    /// What moved nodes were to hold by earlier plans of this run: they may have been created so.
+    pub copies: HashMap<ZPath, Encoded>,
     /// The texts that the declared tree came from.
     pub sources: &'a Sources,
 }
@@ -77,6 +81,7 @@ impl<'a> Policy<'a> {
             owner: None,
             protected: Vec::new(),
             levels: Levels::default(),
+            copies: HashMap::new(),
             sources,
         }
     }

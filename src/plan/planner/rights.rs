@@ -17,6 +17,14 @@ use crate::model::plan::{
 use crate::model::tree::Tree;
 use crate::syntax::place::Location;
 
+/// Whether a plan needs the session's identities: if any ACL is declared, or moved with its node.
+#[must_use]
+pub fn needs_identities(declared: &Tree<Declared>) -> bool {
+    declared
+        .iter()
+        .any(|(_, node)| node.acl.is_some() || node.moved_from.is_some())
+}
+
 /// Facts about ACLs, for warnings.
 #[derive(Debug, Default)]
 pub(super) struct Seen {

@@ -94,6 +94,7 @@ impl Fields {
             ignore,
             protect,
             ephemeral,
+            moved_from,
             secret,
             acl,
             origin: _,
@@ -128,6 +129,10 @@ impl Fields {
                 self.field(b"acl");
                 self.field(acl.to_string().as_bytes());
             }
+        }
+        if let Some(from) = moved_from {
+            self.field(b"moved from");
+            self.field(from.as_str().as_bytes());
         }
     }
 }

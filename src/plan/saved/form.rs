@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::parts::{
-    ChangeForm, DataForm, KeptForm, NeedsForm, Origin, SecretForm, WarningForm, acl_of, entries,
-    location, path_of, place, unguarded, version_of, zxids, zxids_of,
+    ChangeForm, DataForm, KeptForm, MoveForm, NeedsForm, Origin, SecretForm, WarningForm, acl_of,
+    entries, location, path_of, place, unguarded, version_of, zxids, zxids_of,
 };
 use crate::model::acl::Acl;
 use crate::model::node::{AclVersion, DataVersion};
@@ -22,6 +22,8 @@ pub(super) struct PlanForm {
     actions: Vec<ActionForm>,
     extras: Vec<String>,
     kept: Vec<(String, KeptForm)>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    moves: Vec<MoveForm>,
     warnings: Vec<WarningForm>,
     unchanged: usize,
     examined: usize,
@@ -80,6 +82,7 @@ impl PlanForm {
             actions,
             extras,
             kept,
+            moves,
             refusals: _,
             warnings,
             unchanged,
@@ -98,6 +101,7 @@ impl PlanForm {
                 .iter()
                 .map(|kept| (kept.path.to_string(), KeptForm::of(&kept.reason)))
                 .collect(),
+            moves: moves.iter().map(MoveForm::of).collect(),
             warnings: warnings.iter().map(WarningForm::of).collect(),
             unchanged: *unchanged,
             examined: *examined,
@@ -158,6 +162,11 @@ impl PlanForm {
             actions,
             extras: paths(self.extras).collect::<Result<_, _>>()?,
             kept: kept.collect::<Result<_, String>>()?,
+            moves: self
+                .moves
+                .into_iter()
+                .map(MoveForm::read)
+                .collect::<Result<_, _>>()?,
             refusals: Vec::new(),
             warnings: self
                 .warnings

@@ -21,10 +21,19 @@ pub(super) fn hide<'n>(
 ) -> (Plan, BTreeSet<usize>) {
     let everywhere = everywhere(secret_names);
     let mut hidden = BTreeSet::new();
+    let moved: BTreeSet<ZPath> = plan.moved_nodes().into_keys().collect();
     for (at, action) in plan.actions.iter_mut().enumerate() {
-        let secrets = Secrets::of(declared.get(action.path()), &everywhere);
+        let secrets = Secrets {
+            is_moved: moved.contains(action.path()),
+            ..Secrets::of(declared.get(action.path()), &everywhere)
+        };
         if secrets.hide(action) {
             hidden.insert(at);
+        }
+    }
+    for moved in &mut plan.moves {
+        for (path, changes) in &mut moved.changes {
+            _ = Secrets::of(declared.get(path), &everywhere).hide_changes(changes);
         }
     }
     (plan, hidden)
@@ -44,6 +53,8 @@ pub(super) struct Secrets<'a> {
     everywhere: &'a Secret,
     /// As it is declared.
     node: Option<&'a Declared>,
+    /// Whether its new data comes from another live node.
+    is_moved: bool,
 }
 
 impl<'a> Secrets<'a> {
@@ -52,6 +63,7 @@ impl<'a> Secrets<'a> {
             own: node.map_or(&Secret::Nothing, |node| &node.secret),
             everywhere,
             node,
+            is_moved: false,
         }
     }
 
@@ -84,7 +96,12 @@ impl<'a> Secrets<'a> {
     fn hide(&self, action: &mut Action) -> bool {
         match action {
             Action::Add(add) => {
-                let own = &add.secret.0;
+                // What is moved is not shown; what of it is secret its names say.
+                let own = if self.is_moved {
+                    self.own
+                } else {
+                    &add.secret.0
+                };
                 Secrets { own, ..*self }.hide_data(&mut add.data)
             }
             Action::Update(update) => {

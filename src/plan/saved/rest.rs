@@ -77,7 +77,12 @@ impl SavedPlan {
         let mut withheld = self.withheld.clone();
         let mut plan = Cow::Borrowed(&self.plan);
         if let Some(fresh) = fresh.filter(|_| !withheld.is_empty()) {
-            withheld.retain(|at| !fill_in(&mut plan.to_mut().actions[*at], fresh.declared));
+            // What a moved node holds is live.
+            let moved = self.plan.moved_nodes();
+            withheld.retain(|at| {
+                moved.contains_key(self.plan.actions[*at].path())
+                    || !fill_in(&mut plan.to_mut().actions[*at], fresh.declared)
+            });
         }
         let plan = &*plan;
         let look = Look::new(plan, live, identities);

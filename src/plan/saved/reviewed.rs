@@ -6,6 +6,10 @@ use crate::model::plan::{Action, Change, Update};
 /// `fewer` says that another action at the node is done, so that its version is a later one.
 pub(super) fn agrees(saved: &Action, now: &Action, fewer: bool) -> bool {
     match (saved, now) {
+        // A node that is moved.
+        (Action::Add(saved), Action::Add(now)) => {
+            (&saved.data, saved.raw, &saved.acl) == (&now.data, now.raw, &now.acl)
+        }
         (Action::Update(saved), Action::Update(now)) => {
             let target = |update: &Update| update.acl.as_ref().map(|(_, acl)| acl.clone());
             let later = fewer

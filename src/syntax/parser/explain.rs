@@ -59,6 +59,14 @@ fn explain_directive(line: &LogicalLine<'_>, text: &str) -> Option<Explained> {
         (Kind::Directive(directive), ..) => {
             let rest = text[line.value..].trim();
             let is_missing = rest.is_empty() || rest.starts_with(COMMENT);
+            if directive.has_string && matches!(rest, "base64" | "file" | "from") {
+                let end = line.value + text[line.value..].trim_end().len();
+                return Some(Explained::syntax(
+                    "a string",
+                    END_OF_LINE.to_owned(),
+                    end..end,
+                ));
+            }
             let (found, range) = (END_OF_LINE.to_owned(), line.value..line.value);
             let operand = directive.operand.filter(|_| is_missing)?;
             Some(Explained::syntax(operand, found, range))

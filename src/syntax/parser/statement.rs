@@ -57,6 +57,7 @@ impl Matched<'_> {
             Rule::data => self.parse_data(pair),
             Rule::include => Directive::Include(self.parse_string(only(pair))),
             Rule::files => self.parse_files(pair),
+            Rule::moved => Directive::Moved(self.parse_moved(pair)),
             rule => drifted(rule),
         })
     }
@@ -175,6 +176,13 @@ impl Matched<'_> {
             leaves_out: mark.is_some(),
             text,
         }
+    }
+
+    fn parse_moved<'s>(&mut self, pair: Pair<'s, Rule>) -> Text<'s> {
+        let Some(string) = pair.into_inner().last() else {
+            drifted(Rule::moved);
+        };
+        self.parse_string(string)
     }
 
     // ---- names

@@ -48,7 +48,7 @@ pub(crate) struct Directive {
 }
 
 /// The directives, in the order in which messages list them.
-pub(crate) static DIRECTIVES: [Directive; 9] = [
+pub(crate) static DIRECTIVES: [Directive; 10] = [
     directive("@keep", None),
     directive("@ignore", Some("the name of a property")),
     directive("@protect", None),
@@ -64,6 +64,10 @@ pub(crate) static DIRECTIVES: [Directive; 9] = [
         ..directive("@include", Some("a string"))
     },
     directive("@files", Some("a directory in quotes")),
+    Directive {
+        has_string: true,
+        ..directive("@moved", Some("the word from and a string"))
+    },
 ];
 
 const fn directive(word: &'static str, operand: Option<&'static str>) -> Directive {

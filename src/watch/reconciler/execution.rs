@@ -11,7 +11,7 @@ use crate::model::path::ZPath;
 use crate::model::plan::{Plan, Summary};
 use crate::model::tree::Tree;
 use crate::plan::saved::{MadeOf, checksum_of};
-use crate::reconcile::{Agreed, Aside, Before, Look, Road, Run};
+use crate::reconcile::{Agreed, Aside, Before, Look, Past, Road, Run};
 use crate::zookeeper::election::Election;
 use crate::zookeeper::executor::{Report, Stop};
 use crate::zookeeper::live::Mirror;
@@ -64,7 +64,7 @@ impl Reconciler {
             .tenure
             .as_ref()
             .map(|tenure| tenure.ownership().clone());
-        let road = road.for_owner(ownership);
+        let road = road.after(Past::of_owner(ownership));
         self.identities = road.identities().cloned();
         let live = mirror.tree();
         let plan = match (&self.known, changed) {

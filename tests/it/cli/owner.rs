@@ -39,7 +39,7 @@ async fn record(place: &Place, owner: &str) -> Stored {
 }
 
 /// What a record says of its nodes.
-async fn claims(place: &Place, owner: &str) -> String {
+pub(super) async fn claims(place: &Place, owner: &str) -> String {
     let stored = record(place, owner).await;
     assert!(!stored.is_open(), "{stored:?}");
     let claim = |(path, entry): (&ZPath, &Entry)| format!("{path} {:?}\n", entry.claim);

@@ -17,15 +17,19 @@ fn directives() {
       @keep properties
       @secret x
     "#);
-    check!("/a\n  @kep\n  @keep all\n  @ignore\n  @protect now\n  @acl\n  @data\n  @include\n", @r#"
+    check!("/a\n  @kep\n  @keep all\n  @ignore\n  @protect now\n  @acl\n  @data\n  @include\n  @moved\n  @moved '/b'\n  @moved from\n  @moved from /b\n", @r#"
     2:3: there is no directive @kep
-      hint: the directives are @keep, @ignore, @protect, @ephemeral, @secret, @acl, @data, @include and @files; a property of this name is @kep = VALUE
+      hint: the directives are @keep, @ignore, @protect, @ephemeral, @secret, @acl, @data, @include, @files and @moved; a property of this name is @kep = VALUE
     3:9: expected children, properties or the end of the line, found `all`
     4:10: expected the name of a property, found the end of the line
     5:12: expected the end of the line, found `now`
     6:7: expected an entry of the form scheme:id:perms, found the end of the line
     7:8: expected a string or the word base64 or file, found the end of the line
     8:11: expected a string, found the end of the line
+    9:9: expected the word from and a string, found the end of the line
+    10:10: expected the word from, found `'/b'`
+    11:14: expected a string, found the end of the line
+    12:15: expected a string, found `/b`
     "#);
     check!("/a\n  @keep\n  @keep children\n  @ignore a\n  @ignore b\n", @r#"
     3:3: the directive @keep stands twice in one node
@@ -51,6 +55,71 @@ fn directives() {
     2:11: error parsing glob '[a': unclosed character class; missing ']'
     3:11: error parsing glob '{': unclosed alternate group; missing '}' (maybe escape '{' with '[{]'?)
     "#);
+}
+
+#[test]
+fn moves() {
+    check!("/a\n  x = 1\n  @moved from '/old/a'  # why\n  /b\n    @moved  from  \"/old/b\"\n", @r"
+    /a
+      @moved from '/old/a'
+      x = 1
+      /b
+        @moved from '/old/b'
+    ");
+    check!("/a\n  @moved from 'old'\n/b\n  @moved from '/'\n/c\n  @moved from '/x/'\n/d\n  @moved from '/zookeeper/x'\n/e\n  @moved from '/x/../y'\n", @r#"
+    2:15: expected an absolute path, found "old"
+      hint: the old place is the path of a node, from the top of the tree: '/apps/old'
+    4:15: / cannot be moved
+      hint: the old place is the path of a node, from the top of the tree: '/apps/old'
+    6:15: a node name may not be empty
+      hint: the old place is the path of a node, from the top of the tree: '/apps/old'
+    8:15: /zookeeper belongs to ZooKeeper itself and cannot be moved
+      hint: the old place is the path of a node, from the top of the tree: '/apps/old'
+    10:15: a node name may not be ".."
+      hint: the old place is the path of a node, from the top of the tree: '/apps/old'
+    "#);
+    check!("/a\n  @moved from '/a/b'\n/c/d\n  @moved from '/c'\n/e\n  @moved from '/e'\n", @r#"
+    2:3: /a cannot be moved from /a/b: one of them holds the other
+      hint: a node can move to a place beside it; to move it above or below, move it to a third place first, and apply that
+    4:3: /c/d cannot be moved from /c: one of them holds the other
+      hint: a node can move to a place beside it; to move it above or below, move it to a third place first, and apply that
+    6:3: /e cannot be moved from /e: one of them holds the other
+      hint: a node can move to a place beside it; to move it above or below, move it to a third place first, and apply that
+    "#);
+    check!("/a\n  @moved from '/b'\n/b\n  @moved from '/a'\n/c\n  @moved from '/p'\n/p/q\n", @r#"
+    2:3: /b is still declared, so nothing can be moved away from it
+      3:1: it is declared here
+      hint: delete what is declared there; to exchange two nodes, move one of them to a third place first, and apply that
+    4:3: /a is still declared, so nothing can be moved away from it
+      1:1: it is declared here
+      hint: delete what is declared there; to exchange two nodes, move one of them to a third place first, and apply that
+    6:3: /p is still declared, so nothing can be moved away from it
+      7:1: it is declared here
+      hint: delete what is declared there; to exchange two nodes, move one of them to a third place first, and apply that
+    "#);
+    check!("/a\n  @moved from '/x'\n/b\n  @moved from '/x'\n/c\n  @moved from '/y'\n  @moved from '/z'\n", @r#"
+    4:3: /a is moved from /x already
+      2:3: first here
+      hint: a node is moved to one place; the other node is new
+    7:3: the directive @moved stands twice in one node
+      6:3: first here
+      hint: say it once, with all that it is to cover
+    "#);
+}
+
+#[test]
+fn the_old_place_is_below_the_destination_and_a_later_layer_replaces_it() {
+    let declared = trees::declare_at(b"/a\n  @moved from '/old'\n", "/top").expect("sound");
+    let moved_from = |path: &str| {
+        let path = zkt::model::path::ZPath::parse(path).expect("a path");
+        let node = declared.tree.get(&path).expect("declared");
+        node.moved_from.as_ref().map(ToString::to_string)
+    };
+    assert_eq!(moved_from("/top/a").as_deref(), Some("/top/old"));
+    check_layers!(["a.zkt", "b.zkt"], [("a.zkt", "/a\n  @moved from '/x'\n"), ("b.zkt", "/a\n  @moved from '/y'\n")], @r"
+    /a
+      @moved from '/y'
+    ");
 }
 
 #[test]

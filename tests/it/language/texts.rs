@@ -94,7 +94,7 @@ fn every_error_of_every_file_is_reported_at_once() {
       hint: a later layer may replace it; one layer says it once
     b.zkt:1:2: a node name may not be ".."
     b.zkt:3:3: there is no directive @nothing
-      hint: the directives are @keep, @ignore, @protect, @ephemeral, @secret, @acl, @data, @include and @files; a property of this name is @nothing = VALUE
+      hint: the directives are @keep, @ignore, @protect, @ephemeral, @secret, @acl, @data, @include, @files and @moved; a property of this name is @nothing = VALUE
     "#);
 }
 

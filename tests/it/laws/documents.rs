@@ -120,6 +120,12 @@ impl Writer<'_, '_> {
                 self.line(indent, directive);
             }
         }
+        if self.choices.once_in(5) {
+            // No two nodes are moved from one place.
+            let blank = self.choices.of(&[" ", "  ", "\t"]);
+            let line = format!("@moved{blank}from{blank}'/-/{}'", self.text.len());
+            self.line(indent, &line);
+        }
     }
 
     fn value(&mut self, depth: usize) -> String {
@@ -220,7 +226,7 @@ fn meaning(text: &str) -> BTreeMap<String, String> {
         let mut node = node.clone();
         node.origin = None;
         let says = format!(
-            "{:?} {:?} {} {} {:?} {} {} {:?} {:?}",
+            "{:?} {:?} {} {} {:?} {} {} {:?} {:?} {:?}",
             node.standing,
             node.data(),
             node.keep_children,
@@ -230,6 +236,7 @@ fn meaning(text: &str) -> BTreeMap<String, String> {
             node.ephemeral,
             node.secret,
             node.acl,
+            node.moved_from,
         );
         (path.to_string(), says)
     };

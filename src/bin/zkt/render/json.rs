@@ -1,10 +1,12 @@
 //! A plan as JSON.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 use zkt::model::acl::Acl;
 use zkt::model::node::{Secret, Zxids};
 use zkt::model::path::ZPath;
-use zkt::model::plan::{Action, Add, Change, ChangeValue, Plan, Refusal, Summary, Warning};
+use zkt::model::plan::{Action, Add, Change, ChangeValue, Move, Plan, Refusal, Summary, Warning};
 use zkt::syntax::characters::is_visible;
 use zkt::syntax::place::Location;
 use zkt::syntax::spelling::clipped;
@@ -30,7 +32,7 @@ pub(crate) fn plan_json(plan: &Plan) -> Value {
     let mut object = json!({
         "format_version": FORMAT_VERSION,
         "path": plan.path.as_str(),
-        "actions": plan.actions.iter().map(action_json).collect::<Vec<_>>(),
+        "actions": actions_json(plan),
         "extras": plan.extras.iter().map(ZPath::as_str).collect::<Vec<_>>(),
         "kept": kept.collect::<Vec<_>>(),
         "warnings": warnings.collect::<Vec<_>>(),
@@ -39,6 +41,9 @@ pub(crate) fn plan_json(plan: &Plan) -> Value {
             "add": add, "update": update, "link": link, "trim": trim, "unchanged": unchanged,
         },
     });
+    if !plan.moves.is_empty() {
+        object["moves"] = plan.moves.iter().map(move_json).collect();
+    }
     // Whom `auth::` in the ACLs stands for.
     if !plan.access.users.is_empty() {
         object["users"] = plan.access.users.clone().into();
@@ -64,6 +69,39 @@ pub(crate) fn json_line(value: &Value) -> String {
         }
     }
     line
+}
+
+/// The actions of a plan; those of a move name the other place, and nothing that is only carried along.
+fn actions_json(plan: &Plan) -> Vec<Value> {
+    let moved = plan.moved_nodes();
+    let new: BTreeMap<&ZPath, &ZPath> = moved.iter().map(|(new, old)| (*old, new)).collect();
+    let changes = |path: &ZPath| plan.moves.iter().find_map(|moved| moved.changes.get(path));
+    let action = |action: &Action| {
+        let mut object = action_json(action);
+        match action {
+            Action::Add(add) if moved.contains_key(&add.path) => {
+                if let Value::Object(members) = &mut object {
+                    members.remove("properties");
+                    members.remove("data");
+                }
+                object["from"] = moved[&add.path].as_str().into();
+                object["changes"] = changes(&add.path).map_or(json!([]), |all| changes_json(all));
+            }
+            Action::Trim(trim) => {
+                if let Some(new) = new.get(&trim.path) {
+                    object["to"] = new.as_str().into();
+                }
+            }
+            _ => {}
+        }
+        object
+    };
+    plan.actions.iter().map(action).collect()
+}
+
+fn move_json(moved: &Move) -> Value {
+    let object = json!({ "from": moved.from.as_str(), "to": moved.to.as_str() });
+    with_source(object, moved.origin.as_ref())
 }
 
 /// One action of a plan.

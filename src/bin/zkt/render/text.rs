@@ -1,7 +1,7 @@
 //! A plan as text.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::sync::{Arc, LazyLock};
@@ -10,7 +10,7 @@ use anstyle::Style;
 use unicode_width::UnicodeWidthStr;
 use zkt::model::lint::Level;
 use zkt::model::path::ZPath;
-use zkt::model::plan::{Action, Add, Plan, Refusal, Summary, Warning};
+use zkt::model::plan::{Action, Add, Move, Plan, Refusal, Summary, Warning};
 use zkt::syntax::spelling::clipped;
 
 use super::acls::Acls;
@@ -228,11 +228,14 @@ pub(crate) fn write_warnings(warnings: &[Warning], out: &mut dyn Write) -> io::R
     Ok(())
 }
 
-/// Writes actions in their order; of trims only the topmost, in the end.
+/// Writes moves, then actions in their order; of trims only the topmost, in the end.
 fn write_actions(plan: &Plan, layout: &Layout, out: &mut dyn Write) -> io::Result<()> {
     let mut lines = String::new();
     let mut acls = Acls::of(plan);
-    for action in &plan.actions {
+    let moved = plan.moved_nodes();
+    write_moves(plan, &moved, layout, &mut acls, out)?;
+    let is_shown = |action: &&Action| !is_moved(action, &moved);
+    for action in plan.actions.iter().filter(is_shown) {
         action_text(action, layout, &mut acls, &mut lines, out)?;
     }
     lines.clear();
@@ -241,6 +244,56 @@ fn write_actions(plan: &Plan, layout: &Layout, out: &mut dyn Write) -> io::Resul
         push_heading(&mut lines, &heading, Some(&node_count(nodes)), layout);
     }
     out.write_all(lines.as_bytes())
+}
+
+/// Whether an action adds a node that is moved.
+pub(super) fn is_moved(action: &Action, moved: &BTreeMap<ZPath, &ZPath>) -> bool {
+    matches!(action, Action::Add(add) if moved.contains_key(&add.path))
+}
+
+/// How many of the nodes that are moved belong to one move.
+pub(super) fn moved_by(moved: &Move, nodes: &BTreeMap<ZPath, &ZPath>) -> usize {
+    let old = nodes.values();
+    old.filter(|path| path.is_within(&moved.from)).count()
+}
+
+/// Writes the subtrees that are moved, each with what changes in it.
+fn write_moves<'a>(
+    plan: &'a Plan,
+    nodes: &BTreeMap<ZPath, &ZPath>,
+    layout: &Layout,
+    acls: &mut Acls<'a>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let mut lines = String::new();
+    for moved in &plan.moves {
+        lines.clear();
+        let places = format!("{} -> {}", path_text(&moved.from), path_text(&moved.to));
+        let heading = Heading {
+            mark: &layout.marks.moved,
+            path: places.into(),
+            kind: "",
+        };
+        let number = node_count(moved_by(moved, nodes));
+        push_heading(&mut lines, &heading, Some(&number), layout);
+        out.write_all(lines.as_bytes())?;
+        for (path, changes) in &moved.changes {
+            if *path != moved.to {
+                lines.clear();
+                let heading = Heading::of(&layout.marks.update, path);
+                push_heading(&mut lines, &heading, None, layout);
+                out.write_all(lines.as_bytes())?;
+            }
+            for change in changes {
+                let acl = new_acl(change);
+                match acl.and_then(|acl| acls.shown_at(path, acl)) {
+                    Some(above) => write_inherited_acl(above, out)?,
+                    None => write_change(change, acls.users, out)?,
+                }
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Writes one action with what belongs to it; `lines` is a buffer.
@@ -343,6 +396,7 @@ struct Marks {
     add: String,
     update: String,
     link: String,
+    moved: String,
     trim: String,
     dim: String,
     plain: String,
@@ -354,6 +408,7 @@ static MARKS: LazyLock<Marks> = LazyLock::new(|| {
         add: mark('+', ADD),
         update: mark('~', UPDATE),
         link: mark('@', LINK),
+        moved: mark('>', LINK),
         trim: mark('-', TRIM),
         dim: format!("{DIM}"),
         plain: format!("{DIM:#}"),
@@ -366,6 +421,7 @@ static PLAIN_MARKS: LazyLock<Marks> = LazyLock::new(|| {
         add: plain(&MARKS.add),
         update: plain(&MARKS.update),
         link: plain(&MARKS.link),
+        moved: plain(&MARKS.moved),
         trim: plain(&MARKS.trim),
         dim: String::new(),
         plain: String::new(),
@@ -406,13 +462,17 @@ fn columns(text: &str) -> usize {
     }
 }
 
-/// The trimmed nodes whose parent stays, by path, each with the number of nodes that go.
+/// The trimmed nodes whose parent stays, by path, each with the number of nodes that go. Moved ones do
+/// not count.
 pub(super) fn topmost_trims(plan: &Plan) -> Vec<(&ZPath, usize)> {
     let trims = plan
         .actions
         .iter()
         .filter(|action| matches!(action, Action::Trim(_)));
-    let mut paths: Vec<&ZPath> = trims.map(Action::path).collect();
+    let moved = plan.moved_nodes();
+    let moved: BTreeSet<&ZPath> = moved.into_values().collect();
+    let trims = trims.map(Action::path);
+    let mut paths: Vec<&ZPath> = trims.filter(|path| !moved.contains(path)).collect();
     paths.sort();
     let mut tops: Vec<(&ZPath, usize)> = Vec::new();
     for path in paths {

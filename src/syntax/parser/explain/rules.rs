@@ -18,6 +18,7 @@ pub(super) fn rule_name(rule: Rule) -> Option<&'static str> {
         Rule::property_target => "a path and perhaps a property's name",
         Rule::keep_what => "children, properties",
         Rule::data_form => "the word base64 or file",
+        Rule::moved_from => "the word from",
         Rule::pattern | Rule::pattern_word => "the name of a property",
         Rule::file_glob | Rule::left_out | Rule::glob_word => "a glob",
         Rule::acl_entry | Rule::acl_word => "an entry of the form scheme:id:perms",

@@ -82,14 +82,11 @@ impl Mirror {
                     listed.insert(path.clone());
                     wants.insert(path.clone(), want(path, Children::Skip, false));
                 }
-                Children::Subtree => {
+                children @ (Children::Subtree | Children::Whole) => {
                     let is_known = matches!(self.tree.get(path), Some(Live::Read(_)));
-                    let deep = if is_known {
-                        Children::Skip
-                    } else {
-                        Children::Subtree
-                    };
-                    wants.insert(path.clone(), want(path, deep, false));
+                    let deep = if is_known { Children::Skip } else { children };
+                    let acl = children == Children::Whole;
+                    wants.insert(path.clone(), want(path, deep, acl));
                 }
             }
         }

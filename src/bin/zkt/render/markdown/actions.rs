@@ -1,13 +1,15 @@
 //! The actions of a plan as blocks of a diff.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 use zkt::model::acl::Acl;
 use zkt::model::node::Secret;
 use zkt::model::path::ZPath;
-use zkt::model::plan::{ACL_CHANGE, Action, Add, Change, ChangeValue, DATA_CHANGE, Plan, Summary};
+use zkt::model::plan::{
+    ACL_CHANGE, Action, Add, Change, ChangeValue, DATA_CHANGE, Move, Plan, Summary,
+};
 use zkt::model::value::{Entry, TYPE, writing_order};
 use zkt::syntax::names::split_link;
 use zkt::syntax::place::Location;
@@ -19,7 +21,7 @@ use crate::render::acls::Acls;
 use crate::render::change::{
     acl_entry, acl_text, hides_raw_data, is_directive, new_acl, new_type, stored_properties, whole,
 };
-use crate::render::text::{node_count, topmost_trims};
+use crate::render::text::{is_moved, moved_by, node_count, topmost_trims};
 use crate::render::value::{assignment, link_target, path_text};
 
 /// Actions that are shown together: one, or all trims of a subtree.
@@ -33,12 +35,22 @@ pub(super) struct Shown {
 /// asked for: few of a large plan fit in a comment.
 pub(super) fn shown(plan: &Plan) -> impl Iterator<Item = Shown> {
     let mut acls = Acls::of(plan);
+    let nodes = plan.moved_nodes();
+    let moves: Vec<Shown> = plan
+        .moves
+        .iter()
+        .map(|moved| push_move(moved, plan, &nodes, &mut acls))
+        .collect();
     let actions = plan.actions.iter().filter_map(move |action| {
+        if is_moved(action, &nodes) {
+            return None;
+        }
         Some(Shown {
             lines: lines(action, &mut acls)?,
             actions: Summary::of([action]),
         })
     });
+    let actions = moves.into_iter().chain(actions);
     actions.chain(topmost_trims(plan).into_iter().map(|(top, nodes)| {
         let mut block = Block::default();
         let below = if nodes == 1 {
@@ -55,6 +67,55 @@ pub(super) fn shown(plan: &Plan) -> impl Iterator<Item = Shown> {
             },
         }
     }))
+}
+
+/// A subtree that is moved, with what changes in it.
+fn push_move<'a>(
+    moved: &'a Move,
+    plan: &Plan,
+    nodes: &BTreeMap<ZPath, &ZPath>,
+    acls: &mut Acls<'a>,
+) -> Shown {
+    let mut block = Block::default();
+    let (from, to) = (path_text(&moved.from), path_text(&moved.to));
+    let number = node_count(moved_by(moved, nodes));
+    let place = place(moved.origin.as_ref());
+    block.head(Mark::Changed, &format!("{from} -> {to}  {number}{place}"));
+    for (path, changes) in &moved.changes {
+        if *path != moved.to {
+            push_head(&mut block, path, "", None);
+        }
+        for change in changes {
+            match new_acl(change).and_then(|acl| acls.shown_at(path, acl)) {
+                Some(above) => {
+                    let above = path_text(above);
+                    block.line(Mark::Changed, &format!("acl: as {above}"));
+                }
+                None => push_change(&mut block, change, acls.users),
+            }
+        }
+    }
+    let of_move = plan.actions.iter().filter(|action| match action {
+        Action::Add(add) => nodes
+            .get(&add.path)
+            .is_some_and(|old| belongs(old, moved, plan)),
+        Action::Trim(trim) => {
+            belongs(&trim.path, moved, plan) && !moved.dropped.contains(&trim.path)
+        }
+        Action::Update(_) | Action::Link(_) => false,
+    });
+    Shown {
+        actions: Summary::of(of_move),
+        lines: block.finish(),
+    }
+}
+
+/// Whether an old place is moved by this move, and not out of it by another one.
+fn belongs(old: &ZPath, moved: &Move, plan: &Plan) -> bool {
+    let moves = plan.moves.iter().filter(|moved| old.is_within(&moved.from));
+    moves
+        .max_by_key(|moved| moved.from.depth())
+        .is_some_and(|nearest| nearest.from == moved.from)
 }
 
 /// One action, or `None` if it is a trim.
