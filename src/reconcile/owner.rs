@@ -99,6 +99,15 @@ impl Tenure {
         Ok(())
     }
 
+    /// Gives up a right to write that somebody has taken since, as the record says that was read last. The
+    /// next execution takes it again.
+    #[cfg(feature = "watch")]
+    pub(crate) fn give_up_if_fenced(&mut self) {
+        let version = self.stored.as_ref().map(|stored| stored.version);
+        self.hold
+            .take_if(|hold| version.is_none_or(|version| version != hold.version));
+    }
+
     /// What the owner has, and what others have.
     pub(crate) fn ownership(&self) -> &Arc<Ownership> {
         &self.ownership

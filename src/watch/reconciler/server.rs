@@ -124,7 +124,10 @@ impl Reconciler {
         let declared = revision.source.tree();
         match (&self.options.plan.owner, &mut self.tenure) {
             (None, _) => {}
-            (Some(_), Some(tenure)) => tenure.look(session, declared).await?,
+            (Some(_), Some(tenure)) => {
+                tenure.look(session, declared).await?;
+                tenure.give_up_if_fenced();
+            }
             (Some(owner), None) => {
                 self.tenure = Some(Tenure::new(session, owner, declared).await?);
             }

@@ -6,6 +6,7 @@ mod files;
 mod history;
 mod hostile;
 pub(super) mod live;
+mod owner;
 mod prometheus;
 mod real;
 mod reports;
