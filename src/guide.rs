@@ -11,6 +11,7 @@ macro_rules! chapters {
             #[doc = "[drift]: crate::guide::drift"]
             #[doc = "[language]: crate::guide::language"]
             #[doc = "[lints]: crate::guide::lints"]
+            #[doc = "[policies]: crate::guide::policies"]
             #[doc = "[reference]: crate::guide::reference"]
             #[doc = "[repository]: crate::guide::repository"]
             #[doc = "[review]: crate::guide::review"]
@@ -31,6 +32,7 @@ chapters! {
     language, "language.md";
     review, "review.md";
     lints, "lints.md";
+    policies, "policies.md";
     watch, "watch.md";
     drift, "drift.md";
     services, "services.md";

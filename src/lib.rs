@@ -112,11 +112,13 @@ pub use model::value::Properties;
 pub use syntax::place::Location;
 
 // Reconcile.
-pub use model::plan::{Action, Kept, KeptReason, MaxTrim, Plan, Refusal, Summary, Warning};
+pub use model::plan::{
+    Action, Effect, Kept, KeptReason, MaxTrim, Objection, Plan, Refusal, Summary, Warning,
+};
 pub use plan::scope::{Filter, Trim};
 pub use reconcile::{
-    Error as PlanError, Extras, Observer, Options, Outcome, Owner, Progress, Unfinished,
-    Unwritable, Why, apply, compare, plan,
+    Asks, Error as PlanError, Extras, Observer, Options, Outcome, Owner, Progress, Reviewer,
+    Unfinished, Unwritable, Why, apply, compare, plan,
 };
 pub use zookeeper::executor::Report;
 pub use zookeeper::session::{

@@ -37,6 +37,7 @@ mod options;
 mod owner;
 #[cfg(feature = "watch")]
 mod partial;
+mod reviewer;
 mod road;
 mod run;
 mod saved;
@@ -50,6 +51,7 @@ pub use error::{Error, SavedError};
 pub use lint::lint;
 pub use options::{Extras, Observer, Options, Progress, Unwritable};
 pub use owner::Owner;
+pub use reviewer::{Asks, Reviewer};
 pub use run::Verdict;
 pub use saved::plan_to_save;
 pub use status::{Drift, Status, status};

@@ -1,6 +1,7 @@
 //! Plans as data: the planner makes them, the executor carries them out, a renderer shows them.
 
 mod moved;
+mod objection;
 mod refusal;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -17,6 +18,7 @@ use crate::model::value::{Encoded, Properties};
 use crate::syntax::place::Location;
 
 pub use moved::{MoveProblem, relocated};
+pub use objection::{Effect, Objection};
 pub use refusal::{KeptReason, MaxTrim, Refusal};
 
 /// Name of a change of a node's raw data.
@@ -43,6 +45,8 @@ pub struct Plan {
     pub refusals: Vec<Refusal>,
     /// Legal things that are probably mistakes.
     pub warnings: Vec<Warning>,
+    /// What the rules of policies say of it.
+    pub objections: Vec<Objection>,
     /// How many declared nodes are already as declared.
     pub unchanged: usize,
     /// How many live nodes the plan looked at.
@@ -191,6 +195,17 @@ impl Add {
 }
 
 impl Action {
+    /// Where the node is declared; a node that goes is declared nowhere.
+    #[must_use]
+    pub fn origin(&self) -> Option<&Location> {
+        match self {
+            Self::Add(add) => add.origin.as_ref(),
+            Self::Update(update) => update.origin.as_ref(),
+            Self::Link(link) => link.origin.as_ref(),
+            Self::Trim(_) => None,
+        }
+    }
+
     /// The node that the action is about.
     #[must_use]
     pub fn path(&self) -> &ZPath {
@@ -388,6 +403,7 @@ impl Plan {
             moves: Vec::new(),
             refusals: Vec::new(),
             warnings: Vec::new(),
+            objections: Vec::new(),
             unchanged: 0,
             examined: 0,
             access: Access::default(),
@@ -403,7 +419,11 @@ impl Plan {
             self.extras.clear();
         }
         self.refusals.extend(Warning::denied(&self.warnings));
-        let count = self.warnings.len() + self.extras.len();
+        let of_rules = self
+            .objections
+            .iter()
+            .filter(|one| one.effect == Effect::Warn);
+        let count = self.warnings.len() + self.extras.len() + of_rules.count();
         if strict && count > 0 {
             self.refusals.push(Refusal::Strict { count });
         }
@@ -419,7 +439,26 @@ impl Plan {
             let other = agreed.get(&name(action));
             other.is_some_and(|other| action.asks_for_the_same(other))
         };
-        self.refusals.is_empty() && self.actions.iter().all(is_agreed)
+        let is_answered = |ask: &Objection| other.asks().any(|asked| asked.rule == ask.rule);
+        self.refusals.is_empty()
+            && self.actions.iter().all(is_agreed)
+            && self.asks().all(is_answered)
+    }
+
+    /// What rules say that is no refusal.
+    pub fn remarks(&self) -> impl Iterator<Item = &Objection> {
+        let is_refusal = |objection: &Objection| {
+            let mut refusals = self.refusals.iter();
+            refusals.any(|refusal| matches!(refusal, Refusal::Objection(one) if one == objection))
+        };
+        let objections = self.objections.iter();
+        objections.filter(move |objection| !is_refusal(objection))
+    }
+
+    /// What rules want a person to agree to.
+    pub fn asks(&self) -> impl Iterator<Item = &Objection> {
+        let objections = self.objections.iter();
+        objections.filter(|objection| objection.effect == Effect::Ask)
     }
 
     /// The nodes that are moved: the new path of each, and the old one.

@@ -5,10 +5,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::owner::Owner;
+use super::reviewer::Reviewer;
 use crate::declare::Source;
 use crate::model::lint::Levels;
 use crate::model::path::ZPath;
-use crate::model::plan::{MaxTrim, Plan};
+use crate::model::plan::{MaxTrim, Plan, Refusal};
 use crate::plan::lint::{self, Unused};
 use crate::plan::planner::Policy;
 use crate::plan::scope::{Filter, Trim};
@@ -41,6 +42,8 @@ pub struct Options {
     pub extras: Extras,
     /// Whether a plan with warnings or listed extra nodes is refused.
     pub strict: bool,
+    /// What policies say of a plan.
+    pub reviewer: Reviewer,
     /// How serious each lint is.
     #[doc(hidden)]
     pub lints: Levels,
@@ -69,6 +72,7 @@ impl Default for Options {
             may_lock_out: false,
             extras: Extras::Listed,
             strict: false,
+            reviewer: Reviewer::default(),
             lints: Levels::default(),
             unwritable: Unwritable::Refused,
             owner: None,
@@ -132,7 +136,17 @@ impl Options {
         let warnings = std::mem::take(&mut plan.warnings);
         let (tree, texts) = (source.tree(), source.texts());
         plan.warnings = lint::settle(warnings, tree, texts, &self.lints, Unused::Ignored);
+        self.review(plan);
         plan.judge(self.extras == Extras::Listed, self.strict);
+    }
+
+    /// Asks the reviewer.
+    pub(super) fn review(&self, plan: &mut Plan) {
+        plan.objections = self.reviewer.review(plan);
+        let refused = plan.objections.iter();
+        let refused = refused.filter(|objection| self.reviewer.refuses(objection.effect));
+        let refused = refused.cloned().map(Refusal::Objection);
+        plan.refusals.extend(refused);
     }
 }
 

@@ -139,6 +139,7 @@ pub(crate) fn at_rest(plan: &Plan) -> Plan {
         moves: Vec::new(),
         refusals: plan.refusals.clone(),
         warnings: warnings.cloned().collect(),
+        objections: Vec::new(),
         path: plan.path.clone(),
         access: plan.access.clone(),
         record: plan.record.clone(),

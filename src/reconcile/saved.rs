@@ -86,10 +86,12 @@ pub(super) async fn rest(
     let fetch = FetchOptions::default();
     let live = live::fetch(session, &wants, &fetch, &mut progress).await?;
     observer.notify(&Progress::Read { nodes: live.len() });
-    let rest = saved.rest(&live, &identities, fresh.as_ref());
+    let mut rest = saved.rest(&live, &identities, fresh.as_ref());
     if !rest.moved.is_empty() {
         return Err(SavedError::Moved { nodes: rest.moved }.into());
     }
+    // Policies may have become stricter since.
+    options.review(&mut rest.plan);
     let planned = Planned {
         plan: rest.plan,
         identities: Some(identities),

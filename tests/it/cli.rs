@@ -15,6 +15,7 @@ mod owner;
 mod picture;
 mod pipelines;
 mod plan;
+mod policy;
 mod read;
 mod review;
 mod rights;

@@ -6,6 +6,7 @@ mod layers;
 pub(crate) mod lints;
 mod output;
 mod plan;
+mod policy;
 pub(crate) mod values;
 
 pub(crate) use connection::{ServerArgs, ServersOf, Wait, Way, session_timeout, wait};
@@ -14,3 +15,4 @@ pub(crate) use layers::{FileArgs, LayerArgs};
 pub(crate) use lints::LintArgs;
 pub(crate) use output::{CheckFormat, Color, Format, Global, LogFormat, PlanFormat, TreeFormat};
 pub(crate) use plan::{Extras, OwnerArgs, PlanOptions, PlansOf, TrimArg, max_trim};
+pub(crate) use policy::PolicyArgs;

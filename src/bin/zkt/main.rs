@@ -25,6 +25,7 @@ mod opening;
 mod output;
 mod owner;
 mod planning;
+mod policy;
 mod process;
 mod progress;
 mod question;
@@ -123,6 +124,8 @@ fn parse(command: clap::Command, words: &[OsString]) -> Result<Call, Exit> {
     }
     if let Some(plan) = cli.command.plan_mut() {
         plan.of_context = config.plans_of(&settings);
+        let context = plan.of_context.as_ref();
+        plan.policy.context = context.map_or_else(String::new, |of| of.context.clone());
     }
     Ok(Call {
         cli,

@@ -14,6 +14,7 @@ use crate::args::{self, Format, PlanOptions, TrimArg};
 use crate::exit::Failure;
 use crate::output::Output;
 use crate::owner;
+use crate::policy;
 use crate::progress::Shown;
 
 /// The place of the top-level nodes, as it was given.
@@ -104,7 +105,15 @@ pub(crate) fn options(args: &PlanOptions) -> Result<Options, Failure> {
             return Err(failure.hint("--owner NAME says whose"));
         }
     }
+    let reviewer = policy::reviewer(&args.policy)?;
+    let defaults = Options::default();
     Ok(Options {
+        // What a policy judges is a whole plan, so nothing is planned after that.
+        contended_from: match &reviewer {
+            Some(_) => u32::MAX,
+            None => defaults.contended_from,
+        },
+        reviewer: reviewer.unwrap_or_default(),
         owner,
         path: place(args)?,
         filter: filter(args)?,
@@ -123,7 +132,7 @@ pub(crate) fn options(args: &PlanOptions) -> Result<Options, Failure> {
         },
         strict: args.strict,
         lints: args.lints.levels,
-        ..Options::default()
+        ..defaults
     })
 }
 

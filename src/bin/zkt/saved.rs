@@ -87,7 +87,7 @@ pub(crate) fn checksum(plan: &Plan, source: &Source, live: &Tree<Live>) -> Strin
 }
 
 /// The arguments with which a saved plan was made, as far as they decide what it does.
-pub(crate) fn plan_options(terms: &Terms, allow_empty: bool) -> PlanOptions {
+pub(crate) fn plan_options(terms: &Terms, given: &PlanOptions) -> PlanOptions {
     let owner = terms.owner.as_ref();
     PlanOptions {
         path: terms.path.to_string(),
@@ -103,9 +103,10 @@ pub(crate) fn plan_options(terms: &Terms, allow_empty: bool) -> PlanOptions {
         strict: false,
         max_trim: None,
         force: true,
-        allow_empty,
+        allow_empty: given.allow_empty,
         replace: terms.replace,
         allow_ephemeral: terms.allow_ephemeral,
+        policy: given.policy.clone(),
         lints: LintArgs::default(),
         owner: OwnerArgs {
             owner: owner.map(|owner| owner.name.clone()),

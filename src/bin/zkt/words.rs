@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use zkt::model::plan::{KeptReason, Refusal};
+use zkt::model::plan::{Effect, KeptReason, Refusal};
 use zkt::zookeeper::executor::Stop;
 
 /// What to do if a node is larger than a request may be.
@@ -16,12 +16,19 @@ pub(crate) fn refusal(refusal: &Refusal) -> String {
         Refusal::MostTrimmed { .. } => "--max-trim or --force allows it",
         Refusal::TooLarge { .. } => "--max-request SIZE raises it",
         Refusal::Denied { .. } => "--warn LINT lets them pass",
+        Refusal::Objection(objection) if objection.effect == Effect::Ask => {
+            let rule = &objection.rule;
+            return format!("{refusal}; zkt apply --approve {rule} agrees to it");
+        }
         Refusal::Strict { .. } => "leave out --strict to allow them",
         Refusal::NoIdentity { .. } | Refusal::NoCreator { .. } => "give --auth",
         Refusal::Text { .. } => "--replace puts the declared ones in its place",
         Refusal::LocksOut { .. } => "--force allows that",
         Refusal::NoRight { .. } => "--force tries it nevertheless",
-        Refusal::Protected { .. } | Refusal::TwoSteps { .. } | Refusal::Move { .. } => {
+        Refusal::Protected { .. }
+        | Refusal::TwoSteps { .. }
+        | Refusal::Move { .. }
+        | Refusal::Objection(_) => {
             return refusal.to_string();
         }
     };

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::moved::MoveProblem;
+use super::objection::Objection;
 use crate::model::acl::Permissions;
 use crate::model::path::{ZPath, and_more};
 use crate::syntax::place::Location;
@@ -194,6 +195,9 @@ pub enum Refusal {
         /// Where the move is declared.
         origin: Option<Location>,
     },
+    /// What a rule of a policy denies, or asks a person about where none can be asked.
+    #[error("{0}")]
+    Objection(Objection),
     /// Warnings where none are allowed.
     #[error("warnings and extra nodes are not allowed, and there {}", are(*count))]
     Strict {
@@ -281,6 +285,7 @@ impl Refusal {
             | Self::Denied { origin, .. }
             | Self::Move { origin, .. }
             | Self::TwoSteps { origin, .. } => origin.as_ref(),
+            Self::Objection(objection) => objection.origin.as_ref(),
             Self::MostTrimmed { .. }
             | Self::TooManyTrims { .. }
             | Self::NoIdentity { .. }

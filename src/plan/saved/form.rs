@@ -85,6 +85,7 @@ impl PlanForm {
             moves,
             refusals: _,
             warnings,
+            objections: _,
             unchanged,
             examined,
             access,
@@ -173,6 +174,7 @@ impl PlanForm {
                 .into_iter()
                 .map(WarningForm::read)
                 .collect::<Result<_, _>>()?,
+            objections: Vec::new(),
             unchanged: self.unchanged,
             examined: self.examined,
             access: Access {

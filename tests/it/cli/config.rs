@@ -61,6 +61,7 @@ fn the_file_wins_over_defaults() {
     extras           hide                         zkt.toml:16
     target           /lb/** /cms                  zkt.toml:17
     exclude          /lb/old                      zkt.toml:18
+    policy           -                            default
     strict           true                         zkt.toml:19
     lints            all=allow plain-secret=deny  zkt.toml:20
     allow-empty      true                         zkt.toml:21
@@ -90,6 +91,7 @@ fn the_file_wins_over_defaults() {
     extras           show                                                                   default
     target           -                                                                      default
     exclude          -                                                                      default
+    policy           -                                                                      default
     strict           false                                                                  default
     lints            -                                                                      default
     allow-empty      false                                                                  default
@@ -126,6 +128,7 @@ fn flags_and_the_environment_win_over_the_file() {
     extras           show                         --extras, not zkt.toml:16
     target           /t                           --target, not zkt.toml:17
     exclude          /e                           --exclude, not zkt.toml:18
+    policy           -                            default
     strict           true                         --strict, not zkt.toml:19
     lints            all=allow plain-secret=deny  zkt.toml:20
     allow-empty      true                         --allow-empty, not zkt.toml:21

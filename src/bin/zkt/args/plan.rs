@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum};
 use zkt::model::plan::MaxTrim;
 use zkt::model::record::PLACE;
 
-use super::LintArgs;
+use super::{LintArgs, PolicyArgs};
 
 /// What a plan is about, and what it may do.
 #[derive(Debug, Clone, Args)]
@@ -53,6 +53,8 @@ pub(crate) struct PlanOptions {
     /// Treat nodes that are marked @ephemeral as any: they are created, and stay
     #[arg(long)]
     pub(crate) allow_ephemeral: bool,
+    #[command(flatten)]
+    pub(crate) policy: PolicyArgs,
     #[command(flatten)]
     pub(crate) lints: LintArgs,
     #[command(flatten)]

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use clap::Args;
 use zkt::model::plan::Plan;
 use zkt::plan::saved::SavedPlan;
-use zkt::reconcile::{self, Account, Again, Executed, Options, Verdict};
+use zkt::reconcile::{self, Account, Again, Asks, Executed, Options, Verdict};
 use zkt::zookeeper::session::Session;
 
 use crate::args::{Format, PlanOptions, ServerArgs};
@@ -21,7 +21,7 @@ use crate::output::Output;
 use crate::progress::Shown;
 use crate::render::Bounds;
 use crate::signals::interrupt;
-use crate::{hints, owner, planning, question, render, saved, settings, words};
+use crate::{hints, owner, planning, policy, question, render, saved, settings, words};
 
 use end::End;
 use start::{Start, StartArgs};
@@ -34,6 +34,9 @@ pub(crate) struct ApplyArgs {
     /// Do not ask; needed where there is no terminal to ask on
     #[arg(short, long)]
     pub(crate) yes: bool,
+    /// Agree to what a policy's RULE asks about, which --yes does not; may be repeated
+    #[arg(long, value_name = "RULE")]
+    pub(crate) approve: Vec<String>,
     /// How often to plan again when the live tree moved under the plan
     #[arg(long, value_name = "N", default_value_t = 5)]
     pub(crate) retries: u32,
@@ -111,7 +114,14 @@ async fn start(args: &ApplyArgs, output: &Output) -> Result<Start, Failure> {
         return Err(Failure::new("there is no terminal to ask on")
             .hint("-y applies without asking; zkt plan shows what it would do"));
     }
-    start::start(&args.start, &args.plan, &args.server, output).await
+    let mut plan = args.plan.clone();
+    plan.policy.approved.clone_from(&args.approve);
+    if !output.can_ask() {
+        plan.policy.asks = Asks::Refused;
+    }
+    // What is wrong with a policy is said before anybody connects.
+    policy::reviewer(&plan.policy)?;
+    start::start(&args.start, &plan, &args.server, output).await
 }
 
 struct Apply<'a> {
@@ -174,8 +184,9 @@ impl Apply<'_> {
                 }
                 Verdict::Open => {}
             }
-            if !self.args.yes && !is_agreed {
-                if !self.confirm().await? {
+            let has_questions = plan.asks().next().is_some();
+            if !is_agreed && (!self.args.yes || has_questions) {
+                if !self.confirm(&plan).await? {
                     return Ok(Exit::Error);
                 }
                 self.steps.agree(plan);
@@ -283,6 +294,10 @@ impl Apply<'_> {
                     line["bounds"] = bounds;
                 }
                 writeln!(out, "{}", render::json_line(&line))?;
+                // Whoever is asked reads this.
+                for ask in plan.asks() {
+                    self.output.note(&ask.to_string());
+                }
             }
             Format::Text if self.saved.is_some() && plan.is_empty() => {
                 writeln!(out, "{}", self.nothing_left())?;
@@ -296,7 +311,7 @@ impl Apply<'_> {
                 let bounds = self.bounds();
                 let mut options = self.output.plan_text("zkt apply", &server, layers, &bounds);
                 // A question needs something that it is about.
-                options.brief &= self.args.yes;
+                options.brief &= self.args.yes && plan.asks().next().is_none();
                 render::plan_text(plan, &options, &mut out)?;
             }
         }
@@ -310,7 +325,7 @@ impl Apply<'_> {
     /// What the plan is narrowed to. A saved one does not go by a context.
     fn bounds(&self) -> Bounds {
         match self.saved {
-            Some(saved) => Bounds::of(&saved::plan_options(&saved.terms, false)),
+            Some(saved) => Bounds::of(&saved::plan_options(&saved.terms, &self.args.plan)),
             None => Bounds::of(&self.args.plan),
         }
     }
@@ -324,8 +339,9 @@ impl Apply<'_> {
     }
 
     /// Asks whether to carry out the plan that was shown.
-    async fn confirm(&mut self) -> Result<bool, Failure> {
-        let is_agreed = question::ask(self.output, "\nApply this plan?").await?;
+    async fn confirm(&mut self, plan: &Plan) -> Result<bool, Failure> {
+        let question = format!("\nApply this plan{}?", asked_about(plan));
+        let is_agreed = question::ask(self.output, &question).await?;
         if !is_agreed {
             let more = if self.account().wrote() { " more" } else { "" };
             let message = format!("nothing{more} was written");
@@ -364,5 +380,15 @@ impl Apply<'_> {
             }
         }
         out.flush()
+    }
+}
+
+/// The rules about which a person is asked.
+fn asked_about(plan: &Plan) -> String {
+    let rules: Vec<&str> = plan.asks().map(|ask| ask.rule.as_str()).collect();
+    match rules.as_slice() {
+        [] => String::new(),
+        [rule] => format!(", which the rule {rule} asks about"),
+        rules => format!(", which the rules {} ask about", rules.join(", ")),
     }
 }

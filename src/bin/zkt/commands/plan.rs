@@ -40,7 +40,7 @@ pub(crate) struct PlanArgs {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath,
           conflicts_with_all = ["layers", "out", "with_secrets", "path", "owner", "owner_path", "adopt", "trim", "target", "exclude",
                                 "strict", "max_trim", "force", "allow_empty", "replace",
-                                "allow_ephemeral", "allow", "warn", "deny", "connect"])]
+                                "allow_ephemeral", "allow", "warn", "deny", "policy", "connect"])]
     pub(crate) show: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) server: ServerArgs,
@@ -138,12 +138,12 @@ async fn plan(args: &PlanArgs, output: &Output) -> Result<Planned, Failure> {
         );
         return Err(Failure::new(message));
     }
+    let options = planning::options(&args.plan)?;
     let Opening {
         source,
         session,
         ahead,
     } = opening::open(&args.sources, &args.plan, &args.server, output).await?;
-    let options = planning::options(&args.plan)?;
     let plan = planning::plan(&session, &source, ahead, &options, output).await;
     let server = session.hosts();
     session.close().await;
@@ -159,7 +159,7 @@ async fn plan(args: &PlanArgs, output: &Output) -> Result<Planned, Failure> {
 /// Shows a plan as it was saved.
 fn show_saved(args: &PlanArgs, saved: &SavedPlan, output: &Output) -> Result<Exit, Failure> {
     let SavedPlan { origin, terms, .. } = saved;
-    let bounds = Bounds::of(&saved::plan_options(terms, false));
+    let bounds = Bounds::of(&saved::plan_options(terms, &args.plan));
     let subject = subject(&origin.server, &origin.layers, &bounds);
     let checksum = Some(saved.checksum());
     review::print(args.format, saved.plan(), &subject, checksum, output)?;

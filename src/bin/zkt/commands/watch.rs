@@ -25,6 +25,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 use zkt::declare::files::is_in_commit;
 use zkt::model::path::check_name;
+use zkt::reconcile::Asks;
 use zkt::watch::{
     Command, Ending, Error, History, HistoryError, Mode, Once, Options, Pace, State, WatchedLayers,
     Wording,
@@ -264,6 +265,9 @@ fn options(args: &WatchArgs) -> Result<Options, Failure> {
     }
     let mut session = settings::session_options(&args.server)?;
     let history = history(args)?;
+    let mut plan = args.plan.clone();
+    // There is nobody to ask.
+    plan.policy.asks = Asks::Refused;
     if !args.once {
         // The loop tries again by itself, and goes on with everything else meanwhile.
         session.wait = Wait::No;
@@ -288,7 +292,7 @@ fn options(args: &WatchArgs) -> Result<Options, Failure> {
             WatchMode::Enforce => Mode::Enforce,
             WatchMode::Warn => Mode::Warn,
         },
-        plan: planning::options(&args.plan)?,
+        plan: planning::options(&plan)?,
         pace: Pace {
             interval: args.interval,
             ..Pace::default()

@@ -61,7 +61,7 @@ enum Scope {
 }
 
 /// All keys, in the order in which they are listed.
-pub(crate) static KEYS: [Key; 22] = [
+pub(crate) static KEYS: [Key; 23] = [
     Key::new("layers", Shape::List, Scope::Layers, layer).paths(Paths::Layers),
     Key::new("connect", Shape::Text, Scope::All, any)
         .variables(&HOSTS_VARIABLES)
@@ -104,6 +104,7 @@ pub(crate) static KEYS: [Key; 22] = [
     }),
     Key::new("target", Shape::List, Scope::Plan, glob),
     Key::new("exclude", Shape::List, Scope::Plan, glob),
+    Key::new("policy", Shape::List, Scope::Plan, layer).paths(Paths::Layers),
     Key::new("strict", Shape::Switch, Scope::All, any),
     LINTS,
     Key::new("allow-empty", Shape::Switch, Scope::Layers, any),

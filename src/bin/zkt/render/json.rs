@@ -6,7 +6,9 @@ use serde_json::{Map, Value, json};
 use zkt::model::acl::Acl;
 use zkt::model::node::{Secret, Zxids};
 use zkt::model::path::ZPath;
-use zkt::model::plan::{Action, Add, Change, ChangeValue, Move, Plan, Refusal, Summary, Warning};
+use zkt::model::plan::{
+    Action, Add, Change, ChangeValue, Move, Objection, Plan, Refusal, Summary, Warning,
+};
 use zkt::syntax::characters::is_visible;
 use zkt::syntax::place::Location;
 use zkt::syntax::spelling::clipped;
@@ -43,6 +45,9 @@ pub(crate) fn plan_json(plan: &Plan) -> Value {
     });
     if !plan.moves.is_empty() {
         object["moves"] = plan.moves.iter().map(move_json).collect();
+    }
+    if !plan.objections.is_empty() {
+        object["policy"] = plan.objections.iter().map(objection_json).collect();
     }
     // Whom `auth::` in the ACLs stands for.
     if !plan.access.users.is_empty() {
@@ -204,6 +209,19 @@ pub(crate) fn warning_json(warning: &Warning) -> Value {
         "level": warning.level.name(),
     });
     with_source(object, warning.origin.as_ref())
+}
+
+/// What a rule of a policy says; of its nodes only the first are listed.
+fn objection_json(objection: &Objection) -> Value {
+    let paths = objection.paths.iter().map(ZPath::as_str);
+    let object = json!({
+        "rule": objection.rule,
+        "effect": objection.effect.name(),
+        "message": objection.message,
+        "nodes": objection.nodes,
+        "paths": paths.collect::<Vec<_>>(),
+    });
+    with_source(object, objection.origin.as_ref())
 }
 
 fn refusal_json(refusal: &Refusal) -> Value {

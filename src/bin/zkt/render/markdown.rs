@@ -9,7 +9,7 @@ mod values;
 use std::fmt::Write as _;
 
 use zkt::model::path::ZPath;
-use zkt::model::plan::{Plan, Summary};
+use zkt::model::plan::{Effect, Plan, Summary};
 
 use super::bounds::Bounds;
 use super::list::count;
@@ -124,9 +124,16 @@ fn verdict(plan: &Plan, bounds: &Bounds) -> String {
         (false, true) => format!("{}{part}", to_do(&all)),
         (false, false) => format!("refused ({}){part}", to_do(&all)),
     };
-    match plan.warnings.len() {
-        0 => does,
-        warnings => format!("{does}; {}", count(warnings, "warning")),
+    let asks = plan.remarks().filter(|one| one.effect == Effect::Ask);
+    let asks = match asks.count() {
+        0 => String::new(),
+        asks => format!("; {}", count(asks, "question")),
+    };
+    let warns = plan.objections.iter();
+    let warns = warns.filter(|objection| objection.effect == Effect::Warn);
+    match plan.warnings.len() + warns.count() {
+        0 => format!("{does}{asks}"),
+        warnings => format!("{does}{asks}; {}", count(warnings, "warning")),
     }
 }
 

@@ -60,7 +60,7 @@ impl Remark {
         }
     }
 
-    /// The refusals of a plan, then its warnings.
+    /// The refusals of a plan, then what rules of policies say, then its warnings.
     pub(crate) fn of_plan(plan: &Plan) -> Vec<Self> {
         let refusals = plan.refusals.iter().map(|refusal| Self {
             level: Level::Refused,
@@ -69,6 +69,12 @@ impl Remark {
             place: refusal.origin().cloned(),
         });
         let warnings = plan.warnings.iter().map(Self::warning);
-        refusals.chain(warnings).collect()
+        let of_rules = plan.remarks().map(|objection| Self {
+            level: Level::Warning,
+            message: objection.to_string(),
+            lint: None,
+            place: objection.origin.clone(),
+        });
+        refusals.chain(of_rules).chain(warnings).collect()
     }
 }

@@ -10,7 +10,7 @@ use anstyle::Style;
 use unicode_width::UnicodeWidthStr;
 use zkt::model::lint::Level;
 use zkt::model::path::ZPath;
-use zkt::model::plan::{Action, Add, Move, Plan, Refusal, Summary, Warning};
+use zkt::model::plan::{Action, Add, Effect, Move, Objection, Plan, Refusal, Summary, Warning};
 use zkt::syntax::spelling::clipped;
 
 use super::acls::Acls;
@@ -131,10 +131,12 @@ pub(crate) fn plan_text(
     }
     write_actions(plan, &Layout::of(plan, options), out)?;
     write_untouched(plan, options, out)?;
-    if !plan.warnings.is_empty() {
+    let mut remarks = plan.remarks().peekable();
+    if !plan.warnings.is_empty() || remarks.peek().is_some() {
         writeln!(out)?;
     }
     write_warnings(&plan.warnings, out)?;
+    write_remarks(remarks, out)?;
     if !plan.refusals.is_empty() {
         writeln!(out)?;
     }
@@ -202,6 +204,27 @@ fn write_refusals(refusals: &[Refusal], out: &mut dyn Write) -> io::Result<()> {
             printable(&words::refusal(refusal))
         )?;
         if let Some(origin) = refusal.origin() {
+            write!(out, " {DIM}({}){DIM:#}", printable(&origin.to_string()))?;
+        }
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+/// Writes what rules of policies say, one a line.
+fn write_remarks<'p>(
+    remarks: impl Iterator<Item = &'p Objection>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    for remark in remarks {
+        let label = match remark.effect {
+            Effect::Ask => "asks",
+            Effect::Deny | Effect::Warn => "warning",
+        };
+        let about = remark.about();
+        let (rule, about) = (&remark.rule, printable(&about));
+        write!(out, "{WARNING}{label}{WARNING:#}: rule {rule}: {about}")?;
+        if let Some(origin) = &remark.origin {
             write!(out, " {DIM}({}){DIM:#}", printable(&origin.to_string()))?;
         }
         writeln!(out)?;

@@ -51,7 +51,7 @@ pub(super) async fn start(
 ) -> Result<Start, Failure> {
     if let Some(file) = &args.saved {
         let saved = saved::read(file)?;
-        let plan = saved::plan_options(&saved.terms, plan.allow_empty);
+        let plan = saved::plan_options(&saved.terms, plan);
         return of_saved(&args.sources, saved, plan, server, output).await;
     }
     let start = declared(&args.sources, plan, server, output).await?;

@@ -172,6 +172,10 @@ pub(crate) fn examples(command: &str) -> &'static [Example] {
                 "zkt plan -o plan.json trees/",
                 "Save the plan for review, and for apply --plan.",
             ),
+            (
+                "zkt plan --policy examples/policies/kafka.toml trees/",
+                "Judge each action by the rules of a team.",
+            ),
             ("zkt plan --show plan.json", "Show a plan that was saved."),
             (
                 "zkt plan --context prod",
@@ -191,6 +195,10 @@ pub(crate) fn examples(command: &str) -> &'static [Example] {
             (
                 "zkt apply --yes --plan plan.json",
                 "Carry out just the plan that was reviewed.",
+            ),
+            (
+                "zkt apply --yes --policy kafka.toml --approve kafka-trim trees/",
+                "Agree to what the rule kafka-trim asks about.",
             ),
         ],
         "watch" => &[
