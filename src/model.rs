@@ -8,6 +8,8 @@ pub mod acl;
 
 pub mod node;
 
+pub mod secrets;
+
 pub mod tree;
 
 pub mod lint;

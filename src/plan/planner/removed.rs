@@ -1,39 +1,64 @@
 //! Values that a plan removes, and that may have been secret.
 
+use serde_json::Value;
+
 use super::stages::Stages;
-use crate::model::node::{Declared, Secret, secret_names};
-use crate::model::plan::{Action, Change, ChangeValue};
+use crate::model::node::{Declared, secret_names};
+use crate::model::path::ZPath;
+use crate::model::plan::{Action, Change, ChangeValue, DATA_CHANGE};
+use crate::model::secrets::SecretNames;
 use crate::model::tree::Tree;
-use crate::syntax::names::{Globs, looks_secret};
+use crate::model::value::STRING_VALUE;
 use crate::syntax::source::Sources;
 
-/// Hides values that are removed under the names of secrets: their `@secret` line may have gone
-/// with them. Names of the whole source count, also where the plan is about a part of it.
+/// Hides old values that no file declares, under or around the names of secrets: their `@secret` line
+/// may have gone with them. Names of the whole source count, also where the plan is about a part of
+/// it.
 pub(super) fn hide(stages: &mut Stages, declared: &Tree<Declared>, sources: &Sources) {
-    let mut secrets: Option<Secret> = None;
-    let by_patterns = || {
-        let mut names = secret_names(declared);
-        names.extend(sources.secret_names().cloned());
-        // Each pattern compiled before. If one were bad all the same, everything would be hidden.
-        let globs = Globs::new(names.into_iter().collect());
-        globs.map_or(Secret::Everything, Secret::Properties)
+    let mut names: Option<SecretNames> = None;
+    let of_lines = || {
+        let mut patterns = secret_names(declared);
+        patterns.extend(sources.secret_names().cloned());
+        SecretNames::new(&patterns)
     };
     for action in stages.updates.iter_mut().chain(&mut stages.links) {
-        let changes = match action {
-            Action::Update(update) => &mut update.changes,
-            Action::Link(link) => &mut link.changes,
+        let (path, changes) = match action {
+            Action::Update(update) => (&update.path, &mut update.changes),
+            Action::Link(link) => (&link.path, &mut link.changes),
             Action::Add(_) | Action::Trim(_) => continue,
         };
-        let removed = |change: &&mut Change| {
-            !change.secret
-                && matches!(
-                    (&change.old, &change.new),
-                    (Some(ChangeValue::Json(_) | ChangeValue::Beyond(_)), None)
-                )
-        };
-        for change in changes.iter_mut().filter(removed) {
-            let secrets = secrets.get_or_insert_with(by_patterns);
-            change.secret = looks_secret(&change.name) || secrets.covers(&change.name);
+        let changes = changes.iter_mut();
+        for change in changes.filter(|change| !change.secret && change.old.is_some()) {
+            let names = names.get_or_insert_with(of_lines);
+            change.secret = is_secret(names, path, change);
         }
+    }
+}
+
+/// Whether the old value of a change may be secret, and its new one does not declare it.
+fn is_secret(names: &SecretNames, path: &ZPath, change: &Change) -> bool {
+    // Data that has no properties has the name of its node.
+    let name = match change.name.as_str() {
+        STRING_VALUE | DATA_CHANGE => path.name(),
+        name => name,
+    };
+    let has_name = || change.new.is_none() && names.has(name);
+    match (&change.old, &change.new) {
+        (Some(ChangeValue::Json(old)), new) => {
+            let new = match new {
+                Some(ChangeValue::Json(new)) => new,
+                _ => &Value::Null,
+            };
+            has_name() || names.are_removed(old, new)
+        }
+        (Some(ChangeValue::Beyond(old)), _) => has_name() || names.are_in_text(old),
+        (Some(ChangeValue::Raw(old)), new) => {
+            let new = match new {
+                Some(ChangeValue::Raw(new)) => String::from_utf8_lossy(new),
+                _ => "".into(),
+            };
+            has_name() || names.are_removed_from_text(&String::from_utf8_lossy(old), &new)
+        }
+        (Some(ChangeValue::Acl(_)) | None, _) => false,
     }
 }

@@ -7,9 +7,9 @@ use serde_json::Value;
 use crate::model::node::{Content, Declared, Secret};
 use crate::model::path::ZPath;
 use crate::model::plan::{ACL_CHANGE, Action, Change, ChangeValue, DATA_CHANGE, Plan};
+use crate::model::secrets::SecretNames;
 use crate::model::tree::Tree;
 use crate::model::value::{Data, Encoded, Entry, STRING_VALUE, entries};
-use crate::syntax::names::{Globs, looks_secret};
 use crate::syntax::parser::HIDDEN;
 
 /// Puts `(secret)` in the place of each secret value of a plan. Returns the plan so, and the actions
@@ -19,7 +19,7 @@ pub(super) fn hide<'n>(
     declared: &Tree<Declared>,
     secret_names: impl IntoIterator<Item = &'n String>,
 ) -> (Plan, BTreeSet<usize>) {
-    let everywhere = everywhere(secret_names);
+    let everywhere = SecretNames::new(secret_names);
     let mut hidden = BTreeSet::new();
     let moved: BTreeSet<ZPath> = plan.moved_nodes().into_keys().collect();
     for (at, action) in plan.actions.iter_mut().enumerate() {
@@ -39,18 +39,12 @@ pub(super) fn hide<'n>(
     (plan, hidden)
 }
 
-/// What is secret by the patterns of all nodes.
-pub(super) fn everywhere<'n>(names: impl IntoIterator<Item = &'n String>) -> Secret {
-    let names = names.into_iter().cloned().collect();
-    Globs::new(names).map_or(Secret::Everything, Secret::Properties)
-}
-
 /// What is secret of a node.
 pub(super) struct Secrets<'a> {
     /// By the lines of the node.
     own: &'a Secret,
     /// By the lines of all nodes: what a node keeps of its live properties may be secret, too.
-    everywhere: &'a Secret,
+    everywhere: &'a SecretNames,
     /// As it is declared.
     node: Option<&'a Declared>,
     /// Whether its new data comes from another live node.
@@ -58,7 +52,7 @@ pub(super) struct Secrets<'a> {
 }
 
 impl<'a> Secrets<'a> {
-    pub(super) fn of(node: Option<&'a Declared>, everywhere: &'a Secret) -> Self {
+    pub(super) fn of(node: Option<&'a Declared>, everywhere: &'a SecretNames) -> Self {
         Self {
             own: node.map_or(&Secret::Nothing, |node| &node.secret),
             everywhere,
@@ -69,28 +63,20 @@ impl<'a> Secrets<'a> {
 
     /// Whether a live property may be secret, declared or not.
     pub(super) fn may_cover(&self, name: &str, value: &Value) -> bool {
-        self.covers(name) || looks_secret(name) || self.has_secret_key(value)
+        self.own.covers(name) || self.everywhere.has_property(name, value)
     }
 
     /// Whether live data that has no properties may be secret.
-    pub(super) fn may_cover_data(&self, path: &ZPath) -> bool {
-        self.covers_raw() || self.covers(path.name()) || looks_secret(path.name())
+    pub(super) fn may_cover_data(&self, path: &ZPath, data: &[u8]) -> bool {
+        let text = || String::from_utf8_lossy(data);
+        self.covers_raw()
+            || self.everywhere.has(path.name())
+            || self.everywhere.are_in_text(&text())
     }
 
     fn covers_raw(&self) -> bool {
         let has_secrets = !matches!(self.own, Secret::Nothing);
         has_secrets || self.covers(STRING_VALUE) || self.covers(DATA_CHANGE)
-    }
-
-    /// Whether a value has the name of a secret inside.
-    fn has_secret_key(&self, value: &Value) -> bool {
-        match value {
-            Value::Object(entries) => entries.iter().any(|(name, value)| {
-                looks_secret(name) || self.everywhere.covers(name) || self.has_secret_key(value)
-            }),
-            Value::Array(items) => items.iter().any(|item| self.has_secret_key(item)),
-            _ => false,
-        }
     }
 
     fn hide(&self, action: &mut Action) -> bool {
@@ -120,7 +106,7 @@ impl<'a> Secrets<'a> {
     }
 
     fn covers(&self, name: &str) -> bool {
-        self.own.covers(name) || self.everywhere.covers(name)
+        self.own.covers(name) || self.everywhere.are_lines_for(name)
     }
 
     /// Whether a property of a node's data is hidden. A live one that no file declares, which the plan
@@ -128,16 +114,18 @@ impl<'a> Secrets<'a> {
     fn covers_property(&self, Entry { name, value, .. }: &Entry<'_>) -> bool {
         let is_declared = || {
             self.node.is_some_and(|node| match &node.content {
-                Content::Properties(properties) => properties.contains(name),
+                Content::Properties(properties) => {
+                    properties.contains(name) && !node.ignore.matches(name)
+                }
                 Content::Raw { .. } => false,
             })
         };
-        let looks_secret = || match serde_json::from_str(value) {
+        let may_be_secret = || match serde_json::from_str(value) {
             Ok(value) => self.may_cover(name, &value),
             // JSON as Python writes it.
-            Err(_) => looks_secret(name) || looks_secret(value),
+            Err(_) => self.everywhere.has(name) || self.everywhere.are_in_text(value),
         };
-        self.covers(name) || looks_secret() && !is_declared()
+        self.covers(name) || may_be_secret() && !is_declared()
     }
 
     fn hide_data(&self, data: &mut Encoded) -> bool {

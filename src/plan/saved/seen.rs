@@ -9,13 +9,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::digest::Fields;
-use super::hidden::{Secrets, everywhere};
+use super::hidden::Secrets;
 use super::made_of::MadeOf;
 use super::wants::wants;
 use crate::model::acl::Acl;
 use crate::model::node::{AclVersion, Live, LiveNode, Zxids};
 use crate::model::path::ZPath;
 use crate::model::plan::Plan;
+use crate::model::secrets::SecretNames;
 use crate::model::tree::Tree;
 use crate::model::value::Data;
 
@@ -68,7 +69,7 @@ pub(super) fn seen_nodes(
     salt: &str,
     with_secrets: bool,
 ) -> SeenNodes {
-    let everywhere = everywhere(made_of.texts.secret_names());
+    let everywhere = SecretNames::new(made_of.texts.secret_names());
     let see = |path: ZPath, acl: bool| {
         let node = made_of.live.get(&path)?.node()?;
         let apart = match with_secrets {
@@ -102,7 +103,9 @@ fn apart(path: &ZPath, node: &LiveNode, secrets: &Secrets<'_>) -> Apart {
                 .filter(|(name, value)| is_secret(name, value));
             Apart::Properties(secret.map(|(name, _)| name.clone()).collect())
         }
-        Data::Text(_) | Data::Binary(_) if secrets.may_cover_data(path) => Apart::Everything,
+        Data::Text(_) | Data::Binary(_) if secrets.may_cover_data(path, &node.data) => {
+            Apart::Everything
+        }
         Data::Text(_) | Data::Binary(_) => Apart::default(),
     }
 }

@@ -404,3 +404,19 @@ async fn a_live_secret_that_is_kept_is_in_no_file() {
     place.run("plan -o - n.zkt").expect(1);
     assert!(!place.path("-").exists());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_live_secret_that_is_removed_is_in_no_file() {
+    let place = Place::new("saved-removed").await;
+    let client = place.client().await;
+    create(&client, "/a", r#"{"db":{"password":"hunter2"},"b":1}"#).await;
+    create(&client, "/t", "db.password=hunter3").await;
+    place.file("a.zkt", "/a\n  b = 1\n/t\n  b = 1\n");
+    let plan = place.run("plan -o plan.json a.zkt").expect(0);
+    let markdown = place.run("plan --format markdown a.zkt").expect(0);
+    for shown in [&plan.stdout, &markdown.stdout, &place.read("plan.json")] {
+        assert!(!shown.contains("hunter"), "{shown}");
+    }
+    place.run("apply -y --plan plan.json a.zkt").expect(0);
+    assert!(!place.nodes().await.contains("hunter"));
+}

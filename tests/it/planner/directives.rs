@@ -88,6 +88,29 @@ fn a_value_removed_together_with_its_secret_line_is_marked() {
 }
 
 #[test]
+fn what_no_file_declares_is_judged_by_the_names_inside_of_it() {
+    let live = "/a\n  conf = {'pin': 1}\n  db = {'password': 'x'}\n  kept = {'token': 'x', 'y': 1}\n  more = {'token': 'x'}\n  port = 2\n/b\n/b2\n/c\n";
+    let declared = "/a\n  kept = {'token': 'z'}\n  more = {}\n/b\n  x = 1\n/b2\n  @data 'x=1'\n/c\n  @data 'token=2'\n/d\n  @secret pin\n";
+    check_plan!(case(declared, live).raw("/b", b"db.password=x").raw("/b2", b"pin=x").raw("/c", b"token=1"), @r#"
+    add /d {}  (10:1)
+    update /a v0  (1:1)
+      conf: {"pin":1} -> nothing (secret)
+      db: {"password":"x"} -> nothing (secret)
+      kept: {"token":"x","y":1} -> {"token":"z"}  (2:3)
+      more: {"token":"x"} -> {} (secret)  (3:3)
+      port: 2 -> nothing
+    update /b v0  (4:1)
+      string_value: "db.password=x" -> nothing (secret)
+      x: nothing -> 1  (5:3)
+    update /b2 v0  (6:1)
+      @data: "pin=x" -> "x=1" (secret)  (7:3)
+    update /c v0  (8:1)
+      @data: "token=1" -> "token=2"  (9:3)
+    unchanged 0, examined 4
+    "#);
+}
+
+#[test]
 fn a_secret_line_outside_of_the_target_still_marks_what_is_removed() {
     check_plan!(case("/a\n/b\n  @secret pin*\n", "/a\n  pin2 = 1\n/b\n").target(&["/a"]), @r#"
     update /a v0  (1:1)
