@@ -106,6 +106,7 @@ async fn a_change_goes_from_a_branch_to_production_past_a_hot_fix() {
     );
     insta::assert_snapshot!(planned, @"
     zkt plan: SERVER <- git:faster:trees/base git:faster:trees/production.zkt
+      context production of zkt.toml, trim owned, owner team, strict true
 
       + /lb/checks                                    git:faster:trees/base/lb.zkt:3
       ~ /cms
@@ -142,6 +143,7 @@ async fn a_change_goes_from_a_branch_to_production_past_a_hot_fix() {
     let plan = "plan --context production -o plan.json";
     insta::assert_snapshot!(run(&place, plan), @"
     zkt plan: SERVER <- trees/base trees/production.zkt
+      context production of zkt.toml, trim owned, owner team, strict true
 
       + /lb/checks                                       trees/base/lb.zkt:3
       ~ /cms
