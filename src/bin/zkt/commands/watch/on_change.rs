@@ -34,7 +34,7 @@ async fn follow(command: String, mut newest: Newest, limit: Duration) {
         let event = newest.borrow_and_update().clone();
         let Some(event) = event else { continue };
         let state = event.condition.name();
-        match run(&command, &event, &newest, limit).await {
+        match run(&command, &event, &newest, sleep(limit)).await {
             Ok(Ran::Ended(status, _)) if status.success() => {
                 tracing::info!(state, "the command of --on-change has run");
             }
@@ -66,7 +66,13 @@ enum Ran {
     Stopped,
 }
 
-async fn run(command: &str, event: &Event, newest: &Newest, limit: Duration) -> io::Result<Ran> {
+/// Runs a command, at the longest until `limit` is over.
+async fn run(
+    command: &str,
+    event: &Event,
+    newest: &Newest,
+    limit: impl Future<Output = ()>,
+) -> io::Result<Ran> {
     let mut shell = Command::new("sh");
     shell
         .args(["-c", command])
@@ -112,7 +118,7 @@ async fn run(command: &str, event: &Event, newest: &Newest, limit: Duration) -> 
             biased;
             status = group.child.wait() => status?,
             status = talk => status,
-            () = sleep(limit) => {
+            () = limit => {
                 group.end().await;
                 return Ok(Ran::TooLong);
             }
@@ -207,7 +213,7 @@ impl Drop for Group {
 mod tests {
     use std::sync::Arc;
 
-    use tokio::sync::watch;
+    use tokio::sync::{oneshot, watch};
     use zkt::watch::Condition;
 
     use super::*;
@@ -227,7 +233,7 @@ mod tests {
         let (_events, newest) = watch::channel(None);
         let command =
             "read line; echo first >&2; echo \"$ZKT_STATE $ZKT_PREVIOUS $line\" >&2; exit 3";
-        let ran = run(command, &event(), &newest, LIMIT).await.unwrap();
+        let ran = run(command, &event(), &newest, sleep(LIMIT)).await.unwrap();
         let Ran::Ended(status, last) = ran else {
             panic!("it did not end");
         };
@@ -235,8 +241,16 @@ mod tests {
         assert_eq!(last, "failing in_sync {\"state\":\"failing\"}");
     }
 
-    /// A command that starts a process which does not end when it is asked to, and the process's number.
-    async fn stubborn(newest: &Newest, limit: Duration) -> (JoinHandle<io::Result<Ran>>, String) {
+    /// A command that starts a process which does not end when it is asked to.
+    struct Stubborn {
+        task: JoinHandle<io::Result<Ran>>,
+        /// The number of the process.
+        id: String,
+        /// Ends the time that the command may take.
+        late: oneshot::Sender<()>,
+    }
+
+    async fn stubborn(newest: &Newest) -> Stubborn {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("id");
         let command = format!(
@@ -245,26 +259,37 @@ mod tests {
             file.display()
         );
         let newest = newest.clone();
+        let (late, limit) = oneshot::channel();
+        let limit = async {
+            _ = limit.await;
+        };
         let task = tokio::spawn(async move { run(&command, &event(), &newest, limit).await });
-        while !file.exists() {
-            sleep(Duration::from_millis(5)).await;
-        }
-        (task, std::fs::read_to_string(&file).unwrap())
+        comes(|| file.exists()).await;
+        let id = std::fs::read_to_string(&file).unwrap();
+        Stubborn { task, id, late }
+    }
+
+    async fn comes(condition: impl Fn() -> bool) {
+        let wait = async {
+            while !condition() {
+                sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(LIMIT, wait).await.unwrap();
     }
 
     /// Waits until a process is gone.
     async fn goes(id: &str) {
         let stat = format!("/proc/{}/stat", id.trim());
         // A zombie is gone, too.
-        while std::fs::read_to_string(&stat).is_ok_and(|stat| !stat.contains(") Z ")) {
-            sleep(Duration::from_millis(5)).await;
-        }
+        comes(|| std::fs::read_to_string(&stat).map_or(true, |stat| stat.contains(") Z "))).await;
     }
 
     #[tokio::test]
     async fn what_takes_too_long_is_killed_with_all_that_it_started() {
         let (_events, newest) = watch::channel(None);
-        let (task, id) = stubborn(&newest, Duration::from_secs(1)).await;
+        let Stubborn { task, id, late } = stubborn(&newest).await;
+        late.send(()).unwrap();
         assert!(matches!(task.await.unwrap(), Ok(Ran::TooLong)));
         goes(&id).await;
     }
@@ -272,17 +297,18 @@ mod tests {
     #[tokio::test]
     async fn the_end_of_the_watch_ends_it_and_a_newer_event_does_not() {
         let (events, newest) = watch::channel(None);
-        let (task, id) = stubborn(&newest, LIMIT).await;
+        let Stubborn { task, id, late } = stubborn(&newest).await;
         events.send_replace(None);
         sleep(Duration::from_millis(50)).await;
         assert!(!task.is_finished());
         drop(events);
         assert!(matches!(task.await.unwrap(), Ok(Ran::Stopped)));
         goes(&id).await;
+        drop(late);
 
         let (_events, newest) = watch::channel(None);
-        let (task, id) = stubborn(&newest, LIMIT).await;
-        task.abort();
-        goes(&id).await;
+        let stubborn = stubborn(&newest).await;
+        stubborn.task.abort();
+        goes(&stubborn.id).await;
     }
 }
