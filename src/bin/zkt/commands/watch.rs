@@ -129,7 +129,10 @@ pub(crate) async fn run(args: &WatchArgs, output: &Output) -> Result<Exit, Failu
 }
 
 async fn keep(args: &WatchArgs, options: Options, output: &Output) -> Result<Exit, Failure> {
-    let webhook = Webhook::new(args.webhook.as_deref(), args.webhook_secret_file.as_deref())?;
+    let webhook = Webhook::new(
+        (args.webhook.as_deref(), args.webhook_secret_file.as_deref()),
+        |name| std::env::var_os(name),
+    )?;
     let (sender, mut commands) = mpsc::channel(8);
     let shown = watch::Sender::new(State::new());
     let signals = Signals::catch(&[Signal::HANGUP, Signal::INTERRUPT, Signal::TERMINATE])?;

@@ -2,6 +2,7 @@
 
 mod signature;
 
+use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
 
@@ -54,27 +55,38 @@ enum Sent {
 }
 
 impl Webhook {
-    /// The webhook of the arguments, or else of the environment.
-    pub(super) fn new(url: Option<&str>, secret: Option<&Path>) -> Result<Option<Self>, Failure> {
-        let variable = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
-        let Some(text) = url.map(str::to_owned).or_else(|| variable(URL_VARIABLE)) else {
+    /// The webhook of the arguments, or else of variables. One that is set is meant: it is used, or an
+    /// error.
+    pub(super) fn new(
+        (url, secret): (Option<&str>, Option<&Path>),
+        variable: impl Fn(&str) -> Option<OsString>,
+    ) -> Result<Option<Self>, Failure> {
+        let given = url.map(OsString::from);
+        let Some(text) = given.or_else(|| variable(URL_VARIABLE)) else {
             return match secret {
                 Some(_) => Err(Failure::new("--webhook-secret-file is for --webhook URL")),
                 None => Ok(None),
             };
         };
         // The address is left out of every message.
-        let url = Url::parse(&text)
-            .ok()
+        let url = text
+            .to_str()
+            .and_then(|text| Url::parse(text.trim()).ok())
             .filter(|url| matches!(url.scheme(), "http" | "https") && url.host_str().is_some());
         let url = url.ok_or_else(|| {
             Failure::new(
                 "the address of the webhook is no URL that starts with https:// or http://",
             )
+            .hint(format!(
+                "it is that of --webhook, or else of the variable {URL_VARIABLE}"
+            ))
         })?;
         let secret = match secret {
             Some(file) => Some(Secret::read(file)?),
-            None => variable(SECRET_VARIABLE).map(Secret::new),
+            None => match variable(SECRET_VARIABLE) {
+                Some(text) => Some(Secret::new(text.as_encoded_bytes(), &SECRET_VARIABLE)?),
+                None => None,
+            },
         };
         let client = client(&url).map_err(|error| {
             let message = format!("cannot prepare the webhook: {}", reason(error));
@@ -232,6 +244,8 @@ fn reason(error: reqwest::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::ffi::OsStringExt as _;
+
     use super::*;
 
     #[test]
@@ -260,15 +274,41 @@ mod tests {
     #[test]
     fn what_may_be_secret_of_an_address_is_not_shown() {
         let url = "https://user:hunter2@hooks.example:8443/T0/hunter3?token=hunter4";
-        let webhook = Webhook::new(Some(url), None);
+        let webhook = Webhook::new((Some(url), None), |_| None);
         match webhook {
             Ok(webhook) => assert_eq!(webhook.unwrap().shown, "https://hooks.example:8443"),
             // Here are no certificates.
             Err(failure) => assert!(!failure.message.contains("hunter"), "{}", failure.message),
         }
-        let wrong = Webhook::new(Some("ftp://user:hunter2@a"), None)
-            .err()
-            .unwrap();
+        let wrong = Webhook::new((Some("ftp://user:hunter2@a"), None), |_| None);
+        let wrong = wrong.err().unwrap();
         assert!(!wrong.message.contains("hunter"), "{}", wrong.message);
+    }
+
+    #[test]
+    fn a_variable_that_is_set_is_used_or_an_error() {
+        let of = |url: &[u8], secret: Option<&[u8]>| {
+            let text = |bytes: &[u8]| OsString::from_vec(bytes.to_vec());
+            Webhook::new((None, None), |name| match name {
+                URL_VARIABLE => Some(text(url)),
+                _ => secret.map(text),
+            })
+        };
+        let url = b" http://a/b\n";
+        assert!(of(url, None).ok().flatten().unwrap().secret.is_none());
+        // No text, but a key as good as any.
+        let webhook = of(url, Some(b"\xff\n")).ok().flatten().unwrap();
+        assert!(webhook.secret.is_some());
+        for (url, secret, variable) in [
+            (&b""[..], None, URL_VARIABLE),
+            (b"http://a/\xff", None, URL_VARIABLE),
+            (url, Some(&b""[..]), SECRET_VARIABLE),
+            (url, Some(b" \n"), SECRET_VARIABLE),
+        ] {
+            let failure = of(url, secret).err().unwrap();
+            let said = format!("{} {:?}", failure.message, failure.hint);
+            assert!(said.contains(variable), "{said}");
+        }
+        assert!(matches!(Webhook::new((None, None), |_| None), Ok(None)));
     }
 }

@@ -1,6 +1,6 @@
 //! Signatures: they show who sent an event, and when.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::fs;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -14,22 +14,23 @@ use crate::exit::Failure;
 pub(super) struct Secret(Vec<u8>);
 
 impl Secret {
-    pub(super) fn new(text: String) -> Self {
-        Self(text.into_bytes())
+    /// Takes a text of this place; blanks and line feeds around it do not count.
+    pub(super) fn new(text: &[u8], place: &impl fmt::Display) -> Result<Self, Failure> {
+        match text.trim_ascii() {
+            [] => Err(Failure::new(format!(
+                "{place} holds no secret for the webhook"
+            ))),
+            text => Ok(Self(text.to_vec())),
+        }
     }
 
-    /// Reads a file; blanks and line feeds around its text do not count.
+    /// Reads a file.
     pub(super) fn read(file: &Path) -> Result<Self, Failure> {
         let text = fs::read(file).map_err(|error| {
             let reason = zkt::declare::files::reason(&error);
             Failure::new(format!("cannot read {}: {reason}", file.display()))
         })?;
-        let text = text.trim_ascii();
-        if text.is_empty() {
-            let message = format!("{} holds no secret for the webhook", file.display());
-            return Err(Failure::new(message));
-        }
-        Ok(Self(text.to_vec()))
+        Self::new(&text, &file.display())
     }
 
     /// The value of the header for a request that is sent now.
@@ -60,7 +61,7 @@ mod tests {
 
     #[test]
     fn a_signature_is_that_of_time_and_body() {
-        let secret = Secret::new("key".to_owned());
+        let secret = Secret::new(b" key\n", &"").ok().unwrap();
         // printf '1700000000.{}' | openssl dgst -sha256 -hmac key
         assert_eq!(
             secret.sign_at(1_700_000_000, b"{}"),
