@@ -107,6 +107,7 @@ mod tests {
         let broken = |in_force| FileState::Broken {
             broken: Broken {
                 errors: Vec::new(),
+                outlines: Vec::new(),
                 drawn: Vec::new(),
                 only_empty: false,
                 revision: "r2".to_owned(),

@@ -56,6 +56,14 @@ impl From<reconcile::Error> for Error {
 }
 
 impl Error {
+    /// What others are told of it: without what is written in files.
+    pub(super) fn told(&self) -> String {
+        match self {
+            Self::Source { .. } => "the files declare no sound tree".to_owned(),
+            error => error.to_string(),
+        }
+    }
+
     /// Whether it is about single nodes, and all others are as declared.
     pub(super) fn is_of_nodes(&self) -> bool {
         matches!(self, Self::Nodes { .. })

@@ -172,7 +172,7 @@ impl Reconciler {
             found: so_far.found.unwrap_or_default(),
             done: so_far.run.account().counted(),
             error: match &error {
-                Some(error) => Some(error.to_string()),
+                Some(error) => Some(error.told()),
                 None => so_far.refusal.take(),
             },
         };

@@ -73,6 +73,8 @@ pub struct Revision {
 pub struct Broken {
     /// Every mistake, with its place.
     pub errors: Vec<String>,
+    /// Every mistake with its place, without anything that is written there.
+    pub outlines: Vec<String>,
     /// The first mistakes as they are drawn, without the places if nothing draws them.
     pub drawn: Vec<String>,
     /// Whether all that is wrong is that there is nothing declared.
@@ -232,12 +234,26 @@ fn broken(problems: &Problems, revision: String, wording: Wording) -> Broken {
             None => message.into_owned(),
         }
     };
+    let outline = |problem: &Problem| {
+        let kind = match problem {
+            Problem::Parse(_) => "this cannot be parsed",
+            Problem::Lower(_) => "this is not allowed here, or is no value",
+            Problem::Reference(_) => "the files that this names cannot be used",
+            // What is about no place quotes nothing.
+            _ => return message(problem),
+        };
+        match problems.place(problem) {
+            Some(place) => format!("{place}: {kind}"),
+            None => kind.to_owned(),
+        }
+    };
     let drawn = |problem: &Problem| match wording.draw {
         Some(draw) if problem.located().is_some() => draw(problem, problems.texts()),
         _ => message(problem),
     };
     Broken {
         errors: problems.iter().map(message).collect(),
+        outlines: problems.iter().map(outline).collect(),
         drawn: problems.iter().map(drawn).take(MOST_DRAWN).collect(),
         only_empty: problems.only_empty(),
         revision,
@@ -285,6 +301,8 @@ mod tests {
             panic!("the third text is broken");
         };
         assert_eq!(broken.errors.len(), 1);
+        let outline = format!("{}:1:9: this cannot be parsed", path.display());
+        assert_eq!(broken.outlines, [outline]);
         // Back to what is in force.
         write("/a\n  x = 1\n");
         assert!(matches!(reading.read().0, Loaded::Same));

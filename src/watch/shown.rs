@@ -339,6 +339,7 @@ mod tests {
         shown.files(OfFiles::Taken(FileState::Broken {
             broken: Broken {
                 errors: vec!["a.zkt:1:1: no".to_owned()],
+                outlines: Vec::new(),
                 drawn: Vec::new(),
                 only_empty: false,
                 revision: "r2".to_owned(),

@@ -22,6 +22,9 @@ use crate::zookeeper::election::Role;
 use crate::zookeeper::executor::{Fate, Report, Stop};
 use crate::zookeeper::live::Mirror;
 
+/// Of more refusals the first are told.
+const MOST_REFUSALS: usize = 20;
+
 /// How an attempt ended.
 pub(super) enum Attempted {
     /// There was nothing to look at, or what was found was known.
@@ -182,9 +185,13 @@ impl Reconciler {
         let end = |ending| Ok(Step::End(Attempted::Ended(ending)));
         let verdict = Verdict::of(plan);
         if let Verdict::Refused(first, others) = verdict {
-            let refusals = std::iter::once(first).chain(others);
+            let refusals = std::iter::once(first).chain(others).take(MOST_REFUSALS);
             let refusals = refusals.map(self.options.layers.wording.refusal);
-            so_far.refusal = Some(refusals.collect::<Vec<_>>().join("; "));
+            let mut refusals = refusals.collect::<Vec<_>>().join("; ");
+            if let more @ 1.. = (others.len() + 1).saturating_sub(MOST_REFUSALS) {
+                refusals += &format!("; and {more} more");
+            }
+            so_far.refusal = Some(refusals);
             self.known = Known::Compared;
             return end(match so_far.run.account().wrote() {
                 true => Ending::Partial,

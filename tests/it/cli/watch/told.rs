@@ -96,10 +96,12 @@ async fn a_command_runs_for_each_change_and_no_secret_is_in_its_environment() {
     assert_eq!(events[1]["state"], "broken_files");
     assert_eq!(events[1]["previous"], "in_sync");
     let mistake = events[1]["source_errors"][0].as_str().unwrap();
-    assert!(mistake.starts_with("a.zkt:2:7: "), "{mistake}");
+    assert_eq!(mistake, "a.zkt:2:7: this cannot be parsed");
+    assert_eq!(events[1]["source_errors_total"], 1);
     assert_eq!(events[1]["revision"], events[0]["revision"]);
     for file in ["events", "environment"] {
-        assert!(!place.read(file).contains("hunter"), "{}", place.read(file));
+        let text = place.read(file);
+        assert!(!text.contains("hunter") && !text.contains("oops"), "{text}");
     }
 }
 

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 use zkt::model::plan::Action;
+use zkt::syntax::spelling::clipped;
 use zkt::watch::{Condition, Leadership, State};
 
 use crate::render::FORMAT_VERSION;
@@ -106,7 +107,8 @@ impl Event {
         let at = SystemTime::now().duration_since(UNIX_EPOCH);
         let last = state.history.front();
         let broken = state.files.broken();
-        let errors = broken.map_or(&[][..], |broken| &broken.errors);
+        let errors = broken.map_or(&[][..], |broken| &broken.outlines);
+        let error = last.and_then(|last| last.error.as_deref()).map(clipped);
         let revision = state.files.in_force().map(|revision| revision.id.clone());
         let plan = state.plan.as_deref().filter(|_| !state.is_in_sync());
         let actions = plan.map_or(&[][..], |plan| &plan.actions);
@@ -124,8 +126,9 @@ impl Event {
             "leader": state.leadership != Leadership::Follows,
             "revision": revision,
             "commit": state.files.commit(),
-            "error": last.and_then(|last| last.error.as_ref()),
+            "error": error,
             "source_errors": errors.iter().take(NAMED).collect::<Vec<_>>(),
+            "source_errors_total": errors.len(),
             "actions": actions.iter().take(NAMED).map(named).collect::<Vec<_>>(),
             "actions_total": actions.len(),
         });
@@ -147,7 +150,7 @@ pub(super) async fn ended(newest: &Newest) {
 
 #[cfg(test)]
 mod tests {
-    use zkt::watch::{Cause, Ending, Reconcile};
+    use zkt::watch::{Broken, Cause, Ending, FileState, Reconcile};
 
     use super::*;
 
@@ -164,6 +167,34 @@ mod tests {
                 error: None,
             }));
         }
+    }
+
+    #[test]
+    fn an_event_is_bounded() {
+        let mut state = State::new();
+        reconciled(Ending::Failed)(&mut state);
+        let last = state.history.pop_front().unwrap();
+        state.history.push_front(Arc::new(Reconcile {
+            error: Some("x".repeat(1 << 20)),
+            ..Reconcile::clone(&last)
+        }));
+        state.files = FileState::Broken {
+            broken: Broken {
+                errors: vec!["a.zkt:1:1: 4711".to_owned(); 30],
+                outlines: vec!["a.zkt:1:1: wrong".to_owned(); 30],
+                drawn: Vec::new(),
+                only_empty: false,
+                revision: "r2".to_owned(),
+            },
+            commit: None,
+            in_force: None,
+        };
+        let event = Event::new(&state, Condition::Failing, None, &[]);
+        assert!(event.json.len() < 10_000);
+        let json: serde_json::Value = serde_json::from_str(&event.json).unwrap();
+        assert_eq!(json["source_errors"].as_array().unwrap().len(), NAMED);
+        assert_eq!(json["source_errors_total"], 30);
+        assert!(!event.json.contains("4711"));
     }
 
     #[tokio::test(start_paused = true)]
