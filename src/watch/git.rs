@@ -1,6 +1,7 @@
 //! The program `git` as a process that is given up after a while.
 
 use std::io::{Read, Write as _};
+use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
@@ -13,18 +14,29 @@ use crate::syntax::spelling::hexadecimal;
 /// How much is kept of what git says of its failure.
 const MOST_SAID: u64 = 4096;
 
+/// Why git has not done something.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Error {
+    /// It was killed in its middle, and has cleared nothing away.
+    #[error("{0}")]
+    Killed(String),
+    /// It did not start, or has said this.
+    #[error("{0}")]
+    Failed(String),
+}
+
 /// What a command prints, or else what is wrong. It blocks; a command that takes too long is killed.
 pub(super) fn run(
     mut command: Command,
     input: Vec<u8>,
     patience: Duration,
-) -> Result<Vec<u8>, String> {
+) -> Result<Vec<u8>, Error> {
     let child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn();
-    let mut child = child.map_err(|error| format!("cannot run git: {error}"))?;
+    let mut child = child.map_err(|error| Error::Failed(format!("cannot run git: {error}")))?;
     if let Some(mut stdin) = child.stdin.take() {
         thread::spawn(move || _ = stdin.write_all(&input));
     }
@@ -34,16 +46,21 @@ pub(super) fn run(
         _ = child.kill();
         // A process that hangs in the kernel ends when it can.
         thread::spawn(move || child.wait());
-        return Err(format!("git gave no answer within {patience:?}"));
+        return Err(Error::Killed(format!(
+            "git gave no answer within {patience:?}"
+        )));
     };
-    let status = child.wait().map_err(|error| error.to_string())?;
+    let status = child
+        .wait()
+        .map_err(|error| Error::Failed(error.to_string()))?;
     if status.success() {
         return Ok(printed);
     }
     let said = said.recv_timeout(patience).unwrap_or_default();
     match String::from_utf8_lossy(&said).trim() {
-        "" => Err(format!("git: {status}")),
-        said => Err(said.to_owned()),
+        _ if status.signal().is_some() => Err(Error::Killed(format!("git: {status}"))),
+        "" => Err(Error::Failed(format!("git: {status}"))),
+        said => Err(Error::Failed(said.to_owned())),
     }
 }
 

@@ -5,6 +5,8 @@
 mod commits;
 mod masks;
 mod repository;
+#[cfg(test)]
+mod tests;
 mod text;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,7 +20,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::git::hash_of;
 use super::revision::{Revision, WatchedLayers};
 use super::shown::Recording;
-use crate::model::node::{Live, LiveNode};
+use crate::model::node::Live;
 use crate::model::path::ZPath;
 use crate::model::tree::Tree;
 use crate::plan::scope::{Children, Want};
@@ -29,6 +31,7 @@ use self::commits::{Became, Change, Seen};
 use self::masks::Masks;
 pub use self::repository::HistoryError;
 use self::repository::Repository;
+use self::text::Stamp;
 
 /// How long after a change is waited for others, which share a look.
 const SETTLED: Duration = Duration::from_millis(200);
@@ -71,29 +74,32 @@ enum Error {
 /// What is known of a recorded node.
 #[derive(Debug, Clone)]
 struct Known {
-    /// Of a node that was recorded by an earlier process `None`.
-    stamp: Option<Stamp>,
+    stamp: Stamp,
+    text: Text,
     /// The hash of its text.
     hash: String,
 }
 
-/// What shows that a node is otherwise: the transactions that created and wrote it, and its ACL's version.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stamp {
-    created: i64,
-    written: i64,
-    acl: i32,
-    ephemeral: bool,
+/// What commits have come to.
+struct Committed {
+    /// What is known of the nodes now.
+    known: Vec<(ZPath, Known)>,
+    count: usize,
+    /// Whether git could pack them.
+    tidied: Result<(), String>,
 }
 
-impl Stamp {
-    fn of(node: &LiveNode) -> Self {
-        Self {
-            created: node.czxid,
-            written: node.mzxid,
-            acl: node.acl_version.get(),
-            ephemeral: node.ephemeral,
-        }
+/// Whether the text of a node that is as it was would be the same now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Text {
+    Same,
+    /// Other things are secret now, or an earlier process wrote it.
+    Doubtful,
+}
+
+impl Known {
+    fn is_at(&self, stamp: Stamp) -> bool {
+        self.stamp == stamp && self.text == Text::Same
     }
 }
 
@@ -209,7 +215,16 @@ impl Recorder {
             Some(_) => Seen::NotOneByOne,
         };
         self.last = recorded.zxid.unwrap_or_default();
-        let known = |(path, hash)| (path, Known { stamp: None, hash });
+        let masks = Arc::make_mut(&mut self.masks);
+        let known = |(path, text): (ZPath, String)| {
+            masks.add_recorded(&path, &text);
+            let known = Known {
+                stamp: Stamp::in_text(&text).unwrap_or_default(),
+                text: Text::Doubtful,
+                hash: hash_of(text.as_bytes()),
+            };
+            (path, known)
+        };
         self.recorded = Arc::new(recorded.nodes.into_iter().map(known).collect());
         Ok(())
     }
@@ -288,25 +303,28 @@ impl Recorder {
         }
     }
 
+    /// Takes in what newer files say is secret.
+    fn take_in(&mut self, revision: Arc<Revision>) {
+        let in_force = self.in_force.as_ref();
+        if in_force.is_some_and(|old| Arc::ptr_eq(old, &revision)) {
+            return;
+        }
+        let news = Arc::make_mut(&mut self.masks).add(revision.source.tree());
+        let recorded = Arc::make_mut(&mut self.recorded);
+        for path in &news {
+            if let Some(known) = recorded.get_mut(path) {
+                known.text = Text::Doubtful;
+            }
+        }
+        self.dirty.add(news);
+        self.in_force = Some(revision);
+    }
+
     /// Commits what is otherwise than it is recorded.
     async fn look(&mut self, session: &Session, mirror: &Mirror) -> Result<(), Error> {
         let revision = self.declared.borrow_and_update().clone();
         if let Some(revision) = revision {
-            let is_known = self
-                .in_force
-                .as_ref()
-                .is_some_and(|old| Arc::ptr_eq(old, &revision));
-            if !is_known {
-                let news = Arc::make_mut(&mut self.masks).add(revision.source.tree());
-                let recorded = Arc::make_mut(&mut self.recorded);
-                for path in &news {
-                    if let Some(known) = recorded.get_mut(path) {
-                        known.stamp = None;
-                    }
-                }
-                self.dirty.add(news);
-                self.in_force = Some(revision);
-            }
+            self.take_in(revision);
         }
         if self.dirty.is_empty() {
             self.seen = Seen::Reported;
@@ -326,28 +344,31 @@ impl Recorder {
             newest = newest.max(Some(live::last_child_change(session, &above).await));
         }
         let newest = newest.unwrap_or_default().max(self.last);
-        let (known, count) = self.commit(nodes, gone.clone(), newest).await?;
+        let committed = self.commit(nodes, gone.clone(), newest).await?;
+        let count = committed.count;
         self.commits += count;
         let recorded = Arc::make_mut(&mut self.recorded);
         for path in &gone {
             recorded.remove(path);
         }
-        recorded.extend(known);
+        recorded.extend(committed.known);
         self.last = newest;
         self.dirty = Dirty::Nodes(BTreeSet::new());
         self.seen = Seen::Reported;
         self.shown.recorded(count);
+        if let Err(error) = committed.tidied {
+            self.shown.untidy(&error);
+        }
         Ok(())
     }
 
-    /// Commits nodes that are otherwise. Returns what is known of them then, and how many commits that
-    /// took. The texts of many nodes take their time, too: the session is not kept from its pings.
+    /// Commits nodes that are otherwise. The texts of many nodes take their time, too: the session is not kept from its pings.
     async fn commit(
         &self,
         nodes: Tree<Live>,
         gone: Vec<ZPath>,
         newest: i64,
-    ) -> Result<(Vec<(ZPath, Known)>, usize), Error> {
+    ) -> Result<Committed, Error> {
         let (recorded, masks) = (self.recorded.clone(), self.masks.clone());
         let (seen, last, before) = (self.seen, self.last, self.commits);
         self.git(move |repository| {
@@ -363,10 +384,16 @@ impl Recorder {
             if count > 0 {
                 repository.commit(&commits)?;
             }
-            if before / TIDIED != (before + count) / TIDIED {
-                repository.tidy()?;
-            }
-            Ok((known, count))
+            // Whether or not git can pack them, the commits are made.
+            let tidied = match before / TIDIED != (before + count) / TIDIED {
+                true => repository.tidy(),
+                false => Ok(()),
+            };
+            Ok(Committed {
+                known,
+                count,
+                tidied,
+            })
         })
         .await
     }
@@ -384,7 +411,7 @@ impl Recorder {
         let mut note = |path: &ZPath, live: Option<&Live>| match (live, self.recorded.get(path)) {
             (Some(Live::Read(node)), known) => {
                 let stamp = Stamp::of(node);
-                if known.is_none_or(|known| known.stamp != Some(stamp)) && self.covers(path) {
+                if !known.is_some_and(|known| known.is_at(stamp)) && self.covers(path) {
                     touched.push((path.clone(), Live::Read(node.clone())));
                 }
             }
@@ -441,21 +468,22 @@ fn changes(
         let before = recorded.get(path);
         let stamp = Stamp::of(node);
         if before.is_none_or(|before| before.hash != hash) {
-            let old = before.and_then(|before| before.stamp);
-            let is_written = old.is_none_or(|old| old.written != stamp.written);
+            let became = match before.map(|before| before.stamp) {
+                None => Became::Added,
+                Some(old) if old.written != stamp.written => Became::Updated,
+                Some(old) if old.acl != stamp.acl => Became::Permitted,
+                Some(_) => Became::Masked,
+            };
+            let is_written = matches!(became, Became::Added | Became::Updated);
             changes.push(Change {
                 path: path.clone(),
-                became: match before {
-                    None => Became::Added,
-                    Some(_) if is_written => Became::Updated,
-                    Some(_) => Became::Closed,
-                },
+                became,
                 written: is_written.then_some((node.mzxid, node.mtime)),
                 text: Some(text),
             });
         }
-        let stamp = Some(stamp);
-        known.push((path.clone(), Known { stamp, hash }));
+        let text = Text::Same;
+        known.push((path.clone(), Known { stamp, text, hash }));
     }
     (changes, known)
 }

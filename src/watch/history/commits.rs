@@ -13,14 +13,20 @@ const MOST_COMMITS: usize = 1000;
 /// Maximum number of nodes that a message names.
 const NAMED: usize = 500;
 
+/// What the message says of nodes that nobody has written.
+const MASKED: &str =
+    "The live tree did not change. What is secret of it did, or how it is written here.";
+
 /// What has become of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Became {
     Added,
     Updated,
-    /// Its ACL alone, which moves no transaction of the node.
-    Closed,
+    /// Its ACL alone, whose change moves no transaction of the node.
+    Permitted,
     Deleted,
+    /// Nothing: it is recorded otherwise now, because other things are secret.
+    Masked,
 }
 
 /// A node that is otherwise than it was recorded.
@@ -63,7 +69,10 @@ pub(super) fn commits(changes: Vec<Change>, seen: Seen, last: i64, newest: i64) 
         // Nothing says how much later.
         false => format!("Zxid: {last:#x}.."),
     };
-    match seen {
+    let (masked, changes): (Vec<_>, Vec<_>) = changes
+        .into_iter()
+        .partition(|change| change.became == Became::Masked);
+    let mut commits = match seen {
         _ if changes.is_empty() => Vec::new(),
         Seen::First => {
             let title = format!("the tree as it was at zxid {newest:#x}");
@@ -82,7 +91,14 @@ pub(super) fn commits(changes: Vec<Change>, seen: Seen, last: i64, newest: i64) 
             vec![commit(&title, Some(named), &range, changes)]
         }
         Seen::Reported => one_by_one(changes, &range),
+    };
+    if !masked.is_empty() {
+        let body = format!("{MASKED}\n\n{}", named(&masked));
+        // All up to there is recorded; none of it is what this is about.
+        let trailer = format!("Zxid: {:#x}..", newest.max(last));
+        commits.push(commit(&title(&masked), Some(body), &trailer, masked));
     }
+    commits
 }
 
 fn one_by_one(changes: Vec<Change>, range: &str) -> Vec<Commit> {
@@ -136,8 +152,9 @@ fn word(became: Became) -> &'static str {
     match became {
         Became::Added => "add",
         Became::Updated => "update",
-        Became::Closed => "change the ACL of",
+        Became::Permitted => "change the ACL of",
         Became::Deleted => "delete",
+        Became::Masked => "mask",
     }
 }
 
@@ -214,7 +231,7 @@ mod tests {
     fn what_has_no_transaction_has_a_range() {
         let changes = vec![
             change("/a", Became::Deleted, None),
-            change("/b", Became::Closed, None),
+            change("/b", Became::Permitted, None),
         ];
         let told = told(changes, Seen::Reported);
         let message =
@@ -225,6 +242,25 @@ mod tests {
         assert_eq!(zxid_of("x\n\nZxid: 0x11\n"), Some(0x11));
         assert_eq!(zxid_of("x\n\nZxid: 0x10..\n"), Some(0x10));
         assert_eq!(zxid_of("x\n"), None);
+    }
+
+    #[test]
+    fn what_is_only_masked_is_no_change_of_the_tree() {
+        let changes = || {
+            vec![
+                change("/a", Became::Masked, None),
+                change("/b", Became::Updated, Some(0x11)),
+            ]
+        };
+        let mask = "mask /a\n\nThe live tree did not change. What is secret of it did, or how it is \
+                    written here.\n\nmask /a\n\nZxid: 0x20..\n";
+        for seen in [Seen::Reported, Seen::NotOneByOne] {
+            let told = told(changes(), seen);
+            assert_eq!(told.len(), 2);
+            assert!(told[0].0.contains("update /b\n"), "{}", told[0].0);
+            assert_eq!(told[1].0, mask);
+        }
+        assert_eq!(zxid_of(mask), Some(0x20));
     }
 
     #[test]

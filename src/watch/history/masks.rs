@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use crate::declare;
 use crate::export::declare_node;
 use crate::model::node::{Content, Declared, LiveNode, Secret};
 use crate::model::path::ZPath;
@@ -47,6 +48,39 @@ impl Masks {
             }
         }
         news
+    }
+
+    /// Takes in the recorded text of a node: what an earlier process masked stays masked. Names that look
+    /// like those of secrets need no mask.
+    pub(super) fn add_recorded(&mut self, path: &ZPath, text: &str) {
+        if !text.contains("@ignore") && !text.contains("@keep") {
+            return;
+        }
+        let is_whole = |node: &Declared| node.keep_properties && !looks_secret(path.name());
+        let declared = declare::declare(text);
+        let node = declared
+            .as_ref()
+            .ok()
+            .and_then(|source| source.tree().get(path));
+        let patterns = match node {
+            Some(node) if !is_whole(node) => node.ignore.patterns().to_vec(),
+            // What cannot be read may be a mask as well.
+            _ => {
+                self.0.entry(path.clone()).or_default().everything = true;
+                return;
+            }
+        };
+        let patterns = patterns.into_iter().filter(|name| !looks_secret(name));
+        let Ok(globs) = Globs::new(patterns.collect()) else {
+            self.0.entry(path.clone()).or_default().everything = true;
+            return;
+        };
+        let mask = self.0.get(path);
+        let is_known = |known: &Globs| known.patterns() == globs.patterns();
+        if globs.patterns().is_empty() || mask.is_some_and(|mask| mask.globs.iter().any(is_known)) {
+            return;
+        }
+        self.0.entry(path.clone()).or_default().globs.push(globs);
     }
 
     fn covers(&self, path: &ZPath, name: &str) -> bool {

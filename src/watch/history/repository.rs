@@ -1,9 +1,8 @@
 //! The repository of a history: a bare one, which nobody else writes.
 
-use std::collections::BTreeMap;
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, DirBuilder, File, Permissions};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -54,6 +53,9 @@ pub enum HistoryError {
         /// What would be recorded.
         expected: String,
     },
+    /// Others than its owner may look into it.
+    #[error("others than its owner may look into {}", .0.display())]
+    Shared(PathBuf),
     /// Another process records in it.
     #[error("another watch records in {}", .0.display())]
     Locked(PathBuf),
@@ -78,8 +80,8 @@ pub(super) struct Repository {
 /// What is recorded.
 #[derive(Debug, Default)]
 pub(super) struct Recorded {
-    /// The hash of each node's text.
-    pub(super) nodes: BTreeMap<ZPath, String>,
+    /// The nodes, each with its text.
+    pub(super) nodes: Vec<(ZPath, String)>,
     /// The transaction up to which it is complete; `None` if nothing is recorded.
     pub(super) zxid: Option<i64>,
 }
@@ -101,12 +103,15 @@ impl Repository {
         let expected = format!("zkt history 1 of {place}\n");
         let marker = dir.join(MARKER);
         let is_new = !marker.exists();
-        if is_new && fs::read_dir(&dir).map_err(unusable)?.next().is_some() {
-            return Err(HistoryError::Foreign(dir));
+        if is_new {
+            if fs::read_dir(&dir).map_err(unusable)?.next().is_some() {
+                return Err(HistoryError::Foreign(dir));
+            }
+            fs::set_permissions(&dir, Permissions::from_mode(0o700)).map_err(unusable)?;
         }
         let mut options = File::options();
-        let opened = options.read(true).append(true).create(true).open(&marker);
-        let mut file = opened.map_err(unusable)?;
+        options.read(true).append(true).create(true).mode(0o600);
+        let mut file = options.open(&marker).map_err(unusable)?;
         if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
             return Err(HistoryError::Locked(dir));
         }
@@ -121,6 +126,10 @@ impl Repository {
                 expected: expected.trim().to_owned(),
             });
         }
+        let mode = fs::metadata(&dir).map_err(unusable)?.permissions().mode();
+        if mode & 0o077 != 0 {
+            return Err(HistoryError::Shared(dir));
+        }
         let repository = Self { dir, _marker: file };
         repository
             .begin()
@@ -133,12 +142,30 @@ impl Repository {
 
     /// Makes the repository if it is not there yet.
     fn begin(&self) -> Result<(), String> {
-        self.run(&["init", "--bare", "--quiet", "--template="], Vec::new())?;
+        let init = ["init", "--bare", "--shared=0600", "--quiet", "--template="];
+        self.run(&init, Vec::new())?;
         self.run(&["symbolic-ref", "HEAD", BRANCH], Vec::new())?;
         // Nobody else locks it: whoever did was killed.
+        self.unlock()
+    }
+
+    /// Removes the lock that a git has left.
+    fn unlock(&self) -> Result<(), String> {
         match fs::remove_file(self.dir.join(format!("{BRANCH}.lock"))) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.to_string()),
             _ => Ok(()),
+        }
+    }
+
+    /// What is wrong, after git has failed. The lock of one that was killed does not outlive it; that of
+    /// somebody else, for which it failed, stays.
+    fn failed(&self, error: git::Error) -> String {
+        match error {
+            git::Error::Failed(reason) => reason,
+            git::Error::Killed(reason) => match self.unlock() {
+                Ok(()) => reason,
+                Err(error) => format!("{reason}; its lock stays: {error}"),
+            },
         }
     }
 
@@ -160,18 +187,23 @@ impl Repository {
             .env("GIT_DEFAULT_HASH", "sha1")
             .env("GIT_TERMINAL_PROMPT", "0")
             .env("LC_ALL", "C");
-        git::run(command, input, PATIENCE)
+        git::run(command, input, PATIENCE).map_err(|error| self.failed(error))
     }
 
     /// Whether there is a commit.
-    fn has_commits(&self) -> bool {
-        let verify = ["rev-parse", "--quiet", "--verify", BRANCH];
-        self.run(&verify, Vec::new()).is_ok()
+    fn has_commits(&self) -> Result<bool, String> {
+        let list = ["for-each-ref", "--format=%(refname)", BRANCH];
+        let listed = self.run(&list, Vec::new())?;
+        // Git leaves out what it cannot read.
+        match listed.is_empty() {
+            true if self.dir.join(BRANCH).exists() => Err(format!("{BRANCH} is broken")),
+            is_empty => Ok(!is_empty),
+        }
     }
 
     /// What the last commit holds.
     pub(super) fn recorded(&self) -> Result<Recorded, String> {
-        if !self.has_commits() {
+        if !self.has_commits()? {
             return Ok(Recorded::default());
         }
         let message = self.run(&["log", "-1", "--format=%B", BRANCH], Vec::new())?;
@@ -183,10 +215,28 @@ impl Repository {
             let (head, file) = entry.split_once('\t')?;
             Some((node_of(file)?, head.rsplit(' ').next()?.to_owned()))
         };
+        let (paths, hashes): (Vec<_>, Vec<_>) = entries.filter_map(node).unzip();
+        let texts = self.texts(&hashes)?;
         Ok(Recorded {
-            nodes: entries.filter_map(node).collect(),
+            nodes: paths.into_iter().zip(texts).collect(),
             zxid: Some(zxid.unwrap_or_default()),
         })
+    }
+
+    /// The texts that have these hashes.
+    fn texts(&self, hashes: &[String]) -> Result<Vec<String>, String> {
+        let batch = ["cat-file", "--batch=%(objectsize)"];
+        let printed = self.run(&batch, (hashes.join("\n") + "\n").into_bytes())?;
+        let mut rest = printed.as_slice();
+        let mut next = || {
+            let end = rest.iter().position(|byte| *byte == b'\n')?;
+            let size: usize = std::str::from_utf8(&rest[..end]).ok()?.parse().ok()?;
+            let text = rest.get(end + 1..end + 1 + size)?;
+            rest = rest.get(end + 1 + size + 1..)?;
+            Some(String::from_utf8_lossy(text).into_owned())
+        };
+        let text = |hash| next().ok_or_else(|| format!("the object {hash} cannot be read"));
+        hashes.iter().map(text).collect()
     }
 
     /// Makes these commits, all or none. Git keeps no copy of the files outside of its objects, so that
@@ -203,7 +253,7 @@ impl Repository {
                  committer zkt <zkt@localhost> {now} +0000\ndata {length}\n{message}\n"
             );
             stream.extend_from_slice(head.as_bytes());
-            if i == 0 && self.has_commits() {
+            if i == 0 && self.has_commits()? {
                 stream.extend_from_slice(format!("from {BRANCH}^0\n").as_bytes());
             }
             for change in &commit.changes {
@@ -224,5 +274,91 @@ impl Repository {
     /// Packs what many commits have left, if it is time.
     pub(super) fn tidy(&self) -> Result<(), String> {
         self.run(&["gc", "--auto", "--quiet"], Vec::new()).map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mode_of(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    fn begun() -> (tempfile::TempDir, Repository) {
+        let dir = tempfile::tempdir().unwrap();
+        let repository = Repository::open(dir.path(), &ZPath::root()).unwrap();
+        (dir, repository)
+    }
+
+    fn add(path: &str) -> Commit {
+        let path = ZPath::parse(path).unwrap();
+        Commit {
+            message: "add\n\nZxid: 0x11\n".to_owned(),
+            at: 0,
+            changes: vec![commits::Change {
+                text: Some(format!("{path}\n")),
+                path,
+                became: commits::Became::Added,
+                written: None,
+            }],
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_not_taken_for_nothing() {
+        let (_dir, repository) = begun();
+        assert!(repository.recorded().unwrap().nodes.is_empty());
+        repository.commit(&[add("/a"), add("/b")]).unwrap();
+        repository.commit(&[add("/a/b c")]).unwrap();
+        let recorded = repository.recorded().unwrap();
+        let nodes = recorded.nodes.iter();
+        let nodes: Vec<_> = nodes.map(|(path, text)| (path.as_str(), &**text)).collect();
+        assert_eq!(
+            nodes,
+            [("/a", "/a\n"), ("/a/b c", "/a/b c\n"), ("/b", "/b\n")]
+        );
+        assert_eq!(recorded.zxid, Some(0x11));
+        // As after a loss of power.
+        fs::write(repository.dir.join(BRANCH), "").unwrap();
+        assert!(repository.recorded().is_err());
+        assert!(repository.commit(&[add("/c")]).is_err());
+    }
+
+    #[test]
+    fn the_lock_of_a_git_that_was_killed_goes_and_that_of_another_stays() {
+        let (_dir, repository) = begun();
+        let lock = repository.dir.join(format!("{BRANCH}.lock"));
+        fs::create_dir_all(lock.parent().unwrap()).unwrap();
+        fs::write(&lock, "").unwrap();
+        let run = |words: &str| {
+            let mut command = Command::new("sh");
+            command.args(["-c", words]);
+            git::run(command, Vec::new(), PATIENCE).map_err(|error| repository.failed(error))
+        };
+        assert_eq!(run("echo no >&2; exit 1"), Err("no".to_owned()));
+        assert!(lock.exists());
+        assert!(run("kill -9 $$").unwrap_err().contains("signal: 9"));
+        assert!(!lock.exists());
+    }
+
+    #[test]
+    fn nobody_else_may_look_into_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let open = || Repository::open(dir.path(), &ZPath::root());
+        let set = |mode| fs::set_permissions(dir.path(), Permissions::from_mode(mode)).unwrap();
+        set(0o755);
+        let repository = open().unwrap();
+        assert_eq!(mode_of(dir.path()), 0o700);
+        repository.commit(&[add("/a")]).unwrap();
+        for file in [MARKER, BRANCH, "objects"] {
+            assert_eq!(mode_of(&repository.dir.join(file)) & 0o077, 0, "{file}");
+        }
+        drop(repository);
+        open().unwrap();
+        for mode in [0o750, 0o705] {
+            set(mode);
+            assert!(matches!(open(), Err(HistoryError::Shared(_))), "{mode:o}");
+        }
     }
 }

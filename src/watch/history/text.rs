@@ -4,9 +4,11 @@ use std::fmt::Write as _;
 
 use super::masks::Masks;
 use crate::export;
-use crate::model::acl::Acl;
+use crate::model::acl::{Acl, AclEntry};
 use crate::model::node::LiveNode;
 use crate::model::path::ZPath;
+use crate::syntax::parser::HIDDEN;
+use crate::syntax::spelling::printable;
 
 /// What all names of files end in.
 const SUFFIX: &str = ".zkt";
@@ -56,19 +58,80 @@ pub(super) fn node_of(file: &str) -> Option<ZPath> {
     is_its_file.then_some(path)
 }
 
+/// What shows that a node is otherwise: the transaction that wrote it last, and its ACL's version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Stamp {
+    pub(super) written: i64,
+    pub(super) acl: i32,
+}
+
+impl Stamp {
+    pub(super) fn of(node: &LiveNode) -> Self {
+        Self {
+            written: node.mzxid,
+            acl: node.acl_version.get(),
+        }
+    }
+
+    /// The stamp in the first line of a text. Returns `None` if there is none.
+    pub(super) fn in_text(text: &str) -> Option<Self> {
+        let (_, stamp) = text.lines().next()?.split_once(", ACL version ")?;
+        let (acl, written) = stamp.split_once(", zxid 0x")?;
+        Some(Self {
+            written: i64::from_str_radix(written, 16).ok()?,
+            acl: acl.parse().ok()?,
+        })
+    }
+}
+
 /// What the file of a node says. Its first line is a comment with what changes on each write, so that one
 /// that writes the same again, or only what is secret, is recorded, too.
+///
+/// Hashes of passwords can be guessed offline, and no entry is sound without its hash: an ACL with one is
+/// a comment, too.
 pub(super) fn text_of(path: &ZPath, live: &LiveNode, masks: &Masks) -> String {
     let mut node = masks.declare(path, live);
     if node.acl.as_deref() == Some(&Acl::open()) {
         node.acl = None;
     }
-    let mut text =
-        format!("# version {}, zxid {:#x}\n", live.version.get(), live.mzxid).into_bytes();
+    let stamp = Stamp::of(live);
+    let mut text = format!(
+        "# version {}, ACL version {}, zxid {:#x}\n",
+        live.version.get(),
+        stamp.acl,
+        stamp.written
+    );
+    let has_hash = |acl: &&Acl| acl.entries.iter().any(is_hashed);
+    if let Some(acl) = node.acl.as_deref().filter(has_hash) {
+        let entries: Vec<String> = acl.entries.iter().map(shown).collect();
+        _ = writeln!(text, "# ACL {}", printable(&entries.join(" ")));
+        node.acl = None;
+    }
+    let mut text = text.into_bytes();
     let nodes = [(path.clone(), node)];
     // Writing to memory does not fail.
     _ = export::write_text(&nodes, &mut text);
     String::from_utf8_lossy(&text).into_owned()
+}
+
+/// Whether an entry may hold the hash of a password: schemes of a server's own may, too.
+fn is_hashed(entry: &AclEntry) -> bool {
+    !matches!(
+        entry.who.scheme.as_str(),
+        "world" | "auth" | "ip" | "x509" | "sasl"
+    )
+}
+
+/// An entry without its hash.
+fn shown(entry: &AclEntry) -> String {
+    match is_hashed(entry) {
+        false => entry.to_string(),
+        true => {
+            let (scheme, id) = (&entry.who.scheme, &entry.who.id);
+            let user = id.split_once(':').map_or("", |(user, _)| user);
+            format!("{scheme}:{user}:{HIDDEN}:{}", entry.permissions)
+        }
+    }
 }
 
 #[cfg(test)]
@@ -124,9 +187,9 @@ mod tests {
         );
         assert_eq!(
             a,
-            "# version 0, zxid 0x0\n/a : t\n  @ignore dbPassword dsn1 pin url y\n  x = 2\n"
+            "# version 0, ACL version 0, zxid 0x0\n/a : t\n  @ignore dbPassword dsn1 pin url y\n  x = 2\n"
         );
-        let whole = "# version 0, zxid 0x0\n/b\n  @keep properties\n";
+        let whole = "# version 0, ACL version 0, zxid 0x0\n/b\n  @keep properties\n";
         assert_eq!(text("/b", "{\"x\":\"s\"}"), whole);
         assert_eq!(text("/b", "s\ns"), whole);
         assert_eq!(
@@ -145,5 +208,67 @@ mod tests {
         }
         assert!(!text("/c", "a=1\nb=2\n").contains("@keep"));
         declare::declare(&a).unwrap();
+    }
+
+    #[test]
+    fn what_an_earlier_process_masked_stays_masked() {
+        let record = |masks: &Masks, node: &str, data: &str| {
+            text_of(&path(node), &LiveNode::with_data(data.into()), masks)
+        };
+        let nodes = [
+            (
+                "/a",
+                "{\"pin\":\"s\",\"x*\":\"s\",\"y\":\"@ignore\",\"password\":\"s\"}",
+            ),
+            ("/b", "{\"z\":\"s\"}"),
+            ("/c", "{\"z\":\"@keep\",\"token\":\"s\"}"),
+        ];
+        let mut before = Masks::default();
+        let declared = declare::declare("/a\n  @secret pin x*\n/b\n  @secret\n").unwrap();
+        before.add(declared.tree());
+        let mut masks = Masks::default();
+        for (node, data) in nodes {
+            masks.add_recorded(&path(node), &record(&before, node, data));
+        }
+        for (node, data) in nodes {
+            let text = record(&masks, node, data);
+            assert_eq!(text, record(&before, node, data));
+            assert!(!text.contains("\"s\"") && !text.contains("'s'"), "{text}");
+        }
+        // Just what was masked.
+        assert!(record(&masks, "/a", "{\"xy\":1}").contains("xy = 1"));
+        assert!(record(&masks, "/c", "1").contains('1'));
+        assert!(!record(&masks, "/a", "s1 s2").contains("s1"));
+        // What cannot be read is masked whole.
+        masks.add_recorded(&path("/d"), "/d\n  x = oops\n  @ignore y\n");
+        assert!(!record(&masks, "/d", "{\"z\":1}").contains("z ="));
+    }
+
+    #[test]
+    fn no_hash_of_a_password_is_recorded_and_the_text_is_a_layer() {
+        let hash = "A".repeat(27) + "=";
+        let mut node = LiveNode::with_data("{}".into());
+        node.mzxid = 0x1c;
+        let entries = [
+            "world:anyone:r".to_owned(),
+            format!("digest:ops:{hash}:cdrwa"),
+        ];
+        let entries = entries.iter().map(|entry| AclEntry::parse(entry).unwrap());
+        node.acl = Some(
+            Acl {
+                entries: entries.collect(),
+            }
+            .into(),
+        );
+        let text = text_of(&path("/a"), &node, &Masks::default());
+        assert_eq!(
+            text,
+            "# version 0, ACL version 0, zxid 0x1c\n\
+             # ACL world:anyone:r digest:ops:(secret):cdrwa\n/a\n"
+        );
+        let source = declare::declare(&text).unwrap();
+        assert!(source.tree().get(&path("/a")).unwrap().acl.is_none());
+        assert_eq!(Stamp::in_text(&text), Some(Stamp::of(&node)));
+        assert_eq!(Stamp::in_text("/a\n"), None);
     }
 }

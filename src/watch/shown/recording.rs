@@ -28,6 +28,11 @@ impl Recording {
         self.0 = Last::Recorded;
     }
 
+    /// All is recorded, but git cannot pack it.
+    pub(in super::super) fn untidy(&self, error: &str) {
+        tracing::warn!(error, "git cannot pack the history");
+    }
+
     /// Nothing is recorded until the next try, after this wait.
     pub(in super::super) fn failed(&mut self, error: &impl fmt::Display, wait: Duration) {
         let error = error.to_string();

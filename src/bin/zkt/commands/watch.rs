@@ -317,6 +317,10 @@ fn history(args: &WatchArgs) -> Result<Option<History>, Failure> {
             let hint = "name a directory that is empty or missing";
             Err(Failure::new(error).hint(hint))
         }
+        Err(error @ HistoryError::Shared(_)) => {
+            let hint = "chmod go= takes it from them; StateDirectoryMode=0700 in a systemd unit";
+            Err(Failure::new(error).hint(hint))
+        }
         Err(error) => Err(Failure::new(error)),
     }
 }

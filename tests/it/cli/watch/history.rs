@@ -79,7 +79,10 @@ async fn each_change_is_a_commit_whoever_made_it() {
     let titles = commits(&watching, &dir, count + 1).await;
     assert_eq!(titles[count], "update /foreign");
     let (_, stat) = client.get_data("/foreign").await.unwrap();
-    let text = format!("# version 1, zxid {:#x}\n/foreign\n  y = 2\n", stat.mzxid);
+    let text = format!(
+        "# version 1, ACL version 0, zxid {:#x}\n/foreign\n  y = 2\n",
+        stat.mzxid
+    );
     assert_eq!(shown(&dir, "main:foreign.zkt"), text);
     let log = git(&dir, &["log", "-1", "--format=%b%at", "main"]);
     let words: Vec<&str> = log.split_whitespace().collect();
@@ -201,6 +204,64 @@ async fn a_lost_connection_is_a_gap_and_acls_are_found_by_the_timer() {
     );
     let (code, log) = watching.stop();
     assert_eq!(code, Some(0), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_secret_stays_so_without_its_line_and_after_a_restart() {
+    let place = Place::new("watch-history-masks").await;
+    place.file("a.zkt", "/a\n  x = 1\n");
+    let client = place.client().await;
+    create(&client, "/a", "{\"x\":1}").await;
+    create(&client, "/b", "{\"key\":\"4711\"}").await;
+    place.file("b.zkt", "/b\n  @secret\n  key = '4711'\n");
+    let hash = "A".repeat(27) + "=";
+    let digest = zookeeper_client::AuthId::new("digest", &format!("ops:{hash}"));
+    let acl = [
+        zookeeper_client::Acl::new(zookeeper_client::Permission::ALL, digest),
+        zookeeper_client::Acl::new(
+            zookeeper_client::Permission::ALL,
+            zookeeper_client::AuthId::anyone(),
+        ),
+    ];
+    client.set_acl("/a", &acl, None).await.unwrap();
+    let dir = place.path("history");
+    let start = |layers: &str| {
+        let words = format!("{layers} --mode warn --interval 1h --record history");
+        Watching::start(&place, &words)
+    };
+    let mut watching = start("a.zkt b.zkt");
+    watching.says(&["the live tree is recorded"]).await;
+    let recorded = shown(&dir, "main:a.zkt");
+    assert!(
+        recorded.contains("\n# ACL digest:ops:(secret):cdrwa world:anyone:cdrwa\n/a\n"),
+        "{recorded}"
+    );
+    let (code, log) = watching.stop();
+    assert_eq!(code, Some(0), "{log}");
+
+    place.file("b.zkt", "/other\n");
+    let mut watching = start("a.zkt b.zkt");
+    watching.says(&["the live tree is recorded"]).await;
+    let count = commits(&watching, &dir, 1).await.len();
+    let data = b"{\"key\":\"4712\"}";
+    client.set_data("/b", data, None).await.unwrap();
+    let titles = commits(&watching, &dir, count + 1).await;
+    assert_eq!(titles[count], "update /b");
+    // A new line of `@secret` is no change of the live tree.
+    place.file("a.zkt", "/a\n  x = 1\n  @secret x\n");
+    let titles = commits(&watching, &dir, count + 2).await;
+    assert_eq!(titles[count + 1], "mask /a");
+    assert!(!shown(&dir, "main:a.zkt").contains("x = 1"));
+    let (code, log) = watching.stop();
+    assert_eq!(code, Some(0), "{log}");
+    let all = git(&dir, &["log", "-p", "main"]);
+    for secret in ["4711", "4712", &*hash] {
+        assert!(!all.contains(secret), "{all}");
+    }
+    // The hash is no part of the record, so that it stays a layer.
+    let mut show = place.command("show git:main:.");
+    show.current_dir(&dir);
+    place.finish(show.spawn().unwrap()).expect(0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
