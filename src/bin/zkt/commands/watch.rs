@@ -157,9 +157,11 @@ async fn keep(args: &WatchArgs, options: Options, output: &Output) -> Result<Exi
         out.flush()?;
     }
     let notifying = systemd::start(shown.subscribe());
-    let mut telling = tell(args, webhook, &shown);
+    let telling = tell(args, webhook, &shown);
     #[cfg(feature = "otel")]
-    telling.extend(traces::start(shown.subscribe())?);
+    let spans = traces::start(shown.subscribe())?;
+    #[cfg(not(feature = "otel"))]
+    let spans = None;
     zkt::watch::run(options, &mut commands, &shown).await;
     listening.abort();
     if let Some(serving) = serving {
@@ -169,7 +171,7 @@ async fn keep(args: &WatchArgs, options: Options, output: &Output) -> Result<Exi
     if let Some(notifying) = notifying {
         _ = notifying.await;
     }
-    end(telling).await;
+    end(telling.into_iter().chain(spans)).await;
     tracing::info!("stopped");
     Ok(Exit::Done)
 }
@@ -192,7 +194,7 @@ fn tell(
 }
 
 /// Waits for tasks that end by themselves, but not for long.
-async fn end(tasks: Vec<JoinHandle<()>>) {
+async fn end(tasks: impl Iterator<Item = JoinHandle<()>>) {
     let deadline = Instant::now() + GRACE;
     for mut task in tasks {
         if timeout_at(deadline, &mut task).await.is_err() {
