@@ -1,8 +1,9 @@
 //! What goes to stdout and stderr, in which colours, and how wide.
 
+use std::fs::Metadata;
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anstream::{AutoStream, ColorChoice};
@@ -293,32 +294,56 @@ pub(crate) enum Access {
 /// Replaces or creates a file atomically. Of a symbolic link the target is replaced, not the link.
 /// A pipe or a device is written to: a file in its place would destroy it.
 pub(crate) fn replace_file(path: &Path, contents: &[u8], access: Access) -> io::Result<()> {
-    if std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()) {
-        return std::fs::OpenOptions::new()
-            .write(true)
-            .open(path)?
-            .write_all(contents);
+    Replacement::ready(path, contents, access)?.put()
+}
+
+/// The contents of a file, ready to take its place.
+pub(crate) enum Replacement<'a> {
+    /// Written to a file beside it.
+    File(tempfile::NamedTempFile, PathBuf),
+    /// To be written to a pipe or a device.
+    Stream(&'a Path, &'a [u8]),
+}
+
+impl<'a> Replacement<'a> {
+    pub(crate) fn ready(path: &'a Path, contents: &'a [u8], access: Access) -> io::Result<Self> {
+        let is_stream = |metadata: Metadata| !metadata.is_file() && !metadata.is_dir();
+        if std::fs::metadata(path).is_ok_and(is_stream) {
+            return Ok(Self::Stream(path, contents));
+        }
+        let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let folder = match target.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        };
+        // The folder's own error is clearer than one about a temporary file in it.
+        std::fs::metadata(folder)?;
+        let mut file = match access {
+            Access::Umask => temporary_file().tempfile_in(folder)?,
+            Access::Owner => tempfile::NamedTempFile::new_in(folder)?,
+        };
+        file.write_all(contents)?;
+        if access == Access::Umask
+            && let Ok(metadata) = std::fs::metadata(&target)
+        {
+            file.as_file().set_permissions(metadata.permissions())?;
+        }
+        file.as_file().sync_all()?;
+        Ok(Self::File(file, target))
     }
-    let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let folder = match target.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    // The folder's own error is clearer than one about a temporary file in it.
-    std::fs::metadata(folder)?;
-    let mut file = match access {
-        Access::Umask => temporary_file().tempfile_in(folder)?,
-        Access::Owner => tempfile::NamedTempFile::new_in(folder)?,
-    };
-    file.write_all(contents)?;
-    if access == Access::Umask
-        && let Ok(metadata) = std::fs::metadata(&target)
-    {
-        file.as_file().set_permissions(metadata.permissions())?;
+
+    pub(crate) fn put(self) -> io::Result<()> {
+        match self {
+            Self::File(file, target) => {
+                file.persist(&target)?;
+                Ok(())
+            }
+            Self::Stream(path, contents) => {
+                let stream = std::fs::OpenOptions::new().write(true).open(path);
+                stream?.write_all(contents)
+            }
+        }
     }
-    file.as_file().sync_all()?;
-    file.persist(&target)?;
-    Ok(())
 }
 
 /// Temporary files are for their owner only; the umask is to decide about a new file.

@@ -126,6 +126,44 @@ async fn files_are_applied_exported_and_applied_again_without_a_change() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn an_export_fills_an_empty_directory_and_fails_whole() {
+    use std::os::unix::fs::MetadataExt as _;
+
+    let place = Place::new("files-whole").await;
+    let client = place.client().await;
+    create(&client, "/a", "").await;
+    create(&client, "/a/b", "").await;
+    create(&client, "/a/b/c", "1").await;
+    let entries = |name: &str| fs::read_dir(place.path(name)).unwrap().count();
+    let inode = |name: &str| fs::metadata(place.path(name)).unwrap().ino();
+
+    fs::create_dir(place.path("empty")).unwrap();
+    let before = inode("empty");
+    let run = place
+        .run("export --files empty /a -o empty/tree.zkt")
+        .expect(1);
+    assert_eq!(
+        run.stderr,
+        "error: empty/tree.zkt is a file of the directory that it is to declare\n\
+         hint: write it beside the directory\n"
+    );
+    for words in ["--files empty", "--files new"] {
+        place
+            .run(&format!("export {words} /a -o missing/out.zkt"))
+            .expect(1);
+    }
+    assert!(!place.path("new").exists());
+    assert_eq!(entries("empty"), 0);
+    // It may be the directory of a shell.
+    place.run("export --files empty /a -o out.zkt").expect(0);
+    assert_eq!(inode("empty"), before);
+    assert_eq!(entries("empty"), 1);
+    assert_eq!(place.read("empty/b/c"), "1");
+    let run = place.run("plan out.zkt").expect(0);
+    assert!(run.stdout.contains("No changes"), "{run}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn what_files_do_not_hold_is_said() {
     let place = Place::new("files-said").await;
     let client = place.client().await;

@@ -93,13 +93,14 @@ pub(crate) async fn run(args: &ExportArgs, output: &Output) -> Result<Exit, Fail
         return Err(Failure::new(format!("{top} does not exist on {hosts}")));
     }
     let complete = judge(args, &exported)?;
-    let lines = match (&args.files, &exported.text) {
+    let files = match (&args.files, &exported.text) {
         (Some(directory), Text::Whole(live)) => {
             let beside = args.output.as_deref();
-            Some(files::write(directory, (live, &top), beside, output)?)
+            Some(files::ready(directory, (live, &top), beside)?)
         }
         _ => None,
     };
+    let lines = files.as_ref().map(|files| files.lines.clone());
     let write = |out: &mut dyn Write| match (&exported.text, args.format) {
         _ if lines.is_some() => out.write_all(lines.as_deref().unwrap_or_default().as_bytes()),
         (Text::Pieces { order, pieces }, _) => order.iter().try_for_each(|place| {
@@ -117,10 +118,14 @@ pub(crate) async fn run(args: &ExportArgs, output: &Output) -> Result<Exit, Fail
         Some(file) => {
             let mut text = Vec::new();
             write(&mut text)?;
-            output::replace_file(file, &text, output::Access::Umask)
-                .map_err(|error| Failure::new(format!("{}: {}", file.display(), reason(&error))))?;
+            let failed = |error| Failure::new(format!("{}: {}", file.display(), reason(&error)));
+            let text = output::Replacement::ready(file, &text, output::Access::Umask);
+            let text = text.map_err(failed)?;
+            files.map_or(Ok(()), |files| files.put(output))?;
+            text.put().map_err(failed)?;
         }
         None => {
+            files.map_or(Ok(()), |files| files.put(output))?;
             let mut out = output.plain_out();
             write(&mut out)?;
             out.flush()?;
