@@ -152,7 +152,7 @@ impl PlanForm {
         let kept = self.kept.into_iter().map(|(path, reason)| {
             Ok(Kept {
                 path: path_of(&path)?,
-                reason: reason.read(),
+                reason: reason.read()?,
             })
         });
         let guarded = self.guarded.into_iter();

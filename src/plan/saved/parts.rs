@@ -226,8 +226,8 @@ impl KeptForm {
         }
     }
 
-    pub(super) fn read(self) -> KeptReason {
-        match self {
+    pub(super) fn read(self) -> Result<KeptReason, String> {
+        Ok(match self {
             Self::Ephemeral => KeptReason::Ephemeral,
             Self::Marked => KeptReason::Marked,
             Self::HoldsEphemeral => KeptReason::HoldsEphemeral,
@@ -238,9 +238,9 @@ impl KeptForm {
             Self::Changed => KeptReason::Changed,
             Self::OfOther(other) => KeptReason::OfOther { other },
             Self::Holds(child) => KeptReason::Holds {
-                child: child.and_then(|child| ZPath::parse(&child).ok()),
+                child: child.map(|child| path_of(&child)).transpose()?,
             },
-        }
+        })
     }
 }
 
