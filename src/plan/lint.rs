@@ -5,6 +5,7 @@ mod found;
 mod names;
 mod overlay;
 mod properties;
+mod secrets;
 mod services;
 
 pub use allowed::{Unused, settle};
@@ -36,6 +37,7 @@ pub fn of_files(
     names::look_alike(declared, &mut found);
     names::differ_in_case(declared, &mut found);
     properties::check(declared, &mut found);
+    secrets::check(declared, &mut found);
     services::repeated_addresses(declared, &mut found);
     if is_whole {
         services::without_providers(declared, &mut found);

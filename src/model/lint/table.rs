@@ -131,17 +131,23 @@ file holds depends on keyboard and editor.",
         lint: Lint::PlainSecret,
         name: "plain-secret",
         level: Level::Warn,
-        summary: "A property has the name of a secret, and no `@secret` covers it.",
+        summary: "A value has the name of a secret, and no `@secret` covers it.",
         why: "\
-Its value stands in plans, logs and comments on pull requests. Names that hold
+It stands in plans, logs and comments on pull requests. Names that hold
 password, passwd, passphrase, secret, token, credential, private_key or
-api_key count, unless the value is true, false, null or empty.",
+api_key count, unless the value is true, false, null or empty: those of
+properties, those inside of their values, and those of nodes and files that
+hold other data than properties. In texts and files they count if a value
+follows, as in `db.password=letmein` or `<token>letmein`, but not one that
+starts with `$`, which stands for one from elsewhere.",
         example: "\
 /cms
   password = 'letmein'",
         remedy: "\
 Add a line `@secret password`. It hides the value wherever zkt shows it, but
-not in the file. If the value is no secret, allow the lint on this line.",
+not in the file. Of a value that only holds the name, `@secret` names the
+property; beside `@files` it names the file. If the value is no secret, allow
+the lint on this line.",
     },
     About {
         lint: Lint::OverlayTypo,

@@ -1,4 +1,4 @@
-//! Names of properties: those that people do not tell apart, and those of secrets.
+//! Names of properties that people do not tell apart.
 //!
 //! Most nodes are fine. That is seen by how the names are written in the files; only a suspect node is
 //! decoded.
@@ -15,11 +15,9 @@ use crate::model::node::{Content, Declared, DeclaredProperties};
 use crate::model::path::ZPath;
 use crate::model::plan::About;
 use crate::model::tree::Tree;
-use crate::model::value::{Entry, TYPE, entries};
-use crate::syntax::names::{looks_secret, split_link};
+use crate::model::value::entries;
 use crate::syntax::place::SourceId;
 use crate::syntax::source::Sources;
-use crate::syntax::spelling::property_name;
 
 /// Up to this number, each name is compared with each other.
 const FEW: usize = 24;
@@ -29,9 +27,7 @@ type Names<'a> = SmallVec<[&'a str; FEW]>;
 /// Checks the properties of all nodes.
 pub(super) fn check(declared: &Tree<Declared>, found: &mut Found<'_>) {
     let mut written = Written::of(found.sources);
-    let mut suspects = Suspects::default();
     let heeds_case = found.heeds(Lint::CaseOnlyDifference);
-    let heeds_secrets = found.heeds(Lint::PlainSecret);
     for (path, node) in declared {
         let Content::Properties(properties) = &node.content else {
             continue;
@@ -42,9 +38,6 @@ pub(super) fn check(declared: &Tree<Declared>, found: &mut Found<'_>) {
         let names = written.names(properties);
         if heeds_case && may_differ_in_case(&names) {
             differ_in_case(path, properties, found);
-        }
-        if heeds_secrets && names.iter().any(|name| suspects.has(name)) {
-            secrets(path, node, properties, found);
         }
     }
 }
@@ -119,83 +112,5 @@ fn differ_in_case(path: &ZPath, properties: &DeclaredProperties, found: &mut Fou
         } else {
             seen.insert(key, entry.name.into_owned());
         }
-    }
-}
-
-/// Names that were looked at.
-#[derive(Default)]
-struct Suspects<'a>(HashMap<&'a str, bool>);
-
-impl<'a> Suspects<'a> {
-    /// Whether a name may be that of a secret.
-    fn has(&mut self, name: &'a str) -> bool {
-        may_be_secret(name) && *self.0.entry(name).or_insert_with(|| looks_secret(name))
-    }
-}
-
-/// Whether a name may look like that of a secret. Each that does has one of these parts.
-fn may_be_secret(name: &str) -> bool {
-    const PARTS: [&[u8]; 5] = [b"pass", b"secret", b"token", b"cred", b"key"];
-    let bytes = name.as_bytes();
-    let starts = |at: usize, part: &[u8]| {
-        let here = bytes.get(at..at + part.len());
-        here.is_some_and(|here| here.eq_ignore_ascii_case(part))
-    };
-    let may_start = |(at, byte): (usize, &u8)| match byte | 0x20 {
-        b'p' => starts(at, PARTS[0]),
-        b's' => starts(at, PARTS[1]),
-        b't' => starts(at, PARTS[2]),
-        b'c' => starts(at, PARTS[3]),
-        b'k' => starts(at, PARTS[4]),
-        _ => false,
-    };
-    // Invisible characters may stand in between, and escapes in quoted names.
-    !name.is_ascii() || name.contains('\\') || bytes.iter().enumerate().any(may_start)
-}
-
-/// Properties with the names of secrets that no `@secret` covers.
-fn secrets(path: &ZPath, node: &Declared, properties: &DeclaredProperties, found: &mut Found<'_>) {
-    let object = properties.encoded().to_object();
-    let exposed = |entry: &Entry<'_>| {
-        let is_harmless = matches!(
-            entry.value,
-            "true" | "false" | "null" | "\"\"" | "[]" | "{}"
-        );
-        let is_plain = entry.name != TYPE && split_link(&entry.name).is_none();
-        !is_harmless && is_plain && looks_secret(&entry.name) && !node.secret.covers(&entry.name)
-    };
-    for (entry, origin) in entries(&object).zip(properties.origins()) {
-        if exposed(&entry) {
-            let name = property_name(&entry.name);
-            let message =
-                format!("{name} has the name of a secret, and no `@secret {name}` hides its value");
-            let lint = (Lint::PlainSecret, About::Node);
-            found.push(lint, path, Some(*origin), message);
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_looks_secret_is_looked_at() {
-        for name in [
-            "password",
-            "DB_PASSWD",
-            "passphrase",
-            "Secret",
-            "x.token",
-            "credentials",
-            "tls.private_key",
-            "private-key",
-            "PrivateKey",
-            "api_key",
-            "pass\u{200b}word",
-        ] {
-            assert!(looks_secret(name) && may_be_secret(name), "{name}");
-        }
-        assert!(!may_be_secret("threads"));
     }
 }

@@ -189,3 +189,27 @@ fn check_explains_lints() {
     let completions = place.run("completions zsh").expect(0).stdout;
     assert!(completions.contains("overlay-typo\\:"), "{completions}");
 }
+
+#[test]
+fn secrets_are_seen_inside_of_values_texts_and_files() {
+    let place = Place::offline();
+    place
+        .file(
+            "a.zkt",
+            "/a\n  conf = {'password': 'x'}\n  off = {'password': null}\n  hidden = {'token': 'x'}\n  @secret hidden\n\
+             /b\n  @data 'password=x'\n/c\n  @secret\n  @data 'password=x'\n/d\n  @files 'conf'\n  @secret h*\n",
+        )
+        .file("conf/password.txt", "x")
+        .file("conf/hidden.properties", "password=x")
+        .file("conf/schema.xml", "<tokenizer class=\"StandardTokenizerFactory\"/>")
+        .file("conf/application.properties", "a=1\nspring.datasource.password=x\n");
+    insta::assert_snapshot!(place.run("check a.zkt"), @"
+    ok: 8 nodes in 1 file
+    --- stderr
+    warning: /a: conf holds password, the name of a secret, and no `@secret conf` hides it (a.zkt:2:3) [plain-secret]
+    warning: /b: the data holds password, the name of a secret, and no `@secret` hides it (a.zkt:7:3) [plain-secret]
+    warning: /d/application.properties: the data holds spring.datasource.password, the name of a secret, and no `@secret` hides it (a.zkt:12:3) [plain-secret]
+    warning: /d/password.txt: the node has the name of a secret, and no `@secret` hides its data (a.zkt:12:3) [plain-secret]
+    --- exit 0
+    ");
+}

@@ -1,0 +1,203 @@
+//! Secrets that no `@secret` covers.
+//!
+//! Most nodes have none. That is seen by the bytes of their data; only a suspect node is decoded.
+
+use serde_json::Value;
+
+use super::found::Found;
+use crate::model::lint::Lint;
+use crate::model::node::{Content, Declared, DeclaredProperties, Secret};
+use crate::model::path::ZPath;
+use crate::model::plan::About;
+use crate::model::tree::Tree;
+use crate::model::value::{TYPE, entries};
+use crate::syntax::names::{looks_secret, split_link};
+use crate::syntax::spelling::property_name;
+
+/// Checks the data of all nodes.
+pub(super) fn check(declared: &Tree<Declared>, found: &mut Found<'_>) {
+    if !found.heeds(Lint::PlainSecret) {
+        return;
+    }
+    for (path, node) in declared {
+        let is_suspect = || may_name_secret(node.bytes());
+        match (&node.content, &node.secret) {
+            (_, Secret::Everything) => {}
+            (Content::Properties(properties), secret) if is_suspect() => {
+                in_properties(path, properties, secret, found);
+            }
+            // Any `@secret` hides data that has no properties.
+            (Content::Raw { bytes, .. }, Secret::Nothing) if !bytes.is_empty() => {
+                let is_named = looks_secret(path.name());
+                if is_named || is_suspect() {
+                    in_data(path, node, is_named, found);
+                }
+            }
+            (Content::Properties(_) | Content::Raw { .. }, _) => {}
+        }
+    }
+}
+
+fn in_properties(
+    path: &ZPath,
+    properties: &DeclaredProperties,
+    secret: &Secret,
+    found: &mut Found<'_>,
+) {
+    let object = properties.encoded().to_object();
+    for (entry, origin) in entries(&object).zip(properties.origins()) {
+        let is_plain = entry.name != TYPE && split_link(&entry.name).is_none();
+        if !is_plain || secret.covers(&entry.name) {
+            continue;
+        }
+        let name = property_name(&entry.name);
+        let is_secret = looks_secret(&entry.name);
+        if !is_secret && !may_name_secret(entry.value.as_bytes()) {
+            continue;
+        }
+        let value = serde_json::from_str(entry.value).unwrap_or_default();
+        let message = if is_secret && !is_harmless(&value) {
+            format!("{name} has the name of a secret, and no `@secret {name}` hides its value")
+        } else if let Some(inner) = inside(&value) {
+            format!("{name} holds {inner}, the name of a secret, and no `@secret {name}` hides it")
+        } else {
+            continue;
+        };
+        let lint = (Lint::PlainSecret, About::Node);
+        found.push(lint, path, Some(*origin), message);
+    }
+}
+
+fn in_data(path: &ZPath, node: &Declared, is_named: bool, found: &mut Found<'_>) {
+    let message = if is_named {
+        "the node has the name of a secret, and no `@secret` hides its data".to_owned()
+    } else {
+        let text = std::str::from_utf8(node.bytes());
+        let Some(name) = text.ok().and_then(given) else {
+            return;
+        };
+        format!("the data holds {name}, the name of a secret, and no `@secret` hides it")
+    };
+    let origin = match &node.content {
+        Content::Raw { origin, .. } => *origin,
+        Content::Properties(_) => node.origin,
+    };
+    found.push((Lint::PlainSecret, About::Node), path, origin, message);
+}
+
+/// The name of a secret inside of a value.
+fn inside(value: &Value) -> Option<&str> {
+    match value {
+        Value::Object(map) => map.iter().find_map(|(name, value)| {
+            let is_secret = looks_secret(name) && !is_harmless(value);
+            is_secret.then_some(&**name).or_else(|| inside(value))
+        }),
+        Value::Array(items) => items.iter().find_map(inside),
+        Value::String(text) => given(text),
+        Value::Null | Value::Bool(_) | Value::Number(_) => None,
+    }
+}
+
+/// The name of a secret to which a text gives a value: `db.password=…`, `"token": …`, `<secret>…`.
+fn given(text: &str) -> Option<&str> {
+    let suspect = |line: &&str| may_name_secret(line.as_bytes());
+    text.lines().filter(suspect).find_map(|line| {
+        line.match_indices(['=', ':', '>']).find_map(|(at, _)| {
+            let before = line[..at].trim_end_matches(['"', '\'', ' ', '\t']);
+            let is_outside =
+                |c: char| c.is_ascii() && !c.is_ascii_alphanumeric() && !"_-.".contains(c);
+            let name = before.rsplit(is_outside).next().unwrap_or_default();
+            let value = line[at + 1..].trim_matches(['"', '\'', ' ', '\t', ',', ';']);
+            // `$` and `{{` stand for a value that comes from elsewhere, and `</` for none.
+            let is_value = !matches!(value, "" | "true" | "false" | "null")
+                && !["$", "{", "[", "<", "=", ":"]
+                    .iter()
+                    .any(|start| value.starts_with(start));
+            (is_value && looks_secret(name)).then_some(name)
+        })
+    })
+}
+
+fn is_harmless(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(_) => true,
+        Value::Number(_) => false,
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(map) => map.is_empty(),
+    }
+}
+
+/// Whether some bytes may hold a name that looks like that of a secret. Each such name has one of these
+/// parts.
+fn may_name_secret(bytes: &[u8]) -> bool {
+    const PARTS: [&[u8]; 5] = [b"pass", b"secret", b"token", b"cred", b"key"];
+    let starts = |at: usize, part: &[u8]| {
+        let here = bytes.get(at..at + part.len());
+        here.is_some_and(|here| here.eq_ignore_ascii_case(part))
+    };
+    let may_start = |(at, byte): (usize, &u8)| match byte | 0x20 {
+        b'p' => starts(at, PARTS[0]),
+        b's' => starts(at, PARTS[1]),
+        b't' => starts(at, PARTS[2]),
+        b'c' => starts(at, PARTS[3]),
+        b'k' => starts(at, PARTS[4]),
+        _ => false,
+    };
+    // Invisible characters may stand in between, and escapes.
+    !bytes.is_ascii() || bytes.contains(&b'\\') || bytes.iter().enumerate().any(may_start)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_looks_secret_is_looked_at() {
+        for name in [
+            "password",
+            "DB_PASSWD",
+            "passphrase",
+            "Secret",
+            "x.token",
+            "credentials",
+            "tls.private_key",
+            "private-key",
+            "PrivateKey",
+            "api_key",
+            "pass\u{200b}word",
+        ] {
+            assert!(
+                looks_secret(name) && may_name_secret(name.as_bytes()),
+                "{name}"
+            );
+        }
+        assert!(!may_name_secret(b"threads"));
+    }
+
+    #[test]
+    fn texts_that_give_a_secret_are_told_from_others() {
+        for text in [
+            "password=x",
+            "a=1\nspring.datasource.password = x",
+            "{\"api_key\": \"x\"}",
+            "<token>x</token>",
+            "<property name=\"password\">x</property>",
+            "jdbc:x://h/?password=x",
+        ] {
+            assert!(given(text).is_some(), "{text}");
+        }
+        for text in [
+            "password=",
+            "password=${PASSWORD}",
+            "password:\n  from: env",
+            "\"token\": null,",
+            "<token></token>",
+            "how a token is made: read on",
+            "<tokenizer class=\"solr.StandardTokenizerFactory\"/>",
+            "password",
+        ] {
+            assert_eq!(given(text), None, "{text}");
+        }
+    }
+}
