@@ -464,14 +464,22 @@ impl Plan {
     /// The nodes that are moved: the new path of each, and the old one.
     #[must_use]
     pub fn moved_nodes(&self) -> BTreeMap<ZPath, &ZPath> {
-        let mut nodes = BTreeMap::new();
+        let trims = self.moved_trims().into_iter();
+        trims.map(|(new, trim)| (new, &trim.path)).collect()
+    }
+
+    /// The trims of the nodes that are moved, by the new path of each.
+    #[must_use]
+    pub(crate) fn moved_trims(&self) -> BTreeMap<ZPath, &Trim> {
+        let mut trims = BTreeMap::new();
         if self.moves.is_empty() {
-            return nodes;
+            return trims;
         }
         for action in &self.actions {
-            let Action::Trim(Trim { path, .. }) = action else {
+            let Action::Trim(trim) = action else {
                 continue;
             };
+            let path = &trim.path;
             let moves = self
                 .moves
                 .iter()
@@ -480,10 +488,10 @@ impl Plan {
             if let Some(moved) = moves.max_by_key(|moved| moved.from.depth())
                 && !moved.dropped.contains(path)
             {
-                nodes.insert(relocated(path, &moved.from, &moved.to), path);
+                trims.insert(relocated(path, &moved.from, &moved.to), trim);
             }
         }
-        nodes
+        trims
     }
 
     /// Whether there is nothing to do.

@@ -32,6 +32,10 @@ pub(super) enum Write<'p> {
     Delete {
         expected: DataVersion,
     },
+    /// Changes nothing: another write of the same batch depends on the node.
+    Check {
+        expected: DataVersion,
+    },
 }
 
 impl Write<'_> {
@@ -46,7 +50,7 @@ impl Write<'_> {
                 let data = data.as_bytes().len();
                 request::Write::Set { data }
             }
-            Self::Delete { .. } => request::Write::Version,
+            Self::Delete { .. } | Self::Check { .. } => request::Write::Version,
         }
     }
 
@@ -54,7 +58,7 @@ impl Write<'_> {
     pub(super) fn bytes(&self) -> usize {
         match self {
             Self::Create { data, .. } | Self::Set { data, .. } => data.as_bytes().len(),
-            Self::Delete { .. } => 0,
+            Self::Delete { .. } | Self::Check { .. } => 0,
         }
     }
 }

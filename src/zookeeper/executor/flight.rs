@@ -297,6 +297,7 @@ fn write<'a>(
                 writer.add_set_data(path, data.as_bytes(), Some(expected.get()))
             }
             Write::Delete { expected } => writer.add_delete(path, Some(expected.get())),
+            Write::Check { expected } => writer.add_check_version(path, expected.get()),
         };
         added.map_err(|reason| Reply::refused(operations, i, reason))?;
     }

@@ -47,7 +47,7 @@ impl Guards {
                         let claim = hold.claim;
                         Note::Set { created, claim }
                     }
-                    (Write::Delete { .. }, _) => return None,
+                    (Write::Delete { .. } | Write::Check { .. }, _) => return None,
                 };
                 Some((operation.path, note))
             });
@@ -121,7 +121,7 @@ pub(super) fn bytes(options: &ExecuteOptions, chroot_len: usize) -> usize {
 /// The bytes that an operation takes up in the journal of its batch.
 pub(super) fn noted_bytes(write: &Write<'_>, path: &ZPath, options: &ExecuteOptions) -> usize {
     match (&options.hold, write) {
-        (None, _) | (_, Write::Delete { .. }) => 0,
+        (None, _) | (_, Write::Delete { .. } | Write::Check { .. }) => 0,
         (Some(_), Write::Create { .. } | Write::Set { .. }) => journal_bytes(Some(path)),
     }
 }

@@ -201,7 +201,7 @@ fn weigh(operation: &Operation<'_>, live: Option<&Live>) -> (Evidence, Option<i6
             let evidence = match write {
                 Write::Create { .. } => Evidence::Missing,
                 Write::Delete { .. } => Evidence::After,
-                Write::Set { .. } => Evidence::Unclear,
+                Write::Set { .. } | Write::Check { .. } => Evidence::Unclear,
             };
             return (evidence, None);
         }
@@ -235,7 +235,7 @@ fn weigh(operation: &Operation<'_>, live: Option<&Live>) -> (Evidence, Option<i6
         }
         Write::Set { .. } => Evidence::Unclear,
         Write::Delete { expected } if version == expected.get() => Evidence::Before,
-        Write::Delete { .. } => Evidence::Unclear,
+        Write::Delete { .. } | Write::Check { .. } => Evidence::Unclear,
     };
     (evidence, Some(node.mzxid))
 }

@@ -1,5 +1,6 @@
 //! Lowering a plan to operations and packing them into batches, without a server.
 
+use std::collections::BTreeMap;
 use std::mem::Discriminant;
 use std::ops::Range;
 
@@ -33,7 +34,9 @@ pub(super) fn pack<'p>(
     let actions = plan.actions.iter();
     let again = actions.filter(|action| !matches!(action, Action::Add(_)));
     let again = again.map(Action::path).collect();
-    let packer = |limits| Packer::new((options, chroot_len), base, limits, &again);
+    let moved = plan.moved_trims();
+    let nodes = (&again, &moved);
+    let packer = |limits| Packer::new((options, chroot_len), base, limits, nodes);
     if let Some(batches) = packer(whole).pack(plan)? {
         return Ok(batches);
     }
@@ -77,6 +80,8 @@ struct Packer<'p, 'a> {
     actions: Range<usize>,
     /// The nodes that an action changes or removes: only of these it matters what was written.
     again: &'a HashSet<&'p ZPath>,
+    /// The trims of nodes that are moved, by their new path.
+    moved: &'a BTreeMap<ZPath, &'p Trim>,
     /// Where in the batch each of them is created or set.
     at: HashMap<&'p ZPath, usize>,
     /// The version of each of them that this plan has written so far, after the write, and in which
@@ -95,7 +100,7 @@ impl<'p, 'a> Packer<'p, 'a> {
         (options, chroot_len): (&'a ExecuteOptions, usize),
         base: usize,
         limits: Limits,
-        again: &'a HashSet<&'p ZPath>,
+        (again, moved): (&'a HashSet<&'p ZPath>, &'a BTreeMap<ZPath, &'p Trim>),
     ) -> Self {
         Self {
             options,
@@ -110,6 +115,7 @@ impl<'p, 'a> Packer<'p, 'a> {
             bytes: base,
             actions: 0..0,
             again,
+            moved,
             at: HashMap::default(),
             versions: HashMap::default(),
             changes: Vec::new(),
@@ -269,8 +275,12 @@ impl<'p, 'a> Packer<'p, 'a> {
                 bytes,
             });
         }
-        let fits = self.bytes + bytes <= self.limits.bytes
-            && self.operations.len() < self.limits.operations;
+        // Where no request can hold both, the trim alone finds out.
+        let check = self.check_of_old(path, &write, action);
+        let check = check.filter(|(_, more)| self.base + bytes + more <= self.limits.request);
+        let bytes = bytes + check.map_or(0, |(_, more)| more);
+        let operations = self.operations.len() + usize::from(check.is_some());
+        let fits = self.bytes + bytes <= self.limits.bytes && operations < self.limits.operations;
         if !fits {
             self.overflowed = true;
             self.close_batch();
@@ -278,6 +288,7 @@ impl<'p, 'a> Packer<'p, 'a> {
         if self.operations.is_empty() {
             self.actions = action..action;
         }
+        self.operations.extend(check.map(|(check, _)| check));
         match &write {
             Write::Create { .. } if self.again.contains(path) => {
                 self.at.insert(path, self.operations.len());
@@ -291,6 +302,7 @@ impl<'p, 'a> Packer<'p, 'a> {
                 self.versions.insert(path, version);
             }
             Write::Delete { .. } => _ = self.at.remove(path),
+            Write::Check { .. } => {}
         }
         self.operations.push(Operation {
             path,
@@ -301,6 +313,30 @@ impl<'p, 'a> Packer<'p, 'a> {
         self.bytes += bytes;
         self.actions.end = action + 1;
         Ok(())
+    }
+
+    /// That the old node of a moved one is as the plan saw it, with the bytes that the check takes up: what
+    /// was copied is never older than what a next plan finds there. One batch with all of the plan trims the
+    /// old node, which is the same check.
+    fn check_of_old(
+        &self,
+        path: &ZPath,
+        write: &Write<'_>,
+        action: usize,
+    ) -> Option<(Operation<'p>, usize)> {
+        let copies = matches!(write, Write::Create { .. } | Write::Set { .. });
+        let old = self.moved.get(path);
+        let old = old.filter(|_| copies && !self.limits.whole)?;
+        let check = Operation {
+            path: &old.path,
+            write: Write::Check {
+                expected: old.expected_version,
+            },
+            node: Which::Seen(old.seen),
+            action,
+        };
+        let bytes = check.write.size().batched(&old.path, self.chroot_len);
+        Some((check, bytes))
     }
 
     fn push_acl(&mut self, change: AclChange<'p>, opens: bool) -> Result<(), TooLarge> {

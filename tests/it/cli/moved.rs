@@ -147,6 +147,23 @@ async fn what_is_written_during_a_move_is_not_lost() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn nothing_is_copied_that_is_older_than_what_is_there() {
+    let place = large("moved-stale").await;
+    let client = place.client().await;
+    let (relay, mut child) = held_after(0, &place, "apply -y a.zkt").await;
+    client.set_data("/old/kid", b"newer", None).await.unwrap();
+    // The first batch passes, and is the last that does.
+    relay.set(Mode::HoldWriteAfter(0));
+    relay.holds_a_write().await;
+    child.kill().unwrap();
+    child.wait().unwrap();
+    place.run("apply -y a.zkt").expect(0);
+    let nodes = place.nodes().await;
+    assert!(nodes.contains("/new/kid \"newer\""), "{nodes}");
+    assert!(!nodes.contains("/old/"), "{nodes}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_diff_shows_a_declared_move() {
     let place = Place::offline();
     place.file("old.zkt", "/old\n  x = 1\n  /kid\n");

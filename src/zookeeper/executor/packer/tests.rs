@@ -63,7 +63,11 @@ fn shown(actions: Vec<Action>, options: &ExecuteOptions) -> String {
         actions,
         ..Plan::empty(ZPath::root())
     };
-    let batches = match pack(&plan, 0, options) {
+    shown_plan(&plan, options)
+}
+
+fn shown_plan(plan: &Plan, options: &ExecuteOptions) -> String {
+    let batches = match pack(plan, 0, options) {
         Ok(batches) => batches,
         Err(error) => return format!("{error:?}"),
     };
@@ -96,6 +100,9 @@ fn shown(actions: Vec<Action>, options: &ExecuteOptions) -> String {
                         }
                         Write::Delete { expected } => {
                             format!("  delete {path} at {}", expected.get())
+                        }
+                        Write::Check { expected } => {
+                            format!("  check {path} at {}", expected.get())
                         }
                     };
                     text += &format!(" ({action})\n");
@@ -277,4 +284,51 @@ fn batches_are_bounded_and_cover_the_plan_in_order() {
         );
     }
     assert_eq!(next, 500);
+}
+
+#[test]
+fn what_is_copied_is_checked_at_the_old_place() {
+    let plan = Plan {
+        actions: vec![
+            add("/new", "a"),
+            add("/new/kid", "b"),
+            add("/other", "c"),
+            trim("/old/kid", 3),
+            trim("/old", 2),
+        ],
+        moves: vec![crate::model::plan::Move {
+            from: path("/old"),
+            to: path("/new"),
+            changes: std::collections::BTreeMap::new(),
+            dropped: std::collections::BTreeSet::new(),
+            origin: None,
+        }],
+        ..Plan::empty(ZPath::root())
+    };
+    let split = ExecuteOptions {
+        whole_plan_bytes: 0,
+        batch_operations: 3,
+        ..ExecuteOptions::default()
+    };
+    insta::assert_snapshot!(shown_plan(&plan, &split), @r#"
+    stage 1, actions 0..1, 91 bytes
+      check /old at 2 (0)
+      create /new "a" (0)
+    stage 1, actions 1..3, 154 bytes
+      check /old/kid at 3 (1)
+      create /new/kid "b" (1)
+      create /other "c" (2)
+    stage 2, actions 3..5, 63 bytes
+      delete /old/kid at 3 (3)
+      delete /old at 2 (4)
+    "#);
+    // In one batch the trims are the checks.
+    insta::assert_snapshot!(shown_plan(&plan, &ExecuteOptions::default()), @r#"
+    stage 1, actions 0..5, 228 bytes
+      create /new "a" (0)
+      create /new/kid "b" (1)
+      create /other "c" (2)
+      delete /old/kid at 3 (3)
+      delete /old at 2 (4)
+    "#);
 }
