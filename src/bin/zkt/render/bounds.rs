@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use unicode_width::UnicodeWidthStr as _;
 
 use super::value::printable;
-use crate::args::{Extras, PlanOptions, PlansOf};
+use crate::args::{Extras, PlanOptions, PlansOf, TrimArg};
 
 /// How many values of an option are named.
 const NAMED: usize = 5;
@@ -17,6 +17,7 @@ pub(crate) struct Bounds {
     target: Vec<String>,
     exclude: Vec<String>,
     hides_extras: bool,
+    trims_owned: bool,
     of_context: Option<PlansOf>,
 }
 
@@ -27,6 +28,7 @@ impl Bounds {
             target: options.target.clone(),
             exclude: options.exclude.clone(),
             hides_extras: options.extras == Extras::Hide,
+            trims_owned: options.trim == Some(TrimArg::Owned),
             of_context: options.of_context.clone(),
         }
     }
@@ -54,6 +56,14 @@ impl Bounds {
             }
         }
         part
+    }
+
+    /// What extra nodes are.
+    pub(super) fn extras(&self) -> &'static str {
+        match self.trims_owned {
+            true => "Extra, left alone since they are not the owner's",
+            false => "Extra, left alone without --trim",
+        }
     }
 
     /// What a plan without extra nodes does not say.
@@ -163,6 +173,7 @@ mod tests {
             target: vec!["/kafka/**".to_owned()],
             exclude: vec!["/kafka/tmp".to_owned(), "/**/x".to_owned()],
             hides_extras: true,
+            trims_owned: false,
             of_context: Some(PlansOf {
                 context: "prod".to_owned(),
                 file: "zkt.toml".to_owned(),

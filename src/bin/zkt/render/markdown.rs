@@ -53,7 +53,7 @@ impl Subject<'_> {
 
 /// The whole comment; secret values are never in it.
 pub(crate) fn plan_markdown(plan: &Plan, subject: &Subject<'_>, checksum: Option<&str>) -> String {
-    let (remarks, left_alone) = (Remark::of_plan(plan), left_alone(plan));
+    let (remarks, left_alone) = (Remark::of_plan(plan), left_alone(plan, subject.bounds));
     let mut out = headline(&verdict(plan, subject.bounds), subject);
     push_bounds(&mut out, subject.bounds);
     push_remarks(&mut out, &remarks);
@@ -237,10 +237,10 @@ fn push_folded(out: &mut String, summary: &str, language: &str, lines: &str) {
 }
 
 /// Which nodes stay although the declared tree says otherwise.
-fn left_alone(plan: &Plan) -> String {
+fn left_alone(plan: &Plan, bounds: &Bounds) -> String {
     let mut out = String::new();
     let extras = plan.extras.iter().map(|path| (path, String::new()));
-    push_nodes(&mut out, "Extra, left alone without --trim", extras);
+    push_nodes(&mut out, bounds.extras(), extras);
     let kept = plan.kept.iter();
     let kept = kept.map(|kept| (&kept.path, format!("  ({})", words::kept(&kept.reason))));
     push_nodes(&mut out, "Kept as they are", kept);

@@ -159,7 +159,7 @@ fn write_title(options: &TextOptions<'_>, out: &mut dyn Write) -> io::Result<()>
 /// Writes which nodes the plan leaves alone.
 fn write_untouched(plan: &Plan, options: &TextOptions<'_>, out: &mut dyn Write) -> io::Result<()> {
     if options.extras && !plan.extras.is_empty() {
-        writeln!(out, "\nExtra, left alone without --trim:")?;
+        writeln!(out, "\n{}:", options.bounds.extras())?;
         write_grouped(plan.extras.iter().map(|path| (path, String::new())), out)?;
     }
     if !plan.kept.is_empty() {
