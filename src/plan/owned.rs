@@ -12,6 +12,8 @@ pub struct Ownership {
     pub record: Record,
     /// What other owners have, by name.
     pub others: Vec<(String, Record)>,
+    /// Other owners whose records cannot be read, by name, and why. Any node may be theirs.
+    pub unknown: Vec<(String, String)>,
     /// Whether the owner adopts declared nodes that differ, and those of others.
     pub adopts: bool,
 }

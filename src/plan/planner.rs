@@ -448,7 +448,7 @@ impl<'a> Planner<'a> {
         }
         self.plan
             .warnings
-            .extend(std::mem::take(&mut self.owner).warnings());
+            .extend(std::mem::take(&mut self.owner).warnings(self.policy));
         self.moves.drop_undeclared(&mut self.stages);
         let (trims, examined) = (&self.stages.trims, self.plan.examined);
         let limit = self.policy.max_trim;
@@ -486,6 +486,7 @@ impl<'a> Planner<'a> {
         plan.actions.append(&mut stages.updates);
         plan.actions.append(&mut stages.links);
         plan.actions.append(&mut stages.trims);
+        owned::note_partial(declared, self.policy, &mut plan);
         plan.refusals
             .extend(lacks_identity.map(|path| Refusal::NoIdentity { path }));
         let too_large = size::too_large(&plan.actions, max_request);

@@ -7,7 +7,7 @@ use super::Error;
 use crate::model::node::Declared;
 use crate::model::path::{Error as PathError, ZPath, check_name};
 use crate::model::plan::{Action, Plan};
-use crate::model::record::{self as form, Applied, Begun};
+use crate::model::record::{self as form, Applied, Begun, Broken};
 use crate::model::tree::Tree;
 use crate::plan::owned::Ownership;
 use crate::zookeeper::executor::Stop;
@@ -248,14 +248,22 @@ async fn look(
         return Err(Error::RecordPlace { path, place });
     }
     let stored = record::read(session, &owner.head()).await?;
-    let mut others = Vec::new();
+    let (mut others, mut unknown) = (Vec::new(), Vec::new());
     for name in record::names(session, place).await? {
         if name == owner.name {
             continue;
         }
-        // It may be another one's node, or be removed just now.
-        if let Some(other) = record::read(session, &place.join(&name)).await? {
-            others.push((name, other.record));
+        match record::read(session, &place.join(&name)).await {
+            Ok(Some(other)) => others.push((name, other.record)),
+            // It was removed just now.
+            Ok(None) => {}
+            Err(record::Error::Broken {
+                reason: Broken::Foreign(_),
+                ..
+            }) => {}
+            Err(error) if error.is_loss() => return Err(error.into()),
+            // That is no reason to stop everybody else.
+            Err(error) => unknown.push((name, error.to_string())),
         }
     }
     let record = stored.as_ref().map(|stored| stored.record.clone());
@@ -263,6 +271,7 @@ async fn look(
         place: place.clone(),
         record: record.unwrap_or_default(),
         others,
+        unknown,
         adopts: owner.adopt,
     };
     Ok((stored, Arc::new(ownership)))

@@ -35,7 +35,7 @@ pub enum Drift {
     Gone,
     /// Another node stands in its place.
     Replaced,
-    /// Its data was written.
+    /// Its data was written, and no part of it is left to others.
     Changed,
 }
 
@@ -68,7 +68,7 @@ pub async fn status(session: &Session, owner: &Owner) -> Result<Option<Status>, 
                 let drift = match stat {
                     None => Drift::Gone,
                     Some(stat) if stat.czxid != entry.created => Drift::Replaced,
-                    Some(stat) if stat.mzxid != entry.modified => Drift::Changed,
+                    Some(stat) if stat.mzxid != entry.modified && !entry.partial => Drift::Changed,
                     Some(_) => continue,
                 };
                 drifted.push((path.clone(), drift));

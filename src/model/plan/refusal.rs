@@ -42,6 +42,12 @@ pub enum KeptReason {
         /// The other owner.
         other: String,
     },
+    /// It is the owner's and not declared, but perhaps another owner's as well.
+    #[error("the owner {other}, whose record cannot be read, may have it, too")]
+    PerhapsOfOther {
+        /// The other owner.
+        other: String,
+    },
     /// It is the owner's and not declared, but something below it stays.
     #[error("{} stays", child.as_ref().map_or("a node below it", |child| child.as_str()))]
     Holds {

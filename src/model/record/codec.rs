@@ -28,6 +28,9 @@ pub enum Broken {
     /// Something else, or something that was damaged.
     #[error("it is no part of a record, or damaged ({0})")]
     Damaged(String),
+    /// A node that is no record at all.
+    #[error("it is no record ({0})")]
+    Foreign(String),
     /// Another version.
     #[error("it is of format {found}, and this zkt reads format {FORMAT}")]
     Format {
@@ -51,7 +54,8 @@ pub fn encode_shards<'e>(
     let mut shards = Vec::new();
     let mut writer = Writer::default();
     for (path, entry) in entries {
-        writer.path(path, claim_bits(entry.claim));
+        let partial = if entry.partial { PARTIAL } else { 0 };
+        writer.path(path, claim_bits(entry.claim) | partial);
         writer.zxid(entry.created);
         writer.number(entry.modified.wrapping_sub(entry.created) as u64);
         if writer.bytes.len() >= bytes {
@@ -69,14 +73,15 @@ pub fn encode_shards<'e>(
 /// # Errors
 /// It is none, or not whole.
 pub fn decode_shard(bytes: &[u8]) -> Result<Vec<(ZPath, Entry)>, Broken> {
-    read(bytes, SHARD, |reader, claim| {
-        let claim = claim_of(claim)?;
+    read(bytes, SHARD, |reader, kind| {
+        let claim = claim_of(kind & !PARTIAL)?;
         let created = reader.zxid()?;
         let modified = created.wrapping_add(reader.number()? as i64);
         Ok(Entry {
             created,
             modified,
             claim,
+            partial: kind & PARTIAL != 0,
         })
     })
 }
@@ -136,6 +141,8 @@ fn claim_of(bits: u64) -> Result<Claim, Broken> {
 
 /// The kind of a path stands beside how much of it is shared.
 const KINDS: u64 = 8;
+/// Stands in the kind of an entry beside its claim: others may write a part of the node.
+const PARTIAL: u64 = 4;
 
 #[derive(Default)]
 struct Writer {

@@ -15,6 +15,8 @@ pub struct Entry {
     pub modified: i64,
     /// What the owner says of it.
     pub claim: Claim,
+    /// Whether others may write a part of its data, which `@keep properties` or `@ignore` leaves to them.
+    pub partial: bool,
 }
 
 /// The nodes of an owner.
@@ -30,10 +32,13 @@ pub struct Changes {
     pub take: Vec<(ZPath, Entry)>,
     /// Nodes that are gone or replaced, with the transaction that created the one of the record.
     pub gone: Vec<(ZPath, i64)>,
+    /// Nodes that the plan writes, and whether others may write a part of them from then on. No journal
+    /// says it.
+    pub partial: Vec<(ZPath, bool)>,
 }
 
 impl Changes {
-    /// Whether nothing changes.
+    /// Whether nothing changes if nothing is written.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.take.is_empty() && self.gone.is_empty()
@@ -84,6 +89,7 @@ impl Record {
                     created: zxid,
                     modified: zxid,
                     claim: Claim::Created,
+                    partial: false,
                 },
                 Note::Set { created, claim } => {
                     let old = self.of_node(&path, created);
@@ -91,6 +97,7 @@ impl Record {
                         created,
                         modified: zxid,
                         claim: old.map_or(claim, |old| old.claim.then(claim)),
+                        partial: old.is_some_and(|old| old.partial),
                     }
                 }
                 Note::SetNew => match old {
@@ -122,6 +129,11 @@ impl Record {
                 ..*entry
             };
             self.entries.insert(path.clone(), new);
+        }
+        for (path, partial) in &changes.partial {
+            if let Some(entry) = self.entries.get_mut(path) {
+                entry.partial = *partial;
+            }
         }
     }
 }

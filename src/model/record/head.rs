@@ -79,7 +79,8 @@ impl Head {
     /// # Errors
     /// It is no head, or of another version.
     pub fn from_json(data: &[u8]) -> Result<Self, Broken> {
-        let Version { zkt_record } = serde_json::from_slice(data).map_err(Broken::damaged)?;
+        let foreign = |error: serde_json::Error| Broken::Foreign(error.to_string());
+        let Version { zkt_record } = serde_json::from_slice(data).map_err(foreign)?;
         if zkt_record != FORMAT {
             return Err(Broken::Format { found: zkt_record });
         }

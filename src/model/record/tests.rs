@@ -15,10 +15,12 @@ fn entry() -> impl Strategy<Value = Entry> {
         Just(Claim::Written)
     ];
     let zxid = prop_oneof![0..99_i64, any::<i64>()];
-    (zxid, 0..9_i64, claim).prop_map(|(created, later, claim)| Entry {
+    let parts = (zxid, 0..9_i64, claim, any::<bool>());
+    parts.prop_map(|(created, later, claim, partial)| Entry {
         created,
         modified: created.wrapping_add(later),
         claim,
+        partial,
     })
 }
 
@@ -83,6 +85,7 @@ fn a_hundred_thousand_nodes_take_a_few_small_shards() {
             created: 0x1_0000_0000 + i / 900,
             modified: 0x1_0000_0000 + i / 900 + i % 5,
             claim: Claim::Created,
+            partial: false,
         };
         entries.insert(path(&text), entry);
     }
@@ -101,6 +104,7 @@ fn what_is_of_another_version_or_no_record_is_no_empty_record() {
             created: 1,
             modified: 1,
             claim: Claim::Created,
+            partial: false,
         },
     )]);
     let mut shard = encode_shards(&entries, 99).remove(0);
@@ -136,6 +140,7 @@ fn a_journal_gives_its_own_zxid_to_what_its_batch_created() {
             created,
             modified,
             claim,
+            partial: false,
         })
     };
     assert_eq!(record.get(&path("/a")), entry(5, 6, Claim::Created));
@@ -149,9 +154,17 @@ fn a_journal_gives_its_own_zxid_to_what_its_batch_created() {
     // Another node is no reason to forget the one of the record.
     let gone = Changes {
         gone: vec![(path("/a"), 5), (path("/b"), 4)],
-        take: Vec::new(),
+        partial: vec![(path("/d"), true)],
+        ..Changes::default()
     };
     record.change(&gone);
+    // What a batch writes later is no reason to forget that others may write, too.
+    record.fold(vec![(path("/d"), written)], 8);
+    let written = Entry {
+        partial: true,
+        ..entry(2, 8, Claim::Written).unwrap()
+    };
+    assert_eq!(record.get(&path("/d")), Some(written));
     assert_eq!(record.get(&path("/a")), None);
     assert_eq!(record.get(&path("/b")), entry(5, 5, Claim::Created));
 }

@@ -61,41 +61,78 @@ impl Owner {
             (Some(Claim::Written), _) if adopts => Claim::Adopted,
             (Some(claim), _) => claim,
             (None, _) if adopts => Claim::Adopted,
-            (None, _) if other.is_some() => return,
+            (None, _) if other.is_some() || !ownership.unknown.is_empty() => return,
             (None, Comparison::Equal) => Claim::Adopted,
             (None, Comparison::Rest) => Claim::Written,
         };
         // Others may write all the time what `@keep` and `@ignore` leave to them.
-        let is_whole = !node.keep_properties && node.ignore.patterns().is_empty();
+        let partial = is_partial(node);
         let modified = match entry {
-            Some(entry) if !is_whole => entry.modified,
+            Some(entry) if partial => entry.modified,
             _ => live.mzxid,
         };
         let now = Entry {
             created: live.czxid,
             modified,
             claim,
+            partial,
         };
         if entry != Some(now) {
             plan.record.take.push((path.clone(), now));
         }
     }
 
-    /// Warns of declared nodes that others have.
-    pub(super) fn warnings(self) -> impl Iterator<Item = Warning> {
-        let shared = self.shared.into_iter();
-        shared.map(|(name, (path, origin, count))| Warning {
+    /// Warns of declared nodes that others have, and of others of whom nobody knows what they have.
+    pub(super) fn warnings(self, policy: &Policy<'_>) -> Vec<Warning> {
+        let warning = |path, message, origin| Warning {
             path,
             lint: Lint::OtherOwner,
             level: Level::Warn,
             about: About::Trees,
-            message: format!(
-                "the owner {name} has it, too{}: both would write it",
-                and_more(", and so it has ", count - 1)
-            ),
+            message,
             origin,
-        })
+        };
+        let shared = self.shared.into_iter();
+        let shared = shared.map(|(name, (path, origin, count))| {
+            let more = and_more(", and so it has ", count - 1);
+            let message = format!("the owner {name} has it, too{more}: both would write it");
+            warning(path, message, origin)
+        });
+        let ownership = policy.owner.iter();
+        let unknown = ownership.flat_map(|ownership| {
+            ownership.unknown.iter().map(|(name, why)| {
+                let message = format!(
+                    "what the owner {name} has is unknown, so nothing of it is trimmed or adopted: {why}"
+                );
+                warning(ownership.place.join(name), message, None)
+            })
+        });
+        shared.chain(unknown).collect()
     }
+}
+
+/// Whether others may write a part of a node's data.
+fn is_partial(node: &Declared) -> bool {
+    node.keep_properties || !node.ignore.patterns().is_empty()
+}
+
+/// Takes note of nodes that are written of which others may write a part from then on, or no part any more.
+pub(super) fn note_partial(declared: &Tree<Declared>, policy: &Policy<'_>, plan: &mut Plan) {
+    let Some(ownership) = &policy.owner else {
+        return;
+    };
+    let mut partial: BTreeMap<&ZPath, bool> = BTreeMap::new();
+    for path in plan.actions.iter().map(Action::path) {
+        let Some(node) = declared.get(path) else {
+            continue;
+        };
+        let before = ownership.record.get(path);
+        if is_partial(node) || before.is_some_and(|entry| entry.partial) {
+            partial.insert(path, is_partial(node));
+        }
+    }
+    let partial = partial.into_iter();
+    plan.record.partial = partial.map(|(path, is)| (path.clone(), is)).collect();
 }
 
 /// Takes note of nodes of the record that are gone or replaced.
@@ -181,6 +218,9 @@ impl Trims<'_> {
         } else if let Some(other) = ownership.other(path, node.czxid) {
             let other = other.to_owned();
             Some(KeptReason::OfOther { other })
+        } else if let Some((other, _)) = ownership.unknown.first() {
+            let other = other.clone();
+            Some(KeptReason::PerhapsOfOther { other })
         } else {
             self.staying_child(path, node)
         };
@@ -239,7 +279,7 @@ impl Trims<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::record::Record;
+    use crate::model::record::{Changes, Record};
     use crate::plan::planner;
 
     fn path(text: &str) -> ZPath {
@@ -251,6 +291,7 @@ mod tests {
             created,
             modified,
             claim,
+            partial: false,
         }
     }
 
@@ -294,6 +335,7 @@ mod tests {
             place: path("/zkt"),
             record: owned,
             others: Vec::new(),
+            unknown: Vec::new(),
             adopts: false,
         };
         change(&mut ownership);
@@ -319,6 +361,7 @@ mod tests {
         created: 5,
         modified: 6,
         claim: Claim::Created,
+        partial: false,
     };
 
     #[test]
@@ -411,14 +454,62 @@ mod tests {
             assert_eq!(shown(&plan), ["update /differs"]);
             plan.record.take
         };
+        let partial = Entry {
+            partial: true,
+            ..OURS
+        };
         let expected = vec![
             (path("/equal"), entry(3, 4, Claim::Adopted)),
             // A hot fix that is declared by now. What `@keep` leaves to others is theirs to write.
             (path("/fixed"), entry(5, 9, Claim::Created)),
+            (path("/kept"), partial),
         ];
         assert_eq!(adopted(false), expected);
         // The batch that writes a node says what becomes of it.
         assert_eq!(adopted(true), expected);
+    }
+
+    #[test]
+    fn an_owner_who_is_unknown_may_have_any_node() {
+        let nodes = [("/equal", "{}", 3, 4, 0), ("/old", "{}", 5, 6, 0)];
+        let made = |adopts: bool| {
+            plan("/equal\n", &nodes, &[("/old", OURS)], |ownership| {
+                ownership.unknown = vec![("other".to_owned(), "why".to_owned())];
+                ownership.adopts = adopts;
+            })
+        };
+        assert_eq!(
+            shown(&made(false)),
+            ["kept /old: the owner other, whose record cannot be read, may have it, too"]
+        );
+        assert_eq!(made(false).record, Changes::default());
+        let warning = &made(false).warnings[0];
+        assert_eq!(
+            (warning.path.as_str(), warning.message.as_str()),
+            (
+                "/zkt/other",
+                "what the owner other has is unknown, so nothing of it is trimmed or adopted: why"
+            )
+        );
+        // To adopt what others have may be asked for.
+        let adopted = entry(3, 4, Claim::Adopted);
+        assert_eq!(made(true).record.take, [(path("/equal"), adopted)]);
+    }
+
+    #[test]
+    fn what_is_written_says_whether_others_may_write_a_part_of_it() {
+        let text = "/new\n  @keep properties\n/now\n  @ignore n\n  x = 1\n/whole\n  x = 1\n";
+        let nodes = [("/now", "{}", 5, 6, 0), ("/whole", "{}", 5, 6, 0)];
+        let partial = Entry {
+            partial: true,
+            ..OURS
+        };
+        let plan = plan(text, &nodes, &[("/now", OURS), ("/whole", partial)], |_| {});
+        let expected = [("/new", true), ("/now", true), ("/whole", false)];
+        assert_eq!(
+            plan.record.partial,
+            expected.map(|(text, is)| (path(text), is))
+        );
     }
 
     #[test]

@@ -83,6 +83,7 @@ pub(super) enum KeptForm {
     OutOfScope,
     Changed,
     OfOther(String),
+    PerhapsOfOther(String),
     Holds(Option<String>),
 }
 
@@ -220,6 +221,7 @@ impl KeptForm {
             KeptReason::OutOfScope => Self::OutOfScope,
             KeptReason::Changed => Self::Changed,
             KeptReason::OfOther { other } => Self::OfOther(other.clone()),
+            KeptReason::PerhapsOfOther { other } => Self::PerhapsOfOther(other.clone()),
             KeptReason::Holds { child } => {
                 Self::Holds(child.as_ref().map(|child| child.as_str().to_owned()))
             }
@@ -237,6 +239,7 @@ impl KeptForm {
             Self::OutOfScope => KeptReason::OutOfScope,
             Self::Changed => KeptReason::Changed,
             Self::OfOther(other) => KeptReason::OfOther { other },
+            Self::PerhapsOfOther(other) => KeptReason::PerhapsOfOther { other },
             Self::Holds(child) => KeptReason::Holds {
                 child: child.map(|child| path_of(&child)).transpose()?,
             },

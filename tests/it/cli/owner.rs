@@ -430,6 +430,77 @@ async fn status_shows_the_last_apply_and_what_drifted() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_others_may_write_is_no_drift() {
+    let place = Place::new("owner-partial").await;
+    place.file("a.zkt", "/a\n  x = 1\n");
+    place.run("apply -y --owner team a.zkt").expect(0);
+    place.file(
+        "a.zkt",
+        "/a\n  @ignore n\n  x = 2\n/b\n  @keep properties\n",
+    );
+    let apply = "apply -y --owner team a.zkt";
+    place.run(apply).expect(0);
+    let before = place.exactly().await;
+    place.run(apply).expect(0);
+    assert_eq!(place.exactly().await, before);
+    let client = place.client().await;
+    for path in ["/a", "/b"] {
+        let data = br#"{"n":1,"x":2}"#;
+        client.set_data(path, data, None).await.unwrap();
+    }
+    let status = "status --owner team --detailed-exitcode";
+    place.run(status).expect(0);
+    client.delete("/b", None).await.unwrap();
+    let run = place.run(status).expect(2);
+    assert!(
+        run.stdout.contains("/b: gone") && !run.stdout.contains("/a:"),
+        "{run}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_stands_beside_a_record_stops_nobody() {
+    let place = Place::new("owner-beside").await;
+    place.file("a.zkt", "/a\n/old\n");
+    place.run("apply -y --owner team a.zkt").expect(0);
+    let client = place.client().await;
+    create(&client, "/zkt/notes", "x").await;
+    create(&client, "/a/theirs", "").await;
+    place.file("a.zkt", "/a\n");
+    let plan = "plan --owner team --trim owned --max-trim 9 a.zkt";
+    let run = place.run(plan).expect(0);
+    insta::assert_snapshot!(run, @"
+    zkt plan: SERVER <- a.zkt
+
+      - /old                                             (1 node)
+
+    Extra, left alone since they are not the owner's:
+      /a/theirs
+
+    Plan: 0 to add, 0 to update, 0 to link, 1 to trim.
+    --- exit 0
+    ");
+    // A newer zkt keeps it: what it holds is unknown.
+    create(&client, "/zkt/other", r#"{"zkt_record":2}"#).await;
+    let run = place.run(plan).expect(0);
+    insta::assert_snapshot!(run, @"
+    zkt plan: SERVER <- a.zkt
+
+    Extra, left alone since they are not the owner's:
+      /a/theirs
+
+    Kept as they are:
+      /old  (the owner other, whose record cannot be read, may have it, too)
+
+    warning: /zkt/other: what the owner other has is unknown, so nothing of it is trimmed or adopted: /zkt/other, which belongs to an owner's record: it is of format 2, and this zkt reads format 1 [other-owner]
+
+    No changes: 1 node is as declared.
+    --- exit 0
+    ");
+    place.run("apply -y --owner team a.zkt").expect(0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn what_is_no_record_is_an_error_and_not_an_empty_record() {
     let place = Place::new("owner-broken").await;
     place.file("a.zkt", "/a\n");
