@@ -257,7 +257,7 @@ impl Action {
 }
 
 /// One changed property, link, raw data ([`DATA_CHANGE`]) or ACL ([`ACL_CHANGE`]).
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
     /// The name under which the property is stored.
     pub name: String,
@@ -272,7 +272,7 @@ pub struct Change {
 }
 
 /// A value before or after a change.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ChangeValue {
     /// A property.
     Json(Value),

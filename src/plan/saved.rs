@@ -11,6 +11,7 @@
 mod digest;
 mod file;
 mod form;
+mod found;
 mod hidden;
 mod look;
 mod made_of;
@@ -23,6 +24,7 @@ mod wants;
 
 pub use digest::{checksum_of, declared_digest};
 pub use file::{Error, FORMAT, Origin, OwnerTerms, SavedPlan, Secrets, Terms};
+pub use found::{Extent, Found};
 pub use look::{Fresh, Moved};
 pub use made_of::MadeOf;
 pub use rest::{NotReviewed, Rest};

@@ -1,7 +1,7 @@
 //! Why there is no plan.
 
 use crate::model::path::{ZPath, and_more};
-use crate::plan::saved::{Moved, NotReviewed};
+use crate::plan::saved::{Found, Moved, NotReviewed};
 use crate::zookeeper::live;
 use crate::zookeeper::record;
 use crate::zookeeper::session;
@@ -51,6 +51,8 @@ pub enum SavedError {
     Moved {
         /// The nodes, each with what became of it; never empty.
         nodes: Vec<(ZPath, Moved)>,
+        /// What the first of them hold now.
+        found: Vec<Found>,
     },
     /// The users for whom `auth::` stands are others than when the plan was made.
     #[error(

@@ -88,7 +88,8 @@ pub(super) async fn rest(
     observer.notify(&Progress::Read { nodes: live.len() });
     let mut rest = saved.rest(&live, &identities, fresh.as_ref());
     if !rest.moved.is_empty() {
-        return Err(SavedError::Moved { nodes: rest.moved }.into());
+        let (nodes, found) = (rest.moved, rest.found);
+        return Err(SavedError::Moved { nodes, found }.into());
     }
     // Policies may have become stricter since.
     options.review(&mut rest.plan);

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use zkt::plan::saved::Found;
+
 use crate::render::Remark;
 
 /// How a command ends; scripts rely on the numbers.
@@ -56,6 +58,8 @@ pub(crate) struct Failure {
     pub(crate) message: String,
     /// What to do about it.
     pub(crate) hint: Option<String>,
+    /// The nodes that a saved plan does not find as it saw them, as they are now.
+    pub(crate) found: Vec<Found>,
     /// How the command ends.
     pub(crate) exit: Exit,
     /// What has been printed already, for those who read something else than stderr.
@@ -67,6 +71,7 @@ impl Failure {
         Self {
             message: message.to_string(),
             hint: None,
+            found: Vec::new(),
             exit: Exit::Error,
             printed: Vec::new(),
         }
@@ -79,6 +84,10 @@ impl Failure {
         }
     }
 
+    pub(crate) fn found(self, found: Vec<Found>) -> Self {
+        Self { found, ..self }
+    }
+
     pub(crate) fn exit(self, exit: Exit) -> Self {
         Self { exit, ..self }
     }
@@ -88,6 +97,7 @@ impl Failure {
         Self {
             message: String::new(),
             hint: None,
+            found: Vec::new(),
             exit,
             printed,
         }

@@ -116,7 +116,7 @@ const MOST_MOVED: usize = 20;
 
 /// The failure of a saved plan that cannot be carried out.
 fn saved(error: &SavedError) -> Failure {
-    let SavedError::Moved { nodes } = error else {
+    let SavedError::Moved { nodes, found } = error else {
         return Failure::new(error).exit(Exit::Conflict);
     };
     let elsewhere = nodes.iter().filter(|(_, moved)| *moved == Moved::Elsewhere);
@@ -132,7 +132,14 @@ fn saved(error: &SavedError) -> Failure {
     push_nodes(&mut message, nodes.iter().map(line));
     Failure::new(message)
         .hint("make a new plan and review it")
+        .found(found.clone())
         .exit(Exit::Conflict)
+}
+
+/// Whether a plan made now, on the same servers, takes the place of one that cannot be carried out.
+pub(crate) fn is_outdated(error: &SavedError) -> bool {
+    let is_elsewhere = |(_, moved): &(ZPath, Moved)| *moved == Moved::Elsewhere;
+    matches!(error, SavedError::Moved { nodes, .. } if !nodes.iter().any(is_elsewhere))
 }
 
 /// The failure of a saved plan that was made on another ensemble, as these nodes show.

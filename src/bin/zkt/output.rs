@@ -13,7 +13,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::args::{Color, Global, LogFormat};
 use crate::diagnostics::safe_lines;
 use crate::exit::Failure;
-use crate::render::{Bounds, Mode, TextOptions};
+use crate::render::{self, Bounds, Mode, TextOptions};
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
@@ -218,6 +218,7 @@ impl Output {
         let mut err = self.err();
         let message = safe_lines(&failure.message);
         _ = writeln!(err, "{ERROR}error:{ERROR:#} {message}");
+        _ = render::write_found(&failure.found, &mut err);
         if let Some(hint) = &failure.hint {
             _ = writeln!(err, "{HINT}hint:{HINT:#} {}", safe_lines(hint));
         }

@@ -5,6 +5,7 @@ mod bounds;
 mod change;
 mod difference;
 mod exposed;
+mod found;
 mod github;
 mod json;
 mod list;
@@ -19,6 +20,7 @@ mod value;
 
 pub(crate) use bounds::Bounds;
 pub(crate) use exposed::exposed;
+pub(crate) use found::{found_json, write_found};
 pub(crate) use github::{write_annotations, write_notice, write_plan};
 pub(crate) use json::{action_json, json_line, plan_json, warning_json};
 pub(crate) use list::{count, named, write_first};
@@ -27,7 +29,7 @@ pub(crate) use place::Root;
 pub(crate) use remark::Remark;
 pub(crate) use sarif::{Finding, Found, sarif};
 pub(crate) use text::{Mode, TextOptions, plan_text, summary_line, write_warnings};
-pub(crate) use value::path_text;
+pub(crate) use value::{path_text, time_text};
 pub(crate) use zkt::export::FORMAT_VERSION;
 pub(crate) use zkt::syntax::parser::HIDDEN;
 

@@ -158,3 +158,47 @@ pub(crate) fn write(
     ));
     Ok(())
 }
+
+/// The command that makes the plan of a file anew, from `layers`, or from its own where there are none.
+pub(crate) fn words_anew(file: &Path, saved: &SavedPlan, layers: &[String], way: &Way) -> String {
+    let layers = match layers {
+        [] => &saved.origin.layers,
+        layers => layers,
+    };
+    let mut words = vec!["-o".to_owned(), file.to_string_lossy().into_owned()];
+    words.extend(layers.iter().chain(&way.words).cloned());
+    words.extend(term_words(&saved.terms));
+    let words: Vec<_> = words.iter().map(|word| shell_word(word)).collect();
+    format!("zkt plan {}", words.join(" "))
+}
+
+/// The options that say what a plan is about.
+fn term_words(terms: &Terms) -> Vec<String> {
+    let owner = terms.owner.as_ref();
+    let pair = |name: &str, value: &str| [name.to_owned(), value.to_owned()];
+    let mut words = Vec::new();
+    if !terms.path.is_root() {
+        words.extend(pair("--path", terms.path.as_str()));
+    }
+    if let Some(owner) = owner {
+        words.extend(pair("--owner", &owner.name));
+        if owner.path != PLACE {
+            words.extend(pair("--owner-path", &owner.path));
+        }
+    }
+    words.extend(
+        (terms.target.iter().map(|glob| pair("--target", glob)))
+            .chain(terms.exclude.iter().map(|glob| pair("--exclude", glob)))
+            .flatten(),
+    );
+    let flags = [
+        (terms.trim, "--trim"),
+        (owner.is_some_and(|owner| owner.trim), "--trim=owned"),
+        (owner.is_some_and(|owner| owner.adopt), "--adopt"),
+        (terms.replace, "--replace"),
+        (terms.allow_ephemeral, "--allow-ephemeral"),
+    ];
+    let flags = flags.iter().filter(|(is_set, _)| *is_set);
+    words.extend(flags.map(|(_, flag)| (*flag).to_owned()));
+    words
+}

@@ -10,6 +10,7 @@ use crate::model::acl::{Acl, Agreement, Identities};
 use crate::model::node::{AclVersion, DataVersion, Declared, Live, LiveNode, Zxids};
 use crate::model::path::ZPath;
 use crate::model::plan::{ACL_CHANGE, Action, Add, Change, Link, Plan, Refusal, Trim, Update};
+use crate::model::secrets::SecretNames;
 use crate::model::tree::Tree;
 use crate::model::value::Encoded;
 
@@ -62,6 +63,8 @@ impl fmt::Display for Moved {
 #[derive(Debug)]
 pub struct Fresh<'a> {
     pub(super) declared: &'a Tree<Declared>,
+    /// What is secret by the patterns of all nodes.
+    pub(super) everywhere: SecretNames,
     pub(super) plan: &'a Plan,
     /// The plan without its secrets.
     pub(super) shown: Plan,
@@ -344,7 +347,7 @@ impl<'a> Look<'a> {
 }
 
 /// What an action writes; `None` if it writes no data.
-fn data_of(action: &Action) -> Option<&Encoded> {
+pub(super) fn data_of(action: &Action) -> Option<&Encoded> {
     match action {
         Action::Add(add) => Some(&add.data),
         Action::Update(update) => update.data.as_ref(),

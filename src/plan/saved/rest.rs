@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::digest::declared_digest;
 use super::file::SavedPlan;
+use super::found::{Found, found};
 use super::hidden::hide;
 use super::look::{Fresh, Look, Moved};
 use super::seen::elsewhere;
@@ -12,7 +13,11 @@ use crate::model::acl::Identities;
 use crate::model::node::{Content, Declared, Live};
 use crate::model::path::ZPath;
 use crate::model::plan::{Action, Plan};
+use crate::model::secrets::SecretNames;
 use crate::model::tree::Tree;
+
+/// Of so many nodes that moved it is told what they hold.
+const MOST_FOUND: usize = 20;
 
 /// What is left of a saved plan.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,6 +28,8 @@ pub struct Rest {
     pub done: usize,
     /// The nodes that are neither as the plan saw them nor as it makes them.
     pub moved: Vec<(ZPath, Moved)>,
+    /// What the first of them hold now, as far as they can be read.
+    pub found: Vec<Found>,
 }
 
 /// The declared tree is not the one that was reviewed.
@@ -43,9 +50,11 @@ impl SavedPlan {
         secret_names: impl IntoIterator<Item = &'n String>,
     ) -> Result<Fresh<'a>, NotReviewed> {
         self.require_reviewed(declared)?;
-        let (shown, _) = hide(plan.clone(), declared, secret_names);
+        let names: Vec<&String> = secret_names.into_iter().collect();
+        let (shown, _) = hide(plan.clone(), declared, names.iter().copied());
         Ok(Fresh {
             declared,
+            everywhere: SecretNames::new(names),
             plan,
             shown,
         })
@@ -114,6 +123,7 @@ impl SavedPlan {
         }
         left.sort_by_key(|(at, _)| *at);
         let open: BTreeSet<usize> = left.iter().map(|(at, _)| *at).collect();
+        let found = self.found(&moved, live, fresh);
         Rest {
             done: plan.actions.len() - open.len(),
             plan: Plan {
@@ -121,7 +131,29 @@ impl SavedPlan {
                 ..plan.clone()
             },
             moved,
+            found,
         }
+    }
+
+    /// What the first nodes that moved hold now.
+    fn found(
+        &self,
+        moved: &[(ZPath, Moved)],
+        live: &Tree<Live>,
+        fresh: Option<&Fresh<'_>>,
+    ) -> Vec<Found> {
+        if moved.is_empty() {
+            return Vec::new();
+        }
+        // As they stand in the file, without the secrets that it lacks.
+        let nodes = by_node(&self.plan.actions);
+        let one = |(path, moved): &(ZPath, Moved)| {
+            let actions = nodes.get(path)?.iter().map(|at| &self.plan.actions[*at]);
+            let actions: Vec<&Action> = actions.collect();
+            let plan = (&*actions, self.secrets());
+            found(path, *moved, plan, (live.get(path), fresh))
+        };
+        moved.iter().take(MOST_FOUND).filter_map(one).collect()
     }
 }
 

@@ -113,7 +113,7 @@ pub(super) fn agree_with(actions: &[&Action], node: &LiveNode) -> bool {
     changes.iter().all(is_old) && writes().all(shows_all)
 }
 
-fn changes_of(action: &Action) -> &[Change] {
+pub(super) fn changes_of(action: &Action) -> &[Change] {
     match action {
         Action::Update(update) => &update.changes,
         Action::Link(link) => &link.changes,

@@ -59,20 +59,40 @@ async fn what_moved_since_is_named_and_nothing_is_written() {
     let before = place.exactly().await;
     let run = place.run("apply -y --plan plan.json").expect(4);
     assert_eq!(place.exactly().await, before);
-    insta::assert_snapshot!(run, @"
+    insta::assert_snapshot!(run.undated(), @"
     --- stderr
     error: 3 nodes have changed since the plan was made
       /a: it exists meanwhile, with other contents
       /old: its data was changed
       /old/gone: it has children that the plan did not see
-    hint: make a new plan and review it
+
+    From what the plan saw to what is there now:
+      ~ /a  (data last written TIME)
+        + string_value = (secret)
+          (this is all that it holds)
+      ~ /old  (data last written TIME)
+          z = 0 -> 7
+      ~ /old/gone  (data last written TIME)
+
+    The servers do not know who wrote it.
+    hint: make a new plan and review it: zkt plan -o plan.json a.zkt --trim
     --- exit 4
     ");
     let report = place
         .run("apply -y --format json --plan plan.json")
         .expect(4)
         .json();
-    assert_eq!(report.last().unwrap()["stop"]["kind"], "conflict");
+    let stop = &report.last().unwrap()["stop"];
+    assert_eq!(stop["kind"], "conflict");
+    let found = stop["found"].as_array().unwrap().iter();
+    let found: Vec<String> = found
+        .map(|node| format!("{} {} {}", node["path"], node["extent"], node["changes"]))
+        .collect();
+    insta::assert_snapshot!(found.join("\n"), @r#"
+    "/a" "contents" [{"name":"string_value","new":"(secret)","old":null,"op":"set"}]
+    "/old" "all" [{"name":"z","new":7,"old":0,"op":"set"}]
+    "/old/gone" "nothing" []
+    "#);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -419,4 +439,113 @@ async fn a_live_secret_that_is_removed_is_in_no_file() {
     }
     place.run("apply -y --plan plan.json a.zkt").expect(0);
     assert!(!place.nodes().await.contains("hunter"));
+}
+
+/// A hot fix may write secrets, too, and a plan may know some that no layer is there to name.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_is_there_now_is_shown_without_secrets() {
+    const TREE: &str = "/all\n  @secret\n  x = 'HIDDEN'\n/kept\n  @keep properties\n  @secret dsn\n  n = 2\n\
+                        /new\n  n = 1\n/one\n  @secret key\n  key = 'HIDDEN'\n  n = 2\n\
+                        /raw\n  @data 'new'\n/same\n  n = 2\n";
+    let place = Place::new("saved-shown").await;
+    let client = place.client().await;
+    for (path, data) in [
+        ("/all", r#"{"x":"HIDDEN-0"}"#),
+        ("/kept", r#"{"dsn":"HIDDEN-1","n":1}"#),
+        ("/one", r#"{"key":"HIDDEN","n":1}"#),
+        ("/raw", "old"),
+        ("/same", r#"{"n":1}"#),
+    ] {
+        create(&client, path, data).await;
+    }
+    place.file("a.zkt", TREE);
+    place.run("plan -o withheld a.zkt").expect(0);
+    place.run("plan --with-secrets -o whole a.zkt").expect(0);
+    for (path, data) in [
+        ("/all", r#"{"x":"HIDDEN-2"}"#),
+        (
+            "/kept",
+            r#"{"cfg":{"token":"HIDDEN-3"},"dsn":"HIDDEN-4","n":7}"#,
+        ),
+        ("/one", r#"{"key":"HIDDEN-5","n":7}"#),
+        ("/raw", "fixed"),
+        ("/same", r#"{"n":1}"#),
+    ] {
+        client.set_data(path, data.as_bytes(), None).await.unwrap();
+    }
+    create(&client, "/new", r#"{"n":7,"password":"HIDDEN-6"}"#).await;
+    let before = place.exactly().await;
+    let withheld = place.run("apply -y --plan withheld a.zkt").expect(4);
+    let whole = place.run("apply -y --plan whole").expect(4);
+    let json = place.run("apply -y --plan whole --format json").expect(4);
+    for run in [&withheld, &whole, &json] {
+        assert!(!run.everything().contains("HIDDEN"), "{run}");
+    }
+    assert_eq!(place.exactly().await, before);
+    insta::assert_snapshot!(withheld.undated(), @"
+    --- stderr
+    error: 6 nodes have changed since the plan was made
+      /all: its data was changed
+      /kept: its data was changed
+      /new: it exists meanwhile, with other contents
+      /one: its data was changed
+      /raw: its data was changed
+      /same: its data was changed
+
+    From what the plan saw to what is there now:
+      ~ /all  (data last written TIME)
+          (secret values were not compared; the others are the same)
+      ~ /kept  (data last written TIME)
+        + cfg = (secret)
+          n = 1 -> 7
+          (secret values were not compared)
+      ~ /new  (data last written TIME)
+        + n = 7
+        + password = (secret)
+          (this is all that it holds)
+      ~ /one  (data last written TIME)
+          n = 1 -> 7
+          (secret values were not compared)
+      ~ /raw  (data last written TIME)
+          @data 'old' -> 'fixed'
+      ~ /same  (data last written TIME)
+          (it holds what it held)
+
+    The servers do not know who wrote it.
+    hint: make a new plan and review it: zkt plan -o withheld a.zkt
+    --- exit 4
+    ");
+    insta::assert_snapshot!(whole.undated(), @"
+    --- stderr
+    error: 6 nodes have changed since the plan was made
+      /all: its data was changed
+      /kept: its data was changed
+      /new: it exists meanwhile, with other contents
+      /one: its data was changed
+      /raw: its data was changed
+      /same: its data was changed
+
+    From what the plan saw to what is there now:
+      ~ /all  (data last written TIME)
+          x = (secret) -> (secret)
+      ~ /kept  (data last written TIME)
+        + cfg = (secret)
+          dsn = (secret) -> (secret)
+          n = 1 -> 7
+      ~ /new  (data last written TIME)
+        + n = (secret)
+        + password = (secret)
+          (this is all that it holds)
+      ~ /one  (data last written TIME)
+          key = (secret) -> (secret)
+          n = 1 -> 7
+      ~ /raw  (data last written TIME)
+          @data 'old' -> 'fixed'
+      ~ /same  (data last written TIME)
+          (it holds what it held)
+
+    The servers do not know who wrote it.
+    hint: make a new plan and review it: zkt plan -o whole a.zkt
+    --- exit 4
+    ");
 }

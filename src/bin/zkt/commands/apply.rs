@@ -225,10 +225,26 @@ impl Apply<'_> {
     /// Why there is no plan. Of a saved plan, also whether these servers are not those it was made on.
     fn unplanned(&self, error: reconcile::Error) -> Failure {
         let is_saved = matches!(error, reconcile::Error::Saved(_));
+        let is_outdated =
+            matches!(&error, reconcile::Error::Saved(error) if hints::is_outdated(error));
         let failure = Failure::from(error);
         match self.saved.map(|saved| &saved.origin.server) {
             Some(server) if is_saved && *server != self.session.hosts() => {
                 failure.hint(settings::way_back(&self.args.server.way, server))
+            }
+            _ if is_outdated => self.with_next(failure),
+            _ => failure,
+        }
+    }
+
+    /// With the words that make the plan of a file anew.
+    fn with_next(&self, failure: Failure) -> Failure {
+        let start = &self.args.start;
+        match (&start.saved, self.saved) {
+            (Some(file), Some(saved)) => {
+                let (layers, way) = (&start.sources.layers, &self.args.server.way);
+                let words = saved::words_anew(file, saved, layers, way);
+                failure.hint(format!("make a new plan and review it: {words}"))
             }
             _ => failure,
         }

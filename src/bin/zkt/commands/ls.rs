@@ -1,7 +1,6 @@
 //! `zkt ls`: live nodes.
 
 use std::io::Write as _;
-use std::time::{Duration, UNIX_EPOCH};
 
 use clap::Args;
 use serde_json::{Map, Value, json};
@@ -123,8 +122,7 @@ fn details(node: &LiveNode) -> String {
 
 /// When the data last changed, in UTC, to the second.
 fn time(node: &LiveNode) -> String {
-    let since = Duration::from_millis(u64::try_from(node.mtime).unwrap_or_default());
-    humantime::format_rfc3339_seconds(UNIX_EPOCH + since).to_string()
+    render::time_text(node.mtime)
 }
 
 fn node_json(path: &ZPath, live: &Live) -> Value {

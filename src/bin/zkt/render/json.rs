@@ -172,7 +172,7 @@ fn contents(add: &Add) -> (&'static str, Value) {
     }
 }
 
-fn changes_json(changes: &[Change]) -> Value {
+pub(super) fn changes_json(changes: &[Change]) -> Value {
     changes.iter().map(change_json).collect()
 }
 

@@ -1,6 +1,7 @@
 //! Values, names and paths as a `.zkt` file would write them, safe to print.
 
 use std::borrow::Cow;
+use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::Value;
 pub(super) use zkt::export::base64;
@@ -176,4 +177,10 @@ mod tests {
             }
         }
     }
+}
+
+/// A time in milliseconds since the epoch, in UTC, to the second.
+pub(crate) fn time_text(milliseconds: i64) -> String {
+    let since = Duration::from_millis(u64::try_from(milliseconds).unwrap_or_default());
+    humantime::format_rfc3339_seconds(UNIX_EPOCH + since).to_string()
 }

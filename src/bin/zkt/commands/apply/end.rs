@@ -3,6 +3,7 @@
 use std::fmt;
 
 use zkt::model::path::ZPath;
+use zkt::plan::saved::Found;
 use zkt::zookeeper::executor::Stop;
 
 use crate::exit::{Exit, Failure};
@@ -14,6 +15,8 @@ pub(super) struct End {
     pub(super) kind: &'static str,
     pub(super) message: String,
     pub(super) path: Option<ZPath>,
+    /// The nodes that moved under a saved plan, as they are now.
+    pub(super) found: Vec<Found>,
 }
 
 impl End {
@@ -22,6 +25,7 @@ impl End {
             kind,
             message: message.to_string(),
             path: None,
+            found: Vec::new(),
         }
     }
 
@@ -33,7 +37,10 @@ impl End {
             Exit::Conflict => "conflict",
             _ => "error",
         };
-        Self::new(kind, &failure.message)
+        Self {
+            found: failure.found.clone(),
+            ..Self::new(kind, &failure.message)
+        }
     }
 
     pub(super) fn of_stop(stop: &Stop) -> Self {

@@ -36,12 +36,16 @@ pub(super) fn report_json(account: &Account, end: Option<&End>, exit: Exit) -> V
         kind,
         message,
         path,
+        found,
     }) = end
     {
         line["stands"] = names_json(&account.stands());
         line["stop"] = json!({"kind": kind, "message": message});
         if let Some(path) = path {
             line["stop"]["path"] = path.as_str().into();
+        }
+        if !found.is_empty() {
+            line["stop"]["found"] = found.iter().map(render::found_json).collect();
         }
     }
     line
