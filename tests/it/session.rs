@@ -187,7 +187,7 @@ async fn bad_credentials_are_an_error_that_hides_them() {
     let error = Session::connect(&options).await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        format!("{hosts} refuses the credentials (nonsense)")
+        format!("{hosts} refuses the credentials (an unknown scheme)")
     );
 }
 

@@ -20,31 +20,14 @@ use crate::words;
 const PERMISSIONS: &str =
     "permissions come from --auth, and from the ACLs of a node and its parent";
 
-/// ZooKeeper's own authentication schemes.
-const SCHEMES: [&str; 5] = ["digest", "sasl", "x509", "ip", "super"];
-
-/// What to do if credentials with these schemes are refused. An unknown scheme may be the name of a
-/// user whose password follows.
-fn scheme_hint(schemes: &[String]) -> Option<String> {
-    let scheme = schemes
-        .iter()
-        .find(|scheme| !SCHEMES.contains(&scheme.as_str()))?;
-    Some(format!(
-        "{scheme} is no scheme of ZooKeeper's own; a user and a password are digest:{scheme}:…"
-    ))
-}
-
 impl From<session::Error> for Failure {
     fn from(error: session::Error) -> Self {
         let hint = match &error {
             session::Error::Unreachable { .. } => {
                 "is the server running? -c HOSTS names another one, --wait waits for it"
             }
-            session::Error::Credentials { schemes, .. } => {
-                let Some(hint) = scheme_hint(schemes) else {
-                    return Self::new(error);
-                };
-                return Self::new(error).hint(hint);
+            session::Error::Credentials { .. } => {
+                "credentials are SCHEME:CREDENTIALS; a user and a password are digest:USER:PASSWORD"
             }
             session::Error::Hosts {
                 reason: HostsError::Credentials,

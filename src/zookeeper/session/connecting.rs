@@ -163,7 +163,7 @@ async fn answer<T>(
                 schemes: options
                     .credentials
                     .iter()
-                    .map(|c| c.scheme.clone())
+                    .map(|c| c.scheme_shown().to_owned())
                     .collect(),
             },
             reason if reason == ClientError::NoHosts || is_outcome_unknown(&reason) => {

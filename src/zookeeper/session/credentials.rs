@@ -17,10 +17,24 @@ pub struct Credentials {
     pub secret: Vec<u8>,
 }
 
+/// ZooKeeper's own schemes.
+const SCHEMES: [&str; 7] = ["world", "auth", "digest", "ip", "x509", "sasl", "super"];
+
+impl Credentials {
+    /// The scheme, if it is one of ZooKeeper's own. Another one may be a user whose password follows, or
+    /// part of a file that holds no credentials at all.
+    pub(super) fn scheme_shown(&self) -> &str {
+        match SCHEMES.contains(&self.scheme.as_str()) {
+            true => &self.scheme,
+            false => "an unknown scheme",
+        }
+    }
+}
+
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Credentials")
-            .field("scheme", &self.scheme)
+            .field("scheme", &self.scheme_shown())
             .finish_non_exhaustive()
     }
 }
@@ -48,6 +62,16 @@ pub(super) fn digests(credentials: &[Credentials]) -> impl Iterator<Item = AuthI
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_known_scheme_is_shown() {
+        let credentials = Credentials {
+            scheme: "DB_PASSWORD=hunter2".into(),
+            secret: Vec::new(),
+        };
+        let shown = format!("{credentials:?}");
+        assert_eq!(shown, "Credentials { scheme: \"an unknown scheme\", .. }");
+    }
 
     #[test]
     fn digests_are_as_zookeeper_makes_them() {

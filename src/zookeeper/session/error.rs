@@ -34,7 +34,8 @@ pub enum Error {
     Credentials {
         /// The servers and the chroot.
         hosts: String,
-        /// The schemes of all credentials given, in their order.
+        /// The schemes of all credentials given, in their order. One that is none of ZooKeeper's own may be
+        /// a secret: it is not named.
         schemes: Vec<String>,
     },
     /// The chroot does not exist.

@@ -141,8 +141,8 @@ async fn a_missing_chroot_and_wrong_credentials() {
     ");
     insta::assert_snapshot!(place.run("ls --auth nonsense:hunter2"), @"
     --- stderr
-    error: SERVER refuses the credentials (nonsense)
-    hint: nonsense is no scheme of ZooKeeper's own; a user and a password are digest:nonsense:…
+    error: SERVER refuses the credentials (an unknown scheme)
+    hint: credentials are SCHEME:CREDENTIALS; a user and a password are digest:USER:PASSWORD
     --- exit 1
     ");
     // These read before they know.
@@ -157,7 +157,8 @@ async fn a_missing_chroot_and_wrong_credentials() {
         let words = format!("{command} --auth nonsense:hunter2 a.zkt");
         let run = place.run(&words).expect(1);
         assert!(
-            run.stderr.contains(" refuses the credentials (nonsense)"),
+            run.stderr
+                .contains(" refuses the credentials (an unknown scheme)"),
             "{}",
             run.stderr
         );
