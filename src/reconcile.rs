@@ -60,7 +60,7 @@ pub use tries::Again;
 #[cfg(feature = "watch")]
 pub(crate) use account::Tally;
 #[cfg(feature = "watch")]
-pub(crate) use check::{require_chroot, unreadable};
+pub(crate) use check::{require_chroot, require_no_records, unreadable};
 #[cfg(feature = "watch")]
 pub(crate) use options::Agreed;
 pub(crate) use owner::Tenure;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::check::require_no_records;
 use super::options::Agreed;
 use super::options::narrowed;
 use super::owner::Tenure;
@@ -217,10 +218,10 @@ impl<'a> Apply<'a> {
 
     /// Reads the owner's record, where there is an owner.
     async fn look(&mut self, session: &Session) -> Result<(), Error> {
-        let Some(owner) = &self.options.owner else {
-            return Ok(());
-        };
         let declared = self.goal.source().tree();
+        let Some(owner) = &self.options.owner else {
+            return require_no_records(declared, None);
+        };
         match &mut self.tenure {
             Some(tenure) => tenure.look(session, declared).await,
             None => {

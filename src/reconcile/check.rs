@@ -1,8 +1,9 @@
 //! What must hold before a plan is made.
 
-use super::Error;
+use super::{Error, Owner};
 use crate::model::node::{Declared, Live};
 use crate::model::path::ZPath;
+use crate::model::record;
 use crate::model::tree::Tree;
 use crate::zookeeper::live;
 use crate::zookeeper::session::Session;
@@ -34,6 +35,27 @@ pub async fn require_place(session: &Session, path: &ZPath) -> Result<(), Error>
         path: path.clone(),
         hosts: session.hosts(),
     })
+}
+
+/// Nothing may be declared where owners keep their records: by default, and, for an owner, at its place.
+///
+/// # Errors
+/// [`Error::RecordPlace`].
+pub(crate) fn require_no_records(
+    declared: &Tree<Declared>,
+    owner: Option<&Owner>,
+) -> Result<(), Error> {
+    let by_default = ZPath::root().join(record::PLACE.trim_start_matches('/'));
+    let places = owner.map(|owner| &owner.place).into_iter();
+    for place in places.chain([&by_default]) {
+        let mut nodes = declared.iter();
+        let declared = nodes.find(|(path, node)| path.is_within(place) && node.is_declared());
+        if let Some((path, _)) = declared {
+            let (path, place) = (path.clone(), place.clone());
+            return Err(Error::RecordPlace { path, place });
+        }
+    }
+    Ok(())
 }
 
 /// What is declared must be readable: otherwise nobody can say whether it is as declared.

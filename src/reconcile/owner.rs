@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::Error;
+use super::{Error, require_no_records};
 use crate::model::node::Declared;
 use crate::model::path::{Error as PathError, ZPath, check_name};
 use crate::model::plan::{Action, Plan};
@@ -228,6 +228,7 @@ pub(super) async fn ownership(
     declared: &Tree<Declared>,
 ) -> Result<Option<Arc<Ownership>>, Error> {
     let Some(owner) = owner else {
+        require_no_records(declared, None)?;
         return Ok(None);
     };
     let (_, ownership) = look(session, owner, declared).await?;
@@ -241,12 +242,7 @@ async fn look(
     declared: &Tree<Declared>,
 ) -> Result<(Option<Stored>, Arc<Ownership>), Error> {
     let place = &owner.place;
-    let is_declared =
-        |(path, node): &&(ZPath, Declared)| path.is_within(place) && node.is_declared();
-    if let Some((path, _)) = declared.iter().find(is_declared) {
-        let (path, place) = (path.clone(), place.clone());
-        return Err(Error::RecordPlace { path, place });
-    }
+    require_no_records(declared, Some(owner))?;
     let stored = record::read(session, &owner.head()).await?;
     let (mut others, mut unknown) = (Vec::new(), Vec::new());
     for name in record::names(session, place).await? {

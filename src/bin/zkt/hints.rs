@@ -71,6 +71,9 @@ impl From<zkt::reconcile::Error> for Failure {
             Error::Live(error) => error.into(),
             Error::Saved(error) => saved(&error),
             Error::Record(error) => record(&error),
+            Error::RecordPlace { ref place, .. } if place.as_str() == zkt::model::record::PLACE => {
+                Self::new(error).hint("declare it elsewhere: this place is for records alone")
+            }
             Error::RecordPlace { .. } => {
                 Self::new(error).hint("--owner-path says where owners keep their records")
             }

@@ -123,7 +123,7 @@ impl Reconciler {
         }
         let declared = revision.source.tree();
         match (&self.options.plan.owner, &mut self.tenure) {
-            (None, _) => {}
+            (None, _) => reconcile::require_no_records(declared, None)?,
             (Some(_), Some(tenure)) => {
                 tenure.look(session, declared).await?;
                 tenure.give_up_if_fenced();

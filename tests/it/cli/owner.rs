@@ -267,10 +267,24 @@ async fn guards_hold_for_owned_trims() {
     let run = place.run("plan -t --max-trim 100% root.zkt");
     assert!(!run.stdout.contains("/zkt"), "{run}");
     place.file("c.zkt", "/zkt/team/x\n/a\n");
-    let run = place.run("plan --owner team c.zkt").expect(1);
+    place.run("plan -o plan.json b.zkt").expect(0);
+    for words in [
+        "plan --owner team c.zkt",
+        "plan --owner team --owner-path /owners c.zkt",
+        "plan c.zkt",
+        "plan -o plan.json c.zkt",
+        "apply -y c.zkt",
+        "watch --once c.zkt",
+    ] {
+        let run = place.run(words).expect(1);
+        let error = "/zkt/team/x cannot be declared: owners keep their records at /zkt\n";
+        assert!(run.stderr.contains(error), "{words}: {run}");
+    }
+    place.file("c.zkt", "/owners/x\n");
+    let run = place.run("plan --owner team --owner-path /owners c.zkt");
     assert_eq!(
-        run.stderr,
-        "error: /zkt/team/x cannot be declared: owners keep their records at /zkt\n\
+        run.expect(1).stderr,
+        "error: /owners/x cannot be declared: owners keep their records at /owners\n\
          hint: --owner-path says where owners keep their records\n"
     );
     let export = place.run("export /").expect(0);
