@@ -9,7 +9,7 @@ mod plan;
 mod policy;
 pub(crate) mod values;
 
-pub(crate) use connection::{ServerArgs, ServersOf, Wait, Way, session_timeout, wait};
+pub(crate) use connection::{AuthFilesOf, ServerArgs, ServersOf, Wait, Way, session_timeout, wait};
 pub(crate) use context::ContextArgs;
 pub(crate) use layers::{FileArgs, LayerArgs};
 pub(crate) use lints::LintArgs;

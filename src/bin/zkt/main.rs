@@ -15,6 +15,7 @@ mod cli;
 mod commands;
 mod commit;
 mod config;
+mod credentials;
 mod declare;
 mod diagnostics;
 mod exit;
@@ -120,6 +121,7 @@ fn parse(command: clap::Command, words: &[OsString]) -> Result<Call, Exit> {
     let way = |given: Option<(&str, &clap::ArgMatches)>| given.map(|(_, given)| config.way(given));
     if let Some(server) = cli.command.server_mut() {
         server.connect_from = config.servers_of(&settings);
+        server.auth_file_from = config.auth_files_of(&settings);
         server.way = way(called).unwrap_or_default();
     }
     if let Some(plan) = cli.command.plan_mut() {

@@ -3,10 +3,10 @@
 use std::env;
 
 use zkt::ZooKeeper;
-use zkt::declare::files::reason;
-use zkt::zookeeper::session::{Credentials, Options, Wait};
+use zkt::zookeeper::session::{Options, Wait};
 
 use crate::args::{self, ServerArgs, Way};
+use crate::credentials::credentials;
 use crate::exit::{Exit, Failure};
 use crate::words::shell_word;
 
@@ -106,61 +106,4 @@ pub(crate) async fn zookeeper(args: &ServerArgs) -> Result<ZooKeeper, Failure> {
 /// A variable that is set to nothing counts as not set.
 pub(crate) fn variable(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
-}
-
-/// Refuses to send credentials to servers that a file chose which nobody named.
-fn require_trust(args: &ServerArgs) -> Result<(), Failure> {
-    let Some(of) = args.connect_from.as_ref().filter(|of| !of.is_trusted) else {
-        return Ok(());
-    };
-    let (place, file) = (&of.place, &of.file);
-    let message =
-        format!("{place} names the servers, and that file was only found: they get no credentials");
-    let hint =
-        format!("--config {file} (or ZKT_CONFIG) says that you trust it; -c HOSTS names servers");
-    Err(Failure::new(message).hint(hint))
-}
-
-fn credentials(args: &ServerArgs) -> Result<Vec<Credentials>, Failure> {
-    let mut lines: Vec<(String, String)> = args
-        .auth
-        .iter()
-        .map(|text| ("--auth".to_owned(), text.clone()))
-        .collect();
-    for file in &args.auth_file {
-        let name = file.display().to_string();
-        let text = std::fs::read_to_string(file)
-            .map_err(|error| Failure::new(format!("{name}: {}", reason(&error))))?;
-        lines.extend(meaningful_lines(&text).map(|line| (name.clone(), line.to_owned())));
-    }
-    if lines.is_empty()
-        && let Some(text) = variable(AUTH_VARIABLE)
-    {
-        lines.extend(
-            meaningful_lines(&text).map(|line| (AUTH_VARIABLE.to_owned(), line.to_owned())),
-        );
-    }
-    if !lines.is_empty() {
-        require_trust(args)?;
-    }
-    lines
-        .into_iter()
-        .map(|(origin, line)| match line.split_once(':') {
-            Some((scheme, secret)) if !scheme.is_empty() => Ok(Credentials {
-                scheme: scheme.to_owned(),
-                secret: secret.as_bytes().to_vec(),
-            }),
-            // The text itself may be a password: it is not repeated.
-            _ => Err(
-                Failure::new(format!("{origin}: expected SCHEME:CREDENTIALS"))
-                    .hint("as in digest:user:password"),
-            ),
-        })
-        .collect()
-}
-
-fn meaningful_lines(text: &str) -> impl Iterator<Item = &str> {
-    text.lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty() && !line.starts_with('#'))
 }

@@ -42,6 +42,9 @@ pub(crate) struct ServerArgs {
     /// A file with credentials, one a line
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) auth_file: Vec<PathBuf>,
+    /// The context that names the files with credentials, if one does
+    #[arg(skip)]
+    pub(crate) auth_file_from: Option<AuthFilesOf>,
 }
 
 /// How servers are named on the command line.
@@ -62,6 +65,17 @@ pub(crate) struct ServersOf {
     pub(crate) file: String,
     /// Whether somebody asked for it in a way that lets it choose who is sent the credentials.
     pub(crate) is_trusted: bool,
+}
+
+/// A context that names files with credentials.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct AuthFilesOf {
+    /// The context, and where it says so.
+    pub(crate) place: String,
+    /// The file that names them.
+    pub(crate) file: String,
+    /// The first of them that it may not name.
+    pub(crate) refused: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

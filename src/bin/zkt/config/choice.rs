@@ -8,7 +8,7 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, FromArgMatches as _};
 
 use super::file::{Context, Entry, File};
-use super::find;
+use super::find::{self, Reach};
 use super::key::{Key, LINTS, Shape, nearest};
 use super::origin::Origin;
 use crate::args::ContextArgs;
@@ -25,6 +25,7 @@ pub(crate) struct Config {
     file: Option<File>,
     /// What names the file; `None` if it was found.
     named_by: Option<Origin>,
+    reach: Reach,
     chosen: Option<Chosen>,
 }
 
@@ -61,12 +62,13 @@ impl Config {
             Some((path, _)) => Some(find::named(path)?),
             None => find::find()?,
         };
-        let file = found.map(|found| File::parse(&found)).transpose();
+        let file = found.as_ref().map(File::parse).transpose();
         let file = file.map_err(|wrongs| wrongs.report(output))?;
         let chosen = choose(file.as_ref(), asked)?;
         Ok(Self {
             file,
             named_by: named.map(|(_, origin)| origin),
+            reach: found.map(|found| found.reach).unwrap_or_default(),
             chosen,
         })
     }
@@ -79,6 +81,11 @@ impl Config {
     /// What names the file; `None` if it was found.
     pub(crate) fn named_by(&self) -> Option<&Origin> {
         self.named_by.as_ref()
+    }
+
+    /// Which files of the machine the file may name.
+    pub(super) fn reach(&self) -> &Reach {
+        &self.reach
     }
 
     /// The context that holds, if one does.

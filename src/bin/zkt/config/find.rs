@@ -29,9 +29,10 @@ pub(crate) struct Found {
 }
 
 /// Which files the layers of a file may be, and refer to.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) enum Reach {
     /// Somebody named the file, and trusts it.
+    #[default]
     Everything,
     /// The file was found: whoever may change it may not read the machine. A real path.
     Within(PathBuf),
@@ -52,6 +53,18 @@ impl Reach {
             Err(_) => true,
         }
     }
+}
+
+/// Whether a path leads to what the system makes up: the environment, open files, devices.
+pub(super) fn is_made_up(path: &Path) -> bool {
+    let folder = path.parent().and_then(|folder| folder.canonicalize().ok());
+    let real = [path.canonicalize().ok(), folder];
+    let is_below = |path: &PathBuf| {
+        ["/proc", "/sys", "/dev"]
+            .iter()
+            .any(|top| path.starts_with(top))
+    };
+    real.iter().flatten().any(is_below)
 }
 
 /// Reads the file that somebody named; they trust it.

@@ -1,11 +1,14 @@
 //! What holds for a command, and where it comes from.
 
+use std::path::Path;
+
 use clap::ArgMatches;
 
 use super::choice::{Config, is_given};
+use super::find::is_made_up;
 use super::key::{KEYS, Key};
 use super::origin::Origin;
-use crate::args::{PlansOf, ServersOf};
+use crate::args::{AuthFilesOf, PlansOf, ServersOf};
 use crate::settings::{AUTH_VARIABLE, variable};
 
 /// CI systems set it.
@@ -97,17 +100,39 @@ impl Config {
         let (Origin::File(place), Some(chosen)) = (&setting.origin, self.chosen()) else {
             return None;
         };
-        // Whoever may change a file that is found, as a pull request does in CI, may not choose who is
-        // sent the credentials of this machine.
-        let is_asked_for = !matches!(chosen.origin, Origin::File(_));
-        let is_trusted =
-            self.named_by().is_some() || is_asked_for && variable(CI_VARIABLE).is_none();
         let name = &chosen.name;
         Some(ServersOf {
             place: format!("context {name} ({place})"),
             file: self.file().unwrap_or_default().to_owned(),
-            is_trusted,
+            is_trusted: self.is_trusted(),
         })
+    }
+
+    /// Returns what the context says of files with credentials, if it names some.
+    pub(crate) fn auth_files_of(&self, settings: &[Setting]) -> Option<AuthFilesOf> {
+        let setting = settings.iter().find(|one| one.key == "auth-file")?;
+        let (Origin::File(place), Shown::Values(files)) = (&setting.origin, &setting.value) else {
+            return None;
+        };
+        let is_refused = |file: &&String| {
+            let path = Path::new(file.as_str());
+            let is_outside = self.reach().excludes(path);
+            is_outside && (!self.is_trusted() || is_made_up(path))
+        };
+        Some(AuthFilesOf {
+            place: format!("context {} ({place})", self.chosen()?.name),
+            file: self.file().unwrap_or_default().to_owned(),
+            refused: files.iter().find(is_refused).cloned(),
+        })
+    }
+
+    /// Whether somebody named the file or, outside of CI, its context. Whoever may change a file that is
+    /// found, as a pull request does in CI, may not choose who is sent the credentials of this machine, nor
+    /// what of the machine is sent.
+    fn is_trusted(&self) -> bool {
+        let chosen = self.chosen();
+        let is_asked_for = chosen.is_some_and(|one| !matches!(one.origin, Origin::File(_)));
+        self.named_by().is_some() || is_asked_for && variable(CI_VARIABLE).is_none()
     }
 
     /// Returns the context that holds, and what of the settings that decide on a plan it gives.

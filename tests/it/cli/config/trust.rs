@@ -236,6 +236,56 @@ fn credentials_go_to_servers_that_somebody_named() {
 }
 
 #[test]
+fn a_file_that_was_found_takes_no_credentials_of_the_machine() {
+    let place = Place::offline();
+    place
+        .file("auth", "digest:u:p\n")
+        .file("repository/.git/config", "")
+        .file("repository/auth", "digest:u:p\n")
+        .file("repository/large", "#\n".repeat(1 << 15) + "digest:u:p\n");
+    let mut mkfifo = std::process::Command::new("mkfifo");
+    let made = mkfifo.arg(place.path("repository/fifo")).status();
+    assert!(made.unwrap().success());
+    let at = |file: &str, words: &str, variables: &[(&str, &str)]| {
+        let text = format!("default-context = 'x'\n[context.x]\nauth-file = '{file}'\n");
+        place.file("repository/zkt.toml", text);
+        let mut command = place.command(&format!("ls -c 127.0.0.1:1 {words}"));
+        command.current_dir(place.path("repository"));
+        command.envs(variables.iter().copied());
+        place.finish(command.spawn().unwrap()).expect(1).stderr
+    };
+    insta::assert_snapshot!(at("../auth", "", &[]), @"
+    error: context x (zkt.toml:3) takes credentials from ../auth, outside of its repository, and that file was only found: they are not read
+    hint: --config zkt.toml (or ZKT_CONFIG) says that you trust it; --auth-file FILE names another one
+    ");
+    let (ci, unread) = (("CI", "true"), "they are not read");
+    let (named, tried) = ("--config zkt.toml", "cannot reach a ZooKeeper server");
+    for (file, words, variables, error) in [
+        ("../auth", "--context x", vec![ci], unread),
+        ("/etc/passwd", "", vec![], unread),
+        (".git/config", "", vec![], unread),
+        ("/proc/self/environ", "--context x", vec![], unread),
+        ("/dev/zero", "--context x", vec![], unread),
+        ("/dev/zero", named, vec![], "it is no regular file"),
+        ("fifo", "", vec![], "it is no regular file"),
+        ("large", "", vec![], "it has more than 64 KiB"),
+        ("auth", "", vec![ci], tried),
+        ("../auth", "--context x", vec![], tried),
+        ("../auth", named, vec![ci], tried),
+        ("/etc/passwd", "--auth-file auth", vec![], tried),
+        (
+            "auth",
+            "--auth-file /dev/zero",
+            vec![],
+            "it has more than 64 KiB",
+        ),
+    ] {
+        let stderr = at(file, words, &variables);
+        assert!(stderr.contains(error), "{file} {words}: {stderr}");
+    }
+}
+
+#[test]
 fn a_file_of_a_commit_with_the_trees_of_today() {
     let place = Place::offline();
     place

@@ -1,0 +1,121 @@
+//! The credentials that a command sends, and the files that hold them.
+
+use std::fs::OpenOptions;
+use std::io::{self, Read as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+use rustix::fs::OFlags;
+use zkt::declare::files::reason;
+use zkt::zookeeper::session::Credentials;
+
+use crate::args::ServerArgs;
+use crate::exit::Failure;
+use crate::settings::{AUTH_VARIABLE, variable};
+
+/// The largest file of credentials, in bytes.
+const LARGEST: u64 = 64 << 10;
+
+/// The credentials that the arguments give, else the environment.
+pub(crate) fn credentials(args: &ServerArgs) -> Result<Vec<Credentials>, Failure> {
+    let set = variable(AUTH_VARIABLE);
+    if set.is_some() || !args.auth.is_empty() || !args.auth_file.is_empty() {
+        require_trusted_servers(args)?;
+    }
+    require_trusted_files(args)?;
+    let of_flags = args.auth.iter();
+    let mut lines: Vec<(String, String)> = of_flags
+        .map(|text| ("--auth".to_owned(), text.clone()))
+        .collect();
+    for file in &args.auth_file {
+        let name = file.display().to_string();
+        let text = match args.auth_file_from {
+            Some(_) => regular(file),
+            // It may be a pipe: --auth-file <(pass show zookeeper).
+            None => OpenOptions::new().read(true).open(file).and_then(text),
+        };
+        let text = text.map_err(|error| Failure::new(format!("{name}: {}", reason(&error))))?;
+        lines.extend(meaningful_lines(&text).map(|line| (name.clone(), line.to_owned())));
+    }
+    if lines.is_empty()
+        && let Some(text) = set
+    {
+        lines.extend(
+            meaningful_lines(&text).map(|line| (AUTH_VARIABLE.to_owned(), line.to_owned())),
+        );
+    }
+    let parsed = lines
+        .into_iter()
+        .map(|(origin, line)| parse(&origin, &line));
+    parsed.collect()
+}
+
+/// Refuses to send credentials to servers that a file chose which nobody named.
+fn require_trusted_servers(args: &ServerArgs) -> Result<(), Failure> {
+    let Some(of) = args.connect_from.as_ref().filter(|of| !of.is_trusted) else {
+        return Ok(());
+    };
+    let (place, file) = (&of.place, &of.file);
+    let message =
+        format!("{place} names the servers, and that file was only found: they get no credentials");
+    let hint =
+        format!("--config {file} (or ZKT_CONFIG) says that you trust it; -c HOSTS names servers");
+    Err(Failure::new(message).hint(hint))
+}
+
+/// Refuses files that a context may not name.
+fn require_trusted_files(args: &ServerArgs) -> Result<(), Failure> {
+    let of = args.auth_file_from.as_ref();
+    let Some((of, refused)) = of.and_then(|of| Some((of, of.refused.as_ref()?))) else {
+        return Ok(());
+    };
+    let (place, file) = (&of.place, &of.file);
+    let message = format!(
+        "{place} takes credentials from {refused}, outside of its repository, and that file was only \
+         found: they are not read"
+    );
+    let hint = format!(
+        "--config {file} (or ZKT_CONFIG) says that you trust it; --auth-file FILE names another one"
+    );
+    Err(Failure::new(message).hint(hint))
+}
+
+/// The text of a file that is no pipe or device, which might never end.
+fn regular(path: &Path) -> io::Result<String> {
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
+        .open(path)?;
+    match file.metadata()?.is_file() {
+        true => text(file),
+        false => Err(io::Error::other("it is no regular file")),
+    }
+}
+
+fn text(file: std::fs::File) -> io::Result<String> {
+    let mut text = Vec::new();
+    file.take(LARGEST + 1).read_to_end(&mut text)?;
+    if text.len() as u64 > LARGEST {
+        return Err(io::Error::other("it has more than 64 KiB"));
+    }
+    String::from_utf8(text).map_err(|_| io::Error::other("it is not UTF-8"))
+}
+
+fn parse(origin: &str, line: &str) -> Result<Credentials, Failure> {
+    match line.split_once(':') {
+        Some((scheme, secret)) if !scheme.is_empty() => Ok(Credentials {
+            scheme: scheme.to_owned(),
+            secret: secret.as_bytes().to_vec(),
+        }),
+        // The text itself may be a password: it is not repeated.
+        _ => {
+            let failure = Failure::new(format!("{origin}: expected SCHEME:CREDENTIALS"));
+            Err(failure.hint("as in digest:user:password"))
+        }
+    }
+}
+
+fn meaningful_lines(text: &str) -> impl Iterator<Item = &str> {
+    let lines = text.lines().map(str::trim);
+    lines.filter(|line| !line.is_empty() && !line.starts_with('#'))
+}
