@@ -50,6 +50,8 @@ pub(crate) enum Mode {
     HoldWrite,
     /// Passes so many batches of writes on, and holds the next one back as [`Mode::HoldWrite`] does.
     HoldWriteAfter(usize),
+    /// Passes so many batches of writes on, and swallows all others; see [`Relay::swallows_writes`].
+    SwallowWritesAfter(usize),
     /// Holds deletions outside of batches back, as [`Mode::HoldWrite`] does batches.
     HoldDelete,
     /// Passes the next batch of writes on, and closes the connection when its reply comes; then
@@ -159,6 +161,12 @@ impl Relay {
         self.state.held.send_replace(0);
     }
 
+    /// Waits until [`Mode::SwallowWritesAfter`] has swallowed so many batches.
+    pub(crate) async fn swallows_writes(&self, count: u64) {
+        let mut held = self.state.held.subscribe();
+        held.wait_for(|held| *held >= count).await.unwrap();
+    }
+
     /// Records every request and reply from now on.
     pub(crate) fn record(&self) {
         *self.state.recorded.lock().unwrap() = Some(Vec::new());
@@ -219,7 +227,11 @@ impl Mode {
     fn is_about_frames(self) -> bool {
         matches!(
             self,
-            Self::SwallowFrame(..) | Self::LoseFrames(..) | Self::ShortenReply(_) | Self::Mute
+            Self::SwallowFrame(..)
+                | Self::SwallowWritesAfter(_)
+                | Self::LoseFrames(..)
+                | Self::ShortenReply(_)
+                | Self::Mute
         )
     }
 }
@@ -245,6 +257,17 @@ impl State {
                 Mode::SwallowFrame(swallowed, left) if swallowed == way => {
                     self.set(Mode::SwallowFrame(swallowed, left - 1));
                     passed.extend(frame);
+                }
+                Mode::SwallowWritesAfter(left)
+                    if way == Way::Request && is_of_kind(&frame, MULTI) =>
+                {
+                    match left.checked_sub(1) {
+                        Some(left) => {
+                            self.set(Mode::SwallowWritesAfter(left));
+                            passed.extend(frame);
+                        }
+                        None => self.held.send_modify(|held| *held += 1),
+                    }
                 }
                 Mode::LoseFrames(lost, 0, left) if lost == way => {
                     self.set(Mode::LoseFrames(lost, 0, left - 1));

@@ -33,6 +33,22 @@ pub(super) async fn held_after(
     (relay, child)
 }
 
+/// Runs zkt until so many batches are in flight together, after so many that were committed. Those in
+/// flight get nowhere.
+pub(super) async fn in_flight_after(
+    (writes, in_flight): (usize, u64),
+    place: &Place,
+    words: &str,
+) -> (Relay, std::process::Child) {
+    let relay = Relay::to(shared().port()).await;
+    relay.set(Mode::SwallowWritesAfter(writes));
+    let hosts = place.through(&relay.address());
+    let mut command = place.command(&format!("{words} -c {hosts}"));
+    let child = command.spawn().unwrap();
+    relay.swallows_writes(in_flight).await;
+    (relay, child)
+}
+
 /// A tree that takes four batches, with little to show.
 pub(super) fn large() -> String {
     let large = "x".repeat(400_000);

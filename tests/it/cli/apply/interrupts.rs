@@ -4,7 +4,7 @@ use std::io::Read as _;
 
 use crate::cli::{Place, signal};
 
-use super::{held, held_after, large};
+use super::{held, in_flight_after, large};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn an_interrupt_says_what_may_stand() {
@@ -42,7 +42,7 @@ async fn changed(name: &str) -> Place {
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn an_interrupt_reports_all_that_is_in_flight() {
     let place = changed("apply-interrupts").await;
-    let (_relay, child) = held_after(1, &place, "apply -y --format json a.zkt").await;
+    let (_relay, child) = in_flight_after((1, 4), &place, "apply -y --format json a.zkt").await;
     signal(&child, "INT");
     let run = place.finish(child).expect(5);
     insta::assert_snapshot!(run.stderr, @"
@@ -70,7 +70,7 @@ async fn an_interrupt_reports_all_that_is_in_flight() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn an_interrupt_lists_what_stands_and_what_does_not() {
     let place = changed("apply-lists").await;
-    let (_relay, child) = held_after(1, &place, "apply -y a.zkt").await;
+    let (_relay, child) = in_flight_after((1, 4), &place, "apply -y a.zkt").await;
     signal(&child, "INT");
     let run = place.finish(child).expect(5);
     let (_, last) = run.stdout.split_once("\nPlan: ").unwrap();
