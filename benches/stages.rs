@@ -13,7 +13,7 @@ use std::process::{Command, Stdio};
 
 use divan::Bencher;
 use divan::counter::{BytesCount, ItemsCount};
-use zkt::declare::lower::Lowering;
+use zkt::declare::lower::{Lowering, Referred};
 use zkt::model::node::{Declared, Live};
 use zkt::model::path::ZPath;
 use zkt::model::plan::Plan;
@@ -41,7 +41,7 @@ fn source() -> (Sources, SourceId, usize) {
 fn lower(lines: impl Iterator<Item = Line<'static>>) -> Tree<Declared> {
     let mut lowering = Lowering::new(&ZPath::root(), false);
     lowering.begin_file(None);
-    lines.for_each(|line| lowering.statement(&line, None));
+    lines.for_each(|line| lowering.statement(&line, Referred::Nothing));
     lowering.end_file();
     lowering.end_layer();
     lowering.finish().0

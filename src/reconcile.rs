@@ -63,6 +63,7 @@ pub(crate) use account::Tally;
 pub(crate) use check::{require_chroot, require_no_records, unreadable};
 #[cfg(feature = "watch")]
 pub(crate) use options::Agreed;
+#[cfg(feature = "watch")]
 pub(crate) use owner::Tenure;
 #[cfg(feature = "watch")]
 pub(crate) use partial::{Before, at_rest};

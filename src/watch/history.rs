@@ -209,7 +209,7 @@ impl Recorder {
 
     /// Reads what is recorded. Whatever is otherwise now was not seen.
     async fn load(&mut self) -> Result<(), Error> {
-        let recorded = self.git(|repository| repository.recorded()).await?;
+        let recorded = self.git(Repository::recorded).await?;
         self.seen = match recorded.zxid {
             None => Seen::First,
             Some(_) => Seen::NotOneByOne,
@@ -421,7 +421,7 @@ impl Recorder {
         };
         match &self.dirty {
             Dirty::Everything => {
-                for (path, node) in live.iter() {
+                for (path, node) in live {
                     note(path, Some(node));
                 }
                 let index = live.index();
@@ -461,7 +461,7 @@ fn changes(
 ) -> (Vec<Change>, Vec<(ZPath, Known)>) {
     let mut changes = Vec::new();
     let mut known = Vec::new();
-    for (path, live) in nodes.iter() {
+    for (path, live) in nodes {
         let Some(node) = live.node() else { continue };
         let text = text::text_of(path, node, masks);
         let hash = hash_of(text.as_bytes());

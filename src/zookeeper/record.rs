@@ -6,8 +6,8 @@
 //! | `/zkt/NAME/s…` | a shard of the entries |
 //! | `/zkt/NAME/j…` | the journal of a batch, created by that batch |
 //!
-//! Whoever applies [begins](begin) by setting the head. Each of its batches checks the head's version, so
-//! once another applier has begun, all further ones fail. At the end it [folds](finish) the journals into
+//! Whoever applies begins by setting the head. Each of its batches checks the head's version, so
+//! once another applier has begun, all further ones fail. At the end it folds the journals into
 //! new shards, and one request puts these in the place of the old ones and of the journals. A crash at any
 //! point leaves journals or shards that nobody names; the next apply takes in the one and removes the
 //! other.

@@ -52,6 +52,15 @@ pub(crate) fn kept(reason: &KeptReason) -> String {
     }
 }
 
+/// A word as a shell takes it.
+pub(crate) fn shell_word(word: &str) -> Cow<'_, str> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:,@%+=".contains(c);
+    match !word.is_empty() && word.chars().all(is_plain) {
+        true => word.into(),
+        false => format!("'{}'", word.replace('\'', r"'\''")).into(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use zkt::model::path::ZPath;
@@ -91,14 +100,5 @@ mod tests {
             refusal(&Refusal::Strict { count: 2 }),
             "warnings and extra nodes are not allowed, and there are 2; leave out --strict to allow them"
         );
-    }
-}
-
-/// A word as a shell takes it.
-pub(crate) fn shell_word(word: &str) -> Cow<'_, str> {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:,@%+=".contains(c);
-    match !word.is_empty() && word.chars().all(is_plain) {
-        true => word.into(),
-        false => format!("'{}'", word.replace('\'', r"'\''")).into(),
     }
 }

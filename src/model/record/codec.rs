@@ -40,8 +40,8 @@ pub enum Broken {
 }
 
 impl Broken {
-    pub(super) fn damaged(why: impl ToString) -> Self {
-        Self::Damaged(why.to_string())
+    pub(super) fn damaged(why: &str) -> Self {
+        Self::Damaged(why.to_owned())
     }
 }
 
@@ -89,7 +89,7 @@ pub fn decode_shard(bytes: &[u8]) -> Result<Vec<(ZPath, Entry)>, Broken> {
 /// Writes what a batch did as its journal.
 #[must_use]
 pub fn encode_journal(mut notes: Vec<(&ZPath, Note)>) -> Vec<u8> {
-    notes.sort_by(|(one, _), (other, _)| one.cmp(other));
+    notes.sort_by_key(|(path, _)| *path);
     let mut writer = Writer::default();
     for (path, note) in notes {
         let (kind, created) = match note {
@@ -207,7 +207,8 @@ fn read<T>(
     if found != kind {
         return Err(Broken::damaged("it is another part"));
     }
-    let body = decompress_to_vec_zlib_with_limit(body, LARGEST).map_err(Broken::damaged)?;
+    let body = decompress_to_vec_zlib_with_limit(body, LARGEST)
+        .map_err(|why| Broken::damaged(&why.to_string()))?;
     let mut reader = Reader {
         bytes: &body,
         last_path: String::new(),
@@ -242,8 +243,9 @@ impl Reader<'_> {
         let (rest, bytes) = self.bytes.split_at_checked(length).ok_or_else(short)?;
         self.bytes = bytes;
         let shared = self.last_path.as_bytes().get(..shared).ok_or_else(short)?;
-        let path = String::from_utf8([shared, rest].concat()).map_err(Broken::damaged)?;
-        let parsed = ZPath::parse(&path).map_err(Broken::damaged)?;
+        let path = String::from_utf8([shared, rest].concat())
+            .map_err(|why| Broken::damaged(&why.to_string()))?;
+        let parsed = ZPath::parse(&path).map_err(|why| Broken::damaged(&why.to_string()))?;
         self.last_path = path;
         Ok((parsed, kind))
     }

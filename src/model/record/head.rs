@@ -84,6 +84,6 @@ impl Head {
         if zkt_record != FORMAT {
             return Err(Broken::Format { found: zkt_record });
         }
-        serde_json::from_slice(data).map_err(Broken::damaged)
+        serde_json::from_slice(data).map_err(|why| Broken::damaged(&why.to_string()))
     }
 }

@@ -12,6 +12,6 @@ pub struct MadeOf<'a> {
     /// Its texts. The patterns of all their `@secret` lines count: what a node keeps of its live
     /// properties may be secret by a line elsewhere.
     pub texts: &'a Sources,
-    /// The live nodes, at least those that the plan [wants](super::wants).
+    /// The live nodes, at least those that the plan wants.
     pub live: &'a Tree<Live>,
 }

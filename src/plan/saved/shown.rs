@@ -47,7 +47,7 @@ fn is_written(change: &Change, data: &Encoded) -> bool {
     match &change.new {
         Some(ChangeValue::Raw(bytes)) => change.name == DATA_CHANGE && data.as_bytes() == bytes,
         // Properties are in the place of raw data.
-        None if change.name == DATA_CHANGE && is_raw(&change.old) => true,
+        None if change.name == DATA_CHANGE && is_raw(change.old.as_ref()) => true,
         None => !properties().contains_key(&change.name),
         Some(ChangeValue::Json(new)) => {
             let is_text = change.name == STRING_VALUE
@@ -64,7 +64,7 @@ fn is_written(change: &Change, data: &Encoded) -> bool {
     }
 }
 
-fn is_raw(value: &Option<ChangeValue>) -> bool {
+fn is_raw(value: Option<&ChangeValue>) -> bool {
     matches!(value, Some(ChangeValue::Raw(_)))
 }
 
@@ -87,7 +87,7 @@ pub(super) fn agree_with(actions: &[&Action], node: &LiveNode) -> bool {
         (Some(_), None) => false,
     };
     let is_shown = |name: &str| {
-        let mut properties = changes.iter().filter(|change| !is_raw(&change.old));
+        let mut properties = changes.iter().filter(|change| !is_raw(change.old.as_ref()));
         properties.any(|change| change.name == name)
     };
     let shows_all = |(data, changes): (&Encoded, &[Change])| {

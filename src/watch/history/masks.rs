@@ -26,7 +26,7 @@ impl Masks {
     /// Takes in what files declare. Returns the paths for which that is news.
     pub(super) fn add(&mut self, declared: &Tree<Declared>) -> BTreeSet<ZPath> {
         let mut news = BTreeSet::new();
-        for (path, node) in declared.iter() {
+        for (path, node) in declared {
             let is_new = match &node.secret {
                 Secret::Nothing => false,
                 Secret::Everything => {

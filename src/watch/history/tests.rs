@@ -10,7 +10,7 @@ fn what_becomes_of_a_node_is_what_happened_to_it_and_not_what_is_secret_of_it() 
     let mut live = LiveNode::with_data("{\"pin\":1}".into());
     live.mzxid = 0x11;
     let became = |recorded: &BTreeMap<ZPath, Known>, masks: &Masks, live: &LiveNode| {
-        let nodes = [(path.clone(), Live::Read(live.clone().into()))];
+        let nodes = [(path.clone(), Live::Read(live.clone()))];
         let (changes, known) = changes(recorded, masks, &nodes.into_iter().collect());
         let became = changes
             .first()

@@ -115,8 +115,9 @@ impl<'a> Stage<'a> {
         } = self.flight;
         let next = self.unsent.start + self.flight.window();
         let end = next.min(self.unsent.end);
-        for batch in self.checked..end {
-            let operations = batches[batch].writes().iter();
+        let unchecked = batches.iter().enumerate().take(end).skip(self.checked);
+        for (batch, packed) in unchecked {
+            let operations = packed.writes().iter();
             let nodes = operations.filter_map(|operation| created.expected_by(operation).ok()?);
             let check = Check::start(session, nodes.collect(), self.at_once);
             self.under_way.push_back(UnderWay::Check(batch, check));

@@ -81,7 +81,7 @@ pub async fn read(session: &Session, head: &ZPath) -> Result<Option<Stored>, Err
     let mut tries = 0;
     loop {
         match attempt(session, head).await {
-            Ok(Attempt::Read(stored)) => return Ok(Some(stored)),
+            Ok(Attempt::Read(stored)) => return Ok(Some(*stored)),
             Ok(Attempt::Missing) => return Ok(None),
             Ok(Attempt::Moved) => {
                 let head = head.clone();
@@ -103,7 +103,7 @@ async fn again(session: &Session, error: Error, tries: usize) -> Result<usize, E
 }
 
 enum Attempt {
-    Read(Stored),
+    Read(Box<Stored>),
     Missing,
     /// It was changed while it was read.
     Moved,
@@ -148,12 +148,12 @@ async fn attempt(session: &Session, head: &ZPath) -> Result<Attempt, Error> {
         record.fold(notes, zxid);
     }
     match client.check_stat(head.as_str()).await.map_err(failed)? {
-        Some(now) if now.mzxid == stat.mzxid => Ok(Attempt::Read(Stored {
+        Some(now) if now.mzxid == stat.mzxid => Ok(Attempt::Read(Box::new(Stored {
             head: found,
             version,
             record,
             children,
-        })),
+        }))),
         _ => Ok(Attempt::Moved),
     }
 }

@@ -333,7 +333,7 @@ async fn crash(trial: usize) {
         "a.zkt",
         "/old\n  /x\n/a\n  @keep properties\n  /theirs\n    x = 1\n",
     );
-    if trial % 3 == 0 {
+    if trial.is_multiple_of(3) {
         place.run("apply -y --owner team a.zkt").expect(0);
     }
     let declared = large().replace("/a\n", "/a\n  @keep properties\n  /theirs\n    x = 1\n");

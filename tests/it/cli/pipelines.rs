@@ -37,7 +37,7 @@ fn commands(file: &str) -> Vec<String> {
         let line = line.trim();
         let mut prefixes = vec!["- run: ", "run: ", "$ "];
         // In a pipeline a line without any is one of a script.
-        if !file.ends_with(".md") {
+        if Path::new(file).extension() != Some("md".as_ref()) {
             prefixes.extend(["- ", ""]);
         }
         let mut lines = prefixes

@@ -17,7 +17,7 @@ const CONF: [(&str, &str); 9] = [
     ("t/conf/empty/.gitkeep", ""),
 ];
 
-fn files<'f>(text: &'f str) -> Vec<(&'f str, &'f str)> {
+fn files(text: &str) -> Vec<(&str, &str)> {
     CONF.into_iter().chain([("t/a.zkt", text)]).collect()
 }
 

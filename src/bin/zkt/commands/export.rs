@@ -2,7 +2,7 @@
 
 mod files;
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::channel;
@@ -114,23 +114,7 @@ pub(crate) async fn run(args: &ExportArgs, output: &Output) -> Result<Exit, Fail
             export::write_json(export::nodes(live, &top, &options), out)
         }
     };
-    match &args.output {
-        Some(file) => {
-            let mut text = Vec::new();
-            write(&mut text)?;
-            let failed = |error| Failure::new(format!("{}: {}", file.display(), reason(&error)));
-            let text = output::Replacement::ready(file, &text, output::Access::Umask);
-            let text = text.map_err(failed)?;
-            files.map_or(Ok(()), |files| files.put(output))?;
-            text.put().map_err(failed)?;
-        }
-        None => {
-            files.map_or(Ok(()), |files| files.put(output))?;
-            let mut out = output.plain_out();
-            write(&mut out)?;
-            out.flush()?;
-        }
-    }
+    put(args, output, files, write)?;
     if args.files.is_none() {
         tell_respelled(exported.respelled(&options), output);
     }
@@ -139,6 +123,29 @@ pub(crate) async fn run(args: &ExportArgs, output: &Output) -> Result<Exit, Fail
         tell_skipped(&exported, output);
     }
     complete
+}
+
+/// Puts the text, and the files that it speaks of, where they belong.
+fn put(
+    args: &ExportArgs,
+    output: &Output,
+    files: Option<files::Ready<'_>>,
+    write: impl Fn(&mut dyn Write) -> io::Result<()>,
+) -> Result<(), Failure> {
+    let put_files = || files.map_or(Ok(()), |files| files.put(output));
+    let Some(file) = &args.output else {
+        put_files()?;
+        let mut out = output.plain_out();
+        write(&mut out)?;
+        return Ok(out.flush()?);
+    };
+    let mut text = Vec::new();
+    write(&mut text)?;
+    let failed = |error| Failure::new(format!("{}: {}", file.display(), reason(&error)));
+    let text = output::Replacement::ready(file, &text, output::Access::Umask);
+    let text = text.map_err(failed)?;
+    put_files()?;
+    text.put().map_err(failed)
 }
 
 /// How the command ends when the text is written, or why nothing may be written at all.

@@ -76,7 +76,10 @@ impl File {
         let sources = Sources::default();
         let masked = masked(text, &unknown);
         _ = sources.add(&found.name, masked);
-        Err(Wrongs { sources, wrongs })
+        Err(Wrongs {
+            sources: Box::new(sources),
+            wrongs,
+        })
     }
 }
 
@@ -362,7 +365,7 @@ fn of_syntax(name: &str, text: &str, error: &toml::de::Error) -> Wrongs {
     let at = error.span().unwrap_or(0..0);
     let message = error.message().lines().collect::<Vec<_>>().join(", ");
     Wrongs {
-        sources,
+        sources: Box::new(sources),
         wrongs: vec![Wrong {
             span: span(id, &at),
             message: format!("this is no TOML: {message}"),

@@ -38,7 +38,7 @@ impl Located for Wrong {
 /// Everything that is wrong with a file, and its text without what may be secret.
 #[derive(Debug)]
 pub(crate) struct Wrongs {
-    pub(super) sources: Sources,
+    pub(super) sources: Box<Sources>,
     pub(super) wrongs: Vec<Wrong>,
 }
 

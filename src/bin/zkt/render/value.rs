@@ -138,6 +138,12 @@ pub(super) fn link_target(value: &Value) -> String {
     }
 }
 
+/// A time in milliseconds since the epoch, in UTC, to the second.
+pub(crate) fn time_text(milliseconds: i64) -> String {
+    let since = Duration::from_millis(u64::try_from(milliseconds).unwrap_or_default());
+    humantime::format_rfc3339_seconds(UNIX_EPOCH + since).to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -177,10 +183,4 @@ mod tests {
             }
         }
     }
-}
-
-/// A time in milliseconds since the epoch, in UTC, to the second.
-pub(crate) fn time_text(milliseconds: i64) -> String {
-    let since = Duration::from_millis(u64::try_from(milliseconds).unwrap_or_default());
-    humantime::format_rfc3339_seconds(UNIX_EPOCH + since).to_string()
 }

@@ -18,6 +18,20 @@ const PARTIAL: Entry = (
     "An error after something was written; the output says what stands.",
 );
 
+const WATCH: [Entry; 5] = [
+    (
+        "0",
+        "A signal ended it; with --once: done, or nothing to do.",
+    ),
+    ERROR,
+    ("3", "With --once: a guard refused; nothing was written."),
+    (
+        "4",
+        "With --once: a conflict that new plans did not get ahead of.",
+    ),
+    ("5", "With --once: an error after something was written."),
+];
+
 /// The exit codes of a command; of all of them together for the empty name.
 pub(super) fn exit_codes(command: &str) -> Vec<Entry> {
     let changes = ("2", "With --detailed-exitcode: there are changes.");
@@ -53,19 +67,7 @@ pub(super) fn exit_codes(command: &str) -> Vec<Entry> {
             ("2", "With --detailed-exitcode: nodes have drifted."),
         ],
         "apply" => vec![DONE, ERROR, REFUSED, CONFLICT, PARTIAL],
-        "watch" => vec![
-            (
-                "0",
-                "A signal ended it; with --once: done, or nothing to do.",
-            ),
-            ERROR,
-            ("3", "With --once: a guard refused; nothing was written."),
-            (
-                "4",
-                "With --once: a conflict that new plans did not get ahead of.",
-            ),
-            ("5", "With --once: an error after something was written."),
-        ],
+        "watch" => WATCH.to_vec(),
         "rm" => vec![DONE, ("1", "An error, or something was kept."), REFUSED],
         "register" => vec![
             (

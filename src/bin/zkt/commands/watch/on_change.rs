@@ -66,13 +66,8 @@ enum Ran {
     Stopped,
 }
 
-/// Runs a command, at the longest until `limit` is over.
-async fn run(
-    command: &str,
-    event: &Event,
-    newest: &Newest,
-    limit: impl Future<Output = ()>,
-) -> io::Result<Ran> {
+/// The shell that runs a command, with the event in its environment and no credentials.
+fn shell(command: &str, event: &Event) -> Command {
     let mut shell = Command::new("sh");
     shell
         .args(["-c", command])
@@ -96,7 +91,17 @@ async fn run(
     ] {
         shell.env_remove(secret);
     }
-    let mut group = Group::start(&mut shell)?;
+    shell
+}
+
+/// Runs a command, at the longest until `limit` is over.
+async fn run(
+    command: &str,
+    event: &Event,
+    newest: &Newest,
+    limit: impl Future<Output = ()>,
+) -> io::Result<Ran> {
+    let mut group = Group::start(&mut shell(command, event))?;
     let stdin = group.child.stdin.take();
     let mut stderr = group.child.stderr.take();
     let mut tail = Vec::new();
