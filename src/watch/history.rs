@@ -278,6 +278,15 @@ impl Recorder {
         mirror: &mut Mirror,
         due: Instant,
     ) -> Result<Found, Error> {
+        // What was reported while the mirror was read wakes nobody any more.
+        if !mirror.is_current() {
+            sleep(SETTLED).await;
+            let found = mirror.refresh(session).await?;
+            if let Found::Everything { .. } = found {
+                self.seen = Seen::NotOneByOne;
+            }
+            return Ok(found);
+        }
         loop {
             tokio::select! {
                 news = mirror.news() => match news {
