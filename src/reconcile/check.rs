@@ -1,6 +1,6 @@
 //! What must hold before a plan is made.
 
-use super::{Error, Owner};
+use super::Error;
 use crate::model::node::{Declared, Live};
 use crate::model::path::ZPath;
 use crate::model::record;
@@ -43,10 +43,10 @@ pub async fn require_place(session: &Session, path: &ZPath) -> Result<(), Error>
 /// [`Error::RecordPlace`].
 pub(crate) fn require_no_records(
     declared: &Tree<Declared>,
-    owner: Option<&Owner>,
+    of_owner: Option<&ZPath>,
 ) -> Result<(), Error> {
     let by_default = ZPath::root().join(record::PLACE.trim_start_matches('/'));
-    let places = owner.map(|owner| &owner.place).into_iter();
+    let places = of_owner.into_iter();
     for place in places.chain([&by_default]) {
         let mut nodes = declared.iter();
         let declared = nodes.find(|(path, node)| path.is_within(place) && node.is_declared());

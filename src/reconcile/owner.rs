@@ -242,7 +242,7 @@ async fn look(
     declared: &Tree<Declared>,
 ) -> Result<(Option<Stored>, Arc<Ownership>), Error> {
     let place = &owner.place;
-    require_no_records(declared, Some(owner))?;
+    require_no_records(declared, Some(place))?;
     let stored = record::read(session, &owner.head()).await?;
     let (mut others, mut unknown) = (Vec::new(), Vec::new());
     for name in record::names(session, place).await? {

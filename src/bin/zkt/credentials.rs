@@ -11,14 +11,15 @@ use zkt::zookeeper::session::Credentials;
 
 use crate::args::ServerArgs;
 use crate::exit::Failure;
-use crate::settings::{AUTH_VARIABLE, variable};
 
 /// The largest file of credentials, in bytes.
 const LARGEST: u64 = 64 << 10;
 
-/// The credentials that the arguments give, else the environment.
-pub(crate) fn credentials(args: &ServerArgs) -> Result<Vec<Credentials>, Failure> {
-    let set = variable(AUTH_VARIABLE);
+/// The credentials that the arguments give, else a variable, here with its name.
+pub(crate) fn credentials(
+    args: &ServerArgs,
+    set: Option<(&str, String)>,
+) -> Result<Vec<Credentials>, Failure> {
     if set.is_some() || !args.auth.is_empty() || !args.auth_file.is_empty() {
         require_trusted_servers(args)?;
     }
@@ -38,11 +39,9 @@ pub(crate) fn credentials(args: &ServerArgs) -> Result<Vec<Credentials>, Failure
         lines.extend(meaningful_lines(&text).map(|line| (name.clone(), line.to_owned())));
     }
     if lines.is_empty()
-        && let Some(text) = set
+        && let Some((name, text)) = set
     {
-        lines.extend(
-            meaningful_lines(&text).map(|line| (AUTH_VARIABLE.to_owned(), line.to_owned())),
-        );
+        lines.extend(meaningful_lines(&text).map(|line| (name.to_owned(), line.to_owned())));
     }
     let parsed = lines
         .into_iter()

@@ -82,7 +82,10 @@ pub(crate) fn session_options(args: &ServerArgs) -> Result<Options, Failure> {
         request_timeout: args.request_timeout,
         max_request: args.max_request,
         wait,
-        credentials: credentials(args)?,
+        credentials: credentials(
+            args,
+            variable(AUTH_VARIABLE).map(|text| (AUTH_VARIABLE, text)),
+        )?,
     })
 }
 
