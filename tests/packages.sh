@@ -14,6 +14,44 @@ may_install() {
     command -v apt-get >/dev/null && as_root true 2>/dev/null
 }
 
+# program COMMAND WHAT PACKAGE VARIABLE NAME…
+#
+# Prints the program that the variable names, or else the first of these names that is there. Where there
+# is none, the command `setup` installs the package first; the other command is `path`.
+program() {
+    command=$1 what=$2 package=$3 variable=$4
+    shift 4
+    eval "named=\${$variable:-}"
+    case $command in
+    path)
+        first_of "$named" "$@"
+        ;;
+    setup)
+        if ! first_of "$named" "$@" >/dev/null && may_install; then
+            install "$package" || say "the package could not be installed"
+        fi
+        first_of "$named" "$@" || {
+            say "$what is needed: install the package $package, or set $variable"
+            exit 1
+        }
+        ;;
+    *)
+        say "usage: tests/${0##*/} path|setup"
+        exit 2
+        ;;
+    esac
+}
+
+first_of() {
+    for program; do
+        if [ -n "$program" ] && command -v "$program" >/dev/null; then
+            printf '%s\n' "$program"
+            return 0
+        fi
+    done
+    return 1
+}
+
 # install PACKAGE
 install() {
     say "installing the package $1"

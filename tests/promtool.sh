@@ -9,31 +9,4 @@ set -eu
 
 . "$(dirname "$0")/packages.sh"
 
-find_it() {
-    for promtool in "${ZKT_TEST_PROMTOOL:-}" promtool; do
-        if [ -n "$promtool" ] && command -v "$promtool" >/dev/null; then
-            printf '%s\n' "$promtool"
-            return 0
-        fi
-    done
-    return 1
-}
-
-case "${1:-}" in
-path)
-    find_it
-    ;;
-setup)
-    if ! find_it >/dev/null && may_install; then
-        install prometheus || say "the package could not be installed"
-    fi
-    find_it || {
-        say "promtool is needed: install the package prometheus, or set ZKT_TEST_PROMTOOL"
-        exit 1
-    }
-    ;;
-*)
-    say "usage: tests/promtool.sh path|setup"
-    exit 2
-    ;;
-esac
+program "${1:-}" promtool prometheus ZKT_TEST_PROMTOOL promtool
