@@ -8,7 +8,7 @@ use crate::model::acl::{Acl, AclEntry};
 use crate::model::node::LiveNode;
 use crate::model::path::ZPath;
 use crate::syntax::parser::HIDDEN;
-use crate::syntax::spelling::printable;
+use crate::syntax::spelling::{percent_decoded, printable};
 
 /// What all names of files end in.
 const SUFFIX: &str = ".zkt";
@@ -42,18 +42,7 @@ pub(super) fn file_of(path: &ZPath) -> String {
 /// The node of a file. Returns `None` if it is that of none.
 pub(super) fn node_of(file: &str) -> Option<ZPath> {
     let file = file.strip_suffix(SUFFIX)?;
-    let mut bytes = Vec::with_capacity(file.len());
-    let mut rest = file.bytes();
-    while let Some(byte) = rest.next() {
-        if byte == b'%' {
-            let digits = [rest.next()?, rest.next()?];
-            let digits = std::str::from_utf8(&digits).ok()?;
-            bytes.push(u8::from_str_radix(digits, 16).ok()?);
-        } else {
-            bytes.push(byte);
-        }
-    }
-    let path = ZPath::parse(&format!("/{}", String::from_utf8(bytes).ok()?)).ok()?;
+    let path = ZPath::parse(&format!("/{}", percent_decoded(file)?)).ok()?;
     let is_its_file = !path.is_root() && file_of(&path).strip_suffix(SUFFIX) == Some(file);
     is_its_file.then_some(path)
 }

@@ -10,7 +10,9 @@ use zkt::model::path::ZPath;
 use zkt::model::plan::{Action, Add, HiddenValues};
 use zkt::model::value::{TYPE, writing_order};
 use zkt::syntax::names::split_link;
-use zkt::syntax::spelling::{node_name, property, property_name, string_literal, type_clause};
+use zkt::syntax::spelling::{
+    node_name, percent_decoded, property, property_name, string_literal, type_clause,
+};
 use zkt::watch::State;
 
 use crate::render::{self, HIDDEN};
@@ -26,7 +28,7 @@ pub(super) fn children(state: &State, query: Option<&str>) -> Option<Value> {
     let source = &state.files.in_force()?.source;
     let path = match query.and_then(|query| query.strip_prefix("path=")) {
         Some(path) => {
-            let path = ZPath::parse(&decoded(path)?).ok()?;
+            let path = ZPath::parse(&percent_decoded(path)?).ok()?;
             if !path.is_root() {
                 source.tree().get(&path)?;
             }
@@ -195,31 +197,15 @@ fn cut(mut line: String) -> String {
     line
 }
 
-/// The text that stands percent-encoded in a query.
-fn decoded(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        if byte == b'%' {
-            let digits = [rest.next()?, rest.next()?];
-            let digits = std::str::from_utf8(&digits).ok()?;
-            bytes.push(u8::from_str_radix(digits, 16).ok()?);
-        } else {
-            bytes.push(byte);
-        }
-    }
-    String::from_utf8(bytes).ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn queries_are_decoded() {
-        assert_eq!(decoded("%2Fa%20b%C3%A9"), Some("/a bé".to_owned()));
-        assert_eq!(decoded("%2"), None);
-        assert_eq!(decoded("%zz"), None);
-        assert_eq!(decoded("%ff"), None);
+    fn queries_are_percent_decoded() {
+        assert_eq!(percent_decoded("%2Fa%20b%C3%A9"), Some("/a bé".to_owned()));
+        assert_eq!(percent_decoded("%2"), None);
+        assert_eq!(percent_decoded("%zz"), None);
+        assert_eq!(percent_decoded("%ff"), None);
     }
 }
