@@ -3,6 +3,7 @@
 mod moved;
 mod objection;
 mod refusal;
+mod warning;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -10,7 +11,6 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::model::acl::Acl;
-use crate::model::lint::{Level, Lint};
 use crate::model::node::{AclVersion, DataVersion, Secret, Zxids};
 use crate::model::path::ZPath;
 use crate::model::record::Changes;
@@ -20,6 +20,7 @@ use crate::syntax::place::Location;
 pub use moved::{MoveProblem, relocated};
 pub use objection::{Effect, Objection};
 pub use refusal::{KeptReason, MaxTrim, Refusal};
+pub use warning::{About, Warning};
 
 /// Name of a change of a node's raw data.
 pub const DATA_CHANGE: &str = "@data";
@@ -321,59 +322,6 @@ pub struct Move {
     pub dropped: BTreeSet<ZPath>,
     /// Where the move is declared.
     pub origin: Option<Location>,
-}
-
-/// Something legal that is probably a mistake.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Warning {
-    /// The node it is about.
-    pub path: ZPath,
-    /// What it is about, by name.
-    #[doc(hidden)]
-    pub lint: Lint,
-    /// Whether it is an error; never [`Level::Allow`].
-    #[doc(hidden)]
-    pub level: Level,
-    /// Whether it depends on that node alone.
-    #[doc(hidden)]
-    pub about: About,
-    /// The message.
-    pub message: String,
-    /// Where it is declared.
-    pub origin: Option<Location>,
-}
-
-impl Warning {
-    /// The name of the lint that it comes from.
-    #[must_use]
-    pub fn lint(&self) -> &'static str {
-        self.lint.name()
-    }
-
-    /// What is refused because of warnings whose lints are denied.
-    #[must_use]
-    #[doc(hidden)]
-    pub fn denied(warnings: &[Self]) -> Option<Refusal> {
-        let denied = warnings.iter();
-        let denied = denied.filter(|warning| warning.level == Level::Deny);
-        let denied: Vec<&Self> = denied.collect();
-        let lints: BTreeSet<Lint> = denied.iter().map(|warning| warning.lint).collect();
-        let first = denied.first()?;
-        Some(Refusal::Denied {
-            lints: lints.into_iter().map(Lint::name).collect(),
-            count: denied.len(),
-            origin: first.origin.clone(),
-        })
-    }
-}
-
-/// What a warning depends on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum About {
-    /// The node that it names, and what the plan writes to it.
-    Node,
-    /// More of the trees than that node.
-    Trees,
 }
 
 /// How many actions of each kind a plan has.

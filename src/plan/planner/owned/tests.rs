@@ -1,0 +1,258 @@
+use super::*;
+use crate::model::record::{Changes, Record};
+use crate::plan::planner;
+
+fn path(text: &str) -> ZPath {
+    ZPath::parse(text).unwrap()
+}
+
+fn entry(created: i64, modified: i64, claim: Claim) -> Entry {
+    Entry {
+        created,
+        modified,
+        claim,
+        partial: false,
+    }
+}
+
+/// Live nodes as path, data, creation, last write and number of children; without the last three, they
+/// are listed only.
+type Node = (&'static str, &'static str, i64, i64, u32);
+
+fn live(nodes: &[Node]) -> Tree<Live> {
+    let node = |&(text, data, czxid, mzxid, children): &Node| {
+        let node = LiveNode {
+            czxid,
+            mzxid,
+            children,
+            ..LiveNode::with_data(data.as_bytes().to_vec())
+        };
+        let live = match czxid {
+            0 => Live::Listed,
+            _ => Live::Read(node),
+        };
+        (path(text), live)
+    };
+    nodes.iter().map(node).collect()
+}
+
+/// The plan for an owner with this record.
+fn plan(
+    text: &str,
+    nodes: &[Node],
+    record: &[(&str, Entry)],
+    change: impl Fn(&mut Ownership),
+) -> Plan {
+    let (declared, sources) = crate::declare::declare(text).unwrap().into_parts();
+    let mut owned = Record::default();
+    owned.extend(
+        record
+            .iter()
+            .map(|(text, entry)| (path(text), *entry))
+            .collect(),
+    );
+    let mut ownership = Ownership {
+        place: path("/zkt"),
+        record: owned,
+        others: Vec::new(),
+        unknown: Vec::new(),
+        adopts: false,
+    };
+    change(&mut ownership);
+    let policy = Policy {
+        trim: scope::Trim::Owned,
+        max_trim: crate::model::plan::MaxTrim::Unlimited,
+        owner: Some(Arc::new(ownership)),
+        ..Policy::new(&sources)
+    };
+    planner::plan(&declared, &live(nodes), &policy)
+}
+
+fn shown(plan: &Plan) -> Vec<String> {
+    let actions = plan.actions.iter();
+    let actions = actions.map(|action| format!("{} {}", action.name(), action.path()));
+    let kept = plan.kept.iter();
+    let kept = kept.map(|kept| format!("kept {}: {}", kept.path, kept.reason));
+    let extras = plan.extras.iter().map(|path| format!("extra {path}"));
+    actions.chain(kept).chain(extras).collect()
+}
+
+const OURS: Entry = Entry {
+    created: 5,
+    modified: 6,
+    claim: Claim::Created,
+    partial: false,
+};
+
+#[test]
+fn what_still_is_as_it_was_goes_children_first() {
+    let nodes = [
+        ("/a", "{}", 5, 6, 2),
+        ("/a/theirs", "", 0, 0, 0),
+        ("/a/x", "{}", 5, 6, 1),
+        ("/a/x/y", "", 5, 6, 0),
+        ("/top", "", 5, 6, 0),
+        ("/zkt/team", "", 5, 6, 0),
+    ];
+    let all = ["/a", "/a/x", "/a/x/y", "/gone", "/top", "/zkt/team"];
+    let record = all.map(|path| (path, OURS));
+    let plan = plan("/a\n", &nodes, &record, |_| {});
+    assert_eq!(
+        shown(&plan),
+        ["trim /top", "trim /a/x/y", "trim /a/x", "extra /a/theirs"]
+    );
+    assert_eq!(plan.record.gone, [(path("/gone"), 5)]);
+    assert_eq!(plan.record.take, []);
+}
+
+#[test]
+fn what_others_have_a_part_in_stays() {
+    let nodes = [
+        ("/adopted", "", 5, 6, 0),
+        ("/changed", "", 5, 7, 0),
+        ("/closed", "", 5, 6, 1),
+        ("/declared", "{}", 5, 6, 0),
+        ("/holds", "", 5, 6, 2),
+        ("/holds/ours", "", 5, 6, 0),
+        ("/holds/theirs", "", 0, 0, 0),
+        ("/replaced", "", 7, 7, 0),
+        ("/shared", "", 5, 6, 0),
+        ("/written", "", 5, 6, 0),
+    ];
+    let record = [
+        ("/adopted", entry(5, 6, Claim::Adopted)),
+        ("/changed", OURS),
+        ("/closed", OURS),
+        ("/holds", OURS),
+        ("/holds/ours", OURS),
+        ("/replaced", OURS),
+        ("/shared", OURS),
+        ("/written", entry(5, 6, Claim::Written)),
+    ];
+    let plan = plan("/declared\n", &nodes, &record, |ownership| {
+        let mut other = Record::default();
+        other.extend(vec![(path("/shared"), OURS), (path("/declared"), OURS)]);
+        ownership.others.push(("other".to_owned(), other));
+    });
+    assert_eq!(
+        shown(&plan),
+        [
+            "trim /holds/ours",
+            "trim /adopted",
+            "kept /changed: somebody else has changed it since its owner wrote it",
+            "kept /closed: a node below it stays",
+            "kept /holds: /holds/theirs stays",
+            "kept /shared: the owner other has it, too",
+        ]
+    );
+    assert_eq!(plan.record.gone, [(path("/replaced"), 5)]);
+    // What another owner has is not adopted.
+    assert_eq!(plan.record.take, []);
+    let warnings: Vec<&str> = plan
+        .warnings
+        .iter()
+        .map(|one| one.message.as_str())
+        .collect();
+    assert_eq!(
+        warnings,
+        ["the owner other has it, too: both would write it"]
+    );
+}
+
+#[test]
+fn what_is_equal_is_adopted_and_what_differs_with_adopt() {
+    let text =
+        "/differs\n  x = 1\n/equal\n  x = 1\n/fixed\n  x = 1\n/kept\n  @keep properties\n  x = 1\n";
+    let nodes = [
+        ("/differs", "{\"x\":0}", 3, 3, 0),
+        ("/equal", "{\"x\":1}", 3, 4, 0),
+        ("/fixed", "{\"x\":1}", 5, 9, 0),
+        ("/kept", "{\"x\":1,\"y\":1}", 5, 9, 0),
+    ];
+    let record = [("/fixed", OURS), ("/kept", OURS)];
+    let adopted = |adopts: bool| {
+        let plan = plan(text, &nodes, &record, |ownership| ownership.adopts = adopts);
+        assert_eq!(shown(&plan), ["update /differs"]);
+        plan.record.take
+    };
+    let partial = Entry {
+        partial: true,
+        ..OURS
+    };
+    let expected = vec![
+        (path("/equal"), entry(3, 4, Claim::Adopted)),
+        // A hot fix that is declared by now. What `@keep` leaves to others is theirs to write.
+        (path("/fixed"), entry(5, 9, Claim::Created)),
+        (path("/kept"), partial),
+    ];
+    assert_eq!(adopted(false), expected);
+    // The batch that writes a node says what becomes of it.
+    assert_eq!(adopted(true), expected);
+}
+
+#[test]
+fn an_owner_who_is_unknown_may_have_any_node() {
+    let nodes = [("/equal", "{}", 3, 4, 0), ("/old", "{}", 5, 6, 0)];
+    let made = |adopts: bool| {
+        plan("/equal\n", &nodes, &[("/old", OURS)], |ownership| {
+            ownership.unknown = vec![("other".to_owned(), "why".to_owned())];
+            ownership.adopts = adopts;
+        })
+    };
+    assert_eq!(
+        shown(&made(false)),
+        ["kept /old: the owner other, whose record cannot be read, may have it, too"]
+    );
+    assert_eq!(made(false).record, Changes::default());
+    let warning = &made(false).warnings[0];
+    assert_eq!(
+        (warning.path.as_str(), warning.message.as_str()),
+        (
+            "/zkt/other",
+            "what the owner other has is unknown, so nothing of it is trimmed or adopted: why"
+        )
+    );
+    // To adopt what others have may be asked for.
+    let adopted = entry(3, 4, Claim::Adopted);
+    assert_eq!(made(true).record.take, [(path("/equal"), adopted)]);
+}
+
+#[test]
+fn what_is_written_says_whether_others_may_write_a_part_of_it() {
+    let text = "/new\n  @keep properties\n/now\n  @ignore n\n  x = 1\n/whole\n  x = 1\n";
+    let nodes = [("/now", "{}", 5, 6, 0), ("/whole", "{}", 5, 6, 0)];
+    let partial = Entry {
+        partial: true,
+        ..OURS
+    };
+    let plan = plan(text, &nodes, &[("/now", OURS), ("/whole", partial)], |_| {});
+    let expected = [("/new", true), ("/now", true), ("/whole", false)];
+    assert_eq!(
+        plan.record.partial,
+        expected.map(|(text, is)| (path(text), is))
+    );
+}
+
+#[test]
+fn what_is_protected_or_kept_by_a_declared_node_holds() {
+    let nodes = [
+        ("/k", "{}", 5, 6, 1),
+        ("/k/x", "", 5, 6, 0),
+        ("/p", "{}", 5, 6, 1),
+        ("/p/x", "", 5, 6, 1),
+        ("/p/x/y", "", 5, 6, 0),
+    ];
+    let record = ["/k/x", "/p/x", "/p/x/y"].map(|path| (path, OURS));
+    let plan = plan(
+        "/k\n  @keep children\n/p\n  @protect\n",
+        &nodes,
+        &record,
+        |_| {},
+    );
+    let refusals: Vec<String> = plan.refusals.iter().map(Refusal::to_string).collect();
+    assert_eq!(
+        refusals,
+        ["/p/x may not be trimmed: /p is protected (@protect)"]
+    );
+    assert_eq!(shown(&plan), ["trim /p/x/y", "trim /p/x"]);
+}
