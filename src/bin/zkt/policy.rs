@@ -8,12 +8,12 @@ mod value;
 
 use cel::Context;
 use serde_json::{Value, json};
-use zkt::model::plan::{Action, Effect, Objection, Plan, Summary};
+use zkt::model::plan::{Action, Effect, Objection, Plan};
 use zkt::reconcile::Reviewer;
 
 use crate::args::PolicyArgs;
 use crate::exit::Failure;
-use crate::render::action_json;
+use crate::render::{action_json, summary_json};
 use roomy::on_large_stack;
 use rule::Rule;
 
@@ -77,19 +77,10 @@ fn review(rules: &[Rule], plan: &Plan, context: &str) -> Vec<Objection> {
 
 /// What rules see of the plan as a whole.
 fn plan_value(plan: &Plan, context: &str) -> Value {
-    let Summary {
-        add,
-        update,
-        link,
-        trim,
-        unchanged,
-    } = plan.summary();
     json!({
         "path": plan.path.as_str(),
         "context": context,
-        "summary": {
-            "add": add, "update": update, "link": link, "trim": trim, "unchanged": unchanged,
-        },
+        "summary": summary_json(plan.summary()),
     })
 }
 

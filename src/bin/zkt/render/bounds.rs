@@ -103,7 +103,7 @@ impl Bounds {
         options
     }
 
-    /// Lines of at most so many columns, if there is anything to say.
+    /// The lines below a title, each of at most `width` columns; empty without bounds.
     pub(super) fn lines(&self, width: usize) -> String {
         let mut lines = String::new();
         let mut column = 0;

@@ -11,7 +11,7 @@ use super::list::count;
 use super::style::{BOLD, DIM, UPDATE};
 use super::value::{path_text, time_text};
 
-/// Of so many changes at a node, each is written.
+/// How many changes of one node are written before the others are counted.
 const MOST_CHANGES: usize = 20;
 
 /// Writes what differs at each node from what a plan saw, as a plan shows it; nothing for no nodes.

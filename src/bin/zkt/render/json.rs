@@ -17,15 +17,20 @@ use super::change::{hides_raw_data, raw_json};
 use super::{FORMAT_VERSION, HIDDEN};
 use crate::words;
 
-/// The whole plan; secret values are the string `(secret)`.
-pub(crate) fn plan_json(plan: &Plan) -> Value {
+/// How many actions of each kind there are, and how many nodes are as declared.
+pub(crate) fn summary_json(summary: Summary) -> Value {
     let Summary {
         add,
         update,
         link,
         trim,
         unchanged,
-    } = plan.summary();
+    } = summary;
+    json!({"add": add, "update": update, "link": link, "trim": trim, "unchanged": unchanged})
+}
+
+/// The whole plan; secret values are the string `(secret)`.
+pub(crate) fn plan_json(plan: &Plan) -> Value {
     let kept = plan
         .kept
         .iter()
@@ -39,9 +44,7 @@ pub(crate) fn plan_json(plan: &Plan) -> Value {
         "kept": kept.collect::<Vec<_>>(),
         "warnings": warnings.collect::<Vec<_>>(),
         "refusals": plan.refusals.iter().map(refusal_json).collect::<Vec<_>>(),
-        "summary": {
-            "add": add, "update": update, "link": link, "trim": trim, "unchanged": unchanged,
-        },
+        "summary": summary_json(plan.summary()),
     });
     if !plan.moves.is_empty() {
         object["moves"] = plan.moves.iter().map(move_json).collect();

@@ -1,16 +1,13 @@
 //! A plan as text.
 
-use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
-use std::io::{self, Write};
-use std::sync::{Arc, LazyLock};
+mod layout;
 
-use anstyle::Style;
-use unicode_width::UnicodeWidthStr;
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
 use zkt::model::lint::Level;
 use zkt::model::path::ZPath;
-use zkt::model::plan::{Action, Add, Effect, Move, Objection, Plan, Refusal, Summary, Warning};
+use zkt::model::plan::{Action, Change, Effect, Objection, Plan, Refusal, Summary, Warning};
 use zkt::syntax::spelling::clipped;
 
 use super::acls::Acls;
@@ -18,16 +15,15 @@ use super::bounds::Bounds;
 use super::change::{
     acl_text, new_acl, new_type, push_new, stored_properties, write_change, write_inherited_acl,
 };
-use super::list::count;
-use super::style::{ADD, BOLD, DIM, LINK, REFUSED, TRIM, UPDATE, WARNING};
+use super::style::{BOLD, DIM, REFUSED, WARNING};
+use super::subtrees::{is_moved, moved_by, node_count, topmost_trims};
 use super::value::{path_text, printable};
 use crate::words;
 
+use self::layout::{Heading, Layout, location, push_heading};
+
 /// How many siblings with the same note are listed before the others are counted.
 const LONGEST_LIST: usize = 10;
-/// Where the right column starts unless long lines push it.
-const COLUMN: usize = 53;
-const NARROWEST: usize = 30;
 
 /// Whether the text says what would be or what was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,58 +58,6 @@ pub(crate) struct TextOptions<'a> {
     pub(crate) colors: bool,
 }
 
-/// The right column of a plan's text, and what lines start and end with.
-struct Layout {
-    column: usize,
-    marks: &'static Marks,
-}
-
-impl Layout {
-    /// A column that as many lines as possible of this plan can keep.
-    fn of(plan: &Plan, options: &TextOptions<'_>) -> Self {
-        let width = options.width;
-        let (mut left, mut right) = (0, 0);
-        // Most nodes come from the same source as the one before.
-        let mut source: (Option<&Arc<str>>, usize) = (None, 0);
-        for action in &plan.actions {
-            let Action::Add(add) = action else { continue };
-            let Some(origin) = &add.origin else { continue };
-            let digits = origin.line.checked_ilog10().unwrap_or_default() as usize + 1;
-            if !source
-                .0
-                .is_some_and(|last| Arc::ptr_eq(last, &origin.source))
-            {
-                source = (Some(&origin.source), columns(&printable(&origin.source)));
-            }
-            right = right.max(source.1 + 1 + digits);
-            // Beyond the place where the right column has to start, nothing changes it.
-            if left + 2 < width.saturating_sub(right) {
-                let object = add.data.to_object();
-                let kind = new_type(add, &stored_properties(add, &object)).unwrap_or_default();
-                let heading = Heading {
-                    kind: &kind,
-                    ..Heading::of("", &add.path)
-                };
-                left = left.max(heading.columns());
-            }
-        }
-        for (top, nodes) in topmost_trims(plan) {
-            left = left.max(4 + path_text(top).width());
-            right = right.max(node_count(nodes).width());
-        }
-        let fitting = width.saturating_sub(right);
-        let column = COLUMN
-            .min(fitting.max(NARROWEST))
-            .max(fitting.min(left + 2));
-        let marks = if options.colors {
-            &*MARKS
-        } else {
-            &*PLAIN_MARKS
-        };
-        Self { column, marks }
-    }
-}
-
 /// Writes the whole plan, coloured.
 pub(crate) fn plan_text(
     plan: &Plan,
@@ -129,7 +73,7 @@ pub(crate) fn plan_text(
     if !plan.is_empty() {
         writeln!(out)?;
     }
-    write_actions(plan, &Layout::of(plan, options), out)?;
+    write_actions(plan, &Layout::of(plan, options.width, options.colors), out)?;
     write_untouched(plan, options, out)?;
     let mut remarks = plan.remarks().peekable();
     if !plan.warnings.is_empty() || remarks.peek().is_some() {
@@ -269,17 +213,6 @@ fn write_actions(plan: &Plan, layout: &Layout, out: &mut dyn Write) -> io::Resul
     out.write_all(lines.as_bytes())
 }
 
-/// Whether an action adds a node that is moved.
-pub(super) fn is_moved(action: &Action, moved: &BTreeMap<ZPath, &ZPath>) -> bool {
-    matches!(action, Action::Add(add) if moved.contains_key(&add.path))
-}
-
-/// How many of the nodes that are moved belong to one move.
-pub(super) fn moved_by(moved: &Move, nodes: &BTreeMap<ZPath, &ZPath>) -> usize {
-    let old = nodes.values();
-    old.filter(|path| path.is_within(&moved.from)).count()
-}
-
 /// Writes the subtrees that are moved, each with what changes in it.
 fn write_moves<'a>(
     plan: &'a Plan,
@@ -307,13 +240,7 @@ fn write_moves<'a>(
                 push_heading(&mut lines, &heading, None, layout);
                 out.write_all(lines.as_bytes())?;
             }
-            for change in changes {
-                let acl = new_acl(change);
-                match acl.and_then(|acl| acls.shown_at(path, acl)) {
-                    Some(above) => write_inherited_acl(above, out)?,
-                    None => write_change(change, acls.users, out)?,
-                }
-            }
+            write_changes(path, changes, acls, out)?;
         }
     }
     Ok(())
@@ -350,14 +277,7 @@ fn action_text<'a>(
             let heading = Heading::of(&layout.marks.update, &update.path);
             push_heading(lines, &heading, None, layout);
             out.write_all(lines.as_bytes())?;
-            for change in &update.changes {
-                let acl = new_acl(change);
-                match acl.and_then(|acl| acls.shown_at(&update.path, acl)) {
-                    Some(above) => write_inherited_acl(above, out)?,
-                    None => write_change(change, acls.users, out)?,
-                }
-            }
-            Ok(())
+            write_changes(&update.path, &update.changes, acls, out)
         }
         Action::Link(link) => {
             let heading = Heading::of(&layout.marks.link, &link.path);
@@ -368,6 +288,23 @@ fn action_text<'a>(
         }
         Action::Trim(_) => Ok(()),
     }
+}
+
+/// Writes what changes at a node; of an ACL that stands above already, only that.
+fn write_changes<'a>(
+    path: &'a ZPath,
+    changes: &'a [Change],
+    acls: &mut Acls<'a>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    for change in changes {
+        let acl = new_acl(change);
+        match acl.and_then(|acl| acls.shown_at(path, acl)) {
+            Some(above) => write_inherited_acl(above, out)?,
+            None => write_change(change, acls.users, out)?,
+        }
+    }
+    Ok(())
 }
 
 /// `Plan: 1 to add, …`, `Done: 1 added, …`, or that there is nothing to do.
@@ -390,125 +327,6 @@ pub(crate) fn summary_line(summary: Summary, mode: Mode) -> String {
             format!("Done: {add} added, {update} updated, {link} linked, {trim} trimmed.")
         }
     }
-}
-
-/// The first line of an action.
-struct Heading<'a> {
-    /// The mark before the path.
-    mark: &'a str,
-    path: Cow<'a, str>,
-    /// The type with its colon.
-    kind: &'a str,
-}
-
-impl<'a> Heading<'a> {
-    fn of(mark: &'a str, path: &'a ZPath) -> Self {
-        let path = path_text(path);
-        let kind = "";
-        Self { mark, path, kind }
-    }
-
-    /// How many columns it takes.
-    fn columns(&self) -> usize {
-        4 + columns(&self.path) + columns(self.kind)
-    }
-}
-
-/// The marks of the kinds of actions, and the ends of colours.
-struct Marks {
-    add: String,
-    update: String,
-    link: String,
-    moved: String,
-    trim: String,
-    dim: String,
-    plain: String,
-}
-
-static MARKS: LazyLock<Marks> = LazyLock::new(|| {
-    let mark = |symbol: char, style: Style| format!("  {style}{symbol}{style:#} {BOLD}");
-    Marks {
-        add: mark('+', ADD),
-        update: mark('~', UPDATE),
-        link: mark('@', LINK),
-        moved: mark('>', LINK),
-        trim: mark('-', TRIM),
-        dim: format!("{DIM}"),
-        plain: format!("{DIM:#}"),
-    }
-});
-
-static PLAIN_MARKS: LazyLock<Marks> = LazyLock::new(|| {
-    let plain = |mark: &String| anstream::adapter::strip_str(mark).to_string();
-    Marks {
-        add: plain(&MARKS.add),
-        update: plain(&MARKS.update),
-        link: plain(&MARKS.link),
-        moved: plain(&MARKS.moved),
-        trim: plain(&MARKS.trim),
-        dim: String::new(),
-        plain: String::new(),
-    }
-});
-
-/// Where a new node is declared: a file and a line of it.
-fn location(add: &Add) -> Option<String> {
-    let origin = add.origin.as_ref()?;
-    let source = printable(&origin.source);
-    let mut text = String::with_capacity(source.len() + 8);
-    text.push_str(&source);
-    _ = write!(text, ":{}", origin.line);
-    Some(text)
-}
-
-fn push_heading(lines: &mut String, heading: &Heading<'_>, note: Option<&str>, layout: &Layout) {
-    lines.push_str(heading.mark);
-    lines.push_str(&heading.path);
-    lines.push_str(heading.kind);
-    lines.push_str(&layout.marks.plain);
-    if let Some(note) = note {
-        let gap = layout.column.saturating_sub(heading.columns()).max(2);
-        lines.extend(std::iter::repeat_n(' ', gap));
-        lines.push_str(&layout.marks.dim);
-        lines.push_str(note);
-        lines.push_str(&layout.marks.plain);
-    }
-    lines.push('\n');
-}
-
-/// How many columns a text takes.
-fn columns(text: &str) -> usize {
-    if text.is_ascii() {
-        text.len()
-    } else {
-        text.width()
-    }
-}
-
-/// The trimmed nodes whose parent stays, by path, each with the number of nodes that go. Moved ones do
-/// not count.
-pub(super) fn topmost_trims(plan: &Plan) -> Vec<(&ZPath, usize)> {
-    let trims = plan
-        .actions
-        .iter()
-        .filter(|action| matches!(action, Action::Trim(_)));
-    let moved = plan.moved_nodes();
-    let moved: BTreeSet<&ZPath> = moved.into_values().collect();
-    let trims = trims.map(Action::path);
-    let mut paths: Vec<&ZPath> = trims.filter(|path| !moved.contains(path)).collect();
-    paths.sort();
-    let mut tops: Vec<(&ZPath, usize)> = Vec::new();
-    for path in paths {
-        match tops.last_mut() {
-            Some((top, nodes)) if path.is_within(top) => *nodes += 1,
-            _ => tops.push((path, 1)),
-        }
-    }
-    tops
-}
-
-pub(super) fn node_count(nodes: usize) -> String {
-    format!("({})", count(nodes, "node"))
 }
 
 fn write_grouped<'a>(

@@ -21,7 +21,7 @@ use crate::render::acls::Acls;
 use crate::render::change::{
     acl_entry, acl_text, hides_raw_data, is_directive, new_acl, new_type, stored_properties, whole,
 };
-use crate::render::text::{is_moved, moved_by, node_count, topmost_trims};
+use crate::render::subtrees::{is_moved, moved_by, node_count, topmost_trims};
 use crate::render::value::{assignment, link_target, path_text};
 
 /// Actions that are shown together: one, or all trims of a subtree.

@@ -1,0 +1,45 @@
+//! What a plan does to whole subtrees: moves, and trims with all below.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use zkt::model::path::ZPath;
+use zkt::model::plan::{Action, Move, Plan};
+
+use super::list::count;
+
+/// Whether an action adds a node that is moved.
+pub(super) fn is_moved(action: &Action, moved: &BTreeMap<ZPath, &ZPath>) -> bool {
+    matches!(action, Action::Add(add) if moved.contains_key(&add.path))
+}
+
+/// How many of the nodes that are moved belong to one move.
+pub(super) fn moved_by(moved: &Move, nodes: &BTreeMap<ZPath, &ZPath>) -> usize {
+    let old = nodes.values();
+    old.filter(|path| path.is_within(&moved.from)).count()
+}
+
+/// The trimmed nodes whose parent stays, by path, each with the number of nodes that go. Moved ones do
+/// not count.
+pub(super) fn topmost_trims(plan: &Plan) -> Vec<(&ZPath, usize)> {
+    let trims = plan
+        .actions
+        .iter()
+        .filter(|action| matches!(action, Action::Trim(_)));
+    let moved = plan.moved_nodes();
+    let moved: BTreeSet<&ZPath> = moved.into_values().collect();
+    let trims = trims.map(Action::path);
+    let mut paths: Vec<&ZPath> = trims.filter(|path| !moved.contains(path)).collect();
+    paths.sort();
+    let mut tops: Vec<(&ZPath, usize)> = Vec::new();
+    for path in paths {
+        match tops.last_mut() {
+            Some((top, nodes)) if path.is_within(top) => *nodes += 1,
+            _ => tops.push((path, 1)),
+        }
+    }
+    tops
+}
+
+pub(super) fn node_count(nodes: usize) -> String {
+    format!("({})", count(nodes, "node"))
+}
