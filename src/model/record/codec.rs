@@ -45,8 +45,8 @@ impl Broken {
     }
 }
 
-/// Writes entries, which are in path order, as shards that have about so many bytes before they are
-/// compressed.
+/// Writes entries as shards, each of about `bytes` bytes before it is compressed. The entries must come in
+/// path order.
 pub fn encode_shards<'e>(
     entries: impl IntoIterator<Item = (&'e ZPath, &'e Entry)>,
     bytes: usize,

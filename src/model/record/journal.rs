@@ -19,7 +19,7 @@ pub enum Note {
     SetNew,
 }
 
-/// At most so many bytes of a journal are about a node, or about none of them.
+/// The most bytes that a journal takes for a node; for no node, those that it takes in any case.
 #[must_use]
 pub fn journal_bytes(path: Option<&ZPath>) -> usize {
     path.map_or(256, |path| path.as_str().len() + 40)

@@ -44,7 +44,7 @@ impl Reach {
         let Self::Within(top) = self else {
             return false;
         };
-        // Of an open file or of what is not there.
+        // It does not exist, or it is an open file without a name.
         let Ok(real) = path.canonicalize() else {
             return path.is_absolute() && !path.starts_with(top);
         };

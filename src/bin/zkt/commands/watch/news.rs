@@ -211,7 +211,7 @@ mod tests {
         states.send_modify(reconciled(Ending::InSync));
         sleep(SETTLED * 2).await;
         assert!(!newest.has_changed().unwrap());
-        // What fails for longer is told, however often it fails.
+        // A failure that lasts makes one event, however often it is tried again.
         for _ in 0..3 {
             states.send_modify(reconciled(Ending::Failed));
             sleep(SETTLED / 2).await;
