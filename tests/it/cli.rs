@@ -154,6 +154,21 @@ impl Place {
         self.finish(self.command(words).spawn().unwrap())
     }
 
+    /// With the servers that a `zkt.toml` names.
+    pub(crate) fn run_by_file(&self, words: &str) -> Run {
+        let mut command = self.command(words);
+        command.env_remove("ZKT_CONNECT");
+        self.finish(command.spawn().unwrap())
+    }
+
+    /// Makes a named pipe.
+    pub(crate) fn fifo(&self, name: &str) -> PathBuf {
+        let path = self.path(name);
+        let made = Command::new("mkfifo").arg(&path).status().unwrap();
+        assert!(made.success());
+        path
+    }
+
     /// With text on standard input.
     pub(crate) fn run_with(&self, words: &str, input: &str) -> Run {
         let mut child = self.command(words).stdin(Stdio::piped()).spawn().unwrap();

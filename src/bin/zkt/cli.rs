@@ -111,6 +111,7 @@ impl Command {
             Self::Plan(args) => &mut args.server,
             Self::Apply(args) => &mut args.server,
             Self::Watch(args) => &mut args.server,
+            Self::Status(args) => &mut args.server,
             Self::Export(args) => &mut args.server,
             Self::Ls(args) => &mut args.server,
             Self::Get(args) => &mut args.server,
@@ -120,7 +121,14 @@ impl Command {
             Self::Rm(args) => &mut args.server,
             Self::Register(args) => &mut args.server,
             Self::Discover(args) => &mut args.server,
-            _ => return None,
+            #[cfg(feature = "server")]
+            Self::Serve(_) => return None,
+            Self::Check(_)
+            | Self::Fmt(_)
+            | Self::Show(_)
+            | Self::Config(_)
+            | Self::Completions(_)
+            | Self::Man(_) => return None,
         })
     }
 

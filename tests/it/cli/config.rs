@@ -314,16 +314,10 @@ async fn served(name: &str) -> Place {
     place
 }
 
-fn run(place: &Place, words: &str) -> super::Run {
-    let mut command = place.command(words);
-    command.env_remove("ZKT_CONNECT");
-    place.finish(command.spawn().unwrap())
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn plan_and_apply_by_a_context() {
     let place = served("contexts").await;
-    insta::assert_snapshot!(run(&place, "plan"), @"
+    insta::assert_snapshot!(place.run_by_file("plan"), @"
     zkt plan: SERVER <- a.zkt
       context dev of zkt.toml
 
@@ -333,7 +327,7 @@ async fn plan_and_apply_by_a_context() {
     Plan: 1 to add, 0 to update, 0 to link, 0 to trim.
     --- exit 0
     ");
-    insta::assert_snapshot!(run(&place, "apply -y"), @"
+    insta::assert_snapshot!(place.run_by_file("apply -y"), @"
     zkt apply: SERVER <- a.zkt
       context dev of zkt.toml
 
@@ -346,24 +340,24 @@ async fn plan_and_apply_by_a_context() {
     context dev of zkt.toml, its default
     --- exit 0
     ");
-    insta::assert_snapshot!(run(&place, "apply -y -q --context more"), @"
+    insta::assert_snapshot!(place.run_by_file("apply -y -q --context more"), @"
     Plan: 1 to add, 0 to update, 0 to link, 0 to trim.
     Done: 1 added, 0 updated, 0 linked, 0 trimmed.
     --- exit 0
     ");
-    insta::assert_snapshot!(run(&place, "diff live --context more").expect(0), @"
+    insta::assert_snapshot!(place.run_by_file("diff live --context more").expect(0), @"
     zkt diff: live SERVER <- a.zkt b.zkt
       context more of zkt.toml
 
     No changes: 2 nodes are as declared.
     --- exit 0
     ");
-    insta::assert_snapshot!(run(&place, "set /a x=2"), @"
+    insta::assert_snapshot!(place.run_by_file("set /a x=2"), @"
     --- stderr
     context dev of zkt.toml, its default
     --- exit 0
     ");
-    insta::assert_snapshot!(run(&place, "get /a x"), @"
+    insta::assert_snapshot!(place.run_by_file("get /a x"), @"
     2
     --- exit 0
     ");
@@ -395,12 +389,12 @@ async fn a_saved_plan_is_not_carried_out_elsewhere() {
         "saved: zkt apply --plan plan.json --context more --auth-file ''\\''auth' --auth \
          SCHEME:CREDENTIALS does exactly this\n"
     );
-    let saved = run(&place, "plan -o plan.json").expect(0).stderr;
+    let saved = place.run_by_file("plan -o plan.json").expect(0).stderr;
     assert_eq!(
         saved,
         "saved: zkt apply --plan plan.json does exactly this\n"
     );
-    insta::assert_snapshot!(run(&place, "apply -y --plan plan.json --context elsewhere"), @"
+    insta::assert_snapshot!(place.run_by_file("apply -y --plan plan.json --context elsewhere"), @"
     --- stderr
     context elsewhere of zkt.toml
     error: the plan was made on SERVER, and context elsewhere (zkt.toml:11) names 127.0.0.1:1/other
@@ -409,14 +403,14 @@ async fn a_saved_plan_is_not_carried_out_elsewhere() {
     ");
     // The layers are not asked: the plan says it all.
     place.file("a.zkt", "/other\n");
-    run(&place, "apply -y --plan plan.json").expect(0);
+    place.run_by_file("apply -y --plan plan.json").expect(0);
     assert!(place.nodes().await.starts_with("/a "));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn watch_by_a_context() {
     let place = served("contexts-watch").await;
-    let run = run(&place, "watch --once --context more").expect(0);
+    let run = place.run_by_file("watch --once --context more").expect(0);
     assert!(run.stderr.contains("context more of zkt.toml"), "{run}");
     assert_eq!(place.nodes().await.lines().count(), 2);
 }

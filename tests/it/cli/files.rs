@@ -254,10 +254,7 @@ fn only_files_of_the_root_are_nodes() {
     symlink("../../outside/secret.txt", place.path("repo/conf/out.txt")).unwrap();
     symlink("none", place.path("repo/conf/dangling")).unwrap();
     symlink("/proc/version", place.path("repo/conf/system")).unwrap();
-    let made = std::process::Command::new("mkfifo")
-        .arg(place.path("repo/conf/fifo"))
-        .status();
-    assert!(made.unwrap().success());
+    place.fifo("repo/conf/fifo");
     let _listener = UnixListener::bind(place.path("repo/conf/socket")).unwrap();
     fs::write(place.path("repo/conf/new\nline\u{1b}[1m"), "").unwrap();
     let name = <std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(b"\xff.txt");

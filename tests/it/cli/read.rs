@@ -112,12 +112,7 @@ async fn export_to_a_file_is_all_or_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn export_writes_to_a_pipe_and_does_not_replace_it() {
     let place = tree("export-pipe").await;
-    let pipe = place.path("pipe");
-    let made = std::process::Command::new("mkfifo")
-        .arg(&pipe)
-        .status()
-        .unwrap();
-    assert!(made.success());
+    let pipe = place.fifo("pipe");
     let both_ends = fs::OpenOptions::new().read(true).write(true).open(&pipe);
     place.run("export -o pipe /a/b").expect(0);
     assert!(!fs::metadata(&pipe).unwrap().is_file());

@@ -2,14 +2,7 @@
 
 use zookeeper_client::Client;
 
-use super::{Place, Run};
-
-/// A command of this place that knows servers from `zkt.toml` only.
-fn run(place: &Place, words: &str) -> Run {
-    let mut command = place.command(words);
-    command.env_remove("ZKT_CONNECT");
-    place.finish(command.spawn().unwrap())
-}
+use super::Place;
 
 /// A repository whose `main` is what production is, and a branch that changes it.
 fn repository(place: &Place) {
@@ -60,15 +53,19 @@ async fn hot_fix(client: &Client) {
 async fn a_change_goes_from_a_branch_to_production_past_a_hot_fix() {
     let place = Place::new("team").await;
     repository(&place);
-    run(&place, "apply --yes --context production").expect(0);
+    place
+        .run_by_file("apply --yes --context production")
+        .expect(0);
     let export = "export --acl --format json --context production -o export.json";
-    run(&place, export).expect(0);
+    place.run_by_file(export).expect(0);
 
     // What the branch changes is told without a server, from commits and from an export.
     place.git("checkout -q faster");
     let main = "git:main:trees/base git:main:trees/production.zkt";
     let new = "trees/base trees/production.zkt";
-    let changes = run(&place, &format!("diff --old {main} --new {new}")).expect(1);
+    let changes = place
+        .run_by_file(&format!("diff --old {main} --new {new}"))
+        .expect(1);
     insta::assert_snapshot!(changes, @"
     zkt diff: git:main:trees/base git:main:trees/production.zkt <- trees/base trees/production.zkt
 
@@ -82,7 +79,7 @@ async fn a_change_goes_from_a_branch_to_production_past_a_hot_fix() {
     Plan: 1 to add, 1 to update, 0 to link, 1 to trim.
     --- exit 1
     ");
-    let from_export = run(&place, &format!("diff --old export.json --new {new}"));
+    let from_export = place.run_by_file(&format!("diff --old export.json --new {new}"));
     insta::assert_snapshot!(from_export.expect(1), @"
     zkt diff: export.json <- trees/base trees/production.zkt
 
@@ -100,10 +97,7 @@ async fn a_change_goes_from_a_branch_to_production_past_a_hot_fix() {
     // CI plans what the commit declares, whatever stands in the checkout.
     place.git("checkout -q main");
     let branch = "git:faster:trees/base git:faster:trees/production.zkt";
-    let planned = run(
-        &place,
-        &format!("plan --context production -o plan.json {branch}"),
-    );
+    let planned = place.run_by_file(&format!("plan --context production -o plan.json {branch}"));
     insta::assert_snapshot!(planned, @"
     zkt plan: SERVER <- git:faster:trees/base git:faster:trees/production.zkt
       context production of zkt.toml, trim owned, owner team, strict true
@@ -129,7 +123,7 @@ async fn a_change_goes_from_a_branch_to_production_past_a_hot_fix() {
     hot_fix(&client).await;
     let before = place.exactly().await;
     let apply = format!("apply --yes --plan plan.json --context production {main}");
-    insta::assert_snapshot!(run(&place, &apply).undated(), @"
+    insta::assert_snapshot!(place.run_by_file(&apply).undated(), @"
     --- stderr
     context production of zkt.toml
     error: 1 node has changed since the plan was made
@@ -148,7 +142,7 @@ async fn a_change_goes_from_a_branch_to_production_past_a_hot_fix() {
 
     // A new plan shows the fix, and takes it back for whoever agrees.
     let plan = "plan --context production -o plan.json";
-    insta::assert_snapshot!(run(&place, plan), @"
+    insta::assert_snapshot!(place.run_by_file(plan), @"
     zkt plan: SERVER <- trees/base trees/production.zkt
       context production of zkt.toml, trim owned, owner team, strict true
 
@@ -165,7 +159,7 @@ async fn a_change_goes_from_a_branch_to_production_past_a_hot_fix() {
     --- exit 0
     ");
     let apply = format!("apply --yes --plan plan.json --context production {main}");
-    insta::assert_snapshot!(run(&place, &apply), @"
+    insta::assert_snapshot!(place.run_by_file(&apply), @"
     zkt apply: SERVER <- trees/base trees/production.zkt
 
       + /lb/checks                                       trees/base/lb.zkt:3
@@ -189,8 +183,10 @@ async fn a_change_goes_from_a_branch_to_production_past_a_hot_fix() {
     /lb "{\"pool ->\":\"/cms/providers\"}" v0
     /lb/checks "{}" v0
     "#);
-    run(&place, "plan --detailed-exitcode --context production").expect(0);
-    insta::assert_snapshot!(run(&place, &apply), @"
+    place
+        .run_by_file("plan --detailed-exitcode --context production")
+        .expect(0);
+    insta::assert_snapshot!(place.run_by_file(&apply), @"
     No changes: this plan was applied already.
     --- stderr
     context production of zkt.toml

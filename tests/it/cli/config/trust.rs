@@ -204,6 +204,7 @@ fn credentials_go_to_servers_that_somebody_named() {
     ");
     for (words, variables) in [
         ("ls --auth digest:u:p", vec![]),
+        ("status --owner team", vec![auth]),
         ("get /a --auth-file credentials", vec![]),
         ("ls --context x", vec![auth, ("CI", "true")]),
         ("ls", vec![("ZKT_CONTEXT", "with"), ("CI", "true")]),
@@ -243,9 +244,7 @@ fn a_file_that_was_found_takes_no_credentials_of_the_machine() {
         .file("repository/.git/config", "")
         .file("repository/auth", "digest:u:p\n")
         .file("repository/large", "#\n".repeat(1 << 15) + "digest:u:p\n");
-    let mut mkfifo = std::process::Command::new("mkfifo");
-    let made = mkfifo.arg(place.path("repository/fifo")).status();
-    assert!(made.unwrap().success());
+    place.fifo("repository/fifo");
     let at = |file: &str, words: &str, variables: &[(&str, &str)]| {
         let text = format!("default-context = 'x'\n[context.x]\nauth-file = '{file}'\n");
         place.file("repository/zkt.toml", text);

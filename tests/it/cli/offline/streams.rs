@@ -98,12 +98,7 @@ fn a_full_disk_is_an_error() {
 #[test]
 fn a_pipe_is_read_but_not_replaced() {
     let place = Place::offline();
-    let pipe = place.path("pipe.zkt");
-    let made = std::process::Command::new("mkfifo")
-        .arg(&pipe)
-        .status()
-        .unwrap();
-    assert!(made.success());
+    let pipe = place.fifo("pipe.zkt");
     for (words, code) in [("check pipe.zkt", 0), ("fmt pipe.zkt", 1)] {
         let child = place.command(words).spawn().unwrap();
         let mut writer = fs::OpenOptions::new().write(true).open(&pipe).unwrap();
