@@ -21,7 +21,7 @@ use crate::output::Output;
 use crate::progress::Shown;
 use crate::render::Bounds;
 use crate::signals::interrupt;
-use crate::{hints, owner, planning, policy, question, render, saved, settings, words};
+use crate::{hints, owner, question, render, saved, settings, words};
 
 use end::End;
 use start::{Start, StartArgs};
@@ -55,7 +55,7 @@ pub(crate) async fn run(args: &ApplyArgs, output: &Output) -> Result<Exit, Failu
         ahead,
         source,
         saved,
-        plan,
+        options,
     } = match start(args, output).await {
         Ok(start) => start,
         Err(failure) => {
@@ -75,7 +75,7 @@ pub(crate) async fn run(args: &ApplyArgs, output: &Output) -> Result<Exit, Failu
     let mut options = Options {
         retries: args.retries,
         observer: shown.observer(),
-        ..planning::options(&plan)?
+        ..options
     };
     if let Some(owner) = &mut options.owner {
         owner.revision = owner::revision(&args.start.sources.layers).await;
@@ -119,8 +119,6 @@ async fn start(args: &ApplyArgs, output: &Output) -> Result<Start, Failure> {
     if !output.can_ask() {
         plan.policy.asks = Asks::Refused;
     }
-    // What is wrong with a policy is said before anybody connects.
-    policy::reviewer(&plan.policy)?;
     start::start(&args.start, &plan, &args.server, output).await
 }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueHint};
 use zkt::declare::Source;
 use zkt::plan::saved::{SavedPlan, Secrets};
+use zkt::reconcile::Options;
 use zkt::zookeeper::live::ReadAhead;
 use zkt::zookeeper::session::Session;
 
@@ -39,7 +40,7 @@ pub(super) struct Start {
     /// The plan that was reviewed, where there is one.
     pub(super) saved: Option<SavedPlan>,
     /// What a plan may do.
-    pub(super) plan: PlanOptions,
+    pub(super) options: Options,
 }
 
 /// Reads what is to be applied, and connects.
@@ -52,11 +53,11 @@ pub(super) async fn start(
     if let Some(file) = &args.saved {
         let saved = saved::read(file)?;
         let plan = saved::plan_options(&saved.terms, plan);
-        return of_saved(&args.sources, saved, plan, server, output).await;
+        return of_saved(&args.sources, saved, &plan, server, output).await;
     }
     let start = declared(&args.sources, plan, server, output).await?;
     match &args.checksum {
-        Some(checksum) => checked(&args.sources, checksum, start, output).await,
+        Some(checksum) => checked(&args.sources, checksum, start, plan, output).await,
         None => Ok(start),
     }
 }
@@ -68,6 +69,8 @@ async fn declared(
     server: &ServerArgs,
     output: &Output,
 ) -> Result<Start, Failure> {
+    // What is wrong with them is said before anybody connects.
+    let options = planning::options(plan)?;
     let Opening {
         source,
         session,
@@ -78,7 +81,7 @@ async fn declared(
         ahead,
         source,
         saved: None,
-        plan: plan.clone(),
+        options,
     })
 }
 
@@ -86,7 +89,7 @@ async fn declared(
 async fn of_saved(
     sources: &LayerArgs,
     saved: SavedPlan,
-    plan: PlanOptions,
+    plan: &PlanOptions,
     server: &ServerArgs,
     output: &Output,
 ) -> Result<Start, Failure> {
@@ -104,6 +107,7 @@ async fn of_saved(
         ..server.clone()
     };
     let start = if layers.is_empty() {
+        let options = planning::options(plan)?;
         let session = Session::open(&settings::session_options(&server)?).await?;
         session.check_chroot().await?;
         Start {
@@ -111,10 +115,10 @@ async fn of_saved(
             ahead: ReadAhead::default(),
             source: Source::default(),
             saved: None,
-            plan,
+            options,
         }
     } else {
-        let start = declared(sources, &plan, &server, output).await?;
+        let start = declared(sources, plan, &server, output).await?;
         let reviewed = saved.require_reviewed(start.source.tree());
         reviewed.map_err(|error| Failure::new(error).exit(Exit::Conflict))?;
         start
@@ -130,22 +134,22 @@ async fn checked(
     sources: &LayerArgs,
     checksum: &str,
     start: Start,
+    terms: &PlanOptions,
     output: &Output,
 ) -> Result<Start, Failure> {
     let Start {
         session,
         ahead,
         source,
-        plan: terms,
+        options,
         ..
     } = start;
-    let options = planning::options(&terms)?;
     let (plan, live) = planning::plan(&session, &source, ahead, &options, output).await?;
     let server = session.hosts();
     let made = Made {
         source: &source,
         live: &live,
-        args: &terms,
+        args: terms,
         layers: &sources.layers,
         server: &server,
     };
@@ -168,6 +172,6 @@ async fn checked(
         ahead: ReadAhead::default(),
         source,
         saved: Some(saved),
-        plan: terms,
+        options,
     })
 }
