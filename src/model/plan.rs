@@ -17,7 +17,7 @@ use crate::model::record::Changes;
 use crate::model::value::{Encoded, Properties};
 use crate::syntax::place::Location;
 
-pub use moved::{MoveProblem, relocated};
+pub use moved::MoveProblem;
 pub use objection::{Effect, Objection};
 pub use refusal::{KeptReason, MaxTrim, Refusal};
 pub use warning::{About, Warning};
@@ -416,6 +416,14 @@ impl Plan {
         trims.map(|(new, trim)| (new, &trim.path)).collect()
     }
 
+    /// The move of what is at an old place. A node may be moved out of a subtree that is moved.
+    #[must_use]
+    pub fn move_of(&self, old: &ZPath) -> Option<&Move> {
+        let moves = self.moves.iter();
+        let moves = moves.filter(|moved| old.is_within(&moved.from));
+        moves.max_by_key(|moved| moved.from.depth())
+    }
+
     /// The trims of the nodes that are moved, by the new path of each.
     #[must_use]
     pub(crate) fn moved_trims(&self) -> BTreeMap<ZPath, &Trim> {
@@ -428,15 +436,10 @@ impl Plan {
                 continue;
             };
             let path = &trim.path;
-            let moves = self
-                .moves
-                .iter()
-                .filter(|moved| path.is_within(&moved.from));
-            // A node may be moved out of a subtree that is moved.
-            if let Some(moved) = moves.max_by_key(|moved| moved.from.depth())
+            if let Some(moved) = self.move_of(path)
                 && !moved.dropped.contains(path)
             {
-                trims.insert(relocated(path, &moved.from, &moved.to), trim);
+                trims.insert(path.moved(&moved.from, &moved.to), trim);
             }
         }
         trims

@@ -198,6 +198,7 @@ impl<'a> Apply<'a> {
                     texts: source.texts(),
                     live: &live,
                 };
+                let is_noted = is_noted && !planned.plan.is_empty();
                 self.checksum = is_noted.then(|| checksum_of(&planned.plan, &made_of));
                 planned
             }

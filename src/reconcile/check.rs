@@ -45,12 +45,11 @@ pub(crate) fn require_no_records(
     declared: &Tree<Declared>,
     of_owner: Option<&ZPath>,
 ) -> Result<(), Error> {
-    let by_default = ZPath::root().join(record::PLACE.trim_start_matches('/'));
+    let by_default = ZPath::from_valid(record::PLACE);
     let places = of_owner.into_iter();
     for place in places.chain([&by_default]) {
-        let mut nodes = declared.iter();
-        let declared = nodes.find(|(path, node)| path.is_within(place) && node.is_declared());
-        if let Some((path, _)) = declared {
+        let mut nodes = declared.subtree(place).iter();
+        if let Some((path, _)) = nodes.find(|(_, node)| node.is_declared()) {
             let (path, place) = (path.clone(), place.clone());
             return Err(Error::RecordPlace { path, place });
         }

@@ -40,7 +40,7 @@ impl Owner {
         check_name(&name)?;
         Ok(Self {
             name,
-            place: ZPath::root().join(form::PLACE.trim_start_matches('/')),
+            place: ZPath::from_valid(form::PLACE),
             adopt: false,
             revision: None,
             by: String::new(),
@@ -82,7 +82,7 @@ impl Tenure {
         let (stored, ownership) = look(session, owner, declared).await?;
         Ok(Self {
             owner: owner.clone(),
-            run: format!("{:016x}", fastrand::u64(..)),
+            run: new_run(),
             stored,
             ownership,
             hold: None,
@@ -191,7 +191,7 @@ impl Tenure {
         let stored = record::finish(session, &hold, &changes, &applied).await;
         let stored = stored.map_err(stopped)?;
         self.hold = None;
-        self.run = format!("{:016x}", fastrand::u64(..));
+        self.run = new_run();
         self.ownership = Arc::new(Ownership {
             record: stored.record.clone(),
             ..(*self.ownership).clone()
@@ -275,6 +275,11 @@ async fn look(
 
 fn stopped(reason: record::Error) -> Stop {
     Stop::Record { reason }
+}
+
+/// A name for one apply, that no other has.
+fn new_run() -> String {
+    format!("{:016x}", fastrand::u64(..))
 }
 
 fn now() -> String {

@@ -16,8 +16,8 @@ use crate::plan::saved::{self, SavedPlan, Secrets};
 use crate::zookeeper::live::{self, FetchOptions, ReadAhead};
 use crate::zookeeper::session::Session;
 
-/// As [`plan_after`](super::plan_after). Returns the live nodes that the plan
-/// [wants](crate::plan::saved::wants), too.
+/// As [`plan_after`](super::plan_after). Returns the live nodes that were read, too: those that a saved
+/// plan depends on are among them.
 ///
 /// # Errors and cancellation safety
 /// As [`plan()`](super::plan()).
@@ -29,9 +29,7 @@ pub async fn plan_to_save(
 ) -> Result<(Plan, Tree<Live>), Error> {
     let ownership = owner::ownership(session, options.owner.as_ref(), source.tree()).await?;
     let past = Past::of_owner(ownership);
-    let (planned, mut live) = road::plan_and_live(session, source, options, (ahead, past)).await?;
-    let wants = saved::wants(&planned.plan);
-    live.retain(|path, _| wants.binary_search_by(|want| want.path.cmp(path)).is_ok());
+    let (planned, live) = road::plan_and_live(session, source, options, (ahead, past)).await?;
     Ok((planned.plan, live))
 }
 

@@ -1,7 +1,5 @@
 //! Which files of a directory `@files` takes.
 
-use std::ops::Range;
-
 use globset::{GlobBuilder, GlobMatcher};
 
 use crate::declare::lower;
@@ -84,26 +82,22 @@ impl FileGlobs {
     }
 
     pub(super) fn verdict(&self, said: &Said) -> Verdict {
-        match (0..self.globs.len()).rfind(|glob| said.matched[*glob]) {
+        match self.last(said) {
             Some(glob) if self.globs[glob].leaves_out => Verdict::LeftOut,
             Some(_) => Verdict::Taken,
             None if said.hidden => Verdict::LeftOut,
-            None if self.takes_some(0..self.globs.len()) => Verdict::Open,
+            None if self.globs.iter().any(|glob| !glob.leaves_out) => Verdict::Open,
             None => Verdict::Taken,
         }
     }
 
     /// Whether anything in a directory may be taken.
     pub(super) fn may_take_below(&self, said: &Said) -> bool {
-        let last = (0..self.globs.len()).rfind(|glob| said.matched[*glob]);
-        match self.verdict(said) {
-            Verdict::Taken | Verdict::Open => true,
-            Verdict::LeftOut => {
-                let from = last.map_or(0, |last| last + 1);
-                let mut later = (from..self.globs.len()).filter(|glob| said.sees[*glob]);
-                later.any(|glob| !self.globs[glob].leaves_out)
-            }
+        if self.verdict(said) != Verdict::LeftOut {
+            return true;
         }
+        let from = self.last(said).map_or(0, |last| last + 1);
+        (from..self.globs.len()).any(|glob| said.sees[glob] && !self.globs[glob].leaves_out)
     }
 
     /// The globs that were to take something, and matched nothing.
@@ -116,8 +110,9 @@ impl FileGlobs {
         globs.filter_map(move |(glob, written)| is_useless(glob).then_some(&written.text))
     }
 
-    fn takes_some(&self, mut range: Range<usize>) -> bool {
-        range.any(|glob| !self.globs[glob].leaves_out)
+    /// The last glob that has matched: it decides.
+    fn last(&self, said: &Said) -> Option<usize> {
+        (0..self.globs.len()).rfind(|glob| said.matched[*glob])
     }
 }
 

@@ -141,14 +141,13 @@ impl Walk<'_> {
         let Some(around) = self.open.last() else {
             return Ok(());
         };
-        let (around_said, node) = (around.said.clone(), around.node);
+        let node = around.node;
         let name = self.files.name(path);
         let shown = name.to_string_lossy();
         let inner = format!("{}{shown}", around.inner);
         let kind = self.files.kind(path);
         let is_directory = matches!(kind, Ok(Kind::Directory));
-        let said = self.globs.of(&around_said, &inner, is_directory);
-        let verdict = self.globs.verdict(&said);
+        let said = self.globs.of(&around.said, &inner, is_directory);
         if is_directory {
             if self.globs.may_take_below(&said) {
                 let name = valid(&name)?;
@@ -159,6 +158,7 @@ impl Walk<'_> {
             }
             return Ok(());
         }
+        let verdict = self.globs.verdict(&said);
         let is_self = shown == SELF;
         let is_taken = verdict == Verdict::Taken || is_self && verdict == Verdict::Open;
         if !is_taken {

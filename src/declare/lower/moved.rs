@@ -89,7 +89,7 @@ pub(super) fn old_place(
     if path.is_root() {
         return Err(MoveError::Root);
     }
-    let path = path.names().fold(at.clone(), |path, name| path.join(name));
+    let path = path.moved(&ZPath::root(), at);
     if system.is_some_and(|system| path::is_within(path.as_str(), system)) {
         return Err(MoveError::Reserved);
     }

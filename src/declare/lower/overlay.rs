@@ -5,8 +5,6 @@ use std::collections::HashSet;
 use super::nodes::{NONE, Nodes};
 use super::properties::merge;
 use crate::model::node::{Content, Declared};
-use crate::model::tree::{Side, join_by};
-use crate::model::value::entries;
 use crate::syntax::place::Span;
 
 /// Lays a layer over those before: its properties, links, type and directives replace those of the
@@ -29,32 +27,18 @@ pub(super) fn lay_over(mut below: Nodes, above: Nodes, additions: &mut HashSet<S
         };
         let place = below.place_path(path, parent);
         places.push(place);
-        if is_known(place) {
-            note_properties(below.node(place), &layer, additions);
-        } else if is_known(parent) {
+        let is_known_node = is_known(place);
+        if !is_known_node && is_known(parent) {
             additions.extend(layer.origin);
         }
-        lay_node_over(below.node(place), layer);
+        let additions = is_known_node.then_some(&mut *additions);
+        lay_node_over(below.node(place), layer, additions);
     }
     below
 }
 
-/// Notes the properties of a node above that the one below lacks.
-fn note_properties(below: &Declared, above: &Declared, additions: &mut HashSet<Span>) {
-    let (Content::Properties(below), Content::Properties(above)) = (&below.content, &above.content)
-    else {
-        return;
-    };
-    let (mine, theirs) = (above.encoded().to_object(), below.encoded().to_object());
-    let mine = entries(&mine).zip(above.origins());
-    let joined = join_by(mine, entries(&theirs), |(a, _), b| a.name.cmp(&b.name));
-    additions.extend(joined.filter_map(|side| match side {
-        Side::Left((_, origin)) => Some(*origin),
-        Side::Right(_) | Side::Both(..) => None,
-    }));
-}
-
-fn lay_node_over(below: &mut Declared, above: Declared) {
+/// Lays a node over one below. Notes in `additions`, where they are wanted, which properties that one lacks.
+fn lay_node_over(below: &mut Declared, above: Declared, additions: Option<&mut HashSet<Span>>) {
     if above.is_declared() || below.origin.is_none() {
         below.standing = above.standing;
         below.origin = above.origin;
@@ -62,7 +46,14 @@ fn lay_node_over(below: &mut Declared, above: Declared) {
     match (&mut below.content, above.content) {
         (_, Content::Properties(above)) if above.is_empty() => {}
         (Content::Properties(below), Content::Properties(above)) => {
-            *below = merge(&above, below, &mut |_| {});
+            let mut replaced = Vec::new();
+            *below = merge(&above, below, &mut |both| replaced.push(both.first));
+            if let Some(additions) = additions {
+                // Both are in the order of the names.
+                let mut replaced = replaced.into_iter().peekable();
+                let is_new = |origin: &&Span| replaced.next_if_eq(*origin).is_none();
+                additions.extend(above.origins().iter().filter(is_new));
+            }
         }
         (below, above) => *below = above,
     }

@@ -1,4 +1,4 @@
-//! What may be in the way of a move, and where its nodes go.
+//! What may be in the way of a move.
 
 use crate::model::path::ZPath;
 
@@ -38,11 +38,4 @@ pub enum MoveProblem {
     /// A node that would be at the new place is left alone.
     #[error("{0} cannot be written")]
     Stays(ZPath),
-}
-
-/// `path`, which is at or below `from`, at the same place at or below `to`.
-#[must_use]
-pub fn relocated(path: &ZPath, from: &ZPath, to: &ZPath) -> ZPath {
-    let below = path.names().skip(from.depth());
-    below.fold(to.clone(), |path, name| path.join(name))
 }

@@ -14,6 +14,7 @@ use crate::model::tree::{Index, Side, Tree};
 use crate::model::value::Encoded;
 use crate::plan::planner::desired_data;
 use crate::syntax::names::{LinkKind, split_link, split_property_link};
+use crate::syntax::parser::HIDDEN;
 use crate::syntax::source::Sources;
 
 /// What a check found.
@@ -140,7 +141,7 @@ fn links_back(nodes: &[(ZPath, Declared)], plan: &Plan) -> Vec<Warning> {
                 continue;
             }
             let is_secret = declared.is_some_and(|node| node.secret.covers(&name));
-            let shown = if is_secret { "(secret)" } else { &target };
+            let shown = if is_secret { HIDDEN } else { &target };
             warnings.push(Warning {
                 path: new.clone(),
                 lint: Lint::LinkToOldPlace,

@@ -35,8 +35,7 @@ pub(super) fn check(declared: &Tree<Declared>, found: &mut Found<'_>) {
         if !node.bytes().is_ascii() {
             look_alike(path, properties, found);
         }
-        let names = written.names(properties);
-        if heeds_case && may_differ_in_case(&names) {
+        if heeds_case && may_differ_in_case(&written.names(properties)) {
             differ_in_case(path, properties, found);
         }
     }

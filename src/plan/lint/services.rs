@@ -69,19 +69,23 @@ pub(super) fn without_providers(declared: &Tree<Declared>, found: &mut Found<'_>
     if services.is_empty() {
         return;
     }
-    let index = declared.index();
     let types = services.iter().filter_map(|service| {
-        let service = index.get(&ZPath::from_valid(service))?;
+        let service = declared.get(&ZPath::from_valid(service))?;
         type_of(service)
     });
     let types: HashSet<String> = types.collect();
     let homes = services.iter().filter_map(|service| parent(service));
     let homes: HashSet<&str> = homes.filter(|home| home.ends_with("/services")).collect();
+    if types.is_empty() && homes.is_empty() {
+        return;
+    }
     for (path, node) in declared {
         if !node.is_declared() || node.keep_children || above.contains(path.as_str()) {
             continue;
         }
-        let kind = type_of(node).filter(|kind| types.contains(kind));
+        // To know a type, its node is decoded.
+        let kind = (!types.is_empty()).then(|| type_of(node)).flatten();
+        let kind = kind.filter(|kind| types.contains(kind));
         let home = path.parent_str().filter(|home| homes.contains(home));
         let why = match (kind, home) {
             (Some(_), _) => "other nodes of its type have it",

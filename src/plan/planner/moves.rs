@@ -16,9 +16,7 @@ use crate::model::node::{
     Standing,
 };
 use crate::model::path::ZPath;
-use crate::model::plan::{
-    About, Action, Change, Move, MoveProblem, Plan, Refusal, Trim, Warning, relocated,
-};
+use crate::model::plan::{About, Action, Change, Move, MoveProblem, Plan, Refusal, Trim, Warning};
 use crate::model::tree::Tree;
 use crate::model::value::Encoded;
 use crate::plan::scope;
@@ -239,7 +237,7 @@ impl Moving<'_> {
         let (mut trims, mut trims_of_dropped, mut nodes) = (Vec::new(), Vec::new(), Vec::new());
         let mut contents = HashMap::new();
         for (path, live) in old {
-            let new = relocated(path, from, to);
+            let new = path.moved(from, to);
             let outside = [path, &new].into_iter().find(|path| !filter.covers(path));
             if let Some(outside) = outside {
                 return Err(MoveProblem::OutOfScope(outside.clone()));

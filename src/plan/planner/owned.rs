@@ -152,9 +152,12 @@ pub(super) fn note_gone(
             Some(Live::Read(node)) => node.czxid == entry.created,
             Some(Live::Listed | Live::Unreadable) => true,
         };
+        if is_there {
+            continue;
+        }
         let was_read = declared.get(path).is_some()
             || reads_owned && ownership.owns_below(&policy.path, path, entry);
-        if !is_there && was_read {
+        if was_read {
             plan.record.gone.push((path.clone(), entry.created));
         }
     }

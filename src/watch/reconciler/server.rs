@@ -8,7 +8,7 @@ use super::known::{Known, Reach, Reconciler};
 use crate::model::node::Declared;
 use crate::model::path::ZPath;
 use crate::model::tree::{Tree, tops};
-use crate::plan::scope;
+use crate::plan::scope::{self, Trim};
 use crate::reconcile::{self, Tenure};
 use crate::zookeeper::election::{self, Role};
 use crate::zookeeper::live::{Found, Mirror};
@@ -143,7 +143,7 @@ impl Reconciler {
             self.mirror = Some(mirror);
             return Ok(None);
         };
-        if is_new || ownership.is_some() {
+        if is_new || plan.trim == Trim::Owned {
             mirror
                 .rewant(session, wants(), roots(revision.source.tree()))
                 .await?;

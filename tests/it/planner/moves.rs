@@ -1,6 +1,7 @@
 //! `@moved from`: subtrees whose old place is there still.
 
 use zkt::model::acl::{Acl, AclEntry};
+use zkt::model::node::{DataVersion, LiveNode};
 use zkt::model::plan::{MaxTrim, Plan};
 use zkt::plan::planner::{self, Policy};
 use zkt::plan::scope::Trim;
@@ -194,27 +195,15 @@ fn a_move_that_was_cut_short_anywhere_is_finished() {
 
 #[test]
 fn what_was_written_at_the_old_place_after_the_copy_is_taken_over_unless_the_copy_was_written() {
-    let live = |new_version: i32| {
-        let mut live = trees::live("/new\n  x = 1\n/old\n  x = 2\n");
-        for (path, node) in live.iter_mut() {
-            let zkt::model::node::Live::Read(node) = node else {
-                continue;
-            };
-            let is_new = path.as_str() == "/new";
-            (node.czxid, node.mzxid) = if is_new { (20, 20) } else { (10, 30) };
-            if is_new {
-                node.version = zkt::model::node::DataVersion::new(new_version).unwrap();
-            }
-        }
-        live
-    };
     let text = "/new\n  @moved from '/old'\n  @keep properties\n";
-    let plan = |version| {
-        super::Case {
-            live: live(version),
-            ..case(text, "")
-        }
-        .plan()
+    let plan = |version: i32| {
+        let copied = |node: &mut LiveNode| {
+            (node.czxid, node.mzxid) = (20, 20);
+            node.version = DataVersion::new(version).unwrap();
+        };
+        let old = |node: &mut LiveNode| (node.czxid, node.mzxid) = (10, 30);
+        let case = case(text, "/new\n  x = 1\n/old\n  x = 2\n");
+        case.with("/new", copied).with("/old", old).plan()
     };
     insta::assert_snapshot!(plan(0), @r"
     update /new v0  (1:1)
@@ -233,13 +222,10 @@ fn what_was_written_at_the_old_place_after_the_copy_is_taken_over_unless_the_cop
 
 #[test]
 fn a_node_that_came_to_the_old_place_later_is_left_alone() {
-    let mut live = trees::live("/new\n/old\n");
-    for (path, node) in live.iter_mut() {
-        let zkt::model::node::Live::Read(node) = node else {
-            continue;
-        };
-        node.czxid = if path.as_str() == "/old" { 30 } else { 20 };
-    }
+    let live = case("", "/new\n/old\n")
+        .with("/new", |node| node.czxid = 20)
+        .with("/old", |node| node.czxid = 30)
+        .live;
     let declared = trees::declare("/new\n  @moved from '/old'\n");
     let plan = planner::plan(&declared.tree, &live, &Policy::new(&declared.sources));
     assert_eq!(plan.actions, []);

@@ -95,27 +95,16 @@ fn push_move<'a>(
             }
         }
     }
+    let belongs = |old| plan.move_of(old).is_some_and(|of| of.from == moved.from);
     let of_move = plan.actions.iter().filter(|action| match action {
-        Action::Add(add) => nodes
-            .get(&add.path)
-            .is_some_and(|old| belongs(old, moved, plan)),
-        Action::Trim(trim) => {
-            belongs(&trim.path, moved, plan) && !moved.dropped.contains(&trim.path)
-        }
+        Action::Add(add) => nodes.get(&add.path).is_some_and(|old| belongs(old)),
+        Action::Trim(trim) => belongs(&trim.path) && !moved.dropped.contains(&trim.path),
         Action::Update(_) | Action::Link(_) => false,
     });
     Shown {
         actions: Summary::of(of_move),
         lines: block.finish(),
     }
-}
-
-/// Whether an old place is moved by this move, and not out of it by another one.
-fn belongs(old: &ZPath, moved: &Move, plan: &Plan) -> bool {
-    let moves = plan.moves.iter().filter(|moved| old.is_within(&moved.from));
-    moves
-        .max_by_key(|moved| moved.from.depth())
-        .is_some_and(|nearest| nearest.from == moved.from)
 }
 
 /// One action, or `None` if it is a trim.
