@@ -6,6 +6,7 @@ use crate::declare::SELF;
 use crate::model::node::{Live, LiveNode};
 use crate::model::path::ZPath;
 use crate::model::tree::Tree;
+use crate::syntax::spelling;
 
 /// How many bytes the name of a file may have where most trees are checked out.
 const LONGEST_NAME: usize = 255;
@@ -34,6 +35,25 @@ pub struct FilesOf<'t> {
     pub ephemeral: usize,
 }
 
+impl FilesOf<'_> {
+    /// The tree text that declares the nodes again; the files are in `folder`.
+    #[must_use]
+    pub fn lines(&self, folder: &str) -> String {
+        let mut text = String::new();
+        for top in &self.tops {
+            let slash = if top.file.is_empty() { "" } else { "/" };
+            let file = spelling::string_literal(&format!("{folder}{slash}{}", top.file));
+            let line = if top.is_directory {
+                format!("@files {file}{}", top.globs())
+            } else {
+                format!("@data file {file}")
+            };
+            text += &format!("/{}\n  {line}\n", spelling::node_name(&top.name));
+        }
+        text
+    }
+}
+
 /// A node at the top.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Top {
@@ -57,8 +77,7 @@ enum Dotted {
 
 impl Top {
     /// The globs that take all files of the directory, each with a blank before it.
-    #[must_use]
-    pub fn globs(&self) -> &'static str {
+    fn globs(&self) -> &'static str {
         match self.dotted {
             Dotted::None => "",
             Dotted::Some => " * .*",

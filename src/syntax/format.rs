@@ -99,6 +99,7 @@ impl Formatter<'_> {
                 .map(|text| format!(" {}", spelling::pattern(&text.text)))
                 .collect::<String>()
         };
+        let string = |text: &Text<'_>| self.string(&text.text, &self.text[text.span.range()]);
         match directive {
             Directive::Keep {
                 children: true,
@@ -117,26 +118,12 @@ impl Formatter<'_> {
                     DataForm::Base64 => " base64",
                     DataForm::File => " file",
                 };
-                format!(
-                    "{word}{form} {}",
-                    self.string(&text.text, &self.text[text.span.range()])
-                )
+                format!("{word}{form} {}", string(text))
             }
-            Directive::Include(text) => {
-                format!(
-                    "{word} {}",
-                    self.string(&text.text, &self.text[text.span.range()])
-                )
-            }
-            Directive::Moved(text) => {
-                format!(
-                    "{word} from {}",
-                    self.string(&text.text, &self.text[text.span.range()])
-                )
-            }
+            Directive::Include(text) => format!("{word} {}", string(text)),
+            Directive::Moved(text) => format!("{word} from {}", string(text)),
             Directive::Files { directory, globs } => {
-                let source = &self.text[directory.span.range()];
-                let directory = self.string(&directory.text, source);
+                let directory = string(directory);
                 let globs = globs.iter().map(|glob| self.file_glob(glob));
                 format!("{word} {directory}{}", globs.collect::<String>())
             }

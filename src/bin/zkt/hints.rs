@@ -13,7 +13,7 @@ use zkt::zookeeper::session::HostsError;
 use zkt::zookeeper::{live, session};
 
 use crate::exit::{Exit, Failure};
-use crate::render::path_text;
+use crate::render::{nodes_have, path_text};
 use crate::words;
 
 /// What to do if the server denies a right.
@@ -109,10 +109,7 @@ fn saved(error: &SavedError) -> Failure {
     if elsewhere.clone().next().is_some() {
         return other_ensemble(elsewhere.map(|(path, _)| path));
     }
-    let count = match nodes.len() {
-        1 => "1 node has".to_owned(),
-        nodes => format!("{nodes} nodes have"),
-    };
+    let count = nodes_have(nodes.len());
     let mut message = format!("{count} changed since the plan was made");
     let line = |(path, moved): &(ZPath, Moved)| format!("{}: {moved}", path_text(path));
     push_nodes(&mut message, nodes.iter().map(line));
@@ -130,10 +127,7 @@ pub(crate) fn is_outdated(error: &SavedError) -> bool {
 
 /// The failure of a saved plan that was made on another ensemble, as these nodes show.
 fn other_ensemble<'p>(nodes: impl Iterator<Item = &'p ZPath> + Clone) -> Failure {
-    let count = match nodes.clone().count() {
-        1 => "1 node has".to_owned(),
-        nodes => format!("{nodes} nodes have"),
-    };
+    let count = nodes_have(nodes.clone().count());
     let mut message = format!(
         "the plan was made on another ensemble: {count} the transactions that it saw, and not what these \
          wrote"

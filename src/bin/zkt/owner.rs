@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use tokio::process::Command;
 use tokio::time::timeout;
-use zkt::declare::files::is_in_commit;
 use zkt::model::path::ZPath;
 use zkt::reconcile::Owner;
 
 use crate::args::OwnerArgs;
+use crate::commit::InCommit;
 use crate::exit::Failure;
 use crate::settings::variable;
 
@@ -56,9 +56,8 @@ pub(crate) async fn revision(layers: &[String]) -> Option<String> {
 }
 
 async fn commit(layer: &str) -> Option<String> {
-    if is_in_commit(layer) {
-        let rev = layer.strip_prefix("git:")?.split(':').next()?;
-        let rev = format!("{rev}^{{commit}}");
+    if let Some(named) = InCommit::of(layer) {
+        let rev = format!("{}^{{commit}}", named.revision);
         return git(
             Path::new("."),
             &["rev-parse", "--verify", "--end-of-options", &rev],

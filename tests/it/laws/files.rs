@@ -36,24 +36,15 @@ fn scene(choices: &mut Choices) -> Tree<Live> {
     ensemble.everything()
 }
 
-/// The lines that declare the files of a subtree, as the command prints them.
+/// The files of a subtree, and the lines that declare them.
 fn declared(live: &Tree<Live>, top: &ZPath) -> Result<Memory, String> {
     let of = export::files(live, top).map_err(|error| error.to_string())?;
-    let mut text = String::new();
-    for top in &of.tops {
-        let file = zkt::syntax::spelling::string_literal(&format!("d/{}", top.file));
-        let name = zkt::syntax::spelling::node_name(&top.name);
-        text += &match top.is_directory {
-            true => format!("/{name}\n  @files {file}{}\n", top.globs()),
-            false => format!("/{name}\n  @data file {file}\n"),
-        };
-    }
     let mut files: BTreeMap<PathBuf, Vec<u8>> = BTreeMap::new();
     for (path, bytes) in &of.files {
         let there = files.insert(PathBuf::from(format!("d/{path}")), bytes.to_vec());
         assert_eq!(there, None, "{path} twice");
     }
-    files.insert(PathBuf::from("a.zkt"), text.into_bytes());
+    files.insert(PathBuf::from("a.zkt"), of.lines("d").into_bytes());
     Ok(files.into_iter().collect())
 }
 

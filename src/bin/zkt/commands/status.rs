@@ -11,7 +11,7 @@ use zkt::zookeeper::session::Session;
 use crate::args::{Format, OwnerArgs, ServerArgs};
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
-use crate::render::path_text;
+use crate::render::{nodes_have, path_text};
 use crate::{owner, settings};
 
 /// How many nodes that drifted are named.
@@ -36,15 +36,9 @@ pub(crate) async fn run(args: &StatusArgs, output: &Output) -> Result<Exit, Fail
     let Some(owner) = owner::named(&args.owner, false)? else {
         return Err(Failure::new("--owner is missing").hint("--owner NAME says whose record"));
     };
-    let session = Session::open(&settings::session_options(&args.server)?).await?;
+    let session = Session::connect(&settings::session_options(&args.server)?).await?;
     let hosts = session.hosts();
-    let checked = session.check_chroot().await;
-    let status = match checked {
-        Ok(()) => reconcile::status(&session, &owner)
-            .await
-            .map_err(Failure::from),
-        Err(error) => Err(error.into()),
-    };
+    let status = reconcile::status(&session, &owner).await;
     session.close().await;
     let Some(status) = status? else {
         let message = format!("there is no record {} on {hosts}", owner.head());
@@ -99,10 +93,7 @@ fn text(owner: &Owner, status: &Status, hosts: &str, out: &mut dyn Write) -> io:
     if status.drifted.len() > MOST {
         writeln!(out, "  and {} more", status.drifted.len() - MOST)?;
     }
-    let drifted = match status.drifted.len() {
-        1 => "1 node has".to_owned(),
-        count => format!("{count} nodes have"),
-    };
+    let drifted = nodes_have(status.drifted.len());
     writeln!(out, "\nDrift: {drifted} changed since.")
 }
 

@@ -9,6 +9,7 @@ mod origin;
 mod server;
 mod status;
 mod systemd;
+mod tls;
 #[cfg(feature = "otel")]
 mod traces;
 mod tree;

@@ -34,6 +34,12 @@ pub(crate) fn named(paths: &[ZPath]) -> String {
     }
 }
 
+/// Nodes at the beginning of a sentence: `1 node has`, `3 nodes have`.
+pub(crate) fn nodes_have(number: usize) -> String {
+    let have = if number == 1 { "has" } else { "have" };
+    format!("{} {have}", count(number, "node"))
+}
+
 /// A number with its noun: `1 node`, `3 nodes`.
 pub(crate) fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })

@@ -12,10 +12,10 @@ use zkt::export::{self, FilesOf, NoFile};
 use zkt::model::node::Live;
 use zkt::model::path::ZPath;
 use zkt::model::tree::Tree;
-use zkt::syntax::spelling;
 
 use crate::exit::Failure;
 use crate::output::Output;
+use crate::render::count;
 
 /// The files of a subtree, written beside the place where they are to stand.
 pub(super) struct Ready<'t> {
@@ -175,10 +175,7 @@ fn move_entries(from: &Path, to: &Path) -> io::Result<()> {
 }
 
 fn tell(of: &FilesOf<'_>, directory: &Path, output: &Output) {
-    let files = match of.files.len() {
-        1 => "1 file".to_owned(),
-        count => format!("{count} files"),
-    };
+    let files = count(of.files.len(), "file");
     output.note(&format!("wrote {files} to {}", directory.display()));
     match of.ephemeral {
         0 => {}
@@ -206,18 +203,7 @@ fn lines(
         let message = format!("{}: its name is not UTF-8", directory.display());
         Failure::new(message).hint("tree text cannot name it")
     })?;
-    let mut text = String::new();
-    for top in &of.tops {
-        let slash = if top.file.is_empty() { "" } else { "/" };
-        let file = spelling::string_literal(&format!("{folder}{slash}{}", top.file));
-        let line = if top.is_directory {
-            format!("@files {file}{}", top.globs())
-        } else {
-            format!("@data file {file}")
-        };
-        text += &format!("/{}\n  {line}\n", spelling::node_name(&top.name));
-    }
-    Ok(text)
+    Ok(of.lines(folder))
 }
 
 /// The path of a directory, seen from the folder of a file outside of it.

@@ -103,7 +103,7 @@ impl Event {
         previous: Option<Condition>,
         layers: &[String],
     ) -> Self {
-        let id = format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..));
+        let id = format!("{:032x}", fastrand::u128(..));
         let at = SystemTime::now().duration_since(UNIX_EPOCH);
         let last = state.history.front();
         let broken = state.files.broken();
@@ -138,6 +138,16 @@ impl Event {
             previous,
             revision,
             json: json.to_string(),
+        }
+    }
+}
+
+/// Waits for an event that was not looked at before. Returns `None` if no further one can come.
+pub(super) async fn next(newest: &mut Newest) -> Option<Arc<Event>> {
+    loop {
+        newest.changed().await.ok()?;
+        if let Some(event) = newest.borrow_and_update().clone() {
+            return Some(event);
         }
     }
 }

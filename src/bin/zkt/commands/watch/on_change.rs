@@ -30,9 +30,7 @@ pub(super) fn start(command: String, newest: Newest) -> JoinHandle<()> {
 }
 
 async fn follow(command: String, mut newest: Newest, limit: Duration) {
-    while newest.changed().await.is_ok() {
-        let event = newest.borrow_and_update().clone();
-        let Some(event) = event else { continue };
+    while let Some(event) = news::next(&mut newest).await {
         let state = event.condition.name();
         match run(&command, &event, &newest, sleep(limit)).await {
             Ok(Ran::Ended(status, _)) if status.success() => {

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, spawn_blocking};
 use zkt::watch::{Reconcile, State};
 
+use super::tls::choose_cryptography;
 use crate::exit::Failure;
 
 /// The variables that name a collector.
@@ -32,8 +33,7 @@ pub(super) fn start(state: watch::Receiver<State>) -> Result<Option<JoinHandle<(
     if is_off || ENDPOINTS.iter().all(|name| variable(name).is_none()) {
         return Ok(None);
     }
-    // Another part may have chosen it before.
-    _ = rustls::crypto::ring::default_provider().install_default();
+    choose_cryptography();
     let exporter = SpanExporter::builder().with_http().build();
     // The endpoint may hold a token, which the reason may repeat.
     let exporter = exporter.map_err(|_| {

@@ -11,7 +11,8 @@ use reqwest::{Client, StatusCode, Url, redirect};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
-use super::news::{Event, Newest};
+use super::news::{self, Event, Newest};
+use super::tls::choose_cryptography;
 use crate::exit::Failure;
 
 use self::signature::Secret;
@@ -108,11 +109,8 @@ impl Webhook {
     }
 
     async fn follow(mut self, mut newest: Newest) {
-        while newest.changed().await.is_ok() {
-            let event = newest.borrow_and_update().clone();
-            if let Some(event) = event {
-                self.deliver(&event, &newest).await;
-            }
+        while let Some(event) = news::next(&mut newest).await {
+            self.deliver(&event, &newest).await;
         }
     }
 
@@ -209,8 +207,7 @@ fn judged(status: StatusCode, headers: &HeaderMap) -> Sent {
 }
 
 fn client(url: &Url) -> reqwest::Result<Client> {
-    // It fails if this has been done before.
-    _ = rustls::crypto::ring::default_provider().install_default();
+    choose_cryptography();
     let builder = Client::builder()
         .user_agent(concat!("zkt/", env!("CARGO_PKG_VERSION")))
         .redirect(redirect::Policy::none())

@@ -1,12 +1,13 @@
 //! Signatures: they show who sent an event, and when.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::fs;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
+use zkt::syntax::spelling::hexadecimal;
 
 use crate::exit::Failure;
 
@@ -41,17 +42,14 @@ impl Secret {
 
     /// `t=SECONDS,v1=HEX`, where the second is the HMAC-SHA256 of `SECONDS.BODY`.
     fn sign_at(&self, seconds: u64, body: &[u8]) -> String {
-        let mut header = format!("t={seconds},v1=");
+        let header = format!("t={seconds},v1=");
         // A key of any length will do.
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.0) else {
             return header;
         };
         mac.update(format!("{seconds}.").as_bytes());
         mac.update(body);
-        for byte in mac.finalize().into_bytes() {
-            _ = write!(header, "{byte:02x}");
-        }
-        header
+        header + &hexadecimal(&mac.finalize().into_bytes())
     }
 }
 
