@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::{Error, require_no_records};
+use super::Error;
+use super::check::require_no_records;
 use crate::model::node::Declared;
 use crate::model::path::{Error as PathError, ZPath, check_name};
 use crate::model::plan::{Action, Plan};
