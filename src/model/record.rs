@@ -23,9 +23,9 @@ mod journal;
 mod tests;
 
 pub use claim::Claim;
-pub use codec::{Broken, decode_journal, decode_shard, encode_journal, encode_shards};
+pub use codec::{Broken, decode_journal, decode_shard, encode_journal, encode_shards, is_shard};
 pub use entry::{Changes, Entry, Record};
-pub use head::{Applied, Begun, Head};
+pub use head::{Applied, Begun, Head, is_head};
 pub use journal::{Note, journal_bytes};
 
 use super::path::ZPath;
@@ -37,4 +37,14 @@ pub const PLACE: &str = "/zkt";
 #[must_use]
 pub fn is_reserved(path: &ZPath) -> bool {
     super::path::is_within(path.as_str(), PLACE)
+}
+
+/// Whether a node with this data is left to the owner whose record it seems to belong to: a head, a shard or
+/// a journal, wherever it stands.
+///
+/// Only the first bytes are looked at. Whoever may write a node may make it look so, and so keep it from
+/// being trimmed, written or moved by plans: nothing else follows from it, and `zkt rm` deletes it.
+#[must_use]
+pub fn is_part(data: &[u8]) -> bool {
+    is_head(data) || is_shard(data)
 }

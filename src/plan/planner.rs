@@ -35,6 +35,7 @@ use crate::model::tree::{Side, Tree, end_of_subtree};
 use crate::model::value::{self, Properties};
 use crate::plan::scope;
 use crate::syntax::names::Globs;
+use crate::syntax::place::Location;
 
 use moves::Moves;
 use owned::{Comparison, Owner};
@@ -88,8 +89,16 @@ fn is_ephemeral((_, live): &(ZPath, Live)) -> bool {
     live.node().is_some_and(|node| node.ephemeral)
 }
 
+fn is_record(live: &Live) -> bool {
+    live.node().is_some_and(|node| record::is_head(&node.data))
+}
+
 /// Why an undeclared subtree stays whole, whatever part of it a plan is about.
 fn reason_to_keep_whole(nodes: &[(ZPath, Live)]) -> Option<KeptReason> {
+    if let Some((head, _)) = nodes.iter().find(|(_, live)| is_record(live)) {
+        let head = head.clone();
+        return Some(KeptReason::Record { head });
+    }
     if nodes.iter().any(is_ephemeral) {
         return Some(KeptReason::HoldsEphemeral);
     }
@@ -172,7 +181,8 @@ impl<'a> Planner<'a> {
             self.ephemeral = Some(path.clone());
             return;
         }
-        let origin = node.origin.map(|span| self.policy.sources.locate(span));
+        let origin = self.origin(node);
+        self.refuse_likeness(path, node);
         let (plain, links) = match &node.content {
             Content::Properties(properties) if properties.has_links() => {
                 (properties.without_links(), properties.links())
@@ -219,6 +229,12 @@ impl<'a> Planner<'a> {
 
     fn both(&mut self, path: &ZPath, node: &Declared, live: &Live) {
         self.plan.examined += 1;
+        if is_record(live) && !matches!(node.standing, Standing::Outside { needed: false, .. }) {
+            let (path, origin) = (path.clone(), self.origin(node));
+            let refusal = Refusal::OnRecord { path, origin };
+            self.plan.refusals.push(refusal);
+            return;
+        }
         let live = match live {
             Live::Read(live) => live,
             // A passed-through node is looked at, but nothing depends on what it holds.
@@ -238,6 +254,7 @@ impl<'a> Planner<'a> {
         if !node.is_declared() {
             return;
         }
+        self.refuse_likeness(path, node);
         if node.ephemeral && !self.policy.allow_ephemeral {
             self.keep(path, KeptReason::Marked);
             return;
@@ -280,7 +297,7 @@ impl<'a> Planner<'a> {
                 level: Level::Warn,
                 about: About::Node,
                 message: message.to_owned(),
-                origin: node.origin.map(|span| self.policy.sources.locate(span)),
+                origin: self.origin(node),
             });
         }
         if compared.acl_unseen {
@@ -300,6 +317,15 @@ impl<'a> Planner<'a> {
             .updates
             .extend(compared.update.map(Action::Update));
         self.stages.links.extend(compared.link.map(Action::Link));
+    }
+
+    /// Refuses what no plan could write again, once it stands.
+    fn refuse_likeness(&mut self, path: &ZPath, node: &Declared) {
+        if node.is_declared() && record::is_head(node.bytes()) {
+            let (path, origin) = (path.clone(), self.origin(node));
+            let refusal = Refusal::LikeRecord { path, origin };
+            self.plan.refusals.push(refusal);
+        }
     }
 
     fn refuse_text(&mut self, path: &ZPath, node: &Declared, data: &[u8]) {
@@ -414,6 +440,10 @@ impl<'a> Planner<'a> {
             self.seen.declared(path, acl, identities);
         }
         Some(acl.clone())
+    }
+
+    fn origin(&self, node: &Declared) -> Option<Location> {
+        node.origin.map(|span| self.policy.sources.locate(span))
     }
 
     fn note_live_acl(&mut self, path: &ZPath, acl: &Arc<Acl>) {

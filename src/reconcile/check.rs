@@ -19,16 +19,22 @@ pub(crate) fn require_chroot(session: &Session) -> Result<(), Error> {
     }
 }
 
-/// The place of the top-level nodes must exist.
+/// The place of the top-level nodes must exist, and be no part of an owner's record.
 ///
 /// # Errors
-/// [`Error::NoPlace`], and those of the connection.
+/// [`Error::NoPlace`], [`Error::PlaceInRecord`], and those of the connection.
 pub async fn require_place(session: &Session, path: &ZPath) -> Result<(), Error> {
-    if path.is_root()
-        || !live::lookup(session, std::slice::from_ref(path))
-            .await?
-            .is_empty()
-    {
+    if path.is_root() {
+        return Ok(());
+    }
+    let above: Vec<ZPath> = path.prefixes().filter(|path| !path.is_root()).collect();
+    let live = live::lookup(session, &above).await?;
+    let is_record = |live: &Live| live.node().is_some_and(|node| record::is_head(&node.data));
+    if let Some((head, _)) = live.iter().find(|(_, live)| is_record(live)) {
+        let (path, head) = (path.clone(), head.clone());
+        return Err(Error::PlaceInRecord { path, head });
+    }
+    if live.get(path).is_some() {
         return Ok(());
     }
     Err(Error::NoPlace {

@@ -37,6 +37,14 @@ pub enum Error {
         /// Where the records are.
         place: ZPath,
     },
+    /// The place of the top-level nodes is an owner's record, or below one.
+    #[error("{path} is no place for a tree: {head} is the record of an owner")]
+    PlaceInRecord {
+        /// The place.
+        path: ZPath,
+        /// The record's node.
+        head: ZPath,
+    },
     /// A saved plan cannot be carried out.
     #[doc(hidden)]
     #[error(transparent)]

@@ -9,6 +9,7 @@ use super::core::Core;
 use super::error::Error;
 use super::resolving::{Known, Node};
 use crate::model::path::ZPath;
+use crate::model::record;
 use crate::model::request::Write;
 use crate::model::value::{Data, Properties, STRING_VALUE, beyond_json, kind_of_text};
 use crate::plan::links;
@@ -132,6 +133,9 @@ impl Core {
         let mut attempts = 0;
         loop {
             let (found, stat) = self.get_at(path).await?;
+            if record::is_part(&found) {
+                return Err(Error::Record(path.clone()));
+            }
             let (before, replaces) = editable(path, &found, foreign)?;
             let mut properties = before.clone();
             change(&mut properties);

@@ -119,6 +119,9 @@ pub enum Error {
         /// What the text seems to be.
         kind: String,
     },
+    /// The node belongs to the record of an owner.
+    #[error("{0} belongs to the record of an owner, and only applies for that owner write it")]
+    Record(ZPath),
     /// Many nodes could not be read.
     #[error(transparent)]
     Live(#[from] live::Error),
@@ -179,7 +182,8 @@ impl From<reconcile::Error> for Error {
             reconcile::Error::Reserved => Self::Reserved,
             error @ (reconcile::Error::Saved(_)
             | reconcile::Error::Record(_)
-            | reconcile::Error::RecordPlace { .. }) => Self::Import(Box::new(Unfinished {
+            | reconcile::Error::RecordPlace { .. }
+            | reconcile::Error::PlaceInRecord { .. }) => Self::Import(Box::new(Unfinished {
                 why: Why::Plan(error),
                 outcome: Outcome::default(),
             })),

@@ -9,6 +9,7 @@ use super::error::{Error, parse};
 use super::handle::ZooKeeper;
 use crate::model::node::{Live, LiveNode, Zxids};
 use crate::model::path::ZPath;
+use crate::model::record;
 use crate::model::tree::Tree;
 use crate::zookeeper::live;
 use crate::zookeeper::session::{Client, ClientError, is_outcome_unknown};
@@ -42,6 +43,10 @@ pub enum SparedReason {
     Ephemeral,
     /// It holds something that is ephemeral.
     HoldsEphemeral,
+    /// It is the record of an owner, which only its own path names for deletion.
+    Record,
+    /// It holds the record of an owner.
+    HoldsRecord,
     /// It may not be deleted, or holds what may not be.
     NoPermission,
 }
@@ -72,7 +77,8 @@ pub struct Removed {
 }
 
 impl ZooKeeper {
-    /// Deletes a node and all below it, but for ephemeral nodes and those that hold any.
+    /// Deletes a node and all below it, but for ephemeral nodes, the records of owners, and nodes that hold
+    /// any of them. A record is deleted only if `path` is that of its node.
     /// `/zookeeper` of the ensemble is not looked at, and `/` itself stays.
     ///
     /// Nodes that appear below it meanwhile are deleted, too. After a lost connection, the deletion
@@ -239,6 +245,18 @@ fn sort(
     denied: &BTreeSet<ZPath>,
 ) -> (Vec<(ZPath, i32)>, Vec<Spared>) {
     let (mut doomed, mut spared): (Vec<_>, Vec<Spared>) = (Vec::new(), Vec::new());
+    // A record goes as a whole, and where its own path says so.
+    let is_record = |path: &ZPath, live: &Live| {
+        let data = live.node().map_or(&[][..], |node| &node.data);
+        match path == top {
+            true => record::is_shard(data),
+            false => record::is_head(data),
+        }
+    };
+    let all = live.iter();
+    let records = all.filter(|(path, live)| is_record(path, live));
+    let records: Vec<&ZPath> = records.map(|(path, _)| path).collect();
+    let of_record = |path: &ZPath| records.iter().any(|record| path.is_within(record));
     // Parents of what stays, with the reason.
     let mut holding: Vec<(ZPath, SparedReason)> = Vec::new();
     for (path, node) in live.iter().rev() {
@@ -248,8 +266,12 @@ fn sort(
             .map(|at| holding.swap_remove(at).1);
         let reason = match (node.node(), held) {
             _ if denied.contains(path) => Some(SparedReason::NoPermission),
+            _ if of_record(path) => Some(SparedReason::Record),
             (Some(node), _) if node.ephemeral && !removal.force => Some(SparedReason::Ephemeral),
             (_, Some(SparedReason::NoPermission)) => Some(SparedReason::NoPermission),
+            (_, Some(SparedReason::Record | SparedReason::HoldsRecord)) => {
+                Some(SparedReason::HoldsRecord)
+            }
             (_, Some(_)) => Some(SparedReason::HoldsEphemeral),
             (Some(_), None) => None,
             // Its children are unknown, and so is its version.
@@ -261,9 +283,11 @@ fn sort(
             }
             (None, _) => {}
             (Some(reason), _) => {
-                let is_reported = !(removal.ignore_if_ephemeral
-                    && path == top
-                    && reason == SparedReason::Ephemeral);
+                let is_reported = match reason {
+                    SparedReason::Ephemeral => !removal.ignore_if_ephemeral || path != top,
+                    SparedReason::Record => records.contains(&path),
+                    _ => true,
+                };
                 if is_reported && !path.is_root() {
                     let path = path.clone();
                     spared.push(Spared { path, reason });

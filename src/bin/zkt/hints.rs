@@ -14,7 +14,7 @@ use zkt::zookeeper::{live, session};
 
 use crate::exit::{Exit, Failure};
 use crate::render::{nodes_have, path_text};
-use crate::words;
+use crate::words::{self, shell_word};
 
 /// What to do if the server denies a right.
 const PERMISSIONS: &str =
@@ -73,6 +73,10 @@ impl From<zkt::reconcile::Error> for Failure {
             Error::Record(error) => record(&error),
             Error::RecordPlace { ref place, .. } if place.as_str() == zkt::model::record::PLACE => {
                 Self::new(error).hint("declare it elsewhere: this place is for records alone")
+            }
+            Error::PlaceInRecord { ref head, .. } => {
+                let hint = format!("zkt rm {} gives it up", shell_word(head.as_str()));
+                Self::new(error).hint(hint)
             }
             Error::RecordPlace { .. } => {
                 Self::new(error).hint("--owner-path says where owners keep their records")

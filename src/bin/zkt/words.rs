@@ -25,6 +25,13 @@ pub(crate) fn refusal(refusal: &Refusal) -> String {
         Refusal::Text { .. } => "--replace puts the declared ones in its place",
         Refusal::LocksOut { .. } => "--force allows that",
         Refusal::NoRight { .. } => "--force tries it nevertheless",
+        Refusal::OnRecord { path, .. } => {
+            return format!(
+                "{refusal}; zkt rm {} gives it up",
+                shell_word(path.as_str())
+            );
+        }
+        Refusal::LikeRecord { .. } => "no plan could write it again",
         Refusal::Protected { .. }
         | Refusal::TwoSteps { .. }
         | Refusal::Move { .. }

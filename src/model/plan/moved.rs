@@ -35,6 +35,9 @@ pub enum MoveProblem {
          declare it, or move without an owner"
     )]
     Claimed(ZPath),
+    /// A node belongs to the record of an owner.
+    #[error("{0} belongs to the record of an owner")]
+    Record(ZPath),
     /// A node that would be at the new place is left alone.
     #[error("{0} cannot be written")]
     Stays(ZPath),

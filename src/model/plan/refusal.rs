@@ -33,6 +33,12 @@ pub enum KeptReason {
     /// It, or something below it, is outside of the plan's targets or excluded.
     #[error("holds a node that is outside of the plan's targets, or excluded")]
     OutOfScope,
+    /// It belongs to the record of an owner, or holds one.
+    #[error("{head} is the record of an owner")]
+    Record {
+        /// The record's node.
+        head: ZPath,
+    },
     /// It is the owner's and not declared, but somebody else wrote it.
     #[error("somebody else has changed it since its owner wrote it")]
     Changed,
@@ -201,6 +207,22 @@ pub enum Refusal {
         /// Where the move is declared.
         origin: Option<Location>,
     },
+    /// A declared node in the place of an owner's record.
+    #[error("{path} cannot be declared: the record of an owner stands there")]
+    OnRecord {
+        /// The node.
+        path: ZPath,
+        /// Where it is declared.
+        origin: Option<Location>,
+    },
+    /// A declared node that would look like an owner's record.
+    #[error("{path} cannot be declared: its data is that of an owner's record")]
+    LikeRecord {
+        /// The node.
+        path: ZPath,
+        /// Where it is declared.
+        origin: Option<Location>,
+    },
     /// What a rule of a policy denies, or asks a person about where none can be asked.
     #[error("{0}")]
     Objection(Objection),
@@ -290,6 +312,8 @@ impl Refusal {
             | Self::NoCreator { origin, .. }
             | Self::Denied { origin, .. }
             | Self::Move { origin, .. }
+            | Self::OnRecord { origin, .. }
+            | Self::LikeRecord { origin, .. }
             | Self::TwoSteps { origin, .. } => origin.as_ref(),
             Self::Objection(objection) => objection.origin.as_ref(),
             Self::MostTrimmed { .. }

@@ -45,6 +45,12 @@ impl Broken {
     }
 }
 
+/// Whether this is the data of a shard or a journal, of any version, sound or not.
+#[must_use]
+pub fn is_shard(data: &[u8]) -> bool {
+    data.starts_with(MAGIC) && matches!(data.get(HEADER - 1), Some(&SHARD | &JOURNAL))
+}
+
 /// Writes entries as shards, each of about `bytes` bytes before it is compressed. The entries must come in
 /// path order.
 pub fn encode_shards<'e>(

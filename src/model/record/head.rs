@@ -7,6 +7,16 @@ use super::codec::Broken;
 /// The version of the head's format.
 const FORMAT: u32 = 1;
 
+/// The key that stands first in each head, of whatever version.
+const KEY: &[u8] = b"\"zkt_record\"";
+
+/// Whether this is the data of a head, of any version, sound or not.
+#[must_use]
+pub fn is_head(data: &[u8]) -> bool {
+    let object = data.trim_ascii_start().strip_prefix(b"{");
+    object.is_some_and(|object| object.trim_ascii_start().starts_with(KEY))
+}
+
 /// The node of a record. Its version is what fences appliers: whoever applies sets it first, and each
 /// batch checks that it is still the same.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -8,6 +8,13 @@ fn path(text: &str) -> ZPath {
     ZPath::parse(text).unwrap()
 }
 
+const OURS: Entry = Entry {
+    created: 1,
+    modified: 1,
+    claim: Claim::Created,
+    partial: false,
+};
+
 fn entry() -> impl Strategy<Value = Entry> {
     let claim = prop_oneof![
         Just(Claim::Created),
@@ -98,15 +105,7 @@ fn a_hundred_thousand_nodes_take_a_few_small_shards() {
 
 #[test]
 fn what_is_of_another_version_or_no_record_is_no_empty_record() {
-    let entries = BTreeMap::from([(
-        path("/a"),
-        Entry {
-            created: 1,
-            modified: 1,
-            claim: Claim::Created,
-            partial: false,
-        },
-    )]);
+    let entries = BTreeMap::from([(path("/a"), OURS)]);
     let mut shard = encode_shards(&entries, 99).remove(0);
     assert!(decode_journal(&shard).is_err());
     for nothing in [&b""[..], b"zkt", b"{}", b"zktr"] {
@@ -167,4 +166,35 @@ fn a_journal_gives_its_own_zxid_to_what_its_batch_created() {
     assert_eq!(record.get(&path("/d")), Some(written));
     assert_eq!(record.get(&path("/a")), None);
     assert_eq!(record.get(&path("/b")), entry(5, 5, Claim::Created));
+}
+
+#[test]
+fn what_belongs_to_a_record_is_known_by_its_first_bytes() {
+    let nothing = BTreeMap::<ZPath, Entry>::from([(path("/a"), OURS)]);
+    let shard = encode_shards(&nothing, 99).remove(0);
+    let journal = encode_journal(vec![(&path("/a"), Note::Created)]);
+    let heads: [&[u8]; 4] = [
+        &Head::default().to_json(),
+        br#"{"zkt_record":2,"else":1}"#,
+        b" {\n \"zkt_record\": 1",
+        br#"{"zkt_record""#,
+    ];
+    for head in heads {
+        assert!(is_head(head) && is_part(head), "{head:?}");
+    }
+    for part in [&shard, &journal] {
+        assert!(is_part(part) && !is_head(part), "{part:?}");
+    }
+    let others: [&[u8]; 7] = [
+        b"",
+        b"{",
+        b"zktr",
+        b"zktr\x01x",
+        br#"{"a":1,"zkt_record":1}"#,
+        br#"{"zkt_records":1}"#,
+        br#""zkt_record""#,
+    ];
+    for other in others {
+        assert!(!is_part(other), "{other:?}");
+    }
 }

@@ -17,6 +17,7 @@ use crate::model::node::{
 };
 use crate::model::path::ZPath;
 use crate::model::plan::{About, Action, Change, Move, MoveProblem, Plan, Refusal, Trim, Warning};
+use crate::model::record;
 use crate::model::tree::Tree;
 use crate::model::value::Encoded;
 use crate::plan::scope;
@@ -242,12 +243,7 @@ impl Moving<'_> {
             if let Some(outside) = outside {
                 return Err(MoveProblem::OutOfScope(outside.clone()));
             }
-            let Some(live) = live.node() else {
-                return Err(MoveProblem::Unreadable(path.clone()));
-            };
-            if live.ephemeral {
-                return Err(MoveProblem::Ephemeral(path.clone()));
-            }
+            let live = movable(path, live)?;
             let trim = Trim {
                 path: path.clone(),
                 expected_version: live.version,
@@ -443,6 +439,16 @@ impl Moving<'_> {
             why,
             origin: self.origin(place),
         });
+    }
+}
+
+/// What was read of a node that may stand elsewhere.
+fn movable<'l>(path: &ZPath, live: &'l Live) -> Result<&'l LiveNode, MoveProblem> {
+    match live.node() {
+        None => Err(MoveProblem::Unreadable(path.clone())),
+        Some(node) if node.ephemeral => Err(MoveProblem::Ephemeral(path.clone())),
+        Some(node) if record::is_part(&node.data) => Err(MoveProblem::Record(path.clone())),
+        Some(node) => Ok(node),
     }
 }
 

@@ -9,7 +9,7 @@ use crate::model::lint::{Level, Lint};
 use crate::model::node::{Declared, Live, LiveNode};
 use crate::model::path::{ZPath, and_more};
 use crate::model::plan::{About, Action, Kept, KeptReason, Plan, Refusal, Trim, Warning};
-use crate::model::record::{Claim, Entry};
+use crate::model::record::{self, Claim, Entry};
 use crate::model::tree::Tree;
 use crate::plan::owned::Ownership;
 use crate::plan::scope;
@@ -216,7 +216,12 @@ impl Trims<'_> {
             return;
         };
         plan.examined += 1;
-        let reason = if entry.modified != node.mzxid {
+        let reason = if record::is_part(&node.data) {
+            let is_head = record::is_head(&node.data);
+            let above = path.parent().filter(|_| !is_head);
+            let head = above.unwrap_or_else(|| path.clone());
+            Some(KeptReason::Record { head })
+        } else if entry.modified != node.mzxid {
             Some(KeptReason::Changed)
         } else if let Some(other) = ownership.other(path, node.czxid) {
             let other = other.to_owned();

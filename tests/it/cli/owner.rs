@@ -38,9 +38,22 @@ async fn record(place: &Place, owner: &str) -> Stored {
     stored
 }
 
+/// What the record says that stands at a path.
+async fn claims_at(place: &Place, head: &str) -> String {
+    let session = Session::connect(&server::options(&place.hosts)).await;
+    let session = session.unwrap();
+    let stored = record::read(&session, &path(head)).await.unwrap().unwrap();
+    session.close().await;
+    claims_of(&stored)
+}
+
 /// What a record says of its nodes.
 pub(super) async fn claims(place: &Place, owner: &str) -> String {
     let stored = record(place, owner).await;
+    claims_of(&stored)
+}
+
+fn claims_of(stored: &Stored) -> String {
     assert!(!stored.is_open(), "{stored:?}");
     let claim = |(path, entry): (&ZPath, &Entry)| format!("{path} {:?}\n", entry.claim);
     stored.record.iter().map(claim).collect()
@@ -605,4 +618,76 @@ async fn a_record_is_its_sessions_to_write_and_everybodys_to_read() {
     );
     assert_eq!(claims(&place, "team").await, "/a Created\n");
     assert_eq!(claims(&place, "other").await, "/b Created\n");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_record_is_left_alone_wherever_it_stands() {
+    let place = Place::new("owner-place").await;
+    create(&place.client().await, "/chr", "").await;
+    place.file("a.zkt", "/a\n/old\n");
+    let below = format!("-y --owner team -c {}/chr a.zkt", place.hosts);
+    place.run(&format!("apply {below}")).expect(0);
+    let record = || async { claims_at(&place, "/chr/zkt/team").await };
+    let before = record().await;
+    assert_eq!(before, "/a Created\n/old Created\n");
+    place.file("all.zkt", "/chr\n");
+    let run = place
+        .run("apply -y --trim all --max-trim 9 all.zkt")
+        .expect(0);
+    insta::assert_snapshot!(run, @"
+    zkt apply: SERVER <- all.zkt
+
+      - /chr/a                                           (1 node)
+      - /chr/old                                         (1 node)
+
+    Kept as they are:
+      /chr/zkt  (/chr/zkt/team is the record of an owner)
+
+    Plan: 0 to add, 0 to update, 0 to link, 2 to trim.
+    Done: 0 added, 0 updated, 0 linked, 2 trimmed.
+    --- exit 0
+    ");
+    assert_eq!(record().await, before);
+    for (text, words, said) in [
+        (
+            "/chr/zkt/team\n",
+            "plan a.zkt",
+            "/chr/zkt/team cannot be declared: the record of an owner stands there; zkt rm /chr/zkt/team gives it up",
+        ),
+        (
+            "/x\n",
+            "plan --path /chr/zkt/team a.zkt",
+            "/chr/zkt/team is no place for a tree: /chr/zkt/team is the record of an owner\nhint: zkt rm /chr/zkt/team gives it up",
+        ),
+        (
+            "",
+            "set /chr/zkt/team x=1",
+            "/chr/zkt/team belongs to the record of an owner, and only applies for that owner write it",
+        ),
+        (
+            "",
+            "set --replace /chr/zkt/team x=1",
+            "/chr/zkt/team belongs to the record of an owner",
+        ),
+        (
+            "",
+            "ln /a /chr/zkt/team/a",
+            "/chr/zkt/team belongs to the record of an owner",
+        ),
+        (
+            "",
+            "rm -y /chr",
+            "/chr was not deleted\nhint: `zkt rm /chr/zkt/team` gives the record up, and its owner owns nothing then; after that `zkt rm /chr` deletes the rest\n",
+        ),
+        ("", "rm -y --force /chr/zkt", "/chr/zkt was not deleted"),
+    ] {
+        place.file("a.zkt", text);
+        let run = place.run(words);
+        assert_ne!(run.code, 0, "{words}: {run}");
+        assert!(run.to_string().contains(said), "{words}: {run}");
+        assert_eq!(record().await, before);
+    }
+    place.run("rm -y /chr/zkt/team").expect(0);
+    let run = place.run("rm -y /chr").expect(0);
+    assert_eq!(run.stdout, "deleted /chr/zkt\ndeleted /chr\n");
 }

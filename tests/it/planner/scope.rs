@@ -169,3 +169,60 @@ fn zookeepers_own_nodes_are_nobodys_extras() {
     assert_eq!(shown(&plan), "unchanged 1, examined 1");
     assert_eq!(plan.path, ZPath::root());
 }
+
+const HEAD: &[u8] = br#"{"zkt_record":1}"#;
+
+#[test]
+fn what_holds_an_owners_record_stays_whole() {
+    let live = "/a\n  /old\n    /zkt\n      /team\n        /s0\n    /x\n  /y\n";
+    let recorded = |declared: &'static str| case(declared, live).raw("/a/old/zkt/team", HEAD);
+    check_plan!(recorded("/a\n").trim(), @r#"
+    trim /a/y v0
+    kept /a/old: /a/old/zkt/team is the record of an owner
+    unchanged 1, examined 7
+    "#);
+    check_plan!(recorded("/a\n").trim().target(&["/a/old/x"]), @r#"
+    kept /a/old: /a/old/zkt/team is the record of an owner
+    unchanged 0, examined 7
+    "#);
+    // A declared node beside the record is a node like any.
+    check_plan!(recorded("/a/old\n  x = 1\n").trim(), @r#"
+    update /a/old v0  (1:1)
+      x: nothing -> 1  (2:3)
+    trim /a/old/x v0
+    kept /a/old/zkt: /a/old/zkt/team is the record of an owner
+    unchanged 0, examined 6
+    "#);
+}
+
+#[test]
+fn nothing_is_declared_in_the_place_of_an_owners_record() {
+    let live = "/a\n  /team\n    /s0\n";
+    let recorded = |declared: &'static str| case(declared, live).raw("/a/team", HEAD);
+    check_plan!(recorded("/a/team\n  x = 1\n"), @r#"
+    extra /a/team/s0
+    refused: /a/team cannot be declared: the record of an owner stands there
+    unchanged 0, examined 2
+    "#);
+    check_plan!(recorded("/a/team/new\n"), @r#"
+    add /a/team/new {}  (1:1)
+    refused: /a/team cannot be declared: the record of an owner stands there
+    unchanged 0, examined 2
+    "#);
+    // What the plan is not about does not matter to it.
+    check_plan!(recorded("/a/team/new\n/b\n").target(&["/b"]), @r#"
+    add /b {}  (2:1)
+    unchanged 0, examined 0
+    "#);
+    check_plan!(recorded("/b\n  @moved from '/a'\n"), @r#"
+    add /b {}  (1:1)
+    refused: /b may not be moved from /a: /a/team belongs to the record of an owner
+    unchanged 0, examined 0
+    "#);
+    // Once it stood there, no plan could write it again.
+    check_plan!(case("/a\n  zkt_record = 1\n", ""), @r#"
+    add /a {"zkt_record":1}  (1:1)
+    refused: /a cannot be declared: its data is that of an owner's record
+    unchanged 0, examined 0
+    "#);
+}

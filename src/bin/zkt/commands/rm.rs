@@ -12,6 +12,7 @@ use crate::args::ServerArgs;
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
 use crate::signals::interrupt;
+use crate::words::shell_word;
 use crate::{planning, question, render, settings};
 
 /// Delete a live node and all below it
@@ -150,6 +151,8 @@ fn print_removed(removed: &Removed, dry_run: bool, output: &Output) -> std::io::
         let reason = match kept.reason {
             SparedReason::Ephemeral => "ephemeral",
             SparedReason::HoldsEphemeral => "holds an ephemeral node",
+            SparedReason::Record => "the record of an owner",
+            SparedReason::HoldsRecord => "holds the record of an owner",
             _ => "not authorized",
         };
         writeln!(out, "kept {} ({reason})", render::path_text(&kept.path))?;
@@ -169,6 +172,16 @@ fn verdict(top: &ZPath, removed: &Removed, dry_run: bool) -> Result<Exit, Failur
     }
     let denied = |kept: &Spared| kept.reason == SparedReason::NoPermission;
     let failure = Failure::new(format!("{top} was not deleted"));
+    let mut records = removed.spared.iter();
+    let record = records.find(|kept| kept.reason == SparedReason::Record);
+    if let Some(Spared { path, .. }) = record {
+        let rm = |path: &ZPath| format!("`zkt rm {}`", shell_word(path.as_str()));
+        return Err(failure.hint(format!(
+            "{} gives the record up, and its owner owns nothing then; after that {} deletes the rest",
+            rm(path),
+            rm(top)
+        )));
+    }
     Err(if removed.spared.iter().any(denied) {
         failure
     } else {

@@ -256,3 +256,25 @@ fn what_is_protected_or_kept_by_a_declared_node_holds() {
     );
     assert_eq!(shown(&plan), ["trim /p/x/y", "trim /p/x"]);
 }
+
+#[test]
+fn no_part_of_a_record_goes_whatever_the_owner_says_of_it() {
+    let nodes = [
+        ("/zk", "", 5, 6, 1),
+        ("/zk/team", r#"{"zkt_record":1}"#, 5, 6, 1),
+        ("/zk/team/s0", "zktr\x01s", 5, 6, 0),
+        ("/zk/x", "", 5, 6, 0),
+    ];
+    let record = nodes.map(|(path, ..)| (path, OURS));
+    let plan = plan("/a\n", &nodes, &record, |_| {});
+    assert_eq!(
+        shown(&plan),
+        [
+            "add /a",
+            "trim /zk/x",
+            "kept /zk: /zk/team stays",
+            "kept /zk/team: /zk/team is the record of an owner",
+            "kept /zk/team/s0: /zk/team is the record of an owner",
+        ]
+    );
+}
