@@ -5,6 +5,7 @@ use std::fmt::Display;
 
 use zkt::error::RecordError;
 use zkt::model::path::ZPath;
+use zkt::model::record::Broken;
 use zkt::plan::saved::Moved;
 use zkt::reconcile::{Account, SavedError};
 use zkt::services;
@@ -92,9 +93,17 @@ fn record(error: &RecordError) -> Failure {
         RecordError::Fenced { .. } => failure
             .hint("nothing was written since; run apply again when the other one has ended")
             .exit(Exit::Conflict),
-        RecordError::Broken { .. } => failure.hint(
+        RecordError::Broken {
+            reason: Broken::Format { .. },
+            ..
+        } => failure.hint(
             "a newer zkt reads a newer format; nothing is removed or adopted without the record",
         ),
+        RecordError::Broken { head, .. } => failure.hint(format!(
+            "what the owner has is unknown, so nothing was done; zkt rm {} gives the record up: the next \
+             apply adopts what is as declared, and no trim of owned nodes removes the rest any more",
+            shell_word(head.as_str())
+        )),
         RecordError::Live(_) => failure.hint("run it again: it finishes what is left"),
         RecordError::Refused { .. } => failure.hint(PERMISSIONS),
         RecordError::Busy { .. } => failure,

@@ -31,6 +31,12 @@ pub enum Broken {
     /// A node that is no record at all.
     #[error("it is no record ({0})")]
     Foreign(String),
+    /// The record's node names it, and it is not there.
+    #[error("it does not exist, and the record's node names it")]
+    Missing,
+    /// The record's node does not name it, and no apply that stopped could have left it so.
+    #[error("the record's node does not name it, and so was written by somebody else")]
+    Unnamed,
     /// Another version.
     #[error("it is of format {found}, and this zkt reads format {FORMAT}")]
     Format {

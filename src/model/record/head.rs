@@ -94,6 +94,58 @@ impl Head {
         if zkt_record != FORMAT {
             return Err(Broken::Format { found: zkt_record });
         }
-        serde_json::from_slice(data).map_err(|why| Broken::damaged(&why.to_string()))
+        let damaged = |why: &str| Broken::damaged(why);
+        let head = serde_json::from_slice::<Self>(data);
+        let head = head.map_err(|why| damaged(&why.to_string()))?;
+        match head.shards.iter().find(|name| !is_shard_name(name)) {
+            Some(name) => Err(damaged(&format!("{name:?} names no shard"))),
+            None => Ok(head),
+        }
     }
+
+    /// A shard among the nodes below that the head should name: without it the record says too little.
+    ///
+    /// An apply that stopped leaves shards that nobody names, too. But they were written after it began,
+    /// and before it ended: `begun` is there until one ends, and the shards that are named came all at
+    /// once.
+    #[must_use]
+    pub fn unnamed<'n>(&self, below: &'n [String]) -> Option<&'n str> {
+        let is_of = |name: &str, named: &String| {
+            let batch = |name: &str| name.rsplit_once('-').map(|(batch, _)| batch.to_owned());
+            batch(name) == batch(named)
+        };
+        let may_be_left = |name: &str| match self.shards.first() {
+            Some(named) => !is_of(name, named),
+            None => self.begun.is_some(),
+        };
+        let mut shards = below.iter().map(String::as_str);
+        shards.find(|name| {
+            let is_named = || self.shards.iter().any(|named| named == name);
+            is_shard_name(name) && !is_named() && !may_be_left(name)
+        })
+    }
+}
+
+/// The name of a shard that an apply writes whose hold has this version.
+#[must_use]
+pub fn shard_name(version: i32, attempt: usize, number: usize) -> String {
+    format!("s{version:010}-{attempt}-{number:04}")
+}
+
+/// Whether a node below a head may be a shard.
+#[must_use]
+pub fn is_shard_name(name: &str) -> bool {
+    is_numbered(name, 's')
+}
+
+/// Whether a node below a head may be a journal.
+#[must_use]
+pub fn is_journal_name(name: &str) -> bool {
+    is_numbered(name, 'j')
+}
+
+fn is_numbered(name: &str, kind: char) -> bool {
+    let is_number = |c: char| c.is_ascii_digit() || c == '-';
+    let number = name.strip_prefix(kind);
+    number.is_some_and(|number| !number.is_empty() && number.chars().all(is_number))
 }

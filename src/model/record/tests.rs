@@ -198,3 +198,63 @@ fn what_belongs_to_a_record_is_known_by_its_first_bytes() {
         assert!(!is_part(other), "{other:?}");
     }
 }
+
+/// A head that names these shards.
+fn head(shards: &[&str], begun: bool) -> Head {
+    let begun = begun.then(|| Begun {
+        run: "r".to_owned(),
+        at: String::new(),
+        by: String::new(),
+    });
+    let mut head = Head::default();
+    head.shards = shards.iter().map(|name| (*name).to_owned()).collect();
+    head.begun = begun;
+    head
+}
+
+#[test]
+fn what_no_shard_is_called_is_no_shard() {
+    let read = |name: &str| Head::from_json(&head(&[name], false).to_json());
+    let damaged = |name: &str| Broken::Damaged(format!("{name:?} names no shard"));
+    assert!(read(&shard_name(3, 0, 1)).is_ok() && read(&shard_name(-3, 12, 1)).is_ok());
+    for name in [
+        "",
+        ".",
+        "..",
+        "s",
+        "a/b",
+        "s1/..",
+        "x1",
+        "j0000000001-000001",
+        "s\0",
+    ] {
+        assert_eq!(read(name), Err(damaged(name)));
+    }
+}
+
+#[test]
+fn a_shard_that_nobody_names_is_what_a_stop_left_or_a_damage() {
+    let unnamed = |head: &Head, below: &[&str]| {
+        let below: Vec<String> = below.iter().map(|name| (*name).to_owned()).collect();
+        head.unnamed(&below).map(str::to_owned)
+    };
+    let (old, other) = (shard_name(3, 0, 0), shard_name(3, 0, 1));
+    let later = shard_name(5, 0, 0);
+    let found = Some(old.clone());
+    // An apply that stopped had begun.
+    assert_eq!(unnamed(&head(&[], true), &[&old]), None);
+    assert_eq!(unnamed(&head(&[&old], true), &[&old, &later]), None);
+    // One that came to its end named all that it wrote, and removed the others.
+    assert_eq!(unnamed(&head(&[], false), &[&old]), found);
+    assert_eq!(unnamed(&head(&[&other], true), &[&old, &other]), found);
+    // A request of another attempt may have come late.
+    assert_eq!(
+        unnamed(&head(&[&shard_name(3, 1, 0)], false), &[&old]),
+        None
+    );
+    // Journals are taken in, and what else there is belongs to nobody.
+    assert_eq!(
+        unnamed(&head(&[], false), &["j0000000003-000001", "notes"]),
+        None
+    );
+}

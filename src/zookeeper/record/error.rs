@@ -16,6 +16,8 @@ pub enum Error {
     /// It is not what a record consists of. What the owner has is unknown then, so it does nothing.
     #[error("{path}, which belongs to an owner's record: {reason}")]
     Broken {
+        /// The record's node.
+        head: ZPath,
         /// The node.
         path: ZPath,
         /// What is wrong.

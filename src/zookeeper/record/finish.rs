@@ -8,7 +8,7 @@ use zookeeper_client::{Acls, CreateMode, Error as ClientError, MultiWriteError};
 use super::read::{Stored, read};
 use super::{Error, Hold};
 use crate::model::path::ZPath;
-use crate::model::record::{Applied, Changes, Head, encode_shards};
+use crate::model::record::{Applied, Changes, Head, encode_shards, is_journal_name, shard_name};
 use crate::model::request::MAX_REQUEST;
 use crate::zookeeper::session::{Session, acl};
 
@@ -80,7 +80,9 @@ async fn end(
     }
     let mut left = stored.children;
     left.retain(|name| !shards.contains(name));
-    // What one request cannot remove is left to the next apply. To take in a journal twice changes nothing.
+    left.sort_by_key(|name| is_journal_name(name));
+    // What one request cannot remove are journals. To take one in again changes nothing, and the next apply
+    // removes it.
     let (last, more) = left.split_at(left.len().min(REMOVED));
     let mut head = stored.head;
     head.shards = shards;
@@ -113,7 +115,7 @@ async fn write_shards(
         .into_iter()
         .enumerate()
     {
-        let name = format!("s{version:010}-{attempt}-{i:04}");
+        let name = shard_name(version, attempt, i);
         let path = hold.head.join(&name);
         let mut writer = session.client().new_multi_writer();
         writer

@@ -8,7 +8,9 @@ use zookeeper_client::{Error as ClientError, Stat};
 use super::Error;
 use crate::model::node::DataVersion;
 use crate::model::path::ZPath;
-use crate::model::record::{Head, Record, decode_journal, decode_shard};
+use crate::model::record::{
+    Broken, Head, Record, decode_journal, decode_shard, is_journal_name, is_shard_name,
+};
 use crate::zookeeper::live;
 use crate::zookeeper::session::Session;
 
@@ -28,7 +30,7 @@ pub struct Stored {
     pub version: DataVersion,
     /// What its shards hold, and the journals that are left.
     pub record: Record,
-    /// The names of all nodes below.
+    /// The names of all shards and journals below, named or not.
     pub(super) children: Vec<String>,
 }
 
@@ -41,12 +43,8 @@ impl Stored {
 
     /// Whether there are journals that are not yet in the shards.
     pub(super) fn has_journals(&self) -> bool {
-        self.children.iter().any(|name| is_journal(name))
+        self.children.iter().any(|name| is_journal_name(name))
     }
-}
-
-fn is_journal(name: &str) -> bool {
-    name.starts_with('j')
 }
 
 /// The names of all owners that have a record at a place.
@@ -116,8 +114,8 @@ async fn attempt(session: &Session, head: &ZPath) -> Result<Attempt, Error> {
     let children = client.get_children(head.as_str());
     let data = client.get_data(head.as_str());
     synced.await.map_err(failed)?;
-    let children = match children.await {
-        Ok((names, _)) => names,
+    let (mut children, listed) = match children.await {
+        Ok(found) => found,
         Err(ClientError::NoNode) => return Ok(Attempt::Missing),
         Err(reason) => return Err(failed(reason)),
     };
@@ -126,62 +124,91 @@ async fn attempt(session: &Session, head: &ZPath) -> Result<Attempt, Error> {
         Err(ClientError::NoNode) => return Ok(Attempt::Missing),
         Err(reason) => return Err(failed(reason)),
     };
+    if listed.mzxid != stat.mzxid {
+        return Ok(Attempt::Moved);
+    }
     let path = head.clone();
     let version = DataVersion::new(stat.version).ok_or(live::Error::Version { path })?;
+    let broken = |path: &ZPath, reason| Error::Broken {
+        head: head.clone(),
+        path: path.clone(),
+        reason,
+    };
     let found = Head::from_json(&data).map_err(|reason| broken(head, reason))?;
-    let journals = children.iter().filter(|name| is_journal(name));
+    children.retain(|name| is_shard_name(name) || is_journal_name(name));
+    if let Some(name) = found.unnamed(&children) {
+        return Err(broken(&head.join(name), Broken::Unnamed));
+    }
+    let journals = children.iter().filter(|name| is_journal_name(name));
     let parts = found.shards.iter().chain(journals);
     let parts: Vec<ZPath> = parts.map(|name| head.join(name)).collect();
     let (shards, journals) = parts.split_at(found.shards.len());
+    let (read_shards, read_journals) = (
+        read_all(session, shards).await?,
+        read_all(session, journals).await?,
+    );
+    match client.check_stat(head.as_str()).await.map_err(failed)? {
+        Some(now) if now.mzxid == stat.mzxid => {}
+        // An apply that ended has put others in their place.
+        _ => return Ok(Attempt::Moved),
+    }
+    let shards = shards.iter().zip(read_shards);
+    let journals = journals.iter().zip(read_journals);
+    match record_of(shards, journals).map_err(|(path, reason)| broken(path, reason))? {
+        Some(record) => Ok(Attempt::Read(Box::new(Stored {
+            head: found,
+            version,
+            record,
+            children,
+        }))),
+        None => Ok(Attempt::Moved),
+    }
+}
+
+/// The record that shards and journals make. Returns `None` if a journal is gone that was there when they
+/// were listed.
+fn record_of<'p>(
+    shards: impl Iterator<Item = (&'p ZPath, Part)>,
+    journals: impl Iterator<Item = (&'p ZPath, Part)>,
+) -> Result<Option<Record>, (&'p ZPath, Broken)> {
     let mut record = Record::default();
-    for (path, (data, _)) in shards.iter().zip(read_all(session, shards).await?) {
-        let entries = decode_shard(&data).map_err(|reason| broken(path, reason))?;
-        record.extend(entries);
+    for (path, read) in shards {
+        let Some((data, _)) = read else {
+            return Err((path, Broken::Missing));
+        };
+        record.extend(decode_shard(&data).map_err(|reason| (path, reason))?);
     }
     let mut batches = Vec::new();
-    for (path, (data, stat)) in journals.iter().zip(read_all(session, journals).await?) {
-        let notes = decode_journal(&data).map_err(|reason| broken(path, reason))?;
+    for (path, read) in journals {
+        let Some((data, stat)) = read else {
+            return Ok(None);
+        };
+        let notes = decode_journal(&data).map_err(|reason| (path, reason))?;
         batches.push((stat.czxid, notes));
     }
     batches.sort_by_key(|(zxid, _)| *zxid);
     for (zxid, notes) in batches {
         record.fold(notes, zxid);
     }
-    match client.check_stat(head.as_str()).await.map_err(failed)? {
-        Some(now) if now.mzxid == stat.mzxid => Ok(Attempt::Read(Box::new(Stored {
-            head: found,
-            version,
-            record,
-            children,
-        }))),
-        _ => Ok(Attempt::Moved),
-    }
+    Ok(Some(record))
 }
 
+/// A node's data, if it exists.
+type Part = Option<(Vec<u8>, Stat)>;
+
 /// Reads these nodes, several at once.
-async fn read_all(session: &Session, paths: &[ZPath]) -> Result<Vec<(Vec<u8>, Stat)>, Error> {
+async fn read_all(session: &Session, paths: &[ZPath]) -> Result<Vec<Part>, Error> {
     let mut read = Vec::with_capacity(paths.len());
     for paths in paths.chunks(WINDOW) {
         let asked = paths.iter();
         let asked = asked.map(|path| (path, session.client().get_data(path.as_str())));
         for (path, asked) in asked.collect::<Vec<_>>() {
             match asked.await {
-                Ok(found) => read.push(found),
-                // An apply that ended has put others in its place.
-                Err(ClientError::NoNode) => return Err(busy(path)),
+                Ok(found) => read.push(Some(found)),
+                Err(ClientError::NoNode) => read.push(None),
                 Err(reason) => return Err(Error::of(session, path, reason)),
             }
         }
     }
     Ok(read)
-}
-
-fn busy(part: &ZPath) -> Error {
-    let head = part.parent().unwrap_or_else(ZPath::root);
-    Error::Busy { head }
-}
-
-fn broken(path: &ZPath, reason: crate::model::record::Broken) -> Error {
-    let path = path.clone();
-    Error::Broken { path, reason }
 }

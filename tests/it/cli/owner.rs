@@ -691,3 +691,61 @@ async fn a_record_is_left_alone_wherever_it_stands() {
     let run = place.run("rm -y /chr").expect(0);
     assert_eq!(run.stdout, "deleted /chr/zkt\ndeleted /chr\n");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_is_missing_of_a_record_is_named_and_nothing_is_done() {
+    let place = Place::new("owner-damaged").await;
+    place.file("a.zkt", "/a\n/old\n").file("b.zkt", "/b\n");
+    place.run("apply -y --owner team a.zkt").expect(0);
+    let client = place.client().await;
+    // What stands below a record and is no part of it stays.
+    create(&client, "/zkt/team/notes", "").await;
+    create(&client, "/zkt/team/notes/x", "").await;
+    place.file("a.zkt", "/a\n");
+    place
+        .run("apply -y --owner team --trim owned --max-trim 9 a.zkt")
+        .expect(0);
+    assert_eq!(claims(&place, "team").await, "/a Created\n");
+    let names = client.list_children("/zkt/team").await.unwrap();
+    let shard = names.iter().find(|name| name.starts_with('s')).unwrap();
+    let (data, _) = client
+        .get_data(&format!("/zkt/team/{shard}"))
+        .await
+        .unwrap();
+    let (head, _) = client.get_data("/zkt/team").await.unwrap();
+    let emptied = String::from_utf8(head.clone()).unwrap();
+    let emptied = emptied.replace(&format!("{shard:?}"), "");
+    let odd = emptied.replace("[]", "[\"../../a\"]");
+    let delete = || async { client.delete(&format!("/zkt/team/{shard}"), None).await };
+    for (head, is_there, said) in [
+        (&emptied, true, format!("/zkt/team/{shard}, which belongs to an owner's record: the record's node does not name it, and so was written by somebody else")),
+        (&odd, true, "/zkt/team, which belongs to an owner's record: it is no part of a record, or damaged (\"../../a\" names no shard)".to_owned()),
+        (&String::from_utf8(head).unwrap(), false, format!("/zkt/team/{shard}, which belongs to an owner's record: it does not exist, and the record's node names it")),
+    ] {
+        client.set_data("/zkt/team", head.as_bytes(), None).await.unwrap();
+        if !is_there {
+            delete().await.unwrap();
+        }
+        let before = place.exactly().await;
+        for words in ["apply -y --owner team a.zkt", "status --owner team", "watch --once --owner team a.zkt"] {
+            let run = place.run(words).expect(1);
+            assert!(run.stderr.contains(&said), "{words}: {run}");
+        }
+        let run = place.run("plan --owner team a.zkt").expect(1);
+        assert_eq!(run.stderr, format!(
+            "error: {said}\nhint: what the owner has is unknown, so nothing was done; zkt rm /zkt/team gives the \
+             record up: the next apply adopts what is as declared, and no trim of owned nodes removes the rest any \
+             more\n"
+        ));
+        // It stops nobody else.
+        let run = place.run("plan --owner other b.zkt").expect(0);
+        assert!(run.stdout.contains("what the owner team has is unknown"), "{run}");
+        assert_eq!(place.exactly().await, before);
+    }
+    create(&client, &format!("/zkt/team/{shard}"), data).await;
+    assert_eq!(claims(&place, "team").await, "/a Created\n");
+    delete().await.unwrap();
+    place.run("rm -y /zkt/team").expect(0);
+    place.run("apply -y --owner team a.zkt").expect(0);
+    assert_eq!(claims(&place, "team").await, "/a Adopted\n");
+}
