@@ -127,7 +127,9 @@ pub use zookeeper::session::{
 
 /// What the actions of a plan are.
 pub mod action {
-    pub use crate::model::plan::{Add, Change, ChangeValue, Link, Move, Trim, Update};
+    pub use crate::model::plan::{
+        Add, Adopted, Change, ChangeValue, Claims, LetGo, Link, Move, Trim, Update,
+    };
     pub use crate::reconcile::NamedAction;
 }
 

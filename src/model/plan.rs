@@ -1,5 +1,6 @@
 //! Plans as data: the planner makes them, the executor carries them out, a renderer shows them.
 
+mod claims;
 mod moved;
 mod objection;
 mod refusal;
@@ -17,6 +18,7 @@ use crate::model::record::Changes;
 use crate::model::value::{Encoded, Properties};
 use crate::syntax::place::Location;
 
+pub use claims::{Adopted, Claims, LetGo};
 pub use moved::MoveProblem;
 pub use objection::{Effect, Objection};
 pub use refusal::{KeptReason, MaxTrim, Refusal};
@@ -55,6 +57,8 @@ pub struct Plan {
     /// The session's identities, and the nodes whose ACL takes more than one step.
     #[doc(hidden)]
     pub access: Access,
+    /// What changes in what the owner has.
+    pub claims: Claims,
     /// What changes in the owner's record beyond what the actions do.
     #[doc(hidden)]
     pub record: Changes,
@@ -355,6 +359,7 @@ impl Plan {
             unchanged: 0,
             examined: 0,
             access: Access::default(),
+            claims: Claims::default(),
             record: Changes::default(),
         }
     }

@@ -473,6 +473,7 @@ impl<'a> Planner<'a> {
         (read, live): (&Tree<Live>, &Tree<Live>),
     ) -> Plan {
         owned::note_gone(self.declared, read, self.policy, &mut self.plan);
+        owned::let_go(self.declared, self.policy, &mut self.plan);
         if self.policy.trim == scope::Trim::Owned {
             self.stages.trims = owned::trims(self.declared, live, self.policy, &mut self.plan);
         }

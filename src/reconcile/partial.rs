@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use crate::model::node::{Declared, Live};
 use crate::model::path::ZPath;
-use crate::model::plan::{About, Action, Plan, Warning};
+use crate::model::plan::{About, Action, Claims, Plan, Warning};
 use crate::model::tree::Tree;
 use crate::plan::planner::{self, Policy};
 
@@ -142,6 +142,7 @@ pub(crate) fn at_rest(plan: &Plan) -> Plan {
         objections: Vec::new(),
         path: plan.path.clone(),
         access: plan.access.clone(),
+        claims: Claims::default(),
         record: plan.record.clone(),
         ..*plan
     }

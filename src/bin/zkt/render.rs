@@ -3,6 +3,7 @@
 mod acls;
 mod bounds;
 mod change;
+mod claims;
 mod difference;
 mod exposed;
 mod found;

@@ -261,11 +261,14 @@ it is as declared is not known. Only a plan for a server sees it.",
         level: Level::Warn,
         summary: "A declared node is in the record of another owner.",
         why: "\
-Two owners that declare one node write it in turn, and each would remove it.
-Only a plan for an owner sees it.",
+Two owners that declare one node write it in turn, each as its own files say.
+If one of them alone has it, that one removes it once it no longer declares it,
+whatever the other declares. Only a plan for an owner sees it.",
         example: "",
         remedy: "\
-Declare it for one of them. That one adopts it before the other lets it go.",
+Declare it for one of them. To hand it over, apply for the new owner with
+--adopt first. Then take it out of the old one's files: the next apply for
+the old owner lets it go.",
     },
     About {
         lint: Lint::LinkToOldPlace,

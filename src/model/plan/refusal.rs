@@ -42,12 +42,6 @@ pub enum KeptReason {
     /// It is the owner's and not declared, but somebody else wrote it.
     #[error("somebody else has changed it since its owner wrote it")]
     Changed,
-    /// It is the owner's and not declared, but another owner's as well.
-    #[error("the owner {other} has it, too")]
-    OfOther {
-        /// The other owner.
-        other: String,
-    },
     /// It is the owner's and not declared, but perhaps another owner's as well.
     #[error("the owner {other}, whose record cannot be read, may have it, too")]
     PerhapsOfOther {

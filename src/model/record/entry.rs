@@ -30,7 +30,7 @@ pub struct Record {
 pub struct Changes {
     /// New entries and newer ones.
     pub take: Vec<(ZPath, Entry)>,
-    /// Nodes that are gone or replaced, with the transaction that created the one of the record.
+    /// Nodes that are gone or replaced, or left to another owner, with the transaction that created the one of the record.
     pub gone: Vec<(ZPath, i64)>,
     /// Nodes that the plan writes, and whether others may write a part of them from then on. No journal
     /// says it.

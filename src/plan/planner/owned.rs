@@ -1,115 +1,21 @@
-//! What an owner has: nodes that are adopted, nodes that are gone, and nodes that are trimmed because
+//! What an owner has: nodes that are adopted, left to others, or gone, and nodes that are trimmed because
 //! they are the owner's and no longer declared.
+
+mod claims;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::Policy;
-use crate::model::lint::{Level, Lint};
 use crate::model::node::{Declared, Live, LiveNode};
-use crate::model::path::{ZPath, and_more};
-use crate::model::plan::{About, Action, Kept, KeptReason, Plan, Refusal, Trim, Warning};
-use crate::model::record::{self, Claim, Entry};
+use crate::model::path::ZPath;
+use crate::model::plan::{Action, Kept, KeptReason, LetGo, Plan, Refusal, Trim};
+use crate::model::record;
 use crate::model::tree::Tree;
 use crate::plan::owned::Ownership;
 use crate::plan::scope;
-use crate::syntax::place::Location;
 
-/// How a declared node compares with the live one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Comparison {
-    /// They are equal.
-    Equal,
-    /// The data differs, so that a write makes it as declared.
-    Data,
-    /// Something beside the data differs.
-    Rest,
-}
-
-/// The owner's side of a plan while it is made.
-#[derive(Default)]
-pub(super) struct Owner {
-    /// Declared nodes that another owner has: the first of each owner, where it is declared, and how many.
-    shared: BTreeMap<String, (ZPath, Option<Location>, usize)>,
-}
-
-impl Owner {
-    /// Takes note of a declared node that is there: whether it is adopted, and whether others have it.
-    pub(super) fn note(
-        &mut self,
-        path: &ZPath,
-        (node, live): (&Declared, &LiveNode),
-        comparison: Comparison,
-        policy: &Policy<'_>,
-        plan: &mut Plan,
-    ) {
-        let Some(ownership) = &policy.owner else {
-            return;
-        };
-        let other = ownership.other(path, live.czxid);
-        if let Some(name) = other {
-            let locate = || node.origin.map(|span| policy.sources.locate(span));
-            let shared = self.shared.entry(name.to_owned());
-            let (_, _, count) = shared.or_insert_with(|| (path.clone(), locate(), 0));
-            *count += 1;
-        }
-        let entry = ownership.record.of_node(path, live.czxid);
-        let adopts = ownership.adopts;
-        let claim = match (entry.map(|entry| entry.claim), comparison) {
-            // The batch that writes it says so.
-            (_, Comparison::Data) => return,
-            (Some(Claim::Written), _) if adopts => Claim::Adopted,
-            (Some(claim), _) => claim,
-            (None, _) if adopts => Claim::Adopted,
-            (None, _) if other.is_some() || !ownership.unknown.is_empty() => return,
-            (None, Comparison::Equal) => Claim::Adopted,
-            (None, Comparison::Rest) => Claim::Written,
-        };
-        // Others may write all the time what `@keep` and `@ignore` leave to them.
-        let partial = is_partial(node);
-        let modified = match entry {
-            Some(entry) if partial => entry.modified,
-            _ => live.mzxid,
-        };
-        let now = Entry {
-            created: live.czxid,
-            modified,
-            claim,
-            partial,
-        };
-        if entry != Some(now) {
-            plan.record.take.push((path.clone(), now));
-        }
-    }
-
-    /// Warns of declared nodes that others have, and of others of whom nobody knows what they have.
-    pub(super) fn warnings(self, policy: &Policy<'_>) -> Vec<Warning> {
-        let warning = |path, message, origin| Warning {
-            path,
-            lint: Lint::OtherOwner,
-            level: Level::Warn,
-            about: About::Trees,
-            message,
-            origin,
-        };
-        let shared = self.shared.into_iter();
-        let shared = shared.map(|(name, (path, origin, count))| {
-            let more = and_more(", and so it has ", count - 1);
-            let message = format!("the owner {name} has it, too{more}: both would write it");
-            warning(path, message, origin)
-        });
-        let ownership = policy.owner.iter();
-        let unknown = ownership.flat_map(|ownership| {
-            ownership.unknown.iter().map(|(name, why)| {
-                let message = format!(
-                    "what the owner {name} has is unknown, so nothing of it is trimmed or adopted: {why}"
-                );
-                warning(ownership.place.join(name), message, None)
-            })
-        });
-        shared.chain(unknown).collect()
-    }
-}
+pub(super) use claims::{Comparison, Owner};
 
 /// Whether others may write a part of a node's data.
 fn is_partial(node: &Declared) -> bool {
@@ -160,6 +66,33 @@ pub(super) fn note_gone(
         if was_read {
             plan.record.gone.push((path.clone(), entry.created));
         }
+    }
+}
+
+/// Leaves to other owners what they have, too, and this one no longer declares. Nobody trims a node that
+/// two owners have: the last one that has it does.
+pub(super) fn let_go(declared: &Tree<Declared>, policy: &Policy<'_>, plan: &mut Plan) {
+    let Some(ownership) = &policy.owner else {
+        return;
+    };
+    let gone: BTreeSet<&ZPath> = plan.record.gone.iter().map(|(path, _)| path).collect();
+    let is_left = |path: &&ZPath| {
+        let is_moved = plan.move_of(path).is_some();
+        !declared.declares(path) && policy.filter.covers(path) && !gone.contains(path) && !is_moved
+    };
+    let mut let_go = Vec::new();
+    for path in ownership.below(&policy.path).filter(is_left) {
+        let created = ownership.record.get(path).map(|entry| entry.created);
+        if let Some(created) = created
+            && let Some(other) = ownership.other(path, created)
+        {
+            let (path, to) = (path.clone(), other.to_owned());
+            let_go.push((LetGo { path, to }, created));
+        }
+    }
+    for (let_go, created) in let_go {
+        plan.record.gone.push((let_go.path.clone(), created));
+        plan.claims.let_go.push(let_go);
     }
 }
 
@@ -215,6 +148,9 @@ impl Trims<'_> {
         let Some(entry) = ownership.record.of_node(path, node.czxid) else {
             return;
         };
+        if ownership.other(path, node.czxid).is_some() {
+            return;
+        }
         plan.examined += 1;
         let reason = if record::is_part(&node.data) {
             let is_head = record::is_head(&node.data);
@@ -223,9 +159,6 @@ impl Trims<'_> {
             Some(KeptReason::Record { head })
         } else if entry.modified != node.mzxid {
             Some(KeptReason::Changed)
-        } else if let Some(other) = ownership.other(path, node.czxid) {
-            let other = other.to_owned();
-            Some(KeptReason::OfOther { other })
         } else if let Some((other, _)) = ownership.unknown.first() {
             let other = other.clone();
             Some(KeptReason::PerhapsOfOther { other })

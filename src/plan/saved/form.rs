@@ -12,7 +12,7 @@ use super::parts::{
 use crate::model::acl::Acl;
 use crate::model::node::{AclVersion, DataVersion};
 use crate::model::path::ZPath;
-use crate::model::plan::{Access, Action, Add, Change, Kept, Link, Plan, Trim, Update};
+use crate::model::plan::{Access, Action, Add, Change, Claims, Kept, Link, Plan, Trim, Update};
 use crate::model::record::Changes;
 
 #[derive(Serialize, Deserialize)]
@@ -89,6 +89,7 @@ impl PlanForm {
             unchanged,
             examined,
             access,
+            claims: _,
             record: _,
         } = plan;
         let actions = actions.iter().enumerate();
@@ -182,6 +183,7 @@ impl PlanForm {
                 guarded: guarded.collect::<Result<_, String>>()?,
                 opened: paths(opened).collect::<Result<_, _>>()?,
             },
+            claims: Claims::default(),
             record: Changes::default(),
         };
         Ok((plan, withheld))

@@ -83,7 +83,6 @@ pub(super) enum KeptForm {
     OutOfScope,
     Record(String),
     Changed,
-    OfOther(String),
     PerhapsOfOther(String),
     Holds(Option<String>),
 }
@@ -222,7 +221,6 @@ impl KeptForm {
             KeptReason::OutOfScope => Self::OutOfScope,
             KeptReason::Record { head } => Self::Record(head.as_str().to_owned()),
             KeptReason::Changed => Self::Changed,
-            KeptReason::OfOther { other } => Self::OfOther(other.clone()),
             KeptReason::PerhapsOfOther { other } => Self::PerhapsOfOther(other.clone()),
             KeptReason::Holds { child } => {
                 Self::Holds(child.as_ref().map(|child| child.as_str().to_owned()))
@@ -243,7 +241,6 @@ impl KeptForm {
                 head: path_of(&head)?,
             },
             Self::Changed => KeptReason::Changed,
-            Self::OfOther(other) => KeptReason::OfOther { other },
             Self::PerhapsOfOther(other) => KeptReason::PerhapsOfOther { other },
             Self::Holds(child) => KeptReason::Holds {
                 child: child.map(|child| path_of(&child)).transpose()?,

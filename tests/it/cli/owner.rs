@@ -225,7 +225,7 @@ async fn two_owners_have_one_tree() {
     insta::assert_snapshot!(run, @"
     zkt plan: SERVER <- b.zkt
 
-    warning: /top: the owner a has it, too: both would write it (b.zkt:2:1) [other-owner]
+    warning: /top: the owner a has it, and may remove it: whichever applies last wins (b.zkt:2:1) [other-owner]
 
     No changes: 3 nodes are as declared.
     --- exit 0
@@ -237,22 +237,50 @@ async fn two_owners_have_one_tree() {
         claims(&place, "b").await,
         "/other Created\n/shared/b Created\n"
     );
-    place.run("apply -y --owner b --adopt b.zkt").expect(0);
+    let run = place.run("apply -y --owner b --adopt b.zkt").expect(0);
+    insta::assert_snapshot!(run, @"
+    zkt apply: SERVER <- b.zkt
+
+    Adopted with --adopt:
+      /top  (the owner a has it, too)
+
+    warning: /top: the owner a has it, too: whichever applies last wins until one of both no longer declares it (b.zkt:2:1) [other-owner]
+
+    No changes but in what the owner has: 3 nodes are as declared.
+    --- exit 0
+    ");
     place.file("a.zkt", "/shared\n  /a\n");
+    let plan = "plan --owner a --trim owned --detailed-exitcode a.zkt";
+    let json = place.run(&format!("{plan} --format json")).expect(2);
+    let let_go = serde_json::json!([{"path": "/top", "to": "b"}]);
+    assert_eq!(json.json()[0]["claims"]["let_go"], let_go);
     let run = place.run("apply -y --owner a --trim owned a.zkt").expect(0);
-    assert!(
-        run.stdout.contains("/top  (the owner b has it, too)"),
-        "{run}"
+    insta::assert_snapshot!(run, @"
+    zkt apply: SERVER <- a.zkt
+
+    Extra, left alone since they are not the owner's:
+      /shared/b
+
+    Let go, since another owner has them, too:
+      /top  (the owner b has it)
+
+    No changes but in what the owner has: 2 nodes are as declared.
+    --- exit 0
+    ");
+    place.run(plan).expect(0);
+    assert_eq!(
+        claims(&place, "a").await,
+        "/shared Created\n/shared/a Created\n"
     );
-    // Each removes its own, and nothing of the other.
-    place.file("b.zkt", "/other\n/top\n");
+    // Now it is b's alone. Each removes its own, and nothing of the other.
+    place.file("b.zkt", "/other\n");
     place.run("apply -y --owner b --trim owned b.zkt").expect(0);
     let left = nodes(&place).await;
     let left: Vec<&str> = left
         .lines()
         .filter_map(|line| line.split(' ').next())
         .collect();
-    assert_eq!(left, ["/other", "/shared", "/shared/a", "/top"]);
+    assert_eq!(left, ["/other", "/shared", "/shared/a"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]

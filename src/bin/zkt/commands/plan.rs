@@ -180,7 +180,7 @@ fn subject<'a>(server: &'a str, layers: &'a [String], bounds: &'a Bounds) -> Sub
 fn exit(plan: &Plan, detailed: bool) -> Exit {
     if !plan.refusals.is_empty() {
         Exit::Refused
-    } else if detailed && !plan.is_empty() {
+    } else if detailed && (!plan.is_empty() || plan.claims.are_asked_for()) {
         Exit::Changes
     } else {
         Exit::Done

@@ -14,6 +14,7 @@ use zkt::syntax::place::Location;
 use zkt::syntax::spelling::clipped;
 
 use super::change::{hides_raw_data, raw_json};
+use super::claims::claims_json;
 use super::{FORMAT_VERSION, HIDDEN};
 use crate::words;
 
@@ -51,6 +52,9 @@ pub(crate) fn plan_json(plan: &Plan) -> Value {
     }
     if !plan.objections.is_empty() {
         object["policy"] = plan.objections.iter().map(objection_json).collect();
+    }
+    if !plan.claims.is_empty() {
+        object["claims"] = claims_json(&plan.claims);
     }
     // Whom `auth::` in the ACLs stands for.
     if !plan.access.users.is_empty() {

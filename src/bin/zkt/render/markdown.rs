@@ -12,9 +12,10 @@ use zkt::model::path::ZPath;
 use zkt::model::plan::{Effect, Plan, Summary};
 
 use super::bounds::Bounds;
+use super::claims::{adopted_as_equal, parts};
 use super::list::count;
 use super::remark::{Level, Remark};
-use super::text::as_declared;
+use super::text::{as_declared, but_claims};
 use super::value::path_text;
 use crate::words;
 use quoted::{code, fenced, size};
@@ -116,7 +117,8 @@ fn verdict(plan: &Plan, bounds: &Bounds) -> String {
     let part = bounds.part(code);
     let does = match (plan.is_empty(), plan.refusals.is_empty()) {
         (true, true) => format!(
-            "no changes{part}, {}{}",
+            "no changes{}{part}, {}{}",
+            but_claims(plan),
             as_declared(all.unchanged),
             bounds.unsaid()
         ),
@@ -236,7 +238,7 @@ fn push_folded(out: &mut String, summary: &str, language: &str, lines: &str) {
     );
 }
 
-/// Which nodes stay although the declared tree says otherwise.
+/// Which nodes stay although the declared tree says otherwise, and what changes in what the owner has.
 fn left_alone(plan: &Plan, bounds: &Bounds) -> String {
     let mut out = String::new();
     let extras = plan.extras.iter().map(|path| (path, String::new()));
@@ -244,6 +246,14 @@ fn left_alone(plan: &Plan, bounds: &Bounds) -> String {
     let kept = plan.kept.iter();
     let kept = kept.map(|kept| (&kept.path, format!("  ({})", words::kept(&kept.reason))));
     push_nodes(&mut out, "Kept as they are", kept);
+    for (heading, nodes) in parts(&plan.claims) {
+        let nodes = nodes.into_iter();
+        let nodes = nodes.map(|(path, note)| (path, format!("  ({note})")));
+        push_nodes(&mut out, heading, nodes);
+    }
+    if let Some(line) = adopted_as_equal(&plan.claims) {
+        _ = writeln!(out, "\n{line}.");
+    }
     out
 }
 

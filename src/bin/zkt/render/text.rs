@@ -15,6 +15,7 @@ use super::bounds::Bounds;
 use super::change::{
     acl_text, new_acl, new_type, push_new, stored_properties, write_change, write_inherited_acl,
 };
+use super::claims::{adopted_as_equal, parts};
 use super::style::{BOLD, DIM, REFUSED, WARNING};
 use super::subtrees::{is_moved, moved_by, node_count, topmost_trims};
 use super::value::{path_text, printable};
@@ -114,7 +115,21 @@ fn write_untouched(plan: &Plan, options: &TextOptions<'_>, out: &mut dyn Write) 
             out,
         )?;
     }
-    Ok(())
+    write_claims(plan, out)
+}
+
+/// Writes what changes in what the owner has.
+fn write_claims(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
+    for (heading, nodes) in parts(&plan.claims) {
+        if !nodes.is_empty() {
+            writeln!(out, "\n{heading}:")?;
+            write_grouped(nodes.into_iter(), out)?;
+        }
+    }
+    match adopted_as_equal(&plan.claims) {
+        Some(line) => writeln!(out, "\n{line}."),
+        None => Ok(()),
+    }
 }
 
 /// What a plan comes to.
@@ -129,7 +144,16 @@ pub(super) fn last_line(plan: &Plan, bounds: &Bounds, mode: Mode) -> String {
     }
     let part = bounds.part(|text| printable(text).into_owned());
     let unchanged = as_declared(plan.summary().unchanged);
-    format!("No changes{part}: {unchanged}{}.", bounds.unsaid())
+    let but = but_claims(plan);
+    format!("No changes{but}{part}: {unchanged}{}.", bounds.unsaid())
+}
+
+/// What changes although no node does.
+pub(super) fn but_claims(plan: &Plan) -> &'static str {
+    match plan.claims.are_asked_for() {
+        true => " but in what the owner has",
+        false => "",
+    }
 }
 
 /// `3 nodes are as declared`.

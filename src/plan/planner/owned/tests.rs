@@ -1,5 +1,6 @@
 use super::*;
-use crate::model::record::{Changes, Record};
+use crate::model::plan::{Adopted, Claims};
+use crate::model::record::{Changes, Claim, Entry, Record};
 use crate::plan::planner;
 
 fn path(text: &str) -> ZPath {
@@ -142,10 +143,18 @@ fn what_others_have_a_part_in_stays() {
             "kept /changed: somebody else has changed it since its owner wrote it",
             "kept /closed: a node below it stays",
             "kept /holds: /holds/theirs stays",
-            "kept /shared: the owner other has it, too",
         ]
     );
-    assert_eq!(plan.record.gone, [(path("/replaced"), 5)]);
+    // What another owner has, too, is left to that one.
+    let gone = ["/replaced", "/shared"].map(|text| (path(text), 5));
+    assert_eq!(plan.record.gone, gone);
+    assert_eq!(
+        plan.claims.let_go,
+        [LetGo {
+            path: path("/shared"),
+            to: "other".to_owned()
+        }]
+    );
     // What another owner has is not adopted.
     assert_eq!(plan.record.take, []);
     let warnings: Vec<&str> = plan
@@ -155,7 +164,7 @@ fn what_others_have_a_part_in_stays() {
         .collect();
     assert_eq!(
         warnings,
-        ["the owner other has it, too: both would write it"]
+        ["the owner other has it, and may remove it: whichever applies last wins"]
     );
 }
 
@@ -173,6 +182,14 @@ fn what_is_equal_is_adopted_and_what_differs_with_adopt() {
     let adopted = |adopts: bool| {
         let plan = plan(text, &nodes, &record, |ownership| ownership.adopts = adopts);
         assert_eq!(shown(&plan), ["update /differs"]);
+        // What is as declared and nobody's needs nobody to say so.
+        assert_eq!(plan.claims.equal, 1);
+        let differs = Adopted {
+            path: path("/differs"),
+            from: None,
+            differs: true,
+        };
+        assert_eq!(plan.claims.adopted, adopts.then_some(differs).as_slice());
         plan.record.take
     };
     let partial = Entry {
@@ -188,6 +205,67 @@ fn what_is_equal_is_adopted_and_what_differs_with_adopt() {
     assert_eq!(adopted(false), expected);
     // The batch that writes a node says what becomes of it.
     assert_eq!(adopted(true), expected);
+}
+
+#[test]
+fn what_another_owner_has_is_adopted_if_asked_for_and_let_go_once_both_have_it() {
+    let ours = [("/a", OURS), ("/b", OURS)];
+    let nodes = [("/a", "{}", 5, 6, 0), ("/b", "{}", 5, 6, 0)];
+    let made = |text: &str, record: &[(&str, Entry)], adopts: bool, is_known: bool| {
+        plan(text, &nodes, record, |ownership| {
+            ownership.adopts = adopts;
+            match is_known {
+                true => {
+                    let mut other = Record::default();
+                    other.extend(ours.map(|(text, entry)| (path(text), entry)).to_vec());
+                    ownership.others.push(("other".to_owned(), other));
+                }
+                false => ownership
+                    .unknown
+                    .push(("other".to_owned(), "why".to_owned())),
+            }
+        })
+    };
+    let warning = |plan: &Plan| plan.warnings[0].message.clone();
+    // It is theirs, then both have it, then this one lets it go.
+    let theirs = made("/a\n/b\n", &[], false, true);
+    assert_eq!(theirs.claims, Claims::default());
+    assert_eq!(
+        warning(&theirs),
+        "the owner other has them (and 1 more node), and may remove them: whichever applies last wins"
+    );
+    let adopts = made("/a\n/b\n", &[], true, true);
+    let adopted = ["/a", "/b"].map(|text| Adopted {
+        path: path(text),
+        from: Some("other".to_owned()),
+        differs: false,
+    });
+    assert_eq!(adopts.claims.adopted, adopted);
+    assert_eq!(adopts.record.take.len(), 2);
+    let both = "the owner other has them, too (and 1 more node): whichever applies last wins until one of \
+                both no longer declares them";
+    assert_eq!(warning(&adopts), both);
+    let shared = made("/a\n/b\n", &ours, true, true);
+    assert_eq!(shared.claims, Claims::default());
+    assert_eq!(warning(&shared), both);
+    // What is only passed through is not declared.
+    let left = made("/a/c\n", &ours, false, true);
+    assert_eq!(shown(&left), ["add /a/c"]);
+    let let_go = ["/a", "/b"].map(|text| LetGo {
+        path: path(text),
+        to: "other".to_owned(),
+    });
+    assert_eq!(left.claims.let_go, let_go);
+    assert_eq!(left.record.gone, [(path("/a"), 5), (path("/b"), 5)]);
+    assert_eq!(left.warnings, []);
+    // Where nobody knows what the other one has, the claim stays.
+    let unknown = made("/a\n", &ours, false, false);
+    assert_eq!(unknown.claims, Claims::default());
+    assert_eq!(unknown.record, Changes::default());
+    assert_eq!(
+        shown(&unknown),
+        ["kept /b: the owner other, whose record cannot be read, may have it, too"]
+    );
 }
 
 #[test]
