@@ -1,8 +1,9 @@
 //! Names of properties: which can be stored, which stand for links, which say that their value is a
 //! secret, and patterns of them.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
+use aho_corasick::AhoCorasick;
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 use crate::syntax::characters::is_visible;
@@ -129,4 +130,19 @@ pub fn looks_secret(name: &str) -> bool {
     // A tokenizer takes text apart.
     let name = name.replace("tokeniz", "");
     WORDS.iter().any(|word| name.contains(word))
+}
+
+/// Whether a text may hold a name that [looks secret](looks_secret), escaped or not. Most texts do not,
+/// which is seen without a look at their names.
+#[must_use]
+pub fn may_hold_secret(text: &[u8]) -> bool {
+    // Each such name has one of these.
+    static PARTS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
+        let mut parts = AhoCorasick::builder();
+        let parts = parts.ascii_case_insensitive(true);
+        parts.build(["pass", "secret", "token", "cred", "key"]).ok()
+    });
+    let has_part = || PARTS.as_ref().is_none_or(|parts| parts.is_match(text));
+    // Invisible characters may stand in between, and escapes.
+    !text.is_ascii() || memchr::memchr(b'\\', text).is_some() || has_part()
 }

@@ -209,7 +209,7 @@ async fn collect(
 async fn read_wanted(
     reader: &mut Reader<'_>,
     wants: &[Want],
-    ahead: ReadAhead,
+    mut ahead: ReadAhead,
 ) -> Result<Vec<(ZPath, Live)>, Error> {
     let below = |i: usize| -> usize {
         i + wants[i..].partition_point(|want| want.path.is_within(&wants[i].path))
@@ -219,14 +219,18 @@ async fn read_wanted(
     let mut unread: Vec<usize> = Vec::new();
     let mut missing_until = 0;
     let order = |(_, want): &(usize, &Want), (path, _): &Read| want.path.cmp(path);
-    for side in join_by(wants.iter().enumerate(), ahead.into_sorted(), order) {
+    for side in join_by(wants.iter().enumerate(), ahead.take_sorted(), order) {
         match side {
             // Nobody wants it.
             Side::Right(_) => {}
             Side::Left((i, _)) | Side::Both((i, _), _) if i < missing_until => {}
+            Side::Left((i, want)) | Side::Both((i, want), _)
+                if ahead.missing.covers(&want.path) =>
+            {
+                missing_until = below(i);
+            }
             Side::Left((i, _)) => unread.push(i),
-            Side::Both((i, _), (_, None)) => missing_until = below(i),
-            Side::Both(_, (path, Some(live))) => nodes.push((path, live)),
+            Side::Both(_, (path, live)) => nodes.push((path, live)),
         }
     }
     let were_ahead = nodes.len();

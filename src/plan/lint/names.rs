@@ -44,12 +44,13 @@ pub(super) fn differ_in_case(declared: &Tree<Declared>, found: &mut Found<'_>) {
     // A hash each: most trees have many nodes and no such pair.
     let mut seen: HashMap<u64, &ZPath, RandomState> = HashMap::default();
     seen.reserve(declared.len());
+    let mut name = Vec::new();
     for (path, node) in declared {
+        name.clear();
+        name.extend(path.name().bytes().map(|byte| byte.to_ascii_lowercase()));
         let mut state = hasher.build_hasher();
         state.write(path.parent_str().unwrap_or_default().as_bytes());
-        for byte in path.name().bytes() {
-            state.write_u8(byte.to_ascii_lowercase());
-        }
+        state.write(&name);
         let other = *seen.entry(state.finish()).or_insert(path);
         let is_pair = other != path
             && other.parent_str() == path.parent_str()

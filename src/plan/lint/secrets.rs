@@ -11,7 +11,7 @@ use crate::model::path::ZPath;
 use crate::model::plan::About;
 use crate::model::tree::Tree;
 use crate::model::value::{TYPE, entries};
-use crate::syntax::names::{looks_secret, split_link};
+use crate::syntax::names::{looks_secret, may_hold_secret, split_link};
 use crate::syntax::spelling::property_name;
 
 /// Checks the data of all nodes.
@@ -20,7 +20,7 @@ pub(super) fn check(declared: &Tree<Declared>, found: &mut Found<'_>) {
         return;
     }
     for (path, node) in declared {
-        let is_suspect = || may_name_secret(node.bytes());
+        let is_suspect = || may_hold_secret(node.bytes());
         match (&node.content, &node.secret) {
             (_, Secret::Everything) => {}
             (Content::Properties(properties), secret) if is_suspect() => {
@@ -52,7 +52,7 @@ fn in_properties(
         }
         let name = property_name(&entry.name);
         let is_secret = looks_secret(&entry.name);
-        if !is_secret && !may_name_secret(entry.value.as_bytes()) {
+        if !is_secret && !may_hold_secret(entry.value.as_bytes()) {
             continue;
         }
         let value = serde_json::from_str(entry.value).unwrap_or_default();
@@ -100,7 +100,7 @@ fn inside(value: &Value) -> Option<&str> {
 
 /// The name of a secret to which a text gives a value: `db.password=…`, `"token": …`, `<secret>…`.
 fn given(text: &str) -> Option<&str> {
-    let suspect = |line: &&str| may_name_secret(line.as_bytes());
+    let suspect = |line: &&str| may_hold_secret(line.as_bytes());
     text.lines().filter(suspect).find_map(|line| {
         line.match_indices(['=', ':', '>']).find_map(|(at, _)| {
             let before = line[..at].trim_end_matches(['"', '\'', ' ', '\t']);
@@ -128,26 +128,6 @@ fn is_harmless(value: &Value) -> bool {
     }
 }
 
-/// Whether some bytes may hold a name that looks like that of a secret. Each such name has one of these
-/// parts.
-fn may_name_secret(bytes: &[u8]) -> bool {
-    const PARTS: [&[u8]; 5] = [b"pass", b"secret", b"token", b"cred", b"key"];
-    let starts = |at: usize, part: &[u8]| {
-        let here = bytes.get(at..at + part.len());
-        here.is_some_and(|here| here.eq_ignore_ascii_case(part))
-    };
-    let may_start = |(at, byte): (usize, &u8)| match byte | 0x20 {
-        b'p' => starts(at, PARTS[0]),
-        b's' => starts(at, PARTS[1]),
-        b't' => starts(at, PARTS[2]),
-        b'c' => starts(at, PARTS[3]),
-        b'k' => starts(at, PARTS[4]),
-        _ => false,
-    };
-    // Invisible characters may stand in between, and escapes.
-    !bytes.is_ascii() || bytes.contains(&b'\\') || bytes.iter().enumerate().any(may_start)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -168,11 +148,11 @@ mod tests {
             "pass\u{200b}word",
         ] {
             assert!(
-                looks_secret(name) && may_name_secret(name.as_bytes()),
+                looks_secret(name) && may_hold_secret(name.as_bytes()),
                 "{name}"
             );
         }
-        assert!(!may_name_secret(b"threads"));
+        assert!(!may_hold_secret(b"threads"));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Services: nodes below which addresses stand, in a node `providers`.
 
-use std::collections::{HashMap, HashSet};
-
+use foldhash::{HashMap, HashSet};
+use memchr::memmem;
 use serde_json::Value;
 
 use super::found::Found;
@@ -23,7 +23,7 @@ pub(super) fn repeated_addresses(declared: &Tree<Declared>, found: &mut Found<'_
     if !found.heeds(Lint::RepeatedAddress) {
         return;
     }
-    let mut seen: HashMap<String, &ZPath> = HashMap::new();
+    let mut seen: HashMap<String, &ZPath> = HashMap::default();
     for (path, node) in declared {
         if !path.parent_str().is_some_and(is_providers) || !is_unique_address(path.name()) {
             continue;
@@ -53,7 +53,7 @@ pub(super) fn without_providers(declared: &Tree<Declared>, found: &mut Found<'_>
         return;
     }
     // All nodes above such a node; those right above one are services.
-    let mut above: HashSet<&str> = HashSet::new();
+    let mut above: HashSet<&str> = HashSet::default();
     let mut services: Vec<&str> = Vec::new();
     for (path, _) in declared
         .iter()
@@ -79,14 +79,19 @@ pub(super) fn without_providers(declared: &Tree<Declared>, found: &mut Found<'_>
     if types.is_empty() && homes.is_empty() {
         return;
     }
+    let typed = memmem::Finder::new(b"\"type\":");
     for (path, node) in declared {
-        if !node.is_declared() || node.keep_children || above.contains(path.as_str()) {
+        let home = path.parent_str().filter(|home| homes.contains(home));
+        let may_have_type = !types.is_empty() && typed.find(node.bytes()).is_some();
+        if home.is_none() && !may_have_type || above.contains(path.as_str()) {
+            continue;
+        }
+        if !node.is_declared() || node.keep_children {
             continue;
         }
         // To know a type, its node is decoded.
-        let kind = (!types.is_empty()).then(|| type_of(node)).flatten();
+        let kind = may_have_type.then(|| type_of(node)).flatten();
         let kind = kind.filter(|kind| types.contains(kind));
-        let home = path.parent_str().filter(|home| homes.contains(home));
         let why = match (kind, home) {
             (Some(_), _) => "other nodes of its type have it",
             (None, Some(_)) => "other nodes beside it have it",

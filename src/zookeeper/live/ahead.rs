@@ -16,26 +16,30 @@ use crate::zookeeper::session::Session;
 #[derive(Debug, Default)]
 pub struct ReadAhead {
     nodes: Vec<Read>,
+    /// Those that turned out to be missing, with all that is below them.
+    pub(super) missing: Tops,
 }
 
-/// A node that was read. `None` in its place if it does not exist.
-pub(super) type Read = (ZPath, Option<Live>);
+/// A node that was read.
+pub(super) type Read = (ZPath, Live);
 
 impl From<Vec<Read>> for ReadAhead {
     fn from(nodes: Vec<Read>) -> Self {
-        Self { nodes }
+        let missing = Tops::default();
+        Self { nodes, missing }
     }
 }
 
 impl ReadAhead {
     pub(super) fn is_empty(&self) -> bool {
-        self.nodes.is_empty()
+        self.nodes.is_empty() && self.missing.is_empty()
     }
 
     /// The nodes in path order. Mostly they were read in it.
-    pub(super) fn into_sorted(mut self) -> impl Iterator<Item = Read> {
-        self.nodes.sort_by(|(a, _), (b, _)| a.cmp(b));
-        self.nodes.into_iter()
+    pub(super) fn take_sorted(&mut self) -> impl Iterator<Item = Read> + use<> {
+        let mut nodes = std::mem::take(&mut self.nodes);
+        nodes.sort_by(|(a, _), (b, _)| a.cmp(b));
+        nodes.into_iter()
     }
 }
 
@@ -57,7 +61,6 @@ pub async fn read_ahead(
     let mut reading = Reading {
         reader,
         read: ReadAhead::default(),
-        missing: Tops::default(),
         asked: Tops::default(),
         waiting: VecDeque::new(),
         in_flight: VecDeque::new(),
@@ -86,7 +89,6 @@ pub async fn read_ahead(
 struct Reading<'a> {
     reader: Reader<'a>,
     read: ReadAhead,
-    missing: Tops,
     /// Those in flight. Where some nodes are missing, what is below one of these may be, too.
     asked: Tops,
     /// Those that are still to be asked for.
@@ -103,12 +105,13 @@ impl Reading<'_> {
         while paths.len() < cap
             && let Some(path) = self.waiting.pop_front()
         {
-            if self.missing.covers(&path) {
-                self.read.nodes.push((path, None));
-            } else if self.asked.covers(&path) {
+            if self.read.missing.covers(&path) {
+                continue;
+            }
+            if self.asked.covers(&path) {
                 deferred.push(path);
             } else {
-                if !self.missing.is_empty() {
+                if !self.read.missing.is_empty() {
                     self.asked.add(&path);
                 }
                 paths.push(path);
@@ -152,12 +155,11 @@ impl Reading<'_> {
         let pending = Box::pin(std::future::ready(answered));
         let answers = self.reader.settle(&asks(&batch.paths), pending).await?;
         for (path, answer) in batch.paths.into_iter().zip(answers) {
-            let live = live_of(answer);
             self.asked.remove(&path);
-            if live.is_none() {
-                self.missing.add(&path);
+            match live_of(answer) {
+                Some(live) => self.read.nodes.push((path, live)),
+                None => self.read.missing.add(&path),
             }
-            self.read.nodes.push((path, live));
         }
         for path in batch.deferred.into_iter().rev() {
             self.waiting.push_front(path);
@@ -188,7 +190,7 @@ fn asks(paths: &[ZPath]) -> Vec<(&ZPath, Ask)> {
 
 /// Some nodes, none of them below another one.
 #[derive(Debug, Default)]
-struct Tops {
+pub(super) struct Tops {
     paths: HashSet<String, RandomState>,
     /// The one that covered a path last: nodes that come one after the other are often below the
     /// same one.
@@ -196,7 +198,7 @@ struct Tops {
 }
 
 impl Tops {
-    fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.paths.is_empty()
     }
 
@@ -213,7 +215,7 @@ impl Tops {
     }
 
     /// Whether a node is one of them or below one.
-    fn covers(&mut self, path: &ZPath) -> bool {
+    pub(super) fn covers(&mut self, path: &ZPath) -> bool {
         if self.is_empty() {
             return false;
         }

@@ -45,7 +45,7 @@ impl Mirror {
                     if let Some(stat) = stat
                         && let Some(node) = with_stat(node, &stat)
                     {
-                        unmoved.push((path.clone(), Some(Live::Read(node))));
+                        unmoved.push((path.clone(), Live::Read(node)));
                     }
                 }
             }
