@@ -14,6 +14,7 @@ mod assignment;
 mod cli;
 mod commands;
 mod commit;
+mod completion;
 mod config;
 mod credentials;
 mod declare;
@@ -34,6 +35,7 @@ mod render;
 mod review;
 mod saved;
 mod settings;
+mod shells;
 mod signals;
 mod words;
 
@@ -53,6 +55,9 @@ use output::{HINT, Output};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    if let Some(exit) = completion::answer() {
+        return exit.into();
+    }
     let words = cli::normalize(std::env::args_os());
     let command = cli::command();
     let is_diff = verb(&command, &words).is_some_and(|verb| verb == "diff");
@@ -118,11 +123,8 @@ fn parse(command: clap::Command, words: &[OsString]) -> Result<Call, Exit> {
         Some(config.settings(verb, given))
     });
     let settings = settings.unwrap_or_default();
-    let way = |given: Option<(&str, &clap::ArgMatches)>| given.map(|(_, given)| config.way(given));
-    if let Some(server) = cli.command.server_mut() {
-        server.connect_from = config.servers_of(&settings);
-        server.auth_file_from = config.auth_files_of(&settings);
-        server.way = way(called).unwrap_or_default();
+    if let (Some(server), Some((_, given))) = (cli.command.server_mut(), called) {
+        config.mark(server, &settings, given);
     }
     if let Some(plan) = cli.command.plan_mut() {
         plan.of_context = config.plans_of(&settings);
@@ -197,7 +199,7 @@ fn run(call: Call, output: &Output) -> Result<Exit, Failure> {
         Command::Fmt(args) => commands::fmt::run(&args, output),
         Command::Show(args) => commands::show::run(&args, output),
         Command::Config(args) => commands::config::run(&args, &call.config, &call.settings, output),
-        Command::Completions(args) => commands::completions::run(&args, cli::command(), output),
+        Command::Completions(args) => commands::completions::run(&args, output),
         Command::Man(args) => commands::man::run(&args, cli::command(), output),
         Command::Diff(args) => online(commands::diff::run(&args, output)),
         Command::Graph(args) if args.live => online(commands::graph::live(&args, output)),

@@ -6,6 +6,7 @@ use clap::Args;
 
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
+use crate::shells;
 
 /// Print a completion script for a shell
 #[derive(Debug, Args)]
@@ -15,13 +16,8 @@ pub(crate) struct CompletionsArgs {
 }
 
 /// Prints the script for `zkt`, the whole command.
-pub(crate) fn run(
-    args: &CompletionsArgs,
-    mut zkt: clap::Command,
-    output: &Output,
-) -> Result<Exit, Failure> {
-    let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut zkt, "zkt", &mut script);
+pub(crate) fn run(args: &CompletionsArgs, output: &Output) -> Result<Exit, Failure> {
+    let script = shells::script(&args.shell.to_string())?;
     let mut out = output.plain_out();
     out.write_all(&script)?;
     out.flush()?;

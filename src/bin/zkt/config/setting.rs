@@ -95,7 +95,7 @@ impl Setting {
 
 impl Config {
     /// Returns what the context says of the servers, if it names them.
-    pub(crate) fn servers_of(&self, settings: &[Setting]) -> Option<ServersOf> {
+    pub(super) fn servers_of(&self, settings: &[Setting]) -> Option<ServersOf> {
         let setting = settings.iter().find(|setting| setting.key == "connect")?;
         let (Origin::File(place), Some(chosen)) = (&setting.origin, self.chosen()) else {
             return None;
@@ -109,7 +109,7 @@ impl Config {
     }
 
     /// Returns what the context says of files with credentials, if it names some.
-    pub(crate) fn auth_files_of(&self, settings: &[Setting]) -> Option<AuthFilesOf> {
+    pub(super) fn auth_files_of(&self, settings: &[Setting]) -> Option<AuthFilesOf> {
         let setting = settings.iter().find(|one| one.key == "auth-file")?;
         let (Origin::File(place), Shown::Values(files)) = (&setting.origin, &setting.value) else {
             return None;

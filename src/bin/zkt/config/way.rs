@@ -4,7 +4,8 @@ use clap::ArgMatches;
 
 use super::choice::{Config, is_given};
 use super::origin::Origin;
-use crate::args::Way;
+use super::setting::Setting;
+use crate::args::{ServerArgs, Way};
 
 /// The options that a server is reached by, besides the context.
 const OPTIONS: [(&str, &str); 6] = [
@@ -17,8 +18,15 @@ const OPTIONS: [(&str, &str); 6] = [
 ];
 
 impl Config {
+    /// Marks what of the servers' arguments the context gives: what is only found may do less.
+    pub(crate) fn mark(&self, server: &mut ServerArgs, settings: &[Setting], given: &ArgMatches) {
+        server.connect_from = self.servers_of(settings);
+        server.auth_file_from = self.auth_files_of(settings);
+        server.way = self.way(given);
+    }
+
     /// How a command named its servers, and how contexts name them.
-    pub(crate) fn way(&self, given: &ArgMatches) -> Way {
+    fn way(&self, given: &ArgMatches) -> Way {
         let mut words = Vec::new();
         if let Some(chosen) = self.chosen()
             && !matches!(chosen.origin, Origin::File(_))

@@ -186,8 +186,10 @@ fn check_explains_lints() {
             .contains("similar value exists: 'overlay-typo'"),
         "{unknown}"
     );
-    let completions = place.run("completions zsh").expect(0).stdout;
-    assert!(completions.contains("overlay-typo\\:"), "{completions}");
+    let mut completing = place.command("-- zkt check --deny overlay");
+    completing.env("ZKT_COMPLETE", "fish");
+    let completed = place.finish(completing.spawn().unwrap()).expect(0).stdout;
+    assert!(completed.starts_with("overlay-typo\t"), "{completed}");
 }
 
 #[test]

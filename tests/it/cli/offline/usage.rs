@@ -161,9 +161,12 @@ fn make_installs_zkt_with_its_manual_and_completions() {
     assert!(zkt.status.success());
     for (file, part) in [
         ("man/man1/zkt-plan.1", ".SH OPTIONS"),
-        ("bash-completion/completions/zkt", "complete -F _zkt"),
+        (
+            "bash-completion/completions/zkt",
+            "complete -o bashdefault -F _zkt zkt",
+        ),
         ("zsh/site-functions/_zkt", "#compdef zkt"),
-        ("fish/vendor_completions.d/zkt.fish", "complete -c zkt"),
+        ("fish/vendor_completions.d/zkt.fish", "--command zkt"),
     ] {
         let text = place.read(&format!("to/usr/share/{file}"));
         assert!(text.contains(part), "{file}: {text}");

@@ -342,7 +342,10 @@ fn examples_without_plan(command: &str) -> &'static [Example] {
             ),
             ("zkt config --list", "The contexts of zkt.toml."),
         ],
-        "completions" => &[("zkt completions bash", "A completion script for bash.")],
+        "completions" => &[(
+            "zkt completions bash",
+            "A completion script for bash, which asks zkt for live paths and contexts.",
+        )],
         "man" => &[
             ("zkt man apply", "The page of a command."),
             (
