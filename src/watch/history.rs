@@ -3,6 +3,7 @@
 //! It has a session and a mirror of its own: nothing that happens to it happens to the loop.
 
 mod commits;
+mod known;
 mod masks;
 mod repository;
 #[cfg(test)]
@@ -28,7 +29,8 @@ use crate::zookeeper::live::{self, FetchOptions, Found, Mirror, News};
 use crate::zookeeper::session::{self, Session};
 
 use self::commits::{Became, Change, Seen};
-use self::masks::Masks;
+use self::known::{Known, Text, changes, doubt};
+use self::masks::{Masked, Masks};
 pub use self::repository::HistoryError;
 use self::repository::Repository;
 use self::text::Stamp;
@@ -71,15 +73,6 @@ enum Error {
     Ended,
 }
 
-/// What is known of a recorded node.
-#[derive(Debug, Clone)]
-struct Known {
-    stamp: Stamp,
-    text: Text,
-    /// The hash of its text.
-    hash: String,
-}
-
 /// What commits have come to.
 struct Committed {
     /// What is known of the nodes now.
@@ -87,20 +80,6 @@ struct Committed {
     count: usize,
     /// Whether git could pack them.
     tidied: Result<(), String>,
-}
-
-/// Whether the text of a node that is as it was would be the same now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Text {
-    Same,
-    /// Other things are secret now, or an earlier process wrote it.
-    Doubtful,
-}
-
-impl Known {
-    fn is_at(&self, stamp: Stamp) -> bool {
-        self.stamp == stamp && self.text == Text::Same
-    }
 }
 
 /// Which nodes may be otherwise than they are recorded.
@@ -320,12 +299,11 @@ impl Recorder {
         }
         let news = Arc::make_mut(&mut self.masks).add(revision.source.tree());
         let recorded = Arc::make_mut(&mut self.recorded);
-        for path in &news {
-            if let Some(known) = recorded.get_mut(path) {
-                known.text = Text::Doubtful;
-            }
+        doubt(recorded, &news);
+        match news {
+            Masked::Everywhere => self.dirty = Dirty::Everything,
+            Masked::Nodes(news) => self.dirty.add(news),
         }
-        self.dirty.add(news);
         self.in_force = Some(revision);
     }
 
@@ -460,39 +438,4 @@ impl Recorder {
         let done = done.unwrap_or_else(|error| Err(error.to_string()));
         done.map_err(|reason| Error::Git { dir, reason })
     }
-}
-
-/// What has become of nodes, and what is known of them once that is recorded.
-fn changes(
-    recorded: &BTreeMap<ZPath, Known>,
-    masks: &Masks,
-    nodes: &Tree<Live>,
-) -> (Vec<Change>, Vec<(ZPath, Known)>) {
-    let mut changes = Vec::new();
-    let mut known = Vec::new();
-    for (path, live) in nodes {
-        let Some(node) = live.node() else { continue };
-        let text = text::text_of(path, node, masks);
-        let hash = hash_of(text.as_bytes());
-        let before = recorded.get(path);
-        let stamp = Stamp::of(node);
-        if before.is_none_or(|before| before.hash != hash) {
-            let became = match before.map(|before| before.stamp) {
-                None => Became::Added,
-                Some(old) if old.written != stamp.written => Became::Updated,
-                Some(old) if old.acl != stamp.acl => Became::Permitted,
-                Some(_) => Became::Masked,
-            };
-            let is_written = matches!(became, Became::Added | Became::Updated);
-            changes.push(Change {
-                path: path.clone(),
-                became,
-                written: is_written.then_some((node.mzxid, node.mtime)),
-                text: Some(text),
-            });
-        }
-        let text = Text::Same;
-        known.push((path.clone(), Known { stamp, text, hash }));
-    }
-    (changes, known)
 }

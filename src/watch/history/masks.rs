@@ -8,46 +8,64 @@ use crate::declare;
 use crate::export::declare_node;
 use crate::model::node::{Content, Declared, LiveNode, Secret};
 use crate::model::path::ZPath;
+use crate::model::secrets::SecretNames;
 use crate::model::tree::Tree;
 use crate::model::value::{Data, Properties};
 use crate::syntax::names::{Globs, looks_secret, split_link};
 
 /// What the files say of secrets, now or before: what was masked stays masked when its line goes.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Masks(BTreeMap<ZPath, Mask>);
+pub(super) struct Masks {
+    nodes: BTreeMap<ZPath, Secret>,
+    /// The patterns of all `@secret` lines: a node that no file declares may have such properties, too.
+    patterns: BTreeSet<String>,
+    names: SecretNames,
+}
 
-#[derive(Debug, Clone, Default)]
-struct Mask {
-    everything: bool,
-    globs: Vec<Globs>,
+/// The nodes of which more is secret now.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Masked {
+    /// Any may be one: there are new names of secrets.
+    Everywhere,
+    Nodes(BTreeSet<ZPath>),
 }
 
 impl Masks {
-    /// Takes in what files declare. Returns the paths for which that is news.
-    pub(super) fn add(&mut self, declared: &Tree<Declared>) -> BTreeSet<ZPath> {
+    /// Takes in what files declare.
+    pub(super) fn add(&mut self, declared: &Tree<Declared>) -> Masked {
         let mut news = BTreeSet::new();
+        let known = self.patterns.len();
         for (path, node) in declared {
-            let is_new = match &node.secret {
-                Secret::Nothing => false,
-                Secret::Everything => {
-                    let mask = self.0.entry(path.clone()).or_default();
-                    !std::mem::replace(&mut mask.everything, true)
-                }
-                Secret::Properties(globs) => {
-                    let mask = self.0.entry(path.clone()).or_default();
-                    let is_known = |known: &Globs| known.patterns() == globs.patterns();
-                    let is_new = !mask.globs.iter().any(is_known);
-                    if is_new {
-                        mask.globs.push(globs.clone());
-                    }
-                    is_new
-                }
-            };
-            if is_new {
+            if let Secret::Properties(globs) = &node.secret {
+                self.patterns.extend(globs.patterns().iter().cloned());
+            }
+            if self.hide(path, &node.secret) {
                 news.insert(path.clone());
             }
         }
-        news
+        if self.patterns.len() == known {
+            return Masked::Nodes(news);
+        }
+        self.names = SecretNames::new(&self.patterns);
+        Masked::Everywhere
+    }
+
+    /// Hides more of a node. Returns `false` if it was hidden before.
+    fn hide(&mut self, path: &ZPath, more: &Secret) -> bool {
+        let known = self.nodes.get(path);
+        let is_new = match (more, known) {
+            (Secret::Nothing, _) | (_, Some(Secret::Everything)) => false,
+            (Secret::Properties(more), Some(Secret::Properties(known))) => {
+                let mut more = more.patterns().iter();
+                more.any(|pattern| !known.patterns().contains(pattern))
+            }
+            (Secret::Everything | Secret::Properties(_), _) => true,
+        };
+        if is_new {
+            let both = known.cloned().unwrap_or_default().and(more);
+            self.nodes.insert(path.clone(), both);
+        }
+        is_new
     }
 
     /// Takes in the recorded text of a node: what an earlier process masked stays masked. Names that look
@@ -62,47 +80,35 @@ impl Masks {
             .as_ref()
             .ok()
             .and_then(|source| source.tree().get(path));
-        let patterns = match node {
-            Some(node) if !is_whole(node) => node.ignore.patterns().to_vec(),
-            // What cannot be read may be a mask as well.
-            _ => {
-                self.0.entry(path.clone()).or_default().everything = true;
-                return;
+        let masked = match node {
+            Some(node) if !is_whole(node) => {
+                let patterns = node.ignore.patterns().iter();
+                let patterns: Vec<String> = patterns
+                    .filter(|name| !looks_secret(name))
+                    .cloned()
+                    .collect();
+                match patterns.is_empty() {
+                    true => Secret::Nothing,
+                    false => Globs::new(patterns).map_or(Secret::Everything, Secret::Properties),
+                }
             }
+            // What cannot be read may be a mask as well.
+            _ => Secret::Everything,
         };
-        let patterns = patterns.into_iter().filter(|name| !looks_secret(name));
-        let Ok(globs) = Globs::new(patterns.collect()) else {
-            self.0.entry(path.clone()).or_default().everything = true;
-            return;
-        };
-        let mask = self.0.get(path);
-        let is_known = |known: &Globs| known.patterns() == globs.patterns();
-        if globs.patterns().is_empty() || mask.is_some_and(|mask| mask.globs.iter().any(is_known)) {
-            return;
-        }
-        self.0.entry(path.clone()).or_default().globs.push(globs);
-    }
-
-    fn covers(&self, path: &ZPath, name: &str) -> bool {
-        let mask = self.0.get(path);
-        let base = split_link(name).map_or(name, |(base, _)| base);
-        looks_secret(base)
-            || mask.is_some_and(|mask| {
-                let mut globs = mask.globs.iter();
-                mask.everything || globs.any(|globs| globs.matches(base) || globs.matches(name))
-            })
+        self.hide(path, &masked);
     }
 
     /// The declaration of a live node, without what is secret of it: such properties are `@ignore`d, and
     /// of a node that is secret whole nothing is said.
     pub(super) fn declare(&self, path: &ZPath, live: &LiveNode) -> Declared {
         let mut node = declare_node(live);
-        let mask = self.0.get(path);
-        let is_whole = looks_secret(path.name()) || mask.is_some_and(|mask| mask.everything);
+        let mask = self.nodes.get(path);
+        let is_whole = self.names.has(path.name()) || matches!(mask, Some(Secret::Everything));
         let is_object = matches!(node.content, Content::Properties(_))
             && matches!(Data::decode(&live.data), Data::Properties(_));
         // Nobody can tell which part of other data `@secret NAME` is about.
-        let is_text = || mask.is_some() || may_hold_secret(&String::from_utf8_lossy(&live.data));
+        let is_text =
+            || mask.is_some() || self.names.are_in_text(&String::from_utf8_lossy(&live.data));
         if is_whole || (!is_object && is_text()) {
             node.content = Content::default();
             node.keep_properties = true;
@@ -110,8 +116,10 @@ impl Masks {
         }
         if let Content::Properties(_) = &node.content {
             let properties = node.properties();
-            let is_secret =
-                |(name, value): &(&String, &Value)| self.covers(path, name) || holds_secret(value);
+            let is_secret = |(name, value): &(&String, &Value)| {
+                let base = split_link(name).map_or(name.as_str(), |(base, _)| base);
+                self.names.has_property(base, value) || mask.is_some_and(|mask| mask.covers(name))
+            };
             let masked: Vec<&String> = properties
                 .iter()
                 .filter(is_secret)
@@ -134,30 +142,6 @@ impl Masks {
         }
         node
     }
-}
-
-/// Whether a value has a secret in it: under a name of its own, or in a text.
-fn holds_secret(value: &Value) -> bool {
-    let mut waiting = vec![value];
-    while let Some(value) = waiting.pop() {
-        match value {
-            Value::String(text) if may_hold_secret(text) => return true,
-            Value::Array(items) => waiting.extend(items),
-            Value::Object(map) => {
-                if map.keys().any(|name| looks_secret(name)) {
-                    return true;
-                }
-                waiting.extend(map.values());
-            }
-            _ => {}
-        }
-    }
-    false
-}
-
-/// Whether a text looks as if it gave a secret: `password=…`, `<token>…`.
-fn may_hold_secret(text: &str) -> bool {
-    text.contains(['=', ':', '<']) && looks_secret(text)
 }
 
 /// A pattern that matches just this name.

@@ -109,6 +109,10 @@ impl Repository {
             }
             fs::set_permissions(&dir, Permissions::from_mode(0o700)).map_err(unusable)?;
         }
+        let mode = fs::metadata(&dir).map_err(unusable)?.permissions().mode();
+        if mode & 0o077 != 0 {
+            return Err(HistoryError::Shared(dir));
+        }
         let mut options = File::options();
         options.read(true).append(true).create(true).mode(0o600);
         let mut file = options.open(&marker).map_err(unusable)?;
@@ -125,10 +129,6 @@ impl Repository {
                 found: found.trim().to_owned(),
                 expected: expected.trim().to_owned(),
             });
-        }
-        let mode = fs::metadata(&dir).map_err(unusable)?.permissions().mode();
-        if mode & 0o077 != 0 {
-            return Err(HistoryError::Shared(dir));
         }
         let repository = Self { dir, _marker: file };
         repository

@@ -13,36 +13,56 @@ use crate::syntax::spelling::{percent_decoded, printable};
 /// What all names of files end in.
 const SUFFIX: &str = ".zkt";
 
-/// The file of a node: `/a/b` is `a/b.zkt`. What would not be a plain name is written as `%XX`.
+/// Between two parts of a long name. No other part ends with `%`.
+const GOES_ON: &str = "%/";
+
+/// Maximum length of a name on common file systems, in bytes, less [`SUFFIX`].
+const LONGEST: usize = 255 - SUFFIX.len();
+
+/// The file of a node: `/a/b` is `a/b.zkt`. What would not be a plain name is written as `%XX`. A name that
+/// is too long for a file system goes on in a folder: its first part ends with a single `%`.
 pub(super) fn file_of(path: &ZPath) -> String {
     let mut file = String::new();
     for name in path.names() {
         if !file.is_empty() {
             file.push('/');
         }
-        // Neither `.git`, nor the file of a node in the place of a folder.
-        let dot = match name {
-            _ if name.starts_with('.') => Some(0),
-            _ => name.strip_suffix(SUFFIX).map(str::len),
-        };
+        // Not the file of a node in the place of a folder.
+        let dot = name.strip_suffix(SUFFIX).map(str::len);
+        let mut begin = file.len();
         for (at, c) in name.char_indices() {
-            if Some(at) == dot || c.is_control() || matches!(c, '%' | '"' | '\\') {
-                let mut buffer = [0; 4];
-                for byte in c.encode_utf8(&mut buffer).bytes() {
-                    _ = write!(file, "%{byte:02X}");
-                }
-            } else {
-                file.push(c);
+            let spelled = |begin: usize, file: &str| {
+                // Neither `.git` nor `..`.
+                let is_first_dot = c == '.' && begin == file.len();
+                let is_escaped = is_first_dot || Some(at) == dot;
+                spelled(c, is_escaped)
+            };
+            let mut next = spelled(begin, &file);
+            if file.len() - begin + next.len() > LONGEST {
+                file.push_str(GOES_ON);
+                begin = file.len();
+                next = spelled(begin, &file);
             }
+            file.push_str(&next);
         }
     }
     file + SUFFIX
 }
 
+fn spelled(c: char, is_escaped: bool) -> String {
+    let mut buffer = [0; 4];
+    let plain = c.encode_utf8(&mut buffer);
+    match is_escaped || c.is_control() || matches!(c, '%' | '"' | '\\') {
+        true => plain.bytes().map(|byte| format!("%{byte:02X}")).collect(),
+        false => plain.to_owned(),
+    }
+}
+
 /// The node of a file. Returns `None` if it is that of none.
 pub(super) fn node_of(file: &str) -> Option<ZPath> {
     let file = file.strip_suffix(SUFFIX)?;
-    let path = ZPath::parse(&format!("/{}", percent_decoded(file)?)).ok()?;
+    let whole = file.replace(GOES_ON, "");
+    let path = ZPath::parse(&format!("/{}", percent_decoded(&whole)?)).ok()?;
     let is_its_file = !path.is_root() && file_of(&path).strip_suffix(SUFFIX) == Some(file);
     is_its_file.then_some(path)
 }
@@ -125,6 +145,9 @@ fn shown(entry: &AclEntry) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use super::super::masks::Masked;
     use super::*;
     use crate::declare;
 
@@ -159,11 +182,44 @@ mod tests {
     }
 
     #[test]
+    fn long_names_fit_into_file_systems_and_come_back() {
+        for name in [
+            "a".repeat(251),
+            "a".repeat(252),
+            "a".repeat(600),
+            format!("{}.git", "a".repeat(251)),
+            format!("{}.zkt", "a".repeat(248)),
+            format!("{}%", "a".repeat(250)),
+            ".".repeat(300),
+            "é".repeat(200),
+            "\"".repeat(100),
+        ] {
+            for node in [format!("/{name}"), format!("/x/{name}/{name}/y")] {
+                let file = file_of(&path(&node));
+                for part in file.split('/') {
+                    assert!(part.len() <= 255, "{} {file}", part.len());
+                    assert!(!part.starts_with('.'), "{file}");
+                }
+                assert_eq!(node_of(&file), Some(path(&node)), "{file}");
+            }
+        }
+        // What is not too long is not taken apart.
+        let name = "a".repeat(251);
+        assert_eq!(file_of(&path(&format!("/{name}"))), format!("{name}.zkt"));
+        for file in ["a%/b.zkt", "a%/.zkt"] {
+            assert_eq!(node_of(file), None, "{file}");
+        }
+    }
+
+    #[test]
     fn what_is_recorded_is_tree_text_without_secrets() {
         let declared = declare::declare("/a\n  @secret pin dsn*\n/b\n  @secret\n").unwrap();
         let mut masks = Masks::default();
-        assert_eq!(masks.add(declared.tree()).len(), 2);
-        assert_eq!(masks.add(declared.tree()).len(), 0);
+        assert_eq!(masks.add(declared.tree()), Masked::Everywhere);
+        assert_eq!(masks.add(declared.tree()), Masked::Nodes(BTreeSet::new()));
+        let more = declare::declare("/d\n  @secret dsn*\n").unwrap();
+        let news = Masked::Nodes([path("/d")].into());
+        assert_eq!(masks.add(more.tree()), news);
         // What was secret once stays so.
         masks.add(declare::declare("/a\n/b\n").unwrap().tree());
         let text = |node: &str, data: &str| {
@@ -196,6 +252,20 @@ mod tests {
             );
         }
         assert!(!text("/c", "a=1\nb=2\n").contains("@keep"));
+        // No file declares these: names are all that tells.
+        for (node, data, ignored) in [
+            ("/e", "{\"pin\":\"s\",\"x\":2}", "pin"),
+            ("/e", "{\"db\":[{\"dsn2\":\"s\"}],\"x\":2}", "db"),
+            ("/e", "{\"url\":\"pin=s\",\"x\":2}", "url"),
+        ] {
+            let text = text(node, data);
+            assert!(
+                text.ends_with(&format!("/e\n  @ignore {ignored}\n  x = 2\n")),
+                "{text}"
+            );
+        }
+        assert!(text("/e", "dsn: s\n").ends_with("/e\n  @keep properties\n"));
+        assert!(text("/e/pin", "s").ends_with("/e/pin\n  @keep properties\n"));
         declare::declare(&a).unwrap();
     }
 
