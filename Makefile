@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help build install demo test test-embedded test-real test-servers test-server test-newest lint doc check verify bench bench-large setup-zookeeper setup-kazoo setup-chromium setup-promtool
+.PHONY: help build install demo test test-embedded test-real test-servers test-server test-newest lint doc check verify bench bench-large setup-zookeeper setup-kazoo setup-chromium setup-promtool setup-helm
 
 help: ## say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,18 +34,18 @@ demo: ## show zkt at work on a server of its own; it needs nothing but cargo
 	@cargo build --quiet
 	@ZKT="$${CARGO_TARGET_DIR:-target}/debug/zkt" examples/demo.sh
 
-test: setup-zookeeper setup-kazoo setup-chromium setup-promtool test-embedded test-real ## run all tests on the embedded server, and again on a real one
+test: setup-zookeeper setup-kazoo setup-chromium setup-promtool setup-helm test-embedded test-real ## run all tests on the embedded server, and again on a real one
 
-test-embedded: setup-kazoo setup-chromium setup-promtool ## run the tests that need no real ZooKeeper: neither Java nor root
+test-embedded: setup-kazoo setup-chromium setup-promtool setup-helm ## run the tests that need no real ZooKeeper: neither Java nor root
 	ZKT_TEST_CHROMIUM="$$(tests/chromium.sh path)" \
 		cargo test --all-features --lib --bins --examples --test it --bench stages -- --skip real::
 	cargo test --all-features --doc
 
-test-real: setup-zookeeper setup-kazoo setup-chromium setup-promtool ## run all tests that use a server on a real ZooKeeper
+test-real: setup-zookeeper setup-kazoo setup-chromium setup-promtool setup-helm ## run all tests that use a server on a real ZooKeeper
 	ZKT_TEST_SERVER=real ZKT_TEST_ZOOKEEPER_CLASSPATH="$$(tests/zookeeper.sh classpath)" \
 		ZKT_TEST_CHROMIUM="$$(tests/chromium.sh path)" cargo test --all-features --test it --bench wire
 
-test-servers: setup-kazoo setup-chromium setup-promtool ## run the end-to-end tests on ZooKeeper 3.4 to 3.9, whose jars are fetched into target/
+test-servers: setup-kazoo setup-chromium setup-promtool setup-helm ## run the end-to-end tests on ZooKeeper 3.4 to 3.9, whose jars are fetched into target/
 	for version in $$(tests/servers.sh versions); do \
 		tests/servers.sh setup $$version; \
 		$(MAKE) test-server VERSION=$$version TESTS="$$(tests/servers.sh tests $$version)"; \
@@ -100,3 +100,6 @@ setup-chromium: ## find a browser for the tests, or install the distribution's
 
 setup-promtool: ## find the checker of alert rules for the tests, or install the distribution's
 	@tests/promtool.sh setup >/dev/null
+
+setup-helm: ## make a virtual environment of Python with Helm, for the tests
+	@tests/helm.sh setup

@@ -2,9 +2,11 @@
 
 mod apply;
 mod commits;
+mod completion;
 mod config;
 mod connect;
 mod drift;
+mod examples;
 mod files;
 mod interactive;
 mod laws;
