@@ -1,5 +1,7 @@
 //! What an owner has, as far as a plan needs to know.
 
+use std::sync::Arc;
+
 use crate::model::path::{ZPath, is_within};
 use crate::model::record::{Entry, Record};
 
@@ -9,9 +11,9 @@ pub struct Ownership {
     /// Where records are kept: no plan removes anything there.
     pub place: ZPath,
     /// What this owner has.
-    pub record: Record,
+    pub record: Arc<Record>,
     /// What other owners have, by name.
-    pub others: Vec<(String, Record)>,
+    pub others: Vec<(String, Arc<Record>)>,
     /// Other owners whose records cannot be read, by name, and why. Any node may be theirs.
     pub unknown: Vec<(String, String)>,
     /// Whether the owner adopts declared nodes that differ, and those of others.

@@ -1,5 +1,6 @@
 //! Applying for an owner, who keeps a record of its nodes.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -67,7 +68,7 @@ pub(crate) struct Tenure {
     owner: Owner,
     /// Identifies this run of plans and executions.
     run: String,
-    stored: Option<Stored>,
+    known: Known,
     ownership: Arc<Ownership>,
     /// The right to write, from the first execution to the end of the run.
     hold: Option<Hold>,
@@ -80,23 +81,25 @@ impl Tenure {
         owner: &Owner,
         declared: &Tree<Declared>,
     ) -> Result<Self, Error> {
-        let (stored, ownership) = look(session, owner, declared).await?;
+        let looked = look(session, owner, declared, &Known::default()).await?;
         Ok(Self {
             owner: owner.clone(),
             run: new_run(),
-            stored,
-            ownership,
+            ownership: Arc::new(looked.ownership(owner)),
+            known: looked.known,
             hold: None,
         })
     }
 
-    /// Reads the records again.
+    /// Reads the records again, as far as they changed.
     pub(crate) async fn look(
         &mut self,
         session: &Session,
         declared: &Tree<Declared>,
     ) -> Result<(), Error> {
-        (self.stored, self.ownership) = look(session, &self.owner, declared).await?;
+        let looked = look(session, &self.owner, declared, &self.known).await?;
+        self.ownership = Arc::new(looked.ownership(&self.owner));
+        self.known = looked.known;
         Ok(())
     }
 
@@ -104,7 +107,7 @@ impl Tenure {
     /// next execution takes it again.
     #[cfg(feature = "watch")]
     pub(crate) fn give_up_if_fenced(&mut self) {
-        let version = self.stored.as_ref().map(|stored| stored.version);
+        let version = self.known.own.as_ref().map(|stored| stored.version);
         self.hold
             .take_if(|hold| version.is_none_or(|version| version != hold.version));
     }
@@ -117,7 +120,7 @@ impl Tenure {
     /// The right to write. The first time it is taken from whoever has it.
     pub(crate) async fn begin(&mut self, session: &Session) -> Result<Hold, Stop> {
         if let Some(hold) = &self.hold {
-            let stored = self.stored.as_ref();
+            let stored = self.known.own.as_ref();
             let begun = stored.and_then(|stored| stored.head.begun.clone());
             // After a lost connection the record was read again.
             return match begun {
@@ -133,10 +136,10 @@ impl Tenure {
             at: now(),
             by: self.owner.by.clone(),
         };
-        let (head, seen) = (self.owner.head(), self.stored.as_ref());
+        let (head, seen) = (self.owner.head(), self.known.own.as_ref());
         let hold = record::begin(session, &head, seen, begun.clone(), self.owner.adopt).await;
         let hold = hold.map_err(stopped)?;
-        if let Some(stored) = &mut self.stored {
+        if let Some(stored) = &mut self.known.own {
             stored.head.begun = Some(begun);
         }
         self.hold = Some(hold.clone());
@@ -151,7 +154,7 @@ impl Tenure {
 
     /// Whether the record is to be written although nothing else is.
     pub(crate) fn is_due(&self, plan: &Plan) -> bool {
-        let stored = self.stored.as_ref();
+        let stored = self.known.own.as_ref();
         let applied = stored.and_then(|stored| stored.head.applied.as_ref());
         let is_new = |revision: &String| {
             applied.is_some_and(|applied| applied.revision.as_ref() != Some(revision))
@@ -177,7 +180,7 @@ impl Tenure {
                 changes.gone.push((trim.path.clone(), seen.created));
             }
         }
-        let before = self.stored.as_ref();
+        let before = self.known.own.as_ref();
         let before = before.and_then(|stored| stored.head.applied.as_ref());
         let applied = Applied {
             run: self.run.clone(),
@@ -197,7 +200,7 @@ impl Tenure {
             record: stored.record.clone(),
             ..(*self.ownership).clone()
         });
-        self.stored = Some(stored);
+        self.known.own = Some(stored);
         Ok(())
     }
 
@@ -232,26 +235,59 @@ pub(super) async fn ownership(
         require_no_records(declared, None)?;
         return Ok(None);
     };
-    let (_, ownership) = look(session, owner, declared).await?;
-    Ok(Some(ownership))
+    let looked = look(session, owner, declared, &Known::default()).await?;
+    Ok(Some(Arc::new(looked.ownership(owner))))
 }
 
-/// Reads the records of all owners.
+/// Records as they were read last.
+#[derive(Debug, Default)]
+struct Known {
+    own: Option<Stored>,
+    /// By name.
+    others: BTreeMap<String, Stored>,
+}
+
+/// What a look at all records found.
+struct Looked {
+    known: Known,
+    /// Other owners whose records cannot be read, and why.
+    unknown: Vec<(String, String)>,
+}
+
+impl Looked {
+    fn ownership(&self, owner: &Owner) -> Ownership {
+        let record = self.known.own.as_ref().map(|stored| stored.record.clone());
+        let others = self.known.others.iter();
+        Ownership {
+            place: owner.place.clone(),
+            record: record.unwrap_or_default(),
+            others: others
+                .map(|(name, stored)| (name.clone(), stored.record.clone()))
+                .collect(),
+            unknown: self.unknown.clone(),
+            adopts: owner.adopt,
+        }
+    }
+}
+
+/// Reads the records of all owners, but for those that are as they were `known`.
 async fn look(
     session: &Session,
     owner: &Owner,
     declared: &Tree<Declared>,
-) -> Result<(Option<Stored>, Arc<Ownership>), Error> {
+    known: &Known,
+) -> Result<Looked, Error> {
     let place = &owner.place;
     require_no_records(declared, Some(place))?;
-    let stored = record::read(session, &owner.head()).await?;
-    let (mut others, mut unknown) = (Vec::new(), Vec::new());
+    let own = record::read_again(session, &owner.head(), known.own.as_ref()).await?;
+    let (mut others, mut unknown) = (BTreeMap::new(), Vec::new());
     for name in record::names(session, place).await? {
         if name == owner.name {
             continue;
         }
-        match record::read(session, &place.join(&name)).await {
-            Ok(Some(other)) => others.push((name, other.record)),
+        let known = known.others.get(&name);
+        match record::read_again(session, &place.join(&name), known).await {
+            Ok(Some(other)) => _ = others.insert(name, other),
             // It was removed just now.
             Ok(None) => {}
             Err(record::Error::Broken {
@@ -263,15 +299,8 @@ async fn look(
             Err(error) => unknown.push((name, error.to_string())),
         }
     }
-    let record = stored.as_ref().map(|stored| stored.record.clone());
-    let ownership = Ownership {
-        place: place.clone(),
-        record: record.unwrap_or_default(),
-        others,
-        unknown,
-        adopts: owner.adopt,
-    };
-    Ok((stored, Arc::new(ownership)))
+    let known = Known { own, others };
+    Ok(Looked { known, unknown })
 }
 
 fn stopped(reason: record::Error) -> Stop {

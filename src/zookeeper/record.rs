@@ -22,4 +22,4 @@ pub use begin::begin;
 pub use error::Error;
 pub use finish::finish;
 pub use hold::Hold;
-pub use read::{Stored, names, read};
+pub use read::{Stored, names, read, read_again};

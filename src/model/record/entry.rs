@@ -114,11 +114,13 @@ impl Record {
         }
     }
 
-    /// Makes the changes that a plan found.
-    pub fn change(&mut self, changes: &Changes) {
+    /// Makes the changes that a plan found. Returns whether that changed anything.
+    pub fn change(&mut self, changes: &Changes) -> bool {
+        let mut is_changed = false;
         for (path, created) in &changes.gone {
             if self.of_node(path, *created).is_some() {
                 self.entries.remove(path);
+                is_changed = true;
             }
         }
         for (path, entry) in &changes.take {
@@ -128,12 +130,14 @@ impl Record {
                 modified: old.map_or(entry.modified, |old| old.modified.max(entry.modified)),
                 ..*entry
             };
-            self.entries.insert(path.clone(), new);
+            is_changed |= self.entries.insert(path.clone(), new) != Some(new);
         }
         for (path, partial) in &changes.partial {
             if let Some(entry) = self.entries.get_mut(path) {
+                is_changed |= entry.partial != *partial;
                 entry.partial = *partial;
             }
         }
+        is_changed
     }
 }

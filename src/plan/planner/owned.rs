@@ -3,7 +3,7 @@
 
 mod claims;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::Policy;
@@ -11,7 +11,7 @@ use crate::model::node::{Declared, Live, LiveNode};
 use crate::model::path::ZPath;
 use crate::model::plan::{Action, Kept, KeptReason, LetGo, Plan, Refusal, Trim};
 use crate::model::record;
-use crate::model::tree::Tree;
+use crate::model::tree::{Side, Tree};
 use crate::plan::owned::Ownership;
 use crate::plan::scope;
 
@@ -112,7 +112,14 @@ pub(super) fn trims(
         live,
         policy,
         trimmed: BTreeMap::new(),
+        undeclared: HashMap::new(),
     };
+    for side in declared.join(live) {
+        if let Side::Right((path, _)) = side {
+            let above = path.parent_str().unwrap_or_default();
+            trims.undeclared.entry(above).or_default().push(path);
+        }
+    }
     // Children come before their parents, which go only after them.
     let owned: Vec<&ZPath> = ownership.below(&policy.path).collect();
     for path in owned.into_iter().rev() {
@@ -132,6 +139,8 @@ struct Trims<'a> {
     live: &'a Tree<Live>,
     policy: &'a Policy<'a>,
     trimmed: BTreeMap<ZPath, Action>,
+    /// The undeclared nodes, by the one above.
+    undeclared: HashMap<&'a str, Vec<&'a ZPath>>,
 }
 
 impl Trims<'_> {
@@ -183,14 +192,14 @@ impl Trims<'_> {
 
     /// Why a node stays that has more children than go.
     fn staying_child(&self, path: &ZPath, node: &LiveNode) -> Option<KeptReason> {
-        let children = || {
-            let below = self.live.subtree(path).iter();
-            below.filter(|(below, _)| below.parent_str() == Some(path.as_str()))
-        };
-        let stays = |child: &&(ZPath, Live)| !self.trimmed.contains_key(&child.0);
-        let goes = children().filter(|child| !stays(child)).count();
-        let child = children().find(stays).map(|(child, _)| child.clone());
-        (goes < node.children as usize || child.is_some()).then_some(KeptReason::Holds { child })
+        let children = self.undeclared.get(path.as_str());
+        let children = children.map_or(&[][..], Vec::as_slice);
+        let stays = children
+            .iter()
+            .find(|child| !self.trimmed.contains_key(**child));
+        let is_held = stays.is_some() || children.len() < node.children as usize;
+        let child = stays.map(|child| (*child).clone());
+        is_held.then_some(KeptReason::Holds { child })
     }
 
     /// Refuses to trim below a node that is protected.

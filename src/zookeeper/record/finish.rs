@@ -1,5 +1,6 @@
 //! The end of an apply: journals become part of the shards.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::sleep;
@@ -71,11 +72,9 @@ async fn end(
     if stored.version != hold.version {
         return Err(fenced(stored.head.begun));
     }
-    let has_journals = stored.has_journals();
-    let before = stored.record.clone();
-    stored.record.change(changes);
+    let is_changed = Arc::make_mut(&mut stored.record).change(changes);
     let mut shards = stored.head.shards.clone();
-    if has_journals || stored.record != before {
+    if is_changed || stored.has_journals() {
         shards = write_shards(session, hold, &stored, attempt).await?;
     }
     let mut left = stored.children;
@@ -96,6 +95,7 @@ async fn end(
         version: hold.version.next(),
         record: stored.record,
         children,
+        seen: None,
     })
 }
 

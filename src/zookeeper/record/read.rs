@@ -1,5 +1,6 @@
 //! Reading a record.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::sleep;
@@ -29,9 +30,29 @@ pub struct Stored {
     /// Its version.
     pub version: DataVersion,
     /// What its shards hold, and the journals that are left.
-    pub record: Record,
+    pub record: Arc<Record>,
     /// The names of all shards and journals below, named or not.
     pub(super) children: Vec<String>,
+    /// What every change of the record changes, where it is known.
+    pub(super) seen: Option<Seen>,
+}
+
+/// The transactions that created a record's node, wrote it, and created or deleted a node below it last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Seen {
+    created: i64,
+    modified: i64,
+    below: i64,
+}
+
+impl Seen {
+    fn of(stat: &Stat) -> Self {
+        Self {
+            created: stat.czxid,
+            modified: stat.mzxid,
+            below: stat.pzxid,
+        }
+    }
 }
 
 impl Stored {
@@ -100,6 +121,27 @@ async fn again(session: &Session, error: Error, tries: usize) -> Result<usize, E
     Ok(tries + 1)
 }
 
+/// As [`read`], but a record that is as it was `known` is not read again.
+///
+/// # Errors and cancellation safety
+/// As [`read`].
+pub async fn read_again(
+    session: &Session,
+    head: &ZPath,
+    known: Option<&Stored>,
+) -> Result<Option<Stored>, Error> {
+    let Some((known, seen)) = known.and_then(|known| Some((known, known.seen?))) else {
+        return read(session, head).await;
+    };
+    let client = session.client();
+    let synced = client.sync("/");
+    let stat = client.check_stat(head.as_str());
+    match (synced.await, stat.await) {
+        (Ok(()), Ok(Some(stat))) if Seen::of(&stat) == seen => Ok(Some(known.clone())),
+        _ => read(session, head).await,
+    }
+}
+
 enum Attempt {
     Read(Box<Stored>),
     Missing,
@@ -158,8 +200,9 @@ async fn attempt(session: &Session, head: &ZPath) -> Result<Attempt, Error> {
         Some(record) => Ok(Attempt::Read(Box::new(Stored {
             head: found,
             version,
-            record,
+            record: Arc::new(record),
             children,
+            seen: Some(Seen::of(&listed)),
         }))),
         None => Ok(Attempt::Moved),
     }

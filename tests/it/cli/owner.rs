@@ -777,3 +777,26 @@ async fn what_is_missing_of_a_record_is_named_and_nothing_is_done() {
     place.run("apply -y --owner team a.zkt").expect(0);
     assert_eq!(claims(&place, "team").await, "/a Adopted\n");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_record_is_read_again_only_where_it_has_changed() {
+    let place = Place::new("owner-again").await;
+    place.file("a.zkt", "/a\n");
+    place.run("apply -y --owner team a.zkt").expect(0);
+    let session = Session::connect(&server::options(&place.hosts)).await;
+    let (session, head) = (session.unwrap(), path("/zkt/team"));
+    let known = record::read(&session, &head).await.unwrap().unwrap();
+    let client = place.client().await;
+    let names = client.list_children("/zkt/team").await.unwrap();
+    let shard = format!("/zkt/team/{}", names[0]);
+    // Nobody writes a shard twice.
+    client.set_data(&shard, b"x", None).await.unwrap();
+    let again = || record::read_again(&session, &head, Some(&known));
+    assert_eq!(again().await.unwrap(), Some(known.clone()));
+    create(&client, "/zkt/team/notes", "").await;
+    assert!(again().await.is_err());
+    client.delete(&shard, None).await.unwrap();
+    client.delete("/zkt/team/notes", None).await.unwrap();
+    client.delete("/zkt/team", None).await.unwrap();
+    assert_eq!(again().await.unwrap(), None);
+}

@@ -54,7 +54,7 @@ fn plan(
     );
     let mut ownership = Ownership {
         place: path("/zkt"),
-        record: owned,
+        record: Arc::new(owned),
         others: Vec::new(),
         unknown: Vec::new(),
         adopts: false,
@@ -133,7 +133,7 @@ fn what_others_have_a_part_in_stays() {
     let plan = plan("/declared\n", &nodes, &record, |ownership| {
         let mut other = Record::default();
         other.extend(vec![(path("/shared"), OURS), (path("/declared"), OURS)]);
-        ownership.others.push(("other".to_owned(), other));
+        ownership.others.push(("other".to_owned(), Arc::new(other)));
     });
     assert_eq!(
         shown(&plan),
@@ -218,7 +218,7 @@ fn what_another_owner_has_is_adopted_if_asked_for_and_let_go_once_both_have_it()
                 true => {
                     let mut other = Record::default();
                     other.extend(ours.map(|(text, entry)| (path(text), entry)).to_vec());
-                    ownership.others.push(("other".to_owned(), other));
+                    ownership.others.push(("other".to_owned(), Arc::new(other)));
                 }
                 false => ownership
                     .unknown
