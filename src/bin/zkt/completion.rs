@@ -26,15 +26,15 @@ pub(crate) fn answer() -> Option<Exit> {
     let name = std::env::var(VARIABLE)
         .ok()
         .filter(|name| !name.is_empty())?;
+    let mut words = std::env::args_os().skip(1);
+    // A variable by itself asks for nothing: whoever exports it still has a zkt.
+    words.next().filter(|word| word == "--")?;
+    let words: Vec<OsString> = words.collect();
     // The terminal belongs to the command line that somebody types.
     let silenced = File::options().write(true).open("/dev/null");
     if let Ok(nowhere) = silenced {
         _ = rustix::stdio::dup2_stderr(nowhere);
     }
-    let words: Vec<OsString> = std::env::args_os()
-        .skip_while(|word| word != "--")
-        .skip(1)
-        .collect();
     let index = std::env::var(INDEX)
         .ok()
         .and_then(|index| index.parse().ok());

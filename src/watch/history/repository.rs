@@ -326,6 +326,31 @@ mod tests {
     }
 
     #[test]
+    fn a_history_with_long_names_can_be_checked_out() {
+        let (_dir, repository) = begun();
+        let long = format!("/{}", "a".repeat(600));
+        let nodes = [long.clone(), format!("{long}/b"), format!("{long}b")];
+        let commits: Vec<Commit> = nodes.iter().map(|node| add(node)).collect();
+        repository.commit(&commits).unwrap();
+        let recorded = repository.recorded().unwrap().nodes;
+        let mut recorded: Vec<_> = recorded.iter().map(|(path, _)| path.as_str()).collect();
+        recorded.sort_unstable();
+        assert_eq!(recorded, nodes);
+        let to = tempfile::tempdir().unwrap();
+        let cloned = Command::new("git")
+            .args(["clone", "-q", "-b", "main"])
+            .args([&repository.dir, &to.path().join("clone")])
+            .output()
+            .unwrap();
+        assert!(cloned.status.success(), "{cloned:?}");
+        let file = to
+            .path()
+            .join("clone")
+            .join(file_of(&ZPath::parse(&nodes[1]).unwrap()));
+        assert_eq!(fs::read_to_string(file).unwrap(), format!("{}\n", nodes[1]));
+    }
+
+    #[test]
     fn the_lock_of_a_git_that_was_killed_goes_and_that_of_another_stays() {
         let (_dir, repository) = begun();
         let lock = repository.dir.join(format!("{BRANCH}.lock"));

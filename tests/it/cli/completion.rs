@@ -85,6 +85,11 @@ async fn live_paths_are_completed() {
     assert_eq!(offered("zkt apply --owner t"), ["team"]);
     assert_eq!(offered("zkt status --owner-path /foo --owner "), ["a\\ b"]);
     assert_eq!(offered("zkt ls /nosuch/"), [""; 0]);
+    // The variable alone asks for nothing.
+    let mut listing = place.command("ls /bar");
+    listing.env("ZKT_COMPLETE", "bash");
+    let listed = place.finish(listing.spawn().unwrap()).expect(0);
+    assert_eq!(listed.stdout, "/bar\n");
     // Without a meaning there is no server that somebody means.
     assert_eq!(offered("zkt ls --nosuch /fo"), [""; 0]);
 
