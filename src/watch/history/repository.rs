@@ -109,10 +109,6 @@ impl Repository {
             }
             fs::set_permissions(&dir, Permissions::from_mode(0o700)).map_err(unusable)?;
         }
-        let mode = fs::metadata(&dir).map_err(unusable)?.permissions().mode();
-        if mode & 0o077 != 0 {
-            return Err(HistoryError::Shared(dir));
-        }
         let mut options = File::options();
         options.read(true).append(true).create(true).mode(0o600);
         let mut file = options.open(&marker).map_err(unusable)?;
@@ -129,6 +125,10 @@ impl Repository {
                 found: found.trim().to_owned(),
                 expected: expected.trim().to_owned(),
             });
+        }
+        let mode = fs::metadata(&dir).map_err(unusable)?.permissions().mode();
+        if mode & 0o077 != 0 {
+            return Err(HistoryError::Shared(dir));
         }
         let repository = Self { dir, _marker: file };
         repository
@@ -370,7 +370,13 @@ mod tests {
     #[test]
     fn nobody_else_may_look_into_it() {
         let dir = tempfile::tempdir().unwrap();
-        let open = || Repository::open(dir.path(), &ZPath::root());
+        // Until it executes git, a process that another test has started holds the lock as well.
+        let open = || loop {
+            match Repository::open(dir.path(), &ZPath::root()) {
+                Err(HistoryError::Locked(_)) => std::thread::yield_now(),
+                opened => break opened,
+            }
+        };
         let set = |mode| fs::set_permissions(dir.path(), Permissions::from_mode(mode)).unwrap();
         set(0o755);
         let repository = open().unwrap();
