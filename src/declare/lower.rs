@@ -18,7 +18,6 @@ pub use nodes::MAX_LEVELS;
 pub use size::oversized;
 
 use std::borrow::Cow;
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::model::acl::Acl;
@@ -29,6 +28,7 @@ use crate::model::value::TYPE;
 use crate::syntax::ast::{Directive, Line, LiteralKind, Node, Statement, Text};
 use crate::syntax::names::is_storable_name;
 use crate::syntax::place::Span;
+use crate::syntax::source::Additions;
 
 use directives::data_and_properties;
 use files::FilesNodes;
@@ -54,7 +54,7 @@ pub struct Lowering {
     nodes: Nodes,
     properties: OpenProperties,
     /// Where layers add what none before them has.
-    additions: HashSet<Span>,
+    additions: Additions,
     errors: Found,
     /// The files that are being lowered, each included by the one before.
     files: Vec<OpenFile>,
@@ -128,7 +128,7 @@ impl Lowering {
             merged: Nodes::default(),
             nodes: Nodes::default(),
             properties: OpenProperties::default(),
-            additions: HashSet::new(),
+            additions: Additions::new(),
             errors: Found::default(),
             files: Vec::new(),
             count: 0,
@@ -220,7 +220,7 @@ impl Lowering {
     }
 
     /// Takes the places where layers add a node or a property that none before them has.
-    pub(super) fn take_additions(&mut self) -> HashSet<Span> {
+    pub(super) fn take_additions(&mut self) -> Additions {
         std::mem::take(&mut self.additions)
     }
 

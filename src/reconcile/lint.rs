@@ -155,6 +155,32 @@ mod tests {
         ");
     }
 
+    /// One line may declare many nodes, and one file may be included in many places.
+    #[test]
+    fn what_a_layer_adds_is_known_by_path() {
+        let files = Memory::from([
+            (
+                "base.zkt",
+                "/a\n  @files 'conf'\n/b/pool\n  threads = 1\n/c/pool\n/d\n",
+            ),
+            (
+                "prod.zkt",
+                "/a\n  @files 'more'\n/b\n  @include 'part'\n/c\n  @include 'part'\n/d\n  @include 'part'\n",
+            ),
+            ("conf/solr.xml", "1"),
+            ("more/solr.xml", "2"),
+            ("more/words.txt", "x"),
+            ("part", "/pool\n  threads = 2\n"),
+        ]);
+        let source = load(Layers::new(["base.zkt", "prod.zkt"]).files(&files)).unwrap();
+        let mut levels = Levels::default();
+        levels.set(Lint::OverlayAddition, Level::Warn);
+        let warnings = lint(&source, &levels);
+        let found = warnings.iter().map(|warning| warning.path.as_str());
+        let found: Vec<&str> = found.collect();
+        assert_eq!(found, ["/a/words.txt", "/c/pool", "/d/pool"]);
+    }
+
     #[test]
     fn slips_in_a_later_layer() {
         let text = "\

@@ -1,6 +1,6 @@
 //! Source texts, and where in their lines a place is.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, OnceLock};
 
 use elsa::sync::FrozenVec;
@@ -75,6 +75,11 @@ pub enum Error {
     },
 }
 
+/// What later layers add that no earlier layer has: for each path, where the node stands or properties of it
+/// do. A file may be included at two paths, and one line of `@files` declares many nodes, so that neither path
+/// nor place says it alone.
+pub(crate) type Additions = HashMap<Box<str>, Vec<Span>>;
+
 /// All source texts of one run. Texts can be added while others are borrowed.
 #[derive(Debug, Default)]
 pub struct Sources {
@@ -82,7 +87,7 @@ pub struct Sources {
     /// The patterns of all `@secret` lines, each once.
     secret_names: OnceLock<BTreeSet<String>>,
     /// Where later layers add a node or a property that no earlier one has.
-    additions: OnceLock<HashSet<Span>>,
+    additions: OnceLock<Additions>,
 }
 
 impl Sources {
@@ -133,14 +138,14 @@ impl Sources {
 
     /// Where later layers add a node or a property that no earlier one has. A node stands for those
     /// below it.
-    pub(crate) fn additions(&self) -> Option<&HashSet<Span>> {
+    pub(crate) fn additions(&self) -> Option<&Additions> {
         self.additions
             .get()
             .filter(|additions| !additions.is_empty())
     }
 
     /// Sets where later layers add something; the first call counts.
-    pub(crate) fn set_additions(&self, additions: HashSet<Span>) {
+    pub(crate) fn set_additions(&self, additions: Additions) {
         _ = self.additions.set(additions);
     }
 

@@ -1,18 +1,17 @@
 //! Layers over layers.
 
-use std::collections::HashSet;
-
 use super::nodes::{NONE, Nodes};
 use super::properties::merge;
 use crate::model::node::{Content, Declared};
 use crate::syntax::place::Span;
+use crate::syntax::source::Additions;
 
 /// Lays a layer over those before: its properties, links, type and directives replace those of the
 /// same name, its nodes are added. Raw data and properties replace each other whole.
 ///
 /// Notes in `additions` where it has a node, the topmost of each subtree, or a property of a known
 /// node that none before has.
-pub(super) fn lay_over(mut below: Nodes, above: Nodes, additions: &mut HashSet<Span>) -> Nodes {
+pub(super) fn lay_over(mut below: Nodes, above: Nodes, additions: &mut Additions) -> Nodes {
     if below.is_empty() {
         return above;
     }
@@ -28,17 +27,22 @@ pub(super) fn lay_over(mut below: Nodes, above: Nodes, additions: &mut HashSet<S
         let place = below.place_path(path, parent);
         places.push(place);
         let is_known_node = is_known(place);
+        let mut added = Vec::new();
         if !is_known_node && is_known(parent) {
-            additions.extend(layer.origin);
+            added.extend(layer.origin);
         }
-        let additions = is_known_node.then_some(&mut *additions);
-        lay_node_over(below.node(place), layer, additions);
+        let properties = is_known_node.then_some(&mut added);
+        lay_node_over(below.node(place), layer, properties);
+        if !added.is_empty() {
+            let path = below.path(place).as_str().into();
+            additions.entry(path).or_default().extend(added);
+        }
     }
     below
 }
 
-/// Lays a node over one below. Notes in `additions`, where they are wanted, which properties that one lacks.
-fn lay_node_over(below: &mut Declared, above: Declared, additions: Option<&mut HashSet<Span>>) {
+/// Lays a node over one below. Notes in `added`, where they are wanted, which properties that one lacks.
+fn lay_node_over(below: &mut Declared, above: Declared, added: Option<&mut Vec<Span>>) {
     if above.is_declared() || below.origin.is_none() {
         below.standing = above.standing;
         below.origin = above.origin;
@@ -48,11 +52,11 @@ fn lay_node_over(below: &mut Declared, above: Declared, additions: Option<&mut H
         (Content::Properties(below), Content::Properties(above)) => {
             let mut replaced = Vec::new();
             *below = merge(&above, below, &mut |both| replaced.push(both.first));
-            if let Some(additions) = additions {
+            if let Some(added) = added {
                 // Both are in the order of the names.
                 let mut replaced = replaced.into_iter().peekable();
                 let is_new = |origin: &&Span| replaced.next_if_eq(*origin).is_none();
-                additions.extend(above.origins().iter().filter(is_new));
+                added.extend(above.origins().iter().filter(is_new));
             }
         }
         (below, above) => *below = above,

@@ -1,6 +1,6 @@
 //! What later layers add, and whether a slip is the reason.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use super::found::Found;
 use crate::model::lint::Lint;
@@ -10,6 +10,7 @@ use crate::model::plan::About;
 use crate::model::tree::Tree;
 use crate::model::value::entries;
 use crate::syntax::place::Span;
+use crate::syntax::source::Additions;
 
 /// Of more new names in one place than these nobody asks whether they are slips.
 const MOST_SLIPS: usize = 20;
@@ -24,7 +25,9 @@ pub(super) fn additions(declared: &Tree<Declared>, found: &mut Found<'_>) {
     };
     nodes(declared, added, found);
     for (path, node) in declared {
-        properties(path, node, added, found);
+        if let Some(places) = added.get(path.as_str()) {
+            properties(path, node, places, found);
+        }
     }
 }
 
@@ -35,17 +38,20 @@ struct Children<'a> {
     old: Vec<&'a str>,
 }
 
-fn nodes(declared: &Tree<Declared>, added: &HashSet<Span>, found: &mut Found<'_>) {
-    let is_new = |node: &Declared| node.origin.is_some_and(|span| added.contains(&span));
+fn nodes(declared: &Tree<Declared>, added: &Additions, found: &mut Found<'_>) {
+    let is_new = |path: &ZPath, node: &Declared| {
+        let places = added.get(path.as_str());
+        places.is_some_and(|places| node.origin.is_some_and(|span| places.contains(&span)))
+    };
     let mut places: HashMap<&str, Children<'_>> = HashMap::new();
-    for (path, node) in declared.iter().filter(|(_, node)| is_new(node)) {
+    for (path, node) in declared.iter().filter(|(path, node)| is_new(path, node)) {
         let children = places.entry(path.parent_str().unwrap_or_default());
         children.or_default().new.push((path, node.origin));
     }
     if places.is_empty() {
         return;
     }
-    for (path, _) in declared.iter().filter(|(_, node)| !is_new(node)) {
+    for (path, _) in declared.iter().filter(|(path, node)| !is_new(path, node)) {
         if let Some(children) = path.parent_str().and_then(|parent| places.get_mut(parent)) {
             children.old.push(path.name());
         }
@@ -59,7 +65,7 @@ fn nodes(declared: &Tree<Declared>, added: &HashSet<Span>, found: &mut Found<'_>
     }
 }
 
-fn properties(path: &ZPath, node: &Declared, added: &HashSet<Span>, found: &mut Found<'_>) {
+fn properties(path: &ZPath, node: &Declared, added: &[Span], found: &mut Found<'_>) {
     let Content::Properties(properties) = &node.content else {
         return;
     };
