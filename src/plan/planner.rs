@@ -399,15 +399,8 @@ impl<'a> Planner<'a> {
             }
             return;
         }
-        if let Some((protected, origin)) =
-            protection::around(top, parent, self.declared, self.policy)
-        {
-            self.plan.refusals.push(Refusal::Protected {
-                path: top.clone(),
-                protected,
-                origin,
-            });
-        }
+        let refusal = protection::refusal(top, parent, self.declared, self.policy);
+        self.plan.refusals.extend(refusal);
         for (path, live) in nodes {
             let Some(node) = live.node() else { continue };
             let trim = Trim {

@@ -417,14 +417,8 @@ impl Moving<'_> {
     /// Refuses what `@protect` covers.
     fn heed_protection(&mut self, from: &ZPath) {
         let parent = from.parent().unwrap_or_else(ZPath::root);
-        let protection = protection::around(from, &parent, self.declared, self.policy);
-        if let Some((protected, origin)) = protection {
-            self.moves.refusals.push(Refusal::Protected {
-                path: from.clone(),
-                protected,
-                origin,
-            });
-        }
+        let refusal = protection::refusal(from, &parent, self.declared, self.policy);
+        self.moves.refusals.extend(refusal);
     }
 
     fn origin(&self, place: &Place<'_>) -> Option<Location> {

@@ -6,10 +6,10 @@ mod claims;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::Policy;
+use super::{Policy, protection};
 use crate::model::node::{Declared, Live, LiveNode};
 use crate::model::path::ZPath;
-use crate::model::plan::{Action, Kept, KeptReason, LetGo, Plan, Refusal, Trim};
+use crate::model::plan::{Action, Kept, KeptReason, LetGo, Plan, Trim};
 use crate::model::record;
 use crate::model::tree::{Side, Tree};
 use crate::plan::owned::Ownership;
@@ -205,22 +205,10 @@ impl Trims<'_> {
     /// Refuses to trim below a node that is protected.
     fn refuse(&self, plan: &mut Plan) {
         for path in self.trimmed.keys() {
-            let parent = path.parent();
-            if parent.is_some_and(|parent| self.trimmed.contains_key(&parent)) {
-                continue;
-            }
-            let above: Vec<ZPath> = path.prefixes().collect();
-            let protected = above.into_iter().rev().find_map(|at| {
-                let node = self.declared.get(&at).filter(|node| node.protect)?;
-                let span = node.directives.get("@protect");
-                Some((at, span.map(|span| self.policy.sources.locate(*span))))
-            });
-            if let Some((protected, origin)) = protected {
-                plan.refusals.push(Refusal::Protected {
-                    path: path.clone(),
-                    protected,
-                    origin,
-                });
+            let parent = path.parent().unwrap_or_else(ZPath::root);
+            if !self.trimmed.contains_key(&parent) {
+                let refusal = protection::refusal(path, &parent, self.declared, self.policy);
+                plan.refusals.extend(refusal);
             }
         }
     }

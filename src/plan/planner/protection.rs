@@ -3,12 +3,28 @@
 use super::policy::Policy;
 use crate::model::node::Declared;
 use crate::model::path::ZPath;
+use crate::model::plan::Refusal;
 use crate::model::tree::Tree;
 use crate::syntax::place::Location;
 use crate::syntax::source::Sources;
 
+/// Why the subtree `top` below `parent` may not be removed, if a `@protect` covers it.
+pub(super) fn refusal(
+    top: &ZPath,
+    parent: &ZPath,
+    declared: &Tree<Declared>,
+    policy: &Policy<'_>,
+) -> Option<Refusal> {
+    let (protected, origin) = around(top, parent, declared, policy)?;
+    Some(Refusal::Protected {
+        path: top.clone(),
+        protected,
+        origin,
+    })
+}
+
 /// The nearest `@protect` around the subtree `top`, at `parent` or above, or any inside it.
-pub(super) fn around(
+fn around(
     top: &ZPath,
     parent: &ZPath,
     declared: &Tree<Declared>,

@@ -3,6 +3,7 @@
 use crate::syntax::ast::{Line, Node, Statement};
 use crate::syntax::doubt::{Doubt, DoubtKind, REMARK, Remark};
 use crate::syntax::parser::error::{Error, ErrorKind, MAX_ERRORS};
+use crate::syntax::parser::number::number;
 use crate::syntax::parser::secrets::Secrets;
 use crate::syntax::place::{SourceId, Span};
 
@@ -116,28 +117,12 @@ fn looks_literal(kind: &str) -> bool {
         Some(b'[') => inside('[', ']'),
         Some(b'{') => inside('{', '}'),
         Some(b'(') => inside('(', ')'),
-        Some(b'0'..=b'9' | b'-' | b'+' | b'.') => is_number(kind),
+        Some(b'0'..=b'9' | b'-' | b'+' | b'.') => number(kind).is_ok(),
         Some(b't' | b'T' | b'f' | b'F' | b'n' | b'N') => {
             ["true", "True", "false", "False", "null", "None"].contains(&kind)
         }
         _ => false,
     }
-}
-
-fn is_number(text: &str) -> bool {
-    let text = text.trim_start_matches(['-', '+']).replace('_', "");
-    let digits = |prefix: &str, radix: u32| {
-        let rest = text.strip_prefix(prefix);
-        rest.is_some_and(|rest| !rest.is_empty() && rest.chars().all(|c| c.is_digit(radix)))
-    };
-    digits("0x", 16)
-        || digits("0o", 8)
-        || digits("0b", 2)
-        || text
-            .strip_suffix('L')
-            .unwrap_or(&text)
-            .parse::<f64>()
-            .is_ok()
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
 use super::*;
-use crate::model::plan::{Adopted, Claims};
+use crate::model::plan::{Adopted, Claims, Refusal};
 use crate::model::record::{Changes, Claim, Entry, Record};
 use crate::plan::planner;
 
