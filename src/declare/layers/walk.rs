@@ -90,6 +90,8 @@ struct Open {
     said: Said,
     /// The place of its node.
     node: usize,
+    /// Whether a file lies in it or below, taken or not.
+    holds_files: bool,
 }
 
 impl Walk<'_> {
@@ -102,6 +104,7 @@ impl Walk<'_> {
             entries,
             said,
             node: self.walked.nodes.len(),
+            holds_files: false,
         });
         self.walked.nodes.push(FileNode {
             depth: self.open.len() - 1,
@@ -125,20 +128,27 @@ impl Walk<'_> {
         Ok((identity, entries.into_iter()))
     }
 
-    /// Closes the innermost directory. It is no node if nothing says so and nothing in it is one.
+    /// Closes the innermost directory. It is no node if nothing says so and nothing in it is one. Nor is it
+    /// if no file lies in it: git keeps no such directory, so that another checkout would declare another
+    /// tree.
     fn leave(&mut self) {
         let Some(closed) = self.open.pop() else {
             return;
         };
-        let has_nodes = self.walked.nodes.len() > closed.node + 1;
-        if !self.open.is_empty() && !has_nodes && self.globs.verdict(&closed.said) != Verdict::Taken
-        {
-            self.walked.nodes.truncate(closed.node);
+        let nodes = &mut self.walked.nodes;
+        let has_nodes = nodes.len() > closed.node + 1;
+        let is_taken = closed.holds_files && self.globs.verdict(&closed.said) == Verdict::Taken;
+        let Some(around) = self.open.last_mut() else {
+            return;
+        };
+        around.holds_files |= closed.holds_files;
+        if !has_nodes && !is_taken {
+            nodes.truncate(closed.node);
         }
     }
 
     fn step(&mut self, path: &Path) -> Result<(), Error> {
-        let Some(around) = self.open.last() else {
+        let Some(around) = self.open.last_mut() else {
             return Ok(());
         };
         let node = around.node;
@@ -148,8 +158,10 @@ impl Walk<'_> {
         let kind = self.files.kind(path);
         let is_directory = matches!(kind, Ok(Kind::Directory));
         let said = self.globs.of(&around.said, &inner, is_directory);
+        let is_entered = is_directory && self.globs.may_take_below(&said);
+        around.holds_files |= !is_entered;
         if is_directory {
-            if self.globs.may_take_below(&said) {
+            if is_entered {
                 let name = valid(&name)?;
                 if name == SELF {
                     return Err(Error::SelfDirectory);

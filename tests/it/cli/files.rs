@@ -31,8 +31,8 @@ async fn files_are_applied_exported_and_applied_again_without_a_change() {
         .file("conf/.lock", "")
         .file("conf/logo.png", b"\x89PNG\r\n\x1a\n\0")
         .file("conf/tls.key", "hunter2")
-        .file("conf/empty.txt", "");
-    fs::create_dir(place.path("conf/none")).unwrap();
+        .file("conf/empty.txt", "")
+        .file("conf/none/.gitkeep", "");
     let layers = "trees --allow-files .";
     let first = place.run(&format!("apply -y {layers}")).expect(0);
     assert!(!first.everything().contains("hunter2"), "{first}");
@@ -373,5 +373,26 @@ fn a_file_that_no_request_can_carry_is_named() {
       = help: --max-request SIZE allows more, where the servers' jute.maxbuffer does
 
     --- exit 1
+    ");
+}
+
+/// Git keeps none, so that a checkout would declare another tree than the machine of the author.
+#[test]
+fn a_directory_without_files_is_no_node() {
+    let place = Place::offline();
+    place
+        .file("a.zkt", "/a\n  @files 'conf'\n")
+        .file("conf/kept/.gitkeep", "")
+        .file("conf/x", "1");
+    for empty in ["conf/empty", "conf/nested/empty"] {
+        fs::create_dir_all(place.path(empty)).unwrap();
+    }
+    insta::assert_snapshot!(place.run("show a.zkt").expect(0).stdout, @"
+    /a
+      @data ''
+      /kept
+        @data ''
+      /x
+        @data '1'
     ");
 }

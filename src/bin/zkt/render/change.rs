@@ -22,7 +22,8 @@ use super::list::count;
 use super::nested::{Difference, differences};
 use super::style::{ADD, DIM, NEW, OLD, TRIM};
 use super::value::{
-    LONGEST, assignment, base64, link_target, literal, path_text, printable, raw, shortened,
+    LONGEST, assignment, base64, link_target, literal, path_text, printable, raw, raw_text,
+    shortened,
 };
 
 const INDENT: &str = "      ";
@@ -313,7 +314,7 @@ fn write_nested(
 fn is_long_binary(value: &ChangeValue) -> bool {
     const LONGEST_BASE64: usize = LONGEST / 4 * 3;
     matches!(value, ChangeValue::Raw(bytes)
-        if bytes.len() > LONGEST_BASE64 && std::str::from_utf8(bytes).is_err())
+        if bytes.len() > LONGEST_BASE64 && raw_text(bytes).is_none())
 }
 
 /// Writes that a node gets the ACL of an ancestor, which was printed there.
@@ -343,7 +344,7 @@ fn write_acl(old: &Acl, new: &Acl, users: &[String], out: &mut dyn Write) -> io:
 pub(super) fn text(value: &ChangeValue) -> Option<&str> {
     match value {
         ChangeValue::Json(Value::String(text)) => Some(text),
-        ChangeValue::Raw(bytes) => std::str::from_utf8(bytes).ok(),
+        ChangeValue::Raw(bytes) => raw_text(bytes),
         ChangeValue::Json(_) | ChangeValue::Beyond(_) | ChangeValue::Acl(_) => None,
     }
 }

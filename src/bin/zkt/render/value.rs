@@ -33,11 +33,17 @@ pub(super) fn escaped_line(line: &str) -> String {
     out
 }
 
+/// Raw data as text. Returns `None` if it is none, or holds the character NUL, as binary data does.
+pub(super) fn raw_text(bytes: &[u8]) -> Option<&str> {
+    let text = std::str::from_utf8(bytes).ok();
+    text.filter(|text| !text.contains('\0'))
+}
+
 /// Raw data: its text in quotes, or `base64 '…'`.
 pub(super) fn raw(bytes: &[u8]) -> String {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => quoted(text),
-        Err(_) => format!("base64 '{}'", base64(bytes)),
+    match raw_text(bytes) {
+        Some(text) => quoted(text),
+        None => format!("base64 '{}'", base64(bytes)),
     }
 }
 
@@ -147,6 +153,13 @@ pub(crate) fn time_text(milliseconds: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn text_with_nuls_is_binary() {
+        assert_eq!(raw(b"a\n\xc3\xa9"), r"'a\né'");
+        assert_eq!(raw(b"a\0b"), "base64 'YQBi'");
+        assert_eq!(raw(b"a\xff"), "base64 'Yf8='");
+    }
 
     #[test]
     fn long_literals_are_cut_between_pieces() {

@@ -3,6 +3,24 @@
 use crate::cli::Place;
 
 #[test]
+fn text_with_nuls_is_binary_data() {
+    let place = Place::offline();
+    place.file("a.zkt", "/a\n  @files 'a'\n");
+    place.file("b.zkt", "/a\n  @files 'b'\n");
+    place
+        .file("a/x", "x\0".repeat(200))
+        .file("b/x", "y\0".repeat(200));
+    let changed = "@data (400 bytes, sha1 HASH) -> (400 bytes, sha1 HASH)";
+    let text = place.run("diff a.zkt b.zkt").expect(1).stdout;
+    let words = text.split_whitespace().map(|word| {
+        let is_hash = word.trim_end_matches(')').len() == 40;
+        if is_hash { "HASH)" } else { word }
+    });
+    let text = words.collect::<Vec<_>>().join(" ");
+    assert!(text.contains(changed), "{text}");
+}
+
+#[test]
 fn each_side_of_a_diff_may_have_several_layers() {
     let place = Place::offline();
     place
