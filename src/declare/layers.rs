@@ -1,5 +1,6 @@
 //! Layers of files, with what they include, to the tree that they declare.
 
+mod foreign;
 mod globs;
 mod listing;
 mod loader;

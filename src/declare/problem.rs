@@ -54,6 +54,15 @@ pub enum Problem {
         /// The first byte that is no text.
         byte: u8,
     },
+    /// A file is something else than tree text.
+    #[error("{name}: {what}, and a layer is tree text")]
+    #[doc(hidden)]
+    Foreign {
+        /// The file.
+        name: String,
+        /// What it is.
+        what: Foreign,
+    },
     /// A layer declares no node: an empty tree is more often a mistake than meant.
     #[error("{name}: the layer declares no node")]
     #[doc(hidden)]
@@ -79,6 +88,30 @@ pub enum Problem {
     #[error("standard input (-) can be one layer only")]
     #[doc(hidden)]
     StandardInputTwice,
+}
+
+/// What a file is that is no tree text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Foreign {
+    /// A tree, exported as JSON.
+    Export,
+    /// A saved plan.
+    SavedPlan,
+    /// Other JSON.
+    Json,
+    /// A file as `zkt.toml`.
+    Toml,
+}
+
+impl fmt::Display for Foreign {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Export => "it is an export in JSON",
+            Self::SavedPlan => "it is a saved plan",
+            Self::Json => "it is JSON",
+            Self::Toml => "it is TOML",
+        })
+    }
 }
 
 /// Why a file that another file names cannot be used.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::{Value, json};
 use zkt::declare::files;
-use zkt::declare::{Files, Layers, Problem, Problems, Reference, Source, lower};
+use zkt::declare::{Files, Foreign, Layers, Problem, Problems, Reference, Source, lower};
 use zkt::model::path::ZPath;
 use zkt::syntax::place::{Located, Location, Span};
 use zkt::syntax::source;
@@ -14,7 +14,7 @@ use crate::diagnostics;
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
 use crate::render::{Finding, Found, Remark};
-use crate::words::MAX_REQUEST_HINT;
+use crate::words::{MAX_REQUEST_HINT, shell_word};
 
 /// What `/zookeeper` is where a tree goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -197,6 +197,7 @@ fn kind(problem: &Problem) -> (Found, &str) {
         ) => (Found::Reference, path),
         Problem::Source(source::Error::TooLarge { name, .. })
         | Problem::Unreadable { name, .. }
+        | Problem::Foreign { name, .. }
         | Problem::NotText { name, .. } => (Found::File, name),
         Problem::Empty { name } | Problem::NoFiles { name } | Problem::EmptyFile { name } => {
             (Found::Empty, name)
@@ -256,9 +257,30 @@ impl Located for Worded<'_> {
         let hint = match self.0 {
             problem if problem.is_empty() => "--allow-empty accepts it where that is meant",
             Problem::Lower(lower::Error::TooLarge { .. }) => MAX_REQUEST_HINT,
+            Problem::Foreign { name, what } => return Some(foreign_hint(name, *what)),
             problem => return problem.located().and_then(Located::hint),
         };
         Some(hint.to_owned())
+    }
+}
+
+/// Where a file belongs that is no layer.
+fn foreign_hint(name: &str, what: Foreign) -> String {
+    let file = shell_word(name);
+    match what {
+        Foreign::Export => format!(
+            "zkt diff compares it: zkt diff --old {file} --new LAYER; zkt export without --format json writes \
+             tree text"
+        ),
+        Foreign::SavedPlan => {
+            format!("zkt apply --plan {file} carries it out, zkt plan --show {file} shows it")
+        }
+        Foreign::Json => {
+            "each node is a line /name, each property a line below it: name = value".to_owned()
+        }
+        Foreign::Toml => format!(
+            "--config {file} names the file with the contexts, and --context NAME takes the layers of one"
+        ),
     }
 }
 

@@ -5,6 +5,7 @@ use std::mem;
 use std::path::{Path, PathBuf};
 
 use super::Layers;
+use super::foreign::foreign;
 use super::globs::FileGlobs;
 use super::listing::tree_files;
 use super::walk::{Budget, MAX_BYTES, MAX_FILES, Walked, walk};
@@ -174,7 +175,7 @@ impl Loader<'_, '_> {
         if path == Path::new("-") {
             let name = "<stdin>".to_owned();
             match self.files.standard_input() {
-                Ok(bytes) => self.file(&name, bytes, path, None),
+                Ok(bytes) => self.top_file(&name, bytes, path),
                 Err(error) => self.unreadable(&name, error),
             }
             return name;
@@ -183,11 +184,22 @@ impl Loader<'_, '_> {
         match self.files.read(path, &self.root) {
             Ok(bytes) => {
                 self.chain.extend(self.files.identity(path));
-                self.file(&name, bytes, path, None);
+                self.top_file(&name, bytes, path);
             }
             Err(error) => self.unreadable(&name, error),
         }
         name
+    }
+
+    /// Parses and lowers a file of the layer, unless it is no tree text at all: one error says so.
+    fn top_file(&mut self, name: &str, bytes: Vec<u8>, path: &Path) {
+        match foreign(path, &bytes) {
+            Some(what) => {
+                let name = name.to_owned();
+                self.problems.push(Problem::Foreign { name, what });
+            }
+            None => self.file(name, bytes, path, None),
+        }
     }
 
     fn unreadable(&mut self, name: &str, error: files::Error) {

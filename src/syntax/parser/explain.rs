@@ -59,7 +59,7 @@ fn explain_directive(line: &LogicalLine<'_>, text: &str) -> Option<Explained> {
         (Kind::Directive(directive), ..) => {
             let rest = text[line.value..].trim();
             let is_missing = rest.is_empty() || rest.starts_with(COMMENT);
-            if directive.has_string && matches!(rest, "base64" | "file" | "from") {
+            if directive.forms.contains(&rest) {
                 let end = line.value + text[line.value..].trim_end().len();
                 return Some(Explained::syntax(
                     "a string",

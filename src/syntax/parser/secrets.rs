@@ -194,7 +194,9 @@ impl Scan<'_> {
         match word {
             "@acl" => self.acl(start + line.indent, line.statement),
             "@data" => {
-                let is_secret = self.names.everything || self.nodes.is_in(&self.names.any);
+                let is_secret = self.names.everything
+                    || self.names.all_data
+                    || self.nodes.is_in(&self.names.any);
                 let named = || self.names.secret_in(rest, false);
                 let after = if is_secret { Some(0) } else { named() };
                 return self.value(start, line.indent, end, after.map(|at| word.len() + at));

@@ -43,6 +43,8 @@ pub(crate) struct Directive {
     pub(crate) word: &'static str,
     /// What must follow the word, in the words of an error.
     pub(crate) operand: Option<&'static str>,
+    /// The words of which one may stand before its string.
+    pub(crate) forms: &'static [&'static str],
     /// Whether it ends with a string, which may run over several lines.
     pub(crate) has_string: bool,
 }
@@ -56,6 +58,7 @@ pub(crate) static DIRECTIVES: [Directive; 10] = [
     directive("@secret", None),
     directive("@acl", Some("an entry of the form scheme:id:perms")),
     Directive {
+        forms: &["base64", "file"],
         has_string: true,
         ..directive("@data", Some("a string or the word base64 or file"))
     },
@@ -65,6 +68,7 @@ pub(crate) static DIRECTIVES: [Directive; 10] = [
     },
     directive("@files", Some("a directory in quotes")),
     Directive {
+        forms: &["from"],
         has_string: true,
         ..directive("@moved", Some("the word from and a string"))
     },
@@ -74,6 +78,7 @@ const fn directive(word: &'static str, operand: Option<&'static str>) -> Directi
     Directive {
         word,
         operand,
+        forms: &[],
         has_string: false,
     }
 }

@@ -150,6 +150,19 @@ async fn set() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn set_says_what_creates_a_node() {
+    let place = tree("set-missing").await;
+    insta::assert_snapshot!(place.run("set /new/node x=1"), @"
+    --- stderr
+    error: /new does not exist
+    hint: set changes nodes, and apply creates them: echo /new/node | zkt apply -y -
+    --- exit 1
+    ");
+    place.run_with("apply -y -", "/new/node\n").expect(0);
+    place.run("set /new/node x=1").expect(0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn resolve_and_ln() {
     let place = tree("resolve").await;
     assert_eq!(

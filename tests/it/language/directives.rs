@@ -17,7 +17,7 @@ fn directives() {
       @keep properties
       @secret x
     "#);
-    check!("/a\n  @kep\n  @keep all\n  @ignore\n  @protect now\n  @acl\n  @data\n  @include\n  @moved\n  @moved '/b'\n  @moved from\n  @moved from /b\n", @r#"
+    check!("/a\n  @kep\n  @keep all\n  @ignore\n  @protect now\n  @acl\n  @data\n  @include\n  @moved\n  @moved '/b'\n  @moved from\n  @moved from /b\n", @"
     2:3: there is no directive @kep
       hint: the directives are @keep, @ignore, @protect, @ephemeral, @secret, @acl, @data, @include, @files and @moved; a property of this name is @kep = VALUE
     3:9: expected children, properties or the end of the line, found `all`
@@ -30,7 +30,8 @@ fn directives() {
     10:10: expected the word from, found `'/b'`
     11:14: expected a string, found the end of the line
     12:15: expected a string, found `/b`
-    "#);
+      hint: quote it: @moved from '/b'
+    ");
     check!("/a\n  @keep\n  @keep children\n  @ignore a\n  @ignore b\n", @r#"
     3:3: the directive @keep stands twice in one node
       2:3: first here

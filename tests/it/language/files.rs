@@ -136,6 +136,7 @@ fn what_is_wrong_with_a_directory() {
     check_layers!(["t/a.zkt"], files("/a\n  @files\n/b\n  @files conf\n/c\n  @files 'conf' !\n/d\n  @files 'co' 'nf'x\n/e\n  @files 'conf\n/f\n  @files = 1\n"), @r#"
     t/a.zkt:2:9: expected a directory in quotes, found the end of the line
     t/a.zkt:4:10: expected a string, found `conf`
+      hint: quote it: @files 'conf'
     t/a.zkt:6:18: expected a glob or a string, found the end of the line
     t/a.zkt:8:19: expected the end of the line, found `x`
     t/a.zkt:10:10: expected a string, found `'conf`

@@ -130,6 +130,11 @@ fn hints_for_what_newcomers_type() {
         ("x = [1, “a”]", "text needs straight quotes: 'a'"),
         ("x = 'a' “b”", "quotes are straight: ' or \""),
         ("@data “a”", "quotes are straight: ' or \""),
+        ("@files conf", "quote it: @files 'conf'"),
+        ("@files conf *.xml", "quote it: @files 'conf'"),
+        ("@include a.zkt  # x", "quote it: @include 'a.zkt'"),
+        ("@data file a.bin", "quote it: @data file 'a.bin'"),
+        ("@moved from /old", "quote it: @moved from '/old'"),
         (
             "“a b” = 1",
             "a name that holds blanks is written in double quotes: \"a b\" = …",

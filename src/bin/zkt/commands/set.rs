@@ -3,12 +3,15 @@
 use std::fmt::Display;
 
 use clap::Args;
+use zkt::model::path::ZPath;
 use zkt::services::Error;
 
 use crate::args::ServerArgs;
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
+use crate::render::path_text;
 use crate::signals::interrupt;
+use crate::words::shell_word;
 use crate::{assignment, planning, settings};
 
 /// Set properties of a live node; the others stay
@@ -57,8 +60,26 @@ pub(crate) async fn run(args: &SetArgs, _: &Output) -> Result<Exit, Failure> {
             let hint = "--replace puts the properties in the place of that data";
             Err(Failure::from(error).hint(hint))
         }
+        Err(Some(Error::NoNode(path))) => Err(missing(path, args)),
         Err(Some(error)) => Err(error.into()),
     }
+}
+
+/// The failure of a node that is not there.
+fn missing(path: ZPath, args: &SetArgs) -> Failure {
+    // Nodes above it may be missing, too, or a link leads elsewhere.
+    let whole = ZPath::parse_lenient(&args.path).ok();
+    let whole = whole.filter(|whole| whole.is_within(&path));
+    let line = path_text(whole.as_ref().unwrap_or(&path)).into_owned();
+    let way = args.server.way.words.iter().map(String::as_str);
+    let words = ["zkt", "apply", "-y", "-"].into_iter().chain(way);
+    let words: Vec<_> = words.map(shell_word).collect();
+    let hint = format!(
+        "set changes nodes, and apply creates them: echo {} | {}",
+        shell_word(&line),
+        words.join(" ")
+    );
+    Failure::from(Error::NoNode(path)).hint(hint)
 }
 
 /// All properties are written at once, or none.

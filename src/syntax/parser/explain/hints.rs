@@ -2,7 +2,7 @@
 
 use crate::syntax::characters::{is_blank, is_curly_quote};
 use crate::syntax::scanner::LogicalLine;
-use crate::syntax::scanner::table::{COMMENT, Kind, NODE, OPERATORS, operator_at};
+use crate::syntax::scanner::table::{COMMENT, Directive, Kind, NODE, OPERATORS, operator_at};
 use crate::syntax::scanner::tokens::{quoted_name, without_comment};
 use crate::syntax::spelling::{node_name, property_name, string_literal};
 
@@ -13,6 +13,11 @@ pub(super) fn hint_for_statement(line: &LogicalLine<'_>, text: &str, at: usize) 
     let rest = text[at..].trim_start();
     if let Some(hint) = hint_for_rest(rest) {
         return Some(hint.to_owned());
+    }
+    if let Kind::Directive(directive) = line.kind
+        && let Some(hint) = hint_for_unquoted(directive, text[line.value..].trim())
+    {
+        return Some(hint);
     }
     if line.kind == Kind::Node {
         let hint = statement
@@ -45,6 +50,20 @@ pub(super) fn hint_for_statement(line: &LogicalLine<'_>, text: &str, at: usize) 
             string_literal(target.trim_matches('"'))
         )
     })
+}
+
+/// What to do about a directive whose string lacks its quotes.
+fn hint_for_unquoted(directive: &Directive, rest: &str) -> Option<String> {
+    let (form, path) = match (directive.word, rest.split_once(is_blank)) {
+        ("@files" | "@include", _) => ("", rest),
+        ("@data", Some(("file", path))) => ("file ", path),
+        ("@moved", Some(("from", path))) => ("from ", path),
+        _ => return None,
+    };
+    let path = path.trim_start().split(is_blank).next()?;
+    let is_bare = !path.is_empty() && !path.contains(['\'', '"']);
+    let quoted = is_bare.then(|| string_literal(path))?;
+    Some(format!("quote it: {} {form}{quoted}", directive.word))
 }
 
 /// How a comment starts in other languages.

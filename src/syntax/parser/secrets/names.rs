@@ -18,8 +18,10 @@ pub(super) struct Names {
     pub(super) whole: BTreeSet<String>,
     /// The last names of nodes with any secret.
     pub(super) any: BTreeSet<String>,
-    /// Whether a `@secret` line stands in no node that can be named.
+    /// Whether a `@secret` line without names stands in no node that can be named.
     pub(super) everything: bool,
+    /// Whether any `@secret` line does: it covers the data of some node.
+    pub(super) all_data: bool,
 }
 
 impl Names {
@@ -90,7 +92,10 @@ impl Names {
                 }
                 self.any.extend(around);
             }
-            None => self.everything = true,
+            None => {
+                self.everything |= is_whole;
+                self.all_data = true;
+            }
         }
     }
 

@@ -123,6 +123,17 @@ fn all_of_a_secret_node_is_hidden() {
     }
 }
 
+/// In a file that others include, no node may be open.
+#[test]
+fn names_beside_no_node_are_secret_and_others_are_not() {
+    assert_eq!(
+        shown("@secret key\nkey = 1\nthreads = x\n@data 'x'\n"),
+        "@secret key\nkey = (secret)\nthreads = x\n@data (secret)\n"
+    );
+    check("@secret\nthreads = hunter2\n");
+    check("@secret [\nthreads = hunter2\n");
+}
+
 #[test]
 fn what_stands_in_the_place_of_a_hash_is_hidden() {
     for entry in [

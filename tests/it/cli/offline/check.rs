@@ -26,6 +26,28 @@ fn check_accepts() {
 }
 
 #[test]
+fn files_that_are_no_layers() {
+    let place = Place::offline();
+    place
+        .file("a.json", "{\"properties\": {}, \"children\": {}}\n")
+        .file("plan.json", "{\"zkt_plan\": 2}")
+        .file("b.json", "{\"a\": 1}")
+        .file("prod.toml", "[context.prod]\nlayers = 'a.zkt'\n");
+    insta::assert_snapshot!(place.run("check a.json plan.json b.json prod.toml"), @"
+    --- stderr
+    error: a.json: it is an export in JSON, and a layer is tree text
+    hint: zkt diff compares it: zkt diff --old a.json --new LAYER; zkt export without --format json writes tree text
+    error: plan.json: it is a saved plan, and a layer is tree text
+    hint: zkt apply --plan plan.json carries it out, zkt plan --show plan.json shows it
+    error: b.json: it is JSON, and a layer is tree text
+    hint: each node is a line /name, each property a line below it: name = value
+    error: prod.toml: it is TOML, and a layer is tree text
+    hint: --config prod.toml names the file with the contexts, and --context NAME takes the layers of one
+    --- exit 1
+    ");
+}
+
+#[test]
 fn check_shows_every_error_with_its_places() {
     let place = Place::offline();
     place
@@ -142,7 +164,7 @@ fn check_warns_of_links() {
     warning: /a: link p => /d q leads nowhere: /d has no property q (a.zkt:5:3) [dangling-link]
     warning: /b: link l -> /b/l loops: /b/l -> /b/l (a.zkt:9:3) [circular-link]
     warning: /d: link m -> /a/l/l loops: /b/l -> /b/l (a.zkt:7:3) [circular-link]
-    error: warnings and extra nodes are not allowed, and there are 4; leave out --strict to allow them
+    error: 4 warnings, and --strict allows none
     --- exit 3
     ");
     insta::assert_snapshot!(place.run("check --strict --format json a.zkt"), @r#"
