@@ -19,7 +19,7 @@ mod layers;
 pub use files::GitFiles;
 pub use files::{Disk, Files, Memory};
 pub use layers::{Layers, SELF, load, tree_files};
-pub use problem::{MAX_INCLUDES, Problem, Problems, Reference};
+pub use problem::{Foreign, MAX_INCLUDES, Problem, Problems, Reference};
 pub use source::Source;
 
 /// The tree that a text declares, below the root. The text may declare nothing.

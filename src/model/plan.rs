@@ -200,15 +200,18 @@ impl Add {
 }
 
 impl Action {
-    /// Where the node is declared; a node that goes is declared nowhere.
+    /// The line that causes it: that of the first change, else that of the node. A node that goes is declared
+    /// nowhere.
     #[must_use]
     pub fn origin(&self) -> Option<&Location> {
-        match self {
-            Self::Add(add) => add.origin.as_ref(),
-            Self::Update(update) => update.origin.as_ref(),
-            Self::Link(link) => link.origin.as_ref(),
-            Self::Trim(_) => None,
-        }
+        let (changes, node) = match self {
+            Self::Add(add) => (&[][..], &add.origin),
+            Self::Update(update) => (&update.changes[..], &update.origin),
+            Self::Link(link) => (&link.changes[..], &link.origin),
+            Self::Trim(_) => return None,
+        };
+        let mut changed = changes.iter().filter_map(|change| change.origin.as_ref());
+        changed.next().or(node.as_ref())
     }
 
     /// The node that the action is about.

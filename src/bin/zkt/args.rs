@@ -10,9 +10,9 @@ mod policy;
 pub(crate) mod values;
 
 pub(crate) use connection::{AuthFilesOf, ServerArgs, ServersOf, Wait, Way, session_timeout, wait};
-pub(crate) use context::ContextArgs;
+pub(crate) use context::{ContextArgs, FileSays};
 pub(crate) use layers::{FileArgs, LayerArgs};
 pub(crate) use lints::LintArgs;
 pub(crate) use output::{CheckFormat, Color, Format, Global, LogFormat, PlanFormat, TreeFormat};
-pub(crate) use plan::{Extras, OwnerArgs, PlanOptions, PlansOf, TrimArg, max_trim};
+pub(crate) use plan::{Extras, OwnerArgs, PlanOptions, TrimArg, max_trim};
 pub(crate) use policy::PolicyArgs;

@@ -127,9 +127,12 @@ fn parse(command: clap::Command, words: &[OsString]) -> Result<Call, Exit> {
         config.mark(server, &settings, given);
     }
     if let Some(plan) = cli.command.plan_mut() {
-        plan.of_context = config.plans_of(&settings);
-        let context = plan.of_context.as_ref();
-        plan.policy.context = context.map_or_else(String::new, |of| of.context.clone());
+        plan.of_file = config.says_of_plan(&settings);
+        let context = config.chosen();
+        plan.policy.context = context.map_or_else(String::new, |chosen| chosen.name.clone());
+    }
+    if let Command::Check(check) = &mut cli.command {
+        check.of_file = config.says_of_check(&settings);
     }
     Ok(Call {
         cli,

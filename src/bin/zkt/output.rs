@@ -161,7 +161,13 @@ impl Output {
 
     /// The columns of the terminal, or 80.
     pub(crate) fn width(&self) -> usize {
-        console_width().unwrap_or(80)
+        self.columns().unwrap_or(80)
+    }
+
+    /// The columns of the terminal, if stdout is one.
+    pub(crate) fn columns(&self) -> Option<usize> {
+        let size = console::Term::stdout().size_checked();
+        size.map(|(_, columns)| usize::from(columns))
     }
 
     /// How a plan is headed and laid out on stdout.
@@ -243,12 +249,6 @@ impl Output {
         bar.enable_steady_tick(Duration::from_millis(250));
         bar
     }
-}
-
-fn console_width() -> Option<usize> {
-    console::Term::stdout()
-        .size_checked()
-        .map(|(_, columns)| usize::from(columns))
 }
 
 /// Logs warnings and errors to stderr, with `-v` more, such as the requests that a server gets. A

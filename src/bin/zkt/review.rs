@@ -79,7 +79,8 @@ fn explain(
             let title = &subject.titled();
             let errors = render::count(remarks.len(), "error");
             render::write_annotations(title, remarks, &Root::of_environment(), &mut out)?;
-            render::write_notice(title, &format!("No plan: {errors}."), &mut out)?;
+            let line = format!("No plan: {errors}.");
+            render::write_notice(title, &line, subject.bounds, &mut out)?;
         }
     }
     out.flush()

@@ -113,7 +113,7 @@ pub(crate) fn plan_options(terms: &Terms, given: &PlanOptions) -> PlanOptions {
             owner_path: owner.map_or(PLACE, |owner| &owner.path).to_owned(),
         },
         adopt: owner.is_some_and(|owner| owner.adopt),
-        of_context: None,
+        of_file: None,
     }
 }
 

@@ -20,7 +20,7 @@ pub(crate) fn refusal(refusal: &Refusal) -> String {
             let rule = &objection.rule;
             return format!("{refusal}; zkt apply --approve {rule} agrees to it");
         }
-        Refusal::Strict { .. } => "leave out --strict to allow them",
+        Refusal::Strict { .. } => "--strict or strict in zkt.toml forbids them",
         Refusal::NoIdentity { .. } | Refusal::NoCreator { .. } => "give --auth",
         Refusal::Text { .. } => "--replace puts the declared ones in its place",
         Refusal::LocksOut { .. } => "--force allows that",
@@ -105,7 +105,8 @@ mod tests {
 
         assert_eq!(
             refusal(&Refusal::Strict { count: 2 }),
-            "warnings and extra nodes are not allowed, and there are 2; leave out --strict to allow them"
+            "warnings and extra nodes are not allowed, and there are 2; --strict or \
+             strict in zkt.toml forbids them"
         );
     }
 }

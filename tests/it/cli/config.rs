@@ -110,31 +110,31 @@ fn flags_and_the_environment_win_over_the_file() {
                  --extras show --target /t --exclude /e --strict --allow-empty --allow-ephemeral \
                  --allow-files /f --max-file 3";
     insta::assert_snapshot!(place.run(words), @"
-    file             zkt.toml                     found
-    context          prod                         --context
-    layers           x.zkt                        LAYER, not zkt.toml:6
-    connect          h:1                          --connect, not zkt.toml:7
-    auth-file        (not shown)                  --auth, not zkt.toml:8
-    session-timeout  1s                           --session-timeout, not zkt.toml:9
-    request-timeout  2s                           --request-timeout, not zkt.toml:10
-    max-request      2MiB                         --max-request, not zkt.toml:11
-    wait             forever                      --wait, not zkt.toml:12
-    path             /p                           --path, not zkt.toml:13
-    trim             none                         --trim, not zkt.toml:14
-    owner            -                            default
-    owner-path       /zkt                         default
-    adopt            false                        default
-    max-trim         7                            --max-trim, not zkt.toml:15
-    extras           show                         --extras, not zkt.toml:16
-    target           /t                           --target, not zkt.toml:17
-    exclude          /e                           --exclude, not zkt.toml:18
-    policy           -                            default
-    strict           true                         --strict, not zkt.toml:19
-    lints            all=allow plain-secret=deny  zkt.toml:20
-    allow-empty      true                         --allow-empty, not zkt.toml:21
-    allow-ephemeral  true                         --allow-ephemeral, not zkt.toml:22
-    allow-files      /f                           --allow-files, not zkt.toml:23
-    max-file         3                            --max-file, not zkt.toml:24
+    file             zkt.toml           found
+    context          prod               --context
+    layers           x.zkt              LAYER, not zkt.toml:6
+    connect          h:1                --connect, not zkt.toml:7
+    auth-file        (not shown)        --auth, not zkt.toml:8
+    session-timeout  1s                 --session-timeout, not zkt.toml:9
+    request-timeout  2s                 --request-timeout, not zkt.toml:10
+    max-request      2MiB               --max-request, not zkt.toml:11
+    wait             forever            --wait, not zkt.toml:12
+    path             /p                 --path, not zkt.toml:13
+    trim             none               --trim, not zkt.toml:14
+    owner            -                  default
+    owner-path       /zkt               default
+    adopt            false              default
+    max-trim         7                  --max-trim, not zkt.toml:15
+    extras           show               --extras, not zkt.toml:16
+    target           /t                 --target, not zkt.toml:17
+    exclude          /e                 --exclude, not zkt.toml:18
+    policy           -                  default
+    strict           true               --strict, not zkt.toml:19
+    lints            plain-secret=deny  zkt.toml:20
+    allow-empty      true               --allow-empty, not zkt.toml:21
+    allow-ephemeral  true               --allow-ephemeral, not zkt.toml:22
+    allow-files      /f                 --allow-files, not zkt.toml:23
+    max-file         3                  --max-file, not zkt.toml:24
     --- exit 0
     ");
     let mut command = place.command("config --format json");

@@ -150,7 +150,7 @@ async fn a_context_has_policies_which_see_its_name() {
         .stdout;
     assert!(
         github
-            .starts_with("::warning file=a.zkt,line=1,col=1,title=zkt plan prod::rule long-value"),
+            .starts_with("::warning file=a.zkt,line=2,col=3,title=zkt plan prod::rule long-value"),
         "{github}"
     );
     let comment = place

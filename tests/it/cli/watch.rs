@@ -179,7 +179,10 @@ async fn once_ends_as_apply_does() {
     assert!(run.stderr.contains("broken.zkt:1:9"), "{run}");
     place.file("strict.zkt", "/a\n  x = 1\n  l -> /nowhere\n");
     let run = place.run("watch --once --strict strict.zkt").expect(3);
-    assert!(run.stderr.contains("leave out --strict"), "{run}");
+    assert!(
+        run.stderr.contains("--strict or strict in zkt.toml"),
+        "{run}"
+    );
     place.run("watch --once -c 127.0.0.1:1 a.zkt").expect(1);
     place.run("watch --once --elect a/b a.zkt").expect(1);
     assert_eq!(place.nodes().await, "/a \"{\\\"x\\\":1}\" v0\n");

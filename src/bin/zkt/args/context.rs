@@ -1,4 +1,4 @@
-//! Which context of `zkt.toml` holds.
+//! Which context of `zkt.toml` holds, and what the file says.
 
 use std::path::PathBuf;
 
@@ -16,4 +16,14 @@ pub(crate) struct ContextArgs {
     /// repository's top]
     #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) config: Option<PathBuf>,
+}
+
+/// What `zkt.toml` says of a plan or a check.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FileSays {
+    pub(crate) file: String,
+    /// The context that holds, if one does.
+    pub(crate) context: Option<String>,
+    /// Keys with their values.
+    pub(crate) settings: Vec<(&'static str, Vec<String>)>,
 }

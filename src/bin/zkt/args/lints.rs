@@ -7,6 +7,8 @@ use zkt::model::lint::{Level, Levels, Lint};
 
 /// The name that stands for all lints.
 pub(crate) const ALL: &str = "all";
+/// The level of a file that allows all lints.
+pub(crate) const ALLOW_ALL: &str = "all=allow";
 /// The option with the levels of a file, each as `name=level`.
 const OF_FILE: &str = "lints";
 

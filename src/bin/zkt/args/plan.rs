@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum};
 use zkt::model::plan::MaxTrim;
 use zkt::model::record::PLACE;
 
-use super::{LintArgs, PolicyArgs};
+use super::{FileSays, LintArgs, PolicyArgs};
 
 /// What a plan is about, and what it may do.
 #[derive(Debug, Clone, Args)]
@@ -62,9 +62,9 @@ pub(crate) struct PlanOptions {
     /// Adopt declared nodes that were there before and differ, or that another owner has
     #[arg(long)]
     pub(crate) adopt: bool,
-    /// The context that holds, if one does
+    /// What zkt.toml says of the plan
     #[arg(skip)]
-    pub(crate) of_context: Option<PlansOf>,
+    pub(crate) of_file: Option<FileSays>,
 }
 
 /// Whose record is kept, and where.
@@ -76,15 +76,6 @@ pub(crate) struct OwnerArgs {
     /// The node below which owners keep their records
     #[arg(long, value_name = "PATH", default_value = PLACE)]
     pub(crate) owner_path: String,
-}
-
-/// A context, and what it says of plans.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct PlansOf {
-    pub(crate) context: String,
-    pub(crate) file: String,
-    /// Keys with their values.
-    pub(crate) settings: Vec<(&'static str, Vec<String>)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

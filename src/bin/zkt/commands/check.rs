@@ -2,22 +2,22 @@
 
 mod explain;
 
-use std::io::Write as _;
+use std::io::{self, Write};
 
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
 use zkt::declare::{Problems, Source};
 use zkt::model::lint::Lint;
-use zkt::model::plan::{Refusal, Warning};
+use zkt::model::plan::Warning;
 use zkt::model::request::MAX_REQUEST;
 use zkt::reconcile;
 
 use crate::args::values::request_size;
-use crate::args::{CheckFormat, LayerArgs, LintArgs, lints};
+use crate::args::{CheckFormat, FileSays, LayerArgs, LintArgs, lints};
 use crate::declare::{self, Destination};
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
-use crate::render::{self, Finding, Found, Remark, Root};
+use crate::render::{self, Bounds, Finding, Found, Remark, Root};
 use crate::words;
 
 const TITLE: &str = "zkt check";
@@ -47,6 +47,9 @@ pub(crate) struct CheckArgs {
           value_parser = lints::names(), hide_possible_values = true, help_heading = "Lints",
           conflicts_with_all = ["layers", "format", "strict"])]
     pub(crate) explain: Option<String>,
+    /// What zkt.toml says of the check
+    #[arg(skip)]
+    pub(crate) of_file: Option<FileSays>,
 }
 
 pub(crate) fn run(args: &CheckArgs, output: &Output) -> Result<Exit, Failure> {
@@ -57,6 +60,11 @@ pub(crate) fn run(args: &CheckArgs, output: &Output) -> Result<Exit, Failure> {
         out.flush()?;
         return Ok(Exit::Done);
     }
+    let bounds = Bounds::of_file(args.of_file.clone());
+    let said = bounds.lines(output.width());
+    if args.format == CheckFormat::Text && !said.is_empty() {
+        output.note(said.trim());
+    }
     let loaded = declare::load(
         &args.sources.layers,
         args.allow_empty,
@@ -64,8 +72,8 @@ pub(crate) fn run(args: &CheckArgs, output: &Output) -> Result<Exit, Failure> {
         &args.sources.files.files(),
     );
     match loaded.and_then(|source| source.require_size(args.max_request)) {
-        Ok(source) => print_sound(&source, args, output),
-        Err(problems) => print_problems(&problems, args.format, output),
+        Ok(source) => print_sound(&source, args, &bounds, output),
+        Err(problems) => print_problems(&problems, args.format, &bounds, output),
     }
 }
 
@@ -73,6 +81,7 @@ pub(crate) fn run(args: &CheckArgs, output: &Output) -> Result<Exit, Failure> {
 fn print_problems(
     problems: &Problems,
     format: CheckFormat,
+    bounds: &Bounds,
     output: &Output,
 ) -> Result<Exit, Failure> {
     let mut out = output.out();
@@ -83,21 +92,22 @@ fn print_problems(
                 "format_version": render::FORMAT_VERSION,
                 "ok": false, "errors": declare::json(problems), "warnings": [],
             });
-            writeln!(out, "{report}")?;
+            write_json(report, bounds, &mut out)?;
             Ok(declare::exit(problems))
         }
         CheckFormat::Github => {
             let failure = declare::report(problems, output);
             let remarks = failure.remarks();
             let errors = render::count(remarks.len(), "error");
-            let root = Root::of_environment();
-            render::write_annotations(TITLE, &remarks, &root, &mut out)?;
-            render::write_notice(TITLE, &errors, &mut out)?;
+            let (title, root) = (bounds.titled(TITLE), Root::of_environment());
+            render::write_annotations(&title, &remarks, &root, &mut out)?;
+            render::write_notice(&title, &errors, bounds, &mut out)?;
             Err(failure)
         }
         CheckFormat::Sarif => {
             let findings = declare::findings(problems);
-            writeln!(out, "{}", render::sarif(&findings, &Root::of_environment()))?;
+            let log = render::sarif(&findings, bounds, &Root::of_environment());
+            writeln!(out, "{log}")?;
             Ok(declare::exit(problems))
         }
     };
@@ -106,9 +116,14 @@ fn print_problems(
 }
 
 /// Prints what sound layers come to, and what is probably wrong with them.
-fn print_sound(source: &Source, args: &CheckArgs, output: &Output) -> Result<Exit, Failure> {
+fn print_sound(
+    source: &Source,
+    args: &CheckArgs,
+    bounds: &Bounds,
+    output: &Output,
+) -> Result<Exit, Failure> {
     let warnings = reconcile::lint(source, &args.lints.levels);
-    let refusal = refusal(&warnings, args.strict);
+    let refusal = args.refusal(&warnings);
     let nodes = source.tree().declared().count();
     let files = source.texts().len();
     let (files_text, nodes_text) = (render::count(files, "file"), render::count(nodes, "node"));
@@ -122,7 +137,7 @@ fn print_sound(source: &Source, args: &CheckArgs, output: &Output) -> Result<Exi
                 "ok": refusal.is_none(), "files": files, "nodes": nodes, "errors": [],
                 "warnings": warnings,
             });
-            writeln!(out, "{report}")?;
+            write_json(report, bounds, &mut out)?;
         }
         CheckFormat::Text => {
             render::write_warnings(&warnings, &mut output.err())?;
@@ -137,14 +152,16 @@ fn print_sound(source: &Source, args: &CheckArgs, output: &Output) -> Result<Exi
             let remarks = refused.chain(warnings.iter().map(Remark::warning));
             let remarks: Vec<Remark> = remarks.collect();
             let line = refusal.as_ref().unwrap_or(&ok);
-            render::write_annotations(TITLE, &remarks, &Root::of_environment(), &mut out)?;
-            render::write_notice(TITLE, line, &mut out)?;
+            let (title, root) = (bounds.titled(TITLE), Root::of_environment());
+            render::write_annotations(&title, &remarks, &root, &mut out)?;
+            render::write_notice(&title, line, bounds, &mut out)?;
         }
         CheckFormat::Sarif => {
             let layers = &args.sources.layers;
             let findings = warnings.iter().map(|warning| finding(warning, layers));
             let findings: Vec<Finding> = findings.collect();
-            writeln!(out, "{}", render::sarif(&findings, &Root::of_environment()))?;
+            let log = render::sarif(&findings, bounds, &Root::of_environment());
+            writeln!(out, "{log}")?;
         }
     }
     out.flush()?;
@@ -154,12 +171,30 @@ fn print_sound(source: &Source, args: &CheckArgs, output: &Output) -> Result<Exi
     })
 }
 
-/// Why files with these warnings do not pass.
-fn refusal(warnings: &[Warning], strict: bool) -> Option<String> {
-    let count = warnings.len();
-    let strict = (strict && count > 0).then_some(Refusal::Strict { count });
-    let refusal = Warning::denied(warnings).or(strict)?;
-    Some(words::refusal(&refusal))
+fn write_json(mut report: Value, bounds: &Bounds, out: &mut dyn Write) -> io::Result<()> {
+    if let Some(bounds) = bounds.json() {
+        report["bounds"] = bounds;
+    }
+    writeln!(out, "{report}")
+}
+
+impl CheckArgs {
+    /// Why files with these warnings do not pass.
+    fn refusal(&self, warnings: &[Warning]) -> Option<String> {
+        if let Some(denied) = Warning::denied(warnings) {
+            return Some(words::refusal(&denied));
+        }
+        let by_file = self.of_file.as_ref().filter(|of_file| {
+            let mut names = of_file.settings.iter().map(|(name, _)| *name);
+            names.any(|name| name == "strict")
+        });
+        let by = match by_file {
+            Some(of_file) => format!("strict = true in {}", of_file.file),
+            None => "--strict".to_owned(),
+        };
+        let found = render::count(warnings.len(), "warning");
+        (self.strict && !warnings.is_empty()).then(|| format!("{found}, and {by} allows none"))
+    }
 }
 
 /// A warning for code scanning, at the start of the layers if it is about no line.

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use clap::Args;
 use serde_json::{Value, json};
+use unicode_width::UnicodeWidthStr as _;
 use zkt::syntax::spelling::printable;
 
 use crate::args::{Format, LayerArgs, PlanOptions, ServerArgs};
@@ -11,6 +12,9 @@ use crate::config::{Config, Origin, Setting, Shown};
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
 use crate::render;
+
+/// Columns in which values stand at least, however narrow the terminal is.
+const NARROWEST: usize = 20;
 
 /// Print what holds for a context of zkt.toml, and where it comes from
 #[derive(Debug, Args)]
@@ -39,7 +43,7 @@ pub(crate) fn run(
     match (args.list, args.format) {
         (true, Format::Text) => list(config, &mut out)?,
         (true, Format::Json) => writeln!(out, "{}", list_json(config))?,
-        (false, Format::Text) => table(config, settings, &mut out)?,
+        (false, Format::Text) => table(config, settings, output.columns(), &mut out)?,
         (false, Format::Json) => writeln!(out, "{}", table_json(config, settings))?,
     }
     out.flush()?;
@@ -64,7 +68,14 @@ fn list_json(config: &Config) -> Value {
     })
 }
 
-fn table(config: &Config, settings: &[Setting], out: &mut dyn Write) -> io::Result<()> {
+/// What holds, in three columns. On a terminal of so many columns long values go on below; for programs each
+/// setting is a line.
+fn table(
+    config: &Config,
+    settings: &[Setting],
+    columns: Option<usize>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let file = config.file().map_or("-".to_owned(), str::to_owned);
     let named_by = match (config.file(), config.named_by()) {
         (Some(_), None) => "found".to_owned(),
@@ -93,17 +104,41 @@ fn table(config: &Config, settings: &[Setting], out: &mut dyn Write) -> io::Resu
         .map(|row| row.map(|text| printable(&text).into_owned()));
     let rows: Vec<[String; 3]> = rows.collect();
     let width = |column: usize| {
-        let widths = rows
-            .iter()
-            .map(|row| unicode_width::UnicodeWidthStr::width(&*row[column]));
+        let widths = rows.iter().map(|row| row[column].width());
         widths.max().unwrap_or(0)
     };
-    let (names, values) = (width(0), width(1));
+    let (names, origins) = (width(0), width(2));
+    let room = columns.map_or(usize::MAX, |columns| {
+        columns.saturating_sub(names + origins + 4)
+    });
+    let values = width(1).min(room.max(NARROWEST));
     for [name, value, origin] in &rows {
-        let pad = values - unicode_width::UnicodeWidthStr::width(&**value);
-        writeln!(out, "{name:names$}  {value}{:pad$}  {origin}", "")?;
+        let mut name = name.as_str();
+        let mut origin = origin.as_str();
+        for line in wrapped(value, values) {
+            let pad = values.saturating_sub(line.width());
+            let row = format!("{name:names$}  {line}{:pad$}  {origin}", "");
+            writeln!(out, "{}", row.trim_end())?;
+            (name, origin) = ("", "");
+        }
     }
     Ok(())
+}
+
+/// A text cut between words into lines of at most so many columns, if its words are as short.
+fn wrapped(text: &str, columns: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) if line.width() + 1 + word.width() <= columns => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
 }
 
 fn table_json(config: &Config, settings: &[Setting]) -> Value {
@@ -141,5 +176,40 @@ fn origin_json(origin: &Origin) -> Value {
         Origin::Variable(name) => json!({"source": "environment", "place": name}),
         Origin::File(place) => json!({"source": "file", "place": place}),
         Origin::Default => json!({"source": "default", "place": null}),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_values_go_on_below() {
+        let setting = |key, value: &str| Setting {
+            key,
+            value: Shown::Values(vec![value.to_owned()]),
+            origin: Origin::File("zkt.toml:7".to_owned()),
+            instead_of: None,
+        };
+        let settings = [
+            setting(
+                "layers",
+                "trees/base trees/regions/eu.zkt trees/production.zkt",
+            ),
+            setting("path", "/a"),
+        ];
+        let text = |columns| {
+            let mut out = Vec::new();
+            table(&Config::default(), &settings, columns, &mut out).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        insta::assert_snapshot!(text(Some(60)), @"
+        file     -                                        default
+        context  -                                        default
+        layers   trees/base trees/regions/eu.zkt          zkt.toml:7
+                 trees/production.zkt
+        path     /a                                       zkt.toml:7
+        ");
+        assert_eq!(text(None).lines().count(), 4);
     }
 }

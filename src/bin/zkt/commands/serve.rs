@@ -41,10 +41,7 @@ pub(crate) struct ServeArgs {
 pub(crate) async fn run(args: &ServeArgs, output: &Output) -> Result<Exit, Failure> {
     // Who reads the address may send a signal at once.
     let mut signals = Signals::catch(&ENDING)?;
-    tracing::warn!(
-        "zkt serve is for development and tests: it keeps everything in memory; \
-         production is Apache ZooKeeper"
-    );
+    tracing::warn!("for development and tests, all in memory; production is Apache ZooKeeper");
     let server = builder(args, output)?.start().map_err(failure)?;
     let mut out = output.out();
     writeln!(out, "{}", server.address())?;

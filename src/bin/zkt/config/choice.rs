@@ -12,6 +12,7 @@ use super::find::{self, Reach};
 use super::key::{Key, LINTS, Shape, nearest};
 use super::origin::Origin;
 use crate::args::ContextArgs;
+use crate::args::lints::ALLOW_ALL;
 use crate::exit::Failure;
 use crate::output::Output;
 use crate::settings::variable;
@@ -159,8 +160,9 @@ impl Config {
         })
     }
 
-    /// The levels of lints, those of the file first.
-    fn lints(&self) -> Vec<String> {
+    /// The levels of lints, those of the file first. `--strict` of the command line wins over a level that
+    /// allows all: it would refuse nothing.
+    fn lints(&self, given: &ArgMatches) -> Vec<String> {
         let of_file = self.file.iter().flat_map(|file| &file.lints);
         let of_context = self
             .context()
@@ -168,6 +170,8 @@ impl Config {
             .flat_map(|context| &context.entries);
         let of_context = of_context.filter(|entry| entry.key.name == LINTS.name);
         let levels = of_file.chain(of_context).flat_map(|entry| &entry.values);
+        let is_strict = is_given(given, "strict");
+        let levels = levels.filter(|level| !is_strict || *level != ALLOW_ALL);
         levels.cloned().collect()
     }
 
@@ -181,7 +185,9 @@ impl Config {
         let entries = entries.iter().filter(|entry| entry.key.name != LINTS.name);
         root.mut_subcommand(name, |mut verb| {
             if LINTS.id_in(&verb).is_some() {
-                verb = verb.mut_arg(LINTS.name, |option| option.default_values(self.lints()));
+                verb = verb.mut_arg(LINTS.name, |option| {
+                    option.default_values(self.lints(given))
+                });
             }
             for entry in entries {
                 let Some(id) = entry.key.id_in(&verb) else {

@@ -8,7 +8,7 @@ use super::choice::{Config, is_given};
 use super::find::is_made_up;
 use super::key::{KEYS, Key};
 use super::origin::Origin;
-use crate::args::{AuthFilesOf, PlansOf, ServersOf};
+use crate::args::{AuthFilesOf, FileSays, ServersOf};
 use crate::settings::{AUTH_VARIABLE, variable};
 
 /// CI systems set it.
@@ -87,31 +87,20 @@ impl Config {
     }
 }
 
-impl Setting {
-    fn is_of_file(&self) -> bool {
-        matches!(self.origin, Origin::File(_))
-    }
-}
-
 impl Config {
     /// Returns what the context says of the servers, if it names them.
     pub(super) fn servers_of(&self, settings: &[Setting]) -> Option<ServersOf> {
-        let setting = settings.iter().find(|setting| setting.key == "connect")?;
-        let (Origin::File(place), Some(chosen)) = (&setting.origin, self.chosen()) else {
-            return None;
-        };
-        let name = &chosen.name;
+        let (place, file, _) = self.given(settings, "connect")?;
         Some(ServersOf {
-            place: format!("context {name} ({place})"),
-            file: self.file().unwrap_or_default().to_owned(),
+            place,
+            file,
             is_trusted: self.is_trusted(),
         })
     }
 
     /// Returns what the context says of files with credentials, if it names some.
     pub(super) fn auth_files_of(&self, settings: &[Setting]) -> Option<AuthFilesOf> {
-        let setting = settings.iter().find(|one| one.key == "auth-file")?;
-        let (Origin::File(place), Shown::Values(files)) = (&setting.origin, &setting.value) else {
+        let (place, file, Shown::Values(files)) = self.given(settings, "auth-file")? else {
             return None;
         };
         let is_refused = |file: &&String| {
@@ -120,10 +109,20 @@ impl Config {
             is_outside && (!self.is_trusted() || is_made_up(path))
         };
         Some(AuthFilesOf {
-            place: format!("context {} ({place})", self.chosen()?.name),
-            file: self.file().unwrap_or_default().to_owned(),
+            place,
+            file,
             refused: files.iter().find(is_refused).cloned(),
         })
+    }
+
+    /// What the context says of a key, if it does: with the context and its place, and the file.
+    fn given<'s>(&self, settings: &'s [Setting], key: &str) -> Option<(String, String, &'s Shown)> {
+        let setting = settings.iter().find(|setting| setting.key == key)?;
+        let Origin::File(place) = &setting.origin else {
+            return None;
+        };
+        let place = format!("context {} ({place})", self.chosen()?.name);
+        Some((place, self.file()?.to_owned(), &setting.value))
     }
 
     /// Whether somebody named the file or, outside of CI, its context. Whoever may change a file that is
@@ -135,21 +134,34 @@ impl Config {
         self.named_by().is_some() || is_asked_for && variable(CI_VARIABLE).is_none()
     }
 
-    /// Returns the context that holds, and what of the settings that decide on a plan it gives.
-    pub(crate) fn plans_of(&self, settings: &[Setting]) -> Option<PlansOf> {
-        let (chosen, file) = (self.chosen()?, self.file()?);
-        let given = settings.iter().filter(|setting| {
-            let key = KEYS.iter().find(|key| key.name == setting.key);
-            setting.is_of_file() && key.is_some_and(Key::decides_on_plans)
+    /// Returns the context that holds, and which of the settings that decide on a plan the file gives.
+    /// `None` if there is neither.
+    pub(crate) fn says_of_plan(&self, settings: &[Setting]) -> Option<FileSays> {
+        self.says(settings, Key::decides_on_plans)
+    }
+
+    /// As [`Config::says_of_plan`], of all settings of a check.
+    pub(crate) fn says_of_check(&self, settings: &[Setting]) -> Option<FileSays> {
+        self.says(settings, |_| true)
+    }
+
+    fn says(&self, settings: &[Setting], decides: fn(&Key) -> bool) -> Option<FileSays> {
+        let given = settings.iter().filter_map(|setting| {
+            let key = KEYS.iter().find(|key| key.name == setting.key)?;
+            match (&setting.origin, &setting.value) {
+                (Origin::File(_), Shown::Values(values)) if decides(key) => {
+                    Some((setting.key, values.clone()))
+                }
+                _ => None,
+            }
         });
-        let given = given.map(|setting| match &setting.value {
-            Shown::Values(values) => (setting.key, values.clone()),
-            Shown::Words(_) | Shown::Nothing | Shown::Secret => (setting.key, Vec::new()),
-        });
-        Some(PlansOf {
-            context: chosen.name.clone(),
-            file: file.to_owned(),
-            settings: given.collect(),
+        let settings: Vec<_> = given.collect();
+        let context = self.chosen().map(|chosen| chosen.name.clone());
+        let is_silent = context.is_none() && settings.is_empty();
+        Some(FileSays {
+            file: self.file().filter(|_| !is_silent)?.to_owned(),
+            context,
+            settings,
         })
     }
 }

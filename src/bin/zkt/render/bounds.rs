@@ -1,15 +1,18 @@
-//! What a plan is narrowed to, and what a context says of it: a reader must not take a part for all.
+//! What a plan is narrowed to, and what `zkt.toml` says of it or of a check: a reader must not take a part
+//! for all.
 
 use serde_json::{Value, json};
 use unicode_width::UnicodeWidthStr as _;
 
 use super::value::printable;
-use crate::args::{Extras, PlanOptions, PlansOf, TrimArg};
+use crate::args::{Extras, FileSays, PlanOptions, TrimArg};
 
 /// How many values of an option are named.
 const NAMED: usize = 5;
 /// How many characters of a value are.
 const LONGEST: usize = 60;
+/// What lines below a title begin with.
+const INDENT: &str = "  ";
 
 /// What a plan is narrowed to, and by whom.
 #[derive(Debug, Clone, Default)]
@@ -18,7 +21,7 @@ pub(crate) struct Bounds {
     exclude: Vec<String>,
     hides_extras: bool,
     trims_owned: bool,
-    of_context: Option<PlansOf>,
+    of_file: Option<FileSays>,
 }
 
 impl Bounds {
@@ -29,17 +32,25 @@ impl Bounds {
             exclude: options.exclude.clone(),
             hides_extras: options.extras == Extras::Hide,
             trims_owned: options.trim == Some(TrimArg::Owned),
-            of_context: options.of_context.clone(),
+            of_file: options.of_file.clone(),
+        }
+    }
+
+    /// As a file says.
+    pub(crate) fn of_file(of_file: Option<FileSays>) -> Self {
+        Self {
+            of_file,
+            ..Self::default()
         }
     }
 
     /// The name of the context, if one holds.
     pub(crate) fn context(&self) -> Option<&str> {
-        Some(self.of_context.as_ref()?.context.as_str())
+        self.of_file.as_ref()?.context.as_deref()
     }
 
     /// A title that tells one context's plan from another's.
-    pub(super) fn titled(&self, title: &str) -> String {
+    pub(crate) fn titled(&self, title: &str) -> String {
         match self.context() {
             Some(context) => format!("{title} {context}"),
             None => title.to_owned(),
@@ -74,16 +85,22 @@ impl Bounds {
         }
     }
 
-    /// The context, and each option that is not as usual.
-    pub(super) fn items(&self, quoted: impl Fn(&str) -> String) -> Vec<String> {
-        let context = self.of_context.iter();
-        let context =
-            context.map(|of| format!("context {} of {}", quoted(&of.context), quoted(&of.file)));
+    /// File and context, and each option that is not as usual.
+    pub(crate) fn items(&self, quoted: impl Fn(&str) -> String) -> Vec<String> {
+        let file = self.of_file.iter().map(|of| match &of.context {
+            Some(context) => format!("context {} of {}", quoted(context), quoted(&of.file)),
+            None => format!("settings of {}", quoted(&of.file)),
+        });
         let options = self.options();
-        let options = options
-            .iter()
-            .map(|(name, values)| format!("{name} {}", named(values, &quoted)));
-        context.chain(options).collect()
+        let options = options.iter().map(|(name, values)| {
+            let values = match *name {
+                // Which lints are allowed is never cut.
+                "lints" => first(values, usize::MAX, &quoted),
+                _ => named(values, &quoted),
+            };
+            format!("{name} {values}")
+        });
+        file.chain(options).collect()
     }
 
     /// Options with their values: those that narrow, and those that a file gives.
@@ -96,7 +113,7 @@ impl Bounds {
             options.push(("extras", vec!["hide".to_owned()]));
         }
         let is_new = |name: &str| !["target", "exclude", "extras"].contains(&name);
-        let given = self.of_context.iter().flat_map(|of| &of.settings);
+        let given = self.of_file.iter().flat_map(|of| &of.settings);
         let given = given.filter(|(name, _)| is_new(name));
         options.extend(given.map(|(name, values)| (*name, values.clone())));
         options.retain(|(_, values)| !values.is_empty());
@@ -104,23 +121,35 @@ impl Bounds {
     }
 
     /// The lines below a title, each of at most `width` columns; empty without bounds.
-    pub(super) fn lines(&self, width: usize) -> String {
+    pub(crate) fn lines(&self, width: usize) -> String {
+        let mut items = self.items(|text| clipped(&printable(text)));
+        let last = items.len().saturating_sub(1);
+        items[..last].iter_mut().for_each(|item| item.push(','));
         let mut lines = String::new();
         let mut column = 0;
-        for item in self.items(|text| clipped(&printable(text))) {
-            let columns = item.width();
-            if lines.is_empty() {
-                lines.push_str("  ");
-                column = 2;
-            } else if column + 2 + columns > width {
-                lines.push_str(",\n  ");
-                column = 2;
-            } else {
-                lines.push_str(", ");
-                column += 2;
+        for item in items {
+            let is_long = item.width() + INDENT.len() > width;
+            // An item is kept together if it fits on a line.
+            let parts: Vec<&str> = match is_long {
+                true => item.split(' ').collect(),
+                false => vec![&item],
+            };
+            for part in parts {
+                let columns = part.width();
+                if lines.is_empty() {
+                    lines.push_str(INDENT);
+                    column = INDENT.len();
+                } else if column + 1 + columns > width {
+                    lines.push('\n');
+                    lines.push_str(INDENT);
+                    column = INDENT.len();
+                } else {
+                    lines.push(' ');
+                    column += 1;
+                }
+                lines.push_str(part);
+                column += columns;
             }
-            lines.push_str(&item);
-            column += columns;
         }
         if !lines.is_empty() {
             lines.push('\n');
@@ -131,8 +160,8 @@ impl Bounds {
     /// For programs; `None` if the plan is about all.
     pub(crate) fn json(&self) -> Option<Value> {
         let options = self.options();
-        let context = self.of_context.as_ref();
-        if options.is_empty() && context.is_none() {
+        let file = self.of_file.as_ref();
+        if options.is_empty() && file.is_none() {
             return None;
         }
         let options: serde_json::Map<String, Value> = options
@@ -140,8 +169,8 @@ impl Bounds {
             .map(|(name, values)| (name.to_owned(), values.into()))
             .collect();
         Some(json!({
-            "context": context.map(|of| &of.context),
-            "file": context.map(|of| &of.file),
+            "context": self.context(),
+            "file": file.map(|of| &of.file),
             "options": options,
         }))
     }
@@ -149,11 +178,16 @@ impl Bounds {
 
 /// The first of some values, and how many others there are.
 fn named(values: &[String], quoted: impl Fn(&str) -> String) -> String {
-    let first: Vec<String> = values.iter().take(NAMED).map(|one| quoted(one)).collect();
+    let first = first(values, NAMED, quoted);
     match values.len().saturating_sub(NAMED) {
-        0 => first.join(" "),
-        more => format!("{} and {more} more", first.join(" ")),
+        0 => first,
+        more => format!("{first} and {more} more"),
     }
+}
+
+fn first(values: &[String], most: usize, quoted: impl Fn(&str) -> String) -> String {
+    let first: Vec<String> = values.iter().take(most).map(|one| quoted(one)).collect();
+    first.join(" ")
 }
 
 /// The beginning of a value.
@@ -174,8 +208,8 @@ mod tests {
             exclude: vec!["/kafka/tmp".to_owned(), "/**/x".to_owned()],
             hides_extras: true,
             trims_owned: false,
-            of_context: Some(PlansOf {
-                context: "prod".to_owned(),
+            of_file: Some(FileSays {
+                context: Some("prod".to_owned()),
                 file: "zkt.toml".to_owned(),
                 settings: vec![
                     ("max-trim", vec!["5%".to_owned()]),
@@ -211,5 +245,21 @@ mod tests {
         let lines = many.lines(80);
         assert!(lines.ends_with("… and 4 more\n"), "{lines}");
         assert!(lines.len() < 400, "{lines}");
+    }
+
+    #[test]
+    fn all_levels_of_lints_are_said() {
+        let levels: Vec<String> = (0..9).map(|i| format!("lint-{i}=allow")).collect();
+        let bounds = Bounds::of_file(Some(FileSays {
+            file: "zkt.toml".to_owned(),
+            context: None,
+            settings: vec![("lints", levels), ("strict", vec!["true".to_owned()])],
+        }));
+        assert_eq!(
+            bounds.lines(60),
+            "  settings of zkt.toml, lints lint-0=allow lint-1=allow\n  \
+             lint-2=allow lint-3=allow lint-4=allow lint-5=allow\n  \
+             lint-6=allow lint-7=allow lint-8=allow, strict true\n"
+        );
     }
 }

@@ -58,17 +58,27 @@ pub(crate) fn write_plan(
     out: &mut dyn Write,
 ) -> io::Result<()> {
     write_annotations(title, &Remark::of_plan(plan), root, out)?;
-    let mut line = last_line(plan, bounds, Mode::Plan);
+    write_notice(title, &last_line(plan, bounds, Mode::Plan), bounds, out)
+}
+
+/// Writes what it all comes to, and within which bounds.
+pub(crate) fn write_notice(
+    title: &str,
+    line: &str,
+    bounds: &Bounds,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let mut line = line.to_owned();
     for item in bounds.items(|text| clipped(text).into_owned()) {
         line.push('\n');
         line.push_str(&item);
     }
-    write_notice(title, &line, out)
-}
-
-/// Writes what it all comes to.
-pub(crate) fn write_notice(title: &str, line: &str, out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, "::notice title={}::{}", property(title), message(line))
+    writeln!(
+        out,
+        "::notice title={}::{}",
+        property(title),
+        message(&line)
+    )
 }
 
 /// A message: its line ends stay, everything else that nobody sees is escaped.

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use zkt::model::lint::{Level, Lint};
 use zkt::syntax::place::Location;
 
+use super::bounds::Bounds;
 use super::place::Root;
 use super::value::printable;
 
@@ -87,10 +88,13 @@ pub(crate) struct Finding {
     pub(crate) place: Location,
 }
 
-/// The log of one run.
-pub(crate) fn sarif(findings: &[Finding], root: &Root) -> Value {
+/// The log of one run. What `zkt.toml` says of it is a note about the run.
+pub(crate) fn sarif(findings: &[Finding], bounds: &Bounds, root: &Root) -> Value {
     let rules: Vec<Value> = Found::all().map(Found::descriptor).collect();
     let results = findings.iter().map(|finding| result(finding, root));
+    let items = bounds.items(|text| printable(text).into_owned());
+    let note = json!({ "level": "note", "message": { "text": items.join(", ") } });
+    let notes: Vec<Value> = (!items.is_empty()).then_some(note).into_iter().collect();
     json!({
         "$schema": SCHEMA,
         "version": "2.1.0",
@@ -101,6 +105,10 @@ pub(crate) fn sarif(findings: &[Finding], root: &Root) -> Value {
                 "rules": rules,
             } },
             "columnKind": "unicodeCodePoints",
+            "invocations": [{
+                "executionSuccessful": true,
+                "toolConfigurationNotifications": notes,
+            }],
             "results": results.collect::<Vec<_>>(),
         }],
     })

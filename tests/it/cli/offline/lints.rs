@@ -75,20 +75,20 @@ fn levels_come_from_arguments_and_the_file() {
         "zkt.toml",
         "[lints]\nall = 'allow'\nplain-secret = 'deny'\n[context.dev.lints]\nplain-secret = 'warn'\n",
     );
-    let denied = place.run("check base.zkt").expect(3);
-    assert!(denied.stderr.starts_with("error: /cms: token "), "{denied}");
+    insta::assert_snapshot!(place.run("check base.zkt").expect(3).stderr, @"
+    settings of zkt.toml, lints all=allow plain-secret=deny
+    error: /cms: token has the name of a secret, and no `@secret token` hides its value (base.zkt:3:3) [plain-secret]
+    error: 1 warning is denied: plain-secret; --warn LINT lets them pass
+    ");
     let warned = place.run("check --context dev base.zkt").expect(0);
     assert!(
-        warned.stderr.starts_with("warning: /cms: token "),
+        warned.stderr.contains("\nwarning: /cms: token "),
         "{warned}"
     );
-    assert_eq!(
-        place
-            .run("check --allow plain-secret base.zkt")
-            .expect(0)
-            .stderr,
-        ""
-    );
+    let allowed = place
+        .run("check --allow plain-secret -q base.zkt")
+        .expect(0);
+    assert_eq!(allowed.stderr, "");
     place.file(
         "zkt.toml",
         "[lints]\nplain-secrets = 'deny'\nplain-secret = 'no'\nleft = 'warn'\n",
@@ -123,6 +123,73 @@ fn levels_come_from_arguments_and_the_file() {
     place.file("zkt.toml", "");
     let unknown = place.run("check --deny plain-secrets base.zkt").expect(1);
     assert!(unknown.stderr.contains("plain-secret'"), "{unknown}");
+}
+
+/// A pull request can change the file, so what it says of a check is said.
+#[test]
+fn a_file_does_not_disarm_a_check_unseen() {
+    let place = Place::offline();
+    place.file("a.zkt", "/cms\n  token = 'x'\n  mode = 0644\n");
+    place.file(
+        "zkt.toml",
+        "[lints]\nall = 'allow'\nplain-secret = 'allow'\n",
+    );
+    insta::assert_snapshot!(place.run("check a.zkt"), @"
+    ok: 1 node in 1 file
+    --- stderr
+    settings of zkt.toml, lints all=allow plain-secret=allow
+    --- exit 0
+    ");
+    // Of the file only what it allows by name holds.
+    insta::assert_snapshot!(place.run("check --strict a.zkt"), @"
+    --- stderr
+    settings of zkt.toml, lints plain-secret=allow
+    warning: /cms: mode: a number with a leading zero is octal: write 0o in front of it if that is meant, and put it in quotes if it is text (a.zkt:3:10) [leading-zero]
+    error: 1 warning, and --strict allows none
+    --- exit 3
+    ");
+    place.run("check --strict --allow all a.zkt").expect(0);
+    insta::assert_snapshot!(place.run("check --format json a.zkt"), @r#"
+    {"bounds":{"context":null,"file":"zkt.toml","options":{"lints":["all=allow","plain-secret=allow"]}},"errors":[],"files":1,"format_version":"1.2","nodes":1,"ok":true,"warnings":[]}
+    --- exit 0
+    "#);
+    insta::assert_snapshot!(place.run("check --format github a.zkt"), @"
+    ::notice title=zkt check::ok: 1 node in 1 file%0Asettings of zkt.toml%0Alints all=allow plain-secret=allow
+    --- exit 0
+    ");
+    let note = |run: crate::cli::Run| {
+        let log = &run.json()[0]["runs"][0];
+        log["invocations"][0]["toolConfigurationNotifications"].clone()
+    };
+    let of_file = note(place.run("check --format sarif a.zkt").expect(0));
+    assert_eq!(
+        of_file[0]["message"]["text"],
+        "settings of zkt.toml, lints all=allow plain-secret=allow"
+    );
+    // A context says which files are checked, and where the errors are no errors.
+    place.file(
+        "zkt.toml",
+        "[context.prod]\nlayers = ['a.zkt']\nstrict = true\n",
+    );
+    let run = place.run("check --context prod").expect(3);
+    assert!(
+        run.stderr
+            .starts_with("context prod of zkt.toml, layers a.zkt, strict true\n"),
+        "{run}"
+    );
+    assert!(
+        run.stderr
+            .ends_with("error: 2 warnings, and strict = true in zkt.toml allows none\n"),
+        "{run}"
+    );
+    place.file("wrong.zkt", "/a\n  x\n");
+    let wrong = place.run("check --context prod wrong.zkt").expect(1);
+    assert!(
+        wrong
+            .stderr
+            .starts_with("context prod of zkt.toml, strict true\n"),
+        "{wrong}"
+    );
 }
 
 #[test]

@@ -2,27 +2,41 @@
 
 use crate::cli::Place;
 
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 22] = [
     "check",
     "fmt",
     "show",
     "diff",
+    "graph",
     "plan",
     "apply",
+    "watch",
+    "status",
     "export",
     "ls",
+    "get",
+    "set",
+    "resolve",
+    "ln",
+    "rm",
+    "register",
+    "discover",
     "serve",
     "config",
     "completions",
     "man",
-    "register",
-    "discover",
 ];
 
 #[test]
 fn help() {
     let place = Place::offline();
     let mut text = place.run("--help").expect(0).stdout;
+    let listed = text.split_once("Commands:\n").unwrap().1;
+    let listed = listed.split("\n\n").next().unwrap();
+    let names = listed.lines().filter_map(|line| line.strip_prefix("  "));
+    let names = names.filter(|line| !line.starts_with(' '));
+    let names: Vec<&str> = names.filter_map(|line| line.split(' ').next()).collect();
+    assert_eq!(names, [&COMMANDS[..], &["help"]].concat());
     for command in COMMANDS {
         text += &format!("\n######## {command}\n\n");
         text += &place.run(&format!("{command} --help")).expect(0).stdout;

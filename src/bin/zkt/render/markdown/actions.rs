@@ -113,7 +113,7 @@ fn lines<'a>(action: &'a Action, acls: &mut Acls<'a>) -> Option<String> {
     match action {
         Action::Add(add) => push_add(&mut block, add, acls),
         Action::Update(update) => {
-            push_head(&mut block, &update.path, "", update.origin.as_ref());
+            push_head(&mut block, &update.path, "", action.origin());
             for change in &update.changes {
                 let acl = new_acl(change);
                 match acl.and_then(|acl| acls.shown_at(&update.path, acl)) {
@@ -126,7 +126,7 @@ fn lines<'a>(action: &'a Action, acls: &mut Acls<'a>) -> Option<String> {
             }
         }
         Action::Link(link) => {
-            push_head(&mut block, &link.path, "  (links)", link.origin.as_ref());
+            push_head(&mut block, &link.path, "  (links)", action.origin());
             for change in &link.changes {
                 push_change(&mut block, change, acls.users);
             }
