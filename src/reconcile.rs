@@ -31,6 +31,7 @@ mod apply;
 mod check;
 mod contention;
 mod error;
+mod ground;
 mod links;
 mod lint;
 mod options;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::check::require_no_records;
+use super::ground;
 use super::options::Agreed;
 use super::options::narrowed;
 use super::owner::Tenure;
@@ -192,13 +193,17 @@ impl<'a> Apply<'a> {
                     copies: self.run.copies().clone(),
                 };
                 let (ahead, options) = ((ahead, past), self.options);
-                let (planned, live) = road::plan_and_live(session, source, options, ahead).await?;
+                let (planned, mut live) =
+                    road::plan_and_live(session, source, options, ahead).await?;
+                let is_noted = is_noted && !planned.plan.is_empty();
+                if is_noted {
+                    ground::read(session, &planned.plan, &mut live).await?;
+                }
                 let made_of = MadeOf {
                     declared: source.tree(),
                     texts: source.texts(),
                     live: &live,
                 };
-                let is_noted = is_noted && !planned.plan.is_empty();
                 self.checksum = is_noted.then(|| checksum_of(&planned.plan, &made_of));
                 planned
             }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::ground;
 use super::owner;
 use super::road::{self, Past, Planned};
 use super::{Error, Options, Progress, SavedError, check};
@@ -12,7 +13,7 @@ use crate::model::node::Live;
 use crate::model::plan::Plan;
 use crate::model::tree::Tree;
 use crate::plan::owned::Ownership;
-use crate::plan::saved::{self, SavedPlan, Secrets};
+use crate::plan::saved::{SavedPlan, Secrets};
 use crate::zookeeper::live::{self, FetchOptions, ReadAhead};
 use crate::zookeeper::session::Session;
 
@@ -29,7 +30,8 @@ pub async fn plan_to_save(
 ) -> Result<(Plan, Tree<Live>), Error> {
     let ownership = owner::ownership(session, options.owner.as_ref(), source.tree()).await?;
     let past = Past::of_owner(ownership);
-    let (planned, live) = road::plan_and_live(session, source, options, (ahead, past)).await?;
+    let (planned, mut live) = road::plan_and_live(session, source, options, (ahead, past)).await?;
+    ground::read(session, &planned.plan, &mut live).await?;
     Ok((planned.plan, live))
 }
 
@@ -60,7 +62,7 @@ pub(super) async fn rest(
     let fresh = fresh_plan.as_ref();
     let fresh = fresh.map(|plan| saved.fresh(plan, tree, names)).transpose();
     let fresh = fresh.map_err(SavedError::from)?;
-    let wants = saved::wants(saved.plan());
+    let wants = saved.wants();
     let planned_as = &saved.plan().access.users;
     let needs_identity = !planned_as.is_empty() || wants.iter().any(|want| want.acl);
     let identities = match needs_identity {

@@ -4,6 +4,7 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use super::form::PlanForm;
+use super::ground::{grounds, landmark};
 use super::hidden::hide;
 use super::made_of::MadeOf;
 use crate::model::node::{Content, Declared, Secret, Standing};
@@ -41,13 +42,20 @@ pub(super) fn checksum(shown: &Plan, made_of: &MadeOf<'_>, declared: &str) -> St
     sha256(&to_json(&(declared, times, PlanForm::essence(shown))))
 }
 
-/// The times at which the nodes that a plan changes were created and last written: they tell ensembles
-/// apart that count their transactions alike.
+/// The times at which the nodes that a plan changes were created and last written, and the transactions and
+/// times that created those on which its new nodes stand: they tell ensembles apart that count their
+/// transactions alike.
 fn times(plan: &Plan, made_of: &MadeOf<'_>) -> Vec<(i64, i64)> {
+    let live = made_of.live;
     let actions = plan.actions.iter();
     let changed = actions.filter(|action| !matches!(action, Action::Add(_)));
-    let nodes = changed.filter_map(|action| made_of.live.get(action.path())?.node());
-    nodes.map(|node| (node.ctime, node.mtime)).collect()
+    let nodes = changed.filter_map(|action| live.get(action.path())?.node());
+    let times = nodes.map(|node| (node.ctime, node.mtime));
+    let grounds = grounds(plan).into_iter();
+    let grounds = grounds.chain(landmark(plan, live).cloned());
+    let grounds = grounds.filter_map(|path| live.get(&path)?.node());
+    let births = grounds.map(|node| (node.czxid, node.ctime));
+    times.chain(births).collect()
 }
 
 /// A value as JSON.

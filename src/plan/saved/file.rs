@@ -14,11 +14,12 @@ use super::made_of::MadeOf;
 use super::parts;
 use super::seen::{Seen, SeenNodes, seen_nodes};
 use super::shown::require_shown;
+use super::within::require_within;
 use crate::model::path::ZPath;
 use crate::model::plan::{Action, Plan};
 
 /// The version of the file's format.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 /// A plan with all that is needed to carry it out later.
 #[derive(Debug, Clone, PartialEq)]
@@ -247,6 +248,7 @@ impl SavedPlan {
         let seen_nodes = seen_nodes
             .collect::<Result<_, String>>()
             .map_err(Error::Invalid)?;
+        require_within(&plan, &file.origin, &file.terms).map_err(Error::Invalid)?;
         require_seen(&plan, &seen_nodes).map_err(Error::Invalid)?;
         // What is withheld is taken from a fresh plan, which must be the one that is shown.
         let whole = plan

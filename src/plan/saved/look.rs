@@ -37,6 +37,10 @@ pub enum Moved {
     Ephemeral,
     /// The node above it is gone.
     NoParent,
+    /// It is gone or another node, and by it the plan knows its ensemble.
+    NoLandmark,
+    /// It is a top-level node, and the plan saw none.
+    Beside,
     /// The session may not read it.
     Unreadable,
 }
@@ -54,6 +58,8 @@ impl fmt::Display for Moved {
             Self::HasChildren => "it has children that the plan did not see",
             Self::Ephemeral => "it is ephemeral, or below an ephemeral node",
             Self::NoParent => "the node above it is gone",
+            Self::NoLandmark => "it is gone or another node, and by it the plan knows its ensemble",
+            Self::Beside => "it exists, and the plan was made where no top-level node was",
             Self::Unreadable => "it may not be read",
         })
     }

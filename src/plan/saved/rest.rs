@@ -71,7 +71,7 @@ impl SavedPlan {
         }
     }
 
-    /// What is left to do, where `live` has the [`wants`] of the plan. Nothing may be done unless
+    /// What is left to do, where `live` has what the plan [wants](SavedPlan::wants). Nothing may be done unless
     /// [`Rest::moved`] is empty.
     ///
     /// What is withheld here is taken from `fresh`; without it, no action may be
@@ -122,6 +122,11 @@ impl SavedPlan {
             }
         }
         left.sort_by_key(|(at, _)| *at);
+        for (path, reason) in self.moved_grounds(live, &left) {
+            if moved.iter().all(|(known, _)| *known != path) {
+                moved.push((path, reason));
+            }
+        }
         let open: BTreeSet<usize> = left.iter().map(|(at, _)| *at).collect();
         let found = self.found(&moved, live, fresh);
         Rest {

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::digest::Fields;
+use super::ground::landmark;
 use super::hidden::Secrets;
 use super::made_of::MadeOf;
 use super::wants::wants;
@@ -26,7 +27,10 @@ use crate::model::value::Data;
 pub(super) struct Seen {
     /// The transactions that created it and that last wrote its data.
     zxids: (i64, i64),
-    /// Digest of its data, and of the times of these transactions.
+    /// When it was created, in milliseconds since the epoch: ensembles that were set up alike count their
+    /// transactions alike.
+    born: i64,
+    /// Digest of its data, and of the time at which that was written.
     digest: String,
     /// What of its data is not in the digest: whoever has the file could try guesses of it.
     #[serde(default, skip_serializing_if = "Apart::is_nothing")]
@@ -61,8 +65,8 @@ impl Apart {
 /// What a plan saw, by node.
 pub(super) type SeenNodes = BTreeMap<ZPath, Seen>;
 
-/// What a plan saw of the nodes that it writes, and of the parents of those that it creates. Without
-/// `with_secrets`, no digest is of a secret value.
+/// What a plan saw of the nodes that it writes, of the parents of those that it creates, and of its
+/// [`landmark`]. Without `with_secrets`, no digest is of a secret value.
 pub(super) fn seen_nodes(
     plan: &Plan,
     made_of: &MadeOf<'_>,
@@ -83,6 +87,7 @@ pub(super) fn seen_nodes(
         let acl = node.acl.as_ref().filter(|_| acl);
         let seen = Seen {
             zxids: (node.czxid, node.mzxid),
+            born: node.ctime,
             digest: digest(salt, &path, node, &apart),
             acl: acl.map(|acl| (node.acl_version.get(), acl_digest(salt, &path, acl))),
             apart,
@@ -90,7 +95,10 @@ pub(super) fn seen_nodes(
         Some((path, seen))
     };
     let wants = wants(plan).into_iter();
-    wants.filter_map(|want| see(want.path, want.acl)).collect()
+    let landmark = landmark(plan, made_of.live).cloned();
+    let nodes = wants.map(|want| (want.path, want.acl));
+    let nodes = nodes.chain(landmark.map(|path| (path, false)));
+    nodes.filter_map(|(path, acl)| see(path, acl)).collect()
 }
 
 /// What of a node's data is secret. Names decide, as of live values that no file declares.
@@ -114,20 +122,22 @@ fn digest(salt: &str, path: &ZPath, node: &LiveNode, apart: &Apart) -> String {
     let mut fields = Fields::new();
     fields.field(salt.as_bytes());
     fields.field(path.as_str().as_bytes());
-    fields.field(&node.ctime.to_be_bytes());
     fields.field(&node.mtime.to_be_bytes());
-    match (apart, Data::decode(&node.data)) {
-        (Apart::Everything, _) => fields.field(b"apart"),
-        (Apart::Properties(names), Data::Properties(properties)) if !names.is_empty() => {
-            for (name, value) in properties {
-                fields.field(name.as_bytes());
-                match names.contains(&name) {
-                    true => fields.field(b"apart"),
-                    false => fields.field(value.to_string().as_bytes()),
+    match apart {
+        Apart::Everything => fields.field(b"apart"),
+        Apart::Properties(names) if names.is_empty() => fields.field(&node.data),
+        Apart::Properties(names) => match Data::decode(&node.data) {
+            Data::Properties(properties) => {
+                for (name, value) in properties {
+                    fields.field(name.as_bytes());
+                    match names.contains(&name) {
+                        true => fields.field(b"apart"),
+                        false => fields.field(value.to_string().as_bytes()),
+                    }
                 }
             }
-        }
-        (Apart::Properties(_), _) => fields.field(&node.data),
+            Data::Text(_) | Data::Binary(_) => fields.field(&node.data),
+        },
     }
     fields.finish()
 }
@@ -156,9 +166,22 @@ impl Seen {
         self.zxids == (zxids.created, zxids.modified)
     }
 
-    /// Whether a node is one of another ensemble: its last transactions are those that the plan saw, and
-    /// what they wrote is not.
+    /// Whether this is the node that the plan saw, whatever was written there since.
+    pub(super) fn is_same_node(&self, node: &LiveNode) -> bool {
+        (self.zxids.0, self.born) == (node.czxid, node.ctime)
+    }
+
+    /// Whether this is the `/` of servers, of which every ensemble has one.
+    pub(super) fn is_of_every_ensemble(&self) -> bool {
+        self.zxids.0 == 0
+    }
+
+    /// Whether a node is one of another ensemble: a transaction that the plan saw has created it at another
+    /// time, or the last one has written something else.
     fn is_contradicted(&self, salt: &str, path: &ZPath, node: &LiveNode) -> bool {
+        if self.zxids.0 == node.czxid && self.born != node.ctime {
+            return true;
+        }
         if self.zxids != (node.czxid, node.mzxid) {
             return false;
         }

@@ -8,8 +8,7 @@ use crate::plan::scope::{Children, Want};
 
 /// The live nodes that show what is left of a plan: those that it writes, and the parents of those
 /// that it creates.
-#[must_use]
-pub fn wants(plan: &Plan) -> Vec<Want> {
+pub(super) fn wants(plan: &Plan) -> Vec<Want> {
     let mut wants: BTreeMap<ZPath, bool> = BTreeMap::new();
     for action in &plan.actions {
         let acl = match action {

@@ -1,8 +1,13 @@
 //! Plans that are saved, reviewed, and carried out later: just these, or nothing.
 
+use zkt::model::tree::Tree;
+use zkt::plan::planner::{self, Policy};
+use zkt::plan::saved::MadeOf;
+
 use super::apply::{held_after, large};
 use super::{Place, create, mode};
 use crate::server::Server;
+use crate::trees::{DeclaredTree, declare, saved_plan};
 
 const TREE: &str = "/a : x\n  y = 1\n  link -> /a/b\n  /b\n    @data 'raw'\n/old\n  z = 1\n";
 
@@ -163,6 +168,87 @@ async fn servers_that_were_set_up_alike_are_told_apart() {
     production.run("apply -y --plan plan.json a.zkt").expect(0);
 }
 
+/// A plan that only adds writes no node that it saw.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn new_nodes_go_to_the_servers_that_they_were_planned_for() {
+    let servers = [Server::start(), Server::start()];
+    let [production, staging] = servers
+        .each_ref()
+        .map(|server| Place::at(&server.address()));
+    for place in [&production, &staging] {
+        create(&place.client().await, "/base", "").await;
+        // Their times are told in milliseconds.
+        tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+    }
+    production.file("below.zkt", "/base\n  @keep children\n  /new\n");
+    production.file("beside.zkt", "/new\n");
+    let refused = |words: &str| {
+        let run = production.run(&format!("apply -y {words} -c {}", staging.hosts));
+        run.expect(4).stderr.replace(&staging.hosts, "STAGING")
+    };
+    let of_base = "error: the plan was made on another ensemble: 1 node has the transactions that it saw, \
+                   and not what these wrote\n  /base\n\
+                   hint: -c SERVER/ leads to where the plan was made\n";
+    for layer in ["below.zkt", "beside.zkt"] {
+        let plan = production.run(&format!("plan -o {layer}.json {layer} --format json"));
+        let plan = plan.expect(0).json();
+        assert_eq!(refused(&format!("--plan {layer}.json")), of_base);
+        let checksum = plan[0]["checksum"].as_str().unwrap();
+        let other = refused(&format!("--checksum {checksum} {layer}"));
+        assert!(
+            other.contains("the plan is not the one that was reviewed"),
+            "{other}"
+        );
+    }
+    let client = staging.client().await;
+    client.delete("/base", None).await.unwrap();
+    let gone = refused("--plan beside.zkt.json");
+    assert!(
+        gone.contains(
+            "\n  /base: it is gone or another node, and by it the plan knows its ensemble\n"
+        ),
+        "{gone}"
+    );
+    create(&client, "/base", "").await;
+    let other = refused("--plan below.zkt.json");
+    assert!(
+        other.contains("\n  /base: it was deleted and created again\n"),
+        "{other}"
+    );
+    assert_eq!(staging.nodes().await, "/base \"\" v0\n");
+    // What others do beside and at the node above is no matter.
+    let client = production.client().await;
+    client.set_data("/base", b"other", None).await.unwrap();
+    create(&client, "/another", "").await;
+    for layer in ["below.zkt", "beside.zkt"] {
+        let words = format!("apply -y --plan {layer}.json");
+        production.run(&words).expect(0);
+        let again = production.run(&words).expect(0);
+        assert_eq!(again.stdout, "No changes: this plan was applied already.\n");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_plan_for_servers_without_a_node_is_for_no_others() {
+    let server = Server::start();
+    let place = Place::at(&server.address());
+    place.file("a.zkt", "/a\n/b\n");
+    place.run("plan -o plan.json a.zkt").expect(0);
+    let client = place.client().await;
+    create(&client, "/a", "{}").await;
+    create(&client, "/other", "").await;
+    let run = place.run("apply -y --plan plan.json").expect(4);
+    assert!(
+        run.stderr.contains(
+            "1 node has changed since the plan was made\n  \
+             /other: it exists, and the plan was made where no top-level node was\n"
+        ),
+        "{run}"
+    );
+    client.delete("/other", None).await.unwrap();
+    place.run("apply -y --plan plan.json").expect(0);
+}
+
 const SECRET: &str = "/db\n  @secret password\n  user = 'app'\n  password = 'hunter2'\n";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -312,6 +398,22 @@ fn what_is_no_saved_plan_is_refused() {
         run.stderr
             .starts_with("error: none.json: No such file or directory\n"),
         "{run}"
+    );
+    // As somebody writes it who also makes the digest anew.
+    let DeclaredTree { tree, sources } = declare("/zkt/prod\n");
+    let live = Tree::default();
+    let made_of = MadeOf {
+        declared: &tree,
+        texts: &sources,
+        live: &live,
+    };
+    let plan = planner::plan(&tree, &live, &Policy::new(&sources));
+    place.file("forged.json", saved_plan(plan, &made_of, true).to_json());
+    let run = place.run("apply -y --plan forged.json").expect(1);
+    assert_eq!(
+        run.stderr,
+        "error: forged.json: it is no saved plan: add /zkt: owners keep their records there\n\
+         hint: zkt plan -o FILE saves a plan\n"
     );
     // A guard was asked when the plan was made.
     place.run("apply -y --plan plan.json --strict").expect(1);

@@ -86,13 +86,13 @@ fn what_is_cut_or_changed_is_no_saved_plan() {
             .to_string()
     };
     assert_eq!(
-        error("\"zkt_plan\":2", "\"zkt_plan\":1"),
-        "it is a saved plan of format 1, and this zkt reads format 2"
+        error("\"zkt_plan\":3", "\"zkt_plan\":1"),
+        "it is a saved plan of format 1, and this zkt reads format 3"
     );
     let changed = "it was changed after it was saved: ";
     assert!(error("hunter2", "hunter3").starts_with(changed));
     assert!(error("zk1:2181", "zk2:2181").starts_with(changed));
-    let unknown = error("\"zkt_plan\":2", "\"zkt_plan\":2,\"guard\":0");
+    let unknown = error("\"zkt_plan\":3", "\"zkt_plan\":3,\"guard\":0");
     assert!(
         unknown.starts_with("it is no saved plan: unknown field `guard`"),
         "{unknown}"
@@ -134,7 +134,7 @@ fn what_cannot_be_is_no_saved_plan() {
         "changes":[{"name":"x","old":null,"new":{"json":"3"},"secret":false}]}}}"#;
     let unlike = error(&|file| {
         file.plan = plan(update);
-        let seen = r#"{"/a":{"zxids":[0,0],"digest":""}}"#;
+        let seen = r#"{"/a":{"zxids":[0,0],"born":0,"digest":""}}"#;
         file.seen = serde_json::from_str(seen).unwrap();
     });
     assert_eq!(
@@ -153,4 +153,77 @@ fn what_cannot_be_is_no_saved_plan() {
         ),
         "it is no saved plan: properties that are no object"
     );
+}
+
+#[test]
+fn what_acts_where_no_plan_does_is_no_saved_plan() {
+    let error = |path: &str, change: &dyn Fn(&mut File)| {
+        let mut file: File = serde_json::from_str(&saved(true).to_json()).unwrap();
+        let add = format!(
+            r#"{{"path":"{path}","act":{{"add":{{"data":{{"object":"{{}}"}},"raw":false,"acl":null,
+                "secret":"nothing"}}}}}}"#
+        );
+        let whole = format!(
+            r#"{{"path":"/","actions":[{add}],"extras":[],"kept":[],"warnings":[],"unchanged":0,
+                "examined":0,"users":[],"guarded":{{}},"opened":[]}}"#
+        );
+        file.plan = serde_json::from_str(&whole).unwrap();
+        file.seen.clear();
+        file.secrets = Secrets::None;
+        change(&mut file);
+        file.digest = file.digest();
+        let read = SavedPlan::from_json(to_json(&file).as_bytes());
+        read.err().map(|error| error.to_string())
+    };
+    let refused = |text: &str| Some(format!("it is no saved plan: {text}"));
+    let as_it_is = |_: &mut File| {};
+    assert_eq!(error("/new", &as_it_is), None);
+    let records = "owners keep their records there";
+    for path in ["/zkt", "/zkt/prod"] {
+        let expected = refused(&format!("add {path}: {records}"));
+        assert_eq!(error(path, &as_it_is), expected);
+    }
+    let owned = |file: &mut File| {
+        file.terms.owner = Some(OwnerTerms {
+            name: "prod".to_owned(),
+            path: "/meta/zkt".to_owned(),
+            adopt: false,
+            trim: false,
+        });
+    };
+    let expected = refused(&format!("add /meta/zkt/prod: {records}"));
+    assert_eq!(error("/meta/zkt/prod", &owned), expected);
+    let system = refused("add /zookeeper/quota: /zookeeper belongs to ZooKeeper itself");
+    assert_eq!(error("/zookeeper/quota", &as_it_is), system);
+    let below_chroot = |file: &mut File| file.origin.server = "zk1:2181/app".to_owned();
+    assert_eq!(error("/zookeeper/quota", &below_chroot), None);
+    let at_app = |file: &mut File| file.terms.path = path_of("/app");
+    assert_eq!(
+        error("/app/new", &at_app),
+        refused("its nodes go to /app, and its plan is about /")
+    );
+    let about_app = |file: &mut File| file.terms.target = vec!["/app/**".to_owned()];
+    assert_eq!(error("/app/new", &about_app), None);
+    let outside = refused("add /new: it is outside of the plan's targets, or excluded");
+    assert_eq!(error("/new", &about_app), outside);
+}
+
+#[test]
+fn what_lies_outside_of_its_place_is_no_saved_plan() {
+    let plan = Plan {
+        path: path_of("/app"),
+        ..saved(true).plan
+    };
+    let terms = Terms {
+        path: path_of("/app"),
+        ..saved(true).terms
+    };
+    assert_eq!(
+        require_within(&plan, &saved(true).origin, &terms),
+        Err("add /db: it is outside of /app, the place of the tree".to_owned())
+    );
+}
+
+fn path_of(text: &str) -> ZPath {
+    ZPath::parse(text).unwrap()
 }
