@@ -10,6 +10,7 @@
 
 mod digest;
 mod file;
+mod footing;
 mod form;
 mod found;
 mod ground;

@@ -14,7 +14,7 @@ use super::made_of::MadeOf;
 use super::parts;
 use super::seen::{Seen, SeenNodes, seen_nodes};
 use super::shown::require_shown;
-use super::within::require_within;
+use super::within::{Bounds, require_within};
 use crate::model::path::ZPath;
 use crate::model::plan::{Action, Plan};
 
@@ -248,7 +248,7 @@ impl SavedPlan {
         let seen_nodes = seen_nodes
             .collect::<Result<_, String>>()
             .map_err(Error::Invalid)?;
-        require_within(&plan, &file.origin, &file.terms).map_err(Error::Invalid)?;
+        require_within(&plan, &bounds(&file.origin, &file.terms)).map_err(Error::Invalid)?;
         require_seen(&plan, &seen_nodes).map_err(Error::Invalid)?;
         // What is withheld is taken from a fresh plan, which must be the one that is shown.
         let whole = plan
@@ -271,6 +271,16 @@ impl SavedPlan {
             secrets: file.secrets,
             checksum: file.checksum,
         })
+    }
+}
+
+fn bounds<'a>(origin: &'a Origin, terms: &'a Terms) -> Bounds<'a> {
+    Bounds {
+        server: &origin.server,
+        place: &terms.path,
+        target: &terms.target,
+        exclude: &terms.exclude,
+        records: terms.owner.as_ref().map(|owner| owner.path.as_str()),
     }
 }
 

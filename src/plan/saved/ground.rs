@@ -4,18 +4,12 @@
 //! everywhere. A plan that only creates top-level nodes goes by a landmark: the oldest node beside them.
 //! Two ensembles without any node cannot be told apart.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use super::file::SavedPlan;
-use super::look::Moved;
-use super::seen::Seen;
-use super::wants::wants;
 use crate::model::node::Live;
-use crate::model::path::{ZPath, is_within};
+use crate::model::path::ZPath;
 use crate::model::plan::{Action, Plan};
-use crate::model::record;
 use crate::model::tree::Tree;
-use crate::plan::scope::{Children, Want};
 
 /// The nodes that a plan creates others below and does not create itself.
 #[must_use]
@@ -51,7 +45,8 @@ pub(super) fn landmark<'l>(plan: &Plan, live: &'l Tree<Live>) -> Option<&'l ZPat
     nodes.min().map(|(_, path)| path)
 }
 
-fn added(plan: &Plan) -> BTreeSet<&ZPath> {
+/// The nodes that a plan creates.
+pub(super) fn added(plan: &Plan) -> BTreeSet<&ZPath> {
     let adds = plan.actions.iter().filter_map(|action| match action {
         Action::Add(add) => Some(&add.path),
         Action::Update(_) | Action::Link(_) | Action::Trim(_) => None,
@@ -59,97 +54,11 @@ fn added(plan: &Plan) -> BTreeSet<&ZPath> {
     adds.collect()
 }
 
-fn only_creates(plan: &Plan) -> bool {
+/// Whether a plan changes and removes nothing.
+pub(super) fn only_creates(plan: &Plan) -> bool {
     plan.actions.iter().all(|action| match action {
         Action::Add(_) => true,
         Action::Link(link) => link.expected_version.is_none(),
         Action::Update(_) | Action::Trim(_) => false,
     })
-}
-
-impl SavedPlan {
-    /// The live nodes that show what is left of the plan, and whether they are of its ensemble.
-    #[must_use]
-    pub fn wants(&self) -> Vec<Want> {
-        let mut wants = wants(&self.plan);
-        if self.is_from_nothing() {
-            let root = wants.iter_mut().filter(|want| want.path.is_root());
-            root.for_each(|want| want.children = Children::List);
-        }
-        if let Some((path, _)) = self.landmark() {
-            wants.push(Want {
-                path: path.clone(),
-                children: Children::Skip,
-                acl: false,
-            });
-            wants.sort_by(|one, other| one.path.cmp(&other.path));
-        }
-        wants
-    }
-
-    /// The node that the plan saw and is not about.
-    fn landmark(&self) -> Option<(&ZPath, &Seen)> {
-        if !only_creates(&self.plan) {
-            return None;
-        }
-        let (added, grounds) = (added(&self.plan), grounds(&self.plan));
-        let is_beside = |path: &ZPath| !added.contains(path) && !grounds.contains(path);
-        self.seen_nodes.iter().find(|(path, _)| is_beside(path))
-    }
-
-    /// Whether the plan creates top-level nodes on servers that had none.
-    fn is_from_nothing(&self) -> bool {
-        let root = self.seen_nodes.get(&ZPath::root());
-        only_creates(&self.plan)
-            && root.is_some_and(Seen::is_of_every_ensemble)
-            && self.seen_nodes.len() == 1
-    }
-
-    /// What shows that the nodes which are still to be created would stand elsewhere than the plan saw.
-    pub(super) fn moved_grounds(
-        &self,
-        live: &Tree<Live>,
-        left: &[(usize, Action)],
-    ) -> BTreeMap<ZPath, Moved> {
-        let adds = left
-            .iter()
-            .filter(|(_, action)| matches!(action, Action::Add(_)));
-        let parents: BTreeSet<ZPath> = adds.filter_map(|(_, add)| add.path().parent()).collect();
-        if parents.is_empty() {
-            return BTreeMap::new();
-        }
-        let moved = |path: ZPath| {
-            let (seen, node) = (self.seen_nodes.get(&path)?, live.get(&path)?.node()?);
-            (!seen.is_same_node(node)).then_some((path, Moved::Replaced))
-        };
-        let mut moved: BTreeMap<ZPath, Moved> = parents.into_iter().filter_map(moved).collect();
-        if let Some((path, seen)) = self.landmark() {
-            let is_there = match live.get(path) {
-                Some(Live::Read(node)) => seen.is_same_node(node),
-                Some(Live::Listed | Live::Unreadable) => true,
-                None => false,
-            };
-            if !is_there {
-                moved.insert(path.clone(), Moved::NoLandmark);
-            }
-        }
-        if self.is_from_nothing() {
-            let others = live
-                .iter()
-                .map(|(path, _)| path)
-                .filter(|path| self.is_other(path));
-            moved.extend(others.map(|path| (path.clone(), Moved::Beside)));
-        }
-        moved
-    }
-
-    /// Whether a top-level node is neither the plan's own nor that of a record.
-    fn is_other(&self, path: &ZPath) -> bool {
-        let holds_records = |place: &str| is_within(place, path.as_str());
-        let owner = self.terms.owner.as_ref();
-        let is_ours = self.plan.actions.iter().any(|action| action.path() == path)
-            || holds_records(record::PLACE)
-            || owner.is_some_and(|owner| holds_records(&owner.path));
-        path.depth() == 1 && !is_ours
-    }
 }

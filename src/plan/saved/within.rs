@@ -2,24 +2,24 @@
 
 use std::collections::BTreeSet;
 
-use super::file::{Origin, Terms};
 use crate::model::path::{ZPath, is_within};
 use crate::model::plan::{Action, Plan};
 use crate::model::record;
 use crate::plan::scope::Filter;
 
 /// Whether each action lies where the terms let a plan act, and no action where no plan acts.
-pub(super) fn require_within(plan: &Plan, origin: &Origin, terms: &Terms) -> Result<(), String> {
-    if plan.path != terms.path {
+pub(super) fn require_within(plan: &Plan, bounds: &Bounds<'_>) -> Result<(), String> {
+    let place = bounds.place;
+    if plan.path != *place {
         return Err(format!(
-            "its nodes go to {}, and its plan is about {}",
-            terms.path, plan.path
+            "its nodes go to {place}, and its plan is about {}",
+            plan.path
         ));
     }
-    let filter = Filter::new(&terms.target, &terms.exclude).map_err(|error| error.to_string())?;
+    let filter = Filter::new(bounds.target, bounds.exclude).map_err(|error| error.to_string())?;
     let allowed = Allowed {
-        terms,
-        below_chroot: is_below_chroot(&origin.server),
+        bounds,
+        below_chroot: is_below_chroot(bounds.server),
         needed: needed(plan, &filter),
         filter,
     };
@@ -30,8 +30,20 @@ pub(super) fn require_within(plan: &Plan, origin: &Origin, terms: &Terms) -> Res
     problems.next().map_or(Ok(()), Err)
 }
 
+/// Where the terms of a plan let it act.
+pub(super) struct Bounds<'a> {
+    /// The servers and the chroot.
+    pub(super) server: &'a str,
+    /// Where the top-level nodes go.
+    pub(super) place: &'a ZPath,
+    pub(super) target: &'a [String],
+    pub(super) exclude: &'a [String],
+    /// Where the owner keeps records, if it is for one.
+    pub(super) records: Option<&'a str>,
+}
+
 struct Allowed<'a> {
-    terms: &'a Terms,
+    bounds: &'a Bounds<'a>,
     filter: Filter,
     below_chroot: bool,
     /// What stands above the new nodes that the plan is about.
@@ -43,18 +55,15 @@ impl Allowed<'_> {
     fn problem(&self, action: &Action) -> Option<String> {
         let path = action.path();
         let is_below = |place: &str| is_within(path.as_str(), place);
-        let owner = self.terms.owner.as_ref();
-        if is_below(record::PLACE) || owner.is_some_and(|owner| is_below(&owner.path)) {
+        if is_below(record::PLACE) || self.bounds.records.is_some_and(is_below) {
             return Some("owners keep their records there".to_owned());
         }
         if !self.below_chroot && is_below("/zookeeper") {
             return Some("/zookeeper belongs to ZooKeeper itself".to_owned());
         }
-        if !path.is_within(&self.terms.path) {
-            return Some(format!(
-                "it is outside of {}, the place of the tree",
-                self.terms.path
-            ));
+        let place = self.bounds.place;
+        if !path.is_within(place) {
+            return Some(format!("it is outside of {place}, the place of the tree"));
         }
         let is_outside =
             !self.filter.covers(path) && !(creates(action) && self.needed.contains(path));

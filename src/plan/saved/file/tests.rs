@@ -219,7 +219,7 @@ fn what_lies_outside_of_its_place_is_no_saved_plan() {
         ..saved(true).terms
     };
     assert_eq!(
-        require_within(&plan, &saved(true).origin, &terms),
+        require_within(&plan, &bounds(&saved(true).origin, &terms)),
         Err("add /db: it is outside of /app, the place of the tree".to_owned())
     );
 }
