@@ -34,9 +34,9 @@ use crate::model::record;
 use crate::model::tree::{Side, Tree, end_of_subtree};
 use crate::model::value::{self, Properties};
 use crate::plan::scope;
-use crate::syntax::names::Globs;
 use crate::syntax::place::Location;
 
+use compare::Fit;
 use moves::Moves;
 use owned::{Comparison, Owner};
 use stages::Stages;
@@ -264,20 +264,10 @@ impl<'a> Planner<'a> {
 
     /// Compares a declared node with the live one, unless neither may give way to the other.
     fn compare_data(&mut self, path: &ZPath, node: &Declared, live: &LiveNode) {
-        let is_binary = compare::is_binary_in_part(node, live);
-        let is_text = !is_binary && compare::is_text_in_part(node, live);
-        match (is_binary || is_text, self.policy.replace) {
-            (false, _) => self.compare_node(path, node, live),
-            (true, true) => {
-                let node = Declared {
-                    keep_properties: false,
-                    ignore: Globs::default(),
-                    ..node.clone()
-                };
-                self.compare_node(path, &node, live);
-            }
-            (true, false) if is_binary => self.keep(path, KeptReason::Binary),
-            (true, false) => self.refuse_text(path, node, &live.data),
+        match Fit::of(node, live, self.policy.replace) {
+            Fit::Comparable(node) => self.compare_node(path, &node, live),
+            Fit::Binary => self.keep(path, KeptReason::Binary),
+            Fit::Text => self.refuse_text(path, node, &live.data),
         }
     }
 
@@ -513,7 +503,7 @@ impl<'a> Planner<'a> {
         owned::note_partial(declared, self.policy, &mut plan);
         plan.refusals
             .extend(lacks_identity.map(|path| Refusal::NoIdentity { path }));
-        let too_large = size::too_large(&plan.actions, max_request);
+        let too_large = size::too_large(&plan, max_request);
         plan.refusals.extend(too_large);
         plan
     }

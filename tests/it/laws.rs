@@ -6,6 +6,7 @@ mod copies;
 mod documents;
 mod files;
 mod flights;
+mod moves;
 mod naive;
 mod plans;
 mod saved;

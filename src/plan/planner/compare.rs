@@ -1,5 +1,6 @@
 //! One declared node against the live one.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use crate::model::plan::{ACL_CHANGE, Change, ChangeValue, DATA_CHANGE, Link, Upd
 use crate::model::value::{
     self, Data, Encoded, NotJson, Properties, STRING_VALUE, beyond_json, sole_string,
 };
-use crate::syntax::names::split_link;
+use crate::syntax::names::{Globs, split_link};
 use crate::syntax::place::Location;
 use crate::syntax::source::Sources;
 
@@ -197,9 +198,36 @@ pub(crate) fn agreement(acl: &Acl, live: &LiveNode, policy: &Policy<'_>) -> Agre
     }
 }
 
+/// How a declared node and a live one go together.
+pub(super) enum Fit<'n> {
+    /// They can be compared, the live one with this.
+    Comparable(Cow<'n, Declared>),
+    /// Binary data stays, of which a part cannot.
+    Binary,
+    /// Text is in the way, of which a part cannot stay.
+    Text,
+}
+
+impl<'n> Fit<'n> {
+    /// With `replace`, what is declared takes the place of text and binary data.
+    pub(super) fn of(node: &'n Declared, live: &LiveNode, replace: bool) -> Self {
+        let is_binary = is_binary_in_part(node, live);
+        match is_binary || is_text_in_part(node, live) {
+            false => Self::Comparable(Cow::Borrowed(node)),
+            true if replace => Self::Comparable(Cow::Owned(Declared {
+                keep_properties: false,
+                ignore: Globs::default(),
+                ..node.clone()
+            })),
+            true if is_binary => Self::Binary,
+            true => Self::Text,
+        }
+    }
+}
+
 /// Whether live data is text that is to stay beside declared properties: as the property
 /// `string_value` it would not be that text any more.
-pub(super) fn is_text_in_part(node: &Declared, live: &LiveNode) -> bool {
+fn is_text_in_part(node: &Declared, live: &LiveNode) -> bool {
     let Content::Properties(declared) = &node.content else {
         return false;
     };
@@ -216,7 +244,7 @@ pub(super) fn is_text_in_part(node: &Declared, live: &LiveNode) -> bool {
 }
 
 /// Whether some of the live data is to stay, but it has no properties that zkt could tell apart.
-pub(super) fn is_binary_in_part(node: &Declared, live: &LiveNode) -> bool {
+fn is_binary_in_part(node: &Declared, live: &LiveNode) -> bool {
     let Content::Properties(declared) = &node.content else {
         return false;
     };

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use super::compare::Fit;
 use super::policy::Policy;
 use super::stages::Stages;
 use super::{compare, protection};
@@ -387,18 +388,10 @@ impl Moving<'_> {
         let Some(node) = node else {
             return as_it_is();
         };
-        let is_in_part =
-            compare::is_binary_in_part(node, live) || compare::is_text_in_part(node, live);
-        if is_in_part && !self.policy.replace {
+        let Fit::Comparable(node) = Fit::of(node, live, self.policy.replace) else {
             return as_it_is();
-        }
-        let whole = Declared {
-            keep_properties: false,
-            ignore: Globs::default(),
-            ..node.clone()
         };
-        let node = if is_in_part { &whole } else { node };
-        let compared = compare::compare(path, node, live, node.acl.clone(), self.policy);
+        let compared = compare::compare(path, &node, live, node.acl.clone(), self.policy);
         let (mut data, mut changes) = (None, Vec::new());
         if let Some(update) = compared.update {
             data = update.data;

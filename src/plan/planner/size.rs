@@ -1,13 +1,17 @@
 //! The requests that a plan takes, by their size.
 
-use crate::model::plan::{Action, Refusal};
+use crate::model::plan::{Action, Plan, Refusal};
 use crate::model::request::{self, Write};
 use crate::syntax::place::Location;
 
-/// The refusals of actions that take a larger request than `limit`.
-pub(super) fn too_large(actions: &[Action], limit: usize) -> Vec<Refusal> {
-    let too_large = actions.iter().filter_map(|action| {
-        let (bytes, origin) = request_of(action)?;
+/// The refusals of actions that take a larger request than `limit`. One that moves a node also checks the
+/// old one.
+pub(super) fn too_large(plan: &Plan, limit: usize) -> Vec<Refusal> {
+    let moved = plan.moved_nodes();
+    let too_large = plan.actions.iter().filter_map(|action| {
+        let (alone, origin) = request_of(action)?;
+        let old = moved.get(action.path());
+        let bytes = alone + old.map_or(0, |old| Write::Version.batched(old, 0));
         (bytes > limit).then(|| Refusal::TooLarge {
             path: action.path().clone(),
             bytes,

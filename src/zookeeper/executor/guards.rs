@@ -16,18 +16,20 @@ use crate::zookeeper::session::{Client, MultiWriter, acl, is_outcome_unknown};
 
 /// What one batch holds besides its operations, in this order.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Guards {
-    guard: Option<ZPath>,
-    /// The node of the owner's record, and its version.
-    head: Option<(ZPath, DataVersion)>,
-    journal: Option<Journal>,
-}
+pub(super) struct Guards(Vec<Guard>);
 
 #[derive(Debug, Clone)]
-struct Journal {
-    path: ZPath,
-    data: Vec<u8>,
-    acl: Acl,
+enum Guard {
+    /// A node without which nothing is written.
+    Node(ZPath),
+    /// The node of the owner's record, and its version.
+    Head(ZPath, DataVersion),
+    /// What the batch does, for the owner's record.
+    Journal {
+        path: ZPath,
+        data: Vec<u8>,
+        acl: Acl,
+    },
 }
 
 impl Guards {
@@ -52,37 +54,33 @@ impl Guards {
                 Some((operation.path, note))
             });
             let notes: Vec<_> = notes.collect();
-            (!notes.is_empty()).then(|| Journal {
+            (!notes.is_empty()).then(|| Guard::Journal {
                 path: hold.journal(),
                 data: encode_journal(notes),
                 acl: hold.acl.clone(),
             })
         });
-        Self {
-            guard: options.guard.clone(),
-            head: hold.map(|hold| (hold.head.clone(), hold.version)),
-            journal,
-        }
-    }
-
-    /// How many operations they are.
-    fn len(&self) -> usize {
-        let checks = usize::from(self.guard.is_some()) + usize::from(self.head.is_some());
-        checks + usize::from(self.journal.is_some())
+        let node = options.guard.clone().map(Guard::Node);
+        let head = hold.map(|hold| Guard::Head(hold.head.clone(), hold.version));
+        Self([node, head, journal].into_iter().flatten().collect())
     }
 
     /// Adds them to a batch that is empty.
     pub(super) fn add(&self, writer: &mut MultiWriter<'_>) -> Result<(), ClientError> {
-        if let Some(guard) = &self.guard {
-            writer.add_check_version(guard.as_str(), DataVersion::NEW.get())?;
-        }
-        if let Some((head, version)) = &self.head {
-            writer.add_check_version(head.as_str(), version.get())?;
-        }
-        if let Some(Journal { path, data, acl }) = &self.journal {
-            let entries = acl::to_client(acl);
-            let options = CreateMode::Persistent.with_acls(Acls::new(&entries));
-            writer.add_create(path.as_str(), data, &options)?;
+        for guard in &self.0 {
+            match guard {
+                Guard::Node(node) => {
+                    writer.add_check_version(node.as_str(), DataVersion::NEW.get())?;
+                }
+                Guard::Head(head, version) => {
+                    writer.add_check_version(head.as_str(), version.get())?;
+                }
+                Guard::Journal { path, data, acl } => {
+                    let entries = acl::to_client(acl);
+                    let options = CreateMode::Persistent.with_acls(Acls::new(&entries));
+                    writer.add_create(path.as_str(), data, &options)?;
+                }
+            }
         }
         Ok(())
     }
@@ -90,17 +88,11 @@ impl Guards {
     /// What the refusal of the batch's operation at an index means, where it is one of these; otherwise the
     /// index among the others.
     pub(super) fn refusal(&self, index: usize, reason: &ClientError) -> Result<usize, Stop> {
-        if index >= self.len() {
-            return Ok(index - self.len());
-        }
-        Err(match (&self.guard, &self.head, &self.journal) {
-            (Some(guard), _, _) if index == 0 => Stop::of_guard(guard, reason.clone()),
-            (guard, Some((head, _)), _) if index == usize::from(guard.is_some()) => {
-                of_head(head, reason.clone())
-            }
-            (.., Some(journal)) => refused(&journal.path, reason.clone()),
-            (Some(node), ..) | (None, Some((node, _)), None) => refused(node, reason.clone()),
-            (None, None, None) => return Ok(index),
+        Err(match self.0.get(index) {
+            None => return Ok(index - self.0.len()),
+            Some(Guard::Node(node)) => Stop::of_guard(node, reason.clone()),
+            Some(Guard::Head(head, _)) => of_head(head, reason.clone()),
+            Some(Guard::Journal { path, .. }) => refused(path, reason.clone()),
         })
     }
 }

@@ -266,7 +266,9 @@ impl<'p, 'a> Packer<'p, 'a> {
         node: Which,
     ) -> Result<(), TooLarge> {
         let noted = guards::noted_bytes(&write, path, self.options);
-        let bytes = write.size().batched(path, self.chroot_len) + noted;
+        let check = self.check_of_old(path, &write, action);
+        let checked = check.as_ref().map_or(0, |(_, bytes)| *bytes);
+        let bytes = write.size().batched(path, self.chroot_len) + noted + checked;
         if self.base + bytes > self.limits.request {
             let bytes = self.base + bytes;
             return Err(TooLarge {
@@ -275,10 +277,6 @@ impl<'p, 'a> Packer<'p, 'a> {
                 bytes,
             });
         }
-        // Where no request can hold both, the trim alone finds out.
-        let check = self.check_of_old(path, &write, action);
-        let check = check.filter(|(_, more)| self.base + bytes + more <= self.limits.request);
-        let bytes = bytes + check.map_or(0, |(_, more)| more);
         let operations = self.operations.len() + usize::from(check.is_some());
         let fits = self.bytes + bytes <= self.limits.bytes && operations < self.limits.operations;
         if !fits {

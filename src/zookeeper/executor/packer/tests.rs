@@ -322,6 +322,16 @@ fn what_is_copied_is_checked_at_the_old_place() {
       delete /old/kid at 3 (3)
       delete /old at 2 (4)
     "#);
+    // A node whose request has no room for the check is not copied.
+    let tight = ExecuteOptions {
+        request_limit: 90,
+        ..split.clone()
+    };
+    let too_large = shown_plan(&plan, &tight);
+    assert!(
+        too_large.starts_with("TooLarge") && too_large.contains("bytes: 91"),
+        "{too_large}"
+    );
     // In one batch the trims are the checks.
     insta::assert_snapshot!(shown_plan(&plan, &ExecuteOptions::default()), @r#"
     stage 1, actions 0..5, 228 bytes
