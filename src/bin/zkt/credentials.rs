@@ -1,7 +1,7 @@
 //! The credentials that a command sends, and the files that hold them.
 
-use std::fs::OpenOptions;
-use std::io::{self, Read as _};
+use std::fs::{File, OpenOptions};
+use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
@@ -10,6 +10,7 @@ use zkt::declare::files::reason;
 use zkt::zookeeper::session::Credentials;
 
 use crate::args::ServerArgs;
+use crate::bounded;
 use crate::exit::Failure;
 
 /// The largest file of credentials, in bytes.
@@ -30,12 +31,14 @@ pub(crate) fn credentials(
         .collect();
     for file in &args.auth_file {
         let name = file.display().to_string();
-        let text = match args.auth_file_from {
+        let opened = match args.auth_file_from {
             Some(_) => regular(file),
             // It may be a pipe: --auth-file <(pass show zookeeper).
-            None => OpenOptions::new().read(true).open(file).and_then(text),
+            None => File::open(file),
         };
-        let text = text.map_err(|error| Failure::new(format!("{name}: {}", reason(&error))))?;
+        let opened = opened.map_err(|error| reason(&error));
+        let text = opened.and_then(|file| bounded::read(file, LARGEST));
+        let text = text.map_err(|error| Failure::new(format!("{name}: {error}")))?;
         lines.extend(meaningful_lines(&text).map(|line| (name.clone(), line.to_owned())));
     }
     if lines.is_empty()
@@ -79,25 +82,16 @@ fn require_trusted_files(args: &ServerArgs) -> Result<(), Failure> {
     Err(Failure::new(message).hint(hint))
 }
 
-/// The text of a file that is no pipe or device, which might never end.
-fn regular(path: &Path) -> io::Result<String> {
+/// Opens a file that is no pipe or device, which might never end.
+fn regular(path: &Path) -> io::Result<File> {
     let file = OpenOptions::new()
         .read(true)
         .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
         .open(path)?;
     match file.metadata()?.is_file() {
-        true => text(file),
+        true => Ok(file),
         false => Err(io::Error::other("it is no regular file")),
     }
-}
-
-fn text(file: std::fs::File) -> io::Result<String> {
-    let mut text = Vec::new();
-    file.take(LARGEST + 1).read_to_end(&mut text)?;
-    if text.len() as u64 > LARGEST {
-        return Err(io::Error::other("it has more than 64 KiB"));
-    }
-    String::from_utf8(text).map_err(|_| io::Error::other("it is not UTF-8"))
 }
 
 fn parse(origin: &str, line: &str) -> Result<Credentials, Failure> {

@@ -49,12 +49,12 @@ impl Effect {
 }
 
 impl Objection {
-    /// Its message, and the nodes.
+    /// The first of the nodes, and how many more there are.
     #[must_use]
-    pub fn about(&self) -> String {
+    pub fn named(&self) -> String {
         let named: Vec<&str> = self.paths.iter().take(NAMED).map(ZPath::as_str).collect();
         let more = and_more(" ", self.nodes - named.len());
-        format!("{}: {}{more}", self.message, named.join(", "))
+        format!("{}{more}", named.join(", "))
     }
 }
 
@@ -64,6 +64,7 @@ impl fmt::Display for Objection {
             Effect::Ask => " asks first",
             Effect::Deny | Effect::Warn => "",
         };
-        write!(f, "rule {}{verb}: {}", self.rule, self.about())
+        let (rule, message, nodes) = (&self.rule, &self.message, self.named());
+        write!(f, "rule {rule}{verb}: {message}: {nodes}")
     }
 }

@@ -47,7 +47,8 @@ async fn what_is_asked_about_needs_more_than_yes() {
       - /kafka/t00                                       (1 node)
       - /kafka/t01                                       (1 node)
 
-    asks: rule kafka-trim: brokers lose what stands there; are they stopped?: /kafka/t00, /kafka/t01
+    asks: rule kafka-trim: brokers lose what stands there; are they stopped?
+      /kafka/t00, /kafka/t01
 
     Plan: 0 to add, 0 to update, 0 to link, 2 to trim.
     ");
@@ -138,7 +139,7 @@ async fn a_context_has_policies_which_see_its_name() {
     );
     assert_eq!(place.nodes().await, "");
     let warned = "warning: rule long-value: a text of more than 1,000 characters belongs in a node of its \
-                  own: /prod (a.zkt:1:1)";
+                  own\n  /prod (a.zkt:1:1)";
     let applied = place.run("apply -y --context prod").expect(0).stdout;
     assert!(applied.contains(warned), "{applied}");
     place.file("a.zkt", format!("/prod\n  a = '{long}y'\n/production\n"));

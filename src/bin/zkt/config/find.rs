@@ -2,21 +2,20 @@
 
 use std::fmt;
 use std::fs::{File, Metadata, OpenOptions};
-use std::io::{self, Read as _};
+use std::io;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 use rustix::process::{getegid, geteuid};
-use zkt::declare::files::{self, Disk, reason};
-use zkt::declare::{Files as _, GitFiles};
+use zkt::declare::files::reason;
 
+use crate::bounded;
 use crate::commit::InCommit;
 use crate::exit::Failure;
 
 const NAME: &str = "zkt.toml";
 const LARGEST: u64 = 1 << 20;
-const TOO_LARGE: &str = "it has more than 1 MiB";
 
 /// A file as it was read.
 #[derive(Debug)]
@@ -82,25 +81,15 @@ fn committed(name: &Path, in_commit: InCommit<'_>) -> Result<Found, Failure> {
         let message = format!("{}: a file in a commit is git:REV:PATH", name.display());
         return Err(Failure::new(message));
     };
-    let files = GitFiles::new(Disk {
-        allowed: Vec::new(),
-        largest: LARGEST,
-    });
-    let text = files.root(name).and_then(|root| files.read(name, &root));
-    let text = text.map_err(|error| {
-        let message = match error {
-            files::Error::TooLarge { .. } => TOO_LARGE.to_owned(),
-            error => error.to_string(),
-        };
-        Failure::new(format!("{}: {message}", name.display()))
-    })?;
+    let text = bounded::in_commit(name, LARGEST);
+    let text = text.map_err(|error| Failure::new(format!("{}: {error}", name.display())))?;
     let top = match path.starts_with("./") || path.starts_with("../") {
         true => PathBuf::new(),
         false => std::iter::repeat_n("..", folders_to_top(&here()?)).collect(),
     };
     let file = top.join(path);
     let folder = file.parent().unwrap_or(Path::new("")).to_owned();
-    found(name, folder, text, Reach::Everything)
+    Ok(found(name, folder, text, Reach::Everything))
 }
 
 /// The current directory.
@@ -187,26 +176,19 @@ fn read(path: &Path, file: File, reach: Reach) -> Result<Found, Failure> {
     if metadata.is_dir() {
         return Err(Failure::new(format!("{name}: is a directory")));
     }
-    let mut text = Vec::new();
-    let read = file.take(LARGEST + 1).read_to_end(&mut text);
-    read.map_err(|error| unreadable(path, &error))?;
-    if text.len() as u64 > LARGEST {
-        return Err(Failure::new(format!("{name}: {TOO_LARGE}")));
-    }
+    let text = bounded::read(file, LARGEST);
+    let text = text.map_err(|error| Failure::new(format!("{name}: {error}")))?;
     let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-    found(path, folder, text, reach)
+    Ok(found(path, folder, text, reach))
 }
 
-fn found(path: &Path, folder: PathBuf, text: Vec<u8>, reach: Reach) -> Result<Found, Failure> {
-    let name = path.display().to_string();
-    let text = String::from_utf8(text);
-    let text = text.map_err(|_| Failure::new(format!("{name}: it is not UTF-8")))?;
-    Ok(Found {
-        name,
+fn found(path: &Path, folder: PathBuf, text: String, reach: Reach) -> Found {
+    Found {
+        name: path.display().to_string(),
         folder,
         text,
         reach,
-    })
+    }
 }
 
 /// Who may write something.

@@ -1,17 +1,18 @@
 //! The file of a policy.
 
 use std::fs::File;
-use std::io::Read as _;
 use std::ops::Range;
 use std::path::Path;
 
 use serde::Deserialize;
 use toml::Spanned;
-use zkt::declare::files::{Disk, is_in_commit, reason};
-use zkt::declare::{Files as _, GitFiles};
+use zkt::declare::files::{is_in_commit, reason};
 use zkt::model::plan::Effect;
+use zkt::syntax::place::{Location, SourceId, Span};
+use zkt::syntax::source::Sources;
 
 use super::rule::{self, Rule};
+use crate::bounded;
 use crate::exit::Failure;
 
 /// How many bytes a file may have.
@@ -48,48 +49,28 @@ enum WrittenEffect {
 /// Reads the rules of a file; `before` are those of other files.
 pub(super) fn read(path: &Path, before: &[Rule]) -> Result<Vec<Rule>, Failure> {
     let name = path.display().to_string();
-    let text = match is_in_commit(&name) {
-        true => committed(path),
-        false => on_disk(path),
+    let text = match (is_in_commit(&name), File::open(path)) {
+        (true, _) => bounded::in_commit(path, LARGEST),
+        (false, file) => file
+            .map_err(|error| reason(&error))
+            .and_then(|file| bounded::read(file, LARGEST)),
     };
     let text = text.map_err(|error| Failure::new(format!("--policy {name}: {error}")))?;
-    let text = String::from_utf8(text)
-        .map_err(|_| Failure::new(format!("--policy {name}: it is not UTF-8")))?;
     parse(&name, &text, before).map_err(Failure::new)
-}
-
-fn on_disk(path: &Path) -> Result<Vec<u8>, String> {
-    let mut text = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(LARGEST + 1).read_to_end(&mut text))
-        .map_err(|error| reason(&error))?;
-    if text.len() as u64 > LARGEST {
-        return Err(format!("it is larger than {LARGEST} bytes"));
-    }
-    Ok(text)
-}
-
-/// As `git:REV:PATH` names it.
-fn committed(path: &Path) -> Result<Vec<u8>, String> {
-    let files = GitFiles::new(Disk {
-        allowed: Vec::new(),
-        largest: LARGEST,
-    });
-    let text = files.root(path).and_then(|root| files.read(path, &root));
-    text.map_err(|error| error.to_string())
 }
 
 /// Reads the rules of a text.
 pub(super) fn parse(name: &str, text: &str, before: &[Rule]) -> Result<Vec<Rule>, String> {
+    let places = Places::of(name, text);
     let document: Document = toml::from_str(text).map_err(|error| {
         let message = error.message().lines().collect::<Vec<_>>().join(", ");
         let at = error.span().unwrap_or_default();
-        format!("{}: {message}", place(name, text, &at))
+        format!("{}: {message}", places.of_range(&at))
     })?;
     let mut rules: Vec<Rule> = Vec::new();
     for written in document.rule {
         let wrong = |at: &Spanned<String>, message: &str| {
-            format!("{}: {message}", place(name, text, &at.span()))
+            format!("{}: {message}", places.of_range(&at.span()))
         };
         let known = before.iter().chain(&rules).map(|rule| &rule.name);
         check_name(written.name.get_ref(), known).map_err(|error| wrong(&written.name, &error))?;
@@ -104,13 +85,14 @@ pub(super) fn parse(name: &str, text: &str, before: &[Rule]) -> Result<Vec<Rule>
             let message = format!("rule {}: {error}", written.name.get_ref());
             wrong(&written.when, &message)
         })?;
+        let place = places.of_range(&written.when.span());
         rules.push(Rule {
             effect: match written.effect {
                 WrittenEffect::Deny => Effect::Deny,
                 WrittenEffect::Ask => Effect::Ask,
                 WrittenEffect::Warn => Effect::Warn,
             },
-            place: line(name, text, &written.when.span()),
+            place: format!("{}:{}", place.source, place.line),
             name: written.name.into_inner(),
             message: written.message.into_inner().trim().to_owned(),
             more_than: written.more_than,
@@ -134,14 +116,25 @@ fn check_name<'r>(name: &str, known: impl IntoIterator<Item = &'r String>) -> Re
     Ok(())
 }
 
-/// File, line and column.
-fn place(name: &str, text: &str, at: &Range<usize>) -> String {
-    let before = text.get(..at.start).unwrap_or(text);
-    let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
-    format!("{}:{column}", line(name, text, at))
+/// Where the parts of a text stand.
+struct Places {
+    sources: Sources,
+    id: SourceId,
 }
 
-fn line(name: &str, text: &str, at: &Range<usize>) -> String {
-    let before = text.get(..at.start).unwrap_or(text);
-    format!("{name}:{}", before.matches('\n').count() + 1)
+impl Places {
+    fn of(name: &str, text: &str) -> Self {
+        let sources = Sources::default();
+        let id = sources.add(name, text.to_owned());
+        let id = id.expect("files are bounded far below 4 GiB");
+        Self { sources, id }
+    }
+
+    fn of_range(&self, at: &Range<usize>) -> Location {
+        self.sources.locate(Span {
+            source: self.id,
+            start: at.start as u32,
+            end: at.end as u32,
+        })
+    }
 }

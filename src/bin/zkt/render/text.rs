@@ -189,9 +189,10 @@ fn write_remarks<'p>(
             Effect::Ask => "asks",
             Effect::Deny | Effect::Warn => "warning",
         };
-        let about = remark.about();
-        let (rule, about) = (&remark.rule, printable(&about));
-        write!(out, "{WARNING}{label}{WARNING:#}: rule {rule}: {about}")?;
+        let (rule, nodes) = (&remark.rule, remark.named());
+        let (message, nodes) = (printable(&remark.message), printable(&nodes));
+        writeln!(out, "{WARNING}{label}{WARNING:#}: rule {rule}: {message}")?;
+        write!(out, "  {nodes}")?;
         if let Some(origin) = &remark.origin {
             write!(out, " {DIM}({}){DIM:#}", printable(&origin.to_string()))?;
         }

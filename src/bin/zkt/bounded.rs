@@ -1,0 +1,43 @@
+//! Small files of settings, read up to a bound: what is named may be a device, or a pipe without end.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::Path;
+
+use zkt::declare::files::{self, Disk, reason};
+use zkt::declare::{Files as _, GitFiles};
+
+/// Reads the text of an open file of at most so many bytes.
+pub(crate) fn read(file: File, largest: u64) -> Result<String, String> {
+    let mut text = Vec::new();
+    let read = file.take(largest + 1).read_to_end(&mut text);
+    read.map_err(|error: io::Error| reason(&error))?;
+    match text.len() as u64 > largest {
+        true => Err(too_large(largest)),
+        false => of_bytes(text),
+    }
+}
+
+/// Reads the text of a file in a commit, as `git:REV:PATH` names it.
+pub(crate) fn in_commit(path: &Path, largest: u64) -> Result<String, String> {
+    let files = GitFiles::new(Disk {
+        allowed: Vec::new(),
+        largest,
+    });
+    let text = files.root(path).and_then(|root| files.read(path, &root));
+    of_bytes(text.map_err(|error| match error {
+        files::Error::TooLarge { .. } => too_large(largest),
+        error => error.to_string(),
+    })?)
+}
+
+fn too_large(largest: u64) -> String {
+    match largest >> 20 {
+        0 => format!("it has more than {} KiB", largest >> 10),
+        mebibytes => format!("it has more than {mebibytes} MiB"),
+    }
+}
+
+fn of_bytes(text: Vec<u8>) -> Result<String, String> {
+    String::from_utf8(text).map_err(|_| "it is not UTF-8".to_owned())
+}
