@@ -1,5 +1,7 @@
 //! From two trees to a plan: pure and total.
 
+pub mod alike;
+
 pub mod owned;
 
 pub mod scope;

@@ -80,10 +80,13 @@ use options::narrowed;
 use crate::declare::Source;
 use crate::model::node::Live;
 use crate::model::plan::Plan;
+use crate::model::secrets::SecretNames;
 use crate::model::tree::Tree;
+use crate::plan::alike;
 use crate::plan::links::{self as link_check, LookedUp, Trees};
 use crate::plan::planner::{self, Policy};
 use crate::plan::scope::Trim;
+use crate::syntax::source::Sources;
 use crate::zookeeper::live::ReadAhead;
 use crate::zookeeper::session::Session;
 
@@ -117,7 +120,8 @@ pub async fn plan_after(
 }
 
 /// The plan between two declared trees: the old one as if it were live. Top-level nodes that only the
-/// old one has are trimmed, too. No server is asked, so no ACL can lock anybody out.
+/// old one has are trimmed, too. A subtree that only changed its place is a move, with a warning where no
+/// `@moved` says so. No server is asked, so no ACL can lock anybody out.
 #[must_use]
 pub fn compare(old: &Source, new: &Source, options: &Options) -> Plan {
     let (old, new) = (narrowed(old, options), narrowed(new, options));
@@ -141,6 +145,14 @@ pub fn compare(old: &Source, new: &Source, options: &Options) -> Plan {
         let checked = link_check::check(&trees, &plan, Some(&looked_up), new.texts());
         plan.warnings.extend(checked.warnings);
     }
+    let names = [old.texts(), new.texts()].map(Sources::secret_names);
+    let secret_names = SecretNames::new(names.into_iter().flatten());
+    let before = alike::Old {
+        declared: old.tree(),
+        live: &live,
+        secret_names: &secret_names,
+    };
+    alike::mark_moves(&mut plan, before);
     options.judge(&mut plan, &new);
     plan
 }

@@ -49,6 +49,8 @@ pub enum Lint {
     LinkToOldPlace,
     /// A new node at a place that a node was moved from.
     OldPlaceTaken,
+    /// A subtree that changed its place without a line that says so.
+    UndeclaredMove,
     /// A comment for zkt that says nothing.
     UnknownLint,
     /// A comment for zkt that changes nothing.
@@ -122,6 +124,7 @@ impl Lint {
                 | Self::OtherOwner
                 | Self::LinkToOldPlace
                 | Self::OldPlaceTaken
+                | Self::UndeclaredMove
         )
     }
 }

@@ -229,6 +229,7 @@ macro_rules! check_plan {
 
 mod acls;
 mod actions;
+mod alike;
 mod data;
 mod directives;
 mod moves;

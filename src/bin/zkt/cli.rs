@@ -158,7 +158,7 @@ pub(crate) fn command() -> clap::Command {
         })
     };
     Cli::command()
-        .mut_subcommand("check", |check| or(check, "explain"))
+        .mut_subcommand("check", |check| or(or(check, "explain"), "all_contexts"))
         .mut_subcommand("plan", |plan| or(plan, "show"))
         .mut_subcommand("apply", |apply| or(apply, "saved"))
         .mut_subcommand("diff", |diff| {

@@ -4,6 +4,7 @@ mod choice;
 mod file;
 mod find;
 mod key;
+mod layers;
 mod origin;
 mod setting;
 mod way;

@@ -11,6 +11,7 @@
 
 mod args;
 mod assignment;
+mod bounded;
 mod cli;
 mod commands;
 mod commit;
@@ -46,6 +47,7 @@ use clap::{FromArgMatches as _, error::ErrorKind};
 
 use args::Global;
 use cli::{Cli, Command};
+use commands::check::CheckArgs;
 use config::{Config, Origin, Setting, Shown};
 use exit::{Exit, Failure};
 use output::{HINT, Output};
@@ -84,7 +86,8 @@ fn verb<'w>(command: &clap::Command, words: &'w [OsString]) -> Option<&'w OsStri
 }
 
 /// A command with its arguments, and where they come from.
-struct Call {
+struct Call<'w> {
+    words: &'w [OsString],
     cli: Cli,
     config: Config,
     settings: Vec<Setting>,
@@ -92,7 +95,7 @@ struct Call {
 
 /// Returns what to execute, or how zkt ends if there is nothing: help is asked for, or the arguments or
 /// `zkt.toml` are wrong. All of that is printed.
-fn parse(command: clap::Command, words: &[OsString]) -> Result<Call, Exit> {
+fn parse(command: clap::Command, words: &[OsString]) -> Result<Call<'_>, Exit> {
     // What is wrong with the words is said below.
     let of_any_context = cli::of_any_context(command.clone());
     let (config, mut root) = match of_any_context.try_get_matches_from(words) {
@@ -135,6 +138,7 @@ fn parse(command: clap::Command, words: &[OsString]) -> Result<Call, Exit> {
         check.of_file = config.says_of_check(&settings);
     }
     Ok(Call {
+        words,
         cli,
         config,
         settings,
@@ -153,7 +157,7 @@ fn read_config(matches: &clap::ArgMatches) -> Result<Config, Exit> {
 }
 
 /// Executes the command, and prints why it failed.
-fn execute(call: Call) -> Exit {
+fn execute(call: Call<'_>) -> Exit {
     let (global, command) = (&call.cli.global, &call.cli.command);
     let output = Output::new(global);
     output::init_logging(global, command.serves(), command.keeps_running());
@@ -170,7 +174,7 @@ fn execute(call: Call) -> Exit {
 }
 
 /// Says which context holds, since a default one is in no word of the command line.
-fn announce(call: &Call, output: &Output) {
+fn announce(call: &Call<'_>, output: &Output) {
     if let Some(context) = call.config.described() {
         if call.cli.command.writes() {
             output.note(&context);
@@ -196,15 +200,21 @@ fn announce(call: &Call, output: &Output) {
     }
 }
 
-fn run(call: Call, output: &Output) -> Result<Exit, Failure> {
+fn run(call: Call<'_>, output: &Output) -> Result<Exit, Failure> {
     match call.cli.command {
+        Command::Check(args) if args.all_contexts => {
+            commands::check::run_all(&each_check(call.config, call.words)?, output)
+        }
         Command::Check(args) => commands::check::run(&args, output),
         Command::Fmt(args) => commands::fmt::run(&args, output),
         Command::Show(args) => commands::show::run(&args, output),
         Command::Config(args) => commands::config::run(&args, &call.config, &call.settings, output),
         Command::Completions(args) => commands::completions::run(&args, output),
         Command::Man(args) => commands::man::run(&args, cli::command(), output),
-        Command::Diff(args) => online(commands::diff::run(&args, output)),
+        Command::Diff(args) => {
+            let args = args.heed(&call.config, output)?;
+            online(commands::diff::run(&args, output))
+        }
         Command::Graph(args) if args.live => online(commands::graph::live(&args, output)),
         Command::Graph(args) => commands::graph::offline(&args, output),
         Command::Register(args) => online(commands::register::run(&args, output)),
@@ -222,6 +232,43 @@ fn run(call: Call, output: &Output) -> Result<Exit, Failure> {
         Command::Rm(args) => online(commands::rm::run(&args, output)),
         #[cfg(feature = "server")]
         Command::Serve(args) => online(commands::serve::run(&args, output)),
+    }
+}
+
+/// `check` for each context of `zkt.toml` that has layers, by its name.
+fn each_check(mut config: Config, words: &[OsString]) -> Result<Vec<(String, CheckArgs)>, Failure> {
+    const ALL: &str = "--all-contexts";
+    let words: Vec<&OsString> = words.iter().filter(|word| *word != ALL).collect();
+    let names = config.contexts().map(|(name, _)| name.to_owned());
+    let names: Vec<String> = names.collect();
+    let mut checks = Vec::new();
+    for name in names {
+        config.choose(&name, Origin::Flag(ALL.to_owned()));
+        if !config.has_layers() {
+            continue;
+        }
+        let wrong = |error: clap::Error| Failure::new(format!("context {name}: {error}"));
+        let given = cli::of_any_context(cli::command());
+        let given = given.try_get_matches_from(&words).map_err(wrong)?;
+        let mut root = config.defaults(cli::command(), &given);
+        let matches = root.try_get_matches_from_mut(&words).map_err(wrong)?;
+        let called = matches.subcommand();
+        let settings = called.and_then(|(verb, given)| {
+            let verb = root.find_subcommand(verb)?;
+            Some(config.settings(verb, given))
+        });
+        let parsed = Cli::from_arg_matches(&matches).map_err(wrong)?;
+        if let Command::Check(mut args) = parsed.command {
+            args.all_contexts = true;
+            args.of_file = config.says_of_check(&settings.unwrap_or_default());
+            checks.push((name, args));
+        }
+    }
+    match checks.is_empty() {
+        true => Err(Failure::new(format!(
+            "{ALL}: no zkt.toml has a context with layers"
+        ))),
+        false => Ok(checks),
     }
 }
 

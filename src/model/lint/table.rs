@@ -3,7 +3,7 @@
 use super::{About, Level, Lint};
 
 /// All lints, in the order of [`Lint`].
-pub(super) static TABLE: [About; 22] = [
+pub(super) static TABLE: [About; 23] = [
     About {
         lint: Lint::DanglingLink,
         name: "dangling-link",
@@ -295,6 +295,21 @@ sees it.",
         remedy: "\
 If the node is not wanted, delete it, and find out who made it. If it is,
 remove the line `@moved`.",
+    },
+    About {
+        lint: Lint::UndeclaredMove,
+        name: "undeclared-move",
+        level: Level::Warn,
+        summary: "A subtree changed its place, and no `@moved` says so.",
+        why: "\
+What files declare is the same at both places, so it was probably moved. An
+apply does not know that: it creates new nodes, and what is live at the old
+place, with all that no file declares, stays there or is trimmed. Only a diff
+sees it.",
+        example: "",
+        remedy: "\
+Write `@moved from '/old/path'` into the node at the new place. If these are
+two nodes by intent, allow it.",
     },
     About {
         lint: Lint::UnknownLint,

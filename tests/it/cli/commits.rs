@@ -126,3 +126,50 @@ async fn a_commit_is_applied() {
         .expect(2);
     place.run("diff live trees").expect(1);
 }
+
+/// What a branch changes in the trees of a context, and how two contexts differ.
+#[test]
+fn a_diff_takes_contexts_on_both_sides() {
+    let place = Place::offline();
+    repository(&place);
+    let contexts = "[context.prod]\nlayers = ['trees']\n[context.dev]\nlayers = ['dev.zkt']\n";
+    place.git("checkout -q main");
+    place.file("zkt.toml", contexts.replace("'trees'", "'trees/cms.zkt'"));
+    place.commit();
+    place.git("checkout -q faster");
+    place
+        .file("zkt.toml", contexts)
+        .file("dev.zkt", "/cms\n  threads = 1\n");
+    let words = "--old git:main:./trees/cms.zkt --new trees";
+    let by_layers = place.run(&format!("diff {words}")).expect(1);
+    let since = place.run("diff --since main --context prod").expect(1);
+    let of_context = "  context prod of zkt.toml\n";
+    assert!(since.stdout.contains(of_context), "{since}");
+    assert_eq!(since.stdout.replace(of_context, ""), by_layers.stdout);
+    let other = place
+        .run("diff --since main --old-context prod --context dev")
+        .expect(1);
+    assert!(other.stdout.contains("threads = 4 -> 1"), "{other}");
+    let two = place.run("diff --old-context dev --context prod").expect(1);
+    assert!(two.stdout.contains("threads = 1 -> 8"), "{two}");
+    for (words, error) in [
+        ("--since main", "<NEW>"),
+        (
+            "--since main --new trees",
+            "no context holds whose layers the old tree could have",
+        ),
+        (
+            "--since main --context dev --old-context none",
+            "has no context \"none\"",
+        ),
+        ("--since none --context prod", "has no revision \"none\""),
+        (
+            "--old-context dev --old a.zkt --context prod",
+            "cannot be used with",
+        ),
+        ("--since main trees --context prod", "cannot be used with"),
+    ] {
+        let run = place.run(&format!("diff {words}")).expect(2);
+        assert!(run.stderr.contains(error), "{words}: {run}");
+    }
+}

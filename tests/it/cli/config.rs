@@ -414,3 +414,64 @@ async fn watch_by_a_context() {
     assert!(run.stderr.contains("context more of zkt.toml"), "{run}");
     assert_eq!(place.nodes().await.lines().count(), 2);
 }
+
+#[test]
+fn all_contexts_are_checked_in_one_go() {
+    let contexts = "[context.a]\nlayers = 'a.zkt'\n[context.b]\nlayers = ['a.zkt', 'b.zkt']\nstrict = true\n\
+                    [context.c]\nconnect = 'zk1'\n[context.d]\nlayers = 'd.zkt'\n";
+    let place = place(contexts);
+    place
+        .file("a.zkt", "/a\n  l -> /a\n")
+        .file("b.zkt", "/a\n  l -> /a/none\n");
+    let run = place.run("check --all-contexts").expect(1);
+    assert!(run.stdout.starts_with("a: ok: 1 node in 1 file\n"), "{run}");
+    let of_b = run
+        .stderr
+        .split_once("context b of zkt.toml")
+        .expect("context b")
+        .1;
+    assert!(
+        of_b.contains(
+            "
+warning: /a: link l -> /a/none"
+        ),
+        "{run}"
+    );
+    let of_d = run
+        .stderr
+        .split_once("context d of zkt.toml")
+        .expect("context d")
+        .1;
+    assert!(
+        of_d.contains(
+            "
+error: d.zkt: No such file"
+        ),
+        "{run}"
+    );
+    place.file("d.zkt", "/d\n");
+    let run = place.run("check --all-contexts").expect(3);
+    assert!(run.stdout.ends_with("d: ok: 1 node in 1 file\n"), "{run}");
+    assert!(run.stderr.contains("error: context b: "), "{run}");
+    let json = place
+        .run("check --all-contexts --format json")
+        .expect(3)
+        .json();
+    let of: Vec<String> = json
+        .iter()
+        .map(|one| format!("{} {}", one["bounds"]["context"], one["ok"]))
+        .collect();
+    assert_eq!(of, ["\"a\" true", "\"b\" false", "\"d\" true"]);
+    let sarif = place.run("check --all-contexts --format sarif").expect(3);
+    assert!(sarif.stdout.contains("context b: "), "{sarif}");
+    assert_eq!(sarif.json().len(), 1);
+    place.file("b.zkt", "/a\n  l -> /a\n");
+    place.run("check --all-contexts").expect(0);
+    place.run("check --all-contexts a.zkt").expect(1);
+    let none = Place::offline();
+    let run = none.run("check --all-contexts").expect(1);
+    assert!(
+        run.stderr.contains("no zkt.toml has a context with layers"),
+        "{run}"
+    );
+}

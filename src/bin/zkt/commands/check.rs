@@ -11,6 +11,7 @@ use zkt::model::lint::Lint;
 use zkt::model::plan::Warning;
 use zkt::model::request::MAX_REQUEST;
 use zkt::reconcile;
+use zkt::syntax::spelling::printable;
 
 use crate::args::values::request_size;
 use crate::args::{CheckFormat, FileSays, LayerArgs, LintArgs, lints};
@@ -40,6 +41,9 @@ pub(crate) struct CheckArgs {
     /// Accept a layer that declares no node
     #[arg(long)]
     pub(crate) allow_empty: bool,
+    /// Check each context of zkt.toml that has layers, and say of which one each finding is
+    #[arg(long, conflicts_with_all = ["layers", "explain"])]
+    pub(crate) all_contexts: bool,
     #[command(flatten)]
     pub(crate) lints: LintArgs,
     /// Say why a lint exists, and what to do; without its name, list all
@@ -60,18 +64,84 @@ pub(crate) fn run(args: &CheckArgs, output: &Output) -> Result<Exit, Failure> {
         out.flush()?;
         return Ok(Exit::Done);
     }
-    let bounds = Bounds::of_file(args.of_file.clone());
-    let said = bounds.lines(output.width());
-    if args.format == CheckFormat::Text && !said.is_empty() {
-        output.note(said.trim());
+    check(args, output)
+}
+
+/// Checks each context, by its name and what it says. Ends as the worst of them.
+pub(crate) fn run_all(contexts: &[(String, CheckArgs)], output: &Output) -> Result<Exit, Failure> {
+    let is_sarif = |(_, args): &(String, CheckArgs)| args.format == CheckFormat::Sarif;
+    if contexts.iter().any(is_sarif) {
+        return print_sarif_of_all(contexts, output);
     }
+    let mut worst = Exit::Done;
+    for (name, args) in contexts {
+        let exit = check(args, output).unwrap_or_else(|mut failure| {
+            if !failure.message.is_empty() {
+                failure.message = format!("context {name}: {}", failure.message);
+            }
+            output.failure(&failure);
+            failure.exit
+        });
+        worst = worse(worst, exit);
+    }
+    Ok(worst)
+}
+
+/// Layers with an error are worse than those that a guard refuses.
+fn worse(one: Exit, other: Exit) -> Exit {
+    let rank = |exit: &Exit| match exit {
+        Exit::Done => 0,
+        Exit::Refused => 1,
+        _ => 2,
+    };
+    std::cmp::max_by_key(one, other, rank)
+}
+
+/// Prints one report for code scanning; each finding says of which context it is.
+fn print_sarif_of_all(contexts: &[(String, CheckArgs)], output: &Output) -> Result<Exit, Failure> {
+    let (mut all, mut worst) = (Vec::new(), Exit::Done);
+    for (name, args) in contexts {
+        let (findings, exit) = match load(args) {
+            Ok(source) => {
+                let warnings = reconcile::lint(&source, &args.lints.levels);
+                let exit = match args.refusal(&warnings) {
+                    Some(_) => Exit::Refused,
+                    None => Exit::Done,
+                };
+                (args.findings(&warnings), exit)
+            }
+            Err(problems) => (declare::findings(&problems), declare::exit(&problems)),
+        };
+        all.extend(findings.into_iter().map(|finding| Finding {
+            message: format!("context {name}: {}", finding.message),
+            ..finding
+        }));
+        worst = worse(worst, exit);
+    }
+    let log = render::sarif(&all, &Bounds::of_file(None), &Root::of_environment());
+    let mut out = output.out();
+    writeln!(out, "{log}")?;
+    out.flush()?;
+    Ok(worst)
+}
+
+fn load(args: &CheckArgs) -> Result<Source, Problems> {
     let loaded = declare::load(
         &args.sources.layers,
         args.allow_empty,
         &Destination::nowhere(),
         &args.sources.files.files(),
     );
-    match loaded.and_then(|source| source.require_size(args.max_request)) {
+    loaded.and_then(|source| source.require_size(args.max_request))
+}
+
+fn check(args: &CheckArgs, output: &Output) -> Result<Exit, Failure> {
+    let bounds = Bounds::of_file(args.of_file.clone());
+    let said = bounds.lines(output.width());
+    if args.format == CheckFormat::Text && !said.is_empty() {
+        output.note(said.trim());
+    }
+    match load(args) {
         Ok(source) => print_sound(&source, args, &bounds, output),
         Err(problems) => print_problems(&problems, args.format, &bounds, output),
     }
@@ -144,7 +214,10 @@ fn print_sound(
             if let Some(refusal) = refusal {
                 return Err(Failure::new(refusal).exit(Exit::Refused));
             }
-            writeln!(out, "{ok}")?;
+            match bounds.context().filter(|_| args.all_contexts) {
+                Some(name) => writeln!(out, "{}: {ok}", printable(name))?,
+                None => writeln!(out, "{ok}")?,
+            }
         }
         CheckFormat::Github => {
             let refused = refusal.iter();
@@ -157,9 +230,7 @@ fn print_sound(
             render::write_notice(&title, line, bounds, &mut out)?;
         }
         CheckFormat::Sarif => {
-            let layers = &args.sources.layers;
-            let findings = warnings.iter().map(|warning| finding(warning, layers));
-            let findings: Vec<Finding> = findings.collect();
+            let findings = args.findings(&warnings);
             let log = render::sarif(&findings, bounds, &Root::of_environment());
             writeln!(out, "{log}")?;
         }
@@ -179,6 +250,12 @@ fn write_json(mut report: Value, bounds: &Bounds, out: &mut dyn Write) -> io::Re
 }
 
 impl CheckArgs {
+    fn findings(&self, warnings: &[Warning]) -> Vec<Finding> {
+        let layers = &self.sources.layers;
+        let findings = warnings.iter().map(|warning| finding(warning, layers));
+        findings.collect()
+    }
+
     /// Why files with these warnings do not pass.
     fn refusal(&self, warnings: &[Warning]) -> Option<String> {
         if let Some(denied) = Warning::denied(warnings) {

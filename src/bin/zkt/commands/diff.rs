@@ -1,13 +1,14 @@
 //! `zkt diff`: the plan that turns one tree into another.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
-use clap::{Args, ValueHint};
+use clap::{ArgGroup, Args, ValueHint};
 use zkt::declare::{Files as _, GitFiles, Source};
 use zkt::export;
 use zkt::model::node::{Content, Declared, LiveNode};
 use zkt::model::path::ZPath;
-use zkt::model::plan::Plan;
+use zkt::model::plan::{Action, Plan};
 use zkt::model::tree::{Tree, tops};
 use zkt::model::value::Data;
 use zkt::plan::scope::{Children, Want};
@@ -16,31 +17,43 @@ use zkt::zookeeper::live::ReadAhead;
 use zkt::zookeeper::session::Session;
 
 use crate::args::{FileArgs, PlanFormat, PlanOptions, ServerArgs, TrimArg};
+use crate::config::Config;
 use crate::declare::{self, Destination, System};
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
-use crate::render::{Bounds, Subject};
+use crate::render::{Bounds, Subject, path_text};
 use crate::{planning, review, settings};
 
 /// Print the plan that turns one tree into another; each side is a layer, an export or `live`
 #[derive(Debug, Args)]
 #[command(override_usage = "zkt diff [OPTIONS] <OLD> <NEW>\n       \
-                            zkt diff [OPTIONS] --old <LAYER>... --new <LAYER>...")]
+                            zkt diff [OPTIONS] --old <LAYER>... --new <LAYER>...\n       \
+                            zkt diff [OPTIONS] [--since <REV>] [--old-context <NAME>] --context <NAME>")]
+#[command(group = ArgGroup::new("old_side").multiple(true)
+          .args(["old_layers", "old_context", "since"]))]
 pub(crate) struct DiffArgs {
     /// The tree to start from: a layer, the JSON of an export (FILE.json), or `live`
-    #[arg(value_hint = ValueHint::AnyPath, required_unless_present = "old_layers",
-          conflicts_with_all = ["old_layers", "new_layers"])]
+    #[arg(value_hint = ValueHint::AnyPath, required_unless_present = "old_side",
+          conflicts_with_all = ["old_side", "new_layers"])]
     pub(crate) old: Option<String>,
     /// The tree to end with: a layer, the JSON of an export (FILE.json), or `live`
     #[arg(value_hint = ValueHint::AnyPath, required_unless_present = "new_layers")]
     pub(crate) new: Option<String>,
     /// The layers of the tree to start from, or `live`, instead of OLD
     #[arg(long = "old", id = "old_layers", value_name = "LAYER", num_args = 1..,
-          value_hint = ValueHint::AnyPath, requires = "new_layers")]
+          value_hint = ValueHint::AnyPath, requires = "new_layers",
+          conflicts_with_all = ["old_context", "since"])]
     pub(crate) old_layers: Vec<String>,
+    /// The context of zkt.toml whose layers are the tree to start from [default with --since: the one that
+    /// holds]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) old_context: Option<String>,
+    /// The commit of the tree to start from: the context as zkt.toml and the layers are there
+    #[arg(long, value_name = "REV")]
+    pub(crate) since: Option<String>,
     /// The layers of the tree to end with, or `live`, instead of NEW
     #[arg(long = "new", id = "new_layers", value_name = "LAYER", num_args = 1..,
-          value_hint = ValueHint::AnyPath, requires = "old_layers")]
+          value_hint = ValueHint::AnyPath, requires = "old_side")]
     pub(crate) new_layers: Vec<String>,
     #[command(flatten)]
     pub(crate) files: FileArgs,
@@ -54,6 +67,17 @@ pub(crate) struct DiffArgs {
 }
 
 const LIVE: &str = "live";
+
+impl DiffArgs {
+    /// Takes the layers of the tree to start from out of a context, where one is named.
+    pub(crate) fn heed(mut self, config: &Config, output: &Output) -> Result<Self, Failure> {
+        let (name, revision) = (self.old_context.as_deref(), self.since.as_deref());
+        if name.is_some() || revision.is_some() {
+            self.old_layers = config.layers_of(name, revision, output)?;
+        }
+        Ok(self)
+    }
+}
 
 pub(crate) async fn run(args: &DiffArgs, output: &Output) -> Result<Exit, Failure> {
     let sides = Sides::of(args)?;
@@ -71,6 +95,9 @@ pub(crate) async fn run(args: &DiffArgs, output: &Output) -> Result<Exit, Failur
         None,
         output,
     )?;
+    if !is_live(sides.new) {
+        note_top_level(&plan, output);
+    }
     Ok(if !plan.refusals.is_empty() {
         Exit::Refused
     } else if plan.is_empty() && plan.extras.is_empty() {
@@ -78,6 +105,27 @@ pub(crate) async fn run(args: &DiffArgs, output: &Output) -> Result<Exit, Failur
     } else {
         Exit::Different
     })
+}
+
+/// Says of top-level nodes that only the old tree has, that an apply of the new one leaves them.
+fn note_top_level(plan: &Plan, output: &Output) {
+    let moved = plan.moved_nodes();
+    let moved: BTreeSet<&ZPath> = moved.into_values().collect();
+    let paths = plan.actions.iter().filter_map(|action| match action {
+        Action::Trim(trim) if !moved.contains(&trim.path) => Some(&trim.path),
+        _ => None,
+    });
+    let mut gone = paths.filter(|path| path.parent().as_ref() == Some(&plan.path));
+    let Some(first) = gone.next() else { return };
+    let more = match gone.count() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let first = path_text(first);
+    output.note(&format!(
+        "note: an apply leaves top-level nodes that are not declared, here {first}{more}; --trim owned \
+         removes those of its owner"
+    ));
 }
 
 /// The plan, and what people call its sides.

@@ -89,6 +89,23 @@ impl Config {
         &self.reach
     }
 
+    /// The file, if there is one.
+    pub(super) fn read_file(&self) -> Option<&File> {
+        self.file.as_ref()
+    }
+
+    /// Makes a context hold that the file has, whatever else chooses one.
+    pub(crate) fn choose(&mut self, name: &str, origin: Origin) {
+        let name = name.to_owned();
+        self.chosen = Some(Chosen { name, origin });
+    }
+
+    /// Whether the context that holds has layers.
+    pub(crate) fn has_layers(&self) -> bool {
+        let entries = self.context().map_or(&[][..], |context| &context.entries);
+        entries.iter().any(|entry| entry.key.name == "layers")
+    }
+
     /// The context that holds, if one does.
     pub(crate) fn chosen(&self) -> Option<&Chosen> {
         self.chosen.as_ref()

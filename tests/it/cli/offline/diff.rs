@@ -184,3 +184,38 @@ fn diff_ends_errors_with_two_wherever_its_word_stands() {
     place.run("-q diff --no-such-option a b").expect(2);
     place.run("-q check diff").expect(1);
 }
+
+#[test]
+fn a_subtree_that_changed_its_place_is_shown_as_moved() {
+    let place = Place::offline();
+    let tree = |name: &str| format!("/lb\n  /{name}\n    threads = 4\n    /pool\n      size = 2\n");
+    place
+        .file("old.zkt", tree("cms") + "/gone\n")
+        .file("new.zkt", tree("content"));
+    let run = place.run("diff old.zkt new.zkt").expect(1);
+    assert!(
+        run.stdout.contains("  > /lb/cms -> /lb/content") && run.stdout.contains("(2 nodes)"),
+        "{run}"
+    );
+    assert!(!run.stdout.contains("threads"), "{run}");
+    let hint = "warning: /lb/content: it is what /lb/cms was; apply moves the live nodes with the line \
+                @moved from '/lb/cms', and creates new ones without it (new.zkt:2:3) [undeclared-move]";
+    assert!(run.everything().contains(hint), "{run}");
+    // No apply removes it.
+    let note = "note: an apply leaves top-level nodes that are not declared, here /gone; --trim owned removes \
+                those of its owner\n";
+    assert_eq!(run.stderr.matches("note: ").count(), 1, "{run}");
+    assert!(run.stderr.contains(note), "{run}");
+    let json = place
+        .run("diff --format json old.zkt new.zkt")
+        .expect(1)
+        .json();
+    assert_eq!(json[0]["moves"][0]["from"], "/lb/cms");
+    let markdown = place
+        .run("diff --format markdown old.zkt new.zkt")
+        .expect(1);
+    assert!(
+        markdown.stdout.contains("/lb/cms -> /lb/content"),
+        "{markdown}"
+    );
+}

@@ -249,6 +249,10 @@ fn examples_of_trees(command: &str) -> &'static [Example] {
                 "Choose how serious each lint is.",
             ),
             (
+                "zkt check --all-contexts --strict",
+                "In CI: every context of zkt.toml.",
+            ),
+            (
                 "zkt check --explain overlay-typo",
                 "Why a lint exists, and what to do.",
             ),
@@ -273,6 +277,14 @@ fn examples_of_trees(command: &str) -> &'static [Example] {
             (
                 "zkt diff --old base.zkt test.zkt --new base.zkt prod.zkt",
                 "How two environments differ.",
+            ),
+            (
+                "zkt diff --old-context staging --context prod",
+                "The same, where zkt.toml says what they consist of.",
+            ),
+            (
+                "zkt diff --since origin/main --context prod",
+                "What a branch changes, also in zkt.toml.",
             ),
             (
                 "zkt diff --old git:origin/main:trees --new trees",
