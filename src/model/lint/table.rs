@@ -266,8 +266,8 @@ If one of them alone has it, that one removes it once it no longer declares it,
 whatever the other declares. Only a plan for an owner sees it.",
         example: "",
         remedy: "\
-Declare it for one of them. To hand it over, apply for the new owner with
---adopt first. Then take it out of the old one's files: the next apply for
+Declare it for one of them. To hand it over, let an apply for the new owner
+adopt it first. Then take it out of the old one's files: the next apply for
 the old owner lets it go.",
     },
     About {
