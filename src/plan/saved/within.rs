@@ -65,9 +65,9 @@ impl Allowed<'_> {
         if !path.is_within(place) {
             return Some(format!("it is outside of {place}, the place of the tree"));
         }
-        let is_outside =
-            !self.filter.covers(path) && !(creates(action) && self.needed.contains(path));
-        is_outside.then(|| "it is outside of the plan's targets, or excluded".to_owned())
+        let is_needed = || creates(action) && self.needed.contains(path);
+        let is_inside = self.filter.covers(path) || is_needed();
+        (!is_inside).then(|| "it is outside of the plan's targets, or excluded".to_owned())
     }
 }
 
