@@ -42,6 +42,7 @@ use std::time::Duration;
 use crate::reconcile;
 use crate::zookeeper::session;
 
+pub use commit::commit_of;
 pub use condition::Condition;
 pub use error::Error;
 pub use held::{HeldNode, HeldReason};

@@ -68,6 +68,16 @@ impl Commits {
     }
 }
 
+/// The commit that a directory is of, with `-dirty` where what git knows or would track in it is not what the
+/// commit holds. Returns `None` as [`Commits::of`] does. It blocks, but not for long.
+#[must_use]
+pub fn commit_of(directory: &Path) -> Option<String> {
+    let mut commits = Commits::default();
+    let directory = fs::canonicalize(directory).ok()?;
+    let files = commits.git.files(&directory)?;
+    commits.of(&[directory], &files, "")
+}
+
 /// The commit that is checked out, from git's files.
 fn head(git: &Path) -> Option<String> {
     let folder = git_folder(git)?;

@@ -2,21 +2,16 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::process::Stdio;
-use std::time::Duration;
 
-use tokio::process::Command;
-use tokio::time::timeout;
+use zkt::declare::{Disk, GitFiles};
 use zkt::model::path::ZPath;
 use zkt::reconcile::Owner;
+use zkt::watch::commit_of;
 
 use crate::args::OwnerArgs;
 use crate::commit::InCommit;
 use crate::exit::Failure;
 use crate::settings::variable;
-
-/// How long git may take for an answer.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The owner that the arguments name, if they name one.
 pub(crate) fn named(args: &OwnerArgs, adopt: bool) -> Result<Option<Owner>, Failure> {
@@ -47,57 +42,28 @@ fn by() -> String {
 
 /// The commits that layers are read from, as far as git knows: what is changed since is marked.
 pub(crate) async fn revision(layers: &[String]) -> Option<String> {
-    let mut commits = BTreeSet::new();
-    for layer in layers {
-        commits.insert(commit(layer).await?);
-    }
-    let commits: Vec<String> = commits.into_iter().collect();
-    (!commits.is_empty()).then(|| commits.join(" "))
+    let layers = layers.to_vec();
+    let commits = move || {
+        let commits = layers.iter().map(|layer| commit(layer));
+        let commits: Option<BTreeSet<String>> = commits.collect();
+        commits.filter(|commits| !commits.is_empty())
+    };
+    // Git may take its time.
+    let commits = tokio::task::spawn_blocking(commits).await.ok()??;
+    Some(commits.into_iter().collect::<Vec<String>>().join(" "))
 }
 
-async fn commit(layer: &str) -> Option<String> {
+fn commit(layer: &str) -> Option<String> {
     if let Some(named) = InCommit::of(layer) {
-        let rev = format!("{}^{{commit}}", named.revision);
-        return git(
-            Path::new("."),
-            &["rev-parse", "--verify", "--end-of-options", &rev],
-        )
-        .await;
+        return GitFiles::new(Disk::default()).commit(named.revision).ok();
     }
     let path = Path::new(layer);
-    let directory = match path.is_dir() {
-        true => path,
-        false => path
-            .parent()
-            .filter(|parent| !parent.as_os_str().is_empty())
-            .unwrap_or(Path::new(".")),
-    };
-    let commit = git(directory, &["rev-parse", "--verify", "HEAD"]).await?;
-    let changed = git(directory, &["status", "--porcelain", "--", "."]).await?;
-    Some(match changed.is_empty() {
-        true => commit,
-        false => format!("{commit}-dirty"),
-    })
-}
-
-/// What git says in a directory. `None` if it says nothing, or there is no git.
-async fn git(directory: &Path, words: &[&str]) -> Option<String> {
-    let mut command = Command::new("git");
-    command
-        .args([
-            "--no-pager",
-            "-c",
-            "core.fsmonitor=false",
-            "-c",
-            "core.hooksPath=/dev/null",
-        ])
-        .args(words)
-        .current_dir(directory)
-        .env("LC_ALL", "C")
-        .env("GIT_OPTIONAL_LOCKS", "0")
-        .stdin(Stdio::null())
-        .kill_on_drop(true);
-    let output = timeout(PATIENCE, command.output()).await.ok()?.ok()?;
-    let text = String::from_utf8(output.stdout).ok()?;
-    output.status.success().then(|| text.trim().to_owned())
+    if path.is_dir() {
+        return commit_of(path);
+    }
+    let above = path.parent()?;
+    match above.as_os_str().is_empty() {
+        true => commit_of(Path::new(".")),
+        false => commit_of(above),
+    }
 }

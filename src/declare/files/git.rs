@@ -56,6 +56,14 @@ impl GitFiles {
         self
     }
 
+    /// The hash of the commit that a revision names.
+    ///
+    /// # Errors
+    /// There is no such commit, or git does not say.
+    pub fn commit(&self, revision: &str) -> io::Result<String> {
+        self.repository().hash(&format!("{revision}^{{commit}}"))
+    }
+
     fn repository(&self) -> MutexGuard<'_, Repository> {
         let repository = self.repository.lock();
         repository.unwrap_or_else(PoisonError::into_inner)

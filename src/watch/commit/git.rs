@@ -1,7 +1,9 @@
 //! What a commit of a checkout holds, as git reports it without running anything that the checkout names.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -93,6 +95,25 @@ impl Git {
         let converted = self.converted(top, &changed)?;
         // Only the filter itself knows what it makes of a file.
         (converted < changed.len()).then_some(GitState::Changed)
+    }
+
+    /// The files of a directory, but for those that git is told to ignore.
+    pub(super) fn files(&self, directory: &Path) -> Option<Vec<PathBuf>> {
+        let mut command = self.command(directory);
+        // The checkout may begin further up.
+        command.env_remove("GIT_CEILING_DIRECTORIES");
+        command.args([
+            "ls-files",
+            "-z",
+            "--cached",
+            "--others",
+            "--exclude-standard",
+        ]);
+        let listed = self.run(command, Vec::new())?;
+        let names = listed.split(|byte| *byte == 0);
+        let names = names.filter(|name| !name.is_empty());
+        let path = |name: &[u8]| directory.join(OsStr::from_bytes(name));
+        Some(names.map(path).collect())
     }
 
     /// The files of a commit, with their hashes.

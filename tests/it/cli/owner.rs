@@ -800,3 +800,41 @@ async fn a_record_is_read_again_only_where_it_has_changed() {
     client.delete("/zkt/team", None).await.unwrap();
     assert_eq!(again().await.unwrap(), None);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_record_names_the_commit_of_the_layers_and_git_runs_nothing_for_it() {
+    let (place, other) = (Place::new("owner-commit").await, Place::offline());
+    for place in [&place, &other] {
+        place.git("init -q -b main");
+        place.file("trees/a.zkt", "/a\n").commit();
+    }
+    place.file(".gitignore", "ran\n").commit();
+    let head = place.read(".git/refs/heads/main").trim().to_owned();
+    let revision = |layer: &str| {
+        let mut command = place.command(&format!("apply -y --owner team {layer}"));
+        if !layer.starts_with("git:") {
+            command.env("GIT_DIR", other.path(".git"));
+        }
+        place.finish(command.spawn().unwrap()).expect(0);
+        let status = place.run("status --owner team --format json").expect(0);
+        status.json()[0]["applied"]["revision"].clone()
+    };
+    assert_eq!(revision("trees"), head);
+    assert_eq!(revision("trees/a.zkt"), head);
+    place.file("trees/notes.txt", "x");
+    assert_eq!(revision("trees"), format!("{head}-dirty"));
+    assert_eq!(revision("git:main:trees"), head);
+    // Only the filter knows what it would make of the file.
+    place.file(".git/info/attributes", "*.zkt filter=evil\n");
+    for name in ["filter.evil.clean", "filter.evil.process", "core.fsmonitor"] {
+        place.git(&format!("config {name} {}", place.path("run").display()));
+    }
+    std::fs::remove_file(place.path("trees/notes.txt")).unwrap();
+    place.file("run", "#!/bin/sh\ntouch ran\ncat\n");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(place.path("run"), mode).unwrap();
+    place.file(".git/info/exclude", "run\n");
+    place.file("trees/a.zkt", "/a\n  x = 1\n");
+    assert_eq!(revision("trees"), serde_json::Value::Null);
+    assert!(!place.path("ran").exists());
+}

@@ -115,21 +115,13 @@ impl Repository {
         if let Some(commit) = self.commits.get(revision) {
             return Ok(commit.clone());
         }
-        if revision.is_empty() || revision.starts_with('-') {
-            return Err(no_revision(revision, ""));
-        }
+        let hash = self.hash(revision)?;
         let told = self.git.run(&["rev-parse", "--show-prefix"])?;
         let here = told.map_err(|said| io::Error::other(said.trim().to_owned()))?;
-        let told = self.git.run(&["rev-parse", "--verify", revision])?;
-        let hash = told.map_err(|said| no_revision(revision, &said))?;
-        let hash = hash.trim();
-        if !hash.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return Err(no_revision(revision, ""));
-        }
         let tree = match self.object(format!("{hash}^{{tree}}"), DEFAULT_LARGEST)? {
             Answer::Object(tree) => self.keep(&tree)?,
-            Answer::TooLarge => return Err(too_large(hash)),
-            Answer::Missing => return Err(missing(hash)),
+            Answer::TooLarge => return Err(too_large(&hash)),
+            Answer::Missing => return Err(missing(&hash)),
         };
         let commit = Arc::new(Commit {
             tree,
@@ -137,6 +129,20 @@ impl Repository {
         });
         self.commits.insert(revision.to_owned(), commit.clone());
         Ok(commit)
+    }
+
+    /// The hash of the object that a revision names.
+    pub(super) fn hash(&self, revision: &str) -> io::Result<String> {
+        if revision.is_empty() || revision.starts_with('-') {
+            return Err(no_revision(revision, ""));
+        }
+        let told = self.git.run(&["rev-parse", "--verify", revision])?;
+        let hash = told.map_err(|said| no_revision(revision, &said))?;
+        let hash = hash.trim();
+        if !hash.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(no_revision(revision, ""));
+        }
+        Ok(hash.to_owned())
     }
 
     fn directory(&mut self, object: &Arc<str>, real: PathBuf) -> io::Result<Found> {
