@@ -18,6 +18,7 @@ use crate::model::plan::{Plan, Refusal};
 use crate::plan::saved::{MadeOf, SavedPlan, checksum_of};
 use crate::zookeeper::executor::{Report, Stop};
 use crate::zookeeper::live::ReadAhead;
+use crate::zookeeper::record;
 use crate::zookeeper::session::Session;
 
 /// A declared tree that is being applied: what was planned, agreed to, and done so far.
@@ -43,6 +44,8 @@ pub struct Apply<'a> {
     run: Run,
     /// The owner's record, from the first plan on.
     tenure: Option<Tenure>,
+    /// Who took the right to write, once all of a plan stood. From then on nothing is written.
+    fenced: Option<Stop>,
 }
 
 /// What a run is to bring about.
@@ -160,6 +163,7 @@ impl<'a> Apply<'a> {
             done_before: None,
             run,
             tenure: None,
+            fenced: None,
         }
     }
 
@@ -274,17 +278,29 @@ impl<'a> Apply<'a> {
             self.options,
             self.identities.clone(),
         );
+        if let Some(stop) = self.fenced.take() {
+            return Executed::Stopped(stop);
+        }
         let hold = match &mut self.tenure {
-            Some(tenure) => match tenure.begin(session).await {
-                Ok(hold) => Some(hold),
-                Err(stop) => return self.stopped(stop),
-            },
+            Some(tenure) => {
+                let is_first = !tenure.has_begun();
+                match tenure.begin(session).await {
+                    Ok(hold) => Some(hold),
+                    // Nothing was written since the plan was made.
+                    Err(stop) if is_first && is_fenced(&stop) => return self.look_again(stop),
+                    Err(stop) => return self.stopped(stop),
+                }
+            }
             None => None,
         };
         let mut report = self.run.execute(&road, agreed, (None, hold)).await;
         let Some(stop) = report.stop.take() else {
             return match self.end(session).await {
                 Ok(()) => Executed::Done(report),
+                Err(stop) if is_fenced(&stop) => {
+                    self.fenced = Some(stop.clone());
+                    self.look_again(stop)
+                }
                 Err(stop) => self.stopped(stop),
             };
         };
@@ -301,13 +317,28 @@ impl<'a> Apply<'a> {
     /// # Cancellation safety
     /// As [`Apply::execute`].
     pub async fn settle(&mut self, session: &Session, plan: &Plan) -> Executed {
-        match &self.tenure {
-            Some(tenure) if tenure.is_due(plan) => {}
+        let ended = match &mut self.tenure {
+            Some(tenure) if tenure.is_due(plan) && self.fenced.is_none() => {
+                match tenure.after_rival(session).await {
+                    Ok(()) => self.end(session).await,
+                    Err(stop) => Err(stop),
+                }
+            }
             _ => return Executed::Done(Report::default()),
-        }
-        match self.end(session).await {
+        };
+        match ended {
             Ok(()) => Executed::Done(Report::default()),
+            // Perhaps there is nothing to note any more.
+            Err(stop) if is_fenced(&stop) => self.look_again(stop),
             Err(stop) => self.stopped(stop),
+        }
+    }
+
+    /// What a stop leads to after which nothing but a further plan can tell what is left to do.
+    fn look_again(&mut self, stop: Stop) -> Executed {
+        match self.run.tries.again() {
+            Some(again) => Executed::Again(stop, again),
+            None => Executed::Stopped(stop),
         }
     }
 
@@ -346,19 +377,18 @@ impl<'a> Apply<'a> {
                 Err(_) if self.after_loss(session).is_some() => return Ok(Ended::SessionDied),
                 Err(error) => return Err(self.unfinished(Why::Plan(error))),
             };
-            match Verdict::of(&plan) {
+            let executed = match Verdict::of(&plan) {
                 Verdict::Refused(first, _) => {
                     return Err(self.unfinished(Why::Refused(first.clone())));
                 }
-                Verdict::Nothing | Verdict::Open => {}
-            }
-            let is_open = Verdict::of(&plan) == Verdict::Open;
-            let executed = match is_open {
-                true => self.execute(session).await,
-                false => self.settle(session, &plan).await,
+                Verdict::Nothing => self.settle(session, &plan).await,
+                Verdict::Open => self.execute(session).await,
             };
             match executed {
-                Executed::Done(report) => return Ok(Ended::Done(plan, is_open.then_some(report))),
+                Executed::Done(report) => {
+                    let report = (!plan.is_empty()).then_some(report);
+                    return Ok(Ended::Done(plan, report));
+                }
                 Executed::Stopped(stop) => return Err(self.unfinished(Why::Stopped(stop))),
                 Executed::Again(..) if session.is_dead() => return Ok(Ended::SessionDied),
                 Executed::Again(..) => {}
@@ -372,6 +402,16 @@ impl<'a> Apply<'a> {
             outcome: self.account().outcome(),
         }
     }
+}
+
+/// Whether another apply of the same owner has begun.
+fn is_fenced(stop: &Stop) -> bool {
+    matches!(
+        stop,
+        Stop::Record {
+            reason: record::Error::Fenced { .. }
+        }
+    )
 }
 
 /// Makes the live tree as declared. Plans and carries the plan out; if the live tree changed in between,

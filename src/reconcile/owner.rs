@@ -2,19 +2,30 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
+
+use tokio::time::{Instant, sleep};
 
 use super::Error;
 use super::check::require_no_records;
-use crate::model::node::Declared;
+use crate::model::node::{DataVersion, Declared};
 use crate::model::path::{Error as PathError, ZPath, check_name};
 use crate::model::plan::{Action, Plan};
 use crate::model::record::{self as form, Applied, Begun, Broken};
 use crate::model::tree::Tree;
 use crate::plan::owned::Ownership;
 use crate::zookeeper::executor::Stop;
-use crate::zookeeper::record::{self, Hold, Stored};
+use crate::zookeeper::record::{self, Hold, Pulse, Stored};
 use crate::zookeeper::session::Session;
+
+/// How long another apply of the same owner may write nothing before it counts as dead: to one that has
+/// nothing to write itself.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// The same, to a watch.
+#[cfg(feature = "watch")]
+const PATIENCE_OF_WATCH: Duration = Duration::from_secs(10);
+/// How often it is looked at meanwhile.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// For whom a plan is carried out. An owner keeps a record in ZooKeeper of the nodes that it created or
 /// adopted; [`Trim::Owned`](crate::Trim::Owned) removes only those.
@@ -72,6 +83,20 @@ pub(crate) struct Tenure {
     ownership: Arc<Ownership>,
     /// The right to write, from the first execution to the end of the run.
     hold: Option<Hold>,
+    /// Another apply of the same owner, as the record says that was read last.
+    rival: Option<Rival>,
+    /// The revision that is in the record, or was put there and is no more.
+    noted: Option<String>,
+}
+
+/// Another apply of the same owner that has begun and not ended.
+#[derive(Debug)]
+struct Rival {
+    begun: Begun,
+    /// How far it has got.
+    pulse: Pulse,
+    /// Since when it has got no further.
+    since: Instant,
 }
 
 impl Tenure {
@@ -82,13 +107,17 @@ impl Tenure {
         declared: &Tree<Declared>,
     ) -> Result<Self, Error> {
         let looked = look(session, owner, declared, &Known::default()).await?;
-        Ok(Self {
+        let mut tenure = Self {
             owner: owner.clone(),
             run: new_run(),
             ownership: Arc::new(looked.ownership(owner)),
             known: looked.known,
             hold: None,
-        })
+            rival: None,
+            noted: None,
+        };
+        tenure.note();
+        Ok(tenure)
     }
 
     /// Reads the records again, as far as they changed.
@@ -100,16 +129,84 @@ impl Tenure {
         let looked = look(session, &self.owner, declared, &self.known).await?;
         self.ownership = Arc::new(looked.ownership(&self.owner));
         self.known = looked.known;
+        self.note();
         Ok(())
     }
 
-    /// Gives up a right to write that somebody has taken since, as the record says that was read last. The
-    /// next execution takes it again.
+    /// Takes note of what the record says of other applies.
+    fn note(&mut self) {
+        let Some(stored) = &self.known.own else {
+            self.rival = None;
+            return;
+        };
+        let begun = stored.head.begun.clone();
+        let begun = begun.filter(|begun| begun.run != self.run);
+        let pulse = stored.pulse();
+        self.note_revision();
+        self.rival = begun.map(|begun| match self.rival.take() {
+            Some(rival) if rival.begun == begun && rival.pulse == pulse => rival,
+            _ => Rival {
+                begun,
+                pulse,
+                since: Instant::now(),
+            },
+        });
+    }
+
+    /// Takes note of a revision that is in the record already. One that is noted once is not noted again when
+    /// others have put theirs in its place.
+    fn note_revision(&mut self) {
+        let applied = self.known.own.as_ref();
+        let applied = applied.and_then(|stored| stored.head.applied.as_ref());
+        if let Some(applied) = applied.filter(|applied| applied.revision == self.owner.revision) {
+            self.noted.clone_from(&applied.revision);
+        }
+    }
+
+    /// Until when a watch leaves everything to another apply of the same owner. `None` if there is none that
+    /// is at work.
     #[cfg(feature = "watch")]
-    pub(crate) fn give_up_if_fenced(&mut self) {
-        let version = self.known.own.as_ref().map(|stored| stored.version);
-        self.hold
-            .take_if(|hold| version.is_none_or(|version| version != hold.version));
+    pub(crate) fn yields_until(&self) -> Option<Instant> {
+        let until = self.rival.as_ref()?.since + PATIENCE_OF_WATCH;
+        (Instant::now() < until).then_some(until)
+    }
+
+    /// Waits until another apply of the same owner has ended, or has got no further for a while. Returns what
+    /// stops this one if there was such an apply and it has ended.
+    pub(crate) async fn after_rival(&mut self, session: &Session) -> Result<(), Stop> {
+        let Some(rival) = &mut self.rival else {
+            return Ok(());
+        };
+        let head = self.owner.head();
+        while rival.since.elapsed() < PATIENCE {
+            sleep(PAUSE).await;
+            let pulse = record::pulse(session, &head).await.map_err(stopped)?;
+            if pulse.is_none_or(|pulse| !pulse.is_of_same_apply(rival.pulse)) {
+                let begun = Some(rival.begun.clone());
+                return Err(stopped(record::Error::Fenced { head, begun }));
+            }
+            if pulse != Some(rival.pulse) {
+                (rival.pulse, rival.since) = (pulse.unwrap_or(rival.pulse), Instant::now());
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives back the right to write that was not used up: what is left to do cannot be done now.
+    #[cfg(feature = "watch")]
+    pub(crate) async fn rest(&mut self, session: &Session) {
+        let Some(hold) = self.hold.take() else {
+            return;
+        };
+        let head = self.known.own.as_ref().map(|stored| stored.head.clone());
+        if let Err(error) = record::release(session, &hold, head.unwrap_or_default()).await {
+            tracing::debug!(%error, "the right to write for the owner was not given back");
+        }
+    }
+
+    /// Whether it has the right to write, or had it.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.hold.is_some()
     }
 
     /// What the owner has, and what others have.
@@ -117,8 +214,17 @@ impl Tenure {
         &self.ownership
     }
 
+    /// The records of other owners, with the versions that were read.
+    fn heads_of_others(&self) -> Arc<[(ZPath, DataVersion)]> {
+        let others = self.known.others.iter();
+        let place = &self.owner.place;
+        let heads = others.map(|(name, stored)| (place.join(name), stored.version));
+        heads.collect()
+    }
+
     /// The right to write. The first time it is taken from whoever has it.
     pub(crate) async fn begin(&mut self, session: &Session) -> Result<Hold, Stop> {
+        let others = self.heads_of_others();
         if let Some(hold) = &self.hold {
             let stored = self.known.own.as_ref();
             let begun = stored.and_then(|stored| stored.head.begun.clone());
@@ -128,7 +234,7 @@ impl Tenure {
                     head: self.owner.head(),
                     begun: Some(begun),
                 })),
-                _ => Ok(hold.clone()),
+                _ => Ok(hold.clone().beside(others)),
             };
         }
         let begun = Begun {
@@ -143,25 +249,22 @@ impl Tenure {
             stored.head.begun = Some(begun);
         }
         self.hold = Some(hold.clone());
-        Ok(hold)
+        Ok(hold.beside(others))
     }
 
     /// What is applied is this from now on.
     #[cfg(feature = "watch")]
     pub(crate) fn name_revision(&mut self, revision: &str) {
         self.owner.revision = Some(revision.to_owned());
+        self.note_revision();
     }
 
     /// Whether the record is to be written although nothing else is.
     pub(crate) fn is_due(&self, plan: &Plan) -> bool {
         let stored = self.known.own.as_ref();
-        let applied = stored.and_then(|stored| stored.head.applied.as_ref());
-        let is_new = |revision: &String| {
-            applied.is_some_and(|applied| applied.revision.as_ref() != Some(revision))
-        };
-        !plan.record.is_empty()
-            || stored.is_some_and(Stored::is_open)
-            || self.owner.revision.as_ref().is_some_and(is_new)
+        let was_applied = stored.is_some_and(|stored| stored.head.applied.is_some());
+        let is_new = self.owner.revision.is_some() && self.owner.revision != self.noted;
+        !plan.record.is_empty() || stored.is_some_and(Stored::is_open) || was_applied && is_new
     }
 
     /// Ends an apply whose plan was carried out, or had nothing to do. The plan has this checksum.
@@ -193,9 +296,12 @@ impl Tenure {
             },
         };
         let stored = record::finish(session, &hold, &changes, &applied).await;
-        let stored = stored.map_err(stopped)?;
+        // It was taken, or is given back; what was not done is done by who begins next.
         self.hold = None;
+        let stored = stored.map_err(stopped)?;
         self.run = new_run();
+        self.rival = None;
+        self.noted.clone_from(&self.owner.revision);
         self.ownership = Arc::new(Ownership {
             record: stored.record.clone(),
             ..(*self.ownership).clone()

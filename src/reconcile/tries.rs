@@ -4,6 +4,7 @@ use super::Options;
 #[cfg(feature = "watch")]
 use crate::model::path::ZPath;
 use crate::zookeeper::executor::Stop;
+use crate::zookeeper::record;
 
 /// Maximum number of nodes that may refuse a write in one run.
 #[cfg(feature = "watch")]
@@ -117,7 +118,7 @@ impl Tries {
     }
 
     /// Takes note of an attempt that came to nothing. Returns `None` if it was the last one.
-    pub(super) fn again(&mut self) -> Option<Again> {
+    pub(crate) fn again(&mut self) -> Option<Again> {
         self.made += 1;
         (self.look != Look::Read || !self.is_spent()).then_some(Again {
             attempt: self.made,
@@ -172,6 +173,9 @@ impl Tries {
             | Stop::Unread { .. }
             | Stop::Deposed { .. }
             | Stop::Unguarded { .. } => false,
+            Stop::Record {
+                reason: record::Error::OtherMoved { .. },
+            } => true,
             Stop::Record { reason } => reason.is_loss() && self.look == Look::Read,
         }
     }
@@ -220,6 +224,19 @@ mod tests {
         assert_eq!(tries.after(&conflict("/a")), again(1, false));
         assert_eq!(tries.after(&conflict("/a")), again(2, true));
         assert_eq!(tries.after(&lost()), None);
+    }
+
+    #[test]
+    fn what_another_owner_did_may_pass_and_who_is_fenced_off_stops() {
+        let stop = |reason| Stop::Record { reason };
+        let head = crate::model::path::ZPath::parse("/zkt/b").unwrap();
+        let moved = stop(record::Error::OtherMoved { head: head.clone() });
+        let fenced = stop(record::Error::Fenced { head, begun: None });
+        let mut tries = tries(Look::Read);
+        assert!(tries.after(&moved).is_some());
+        assert!(tries.after(&fenced).is_none());
+        assert!(tries.after(&moved).is_some());
+        assert!(tries.after(&moved).is_none());
     }
 
     #[cfg(feature = "watch")]

@@ -117,9 +117,10 @@ impl Reconciler {
         (!mirror.is_current()).then_some(Cause::Live)
     }
 
-    /// When nodes that are held back may be written.
+    /// When nodes that are held back may be written, or another apply of the owner may have ended.
     pub(super) fn next_held(&self) -> Option<Instant> {
-        self.held.next()
+        let next = self.held.next().into_iter();
+        next.chain(self.yields_until).min()
     }
 
     /// Ends the session.
@@ -143,7 +144,12 @@ impl Reconciler {
         shown: &mut Shown,
     ) -> Ended {
         let (began, clock) = (SystemTime::now(), Instant::now());
-        let (ending, error) = match self.attempt(causes, so_far, shown).await {
+        let attempted = self.attempt(causes, so_far, shown).await;
+        // Nobody waits for what cannot be written.
+        if let (Some(session), Some(tenure)) = (&self.session, &mut self.tenure) {
+            tenure.rest(session).await;
+        }
+        let (ending, error) = match attempted {
             Ok(Attempted::Nothing) => return Ended::Idle,
             Ok(Attempted::Ended(ending)) => (ending, None),
             Ok(Attempted::Restless) => {

@@ -20,6 +20,6 @@ mod read;
 
 pub use begin::begin;
 pub use error::Error;
-pub use finish::finish;
+pub use finish::{finish, release};
 pub use hold::Hold;
-pub use read::{Stored, names, read, read_again};
+pub use read::{Pulse, Stored, names, pulse, read, read_again};

@@ -12,7 +12,7 @@ use super::super::revision::Revision;
 use super::super::schedule::{Cause, Causes};
 use super::super::shown::{OfWork, Shown, Word};
 use super::super::state::{Applied, Ending};
-use super::execution::SoFar;
+use super::execution::{SoFar, is_overtaken};
 use super::known::{Known, Reconciler};
 use crate::model::path::ZPath;
 use crate::model::plan::Plan;
@@ -138,13 +138,17 @@ impl Reconciler {
             let todo = match self.judge(&plan, round, so_far, shown)? {
                 Step::End(attempted) => {
                     let is_at_rest = plan.is_empty() && plan.refusals.is_empty();
-                    if is_at_rest && round.duty == Duty::Repair {
+                    if is_at_rest && round.duty == Duty::Repair && !self.leaves_to_rival() {
                         self.settle(&round.revision, &plan).await?;
                     }
                     return Ok(attempted);
                 }
                 Step::Execute(todo) => todo,
             };
+            if self.leaves_to_rival() {
+                self.known = Known::Nothing;
+                return Ok(Attempted::Ended(Ending::Drift));
+            }
             match so_far.run.tries.spent() {
                 None => {}
                 Some(Spent::Conflict(stop)) => return Err(Error::Stopped(stop)),
@@ -158,6 +162,11 @@ impl Reconciler {
                 None => {
                     self.note_end(&plan, &todo, round, so_far, shown);
                     self.settle(&round.revision, &todo).await?;
+                }
+                Some(stop) if is_overtaken(&stop) && self.yields => {
+                    self.known = Known::Nothing;
+                    so_far.run.tries.again();
+                    self.look_at_records(&round.revision).await?;
                 }
                 Some(stop) => {
                     self.known = Known::Nothing;

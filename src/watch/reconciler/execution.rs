@@ -15,6 +15,7 @@ use crate::reconcile::{Agreed, Aside, Before, Look, Past, Road, Run};
 use crate::zookeeper::election::Election;
 use crate::zookeeper::executor::{Report, Stop};
 use crate::zookeeper::live::Mirror;
+use crate::zookeeper::record;
 use crate::zookeeper::session::Session;
 
 /// What a reconcile has come to so far, also where it is given up in its middle.
@@ -38,6 +39,17 @@ impl SoFar {
             applied: 0,
         }
     }
+}
+
+/// Whether an apply of this owner or of another one has changed a record meanwhile.
+pub(super) fn is_overtaken(stop: &Stop) -> bool {
+    let Stop::Record { reason } = stop else {
+        return false;
+    };
+    matches!(
+        reason,
+        record::Error::Fenced { .. } | record::Error::OtherMoved { .. }
+    )
 }
 
 /// The report of an execution that did not begin.
@@ -129,6 +141,8 @@ impl Reconciler {
         let ended = tenure.finish(session, plan, checksum).await;
         match ended {
             Ok(()) => Ok(()),
+            // Whoever began since takes in what was done.
+            Err(stop) if is_overtaken(&stop) && self.yields => Ok(()),
             Err(stop) => Err(self.stopped(stop)),
         }
     }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::time::Instant;
+
 use super::super::Options;
 use super::super::drift::Drift;
 use super::super::files::FileWatch;
@@ -58,6 +60,10 @@ pub(in super::super) struct Reconciler {
     pub(super) mirror: Option<Mirror>,
     /// The owner's record, where there is an owner.
     pub(super) tenure: Option<Tenure>,
+    /// Whether other applies of the owner go first.
+    pub(super) yields: bool,
+    /// When to look again whether another apply of the owner has ended.
+    pub(super) yields_until: Option<Instant>,
     pub(super) election: Option<Election>,
     /// The revision that the mirror and the last plan are for.
     pub(super) revision: Option<Arc<Revision>>,
@@ -67,7 +73,7 @@ pub(in super::super) struct Reconciler {
 }
 
 impl Reconciler {
-    /// Where `watches` is not set, files are read only when they are asked for.
+    /// Where `watches` is not set, files are read only when they are asked for, and nobody goes first.
     pub(in super::super) fn new(mut options: Options, watches: bool) -> Self {
         options.plan.path = options.layers.place.clone();
         options.plan.filter = options.layers.filter.clone();
@@ -82,6 +88,8 @@ impl Reconciler {
             identities: None,
             mirror: None,
             tenure: None,
+            yields: watches,
+            yields_until: None,
             election: options.elect.as_deref().map(Election::new),
             revision: None,
             known: Known::Nothing,

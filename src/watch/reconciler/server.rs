@@ -122,16 +122,10 @@ impl Reconciler {
             reconcile::require_place(session, &self.options.plan.path).await?;
         }
         let declared = revision.source.tree();
-        match (&self.options.plan.owner, &mut self.tenure) {
-            (None, _) => reconcile::require_no_records(declared, None)?,
-            (Some(_), Some(tenure)) => {
-                tenure.look(session, declared).await?;
-                tenure.give_up_if_fenced();
-            }
-            (Some(owner), None) => {
-                self.tenure = Some(Tenure::new(session, owner, declared).await?);
-            }
-        }
+        self.look_at_records(revision).await?;
+        let Some(session) = &self.session else {
+            return Ok(None);
+        };
         let ownership = self.tenure.as_ref().map(|tenure| &**tenure.ownership());
         let plan = &self.options.plan;
         let wants = || scope::with_owned(declared, plan.trim, (&plan.path, ownership));
@@ -153,6 +147,29 @@ impl Reconciler {
             return Ok(note_found(found, shown));
         }
         self.refresh(shown).await
+    }
+
+    /// Reads the records of all owners, where there is one.
+    pub(super) async fn look_at_records(&mut self, revision: &Revision) -> Result<(), Error> {
+        let Some(session) = &self.session else {
+            return Ok(());
+        };
+        let declared = revision.source.tree();
+        match (&self.options.plan.owner, &mut self.tenure) {
+            (None, _) => reconcile::require_no_records(declared, None)?,
+            (Some(_), Some(tenure)) => tenure.look(session, declared).await?,
+            (Some(owner), None) => {
+                self.tenure = Some(Tenure::new(session, owner, declared).await?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether another apply of the owner is at work, which goes first. Then this one looks again later.
+    pub(super) fn leaves_to_rival(&mut self) -> bool {
+        let tenure = self.tenure.as_ref().filter(|_| self.yields);
+        self.yields_until = tenure.and_then(Tenure::yields_until);
+        self.yields_until.is_some()
     }
 
     /// As [`Reconciler::look`], for the same revision.

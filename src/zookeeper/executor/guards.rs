@@ -24,6 +24,9 @@ enum Guard {
     Node(ZPath),
     /// The node of the owner's record, and its version.
     Head(ZPath, DataVersion),
+    /// The node of another owner's record, and its version: in a newer one that owner may have taken what is
+    /// trimmed.
+    Other(ZPath, DataVersion),
     /// What the batch does, for the owner's record.
     Journal {
         path: ZPath,
@@ -62,7 +65,13 @@ impl Guards {
         });
         let node = options.guard.clone().map(Guard::Node);
         let head = hold.map(|hold| Guard::Head(hold.head.clone(), hold.version));
-        Self([node, head, journal].into_iter().flatten().collect())
+        let trims = |operation: &Operation<'_>| matches!(operation.write, Write::Delete { .. });
+        let has_trims = operations.iter().any(trims);
+        let others = hold.iter().filter(|_| has_trims);
+        let others = others.flat_map(|hold| hold.others.iter());
+        let others = others.map(|(other, version)| Guard::Other(other.clone(), *version));
+        let all = [node, head, journal].into_iter().flatten();
+        Self(all.chain(others).collect())
     }
 
     /// Adds them to a batch that is empty.
@@ -72,7 +81,7 @@ impl Guards {
                 Guard::Node(node) => {
                     writer.add_check_version(node.as_str(), DataVersion::NEW.get())?;
                 }
-                Guard::Head(head, version) => {
+                Guard::Head(head, version) | Guard::Other(head, version) => {
                     writer.add_check_version(head.as_str(), version.get())?;
                 }
                 Guard::Journal { path, data, acl } => {
@@ -92,6 +101,7 @@ impl Guards {
             None => return Ok(index - self.0.len()),
             Some(Guard::Node(node)) => Stop::of_guard(node, reason.clone()),
             Some(Guard::Head(head, _)) => of_head(head, reason.clone()),
+            Some(Guard::Other(head, _)) => of_other(head, reason.clone()),
             Some(Guard::Journal { path, .. }) => refused(path, reason.clone()),
         })
     }
@@ -105,7 +115,8 @@ pub(super) fn bytes(options: &ExecuteOptions, chroot_len: usize) -> usize {
     let journal = hold.map_or(0, |hold| {
         let (data, acl) = (journal_bytes(None), Some(&hold.acl));
         let create = request::Write::Create { data, acl };
-        check(&hold.head) + create.batched(&hold.longest_journal(), chroot_len)
+        let others: usize = hold.others.iter().map(|(other, _)| check(other)).sum();
+        others + check(&hold.head) + create.batched(&hold.longest_journal(), chroot_len)
     });
     guard + journal
 }
@@ -151,6 +162,16 @@ fn of_head(head: &ZPath, reason: ClientError) -> Stop {
                 head: head.clone(),
                 begun: None,
             },
+        },
+        reason => refused(head, reason),
+    }
+}
+
+/// What the server's refusal to check another owner's record means.
+fn of_other(head: &ZPath, reason: ClientError) -> Stop {
+    match reason {
+        ClientError::NoNode | ClientError::BadVersion => Stop::Record {
+            reason: record::Error::OtherMoved { head: head.clone() },
         },
         reason => refused(head, reason),
     }

@@ -37,6 +37,13 @@ pub enum Error {
         /// The other one, where it is known.
         begun: Option<Begun>,
     },
+    /// The record of another owner has changed since the plan was made, so that what is to be trimmed may be
+    /// that one's.
+    #[error("the owner {} has changed its record since the plan was made", head.name())]
+    OtherMoved {
+        /// The other record's node.
+        head: ZPath,
+    },
     /// The server refused a write of the record.
     #[error(
         "{path}: the owner's record could not be written: {}",

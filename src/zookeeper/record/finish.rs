@@ -51,6 +51,21 @@ pub async fn finish(
     }
 }
 
+/// Gives the right to write back before the end of an apply. `head` is the record's node as it was when the
+/// apply began. Journals are left to the next apply.
+///
+/// # Errors
+/// The node could not be written. It makes no difference to the record.
+pub async fn release(session: &Session, hold: &Hold, mut head: Head) -> Result<(), Error> {
+    head.begun = None;
+    let (path, version) = (hold.head.as_str(), Some(hold.version.get()));
+    let set = session.client().set_data(path, &head.to_json(), version);
+    match set.await {
+        Ok(_) | Err(ClientError::BadVersion | ClientError::NoNode) => Ok(()),
+        Err(reason) => Err(Error::of_write(session, &hold.head, reason)),
+    }
+}
+
 async fn end(
     session: &Session,
     hold: &Hold,

@@ -20,6 +20,8 @@ pub struct Hold {
     pub claim: Claim,
     /// The ACL of the record's nodes.
     pub(crate) acl: Acl,
+    /// The records of other owners as the plan saw them. What is trimmed may be theirs in newer ones.
+    pub(crate) others: Arc<[(ZPath, DataVersion)]>,
     /// How many names of journals were given out.
     next: Arc<AtomicU64>,
 }
@@ -43,8 +45,15 @@ impl Hold {
             version,
             claim,
             acl,
+            others: Arc::default(),
             next: Arc::default(),
         }
+    }
+
+    /// The right to write as long as the records of others are as they were seen, too.
+    #[must_use]
+    pub fn beside(self, others: Arc<[(ZPath, DataVersion)]>) -> Self {
+        Self { others, ..self }
     }
 
     /// The node for the journal of another batch. No other has its name: the version is this apply's, and

@@ -55,7 +55,33 @@ impl Seen {
     }
 }
 
+/// How far applies of an owner have got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pulse {
+    /// The version of the record's node: each apply sets it when it begins and when it ends.
+    version: DataVersion,
+    /// How many nodes are below it: each batch creates one.
+    parts: usize,
+}
+
+impl Pulse {
+    /// Whether no apply has begun or ended in between.
+    #[must_use]
+    pub fn is_of_same_apply(self, other: Self) -> bool {
+        self.version == other.version
+    }
+}
+
 impl Stored {
+    /// How far applies of its owner had got when it was read.
+    #[must_use]
+    pub fn pulse(&self) -> Pulse {
+        Pulse {
+            version: self.version,
+            parts: self.children.len(),
+        }
+    }
+
     /// Whether an apply that did not end left something to clear up.
     #[must_use]
     pub fn is_open(&self) -> bool {
@@ -87,6 +113,22 @@ pub async fn names(session: &Session, place: &ZPath) -> Result<Vec<String>, Erro
             }
         }
     }
+}
+
+/// How far applies of an owner have got. Returns `None` if there is no record.
+///
+/// # Errors
+/// The server did not answer.
+pub async fn pulse(session: &Session, head: &ZPath) -> Result<Option<Pulse>, Error> {
+    let stat = session.client().check_stat(head.as_str()).await;
+    let stat = stat.map_err(|reason| Error::of(session, head, reason))?;
+    let pulse = |stat: Stat| {
+        let path = head.clone();
+        let version = DataVersion::new(stat.version).ok_or(live::Error::Version { path })?;
+        let parts = usize::try_from(stat.num_children).unwrap_or_default();
+        Ok(Pulse { version, parts })
+    };
+    stat.map(pulse).transpose()
 }
 
 /// Reads a record. Returns `None` if there is none.

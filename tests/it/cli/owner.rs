@@ -358,6 +358,57 @@ async fn a_second_apply_fences_the_first_off() {
     );
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn an_apply_that_has_nothing_to_write_disturbs_no_other() {
+    let place = Place::new("owner-idle").await;
+    place.file("a.zkt", "/a\n");
+    place.run("apply -y --owner team a.zkt").expect(0);
+    for (is_dead, files) in [(false, "/a\n/c\n"), (true, "/a\n/c\n/d\n")] {
+        place.file("a.zkt", files);
+        // All of its plan stands, and its record does not say so yet.
+        let (relay, first) = held_after(1, &place, "apply -y --owner team a.zkt").await;
+        let second = place.command("apply -y --owner team a.zkt").spawn();
+        let second = second.unwrap();
+        if is_dead {
+            // It takes over from one that gets no further, and that one has nothing left to do.
+            place.finish(second).expect(0);
+            relay.set(Mode::Forward);
+            place.finish(first).expect(0);
+        } else {
+            tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+            relay.set(Mode::Forward);
+            place.finish(first).expect(0);
+            place.finish(second).expect(0);
+        }
+        let expected: String = files
+            .lines()
+            .map(|path| format!("{path} Created\n"))
+            .collect();
+        assert_eq!(claims(&place, "team").await, expected);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_another_owner_adopts_while_it_is_trimmed_stays() {
+    let place = Place::new("owner-adopt-trim").await;
+    place.file("a.zkt", "/a\n/x\n").file("b.zkt", "/b\n");
+    place.run("apply -y --owner a a.zkt").expect(0);
+    place.run("apply -y --owner b b.zkt").expect(0);
+    place.file("a.zkt", "/a\n").file("b.zkt", "/b\n/x\n");
+    let trim = "apply -y --owner a --trim owned --max-trim 9 a.zkt";
+    let (relay, child) = held_after(0, &place, trim).await;
+    place.run("apply -y --owner b --adopt b.zkt").expect(0);
+    relay.set(Mode::Forward);
+    let run = place.finish(child).expect(0);
+    assert!(
+        run.stderr
+            .contains("the owner b has changed its record since the plan was made; planning again"),
+        "{run}"
+    );
+    assert_eq!(claims(&place, "a").await, "/a Created\n");
+    assert_eq!(claims(&place, "b").await, "/b Created\n/x Adopted\n");
+}
+
 /// Whatever of an apply comes through, the next one ends it, and the record is exact.
 async fn crash(trial: usize) {
     let place = Place::new(&format!("owner-crash-{trial}")).await;

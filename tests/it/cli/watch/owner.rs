@@ -1,20 +1,28 @@
 //! A watch with an owner, whose record others write, too.
 
-use zookeeper_client::{Acl, AuthId, Permission};
+use std::time::Duration;
+
+use zookeeper_client::{Acl, AuthId, Client, Permission};
 
 use super::super::apply::{held_after, large};
 use super::super::{Place, create};
 use super::{Watching, becomes};
+use crate::relay::Mode;
+
+/// Makes a node that nobody may write.
+async fn close(client: &Client) {
+    create(client, "/closed", "{}").await;
+    let rights = Permission::READ | Permission::ADMIN;
+    let only_read = [Acl::new(rights, AuthId::anyone())];
+    client.set_acl("/closed", &only_read, None).await.unwrap();
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_watch_that_was_fenced_off_writes_again() {
     for is_killed in [false, true] {
         let place = Place::new(&format!("watch-fenced-{is_killed}")).await;
         let client = place.client().await;
-        create(&client, "/closed", "{}").await;
-        let rights = Permission::READ | Permission::ADMIN;
-        let only_read = [Acl::new(rights, AuthId::anyone())];
-        client.set_acl("/closed", &only_read, None).await.unwrap();
+        close(&client).await;
         // It begins, and does not end, since all that it has to write is refused.
         place.file("a.zkt", "/closed\n  x = 1\n");
         let mut watching = Watching::start(&place, "a.zkt --owner team --interval 1h");
@@ -33,4 +41,37 @@ async fn a_watch_that_was_fenced_off_writes_again() {
         watching.signal("-CONT");
         becomes(&client, "/new", Some("{}")).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watch_that_retries_leaves_an_apply_alone() {
+    let place = Place::new("watch-retries").await;
+    let client = place.client().await;
+    close(&client).await;
+    place.file("a.zkt", "/closed\n  x = 1\n");
+    let mut watching = Watching::start(&place, "a.zkt --owner team --interval 1s");
+    watching.says(&["cannot reconcile", "/closed"]).await;
+    place.file("ci.zkt", large());
+    let (relay, child) = held_after(1, &place, "apply -y --owner team ci.zkt").await;
+    tokio::time::sleep(Duration::from_millis(2500)).await;
+    relay.set(Mode::Forward);
+    place.finish(child).expect(0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn watches_with_nothing_to_write_leave_the_record_alone() {
+    let place = Place::new("watch-replicas").await;
+    let client = place.client().await;
+    // They have different revisions.
+    place.file("a.zkt", "/a\n").file("b.zkt", "# new\n/a\n");
+    let words = "--owner team --interval 1s";
+    let mut one = Watching::start(&place, &format!("a.zkt {words}"));
+    becomes(&client, "/a", Some("{}")).await;
+    one.says(&["in sync"]).await;
+    let mut other = Watching::start(&place, &format!("b.zkt {words}"));
+    other.says(&["in sync"]).await;
+    let head = client.check_stat("/zkt/team").await.unwrap().unwrap();
+    tokio::time::sleep(Duration::from_millis(3500)).await;
+    let now = client.check_stat("/zkt/team").await.unwrap().unwrap();
+    assert_eq!(now.mzxid, head.mzxid);
 }
