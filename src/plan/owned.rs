@@ -1,5 +1,7 @@
 //! What an owner has, as far as a plan needs to know.
 
+mod left;
+
 use std::sync::Arc;
 
 use crate::model::path::{ZPath, is_within};

@@ -8,6 +8,7 @@
 //! The file is JSON of one version, [`FORMAT`]. A reader takes no file of another version, and no member
 //! that it does not know: what it would leave out might be what guards a write.
 
+mod claims;
 mod digest;
 mod file;
 mod footing;

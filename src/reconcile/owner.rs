@@ -345,6 +345,16 @@ pub(super) async fn ownership(
     Ok(Some(Arc::new(looked.ownership(owner))))
 }
 
+/// The owner's record, and what all owners have.
+pub(super) async fn records(
+    session: &Session,
+    owner: &Owner,
+) -> Result<(Option<Stored>, Ownership), Error> {
+    let looked = look(session, owner, &Tree::default(), &Known::default()).await?;
+    let ownership = looked.ownership(owner);
+    Ok((looked.known.own, ownership))
+}
+
 /// Records as they were read last.
 #[derive(Debug, Default)]
 struct Known {

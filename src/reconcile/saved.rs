@@ -53,8 +53,13 @@ pub(super) async fn rest(
         // Whether its ACLs suit the session was asked when the plan was made.
         Secrets::Withheld => {
             let ahead = ReadAhead::default();
-            let planned =
-                road::plan(session, source, options, (ahead, Past::of_owner(ownership))).await?;
+            let planned = road::plan(
+                session,
+                source,
+                options,
+                (ahead, Past::of_owner(ownership.clone())),
+            )
+            .await?;
             Some(planned.plan)
         }
         Secrets::None | Secrets::Included => None,
@@ -90,6 +95,9 @@ pub(super) async fn rest(
     if !rest.moved.is_empty() {
         let (nodes, found) = (rest.moved, rest.found);
         return Err(SavedError::Moved { nodes, found }.into());
+    }
+    if let Some(ownership) = &ownership {
+        ownership.keep_what_holds(&mut rest.plan);
     }
     // Policies may have become stricter since.
     options.review(&mut rest.plan);

@@ -1,11 +1,10 @@
 //! An owner's record against the live tree.
 
-use super::{Error, Owner};
+use super::{Error, Owner, owner};
 use crate::model::path::ZPath;
 use crate::model::record::{Applied, Begun, Claim, Entry};
 use crate::zookeeper::live;
 use crate::zookeeper::live::stats::{self, Known};
-use crate::zookeeper::record;
 use crate::zookeeper::session::Session;
 
 /// How many nodes are asked for at once.
@@ -24,6 +23,8 @@ pub struct Status {
     pub adopted: usize,
     /// How many it wrote that it does not own.
     pub written: usize,
+    /// The other owners that have some of its nodes, too, and how many.
+    pub shared: Vec<(String, usize)>,
     /// The nodes that are not as the owner left them, in path order.
     pub drifted: Vec<(ZPath, Drift)>,
 }
@@ -47,9 +48,18 @@ pub enum Drift {
 /// # Cancellation safety
 /// Nothing is written.
 pub async fn status(session: &Session, owner: &Owner) -> Result<Option<Status>, Error> {
-    let Some(stored) = record::read(session, &owner.head()).await? else {
+    let (stored, ownership) = owner::records(session, owner).await?;
+    let Some(stored) = stored else {
         return Ok(None);
     };
+    let shared = ownership.others.iter().map(|(name, other)| {
+        let entries = stored.record.iter().filter(|(path, entry)| {
+            let its = other.of_node(path, entry.created);
+            entry.claim.is_owned() && its.is_some_and(|its| its.claim.is_owned())
+        });
+        (name.clone(), entries.count())
+    });
+    let shared = shared.filter(|(_, nodes)| *nodes > 0).collect();
     let count = |claim| {
         let entries = stored.record.iter();
         entries.filter(|(_, entry)| entry.claim == claim).count()
@@ -81,6 +91,7 @@ pub async fn status(session: &Session, owner: &Owner) -> Result<Option<Status>, 
         created,
         adopted,
         written,
+        shared,
         drifted,
     }))
 }

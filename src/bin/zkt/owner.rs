@@ -40,6 +40,12 @@ fn by() -> String {
     format!("{}@{host}", user.unwrap_or_default())
 }
 
+/// As [`revision`], where the arguments name an owner.
+pub(crate) async fn revision_of(args: &OwnerArgs, layers: &[String]) -> Option<String> {
+    args.owner.as_ref()?;
+    revision(layers).await
+}
+
 /// The commits that layers are read from, as far as git knows: what is changed since is marked.
 pub(crate) async fn revision(layers: &[String]) -> Option<String> {
     let layers = layers.to_vec();

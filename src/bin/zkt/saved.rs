@@ -28,6 +28,8 @@ pub(crate) struct Made<'a> {
     pub(crate) args: &'a PlanOptions,
     pub(crate) layers: &'a [String],
     pub(crate) server: &'a str,
+    /// The commits of the layers, where they are known and for an owner.
+    pub(crate) revision: Option<&'a str>,
 }
 
 impl Made<'_> {
@@ -39,6 +41,7 @@ impl Made<'_> {
             args,
             layers,
             server,
+            revision,
         } = self;
         let tree = source.tree();
         let origin = Origin {
@@ -57,6 +60,7 @@ impl Made<'_> {
                 path: args.owner.owner_path.clone(),
                 adopt: args.adopt,
                 trim: args.trim == Some(TrimArg::Owned),
+                revision: revision.map(str::to_owned),
             }),
             target: args.target.clone(),
             exclude: args.exclude.clone(),

@@ -7,8 +7,8 @@ use crate::model::path::ZPath;
 pub struct Claims {
     /// Nodes that were there before, and that it adopts because it is told to.
     pub adopted: Vec<Adopted>,
-    /// How many nodes it adopts because they are as declared, and nobody's.
-    pub equal: usize,
+    /// Nodes that it adopts because they are as declared, and nobody's.
+    pub equal: Vec<ZPath>,
     /// Nodes that it no longer declares and leaves to another owner.
     pub let_go: Vec<LetGo>,
 }
@@ -29,6 +29,9 @@ pub struct Adopted {
 pub struct LetGo {
     /// The node.
     pub path: ZPath,
+    /// The transaction that created it.
+    #[doc(hidden)]
+    pub created: i64,
     /// The owner that has it, too.
     pub to: String,
 }

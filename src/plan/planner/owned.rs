@@ -87,13 +87,13 @@ pub(super) fn let_go(declared: &Tree<Declared>, policy: &Policy<'_>, plan: &mut 
             && let Some(other) = ownership.other(path, created)
         {
             let (path, to) = (path.clone(), other.to_owned());
-            let_go.push((LetGo { path, to }, created));
+            let_go.push(LetGo { path, created, to });
         }
     }
-    for (let_go, created) in let_go {
-        plan.record.gone.push((let_go.path.clone(), created));
-        plan.claims.let_go.push(let_go);
-    }
+    let gone = let_go.iter();
+    let gone = gone.map(|let_go| (let_go.path.clone(), let_go.created));
+    plan.record.gone.extend(gone);
+    plan.claims.let_go = let_go;
 }
 
 /// The nodes that are the owner's and no longer declared, in path order, as far as they still are what

@@ -92,6 +92,9 @@ pub struct OwnerTerms {
     pub adopt: bool,
     /// Whether the owner's nodes are removed that are not declared.
     pub trim: bool,
+    /// What was reviewed, as the record names it: a commit, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<String>,
 }
 
 /// Where the secret values of a saved plan are.

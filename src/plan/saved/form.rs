@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::claims::ClaimsForm;
 use super::parts::{
     ChangeForm, DataForm, KeptForm, MoveForm, NeedsForm, Origin, SecretForm, WarningForm, acl_of,
     entries, location, path_of, place, unguarded, version_of, zxids, zxids_of,
@@ -13,7 +14,6 @@ use crate::model::acl::Acl;
 use crate::model::node::{AclVersion, DataVersion};
 use crate::model::path::ZPath;
 use crate::model::plan::{Access, Action, Add, Change, Claims, Kept, Link, Plan, Trim, Update};
-use crate::model::record::Changes;
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -30,6 +30,8 @@ pub(super) struct PlanForm {
     users: Vec<String>,
     guarded: BTreeMap<String, NeedsForm>,
     opened: BTreeSet<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    claims: Option<ClaimsForm>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -89,8 +91,8 @@ impl PlanForm {
             unchanged,
             examined,
             access,
-            claims: _,
-            record: _,
+            claims,
+            record,
         } = plan;
         let actions = actions.iter().enumerate();
         Self {
@@ -114,6 +116,7 @@ impl PlanForm {
                 .map(|(path, needs)| (path.to_string(), NeedsForm::of(*needs)))
                 .collect(),
             opened: access.opened.iter().map(ZPath::to_string).collect(),
+            claims: ClaimsForm::of(claims, record),
         }
     }
 
@@ -122,6 +125,10 @@ impl PlanForm {
         let mut essence = Plan {
             actions: plan.actions.clone(),
             access: plan.access.clone(),
+            claims: Claims {
+                equal: Vec::new(),
+                ..plan.claims.clone()
+            },
             ..Plan::empty(plan.path.clone())
         };
         for action in &mut essence.actions {
@@ -159,6 +166,8 @@ impl PlanForm {
         let guarded = self.guarded.into_iter();
         let guarded = guarded.map(|(path, needs)| Ok((path_of(&path)?, needs.read())));
         let opened = self.opened.into_iter().collect();
+        let claims = self.claims.map(ClaimsForm::read).transpose()?;
+        let (claims, record) = claims.unwrap_or_default();
         let plan = Plan {
             path: path_of(&self.path)?,
             actions,
@@ -183,8 +192,8 @@ impl PlanForm {
                 guarded: guarded.collect::<Result<_, String>>()?,
                 opened: paths(opened).collect::<Result<_, _>>()?,
             },
-            claims: Claims::default(),
-            record: Changes::default(),
+            claims,
+            record,
         };
         Ok((plan, withheld))
     }

@@ -5,7 +5,7 @@ use std::process::Command;
 use super::*;
 
 impl Place {
-    pub(super) fn git(&self, words: &str) {
+    pub(super) fn git(&self, words: &str) -> String {
         let done = Command::new("git")
             .args(["-c", "user.name=a", "-c", "user.email=a@example.com"])
             .args(["-c", "commit.gpgsign=false"])
@@ -15,6 +15,7 @@ impl Place {
             .output()
             .unwrap();
         assert!(done.status.success(), "{done:?}");
+        String::from_utf8(done.stdout).unwrap()
     }
 
     pub(super) fn commit(&self) {

@@ -249,6 +249,11 @@ async fn two_owners_have_one_tree() {
     No changes but in what the owner has: 3 nodes are as declared.
     --- exit 0
     ");
+    let run = place.run("status --owner a").expect(0);
+    assert!(
+        run.stdout.contains("\n  shared    1 node with b\n"),
+        "{run}"
+    );
     place.file("a.zkt", "/shared\n  /a\n");
     let plan = "plan --owner a --trim owned --detailed-exitcode a.zkt";
     let json = place.run(&format!("{plan} --format json")).expect(2);
@@ -646,16 +651,74 @@ async fn what_is_no_record_is_an_error_and_not_an_empty_record() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_saved_plan_is_for_its_owner() {
+async fn a_saved_plan_takes_into_the_record_what_was_reviewed() {
     let place = Place::new("owner-saved").await;
-    place.file("a.zkt", "/a\n/old\n");
-    place.run("apply -y --owner team a.zkt").expect(0);
-    place.file("a.zkt", "/a\n  x = 1\n/new\n");
     place
-        .run("plan --owner team --trim owned -o plan.json a.zkt")
-        .expect(0);
+        .file(".gitignore", "plan.json\n")
+        .file("b.zkt", "/b\n");
+    place.file("a.zkt", "/a\n/old\n/shared\n");
+    place.git("init -q -b main");
+    place.commit();
+    place.run("apply -y --owner team a.zkt").expect(0);
+    place.file("b.zkt", "/shared\n/theirs\n/b\n");
+    place.run("apply -y --owner b --adopt b.zkt").expect(0);
+    let client = place.client().await;
+    create(&client, "/differs", "{}").await;
+    create(&client, "/equal", "{}").await;
+    create(&client, "/moved", "{}").await;
+    let declared =
+        "/a\n  x = 1\n/differs\n  x = 1\n/equal\n/moved\n/new\n  @keep properties\n/theirs\n";
+    place.file("a.zkt", declared);
+    place.commit();
+    let plan = "plan --owner team --adopt --trim owned --max-trim 9 -o plan.json a.zkt";
+    let run = place.run(plan).expect(0);
+    let (_, shown) = run.stdout.split_once("\n\nAdopted with").unwrap();
+    insta::assert_snapshot!(shown, @"
+     --adopt:
+      /differs  (no owner had it; it differs)
+      /theirs  (the owner b has it, too)
+
+    Let go, since another owner has them, too:
+      /shared  (the owner b has it)
+
+    Adopted as they are declared: 2 nodes.
+
+    warning: /theirs: the owner b has it, too: whichever applies last wins until one of both no longer declares it (a.zkt:9:1) [other-owner]
+
+    Plan: 1 to add, 2 to update, 0 to link, 1 to trim.
+    ");
+    let again = place.run("plan --show plan.json").expect(0);
+    assert!(again.stdout.contains(shown), "{again}");
+    let reviewed = place.git("rev-parse HEAD").trim().to_owned();
+    place.file("a.zkt", "/\n");
+    place.commit();
+    // What is made anew meanwhile is not what was reviewed.
+    client.delete("/moved", None).await.unwrap();
     place.run("apply -y --plan plan.json").expect(0);
-    assert_eq!(claims(&place, "team").await, "/a Created\n/new Created\n");
+    let session = Session::connect(&server::options(&place.hosts)).await;
+    let session = session.unwrap();
+    let stored = record::read(&session, &path("/zkt/team")).await;
+    let stored = stored.unwrap().unwrap();
+    session.close().await;
+    let applied = stored.head.applied.as_ref().unwrap();
+    assert_eq!(applied.revision, Some(reviewed));
+    let owned: Vec<&str> = stored
+        .record
+        .iter()
+        .map(|(path, _)| path.as_str())
+        .collect();
+    let expected = ["/a", "/differs", "/equal", "/moved", "/new", "/theirs"];
+    assert_eq!(owned, expected);
+    let is_partial = |text: &str| stored.record.get(&path(text)).unwrap().partial;
+    assert!(is_partial("/new") && !is_partial("/a"));
+    // It says that it was applied, and writes nothing.
+    let before = place.exactly().await;
+    let run = place.run("apply -y --plan plan.json").expect(0);
+    assert!(
+        run.stdout.contains("this plan was applied already"),
+        "{run}"
+    );
+    assert_eq!(place.exactly().await, before);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]

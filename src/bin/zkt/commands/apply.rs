@@ -78,7 +78,15 @@ pub(crate) async fn run(args: &ApplyArgs, output: &Output) -> Result<Exit, Failu
         ..options
     };
     if let Some(owner) = &mut options.owner {
-        owner.revision = owner::revision(&args.start.sources.layers).await;
+        owner.revision = match &saved {
+            // It was reviewed at that one.
+            Some(saved) => saved
+                .terms
+                .owner
+                .as_ref()
+                .and_then(|owner| owner.revision.clone()),
+            None => owner::revision(&args.start.sources.layers).await,
+        };
     }
     let steps = match &saved {
         Some(saved) => reconcile::Apply::saved(saved, &source, &options),
@@ -313,7 +321,7 @@ impl Apply<'_> {
                     self.output.note(&ask.to_string());
                 }
             }
-            Format::Text if self.saved.is_some() && plan.is_empty() => {
+            Format::Text if self.saved.is_some() && plan.is_empty() && plan.claims.is_empty() => {
                 writeln!(out, "{}", self.nothing_left())?;
             }
             Format::Text => {
@@ -344,11 +352,17 @@ impl Apply<'_> {
         }
     }
 
+    /// Whether a saved plan changes what an owner has.
+    fn had_claims(&self) -> bool {
+        self.saved
+            .is_some_and(|saved| !saved.plan().claims.is_empty())
+    }
+
     /// Says that there is nothing left to do of a saved plan.
     fn nothing_left(&self) -> &'static str {
         match self.steps.done_before() {
-            Some(0) | None => "No changes: the plan does nothing.",
-            Some(_) => "No changes: this plan was applied already.",
+            Some(0) | None if !self.had_claims() => "No changes: the plan does nothing.",
+            _ => "No changes: this plan was applied already.",
         }
     }
 

@@ -15,7 +15,7 @@ use crate::opening::{self, Opening};
 use crate::output::Output;
 use crate::render::{self, Bounds, Subject};
 use crate::saved::{self, Made};
-use crate::{planning, review};
+use crate::{owner, planning, review};
 
 /// Show what apply would do; writes nothing
 #[derive(Debug, Args)]
@@ -80,12 +80,14 @@ pub(crate) async fn run(args: &PlanArgs, output: &Output) -> Result<Exit, Failur
         PlanFormat::Text => output.is_verbose(),
         PlanFormat::Github => false,
     };
+    let revision = owner::revision_of(&args.plan.owner, layers).await;
     let made = Made {
         source: &source,
         live: &live,
         args: &args.plan,
         layers,
         server: &server,
+        revision: revision.as_deref(),
     };
     let saved = match &args.out {
         Some(file) if plan.refusals.is_empty() => {

@@ -11,7 +11,7 @@ use zkt::zookeeper::session::Session;
 use crate::args::{Format, OwnerArgs, ServerArgs};
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
-use crate::render::{nodes_have, path_text};
+use crate::render::{count, nodes_have, path_text};
 use crate::{owner, settings};
 
 /// How many nodes that drifted are named.
@@ -83,6 +83,13 @@ fn text(owner: &Owner, status: &Status, hosts: &str, out: &mut dyn Write) -> io:
         nodes.push_str(&format!("; {} written, and not owned", status.written));
     }
     line("nodes", &nodes)?;
+    let shared = status.shared.iter();
+    let shared: Vec<String> = shared
+        .map(|(other, nodes)| format!("{} with {other}", count(*nodes, "node")))
+        .collect();
+    if !shared.is_empty() {
+        line("shared", &shared.join(", "))?;
+    }
     if status.drifted.is_empty() {
         return writeln!(out, "\nNo drift: all nodes are as they were left.");
     }
@@ -127,12 +134,15 @@ fn status_json(owner: &Owner, status: &Status) -> Value {
         })
     });
     let begun = status.begun.as_ref();
+    let shared = status.shared.iter();
+    let shared = shared.map(|(other, nodes)| json!({"owner": other, "nodes": nodes}));
     json!({
         "owner": owner.name(),
         "record": owner.head().as_str(),
         "applied": applied,
         "begun": begun.map(|begun| json!({"at": begun.at, "by": begun.by})),
         "nodes": {"created": status.created, "adopted": status.adopted, "written": status.written},
+        "shared": shared.collect::<Vec<_>>(),
         "drifted": drifted.collect::<Vec<_>>(),
     })
 }

@@ -37,7 +37,7 @@ fn note(adopted: &Adopted) -> String {
 
 /// How many nodes are adopted without anybody saying so.
 pub(super) fn adopted_as_equal(claims: &Claims) -> Option<String> {
-    let equal = claims.equal;
+    let equal = claims.equal.len();
     (equal > 0).then(|| format!("Adopted as they are declared: {}", count(equal, "node")))
 }
 
@@ -51,7 +51,7 @@ pub(super) fn claims_json(claims: &Claims) -> Value {
     let let_go = let_go.map(|let_go| json!({"path": let_go.path.as_str(), "to": let_go.to}));
     json!({
         "adopted": adopted.collect::<Vec<_>>(),
-        "adopted_as_equal": claims.equal,
+        "adopted_as_equal": claims.equal.len(),
         "let_go": let_go.collect::<Vec<_>>(),
     })
 }

@@ -84,7 +84,7 @@ impl Owner {
                 differs: comparison != Comparison::Equal,
             });
         } else if before.is_none() && claim.is_owned() {
-            plan.claims.equal += 1;
+            plan.claims.equal.push(path.clone());
         }
         // The batch that writes it says so.
         if comparison == Comparison::Data {

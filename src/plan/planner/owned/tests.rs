@@ -152,6 +152,7 @@ fn what_others_have_a_part_in_stays() {
         plan.claims.let_go,
         [LetGo {
             path: path("/shared"),
+            created: 5,
             to: "other".to_owned()
         }]
     );
@@ -183,7 +184,7 @@ fn what_is_equal_is_adopted_and_what_differs_with_adopt() {
         let plan = plan(text, &nodes, &record, |ownership| ownership.adopts = adopts);
         assert_eq!(shown(&plan), ["update /differs"]);
         // What is as declared and nobody's needs nobody to say so.
-        assert_eq!(plan.claims.equal, 1);
+        assert_eq!(plan.claims.equal, [path("/equal")]);
         let differs = Adopted {
             path: path("/differs"),
             from: None,
@@ -253,6 +254,7 @@ fn what_another_owner_has_is_adopted_if_asked_for_and_let_go_once_both_have_it()
     assert_eq!(shown(&left), ["add /a/c"]);
     let let_go = ["/a", "/b"].map(|text| LetGo {
         path: path(text),
+        created: 5,
         to: "other".to_owned(),
     });
     assert_eq!(left.claims.let_go, let_go);

@@ -1,5 +1,7 @@
 use super::*;
 use crate::declare::declare;
+use crate::model::plan::{Adopted, Claims, LetGo};
+use crate::model::record::{Changes, Claim, Entry};
 use crate::model::tree::Tree;
 use crate::plan::planner::{self, Policy};
 use crate::plan::saved::{checksum_of, declared_digest};
@@ -50,6 +52,43 @@ fn a_secret_is_in_the_file_only_where_that_was_asked_for() {
     assert!(included.to_json().contains("hunter2"));
     assert_eq!(included.secrets(), Secrets::Included);
     assert_eq!(included.checksum(), withheld.checksum());
+}
+
+#[test]
+fn what_changes_in_what_an_owner_has_is_in_the_file() {
+    let mut saved = saved(true);
+    let path = |text: &str| ZPath::parse(text).unwrap();
+    let entry = |claim| Entry {
+        created: 5,
+        modified: 6,
+        claim,
+        partial: true,
+    };
+    saved.plan.claims = Claims {
+        adopted: vec![Adopted {
+            path: path("/told"),
+            from: Some("other".to_owned()),
+            differs: true,
+        }],
+        equal: vec![path("/equal")],
+        let_go: vec![LetGo {
+            path: path("/old"),
+            created: 5,
+            to: "other".to_owned(),
+        }],
+    };
+    saved.plan.record = Changes {
+        take: vec![
+            (path("/equal"), entry(Claim::Adopted)),
+            (path("/known"), entry(Claim::Created)),
+            (path("/rest"), entry(Claim::Written)),
+        ],
+        gone: vec![(path("/old"), 5)],
+        partial: vec![(path("/db"), true)],
+    };
+    let read = SavedPlan::from_json(saved.to_json().as_bytes()).unwrap();
+    assert_eq!(read.plan.claims, saved.plan.claims);
+    assert_eq!(read.plan.record, saved.plan.record);
 }
 
 #[test]

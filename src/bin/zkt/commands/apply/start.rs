@@ -14,7 +14,7 @@ use crate::exit::{Exit, Failure};
 use crate::opening::{self, Opening};
 use crate::output::Output;
 use crate::saved::{self, Made};
-use crate::{planning, settings, words};
+use crate::{owner, planning, settings, words};
 
 /// What is to be applied.
 #[derive(Debug, Args)]
@@ -146,12 +146,14 @@ async fn checked(
     } = start;
     let (plan, live) = planning::plan(&session, &source, ahead, &options, output).await?;
     let server = session.hosts();
+    let revision = owner::revision_of(&terms.owner, &sources.layers).await;
     let made = Made {
         source: &source,
         live: &live,
         args: terms,
         layers: &sources.layers,
         server: &server,
+        revision: revision.as_deref(),
     };
     let saved = made.saved(&plan, true)?;
     let found = saved.checksum();
