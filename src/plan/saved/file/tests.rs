@@ -228,6 +228,7 @@ fn what_acts_where_no_plan_does_is_no_saved_plan() {
             path: "/meta/zkt".to_owned(),
             adopt: false,
             trim: false,
+            revision: None,
         });
     };
     let expected = refused(&format!("add /meta/zkt/prod: {records}"));
