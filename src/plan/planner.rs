@@ -3,6 +3,7 @@
 mod compare;
 mod files;
 mod guard;
+mod kept;
 mod moves;
 mod owned;
 mod policy;
@@ -37,6 +38,7 @@ use crate::plan::scope;
 use crate::syntax::place::Location;
 
 use compare::Fit;
+use kept::{is_ephemeral, is_record, reason_to_keep_whole};
 use moves::Moves;
 use owned::{Comparison, Owner};
 use stages::Stages;
@@ -76,34 +78,17 @@ fn plan_trees(
     moves: Moves,
     policy: &Policy<'_>,
 ) -> Plan {
-    let mut planner = Planner::new(declared, policy);
-    planner.begin(moves);
-    // Reserve room for the nodes that are certainly missing.
-    let adds = declared.len().saturating_sub(live.len());
-    planner.stages.adds.reserve(adds);
-    planner.compare(live);
-    planner.finish(written, (read, live))
-}
-
-fn is_ephemeral((_, live): &(ZPath, Live)) -> bool {
-    live.node().is_some_and(|node| node.ephemeral)
-}
-
-fn is_record(live: &Live) -> bool {
-    live.node().is_some_and(|node| record::is_head(&node.data))
-}
-
-/// Why an undeclared subtree stays whole, whatever part of it a plan is about.
-fn reason_to_keep_whole(nodes: &[(ZPath, Live)]) -> Option<KeptReason> {
-    if let Some((head, _)) = nodes.iter().find(|(_, live)| is_record(live)) {
-        let head = head.clone();
-        return Some(KeptReason::Record { head });
-    }
-    if nodes.iter().any(is_ephemeral) {
-        return Some(KeptReason::HoldsEphemeral);
-    }
-    let is_unreadable = nodes.iter().any(|(_, live)| live.node().is_none());
-    is_unreadable.then_some(KeptReason::Unreadable)
+    let compared = || {
+        let mut planner = Planner::new(declared, policy);
+        planner.begin(moves);
+        // Reserve room for the nodes that are certainly missing.
+        let adds = declared.len().saturating_sub(live.len());
+        planner.stages.adds.reserve(adds);
+        planner.compare(live);
+        planner
+    };
+    let (planner, doubts) = files::beside(written, policy, compared);
+    planner.finish(doubts, (read, live))
 }
 
 struct Planner<'a> {
@@ -450,11 +435,7 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn finish(
-        mut self,
-        written: &Tree<Declared>,
-        (read, live): (&Tree<Live>, &Tree<Live>),
-    ) -> Plan {
+    fn finish(mut self, doubts: Vec<Warning>, (read, live): (&Tree<Live>, &Tree<Live>)) -> Plan {
         owned::note_gone(self.declared, read, self.policy, &mut self.plan);
         owned::let_go(self.declared, self.policy, &mut self.plan);
         if self.policy.trim == scope::Trim::Owned {
@@ -481,7 +462,7 @@ impl<'a> Planner<'a> {
             ..
         } = self;
         removed::hide(&mut stages, declared, self.policy.sources);
-        plan.warnings.extend(files::doubts(written, self.policy));
+        plan.warnings.extend(doubts);
         if let Some(identities) = &self.policy.identities {
             rights::link_at_once(&mut stages, identities);
             rights::judge(&stages, declared, self.policy, identities, &mut plan);

@@ -67,7 +67,7 @@ pub(super) enum OfWork<'a> {
     /// An action came out so.
     Acted(&'a Action, Word),
     /// All of a plan was carried out.
-    Applied(Applied),
+    Applied(Arc<Applied>),
     /// The live tree moved under a plan.
     Moved {
         path: &'a ZPath,
@@ -236,7 +236,7 @@ impl Shown {
                 state.planned = Some(SystemTime::now());
             }
             OfWork::Acted(action, word) => self.naming.note(action, word),
-            OfWork::Applied(applied) => state.applied = Some(Arc::new(applied)),
+            OfWork::Applied(applied) => state.applied = Some(applied),
             OfWork::Moved { path, reason } => {
                 tracing::info!(%path, %reason, "the live tree moved; planning again");
             }

@@ -217,6 +217,15 @@ impl Output {
         }
     }
 
+    /// As [`Output::hint`]; does not look for the hint if nobody sees it.
+    pub(crate) fn hint_if_any(&self, find: impl FnOnce() -> Option<String>) {
+        if !self.quiet
+            && let Some(message) = find()
+        {
+            self.hint(&message);
+        }
+    }
+
     pub(crate) fn failure(&self, failure: &Failure) {
         if failure.message.is_empty() {
             return;

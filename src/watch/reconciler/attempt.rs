@@ -318,7 +318,7 @@ impl Reconciler {
     ) {
         let revision = &round.revision.id;
         let applied = Applied::new(todo, round.causes, revision);
-        shown.work(OfWork::Applied(applied));
+        shown.work(OfWork::Applied(Arc::new(applied)));
         so_far.applied += 1;
         // What the mirror finds beyond it is new.
         self.known = Known::Agree(at_rest(plan));

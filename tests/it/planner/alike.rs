@@ -105,7 +105,7 @@ fn links_of_a_moved_subtree_are_part_of_it() {
         &format!("/old\n{}", indented(&tree("a"))),
         &format!("/new\n{}", indented(&tree("a"))),
     );
-    let names: Vec<&str> = plan.actions.iter().map(|action| action.name()).collect();
+    let names: Vec<&str> = plan.actions.iter().map(zkt::Action::name).collect();
     assert!(!names.contains(&"link"), "{names:?}");
     let moved: Vec<&ZPath> = plan.moves.iter().map(|one| &one.from).collect();
     assert_eq!(moved, [&ZPath::parse("/old").expect("a path")]);

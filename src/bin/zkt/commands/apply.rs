@@ -78,15 +78,7 @@ pub(crate) async fn run(args: &ApplyArgs, output: &Output) -> Result<Exit, Failu
         ..options
     };
     if let Some(owner) = &mut options.owner {
-        owner.revision = match &saved {
-            // It was reviewed at that one.
-            Some(saved) => saved
-                .terms
-                .owner
-                .as_ref()
-                .and_then(|owner| owner.revision.clone()),
-            None => owner::revision(&args.start.sources.layers).await,
-        };
+        owner.revision = revision(args, saved.as_ref()).await;
     }
     let steps = match &saved {
         Some(saved) => reconcile::Apply::saved(saved, &source, &options),
@@ -115,6 +107,15 @@ pub(crate) async fn run(args: &ApplyArgs, output: &Output) -> Result<Exit, Failu
     };
     apply.session.close().await;
     result
+}
+
+/// What is applied for an owner, as its record names it.
+async fn revision(args: &ApplyArgs, saved: Option<&SavedPlan>) -> Option<String> {
+    match saved {
+        // It was reviewed at that one.
+        Some(saved) => saved.terms.owner.as_ref()?.revision.clone(),
+        None => owner::revision(&args.start.sources.layers).await,
+    }
 }
 
 async fn start(args: &ApplyArgs, output: &Output) -> Result<Start, Failure> {
@@ -338,9 +339,7 @@ impl Apply<'_> {
             }
         }
         out.flush()?;
-        if let Some(hint) = render::exposed(plan) {
-            self.output.hint(&hint);
-        }
+        self.output.hint_if_any(|| render::exposed(plan));
         Ok(())
     }
 

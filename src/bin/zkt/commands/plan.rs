@@ -101,9 +101,7 @@ pub(crate) async fn run(args: &PlanArgs, output: &Output) -> Result<Exit, Failur
     });
     let subject = subject(&server, layers, &bounds);
     review::print(args.format, &plan, &subject, checksum.as_deref(), output)?;
-    if let Some(hint) = render::exposed(&plan) {
-        output.hint(&hint);
-    }
+    output.hint_if_any(|| render::exposed(&plan));
     match (&saved, &args.out) {
         (Some((file, saved)), _) => saved::write(file, saved, &args.server.way, output)?,
         (None, Some(file)) => {

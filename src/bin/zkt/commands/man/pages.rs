@@ -232,6 +232,34 @@ pub(crate) fn examples(command: &str) -> &'static [Example] {
     }
 }
 
+const EXAMPLES_OF_DIFF: [Example; 7] = [
+    ("zkt diff live trees/", "What apply --trim would do."),
+    (
+        "zkt diff --old base.zkt test.zkt --new base.zkt prod.zkt",
+        "How two environments differ.",
+    ),
+    (
+        "zkt diff --old-context staging --context prod",
+        "The same, where zkt.toml says what they consist of.",
+    ),
+    (
+        "zkt diff --since origin/main --context prod",
+        "What a branch changes, also in zkt.toml.",
+    ),
+    (
+        "zkt diff --old git:origin/main:trees --new trees",
+        "What a branch changes; no server is asked.",
+    ),
+    (
+        "zkt diff --format markdown live trees/",
+        "The same plan as a comment on a pull request.",
+    ),
+    (
+        "zkt diff export.json trees/",
+        "The plan against last night's zkt export --format json.",
+    ),
+];
+
 /// Examples of the commands that need no server.
 fn examples_of_trees(command: &str) -> &'static [Example] {
     match command {
@@ -272,33 +300,7 @@ fn examples_of_trees(command: &str) -> &'static [Example] {
             "zkt show services.zkt prod.zkt",
             "What two layers declare together.",
         )],
-        "diff" => &[
-            ("zkt diff live trees/", "What apply --trim would do."),
-            (
-                "zkt diff --old base.zkt test.zkt --new base.zkt prod.zkt",
-                "How two environments differ.",
-            ),
-            (
-                "zkt diff --old-context staging --context prod",
-                "The same, where zkt.toml says what they consist of.",
-            ),
-            (
-                "zkt diff --since origin/main --context prod",
-                "What a branch changes, also in zkt.toml.",
-            ),
-            (
-                "zkt diff --old git:origin/main:trees --new trees",
-                "What a branch changes; no server is asked.",
-            ),
-            (
-                "zkt diff --format markdown live trees/",
-                "The same plan as a comment on a pull request.",
-            ),
-            (
-                "zkt diff export.json trees/",
-                "The plan against last night's zkt export --format json.",
-            ),
-        ],
+        "diff" => &EXAMPLES_OF_DIFF,
         "graph" => &[(
             "zkt graph --format svg trees/",
             "A picture of the services of a tree.",
