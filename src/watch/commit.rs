@@ -69,7 +69,9 @@ impl Commits {
 }
 
 /// The commit that a directory is of, with `-dirty` where what git knows or would track in it is not what the
-/// commit holds. Returns `None` as [`Commits::of`] does. It blocks, but not for long.
+/// commit holds. Returns `None` where there is no checkout, where the commit holds none of the directory, and
+/// where git does not say: it is not installed, does not trust the checkout, or takes too long. It blocks, but
+/// not for long.
 #[must_use]
 pub fn commit_of(directory: &Path) -> Option<String> {
     let mut commits = Commits::default();

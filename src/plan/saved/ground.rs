@@ -19,7 +19,7 @@ pub fn grounds(plan: &Plan) -> BTreeSet<ZPath> {
     parents.filter(|path| !added.contains(path)).collect()
 }
 
-/// Whether a plan needs a [`landmark`], where `live` has its [`grounds`].
+/// Whether nothing but another top-level node tells a plan's ensemble, where `live` has its [`grounds`].
 #[must_use]
 pub fn needs_landmark(plan: &Plan, live: &Tree<Live>) -> bool {
     let is_of_every_ensemble = |path: &ZPath| {
