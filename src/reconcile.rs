@@ -28,6 +28,7 @@
 
 mod account;
 mod apply;
+mod beside;
 mod check;
 mod contention;
 mod error;

@@ -16,6 +16,7 @@ mod stand_in;
 
 pub(crate) use compare::agreement;
 pub use compare::desired_data;
+pub(crate) use files::doubts;
 pub use policy::Policy;
 pub use protection::protected;
 pub use rights::needs_identities;
@@ -61,34 +62,43 @@ use stages::Stages;
 /// | no | there, elsewhere or under `@keep` | nothing |
 #[must_use]
 pub fn plan(declared: &Tree<Declared>, live: &Tree<Live>, policy: &Policy<'_>) -> Plan {
+    plan_with(declared, live, policy, || doubts(declared, policy))
+}
+
+/// As [`plan`], with the [`doubts`] about the same nodes from elsewhere: a caller may have another thread
+/// look for them. They are asked for after the comparison.
+pub(crate) fn plan_with(
+    declared: &Tree<Declared>,
+    live: &Tree<Live>,
+    policy: &Policy<'_>,
+    doubts: impl FnOnce() -> Vec<Warning>,
+) -> Plan {
     match moves::pending(declared, live, policy) {
-        None => plan_trees((declared, declared), (live, live), Moves::default(), policy),
+        None => {
+            let planner = compare_trees(declared, live, Moves::default(), policy);
+            planner.finish(doubts(), (live, live))
+        }
         Some(trees) => {
-            let (declared, live) = ((declared, &trees.declared), (live, &trees.live));
-            plan_trees(declared, live, trees.moves, policy)
+            let planner = compare_trees(&trees.declared, &trees.live, trees.moves, policy);
+            planner.finish(doubts(), (live, &trees.live))
         }
     }
 }
 
-/// Compares the trees as they count where subtrees are moved. Of each side the first is as people wrote it,
-/// or as it was read.
-fn plan_trees(
-    (written, declared): (&Tree<Declared>, &Tree<Declared>),
-    (read, live): (&Tree<Live>, &Tree<Live>),
+/// Compares the trees as they count where subtrees are moved.
+fn compare_trees<'a>(
+    declared: &'a Tree<Declared>,
+    live: &Tree<Live>,
     moves: Moves,
-    policy: &Policy<'_>,
-) -> Plan {
-    let compared = || {
-        let mut planner = Planner::new(declared, policy);
-        planner.begin(moves);
-        // Reserve room for the nodes that are certainly missing.
-        let adds = declared.len().saturating_sub(live.len());
-        planner.stages.adds.reserve(adds);
-        planner.compare(live);
-        planner
-    };
-    let (planner, doubts) = files::beside(written, policy, compared);
-    planner.finish(doubts, (read, live))
+    policy: &'a Policy<'a>,
+) -> Planner<'a> {
+    let mut planner = Planner::new(declared, policy);
+    planner.begin(moves);
+    // Reserve room for the nodes that are certainly missing.
+    let adds = declared.len().saturating_sub(live.len());
+    planner.stages.adds.reserve(adds);
+    planner.compare(live);
+    planner
 }
 
 struct Planner<'a> {
@@ -435,6 +445,7 @@ impl<'a> Planner<'a> {
         }
     }
 
+    /// Of the live trees the first is as it was read.
     fn finish(mut self, doubts: Vec<Warning>, (read, live): (&Tree<Live>, &Tree<Live>)) -> Plan {
         owned::note_gone(self.declared, read, self.policy, &mut self.plan);
         owned::let_go(self.declared, self.policy, &mut self.plan);

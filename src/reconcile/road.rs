@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::beside;
 use super::contention;
 use super::links;
 use super::options::Agreed;
@@ -160,7 +161,7 @@ impl<'a> Road<'a> {
     /// As [`live::fetch`](crate::zookeeper::live::fetch).
     pub(crate) async fn plan(&self, live: &Tree<Live>) -> Result<Plan, Error> {
         let policy = self.policy();
-        let mut plan = planner::plan(self.source.tree(), live, &policy);
+        let mut plan = beside::plan(self.source.tree(), live, &policy);
         links::keep_ephemeral(self.session, &mut plan, &[], &policy).await?;
         let warnings = links::check(self.session, self.source, live, &plan).await?;
         plan.warnings.extend(warnings);
