@@ -114,7 +114,7 @@ impl ZooKeeper {
         let started = Instant::now();
         for round in 0_u32.. {
             let connection = self.core.connection().await?;
-            let read = live::read_subtree(&connection.session, &top, false, &mut |_| {}).await;
+            let read = live::read_subtree_with_records(&connection.session, &top).await;
             let live = match read {
                 Ok(live) => live,
                 Err(error) => {

@@ -1,5 +1,7 @@
 //! The live tree, read by scope: the cost follows what is wanted, not what the ensemble holds.
 
+use std::collections::BTreeSet;
+
 use crate::model::node::Live;
 use crate::model::path::ZPath;
 use crate::model::record;
@@ -88,8 +90,8 @@ pub async fn fetch_after(
 }
 
 /// Reads the node `top` and all below it, with their ACLs where `acl` says so. Without a node
-/// there the tree is empty. What owners keep at `/zkt` is left out, unless `top` is part of it.
-/// Otherwise as [`fetch`].
+/// there the tree is empty. What owners keep at `/zkt` is left out, unless `top` is part of it, and so are
+/// their records elsewhere. Otherwise as [`fetch`].
 pub async fn read_subtree(
     session: &Session,
     top: &ZPath,
@@ -100,10 +102,26 @@ pub async fn read_subtree(
     let mut reader = Reader::new(session, &options, progress);
     let nodes = walk_subtree(&mut reader, top, |_, live| live).await?;
     let mut tree = Tree::from_sorted(nodes);
+    let nodes = tree.iter();
+    let heads = nodes.filter(|(path, live)| *path != *top && is_head(live));
+    let heads: Vec<ZPath> = heads.map(|(path, _)| path.clone()).collect();
+    drop_subtrees(&mut tree, &heads);
     if acl {
         acls::read(session, &mut tree, |_| true, &options, &mut reader).await?;
     }
     Ok(tree)
+}
+
+/// As [`read_subtree`], without ACLs, and with the records of owners that stand elsewhere than at `/zkt`.
+pub(crate) async fn read_subtree_with_records(
+    session: &Session,
+    top: &ZPath,
+) -> Result<Tree<Live>, Error> {
+    let options = FetchOptions::read_only();
+    let mut progress = |_| {};
+    let mut reader = Reader::new(session, &options, &mut progress);
+    let nodes = walk_subtree(&mut reader, top, |_, live| live).await?;
+    Ok(Tree::from_sorted(nodes))
 }
 
 /// As [`read_subtree`], without ACLs, for those who need not wait until all is read: `make` is
@@ -118,12 +136,28 @@ pub async fn read_subtree(
 pub async fn map_subtree<T: Send>(
     session: &Session,
     top: &ZPath,
-    make: impl FnMut(&ZPath, Live) -> T + Send,
+    mut make: impl FnMut(&ZPath, Live) -> T + Send,
     progress: &mut (dyn FnMut(usize) + Send),
 ) -> Result<Vec<(ZPath, T)>, Error> {
     let options = FetchOptions::read_only();
     let mut reader = Reader::new(session, &options, progress);
-    walk_subtree(&mut reader, top, make).await
+    let mut heads = BTreeSet::new();
+    let make = |path: &ZPath, live: Live| {
+        if path != top && is_head(&live) {
+            heads.insert(path.clone());
+        }
+        make(path, live)
+    };
+    let mut made = walk_subtree(&mut reader, top, make).await?;
+    if !heads.is_empty() {
+        let of_record = |path: &ZPath| path.prefixes().any(|above| heads.contains(&above));
+        made.retain(|(path, _)| !of_record(path));
+    }
+    Ok(made)
+}
+
+fn is_head(live: &Live) -> bool {
+    live.node().is_some_and(|node| record::is_head(&node.data))
 }
 
 async fn walk_subtree<T>(

@@ -772,6 +772,15 @@ async fn a_record_is_left_alone_wherever_it_stands() {
     let record = || async { claims_at(&place, "/chr/zkt/team").await };
     let before = record().await;
     assert_eq!(before, "/a Created\n/old Created\n");
+    for export in ["export /chr", "export --acl /chr", "export --exact /chr"] {
+        let run = place.run(export).expect(0);
+        assert!(
+            run.stdout.contains("/zkt") && !run.stdout.contains("team"),
+            "{run}"
+        );
+        place.file("exported.zkt", &run.stdout);
+        place.run("plan --detailed-exitcode exported.zkt").expect(0);
+    }
     place.file("all.zkt", "/chr\n");
     let run = place
         .run("apply -y --trim all --max-trim 9 all.zkt")
