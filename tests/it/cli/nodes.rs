@@ -155,9 +155,30 @@ async fn set_says_what_creates_a_node() {
     insta::assert_snapshot!(place.run("set /new/node x=1"), @"
     --- stderr
     error: /new does not exist
-    hint: set changes nodes, and apply creates them: echo /new/node | zkt apply -y -
+    hint: set changes nodes, and apply creates them: declare /new/node in a FILE, and zkt apply FILE
     --- exit 1
     ");
+    // A context may trim, or lead elsewhere.
+    place.file(
+        "zkt.toml",
+        "default-context = 'prod'\n[context.prod]\nowner = 'team'\ntrim = 'owned'\n",
+    );
+    insta::assert_snapshot!(place.run("set /new/node x=1"), @"
+    --- stderr
+    context prod of zkt.toml, its default
+    error: /new does not exist
+    hint: set changes nodes, and apply creates them: declare /new/node in the layers of the context prod, and apply those
+    --- exit 1
+    ");
+    let mut outside = place.command("set /new/node x=1");
+    let outside = outside.args(["--context", ""]);
+    insta::assert_snapshot!(place.finish(outside.spawn().unwrap()), @"
+    --- stderr
+    error: /new does not exist
+    hint: set changes nodes, and apply creates them: declare /new/node in a FILE, and zkt apply FILE --context ''
+    --- exit 1
+    ");
+    place.file("zkt.toml", "");
     place.run_with("apply -y -", "/new/node\n").expect(0);
     place.run("set /new/node x=1").expect(0);
 }

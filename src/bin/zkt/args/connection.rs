@@ -52,6 +52,8 @@ pub(crate) struct ServerArgs {
 pub(crate) struct Way {
     /// The words that named them, and how to reach them: `--context prod`.
     pub(crate) words: Vec<String>,
+    /// The context that holds, whatever it says.
+    pub(crate) context: Option<String>,
     /// The contexts that name servers, by name.
     pub(crate) contexts: Vec<(String, String)>,
 }

@@ -5,6 +5,7 @@ use std::fmt::Display;
 use clap::Args;
 use zkt::model::path::ZPath;
 use zkt::services::Error;
+use zkt::syntax::spelling::printable;
 
 use crate::args::ServerArgs;
 use crate::exit::{Exit, Failure};
@@ -71,14 +72,24 @@ fn missing(path: ZPath, args: &SetArgs) -> Failure {
     let whole = ZPath::parse_lenient(&args.path).ok();
     let whole = whole.filter(|whole| whole.is_within(&path));
     let line = path_text(whole.as_ref().unwrap_or(&path)).into_owned();
-    let way = args.server.way.words.iter().map(String::as_str);
-    let words = ["zkt", "apply", "-y", "-"].into_iter().chain(way);
-    let words: Vec<_> = words.map(shell_word).collect();
-    let hint = format!(
-        "set changes nodes, and apply creates them: echo {} | {}",
-        shell_word(&line),
-        words.join(" ")
-    );
+    let way = &args.server.way;
+    let hint = match &way.context {
+        // It may say what else apply does: trim, or create the node below another one.
+        Some(context) => format!(
+            "set changes nodes, and apply creates them: declare {line} in the layers of the context \
+             {}, and apply those",
+            printable(context)
+        ),
+        None => {
+            let way = way.words.iter().map(String::as_str);
+            let words = ["zkt", "apply", "FILE"].into_iter().chain(way);
+            let words: Vec<_> = words.map(shell_word).collect();
+            format!(
+                "set changes nodes, and apply creates them: declare {line} in a FILE, and {}",
+                words.join(" ")
+            )
+        }
+    };
     Failure::from(Error::NoNode(path)).hint(hint)
 }
 

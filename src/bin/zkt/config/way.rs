@@ -32,6 +32,9 @@ impl Config {
             && !matches!(chosen.origin, Origin::File(_))
         {
             words.extend(["--context".to_owned(), chosen.name.clone()]);
+        } else if self.chosen().is_none() && is_given(given, "context") {
+            // It keeps the default context away.
+            words.extend(["--context".to_owned(), String::new()]);
         }
         for (id, option) in OPTIONS {
             let raw = given.get_raw(id).filter(|_| is_given(given, id));
@@ -45,6 +48,7 @@ impl Config {
         }
         Way {
             words,
+            context: self.chosen().map(|chosen| chosen.name.clone()),
             contexts: self.servers(),
         }
     }
