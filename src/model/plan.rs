@@ -2,6 +2,7 @@
 
 mod claims;
 mod moved;
+mod moves;
 mod objection;
 mod refusal;
 mod warning;
@@ -20,6 +21,7 @@ use crate::syntax::place::Location;
 
 pub use claims::{Adopted, Claims, LetGo};
 pub use moved::MoveProblem;
+pub use moves::MovesFrom;
 pub use objection::{Effect, Objection};
 pub use refusal::{KeptReason, MaxTrim, Refusal};
 pub use warning::{About, Warning};
@@ -415,42 +417,6 @@ impl Plan {
     pub fn asks(&self) -> impl Iterator<Item = &Objection> {
         let objections = self.objections.iter();
         objections.filter(|objection| objection.effect == Effect::Ask)
-    }
-
-    /// The nodes that are moved: the new path of each, and the old one.
-    #[must_use]
-    pub fn moved_nodes(&self) -> BTreeMap<ZPath, &ZPath> {
-        let trims = self.moved_trims().into_iter();
-        trims.map(|(new, trim)| (new, &trim.path)).collect()
-    }
-
-    /// The move of what is at an old place. A node may be moved out of a subtree that is moved.
-    #[must_use]
-    pub fn move_of(&self, old: &ZPath) -> Option<&Move> {
-        let moves = self.moves.iter();
-        let moves = moves.filter(|moved| old.is_within(&moved.from));
-        moves.max_by_key(|moved| moved.from.depth())
-    }
-
-    /// The trims of the nodes that are moved, by the new path of each.
-    #[must_use]
-    pub(crate) fn moved_trims(&self) -> BTreeMap<ZPath, &Trim> {
-        let mut trims = BTreeMap::new();
-        if self.moves.is_empty() {
-            return trims;
-        }
-        for action in &self.actions {
-            let Action::Trim(trim) = action else {
-                continue;
-            };
-            let path = &trim.path;
-            if let Some(moved) = self.move_of(path)
-                && !moved.dropped.contains(path)
-            {
-                trims.insert(path.moved(&moved.from, &moved.to), trim);
-            }
-        }
-        trims
     }
 
     /// Whether there is nothing to do.

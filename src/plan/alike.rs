@@ -1,12 +1,17 @@
 //! Subtrees that two trees have at different places, where no `@moved` says that they were moved.
 //!
 //! A subtree that one tree loses and one that the other gains are the same if their names below, data and
-//! ACLs are. What may hold a secret is never compared: that two secrets are the same is nobody's business.
+//! ACLs are. If most children of a node moved so, the node itself did. What may hold a secret is never
+//! compared: that two secrets are the same is nobody's business.
+
+mod node;
+mod parents;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 
+use self::node::Node;
 use crate::model::acl::Acl;
 use crate::model::lint::{Level, Lint};
 use crate::model::node::{Declared, Live, Secret};
@@ -15,6 +20,7 @@ use crate::model::plan::{About, Action, Move, Plan, Warning};
 use crate::model::secrets::SecretNames;
 use crate::model::tree::Tree;
 use crate::model::value::{Data, Encoded};
+use crate::syntax::place::Location;
 use crate::syntax::spelling::string_literal;
 
 /// What is known of the tree that the plan starts from.
@@ -32,34 +38,26 @@ pub struct Old<'a> {
 /// `@moved` an apply does not keep what is live there.
 pub fn mark_moves(plan: &mut Plan, old: Old<'_>) {
     let links = links(plan);
-    let pairs = pairs(&added(plan, &links, old.secret_names), &trimmed(plan, old));
-    if pairs.is_empty() {
+    let (new, gone) = (added(plan, &links, old.secret_names), trimmed(plan, old));
+    let found = parents::join(pairs(&new, &gone), &new, &gone);
+    if found.is_empty() {
         return;
     }
-    for (from, to) in pairs {
-        let origin = plan.actions.iter().find(|action| *action.path() == to);
-        let origin = origin.and_then(Action::origin).cloned();
-        let place = from.moved(&plan.path, &ZPath::root());
-        plan.warnings.push(Warning {
-            path: to.clone(),
-            lint: Lint::UndeclaredMove,
-            level: Level::Warn,
-            about: About::Trees,
-            message: format!(
-                "it is what {from} was; apply moves the live nodes with the line @moved from {}, \
-                 and creates new ones without it",
-                string_literal(place.as_str())
-            ),
-            origin: origin.clone(),
-        });
-        plan.moves.push(Move {
-            from,
-            to,
-            changes: BTreeMap::new(),
-            dropped: BTreeSet::new(),
-            origin,
-        });
-    }
+    let adds = plan.actions.iter().filter_map(|action| match action {
+        Action::Add(add) => Some((add.path.clone(), add.origin.clone())),
+        _ => None,
+    });
+    let mut origins: HashMap<ZPath, Option<Location>> = adds.collect();
+    let moves = found.into_iter().map(|pair| Move {
+        origin: origins.remove(&pair.to).flatten(),
+        from: pair.from,
+        to: pair.to,
+        changes: BTreeMap::new(),
+        dropped: pair.dropped,
+    });
+    let moves: Vec<Move> = moves.collect();
+    plan.warnings.extend(warnings(&moves, &plan.path));
+    plan.moves.extend(moves);
     // A moved node is created as it is to be, with its links.
     let moved: BTreeSet<ZPath> = plan.moved_nodes().into_keys().collect();
     plan.actions.retain_mut(|action| match action {
@@ -74,22 +72,52 @@ pub fn mark_moves(plan: &mut Plan, old: Old<'_>) {
     });
 }
 
-/// A node that comes or goes.
-struct Node<'a> {
-    path: &'a ZPath,
-    data: &'a [u8],
-    acl: Option<&'a Acl>,
-    may_be_secret: bool,
+/// One warning a move; one for all where many nodes went from one parent to another.
+fn warnings(moves: &[Move], place: &ZPath) -> Vec<Warning> {
+    let mut by_parents: BTreeMap<_, Vec<&Move>> = BTreeMap::new();
+    // What is live, or was exported, has no line to write it at.
+    for moved in moves.iter().filter(|moved| moved.origin.is_some()) {
+        let parents = (moved.from.parent(), moved.to.parent());
+        by_parents.entry(parents).or_default().push(moved);
+    }
+    let mut warnings = Vec::new();
+    for ((of, at), moves) in by_parents {
+        let shown = if moves.len() > MANY { 1 } else { moves.len() };
+        let (shown, more) = moves.split_at(shown);
+        for moved in shown {
+            let from = &moved.from;
+            let part = if moved.dropped.is_empty() {
+                ""
+            } else {
+                "most of "
+            };
+            let line = string_literal(from.moved(place, &ZPath::root()).as_str());
+            let message = match (more.len(), &of, &at) {
+                (more @ 1.., Some(of), Some(at)) => format!(
+                    "{part}it is what {from} was, and {more} more below {at} were below {of}; apply moves the \
+                     live nodes with lines like @moved from {line}, and creates new ones without them"
+                ),
+                _ => format!(
+                    "{part}it is what {from} was; apply moves the live nodes with the line @moved from \
+                     {line}, and creates new ones without it"
+                ),
+            };
+            warnings.push(Warning {
+                path: moved.to.clone(),
+                lint: Lint::UndeclaredMove,
+                level: Level::Warn,
+                about: About::Trees,
+                message,
+                origin: moved.origin.clone(),
+            });
+        }
+    }
+    warnings.sort_by(|one, other| one.path.cmp(&other.path));
+    warnings
 }
 
-impl Node<'_> {
-    /// Whether two nodes are the same, each below the top of its subtree.
-    fn is_like(&self, top: &ZPath, other: &Self, other_top: &ZPath) -> bool {
-        self.data == other.data
-            && self.acl == other.acl
-            && self.path.moved(top, other_top) == *other.path
-    }
-}
+/// How many moves from one parent to another have a warning each.
+const MANY: usize = 5;
 
 /// The data of new nodes with their links.
 fn links(plan: &Plan) -> HashMap<ZPath, Encoded> {
@@ -134,11 +162,14 @@ fn trimmed<'a>(plan: &'a Plan, old: Old<'a>) -> Vec<Node<'a>> {
             let node = old.live.get(&trim.path)?.node()?;
             let declared = old.declared.get(&trim.path);
             let acl = node.acl.as_ref().map(Arc::as_ref);
+            let is_declared_so =
+                declared.is_some_and(|node| !matches!(node.secret, Secret::Nothing));
             Some(Node {
                 path: &trim.path,
                 data: &node.data,
                 acl: acl.filter(|acl| **acl != Acl::open()),
-                may_be_secret: declared.is_some_and(|node| !matches!(node.secret, Secret::Nothing)),
+                may_be_secret: is_declared_so
+                    || may_hold_secret(old.secret_names, &trim.path, &node.data),
             })
         }
         _ => None,

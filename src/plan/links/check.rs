@@ -9,7 +9,7 @@ use super::{Error, Lookup, Nodes, join, property, resolve};
 use crate::model::lint::{Level, Lint};
 use crate::model::node::{Content, Declared, Live, Standing, Targets, targets_of};
 use crate::model::path::{self, ZPath};
-use crate::model::plan::{About, Action, KeptReason, Plan, Warning};
+use crate::model::plan::{About, Action, KeptReason, Move, Plan, Warning};
 use crate::model::tree::{Index, Side, Tree};
 use crate::model::value::Encoded;
 use crate::plan::planner::desired_data;
@@ -115,9 +115,10 @@ pub fn check(
 /// Links that a move carries along undeclared, and that lead to where it moves them from.
 fn links_back(nodes: &[(ZPath, Declared)], plan: &Plan) -> Vec<Warning> {
     let mut warnings = Vec::new();
+    let moves: HashMap<&ZPath, &Move> = plan.moves.iter().map(|moved| (&moved.to, moved)).collect();
     for (new, data) in moved(plan) {
-        let of_new = plan.moves.iter().filter(|moved| new.is_within(&moved.to));
-        let Some(moved) = of_new.max_by_key(|moved| moved.to.depth()) else {
+        let of_new = new.prefixes().filter_map(|path| moves.get(&path));
+        let Some(moved) = of_new.last() else {
             continue;
         };
         let place = nodes.binary_search_by(|(path, _)| path.cmp(new));

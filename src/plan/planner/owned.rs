@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::{Policy, protection};
 use crate::model::node::{Declared, Live, LiveNode};
 use crate::model::path::ZPath;
-use crate::model::plan::{Action, Kept, KeptReason, LetGo, Plan, Trim};
+use crate::model::plan::{Action, Kept, KeptReason, LetGo, MovesFrom, Plan, Trim};
 use crate::model::record;
 use crate::model::tree::{Side, Tree};
 use crate::plan::owned::Ownership;
@@ -76,8 +76,9 @@ pub(super) fn let_go(declared: &Tree<Declared>, policy: &Policy<'_>, plan: &mut 
         return;
     };
     let gone: BTreeSet<&ZPath> = plan.record.gone.iter().map(|(path, _)| path).collect();
+    let moves = MovesFrom::new(plan);
     let is_left = |path: &&ZPath| {
-        let is_moved = plan.move_of(path).is_some();
+        let is_moved = moves.of(path).is_some();
         !declared.declares(path) && policy.filter.covers(path) && !gone.contains(path) && !is_moved
     };
     let mut let_go = Vec::new();

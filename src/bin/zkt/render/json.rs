@@ -1,6 +1,6 @@
 //! A plan as JSON.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde_json::{Map, Value, json};
 use zkt::model::acl::Acl;
@@ -87,7 +87,8 @@ pub(crate) fn json_line(value: &Value) -> String {
 fn actions_json(plan: &Plan) -> Vec<Value> {
     let moved = plan.moved_nodes();
     let new: BTreeMap<&ZPath, &ZPath> = moved.iter().map(|(new, old)| (*old, new)).collect();
-    let changes = |path: &ZPath| plan.moves.iter().find_map(|moved| moved.changes.get(path));
+    let changes = plan.moves.iter().flat_map(|moved| &moved.changes);
+    let changes: HashMap<&ZPath, _> = changes.collect();
     let action = |action: &Action| {
         let mut object = action_json(action);
         match action {
@@ -97,7 +98,9 @@ fn actions_json(plan: &Plan) -> Vec<Value> {
                     members.remove("data");
                 }
                 object["from"] = moved[&add.path].as_str().into();
-                object["changes"] = changes(&add.path).map_or(json!([]), |all| changes_json(all));
+                object["changes"] = changes
+                    .get(&add.path)
+                    .map_or(json!([]), |all| changes_json(all));
             }
             Action::Trim(trim) => {
                 if let Some(new) = new.get(&trim.path) {

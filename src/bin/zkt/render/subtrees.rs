@@ -1,9 +1,9 @@
 //! What a plan does to whole subtrees: moves, and trims with all below.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use zkt::model::path::ZPath;
-use zkt::model::plan::{Action, Move, Plan};
+use zkt::model::plan::{Action, MovesFrom, Plan};
 
 use super::list::count;
 
@@ -12,10 +12,17 @@ pub(super) fn is_moved(action: &Action, moved: &BTreeMap<ZPath, &ZPath>) -> bool
     matches!(action, Action::Add(add) if moved.contains_key(&add.path))
 }
 
-/// How many of the nodes that are moved belong to one move.
-pub(super) fn moved_by(moved: &Move, nodes: &BTreeMap<ZPath, &ZPath>) -> usize {
-    let old = nodes.values();
-    old.filter(|path| path.is_within(&moved.from)).count()
+/// How many nodes each move is about, by its old place.
+pub(super) fn moved_by<'a>(
+    plan: &'a Plan,
+    nodes: &BTreeMap<ZPath, &ZPath>,
+) -> HashMap<&'a ZPath, usize> {
+    let moves = MovesFrom::new(plan);
+    let mut counts = HashMap::new();
+    for moved in nodes.values().filter_map(|old| moves.of(old)) {
+        *counts.entry(&moved.from).or_default() += 1;
+    }
+    counts
 }
 
 /// The trimmed nodes whose parent stays, by path, each with the number of nodes that go. Moved ones do

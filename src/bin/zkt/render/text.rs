@@ -247,6 +247,7 @@ fn write_moves<'a>(
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let mut lines = String::new();
+    let counts = moved_by(plan, nodes);
     for moved in &plan.moves {
         lines.clear();
         let places = format!("{} -> {}", path_text(&moved.from), path_text(&moved.to));
@@ -255,7 +256,7 @@ fn write_moves<'a>(
             path: places.into(),
             kind: "",
         };
-        let number = node_count(moved_by(moved, nodes));
+        let number = node_count(counts.get(&moved.from).copied().unwrap_or_default());
         push_heading(&mut lines, &heading, Some(&number), layout);
         out.write_all(lines.as_bytes())?;
         for (path, changes) in &moved.changes {

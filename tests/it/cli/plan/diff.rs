@@ -1,5 +1,6 @@
 //! `diff` with the live tree.
 
+use super::super::Place;
 use super::example;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -46,4 +47,36 @@ async fn diff_with_the_live_tree() {
     ");
     place.run("diff cms.zkt live").expect(0);
     place.run("diff nosuch live").expect(2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_moved_in_the_live_tree_is_shown_and_is_no_slip() {
+    let place = Place::new("diff-live-moved").await;
+    let tree = |name: &str| format!("/lb\n  /{name}\n    threads = 4\n    /pool\n      size = 2\n");
+    place
+        .file("old.zkt", tree("cms"))
+        .file("live.zkt", tree("content"));
+    place.run("apply -y live.zkt").expect(0);
+    // Nobody writes a line into a live node.
+    insta::assert_snapshot!(place.run("diff old.zkt live"), @"
+    zkt diff: old.zkt <- live SERVER
+
+      > /lb/cms -> /lb/content                           (2 nodes)
+
+    Plan: 2 to add, 0 to update, 0 to link, 2 to trim.
+    --- exit 1
+    ");
+    // What an apply of the files does.
+    insta::assert_snapshot!(place.run("diff live old.zkt"), @"
+    zkt diff: live SERVER <- old.zkt
+
+      + /lb/cms                                          old.zkt:2
+          threads = 4
+      + /lb/cms/pool                                     old.zkt:4
+          size = 2
+      - /lb/content                                      (2 nodes)
+
+    Plan: 2 to add, 0 to update, 0 to link, 2 to trim.
+    --- exit 1
+    ");
 }

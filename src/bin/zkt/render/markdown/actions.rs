@@ -1,14 +1,14 @@
 //! The actions of a plan as blocks of a diff.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::Value;
 use zkt::model::acl::Acl;
 use zkt::model::node::Secret;
 use zkt::model::path::ZPath;
 use zkt::model::plan::{
-    ACL_CHANGE, Action, Add, Change, ChangeValue, DATA_CHANGE, Move, Plan, Summary,
+    ACL_CHANGE, Action, Add, Change, ChangeValue, DATA_CHANGE, Move, MovesFrom, Plan, Summary,
 };
 use zkt::model::value::{Entry, TYPE, writing_order};
 use zkt::syntax::names::split_link;
@@ -21,7 +21,7 @@ use crate::render::acls::Acls;
 use crate::render::change::{
     acl_entry, acl_text, hides_raw_data, is_directive, new_acl, new_type, stored_properties, whole,
 };
-use crate::render::subtrees::{is_moved, moved_by, node_count, topmost_trims};
+use crate::render::subtrees::{is_moved, node_count, topmost_trims};
 use crate::render::value::{assignment, link_target, path_text};
 
 /// Actions that are shown together: one, or all trims of a subtree.
@@ -36,10 +36,14 @@ pub(super) struct Shown {
 pub(super) fn shown(plan: &Plan) -> impl Iterator<Item = Shown> {
     let mut acls = Acls::of(plan);
     let nodes = plan.moved_nodes();
+    let mut of_moves = actions_of_moves(plan, &nodes);
     let moves: Vec<Shown> = plan
         .moves
         .iter()
-        .map(|moved| push_move(moved, plan, &nodes, &mut acls))
+        .map(|moved| {
+            let of_move = of_moves.remove(&moved.from).unwrap_or_default();
+            push_move(moved, of_move, &mut acls)
+        })
         .collect();
     let actions = plan.actions.iter().filter_map(move |action| {
         if is_moved(action, &nodes) {
@@ -69,16 +73,34 @@ pub(super) fn shown(plan: &Plan) -> impl Iterator<Item = Shown> {
     }))
 }
 
-/// A subtree that is moved, with what changes in it.
-fn push_move<'a>(
-    moved: &'a Move,
-    plan: &Plan,
+/// What belongs to each move, by its old place.
+fn actions_of_moves<'a>(
+    plan: &'a Plan,
     nodes: &BTreeMap<ZPath, &ZPath>,
-    acls: &mut Acls<'a>,
-) -> Shown {
+) -> HashMap<&'a ZPath, Summary> {
+    let moves = MovesFrom::new(plan);
+    let mut found: HashMap<&ZPath, Summary> = HashMap::new();
+    for action in &plan.actions {
+        let moved = match action {
+            Action::Add(add) => nodes.get(&add.path).and_then(|old| moves.of(old)),
+            Action::Trim(trim) => moves
+                .of(&trim.path)
+                .filter(|moved| !moved.dropped.contains(&trim.path)),
+            Action::Update(_) | Action::Link(_) => None,
+        };
+        if let Some(moved) = moved {
+            *found.entry(&moved.from).or_default() += Summary::of([action]);
+        }
+    }
+    found
+}
+
+/// A subtree that is moved, with what changes in it.
+fn push_move<'a>(moved: &'a Move, of_move: Summary, acls: &mut Acls<'a>) -> Shown {
     let mut block = Block::default();
     let (from, to) = (path_text(&moved.from), path_text(&moved.to));
-    let number = node_count(moved_by(moved, nodes));
+    // Each node comes at one place and goes at the other.
+    let number = node_count(of_move.trim);
     let place = place(moved.origin.as_ref());
     block.head(Mark::Changed, &format!("{from} -> {to}  {number}{place}"));
     for (path, changes) in &moved.changes {
@@ -95,14 +117,8 @@ fn push_move<'a>(
             }
         }
     }
-    let belongs = |old| plan.move_of(old).is_some_and(|of| of.from == moved.from);
-    let of_move = plan.actions.iter().filter(|action| match action {
-        Action::Add(add) => nodes.get(&add.path).is_some_and(|old| belongs(old)),
-        Action::Trim(trim) => belongs(&trim.path) && !moved.dropped.contains(&trim.path),
-        Action::Update(_) | Action::Link(_) => false,
-    });
     Shown {
-        actions: Summary::of(of_move),
+        actions: of_move,
         lines: block.finish(),
     }
 }
