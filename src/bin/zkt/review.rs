@@ -22,6 +22,7 @@ pub(crate) fn print(
         old,
         new,
         bounds,
+        stays: _,
     } = subject;
     let mut out = output.out();
     match format {

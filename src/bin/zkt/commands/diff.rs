@@ -88,16 +88,16 @@ pub(crate) async fn run(args: &DiffArgs, output: &Output) -> Result<Exit, Failur
         review::explained(failure, args.format, &subject, output)
     };
     let (plan, old, new) = plan(args, &sides, output).await.map_err(unplanned)?;
-    review::print(
-        args.format,
-        &plan,
-        &subject(&old, &new, &bounds),
-        None,
-        output,
-    )?;
-    if !is_live(sides.new) {
-        note_top_level(&plan, output);
-    }
+    let stays = match is_live(sides.new) {
+        true => Vec::new(),
+        false => staying(&plan),
+    };
+    let subject = Subject {
+        stays: &stays,
+        ..subject(&old, &new, &bounds)
+    };
+    review::print(args.format, &plan, &subject, None, output)?;
+    note_staying(&stays, output);
     Ok(if !plan.refusals.is_empty() {
         Exit::Refused
     } else if plan.is_empty() && plan.extras.is_empty() {
@@ -107,24 +107,29 @@ pub(crate) async fn run(args: &DiffArgs, output: &Output) -> Result<Exit, Failur
     })
 }
 
-/// Says of top-level nodes that only the old tree has, that an apply of the new one leaves them.
-fn note_top_level(plan: &Plan, output: &Output) {
+/// The top-level nodes that only the old tree has: an apply of the new one leaves them.
+fn staying(plan: &Plan) -> Vec<ZPath> {
     let moved = plan.moved_nodes();
     let moved: BTreeSet<&ZPath> = moved.into_values().collect();
     let paths = plan.actions.iter().filter_map(|action| match action {
         Action::Trim(trim) if !moved.contains(&trim.path) => Some(&trim.path),
         _ => None,
     });
-    let mut gone = paths.filter(|path| path.parent().as_ref() == Some(&plan.path));
-    let Some(first) = gone.next() else { return };
-    let more = match gone.count() {
+    let gone = paths.filter(|path| path.parent().as_ref() == Some(&plan.path));
+    gone.cloned().collect()
+}
+
+/// Says that an apply leaves these nodes.
+fn note_staying(stays: &[ZPath], output: &Output) {
+    let [first, others @ ..] = stays else { return };
+    let more = match others.len() {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    let first = path_text(first);
     output.note(&format!(
-        "note: an apply leaves top-level nodes that are not declared, here {first}{more}; --trim owned \
-         removes those of its owner"
+        "note: an apply leaves top-level nodes that are not declared, here\n  \
+         {}{more}; --trim owned removes those of its owner",
+        path_text(first)
     ));
 }
 
@@ -241,6 +246,7 @@ fn subject<'a>(old: &'a str, new: &'a [String], bounds: &'a Bounds) -> Subject<'
         old: ("from", old),
         new: ("to", new),
         bounds,
+        stays: &[],
     }
 }
 

@@ -174,6 +174,7 @@ fn subject<'a>(server: &'a str, layers: &'a [String], bounds: &'a Bounds) -> Sub
         old: ("on", server),
         new: ("from", layers),
         bounds,
+        stays: &[],
     }
 }
 

@@ -28,6 +28,8 @@ const REMARKS: usize = 16 << 10;
 const LEFT_ALONE: usize = 4 << 10;
 /// How many layers are named.
 const LAYERS: usize = 10;
+/// What top-level nodes are that only the old tree has.
+const STAYS: &str = "Trimmed here, and left alone by an apply without --trim owned";
 /// Beyond the actions: summary, fences, the line that says what was cut, and the checksum.
 const FRAME: usize = 500;
 
@@ -43,6 +45,8 @@ pub(crate) struct Subject<'a> {
     pub(crate) new: (&'a str, &'a [String]),
     /// What the plan is narrowed to.
     pub(crate) bounds: &'a Bounds,
+    /// Nodes that the plan trims and no apply does, without an owner.
+    pub(crate) stays: &'a [ZPath],
 }
 
 impl Subject<'_> {
@@ -54,7 +58,7 @@ impl Subject<'_> {
 
 /// The whole comment; secret values are never in it.
 pub(crate) fn plan_markdown(plan: &Plan, subject: &Subject<'_>, checksum: Option<&str>) -> String {
-    let (remarks, left_alone) = (Remark::of_plan(plan), left_alone(plan, subject.bounds));
+    let (remarks, left_alone) = (Remark::of_plan(plan), left_alone(plan, subject));
     let mut out = headline(&verdict(plan, subject.bounds), subject);
     push_bounds(&mut out, subject.bounds);
     push_remarks(&mut out, &remarks);
@@ -83,6 +87,7 @@ fn headline(verdict: &str, subject: &Subject<'_>) -> String {
         old,
         new,
         bounds,
+        stays: _,
     } = subject;
     let context = bounds.context().map(code);
     let context = context.map_or(String::new(), |context| format!(" {context}"));
@@ -239,8 +244,10 @@ fn push_folded(out: &mut String, summary: &str, language: &str, lines: &str) {
 }
 
 /// Which nodes stay although the declared tree says otherwise, and what changes in what the owner has.
-fn left_alone(plan: &Plan, bounds: &Bounds) -> String {
-    let mut out = String::new();
+fn left_alone(plan: &Plan, subject: &Subject<'_>) -> String {
+    let (mut out, bounds) = (String::new(), subject.bounds);
+    let stays = subject.stays.iter().map(|path| (path, String::new()));
+    push_nodes(&mut out, STAYS, stays);
     let extras = plan.extras.iter().map(|path| (path, String::new()));
     push_nodes(&mut out, bounds.extras(), extras);
     let kept = plan.kept.iter();

@@ -14,8 +14,8 @@ use zkt::model::lint::{Level, Lint};
 use zkt::model::node::{AclVersion, DataVersion, Secret};
 use zkt::model::path::ZPath;
 use zkt::model::plan::{
-    About, Action, Add, Change, ChangeValue, HiddenValues, Kept, KeptReason, Link, MaxTrim, Plan,
-    Refusal, Trim, Update, Warning,
+    About, Action, Add, Adopted, Change, ChangeValue, Claims, HiddenValues, Kept, KeptReason,
+    LetGo, Link, MaxTrim, Plan, Refusal, Trim, Update, Warning,
 };
 use zkt::model::value::Data;
 use zkt::syntax::names::Globs;

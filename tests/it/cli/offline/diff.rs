@@ -202,8 +202,8 @@ fn a_subtree_that_changed_its_place_is_shown_as_moved() {
                 @moved from '/lb/cms', and creates new ones without it (new.zkt:2:3) [undeclared-move]";
     assert!(run.everything().contains(hint), "{run}");
     // No apply removes it.
-    let note = "note: an apply leaves top-level nodes that are not declared, here /gone; --trim owned removes \
-                those of its owner\n";
+    let note = "note: an apply leaves top-level nodes that are not declared, here\n  \
+                /gone; --trim owned removes those of its owner\n";
     assert_eq!(run.stderr.matches("note: ").count(), 1, "{run}");
     assert!(run.stderr.contains(note), "{run}");
     let json = place
@@ -218,4 +218,14 @@ fn a_subtree_that_changed_its_place_is_shown_as_moved() {
         markdown.stdout.contains("/lb/cms -> /lb/content"),
         "{markdown}"
     );
+    // A comment is read without stderr.
+    let stays = "<summary>Trimmed here, and left alone by an apply without --trim owned: 1 node</summary>\n\n\
+                 ```text\n/gone\n```\n";
+    assert!(markdown.stdout.contains(stays), "{markdown}");
+    // What was exported has no line for @moved.
+    let export = place.run("show --format json new.zkt").expect(0).stdout;
+    place.file("new.json", export);
+    let run = place.run("diff old.zkt new.json").expect(1);
+    assert!(run.stdout.contains("  > /lb/cms -> /lb/content"), "{run}");
+    assert!(!run.everything().contains("@moved"), "{run}");
 }

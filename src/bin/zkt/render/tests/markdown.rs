@@ -13,6 +13,7 @@ fn comment_of(plan: &Plan, server: &str, sources: &[String]) -> String {
         title: "zkt plan",
         old: ("on", server),
         new: ("from", sources),
+        stays: &[],
     };
     plan_markdown(plan, &subject, None)
 }
@@ -116,6 +117,56 @@ fn what_a_reviewer_must_know_stands_first() {
     };
     insta::assert_snapshot!(markdown(&nothing).lines().next().unwrap(), @r##"**zkt plan: refused, nothing is planned; 1 warning** on `127.0.0.1:2181/` from `examples/cms.zkt`"##);
     insta::assert_snapshot!(markdown(&plan(vec![])), @r##"**zkt plan: no changes, 12 nodes are as declared** on `127.0.0.1:2181/` from `examples/cms.zkt`"##);
+}
+
+#[test]
+fn what_changes_in_what_an_owner_has() {
+    let claims = Claims {
+        adopted: vec![
+            Adopted {
+                path: path("/free"),
+                from: None,
+                differs: false,
+            },
+            Adopted {
+                path: path("/taken"),
+                from: Some("other".to_owned()),
+                differs: true,
+            },
+        ],
+        equal: vec![path("/equal"), path("/same")],
+        let_go: vec![LetGo {
+            path: path("/old"),
+            created: 5,
+            to: "other".to_owned(),
+        }],
+    };
+    let claiming = Plan {
+        claims,
+        ..plan(vec![])
+    };
+    insta::assert_snapshot!(markdown(&claiming), @r##"
+    **zkt plan: no changes but in what the owner has, 12 nodes are as declared** on `127.0.0.1:2181/` from `examples/cms.zkt`
+
+    <details><summary>Adopted with --adopt: 2 nodes</summary>
+
+    ```text
+    /free  (no owner had it)
+    /taken  (the owner other has it, too; it differs)
+    ```
+
+    </details>
+
+    <details><summary>Let go, since another owner has them, too: 1 node</summary>
+
+    ```text
+    /old  (the owner other has it)
+    ```
+
+    </details>
+
+    Adopted as they are declared: 2 nodes.
+    "##);
 }
 
 #[test]
