@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::digest::{checksum, sha256, to_json};
 use super::form::PlanForm;
+use super::ground::{is_alone, only_creates};
 use super::hidden::hide;
 use super::made_of::MadeOf;
 use super::parts;
@@ -19,7 +20,7 @@ use crate::model::path::ZPath;
 use crate::model::plan::{Action, Plan};
 
 /// The version of the file's format.
-pub const FORMAT: u32 = 3;
+pub const FORMAT: u32 = 4;
 
 /// A plan with all that is needed to carry it out later.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,6 +33,8 @@ pub struct SavedPlan {
     pub(super) plan: Plan,
     /// What the plan saw of the nodes that it is about.
     pub(super) seen_nodes: SeenNodes,
+    /// Whether it creates top-level nodes on servers that had none.
+    pub(super) is_from_nothing: bool,
     /// The actions that lack secret values, by index.
     pub(super) withheld: BTreeSet<usize>,
     /// Whether there are secret values, and whether they are here.
@@ -145,6 +148,8 @@ struct File {
     plan: PlanForm,
     /// What the plan saw, by path.
     seen: BTreeMap<String, Seen>,
+    /// Whether it saw that there was no top-level node.
+    from_nothing: bool,
     checksum: String,
     /// SHA-256 of the file's members before it, so that a change of any of them is noticed.
     digest: String,
@@ -169,6 +174,12 @@ impl SavedPlan {
         let (shown, hidden) = hide(plan.clone(), made_of.declared, secret_names);
         let checksum = checksum(&shown, made_of, &origin.declared);
         let seen_nodes = seen_nodes(&plan, made_of, &origin.salt, with_secrets);
+        let records = terms.owner.as_ref().map(|owner| owner.path.as_str());
+        let root = seen_nodes.get(&ZPath::root());
+        let is_from_nothing = only_creates(&plan)
+            && root.is_some_and(Seen::is_of_every_ensemble)
+            && seen_nodes.len() == 1
+            && is_alone(&plan, made_of.live, records);
         let (plan, withheld, secrets) = match (hidden.is_empty(), with_secrets) {
             (true, _) => (plan, hidden, Secrets::None),
             (false, true) => (plan, BTreeSet::new(), Secrets::Included),
@@ -179,6 +190,7 @@ impl SavedPlan {
             terms,
             plan,
             seen_nodes,
+            is_from_nothing,
             withheld,
             secrets,
             checksum,
@@ -221,6 +233,7 @@ impl SavedPlan {
             seen: (self.seen_nodes.iter())
                 .map(|(path, seen)| (path.to_string(), seen.clone()))
                 .collect(),
+            from_nothing: self.is_from_nothing,
             checksum: self.checksum.clone(),
             digest: String::new(),
         };
@@ -270,6 +283,7 @@ impl SavedPlan {
             terms: file.terms,
             plan,
             seen_nodes,
+            is_from_nothing: file.from_nothing,
             withheld,
             secrets: file.secrets,
             checksum: file.checksum,
@@ -319,11 +333,19 @@ impl File {
             secrets,
             plan,
             seen,
+            from_nothing,
             checksum,
             digest: _,
         } = self;
         sha256(&to_json(&(
-            zkt_plan, origin, terms, secrets, plan, seen, checksum,
+            zkt_plan,
+            origin,
+            terms,
+            secrets,
+            plan,
+            seen,
+            from_nothing,
+            checksum,
         )))
     }
 }

@@ -3,14 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::file::SavedPlan;
-use super::ground::{added, grounds, only_creates};
+use super::ground::{added, grounds, is_beside, only_creates};
 use super::look::Moved;
 use super::seen::Seen;
 use super::wants::wants;
 use crate::model::node::Live;
-use crate::model::path::{ZPath, is_within};
+use crate::model::path::ZPath;
 use crate::model::plan::Action;
-use crate::model::record;
 use crate::model::tree::Tree;
 use crate::plan::scope::{Children, Want};
 
@@ -19,7 +18,7 @@ impl SavedPlan {
     #[must_use]
     pub fn wants(&self) -> Vec<Want> {
         let mut wants = wants(&self.plan);
-        if self.is_from_nothing() {
+        if self.is_from_nothing {
             let root = wants.iter_mut().filter(|want| want.path.is_root());
             root.for_each(|want| want.children = Children::List);
         }
@@ -42,14 +41,6 @@ impl SavedPlan {
         let (added, grounds) = (added(&self.plan), grounds(&self.plan));
         let is_beside = |path: &ZPath| !added.contains(path) && !grounds.contains(path);
         self.seen_nodes.iter().find(|(path, _)| is_beside(path))
-    }
-
-    /// Whether the plan creates top-level nodes on servers that had none.
-    fn is_from_nothing(&self) -> bool {
-        let root = self.seen_nodes.get(&ZPath::root());
-        only_creates(&self.plan)
-            && root.is_some_and(Seen::is_of_every_ensemble)
-            && self.seen_nodes.len() == 1
     }
 
     /// What shows that the nodes which are still to be created would stand elsewhere than the plan saw.
@@ -80,7 +71,7 @@ impl SavedPlan {
                 moved.insert(path.clone(), Moved::NoLandmark);
             }
         }
-        if self.is_from_nothing() {
+        if self.is_from_nothing {
             let others = live
                 .iter()
                 .map(|(path, _)| path)
@@ -92,11 +83,8 @@ impl SavedPlan {
 
     /// Whether a top-level node is neither the plan's own nor that of a record.
     fn is_other(&self, path: &ZPath) -> bool {
-        let holds_records = |place: &str| is_within(place, path.as_str());
         let owner = self.terms.owner.as_ref();
-        let is_ours = self.plan.actions.iter().any(|action| action.path() == path)
-            || holds_records(record::PLACE)
-            || owner.is_some_and(|owner| holds_records(&owner.path));
-        path.depth() == 1 && !is_ours
+        let is_ours = self.plan.actions.iter().any(|action| action.path() == path);
+        !is_ours && is_beside(path, owner.map(|owner| owner.path.as_str()))
     }
 }

@@ -7,8 +7,9 @@
 use std::collections::BTreeSet;
 
 use crate::model::node::Live;
-use crate::model::path::ZPath;
+use crate::model::path::{ZPath, is_within};
 use crate::model::plan::{Action, Plan};
+use crate::model::record;
 use crate::model::tree::Tree;
 
 /// The nodes that a plan creates others below and does not create itself.
@@ -43,6 +44,21 @@ pub(super) fn landmark<'l>(plan: &Plan, live: &'l Tree<Live>) -> Option<&'l ZPat
         is_beside.then_some(((node.ephemeral, node.czxid), path))
     });
     nodes.min().map(|(_, path)| path)
+}
+
+/// Whether the listing of the servers had no top-level node besides those of the plan and the place of
+/// records. One that may not be read is there all the same.
+pub(super) fn is_alone(plan: &Plan, live: &Tree<Live>, records: Option<&str>) -> bool {
+    let added = added(plan);
+    let others = live.iter().map(|(path, _)| path);
+    let mut others = others.filter(|path| !added.contains(path) && is_beside(path, records));
+    others.next().is_none()
+}
+
+/// Whether a path is that of a top-level node which holds no records.
+pub(super) fn is_beside(path: &ZPath, records: Option<&str>) -> bool {
+    let holds_records = |place: &str| is_within(place, path.as_str());
+    path.depth() == 1 && !holds_records(record::PLACE) && !records.is_some_and(holds_records)
 }
 
 /// The nodes that a plan creates.

@@ -66,7 +66,7 @@ impl Apart {
 pub(super) type SeenNodes = BTreeMap<ZPath, Seen>;
 
 /// What a plan saw of the nodes that it writes, of the parents of those that it creates, and of its
-/// [`landmark`]. Without `with_secrets`, no digest is of a secret value.
+/// [`landmark`]. Without `with_secrets`, no digest is of a secret value; none is of the landmark's data.
 pub(super) fn seen_nodes(
     plan: &Plan,
     made_of: &MadeOf<'_>,
@@ -74,11 +74,13 @@ pub(super) fn seen_nodes(
     with_secrets: bool,
 ) -> SeenNodes {
     let everywhere = SecretNames::new(made_of.texts.secret_names());
-    let see = |path: ZPath, acl: bool| {
+    let see = |path: ZPath, acl: bool, is_landmark: bool| {
         let node = made_of.live.get(&path)?.node()?;
-        let apart = match with_secrets {
-            true => Apart::default(),
-            false => apart(
+        let apart = match (is_landmark, with_secrets) {
+            // The plan is not about its data, and nothing but its birth is looked at.
+            (true, _) => Apart::Everything,
+            (false, true) => Apart::default(),
+            (false, false) => apart(
                 &path,
                 node,
                 &Secrets::of(made_of.declared.get(&path), &everywhere),
@@ -96,9 +98,10 @@ pub(super) fn seen_nodes(
     };
     let wants = wants(plan).into_iter();
     let landmark = landmark(plan, made_of.live).cloned();
-    let nodes = wants.map(|want| (want.path, want.acl));
-    let nodes = nodes.chain(landmark.map(|path| (path, false)));
-    nodes.filter_map(|(path, acl)| see(path, acl)).collect()
+    let nodes = wants.map(|want| (want.path, want.acl, false));
+    let nodes = nodes.chain(landmark.map(|path| (path, false, true)));
+    let seen = nodes.filter_map(|(path, acl, is_landmark)| see(path, acl, is_landmark));
+    seen.collect()
 }
 
 /// What of a node's data is secret. Names decide, as of live values that no file declares.

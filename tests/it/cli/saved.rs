@@ -249,6 +249,20 @@ async fn a_plan_for_servers_without_a_node_is_for_no_others() {
     place.run("apply -y --plan plan.json").expect(0);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_plan_beside_what_may_not_be_read_can_be_applied() {
+    let server = Server::start();
+    let place = Place::at(&server.address());
+    place
+        .file("shut.zkt", "/shut\n  @acl auth::cdrwa\n")
+        .file("a.zkt", "/a\n");
+    place
+        .run("apply -y --auth digest:ops:pw shut.zkt")
+        .expect(0);
+    place.run("plan -o plan.json a.zkt").expect(0);
+    place.run("apply -y --plan plan.json").expect(0);
+}
+
 const SECRET: &str = "/db\n  @secret password\n  user = 'app'\n  password = 'hunter2'\n";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]

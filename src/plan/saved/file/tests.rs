@@ -1,10 +1,12 @@
 use super::*;
 use crate::declare::declare;
+use crate::model::node::{Live, LiveNode};
 use crate::model::plan::{Adopted, Claims, LetGo};
 use crate::model::record::{Changes, Claim, Entry};
 use crate::model::tree::Tree;
 use crate::plan::planner::{self, Policy};
 use crate::plan::saved::{checksum_of, declared_digest};
+use crate::plan::scope::Children;
 
 const TREE: &str = "/db : x\n  user = 'app'\n  password = 'hunter2'\n  @secret password\n  replica -> /db/one\n  /one\n";
 
@@ -125,13 +127,13 @@ fn what_is_cut_or_changed_is_no_saved_plan() {
             .to_string()
     };
     assert_eq!(
-        error("\"zkt_plan\":3", "\"zkt_plan\":1"),
-        "it is a saved plan of format 1, and this zkt reads format 3"
+        error("\"zkt_plan\":4", "\"zkt_plan\":1"),
+        "it is a saved plan of format 1, and this zkt reads format 4"
     );
     let changed = "it was changed after it was saved: ";
     assert!(error("hunter2", "hunter3").starts_with(changed));
     assert!(error("zk1:2181", "zk2:2181").starts_with(changed));
-    let unknown = error("\"zkt_plan\":3", "\"zkt_plan\":3,\"guard\":0");
+    let unknown = error("\"zkt_plan\":4", "\"zkt_plan\":4,\"guard\":0");
     assert!(
         unknown.starts_with("it is no saved plan: unknown field `guard`"),
         "{unknown}"
@@ -266,4 +268,56 @@ fn what_lies_outside_of_its_place_is_no_saved_plan() {
 
 fn path_of(text: &str) -> ZPath {
     ZPath::parse(text).unwrap()
+}
+
+/// A plan that creates `/new` beside these top-level nodes.
+fn beside(others: Vec<(&str, Live)>) -> SavedPlan {
+    let source = declare("/new\n").unwrap();
+    let (tree, texts) = (source.tree(), source.texts());
+    let root = Live::Read(LiveNode::with_data(Vec::new()));
+    let nodes = others.into_iter().chain([("/", root)]);
+    let mut nodes: Vec<(ZPath, Live)> = nodes
+        .map(|(path, live)| (ZPath::parse(path).unwrap(), live))
+        .collect();
+    nodes.sort_by(|(one, _), (other, _)| one.cmp(other));
+    let live: Tree<Live> = nodes.into_iter().collect();
+    let plan = planner::plan(tree, &live, &Policy::new(texts));
+    let SavedPlan { origin, terms, .. } = saved(true);
+    let made_of = MadeOf {
+        declared: tree,
+        texts,
+        live: &live,
+    };
+    SavedPlan::new(plan, (origin, terms), &made_of, true)
+}
+
+fn of_another(data: &str) -> Live {
+    Live::Read(LiveNode {
+        czxid: 7,
+        mzxid: 8,
+        ..LiveNode::with_data(data.as_bytes().to_vec())
+    })
+}
+
+/// Whoever has the file has its salt, and could try guesses.
+#[test]
+fn no_digest_is_of_the_data_of_a_node_that_only_tells_the_ensemble() {
+    let [one, other] = ["1234", "4321"].map(|pin| beside(vec![("/pin", of_another(pin))]));
+    assert!(one.to_json().contains("/pin"));
+    assert_eq!(one.to_json(), other.to_json());
+}
+
+#[test]
+fn what_may_not_be_read_is_not_nothing() {
+    let lists = |saved: &SavedPlan| {
+        let wants = saved.wants();
+        wants.iter().any(|want| want.children == Children::List)
+    };
+    let read_again = |saved: &SavedPlan| SavedPlan::from_json(saved.to_json().as_bytes()).unwrap();
+    let alone = beside(vec![]);
+    let shut = beside(vec![("/shut", Live::Unreadable)]);
+    for (saved, is_from_nothing) in [(alone, true), (shut, false)] {
+        assert_eq!(lists(&saved), is_from_nothing);
+        assert_eq!(lists(&read_again(&saved)), is_from_nothing);
+    }
 }
