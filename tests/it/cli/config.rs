@@ -417,7 +417,7 @@ async fn watch_by_a_context() {
 
 #[test]
 fn all_contexts_are_checked_in_one_go() {
-    let contexts = "[context.a]\nlayers = 'a.zkt'\n[context.b]\nlayers = ['a.zkt', 'b.zkt']\nstrict = true\n\
+    let contexts = "[lints]\nleading-zero = 'allow'\n[context.a]\nlayers = 'a.zkt'\n[context.b]\nlayers = ['a.zkt', 'b.zkt']\nstrict = true\n\
                     [context.c]\nconnect = 'zk1'\n[context.d]\nlayers = 'd.zkt'\n";
     let place = place(contexts);
     place
@@ -452,7 +452,23 @@ fn all_contexts_are_checked_in_one_go() {
     assert_eq!(of, ["\"a\" true", "\"b\" false", "\"d\" true"]);
     let sarif = place.run("check --all-contexts --format sarif").expect(3);
     assert!(sarif.stdout.contains("context b: "), "{sarif}");
-    assert_eq!(sarif.json().len(), 1);
+    let log = sarif.json();
+    assert_eq!(log.len(), 1);
+    // A pull request that disarms the check is seen.
+    let notes = &log[0]["runs"][0]["invocations"][0]["toolConfigurationNotifications"];
+    let notes = notes.as_array().expect("notes");
+    let notes: Vec<&str> = notes
+        .iter()
+        .map(|note| note["message"]["text"].as_str().expect("a text"))
+        .collect();
+    assert_eq!(
+        notes,
+        [
+            "context a of zkt.toml, layers a.zkt, lints leading-zero=allow",
+            "context b of zkt.toml, layers a.zkt b.zkt, strict true, lints leading-zero=allow",
+            "context d of zkt.toml, layers d.zkt, lints leading-zero=allow",
+        ]
+    );
     place.file("b.zkt", "/a\n  l -> /a\n");
     place.run("check --all-contexts").expect(0);
     place.run("check --all-contexts a.zkt").expect(1);

@@ -3,6 +3,7 @@
 mod explain;
 
 use std::io::{self, Write};
+use std::slice;
 
 use clap::Args;
 use serde_json::{Value, json};
@@ -118,7 +119,11 @@ fn print_sarif_of_all(contexts: &[(String, CheckArgs)], output: &Output) -> Resu
         }));
         worst = worse(worst, exit);
     }
-    let log = render::sarif(&all, &Bounds::of_file(None), &Root::of_environment());
+    let bounds = contexts
+        .iter()
+        .map(|(_, args)| Bounds::of_file(args.of_file.clone()));
+    let bounds: Vec<Bounds> = bounds.collect();
+    let log = render::sarif(&all, &bounds, &Root::of_environment());
     let mut out = output.out();
     writeln!(out, "{log}")?;
     out.flush()?;
@@ -176,7 +181,7 @@ fn print_problems(
         }
         CheckFormat::Sarif => {
             let findings = declare::findings(problems);
-            let log = render::sarif(&findings, bounds, &Root::of_environment());
+            let log = render::sarif(&findings, slice::from_ref(bounds), &Root::of_environment());
             writeln!(out, "{log}")?;
             Ok(declare::exit(problems))
         }
@@ -231,7 +236,7 @@ fn print_sound(
         }
         CheckFormat::Sarif => {
             let findings = args.findings(&warnings);
-            let log = render::sarif(&findings, bounds, &Root::of_environment());
+            let log = render::sarif(&findings, slice::from_ref(bounds), &Root::of_environment());
             writeln!(out, "{log}")?;
         }
     }

@@ -88,13 +88,16 @@ pub(crate) struct Finding {
     pub(crate) place: Location,
 }
 
-/// The log of one run. What `zkt.toml` says of it is a note about the run.
-pub(crate) fn sarif(findings: &[Finding], bounds: &Bounds, root: &Root) -> Value {
+/// The log of one run. What `zkt.toml` says of it is a note about the run, one a context.
+pub(crate) fn sarif(findings: &[Finding], bounds: &[Bounds], root: &Root) -> Value {
     let rules: Vec<Value> = Found::all().map(Found::descriptor).collect();
     let results = findings.iter().map(|finding| result(finding, root));
-    let items = bounds.items(|text| printable(text).into_owned());
-    let note = json!({ "level": "note", "message": { "text": items.join(", ") } });
-    let notes: Vec<Value> = (!items.is_empty()).then_some(note).into_iter().collect();
+    let items = bounds
+        .iter()
+        .map(|one| one.items(|text| printable(text).into_owned()));
+    let notes = items
+        .filter(|items| !items.is_empty())
+        .map(|items| json!({ "level": "note", "message": { "text": items.join(", ") } }));
     json!({
         "$schema": SCHEMA,
         "version": "2.1.0",
@@ -107,7 +110,7 @@ pub(crate) fn sarif(findings: &[Finding], bounds: &Bounds, root: &Root) -> Value
             "columnKind": "unicodeCodePoints",
             "invocations": [{
                 "executionSuccessful": true,
-                "toolConfigurationNotifications": notes,
+                "toolConfigurationNotifications": notes.collect::<Vec<_>>(),
             }],
             "results": results.collect::<Vec<_>>(),
         }],
