@@ -29,7 +29,7 @@ mod walk;
 mod wants;
 mod watches;
 
-pub use acls::count_closed;
+pub use acls::closed;
 pub use ahead::{ReadAhead, read_ahead};
 pub use error::Error;
 #[cfg(feature = "watch")]

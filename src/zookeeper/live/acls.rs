@@ -69,24 +69,24 @@ pub(super) async fn read(
     Ok(())
 }
 
-/// Counts the nodes whose ACL is not the open one, `world:anyone:cdrwa`, of those whose paths come,
-/// until no more come. Nodes that are gone meanwhile are not counted.
+/// The nodes whose ACL is not the open one, `world:anyone:cdrwa`, of those whose paths come, until no
+/// more come. Nodes that are gone meanwhile are left out.
 ///
 /// A stat does not show it: ZooKeeper has no cheaper way than one request for each node. These go
 /// between other reads of the session, a bounded number in flight.
 ///
 /// # Errors and cancellation safety
 /// As [`fetch`](super::fetch).
-pub async fn count_closed(
+pub async fn closed(
     session: &Session,
     mut paths: UnboundedReceiver<ZPath>,
-) -> Result<usize, Error> {
+) -> Result<Vec<ZPath>, Error> {
     let client = session.client();
     let options = FetchOptions::default();
     let mut unheard = |_| {};
     let reader = Reader::new(session, &options, &mut unheard);
     let open = Acl::open();
-    let mut closed = 0;
+    let mut closed = Vec::new();
     let mut in_flight = VecDeque::new();
     loop {
         while in_flight.len() < options.acl_window.max(1) {
@@ -103,15 +103,18 @@ pub async fn count_closed(
         };
         let mut attempts = Attempts::default();
         let mut result = pending.await;
-        closed += loop {
+        let is_closed = loop {
             match result {
-                Ok((entries, _)) => break usize::from(acl::from_client(&entries) != open),
-                Err(ClientError::NoAuth) => break 1,
-                Err(ClientError::NoNode) => break 0,
+                Ok((entries, _)) => break acl::from_client(&entries) != open,
+                Err(ClientError::NoAuth) => break true,
+                Err(ClientError::NoNode) => break false,
                 Err(error) => reader.check_retry(&path, &mut attempts, error)?,
             }
             result = client.get_acl(path.as_str()).await;
         };
+        if is_closed {
+            closed.push(path);
+        }
     }
 }
 

@@ -763,6 +763,23 @@ async fn a_record_is_its_sessions_to_write_and_everybodys_to_read() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn an_export_counts_no_acls_of_records() {
+    let place = Place::new("owner-export").await;
+    create(&place.client().await, "/chr", "").await;
+    place.file("a.zkt", "/a\n/mine\n  @acl world:anyone:r auth::cdrwa\n");
+    let apply = "apply -y --auth digest:ops:pw --owner team";
+    place
+        .run(&format!("{apply} -c {}/chr a.zkt", place.hosts))
+        .expect(0);
+    // The record is its session's alone to write, and so is the place of records, which is exported.
+    let note = "note: 2 nodes have ACLs other than open, left out here; --acl exports ACLs\n";
+    for export in ["export /chr", "export --format json /chr"] {
+        let run = place.run(export).expect(0);
+        assert_eq!(run.stderr, note, "{export}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_record_is_left_alone_wherever_it_stands() {
     let place = Place::new("owner-place").await;
     create(&place.client().await, "/chr", "").await;

@@ -307,7 +307,7 @@ async fn piece_by_piece(
         let pieces = runs.iter().map(|run| Pieces::of(run, &place, &wanted));
         pieces.collect::<Vec<Pieces>>()
     });
-    let (paths, to_count) = unbounded_channel();
+    let (paths, to_look_at) = unbounded_channel();
     // It takes a request a node, for nothing but a note.
     let paths = Some(paths).filter(|_| !output.is_quiet());
     let mut run = Vec::with_capacity(RUN);
@@ -322,7 +322,7 @@ async fn piece_by_piece(
         if let Some(paths) = paths.as_ref().filter(|_| node.is_some())
             && is_written(path, options)
         {
-            // Where counting has failed, so does the export.
+            // Where that reading has failed, so does the export.
             _ = paths.send(path.clone());
         }
         next.push((path.clone(), live));
@@ -332,9 +332,12 @@ async fn piece_by_piece(
         }
         made
     };
-    let counting = async { Ok(live::count_closed(session, to_count).await?) };
+    let looking = async { Ok(live::closed(session, to_look_at).await?) };
     let reading = planning::map_subtree(session, top, make, output);
-    let (nodes, closed) = tokio::try_join!(reading, counting)?;
+    let (nodes, closed) = tokio::try_join!(reading, looking)?;
+    // Which nodes belong to records is known when all are read.
+    let is_exported = |path: &&ZPath| nodes.binary_search_by(|(one, _)| one.cmp(path)).is_ok();
+    let closed = closed.iter().filter(is_exported).count();
     _ = sender.send(run);
     drop(sender);
     let pieces = writing.await;
