@@ -1,6 +1,6 @@
 //! Deleting a node with all below it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -255,8 +255,10 @@ fn sort(
     };
     let all = live.iter();
     let records = all.filter(|(path, live)| is_record(path, live));
-    let records: Vec<&ZPath> = records.map(|(path, _)| path).collect();
-    let of_record = |path: &ZPath| records.iter().any(|record| path.is_within(record));
+    let records: HashSet<&ZPath> = records.map(|(path, _)| path).collect();
+    // Most trees hold none.
+    let of_record =
+        |path: &ZPath| !records.is_empty() && path.prefixes().any(|above| records.contains(&above));
     // Parents of what stays, with the reason.
     let mut holding: Vec<(ZPath, SparedReason)> = Vec::new();
     for (path, node) in live.iter().rev() {
