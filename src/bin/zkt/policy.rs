@@ -2,6 +2,7 @@
 
 mod file;
 mod limits;
+mod patterns;
 mod roomy;
 mod rule;
 mod value;
@@ -56,6 +57,7 @@ pub(crate) fn reviewer(args: &PolicyArgs) -> Result<Option<Reviewer>, Failure> {
 /// Asks each rule about each action.
 fn review(rules: &[Rule], plan: &Plan, context: &str) -> Vec<Objection> {
     let mut root = Context::default();
+    patterns::add_matches(&mut root);
     root.add_variable_from_value("plan", value::of(&plan_value(plan, context)));
     let mut found: Vec<Found<'_>> = rules.iter().map(Found::of).collect();
     for action in &plan.actions {

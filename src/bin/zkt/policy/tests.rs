@@ -123,6 +123,25 @@ fn what_cannot_be_evaluated_is_denied() {
 }
 
 #[test]
+fn patterns_match_in_both_spellings() {
+    let plan = plan("", "/a\n/b1\n");
+    for when in [
+        "action.path.matches('^/b[0-9]$')",
+        "matches(action.path, '^/b[0-9]$')",
+    ] {
+        assert_eq!(
+            objections(&rule(when, "deny"), &plan),
+            "deny rule r: no: /b1\n"
+        );
+    }
+    for when in ["action.path.matches('(')", "action.path.matches(1)"] {
+        let failed = objections(&rule(when, "warn"), &plan);
+        let start = "deny rule r: p.toml:5: it cannot be evaluated: ";
+        assert!(failed.starts_with(start), "{failed}");
+    }
+}
+
+#[test]
 fn rules_see_the_plan_and_no_secrets() {
     let plan = plan(
         "/a\n  @secret pass\n  pass = 'old'\n  n = 1\n",
