@@ -219,6 +219,9 @@ async fn the_chart_is_rendered_and_its_pods_do_what_they_say() {
         kinds,
         ["CronJob", "Deployment", "Service", "ServiceMonitor"]
     );
+    // Another namespace may have a release of this name.
+    let elect = "--elect=ops.prod";
+    assert!(from_git.to_string().contains(elect), "{from_git}");
     let synced = all(&from_git, "args")
         .iter()
         .filter(|args| args.to_string().contains("--repo="))
