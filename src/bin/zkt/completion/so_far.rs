@@ -3,13 +3,13 @@
 use std::ffi::OsString;
 use std::future::Future;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::builder::Resettable;
 use clap::error::ErrorKind;
 use clap::{ArgMatches, FromArgMatches as _};
 use clap_complete::engine::CompletionCandidate;
-use tokio::time::timeout_at;
+use tokio::time::{Instant, timeout_at};
 
 use crate::args::{Global, OwnerArgs, ServerArgs};
 use crate::cli;
@@ -46,9 +46,14 @@ impl SoFar {
             .enable_all()
             .build()
             .ok()?;
-        let found = runtime.block_on(async { timeout_at(self.deadline.into(), work).await });
+        let found = runtime.block_on(self.in_time(work));
         runtime.shutdown_background();
-        found.ok()?
+        found
+    }
+
+    /// As [`SoFar::within`], on the runtime of the caller.
+    async fn in_time<T>(&self, work: impl Future<Output = Option<T>>) -> Option<T> {
+        timeout_at(self.deadline, work).await.ok()?
     }
 
     /// What the other words mean. Returns `None` if they mean nothing, so that no server is asked which
@@ -124,7 +129,25 @@ pub(super) fn contexts(so_far: &SoFar, current: &str) -> Vec<CompletionCandidate
 
 #[cfg(test)]
 mod tests {
+    use std::future::{pending, ready};
+
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_waits_longer_than_patience() {
+        let so_far = SoFar::new(&["zkt".into(), "get".into(), "/".into()], 2);
+        let started = Instant::now();
+        assert_eq!(so_far.in_time(ready(Some(1))).await, Some(1));
+        assert_eq!(started.elapsed(), Duration::ZERO);
+        assert_eq!(so_far.in_time(pending::<Option<u8>>()).await, None);
+        let taken = started.elapsed();
+        // Timers tick in milliseconds.
+        assert!(taken <= PATIENCE + Duration::from_millis(1), "{taken:?}");
+        assert!(taken + Duration::from_millis(1) >= PATIENCE, "{taken:?}");
+        // What is asked next has no second of its own.
+        assert_eq!(so_far.in_time(pending::<Option<u8>>()).await, None);
+        assert_eq!(started.elapsed(), taken);
+    }
 
     #[test]
     fn the_servers_are_those_of_the_other_words() {
