@@ -12,7 +12,8 @@ async fn another_replica_takes_over() {
     let place = Place::new("watch-elect").await;
     place.file("a.zkt", "/a\n  x = 1\n");
     let client = place.client().await;
-    let words = "a.zkt --elect cms --interval 1h --trim --session-timeout 2s";
+    // Long enough for a busy machine: a session that expires is a replica less.
+    let words = "a.zkt --elect cms --interval 1h --trim --session-timeout 6s";
     let mut first = Watching::start(&place, words);
     first.says(&["this replica leads"]).await;
     first.says(&["reconciled", "applied"]).await;
@@ -23,7 +24,8 @@ async fn another_replica_takes_over() {
 
     client.set_data("/a", b"{}", None).await.unwrap();
     becomes(&client, "/a", Some("{\"x\":1}")).await;
-    first.says(&["reconciled", "live", "applied"]).await;
+    // It may be found while the first one looks who else stands, so that its cause is the election.
+    first.says(&["reconciled", "applied"]).await;
     // It ends in order: its node goes with its session, at once.
     let (code, log) = first.stop();
     assert_eq!(code, Some(0), "{log}");
