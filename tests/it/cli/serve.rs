@@ -65,9 +65,10 @@ async fn serves_until_it_gets_a_signal() {
         assert_eq!(code, Some(0), "{log}");
         let lines: Vec<&str> = log.lines().collect();
         // Only what it is not for is told without -v.
-        assert_eq!(lines.len(), 1, "{log}");
+        assert_eq!(lines.len(), 2, "{log}");
         assert!(lines[0].contains("for development and tests"), "{log}");
-        assert!(lines[0].contains("production is Apache ZooKeeper"), "{log}");
+        assert!(lines[1].contains("production is Apache ZooKeeper"), "{log}");
+        assert!(lines[..2].iter().all(|line| line.len() <= 80), "{log}");
     }
 }
 

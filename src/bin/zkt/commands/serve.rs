@@ -41,7 +41,9 @@ pub(crate) struct ServeArgs {
 pub(crate) async fn run(args: &ServeArgs, output: &Output) -> Result<Exit, Failure> {
     // Who reads the address may send a signal at once.
     let mut signals = Signals::catch(&ENDING)?;
-    tracing::warn!("for development and tests, all in memory; production is Apache ZooKeeper");
+    // Each fits into a line of 80 columns, behind time and level.
+    tracing::warn!(target: "zkt", "for development and tests, all in memory");
+    tracing::warn!(target: "zkt", "production is Apache ZooKeeper");
     let server = builder(args, output)?.start().map_err(failure)?;
     let mut out = output.out();
     writeln!(out, "{}", server.address())?;
