@@ -3,6 +3,7 @@
 mod back;
 mod election;
 mod files;
+mod guarded;
 mod history;
 mod hostile;
 pub(super) mod live;

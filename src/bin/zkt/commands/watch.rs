@@ -1,5 +1,6 @@
 //! `zkt watch`: keeps the live tree as declared, and shows how it stands.
 
+mod certificate;
 mod connections;
 mod health;
 mod metrics;
@@ -10,6 +11,7 @@ mod server;
 mod status;
 mod systemd;
 mod tls;
+mod token;
 #[cfg(feature = "otel")]
 mod traces;
 mod tree;
@@ -42,6 +44,8 @@ use crate::output::Output;
 use crate::signals::{Signal, Signals, interrupt};
 use crate::{diagnostics, planning, settings, words};
 
+use self::certificate::Certificate;
+use self::token::Token;
 use self::webhook::Webhook;
 
 /// How long the end waits for those who tell of changes.
@@ -86,6 +90,17 @@ pub(crate) struct WatchArgs {
     /// on (repeatable)
     #[arg(long, value_name = "NAME", requires = "listen")]
     pub(crate) allow_host: Vec<String>,
+    /// Answer there only to those who send the token in FILE, which the variable ZKT_LISTEN_TOKEN may
+    /// hold, too
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "listen")]
+    pub(crate) listen_token_file: Option<PathBuf>,
+    /// Answer there over TLS, with the certificate and its chain in FILE (PEM)
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath,
+          requires_all = ["listen", "listen_key"])]
+    pub(crate) listen_cert: Option<PathBuf>,
+    /// The private key of that certificate (PEM)
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "listen_cert")]
+    pub(crate) listen_key: Option<PathBuf>,
     /// Run COMMAND in a shell whenever the watch stands otherwise (in sync, out of sync, refused,
     /// failing, broken files); it gets the event as JSON on stdin
     #[arg(long, value_name = "COMMAND", conflicts_with = "once")]
@@ -138,25 +153,7 @@ async fn keep(args: &WatchArgs, options: Options, output: &Output) -> Result<Exi
     let shown = watch::Sender::new(State::new());
     let signals = Signals::catch(&[Signal::HANGUP, Signal::INTERRUPT, Signal::TERMINATE])?;
     let listening = tokio::spawn(obey(signals, sender.clone()));
-    let mut serving = None;
-    if let Some(address) = args.listen {
-        let what = server::Shown {
-            state: shown.subscribe(),
-            commands: sender.clone(),
-            layers: args.sources.layers.clone(),
-            interval: args.interval,
-            allowed: args.allow_host.clone(),
-        };
-        let started = server::start(address, what).await;
-        let (address, task) = started
-            .map_err(|error| Failure::new(format!("cannot listen on {address}: {error}")))?;
-        tracing::info!("the status is at http://{address}/");
-        serving = Some(task);
-        // Port 0 is any that is free, and a program wants to know which.
-        let mut out = output.out();
-        writeln!(out, "{address}")?;
-        out.flush()?;
-    }
+    let serving = show(args, (&shown, &sender), output).await?;
     let notifying = systemd::start(shown.subscribe());
     let telling = tell(args, webhook, &shown);
     #[cfg(feature = "otel")]
@@ -175,6 +172,52 @@ async fn keep(args: &WatchArgs, options: Options, output: &Output) -> Result<Exi
     end(telling.into_iter().chain(spans)).await;
     tracing::info!("stopped");
     Ok(Exit::Done)
+}
+
+/// Starts to answer at the status address, and says where it is.
+async fn show(
+    args: &WatchArgs,
+    (shown, commands): (&watch::Sender<State>, &mpsc::Sender<Command>),
+    output: &Output,
+) -> Result<Option<JoinHandle<()>>, Failure> {
+    let Some(address) = args.listen else {
+        return Ok(None);
+    };
+    let token = Token::new(args.listen_token_file.as_deref(), |name| {
+        std::env::var_os(name)
+    })?;
+    let certificate = match (&args.listen_cert, &args.listen_key) {
+        (Some(certificate), Some(key)) => Some(Certificate::new(certificate, key)?),
+        _ => None,
+    };
+    let scheme = if certificate.is_some() {
+        "https"
+    } else {
+        "http"
+    };
+    let is_open = token.is_none() && certificate.is_none();
+    let what = server::Shown {
+        state: shown.subscribe(),
+        commands: commands.clone(),
+        layers: args.sources.layers.clone(),
+        interval: args.interval,
+        allowed: args.allow_host.clone(),
+        token,
+    };
+    let started = server::start(address, certificate, what).await;
+    let (address, task) =
+        started.map_err(|error| Failure::new(format!("cannot listen on {address}: {error}")))?;
+    tracing::info!("the status is at {scheme}://{address}/");
+    if is_open && !address.ip().to_canonical().is_loopback() {
+        tracing::warn!(
+            "whoever reaches {address} can read the state: --listen-token-file asks for a token"
+        );
+    }
+    // Port 0 is any that is free, and a program wants to know which.
+    let mut out = output.out();
+    writeln!(out, "{address}")?;
+    out.flush()?;
+    Ok(Some(task))
 }
 
 /// Starts to tell of changes whom the arguments name.

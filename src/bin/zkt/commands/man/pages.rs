@@ -118,6 +118,10 @@ pub(super) fn environment(command: &str, has_server: bool) -> Vec<Entry> {
     }
     match command {
         "watch" => entries.extend([
+            (
+                "ZKT_LISTEN_TOKEN",
+                "The token that --listen asks for, without --listen-token-file.",
+            ),
             ("ZKT_WEBHOOK", "The address that gets events, without --webhook."),
             (
                 "ZKT_WEBHOOK_SECRET",

@@ -9,20 +9,24 @@ use std::time::Duration;
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue,
-    X_CONTENT_TYPE_OPTIONS,
+    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue,
+    REFERRER_POLICY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::TcpListener;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use zkt::watch::{Command, State};
 
+use super::certificate::Certificate;
 use super::connections::{self, Activity, Watched};
 use super::origin::{Foreign, Hosts};
+use super::token::Token;
 use super::{health, metrics, status, tree};
 
 /// A client that takes longer to say what it wants is not waited for.
@@ -38,6 +42,22 @@ const PAGE: &str = include_str!("page.html");
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; \
                       connect-src 'self'; base-uri 'none'; form-action 'none'; \
                       frame-ancestors 'none'";
+/// What every answer says to browsers.
+const HEADERS: [(HeaderName, &str); 7] = [
+    (CACHE_CONTROL, "no-store"),
+    (CONTENT_SECURITY_POLICY, POLICY),
+    (REFERRER_POLICY, "no-referrer"),
+    (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (X_FRAME_OPTIONS, "DENY"),
+    (
+        HeaderName::from_static("cross-origin-opener-policy"),
+        "same-origin",
+    ),
+    (
+        HeaderName::from_static("cross-origin-resource-policy"),
+        "same-origin",
+    ),
+];
 
 /// What every answer is made from.
 pub(super) struct Shown {
@@ -47,42 +67,64 @@ pub(super) struct Shown {
     pub(super) interval: Duration,
     /// Names of hosts that are answered besides the usual ones.
     pub(super) allowed: Vec<String>,
+    /// What requests must have.
+    pub(super) token: Option<Token>,
 }
 
-/// Listens, logs where, and answers until the task is dropped.
+/// Listens, and answers until the task is dropped: over TLS where there is a certificate.
 pub(super) async fn start(
     address: SocketAddr,
+    certificate: Option<Certificate>,
     shown: Shown,
 ) -> io::Result<(SocketAddr, JoinHandle<()>)> {
     let listener = TcpListener::bind(address).await?;
     let address = listener.local_addr()?;
-    let hosts = Arc::new(Hosts::new(address.ip(), &shown.allowed));
-    let shown = Arc::new(shown);
-    let serve = move |stream, activity: Activity| {
-        let (shown, hosts) = (shown.clone(), hosts.clone());
+    let hosts = Hosts::new(address.ip(), &shown.allowed);
+    let asked = Arc::new((shown, hosts));
+    let certificate = certificate.map(Arc::new);
+    let serve = move |stream: TcpStream, activity: Activity| {
+        let (asked, certificate) = (asked.clone(), certificate.clone());
         async move {
-            let stream = Watched {
-                stream,
-                activity: activity.clone(),
-            };
-            let answer = service_fn(move |request| {
-                let (shown, hosts) = (shown.clone(), hosts.clone());
-                let activity = activity.clone();
-                async move {
-                    activity.set_answering(true);
-                    Ok::<_, Infallible>(answer(&request, &shown, &hosts))
-                }
-            });
-            let serving = http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(PATIENCE)
-                .max_buf_size(LONGEST_HEAD)
-                .serve_connection(TokioIo::new(stream), answer);
             // Whatever ends it, nothing depends on it.
-            _ = tokio::time::timeout(LONGEST, serving).await;
+            let serving = async {
+                let Some(certificate) = certificate else {
+                    return serve(stream, activity, asked).await;
+                };
+                let accepting = certificate.acceptor().accept(stream);
+                if let Ok(Ok(stream)) = timeout(PATIENCE, accepting).await {
+                    serve(stream, activity, asked).await;
+                }
+            };
+            _ = timeout(LONGEST, serving).await;
         }
     };
     Ok((address, tokio::spawn(connections::accept(listener, serve))))
+}
+
+/// Answers the requests of one connection.
+async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    activity: Activity,
+    asked: Arc<(Shown, Hosts)>,
+) {
+    let stream = Watched {
+        stream,
+        activity: activity.clone(),
+    };
+    let answer = service_fn(move |request| {
+        let (asked, activity) = (asked.clone(), activity.clone());
+        async move {
+            activity.set_answering(true);
+            let (shown, hosts) = &*asked;
+            Ok::<_, Infallible>(answer(&request, shown, hosts))
+        }
+    });
+    let serving = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(PATIENCE)
+        .max_buf_size(LONGEST_HEAD)
+        .serve_connection(TokioIo::new(stream), answer);
+    _ = serving.await;
 }
 
 fn answer(request: &Request<Incoming>, shown: &Shown, hosts: &Hosts) -> Response<Full<Bytes>> {
@@ -98,6 +140,11 @@ fn answer(request: &Request<Incoming>, shown: &Shown, hosts: &Hosts) -> Response
         return refused(foreign);
     }
     let path = request.uri().path();
+    if let Some(token) = &shown.token
+        && !token.is_in(request.headers())
+    {
+        return without_token(path, shown);
+    }
     let wanted = match path {
         "/reconcile" => Method::POST,
         "/" | "/healthz" | "/readyz" | "/metrics" | "/status" | "/tree" => Method::GET,
@@ -143,6 +190,30 @@ fn answer(request: &Request<Incoming>, shown: &Shown, hosts: &Hosts) -> Response
     }
 }
 
+/// Those who only look whether it is alive need no token, and get no reasons.
+fn without_token(path: &str, shown: &Shown) -> Response<Full<Bytes>> {
+    let state = || shown.state.borrow().clone();
+    let verdict = match path {
+        "/healthz" => health::turns(&state()),
+        "/readyz" => health::is_ready(&state(), shown.interval),
+        _ => {
+            let mut answer = text(
+                StatusCode::UNAUTHORIZED,
+                "this needs the token of --listen-token-file: as a bearer token, or as the password\n",
+            );
+            for scheme in ["Bearer", "Basic realm=\"zkt watch\", charset=\"UTF-8\""] {
+                let scheme = HeaderValue::from_static(scheme);
+                answer.headers_mut().append(WWW_AUTHENTICATE, scheme);
+            }
+            return answer;
+        }
+    };
+    match verdict {
+        Ok(()) => text(StatusCode::OK, "ok\n"),
+        Err(_) => text(StatusCode::SERVICE_UNAVAILABLE, "not ok\n"),
+    }
+}
+
 fn refused(foreign: Foreign) -> Response<Full<Bytes>> {
     match foreign {
         Foreign::NoHost => text(StatusCode::BAD_REQUEST, "a request names one host\n"),
@@ -179,8 +250,8 @@ fn typed(kind: &'static str, body: String) -> Response<Full<Bytes>> {
     let mut answer = Response::new(Full::new(Bytes::from(body)));
     let headers = answer.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    for (name, value) in HEADERS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
     answer
 }
