@@ -233,8 +233,24 @@ async fn the_chart_is_rendered_and_its_pods_do_what_they_say() {
         "{from_git}"
     );
 
-    let from_map = chart(&with(json!({"configMap": "trees"}), json!({})));
+    let no_token = all(&from_git, "authorization");
+    assert!(no_token.is_empty(), "{from_git}");
+
+    let watch = json!({"replicas": 1, "tokenSecret": "status"});
+    let more = json!({"watch": watch, "serviceMonitor": {"enabled": true}});
+    let from_map = chart(&with(json!({"configMap": "trees"}), more));
     assert_eq!(check_pods(&place, &from_map), 2);
+    let asked = all(&from_map, "authorization");
+    let credentials = json!({"credentials": {"name": "status", "key": "token"}});
+    assert_eq!(asked, [&credentials]);
+    let variables = all(&from_map, "env")
+        .into_iter()
+        .flat_map(|env| env.as_array().unwrap());
+    let named = variables.filter(|one| one["name"] == "ZKT_LISTEN_TOKEN");
+    let secrets: Vec<&Value> = named
+        .map(|one| &one["valueFrom"]["secretKeyRef"]["name"])
+        .collect();
+    assert_eq!(secrets, ["status"]);
     assert!(!from_map.to_string().contains("git-sync"), "{from_map}");
 
     for (values, reason) in [

@@ -106,13 +106,10 @@ imagePullPolicy: {{ .Values.image.pullPolicy }}
 {{- end }}
 
 {{- define "zkt.env" -}}
-env:
-  - {name: ZKT_CONNECT, value: {{ .Values.zookeeper.connect | quote }}}
+- {name: ZKT_CONNECT, value: {{ .Values.zookeeper.connect | quote }}}
 {{- with .Values.zookeeper.authSecret }}
-  - name: ZKT_AUTH
-    valueFrom:
-      secretKeyRef: {name: {{ . | quote }}, key: {{ $.Values.zookeeper.authKey | quote }}}
+- name: ZKT_AUTH
+  valueFrom:
+    secretKeyRef: {name: {{ . | quote }}, key: {{ $.Values.zookeeper.authKey | quote }}}
 {{- end }}
-volumeMounts:
-  - {name: trees, mountPath: /trees, readOnly: true}
 {{- end }}
