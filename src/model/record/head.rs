@@ -87,14 +87,17 @@ impl Head {
     /// Reads the node's data.
     ///
     /// # Errors
-    /// It is no head, or of another version.
+    /// It is no head, a damaged one, or of another version.
     pub fn from_json(data: &[u8]) -> Result<Self, Broken> {
-        let foreign = |error: serde_json::Error| Broken::Foreign(error.to_string());
-        let Version { zkt_record } = serde_json::from_slice(data).map_err(foreign)?;
+        let damaged = |why: &str| Broken::damaged(why);
+        let unread = |error: serde_json::Error| match is_head(data) {
+            true => damaged(&error.to_string()),
+            false => Broken::Foreign(error.to_string()),
+        };
+        let Version { zkt_record } = serde_json::from_slice(data).map_err(unread)?;
         if zkt_record != FORMAT {
             return Err(Broken::Format { found: zkt_record });
         }
-        let damaged = |why: &str| Broken::damaged(why);
         let head = serde_json::from_slice::<Self>(data);
         let head = head.map_err(|why| damaged(&why.to_string()))?;
         match head.shards.iter().find(|name| !is_shard_name(name)) {
@@ -123,6 +126,19 @@ impl Head {
             let is_named = || self.shards.iter().any(|named| named == name);
             is_shard_name(name) && !is_named() && !may_be_left(name)
         })
+    }
+}
+
+impl Broken {
+    /// The same of a head, with the names of the nodes below it. What has shards or journals is no node of
+    /// somebody else's, whatever it holds.
+    #[must_use]
+    pub fn of_head(self, below: &[String]) -> Self {
+        let is_part = |name: &String| is_shard_name(name) || is_journal_name(name);
+        match self {
+            Self::Foreign(why) if below.iter().any(is_part) => Self::Damaged(why),
+            broken => broken,
+        }
     }
 }
 

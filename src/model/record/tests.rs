@@ -121,6 +121,39 @@ fn what_is_of_another_version_or_no_record_is_no_empty_record() {
 }
 
 #[test]
+fn a_head_that_was_damaged_is_not_taken_for_somebody_elses_node() {
+    let read = |data: &str| Head::from_json(data.as_bytes()).unwrap_err();
+    let below = |names: &[&str]| {
+        names
+            .iter()
+            .map(|name| (*name).to_owned())
+            .collect::<Vec<_>>()
+    };
+    let shard = below(&["notes", &shard_name(3, 0, 0)]);
+    for head in [
+        r#"{"zkt_record":1,"shards":["s0000000003-0-0000",]}"#,
+        r#"{"zkt_record":"1","shards":[],"applied":null,"begun":null}"#,
+        r#"{"zkt_record":-1}"#,
+        r#"{ "zkt_record":1"#,
+    ] {
+        let found = read(head);
+        assert!(matches!(found, Broken::Damaged(_)), "{head}: {found:?}");
+        assert_eq!(found.clone().of_head(&shard), found);
+    }
+    for foreign in ["", "notes", "{}", r#"{"x":1}"#] {
+        let found = read(foreign);
+        assert!(matches!(found, Broken::Foreign(_)), "{foreign}: {found:?}");
+        assert_eq!(found.clone().of_head(&below(&["notes", "s", "jx"])), found);
+        // Whatever it was, shards stand below it.
+        for below in [&shard, &below(&["j0000000003-000000"])] {
+            let found = found.clone().of_head(below);
+            assert!(matches!(found, Broken::Damaged(_)), "{foreign}: {found:?}");
+        }
+    }
+    assert_eq!(Broken::Missing.of_head(&shard), Broken::Missing);
+}
+
+#[test]
 fn a_journal_gives_its_own_zxid_to_what_its_batch_created() {
     let mut record = Record::default();
     let created = vec![(path("/a"), Note::Created), (path("/b"), Note::Created)];

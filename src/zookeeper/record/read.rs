@@ -218,7 +218,8 @@ async fn attempt(session: &Session, head: &ZPath) -> Result<Attempt, Error> {
         path: path.clone(),
         reason,
     };
-    let found = Head::from_json(&data).map_err(|reason| broken(head, reason))?;
+    let found = Head::from_json(&data);
+    let found = found.map_err(|reason| broken(head, reason.of_head(&children)))?;
     children.retain(|name| is_shard_name(name) || is_journal_name(name));
     if let Some(name) = found.unnamed(&children) {
         return Err(broken(&head.join(name), Broken::Unnamed));

@@ -609,6 +609,31 @@ async fn what_stands_beside_a_record_stops_nobody() {
     --- exit 0
     ");
     place.run("apply -y --owner team a.zkt").expect(0);
+    // So it is where a hand has damaged it.
+    create(&client, "/equal", "{}").await;
+    place.file("b.zkt", "/a\n/equal\n");
+    for damaged in [
+        r#"{"zkt_record":1,"shards":["s0000000001-0-0000",]}"#,
+        r#"{"zkt_record":"1","shards":[],"applied":null,"begun":null}"#,
+    ] {
+        let set = client.set_data("/zkt/other", damaged.as_bytes(), None);
+        set.await.unwrap();
+        let run = place.run(plan).expect(0);
+        let kept = "/old  (the owner other, whose record cannot be read, may have it, too)";
+        assert!(run.stdout.contains(kept), "{run}");
+        place.run("apply -y --owner team b.zkt").expect(0);
+        assert_eq!(claims(&place, "team").await, "/a Created\n/old Created\n");
+    }
+    // What has a shard is no node of somebody else's.
+    client.set_data("/zkt/other", b"x", None).await.unwrap();
+    let run = place.run(plan).expect(0);
+    assert!(run.stdout.contains("\n  - /old "), "{run}");
+    create(&client, "/zkt/other/s0000000001-0-0000", "").await;
+    let run = place.run(plan).expect(0);
+    assert!(
+        run.stdout.contains("what the owner other has is unknown"),
+        "{run}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
