@@ -109,6 +109,8 @@ struct Planner<'a> {
     plan: Plan,
     /// The last declared node that is ephemeral in the live tree: nothing can stand below it.
     ephemeral: Option<ZPath>,
+    /// The last declared node that is the record of an owner in the live tree.
+    record: Option<ZPath>,
     lacks_identity: Option<ZPath>,
     owner: Owner,
     seen: rights::Seen,
@@ -124,6 +126,7 @@ impl<'a> Planner<'a> {
             moves: Moves::default(),
             plan: Plan::empty(policy.path.clone()),
             ephemeral: None,
+            record: None,
             lacks_identity: None,
             owner: Owner::default(),
             seen: rights::Seen::default(),
@@ -224,11 +227,14 @@ impl<'a> Planner<'a> {
 
     fn both(&mut self, path: &ZPath, node: &Declared, live: &Live) {
         self.plan.examined += 1;
-        if is_record(live) && !matches!(node.standing, Standing::Outside { needed: false, .. }) {
-            let (path, origin) = (path.clone(), self.origin(node));
-            let refusal = Refusal::OnRecord { path, origin };
-            self.plan.refusals.push(refusal);
-            return;
+        if is_record(live) {
+            self.record = Some(path.clone());
+            if !matches!(node.standing, Standing::Outside { needed: false, .. }) {
+                let (path, origin) = (path.clone(), self.origin(node));
+                let refusal = Refusal::OnRecord { path, origin };
+                self.plan.refusals.push(refusal);
+                return;
+            }
         }
         let live = match live {
             Live::Read(live) => live,
@@ -346,6 +352,15 @@ impl<'a> Planner<'a> {
             return;
         }
         self.plan.examined += nodes.len();
+        if let Some(head) = self.record.clone().filter(|head| top.is_within(head)) {
+            if nodes
+                .iter()
+                .any(|(path, _)| self.policy.filter.covers(path))
+            {
+                self.keep(top, KeptReason::Record { head });
+            }
+            return;
+        }
         // A reason that keeps a subtree whole also keeps the part that the plan is about.
         let whole = reason_to_keep_whole(nodes);
         // What the plan is about may start further down, but not below what is excluded.

@@ -13,10 +13,20 @@ pub(super) fn is_record(live: &Live) -> bool {
     live.node().is_some_and(|node| record::is_head(&node.data))
 }
 
+/// The node of the record to which one with this data belongs; `None` if it belongs to none.
+pub(super) fn record_of(path: &ZPath, data: &[u8]) -> Option<ZPath> {
+    match record::is_part(data) {
+        true if record::is_head(data) => Some(path.clone()),
+        // A shard or a journal stands below it.
+        true => Some(path.parent().unwrap_or_else(|| path.clone())),
+        false => None,
+    }
+}
+
 /// Why an undeclared subtree stays whole, whatever part of it a plan is about.
 pub(super) fn reason_to_keep_whole(nodes: &[(ZPath, Live)]) -> Option<KeptReason> {
-    if let Some((head, _)) = nodes.iter().find(|(_, live)| is_record(live)) {
-        let head = head.clone();
+    let record = |(path, live): &(ZPath, Live)| record_of(path, &live.node()?.data);
+    if let Some(head) = nodes.iter().find_map(record) {
         return Some(KeptReason::Record { head });
     }
     if nodes.iter().any(is_ephemeral) {

@@ -6,11 +6,11 @@ mod claims;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use super::kept::{is_record, record_of};
 use super::{Policy, protection};
 use crate::model::node::{Declared, Live, LiveNode};
 use crate::model::path::ZPath;
 use crate::model::plan::{Action, Kept, KeptReason, LetGo, MovesFrom, Plan, Trim};
-use crate::model::record;
 use crate::model::tree::{Side, Tree};
 use crate::plan::owned::Ownership;
 use crate::plan::scope;
@@ -162,10 +162,8 @@ impl Trims<'_> {
             return;
         }
         plan.examined += 1;
-        let reason = if record::is_part(&node.data) {
-            let is_head = record::is_head(&node.data);
-            let above = path.parent().filter(|_| !is_head);
-            let head = above.unwrap_or_else(|| path.clone());
+        let head = record_of(path, &node.data).or_else(|| self.record_above(path));
+        let reason = if let Some(head) = head {
             Some(KeptReason::Record { head })
         } else if entry.modified != node.mzxid {
             Some(KeptReason::Changed)
@@ -189,6 +187,12 @@ impl Trims<'_> {
                 self.trimmed.insert(path.clone(), Action::Trim(trim));
             }
         }
+    }
+
+    /// The record below which a node stands, as far as what is above was read.
+    fn record_above(&self, path: &ZPath) -> Option<ZPath> {
+        path.prefixes()
+            .find(|above| self.live.get(above).is_some_and(is_record))
     }
 
     /// Why a node stays that has more children than go.

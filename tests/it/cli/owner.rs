@@ -841,6 +841,17 @@ async fn a_record_is_left_alone_wherever_it_stands() {
     --- exit 0
     ");
     assert_eq!(record().await, before);
+    // The record's node is no part of this plan, and what stands below it stays.
+    place.file("all.zkt", "/chr/zkt/team\n");
+    let run = place
+        .run("apply -y --trim all --max-trim 9 --target /chr/zkt/team/* all.zkt")
+        .expect(0);
+    assert!(
+        run.stdout
+            .contains("(/chr/zkt/team is the record of an owner)"),
+        "{run}"
+    );
+    assert_eq!(record().await, before);
     for (text, words, said) in [
         (
             "/chr/zkt/team\n",

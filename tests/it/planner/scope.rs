@@ -171,6 +171,7 @@ fn zookeepers_own_nodes_are_nobodys_extras() {
 }
 
 const HEAD: &[u8] = br#"{"zkt_record":1}"#;
+const SHARD: &[u8] = b"zktr\x01s";
 
 #[test]
 fn what_holds_an_owners_record_stays_whole() {
@@ -192,6 +193,31 @@ fn what_holds_an_owners_record_stays_whole() {
     trim /a/old/x v0
     kept /a/old/zkt: /a/old/zkt/team is the record of an owner
     unchanged 0, examined 6
+    "#);
+}
+
+#[test]
+fn what_is_below_an_owners_record_stays_whatever_a_plan_is_about() {
+    let live = "/a\n  /team\n    /notes\n      /x\n    /s0\n  /y\n";
+    let about = |declared: &'static str, target: &'static [&'static str]| {
+        let case = case(declared, live).raw("/a/team", HEAD);
+        case.raw("/a/team/s0", SHARD).trim().target(target)
+    };
+    check_plan!(about("/a/team\n", &["/a/team/*"]), @r#"
+    kept /a/team/notes: /a/team is the record of an owner
+    kept /a/team/s0: /a/team is the record of an owner
+    unchanged 0, examined 5
+    "#);
+    check_plan!(about("/a/team/notes\n", &["/a/team/notes/*"]), @r#"
+    kept /a/team/notes/x: /a/team is the record of an owner
+    unchanged 0, examined 4
+    "#);
+    // A shard is known by its own data, too.
+    check_plan!(case("/a/team\n", live).raw("/a/team/s0", SHARD).trim(), @r#"
+    trim /a/team/notes/x v0
+    trim /a/team/notes v0
+    kept /a/team/s0: /a/team is the record of an owner
+    unchanged 1, examined 5
     "#);
 }
 

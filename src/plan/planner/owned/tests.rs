@@ -341,7 +341,8 @@ fn what_is_protected_or_kept_by_a_declared_node_holds() {
 fn no_part_of_a_record_goes_whatever_the_owner_says_of_it() {
     let nodes = [
         ("/zk", "", 5, 6, 1),
-        ("/zk/team", r#"{"zkt_record":1}"#, 5, 6, 1),
+        ("/zk/team", r#"{"zkt_record":1}"#, 5, 6, 2),
+        ("/zk/team/notes", "", 5, 6, 0),
         ("/zk/team/s0", "zktr\x01s", 5, 6, 0),
         ("/zk/x", "", 5, 6, 0),
     ];
@@ -354,6 +355,7 @@ fn no_part_of_a_record_goes_whatever_the_owner_says_of_it() {
             "trim /zk/x",
             "kept /zk: /zk/team stays",
             "kept /zk/team: /zk/team is the record of an owner",
+            "kept /zk/team/notes: /zk/team is the record of an owner",
             "kept /zk/team/s0: /zk/team is the record of an owner",
         ]
     );
