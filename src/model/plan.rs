@@ -400,6 +400,7 @@ impl Plan {
         let is_answered = |ask: &Objection| other.asks().any(|asked| asked.rule == ask.rule);
         self.refusals.is_empty()
             && self.actions.iter().all(is_agreed)
+            && self.claims.ask_no_more_than(&other.claims)
             && self.asks().all(is_answered)
     }
 

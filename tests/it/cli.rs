@@ -8,6 +8,7 @@ mod connect;
 mod drift;
 mod examples;
 mod files;
+mod handover;
 mod interactive;
 mod laws;
 mod moved;
