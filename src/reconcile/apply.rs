@@ -18,7 +18,7 @@ use crate::model::plan::{Plan, Refusal};
 use crate::plan::saved::{MadeOf, SavedPlan, checksum_of};
 use crate::zookeeper::executor::{Report, Stop};
 use crate::zookeeper::live::ReadAhead;
-use crate::zookeeper::record;
+use crate::zookeeper::record::{self, Hold};
 use crate::zookeeper::session::Session;
 
 /// A declared tree that is being applied: what was planned, agreed to, and done so far.
@@ -285,7 +285,7 @@ impl<'a> Apply<'a> {
             Some(tenure) => {
                 let is_first = !tenure.has_begun();
                 match tenure.begin(session).await {
-                    Ok(hold) => Some(hold),
+                    Ok(hold) => Some(adopting(hold, self.goal, self.planned.as_deref())),
                     // Nothing was written since the plan was made.
                     Err(stop) if is_first && is_fenced(&stop) => return self.look_again(stop),
                     Err(stop) => return self.stopped(stop),
@@ -401,6 +401,17 @@ impl<'a> Apply<'a> {
             why,
             outcome: self.account().outcome(),
         }
+    }
+}
+
+/// The right to write, of which a saved plan uses no more than it shows.
+fn adopting(hold: Hold, goal: Goal<'_>, plan: Option<&Plan>) -> Hold {
+    match (goal, plan) {
+        (Goal::Saved(..), Some(plan)) => {
+            let adopted = plan.claims.adopted.iter();
+            hold.adopting(adopted.map(|one| one.path.clone()).collect())
+        }
+        _ => hold,
     }
 }
 

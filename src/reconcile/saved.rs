@@ -10,10 +10,11 @@ use super::{Error, Options, Progress, SavedError, check};
 use crate::declare::Source;
 use crate::model::acl::Identities;
 use crate::model::node::Live;
-use crate::model::plan::Plan;
+use crate::model::path::ZPath;
+use crate::model::plan::{Action, MovesFrom, Plan};
 use crate::model::tree::Tree;
 use crate::plan::owned::Ownership;
-use crate::plan::saved::{SavedPlan, Secrets};
+use crate::plan::saved::{Moved, SavedPlan, Secrets};
 use crate::zookeeper::live::{self, FetchOptions, ReadAhead};
 use crate::zookeeper::session::Session;
 
@@ -40,7 +41,8 @@ pub async fn plan_to_save(
 /// otherwise it is not looked at.
 ///
 /// # Errors
-/// [`SavedError::Moved`] if a node is neither as it was nor as the plan makes it.
+/// [`SavedError::Moved`] if a node is neither as it was nor as the plan makes it, or is to be trimmed for an
+/// owner and another one has it.
 pub(super) async fn rest(
     session: &Session,
     saved: &SavedPlan,
@@ -92,12 +94,14 @@ pub(super) async fn rest(
     let live = live::fetch(session, &wants, &fetch, &mut progress).await?;
     observer.notify(&Progress::Read { nodes: live.len() });
     let mut rest = saved.rest(&live, &identities, fresh.as_ref());
+    if let Some(ownership) = &ownership {
+        let taken = taken_by_others(saved, &rest.plan, ownership, &live);
+        rest.moved.extend(taken);
+        ownership.keep_what_holds(&mut rest.plan);
+    }
     if !rest.moved.is_empty() {
         let (nodes, found) = (rest.moved, rest.found);
         return Err(SavedError::Moved { nodes, found }.into());
-    }
-    if let Some(ownership) = &ownership {
-        ownership.keep_what_holds(&mut rest.plan);
     }
     // Policies may have become stricter since.
     options.review(&mut rest.plan);
@@ -106,4 +110,34 @@ pub(super) async fn rest(
         identities: Some(identities),
     };
     Ok((planned, rest.done))
+}
+
+/// The nodes that are left to trim for the owner of a saved plan, and that another owner has or may have by
+/// now.
+fn taken_by_others(
+    saved: &SavedPlan,
+    rest: &Plan,
+    ownership: &Ownership,
+    live: &Tree<Live>,
+) -> Vec<(ZPath, Moved)> {
+    let owner = saved.terms.owner.as_ref();
+    if !owner.is_some_and(|owner| owner.trim) {
+        return Vec::new();
+    }
+    let moves = MovesFrom::new(rest);
+    let trims = rest.actions.iter().filter_map(|action| match action {
+        Action::Trim(trim) if moves.of(&trim.path).is_none() => Some(trim),
+        _ => None,
+    });
+    let taken = trims.filter_map(|trim| {
+        let node = live.get(&trim.path).and_then(Live::node)?;
+        let other = ownership.other(&trim.path, node.czxid);
+        let moved = match other {
+            Some(_) => Moved::Taken,
+            None if !ownership.unknown.is_empty() => Moved::PerhapsTaken,
+            None => return None,
+        };
+        Some((trim.path.clone(), moved))
+    });
+    taken.collect()
 }

@@ -1,22 +1,29 @@
 //! What is left of what a saved plan says of an owner's nodes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Ownership;
 use crate::model::path::ZPath;
-use crate::model::plan::Plan;
+use crate::model::plan::{Action, Adopted, Plan};
 use crate::model::record::{Claim, Entry};
 
 impl Ownership {
     /// Leaves of a plan that was made before what still holds, and is not in the record already. Nothing
     /// is taken into the record that the plan does not show.
     pub fn keep_what_holds(&self, plan: &mut Plan) {
+        let written = written(&plan.actions);
         let (claims, record) = (&mut plan.claims, &mut plan.record);
-        let told: BTreeSet<&ZPath> = claims.adopted.iter().map(|one| &one.path).collect();
+        let told: BTreeMap<&ZPath, Option<&str>> = claims
+            .adopted
+            .iter()
+            .map(|one| (&one.path, one.from.as_deref()))
+            .collect();
         let equal: BTreeSet<&ZPath> = claims.equal.iter().collect();
         record.take.retain(|(path, entry)| {
-            let is_free = self.unknown.is_empty() && self.other(path, entry.created).is_none();
-            let may_own = told.contains(path) || equal.contains(path) && is_free;
+            let other = self.other(path, entry.created);
+            let is_free = self.unknown.is_empty() && other.is_none();
+            let is_told = told.get(path).is_some_and(|from| is_from(*from, other));
+            let may_own = is_told || equal.contains(path) && is_free;
             self.is_news(path, *entry, may_own)
         });
         record.gone.retain(|(path, created)| {
@@ -26,14 +33,22 @@ impl Ownership {
             let entry = self.record.get(path);
             entry.is_none_or(|entry| entry.partial != *is)
         });
-        let left: BTreeSet<&ZPath> = record.take.iter().map(|(path, _)| path).collect();
+        let taken = record.take.iter();
+        let left: BTreeMap<&ZPath, i64> =
+            taken.map(|(path, entry)| (path, entry.created)).collect();
         let gone: BTreeSet<&ZPath> = record.gone.iter().map(|(path, _)| path).collect();
-        claims.equal.retain(|path| left.contains(path));
-        let has = |path: &ZPath| {
-            let entry = self.record.get(path);
+        claims.equal.retain(|path| left.contains_key(path));
+        let has = |path: &ZPath, created: i64| {
+            let entry = self.record.of_node(path, created);
             entry.is_some_and(|entry| entry.claim.is_owned())
         };
-        claims.adopted.retain(|one| !has(&one.path));
+        claims.adopted.retain(|Adopted { path, from, .. }| {
+            let created = left.get(path).or_else(|| written.get(path));
+            created.is_some_and(|created| {
+                let other = self.other(path, *created);
+                is_from(from.as_deref(), other) && !has(path, *created)
+            })
+        });
         claims.let_go.retain(|one| gone.contains(&one.path));
     }
 
@@ -52,12 +67,28 @@ impl Ownership {
     }
 }
 
+/// Whether a node that was to be adopted from this owner, or from nobody, is no other owner's now.
+fn is_from(from: Option<&str>, other: Option<&str>) -> bool {
+    other.is_none() || other == from
+}
+
+/// The nodes that are written and were there before, with the transactions that created them.
+fn written(actions: &[Action]) -> BTreeMap<ZPath, i64> {
+    let seen = |action: &Action| match action {
+        Action::Update(update) => Some((update.path.clone(), update.seen?.created)),
+        Action::Link(link) => Some((link.path.clone(), link.seen?.created)),
+        Action::Add(_) | Action::Trim(_) => None,
+    };
+    actions.iter().filter_map(seen).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::model::plan::{Adopted, LetGo};
+    use crate::model::node::{DataVersion, Zxids};
+    use crate::model::plan::{LetGo, Update};
     use crate::model::record::Record;
 
     fn path(text: &str) -> ZPath {
@@ -131,5 +162,60 @@ mod tests {
         assert_eq!(plan.claims.adopted.len(), 1);
         assert_eq!(plan.record.gone, [(path("/shared"), 5)]);
         assert_eq!(plan.claims.let_go.len(), 1);
+    }
+
+    #[test]
+    fn what_was_to_be_adopted_is_left_out_once_a_third_owner_has_it() {
+        let theirs = ["/as-is", "/as-it-differs", "/from-b", "/from-c"];
+        let theirs = theirs.map(|text| (text, entry(5, 6, Claim::Adopted)));
+        let ownership = Ownership {
+            place: path("/zkt"),
+            record: record(&[("/has", entry(5, 6, Claim::Created))]),
+            others: vec![("c".to_owned(), record(&theirs))],
+            unknown: Vec::new(),
+            adopts: true,
+        };
+        let mut plan = Plan::empty(ZPath::root());
+        // As they are declared, and as they differ.
+        let told = [
+            ("/as-is", None, false),
+            ("/as-it-differs", None, true),
+            ("/free", None, true),
+            ("/from-b", Some("b"), false),
+            ("/from-c", Some("c"), false),
+            ("/has", None, true),
+            ("/let-go", Some("b"), false),
+            ("/written-since", None, true),
+        ];
+        for (text, from, differs) in told {
+            let adopted = Adopted {
+                path: path(text),
+                from: from.map(str::to_owned),
+                differs,
+            };
+            plan.claims.adopted.push(adopted);
+            if !differs {
+                let taken = (path(text), entry(5, 7, Claim::Adopted));
+                plan.record.take.push(taken);
+            } else if text != "/written-since" {
+                plan.actions.push(Action::Update(Update {
+                    path: path(text),
+                    expected_version: DataVersion::NEW,
+                    seen: Some(Zxids {
+                        created: 5,
+                        modified: 7,
+                    }),
+                    data: None,
+                    acl: None,
+                    changes: Vec::new(),
+                    origin: None,
+                }));
+            }
+        }
+        ownership.keep_what_holds(&mut plan);
+        let taken = plan.record.take.iter().map(|(path, _)| path.as_str());
+        assert_eq!(taken.collect::<Vec<_>>(), ["/from-c", "/let-go"]);
+        let adopted = plan.claims.adopted.iter().map(|one| one.path.as_str());
+        assert_eq!(adopted.collect::<Vec<_>>(), ["/free", "/from-c", "/let-go"]);
     }
 }

@@ -43,6 +43,10 @@ pub enum Moved {
     Beside,
     /// The session may not read it.
     Unreadable,
+    /// The plan trims it for an owner, and another owner has it.
+    Taken,
+    /// The plan trims it for an owner, and the record of another one cannot be read.
+    PerhapsTaken,
 }
 
 impl fmt::Display for Moved {
@@ -61,6 +65,8 @@ impl fmt::Display for Moved {
             Self::NoLandmark => "it is gone or another node, and by it the plan knows its ensemble",
             Self::Beside => "it exists, and the plan was made where no top-level node was",
             Self::Unreadable => "it may not be read",
+            Self::Taken => "another owner has adopted it",
+            Self::PerhapsTaken => "an owner whose record cannot be read may have adopted it",
         })
     }
 }

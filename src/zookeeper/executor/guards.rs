@@ -49,7 +49,7 @@ impl Guards {
                     (Write::Create { .. }, _) => Note::Created,
                     (Write::Set { .. }, None) => Note::SetNew,
                     (Write::Set { .. }, Some(created)) => {
-                        let claim = hold.claim;
+                        let claim = hold.claim(operation.path);
                         Note::Set { created, claim }
                     }
                     (Write::Delete { .. } | Write::Check { .. }, _) => return None,

@@ -1,5 +1,6 @@
 //! The right to write for an owner.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -17,7 +18,9 @@ pub struct Hold {
     /// Its version since the apply began.
     pub version: DataVersion,
     /// What the record says of a node that was there before and that is written.
-    pub claim: Claim,
+    claim: Claim,
+    /// Where set, other nodes than these are written and not adopted.
+    adopted: Option<Arc<BTreeSet<ZPath>>>,
     /// The ACL of the record's nodes.
     pub(crate) acl: Acl,
     /// The records of other owners as the plan saw them. What is trimmed may be theirs in newer ones.
@@ -44,6 +47,7 @@ impl Hold {
             head,
             version,
             claim,
+            adopted: None,
             acl,
             others: Arc::default(),
             next: Arc::default(),
@@ -54,6 +58,21 @@ impl Hold {
     #[must_use]
     pub fn beside(self, others: Arc<[(ZPath, DataVersion)]>) -> Self {
         Self { others, ..self }
+    }
+
+    /// The right to write, and to adopt no nodes but these.
+    #[must_use]
+    pub fn adopting(self, nodes: BTreeSet<ZPath>) -> Self {
+        let adopted = Some(Arc::new(nodes));
+        Self { adopted, ..self }
+    }
+
+    /// What the record says of this node if it was there before and is written.
+    pub(crate) fn claim(&self, path: &ZPath) -> Claim {
+        match &self.adopted {
+            Some(adopted) if !adopted.contains(path) => Claim::Written,
+            _ => self.claim,
+        }
     }
 
     /// The node for the journal of another batch. No other has its name: the version is this apply's, and
