@@ -16,7 +16,9 @@
 //! | `road` | the policy, a plan, one execution |
 //! | `run` | plans and executions of one run, which `apply` and the watch drive |
 //! | `saved` | what is left of a saved plan, and that nothing moved under it |
-//! | `owner` | the record of an owner, around plans and executions |
+//! | `owner` | for whom a plan is carried out |
+//! | `records` | what all owners have |
+//! | `tenure` | the record of an owner, around plans and executions |
 //! | `links` | what a plan must know of nodes beside those that were read for it |
 //! | `lint` | warnings that need no server |
 //! | `status` | an owner's record against the live tree |
@@ -39,11 +41,13 @@ mod options;
 mod owner;
 #[cfg(feature = "watch")]
 mod partial;
+mod records;
 mod reviewer;
 mod road;
 mod run;
 mod saved;
 mod status;
+mod tenure;
 mod tries;
 
 pub use account::{Account, Course, NamedAction, Outcome};
@@ -66,13 +70,13 @@ pub(crate) use check::{require_chroot, require_no_records, unreadable};
 #[cfg(feature = "watch")]
 pub(crate) use options::Agreed;
 #[cfg(feature = "watch")]
-pub(crate) use owner::Tenure;
-#[cfg(feature = "watch")]
 pub(crate) use partial::{Before, at_rest};
 #[cfg(feature = "watch")]
 pub(crate) use road::{Past, Road};
 #[cfg(feature = "watch")]
 pub(crate) use run::Run;
+#[cfg(feature = "watch")]
+pub(crate) use tenure::Tenure;
 #[cfg(feature = "watch")]
 pub(crate) use tries::{Aside, Look, Spent};
 
@@ -114,7 +118,7 @@ pub async fn plan_after(
     options: &Options,
     ahead: ReadAhead,
 ) -> Result<Plan, Error> {
-    let ownership = owner::ownership(session, options.owner.as_ref(), source.tree()).await?;
+    let ownership = records::ownership(session, options.owner.as_ref(), source.tree()).await?;
     let past = road::Past::of_owner(ownership);
     let planned = road::plan(session, source, options, (ahead, past)).await?;
     Ok(planned.plan)

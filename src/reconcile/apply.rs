@@ -6,10 +6,10 @@ use super::check::require_no_records;
 use super::ground;
 use super::options::Agreed;
 use super::options::narrowed;
-use super::owner::Tenure;
 use super::road::{self, Past, Road};
 use super::run::{Run, Verdict};
 use super::saved;
+use super::tenure::Tenure;
 use super::tries::Look;
 use super::{Account, Again, Error, Options, Outcome};
 use crate::declare::Source;
@@ -283,11 +283,13 @@ impl<'a> Apply<'a> {
         }
         let hold = match &mut self.tenure {
             Some(tenure) => {
-                let is_first = !tenure.has_begun();
+                if let Some(stop) = tenure.fenced() {
+                    return self.stopped(stop);
+                }
                 match tenure.begin(session).await {
                     Ok(hold) => Some(adopting(hold, self.goal, self.planned.as_deref())),
                     // Nothing was written since the plan was made.
-                    Err(stop) if is_first && is_fenced(&stop) => return self.look_again(stop),
+                    Err(stop) if is_fenced(&stop) => return self.look_again(stop),
                     Err(stop) => return self.stopped(stop),
                 }
             }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::ground;
-use super::owner;
+use super::records;
 use super::road::{self, Past, Planned};
 use super::{Error, Options, Progress, SavedError, check};
 use crate::declare::Source;
@@ -29,7 +29,7 @@ pub async fn plan_to_save(
     options: &Options,
     ahead: ReadAhead,
 ) -> Result<(Plan, Tree<Live>), Error> {
-    let ownership = owner::ownership(session, options.owner.as_ref(), source.tree()).await?;
+    let ownership = records::ownership(session, options.owner.as_ref(), source.tree()).await?;
     let past = Past::of_owner(ownership);
     let (planned, mut live) = road::plan_and_live(session, source, options, (ahead, past)).await?;
     ground::read(session, &planned.plan, &mut live).await?;

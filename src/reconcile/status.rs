@@ -1,6 +1,6 @@
 //! An owner's record against the live tree.
 
-use super::{Error, Owner, owner};
+use super::{Error, Owner, records};
 use crate::model::path::ZPath;
 use crate::model::record::{Applied, Begun, Claim, Entry};
 use crate::zookeeper::live;
@@ -48,7 +48,7 @@ pub enum Drift {
 /// # Cancellation safety
 /// Nothing is written.
 pub async fn status(session: &Session, owner: &Owner) -> Result<Option<Status>, Error> {
-    let (stored, ownership) = owner::records(session, owner).await?;
+    let (stored, ownership) = records::read(session, owner).await?;
     let Some(stored) = stored else {
         return Ok(None);
     };

@@ -7,6 +7,7 @@ mod config;
 mod connect;
 mod drift;
 mod examples;
+mod fence;
 mod files;
 mod handover;
 mod interactive;

@@ -106,6 +106,17 @@ impl Head {
         }
     }
 
+    /// The apply that began last, as far as the head says.
+    #[must_use]
+    pub fn last(&self) -> Option<Begun> {
+        let applied = self.applied.as_ref().map(|applied| Begun {
+            run: applied.run.clone(),
+            at: applied.at.clone(),
+            by: applied.by.clone(),
+        });
+        self.begun.clone().or(applied)
+    }
+
     /// A shard among the nodes below that the head should name: without it the record says too little.
     ///
     /// An apply that stopped leaves shards that nobody names, too. But they were written after it began,

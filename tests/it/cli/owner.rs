@@ -338,62 +338,6 @@ async fn guards_hold_for_owned_trims() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_second_apply_fences_the_first_off() {
-    let place = Place::new("owner-fence").await;
-    place.file("a.zkt", large()).file("b.zkt", "/b\n");
-    let (relay, child) = held_after(1, &place, "apply -y --owner team a.zkt").await;
-    place.run("apply -y --owner team b.zkt").expect(0);
-    relay.set(Mode::Forward);
-    let run = place.finish(child).expect(4);
-    let (first, _) = run.stderr.split_once(", by ").unwrap();
-    assert!(
-        first.starts_with("error: another apply of the owner team has begun at 20"),
-        "{run}"
-    );
-    assert!(
-        run.stderr.contains("\nhint: nothing was written since"),
-        "{run}"
-    );
-    // What the first had written before is in the record.
-    place.run("apply -y --owner team a.zkt").expect(0);
-    let found = claims(&place, "team").await;
-    assert!(
-        !found.contains("Adopted") && found.contains("/a/n3 Created"),
-        "{found}"
-    );
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn an_apply_that_has_nothing_to_write_disturbs_no_other() {
-    let place = Place::new("owner-idle").await;
-    place.file("a.zkt", "/a\n");
-    place.run("apply -y --owner team a.zkt").expect(0);
-    for (is_dead, files) in [(false, "/a\n/c\n"), (true, "/a\n/c\n/d\n")] {
-        place.file("a.zkt", files);
-        // All of its plan stands, and its record does not say so yet.
-        let (relay, first) = held_after(1, &place, "apply -y --owner team a.zkt").await;
-        let second = place.command("apply -y --owner team a.zkt").spawn();
-        let second = second.unwrap();
-        if is_dead {
-            // It takes over from one that gets no further, and that one has nothing left to do.
-            place.finish(second).expect(0);
-            relay.set(Mode::Forward);
-            place.finish(first).expect(0);
-        } else {
-            tokio::time::sleep(std::time::Duration::from_millis(300)).await;
-            relay.set(Mode::Forward);
-            place.finish(first).expect(0);
-            place.finish(second).expect(0);
-        }
-        let expected: String = files
-            .lines()
-            .map(|path| format!("{path} Created\n"))
-            .collect();
-        assert_eq!(claims(&place, "team").await, expected);
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn what_another_owner_adopts_while_it_is_trimmed_stays() {
     let place = Place::new("owner-adopt-trim").await;
     place.file("a.zkt", "/a\n/x\n").file("b.zkt", "/b\n");

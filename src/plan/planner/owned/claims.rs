@@ -24,7 +24,7 @@ pub(in super::super) enum Comparison {
 
 /// Whose a declared node is that another owner has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Standing {
+enum Holding {
     /// The other one's.
     Theirs,
     /// Both have it, or will once the plan is carried out.
@@ -35,7 +35,7 @@ enum Standing {
 #[derive(Default)]
 pub(in super::super) struct Owner {
     /// Declared nodes that another owner has: the first of each owner, where it is declared, and how many.
-    others: BTreeMap<(String, Standing), (ZPath, Option<Location>, usize)>,
+    others: BTreeMap<(String, Holding), (ZPath, Option<Location>, usize)>,
 }
 
 /// What becomes of a claim.
@@ -65,12 +65,12 @@ impl Owner {
         let taken = taken(before, comparison, ownership.adopts, is_free);
         if let Some(name) = other {
             let has = taken.as_ref().is_some_and(|taken| taken.claim.is_owned());
-            let standing = match has {
-                true => Standing::Shared,
-                false => Standing::Theirs,
+            let holding = match has {
+                true => Holding::Shared,
+                false => Holding::Theirs,
             };
             let locate = || node.origin.map(|span| policy.sources.locate(span));
-            let others = self.others.entry((name.to_owned(), standing));
+            let others = self.others.entry((name.to_owned(), holding));
             let (_, _, count) = others.or_insert_with(|| (path.clone(), locate(), 0));
             *count += 1;
         }
@@ -118,15 +118,15 @@ impl Owner {
             origin,
         };
         let others = self.others.into_iter();
-        let others = others.map(|((name, standing), (path, origin, count))| {
+        let others = others.map(|((name, holding), (path, origin, count))| {
             let it = if count == 1 { "it" } else { "them" };
             let more = and_more(" (", count - 1);
             let more = if more.is_empty() { more } else { more + ")" };
-            let message = match standing {
-                Standing::Theirs => format!(
+            let message = match holding {
+                Holding::Theirs => format!(
                     "the owner {name} has {it}{more}, and may remove {it}: whichever applies last wins"
                 ),
-                Standing::Shared => format!(
+                Holding::Shared => format!(
                     "the owner {name} has {it}, too{more}: whichever applies last wins until one of both no \
                      longer declares {it}"
                 ),

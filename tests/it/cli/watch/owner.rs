@@ -5,9 +5,11 @@ use std::time::Duration;
 use zookeeper_client::{Acl, AuthId, Client, Permission};
 
 use super::super::apply::{held_after, large};
+use super::super::owner::claims;
 use super::super::{Place, create};
 use super::{Watching, becomes};
-use crate::relay::Mode;
+use crate::relay::{Mode, Relay};
+use crate::server::shared;
 
 /// Makes a node that nobody may write.
 async fn close(client: &Client) {
@@ -41,6 +43,34 @@ async fn a_watch_that_was_fenced_off_writes_again() {
         watching.signal("-CONT");
         becomes(&client, "/new", Some("{}")).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watch_that_is_fenced_off_by_an_apply_that_has_ended_goes_on_at_once() {
+    let place = Place::new("watch-overtaken").await;
+    place.file("ci.zkt", "/ci\n");
+    let apply = "apply -y --owner team ci.zkt";
+    place.run(apply).expect(0);
+    place.file("a.zkt", "/a\n");
+    let relay = Relay::to(shared().port()).await;
+    relay.set(Mode::HoldWrite);
+    let hosts = place.through(&relay.address());
+    let words = format!("a.zkt --owner team --interval 1h -c {hosts}");
+    let mut watching = Watching::start(&place, &words);
+    relay.holds_a_write().await;
+    place.file("ci.zkt", "/ci\n  x = 1\n");
+    place.run(apply).expect(0);
+    relay.set(Mode::Forward);
+    // The first reconcile has written it.
+    watching.says(&["reconciled"]).await;
+    assert_eq!(
+        watching.count(&["added", "\"path\":\"/a\""]),
+        1,
+        "{}",
+        watching.log()
+    );
+    watching.stop();
+    assert_eq!(claims(&place, "team").await, "/a Created\n/ci Created\n");
 }
 
 #[tokio::test(flavor = "multi_thread")]
