@@ -7,11 +7,10 @@ use super::Error;
 use super::check::require_no_records;
 use super::owner::Owner;
 use crate::model::node::{DataVersion, Declared};
-use crate::model::path::ZPath;
 use crate::model::record::Broken;
 use crate::model::tree::Tree;
 use crate::plan::owned::Ownership;
-use crate::zookeeper::record::{self, Stored};
+use crate::zookeeper::record::{self, Others, Stored};
 use crate::zookeeper::session::Session;
 
 /// Records as they were read last.
@@ -20,14 +19,27 @@ pub(super) struct Known {
     pub(super) own: Option<Stored>,
     /// By name.
     others: BTreeMap<String, Stored>,
+    /// The version of the node below which they are. Each new owner's first apply writes it.
+    place: DataVersion,
 }
 
 impl Known {
-    /// The records of other owners, with the versions that were read.
-    pub(super) fn heads_of_others(&self, owner: &Owner) -> Arc<[(ZPath, DataVersion)]> {
+    /// What must not have changed while nodes are trimmed.
+    pub(super) fn others(&self, owner: &Owner) -> Others {
         let others = self.others.iter();
         let heads = others.map(|(name, stored)| (owner.place.join(name), stored.version));
-        heads.collect()
+        Others {
+            place: self.place,
+            heads: heads.collect(),
+        }
+    }
+
+    /// The first apply of this owner has written the place, which has this version now. If somebody else
+    /// wrote it before, it stays moved.
+    pub(super) fn note_place(&mut self, now: DataVersion) {
+        if self.place.next() == now {
+            self.place = now;
+        }
     }
 }
 
@@ -63,13 +75,16 @@ pub(super) async fn look(
 ) -> Result<Looked, Error> {
     let place = &owner.place;
     require_no_records(declared, Some(place))?;
+    // This waits until the server is up to date: what is listed later is no older.
     let own = record::read_again(session, &owner.head(), before.own.as_ref()).await?;
+    let found = record::list(session, place).await?;
     let mut known = Known {
         own,
         others: BTreeMap::new(),
+        place: found.version,
     };
     let mut unknown = Vec::new();
-    for name in record::names(session, place).await? {
+    for name in found.names {
         if name == owner.name() {
             continue;
         }

@@ -190,7 +190,7 @@ impl Tenure {
     /// The right to write. If this one does not hold it, it is taken from whoever has it.
     pub(crate) async fn begin(&mut self, session: &Session) -> Result<Hold, Stop> {
         if let Right::Held(hold) = &self.right {
-            return Ok(hold.clone().beside(self.known.heads_of_others(&self.owner)));
+            return Ok(hold.clone().beside(self.known.others(&self.owner)));
         }
         let begun = Begun {
             run: self.run.clone(),
@@ -203,8 +203,11 @@ impl Tenure {
         if let Some(stored) = &mut self.known.own {
             stored.head.begun = Some(begun);
         }
+        if let Some(place) = hold.place {
+            self.known.note_place(place);
+        }
         self.right = Right::Held(hold.clone());
-        Ok(hold.beside(self.known.heads_of_others(&self.owner)))
+        Ok(hold.beside(self.known.others(&self.owner)))
     }
 
     /// What is applied is this from now on.

@@ -4,7 +4,6 @@ use super::Options;
 #[cfg(feature = "watch")]
 use crate::model::path::ZPath;
 use crate::zookeeper::executor::Stop;
-use crate::zookeeper::record;
 
 /// Maximum number of nodes that may refuse a write in one run.
 #[cfg(feature = "watch")]
@@ -173,10 +172,9 @@ impl Tries {
             | Stop::Unread { .. }
             | Stop::Deposed { .. }
             | Stop::Unguarded { .. } => false,
-            Stop::Record {
-                reason: record::Error::OtherMoved { .. },
-            } => true,
-            Stop::Record { reason } => reason.is_loss() && self.look == Look::Read,
+            Stop::Record { reason } => {
+                reason.is_of_other() || reason.is_loss() && self.look == Look::Read
+            }
         }
     }
 }
@@ -185,6 +183,7 @@ impl Tries {
 mod tests {
     use super::*;
     use crate::zookeeper::executor::Conflict;
+    use crate::zookeeper::record;
     use crate::zookeeper::session::ClientError;
 
     fn conflict(path: &str) -> Stop {
@@ -231,11 +230,13 @@ mod tests {
         let stop = |reason| Stop::Record { reason };
         let head = crate::model::path::ZPath::parse("/zkt/b").unwrap();
         let moved = stop(record::Error::OtherMoved { head: head.clone() });
+        let place = head.parent().unwrap();
+        let new = stop(record::Error::PlaceMoved { place });
         let fenced = stop(record::Error::Fenced { head, begun: None });
         let mut tries = tries(Look::Read);
         assert!(tries.after(&moved).is_some());
         assert!(tries.after(&fenced).is_none());
-        assert!(tries.after(&moved).is_some());
+        assert!(tries.after(&new).is_some());
         assert!(tries.after(&moved).is_none());
     }
 

@@ -93,7 +93,7 @@ fn record(error: &RecordError) -> Failure {
         RecordError::Fenced { .. } => failure
             .hint("nothing was written since; run apply again when the other one has ended")
             .exit(Exit::Conflict),
-        RecordError::OtherMoved { .. } => failure
+        RecordError::OtherMoved { .. } | RecordError::PlaceMoved { .. } => failure
             .hint("nothing was removed since; run apply again when the other owner's has ended")
             .exit(Exit::Conflict),
         RecordError::Broken {

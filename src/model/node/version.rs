@@ -3,7 +3,7 @@
 /// The version of a node's data, as a write must find it.
 ///
 /// It cannot be -1, which means "any version" to ZooKeeper: no write of zkt is unguarded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct DataVersion(i32);
 
 /// The version of a node's ACL, as a change must find it; never -1.

@@ -12,7 +12,7 @@ use super::super::revision::Revision;
 use super::super::schedule::{Cause, Causes};
 use super::super::shown::{OfWork, Shown, Word};
 use super::super::state::{Applied, Ending};
-use super::execution::{SoFar, is_overtaken};
+use super::execution::SoFar;
 use super::known::{Known, Reconciler};
 use crate::model::path::ZPath;
 use crate::model::plan::Plan;
@@ -163,7 +163,7 @@ impl Reconciler {
                     self.note_end(&plan, &todo, round, so_far, shown);
                     self.settle(&round.revision, &todo).await?;
                 }
-                Some(stop) if is_overtaken(&stop) && self.yields => {
+                Some(stop) if self.is_overtaken(&stop) => {
                     self.known = Known::Nothing;
                     so_far.run.tries.again();
                     self.look_at_records(&round.revision).await?;

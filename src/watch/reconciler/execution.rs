@@ -41,17 +41,6 @@ impl SoFar {
     }
 }
 
-/// Whether an apply of this owner or of another one has changed a record meanwhile.
-pub(super) fn is_overtaken(stop: &Stop) -> bool {
-    let Stop::Record { reason } = stop else {
-        return false;
-    };
-    matches!(
-        reason,
-        record::Error::Fenced { .. } | record::Error::OtherMoved { .. }
-    )
-}
-
 /// The report of an execution that did not begin.
 fn stopped(stop: Stop) -> Report {
     Report {
@@ -61,6 +50,16 @@ fn stopped(stop: Stop) -> Report {
 }
 
 impl Reconciler {
+    /// Whether an apply of this owner or of another one has changed a record meanwhile, so that records are to
+    /// be read again. Where nobody goes first, an apply of this owner ends the run.
+    pub(super) fn is_overtaken(&self, stop: &Stop) -> bool {
+        let Stop::Record { reason } = stop else {
+            return false;
+        };
+        let is_fenced = matches!(reason, record::Error::Fenced { .. });
+        reason.is_of_other() || is_fenced && self.yields
+    }
+
     pub(super) async fn plan(
         &mut self,
         revision: &Revision,
@@ -142,7 +141,7 @@ impl Reconciler {
         match ended {
             Ok(()) => Ok(()),
             // Whoever began since takes in what was done.
-            Err(stop) if is_overtaken(&stop) && self.yields => Ok(()),
+            Err(stop) if self.is_overtaken(&stop) => Ok(()),
             Err(stop) => Err(self.stopped(stop)),
         }
     }

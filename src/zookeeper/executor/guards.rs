@@ -24,8 +24,8 @@ enum Guard {
     Node(ZPath),
     /// The node of the owner's record, and its version.
     Head(ZPath, DataVersion),
-    /// The node of another owner's record, and its version: in a newer one that owner may have taken what is
-    /// trimmed.
+    /// The node of another owner's record, or the one above all records, and its version: in a newer one
+    /// another owner may have taken what is trimmed.
     Other(ZPath, DataVersion),
     /// What the batch does, for the owner's record.
     Journal {
@@ -68,8 +68,8 @@ impl Guards {
         let trims = |operation: &Operation<'_>| matches!(operation.write, Write::Delete { .. });
         let has_trims = operations.iter().any(trims);
         let others = hold.iter().filter(|_| has_trims);
-        let others = others.flat_map(|hold| hold.others.iter());
-        let others = others.map(|(other, version)| Guard::Other(other.clone(), *version));
+        let others = others.flat_map(|hold| hold.checked_by_trims());
+        let others = others.map(|(other, version)| Guard::Other(other, version));
         let all = [node, head, journal].into_iter().flatten();
         Self(all.chain(others).collect())
     }
@@ -101,9 +101,27 @@ impl Guards {
             None => return Ok(index - self.0.len()),
             Some(Guard::Node(node)) => Stop::of_guard(node, reason.clone()),
             Some(Guard::Head(head, _)) => of_head(head, reason.clone()),
-            Some(Guard::Other(head, _)) => of_other(head, reason.clone()),
+            Some(Guard::Other(other, _)) => self.of_other(other, reason.clone()),
             Some(Guard::Journal { path, .. }) => refused(path, reason.clone()),
         })
+    }
+
+    /// What the server's refusal to check another owner's record means, or the node above all records.
+    fn of_other(&self, other: &ZPath, reason: ClientError) -> Stop {
+        let mut guards = self.0.iter();
+        let is_place = guards.any(
+            |guard| matches!(guard, Guard::Head(head, _) if head.parent().as_ref() == Some(other)),
+        );
+        let path = other.clone();
+        match reason {
+            ClientError::NoNode | ClientError::BadVersion => Stop::Record {
+                reason: match is_place {
+                    true => record::Error::PlaceMoved { place: path },
+                    false => record::Error::OtherMoved { head: path },
+                },
+            },
+            reason => refused(other, reason),
+        }
     }
 }
 
@@ -115,7 +133,8 @@ pub(super) fn bytes(options: &ExecuteOptions, chroot_len: usize) -> usize {
     let journal = hold.map_or(0, |hold| {
         let (data, acl) = (journal_bytes(None), Some(&hold.acl));
         let create = request::Write::Create { data, acl };
-        let others: usize = hold.others.iter().map(|(other, _)| check(other)).sum();
+        let others = hold.checked_by_trims();
+        let others: usize = others.map(|(other, _)| check(&other)).sum();
         others + check(&hold.head) + create.batched(&hold.longest_journal(), chroot_len)
     });
     guard + journal
@@ -162,16 +181,6 @@ fn of_head(head: &ZPath, reason: ClientError) -> Stop {
                 head: head.clone(),
                 begun: None,
             },
-        },
-        reason => refused(head, reason),
-    }
-}
-
-/// What the server's refusal to check another owner's record means.
-fn of_other(head: &ZPath, reason: ClientError) -> Stop {
-    match reason {
-        ClientError::NoNode | ClientError::BadVersion => Stop::Record {
-            reason: record::Error::OtherMoved { head: head.clone() },
         },
         reason => refused(head, reason),
     }

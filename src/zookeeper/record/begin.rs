@@ -1,6 +1,6 @@
 //! The beginning of an apply: from then on no other one of the same owner writes.
 
-use zookeeper_client::{Acls, CreateMode, Error as ClientError};
+use zookeeper_client::{Acls, CreateMode, Error as ClientError, MultiWriteError};
 
 use super::hold::acl_of;
 use super::read::{Stored, read};
@@ -11,6 +11,9 @@ use crate::model::path::ZPath;
 use crate::model::record::Begun;
 use crate::zookeeper::live;
 use crate::zookeeper::session::{Session, acl};
+
+/// How often the creation of a record's node is tried while others write the node above.
+const TRIES: usize = 100;
 
 /// Sets the record's node, which must be as it was `seen`; creates it where there was none. From then on
 /// no batch of another apply of this owner is committed.
@@ -34,20 +37,21 @@ pub async fn begin(
     let mut new = seen.map(|seen| seen.head.clone()).unwrap_or_default();
     new.begun = Some(begun);
     let data = new.to_json();
-    let version = match seen {
+    let hold = |version| Hold::new(head.clone(), version, acl.clone(), adopts);
+    let begun = match seen {
         Some(seen) => {
             let expected = Some(seen.version.get());
             let set = session.client().set_data(head.as_str(), &data, expected);
-            set.await.map(|_| seen.version.next())
+            set.await.map(|_| hold(seen.version.next()))
         }
         None => {
             create_above(session, head).await?;
-            let created = create(session, head, &data, &acl).await;
-            created.map(|()| DataVersion::NEW)
+            let created = create_head(session, head, &data, &acl).await;
+            created.map(|place| hold(DataVersion::NEW).below(place))
         }
     };
-    let reason = match version {
-        Ok(version) => return Ok(Hold::new(head.clone(), version, acl, adopts)),
+    let reason = match begun {
+        Ok(hold) => return Ok(hold),
         Err(reason) => reason,
     };
     let was_refused = matches!(
@@ -63,7 +67,7 @@ pub async fn begin(
     let begun = found.as_ref().and_then(|found| found.head.begun.clone());
     match found {
         Some(found) if begun.as_ref().is_some_and(|begun| begun.run == run) => {
-            Ok(Hold::new(head.clone(), found.version, acl, adopts))
+            Ok(hold(found.version))
         }
         _ if was_refused => {
             let head = head.clone();
@@ -86,8 +90,10 @@ async fn create_above(session: &Session, head: &ZPath) -> Result<(), Error> {
     if place.is_root() || !missing(&place).await? {
         return Ok(());
     }
-    // Others create their own records there.
-    let others = Permissions::from_bits(Permissions::READ.bits() | Permissions::CREATE.bits());
+    // Others create their own records there, and write it when they do.
+    let others = [Permissions::READ, Permissions::WRITE, Permissions::CREATE];
+    let others = others.map(Permissions::bits).into_iter().sum();
+    let others = Permissions::from_bits(others);
     let acl = acl_of(session, others).await;
     let acl = acl.map_err(|error| no_session(session, head, &error))?;
     for path in place.prefixes().filter(|path| !path.is_root()) {
@@ -99,6 +105,49 @@ async fn create_above(session: &Session, head: &ZPath) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// Creates a record's node. Writes the node above in the same request, with the data that it has, so that
+/// nobody trims for another owner who has not seen the new one. Returns the version that the node above has
+/// then, or `None` if it was left alone: the session may not write it, it is too large for that, or others
+/// write it all the time.
+async fn create_head(
+    session: &Session,
+    head: &ZPath,
+    data: &[u8],
+    acl: &Acl,
+) -> Result<Option<DataVersion>, ClientError> {
+    let alone = async || create(session, head, data, acl).await.map(|()| None);
+    let place = head.parent().unwrap_or_else(ZPath::root);
+    let entries = acl::to_client(acl);
+    let options = CreateMode::Persistent.with_acls(Acls::new(&entries));
+    let mut tries = 0;
+    loop {
+        let (own, stat) = match session.client().get_data(place.as_str()).await {
+            Err(ClientError::NoAuth) => return alone().await,
+            found => found?,
+        };
+        let Some(version) = DataVersion::new(stat.version) else {
+            return alone().await;
+        };
+        if own.len() + data.len() > session.max_request() / 2 {
+            return alone().await;
+        }
+        let mut writer = session.client().new_multi_writer();
+        writer.add_set_data(place.as_str(), &own, Some(version.get()))?;
+        writer.add_create(head.as_str(), data, &options)?;
+        let (index, reason) = match writer.commit().await {
+            Ok(_) => return Ok(Some(version.next())),
+            Err(MultiWriteError::RequestFailed { source }) => (None, source),
+            Err(MultiWriteError::OperationFailed { index, source }) => (Some(index), source),
+        };
+        match (index, reason) {
+            // Another owner is new, too.
+            (Some(0), ClientError::BadVersion) if tries < TRIES => tries += 1,
+            (Some(0), ClientError::BadVersion | ClientError::NoAuth) => return alone().await,
+            (_, reason) => return Err(reason),
+        }
+    }
 }
 
 async fn create(

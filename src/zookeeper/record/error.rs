@@ -44,6 +44,13 @@ pub enum Error {
         /// The other record's node.
         head: ZPath,
     },
+    /// The node above the records was written since the plan was made. So it is by the first apply of an owner,
+    /// and what is to be trimmed may be that one's.
+    #[error("another owner may have a record by now: {place} was written since the plan was made")]
+    PlaceMoved {
+        /// The node.
+        place: ZPath,
+    },
     /// The server refused a write of the record.
     #[error(
         "{path}: the owner's record could not be written: {}",
@@ -70,6 +77,13 @@ impl Error {
         }
         let path = path.clone();
         Self::Refused { path, reason }
+    }
+
+    /// Whether another owner has changed its record, or may have got one, so that what is to be trimmed may be
+    /// that one's.
+    #[must_use]
+    pub fn is_of_other(&self) -> bool {
+        matches!(self, Self::OtherMoved { .. } | Self::PlaceMoved { .. })
     }
 
     /// Whether the connection was lost, so that the write may have been done or not.

@@ -23,10 +23,21 @@ pub struct Hold {
     adopted: Option<Arc<BTreeSet<ZPath>>>,
     /// The ACL of the record's nodes.
     pub(crate) acl: Acl,
-    /// The records of other owners as the plan saw them. What is trimmed may be theirs in newer ones.
-    pub(crate) others: Arc<[(ZPath, DataVersion)]>,
+    /// The version of the node above since the apply began, if it has created the record and written that.
+    pub place: Option<DataVersion>,
+    /// What other owners had when the plan was made.
+    pub(crate) others: Others,
     /// How many names of journals were given out.
     next: Arc<AtomicU64>,
+}
+
+/// The records of other owners as a plan saw them: what it trims may be theirs in newer ones.
+#[derive(Debug, Clone, Default)]
+pub struct Others {
+    /// The version of the node above them.
+    pub place: DataVersion,
+    /// Their nodes with their versions.
+    pub heads: Arc<[(ZPath, DataVersion)]>,
 }
 
 impl PartialEq for Hold {
@@ -49,14 +60,20 @@ impl Hold {
             claim,
             adopted: None,
             acl,
-            others: Arc::default(),
+            place: None,
+            others: Others::default(),
             next: Arc::default(),
         }
     }
 
+    /// The right to write of an apply that has created the record, below a node that has this version since.
+    pub(super) fn below(self, place: Option<DataVersion>) -> Self {
+        Self { place, ..self }
+    }
+
     /// The right to write as long as the records of others are as they were seen, too.
     #[must_use]
-    pub fn beside(self, others: Arc<[(ZPath, DataVersion)]>) -> Self {
+    pub fn beside(self, others: Others) -> Self {
         Self { others, ..self }
     }
 
@@ -81,6 +98,12 @@ impl Hold {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let version = self.version.get();
         self.head.join(&format!("j{version:010}-{number:06}"))
+    }
+
+    /// The nodes without whose versions nothing is trimmed: the one above the record, and the heads of others.
+    pub(crate) fn checked_by_trims(&self) -> impl Iterator<Item = (ZPath, DataVersion)> {
+        let place = self.head.parent().map(|place| (place, self.others.place));
+        place.into_iter().chain(self.others.heads.iter().cloned())
     }
 
     /// A path as long as that of any journal.

@@ -94,19 +94,31 @@ impl Stored {
     }
 }
 
-/// The names of all owners that have a record at a place.
+/// What is below the node where owners keep their records.
+#[derive(Debug, Clone, Default)]
+pub struct Listed {
+    /// In order. Not each of them is the name of an owner.
+    pub names: Vec<String>,
+    /// The version of the node above them; that of a new one if there is none.
+    pub version: DataVersion,
+}
+
+/// Lists the records at a place.
 ///
 /// # Errors
 /// The server did not answer, or refused to list them.
-pub async fn names(session: &Session, place: &ZPath) -> Result<Vec<String>, Error> {
+pub async fn list(session: &Session, place: &ZPath) -> Result<Listed, Error> {
     let mut tries = 0;
     loop {
-        match session.client().list_children(place.as_str()).await {
-            Ok(mut names) => {
+        match session.client().get_children(place.as_str()).await {
+            Ok((mut names, stat)) => {
+                let path = place.clone();
+                let version = DataVersion::new(stat.version);
+                let version = version.ok_or(live::Error::Version { path })?;
                 names.sort();
-                return Ok(names);
+                return Ok(Listed { names, version });
             }
-            Err(ClientError::NoNode) => return Ok(Vec::new()),
+            Err(ClientError::NoNode) => return Ok(Listed::default()),
             Err(reason) => {
                 let error = Error::of(session, place, reason);
                 tries = again(session, error, tries).await?;

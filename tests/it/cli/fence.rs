@@ -13,7 +13,8 @@ use crate::server::shared;
 async fn a_second_apply_fences_the_first_off() {
     let place = Place::new("owner-fence").await;
     place.file("a.zkt", large()).file("b.zkt", "/b\n");
-    let (relay, child) = held_after(1, &place, "apply -y --owner team a.zkt").await;
+    // One batch came through.
+    let (relay, child) = held_after(2, &place, "apply -y --owner team a.zkt").await;
     place.run("apply -y --owner team b.zkt").expect(0);
     relay.set(Mode::Forward);
     let run = place.finish(child).expect(4);
