@@ -7,7 +7,8 @@
 //! is used; [its last chapter](guide::building) how it is built, with the words that the code uses.
 //!
 //! The feature `cli` builds the command `zkt`, and `server` the [ZooKeeper server](server) for tests. Both
-//! are on by default; a library needs neither: `default-features = false`.
+//! are on by default; a library needs neither: `default-features = false`. Sessions through [TLS](Tls) need the
+//! feature `tls`, which `cli` has, and key stores with passwords the feature `keystores`.
 //!
 //! # Declare
 //!
@@ -122,7 +123,7 @@ pub use reconcile::{
 };
 pub use zookeeper::executor::Report;
 pub use zookeeper::session::{
-    Credentials, Error as SessionError, Options as Connection, Session, Wait,
+    Credentials, Error as SessionError, Options as Connection, Password, Session, Tls, Wait,
 };
 
 /// What the actions of a plan are.
@@ -168,7 +169,9 @@ pub mod error {
     pub use crate::zookeeper::executor::{Conflict, Stop};
     pub use crate::zookeeper::live::Error as ReadError;
     pub use crate::zookeeper::record::Error as RecordError;
-    pub use crate::zookeeper::session::{HostsError, Trouble};
+    pub use crate::zookeeper::session::{
+        CertificateTrouble, HostsError, TlsError, TlsTrouble, Trouble,
+    };
 }
 
 #[cfg(any(doc, doctest))]

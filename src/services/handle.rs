@@ -16,7 +16,7 @@ use super::properties::PropertiesView;
 use super::registration::{Register, RegisteringServer, RegistrationView, Registrations};
 use super::supervision::{Connected, ConnectionState};
 use crate::model::request::MAX_REQUEST;
-use crate::zookeeper::session::{Credentials, Options, RawClient, Session, Wait};
+use crate::zookeeper::session::{Credentials, Options, RawClient, Session, Tls, Wait};
 
 /// How a handle is to connect.
 #[derive(Debug, Clone)]
@@ -29,6 +29,7 @@ pub struct Builder {
     max_request: usize,
     wait: Wait,
     credentials: Vec<Credentials>,
+    tls: Tls,
     client: Option<RawClient>,
 }
 
@@ -42,6 +43,7 @@ impl Default for Builder {
             max_request: MAX_REQUEST,
             wait: Wait::No,
             credentials: Vec::new(),
+            tls: Tls::default(),
             client: None,
         }
     }
@@ -94,6 +96,13 @@ impl Builder {
         self
     }
 
+    /// Which servers speak TLS, and what that needs. Default: those with `tcp+tls://` before them, with the
+    /// authorities that the system trusts, and no certificate for this side.
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.tls = tls;
+        self
+    }
+
     /// Uses a client that is connected already. When its session ends, the handle connects anew, with
     /// the other options of this builder.
     pub fn client(mut self, client: RawClient) -> Self {
@@ -124,6 +133,7 @@ impl Builder {
             max_request: self.max_request,
             wait: self.wait,
             credentials: self.credentials,
+            tls: self.tls,
         };
         let session = match self.client {
             Some(client) => Session::of_client(client, options.clone()),
@@ -180,6 +190,7 @@ impl ZooKeeper {
             max_request: MAX_REQUEST,
             wait: Wait::No,
             credentials: Vec::new(),
+            tls: Tls::default(),
         };
         Self::supervised(Session::of_client(client, options), None)
     }

@@ -12,17 +12,34 @@ pub(crate) mod acl;
 mod client;
 mod connecting;
 mod credentials;
+mod dial;
 mod error;
 mod hosts;
 mod options;
 mod pace;
 mod probe;
+mod tls;
+mod trouble;
+#[cfg(feature = "tls")]
+mod tunnel;
 
 pub use credentials::Credentials;
 pub use error::Error;
 pub use hosts::HostsError;
 pub use options::{Options, Wait};
-pub use probe::Trouble;
+pub use tls::{Password, Tls, TlsError};
+pub use trouble::{CertificateTrouble, TlsTrouble, Trouble};
+
+/// A line of a log in which zookeeper-client names servers. Behind the ports of this machine that it connects
+/// to instead of servers that speak TLS, these are named.
+#[doc(hidden)]
+#[must_use]
+pub fn named_in_log(line: &str) -> std::borrow::Cow<'_, str> {
+    #[cfg(feature = "tls")]
+    return tunnel::with_names(line);
+    #[cfg(not(feature = "tls"))]
+    line.into()
+}
 
 /// A client of zookeeper-client, as [`ZooKeeper::from_client`](crate::ZooKeeper::from_client) takes
 /// it.
@@ -41,11 +58,13 @@ use connecting::PROBE_LIMIT;
 use connecting::{LEAST_ATTEMPT, bounded, chroot_exists};
 use credentials::digests;
 use hosts::Servers;
+#[cfg(feature = "watch")]
+use tls::Security;
 
 /// A session with a ZooKeeper ensemble.
 #[derive(Debug)]
 pub struct Session {
-    options: Options,
+    options: Box<Options>,
     servers: Servers,
     client: Client,
     /// Whether somebody else keeps the session.
@@ -57,11 +76,17 @@ impl Session {
     pub(crate) fn of_client(client: zk::Client, options: Options) -> Self {
         let client = bounded(client, &options);
         let chroot = ZPath::parse(client.path()).unwrap_or_else(|_| ZPath::root());
-        let list =
-            Servers::parse(&options.hosts).map_or_else(|_| options.hosts.clone(), |s| s.list);
+        let servers = match Servers::parse(&options.hosts) {
+            Ok(servers) => Servers { chroot, ..servers },
+            Err(_) => Servers {
+                list: options.hosts.clone(),
+                each: Vec::new(),
+                chroot,
+            },
+        };
         Self {
-            options,
-            servers: Servers { list, chroot },
+            options: Box::new(options),
+            servers,
             client,
             borrowed: true,
         }
@@ -72,8 +97,8 @@ impl Session {
     /// # Errors
     /// Without [`Wait`], [`Error::Unreachable`] comes at once where every server refuses the
     /// connection, otherwise after the session timeout, and with [`Wait::For`] not before that time
-    /// has passed. Then each server is asked once more what is wrong with it. Wrong credentials, a wrong host string
-    /// and a missing chroot are errors at once however long the wait.
+    /// has passed. Then each server is asked once more what is wrong with it. Wrong credentials, a wrong host string,
+    /// wrong options of TLS and a missing chroot are errors at once however long the wait.
     ///
     /// # Cancellation safety
     /// Dropping the future gives the attempt up; a session that the server has granted meanwhile
@@ -99,7 +124,7 @@ impl Session {
         })?;
         let client = connecting::connect(options, &servers, checks_chroot).await?;
         Ok(Self {
-            options: options.clone(),
+            options: Box::new(options.clone()),
             servers,
             client,
             borrowed: false,
@@ -144,9 +169,13 @@ impl Session {
     #[cfg(feature = "watch")]
     /// Whether one of these servers would make a session now, so that it is worth to connect.
     pub(crate) async fn is_possible(options: &Options) -> bool {
-        match Servers::parse(&options.hosts) {
-            Ok(servers) => servers.one_answers(PROBE_LIMIT / 2).await,
-            Err(_) => false,
+        let Ok(servers) = Servers::parse(&options.hosts) else {
+            return false;
+        };
+        match Security::of(&options.tls, &servers).await {
+            Ok(security) => probe::one_answers(&servers, &security, PROBE_LIMIT / 2).await,
+            // To connect says what is wrong.
+            Err(_) => true,
         }
     }
 
@@ -154,7 +183,7 @@ impl Session {
     pub(crate) async fn another(&self, wait: Wait) -> Result<Self, Error> {
         Self::connect(&Options {
             wait,
-            ..self.options.clone()
+            ..(*self.options).clone()
         })
         .await
     }

@@ -28,5 +28,6 @@ mod relay;
 mod server;
 mod services;
 mod session;
+mod tls;
 mod trees;
 mod watchdog;

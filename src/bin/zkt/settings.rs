@@ -86,6 +86,7 @@ pub(crate) fn session_options(args: &ServerArgs) -> Result<Options, Failure> {
             args,
             variable(AUTH_VARIABLE).map(|text| (AUTH_VARIABLE, text)),
         )?,
+        tls: zkt::Tls::default(),
     })
 }
 

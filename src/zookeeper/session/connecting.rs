@@ -7,6 +7,8 @@ use zookeeper_client::Connector;
 
 use super::client::caught;
 use super::hosts::Servers;
+use super::probe::troubles;
+use super::tls::Security;
 use super::{Client, ClientError, Error, Options, RawClient, Wait, is_outcome_unknown};
 
 /// How long to look for what is wrong with a server.
@@ -27,6 +29,8 @@ pub(super) async fn connect(
     servers: &Servers,
     checks_chroot: bool,
 ) -> Result<Client, Error> {
+    let security = Security::of(&options.tls, servers).await?;
+    let doors = Doors::open(options, servers, &security).await?;
     let begun = Instant::now();
     let deadline = match options.wait {
         Wait::No => Some(begun),
@@ -39,11 +43,11 @@ pub(super) async fn connect(
         if let Some(deadline) = deadline.filter(|deadline| *deadline > begun) {
             until = until.min(deadline);
         }
-        let error = match attempt(options, servers, checks_chroot, until).await {
+        let error = match attempt(options, servers, &doors, checks_chroot, until).await {
             Ok(client) => return Ok(client),
             Err(Error::Unreachable { hosts, reason, .. }) => {
                 if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-                    let troubles = servers.troubles(PROBE_LIMIT).await;
+                    let troubles = troubles(servers, &security, PROBE_LIMIT).await;
                     return Err(Error::Unreachable {
                         hosts,
                         reason,
@@ -67,25 +71,28 @@ pub(super) async fn connect(
 async fn attempt(
     options: &Options,
     servers: &Servers,
+    doors: &Doors,
     checks_chroot: bool,
     until: Instant,
 ) -> Result<Client, Error> {
     let asked = options.session_timeout;
+    let list = doors.list(servers);
     // The client gives a connection up, and all that is in flight with it, after this long without
     // an answer: by default 2/5 of the session timeout. Beyond 3/5 it falls back to the default.
     let connector = || {
         RawClient::connector()
             .with_session_timeout(asked)
-            .with_connection_timeout(asked * 3 / 5)
+            .with_connection_timeout(connection_timeout(options))
             .with_fail_eagerly()
     };
     let connect = async |connector: Connector| {
         let limit = options.request_timeout;
         let limit = limit.and_then(|limit| Instant::now().checked_add(limit));
         let until = limit.map_or(until, |limit| limit.min(until));
-        let list = servers.to_string();
         let client = answer(options, servers, until, connector.connect(&list)).await?;
-        Ok(bounded(client, options))
+        let client = bounded(client, options);
+        doors.keep_for(&client);
+        Ok(client)
     };
     // Credentials that are sent right behind the connect request may be answered before it by
     // servers with Netty, which this client cannot read. So they follow the connect reply.
@@ -111,6 +118,56 @@ async fn attempt(
         chroot_exists(&client, options, servers, until).await?;
     }
     Ok(client)
+}
+
+fn connection_timeout(options: &Options) -> Duration {
+    options.session_timeout * 3 / 5
+}
+
+/// Where the client library connects to, for the servers.
+struct Doors {
+    #[cfg(feature = "tls")]
+    tunnel: std::sync::Arc<super::tunnel::Tunnel>,
+}
+
+#[cfg(feature = "tls")]
+impl Doors {
+    async fn open(
+        options: &Options,
+        servers: &Servers,
+        security: &Security,
+    ) -> Result<Self, Error> {
+        let limit = connection_timeout(options).max(LEAST_ATTEMPT);
+        let tunnel = super::tunnel::Tunnel::open(servers, security, limit).await;
+        let tunnel = tunnel.map_err(|error| Error::Tunnel {
+            hosts: servers.to_string(),
+            reason: super::dial::words(&error),
+        })?;
+        let tunnel = std::sync::Arc::new(tunnel);
+        Ok(Self { tunnel })
+    }
+
+    fn list(&self, servers: &Servers) -> String {
+        format!("{}{}", self.tunnel.list(), servers.chroot)
+    }
+
+    fn keep_for(&self, client: &Client) {
+        self.tunnel.keep_for(client);
+    }
+}
+
+#[cfg(not(feature = "tls"))]
+impl Doors {
+    #[expect(clippy::unused_async, reason = "with TLS it opens ports")]
+    async fn open(_: &Options, _: &Servers, _: &Security) -> Result<Self, Error> {
+        Ok(Self {})
+    }
+
+    fn list(&self, servers: &Servers) -> String {
+        servers.to_string()
+    }
+
+    fn keep_for(&self, _: &Client) {}
 }
 
 /// The client with the limit that its requests have.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{ClientError, HostsError, Trouble};
+use super::{ClientError, HostsError, TlsError, Trouble};
 use crate::model::path::ZPath;
 
 /// Why there is no session.
@@ -15,6 +15,17 @@ pub enum Error {
         hosts: String,
         /// What is wrong with it.
         reason: HostsError,
+    },
+    /// The options of TLS are wrong, or the files that they name.
+    #[error("TLS: {0}")]
+    Tls(#[from] TlsError),
+    /// No port of this machine can be had, behind which to speak TLS.
+    #[error("cannot open a port of this machine for TLS to {hosts}: {reason}")]
+    Tunnel {
+        /// The servers and the chroot.
+        hosts: String,
+        /// What the system says.
+        reason: String,
     },
     /// No server answered in time.
     #[error(

@@ -1,9 +1,6 @@
 //! Which servers, and which chroot: the string that names them.
 
 use std::fmt;
-use std::time::Duration;
-
-use super::probe::{Trouble, probe};
 
 use crate::model::path::{self, ZPath};
 
@@ -31,8 +28,8 @@ pub enum HostsError {
     /// A user and a password before an at sign.
     #[error("expected h1:2181,h2:2181/chroot, without a user and a password")]
     Credentials,
-    /// A URL, as other clients take it.
-    #[error("expected h1:2181,h2:2181/chroot, without {0}://")]
+    /// Another scheme than the two that there are.
+    #[error("expected tcp:// or tcp+tls:// before a server, or neither, without {0}://")]
     Url(String),
     /// A chroot behind each server.
     #[error("the chroot stands once, behind the last server, as in h1:2181,h2:2181/chroot")]
@@ -45,61 +42,101 @@ pub enum HostsError {
 /// A checked host string.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Servers {
-    /// `h1:2181,h2:2181`.
+    /// `h1:2181,tcp+tls://h2:2281`.
     pub(super) list: String,
+    pub(super) each: Vec<Server>,
     pub(super) chroot: ZPath,
 }
 
+/// One of the servers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Server {
+    /// As it was given.
+    pub(super) shown: String,
+    /// A name or an address, without brackets.
+    pub(super) host: String,
+    pub(super) port: u16,
+    pub(super) scheme: Scheme,
+}
+
+#[cfg(feature = "tls")]
+impl Server {
+    /// Host and port as they were given, without what stands before them.
+    pub(super) fn address(&self) -> &str {
+        split_scheme(&self.shown).1
+    }
+}
+
+/// What stands before a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scheme {
+    /// Nothing: the options say whether it speaks TLS.
+    None,
+    /// `tcp://`.
+    Plain,
+    /// `tcp+tls://`.
+    Tls,
+}
+
+const SCHEMES: [(&str, Scheme); 2] = [("tcp://", Scheme::Plain), ("tcp+tls://", Scheme::Tls)];
+/// The port of a server that names none.
+const PORT: u16 = 2181;
+
 impl Servers {
     pub(super) fn parse(text: &str) -> Result<Self, HostsError> {
-        if let Some((before, _)) = text.split_once("://") {
-            let scheme = before.rsplit(',').next().unwrap_or(before);
-            return Err(HostsError::Url(scheme.trim().to_owned()));
+        let mut before = text;
+        while let Some((rest, _)) = before.rsplit_once("://") {
+            let scheme = rest.rsplit([',', '/']).next().unwrap_or(rest).trim();
+            if !SCHEMES
+                .iter()
+                .any(|(known, _)| known[..known.len() - 3] == *scheme)
+            {
+                return Err(HostsError::Url(scheme.to_owned()));
+            }
+            before = rest;
         }
-        if holds_credentials(text) {
+        if holds_credentials(&without_schemes(text)) {
             return Err(HostsError::Credentials);
         }
-        let (list, chroot) = match text.find('/') {
-            Some(slash) => (&text[..slash], &text[slash..]),
-            None => (text, "/"),
+        let (mut each, mut rest) = (Vec::new(), text);
+        let chroot = loop {
+            let (scheme, host) = split_scheme(rest.trim_start());
+            let end = host.find([',', '/']).unwrap_or(host.len());
+            each.push((scheme, host[..end].trim()));
+            match host[end..].strip_prefix(',') {
+                Some(more) => rest = more,
+                None if end == host.len() => break "/",
+                None => break &host[end..],
+            }
         };
-        let hosts: Vec<&str> = list.split(',').map(str::trim).collect();
-        hosts.iter().try_for_each(|host| check_host(host))?;
+        let each = each.into_iter().map(|(scheme, text)| server(scheme, text));
+        let each: Vec<Server> = each.collect::<Result<_, _>>()?;
         if has_more_servers(chroot) {
             return Err(HostsError::SeveralChroots);
         }
         let chroot = ZPath::parse_lenient(chroot.trim_end()).map_err(HostsError::Chroot)?;
+        let shown: Vec<&str> = each.iter().map(|server| server.shown.as_str()).collect();
         Ok(Self {
-            list: hosts.join(","),
+            list: shown.join(","),
+            each,
             chroot,
         })
     }
+}
 
-    /// What is wrong with each of them; all are asked at once.
-    pub(super) async fn troubles(&self, limit: Duration) -> Vec<(String, Trouble)> {
-        let ask = |server: &str| {
-            let server = server.to_owned();
-            tokio::spawn(async move {
-                let trouble = probe(&server, limit).await;
-                (server, trouble)
-            })
-        };
-        let asked: Vec<_> = self.list.split(',').map(ask).collect();
-        let mut troubles = Vec::with_capacity(asked.len());
-        for one in asked {
-            troubles.extend(one.await.ok());
-        }
-        troubles
-    }
+/// What stands before a server, and the server.
+fn split_scheme(text: &str) -> (Scheme, &str) {
+    let mut known = SCHEMES.into_iter();
+    known
+        .find_map(|(before, scheme)| Some((scheme, text.strip_prefix(before)?)))
+        .unwrap_or((Scheme::None, text))
+}
 
-    #[cfg(feature = "watch")]
-    /// Whether one of them makes sessions.
-    pub(super) async fn one_answers(&self, limit: Duration) -> bool {
-        let troubles = self.troubles(limit).await;
-        troubles
-            .iter()
-            .any(|(_, trouble)| *trouble == Trouble::None)
-    }
+fn without_schemes(text: &str) -> String {
+    let known = SCHEMES.iter();
+    known.fold(text.to_owned(), |text, (scheme, _)| {
+        text.replace(scheme, "")
+    })
 }
 
 /// Whether a chroot goes on with another server. A node's name may hold a comma, but hardly one with
@@ -108,6 +145,7 @@ fn has_more_servers(chroot: &str) -> bool {
     let mut parts = chroot.split([',', ';', ' ']).map(str::trim);
     let first = parts.next().unwrap_or_default().trim_end_matches('/');
     parts.any(|part| {
+        let (_, part) = split_scheme(part);
         let (host, path) = part.split_at(part.find('/').unwrap_or(part.len()));
         let port = host.rsplit_once(':').map(|(_, port)| port);
         let has_port = port.is_some_and(|port| port.parse::<u16>().is_ok());
@@ -141,7 +179,7 @@ impl fmt::Display for Servers {
     }
 }
 
-fn check_host(text: &str) -> Result<(), HostsError> {
+fn server(scheme: Scheme, text: &str) -> Result<Server, HostsError> {
     if text.contains(|c: char| c == ';' || c.is_whitespace()) {
         return Err(HostsError::Separator(text.to_owned()));
     }
@@ -166,11 +204,20 @@ fn check_host(text: &str) -> Result<(), HostsError> {
     if host.contains(|c: char| c.is_control()) {
         return Err(HostsError::Blank(host.to_owned()));
     }
-    match port.map(str::parse::<u16>) {
-        None | Some(Ok(1..)) => Ok(()),
-        Some(_) if port == Some("") => Err(HostsError::NoPort(text.to_owned())),
-        Some(_) => Err(HostsError::Port(port.unwrap_or_default().to_owned())),
-    }
+    let port = match port.map(str::parse::<u16>) {
+        None => PORT,
+        Some(Ok(port @ 1..)) => port,
+        Some(_) if port == Some("") => return Err(HostsError::NoPort(text.to_owned())),
+        Some(_) => return Err(HostsError::Port(port.unwrap_or_default().to_owned())),
+    };
+    let before = SCHEMES.iter().find(|(_, one)| *one == scheme);
+    let before = before.map_or("", |(before, _)| before);
+    Ok(Server {
+        shown: format!("{before}{text}"),
+        host: host.to_owned(),
+        port,
+        scheme,
+    })
 }
 
 #[cfg(test)]
@@ -215,12 +262,53 @@ mod tests {
     }
 
     #[test]
+    fn schemes_stand_before_each_server() {
+        let hosts = "tcp+tls://h1:2281, tcp://[::1] ,h3/a/b";
+        let servers = Servers::parse(hosts).unwrap();
+        assert_eq!(servers.to_string(), "tcp+tls://h1:2281,tcp://[::1],h3/a/b");
+        let each: Vec<_> = servers
+            .each
+            .iter()
+            .map(|one| (one.scheme, &*one.host, one.port))
+            .collect();
+        let expected = [
+            (Scheme::Tls, "h1", 2281),
+            (Scheme::Plain, "::1", 2181),
+            (Scheme::None, "h3", 2181),
+        ];
+        assert_eq!(each, expected);
+        assert_eq!(display("tcp+tls://"), Err(HostsError::EmptyHost));
+        assert_eq!(display("tcp+tls:///a"), Err(HostsError::EmptyHost));
+        assert_eq!(display("tcp+tls://h,"), Err(HostsError::EmptyHost));
+        assert_eq!(
+            display("tcp://h:"),
+            Err(HostsError::NoPort("h:".to_owned()))
+        );
+        assert_eq!(
+            shown("h,tcp+tls://me:pw@h:2181/a"),
+            "h,tcp+tls://…@h:2181/a"
+        );
+    }
+
+    #[test]
     fn urls_credentials_and_chroots() {
         let chroot = |error| Err(HostsError::Chroot(error));
         let url = |scheme: &str| Err(HostsError::Url(scheme.to_owned()));
         assert_eq!(display("zk://h:2181/a"), url("zk"));
         assert_eq!(display("h:1, zk://h:2181/a"), url("zk"));
-        for secret in ["me:pw@h:2181/a", "pw@h", "h:1,me:pw@i", "me:p/w@h:2181"] {
+        assert_eq!(display("tcp://h:1,tls://i:2/a"), url("tls"));
+        assert_eq!(
+            display("tcp+tls://tcp://h"),
+            Err(HostsError::NoPort("tcp:".to_owned()))
+        );
+        for secret in [
+            "me:pw@h:2181/a",
+            "pw@h",
+            "h:1,me:pw@i",
+            "me:p/w@h:2181",
+            "tcp+tls://me:pw@h:2281",
+            "h:1,tcp+tls://me:pw@h:2281/a",
+        ] {
             assert_eq!(display(secret), Err(HostsError::Credentials), "{secret}");
             assert!(!shown(secret).contains('w'), "{secret}");
         }
@@ -233,6 +321,8 @@ mod tests {
             "h:1/a, i:2/a, j:3/a",
             "h:1/a i:2/a",
             "h:1/a;i:2/a",
+            "tcp+tls://h:1/a,tcp+tls://i:1/a",
+            "tcp://h/a,tcp://i/a",
         ] {
             assert_eq!(
                 display(several),

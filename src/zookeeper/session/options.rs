@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use super::credentials::Credentials;
 use super::hosts::Servers;
+use super::tls::Tls;
 use crate::model::request::MAX_REQUEST;
 
 /// How to connect, and as whom.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// `h1:2181,h2:2181/chroot`; port and chroot may be left out.
+    /// `h1:2181,h2:2181/chroot`; port and chroot may be left out. `tcp+tls://` before a server says that it
+    /// speaks TLS, `tcp://` that it does not.
     pub hosts: String,
     /// The session timeout to ask for; the server may grant another one.
     pub session_timeout: Duration,
@@ -24,6 +26,8 @@ pub struct Options {
     pub wait: Wait,
     /// Whom the session is authenticated as.
     pub credentials: Vec<Credentials>,
+    /// Which servers speak TLS, and what that needs.
+    pub tls: Tls,
 }
 
 impl Options {
@@ -37,6 +41,7 @@ impl Options {
             max_request: MAX_REQUEST,
             wait: Wait::No,
             credentials: Vec::new(),
+            tls: Tls::default(),
         }
     }
 

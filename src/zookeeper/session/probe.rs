@@ -1,94 +1,162 @@
 //! Why a server cannot be reached: what a connection of its own shows.
 
-use std::fmt;
 use std::io;
+use std::net::SocketAddr;
+#[cfg(feature = "tls")]
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpStream, lookup_host};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::timeout;
 
-/// What is wrong with a server that cannot be reached.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Trouble {
-    /// No address is known for its name.
-    UnknownName,
-    /// Nobody listens at its port.
-    Refused,
-    /// The connection cannot be made for another reason.
-    Unconnected(String),
-    /// Nothing answers the attempt to connect.
-    Unanswered,
-    /// It closes the connection on a connect request.
-    Closed,
-    /// It takes a connect request, and does not answer.
-    Silent,
-    /// It speaks TLS.
-    Tls,
-    /// It answers in another protocol.
-    Foreign,
-    /// Nothing: it answers as a ZooKeeper server does.
-    None,
+use super::dial::{addresses, open};
+use super::hosts::{Server, Servers};
+#[cfg(feature = "tls")]
+use super::tls::Material;
+use super::tls::Security;
+#[cfg(feature = "tls")]
+use super::trouble::TlsTrouble;
+use super::trouble::Trouble;
+
+/// What is wrong with each server; all are asked at once.
+pub(super) async fn troubles(
+    servers: &Servers,
+    security: &Security,
+    limit: Duration,
+) -> Vec<(String, Trouble)> {
+    let ask = |server: &Server| {
+        let (server, security) = (server.clone(), security.clone());
+        tokio::spawn(async move {
+            let trouble = probe(&server, &security, limit).await;
+            (server.shown, trouble)
+        })
+    };
+    let asked: Vec<_> = servers.each.iter().map(ask).collect();
+    let mut troubles = Vec::with_capacity(asked.len());
+    for one in asked {
+        troubles.extend(one.await.ok());
+    }
+    troubles
 }
 
-impl fmt::Display for Trouble {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::UnknownName => "the name is unknown",
-            Self::Refused => "the connection is refused",
-            Self::Unconnected(reason) => reason,
-            Self::Unanswered => {
-                "nothing answers the attempt to connect (a firewall, or it is down?)"
-            }
-            Self::Closed => "it accepts the connection and closes it (no quorum, or a TLS port?)",
-            Self::Silent => "it accepts the connection, but does not answer",
-            Self::Tls => "it speaks TLS",
-            Self::Foreign => "what listens there does not speak ZooKeeper",
-            Self::None => "it makes sessions",
-        })
-    }
+#[cfg(feature = "watch")]
+/// Whether one of the servers makes sessions.
+pub(super) async fn one_answers(servers: &Servers, security: &Security, limit: Duration) -> bool {
+    let troubles = troubles(servers, security, limit).await;
+    troubles
+        .iter()
+        .any(|(_, trouble)| *trouble == Trouble::None)
 }
 
 /// Looks what becomes of a connect request to one server. A session that it grants is closed.
-pub(super) async fn probe(server: &str, limit: Duration) -> Trouble {
-    let address = if has_port(server) {
-        server.to_owned()
-    } else {
-        format!("{server}:2181")
-    };
-    let addresses: Vec<_> = match timeout(limit, lookup_host(address)).await {
-        Ok(Ok(addresses)) => addresses.collect(),
-        Ok(Err(_)) => return Trouble::UnknownName,
-        Err(_) => return Trouble::Unconnected("its name is not resolved in time".to_owned()),
+async fn probe(server: &Server, security: &Security, limit: Duration) -> Trouble {
+    #[cfg(feature = "tls")]
+    if let Some(material) = security.for_server(server) {
+        return through_tls(server, material, limit).await;
+    }
+    #[cfg(not(feature = "tls"))]
+    let _ = security;
+    plainly(server, limit).await
+}
+
+/// The connection without TLS.
+async fn plainly(server: &Server, limit: Duration) -> Trouble {
+    let addresses: Vec<_> = match addresses(server, limit).await {
+        Ok(addresses) => addresses,
+        Err(trouble) => return trouble,
     };
     let mut trouble = Trouble::UnknownName;
     for address in addresses {
-        trouble = match timeout(limit, TcpStream::connect(address)).await {
-            Ok(Ok(stream)) => return ask(stream, limit).await,
-            Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => Trouble::Refused,
-            Ok(Err(error)) => Trouble::Unconnected(words(&error)),
-            Err(_) => Trouble::Unanswered,
+        trouble = match open(address, limit).await {
+            Ok(stream) => match judged(&ask(stream, limit).await) {
+                // Some servers with TLS close what is none without a word.
+                Trouble::Closed if greets_in_tls(address, limit).await => return Trouble::Tls,
+                trouble => return trouble,
+            },
+            Err(trouble) => trouble,
         };
     }
     trouble
 }
 
-fn has_port(server: &str) -> bool {
-    match server.rsplit_once(']') {
-        Some((_, rest)) => rest.starts_with(':'),
-        None => server.contains(':'),
+/// A greeting of TLS 1.2 with four ciphers, a group and a signature, and its random numbers all zero.
+const GREETING: [u8; 76] = {
+    let parts: [&[u8]; 5] = [
+        // A handshake of 71 bytes: a client's greeting of 67, the version, and 32 random numbers.
+        &[0x16, 3, 1, 0, 71, 1, 0, 0, 67, 3, 3],
+        &[0; 32],
+        // No session, the ciphers, no compression.
+        &[
+            0, 0, 8, 0xc0, 0x2f, 0xc0, 0x30, 0xc0, 0x2b, 0xc0, 0x2c, 1, 0,
+        ],
+        // Groups and signatures.
+        &[0, 18, 0, 10, 0, 4, 0, 2, 0, 23],
+        &[0, 13, 0, 6, 0, 4, 4, 1, 4, 3],
+    ];
+    let (mut greeting, mut at, mut part) = ([0; 76], 0, 0);
+    while part < parts.len() {
+        let mut i = 0;
+        while i < parts[part].len() {
+            greeting[at] = parts[part][i];
+            (at, i) = (at + 1, i + 1);
+        }
+        part += 1;
     }
+    assert!(at == greeting.len());
+    greeting
+};
+
+/// Whether a server answers a greeting of TLS in TLS.
+async fn greets_in_tls(address: SocketAddr, limit: Duration) -> bool {
+    let answered = async {
+        let mut stream = open(address, limit).await.ok()?;
+        stream.write_all(&GREETING).await.ok()?;
+        let mut answer = [0; 2];
+        stream.read_exact(&mut answer).await.ok()?;
+        matches!(answer, [0x15 | 0x16, 3]).then_some(())
+    };
+    matches!(timeout(limit, answered).await, Ok(Some(())))
 }
 
-/// What the system says, without the number of its error.
-fn words(error: &io::Error) -> String {
-    let text = error.to_string();
-    let end = text.find(" (os error").unwrap_or(text.len());
-    text[..end].to_lowercase()
+/// The connection through TLS. Where that does not come about, the server may speak without.
+#[cfg(feature = "tls")]
+async fn through_tls(server: &Server, material: &Arc<Material>, limit: Duration) -> Trouble {
+    let stream = match super::tls::connect(server, material, limit).await {
+        Ok(stream) => stream,
+        Err(Trouble::Handshake(TlsTrouble::Closed | TlsTrouble::Silent | TlsTrouble::Foreign)) => {
+            let trouble = match plainly(server, limit).await {
+                Trouble::None => TlsTrouble::Plain,
+                Trouble::Foreign => TlsTrouble::Foreign,
+                Trouble::Silent => TlsTrouble::Silent,
+                _ => TlsTrouble::Closed,
+            };
+            return Trouble::Handshake(trouble);
+        }
+        Err(trouble) => return trouble,
+    };
+    let asked = stream.asked();
+    let answer = ask(stream.inner, limit).await;
+    // What a server thinks of this side's certificate comes after the handshake of TLS 1.3.
+    let trouble = match &answer {
+        Answer::Failed(error) => super::tls::of_io(error, asked),
+        Answer::Came(_, 0) => Some(super::tls::closed(asked)),
+        Answer::Came(..) | Answer::None => None,
+    };
+    trouble.map_or_else(|| judged(&answer), Trouble::Handshake)
 }
 
-async fn ask(mut stream: TcpStream, limit: Duration) -> Trouble {
+/// What became of a connect request.
+enum Answer {
+    /// These bytes came, so many of them.
+    Came([u8; 8], usize),
+    Failed(
+        #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "TLS says more"))] io::Error,
+    ),
+    /// Nothing came in time.
+    None,
+}
+
+async fn ask(mut stream: impl AsyncRead + AsyncWrite + Unpin, limit: Duration) -> Answer {
     // Length, protocol version, last zxid, session timeout in ms, session, password, read-only.
     let mut request = 45_i32.to_be_bytes().to_vec();
     request.extend_from_slice(&[0; 12]);
@@ -100,6 +168,7 @@ async fn ask(mut stream: TcpStream, limit: Duration) -> Trouble {
     let close = [8_i32, 1, -11].map(i32::to_be_bytes).concat();
     let answered = async {
         stream.write_all(&request).await?;
+        stream.flush().await?;
         let mut reply = [0; 8];
         let mut count = 0;
         while count < reply.len() {
@@ -110,6 +179,7 @@ async fn ask(mut stream: TcpStream, limit: Duration) -> Trouble {
         }
         if count == reply.len() && is_connect_reply(&reply) {
             stream.write_all(&close).await?;
+            stream.flush().await?;
             // Its reply, or the end of the connection: a session that is left open costs the server.
             let mut rest = Vec::new();
             _ = timeout(limit, stream.read_to_end(&mut rest)).await;
@@ -117,12 +187,20 @@ async fn ask(mut stream: TcpStream, limit: Duration) -> Trouble {
         Ok::<_, io::Error>((reply, count))
     };
     match timeout(limit.saturating_mul(2), answered).await {
-        Err(_) => Trouble::Silent,
-        Ok(Err(_) | Ok((_, 0))) => Trouble::Closed,
-        Ok(Ok((reply, 8))) if is_connect_reply(&reply) => Trouble::None,
+        Err(_) => Answer::None,
+        Ok(Err(error)) => Answer::Failed(error),
+        Ok(Ok((reply, count))) => Answer::Came(reply, count),
+    }
+}
+
+fn judged(answer: &Answer) -> Trouble {
+    match answer {
+        Answer::None => Trouble::Silent,
+        Answer::Failed(_) | Answer::Came(_, 0) => Trouble::Closed,
+        Answer::Came(reply, 8) if is_connect_reply(reply) => Trouble::None,
         // An alert or a handshake of TLS 1.x.
-        Ok(Ok(([0x15 | 0x16, 3, ..], _))) => Trouble::Tls,
-        Ok(Ok(_)) => Trouble::Foreign,
+        Answer::Came([0x15 | 0x16, 3, ..], _) => Trouble::Tls,
+        Answer::Came(..) => Trouble::Foreign,
     }
 }
 
@@ -136,8 +214,15 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
+    use crate::zookeeper::session::Tls;
 
     const LIMIT: Duration = Duration::from_millis(200);
+
+    async fn probed(server: &str, limit: Duration) -> Trouble {
+        let servers = Servers::parse(server).unwrap();
+        let security = Security::of(&Tls::default(), &servers).await.unwrap();
+        probe(&servers.each[0], &security, limit).await
+    }
 
     /// Returns the trouble with a server that answers with these bytes; with `None` it sends nothing.
     async fn trouble_after(answer: Option<&'static [u8]>) -> Trouble {
@@ -152,7 +237,7 @@ mod tests {
                 None => std::future::pending().await,
             }
         });
-        let trouble = probe(&address, LIMIT).await;
+        let trouble = probed(&address, LIMIT).await;
         server.abort();
         trouble
     }
@@ -160,7 +245,7 @@ mod tests {
     #[tokio::test]
     async fn each_trouble_is_told() {
         assert_eq!(
-            probe("no.such.name.invalid:1", LIMIT * 20).await,
+            probed("no.such.name.invalid:1", LIMIT * 20).await,
             Trouble::UnknownName
         );
         assert_eq!(trouble_after(Some(b"")).await, Trouble::Closed);
@@ -184,12 +269,22 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         drop(listener);
-        assert_eq!(probe(&address, LIMIT).await, Trouble::Refused);
+        assert_eq!(probed(&address, LIMIT).await, Trouble::Refused);
     }
 
-    #[test]
-    fn ports() {
-        assert!(has_port("h:1") && has_port("[::1]:1"));
-        assert!(!has_port("h") && !has_port("[::1]"));
+    #[tokio::test]
+    async fn a_server_that_closes_may_speak_tls() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let server = async {
+            listener.accept().await.unwrap().0.read_u8().await.unwrap();
+            let (mut second, _) = listener.accept().await.unwrap();
+            let mut greeting = [0; GREETING.len()];
+            second.read_exact(&mut greeting).await.unwrap();
+            assert_eq!(greeting, GREETING);
+            second.write_all(&[0x15, 3, 3, 0, 2, 2, 40]).await.unwrap();
+        };
+        let (trouble, ()) = tokio::join!(probed(&address, LIMIT * 20), server);
+        assert_eq!(trouble, Trouble::Tls);
     }
 }

@@ -71,7 +71,7 @@ fn wrong_words() {
         ),
         (
             "ls -c zk://me:sesame@h:2181/a",
-            r#""zk://…@h:2181/a" is no list of servers: expected h1:2181,h2:2181/chroot, without zk://"#,
+            r#""zk://…@h:2181/a" is no list of servers: expected tcp:// or tcp+tls:// before a server, or neither, without zk://"#,
         ),
         (
             "ls -c h/a,i/a",

@@ -1,0 +1,272 @@
+//! What the files of the options hold, read again when they change.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustls::client::danger::ServerCertVerifier;
+use rustls::client::{Resumption, WebPkiServerVerifier};
+use rustls::crypto::{CryptoProvider, ring};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::server::ParsedCertificate;
+use rustls::sign::{CertifiedKey, SigningKey};
+use rustls::{ClientConfig, RootCertStore};
+
+use super::der::with_public_key;
+use super::error::TlsError;
+use super::files::{self, Secret, first_line};
+use super::options::{Password, Tls};
+use super::verifier::{Identity, Unverified, Verifier};
+
+/// What the files hold, and the options that name them.
+#[derive(Debug)]
+pub(in super::super) struct Material {
+    tls: Tls,
+    provider: Arc<CryptoProvider>,
+    held: Mutex<Held>,
+}
+
+#[derive(Debug)]
+struct Held {
+    read: Read,
+    /// The files as they are in `read`, or as they were when they were no good.
+    marks: Vec<Mark>,
+}
+
+/// What was read.
+#[derive(Debug, Clone)]
+struct Read {
+    verifier: Arc<dyn ServerCertVerifier>,
+    key: Option<Arc<CertifiedKey>>,
+}
+
+/// What tells whether a file has changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Mark {
+    Missing,
+    File {
+        device: u64,
+        number: u64,
+        size: u64,
+        modified: (i64, i64),
+        changed: (i64, i64),
+    },
+}
+
+impl Material {
+    /// Reads the files.
+    ///
+    /// # Cancellation safety
+    /// Files are only read.
+    pub(in super::super) async fn load(tls: Tls) -> Result<Self, TlsError> {
+        blocking(move || {
+            if let Some(name) = &tls.server_name {
+                ServerName::try_from(name.as_str())
+                    .map_err(|_| TlsError::ServerName(name.clone()))?;
+            }
+            let provider = Arc::new(ring::default_provider());
+            // Marks are taken before: what changes in between is read once more.
+            let marks = marks(&tls);
+            let read = read(&tls, &provider)?;
+            let held = Mutex::new(Held { read, marks });
+            Ok(Self {
+                tls,
+                provider,
+                held,
+            })
+        })
+        .await
+    }
+
+    /// The name to expect of each server, if it is not its own.
+    pub(in super::super) fn server_name(&self) -> Option<&str> {
+        self.tls.server_name.as_deref()
+    }
+
+    /// What a new connection uses, and the part of it that tells whether a certificate was asked for.
+    pub(super) async fn config(self: &Arc<Self>) -> (Arc<ClientConfig>, Arc<Identity>) {
+        let this = self.clone();
+        let read = blocking(move || this.current()).await;
+        let identity = Arc::new(Identity::new(read.key));
+        let mut config = ClientConfig::builder_with_provider(self.provider.clone())
+            .with_protocol_versions(rustls::DEFAULT_VERSIONS)
+            .expect("ring has ciphers for both versions")
+            .dangerous()
+            .with_custom_certificate_verifier(read.verifier)
+            .with_client_cert_resolver(identity.clone());
+        // A resumed connection would not look at certificates.
+        config.resumption = Resumption::disabled();
+        (Arc::new(config), identity)
+    }
+
+    /// What the files hold now, or held when they were last good.
+    fn current(&self) -> Read {
+        let marks = marks(&self.tls);
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if held.marks != marks {
+            held.marks = marks;
+            match read(&self.tls, &self.provider) {
+                Ok(read) => {
+                    held.read = read;
+                    tracing::info!("the files of TLS have changed: they are read again");
+                }
+                Err(error) => tracing::warn!(
+                    "the files of TLS have changed, and those of before stay in use: {error}"
+                ),
+            }
+        }
+        held.read.clone()
+    }
+}
+
+/// Runs what may wait for a disk.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime ends, and this task with it.
+            Err(_) => std::future::pending().await,
+        },
+    }
+}
+
+fn named(tls: &Tls) -> impl Iterator<Item = &PathBuf> {
+    let password = tls.password.as_ref().and_then(|password| match password {
+        Password::File(file) => Some(file),
+        Password::Text(_) => None,
+    });
+    [&tls.ca, &tls.certificate, &tls.key]
+        .into_iter()
+        .flatten()
+        .chain(password)
+}
+
+fn marks(tls: &Tls) -> Vec<Mark> {
+    named(tls).map(|file| mark(file)).collect()
+}
+
+fn mark(file: &Path) -> Mark {
+    match fs::metadata(file) {
+        Ok(data) => Mark::File {
+            device: data.dev(),
+            number: data.ino(),
+            size: data.size(),
+            modified: (data.mtime(), data.mtime_nsec()),
+            changed: (data.ctime(), data.ctime_nsec()),
+        },
+        Err(_) => Mark::Missing,
+    }
+}
+
+fn read(tls: &Tls, provider: &Arc<CryptoProvider>) -> Result<Read, TlsError> {
+    let password = match &tls.password {
+        None => None,
+        Some(Password::Text(text)) => Some(Secret::new(text.clone())),
+        Some(Password::File(file)) => Some(first_line(file)?),
+    };
+    Ok(Read {
+        verifier: verifier(tls, password.as_ref(), provider)?,
+        key: identity(tls, password.as_ref(), provider)?.map(Arc::new),
+    })
+}
+
+fn verifier(
+    tls: &Tls,
+    password: Option<&Secret>,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<dyn ServerCertVerifier>, TlsError> {
+    let trusted = match &tls.ca {
+        Some(file) => Some((file, files::read(file, password)?.authorities(file)?)),
+        None => None,
+    };
+    if tls.insecure_skip_verify {
+        return Ok(Arc::new(Unverified(provider.clone())));
+    }
+    let mut roots = RootCertStore::empty();
+    let own = match trusted {
+        Some((file, trusted)) => {
+            for certificate in &trusted {
+                let added = roots.add(certificate.clone());
+                added.map_err(|error| TlsError::Broken {
+                    file: file.clone(),
+                    reason: format!("a certificate cannot be used: {error}"),
+                })?;
+            }
+            trusted
+        }
+        None => {
+            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+            Vec::<CertificateDer<'static>>::new()
+        }
+    };
+    let inner = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone());
+    let inner = inner.build().map_err(|_| TlsError::NoRoots)?;
+    Ok(Arc::new(Verifier::new(inner, own)))
+}
+
+fn identity(
+    tls: &Tls,
+    password: Option<&Secret>,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Option<CertifiedKey>, TlsError> {
+    let Some(file) = &tls.certificate else {
+        return match &tls.key {
+            Some(_) => Err(TlsError::KeyAlone),
+            None => Ok(None),
+        };
+    };
+    let mut store = files::read(file, password)?;
+    let key_file = tls.key.as_ref().unwrap_or(file);
+    let key = match &tls.key {
+        Some(file) => files::read(file, password)?.take_key()?,
+        None => store.take_key()?,
+    };
+    let key = key.ok_or_else(|| TlsError::NoKey {
+        file: key_file.clone(),
+    })?;
+    let chain = store.chain(file)?;
+    let key = load(&key, &chain, provider).map_err(|error| TlsError::Broken {
+        file: key_file.clone(),
+        reason: format!("the key cannot be used: {error}"),
+    })?;
+    let certified = CertifiedKey::new(chain, key);
+    match certified.keys_match() {
+        Ok(()) | Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::Unknown)) => {
+            Ok(Some(certified))
+        }
+        Err(rustls::Error::InconsistentKeys(_)) => Err(TlsError::KeyMismatch {
+            key: key_file.clone(),
+            certificate: file.clone(),
+        }),
+        Err(error) => Err(TlsError::Broken {
+            file: file.clone(),
+            reason: format!("the certificate cannot be used: {error}"),
+        }),
+    }
+}
+
+fn load(
+    key: &PrivateKeyDer<'static>,
+    chain: &[CertificateDer<'static>],
+    provider: &CryptoProvider,
+) -> Result<Arc<dyn SigningKey>, rustls::Error> {
+    let load = |key| provider.key_provider.load_private_key(key);
+    let error = match load(key.clone_key()) {
+        Ok(key) => return Ok(key),
+        Err(error) => error,
+    };
+    let whole = || {
+        let PrivateKeyDer::Pkcs8(key) = key else {
+            return None;
+        };
+        let certificate = ParsedCertificate::try_from(chain.first()?).ok()?;
+        let public = certificate.subject_public_key_info();
+        with_public_key(key.secret_pkcs8_der(), &public)
+    };
+    match whole() {
+        Some(whole) => load(PrivateKeyDer::Pkcs8(whole.into())),
+        None => Err(error),
+    }
+}

@@ -1,0 +1,162 @@
+//! Which certificates of servers are accepted, and the certificate of this side.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{ResolvesClientCert, WebPkiServerVerifier, verify_server_name};
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
+use rustls::sign::CertifiedKey;
+use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
+
+use super::meaning::Asked;
+
+/// Accepts the certificates of trusted authorities, and certificates that are trusted themselves.
+#[derive(Debug)]
+pub(super) struct Verifier {
+    inner: Arc<WebPkiServerVerifier>,
+    /// Certificates that are trusted themselves, if their name and time are right. One that `openssl req
+    /// -x509` makes says that it is an authority's, and an authority is no server to webpki.
+    own: Vec<CertificateDer<'static>>,
+}
+
+impl Verifier {
+    pub(super) fn new(inner: Arc<WebPkiServerVerifier>, own: Vec<CertificateDer<'static>>) -> Self {
+        Self { inner, own }
+    }
+}
+
+impl ServerCertVerifier for Verifier {
+    fn verify_server_cert(
+        &self,
+        certificate: &CertificateDer<'_>,
+        others: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let verified = self
+            .inner
+            .verify_server_cert(certificate, others, name, ocsp, now);
+        // Its time was looked at before.
+        if let Err(Error::InvalidCertificate(CertificateError::Other(other))) = &verified
+            && is_authority(other)
+            && self.own.iter().any(|own| own == certificate)
+        {
+            verify_server_name(&ParsedCertificate::try_from(certificate)?, name)?;
+            return Ok(ServerCertVerified::assertion());
+        }
+        verified
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.inner
+            .verify_tls12_signature(message, certificate, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.inner
+            .verify_tls13_signature(message, certificate, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.inner.supported_verify_schemes()
+    }
+
+    fn root_hint_subjects(&self) -> Option<&[DistinguishedName]> {
+        self.inner.root_hint_subjects()
+    }
+}
+
+/// Whether webpki refuses a certificate since it is that of an authority.
+fn is_authority(error: &rustls::OtherError) -> bool {
+    // Its type is one of a library that is not used here directly.
+    format!("{error:?}").contains("CaUsedAsEndEntity")
+}
+
+/// Accepts every certificate whose key the server has.
+#[derive(Debug)]
+pub(super) struct Unverified(pub(super) Arc<CryptoProvider>);
+
+impl ServerCertVerifier for Unverified {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signed, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signed, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// The certificate of this side, for one connection, and whether the server has asked for it.
+#[derive(Debug)]
+pub(super) struct Identity {
+    key: Option<Arc<CertifiedKey>>,
+    was_asked_for: AtomicBool,
+}
+
+impl Identity {
+    pub(super) fn new(key: Option<Arc<CertifiedKey>>) -> Self {
+        let was_asked_for = AtomicBool::new(false);
+        Self { key, was_asked_for }
+    }
+
+    pub(super) fn asked(&self) -> Asked {
+        match (self.was_asked_for.load(Ordering::Relaxed), &self.key) {
+            (false, _) => Asked::No,
+            (true, None) => Asked::InVain,
+            (true, Some(_)) => Asked::Answered,
+        }
+    }
+}
+
+impl ResolvesClientCert for Identity {
+    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        self.was_asked_for.store(true, Ordering::Relaxed);
+        self.key.clone()
+    }
+
+    // Without any, it would not be asked.
+    fn has_certs(&self) -> bool {
+        true
+    }
+}

@@ -1,0 +1,83 @@
+//! Whether this process holds the other end of a connection.
+
+use std::fs;
+use std::net::SocketAddrV4;
+use std::os::fd::RawFd;
+
+use nix::sys::socket::{SockaddrIn, getpeername, getsockname};
+use rustix::process::{Resource, getrlimit};
+
+/// Where a system lists the descriptors of the process that looks.
+const DESCRIPTORS: &str = "/dev/fd";
+/// How many numbers are tried where none are listed.
+const MOST: u64 = 1 << 16;
+
+/// Whether a socket of this process has the address `own` and is connected to `peer`. On one machine no two
+/// sockets have the same pair.
+pub(super) fn is_connected(own: SocketAddrV4, peer: SocketAddrV4) -> bool {
+    let is_it = |descriptor: RawFd| {
+        getsockname::<SockaddrIn>(descriptor).is_ok_and(|found| SocketAddrV4::from(found) == own)
+            && getpeername::<SockaddrIn>(descriptor)
+                .is_ok_and(|found| SocketAddrV4::from(found) == peer)
+    };
+    match fs::read_dir(DESCRIPTORS) {
+        Ok(entries) => {
+            let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+            let mut descriptors = names.filter_map(|name| name.parse().ok());
+            descriptors.any(is_it)
+        }
+        // As without /proc in a container.
+        Err(_) => {
+            let limit = getrlimit(Resource::Nofile).current.unwrap_or(MOST);
+            (0..limit.min(MOST) as RawFd).any(is_it)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{SocketAddr, TcpListener, TcpStream};
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    fn v4(address: SocketAddr) -> SocketAddrV4 {
+        match address {
+            SocketAddr::V4(address) => address,
+            SocketAddr::V6(_) => unreachable!(),
+        }
+    }
+
+    #[test]
+    fn a_connection_of_this_process_is_known() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = v4(listener.local_addr().unwrap());
+        let client = TcpStream::connect(address).unwrap();
+        let (_accepted, peer) = listener.accept().unwrap();
+        assert!(is_connected(v4(peer), address));
+        // Its end here is the other way round, and the address alone is not enough.
+        let other = SocketAddrV4::new(*address.ip(), address.port().wrapping_add(1));
+        assert!(!is_connected(v4(peer), other));
+        drop(client);
+        assert!(!is_connected(v4(peer), address));
+    }
+
+    #[test]
+    fn one_of_another_process_is_not() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = v4(listener.local_addr().unwrap());
+        let script = format!(
+            "exec 3<>/dev/tcp/127.0.0.1/{}; read -r word",
+            address.port()
+        );
+        let mut other = Command::new("bash")
+            .args(["-c", &script])
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (_accepted, peer) = listener.accept().unwrap();
+        assert!(!is_connected(v4(peer), address));
+        drop(other.stdin.take());
+        other.wait().unwrap();
+    }
+}
