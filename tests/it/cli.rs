@@ -30,7 +30,8 @@ mod service;
 mod silence;
 mod sizes;
 mod team;
-mod watch;
+mod tls;
+pub(crate) mod watch;
 
 use std::fmt;
 use std::fs;
@@ -91,8 +92,9 @@ impl Place {
 
     /// The same node through another door.
     pub(crate) fn through(&self, address: &str) -> String {
-        let chroot = self.hosts.find('/').unwrap();
-        format!("{address}{}", &self.hosts[chroot..])
+        let hosts = self.hosts.rsplit("://").next().unwrap();
+        let (_, chroot) = hosts.split_once('/').unwrap();
+        format!("{address}/{chroot}")
     }
 
     pub(crate) async fn client(&self) -> Client {
@@ -136,6 +138,14 @@ impl Place {
         for name in [
             "ZC_ZK_CONNECTION_STRING",
             "ZKT_AUTH",
+            "ZKT_TLS",
+            "ZKT_TLS_CA",
+            "ZKT_TLS_CERT",
+            "ZKT_TLS_KEY",
+            "ZKT_TLS_PASSWORD",
+            "ZKT_TLS_PASSWORD_FILE",
+            "ZKT_TLS_SERVER_NAME",
+            "ZKT_TLS_INSECURE_SKIP_VERIFY",
             "GITHUB_WORKSPACE",
             "ZKT_CONTEXT",
             "ZKT_CONFIG",

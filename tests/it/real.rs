@@ -11,5 +11,6 @@ mod netty;
 // Benchmarks use it, too.
 #[path = "../zookeeper/process.rs"]
 pub(crate) mod process;
+mod tls;
 mod versions;
 mod zkcli;

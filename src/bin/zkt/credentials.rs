@@ -12,6 +12,7 @@ use zkt::zookeeper::session::Credentials;
 use crate::args::ServerArgs;
 use crate::bounded;
 use crate::exit::Failure;
+use crate::tls;
 
 /// The largest file of credentials, in bytes.
 const LARGEST: u64 = 64 << 10;
@@ -21,8 +22,10 @@ pub(crate) fn credentials(
     args: &ServerArgs,
     set: Option<(&str, String)>,
 ) -> Result<Vec<Credentials>, Failure> {
-    if set.is_some() || !args.auth.is_empty() || !args.auth_file.is_empty() {
+    let has_certificate = tls::tls(args)?.certificate.is_some();
+    if has_certificate || set.is_some() || !args.auth.is_empty() || !args.auth_file.is_empty() {
         require_trusted_servers(args)?;
+        tls::require_trusted(args)?;
     }
     require_trusted_files(args)?;
     let of_flags = args.auth.iter();

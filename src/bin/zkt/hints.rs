@@ -2,8 +2,9 @@
 //! options that help.
 
 use std::fmt::Display;
+use std::path::Path;
 
-use zkt::error::RecordError;
+use zkt::error::{CertificateTrouble, RecordError, TlsError, TlsTrouble, Trouble};
 use zkt::model::path::ZPath;
 use zkt::model::record::Broken;
 use zkt::plan::saved::Moved;
@@ -23,10 +24,19 @@ const PERMISSIONS: &str =
 
 impl From<session::Error> for Failure {
     fn from(error: session::Error) -> Self {
+        let error_text = error.to_string();
         let hint = match &error {
-            session::Error::Unreachable { .. } => {
-                "is the server running? -c HOSTS names another one, --wait waits for it"
+            session::Error::Unreachable { troubles, .. } => {
+                let mut troubles = troubles.iter();
+                let of_tls = troubles.find_map(|(_, trouble)| about_tls(trouble));
+                of_tls.unwrap_or(
+                    "is the server running? -c HOSTS names another one, --wait waits for it",
+                )
             }
+            session::Error::Tls(error) => match of_tls_options(error) {
+                Some(hint) => return Self::new(error_text).hint(hint),
+                None => return Self::new(error_text),
+            },
             session::Error::Credentials { .. } => {
                 "credentials are SCHEME:CREDENTIALS; a user and a password are digest:USER:PASSWORD"
             }
@@ -44,6 +54,78 @@ impl From<session::Error> for Failure {
         };
         Self::new(error).hint(hint)
     }
+}
+
+/// What to do about TLS that fails.
+fn about_tls(trouble: &Trouble) -> Option<&'static str> {
+    let trouble = match trouble {
+        Trouble::Tls => return Some("--tls speaks TLS with it, or tcp+tls:// before the server"),
+        Trouble::Handshake(trouble) => trouble,
+        _ => return None,
+    };
+    Some(match trouble {
+        TlsTrouble::Plain => {
+            "without --tls, or with tcp:// before it, zkt speaks to it as it is; TLS has a port of its own, \
+             the secureClientPort"
+        }
+        TlsTrouble::Certificate(CertificateTrouble::UnknownAuthority) => {
+            "--tls-ca FILE says whom to trust: the authority's certificate, or the server's own"
+        }
+        TlsTrouble::Certificate(CertificateTrouble::Name { names, .. }) if names.is_empty() => {
+            "make a certificate with the names of the server: keytool -ext SAN=dns:NAME, openssl -addext \
+             subjectAltName=DNS:NAME"
+        }
+        TlsTrouble::Certificate(CertificateTrouble::Name { .. }) | TlsTrouble::Name(_) => {
+            "--tls-server-name NAME says which of its names to expect"
+        }
+        TlsTrouble::Demanded => {
+            "--tls-cert FILE and --tls-key FILE give the certificate and its key"
+        }
+        TlsTrouble::Refused(_) => {
+            "does the server's trust store have the authority of the certificate that --tls-cert gives?"
+        }
+        _ => return None,
+    })
+}
+
+/// What to do about wrong options of TLS, or wrong files.
+fn of_tls_options(error: &TlsError) -> Option<String> {
+    let quoted = |file: &Path| shell_word(&file.display().to_string()).into_owned();
+    Some(match error {
+        TlsError::NoEffect => {
+            "--tls speaks TLS with all servers, tcp+tls://HOST with one; tcp://HOST says that \
+                               it is spoken to without"
+                .to_owned()
+        }
+        TlsError::NoPassword { .. } | TlsError::WrongPassword { .. } => {
+            "--tls-password-file FILE or ZKT_TLS_PASSWORD gives it".to_owned()
+        }
+        TlsError::Broken { file, reason } if reason.contains("encrypted") => {
+            let file = quoted(file);
+            format!("openssl pkcs8 -topk8 -in {file} -out {file}.pk8 makes one that can be read")
+        }
+        TlsError::OldEncryption { file } => {
+            let file = quoted(file);
+            format!("openssl pkcs8 -topk8 -in {file} -out {file}.pk8 makes one that can be read")
+        }
+        TlsError::Format { file, found } if found.contains("JCEKS") => {
+            let file = quoted(file);
+            format!(
+                "keytool -importkeystore -srckeystore {file} -srcstoretype JCEKS -destkeystore {file}.p12 \
+                 -deststoretype PKCS12 converts it"
+            )
+        }
+        TlsError::Broken { file, reason } if reason.contains("PKCS#12") => {
+            let file = quoted(file);
+            format!(
+                "openssl pkcs12 -in {file} -out {file}.pem -nodes shows whether it is one, and converts it"
+            )
+        }
+        TlsError::NoKey { .. } => "--tls-key FILE names the file with the key".to_owned(),
+        TlsError::KeyAlone => "--tls-cert FILE names the certificate".to_owned(),
+        TlsError::NoRoots => "--tls-ca FILE says whom to trust".to_owned(),
+        _ => return None,
+    })
 }
 
 impl From<live::Error> for Failure {

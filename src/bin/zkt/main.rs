@@ -20,6 +20,7 @@ mod config;
 mod credentials;
 mod declare;
 mod diagnostics;
+mod environment;
 mod exit;
 mod habits;
 mod hints;
@@ -38,6 +39,7 @@ mod saved;
 mod settings;
 mod shells;
 mod signals;
+mod tls;
 mod words;
 
 use std::ffi::OsString;
@@ -91,6 +93,8 @@ struct Call<'w> {
     cli: Cli,
     config: Config,
     settings: Vec<Setting>,
+    /// Whether servers are believed without looking at their certificates.
+    believes_all: bool,
 }
 
 /// Returns what to execute, or how zkt ends if there is nothing: help is asked for, or the arguments or
@@ -126,8 +130,10 @@ fn parse(command: clap::Command, words: &[OsString]) -> Result<Call<'_>, Exit> {
         Some(config.settings(verb, given))
     });
     let settings = settings.unwrap_or_default();
+    let mut believes_all = false;
     if let (Some(server), Some((_, given))) = (cli.command.server_mut(), called) {
         config.mark(server, &settings, given);
+        believes_all = tls::tls(server).is_ok_and(|tls| tls.insecure_skip_verify);
     }
     if let Some(plan) = cli.command.plan_mut() {
         plan.of_file = config.says_of_plan(&settings);
@@ -142,6 +148,7 @@ fn parse(command: clap::Command, words: &[OsString]) -> Result<Call<'_>, Exit> {
         cli,
         config,
         settings,
+        believes_all,
     })
 }
 
@@ -180,6 +187,14 @@ fn announce(call: &Call<'_>, output: &Output) {
             output.note(&context);
         } else {
             tracing::info!("{context}");
+        }
+    }
+    if call.believes_all {
+        let message = "no certificate of a server is verified (tls-insecure-skip-verify): whoever is on the \
+                       way can read and change everything";
+        match call.cli.command.keeps_running() {
+            true => tracing::warn!("{message}"),
+            false => output.alarm(message),
         }
     }
     let is_list = matches!(call.cli.command, Command::Config(_));

@@ -9,6 +9,7 @@ use std::time::Duration;
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use zkt::zookeeper::session::named_in_log;
 
 use crate::args::{Color, Global, LogFormat};
 use crate::diagnostics::safe_lines;
@@ -209,6 +210,12 @@ impl Output {
         _ = writeln!(self.err(), "{WARNING}warning:{WARNING:#} {message}");
     }
 
+    /// A line on stderr that nothing hides, for what is dangerous.
+    pub(crate) fn alarm(&self, message: &str) {
+        let message = safe_lines(message);
+        _ = writeln!(self.err(), "{ERROR}warning: {message}{ERROR:#}");
+    }
+
     /// What may be done better, on stderr.
     pub(crate) fn hint(&self, message: &str) {
         if !self.quiet {
@@ -281,7 +288,7 @@ pub(crate) fn init_logging(global: &Global, serves: bool, keeps_running: bool) {
         _ => level.to_owned() + ",zookeeper_client=info",
     };
     let builder = tracing_subscriber::fmt()
-        .with_writer(io::stderr)
+        .with_writer(|| NamesServers(io::stderr()))
         .with_env_filter(EnvFilter::new(filter));
     match global.log_format {
         LogFormat::Text => {
@@ -289,6 +296,23 @@ pub(crate) fn init_logging(global: &Global, serves: bool, keeps_running: bool) {
             builder.with_ansi(ansi).init();
         }
         LogFormat::Json => builder.json().init(),
+    }
+}
+
+/// Writes lines of a log, in which servers have their names.
+struct NamesServers(io::Stderr);
+
+impl Write for NamesServers {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        match std::str::from_utf8(line) {
+            Ok(text) => self.0.write_all(named_in_log(text).as_bytes())?,
+            Err(_) => self.0.write_all(line)?,
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
     }
 }
 

@@ -1,13 +1,13 @@
 //! How to connect: as the arguments say, else the environment, else defaults.
 
-use std::env;
-
 use zkt::ZooKeeper;
 use zkt::zookeeper::session::{Options, Wait};
 
 use crate::args::{self, ServerArgs, Way};
 use crate::credentials::credentials;
+pub(crate) use crate::environment::variable;
 use crate::exit::{Exit, Failure};
+use crate::tls::tls;
 use crate::words::shell_word;
 
 pub(crate) const DEFAULT_HOSTS: &str = "127.0.0.1:2181";
@@ -86,7 +86,7 @@ pub(crate) fn session_options(args: &ServerArgs) -> Result<Options, Failure> {
             args,
             variable(AUTH_VARIABLE).map(|text| (AUTH_VARIABLE, text)),
         )?,
-        tls: zkt::Tls::default(),
+        tls: tls(args)?,
     })
 }
 
@@ -97,6 +97,7 @@ pub(crate) async fn zookeeper(args: &ServerArgs) -> Result<ZooKeeper, Failure> {
         .hosts(options.hosts)
         .session_timeout(options.session_timeout)
         .max_request(options.max_request)
+        .tls(options.tls)
         .wait(options.wait);
     let builder = match options.request_timeout {
         Some(request_timeout) => builder.request_timeout(request_timeout),
@@ -105,9 +106,4 @@ pub(crate) async fn zookeeper(args: &ServerArgs) -> Result<ZooKeeper, Failure> {
     let credentials = options.credentials.into_iter();
     let builder = credentials.fold(builder, zkt::services::Builder::credentials);
     Ok(builder.connect().await?)
-}
-
-/// A variable that is set to nothing counts as not set.
-pub(crate) fn variable(name: &str) -> Option<String> {
-    env::var(name).ok().filter(|value| !value.is_empty())
 }

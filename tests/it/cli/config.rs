@@ -48,6 +48,7 @@ fn the_file_wins_over_defaults() {
     layers           trees/base trees/prod.zkt    zkt.toml:6
     connect          zk1:2181,zk2:2181/app        zkt.toml:7
     auth-file        secrets/prod.auth            zkt.toml:8
+    tls              false                        default
     session-timeout  20s                          zkt.toml:9
     request-timeout  5s                           zkt.toml:10
     max-request      10MiB                        zkt.toml:11
@@ -78,6 +79,7 @@ fn the_file_wins_over_defaults() {
     layers           -                                                                      default
     connect          127.0.0.1:2181                                                         default
     auth-file        -                                                                      default
+    tls              false                                                                  default
     session-timeout  10s                                                                    default
     request-timeout  the session timeout                                                    default
     max-request      1048575                                                                default
@@ -115,6 +117,7 @@ fn flags_and_the_environment_win_over_the_file() {
     layers           x.zkt              LAYER, not zkt.toml:6
     connect          h:1                --connect, not zkt.toml:7
     auth-file        (not shown)        --auth, not zkt.toml:8
+    tls              false              default
     session-timeout  1s                 --session-timeout, not zkt.toml:9
     request-timeout  2s                 --request-timeout, not zkt.toml:10
     max-request      2MiB               --max-request, not zkt.toml:11

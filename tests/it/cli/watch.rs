@@ -29,7 +29,7 @@ use crate::server;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running `zkt watch`; it is killed where it is not stopped.
-pub(super) struct Watching {
+pub(crate) struct Watching {
     child: Child,
     log: Arc<Mutex<Vec<String>>>,
     /// How many lines were looked at.
@@ -38,7 +38,7 @@ pub(super) struct Watching {
 
 impl Watching {
     /// Starts to watch with these words, files that were written long ago: new ones are waited for.
-    fn start(place: &Place, words: &str) -> Self {
+    pub(crate) fn start(place: &Place, words: &str) -> Self {
         grow_old(&place.path(""));
         Self::start_at_once(place, words)
     }
@@ -71,7 +71,7 @@ impl Watching {
     }
 
     /// Waits for a line of the log with all these words, later than the last one that was found.
-    async fn says(&mut self, words: &[&str]) -> String {
+    pub(crate) async fn says(&mut self, words: &[&str]) -> String {
         let deadline = Instant::now() + PATIENCE;
         loop {
             {
@@ -108,7 +108,7 @@ impl Watching {
     }
 
     /// Sends SIGTERM, and tells how it ended.
-    fn stop(mut self) -> (Option<i32>, String) {
+    pub(crate) fn stop(mut self) -> (Option<i32>, String) {
         if self.child.try_wait().unwrap().is_none() {
             self.signal("-TERM");
         }

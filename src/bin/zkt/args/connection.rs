@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, ValueHint};
 use zkt::model::request::MAX_REQUEST;
 
+use super::tls::TlsArgs;
 use super::values::{duration, request_size};
 
 /// How to reach the server.
@@ -45,6 +46,8 @@ pub(crate) struct ServerArgs {
     /// The context that names the files with credentials, if one does
     #[arg(skip)]
     pub(crate) auth_file_from: Option<AuthFilesOf>,
+    #[command(flatten)]
+    pub(crate) tls: TlsArgs,
 }
 
 /// How servers are named on the command line.

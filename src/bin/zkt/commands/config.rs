@@ -86,7 +86,10 @@ fn table(
     let context = chosen.map_or("-".to_owned(), |chosen| chosen.name.clone());
     let origin = chosen.map_or(Origin::Default, |chosen| chosen.origin.clone());
     rows.push(["context".to_owned(), context, origin.to_string()]);
-    for setting in settings {
+    // Servers without TLS need none of this.
+    let is_shown =
+        |setting: &&Setting| !setting.key.starts_with("tls-") || setting.origin != Origin::Default;
+    for setting in settings.iter().filter(is_shown) {
         let value = match &setting.value {
             Shown::Values(values) => values.join(" "),
             Shown::Words(words) => (*words).to_owned(),

@@ -6,6 +6,7 @@ use zkt::model::path::ZPath;
 use crate::args::{Extras, TrimArg, max_trim, session_timeout, values, wait};
 use crate::planning;
 use crate::settings::{AUTH_VARIABLE, DEFAULT_HOSTS, HOSTS_VARIABLES};
+use crate::tls;
 
 /// What may stand in a context.
 #[derive(Debug)]
@@ -61,7 +62,7 @@ enum Scope {
 }
 
 /// All keys, in the order in which they are listed.
-pub(crate) static KEYS: [Key; 23] = [
+pub(crate) static KEYS: [Key; 30] = [
     Key::new("layers", Shape::List, Scope::Layers, layer).paths(Paths::Layers),
     Key::new("connect", Shape::Text, Scope::All, any)
         .variables(&HOSTS_VARIABLES)
@@ -69,6 +70,23 @@ pub(crate) static KEYS: [Key; 23] = [
     Key::new("auth-file", Shape::List, Scope::All, any)
         .paths(Paths::Anywhere)
         .variables(&[AUTH_VARIABLE]),
+    Key::new("tls", Shape::Switch, Scope::All, any).variables(&[tls::ON]),
+    Key::new("tls-ca", Shape::Text, Scope::All, any)
+        .paths(Paths::Anywhere)
+        .variables(&[tls::CA])
+        .default("the authorities that the system trusts"),
+    Key::new("tls-cert", Shape::Text, Scope::All, any)
+        .paths(Paths::Anywhere)
+        .variables(&[tls::CERT]),
+    Key::new("tls-key", Shape::Text, Scope::All, any)
+        .paths(Paths::Anywhere)
+        .variables(&[tls::KEY]),
+    Key::new("tls-password-file", Shape::Text, Scope::All, any)
+        .paths(Paths::Anywhere)
+        .variables(&[tls::PASSWORD_FILE, tls::PASSWORD]),
+    Key::new("tls-server-name", Shape::Text, Scope::All, any).variables(&[tls::SERVER_NAME]),
+    Key::new("tls-insecure-skip-verify", Shape::Switch, Scope::All, any)
+        .variables(&[tls::INSECURE]),
     Key::new("session-timeout", Shape::Text, Scope::All, timeout),
     Key::new("request-timeout", Shape::Text, Scope::All, timeout).default("the session timeout"),
     Key::new("max-request", Shape::Amount, Scope::All, |text| {
@@ -119,7 +137,7 @@ pub(crate) static KEYS: [Key; 23] = [
 pub(crate) const LINTS: Key = Key::new("lints", Shape::Levels, Scope::All, any);
 
 /// What no file may say, and what to do instead.
-pub(crate) const WITHHELD: [(&str, &str); 5] = [
+pub(crate) const WITHHELD: [(&str, &str); 6] = [
     (
         "force",
         "it lifts guards: give --force for the one plan that you have seen",
@@ -131,6 +149,10 @@ pub(crate) const WITHHELD: [(&str, &str); 5] = [
     ),
     ("auth", CREDENTIALS),
     ("password", CREDENTIALS),
+    (
+        "tls-password",
+        "tls-password-file names a file with the password; it does not belong in one that others read",
+    ),
 ];
 
 const CREDENTIALS: &str =

@@ -8,8 +8,9 @@ use super::choice::{Config, is_given};
 use super::find::is_made_up;
 use super::key::{KEYS, Key};
 use super::origin::Origin;
-use crate::args::{AuthFilesOf, FileSays, ServersOf};
+use crate::args::{AuthFilesOf, FileSays, ServersOf, TlsOf, TlsSays};
 use crate::settings::{AUTH_VARIABLE, variable};
+use crate::tls;
 
 /// CI systems set it.
 const CI_VARIABLE: &str = "CI";
@@ -68,7 +69,9 @@ impl Config {
             }
             (Some(_), _) if key.name == "layers" => (values(), Origin::Flag("LAYER".to_owned())),
             (Some(_), _) => (values(), Origin::Flag(format!("--{}", key.name))),
-            (None, Some((AUTH_VARIABLE, _))) => (Shown::Secret, Origin::Variable(AUTH_VARIABLE)),
+            (None, Some((name @ (AUTH_VARIABLE | tls::PASSWORD), _))) => {
+                (Shown::Secret, Origin::Variable(name))
+            }
             (None, Some((name, value))) => (Shown::Values(vec![value]), Origin::Variable(name)),
             (None, None) => match (entry, key.default) {
                 (Some(entry), _) => (values(), Origin::File(entry.place.clone())),
@@ -112,6 +115,39 @@ impl Config {
             place,
             file,
             refused: files.iter().find(is_refused).cloned(),
+        })
+    }
+
+    /// Returns what the context says of TLS, if that is something that it may not say.
+    pub(super) fn tls_of(&self, settings: &[Setting]) -> Option<TlsOf> {
+        if self.is_trusted() {
+            return None;
+        }
+        let says = |key: &'static str,
+                    refuses: fn(&Self, &'static str, &str) -> Option<TlsSays>| {
+            let (place, file, Shown::Values(values)) = self.given(settings, key)? else {
+                return None;
+            };
+            let says = refuses(self, key, values.first()?)?;
+            Some(TlsOf { place, file, says })
+        };
+        // A file that may not be read comes first: it is refused whether or not there are credentials.
+        let files = ["tls-ca", "tls-cert", "tls-key", "tls-password-file"];
+        let files = files.into_iter().find_map(|key| {
+            says(key, |this, key, value| {
+                let path = Path::new(value);
+                let is_refused = this.reach().excludes(path) || is_made_up(path);
+                is_refused.then(|| TlsSays::File(key, value.to_owned()))
+            })
+        });
+        let trust = ["tls-ca", "tls-server-name", "tls-insecure-skip-verify"];
+        files.or_else(|| {
+            let mut trust = trust.into_iter();
+            trust.find_map(|key| {
+                says(key, |_, key, value| {
+                    (value != "false").then_some(TlsSays::Trust(key))
+                })
+            })
         })
     }
 

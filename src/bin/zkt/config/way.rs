@@ -8,13 +8,18 @@ use super::setting::Setting;
 use crate::args::{ServerArgs, Way};
 
 /// The options that a server is reached by, besides the context.
-const OPTIONS: [(&str, &str); 6] = [
+const OPTIONS: [(&str, &str); 11] = [
     ("config", "--config"),
     ("connect", "-c"),
     ("auth_file", "--auth-file"),
     ("max_request", "--max-request"),
     ("session_timeout", "--session-timeout"),
     ("request_timeout", "--request-timeout"),
+    ("tls_ca", "--tls-ca"),
+    ("tls_cert", "--tls-cert"),
+    ("tls_key", "--tls-key"),
+    ("tls_password_file", "--tls-password-file"),
+    ("tls_server_name", "--tls-server-name"),
 ];
 
 impl Config {
@@ -22,6 +27,7 @@ impl Config {
     pub(crate) fn mark(&self, server: &mut ServerArgs, settings: &[Setting], given: &ArgMatches) {
         server.connect_from = self.servers_of(settings);
         server.auth_file_from = self.auth_files_of(settings);
+        server.tls.tls_from = self.tls_of(settings);
         server.way = self.way(given);
     }
 
@@ -40,6 +46,14 @@ impl Config {
             let raw = given.get_raw(id).filter(|_| is_given(given, id));
             for value in raw.into_iter().flatten() {
                 words.extend([option.to_owned(), value.to_string_lossy().into_owned()]);
+            }
+        }
+        for (id, option) in [
+            ("tls", "--tls"),
+            ("tls_insecure_skip_verify", "--tls-insecure-skip-verify"),
+        ] {
+            if is_given(given, id) {
+                words.push(option.to_owned());
             }
         }
         if is_given(given, "auth") {

@@ -85,6 +85,19 @@ pub(super) fn exit_codes(command: &str) -> Vec<Entry> {
     }
 }
 
+/// The variables of TLS.
+const TLS: [Entry; 2] = [
+    (
+        "ZKT_TLS, ZKT_TLS_CA, ZKT_TLS_CERT, ZKT_TLS_KEY, ZKT_TLS_SERVER_NAME, \
+         ZKT_TLS_INSECURE_SKIP_VERIFY, ZKT_TLS_PASSWORD_FILE",
+        "As the options of these names; true or false, where the option has no value.",
+    ),
+    (
+        "ZKT_TLS_PASSWORD",
+        "The password of key stores and keys, without --tls-password-file.",
+    ),
+];
+
 /// The variables that a command heeds or sets.
 pub(super) fn environment(command: &str, has_server: bool) -> Vec<Entry> {
     let mut entries = Vec::new();
@@ -103,6 +116,7 @@ pub(super) fn environment(command: &str, has_server: bool) -> Vec<Entry> {
                 "Credentials, one SCHEME:CREDENTIALS a line, without --auth and --auth-file.",
             ),
         ]);
+        entries.extend(TLS);
     }
     if has_server || ["check", "show"].contains(&command) {
         entries.extend([

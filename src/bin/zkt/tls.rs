@@ -1,0 +1,95 @@
+//! TLS as the arguments say, else the environment.
+
+use std::path::PathBuf;
+
+use zkt::{Password, Tls};
+
+use crate::args::{ServerArgs, TlsSays};
+use crate::environment::variable;
+use crate::exit::Failure;
+
+pub(crate) const ON: &str = "ZKT_TLS";
+pub(crate) const CA: &str = "ZKT_TLS_CA";
+pub(crate) const CERT: &str = "ZKT_TLS_CERT";
+pub(crate) const KEY: &str = "ZKT_TLS_KEY";
+pub(crate) const SERVER_NAME: &str = "ZKT_TLS_SERVER_NAME";
+pub(crate) const INSECURE: &str = "ZKT_TLS_INSECURE_SKIP_VERIFY";
+pub(crate) const PASSWORD_FILE: &str = "ZKT_TLS_PASSWORD_FILE";
+pub(crate) const PASSWORD: &str = "ZKT_TLS_PASSWORD";
+
+/// What is said of TLS.
+pub(crate) fn tls(args: &ServerArgs) -> Result<Tls, Failure> {
+    let given = &args.tls;
+    let file = |given: &Option<PathBuf>, name| {
+        let given = given.clone();
+        given.or_else(|| variable(name).map(PathBuf::from))
+    };
+    let password = match (
+        file(&given.tls_password_file, PASSWORD_FILE),
+        variable(PASSWORD),
+    ) {
+        (Some(file), _) => Some(Password::File(file)),
+        (None, text) => text.map(Password::Text),
+    };
+    let name = given.tls_server_name.clone();
+    let tls = Tls {
+        on: given.tls || switch(ON)?,
+        ca: file(&given.tls_ca, CA),
+        certificate: file(&given.tls_cert, CERT),
+        key: file(&given.tls_key, KEY),
+        password,
+        server_name: name.or_else(|| variable(SERVER_NAME)),
+        insecure_skip_verify: given.tls_insecure_skip_verify || switch(INSECURE)?,
+    };
+    require_trusted_files(args)?;
+    Ok(tls)
+}
+
+/// A variable that says yes or no.
+fn switch(name: &str) -> Result<bool, Failure> {
+    match variable(name)
+        .map(|text| text.to_ascii_lowercase())
+        .as_deref()
+    {
+        None | Some("0" | "false" | "no" | "off") => Ok(false),
+        Some("1" | "true" | "yes" | "on") => Ok(true),
+        // It may be a password that is in the wrong place.
+        Some(_) => Err(Failure::new(format!("{name}: expected true or false"))),
+    }
+}
+
+/// Refuses files that a context may not name.
+fn require_trusted_files(args: &ServerArgs) -> Result<(), Failure> {
+    let Some(of) = &args.tls.tls_from else {
+        return Ok(());
+    };
+    let TlsSays::File(key, refused) = &of.says else {
+        return Ok(());
+    };
+    let (place, file) = (&of.place, &of.file);
+    let message = format!(
+        "{place} gives {refused} as {key}, outside of its repository, and that file was only found: it is \
+         not read"
+    );
+    let hint = format!(
+        "--config {file} (or ZKT_CONFIG) says that you trust it; --{key} FILE names another one"
+    );
+    Err(Failure::new(message).hint(hint))
+}
+
+/// Refuses to send credentials to servers whom a file trusts that nobody named.
+pub(crate) fn require_trusted(args: &ServerArgs) -> Result<(), Failure> {
+    let Some(of) = &args.tls.tls_from else {
+        return Ok(());
+    };
+    let TlsSays::Trust(key) = of.says else {
+        return Ok(());
+    };
+    let (place, file) = (&of.place, &of.file);
+    let message = format!(
+        "{place} says with {key} which servers are the right ones, and that file was only found: they get \
+         no credentials"
+    );
+    let hint = format!("--config {file} (or ZKT_CONFIG) says that you trust it");
+    Err(Failure::new(message).hint(hint))
+}
