@@ -45,6 +45,11 @@
 //! # }
 //! ```
 //!
+//! # Dialects
+//!
+//! [`Builder::dialect`] makes it answer as ClickHouse Keeper does, which most new installations run: what
+//! it does otherwise than ZooKeeper is listed by [`Difference`], each with where that is known from.
+//!
 //! # What it does not do
 //!
 //! Ensembles and reconfiguration, TLS, SASL, quotas, the super user, a limit of connections per
@@ -58,6 +63,7 @@
 //!
 //! | module | what it is |
 //! | --- | --- |
+//! | `dialect` | what ClickHouse Keeper does otherwise |
 //! | `wire` | primitives and frames |
 //! | `request`, `reply`, `code` | what clients send and get |
 //! | `names` | sets of names in ZooKeeper's order |
@@ -77,6 +83,7 @@ mod caller;
 mod change;
 mod code;
 mod connection;
+mod dialect;
 mod faults;
 mod handle;
 mod handshake;
@@ -110,6 +117,7 @@ use tokio::sync::oneshot;
 
 pub use acl::{Acl, permission};
 pub use code::ErrorCode;
+pub use dialect::{Dialect, Difference};
 pub use faults::{Fault, Injection, Matching};
 pub use handle::Handle;
 pub use inspection::{NodeView, SessionView};
@@ -152,6 +160,7 @@ pub struct Builder {
     session_timeouts: Option<(Duration, Duration)>,
     container_check: Duration,
     exists_needs_read: bool,
+    dialect: Dialect,
     nodes: Vec<(String, Vec<u8>, Vec<Acl>)>,
 }
 
@@ -163,6 +172,7 @@ impl Default for Builder {
             session_timeouts: None,
             container_check: Duration::from_secs(60),
             exists_needs_read: false,
+            dialect: Dialect::ZooKeeper,
             nodes: Vec::new(),
         }
     }
@@ -184,7 +194,8 @@ impl Builder {
         self
     }
 
-    /// The shortest and the longest session timeout that clients get. Default: 2 and 20 ticks.
+    /// The shortest and the longest session timeout that clients get. Default: 2 and 20 ticks; as
+    /// ClickHouse Keeper, 10 s and 100 s.
     #[must_use]
     pub fn session_timeouts(mut self, shortest: Duration, longest: Duration) -> Self {
         self.session_timeouts = Some((shortest, longest));
@@ -207,6 +218,13 @@ impl Builder {
         self
     }
 
+    /// Whose ways the server has. Default: those of ZooKeeper.
+    #[must_use]
+    pub fn dialect(mut self, dialect: Dialect) -> Self {
+        self.dialect = dialect;
+        self
+    }
+
     /// An initial node. Name its parent before it, unless that is `/`.
     #[must_use]
     pub fn node(mut self, path: &str, data: &[u8], acl: &[Acl]) -> Self {
@@ -225,12 +243,14 @@ impl Builder {
     pub fn start(self) -> Result<Server, Error> {
         let in_bounds = |interval: Duration| interval.clamp(Duration::from_millis(1), LONGEST);
         let tick_time = in_bounds(self.tick_time);
-        let (shortest, longest) = self
-            .session_timeouts
-            .unwrap_or((tick_time * 2, tick_time * 20));
+        let by_default = match self.dialect.has(Difference::LongSessions) {
+            true => (Duration::from_secs(10), Duration::from_secs(100)),
+            false => (tick_time * 2, tick_time * 20),
+        };
+        let (shortest, longest) = self.session_timeouts.unwrap_or(by_default);
         let tick = u64::try_from(tick_time.as_millis()).unwrap_or(u64::MAX);
         let timeout = |timeout: Duration| i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
-        let mut state = State::new(tick, (timeout(shortest), timeout(longest)));
+        let mut state = State::of(self.dialect, tick, (timeout(shortest), timeout(longest)));
         state.exists_needs_read = self.exists_needs_read;
         for (path, data, acl) in &self.nodes {
             state.plant(path, data, acl).map_err(|code| Error::Node {

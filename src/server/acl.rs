@@ -164,6 +164,41 @@ pub(crate) fn fix_up(
     Ok(list.into())
 }
 
+/// As [`fix_up`], in ClickHouse Keeper's way: entries of other schemes than `world`, `auth` and `digest`
+/// are dropped, without any entry everybody has all permissions, and nothing is compared.
+pub(crate) fn fix_up_as_keeper(
+    entries: Option<&[Entry<'_>]>,
+    identities: &Identities,
+    open: &List,
+) -> Result<List, ErrorCode> {
+    let entries = entries.unwrap_or_default();
+    if entries.is_empty() {
+        return Ok(Arc::clone(open));
+    }
+    let mut list = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let permissions = entry.permissions;
+        let id = entry.id.as_deref().unwrap_or_default();
+        match entry.scheme.as_deref().unwrap_or_default() {
+            "auth" => list.extend(
+                identities
+                    .iter()
+                    .map(|identity| Acl::new(permissions, identity.scheme, &identity.id)),
+            ),
+            "world" if id == "anyone" => list.push(Acl::new(permissions, "world", id)),
+            "digest" if id.matches(':').count() != 1 => return Err(ErrorCode::InvalidAcl),
+            "digest" => list.push(Acl::new(permissions, "digest", id)),
+            _ => {}
+        }
+    }
+    let is_open = |acl: &Acl| *acl == Acl::open();
+    match list.is_empty() {
+        true => Err(ErrorCode::InvalidAcl),
+        false if list.iter().all(is_open) => Ok(Arc::clone(open)),
+        false => Ok(list.into()),
+    }
+}
+
 /// ZooKeeper fails on a null in an entry that it compares with an earlier one.
 fn without_repetitions<'e, 'a>(entries: &'e [Entry<'a>]) -> Result<Vec<&'e Entry<'a>>, ErrorCode> {
     let same = |one: &Text<'_>, other: &Text<'_>| match one {

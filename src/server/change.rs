@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use super::acl::{self, permission};
 use super::code::ErrorCode;
+use super::dialect::{Difference, KEEPER};
 use super::identity::Identities;
 use super::node::{NewNode, NodeKind};
 use super::request::{Create, RequestKind, Write};
-use super::tree::{RESERVED, Tree, split};
+use super::tree::{Tree, split};
 use crate::model::path;
 
 /// The longest time to live, in milliseconds.
@@ -95,6 +96,24 @@ impl<'a> Draft<'a> {
         })
     }
 
+    /// Nobody writes what is ClickHouse Keeper's own, or checks it.
+    fn writable<'p>(&self, path: &'p str) -> Result<&'p str, ErrorCode> {
+        let is_own = self.tree.dialect().has(Difference::OwnNodes) && path::is_within(path, KEEPER);
+        (!is_own).then_some(path).ok_or(ErrorCode::BadArguments)
+    }
+
+    fn fix_up(
+        &self,
+        entries: Option<&[acl::Entry<'_>]>,
+        asker: &Asker<'_>,
+    ) -> Result<acl::List, ErrorCode> {
+        let open = self.tree.open_acl();
+        match self.tree.dialect().has(Difference::FewSchemes) {
+            true => acl::fix_up_as_keeper(entries, asker.identities, open),
+            false => acl::fix_up(entries, asker.identities, open),
+        }
+    }
+
     fn put(&mut self, path: &str, record: Option<Record>) {
         if let Some(changed) = &mut self.changed {
             changed.insert(path.to_owned(), record);
@@ -118,7 +137,7 @@ impl<'a> Draft<'a> {
                 data,
                 version,
             } => {
-                let path = valid(path.as_deref())?;
+                let path = self.writable(valid(path.as_deref())?)?;
                 let mut record = self.record(path)?;
                 permit(&record, permission::WRITE, asker)?;
                 record.version = next_version(record.version, *version)?;
@@ -131,8 +150,8 @@ impl<'a> Draft<'a> {
                 })
             }
             Write::SetAcl { path, acl, version } => {
-                let path = valid(path.as_deref())?;
-                let acl = acl::fix_up(acl.as_deref(), asker.identities, self.tree.open_acl())?;
+                let path = self.writable(valid(path.as_deref())?)?;
+                let acl = self.fix_up(acl.as_deref(), asker)?;
                 let record = self.record(path)?;
                 permit(&record, permission::ADMIN, asker)?;
                 Ok(Change::SetAcl {
@@ -142,7 +161,7 @@ impl<'a> Draft<'a> {
                 })
             }
             Write::Check { path, version } => {
-                let record = self.record(valid(path.as_deref())?)?;
+                let record = self.record(self.writable(valid(path.as_deref())?)?)?;
                 permit(&record, permission::READ, asker)?;
                 next_version(record.version, *version)?;
                 Ok(Change::Check)
@@ -154,8 +173,7 @@ impl<'a> Draft<'a> {
         let mode = Mode::of(create)?;
         let path = create.path.as_deref().ok_or(ErrorCode::MarshallingError)?;
         let parent_path = parent(path)?;
-        let open = self.tree.open_acl();
-        let acl = acl::fix_up(create.acl.as_deref(), asker.identities, open)?;
+        let acl = self.fix_up(create.acl.as_deref(), asker)?;
         let mut parent = self.record(parent_path)?;
         permit(&parent, permission::CREATE, asker)?;
         let path = if mode.sequential {
@@ -163,7 +181,7 @@ impl<'a> Draft<'a> {
         } else {
             path.to_owned()
         };
-        valid(Some(&path))?;
+        self.writable(valid(Some(&path))?)?;
         if self.record(&path).is_ok() {
             return Err(ErrorCode::NodeExists);
         }
@@ -194,9 +212,10 @@ impl<'a> Draft<'a> {
 
     fn delete(&mut self, path: &str, version: i32, asker: &Asker<'_>) -> Result<Change, ErrorCode> {
         let parent_path = parent(path)?;
-        if RESERVED.contains(&path) {
+        if self.tree.is_reserved(path) {
             return Err(ErrorCode::BadArguments);
         }
+        self.writable(path)?;
         let mut parent = self.record(parent_path)?;
         permit(&parent, permission::DELETE, asker)?;
         let record = self.record(path)?;

@@ -1,6 +1,7 @@
 //! The first packet of a connection: opens a session or resumes one.
 
 use super::caller::Caller;
+use super::dialect::Difference;
 use super::faults::{Fault, Subject};
 use super::reply::{Connected, put_connected};
 use super::request::{Connect, RequestKind};
@@ -30,7 +31,8 @@ pub(crate) fn shake_hands(
     if fault == Some(Fault::LoseRequest) {
         return Err(Malformed);
     }
-    if connect.last_zxid_seen > state.zxids.processed {
+    let resumes = !state.dialect.has(Difference::NoResumption);
+    if resumes && connect.last_zxid_seen > state.zxids.processed {
         // The client comes from another server.
         tracing::info!(
             "client refused: it has seen transaction 0x{:x}, the last one here is 0x{:x}",
@@ -48,7 +50,8 @@ pub(crate) fn shake_hands(
         return Ok(());
     };
     connection.timeout = timeout;
-    connection.knows_read_only = connect.read_only.is_some();
+    // ClickHouse Keeper sends no last byte.
+    connection.knows_read_only = connect.read_only.is_some() && resumes;
     // Without a session, further packets are ignored, as after the end of one.
     connection.session = Some(session.unwrap_or(connect.session));
     if fault == Some(Fault::LoseReply) {
@@ -79,7 +82,7 @@ fn open_or_resume(
     timeout: i32,
 ) -> Option<i64> {
     let now = state.uptime();
-    if connect.session == 0 {
+    if connect.session == 0 || state.dialect.has(Difference::NoResumption) {
         state.next_moment();
         let session = state.sessions.create(timeout, id, now);
         tracing::info!("session 0x{session:x} established, timeout {timeout} ms");

@@ -61,6 +61,11 @@ impl Identities {
         Self(vec![Identity::of_address(address)])
     }
 
+    /// Nobody is known by an address.
+    pub(crate) fn none() -> Self {
+        Self(Vec::new())
+    }
+
     /// An identity that has all permissions: only the server itself.
     pub(crate) fn of_server() -> Self {
         Self(vec![Identity {

@@ -31,7 +31,7 @@ pub struct Stat {
     pub mtime: i64,
     /// How often its data was written.
     pub version: i32,
-    /// How often a child was created or deleted.
+    /// How often a child was created or deleted; in ClickHouse Keeper, or written.
     pub cversion: i32,
     /// How often its ACL was written.
     pub aversion: i32,
@@ -61,6 +61,10 @@ pub(crate) struct Node {
     /// How many children were ever created. [`Stat`] counts deletions, too.
     pub(crate) cversion: i32,
     pub(crate) aversion: i32,
+    /// What the stat's `cversion` has beyond creations and deletions.
+    more_changes: i32,
+    /// How many children the stat does not count.
+    uncounted: i32,
     /// `None` until the first child.
     children: Option<Box<Names>>,
 }
@@ -80,6 +84,8 @@ impl Node {
             version: 0,
             cversion: 0,
             aversion: 0,
+            more_changes: 0,
+            uncounted: 0,
             children: None,
         }
     }
@@ -100,13 +106,16 @@ impl Node {
 
     pub(crate) fn stat(&self) -> Stat {
         let num_children = i32::try_from(self.child_count()).unwrap_or(i32::MAX);
+        let num_children = num_children - self.uncounted;
         Stat {
             czxid: self.czxid,
             mzxid: self.mzxid,
             ctime: self.ctime,
             mtime: self.mtime,
             version: self.version,
-            cversion: self.cversion.wrapping_mul(2).wrapping_sub(num_children),
+            cversion: (self.cversion.wrapping_mul(2))
+                .wrapping_sub(num_children)
+                .wrapping_add(self.more_changes),
             aversion: self.aversion,
             ephemeral_owner: match self.kind {
                 NodeKind::Ephemeral(session) => session,
@@ -120,6 +129,20 @@ impl Node {
 
     pub(crate) fn child_count(&self) -> usize {
         self.children.as_ref().map_or(0, |names| names.len())
+    }
+
+    /// As ClickHouse Keeper, does not count a child that is there from the beginning as a change, and those
+    /// of its own node not as children.
+    pub(crate) fn begin_with(&mut self, is_hidden: bool) {
+        match is_hidden {
+            true => self.uncounted += 1,
+            false => self.more_changes += 1,
+        }
+    }
+
+    /// As ClickHouse Keeper, counts that a child was written.
+    pub(crate) fn note_child_write(&mut self) {
+        self.more_changes = self.more_changes.wrapping_add(1);
     }
 
     /// The names of the children, in ZooKeeper's order.

@@ -3,6 +3,7 @@
 use super::caller::{Answer, Caller};
 use super::change::{Asker, Change, Draft};
 use super::code::ErrorCode;
+use super::dialect::Difference;
 use super::faults::{Fault, Subject};
 use super::handshake;
 use super::reply::{NO_ZXID, put_reply, put_stat};
@@ -32,6 +33,14 @@ impl State {
                 header.xid,
                 FirstPath(kind, body)
             );
+        }
+        if !self.knows(kind, body) {
+            tracing::debug!(
+                "session 0x{:x}: xid {} is unknown",
+                caller.session,
+                header.xid
+            );
+            return Err(Malformed);
         }
         let fault = kind.and_then(|kind| self.struck(caller, kind, body));
         match fault {
@@ -124,7 +133,9 @@ impl State {
             RequestKind::CloseSession => {
                 tracing::info!("session 0x{:x} closed", caller.session);
                 self.end_session(caller.session);
-                self.answer(caller, xid, Answer::Body, &[]);
+                if !self.dialect.has(Difference::SilentClose) {
+                    self.answer(caller, xid, Answer::Body, &[]);
+                }
                 return self.close_after_sending(caller.connection);
             }
             _ => self.read(caller, kind, body, scratch).into(),
@@ -175,6 +186,7 @@ impl State {
         }
         let stat = self.apply(change, moment);
         match (kind, stat) {
+            (RequestKind::Check, _) if self.dialect.has(Difference::AnswersChecks) => {}
             // ZooKeeper fails to write the reply, and sends none.
             (RequestKind::Check, _) => return Answer::Silence,
             (RequestKind::Create | RequestKind::Delete, _) | (_, None) => {}
@@ -206,14 +218,29 @@ impl State {
             return Ok(());
         };
         let identities = &mut connection.identities;
-        let result = identities.authenticate(scheme.as_deref(), credentials);
+        let is_strict = self.dialect.has(Difference::DigestOnly);
+        let is_refused = is_strict && !is_one_digest(scheme.as_deref(), credentials);
+        let result = match is_refused {
+            true => Err(ErrorCode::AuthFailed),
+            false => identities.authenticate(scheme.as_deref(), credentials),
+        };
         self.send(caller.connection, |out| {
             put_reply(out, xid, 0, result.err(), &[]);
         });
-        if result.is_err() {
+        if result.is_err() && !is_strict {
             self.close_after_sending(caller.connection);
         }
         Ok(())
+    }
+
+    /// Whether the dialect knows a request, and all that are in it.
+    fn knows(&self, kind: Option<RequestKind>, body: &[u8]) -> bool {
+        self.dialect.knows(kind)
+            && (kind != Some(RequestKind::Multi)
+                || !self.dialect.has(Difference::ClosesOnUnknown)
+                || transaction::kinds(body)
+                    .iter()
+                    .all(|&kind| self.dialect.knows(Some(kind))))
     }
 
     fn struck(&mut self, caller: Caller, kind: RequestKind, body: &[u8]) -> Option<Fault> {
@@ -236,6 +263,12 @@ impl State {
         let connection = self.connections.get(&caller.connection);
         connection.map_or(0, |connection| connection.timeout)
     }
+}
+
+/// Whether these are the only credentials that ClickHouse Keeper takes.
+fn is_one_digest(scheme: Option<&str>, credentials: Option<&[u8]>) -> bool {
+    let colons = credentials.map(|bytes| memchr::memchr_iter(b':', bytes).count());
+    scheme == Some("digest") && colons == Some(1)
 }
 
 /// The paths that a request names, where it can be read.

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::acl::{self, permission};
 use super::caller::Caller;
 use super::code::ErrorCode;
+use super::dialect::Difference;
 use super::node::Node;
 use super::reply::{put_acl, put_stat, put_texts};
 use super::request::{PathAndWatch, RequestKind, named};
@@ -143,7 +144,12 @@ impl State {
         if !self.permits(caller, &node.acl, permission::READ | permission::ADMIN) {
             return Err(ErrorCode::NoAuth);
         }
-        let list = if self.permits(caller, &node.acl, permission::ADMIN) {
+        let is_open = || node.acl == *self.tree.open_acl();
+        let list = if self.dialect.has(Difference::NoAclIsOpen) && is_open() {
+            Cow::Owned(Vec::new())
+        } else if self.dialect.has(Difference::HashesShown)
+            || self.permits(caller, &node.acl, permission::ADMIN)
+        {
             Cow::Borrowed(&*node.acl)
         } else {
             Cow::Owned(acl::redacted(&node.acl))

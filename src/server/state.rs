@@ -14,6 +14,7 @@ use tokio::sync::Notify;
 use super::acl::{self, Acl};
 use super::change::{Asker, Change, Draft};
 use super::code::ErrorCode;
+use super::dialect::{Dialect, Difference};
 use super::faults::Faults;
 use super::identity::Identities;
 use super::node::{Moment, Stat};
@@ -22,7 +23,7 @@ use super::reply;
 use super::request::{Create, RequestKind, Write};
 use super::sessions::Sessions;
 use super::tree::{Tree, split};
-use super::watches::{ConnectionId, NodeEvent, Watches};
+use super::watches::{ConnectionId, NodeEvent, Reach, Watches};
 
 /// Bytes that may wait for a client that does not read. Beyond that it is cut off.
 const LONGEST_OUTBOX: usize = 64 << 20;
@@ -71,6 +72,13 @@ pub(crate) struct Client {
     wake: Arc<Notify>,
 }
 
+/// Which of the tables of watches.
+#[derive(Debug, Clone, Copy)]
+enum Side {
+    Data,
+    Children,
+}
+
 /// The server's state.
 #[derive(Debug)]
 pub(crate) struct State {
@@ -82,6 +90,7 @@ pub(crate) struct State {
     pub(crate) zxids: Zxids,
     pub(crate) counts: Counts,
     pub(crate) exists_needs_read: bool,
+    pub(crate) dialect: Dialect,
     started: Instant,
     last_connection: ConnectionId,
     /// The connection whose requests are being executed. It needs no wake-up.
@@ -89,16 +98,26 @@ pub(crate) struct State {
 }
 
 impl State {
+    #[cfg(test)]
     pub(crate) fn new(tick: u64, timeouts: (i32, i32)) -> Self {
+        Self::of(Dialect::ZooKeeper, tick, timeouts)
+    }
+
+    pub(crate) fn of(dialect: Dialect, tick: u64, timeouts: (i32, i32)) -> Self {
+        let sessions = match dialect.has(Difference::NoResumption) {
+            true => Sessions::counted(tick, timeouts),
+            false => Sessions::new(tick, timeouts, wall_clock()),
+        };
         Self {
-            tree: Tree::new(),
-            sessions: Sessions::new(tick, timeouts, wall_clock()),
+            tree: Tree::of(dialect),
+            sessions,
             watches: Watches::default(),
             faults: Faults::default(),
             connections: HashMap::new(),
             zxids: Zxids::default(),
             counts: Counts::default(),
             exists_needs_read: false,
+            dialect,
             started: Instant::now(),
             last_connection: 0,
             current: None,
@@ -114,7 +133,10 @@ impl State {
         self.last_connection += 1;
         let connection = Client {
             peer,
-            identities: Identities::of_address(peer),
+            identities: match self.dialect.has(Difference::FewSchemes) {
+                true => Identities::none(),
+                false => Identities::of_address(peer),
+            },
             session: None,
             timeout: 0,
             knows_read_only: false,
@@ -202,16 +224,18 @@ impl State {
         match change {
             Change::Create { path, node } => {
                 let (stat, parent_acl) = self.tree.create(&path, &node, moment)?;
-                let watchers = self.watches.data.trigger(&path, NodeEvent::Created);
+                self.notify_above(&path, NodeEvent::Created);
+                let watchers = self.trigger(Side::Data, &path, NodeEvent::Created);
                 self.notify(&watchers, NodeEvent::Created, &path, &node.acl);
                 self.notify_parent(&path, &parent_acl);
                 Some(stat)
             }
             Change::Delete { path } => {
                 let (acl, parent_acl) = self.tree.delete(&path, moment.zxid)?;
-                let watchers = self.watches.data.trigger(&path, NodeEvent::Deleted);
+                self.notify_above(&path, NodeEvent::Deleted);
+                let watchers = self.trigger(Side::Data, &path, NodeEvent::Deleted);
                 self.notify(&watchers, NodeEvent::Deleted, &path, &acl);
-                let mut more = self.watches.children.trigger(&path, NodeEvent::Deleted);
+                let mut more = self.trigger(Side::Children, &path, NodeEvent::Deleted);
                 more.retain(|connection| !watchers.contains(connection));
                 self.notify(&more, NodeEvent::Deleted, &path, &acl);
                 self.notify_parent(&path, &parent_acl);
@@ -223,7 +247,8 @@ impl State {
                 version,
             } => {
                 let (stat, acl) = self.tree.set_data(&path, data, version, moment)?;
-                let watchers = self.watches.data.trigger(&path, NodeEvent::DataChanged);
+                self.notify_above(&path, NodeEvent::DataChanged);
+                let watchers = self.trigger(Side::Data, &path, NodeEvent::DataChanged);
                 self.notify(&watchers, NodeEvent::DataChanged, &path, &acl);
                 Some(stat)
             }
@@ -238,8 +263,30 @@ impl State {
             parent => parent,
         };
         let event = NodeEvent::ChildrenChanged;
-        let watchers = self.watches.children.trigger(parent, event);
+        let watchers = self.trigger(Side::Children, parent, event);
         self.notify(&watchers, event, parent, acl);
+    }
+
+    /// The connections that get an event with this path.
+    fn trigger(&mut self, side: Side, path: &str, event: NodeEvent) -> BTreeSet<ConnectionId> {
+        let reach = match self.dialect.has(Difference::WatchPaths) {
+            true => Reach::Here,
+            false => Reach::Above,
+        };
+        let table = match side {
+            Side::Data => &mut self.watches.data,
+            Side::Children => &mut self.watches.children,
+        };
+        table.trigger(path, event, reach)
+    }
+
+    /// As ClickHouse Keeper, tells each recursive watch at a node or above it, with its own path.
+    fn notify_above(&mut self, path: &str, event: NodeEvent) {
+        if self.dialect.has(Difference::WatchPaths) {
+            for (watched, id) in self.watches.data.recursive(path) {
+                self.send(id, |out| reply::put_event(out, event, &watched));
+            }
+        }
     }
 
     /// Sends an event to those who may read the node.
@@ -253,7 +300,8 @@ impl State {
         for &id in watchers {
             let connection = self.connections.get(&id);
             let may_read = connection.is_some_and(|connection| {
-                acl::allows(acl, acl::permission::READ, &connection.identities)
+                self.dialect.has(Difference::EventsForAll)
+                    || acl::allows(acl, acl::permission::READ, &connection.identities)
             });
             if may_read {
                 self.send(id, |out| reply::put_event(out, event, path));

@@ -3,6 +3,7 @@
 use super::caller::{Answer, Caller};
 use super::change::{Asker, Change, Draft};
 use super::code::ErrorCode;
+use super::dialect::Difference;
 use super::node::Moment;
 use super::reply::put_stat;
 use super::request::{Create, RequestKind, Write, named};
@@ -16,7 +17,8 @@ const LONGEST_REPLY: usize = if cfg!(test) { 1 << 20 } else { 1 << 30 };
 /// One operation.
 #[derive(Debug)]
 enum Operation<'a> {
-    Write(Write<'a>),
+    /// As what it was asked for.
+    Write(RequestKind, Write<'a>),
     /// A creation with a time to live in a record that has no field for it: ZooKeeper fails on it.
     TtlWithoutTtl(Text<'a>),
     Read(RequestKind, Text<'a>),
@@ -25,7 +27,7 @@ enum Operation<'a> {
 impl Operation<'_> {
     fn path(&self) -> Option<&str> {
         match self {
-            Self::Write(write) => write.path(),
+            Self::Write(_, write) => write.path(),
             Self::TtlWithoutTtl(path) | Self::Read(_, path) => path.as_deref(),
         }
     }
@@ -71,7 +73,7 @@ fn read_operations<'a>(body: &'a [u8]) -> Result<Vec<Operation<'a>>, Malformed> 
             RequestKind::SetAcl => return Err(Malformed),
             _ => match Write::read(reader, kind)? {
                 Write::Create(create) => as_flags_say(create),
-                write => Operation::Write(write),
+                write => Operation::Write(kind, write),
             },
         };
         let is_read = |operation: &Operation<'_>| matches!(operation, Operation::Read(..));
@@ -88,7 +90,8 @@ fn read_operations<'a>(body: &'a [u8]) -> Result<Vec<Operation<'a>>, Malformed> 
 
 /// In a transaction, the flags say which kind of creation it is.
 fn as_flags_say(mut create: Create<'_>) -> Operation<'_> {
-    let had_ttl = create.kind == RequestKind::CreateTtl;
+    let asked = create.kind;
+    let had_ttl = asked == RequestKind::CreateTtl;
     create.kind = match create.flags {
         4 => RequestKind::CreateContainer,
         5 | 6 if had_ttl => RequestKind::CreateTtl,
@@ -98,7 +101,7 @@ fn as_flags_say(mut create: Create<'_>) -> Operation<'_> {
     if create.kind != RequestKind::CreateTtl {
         create.ttl = -1;
     }
-    Operation::Write(Write::Create(create))
+    Operation::Write(asked, Write::Create(create))
 }
 
 /// The paths that a `multi` or a `multiRead` names.
@@ -106,6 +109,16 @@ pub(crate) fn paths(body: &[u8]) -> Vec<String> {
     let operations = read_operations(body).unwrap_or_default();
     let paths = operations.iter().filter_map(Operation::path);
     paths.map(str::to_owned).collect()
+}
+
+/// What a `multi` asks for.
+pub(crate) fn kinds(body: &[u8]) -> Vec<RequestKind> {
+    let operations = read_operations(body).unwrap_or_default();
+    let kind = |operation: &Operation<'_>| match operation {
+        Operation::Write(kind, _) | Operation::Read(kind, _) => *kind,
+        Operation::TtlWithoutTtl(_) => RequestKind::CreateTtl,
+    };
+    operations.iter().map(kind).collect()
 }
 
 impl State {
@@ -134,7 +147,13 @@ impl State {
             session: caller.session,
             identities: &connection.identities,
         };
-        match check_all(&operations, Draft::of_several(&self.tree), &asker) {
+        let has_stats = self.dialect.has(Difference::StatsInBatches);
+        match check_all(
+            &operations,
+            Draft::of_several(&self.tree),
+            &asker,
+            has_stats,
+        ) {
             Ok(changes) => {
                 for (kind, change) in changes {
                     self.carry_out(kind, change, moment, out);
@@ -174,6 +193,7 @@ impl State {
         let Ok(operations) = read_operations(body) else {
             return Answer::Error(ErrorCode::MarshallingError);
         };
+        let bare = self.dialect.has(Difference::BareErrors);
         for operation in &operations {
             let start = out.len();
             if start > LONGEST_REPLY {
@@ -183,11 +203,11 @@ impl State {
             }
             let result = match operation {
                 Operation::Read(RequestKind::GetData, path) => named(path).and_then(|path| {
-                    put_between(out, 4, 0);
+                    put_between(out, GET_DATA, 0);
                     self.get_data(caller, path, false, out)
                 }),
                 Operation::Read(_, path) => named(path).and_then(|path| {
-                    put_between(out, 8, 0);
+                    put_between(out, GET_CHILDREN, 0);
                     self.get_children(caller, path, false, out)
                 }),
                 _ => Err(ErrorCode::MarshallingError),
@@ -201,7 +221,16 @@ impl State {
                 }
                 Err(error) => {
                     out.truncate(start);
-                    put_error(out, error.number());
+                    match operation {
+                        Operation::Read(kind, _) if bare => {
+                            let opcode = match kind {
+                                RequestKind::GetData => GET_DATA,
+                                _ => GET_CHILDREN,
+                            };
+                            put_between(out, opcode, error.number());
+                        }
+                        _ => put_error(out, error.number()),
+                    }
                 }
             }
         }
@@ -216,9 +245,13 @@ fn check_all(
     operations: &[Operation<'_>],
     mut draft: Draft<'_>,
     asker: &Asker<'_>,
+    has_stats: bool,
 ) -> Result<Vec<(i32, Change)>, (usize, ErrorCode)> {
     let check = |(i, operation): (usize, &Operation<'_>)| match operation {
-        Operation::Write(write) => match draft.check(write, asker) {
+        Operation::Write(asked, write) => match draft.check(write, asker) {
+            Ok(change) if has_stats && *asked == RequestKind::Create2 => {
+                Ok((CREATED_WITH_STAT, change))
+            }
             Ok(change) => Ok((kind_of_result(write), change)),
             Err(error) => Err((i, error)),
         },
@@ -228,6 +261,8 @@ fn check_all(
 }
 
 const CREATED: i32 = 1;
+const GET_DATA: i32 = 4;
+const GET_CHILDREN: i32 = 8;
 const WRITTEN: i32 = 5;
 const CREATED_WITH_STAT: i32 = 15;
 

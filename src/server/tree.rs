@@ -6,6 +6,7 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 
 use super::acl::{self, Acl, permission};
+use super::dialect::{Dialect, Difference, KEEPER};
 use super::names::Names;
 use super::node::{Moment, NewNode, Node, NodeKind, Stat};
 
@@ -18,14 +19,17 @@ pub(crate) struct Tree {
     mortal: BTreeSet<Box<str>>,
     data_size: u64,
     open: acl::List,
+    dialect: Dialect,
 }
 
-/// The paths that are always there.
-pub(crate) const RESERVED: [&str; 4] = ["/", "/zookeeper", "/zookeeper/quota", "/zookeeper/config"];
-
 impl Tree {
-    /// The tree of a new server.
+    #[cfg(test)]
     pub(crate) fn new() -> Self {
+        Self::of(Dialect::ZooKeeper)
+    }
+
+    /// The tree of a new server.
+    pub(crate) fn of(dialect: Dialect) -> Self {
         let open: acl::List = [Acl::open()].into();
         let mut tree = Self {
             nodes: HashMap::default(),
@@ -33,19 +37,24 @@ impl Tree {
             mortal: BTreeSet::new(),
             data_size: 0,
             open: Arc::clone(&open),
+            dialect,
         };
-        for path in RESERVED {
+        for &(path, data) in dialect.own_nodes() {
             let mut node = Node::of_old(Arc::clone(&open));
+            node.data = Some(data.into());
             if path == "/zookeeper/config" {
                 node.acl = [Acl::new(permission::READ, "world", "anyone")].into();
                 node.aversion = -1;
             }
             tree.nodes.insert(path.into(), node);
-            tree.data_size += java_length(path);
+            tree.data_size += java_length(path) + data.len() as u64;
             if path != "/" {
                 let (parent, name) = split(path);
                 if let Some(parent) = tree.nodes.get_mut(key(parent)) {
                     parent.add_child(name);
+                    if dialect.has(Difference::OwnNodes) {
+                        parent.begin_with(path != KEEPER);
+                    }
                 }
             }
         }
@@ -55,6 +64,16 @@ impl Tree {
     /// The ACL that gives everybody all permissions.
     pub(crate) fn open_acl(&self) -> &acl::List {
         &self.open
+    }
+
+    pub(crate) fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// Whether a path may not be deleted.
+    pub(crate) fn is_reserved(&self, path: &str) -> bool {
+        let own = self.dialect.own_nodes();
+        own.iter().any(|(reserved, _)| *reserved == path)
     }
 
     /// The node at a path as it came; the empty path is the root's, too.
@@ -144,7 +163,9 @@ impl Tree {
         let (parent_path, name) = split(path);
         let parent = self.nodes.get_mut(key(parent_path))?;
         parent.remove_child(name);
-        parent.pzxid = parent.pzxid.max(zxid);
+        if !self.dialect.has(Difference::ForgetsDeletions) {
+            parent.pzxid = parent.pzxid.max(zxid);
+        }
         let parent_acl = Arc::clone(&parent.acl);
         self.data_size -= java_length(path) + node.data_length() as u64;
         match node.kind {
@@ -176,7 +197,14 @@ impl Tree {
         node.mzxid = moment.zxid;
         node.mtime = moment.time;
         self.data_size += node.data_length() as u64;
-        Some((node.stat(), Arc::clone(&node.acl)))
+        let written = (node.stat(), Arc::clone(&node.acl));
+        if self.dialect.has(Difference::CountsWrites)
+            && !matches!(path, "" | "/")
+            && let Some(parent) = self.nodes.get_mut(key(split(path).0))
+        {
+            parent.note_child_write();
+        }
+        Some(written)
     }
 
     /// Writes a node's ACL. Returns its stat, or `None` if there is no node.

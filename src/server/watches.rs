@@ -28,6 +28,15 @@ pub(crate) enum Mode {
     PersistentRecursive,
 }
 
+/// Which watches an event reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// Those of its path that are not recursive.
+    Here,
+    /// Those of its path, and the recursive ones above it.
+    Above,
+}
+
 /// One table of watches.
 #[derive(Debug, Default)]
 pub(crate) struct Table {
@@ -53,7 +62,12 @@ impl Table {
     }
 
     /// The connections that get an event at `path`. Removes their one-shot watches.
-    pub(crate) fn trigger(&mut self, path: &str, event: NodeEvent) -> BTreeSet<ConnectionId> {
+    pub(crate) fn trigger(
+        &mut self,
+        path: &str,
+        event: NodeEvent,
+        reach: Reach,
+    ) -> BTreeSet<ConnectionId> {
         let mut connections = BTreeSet::new();
         if self.by_path.is_empty() {
             return connections;
@@ -63,6 +77,7 @@ impl Table {
             for (&connection, &mode) in &*watchers {
                 match mode {
                     Mode::PersistentRecursive if event == NodeEvent::ChildrenChanged => continue,
+                    Mode::PersistentRecursive if reach == Reach::Here => continue,
                     Mode::OneShot => spent.push(connection),
                     _ => {}
                 }
@@ -72,7 +87,7 @@ impl Table {
                 self.remove(path, connection);
             }
         }
-        if self.recursive > 0 && event != NodeEvent::ChildrenChanged {
+        if self.recursive > 0 && event != NodeEvent::ChildrenChanged && reach == Reach::Above {
             for above in paths_above(path) {
                 let watchers = self.by_path.get(above).into_iter().flatten();
                 connections.extend(
@@ -83,6 +98,22 @@ impl Table {
             }
         }
         connections
+    }
+
+    /// The recursive watches of a path and above it, from the bottom up, each with its own path.
+    pub(crate) fn recursive(&self, path: &str) -> Vec<(Box<str>, ConnectionId)> {
+        if self.recursive == 0 {
+            return Vec::new();
+        }
+        let places = [path].into_iter().chain(paths_above(path));
+        let found = places.filter_map(|place| self.by_path.get_key_value(place));
+        let found = found.flat_map(|(place, watchers)| {
+            let recursive = watchers
+                .iter()
+                .filter(|(_, mode)| **mode == Mode::PersistentRecursive);
+            recursive.map(move |(connection, _)| (place.clone(), *connection))
+        });
+        found.collect()
     }
 
     /// Removes one watch. Returns `false` if there is none.
@@ -190,7 +221,10 @@ mod tests {
     use super::*;
 
     fn triggered(table: &mut Table, path: &str, event: NodeEvent) -> Vec<ConnectionId> {
-        table.trigger(path, event).into_iter().collect()
+        table
+            .trigger(path, event, Reach::Above)
+            .into_iter()
+            .collect()
     }
 
     #[test]
@@ -221,6 +255,20 @@ mod tests {
             assert_eq!(triggered(&mut table, "/ab", NodeEvent::Deleted), [1]);
             assert_eq!(triggered(&mut table, "/", NodeEvent::DataChanged), [1]);
         }
+    }
+
+    #[test]
+    fn recursive_watches_are_found_with_their_own_paths() {
+        let mut table = Table::default();
+        table.add("/", 1, Mode::PersistentRecursive);
+        table.add("/a", 2, Mode::PersistentRecursive);
+        table.add("/a", 3, Mode::Persistent);
+        table.add("/a/b", 1, Mode::PersistentRecursive);
+        let found: Vec<_> = table.recursive("/a/b").into_iter().collect();
+        let shown: Vec<_> = found.iter().map(|(path, id)| (&**path, *id)).collect();
+        assert_eq!(shown, [("/a/b", 1), ("/a", 2), ("/", 1)]);
+        let here = table.trigger("/a", NodeEvent::DataChanged, Reach::Here);
+        assert_eq!(here.into_iter().collect::<Vec<_>>(), [3]);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
+use super::dialect::Difference;
 use super::state::{Client, State};
 use super::watches::ConnectionId;
 
@@ -38,7 +39,11 @@ pub(crate) fn answer(state: &mut State, id: ConnectionId, bytes: &[u8]) -> bool 
 }
 
 fn server(state: &State, with_clients: bool, out: &mut String) -> fmt::Result {
-    writeln!(out, "Zookeeper version: {VERSION}")?;
+    let name = match state.dialect.has(Difference::OwnName) {
+        true => "ClickHouse Keeper",
+        false => "Zookeeper",
+    };
+    writeln!(out, "{name} version: {VERSION}")?;
     if with_clients {
         writeln!(out, "Clients:")?;
         connections(state, false, out)?;

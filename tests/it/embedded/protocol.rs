@@ -1,5 +1,6 @@
 //! The protocol, byte by byte: what ZooKeeper 3.8 answers, the odd answers included.
 
+mod keeper;
 mod multi;
 mod nodes;
 mod sessions;

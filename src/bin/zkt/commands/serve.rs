@@ -3,12 +3,13 @@
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, ValueHint};
 use zkt::model::acl::Acl;
 use zkt::model::node::Declared;
 use zkt::model::path::ZPath;
 use zkt::model::tree::Tree;
-use zkt::server::{self, Builder, Server};
+use zkt::server::{self, Builder, Dialect, Server};
 
 use crate::args::FileArgs;
 use crate::args::values::listen;
@@ -31,11 +32,24 @@ pub(crate) struct ServeArgs {
     /// Files or directories of tree files whose nodes are there from the start
     #[arg(long, value_name = "LAYER", num_args = 1.., value_hint = ValueHint::AnyPath)]
     pub(crate) tree: Vec<String>,
+    /// Whose ways it has: those of ZooKeeper, or of ClickHouse Keeper in version 26 or 24
+    #[arg(long, value_name = "DIALECT", default_value = "zookeeper",
+        value_parser = PossibleValuesParser::new(DIALECTS.map(Dialect::name)).map(|name| dialect(&name)))]
+    pub(crate) dialect: Dialect,
     /// Accept a layer that declares no node
     #[arg(long)]
     pub(crate) allow_empty: bool,
     #[command(flatten)]
     pub(crate) files: FileArgs,
+}
+
+const DIALECTS: [Dialect; 3] = [Dialect::ZooKeeper, Dialect::Keeper, Dialect::Keeper24];
+
+/// The dialect of a name, which is one of them.
+fn dialect(name: &str) -> Dialect {
+    let mut all = DIALECTS.into_iter();
+    all.find(|dialect| dialect.name() == name)
+        .unwrap_or_default()
 }
 
 pub(crate) async fn run(args: &ServeArgs, output: &Output) -> Result<Exit, Failure> {
@@ -64,7 +78,8 @@ fn made(tree: &Tree<Declared>) -> impl Iterator<Item = &(ZPath, Declared)> {
 
 /// A server with the declared nodes.
 fn builder(args: &ServeArgs, output: &Output) -> Result<Builder, Failure> {
-    let mut builder = Server::builder().address(args.listen);
+    let builder = Server::builder().address(args.listen);
+    let mut builder = builder.dialect(args.dialect);
     if args.tree.is_empty() {
         return Ok(builder);
     }
