@@ -123,7 +123,8 @@ pub use reconcile::{
 };
 pub use zookeeper::executor::Report;
 pub use zookeeper::session::{
-    Credentials, Error as SessionError, Options as Connection, Password, Session, Tls, Wait,
+    Abilities, Credentials, Dialect, Error as SessionError, Options as Connection, Password,
+    Session, Tls, Wait,
 };
 
 /// What the actions of a plan are.

@@ -333,6 +333,7 @@ impl<'a> Planner<'a> {
     fn only_live(&mut self, top: &ZPath, nodes: &[(ZPath, Live)]) {
         let Some(parent) = top.parent() else { return };
         let is_system = top.as_str() == "/zookeeper" && !self.policy.below_chroot;
+        let is_system = is_system || self.policy.system.as_ref() == Some(top);
         if is_system || record::is_reserved(top) {
             return;
         }

@@ -15,7 +15,37 @@ use crate::zookeeper::session::Session;
 pub(crate) fn require_chroot(session: &Session) -> Result<(), Error> {
     match session.chroot().names().next() {
         Some("zookeeper") => Err(Error::Reserved),
+        Some(name) if name == session.dialect().system() => Err(Error::OfKeeper),
         _ => Ok(()),
+    }
+}
+
+/// Nothing may be declared that the server keeps for itself, and no ACL that it does not know: ClickHouse
+/// Keeper drops such entries without a word.
+///
+/// # Errors
+/// [`Error::OfKeeper`], [`Error::Scheme`].
+pub(crate) fn require_of_server(session: &Session, declared: &Tree<Declared>) -> Result<(), Error> {
+    let dialect = session.dialect();
+    if let Some(system) = session.system() {
+        let mut nodes = declared.subtree(&system).iter();
+        if nodes.any(|(_, node)| node.is_declared()) {
+            return Err(Error::OfKeeper);
+        }
+    }
+    let unknown = |(path, node): &(ZPath, Declared)| {
+        let acl = node.acl.as_deref().filter(|_| node.is_declared())?;
+        let schemes = acl.entries.iter().map(|entry| &entry.who.scheme);
+        let mut unknown = schemes.filter(|scheme| !dialect.knows_scheme(scheme));
+        Some((path.clone(), unknown.next()?.clone()))
+    };
+    match declared.iter().find_map(unknown) {
+        Some((path, scheme)) => Err(Error::Scheme {
+            path,
+            scheme,
+            dialect,
+        }),
+        None => Ok(()),
     }
 }
 

@@ -4,7 +4,7 @@ use crate::model::path::{ZPath, and_more};
 use crate::plan::saved::{Found, Moved, NotReviewed};
 use crate::zookeeper::live;
 use crate::zookeeper::record;
-use crate::zookeeper::session;
+use crate::zookeeper::session::{self, Dialect};
 
 /// Why there is no plan.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -12,6 +12,19 @@ pub enum Error {
     /// The chroot lies in what is ZooKeeper's own.
     #[error("/zookeeper belongs to ZooKeeper itself and cannot be declared")]
     Reserved,
+    /// What is declared, or the chroot, lies in what is ClickHouse Keeper's own.
+    #[error("/keeper belongs to ClickHouse Keeper itself and cannot be declared")]
+    OfKeeper,
+    /// The server does not know the scheme of an ACL, and would drop the entry.
+    #[error("{path}: {dialect} has no ACLs of the scheme {scheme}, only of world, digest and auth")]
+    Scheme {
+        /// The node.
+        path: ZPath,
+        /// The scheme.
+        scheme: String,
+        /// The kind of server.
+        dialect: Dialect,
+    },
     /// The place of the top-level nodes does not exist.
     #[error("{path}, the place of the tree, does not exist on {hosts}")]
     NoPlace {

@@ -68,6 +68,7 @@ pub(super) async fn plan_and_live(
     (ahead, past): (ReadAhead, Past),
 ) -> Result<(Planned, Tree<Live>), Error> {
     check::require_chroot(session)?;
+    check::require_of_server(session, source.tree())?;
     check::require_place(session, &options.path).await?;
     let road = Road::new(session, source, options, None).await?;
     let road = road.after(past);
@@ -143,6 +144,7 @@ impl<'a> Road<'a> {
     pub(super) fn policy(&self) -> Policy<'a> {
         Policy {
             below_chroot: !self.session.chroot().is_root(),
+            system: self.session.system(),
             max_request: match self.options.unwritable {
                 Unwritable::Refused => self.session.max_request(),
                 Unwritable::Attempted => usize::MAX,

@@ -73,10 +73,14 @@ impl Core {
         self.0.line.session_timeout()
     }
 
-    /// Whether somebody else keeps the session.
-    pub(crate) fn is_borrowed(&self) -> bool {
+    /// Whether nodes may be left after the handle has ended: somebody else keeps the session, or the server
+    /// does not say that it has ended.
+    pub(crate) fn keeps_nodes(&self) -> bool {
         let connection = self.0.line.connection();
-        connection.is_some_and(|connection| connection.session.is_borrowed())
+        connection.is_some_and(|connection| {
+            let session = &connection.session;
+            session.is_borrowed() || !session.dialect().resumes_sessions()
+        })
     }
 
     /// Ends the session, and waits for that for a few seconds at most.

@@ -181,6 +181,8 @@ impl From<reconcile::Error> for Error {
             reconcile::Error::Live(error) => Self::Live(error),
             reconcile::Error::Reserved => Self::Reserved,
             error @ (reconcile::Error::Saved(_)
+            | reconcile::Error::OfKeeper
+            | reconcile::Error::Scheme { .. }
             | reconcile::Error::Record(_)
             | reconcile::Error::RecordPlace { .. }
             | reconcile::Error::PlaceInRecord { .. }) => Self::Import(Box::new(Unfinished {

@@ -229,7 +229,7 @@ impl ZooKeeper {
     /// # Cancellation safety
     /// The session ends in the background also when the future is dropped.
     pub async fn close(&self) {
-        if self.core.is_borrowed() {
+        if self.core.keeps_nodes() {
             self.registrations.close().await;
         }
         self.core.close().await;

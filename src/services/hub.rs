@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::AbortHandle;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::lock::lock;
 use crate::model::path::ZPath;
@@ -28,6 +28,9 @@ use crate::zookeeper::session::{
 
 /// How often all is read again where the server has no persistent watches.
 const POLL: Duration = Duration::from_secs(2);
+
+/// How long events are gathered after one that does not say which node has changed.
+const GATHERED: Duration = Duration::from_millis(100);
 
 /// How many bytes the paths of a session's watches may have together, by far less than 128 KiB.
 const BUDGET: usize = 100_000;
@@ -225,6 +228,12 @@ impl Drop for Hub {
     }
 }
 
+async fn quiet(until: Option<Instant>) {
+    if let Some(until) = until {
+        sleep_until(until).await;
+    }
+}
+
 /// Keeps one watch.
 struct WatchTask {
     client: Client,
@@ -316,6 +325,10 @@ impl WatchTask {
 
     /// Adds the watch. `None` if that has to be tried again.
     async fn add(&self, interest: Interest) -> Result<Option<PersistentWatcher>, Ended> {
+        if !self.client.dialect().watches() {
+            self.begin_polling();
+            return Ok(None);
+        }
         let mode = match interest {
             Interest::Node => AddWatchMode::Persistent,
             Interest::Children => AddWatchMode::PersistentRecursive,
@@ -334,10 +347,11 @@ impl WatchTask {
         Ok(None)
     }
 
-    /// A server before 3.6 has no persistent watches.
+    /// A server before 3.6 has no persistent watches, nor has an older ClickHouse Keeper.
     fn begin_polling(&self) {
         if !std::mem::replace(&mut lock(&self.watches).polls, true) {
-            warn_of_old_server(&format!("changes are looked for every {POLL:?}"));
+            let instead = format!("changes are looked for every {POLL:?}");
+            warn_of_old_server(self.client.dialect(), &instead);
         }
     }
 
@@ -356,11 +370,25 @@ impl WatchTask {
     /// Passes events on until something must be done about the watch. Returns `None` at the session's
     /// end.
     async fn follow(&self, watcher: &mut PersistentWatcher) -> Option<Cause> {
+        // When those events are answered that have come since the last one of their kind was.
+        let mut quiet_until: Option<Instant> = None;
+        let mut gathered = false;
         loop {
             let event = tokio::select! {
                 biased;
                 event = watcher.changed() => event,
-                () = self.changed.notified() => return Some(Cause::Asked),
+                () = self.changed.notified() => {
+                    if gathered {
+                        self.signal_again();
+                    }
+                    return Some(Cause::Asked);
+                }
+                () = quiet(quiet_until), if gathered => {
+                    gathered = false;
+                    quiet_until = Some(Instant::now() + GATHERED);
+                    self.signal_again();
+                    continue;
+                }
             };
             match event.event_type {
                 EventType::Session if event.session_state.is_terminated() => return None,
@@ -368,9 +396,17 @@ impl WatchTask {
                     return Some(Cause::Lost);
                 }
                 EventType::Session => {}
+                _ if self.is_vague(&event) => gathered = true,
                 _ => self.pass_on(&event),
             }
         }
+    }
+
+    /// Whether it may be about any node below the watched one.
+    fn is_vague(&self, event: &WatchedEvent) -> bool {
+        let is_recursive = *self.ready.borrow() == Some(Interest::Children);
+        let is_here = event.path == self.path.as_str();
+        is_recursive && is_here && !self.client.dialect().names_changed_nodes()
     }
 
     fn pass_on(&self, event: &WatchedEvent) {

@@ -167,6 +167,7 @@ async fn follow(line: &Line) {
     let Some(connection) = line.connection() else {
         return;
     };
+    let resumes = connection.session.dialect().resumes_sessions();
     let mut states = connection.session.client().state_watcher();
     drop(connection);
     let mut state = states.state();
@@ -177,6 +178,11 @@ async fn follow(line: &Line) {
             _ => line.set(ConnectionState::Connected),
         }
         state = states.changed().await;
+        // The client comes back with another session, without a word: what the old one registered goes
+        // with its timeout.
+        if !resumes {
+            return;
+        }
     }
 }
 

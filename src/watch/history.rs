@@ -258,7 +258,7 @@ impl Recorder {
         due: Instant,
     ) -> Result<Found, Error> {
         // What was reported while the mirror was read wakes nobody any more.
-        if !mirror.is_current() {
+        if mirror.is_due() {
             sleep(SETTLED).await;
             let found = mirror.refresh(session).await?;
             if let Found::Everything { .. } = found {

@@ -114,7 +114,7 @@ impl Reconciler {
         }
         let mirror = self.mirror.as_mut()?;
         mirror.listen();
-        (!mirror.is_current()).then_some(Cause::Live)
+        mirror.is_due().then_some(Cause::Live)
     }
 
     /// When nodes that are held back may be written, or another apply of the owner may have ended.

@@ -48,7 +48,8 @@ pub(crate) use watches::{Reach, WatchNews, Watches};
 /// themselves, are [`Live::Listed`] under [`Children::List`]; under [`Children::Subtree`] they
 /// are read with all below them. A node that the session may not read is [`Live::Unreadable`].
 /// A node that goes away while the tree is read is absent with all below it. `/zookeeper` of the
-/// ensemble is neither listed nor read unless it is wanted; below a chroot it is a node like any.
+/// ensemble, or ClickHouse Keeper's `/keeper`, is neither listed nor read unless it is wanted; below a
+/// chroot it is a node like any.
 ///
 /// The tree is not a snapshot: the versions of its nodes are what a write can rely on. It is at
 /// least as recent as the call.
@@ -179,18 +180,12 @@ async fn walk_subtree<T>(
         children: children_of(&live),
         made: Some(make(top, live)),
     });
-    let system = system(reader.session());
+    let system = reader.session().system();
     let is_known = |path: &ZPath| {
         let is_record = !is_within_records && record::is_reserved(path);
         is_record || Some(path) == system.as_ref()
     };
     Ok(walk::read(reader, top, is_known, make).await?.nodes)
-}
-
-/// ZooKeeper's own node. `None` below a chroot, where it is a node like any other.
-fn system(session: &Session) -> Option<ZPath> {
-    let is_root = session.chroot().is_root();
-    is_root.then(|| ZPath::root().join("zookeeper"))
 }
 
 /// Reads these nodes only, in any order. Missing nodes are absent from the result. Otherwise as
@@ -216,7 +211,7 @@ async fn collect(
     reader: &mut Reader<'_>,
 ) -> Result<Tree<Live>, Error> {
     let want_at = |path: &ZPath| wants::find(wants, path);
-    let system = system(session).filter(|system| want_at(system).is_none());
+    let system = session.system().filter(|system| want_at(system).is_none());
 
     let is_known = |path: &ZPath| want_at(path).is_some() || Some(path) == system.as_ref();
     let tops = tops(wants, &nodes, system.is_some());

@@ -13,6 +13,8 @@ mod client;
 mod connecting;
 mod credentials;
 mod dial;
+mod dialect;
+mod ending;
 mod error;
 mod hosts;
 mod options;
@@ -24,6 +26,7 @@ mod trouble;
 mod tunnel;
 
 pub use credentials::Credentials;
+pub use dialect::{Abilities, Dialect};
 pub use error::Error;
 pub use hosts::HostsError;
 pub use options::{Options, Wait};
@@ -57,6 +60,7 @@ pub(crate) use error::{described, is_fatal, is_outcome_unknown};
 use connecting::PROBE_LIMIT;
 use connecting::{LEAST_ATTEMPT, bounded, chroot_exists};
 use credentials::digests;
+use ending::Ending;
 use hosts::Servers;
 #[cfg(feature = "watch")]
 use tls::Security;
@@ -74,7 +78,9 @@ pub struct Session {
 impl Session {
     /// A session that somebody else keeps; `options` are for those that may come after it.
     pub(crate) fn of_client(client: zk::Client, options: Options) -> Self {
-        let client = bounded(client, &options);
+        // Nothing can be asked here.
+        let dialect = Dialect::guess(&client);
+        let client = bounded(Ending::borrowed(client), &options, dialect);
         let chroot = ZPath::parse(client.path()).unwrap_or_else(|_| ZPath::root());
         let servers = match Servers::parse(&options.hosts) {
             Ok(servers) => Servers { chroot, ..servers },
@@ -214,6 +220,18 @@ impl Session {
         &self.servers.chroot
     }
 
+    /// What kind of server it is with.
+    #[must_use]
+    pub fn dialect(&self) -> Dialect {
+        self.client.dialect()
+    }
+
+    /// The node that belongs to the server itself. `None` below a chroot, where it is a node like any other.
+    pub(crate) fn system(&self) -> Option<ZPath> {
+        let is_root = self.servers.chroot.is_root();
+        is_root.then(|| ZPath::root().join(self.dialect().system()))
+    }
+
     /// How many bytes the chroot adds to every path in a request.
     pub(crate) fn chroot_len(&self) -> usize {
         if self.servers.chroot.is_root() {
@@ -261,13 +279,18 @@ impl Session {
     ///
     /// Of a `digest` identity, the server returns only the user, so those are computed from the
     /// credentials, as servers with the default `zookeeper.DigestAuthenticationProvider.digestAlg`
-    /// do. Servers before 3.7 return nothing; there the computed ones are all that is known.
+    /// do. Servers before 3.7 return nothing; there the computed ones are all that is known. ClickHouse
+    /// Keeper is not asked: it has no others.
     ///
     /// # Errors
     /// A lost connection or a dead session.
     #[doc(hidden)]
     pub async fn who(&self) -> Result<Identities, Error> {
         let computed = digests(&self.options.credentials);
+        if !self.dialect().tells_users() {
+            // They know no other identities.
+            return Ok(computed.collect());
+        }
         let mut answer = self.client.list_auth_users().await;
         if matches!(&answer, Err(error) if is_outcome_unknown(error) && !is_fatal(error)) {
             answer = self.client.list_auth_users().await;

@@ -11,6 +11,7 @@ mod fence;
 mod files;
 mod handover;
 mod interactive;
+mod keeper;
 mod laws;
 mod moved;
 mod nodes;

@@ -4,12 +4,12 @@ use zkt::model::node::{Declared, Live, Standing};
 use zkt::model::path::ZPath;
 use zkt::model::tree::Tree;
 use zkt::plan::scope::{self, Trim};
-use zkt::zookeeper::live::{self, FetchOptions, Found, Mirror};
+use zkt::zookeeper::live::{self, FetchOptions, Found, Mirror, News};
 use zkt::zookeeper::session::Session;
 use zookeeper_client::{Acls, Client, CreateMode};
 
 use crate::relay::{Mode, Relay};
-use crate::server::{options, session, shared};
+use crate::server::{Server, client, keeper, options, session, session_on, shared};
 
 fn declared(text: &str) -> Tree<Declared> {
     zkt::declare(text).unwrap().into_parts().0
@@ -102,9 +102,9 @@ async fn meddle(client: &Client, dice: &mut Dice) {
     }
 }
 
-async fn keeps_up(trim: Trim, seed: u64) {
-    let (hosts, session) = session("mirror").await;
-    let client = Client::connect(&hosts).await.unwrap();
+async fn keeps_up(server: &Server, trim: Trim, seed: u64) {
+    let (hosts, session) = session_on(server, "mirror").await;
+    let client = client(&hosts).await;
     let mut dice = Dice(seed);
     let mut tree = declared(&text(&mut dice));
     let wants = scope::of(&tree, trim);
@@ -140,14 +140,53 @@ async fn keeps_up(trim: Trim, seed: u64) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mirror_is_what_a_fetch_would_bring() {
-    keeps_up(Trim::None, 0x1234_5678).await;
-    keeps_up(Trim::None, 0x8765_4321).await;
+    keeps_up(shared(), Trim::None, 0x1234_5678).await;
+    keeps_up(shared(), Trim::None, 0x8765_4321).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mirror_of_whole_subtrees_too() {
-    keeps_up(Trim::All, 0x1357_9bdf).await;
-    keeps_up(Trim::All, 0xfdb9_7531).await;
+    keeps_up(shared(), Trim::All, 0x1357_9bdf).await;
+    keeps_up(shared(), Trim::All, 0xfdb9_7531).await;
+}
+
+/// Whose events do not say which node has changed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mirror_of_a_keeper_too() {
+    keeps_up(keeper(), Trim::None, 0x2468_ace0).await;
+    keeps_up(keeper(), Trim::All, 0x0eca_8642).await;
+}
+
+/// Without any change that is wanted, what others do below a watched node is not read for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mirror_of_a_keeper_reads_for_a_part_of_the_time() {
+    let (hosts, session) = session_on(keeper(), "mirror-busy").await;
+    let client = client(&hosts).await;
+    let persistent = CreateMode::Persistent.with_acls(Acls::anyone_all());
+    client.create("/a", b"1", &persistent).await.unwrap();
+    client.create("/a/own", b"", &persistent).await.unwrap();
+    let tree = declared("/a\n");
+    let wants = scope::of(&tree, Trim::None);
+    let mut mirror = Mirror::open(&session, wants, roots(&tree)).await.unwrap();
+    assert!(mirror.is_current() && !mirror.is_due());
+    client.set_data("/a/own", b"x", None).await.unwrap();
+    assert_eq!(mirror.news().await, News::Nodes);
+    assert!(!mirror.is_current() && mirror.is_due());
+    let nothing = Found::Changed(Vec::new());
+    assert_eq!(mirror.refresh(&session).await.unwrap(), nothing);
+    client.set_data("/a/own", b"y", None).await.unwrap();
+    // The event comes before the answer.
+    live::lookup(&session, &[ZPath::root()]).await.unwrap();
+    mirror.listen();
+    // It is not current, and news come when it has rested.
+    assert!(!mirror.is_current());
+    assert_eq!(mirror.news().await, News::Nodes);
+    assert!(mirror.is_due());
+    client.set_data("/a", b"2", None).await.unwrap();
+    live::lookup(&session, &[ZPath::root()]).await.unwrap();
+    let found = mirror.refresh(&session).await.unwrap();
+    assert_eq!(found, Found::Changed(vec![ZPath::parse("/a").unwrap()]));
+    assert!(mirror.is_current());
 }
 
 /// What changes while there is no connection is told by no event, and was missed by none.

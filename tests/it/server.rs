@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use zkt::server::Server as Embedded;
+use zkt::server::{Dialect, Server as Embedded};
 use zkt::zookeeper::session::{Credentials, Options, Session, Wait};
 use zookeeper_client::{Acls, Client, CreateMode};
 
@@ -49,6 +49,14 @@ impl Server {
         Self::Embedded(builder.start().unwrap())
     }
 
+    /// Starts a private server with the ways of this dialect.
+    pub(crate) fn of(dialect: Dialect) -> Self {
+        watchdog::watch();
+        let (shortest, longest) = SESSION_TIMEOUTS;
+        let builder = Embedded::builder().session_timeouts(shortest, longest);
+        Self::Embedded(builder.dialect(dialect).start().unwrap())
+    }
+
     /// `127.0.0.1:PORT`.
     pub(crate) fn address(&self) -> String {
         match self {
@@ -74,11 +82,24 @@ impl Server {
     pub(crate) async fn chroot(&self, name: &str) -> String {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let path = format!("/{name}-{}", COUNT.fetch_add(1, Ordering::Relaxed));
-        let client = Client::connect(&self.address()).await.unwrap();
+        let client = client(&self.address()).await;
         let options = CreateMode::Persistent.with_acls(Acls::anyone_all());
         client.create(&path, b"", &options).await.unwrap();
         path
     }
+}
+
+/// The server that all tests with the ways of ClickHouse Keeper share.
+pub(crate) fn keeper() -> &'static Server {
+    static KEEPER: OnceLock<Server> = OnceLock::new();
+    KEEPER.get_or_init(|| Server::of(Dialect::Keeper))
+}
+
+/// A client that only closes its connection in the end: to a session's end, ClickHouse Keeper does not answer,
+/// and zookeeper-client does not give up.
+pub(crate) async fn client(hosts: &str) -> Client {
+    let connector = Client::connector().with_detached();
+    connector.connect(hosts).await.unwrap()
 }
 
 /// How tests connect, without waiting for a server.
@@ -108,7 +129,11 @@ pub(crate) fn options_as(hosts: &str, secret: &str) -> Options {
 
 /// A new place on the shared server, as a connection string, and a session there.
 pub(crate) async fn session(name: &str) -> (String, Session) {
-    let server = shared();
+    session_on(shared(), name).await
+}
+
+/// A new place on a server, as a connection string, and a session there.
+pub(crate) async fn session_on(server: &Server, name: &str) -> (String, Session) {
     let hosts = server.address() + &server.chroot(name).await;
     let session = Session::connect(&options(&hosts)).await.unwrap();
     (hosts, session)

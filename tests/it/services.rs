@@ -16,7 +16,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::time::{sleep, timeout};
 use zkt::ZooKeeper;
-use zkt::server::Server;
+use zkt::server::{Dialect, Server};
 use zkt::services::NewNode;
 
 /// A place of its own on a server.
@@ -30,6 +30,16 @@ impl Place {
     pub(crate) fn embedded() -> Self {
         crate::watchdog::watch();
         let server = Server::start().unwrap();
+        Self {
+            hosts: server.connect_string(),
+            server: Some(server),
+        }
+    }
+
+    /// On a server with the ways of ClickHouse Keeper.
+    pub(crate) fn keeper() -> Self {
+        crate::watchdog::watch();
+        let server = Server::builder().dialect(Dialect::Keeper).start().unwrap();
         Self {
             hosts: server.connect_string(),
             server: Some(server),
@@ -54,13 +64,20 @@ impl Place {
     }
 }
 
-/// Makes a test of each function that takes a [`Place`].
+/// Makes two tests of each function that takes a [`Place`], on ZooKeeper and on ClickHouse Keeper.
 macro_rules! tests {
     ($($name:ident),* $(,)?) => {
         mod at {
             $(#[tokio::test]
             async fn $name() {
                 super::$name(&crate::services::Place::new(stringify!($name)).await).await;
+            })*
+        }
+
+        mod at_keeper {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name(&crate::services::Place::keeper()).await;
             })*
         }
     };

@@ -143,6 +143,11 @@ impl From<zkt::reconcile::Error> for Failure {
     fn from(error: zkt::reconcile::Error) -> Self {
         use zkt::reconcile::Error;
         match error {
+            Error::OfKeeper => Self::new(error),
+            Error::Scheme { dialect, .. } => {
+                let hint = format!("{dialect} would drop the entry without a word");
+                Self::new(error).hint(hint)
+            }
             Error::Reserved => Self::new(error).hint("connect with another chroot"),
             Error::NoPlace { path, hosts } => {
                 let failure = Self::new(format!("--path {path} does not exist on {hosts}"));

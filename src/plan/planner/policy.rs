@@ -32,6 +32,9 @@ pub struct Policy<'a> {
     pub max_trim: MaxTrim,
     /// Whether the trees are below a chroot, where `/zookeeper` is a node like any.
     pub below_chroot: bool,
+    /// The child of the ensemble's root that belongs to the server besides `/zookeeper`: `/keeper` of a
+    /// ClickHouse Keeper.
+    pub system: Option<ZPath>,
     /// Whether text or binary data gives way to declared properties where `@keep` or `@ignore` say
     /// that other properties stay.
     pub replace: bool,
@@ -71,6 +74,7 @@ impl<'a> Policy<'a> {
             filter: Filter::default(),
             max_trim: MaxTrim::Default,
             below_chroot: false,
+            system: None,
             replace: false,
             allow_ephemeral: false,
             shows_extras: true,

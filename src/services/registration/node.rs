@@ -163,6 +163,11 @@ impl Node {
             .create(self.path.as_str(), &content.data(), &options)
             .await;
         match created {
+            // Some servers do not return the stat.
+            Ok((stat, _)) if stat.is_invalid() => {
+                self.record_new(ours).await;
+                Ok(Some(NodeFate::Done))
+            }
             Ok((stat, _)) => {
                 self.record(&stat);
                 Ok(Some(NodeFate::Done))
@@ -224,6 +229,15 @@ impl Node {
         });
     }
 
+    /// Takes note of a node that was just created.
+    async fn record_new(&mut self, ours: &Ours<'_>) {
+        if let Ok(Some(stat)) = ours.client().check_stat(self.path.as_str()).await
+            && stat.version == 0
+        {
+            self.record(&stat);
+        }
+    }
+
     /// Whether what stands there was made by this registration in an older session, or by an older
     /// process of the same instance. One that is newer than our own last node is not: that is another
     /// process with the same id, which has taken over.
@@ -246,7 +260,8 @@ impl Node {
         is_instance && self.own.is_none_or(|own| stat.czxid <= own.made)
     }
 
-    /// Replaces the node by a new one, in one transaction.
+    /// Replaces the node by a new one, in one transaction, or one after the other where the server cannot
+    /// create nodes in transactions.
     async fn replace(&mut self, ours: &Ours<'_>, content: &Content<'_>, version: i32) -> Stepped {
         let place = ours.session.chroot_len();
         let writes = [Write::Version, content.creation()];
@@ -257,6 +272,13 @@ impl Node {
         }
         let path = self.path.as_str();
         let client = ours.client();
+        if !client.dialect().creates() {
+            return match client.delete(path, Some(version)).await {
+                Ok(()) | Err(ClientError::NoNode | ClientError::BadVersion) => Ok(None),
+                Err(error) if is_unclear(&error) => Ok(None),
+                Err(error) => Err(error),
+            };
+        }
         let acls = acl::to_client(content.acl);
         let options = CreateMode::Ephemeral.with_acls(Acls::new(&acls));
         let mut writer = client.new_multi_writer();
@@ -265,11 +287,7 @@ impl Node {
         match writer.commit().await {
             // The reply to a transaction lacks the stat of a created node (ZOOKEEPER-4026).
             Ok(_) => {
-                if let Ok(Some(stat)) = client.check_stat(path).await
-                    && stat.version == 0
-                {
-                    self.record(&stat);
-                }
+                self.record_new(ours).await;
                 Ok(Some(NodeFate::Done))
             }
             Err(MultiWriteError::OperationFailed { source, .. }) => match source {

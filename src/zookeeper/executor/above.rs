@@ -4,10 +4,7 @@
 use zookeeper_client::Stat;
 
 use crate::model::path::ZPath;
-use crate::zookeeper::session::Session;
-
-/// A node that only ClickHouse Keeper has, at its root.
-const OF_KEEPER: &str = "/keeper";
+use crate::zookeeper::session::{Dialect, Session};
 
 /// How many of the children of the ensemble's root nobody created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +30,6 @@ pub(super) async fn was_never_there(session: &Session, path: &ZPath, before: i64
     let asked = above.iter().rev();
     let asked = asked.map(|path| session.client().check_stat(path.as_str()));
     let asked: Vec<_> = asked.collect();
-    let keeper = session.client().check_stat(OF_KEEPER);
     let mut stats = Vec::with_capacity(asked.len());
     for answer in asked {
         match answer.await {
@@ -43,9 +39,9 @@ pub(super) async fn was_never_there(session: &Session, path: &ZPath, before: i64
             Err(_) => return false,
         }
     }
-    let root = match keeper.await {
-        Ok(None) => Root::ZooKeeper,
-        Ok(Some(_)) | Err(_) => Root::Other,
+    let root = match session.dialect() {
+        Dialect::ZooKeeper => Root::ZooKeeper,
+        _ => Root::Other,
     };
     is_proof(&stats, before, root)
 }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::pin::Pin;
 
-use zookeeper_client::{Acls, CreateMode, MultiWriteError, MultiWriteResult};
+use zookeeper_client::{Acls, CreateMode, Error as ClientError, MultiWriteError, MultiWriteResult};
 
 use super::batch::{Operation, Packed, Which, Write};
 use super::guards::Guards;
@@ -279,6 +279,18 @@ fn write<'a>(
     impl Future<Output = Result<Vec<MultiWriteResult>, MultiWriteError>> + Send + use<'a>,
     Reply,
 > {
+    if !client.dialect().creates() {
+        let creates = |operation: &Operation<'_>| matches!(operation.write, Write::Create { .. });
+        let first = operations.iter().position(creates);
+        // It would close the connection, and with it the session would end.
+        if let Some(first) = first.or(guards.create().then_some(0)) {
+            return Err(Reply::refused(
+                operations,
+                first,
+                ClientError::Unimplemented,
+            ));
+        }
+    }
     let mut writer = client.new_multi_writer();
     let added = guards.add(&mut writer);
     added.map_err(|reason| Reply::refused(operations, 0, reason))?;

@@ -74,6 +74,12 @@ impl Guards {
         Self(all.chain(others).collect())
     }
 
+    /// Whether one of them creates a node.
+    pub(super) fn create(&self) -> bool {
+        let creates = |guard: &Guard| matches!(guard, Guard::Journal { .. });
+        self.0.iter().any(creates)
+    }
+
     /// Adds them to a batch that is empty.
     pub(super) fn add(&self, writer: &mut MultiWriter<'_>) -> Result<(), ClientError> {
         for guard in &self.0 {

@@ -1,17 +1,21 @@
 //! A copy of the wanted live nodes that the server's events keep current.
 //!
-//! Events say only which nodes to read again. The cost is that of what changed, not that of the tree.
+//! Events say only which nodes to read again. The cost is that of what changed, not that of the tree. Those
+//! of ClickHouse Keeper do not say it: there everything is read again, for a bounded part of the time.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::poll_fn;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
-use super::difference::differences;
+use tokio::time::{Instant, sleep_until};
+
+use super::difference::{differences, is_same};
 use super::watches::{WatchNews, Watches, warn_of_old_server};
 use super::{Error, FetchOptions, fetch, fetch_after, wants};
 use crate::model::node::Live;
 use crate::model::path::ZPath;
-use crate::model::tree::Tree;
+use crate::model::tree::{Side, Tree};
 use crate::plan::scope::{Children, Want};
 use crate::zookeeper::session::Session;
 
@@ -55,7 +59,24 @@ pub struct Mirror {
     watches: Watches,
     /// Nodes to be read again.
     dirty: BTreeSet<ZPath>,
+    doubt: Doubt,
+    /// Before this, everything is not read again only because an event did not say what has changed.
+    rest: Option<Instant>,
 }
+
+/// Whether some node may have changed of which no event says which one it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Doubt {
+    None,
+    /// [`Mirror::news`] has not reported it.
+    Unreported,
+    Reported,
+}
+
+/// How many times as long as everything took to be read it is left alone then.
+const REST: u32 = 4;
+/// The longest such time.
+const LONGEST_REST: Duration = Duration::from_secs(30);
 
 impl Mirror {
     /// Adds watches at `roots` and reads what is wanted, as [`fetch`](super::fetch) does.
@@ -90,6 +111,8 @@ impl Mirror {
             options,
             watches: Watches::none(),
             dirty: BTreeSet::new(),
+            doubt: Doubt::None,
+            rest: None,
         };
         mirror.refresh(session).await?;
         Ok(mirror)
@@ -112,7 +135,19 @@ impl Mirror {
     /// receives the events.
     #[must_use]
     pub fn is_current(&self) -> bool {
-        !self.watches.are_lost() && self.dirty.is_empty()
+        !self.watches.are_lost() && self.dirty.is_empty() && self.doubt == Doubt::None
+    }
+
+    /// Whether [`Mirror::refresh`] has something to do now: not where everything was read a moment ago
+    /// and an event since does not say what it is about.
+    #[must_use]
+    pub fn is_due(&self) -> bool {
+        let is_due = self.watches.are_lost() || !self.dirty.is_empty();
+        is_due || self.doubt != Doubt::None && !self.rests()
+    }
+
+    fn rests(&self) -> bool {
+        self.rest.is_some_and(|rest| Instant::now() < rest)
     }
 
     /// Waits until something happens. Waits for ever if the server reports nothing.
@@ -120,7 +155,30 @@ impl Mirror {
     /// # Cancellation safety
     /// Nothing is lost: [`Mirror::refresh`] still sees what happened.
     pub async fn news(&mut self) -> News {
-        poll_fn(|context| self.poll(context)).await
+        loop {
+            let rest = match self.doubt {
+                Doubt::Unreported => self.rest.unwrap_or_else(Instant::now),
+                Doubt::None | Doubt::Reported => {
+                    let news = poll_fn(|context| self.poll(context)).await;
+                    if news == News::Nodes && self.dirty.is_empty() {
+                        continue;
+                    }
+                    return news;
+                }
+            };
+            tokio::select! {
+                biased;
+                news = poll_fn(|context| self.poll(context)) => {
+                    if news != News::Nodes || !self.dirty.is_empty() {
+                        return news;
+                    }
+                }
+                () = sleep_until(rest) => {
+                    self.doubt = Doubt::Reported;
+                    return News::Nodes;
+                }
+            }
+        }
     }
 
     /// Nodes to be read again even without an event.
@@ -140,6 +198,9 @@ impl Mirror {
         self.listen();
         if self.watches.are_lost() {
             return self.restore(session).await;
+        }
+        if self.doubt != Doubt::None {
+            return self.read_all_again(session).await;
         }
         let dirty = self.dirty.clone();
         if dirty.is_empty() {
@@ -161,11 +222,14 @@ impl Mirror {
         if self.watches.are_lost() {
             return self.restore(session).await;
         }
-        let tree = fetch(session, &self.wants, &self.options, &mut |_| {}).await?;
+        let doubted = std::mem::replace(&mut self.doubt, Doubt::None);
+        let tree = fetch(session, &self.wants, &self.options, &mut |_| {}).await;
+        let tree = tree.inspect_err(|_| self.doubt = doubted)?;
         let before = std::mem::take(&mut self.dirty);
         // Events come before the answers to what is asked after them, unless the connection was
         // lost in between.
         self.listen();
+        let was_doubted = doubted != Doubt::None || self.doubt != Doubt::None;
         let was_reported = |path: &ZPath| {
             let mut here_or_above = path.prefixes();
             here_or_above.any(|path| before.contains(&path) || self.dirty.contains(&path))
@@ -173,7 +237,7 @@ impl Mirror {
         let mut missed = Vec::new();
         if let Watches::Alive(_) = self.watches {
             missed = differences(&self.tree, &tree);
-            missed.retain(|path| !was_reported(path));
+            missed.retain(|path| !was_doubted && !was_reported(path));
         }
         self.tree = tree;
         Ok(Found::Everything { missed })
@@ -281,6 +345,11 @@ impl Mirror {
                     News::Nodes
                 }
                 WatchNews::Touched(_) => continue,
+                WatchNews::TouchedBelow(_) if self.doubt == Doubt::None => {
+                    self.doubt = Doubt::Unreported;
+                    News::Nodes
+                }
+                WatchNews::TouchedBelow(_) => continue,
                 WatchNews::Disconnected => News::Disconnected,
                 WatchNews::Reconnected => News::Reconnected,
                 WatchNews::Ended => News::Ended,
@@ -295,17 +364,40 @@ impl Mirror {
             || wants::find(&self.wants, path).is_some()
     }
 
+    /// Reads everything because no event says what has changed.
+    async fn read_all_again(&mut self, session: &Session) -> Result<Found, Error> {
+        let begun = Instant::now();
+        let (doubt, dirty) = (self.doubt, self.dirty.clone());
+        self.doubt = Doubt::None;
+        let read = async {
+            let ahead = self.unmoved(session).await?;
+            let (wants, options) = (&self.wants, &self.options);
+            fetch_after(session, ahead, wants, options, &mut |_| {}).await
+        };
+        let read = read.await;
+        self.rest = Some(Instant::now() + (begun.elapsed() * REST).min(LONGEST_REST));
+        let tree = read.inspect_err(|_| self.doubt = doubt)?;
+        self.dirty.retain(|path| !dirty.contains(path));
+        let mut changed: Vec<ZPath> = self.tree.join(&tree).filter_map(changed).collect();
+        changed.dedup();
+        self.tree = tree;
+        self.listen();
+        Ok(Found::Changed(changed))
+    }
+
     /// Adds the watches again, and reads everything.
     async fn restore(&mut self, session: &Session) -> Result<Found, Error> {
         let watches = Watches::add(session, places(&self.roots, &self.wants)).await?;
         if let Watches::Unsupported = watches {
-            warn_of_old_server("changes are found when everything is read again");
+            let instead = "changes are found when everything is read again";
+            warn_of_old_server(session.dialect(), instead);
         }
         let ahead = self.unmoved(session).await?;
         let (wants, options) = (&self.wants, &self.options);
         self.tree = fetch_after(session, ahead, wants, options, &mut |_| {}).await?;
         self.watches = watches;
         self.dirty.clear();
+        self.doubt = Doubt::None;
         self.listen();
         Ok(Found::Everything { missed: Vec::new() })
     }
@@ -354,5 +446,13 @@ impl Mirror {
         if !others.is_empty() {
             self.tree.merge(others);
         }
+    }
+}
+
+/// The path of a node that is otherwise in two trees.
+fn changed(side: Side<&(ZPath, Live), &(ZPath, Live)>) -> Option<ZPath> {
+    match side {
+        Side::Left((path, _)) | Side::Right((path, _)) => Some(path.clone()),
+        Side::Both((path, old), (_, new)) => (!is_same(Some(old), Some(new))).then(|| path.clone()),
     }
 }

@@ -18,7 +18,8 @@ pub struct FetchOptions {
     pub acl_window: usize,
     /// How often a batch is asked again after its connection was lost.
     pub retries: usize,
-    /// Whether to use multi-reads. Servers before 3.6 have none, which is found out without this.
+    /// Whether to use multi-reads where the server has them. Servers before 3.6 have none, and those of
+    /// ClickHouse Keeper cannot be decoded, which is found out without this.
     pub multi_read: bool,
     /// Whether nodes are read by whose version no write can be guarded. Otherwise one is
     /// [`Error::Version`](super::Error::Version).

@@ -78,7 +78,7 @@ impl<'a> Reader<'a> {
             progress,
             read: 0,
             sync: None,
-            multi_read: options.multi_read,
+            multi_read: options.multi_read && session.dialect().reads_batches(),
             window: 1,
             cap: options.first_batch.min(options.batch_cap).max(1),
             average: 0,

@@ -7,7 +7,7 @@ use zookeeper_client::{AddWatchMode, Error as ClientError, EventType, SessionSta
 
 use super::Error;
 use crate::model::path::ZPath;
-use crate::zookeeper::session::{PersistentWatcher, Session};
+use crate::zookeeper::session::{Dialect, PersistentWatcher, Session};
 
 /// What a watch is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,15 +22,23 @@ pub(crate) enum Reach {
 #[derive(Debug)]
 pub(crate) enum Watches {
     /// Every change has its event.
-    Alive(Vec<PersistentWatcher>),
+    Alive(Vec<Watch>),
     /// Events may have been missed; only those of the connection still come. After a lost connection,
     /// the client does not restore persistent watches, and the server does not send what happened
     /// meanwhile (ZOOKEEPER-4698). They must be added again.
-    Lost(Vec<PersistentWatcher>),
-    /// Servers before 3.6 have no such watches: no event comes.
+    Lost(Vec<Watch>),
+    /// Servers before 3.6 have no such watches, nor has an older ClickHouse Keeper: no event comes.
     Unsupported,
     /// The session is dead.
     Ended,
+}
+
+/// One watch.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    watcher: PersistentWatcher,
+    /// Its place, if an event with this path may be that of any node below.
+    vague: Option<ZPath>,
 }
 
 /// What a watch reports.
@@ -38,6 +46,8 @@ pub(crate) enum Watches {
 pub(crate) enum WatchNews {
     /// A node was created, written or deleted.
     Touched(ZPath),
+    /// This node or any below it was created, written or deleted.
+    TouchedBelow(ZPath),
     /// The connection is lost; the session may still live.
     Disconnected,
     /// The connection is back.
@@ -62,24 +72,30 @@ impl Watches {
         places: impl IntoIterator<Item = (&'p ZPath, Reach)>,
     ) -> Result<Self, Error> {
         let client = session.client();
+        let dialect = session.dialect();
+        if !dialect.watches() {
+            return Ok(Self::Unsupported);
+        }
         let add = |(path, reach): (&'p ZPath, Reach)| {
             let mode = match reach {
                 Reach::Node => AddWatchMode::Persistent,
                 Reach::Subtree => AddWatchMode::PersistentRecursive,
             };
-            (path, client.watch(path.as_str(), mode))
+            let is_vague = reach == Reach::Subtree && !dialect.names_changed_nodes();
+            let vague = is_vague.then(|| path.clone());
+            (path, vague, client.watch(path.as_str(), mode))
         };
         let pending: Vec<_> = places.into_iter().map(add).collect();
-        let mut watchers = Vec::with_capacity(pending.len());
-        for (path, watch) in pending {
+        let mut watches = Vec::with_capacity(pending.len());
+        for (path, vague, watch) in pending {
             match watch.await {
-                Ok(watcher) => watchers.push(watcher),
+                Ok(watcher) => watches.push(Watch { watcher, vague }),
                 // Servers before 3.6 also close the connection after this answer.
                 Err(ClientError::Unimplemented) => return Ok(Self::Unsupported),
                 Err(reason) => return Err(Error::of(session, path, reason)),
             }
         }
-        Ok(Self::Alive(watchers))
+        Ok(Self::Alive(watches))
     }
 
     /// Whether they must be added again before events come.
@@ -89,21 +105,22 @@ impl Watches {
 
     /// From now on they count as lost.
     pub(crate) fn lose(&mut self) {
-        if let Self::Alive(watchers) = self {
-            *self = Self::Lost(std::mem::take(watchers));
+        if let Self::Alive(watches) = self {
+            *self = Self::Lost(std::mem::take(watches));
         }
     }
 
     /// Returns the next event of any of them, each once. After the session's end none comes.
     pub(crate) fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<WatchNews> {
         loop {
-            let (Self::Alive(watchers) | Self::Lost(watchers)) = self else {
+            let (Self::Alive(watches) | Self::Lost(watches)) = self else {
                 return Poll::Pending;
             };
-            let mut events = watchers
-                .iter_mut()
-                .map(|watcher| pin!(watcher.changed()).poll(context));
-            let Some(Poll::Ready(event)) = events.find(Poll::is_ready) else {
+            let mut events = watches.iter_mut().map(|watch| {
+                let event = pin!(watch.watcher.changed()).poll(context);
+                event.map(|event| (event, &watch.vague))
+            });
+            let Some(Poll::Ready((event, vague))) = events.find(Poll::is_ready) else {
                 return Poll::Pending;
             };
             return Poll::Ready(match (event.event_type, event.session_state) {
@@ -126,6 +143,7 @@ impl Watches {
                 // Ignored: each child sends an event of its own.
                 (EventType::NodeChildrenChanged, _) => continue,
                 _ => match ZPath::parse(&event.path) {
+                    Ok(path) if vague.as_ref() == Some(&path) => WatchNews::TouchedBelow(path),
                     Ok(path) => WatchNews::Touched(path),
                     Err(_) => continue,
                 },
@@ -135,6 +153,13 @@ impl Watches {
 }
 
 /// Warns of a server that has no persistent watches, with what is done instead.
-pub(crate) fn warn_of_old_server(instead: &str) {
-    tracing::warn!("this server is older than ZooKeeper 3.6 and cannot watch: {instead}");
+pub(crate) fn warn_of_old_server(dialect: Dialect, instead: &str) {
+    let server = match dialect {
+        Dialect::ZooKeeper => "this server is older than ZooKeeper 3.6 and",
+        Dialect::Keeper(_) => {
+            "this ClickHouse Keeper is older than 25.12, or has persistent_watches switched off, and"
+        }
+        _ => "this RaftKeeper",
+    };
+    tracing::warn!("{server} cannot watch: {instead}");
 }

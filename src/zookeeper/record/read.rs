@@ -37,12 +37,14 @@ pub struct Stored {
     pub(super) seen: Option<Seen>,
 }
 
-/// The transactions that created a record's node, wrote it, and created or deleted a node below it last.
+/// The transactions that created a record's node, wrote it, and created or deleted a node below it last; and
+/// how often that happened: in ClickHouse Keeper, a deletion changes only the count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Seen {
     created: i64,
     modified: i64,
     below: i64,
+    changes: i32,
 }
 
 impl Seen {
@@ -51,6 +53,7 @@ impl Seen {
             created: stat.czxid,
             modified: stat.mzxid,
             below: stat.pzxid,
+            changes: stat.cversion,
         }
     }
 }

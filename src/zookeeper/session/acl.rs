@@ -26,7 +26,11 @@ pub(crate) fn to_client(acl: &Acl) -> Vec<zk::Acl> {
     acl.entries.iter().map(entry).collect()
 }
 
+/// ClickHouse Keeper says of an open node that it has no entry. In ZooKeeper there are no such lists.
 pub(crate) fn from_client(acl: &[zk::Acl]) -> Acl {
+    if acl.is_empty() {
+        return Acl::open();
+    }
     let entry = |entry: &zk::Acl| {
         let has = |permission| entry.permission().has(permission);
         let bits = BITS.iter().filter(|(_, permission)| has(*permission));

@@ -20,6 +20,8 @@ use zookeeper_client::{
     MultiWriteError, MultiWriteResult, SessionState, Stat, WatchedEvent,
 };
 
+use super::dialect::Dialect;
+use super::ending::Ending;
 use super::error::DIED;
 use super::is_outcome_unknown;
 use super::pace::Pace;
@@ -27,10 +29,11 @@ use super::pace::Pace;
 /// A client whose requests come to an end.
 #[derive(Debug, Clone)]
 pub(crate) struct Client {
-    inner: Arc<zk::Client>,
+    inner: Arc<Ending>,
     pace: Arc<Pace>,
     life: Arc<Life>,
     learnt: Arc<Learnt>,
+    dialect: Dialect,
 }
 
 /// What is known of the server from its answers.
@@ -65,13 +68,19 @@ impl Life {
 
 impl Client {
     /// Requests of this client fail with [`ClientError::Timeout`] where no answer comes for `limit`.
-    pub(crate) fn new(inner: zk::Client, limit: Duration) -> Self {
+    pub(super) fn new(inner: Ending, limit: Duration, dialect: Dialect) -> Self {
         Self {
             inner: Arc::new(inner),
             pace: Arc::new(Pace::new(limit)),
             life: Arc::new(Life(watch::Sender::new(false))),
             learnt: Arc::default(),
+            dialect,
         }
+    }
+
+    /// What kind of server it talks to.
+    pub(crate) fn dialect(&self) -> Dialect {
+        self.dialect
     }
 
     /// How long an answer may take.
@@ -82,7 +91,7 @@ impl Client {
     /// Whether the server is known to answer batched reads. One before 3.6 closes the connection on
     /// them, and what is in flight is lost with it.
     pub(crate) fn reads_batches(&self) -> bool {
-        self.learnt.reads_batches.load(Ordering::Relaxed)
+        self.dialect.reads_batches() && self.learnt.reads_batches.load(Ordering::Relaxed)
     }
 
     /// The newest transaction in any answer so far. Whatever is sent now comes later.
@@ -450,7 +459,7 @@ impl PersistentWatcher {
 }
 
 /// Whether the client's task has ended without saying how: no request can be handed to it any more.
-fn has_died(client: &Weak<zk::Client>) -> bool {
+fn has_died(client: &Weak<Ending>) -> bool {
     let Some(client) = client.upgrade() else {
         return false;
     };

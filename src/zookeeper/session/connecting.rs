@@ -6,6 +6,8 @@ use tokio::time::{Instant, sleep, timeout_at};
 use zookeeper_client::Connector;
 
 use super::client::caught;
+use super::dialect::{self, Answers, Dialect};
+use super::ending::Ending;
 use super::hosts::Servers;
 use super::probe::troubles;
 use super::tls::Security;
@@ -85,14 +87,21 @@ async fn attempt(
             .with_connection_timeout(connection_timeout(options))
             .with_fail_eagerly()
     };
-    let connect = async |connector: Connector| {
+    let limited = || {
         let limit = options.request_timeout;
         let limit = limit.and_then(|limit| Instant::now().checked_add(limit));
-        let until = limit.map_or(until, |limit| limit.min(until));
-        let client = answer(options, servers, until, connector.connect(&list)).await?;
-        let client = bounded(client, options);
+        limit.map_or(until, |limit| limit.min(until))
+    };
+    let connect = async |connector: Connector| {
+        let connected = connector.connect(&list);
+        let client = answer(options, servers, limited(), connected).await?;
+        let client = Ending::owned(client);
         doors.keep_for(&client);
         Ok(client)
+    };
+    let dialect_of = async |client: &RawClient| {
+        let dialect = ask(client, limit_of(client, options));
+        answer(options, servers, limited(), dialect).await
     };
     // Credentials that are sent right behind the connect request may be answered before it by
     // servers with Netty, which this client cannot read. So they follow the connect reply.
@@ -103,10 +112,18 @@ async fn attempt(
             let with_all = given.fold(connector(), |connector, given| {
                 connector.with_auth(&given.scheme, &given.secret)
             });
-            connect(with_all).await?
+            let client = connect(with_all).await?;
+            let dialect = dialect_of(&client).await?;
+            bounded(client, options, dialect)
         }
         connected => {
-            let client = connected?;
+            let mut client = connected?;
+            let dialect = dialect_of(&client).await?;
+            if !dialect.creates() {
+                // Outside of batches, this client creates nodes by another request for such servers.
+                client = connect(connector().with_server_version(3, 4, 0)).await?;
+            }
+            let client = bounded(client, options, dialect);
             for credentials in &options.credentials {
                 let accepted = client.auth(&credentials.scheme, &credentials.secret);
                 answer(options, servers, until, accepted).await?;
@@ -151,7 +168,7 @@ impl Doors {
         format!("{}{}", self.tunnel.list(), servers.chroot)
     }
 
-    fn keep_for(&self, client: &Client) {
+    fn keep_for(&self, client: &RawClient) {
         self.tunnel.keep_for(client);
     }
 }
@@ -167,14 +184,45 @@ impl Doors {
         servers.to_string()
     }
 
-    fn keep_for(&self, _: &Client) {}
+    fn keep_for(&self, _: &RawClient) {}
+}
+
+/// Asks the server what it is, where it may be another one than ZooKeeper, in one round trip.
+async fn ask(client: &RawClient, limit: Duration) -> Result<Dialect, ClientError> {
+    let guess = Dialect::guess(client);
+    let Ok(root) = client.clone().chroot("/") else {
+        return Ok(guess);
+    };
+    if guess == Dialect::ZooKeeper {
+        return Ok(guess);
+    }
+    let root = Client::new(Ending::borrowed(root), limit, guess);
+    let (flags, version) = (
+        root.get_data(dialect::FLAGS),
+        root.get_data(dialect::VERSION),
+    );
+    let quota = root.check_stat(dialect::OF_ZOOKEEPER);
+    let dialect = Dialect::from_answers(Answers {
+        flags: flags.await.map(|(data, _)| data),
+        version: version.await.map(drop),
+        is_zookeeper: quota.await.map(|stat| stat.is_some()),
+    })?;
+    tracing::debug!(?dialect, "the server was asked what it is");
+    Ok(dialect)
 }
 
 /// The client with the limit that its requests have.
-pub(super) fn bounded(client: RawClient, options: &Options) -> Client {
+pub(super) fn bounded(client: Ending, options: &Options, dialect: Dialect) -> Client {
+    let limit = limit_of(&client, options);
+    match dialect {
+        Dialect::ZooKeeper => Client::new(client.answered(), limit, dialect),
+        _ => Client::new(client, limit, dialect),
+    }
+}
+
+fn limit_of(client: &RawClient, options: &Options) -> Duration {
     let limit = options.request_timeout;
-    let limit = limit.unwrap_or_else(|| client.session_timeout());
-    Client::new(client, limit)
+    limit.unwrap_or_else(|| client.session_timeout())
 }
 
 /// A missing chroot connects like any other.

@@ -198,6 +198,8 @@ fn judged(answer: &Answer) -> Trouble {
         Answer::None => Trouble::Silent,
         Answer::Failed(_) | Answer::Came(_, 0) => Trouble::Closed,
         Answer::Came(reply, 8) if is_connect_reply(reply) => Trouble::None,
+        // The version by which Keeper refuses (KEEPER_PROTOCOL_VERSION_CONNECTION_REJECT).
+        Answer::Came([0, 0, 0, 36..=64, 0, 0, 0, 42], 8) => Trouble::Refusing,
         // An alert or a handshake of TLS 1.x.
         Answer::Came([0x15 | 0x16, 3, ..], _) => Trouble::Tls,
         Answer::Came(..) => Trouble::Foreign,
@@ -253,6 +255,10 @@ mod tests {
         assert_eq!(
             trouble_after(Some(&[0x15, 3, 3, 0, 2, 2, 40])).await,
             Trouble::Tls
+        );
+        assert_eq!(
+            trouble_after(Some(&[0, 0, 0, 36, 0, 0, 0, 42])).await,
+            Trouble::Refusing
         );
         assert_eq!(
             trouble_after(Some(b"HTTP/1.1 400 Bad Request\r\n")).await,

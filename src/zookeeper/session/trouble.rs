@@ -26,6 +26,8 @@ pub enum Trouble {
     Tls,
     /// TLS to it fails.
     Handshake(TlsTrouble),
+    /// It is a ClickHouse Keeper that refuses sessions: it has no leader, or too much to do.
+    Refusing,
     /// It answers in another protocol.
     Foreign,
     /// Nothing: it answers as a ZooKeeper server does.
@@ -45,6 +47,7 @@ impl fmt::Display for Trouble {
             Self::Silent => "it accepts the connection, but does not answer",
             Self::Tls => "it speaks TLS",
             Self::Handshake(trouble) => return trouble.fmt(f),
+            Self::Refusing => "it is a ClickHouse Keeper without a leader, or too busy",
             Self::Foreign => "what listens there does not speak ZooKeeper",
             Self::None => "it makes sessions",
         })

@@ -17,7 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use super::client::Client;
+use super::RawClient;
 use super::hosts::{Server, Servers};
 use super::tls::{Material, Security, connect};
 use super::trouble::Trouble;
@@ -87,7 +87,7 @@ impl Tunnel {
 
     /// Keeps the ports until a session has ended for good: it ends after its last client is gone, and says
     /// so to the server.
-    pub(super) fn keep_for(self: &Arc<Self>, client: &Client) {
+    pub(super) fn keep_for(self: &Arc<Self>, client: &RawClient) {
         if self.tasks.is_empty() {
             return;
         }

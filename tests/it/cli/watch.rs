@@ -144,7 +144,7 @@ impl Drop for Watching {
 }
 
 /// Waits until a node holds this; no data stands for no node.
-async fn becomes(client: &Client, path: &str, data: Option<&str>) {
+pub(super) async fn becomes(client: &Client, path: &str, data: Option<&str>) {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let found = client.get_data(path).await.ok();

@@ -13,7 +13,6 @@ use super::{Place, as_json, create, eventually, object, tests};
 tests!(
     shortcuts,
     two_writers_of_one_node,
-    an_import_hides_nothing,
     an_import_that_ends_early_reports_what_stands
 );
 
@@ -232,8 +231,11 @@ async fn an_import_that_ends_early_reports_what_stands(place: &Place) {
     assert!(!unfinished.outcome.wrote());
 }
 
-/// As `zkt plan` has it: what cannot be compared is no success, and links are looked after.
-async fn an_import_hides_nothing(place: &Place) {
+/// As `zkt plan` has it: what cannot be compared is no success, and links are looked after. ClickHouse Keeper
+/// does not take these ACLs.
+#[tokio::test]
+async fn an_import_hides_nothing() {
+    let place = Place::new("an_import_hides_nothing").await;
     let zk = place.connect().await;
     zk.import_tree(
         "/shut\n  @acl ip:10.255.255.1:cdrwa\n/open\n",

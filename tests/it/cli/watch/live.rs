@@ -10,7 +10,7 @@ use super::{Watching, becomes};
 use crate::relay::{Mode, Relay};
 use crate::server;
 
-pub(super) const TREE: &str = "/a\n  x = 1\n  /b\n    /c\n      z = 3\n/keep\n  @keep\n";
+pub(in crate::cli) const TREE: &str = "/a\n  x = 1\n  /b\n    /c\n      z = 3\n/keep\n  @keep\n";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn foreign_changes_are_repaired_by_events() {
