@@ -130,7 +130,7 @@ pub use zookeeper::session::{
 /// What the actions of a plan are.
 pub mod action {
     pub use crate::model::plan::{
-        Add, Adopted, Change, ChangeValue, Claims, LetGo, Link, Move, Trim, Update,
+        Add, Adopted, Change, ChangeValue, Claims, LetGo, Link, Move, NodeRights, Trim, Update,
     };
     pub use crate::reconcile::NamedAction;
 }

@@ -13,6 +13,7 @@
 //! | --- | --- |
 //! | `options` | what a plan may do, and who observes progress |
 //! | `check` | what must hold before a plan |
+//! | `rights` | whether the session may do all that a plan does |
 //! | `road` | the policy, a plan, one execution |
 //! | `run` | plans and executions of one run, which `apply` and the watch drive |
 //! | `saved` | what is left of a saved plan, and that nothing moved under it |
@@ -43,6 +44,7 @@ mod owner;
 mod partial;
 mod records;
 mod reviewer;
+mod rights;
 mod road;
 mod run;
 mod saved;

@@ -47,6 +47,18 @@ impl Permissions {
         }
     }
 
+    /// What either has.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Each of them alone.
+    pub fn each(self) -> impl Iterator<Item = Self> {
+        let single = [1, 2, 4, 8, 16].into_iter();
+        single.filter(move |bit| self.0 & bit != 0).map(Self)
+    }
+
     /// From ZooKeeper's bits: 1 read, 2 write, 4 create, 8 delete, 16 admin.
     #[must_use]
     pub fn from_bits(bits: u8) -> Self {
@@ -203,7 +215,7 @@ impl fmt::Display for AclEntry {
 }
 
 /// An access control list; the order of its entries does not count.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Acl {
     /// The entries as they were written.
     pub entries: Vec<AclEntry>,
@@ -254,6 +266,13 @@ impl Acl {
             .map(|entry| without_secret(&entry.to_string()))
             .collect();
         shown.join(" ")
+    }
+
+    /// Whether it names a `digest` user with a hash, as a server shows it only to those who may
+    /// administer the node.
+    pub(crate) fn shows_hash(&self) -> bool {
+        let mut digests = self.entries.iter().filter(|e| e.who.scheme == "digest");
+        digests.any(|entry| !entry.is_masked())
     }
 
     /// Whether the server masks any entry, as it does for a session without the admin permission.

@@ -5,6 +5,7 @@ mod moved;
 mod moves;
 mod objection;
 mod refusal;
+mod rights;
 mod warning;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -24,6 +25,7 @@ pub use moved::MoveProblem;
 pub use moves::MovesFrom;
 pub use objection::{Effect, Objection};
 pub use refusal::{KeptReason, MaxTrim, Refusal};
+pub use rights::{CheckedRights, NodeRights};
 pub use warning::{About, Warning};
 
 /// Name of a change of a node's raw data.
@@ -77,6 +79,8 @@ pub struct Access {
     /// Nodes whose declared ACL first gives the session what the plan has to do at them, or below.
     /// Those get it before everything else, by an update of nothing else.
     pub opened: BTreeSet<ZPath>,
+    /// Whether the session has the rights that the plan takes; `None` if that was not asked for.
+    pub rights: Option<CheckedRights>,
 }
 
 impl Access {

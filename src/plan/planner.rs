@@ -5,6 +5,7 @@ mod files;
 mod guard;
 mod kept;
 mod moves;
+mod needs;
 mod owned;
 mod policy;
 mod protection;
@@ -17,6 +18,7 @@ mod stand_in;
 pub(crate) use compare::agreement;
 pub use compare::desired_data;
 pub(crate) use files::doubts;
+pub use needs::{KnownAcl, judge as judge_rights, needed as needed_rights};
 pub use policy::Policy;
 pub use protection::protected;
 pub use rights::needs_identities;
@@ -497,9 +499,6 @@ impl<'a> Planner<'a> {
                 let origin = rights::origin(&path, declared, self.policy);
                 plan.refusals.push(Refusal::TwoSteps { path, origin });
             }
-            if self.policy.requires_rights {
-                plan.refusals.extend(closed.missing(&stages, identities));
-            }
             plan.warnings.extend(seen.warnings(identities));
         }
         // Children first: the reverse of path order.
@@ -508,6 +507,11 @@ impl<'a> Planner<'a> {
         plan.actions.append(&mut stages.updates);
         plan.actions.append(&mut stages.links);
         plan.actions.append(&mut stages.trims);
+        if let Some(identities) = &self.policy.identities
+            && self.policy.requires_rights
+        {
+            plan.refusals.extend(closed.missing(&plan, identities));
+        }
         owned::note_partial(declared, self.policy, &mut plan);
         plan.refusals
             .extend(lacks_identity.map(|path| Refusal::NoIdentity { path }));

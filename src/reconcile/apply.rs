@@ -196,7 +196,8 @@ impl<'a> Apply<'a> {
                     ownership,
                     copies: self.run.copies().clone(),
                 };
-                let (ahead, options) = ((ahead, past), self.options);
+                let options = self.options;
+                let ahead = (ahead, past, options.rights_of_apply());
                 let (planned, mut live) =
                     road::plan_and_live(session, source, options, ahead).await?;
                 let is_noted = is_noted && !planned.plan.is_empty();

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::owner::Owner;
 use super::reviewer::Reviewer;
+use super::rights::Rights;
 use crate::declare::Source;
 use crate::model::lint::Levels;
 use crate::model::path::ZPath;
@@ -38,6 +39,11 @@ pub struct Options {
     /// Whether a plan may take from the session the right to change a node again, and may need rights
     /// that the session does not seem to have.
     pub may_lock_out: bool,
+    /// Whether [`plan()`](super::plan()) finds out, as [`apply()`](super::apply()) does, if the session has
+    /// all rights that the plan takes; [`apply()`](super::apply()) then does so whatever the other options
+    /// are. That reads the ACLs of the nodes that the plan writes, and of the
+    /// parents of those that it creates and deletes. Without it only those ACLs count that are compared.
+    pub check_rights: bool,
     /// Whether undeclared nodes that stay are listed.
     pub extras: Extras,
     /// Whether a plan with warnings or listed extra nodes is refused.
@@ -70,6 +76,7 @@ impl Default for Options {
             replace: false,
             allow_ephemeral: false,
             may_lock_out: false,
+            check_rights: false,
             extras: Extras::Listed,
             strict: false,
             reviewer: Reviewer::default(),
@@ -126,8 +133,29 @@ impl Options {
             may_lock_out: self.may_lock_out,
             shows_extras: self.extras == Extras::Listed,
             levels: self.lints,
-            requires_rights: self.unwritable == Unwritable::Refused && !self.may_lock_out,
+            requires_rights: self.requires_rights(),
             ..Policy::new(sources)
+        }
+    }
+
+    /// Whether a plan is refused that takes rights which the session surely lacks.
+    fn requires_rights(&self) -> bool {
+        self.unwritable == Unwritable::Refused && !self.may_lock_out
+    }
+
+    /// How much is found out of the rights for a plan that nobody carries out.
+    pub(super) fn rights_of_plan(&self) -> Rights {
+        match self.check_rights {
+            true => Rights::Reported,
+            false => Rights::AsRead,
+        }
+    }
+
+    /// How much is found out of the rights before a plan is carried out.
+    pub(super) fn rights_of_apply(&self) -> Rights {
+        match self.check_rights || self.requires_rights() {
+            true => Rights::Required,
+            false => Rights::AsRead,
         }
     }
 

@@ -9,6 +9,7 @@ use super::links;
 use super::options::Agreed;
 #[cfg(feature = "watch")]
 use super::partial;
+use super::rights::{self, Rights};
 use super::{Error, Options, Progress, Unwritable, check};
 use crate::declare::Source;
 use crate::model::acl::Identities;
@@ -56,7 +57,8 @@ pub(super) async fn plan(
     options: &Options,
     (ahead, past): (ReadAhead, Past),
 ) -> Result<Planned, Error> {
-    let (planned, _) = plan_and_live(session, source, options, (ahead, past)).await?;
+    let rights = options.rights_of_plan();
+    let (planned, _) = plan_and_live(session, source, options, (ahead, past, rights)).await?;
     Ok(planned)
 }
 
@@ -65,7 +67,7 @@ pub(super) async fn plan_and_live(
     session: &Session,
     source: &Source,
     options: &Options,
-    (ahead, past): (ReadAhead, Past),
+    (ahead, past, rights): (ReadAhead, Past, Rights),
 ) -> Result<(Planned, Tree<Live>), Error> {
     check::require_chroot(session)?;
     check::require_of_server(session, source.tree())?;
@@ -80,8 +82,18 @@ pub(super) async fn plan_and_live(
     let fetch = FetchOptions::default();
     let live = live::fetch_after(session, ahead, &wants, &fetch, &mut progress).await?;
     observer.notify(&Progress::Read { nodes: live.len() });
-    check::require_readable(source.tree(), &live)?;
-    let plan = road.plan(&live).await?;
+    if !rights.are_checked() {
+        check::require_readable(source.tree(), &live)?;
+    }
+    let mut policy = road.policy();
+    policy.requires_rights &= !rights.are_checked();
+    let mut plan = road.plan_by(&policy, &live).await?;
+    let read = rights::Read {
+        declared: source.tree(),
+        live: &live,
+        identities: road.identities.as_ref(),
+    };
+    rights::check(session, &read, rights, &mut plan).await?;
     let planned = Planned {
         plan,
         identities: road.identities,
@@ -161,10 +173,14 @@ impl<'a> Road<'a> {
     ///
     /// # Errors and cancellation safety
     /// As [`live::fetch`](crate::zookeeper::live::fetch).
+    #[cfg(feature = "watch")]
     pub(crate) async fn plan(&self, live: &Tree<Live>) -> Result<Plan, Error> {
-        let policy = self.policy();
-        let mut plan = beside::plan(self.source.tree(), live, &policy);
-        links::keep_ephemeral(self.session, &mut plan, &[], &policy).await?;
+        self.plan_by(&self.policy(), live).await
+    }
+
+    async fn plan_by(&self, policy: &Policy<'_>, live: &Tree<Live>) -> Result<Plan, Error> {
+        let mut plan = beside::plan(self.source.tree(), live, policy);
+        links::keep_ephemeral(self.session, &mut plan, &[], policy).await?;
         let warnings = links::check(self.session, self.source, live, &plan).await?;
         plan.warnings.extend(warnings);
         self.options.judge(&mut plan, self.source);

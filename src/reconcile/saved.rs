@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::ground;
 use super::records;
+use super::rights;
 use super::road::{self, Past, Planned};
 use super::{Error, Options, Progress, SavedError, check};
 use crate::declare::Source;
@@ -31,7 +32,8 @@ pub async fn plan_to_save(
 ) -> Result<(Plan, Tree<Live>), Error> {
     let ownership = records::ownership(session, options.owner.as_ref(), source.tree()).await?;
     let past = Past::of_owner(ownership);
-    let (planned, mut live) = road::plan_and_live(session, source, options, (ahead, past)).await?;
+    let ahead = (ahead, past, options.rights_of_plan());
+    let (planned, mut live) = road::plan_and_live(session, source, options, ahead).await?;
     ground::read(session, &planned.plan, &mut live).await?;
     Ok((planned.plan, live))
 }
@@ -76,18 +78,7 @@ pub(super) async fn rest(
         true => session.who().await?,
         false => Identities::default(),
     };
-    // `auth::` in the plan's ACLs stands for whom it was made by.
-    let names = planned_as
-        .iter()
-        .map(String::as_str)
-        .collect::<BTreeSet<_>>();
-    if !names.is_empty() && names != identities.users().collect() {
-        return Err(SavedError::OtherUsers {
-            planned: planned_as.clone(),
-            now: identities.users().map(str::to_owned).collect(),
-        }
-        .into());
-    }
+    require_same_users(planned_as, &identities)?;
     let (of, observer) = (wants.len(), &options.observer);
     let mut progress = |nodes: usize| observer.notify(&Progress::Reading { nodes, of });
     let fetch = FetchOptions::default();
@@ -103,6 +94,12 @@ pub(super) async fn rest(
         let (nodes, found) = (rest.moved, rest.found);
         return Err(SavedError::Moved { nodes, found }.into());
     }
+    let read = rights::Read {
+        declared: &Tree::default(),
+        live: &live,
+        identities: needs_identity.then_some(&identities),
+    };
+    rights::check(session, &read, options.rights_of_apply(), &mut rest.plan).await?;
     // Policies may have become stricter since.
     options.review(&mut rest.plan);
     let planned = Planned {
@@ -140,4 +137,17 @@ fn taken_by_others(
         Some((trim.path.clone(), moved))
     });
     taken.collect()
+}
+
+/// `auth::` in the ACLs of a saved plan stands for whom it was made by.
+fn require_same_users(planned_as: &[String], now: &Identities) -> Result<(), SavedError> {
+    let names = planned_as.iter().map(String::as_str);
+    let names: BTreeSet<&str> = names.collect();
+    if names.is_empty() || names == now.users().collect() {
+        return Ok(());
+    }
+    Err(SavedError::OtherUsers {
+        planned: planned_as.to_vec(),
+        now: now.users().map(str::to_owned).collect(),
+    })
 }

@@ -29,7 +29,7 @@ mod walk;
 mod wants;
 mod watches;
 
-pub use acls::closed;
+pub use acls::{SeenAcl, closed, lookup_acls};
 pub use ahead::{ReadAhead, read_ahead};
 pub use error::Error;
 #[cfg(feature = "watch")]

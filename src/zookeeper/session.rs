@@ -50,7 +50,8 @@ pub use zk::Client as RawClient;
 pub use zk::{Error as ClientError, Stat};
 
 pub(crate) use zk::{
-    Acls, AddWatchMode, CreateMode, EventType, MultiWriteError, SessionState, WatchedEvent,
+    Acl as RawAcl, Acls, AddWatchMode, CreateMode, EventType, MultiWriteError, SessionState,
+    WatchedEvent,
 };
 
 pub(crate) use client::{Client, MultiWriter, PersistentWatcher, StateWatcher};
@@ -310,12 +311,17 @@ impl Session {
             }
             Err(error) => return Err(self.server_error(error)),
         };
-        let others = users.iter().filter(|user| user.scheme() != "digest");
-        let others = others.map(|user| AuthId {
+        let (digests, others): (Vec<_>, Vec<_>) =
+            users.iter().partition(|user| user.scheme() == "digest");
+        let others = others.into_iter().map(|user| AuthId {
             scheme: user.scheme().into(),
             id: user.user().into(),
         });
-        Ok(computed.chain(others).collect())
+        let mut identities: Identities = computed.chain(others).collect();
+        // Whoever made the client that a session borrows may have given it credentials.
+        let is_known = |user: &str| identities.users().any(|known| known == user);
+        identities.may_be_more = !digests.iter().all(|user| is_known(user.user()));
+        Ok(identities)
     }
 
     /// Whether the connection is up, and news of it that does not borrow the session.

@@ -14,6 +14,7 @@ mod markdown;
 mod nested;
 mod place;
 mod remark;
+mod rights;
 mod sarif;
 mod style;
 mod subtrees;

@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-use zkt::model::plan::{Effect, KeptReason, Refusal};
+use zkt::model::acl::Permissions;
+use zkt::model::plan::{Effect, KeptReason, NodeRights, Refusal};
+use zkt::syntax::spelling::grouped;
 use zkt::zookeeper::executor::Stop;
 
 /// What to do if a node is larger than a request may be.
@@ -24,7 +26,7 @@ pub(crate) fn refusal(refusal: &Refusal) -> String {
         Refusal::NoIdentity { .. } | Refusal::NoCreator { .. } => "give --auth",
         Refusal::Text { .. } => "--replace puts the declared ones in its place",
         Refusal::LocksOut { .. } => "--force allows that",
-        Refusal::NoRight { .. } => "--force tries it nevertheless",
+        Refusal::NoRight { nodes } => option_for_rights(nodes),
         Refusal::OnRecord { path, .. } => {
             return format!(
                 "{refusal}; zkt rm {} gives it up",
@@ -40,6 +42,30 @@ pub(crate) fn refusal(refusal: &Refusal) -> String {
         }
     };
     format!("{refusal}; {option}")
+}
+
+/// As [`refusal`], for those who list the nodes below it.
+pub(crate) fn refusal_of_list(refused: &Refusal) -> String {
+    match refused {
+        Refusal::NoRight { nodes } if nodes.len() > 1 => {
+            let option = option_for_rights(nodes);
+            let nodes = grouped(nodes.len());
+            format!("rights are missing at {nodes} nodes; {option}")
+        }
+        refused => refusal(refused),
+    }
+}
+
+fn option_for_rights(nodes: &[NodeRights]) -> &'static str {
+    match nodes.iter().any(needs_read) {
+        true => "--auth or --auth-file gives credentials",
+        false => "--force tries it nevertheless",
+    }
+}
+
+/// Whether a node cannot even be compared.
+fn needs_read(node: &NodeRights) -> bool {
+    node.rights.contains(&Permissions::READ)
 }
 
 /// Why an execution stopped, and which option allows it.

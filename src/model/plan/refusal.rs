@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::moved::MoveProblem;
 use super::objection::Objection;
-use crate::model::acl::Permissions;
+use super::rights::{self, NodeRights};
 use crate::model::path::{ZPath, and_more};
 use crate::syntax::place::Location;
 use crate::syntax::spelling::grouped;
@@ -142,20 +142,11 @@ pub enum Refusal {
         /// Where the ACL is declared.
         origin: Option<Location>,
     },
-    /// A node whose ACL does not let the session do what the plan has to do there.
-    #[error(
-        "{path}{}: {} ACL gives this session no {} right, which the plan needs there",
-        and_more(" ", *nodes - 1),
-        if *nodes == 1 { "its" } else { "their" },
-        named(rights)
-    )]
+    /// Nodes whose ACLs do not let the session do what the plan has to do there.
+    #[error("{}", rights::missing(nodes))]
     NoRight {
-        /// The first such node.
-        path: ZPath,
-        /// What is missing there.
-        rights: Vec<Permissions>,
-        /// How many nodes there are.
-        nodes: usize,
+        /// The nodes, by path, each with what is missing; never empty.
+        nodes: Vec<NodeRights>,
     },
     /// New nodes must be created for the session alone, and it has no identity.
     #[error(
@@ -242,11 +233,6 @@ fn first_of(paths: &[ZPath]) -> String {
         [path] => path.to_string(),
         [path, rest @ ..] => format!("{path} and {} more", rest.len()),
     }
-}
-
-fn named(rights: &[Permissions]) -> String {
-    let names: Vec<&str> = rights.iter().map(|right| right.name()).collect();
-    names.join(" and no ")
 }
 
 fn number(count: usize) -> String {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use foldhash::HashSet;
 
+use super::needs::{KnownAcl, judge as judge_rights, needed};
 use super::policy::Policy;
 use super::stages::Stages;
 use crate::model::acl::{Acl, AclEntry, Allowed, Identities, Permissions};
@@ -172,31 +173,17 @@ impl Closed {
         contradiction
     }
 
-    /// Refuses what the plan has to do at nodes whose ACL stays, and surely does not allow it; at
-    /// those whose ACL changes, the change.
-    pub(super) fn missing(&self, stages: &Stages, applier: &Identities) -> Option<Refusal> {
-        let mut needs = self.needs(stages);
-        for action in &stages.updates {
-            if let Action::Update(update) = action
-                && update.acl.is_some()
-            {
-                // Which of its two ACLs holds for the rest was judged before.
-                needs.insert(update.path.clone(), [Permissions::ADMIN].into());
-            }
+    /// Refuses what the plan has to do at nodes whose ACL surely does not allow it.
+    pub(super) fn missing(&self, plan: &Plan, applier: &Identities) -> Option<Refusal> {
+        if self.0.is_empty() {
+            return None;
         }
-        let missing = needs.into_iter().filter_map(|(path, needs)| {
-            let acl = self.0.get(&path)?;
-            let is_missing = |need: &Permissions| applier.may(acl, *need) == Allowed::No;
-            let missing: Vec<Permissions> = needs.into_iter().filter(is_missing).collect();
-            (!missing.is_empty()).then_some((path, missing))
-        });
-        let mut missing = missing.collect::<Vec<_>>().into_iter();
-        let (path, rights) = missing.next()?;
-        Some(Refusal::NoRight {
-            path,
-            rights,
-            nodes: missing.len() + 1,
-        })
+        let acl_of = |path: &ZPath| match self.0.get(path) {
+            Some(acl) => KnownAcl::Shown(acl),
+            None => KnownAcl::Unread,
+        };
+        let nodes = judge_rights(&needed(plan), acl_of, applier).missing;
+        (!nodes.is_empty()).then_some(Refusal::NoRight { nodes })
     }
 
     /// What the plan has to do at these nodes.

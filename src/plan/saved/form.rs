@@ -191,6 +191,7 @@ impl PlanForm {
                 users: self.users,
                 guarded: guarded.collect::<Result<_, String>>()?,
                 opened: paths(opened).collect::<Result<_, _>>()?,
+                rights: None,
             },
             claims,
             record,

@@ -1,10 +1,10 @@
 //! Reading the ACLs of many nodes: one request each, a bounded number in flight.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
 use tokio::sync::mpsc::UnboundedReceiver;
-use zookeeper_client::Error as ClientError;
+use zookeeper_client::{Error as ClientError, Stat};
 
 use super::reader::{Attempts, Reader};
 use super::{Error, FetchOptions};
@@ -12,7 +12,7 @@ use crate::model::acl::Acl;
 use crate::model::node::{AclVersion, Live};
 use crate::model::path::ZPath;
 use crate::model::tree::Tree;
-use crate::zookeeper::session::{Session, acl};
+use crate::zookeeper::session::{Client, RawAcl, Session, acl};
 
 /// Reads the ACL of every node of `tree` that was read and for which `wanted` holds. Without the
 /// permission to read it, it stays unknown. Nodes that are gone meanwhile are dropped.
@@ -43,25 +43,15 @@ pub(super) async fn read(
         let Some((path, node, pending)) = in_flight.pop_front() else {
             break;
         };
-        let mut attempts = Attempts::default();
-        let mut result = pending.await;
-        loop {
-            match result {
-                Ok((entries, stat)) => {
-                    node.acl = Some(Arc::new(acl::from_client(&entries)));
-                    node.acl_version = AclVersion::new(stat.aversion)
-                        .or(options.unguarded.then_some(AclVersion::UNGUARDED))
-                        .ok_or_else(|| Error::Version { path: path.clone() })?;
-                }
-                Err(ClientError::NoAuth) => {}
-                Err(ClientError::NoNode) => gone.push(path.clone()),
-                Err(error) => {
-                    reader.check_retry(path, &mut attempts, error)?;
-                    result = client.get_acl(path.as_str()).await;
-                    continue;
-                }
+        match answer(client, reader, path, pending.await).await? {
+            Answer::Acl(acl, stat) => {
+                node.acl = Some(Arc::new(acl));
+                node.acl_version = AclVersion::new(stat.aversion)
+                    .or(options.unguarded.then_some(AclVersion::UNGUARDED))
+                    .ok_or_else(|| Error::Version { path: path.clone() })?;
             }
-            break;
+            Answer::Hidden => {}
+            Answer::Gone => gone.push(path.clone()),
         }
     }
     drop(nodes);
@@ -84,7 +74,7 @@ pub async fn closed(
     let client = session.client();
     let options = FetchOptions::default();
     let mut unheard = |_| {};
-    let reader = Reader::new(session, &options, &mut unheard);
+    let mut reader = Reader::new(session, &options, &mut unheard);
     let open = Acl::open();
     let mut closed = Vec::new();
     let mut in_flight = VecDeque::new();
@@ -101,20 +91,107 @@ pub async fn closed(
         let Some((path, pending)) = in_flight.pop_front() else {
             return Ok(closed);
         };
-        let mut attempts = Attempts::default();
-        let mut result = pending.await;
-        let is_closed = loop {
-            match result {
-                Ok((entries, _)) => break acl::from_client(&entries) != open,
-                Err(ClientError::NoAuth) => break true,
-                Err(ClientError::NoNode) => break false,
-                Err(error) => reader.check_retry(&path, &mut attempts, error)?,
-            }
-            result = client.get_acl(path.as_str()).await;
+        let is_closed = match answer(client, &mut reader, &path, pending.await).await? {
+            Answer::Acl(acl, _) => acl != open,
+            Answer::Hidden => true,
+            Answer::Gone => false,
         };
         if is_closed {
             closed.push(path);
         }
+    }
+}
+
+/// The ACL of a node, as far as the session may see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SeenAcl {
+    /// This is it.
+    Shown(Arc<Acl>),
+    /// The session may neither read nor administer the node.
+    Hidden,
+    /// There is no such node.
+    Gone,
+}
+
+/// The ACLs of these nodes, in their order: one request each, a bounded number in flight. Nodes with the
+/// same ACL share it. `progress` is called with the number of ACLs read so far.
+///
+/// # Errors and cancellation safety
+/// As [`fetch`](super::fetch).
+pub async fn lookup_acls<'p>(
+    session: &Session,
+    paths: impl IntoIterator<Item = &'p ZPath>,
+    mut progress: impl FnMut(usize),
+) -> Result<Vec<SeenAcl>, Error> {
+    let client = session.client();
+    let options = FetchOptions::read_only();
+    let mut unheard = |_| {};
+    let mut reader = Reader::new(session, &options, &mut unheard);
+    let mut paths = paths.into_iter().fuse();
+    let mut seen: Vec<SeenAcl> = Vec::with_capacity(paths.size_hint().0);
+    let mut shared = Shared::default();
+    let mut in_flight = VecDeque::new();
+    loop {
+        while in_flight.len() < options.acl_window {
+            let Some(path) = paths.next() else { break };
+            in_flight.push_back((path, client.get_acl(path.as_str())));
+        }
+        let Some((path, pending)) = in_flight.pop_front() else {
+            return Ok(seen);
+        };
+        seen.push(
+            match answer(client, &mut reader, path, pending.await).await? {
+                Answer::Acl(acl, _) => SeenAcl::Shown(shared.take(acl)),
+                Answer::Hidden => SeenAcl::Hidden,
+                Answer::Gone => SeenAcl::Gone,
+            },
+        );
+        progress(seen.len());
+    }
+}
+
+/// ACLs, each once: most nodes have one of a few.
+#[derive(Debug, Default)]
+pub(super) struct Shared(HashSet<Arc<Acl>>);
+
+impl Shared {
+    /// Returns the one that is equal.
+    pub(super) fn take(&mut self, acl: Acl) -> Arc<Acl> {
+        if let Some(same) = self.0.get(&acl) {
+            return same.clone();
+        }
+        let acl = Arc::new(acl);
+        self.0.insert(acl.clone());
+        acl
+    }
+}
+
+/// What the server says of a node's ACL.
+pub(super) enum Answer {
+    /// The ACL, and the stat of the node.
+    Acl(Acl, Stat),
+    Hidden,
+    Gone,
+}
+
+/// Takes in the answer to a request for an ACL. Asks again where it was lost.
+pub(super) async fn answer(
+    client: &Client,
+    reader: &mut Reader<'_>,
+    path: &ZPath,
+    mut result: Result<(Vec<RawAcl>, Stat), ClientError>,
+) -> Result<Answer, Error> {
+    let mut attempts = Attempts::default();
+    loop {
+        match result {
+            Ok((entries, stat)) => {
+                return Ok(Answer::Acl(acl::from_client(&entries), stat));
+            }
+            Err(ClientError::NoAuth) => return Ok(Answer::Hidden),
+            Err(ClientError::NoNode) => return Ok(Answer::Gone),
+            Err(error) => reader.check_retry(path, &mut attempts, error)?,
+        }
+        result = client.get_acl(path.as_str()).await;
     }
 }
 

@@ -1,10 +1,21 @@
 //! What a plan says of ACLs, to whom it may be said.
 
+use zkt::server::RequestKind;
 use zkt::zookeeper::session::Session;
-use zookeeper_client::{Acls, AuthId, CreateMode, Permission};
+use zookeeper_client::{Acls, AuthId, Client, CreateMode, Permission};
 
 use super::Place;
 use crate::server::options_as;
+
+/// Creates a node that everybody may do just this with.
+async fn create_for(client: &Client, path: &str, data: &str, rights: Permission) {
+    let acl = [zookeeper_client::Acl::new(rights, AuthId::anyone())];
+    let options = CreateMode::Persistent.with_acls(Acls::new(&acl));
+    client
+        .create(path, data.as_bytes(), &options)
+        .await
+        .unwrap();
+}
 
 /// Whether the server tells whom a session is known as: those before 3.7 do not, and there nobody can
 /// say that the session is not in an ACL.
@@ -147,4 +158,191 @@ async fn a_node_that_may_not_be_read_is_not_taken_for_missing() {
         assert_eq!(seen, ["/top", "/top/closed"]);
         zookeeper.close().await;
     }
+}
+
+/// Nodes of which no ACL is declared: of those nobody else reads the ACL.
+async fn closed(place: &Place) {
+    let client = place.client().await;
+    let open = Permission::READ | Permission::ADMIN;
+    create_for(&client, "/p", "{\"x\":1}", open).await;
+    create_for(&client, "/q", "{}", Permission::ALL).await;
+    super::create(&client, "/q/old", "{}").await;
+    let kept = Permission::READ | Permission::CREATE | Permission::ADMIN;
+    let acl = [zookeeper_client::Acl::new(kept, AuthId::anyone())];
+    client.set_acl("/q", &acl, None).await.unwrap();
+    place.file("a.zkt", "/new\n/p\n  x = 2\n  /child\n/q\n  /more\n");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_missing_rights_are_listed_before_the_first_write() {
+    let place = Place::new("rights-missing").await;
+    closed(&place).await;
+    let before = place.nodes().await;
+    insta::assert_snapshot!(place.run("apply -y -t a.zkt"), @"
+    zkt apply: SERVER <- a.zkt
+
+      + /new                                             a.zkt:1
+      + /p/child                                         a.zkt:4
+      + /q/more                                          a.zkt:6
+      ~ /p
+          x = 1 -> 2
+      - /q/old                                           (1 node)
+
+    refused: rights are missing at 2 nodes; --force tries it nevertheless
+      /p  (write, create)
+      /q  (delete)
+
+    Plan: 3 to add, 1 to update, 0 to link, 1 to trim.
+    --- exit 3
+    ");
+    assert_eq!(place.nodes().await, before);
+    // Reading is all that a plan takes.
+    place.run("plan -t a.zkt").expect(0);
+    let run = place.run("plan -t --check-rights --format json a.zkt");
+    let plan = &run.expect(3).json()[0];
+    let missing = serde_json::json!([
+        {"path": "/p", "rights": ["write", "create"]},
+        {"path": "/q", "rights": ["delete"]},
+    ]);
+    assert_eq!(plan["refusals"][0]["missing"], missing);
+    assert_eq!(plan["rights"]["missing"], missing);
+    assert_eq!(plan["rights"]["nodes"], 3);
+    let run = place.run("plan -t --check-rights --format markdown a.zkt");
+    assert!(run.expect(3).stdout.contains("/p  (write, create)"));
+    insta::assert_snapshot!(place.run("plan --target /q/** --check-rights a.zkt"), @"
+    zkt plan: SERVER <- a.zkt
+      target /q/**
+
+      + /q/more                                          a.zkt:6
+
+    Extra, left alone without --trim:
+      /q/old
+
+    Rights: 1 node checked, none is missing.
+
+    Plan: 1 to add, 0 to update, 0 to link, 0 to trim.
+    --- exit 0
+    ");
+
+    place.run("plan -t -o plan.json a.zkt").expect(0);
+    let run = place.run("apply -y --plan plan.json").expect(3);
+    assert!(run.stdout.contains("  /q  (delete)"), "{run}");
+    assert_eq!(place.nodes().await, before);
+
+    for words in ["--plan plan.json", "-t a.zkt"] {
+        let run = place.run(&format!("apply -y --force {words}")).expect(1);
+        let why = "error: /p/child: not authorized\n";
+        assert!(run.stderr.starts_with(why), "{run}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_may_not_be_read_is_listed_with_the_rest() {
+    let place = Place::new("rights-read").await;
+    closed(&place).await;
+    let client = place.client().await;
+    let hidden = Permission::WRITE | Permission::CREATE;
+    create_for(&client, "/z", "{}", hidden).await;
+    place.file("z.zkt", "/z\n  x = 1\n");
+    insta::assert_snapshot!(place.run("apply -y a.zkt z.zkt"), @"
+    zkt apply: SERVER <- a.zkt z.zkt
+
+      + /new                                             a.zkt:1
+      + /p/child                                         a.zkt:4
+      + /q/more                                          a.zkt:6
+      ~ /p
+          x = 1 -> 2
+
+    Extra, left alone without --trim:
+      /q/old
+
+    Kept as they are:
+      /z  (not authorized to read it or a node below it)
+
+    refused: rights are missing at 2 nodes; --auth or --auth-file gives credentials
+      /p  (write, create)
+      /z  (read)
+
+    Plan: 3 to add, 1 to update, 0 to link, 0 to trim.
+    --- exit 3
+    ");
+    // Nothing else is missing.
+    let run = place.run("apply -y z.zkt").expect(1);
+    assert!(run.stderr.starts_with("error: not authorized to read /z\n"));
+    let run = place.run("plan --check-rights z.zkt").expect(3);
+    let why = "refused: /z: its ACL gives this session no read right";
+    assert!(run.stdout.contains(why), "{run}");
+    // Without READ the server does not show the ACL either.
+    place.file("in.zkt", "/in\n");
+    let run = place.run("plan --check-rights --path /z in.zkt").expect(0);
+    let why = "Rights: 1 node checked, it cannot be told at 1 node.\n  /z  (create)\n";
+    assert!(run.stdout.contains(why), "{run}");
+    place.run("apply -y --path /z in.zkt").expect(0);
+}
+
+/// A list is bounded for people, and whole for programs.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_nodes_the_first_are_named() {
+    let place = Place::new("rights-many").await;
+    let client = place.client().await;
+    let mut text = String::new();
+    for i in 0..25 {
+        create_for(&client, &format!("/n{i:02}"), "{}", Permission::READ).await;
+        text += &format!("/n{i:02}\n  x = 1\n");
+    }
+    place.file("a.zkt", text);
+    let run = place.run("apply -y a.zkt").expect(3);
+    assert!(
+        run.stdout.contains("  /n09  (write)\n  … and 15 more\n"),
+        "{run}"
+    );
+    assert!(!run.stdout.contains("/n10  (write)"), "{run}");
+    let run = place.run("apply -y --format json a.zkt").expect(3);
+    let refusal = &run.json()[0]["refusals"][0];
+    assert_eq!(refusal["missing"].as_array().unwrap().len(), 25);
+    assert!(refusal["message"].as_str().unwrap().len() < 500);
+}
+
+/// However many nodes there are below it, of a parent one ACL is read, and nobody is asked for the
+/// session's identities where everybody may do all.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_each_parent_one_acl_is_read() {
+    let server = zkt::server::Server::builder().start().unwrap();
+    let place = Place::at(&server.connect_string());
+    super::create(&place.client().await, "/top", "{}").await;
+    let nodes = |count: usize| -> String {
+        let nodes = (0..count).map(|i| format!("  /n{i}\n    /below\n"));
+        nodes.collect()
+    };
+    place.file("a.zkt", format!("/top\n{}", nodes(2000)));
+    let asked = || [RequestKind::GetAcl, RequestKind::WhoAmI].map(|kind| server.requests(kind));
+    let before = asked();
+    place.run("apply -y a.zkt").expect(0);
+    assert_eq!(asked(), [before[0] + 1, before[1]]);
+    // Nothing is written, so nothing is to be known.
+    place.run("apply -y a.zkt").expect(0);
+    assert_eq!(asked(), [before[0] + 1, before[1]]);
+}
+
+/// What a client has that somebody else made, only the server knows.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_identities_of_a_borrowed_client_are_not_denied() {
+    let place = Place::new("rights-borrowed").await;
+    let client = place.client().await;
+    let digest = "ops:w4PIv8/Wzcq4qj4/MfEQ8pvUSS4=";
+    let rights = Permission::READ | Permission::WRITE;
+    let acl = [zookeeper_client::Acl::new(
+        rights,
+        AuthId::new("digest", digest),
+    )];
+    let options = CreateMode::Persistent.with_acls(Acls::new(&acl));
+    client.create("/a", b"{}", &options).await.unwrap();
+    client.auth("digest", b"ops:secret").await.unwrap();
+    let zookeeper = zkt::ZooKeeper::from_client(client);
+    let import = zkt::services::Import::default();
+    zookeeper
+        .import_tree("/a\n  x = 1\n", &import)
+        .await
+        .unwrap();
+    zookeeper.close().await;
 }

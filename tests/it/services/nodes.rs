@@ -195,12 +195,13 @@ async fn an_outage_ends_every_wait() {
 /// More than a request holds, and last what the server refuses.
 async fn an_import_that_ends_early_reports_what_stands(place: &Place) {
     let zk = place.connect().await;
-    let closed = "/z\n  @acl world:anyone:r\n";
+    // Its ACL is not shown, so nobody can tell beforehand that it does not let the session create.
+    let closed = "/z\n  @acl world:anyone:w\n";
     zk.import_tree(closed, &Import::default()).await.unwrap();
     let many: String = (0..1200)
         .map(|i| format!("  /n{i}\n    x = '{}'\n", "x".repeat(1000)))
         .collect();
-    let text = format!("/a\n{many}/z\n  /refused\n");
+    let text = format!("/a\n{many}/z/refused\n");
     let error = zk.import_tree(&text, &Import::default()).await.unwrap_err();
     assert_eq!(error.to_string(), "/z/refused: not authorized");
     let Error::Import(unfinished) = error else {

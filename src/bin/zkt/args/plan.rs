@@ -40,7 +40,8 @@ pub(crate) struct PlanOptions {
     /// [default: 30%, counted from 10 trims on, and half of a top-level node's subtree]
     #[arg(long, value_name = "N|N%", value_parser = max_trim)]
     pub(crate) max_trim: Option<MaxTrim>,
-    /// Trim however many nodes there are to trim, and set ACLs that lock this session out
+    /// Trim however many nodes there are to trim, set ACLs that lock this session out, and try what it
+    /// seems to have no right to
     #[arg(long)]
     pub(crate) force: bool,
     /// Accept a layer that declares no node

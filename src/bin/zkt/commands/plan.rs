@@ -8,6 +8,7 @@ use zkt::model::node::Live;
 use zkt::model::plan::Plan;
 use zkt::model::tree::Tree;
 use zkt::plan::saved::SavedPlan;
+use zkt::reconcile::Options;
 
 use crate::args::{LayerArgs, PlanFormat, PlanOptions, ServerArgs};
 use crate::exit::{Exit, Failure};
@@ -30,6 +31,9 @@ pub(crate) struct PlanArgs {
     /// Exit with 2 when there are changes
     #[arg(long)]
     pub(crate) detailed_exitcode: bool,
+    /// Find out, too, whether this session may write what apply would write; refuse the plan if it may not
+    #[arg(long)]
+    pub(crate) check_rights: bool,
     /// Save the plan, so that apply --plan does exactly this
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath, value_parser = plan_file)]
     pub(crate) out: Option<PathBuf>,
@@ -38,7 +42,7 @@ pub(crate) struct PlanArgs {
     pub(crate) with_secrets: bool,
     /// Show a saved plan; needs no server
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath,
-          conflicts_with_all = ["layers", "out", "with_secrets", "path", "owner", "owner_path", "adopt", "trim", "target", "exclude",
+          conflicts_with_all = ["layers", "check_rights", "out", "with_secrets", "path", "owner", "owner_path", "adopt", "trim", "target", "exclude",
                                 "strict", "max_trim", "force", "allow_empty", "replace",
                                 "allow_ephemeral", "allow", "warn", "deny", "policy", "connect"])]
     pub(crate) show: Option<PathBuf>,
@@ -138,7 +142,10 @@ async fn plan(args: &PlanArgs, output: &Output) -> Result<Planned, Failure> {
         );
         return Err(Failure::new(message));
     }
-    let options = planning::options(&args.plan)?;
+    let options = Options {
+        check_rights: args.check_rights,
+        ..planning::options(&args.plan)?
+    };
     let Opening {
         source,
         session,

@@ -7,7 +7,7 @@ use zkt::model::acl::Acl;
 use zkt::model::node::{Secret, Zxids};
 use zkt::model::path::ZPath;
 use zkt::model::plan::{
-    Action, Add, Change, ChangeValue, Move, Objection, Plan, Refusal, Summary, Warning,
+    Action, Add, Change, ChangeValue, Move, NodeRights, Objection, Plan, Refusal, Summary, Warning,
 };
 use zkt::syntax::characters::is_visible;
 use zkt::syntax::place::Location;
@@ -59,6 +59,13 @@ pub(crate) fn plan_json(plan: &Plan) -> Value {
     // Whom `auth::` in the ACLs stands for.
     if !plan.access.users.is_empty() {
         object["users"] = plan.access.users.clone().into();
+    }
+    if let Some(checked) = &plan.access.rights {
+        object["rights"] = json!({
+            "nodes": checked.nodes,
+            "missing": rights_json(&checked.missing),
+            "unknown": rights_json(&checked.unknown),
+        });
     }
     object
 }
@@ -235,8 +242,20 @@ fn objection_json(objection: &Objection) -> Value {
 }
 
 fn refusal_json(refusal: &Refusal) -> Value {
-    let object = json!({ "message": words::refusal(refusal) });
+    let mut object = json!({ "message": words::refusal(refusal) });
+    if let Refusal::NoRight { nodes } = refusal {
+        object["missing"] = rights_json(nodes);
+    }
     with_source(object, refusal.origin())
+}
+
+/// Rights, by node.
+fn rights_json(nodes: &[NodeRights]) -> Value {
+    let nodes = nodes.iter().map(|node| {
+        let rights: Vec<&str> = node.rights.iter().map(|right| right.name()).collect();
+        json!({ "path": node.path.as_str(), "rights": rights })
+    });
+    nodes.collect()
 }
 
 fn with_source(mut object: Value, origin: Option<&Location>) -> Value {

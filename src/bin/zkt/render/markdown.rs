@@ -15,6 +15,7 @@ use super::bounds::Bounds;
 use super::claims::{adopted_as_equal, parts};
 use super::list::count;
 use super::remark::{Level, Remark};
+use super::rights;
 use super::text::{as_declared, but_claims};
 use super::value::path_text;
 use crate::words;
@@ -248,6 +249,16 @@ fn left_alone(plan: &Plan, subject: &Subject<'_>) -> String {
     let (mut out, bounds) = (String::new(), subject.bounds);
     let stays = subject.stays.iter().map(|path| (path, String::new()));
     push_nodes(&mut out, STAYS, stays);
+    if let Some(checked) = &plan.access.rights {
+        _ = writeln!(out, "\n{}", rights::found(checked));
+    }
+    for (heading, nodes) in [
+        ("Rights that are missing", rights::missing(plan)),
+        ("Rights of which it cannot be told", rights::unknown(plan)),
+    ] {
+        let nodes = rights::noted(nodes).map(|(path, names)| (path, format!("  ({names})")));
+        push_nodes(&mut out, heading, nodes);
+    }
     let extras = plan.extras.iter().map(|path| (path, String::new()));
     push_nodes(&mut out, bounds.extras(), extras);
     let kept = plan.kept.iter();

@@ -16,6 +16,7 @@ use super::change::{
     acl_text, new_acl, new_type, push_new, stored_properties, write_change, write_inherited_acl,
 };
 use super::claims::{adopted_as_equal, parts};
+use super::rights;
 use super::style::{BOLD, DIM, REFUSED, WARNING};
 use super::subtrees::{is_moved, moved_by, node_count, topmost_trims};
 use super::value::{path_text, printable};
@@ -86,6 +87,7 @@ pub(crate) fn plan_text(
         writeln!(out)?;
     }
     write_refusals(&plan.refusals, out)?;
+    rights::write_found(plan, out)?;
     writeln!(out, "\n{}", last_line(plan, options.bounds, options.mode))
 }
 
@@ -169,12 +171,17 @@ fn write_refusals(refusals: &[Refusal], out: &mut dyn Write) -> io::Result<()> {
         write!(
             out,
             "{REFUSED}refused{REFUSED:#}: {}",
-            printable(&words::refusal(refusal))
+            printable(&words::refusal_of_list(refusal))
         )?;
         if let Some(origin) = refusal.origin() {
             write!(out, " {DIM}({}){DIM:#}", printable(&origin.to_string()))?;
         }
         writeln!(out)?;
+        if let Refusal::NoRight { nodes } = refusal
+            && nodes.len() > 1
+        {
+            rights::write_nodes(nodes, out)?;
+        }
     }
     Ok(())
 }

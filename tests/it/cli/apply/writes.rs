@@ -159,6 +159,24 @@ async fn a_tree_may_take_its_own_permissions_away() {
     Extra, left alone without --trim:
       /a/c
 
+    refused: rights are missing at 2 nodes; --force tries it nevertheless
+      /a  (write)
+      /a/b  (write)
+
+    Plan: 0 to add, 2 to update, 0 to link, 0 to trim.
+    --- exit 3
+    ");
+    insta::assert_snapshot!(place.run("apply -y --force a.zkt"), @"
+    zkt apply: SERVER <- a.zkt
+
+      ~ /a
+          x = 2 -> 1
+      ~ /a/b
+        - y = 1
+
+    Extra, left alone without --trim:
+      /a/c
+
     Plan: 0 to add, 2 to update, 0 to link, 0 to trim.
     Nothing of this plan was written.
     --- stderr
@@ -176,8 +194,9 @@ async fn an_error_after_some_batches_is_partly_applied() {
         .map(|i| format!("  /n{i}\n    x = '{}'\n", "x".repeat(1000)))
         .collect();
     place
-        .file("lock.zkt", "/z\n  @acl world:anyone:r\n")
-        .file("a.zkt", format!("/a\n{many}/z\n  /refused\n"));
+        // Its ACL is not shown, so nobody can tell beforehand that it does not let the session create.
+        .file("lock.zkt", "/z\n  @acl world:anyone:w\n")
+        .file("a.zkt", format!("/a\n{many}/z/refused\n"));
     place.run("apply -y lock.zkt").expect(0);
     let run = place.run("apply -y a.zkt").expect(5);
     let (error, hint) = run.stderr.split_once('\n').unwrap();

@@ -24,7 +24,7 @@ pub(crate) struct StartArgs {
     /// Carry out a saved plan, just that; with layers where it lacks their secret values
     #[arg(long = "plan", id = "saved", value_name = "FILE", value_hint = ValueHint::FilePath,
           conflicts_with_all = ["path", "owner", "owner_path", "adopt", "trim", "extras", "target", "exclude", "strict", "max_trim",
-                                "force", "replace", "allow_ephemeral", "allow", "warn", "deny"])]
+                                "replace", "allow_ephemeral", "allow", "warn", "deny"])]
     pub(crate) saved: Option<PathBuf>,
     /// Apply only if the plan has this checksum, which zkt plan -v prints
     #[arg(long, value_name = "HEX", conflicts_with = "saved")]
@@ -52,8 +52,12 @@ pub(super) async fn start(
 ) -> Result<Start, Failure> {
     if let Some(file) = &args.saved {
         let saved = saved::read(file)?;
+        let forced = plan.force;
         let plan = saved::plan_options(&saved.terms, plan);
-        return of_saved(&args.sources, saved, &plan, server, output).await;
+        let mut start = of_saved(&args.sources, saved, &plan, server, output).await?;
+        // Who made the plan had perhaps other rights.
+        start.options.check_rights = !forced;
+        return Ok(start);
     }
     let start = declared(&args.sources, plan, server, output).await?;
     match &args.checksum {

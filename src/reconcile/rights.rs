@@ -1,0 +1,114 @@
+//! Whether the session may do all that a plan does, before the first write.
+
+use super::Error;
+use super::check::unreadable;
+use crate::model::acl::{Identities, Permissions};
+use crate::model::node::{Declared, Live};
+use crate::model::path::ZPath;
+use crate::model::plan::{CheckedRights, NodeRights, Plan, Refusal};
+use crate::model::tree::Tree;
+use crate::plan::planner::{self, KnownAcl};
+use crate::zookeeper::live::{self, SeenAcl};
+use crate::zookeeper::session::Session;
+
+/// How much is found out of the rights that a plan takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rights {
+    /// What the ACLs say that were read to be compared.
+    AsRead,
+    /// All that is to be written, too. A plan that lacks rights is refused.
+    Required,
+    /// As `Required`, and the plan says what was found.
+    Reported,
+}
+
+impl Rights {
+    /// Whether the ACLs of nodes are read that a plan writes.
+    pub(super) fn are_checked(self) -> bool {
+        self != Self::AsRead
+    }
+}
+
+/// What was read for a plan.
+pub(super) struct Read<'a> {
+    pub(super) declared: &'a Tree<Declared>,
+    pub(super) live: &'a Tree<Live>,
+    /// Whom the server knows the session as, where somebody asked.
+    pub(super) identities: Option<&'a Identities>,
+}
+
+/// Refuses a plan that takes rights which the session surely lacks, those to read included. Reads the ACLs
+/// of the nodes that the plan writes, and of the parents of those that it creates and deletes, as far as
+/// they were not read before.
+///
+/// # Errors
+/// Those of the connection. [`live::Error::Unreadable`] where nothing but the right to read is missing, and
+/// nobody wants a report.
+pub(super) async fn check(
+    session: &Session,
+    read: &Read<'_>,
+    rights: Rights,
+    plan: &mut Plan,
+) -> Result<(), Error> {
+    if !rights.are_checked() {
+        return Ok(());
+    }
+    let mut checked = checked(session, read, plan).await?;
+    if checked.missing.is_empty() && rights != Rights::Reported {
+        super::check::require_readable(read.declared, read.live)?;
+    }
+    let hidden = unreadable(read.declared, read.live);
+    for path in hidden.cloned().collect::<Vec<_>>() {
+        let missing = &mut checked.missing;
+        match missing.binary_search_by(|node| node.path.cmp(&path)) {
+            Ok(at) => missing[at].rights.insert(0, Permissions::READ),
+            Err(at) => {
+                let rights = vec![Permissions::READ];
+                missing.insert(at, NodeRights { path, rights });
+            }
+        }
+    }
+    if !checked.missing.is_empty() {
+        let nodes = checked.missing.clone();
+        plan.refusals.push(Refusal::NoRight { nodes });
+    }
+    if rights == Rights::Reported {
+        plan.access.rights = Some(checked);
+    }
+    Ok(())
+}
+
+/// Whether the session has the rights to write what the plan writes.
+async fn checked(session: &Session, read: &Read<'_>, plan: &Plan) -> Result<CheckedRights, Error> {
+    let needed = planner::needed_rights(plan);
+    let known = |path: &ZPath| {
+        let node = read.live.get(path).and_then(Live::node);
+        node.and_then(|node| node.acl.as_deref())
+    };
+    let unknown: Vec<&ZPath> = needed.keys().filter(|path| known(path).is_none()).collect();
+    let seen = live::lookup_acls(session, unknown.iter().copied(), |_| {}).await?;
+    let acl_of = |path: &ZPath| match known(path) {
+        Some(acl) => KnownAcl::Shown(acl),
+        None => match unknown.binary_search(&path).map(|at| &seen[at]) {
+            Ok(SeenAcl::Shown(acl)) => KnownAcl::Shown(acl),
+            Ok(SeenAcl::Hidden) => KnownAcl::Hidden,
+            // Whoever deleted it is in conflict with the plan.
+            Ok(SeenAcl::Gone) | Err(_) => KnownAcl::Unread,
+        },
+    };
+    if let Some(identities) = read.identities {
+        return Ok(planner::judge_rights(&needed, acl_of, identities));
+    }
+    // Most often everybody may do all, and nobody need ask whom the server knows the session as: servers
+    // before 3.7 drop the connection on that.
+    let anybody = Identities {
+        may_be_more: true,
+        ..Identities::default()
+    };
+    let checked = planner::judge_rights(&needed, acl_of, &anybody);
+    if checked.missing.is_empty() && checked.unknown.is_empty() {
+        return Ok(checked);
+    }
+    let identities = session.who().await?;
+    Ok(planner::judge_rights(&needed, acl_of, &identities))
+}
