@@ -10,6 +10,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use crate::syntax::acl::{are_permissions, secret_part};
 use crate::syntax::parser::HIDDEN;
 
+pub mod audit;
 mod identities;
 
 pub use identities::{Agreement, Allowed, Identities};

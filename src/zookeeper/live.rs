@@ -14,6 +14,7 @@ use self::ahead::Read;
 use self::reader::{Ask, Reader, live_of};
 use self::walk::{Top, children_of};
 
+mod acl_walk;
 mod acls;
 mod ahead;
 mod difference;
@@ -29,6 +30,7 @@ mod walk;
 mod wants;
 mod watches;
 
+pub use acl_walk::{SubtreeAcls, walk_acls};
 pub use acls::{SeenAcl, closed, lookup_acls};
 pub use ahead::{ReadAhead, read_ahead};
 pub use error::Error;

@@ -1,6 +1,7 @@
 //! The binary as people and scripts see it: stdout, stderr, exit code, and what then stands.
 
 mod apply;
+mod audit;
 mod commits;
 mod completion;
 mod config;

@@ -7,6 +7,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use crate::args::values::duration;
 use crate::args::{ContextArgs, Global, PlanOptions, ServerArgs};
 use crate::commands::apply::ApplyArgs;
+use crate::commands::audit::AuditArgs;
 use crate::commands::check::CheckArgs;
 use crate::commands::completions::CompletionsArgs;
 use crate::commands::config::ConfigArgs;
@@ -60,6 +61,7 @@ pub(crate) enum Command {
     Apply(ApplyArgs),
     Watch(WatchArgs),
     Status(StatusArgs),
+    Audit(AuditArgs),
     Export(ExportArgs),
     Ls(LsArgs),
     Get(GetArgs),
@@ -112,6 +114,7 @@ impl Command {
             Self::Apply(args) => &mut args.server,
             Self::Watch(args) => &mut args.server,
             Self::Status(args) => &mut args.server,
+            Self::Audit(args) => &mut args.server,
             Self::Export(args) => &mut args.server,
             Self::Ls(args) => &mut args.server,
             Self::Get(args) => &mut args.server,

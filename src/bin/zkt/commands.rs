@@ -1,6 +1,7 @@
 //! The commands, one module a verb.
 
 pub(crate) mod apply;
+pub(crate) mod audit;
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod config;

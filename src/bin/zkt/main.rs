@@ -239,6 +239,7 @@ fn run(call: Call<'_>, output: &Output) -> Result<Exit, Failure> {
         Command::Watch(args) => online(commands::watch::run(&args, output)),
         Command::Export(args) => online(commands::export::run(&args, output)),
         Command::Ls(args) => online(commands::ls::run(&args, output)),
+        Command::Audit(args) => online(commands::audit::run(&args, output)),
         Command::Status(args) => online(commands::status::run(&args, output)),
         Command::Get(args) => online(commands::get::run(&args, output)),
         Command::Set(args) => online(commands::set::run(&args, output)),

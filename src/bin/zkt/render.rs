@@ -31,6 +31,7 @@ pub(crate) use markdown::{Subject, failure_markdown, plan_markdown};
 pub(crate) use place::Root;
 pub(crate) use remark::Remark;
 pub(crate) use sarif::{Finding, Found, sarif};
+pub(crate) use style::{BOLD, REFUSED, WARNING};
 pub(crate) use text::{Mode, TextOptions, plan_text, summary_line, write_warnings};
 pub(crate) use value::{path_text, time_text};
 pub(crate) use zkt::export::FORMAT_VERSION;

@@ -9,9 +9,9 @@ pub(super) const TRIM: Style = AnsiColor::Red.on_default();
 pub(super) const OLD: Style = AnsiColor::Red.on_default();
 pub(super) const NEW: Style = AnsiColor::Green.on_default();
 pub(super) const DIM: Style = Style::new().effects(Effects::DIMMED);
-pub(super) const BOLD: Style = Style::new().effects(Effects::BOLD);
-pub(super) const WARNING: Style = AnsiColor::Yellow.on_default().effects(Effects::BOLD);
-pub(super) const REFUSED: Style = AnsiColor::Red.on_default().effects(Effects::BOLD);
+pub(crate) const BOLD: Style = Style::new().effects(Effects::BOLD);
+pub(crate) const WARNING: Style = AnsiColor::Yellow.on_default().effects(Effects::BOLD);
+pub(crate) const REFUSED: Style = AnsiColor::Red.on_default().effects(Effects::BOLD);
 
 /// The parts in which the old and the new value differ.
 pub(super) fn emphasis(base: Style) -> Style {

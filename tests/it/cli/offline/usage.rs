@@ -2,7 +2,7 @@
 
 use crate::cli::Place;
 
-const COMMANDS: [&str; 22] = [
+const COMMANDS: [&str; 23] = [
     "check",
     "fmt",
     "show",
@@ -12,6 +12,7 @@ const COMMANDS: [&str; 22] = [
     "apply",
     "watch",
     "status",
+    "audit",
     "export",
     "ls",
     "get",

@@ -66,6 +66,7 @@ pub(super) fn exit_codes(command: &str) -> Vec<Entry> {
             ERROR,
             ("2", "With --detailed-exitcode: nodes have drifted."),
         ],
+        "audit" => vec![DONE, ERROR, ("3", "With --fail-on: there are such nodes.")],
         "apply" => vec![DONE, ERROR, REFUSED, CONFLICT, PARTIAL],
         "watch" => WATCH.to_vec(),
         "rm" => vec![DONE, ("1", "An error, or something was kept."), REFUSED],
@@ -319,6 +320,13 @@ fn examples_of_trees(command: &str) -> &'static [Example] {
             "What two layers declare together.",
         )],
         "diff" => &EXAMPLES_OF_DIFF,
+        "audit" => &[
+            ("zkt audit /cms", "Who may do what at and below a node."),
+            (
+                "zkt audit / --known-from trees --known digest:ops --fail-on open --fail-on unknown",
+                "In CI: no node is open to everybody, and ACLs name nobody else.",
+            ),
+        ],
         "graph" => &[(
             "zkt graph --format svg trees/",
             "A picture of the services of a tree.",
