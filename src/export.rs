@@ -142,7 +142,10 @@ impl Pieces {
 
 /// The written nodes around the next one, with their ACLs.
 #[derive(Default)]
-struct Around(Vec<(ZPath, Option<Arc<Acl>>)>);
+struct Around(Vec<(ZPath, Option<Rights>)>);
+
+/// An ACL, and whether undeclared nodes below are held to it.
+type Rights = (Arc<Acl>, bool);
 
 impl Around {
     fn place<'a>(&mut self, node: Node<'a>) -> Placed<'a> {
@@ -152,16 +155,15 @@ impl Around {
         }
         let above = self.0.last().map(|(top, _)| top);
         let above = above.filter(|top| !top.is_root());
-        let acl = node.held.acl();
+        let acl = node.held.rights();
         let mut outer = self.0.iter().rev().filter_map(|(_, acl)| acl.as_ref());
-        let outer = outer.find(|acl| !acl.entries.is_empty());
+        let outer = outer.find(|(acl, _)| !acl.entries.is_empty());
         let placed = Placed {
             depth: self.0.len(),
             own_names: above.map_or(0, |top| top.as_str().len()),
-            has_own_acl: acl.is_some() && acl != outer,
+            has_own_acl: acl.is_some() && acl.as_ref() != outer,
             node,
         };
-        let acl = placed.node.held.acl().cloned();
         self.0.push((placed.node.path.clone(), acl));
         placed
     }
@@ -186,7 +188,7 @@ impl Placed<'_> {
             let acl = self.node.held.acl().filter(|_| self.has_own_acl);
             let mark = self.node.held.is_ephemeral();
             let mark = mark.then(|| EPHEMERAL.to_owned());
-            let lines = mark.into_iter().chain(acl.map(acl_line));
+            let lines = mark.into_iter().chain(acl.map(|acl| acl_line(acl, false)));
             (Cow::Borrowed(object), lines.collect())
         } else {
             declared = self.node.held.declared();
@@ -232,12 +234,13 @@ fn push_indent(lines: &mut String, depth: usize) {
     lines.extend(std::iter::repeat_n("  ", depth));
 }
 
-fn acl_line(acl: &Arc<Acl>) -> String {
+fn acl_line(acl: &Acl, is_deep: bool) -> String {
     let entries = words(acl.entries.iter().map(ToString::to_string));
     if acl.is_masked() {
         return format!("# masked by the server for want of the ADMIN right: @acl{entries}");
     }
-    format!("@acl{entries}")
+    let deep = if is_deep { " deep" } else { "" };
+    format!("@acl{deep}{entries}")
 }
 
 fn words(patterns: impl IntoIterator<Item = impl AsRef<str>>) -> String {
@@ -274,7 +277,8 @@ fn directives(node: &Declared, has_own_acl: bool) -> Vec<String> {
         Secret::Everything => lines.push("@secret".to_owned()),
         Secret::Properties(globs) => lines.push(format!("@secret{}", words(globs.patterns()))),
     }
-    lines.extend(node.acl.as_ref().filter(|_| has_own_acl).map(acl_line));
+    let acl = node.acl.as_ref().filter(|_| has_own_acl);
+    lines.extend(acl.map(|acl| acl_line(acl, node.acl_is_deep)));
     if let Content::Raw { bytes, .. } = &node.content {
         lines.push(match std::str::from_utf8(bytes) {
             Ok(text) if is_storable_name(text) => {
@@ -347,6 +351,9 @@ fn write_json_node(node: &Declared, out: &mut dyn Write) -> io::Result<()> {
             write!(out, ", \"acl\": {}", entries.collect::<Value>())?;
         }
         None => {}
+    }
+    if node.acl_is_deep {
+        write!(out, ", \"acl_deep\": true")?;
     }
     if node.ephemeral {
         write!(out, ", \"ephemeral\": true")?;

@@ -354,7 +354,7 @@ impl Lowering {
         match directive {
             // A node may name several files and directories, each in a line of its own.
             Directive::Include(_) | Directive::Files { .. } => return,
-            Directive::Acl(_) => self.has_acls = true,
+            Directive::Acl { .. } => self.has_acls = true,
             Directive::Moved(_) => self.has_moves = true,
             _ => {}
         }
@@ -394,14 +394,17 @@ fn with_slash(name: Span) -> Span {
 
 /// An `@acl` holds for its node and those below, until another one.
 fn inherit_acls(tree: &mut Tree<Declared>) {
-    let mut above: Vec<(ZPath, Arc<Acl>)> = Vec::new();
+    let mut above: Vec<(ZPath, Arc<Acl>, bool)> = Vec::new();
     for (path, node) in tree.iter_mut() {
-        while above.last().is_some_and(|(top, _)| !path.is_within(top)) {
+        while above.last().is_some_and(|(top, ..)| !path.is_within(top)) {
             above.pop();
         }
         match (&node.acl, above.last()) {
-            (Some(own), _) => above.push((path.clone(), own.clone())),
-            (None, Some((_, inherited))) => node.acl = Some(inherited.clone()),
+            (Some(own), _) => above.push((path.clone(), own.clone(), node.acl_is_deep)),
+            (None, Some((_, inherited, is_deep))) => {
+                node.acl = Some(inherited.clone());
+                node.acl_is_deep = *is_deep;
+            }
             (None, None) => {}
         }
     }

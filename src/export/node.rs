@@ -94,6 +94,15 @@ impl Held<'_> {
         }
     }
 
+    /// The ACL, and whether undeclared nodes below are held to it.
+    pub(super) fn rights(&self) -> Option<(Arc<Acl>, bool)> {
+        let is_deep = match self {
+            Self::Declared(node) => node.acl_is_deep,
+            Self::Live { .. } => false,
+        };
+        Some((self.acl()?.clone(), is_deep))
+    }
+
     /// The object of a live node that is declared with the same bytes, as most are.
     pub(super) fn object(&self) -> Option<&[u8]> {
         match self {

@@ -102,6 +102,7 @@ fn node(path: &ZPath, json: &Value) -> Result<Declared, JsonError> {
         }
     };
     node.ephemeral = json.get("ephemeral") == Some(&Value::Bool(true));
+    node.acl_is_deep = json.get("acl_deep") == Some(&Value::Bool(true));
     if let Some(acl) = json.get("acl") {
         let entries = acl.as_array().map(Vec::as_slice).unwrap_or_default();
         let entry = |entry: &Value| {

@@ -48,6 +48,8 @@ pub struct Declared {
     pub secret: Secret,
     /// The nearest `@acl`, here or above. `None` if there is none.
     pub acl: Option<Arc<Acl>>,
+    /// `@acl deep`: undeclared nodes below are held to it, too.
+    pub acl_is_deep: bool,
     /// Where the node is declared, or passed through first.
     #[doc(hidden)]
     pub origin: Option<Span>,

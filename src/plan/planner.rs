@@ -1,6 +1,7 @@
 //! The declared tree against the live one: a pure, total function to a plan.
 
 mod compare;
+mod deep;
 mod files;
 mod guard;
 mod kept;
@@ -17,6 +18,7 @@ mod stand_in;
 
 pub(crate) use compare::agreement;
 pub use compare::desired_data;
+pub(crate) use deep::held;
 pub(crate) use files::doubts;
 pub use needs::{KnownAcl, judge as judge_rights, needed as needed_rights};
 pub use policy::Policy;
@@ -32,7 +34,7 @@ use crate::model::lint::{Level, Lint};
 use crate::model::node::{Content, Declared, Live, LiveNode, Standing};
 use crate::model::path::ZPath;
 use crate::model::plan::{
-    About, Action, Add, HiddenValues, Kept, KeptReason, Link, Plan, Refusal, Trim, Warning,
+    About, Action, Add, HiddenValues, Kept, KeptReason, Link, Plan, Refusal, Trim, Update, Warning,
 };
 use crate::model::record;
 use crate::model::tree::{Side, Tree, end_of_subtree};
@@ -62,6 +64,7 @@ use stages::Stages;
 /// | no | there, under a declared node | trim, or an extra where nothing is trimmed |
 /// | no | there, holds an ephemeral node | kept whole |
 /// | no | there, elsewhere or under `@keep` | nothing |
+/// | no | there, stays, under `@acl deep`, other ACL | update |
 #[must_use]
 pub fn plan(declared: &Tree<Declared>, live: &Tree<Live>, policy: &Policy<'_>) -> Plan {
     plan_with(declared, live, policy, || doubts(declared, policy))
@@ -117,6 +120,8 @@ struct Planner<'a> {
     owner: Owner,
     seen: rights::Seen,
     closed: rights::Closed,
+    /// What makes the ACLs of undeclared nodes as they are to be.
+    held: Vec<Update>,
 }
 
 impl<'a> Planner<'a> {
@@ -133,6 +138,7 @@ impl<'a> Planner<'a> {
             owner: Owner::default(),
             seen: rights::Seen::default(),
             closed: rights::Closed::default(),
+            held: Vec::new(),
         }
     }
 
@@ -158,6 +164,7 @@ impl<'a> Planner<'a> {
                 Side::Right((path, _)) if judged.is_some_and(|top| path.is_within(top)) => {}
                 Side::Right((top, _)) => {
                     self.only_live(top, live.subtree(top));
+                    self.hold(live.subtree(top));
                     judged = Some(top);
                 }
             }
@@ -415,6 +422,17 @@ impl<'a> Planner<'a> {
         }
     }
 
+    /// The ACLs of an undeclared subtree, where it is held to one.
+    fn hold(&mut self, nodes: &[(ZPath, Live)]) {
+        let found = deep::compare(nodes, self.declared, self.policy);
+        for (path, acl) in &found.live {
+            self.note_live_acl(path, acl);
+        }
+        let unseen = found.unseen.iter();
+        unseen.for_each(|path| self.seen.not_compared(path));
+        self.held.extend(found.updates);
+    }
+
     fn reason_to_keep(&self, nodes: &[(ZPath, Live)]) -> Option<KeptReason> {
         if is_ephemeral(&nodes[0]) {
             return Some(KeptReason::Ephemeral);
@@ -480,6 +498,7 @@ impl<'a> Planner<'a> {
         self.plan.refusals.extend(too_many);
         // What is moved does not count.
         self.moves.end(&mut self.stages, &mut self.plan);
+        deep::settle(std::mem::take(&mut self.held), &mut self.stages);
         let max_request = self.policy.max_request;
         let Self {
             declared,

@@ -172,8 +172,8 @@ fn compile(globs: &[String]) -> Result<Option<GlobSet>, GlobError> {
 }
 
 /// The live nodes to read so that `declared` can be planned: the declared paths, the names of
-/// their undeclared children, with [`Trim::All`] the subtrees that would be trimmed, and both places of
-/// subtrees that are moved.
+/// their undeclared children, with [`Trim::All`] the subtrees that would be trimmed, those that are held to
+/// the ACL of a declared node, and both places of subtrees that are moved.
 #[must_use]
 pub fn of(declared: &Tree<Declared>, trim: Trim) -> Vec<Want> {
     let mut moved: Option<&ZPath> = None;
@@ -190,6 +190,8 @@ pub fn of(declared: &Tree<Declared>, trim: Trim) -> Vec<Want> {
                 (Standing::PassedThrough | Standing::Outside { excluded: true, .. }, _) => {
                     Children::Skip
                 }
+                // Also what is left alone otherwise is held to the ACL.
+                _ if node.acl_is_deep => Children::Whole,
                 _ if node.keep_children => Children::Skip,
                 (_, Trim::None | Trim::Owned) => Children::List,
                 (_, Trim::All) => Children::Subtree,
@@ -229,7 +231,10 @@ pub fn with_owned(
             .filter_map(|(to, node)| Some([to, node.moved_from.as_ref()?]));
         let moved: Vec<&ZPath> = moved.flatten().collect();
         // Both places of what is moved are read whole.
-        let is_read = |path: &ZPath| moved.iter().any(|place| path.is_within(place));
+        // What is held to an ACL is, too.
+        let is_read = |path: &ZPath| {
+            moved.iter().any(|place| path.is_within(place)) || holder(declared, path).is_some()
+        };
         let undeclared = undeclared.filter(|path| declared.get(path).is_none() && !is_read(path));
         wants.extend(undeclared.map(|path| Want {
             path: path.clone(),
@@ -239,4 +244,22 @@ pub fn with_owned(
         wants.sort_by(|one, other| one.path.cmp(&other.path));
     }
     wants
+}
+
+/// The declared node to whose ACL an undeclared one is held: the nearest above it, if that says
+/// `@acl deep`.
+#[must_use]
+pub fn holder<'d>(declared: &'d Tree<Declared>, path: &ZPath) -> Option<&'d Declared> {
+    let mut above = path.parent();
+    while let Some(at) = above {
+        if let Some(node) = declared.get(&at) {
+            let is_left = matches!(
+                node.standing,
+                Standing::PassedThrough | Standing::Outside { excluded: true, .. }
+            );
+            return (node.acl_is_deep && !is_left).then_some(node);
+        }
+        above = at.parent();
+    }
+    None
 }

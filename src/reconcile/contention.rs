@@ -18,7 +18,7 @@ use crate::model::node::Live;
 use crate::model::path::ZPath;
 use crate::model::plan::{Action, Plan};
 use crate::model::tree::Tree;
-use crate::plan::scope::{Children, Want};
+use crate::plan::scope::{Children, Want, holder};
 use crate::zookeeper::executor::{
     self, Batch, BatchFate, Conflict, Event, ExecuteOptions, Fate, Ledger, Report, Stop,
 };
@@ -198,9 +198,10 @@ impl<'a> Execution<'a, '_> {
         let want = |group: &Group<'_>| Want {
             path: group.path.clone(),
             children: Children::Skip,
-            acl: declared
-                .get(group.path)
-                .is_some_and(|node| node.acl.is_some()),
+            acl: match declared.get(group.path) {
+                Some(node) => node.acl.is_some(),
+                None => holder(declared, group.path).is_some(),
+            },
         };
         let mut wants: Vec<Want> = groups.iter().map(want).collect();
         wants.sort_by(|a, b| a.path.cmp(&b.path));

@@ -127,8 +127,13 @@ pub enum Directive<'s> {
     Ephemeral,
     /// `@secret NAME…`; no name covers the data whole.
     Secret(Vec<Text<'s>>),
-    /// `@acl ENTRY…`.
-    Acl(Vec<Text<'s>>),
+    /// `@acl ENTRY…`, `@acl deep ENTRY…`.
+    Acl {
+        /// Whether it holds for undeclared nodes, too.
+        deep: bool,
+        /// The entries.
+        entries: Vec<Text<'s>>,
+    },
     /// `@data 'text'`, `@data base64 '…'`, `@data file 'PATH'`.
     Data {
         /// How the text gives the bytes.
@@ -159,7 +164,7 @@ impl Directive<'_> {
             Self::Protect => "@protect",
             Self::Ephemeral => "@ephemeral",
             Self::Secret(_) => "@secret",
-            Self::Acl(_) => "@acl",
+            Self::Acl { .. } => "@acl",
             Self::Data { .. } => "@data",
             Self::Include(_) => "@include",
             Self::Files { .. } => "@files",

@@ -109,9 +109,14 @@ impl Formatter<'_> {
             | Directive::Ephemeral => word.to_owned(),
             Directive::Keep { children: true, .. } => format!("{word} children"),
             Directive::Keep { .. } => format!("{word} properties"),
-            Directive::Ignore(texts) | Directive::Secret(texts) | Directive::Acl(texts) => {
+            Directive::Ignore(texts) | Directive::Secret(texts) => {
                 format!("{word}{}", words(texts))
             }
+            Directive::Acl {
+                deep: true,
+                entries,
+            } => format!("{word} deep{}", words(entries)),
+            Directive::Acl { entries, .. } => format!("{word}{}", words(entries)),
             Directive::Data { form, text } => {
                 let form = match form {
                     DataForm::Text => "",

@@ -457,3 +457,35 @@ async fn a_filter_keeps_what_it_does_not_cover_unwritten() {
     let empty = zkt::declare("/c\n").unwrap();
     assert_eq!(zkt::compare(&empty, &declared, &options).summary().add, 1);
 }
+
+/// Undeclared nodes that are held to an ACL, while others write them.
+#[tokio::test]
+async fn the_acl_of_an_undeclared_node_is_changed_whoever_writes_it() {
+    let (hosts, session) = session("contention-deep").await;
+    let client = Client::connect(&hosts).await.unwrap();
+    for path in ["/t", "/t/x", "/t/x/in", "/t/done"] {
+        create(&client, path, "{}").await;
+    }
+    let rights = Permission::READ | Permission::CREATE | Permission::DELETE | Permission::ADMIN;
+    let held = [Acl::new(rights, AuthId::anyone())];
+    let text = "/t\n  @acl deep world:anyone:cdra\n  @keep children\n";
+    let meanwhile = async {
+        set(&client, "/t/x", "newer").await;
+        client.set_acl("/t/done", &held, None).await.unwrap();
+    };
+    let done = carry_out(&session, text, true, meanwhile).await;
+    assert_eq!(done.stop, None);
+    let paths = done
+        .plan
+        .actions
+        .iter()
+        .map(|action| action.path().as_str());
+    let paths: Vec<&str> = paths.collect();
+    assert_eq!(paths, ["/t", "/t/done", "/t/x", "/t/x/in"]);
+    for path in paths {
+        let (acl, _) = client.get_acl(path).await.unwrap();
+        assert_eq!(acl, held, "{path}");
+    }
+    let (data, _) = client.get_data("/t/x").await.unwrap();
+    assert_eq!(data, b"newer");
+}

@@ -38,7 +38,10 @@ pub(super) fn lay_down(
             Ok(globs) => node.secret = Secret::Properties(globs),
             Err(error) => errors.push(error),
         },
-        Directive::Acl(texts) => node.acl = Some(acl(texts, errors)),
+        Directive::Acl { deep, entries } => {
+            node.acl = Some(acl(entries, errors));
+            node.acl_is_deep = *deep;
+        }
         Directive::Data { form, text } => match bytes(*form, text, file) {
             Ok(bytes) => errors.extend(bytes.and_then(|bytes| hold(node, bytes, span))),
             Err(error) => errors.push(error),

@@ -72,7 +72,10 @@ fn lay_node_over(below: &mut Declared, above: Declared, added: Option<&mut Vec<S
             "@protect" => below.protect = above.protect,
             "@ephemeral" => below.ephemeral = above.ephemeral,
             "@secret" => below.secret = above.secret.clone(),
-            "@acl" => below.acl.clone_from(&above.acl),
+            "@acl" => {
+                below.acl.clone_from(&above.acl);
+                below.acl_is_deep = above.acl_is_deep;
+            }
             "@moved" => below.moved_from.clone_from(&above.moved_from),
             // It came with the contents.
             "@data" => {}

@@ -16,7 +16,7 @@ use crate::model::plan::{
     ACL_CHANGE, About, Action, Add, Change, Needs, Plan, Refusal, Update, Warning,
 };
 use crate::model::tree::Tree;
-use crate::syntax::place::Location;
+use crate::syntax::place::{Location, Span};
 
 /// Whether a plan needs the session's identities: if any ACL is declared, or moved with its node.
 #[must_use]
@@ -367,11 +367,16 @@ pub(super) fn origin(
     declared: &Tree<Declared>,
     policy: &Policy<'_>,
 ) -> Option<Location> {
+    directive(path, declared).map(|span| policy.sources.locate(span))
+}
+
+/// The `@acl` that holds for a node, which need not be declared itself.
+pub(super) fn directive(path: &ZPath, declared: &Tree<Declared>) -> Option<Span> {
     let mut at = Some(path.clone());
     while let Some(path) = at {
-        let node = declared.get(&path)?;
-        if let Some(span) = node.directives.get("@acl") {
-            return Some(policy.sources.locate(*span));
+        let node = declared.get(&path);
+        if let Some(span) = node.and_then(|node| node.directives.get("@acl")) {
+            return Some(*span);
         }
         at = path.parent();
     }

@@ -105,6 +105,7 @@ impl Fields {
             moved_from,
             secret,
             acl,
+            acl_is_deep,
             origin: _,
             directives: _,
         } = node;
@@ -137,6 +138,9 @@ impl Fields {
                 self.field(b"acl");
                 self.field(acl.to_string().as_bytes());
             }
+        }
+        if *acl_is_deep {
+            self.field(b"deep");
         }
         if let Some(from) = moved_from {
             self.field(b"moved from");

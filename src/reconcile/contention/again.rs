@@ -1,5 +1,6 @@
 //! What is to be done to a node as it is now, of what was planned for it.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use super::group::{Group, Part};
@@ -101,16 +102,24 @@ impl Basis<'_> {
 
     /// Whether it is unknown if the node has its ACL already.
     fn is_masked(&self, group: &Group<'_>, node: &LiveNode) -> bool {
-        let declared = self.declared.get(group.path);
-        let acl = declared.and_then(|declared| declared.acl.as_ref());
+        let declared = self.declared_at(group.path, node);
+        let acl = declared.as_ref().and_then(|declared| declared.acl.as_ref());
         let agreement = acl.map(|acl| planner::agreement(acl, node, self.policy));
         group.part == Part::Acl && agreement == Some(Agreement::Unknown)
     }
 
+    /// What is declared of a node, though it be only its ACL.
+    fn declared_at(&self, path: &ZPath, node: &LiveNode) -> Option<Cow<'_, Declared>> {
+        match self.declared.get(path) {
+            Some(declared) => Some(Cow::Borrowed(declared)),
+            None => planner::held(self.declared, path, node).map(Cow::Owned),
+        }
+    }
+
     /// The plan for one node as it is now.
     fn plan_alone(&self, group: &Group<'_>, node: &LiveNode) -> Plan {
-        let declared = self.declared.get(group.path);
-        let one = |declared: &Declared| (group.path.clone(), declared.clone());
+        let declared = self.declared_at(group.path, node);
+        let one = |declared: Cow<'_, Declared>| (group.path.clone(), declared.into_owned());
         let declared: Tree<Declared> = declared.map(one).into_iter().collect();
         let live = [(group.path.clone(), Live::Read(node.clone()))];
         let live: Tree<Live> = live.into_iter().collect();

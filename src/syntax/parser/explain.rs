@@ -61,8 +61,9 @@ fn explain_directive(line: &LogicalLine<'_>, text: &str) -> Option<Explained> {
             let is_missing = rest.is_empty() || rest.starts_with(COMMENT);
             if directive.forms.contains(&rest) {
                 let end = line.value + text[line.value..].trim_end().len();
+                let expected = directive.operand.filter(|_| !directive.has_string);
                 return Some(Explained::syntax(
-                    "a string",
+                    expected.unwrap_or("a string"),
                     END_OF_LINE.to_owned(),
                     end..end,
                 ));

@@ -297,6 +297,13 @@ impl Scan<'_> {
     fn acl(&mut self, start: usize, statement: &str) {
         let is_end = |c: char| c.is_whitespace() || c == '"';
         let mut at = "@acl".len();
+        // This word is no entry.
+        let entries = statement[at..].trim_start();
+        if let Some(rest) = entries.strip_prefix("deep")
+            && rest.starts_with(char::is_whitespace)
+        {
+            at = statement.len() - rest.len();
+        }
         for entry in statement[at..].split_inclusive(is_end) {
             let text = entry.trim_end_matches(is_end);
             if let Some(secret) = secret_part(text) {

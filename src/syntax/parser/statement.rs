@@ -53,7 +53,7 @@ impl Matched<'_> {
             Rule::protect => Directive::Protect,
             Rule::ephemeral => Directive::Ephemeral,
             Rule::secret => Directive::Secret(self.parse_words(pair)),
-            Rule::acl => Directive::Acl(self.parse_words(pair)),
+            Rule::acl => self.parse_acl(pair),
             Rule::data => self.parse_data(pair),
             Rule::include => Directive::Include(self.parse_string(only(pair))),
             Rule::files => self.parse_files(pair),
@@ -135,6 +135,17 @@ impl Matched<'_> {
     fn parse_words<'s>(&mut self, pair: Pair<'s, Rule>) -> Vec<Text<'s>> {
         let words = pair.into_inner();
         words.map(|word| self.parse_text(&only(word))).collect()
+    }
+
+    fn parse_acl<'s>(&mut self, pair: Pair<'s, Rule>) -> Directive<'s> {
+        let (deep, entries): (Vec<_>, Vec<_>) = pair
+            .into_inner()
+            .partition(|part| part.as_rule() == Rule::acl_deep);
+        let entries = entries.into_iter();
+        Directive::Acl {
+            deep: !deep.is_empty(),
+            entries: entries.map(|entry| self.parse_text(&only(entry))).collect(),
+        }
     }
 
     fn parse_data<'s>(&mut self, pair: Pair<'s, Rule>) -> Directive<'s> {

@@ -43,7 +43,7 @@ pub(crate) struct Directive {
     pub(crate) word: &'static str,
     /// What must follow the word, in the words of an error.
     pub(crate) operand: Option<&'static str>,
-    /// The words of which one may stand before its string.
+    /// The words of which one may stand before its string, or its entries.
     pub(crate) forms: &'static [&'static str],
     /// Whether it ends with a string, which may run over several lines.
     pub(crate) has_string: bool,
@@ -56,7 +56,10 @@ pub(crate) static DIRECTIVES: [Directive; 10] = [
     directive("@protect", None),
     directive("@ephemeral", None),
     directive("@secret", None),
-    directive("@acl", Some("an entry of the form scheme:id:perms")),
+    Directive {
+        forms: &["deep"],
+        ..directive("@acl", Some("an entry of the form scheme:id:perms"))
+    },
     Directive {
         forms: &["base64", "file"],
         has_string: true,

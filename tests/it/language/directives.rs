@@ -52,6 +52,20 @@ fn directives() {
     8:15: the scheme auth takes the id "", found "me"
       hint: an entry is scheme:id:perms, as in world:anyone:r or digest:ops:HASH:cdrwa
     "#);
+    check!("/a\n  @acl  deep   auth::r  # why\n  /b\n    /c\n      @acl auth::r\n/d\n  @acl deep\n/e\n  @acl deeper auth::r\n/f\n  @acl auth::r deep\n", @r#"
+    7:12: expected an entry of the form scheme:id:perms, found the end of the line
+    9:8: expected an entry of the form scheme:id:perms, found "(secret)"
+      hint: an entry is scheme:id:perms, as in world:anyone:r or digest:ops:HASH:cdrwa
+    11:16: expected an entry of the form scheme:id:perms, found "(secret)"
+      hint: an entry is scheme:id:perms, as in world:anyone:r or digest:ops:HASH:cdrwa
+    "#);
+    check!("/a\n  @acl  deep   auth::r  # why\n  /b\n    /c\n      @acl auth::r\n", @"
+    /a
+      @acl deep auth::r
+      /b
+        /c
+          @acl auth::r
+    ");
     check!("/a\n  @ignore [a\n  @secret {\n", @r#"
     2:11: error parsing glob '[a': unclosed character class; missing ']'
     3:11: error parsing glob '{': unclosed alternate group; missing '}' (maybe escape '{' with '[{]'?)

@@ -75,3 +75,60 @@ fn masked_digests_are_compared_without_hashes() {
     unchanged 0, examined 1
     "#);
 }
+
+#[test]
+fn undeclared_nodes_are_held_to_a_deep_acl() {
+    let live = "/a\n  x = 1\n  /b\n  /in\n    /below\n    /gone\n  /own\n    /sub\n  /open\n    /sub\n/out\n";
+    let deep =
+        "/a\n  @acl deep world:anyone:cdra\n  x = 1\n  /b\n  /own\n    @acl world:anyone:cdrwa\n";
+    let all = ["/a", "/a/b"];
+    let as_declared = |case: super::Case<'static>| {
+        all.into_iter().fold(case, |case, at| {
+            case.with(at, |node| {
+                node.acl = Some(
+                    Acl {
+                        entries: vec![AclEntry::parse("world:anyone:cdra").expect("an entry")],
+                    }
+                    .into(),
+                );
+            })
+        })
+    };
+    // Below another @acl it does not hold.
+    check_plan!(as_declared(case(deep, live)).ephemeral("/a/in/below"), @"
+    update /a/in v0 acl v0 no data  (2:3)
+      @acl: world:anyone:cdrwa -> world:anyone:cdra  (2:3)
+    update /a/in/gone v0 acl v0 no data  (2:3)
+      @acl: world:anyone:cdrwa -> world:anyone:cdra  (2:3)
+    update /a/open v0 acl v0 no data  (2:3)
+      @acl: world:anyone:cdrwa -> world:anyone:cdra  (2:3)
+    update /a/open/sub v0 acl v0 no data  (2:3)
+      @acl: world:anyone:cdrwa -> world:anyone:cdra  (2:3)
+    extra /a/in
+    extra /a/open
+    extra /a/own/sub
+    unchanged 3, examined 3
+    ");
+    // What goes is not changed before.
+    check_plan!(as_declared(case(deep, live)).trim().target(&["/a/in", "/a/in/**"]), @"
+    trim /a/in/gone v0
+    trim /a/in/below v0
+    trim /a/in v0
+    unchanged 0, examined 9
+    ");
+    // It holds for what is kept, too.
+    let keep = "/a\n  @acl deep world:anyone:cdra\n  @keep\n  /b\n";
+    check_plan!(as_declared(case(keep, "/a\n  /b\n  /in\n")).trim(), @"
+    update /a/in v0 acl v0 no data  (2:3)
+      @acl: world:anyone:cdrwa -> world:anyone:cdra  (2:3)
+    unchanged 2, examined 2
+    ");
+    // What is only passed through is left alone with all of its own.
+    check_plan!(case("/a/b\n  @acl deep world:anyone:cdrwa\n", "/a\n  /b\n  /c\n"), @"
+    unchanged 1, examined 2
+    ");
+    check_plan!(as_declared(case(deep, live)).exclude(&["/a/in", "/a/open"]), @"
+    extra /a/own/sub
+    unchanged 3, examined 3
+    ");
+}

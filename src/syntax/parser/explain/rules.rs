@@ -21,7 +21,7 @@ pub(super) fn rule_name(rule: Rule) -> Option<&'static str> {
         Rule::moved_from => "the word from",
         Rule::pattern | Rule::pattern_word => "the name of a property",
         Rule::file_glob | Rule::left_out | Rule::glob_word => "a glob",
-        Rule::acl_entry | Rule::acl_word => "an entry of the form scheme:id:perms",
+        Rule::acl_deep | Rule::acl_entry | Rule::acl_word => "an entry of the form scheme:id:perms",
         Rule::value
         | Rule::constant
         | Rule::number

@@ -73,7 +73,7 @@ fn reads_the_common_lines() {
 }
 
 /// Lines that are left to the grammar.
-const OTHER: [&str; 41] = [
+const OTHER: [&str; 42] = [
     "/a b",
     "/a/b",
     "/a:b",
@@ -102,6 +102,7 @@ const OTHER: [&str; 41] = [
     "x = [1 2]",
     "x = 'a'b",
     "@keep",
+    "@acl deep world:anyone:r",
     "\"a\" = 1",
     "x -> a b",
     "x => a b c",

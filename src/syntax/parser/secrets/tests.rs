@@ -182,3 +182,21 @@ fn a_place_in_a_shown_line_is_where_it_was_or_where_the_secret_is() {
     assert_eq!(line.text, "password = (secret)");
     assert_eq!((line.place(3), line.place(14), line.place(25)), (3, 11, 19));
 }
+
+#[test]
+fn a_deep_acl_is_shown_without_its_hashes() {
+    for (entries, masked) in [
+        ("world:anyone:r digest:ops:hunter2:cdrwa", "world:anyone:r"),
+        ("hunter2 auth::r", "auth::r"),
+    ] {
+        let text = format!("/a\n  @acl deep {entries}\n");
+        check(&text);
+        let shown = shown(&text);
+        assert!(
+            shown.contains("@acl deep ") && shown.contains(masked),
+            "{shown}"
+        );
+    }
+    // As an entry it is none, and may be a password.
+    check("/a\n  @acl deephunter auth::r\n");
+}
