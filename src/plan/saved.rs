@@ -8,6 +8,8 @@
 //! The file is JSON of one version, [`FORMAT`]. A reader takes no file of another version, and no member
 //! that it does not know: what it would leave out might be what guards a write.
 
+mod carried;
+mod checksum;
 mod claims;
 mod digest;
 mod file;
@@ -18,18 +20,23 @@ mod ground;
 mod hidden;
 mod look;
 mod made_of;
+mod masked;
 mod parts;
 mod rest;
 mod reviewed;
 mod seen;
 mod shown;
+mod terms;
 mod wants;
+mod whole;
 mod within;
 
-pub use digest::{checksum_of, declared_digest};
-pub use file::{Error, FORMAT, Origin, OwnerTerms, SavedPlan, Secrets, Terms};
+pub use checksum::{Mandate, checksum_of};
+pub use digest::declared_digest;
+pub use file::{Error, FORMAT, SavedPlan};
 pub use found::{Extent, Found};
 pub use ground::{grounds, needs_landmark};
 pub use look::{Fresh, Moved};
 pub use made_of::MadeOf;
 pub use rest::{NotReviewed, Rest};
+pub use terms::{Origin, OwnerTerms, Secrets, Terms};

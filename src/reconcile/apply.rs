@@ -209,7 +209,8 @@ impl<'a> Apply<'a> {
                     texts: source.texts(),
                     live: &live,
                 };
-                self.checksum = is_noted.then(|| checksum_of(&planned.plan, &made_of));
+                self.checksum =
+                    is_noted.then(|| checksum_of(&planned.plan, &made_of, options.mandate()));
                 planned
             }
             Goal::Saved(saved, source) => {

@@ -87,9 +87,24 @@ pub enum SavedError {
         /// The users of this session.
         now: Vec<String>,
     },
+    /// Nodes that it creates were created for its owner since it was made, and are gone: it was applied, and
+    /// somebody has removed them.
+    #[error("{}", undone_text(nodes))]
+    Undone {
+        /// The nodes; never empty.
+        nodes: Vec<ZPath>,
+    },
     /// The declared tree is not the one that was reviewed.
     #[error(transparent)]
     NotReviewed(#[from] NotReviewed),
+}
+
+fn undone_text(nodes: &[ZPath]) -> String {
+    let path = nodes.first().map_or("", ZPath::as_str);
+    let more = and_more(", and so were ", nodes.len().saturating_sub(1));
+    format!(
+        "the plan was applied already, and {path} was removed since{more}: the owner's record has it"
+    )
 }
 
 fn moved_text(nodes: &[(ZPath, Moved)]) -> String {

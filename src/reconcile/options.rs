@@ -13,6 +13,7 @@ use crate::model::path::ZPath;
 use crate::model::plan::{MaxTrim, Plan, Refusal};
 use crate::plan::lint::{self, Unused};
 use crate::plan::planner::Policy;
+use crate::plan::saved::Mandate;
 use crate::plan::scope::{Filter, Trim};
 use crate::syntax::source::Sources;
 use crate::zookeeper::executor::Event;
@@ -86,6 +87,18 @@ impl Default for Options {
             retries: 5,
             contended_from: 2,
             observer: Observer::default(),
+        }
+    }
+}
+
+impl Options {
+    /// For whom a plan of these options is, and what it may remove.
+    pub(crate) fn mandate(&self) -> Mandate<'_> {
+        let owner = self.owner.as_ref();
+        Mandate {
+            owner: owner.map(|owner| (owner.name(), owner.place.as_str())),
+            trim: self.trim == Trim::All,
+            trim_owned: self.trim == Trim::Owned,
         }
     }
 }

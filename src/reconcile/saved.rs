@@ -16,6 +16,7 @@ use crate::model::plan::{Action, MovesFrom, Plan};
 use crate::model::tree::Tree;
 use crate::plan::owned::Ownership;
 use crate::plan::saved::{Moved, SavedPlan, Secrets};
+use crate::plan::scope::Want;
 use crate::zookeeper::live::{self, FetchOptions, ReadAhead};
 use crate::zookeeper::session::Session;
 
@@ -94,6 +95,9 @@ pub(super) async fn rest(
         let (nodes, found) = (rest.moved, rest.found);
         return Err(SavedError::Moved { nodes, found }.into());
     }
+    if let Some(ownership) = &ownership {
+        require_not_undone(saved.plan(), &rest.plan, ownership)?;
+    }
     let read = rights::Read {
         declared: &Tree::default(),
         live: &live,
@@ -137,6 +141,26 @@ fn taken_by_others(
         Some((trim.path.clone(), moved))
     });
     taken.collect()
+}
+
+/// Whether no node is left to create that was created for the owner since the plan was made: it did not see
+/// these entries of the record.
+fn require_not_undone(saved: &Plan, rest: &Plan, ownership: &Ownership) -> Result<(), SavedError> {
+    let seen = saved.record.gone.iter();
+    let seen: BTreeSet<(&ZPath, i64)> = seen.map(|(path, created)| (path, *created)).collect();
+    let adds = rest.actions.iter().filter_map(|action| match action {
+        Action::Add(add) => Some(&add.path),
+        Action::Update(_) | Action::Link(_) | Action::Trim(_) => None,
+    });
+    let was_created = |path: &&ZPath| {
+        let entry = ownership.record.get(path);
+        entry.is_some_and(|entry| entry.claim.is_owned() && !seen.contains(&(*path, entry.created)))
+    };
+    let nodes: Vec<ZPath> = adds.filter(was_created).cloned().collect();
+    match nodes.is_empty() {
+        true => Ok(()),
+        false => Err(SavedError::Undone { nodes }),
+    }
 }
 
 /// `auth::` in the ACLs of a saved plan stands for whom it was made by.

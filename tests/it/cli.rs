@@ -24,6 +24,7 @@ mod plan;
 mod policy;
 mod read;
 mod review;
+mod reviewed;
 mod rights;
 mod saved;
 mod scripts;

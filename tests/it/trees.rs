@@ -106,11 +106,18 @@ pub(crate) fn saved_plan(plan: Plan, made_of: &MadeOf<'_>, with_secrets: bool) -
         zkt: "0.1.0".to_owned(),
         made: "2026-11-28T12:00:00Z".to_owned(),
         server: "zk1:2181/app".to_owned(),
+        context: None,
         layers: vec!["trees".to_owned()],
         declared: declared_digest(made_of.declared),
         salt: "salt".to_owned(),
     };
-    let terms = Terms {
+    let terms = terms(&plan);
+    SavedPlan::new(plan, (origin, terms), made_of, with_secrets)
+}
+
+/// Terms that all of a plan without an owner fits into.
+pub(crate) fn terms(plan: &Plan) -> Terms {
+    Terms {
         path: plan.path.clone(),
         trim: true,
         target: Vec::new(),
@@ -118,6 +125,5 @@ pub(crate) fn saved_plan(plan: Plan, made_of: &MadeOf<'_>, with_secrets: bool) -
         replace: false,
         allow_ephemeral: false,
         owner: None,
-    };
-    SavedPlan::new(plan, (origin, terms), made_of, with_secrets)
+    }
 }

@@ -23,7 +23,7 @@ pub(crate) fn credentials(
     set: Option<(&str, String)>,
 ) -> Result<Vec<Credentials>, Failure> {
     let has_certificate = tls::tls(args)?.certificate.is_some();
-    if has_certificate || set.is_some() || !args.auth.is_empty() || !args.auth_file.is_empty() {
+    if has_certificate || set.is_some() || are_named(args) {
         require_trusted_servers(args)?;
         tls::require_trusted(args)?;
     }
@@ -53,6 +53,11 @@ pub(crate) fn credentials(
         .into_iter()
         .map(|(origin, line)| parse(&origin, &line));
     parsed.collect()
+}
+
+/// Whether the arguments or a context name credentials.
+pub(crate) fn are_named(args: &ServerArgs) -> bool {
+    !args.auth.is_empty() || !args.auth_file.is_empty()
 }
 
 /// Refuses to send credentials to servers that a file chose which nobody named.

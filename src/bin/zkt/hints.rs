@@ -205,8 +205,10 @@ const MOST_MOVED: usize = 20;
 
 /// The failure of a saved plan that cannot be carried out.
 fn saved(error: &SavedError) -> Failure {
-    let SavedError::Moved { nodes, found } = error else {
-        return Failure::new(error).exit(Exit::Conflict);
+    let (nodes, found) = match error {
+        SavedError::Moved { nodes, found } => (nodes, found),
+        SavedError::Undone { nodes } => return undone(nodes),
+        error => return Failure::new(error).exit(Exit::Conflict),
     };
     let elsewhere = nodes.iter().filter(|(_, moved)| *moved == Moved::Elsewhere);
     if elsewhere.clone().next().is_some() {
@@ -225,7 +227,21 @@ fn saved(error: &SavedError) -> Failure {
 /// Whether a plan made now, on the same servers, takes the place of one that cannot be carried out.
 pub(crate) fn is_outdated(error: &SavedError) -> bool {
     let is_elsewhere = |(_, moved): &(ZPath, Moved)| *moved == Moved::Elsewhere;
-    matches!(error, SavedError::Moved { nodes, .. } if !nodes.iter().any(is_elsewhere))
+    match error {
+        SavedError::Moved { nodes, .. } => !nodes.iter().any(is_elsewhere),
+        SavedError::Undone { .. } => true,
+        SavedError::OtherUsers { .. } | SavedError::NotReviewed(_) => false,
+    }
+}
+
+/// The failure of a saved plan that was applied before, and whose nodes somebody has removed since.
+fn undone(nodes: &[ZPath]) -> Failure {
+    let count = nodes_have(nodes.len());
+    let mut message = format!("the plan was applied already, and {count} been removed since");
+    push_nodes(&mut message, nodes.iter().map(path_text));
+    Failure::new(message)
+        .hint("make a new plan and review it")
+        .exit(Exit::Conflict)
 }
 
 /// The failure of a saved plan that was made on another ensemble, as these nodes show.

@@ -140,6 +140,9 @@ fn parse(command: clap::Command, words: &[OsString]) -> Result<Call<'_>, Exit> {
         let context = config.chosen();
         plan.policy.context = context.map_or_else(String::new, |chosen| chosen.name.clone());
     }
+    if let Command::Apply(apply) = &mut cli.command {
+        apply.start.of_context = config.layers();
+    }
     if let Command::Check(check) = &mut cli.command {
         check.of_file = config.says_of_check(&settings);
     }

@@ -16,8 +16,8 @@ use zkt::plan::saved::{self, Error, MadeOf, Origin, OwnerTerms, SavedPlan, Secre
 use crate::args::{Extras, LintArgs, OwnerArgs, PlanOptions, TrimArg, Way};
 use crate::exit::Failure;
 use crate::output::{self, Access, Output};
-use crate::planning;
 use crate::words::shell_word;
+use crate::{owner, planning};
 
 /// What a plan was made from: the declared tree, live nodes, the arguments, the layers as they were
 /// named, and the servers with the chroot.
@@ -48,25 +48,12 @@ impl Made<'_> {
             zkt: env!("CARGO_PKG_VERSION").to_owned(),
             made: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
             server: server.to_owned(),
+            context: (args.of_file.as_ref()).and_then(|of| of.context.clone()),
             layers: layers.to_vec(),
             declared: saved::declared_digest(tree),
             salt: format!("{:032x}", fastrand::u128(..)),
         };
-        let terms = Terms {
-            path: planning::place(args)?,
-            trim: args.trim == Some(TrimArg::All),
-            owner: args.owner.owner.clone().map(|name| OwnerTerms {
-                name,
-                path: args.owner.owner_path.clone(),
-                adopt: args.adopt,
-                trim: args.trim == Some(TrimArg::Owned),
-                revision: revision.map(str::to_owned),
-            }),
-            target: args.target.clone(),
-            exclude: args.exclude.clone(),
-            replace: args.replace,
-            allow_ephemeral: args.allow_ephemeral,
-        };
+        let terms = terms(args, revision)?;
         let (plan, places) = (plan.clone(), (origin, terms));
         Ok(SavedPlan::new(
             plan,
@@ -85,9 +72,39 @@ fn made_of<'a>(source: &'a Source, live: &'a Tree<Live>) -> MadeOf<'a> {
     }
 }
 
+/// What the arguments say that a plan is about.
+fn terms(args: &PlanOptions, revision: Option<&str>) -> Result<Terms, Failure> {
+    let owner = owner::named(&args.owner, args.adopt)?;
+    Ok(Terms {
+        path: planning::place(args)?,
+        trim: args.trim == Some(TrimArg::All),
+        owner: owner.map(|owner| OwnerTerms {
+            name: owner.name().to_owned(),
+            path: owner.place.to_string(),
+            adopt: args.adopt,
+            trim: args.trim == Some(TrimArg::Owned),
+            revision: revision.map(str::to_owned),
+        }),
+        target: args.target.clone(),
+        exclude: args.exclude.clone(),
+        replace: args.replace,
+        allow_ephemeral: args.allow_ephemeral,
+    })
+}
+
 /// The checksum of what a plan would do.
-pub(crate) fn checksum(plan: &Plan, source: &Source, live: &Tree<Live>) -> String {
-    saved::checksum_of(plan, &made_of(source, live))
+pub(crate) fn checksum(
+    plan: &Plan,
+    source: &Source,
+    live: &Tree<Live>,
+    args: &PlanOptions,
+) -> Result<String, Failure> {
+    let terms = terms(args, None)?;
+    Ok(saved::checksum_of(
+        plan,
+        &made_of(source, live),
+        terms.mandate(),
+    ))
 }
 
 /// The arguments with which a saved plan was made, as far as they decide what it does.
@@ -129,7 +146,9 @@ pub(crate) fn read(file: &Path) -> Result<SavedPlan, Failure> {
     SavedPlan::from_json(&text).map_err(|error| {
         let failure = Failure::new(format!("{name}: {error}"));
         failure.hint(match error {
-            Error::Format { .. } => "the plan is to be made anew: zkt plan -o FILE saves one",
+            Error::Format { .. } => {
+                "another version of zkt made it: make and review it anew with zkt plan -o FILE"
+            }
             _ => "zkt plan -o FILE saves a plan",
         })
     })
@@ -149,18 +168,25 @@ pub(crate) fn write(
     };
     output::replace_file(file, saved.to_json().as_bytes(), access)
         .map_err(|error| Failure::new(format!("cannot write {name}: {}", reason(&error))))?;
-    let (saved_as, layers) = match saved.secrets() {
-        Secrets::None | Secrets::Included => ("saved", &[][..]),
-        Secrets::Withheld => ("saved without its secret values", &saved.origin.layers[..]),
+    let saved_as = match saved.secrets() {
+        Secrets::None | Secrets::Included => "saved",
+        Secrets::Withheld => "saved without its secret values",
+    };
+    let words = words_to_apply(file, saved, way);
+    output.note(&format!("{saved_as}: {words} does exactly this"));
+    Ok(())
+}
+
+/// The command that carries out the plan of a file, with the layers that have its secret values.
+pub(crate) fn words_to_apply(file: &Path, saved: &SavedPlan, way: &Way) -> String {
+    let layers = match saved.secrets() {
+        Secrets::None | Secrets::Included => &[][..],
+        Secrets::Withheld => &saved.origin.layers[..],
     };
     let file = file.to_string_lossy();
     let words = iter::once(&*file).chain(layers.iter().chain(&way.words).map(String::as_str));
     let words: Vec<_> = words.map(shell_word).collect();
-    let words = words.join(" ");
-    output.note(&format!(
-        "{saved_as}: zkt apply --plan {words} does exactly this"
-    ));
-    Ok(())
+    format!("zkt apply --plan {}", words.join(" "))
 }
 
 /// The command that makes the plan of a file anew, from `layers`, or from its own where there are none.

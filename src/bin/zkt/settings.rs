@@ -1,10 +1,12 @@
 //! How to connect: as the arguments say, else the environment, else defaults.
 
+use std::path::Path;
+
 use zkt::ZooKeeper;
 use zkt::zookeeper::session::{Options, Wait};
 
 use crate::args::{self, ServerArgs, Way};
-use crate::credentials::credentials;
+use crate::credentials::{are_named, credentials};
 pub(crate) use crate::environment::variable;
 use crate::exit::{Exit, Failure};
 use crate::tls::tls;
@@ -18,16 +20,25 @@ pub(crate) const HOSTS_VARIABLES: [&str; 2] = ["ZKT_CONNECT", "ZC_ZK_CONNECTION_
 /// The variable that holds credentials.
 pub(crate) const AUTH_VARIABLE: &str = "ZKT_AUTH";
 
-/// The servers on which a saved plan is carried out: those that it was made on. `-c` may name the same
-/// ensemble otherwise; a variable or a context that names another one is more likely a slip.
-pub(crate) fn saved_hosts(args: &ServerArgs, saved: &str) -> Result<String, Failure> {
+/// How to reach the servers on which a saved plan is carried out: those that it was made on. `-c` may name the
+/// same ensemble otherwise; a variable or a context that names another one is more likely a slip. Servers that
+/// nobody but the plan's file names get no credentials.
+pub(crate) fn saved_server(
+    args: &ServerArgs,
+    saved: &str,
+    file: &Path,
+) -> Result<ServerArgs, Failure> {
+    let to = |hosts: &str| ServerArgs {
+        connect: Some(hosts.to_owned()),
+        ..args.clone()
+    };
     let chroot = |hosts: &str| match hosts.find('/') {
         Some(at) => hosts[at..].trim_end_matches('/').to_owned(),
         None => String::new(),
     };
     if let (Some(hosts), None) = (&args.connect, &args.connect_from) {
         if chroot(hosts) == chroot(saved) {
-            return Ok(hosts.clone());
+            return Ok(to(hosts));
         }
         let message = format!("the plan was made on {saved}, and -c names another chroot");
         let failure = Failure::new(message).exit(Exit::Conflict);
@@ -37,13 +48,24 @@ pub(crate) fn saved_hosts(args: &ServerArgs, saved: &str) -> Result<String, Fail
     let mut set = set.filter_map(|name| Some(((*name).to_owned(), variable(name)?)));
     let of_context = args.connect_from.as_ref().map(|of| of.place.clone());
     let of_context = of_context.zip(args.connect.clone());
+    let has_credentials = variable(AUTH_VARIABLE).is_some() || are_named(args);
     match of_context.or_else(|| set.next()) {
         Some((name, hosts)) if hosts.trim_end_matches('/') != saved.trim_end_matches('/') => {
             let message = format!("the plan was made on {saved}, and {name} names {hosts}");
             let failure = Failure::new(message).exit(Exit::Conflict);
             Err(failure.hint(way_back(&args.way, saved)))
         }
-        _ => Ok(saved.to_owned()),
+        Some(_) => Ok(to(saved)),
+        None if saved.trim_end_matches('/') == DEFAULT_HOSTS || !has_credentials => Ok(to(saved)),
+        None => {
+            let file = file.display();
+            let message = format!("only {file} names the servers {saved}: they get no credentials");
+            let hint = format!(
+                "-c {} says that you trust them, and so does a context that names them",
+                shell_word(saved)
+            );
+            Err(Failure::new(message).hint(hint))
+        }
     }
 }
 

@@ -259,10 +259,11 @@ impl Moving<'_> {
                 Becomes::Carried => trims.push(trim),
             }
             let (wanted, count_as) = self.node((path, live), &new)?;
+            // Also of a node that is there already, where a move was cut short.
+            if !wanted.changes.is_empty() {
+                changes.insert(new.clone(), wanted.changes);
+            }
             if self.live.get(&new).is_none() {
-                if !wanted.changes.is_empty() {
-                    changes.insert(new.clone(), wanted.changes);
-                }
                 let (data, secret) = (wanted.data, self.secret(&new));
                 contents.insert(new.clone(), Contents { data, secret });
             }

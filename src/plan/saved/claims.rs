@@ -16,6 +16,9 @@ pub(super) struct ClaimsForm {
     let_go: Vec<LetGoForm>,
     take: Vec<EntryForm>,
     partial: Vec<(String, bool)>,
+    /// What the record has and is no more, with the transactions that created it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    gone: Vec<(String, i64)>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -58,7 +61,7 @@ enum ClaimForm {
 impl ClaimsForm {
     /// `None` if nothing changes.
     pub(super) fn of(claims: &Claims, record: &Changes) -> Option<Self> {
-        if claims.is_empty() && record.take.is_empty() && record.partial.is_empty() {
+        if claims.is_empty() && record.is_empty() && record.partial.is_empty() {
             return None;
         }
         let equal: BTreeSet<&ZPath> = claims.equal.iter().collect();
@@ -85,16 +88,29 @@ impl ClaimsForm {
             to: let_go.to.clone(),
         });
         let partial = record.partial.iter();
+        let left: BTreeSet<_> = claims
+            .let_go
+            .iter()
+            .map(|one| (&one.path, one.created))
+            .collect();
+        let gone = record.gone.iter();
+        let gone = gone.filter(|(path, created)| !left.contains(&(path, *created)));
         Some(Self {
             adopted: adopted.collect(),
             let_go: let_go.collect(),
             take: take.collect(),
             partial: partial.map(|(path, is)| (path.to_string(), *is)).collect(),
+            gone: gone
+                .map(|(path, created)| (path.to_string(), *created))
+                .collect(),
         })
     }
 
     pub(super) fn read(self) -> Result<(Claims, Changes), String> {
         let (mut claims, mut record) = (Claims::default(), Changes::default());
+        for (path, created) in self.gone {
+            record.gone.push((path_of(&path)?, created));
+        }
         for AdoptedForm {
             path,
             from,

@@ -1,14 +1,9 @@
-//! Digests of what is declared, and of what a plan would do.
+//! Digests of what is declared.
 
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use super::form::PlanForm;
-use super::ground::{grounds, landmark};
-use super::hidden::hide;
-use super::made_of::MadeOf;
 use crate::model::node::{Content, Declared, Secret, Standing};
-use crate::model::plan::{Action, Plan};
 use crate::model::tree::Tree;
 use crate::syntax::spelling::hexadecimal;
 
@@ -24,38 +19,6 @@ pub fn declared_digest(tree: &Tree<Declared>) -> String {
         digest.node(node);
     }
     digest.finish()
-}
-
-/// The checksum of what a plan would do, 64 hexadecimal digits: its actions with the versions and times
-/// that they must find, and the declared tree. Where it is shown, it tells no more of a secret than
-/// [`declared_digest`] does.
-#[must_use]
-pub fn checksum_of(plan: &Plan, made_of: &MadeOf<'_>) -> String {
-    let secret_names = made_of.texts.secret_names();
-    let (shown, _) = hide(plan.clone(), made_of.declared, secret_names);
-    checksum(&shown, made_of, &declared_digest(made_of.declared))
-}
-
-/// Checksum of a plan whose secrets are hidden. Places in files do not count: a comment above moves them.
-pub(super) fn checksum(shown: &Plan, made_of: &MadeOf<'_>, declared: &str) -> String {
-    let times = times(shown, made_of);
-    sha256(&to_json(&(declared, times, PlanForm::essence(shown))))
-}
-
-/// The times at which the nodes that a plan changes were created and last written, and the transactions and
-/// times that created those on which its new nodes stand: they tell ensembles apart that count their
-/// transactions alike.
-fn times(plan: &Plan, made_of: &MadeOf<'_>) -> Vec<(i64, i64)> {
-    let live = made_of.live;
-    let actions = plan.actions.iter();
-    let changed = actions.filter(|action| !matches!(action, Action::Add(_)));
-    let nodes = changed.filter_map(|action| live.get(action.path())?.node());
-    let times = nodes.map(|node| (node.ctime, node.mtime));
-    let grounds = grounds(plan).into_iter();
-    let grounds = grounds.chain(landmark(plan, live).cloned());
-    let grounds = grounds.filter_map(|path| live.get(&path)?.node());
-    let births = grounds.map(|node| (node.czxid, node.ctime));
-    times.chain(births).collect()
 }
 
 /// A value as JSON.

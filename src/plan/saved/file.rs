@@ -7,20 +7,24 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::digest::{checksum, sha256, to_json};
+use super::checksum::{checksum, saved_times, times};
+use super::digest::{sha256, to_json};
 use super::form::PlanForm;
 use super::ground::{is_alone, only_creates};
 use super::hidden::hide;
 use super::made_of::MadeOf;
+use super::masked::{Masked, MaskedForm};
 use super::parts;
 use super::seen::{Seen, SeenNodes, seen_nodes};
 use super::shown::require_shown;
+use super::terms::{Origin, Secrets, Terms};
+use super::whole::{require_claims, require_hidden, require_moves, require_pairs};
 use super::within::{Bounds, require_within};
 use crate::model::path::ZPath;
 use crate::model::plan::{Action, Plan};
 
 /// The version of the file's format.
-pub const FORMAT: u32 = 4;
+pub const FORMAT: u32 = 5;
 
 /// A plan with all that is needed to carry it out later.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,79 +41,12 @@ pub struct SavedPlan {
     pub(super) is_from_nothing: bool,
     /// The actions that lack secret values, by index.
     pub(super) withheld: BTreeSet<usize>,
+    /// Where it has secret values, what is shown in their place.
+    masked: Masked,
     /// Whether there are secret values, and whether they are here.
     secrets: Secrets,
     /// The checksum of what would be done.
     checksum: String,
-}
-
-/// Where a saved plan came from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Origin {
-    /// The version of zkt that made it.
-    pub zkt: String,
-    /// When, in UTC: `2026-11-28T12:00:00Z`.
-    pub made: String,
-    /// The servers and the chroot: `zk1:2181,zk2:2181/app`.
-    pub server: String,
-    /// The layers as they were named.
-    pub layers: Vec<String>,
-    /// [`declared_digest`](super::declared_digest) of the declared tree.
-    pub declared: String,
-    /// Random, so that equal nodes have other digests in each file.
-    pub salt: String,
-}
-
-/// What a plan was about: with the same declared and live tree, these options give the same plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Terms {
-    /// Where the top-level nodes go.
-    #[serde(with = "parts::path")]
-    pub path: ZPath,
-    /// Whether undeclared nodes are removed.
-    pub trim: bool,
-    /// The globs of the paths that it is about; all, if there are none.
-    pub target: Vec<String>,
-    /// The globs of paths that it leaves alone.
-    pub exclude: Vec<String>,
-    /// Whether text or binary data gives way to declared properties.
-    pub replace: bool,
-    /// Whether nodes that are marked `@ephemeral` are created, as persistent ones.
-    pub allow_ephemeral: bool,
-    /// For whom it is, where it is for an owner.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub owner: Option<OwnerTerms>,
-}
-
-/// For whom a saved plan is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct OwnerTerms {
-    /// The owner's name.
-    pub name: String,
-    /// Where owners keep their records.
-    pub path: String,
-    /// Whether declared nodes are adopted that differ.
-    pub adopt: bool,
-    /// Whether the owner's nodes are removed that are not declared.
-    pub trim: bool,
-    /// What was reviewed, as the record names it: a commit, where that is known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub revision: Option<String>,
-}
-
-/// Where the secret values of a saved plan are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Secrets {
-    /// There are none.
-    None,
-    /// In the file.
-    Included,
-    /// In the declared tree only.
-    Withheld,
 }
 
 /// Why a file is no saved plan.
@@ -119,7 +56,7 @@ pub enum Error {
     #[error("it is no saved plan: {0}")]
     Malformed(serde_json::Error),
     /// The file has another format version.
-    #[error("it is a saved plan of format {found}, and this zkt reads format {FORMAT}")]
+    #[error("it is a saved plan of format {found}, and this zkt reads format {FORMAT} only")]
     Format {
         /// The version that it says.
         found: u32,
@@ -127,6 +64,14 @@ pub enum Error {
     /// A member has an invalid value: a malformed path, or a version that guards nothing.
     #[error("it is no saved plan: {0}")]
     Invalid(String),
+    /// What it would do has another checksum than it says.
+    #[error("it was changed after it was saved: its checksum is {found}, and it says {expected}")]
+    Checksum {
+        /// The checksum that it says.
+        expected: String,
+        /// The checksum that it has.
+        found: String,
+    },
     /// It was changed after it was saved.
     #[error("it was changed after it was saved: its digest is {found}, and it says {expected}")]
     Digest {
@@ -146,6 +91,9 @@ struct File {
     terms: Terms,
     secrets: Secrets,
     plan: PlanForm,
+    /// What is shown in the place of secret values, where it has some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    masked: Option<MaskedForm>,
     /// What the plan saw, by path.
     seen: BTreeMap<String, Seen>,
     /// Whether it saw that there was no top-level node.
@@ -172,7 +120,8 @@ impl SavedPlan {
     ) -> Self {
         let secret_names = made_of.texts.secret_names();
         let (shown, hidden) = hide(plan.clone(), made_of.declared, secret_names);
-        let checksum = checksum(&shown, made_of, &origin.declared);
+        let times = times(&shown, made_of);
+        let checksum = checksum(&shown, &times, terms.mandate(), &origin.declared);
         let seen_nodes = seen_nodes(&plan, made_of, &origin.salt, with_secrets);
         let records = terms.owner.as_ref().map(|owner| owner.path.as_str());
         let root = seen_nodes.get(&ZPath::root());
@@ -180,9 +129,14 @@ impl SavedPlan {
             && root.is_some_and(Seen::is_of_every_ensemble)
             && seen_nodes.len() == 1
             && is_alone(&plan, made_of.live, records);
-        let (plan, withheld, secrets) = match (hidden.is_empty(), with_secrets) {
-            (true, _) => (plan, hidden, Secrets::None),
-            (false, true) => (plan, BTreeSet::new(), Secrets::Included),
+        let masked = match with_secrets {
+            true => Masked::of(&plan, &shown),
+            false => Masked::default(),
+        };
+        let (plan, withheld, secrets) = match (with_secrets, hidden.is_empty()) {
+            (true, _) if masked.is_nothing() => (plan, BTreeSet::new(), Secrets::None),
+            (true, _) => (plan, BTreeSet::new(), Secrets::Included),
+            (false, true) => (shown, hidden, Secrets::None),
             (false, false) => (shown, hidden, Secrets::Withheld),
         };
         Self {
@@ -192,6 +146,7 @@ impl SavedPlan {
             seen_nodes,
             is_from_nothing,
             withheld,
+            masked,
             secrets,
             checksum,
         }
@@ -230,6 +185,7 @@ impl SavedPlan {
             terms: self.terms.clone(),
             secrets: self.secrets,
             plan: PlanForm::of(&self.plan, &self.withheld),
+            masked: (!self.masked.is_nothing()).then(|| MaskedForm::of(&self.masked)),
             seen: (self.seen_nodes.iter())
                 .map(|(path, seen)| (path.to_string(), seen.clone()))
                 .collect(),
@@ -264,30 +220,61 @@ impl SavedPlan {
         let seen_nodes = seen_nodes
             .collect::<Result<_, String>>()
             .map_err(Error::Invalid)?;
-        require_within(&plan, &bounds(&file.origin, &file.terms)).map_err(Error::Invalid)?;
-        require_seen(&plan, &seen_nodes).map_err(Error::Invalid)?;
-        // What is withheld is taken from a fresh plan, which must be the one that is shown.
-        let whole = plan
-            .actions
-            .iter()
-            .enumerate()
-            .filter(|(at, _)| !withheld.contains(at));
-        let mut shown = whole.map(|(_, action)| require_shown(action));
-        shown.try_for_each(|shown| shown).map_err(Error::Invalid)?;
-        if (file.secrets == Secrets::Withheld) == withheld.is_empty() {
-            let reason = "what it withholds is not what it says".to_owned();
-            return Err(Error::Invalid(reason));
-        }
-        Ok(Self {
+        let masked = file.masked.map(MaskedForm::read).transpose();
+        let masked = masked.map_err(Error::Invalid)?.unwrap_or_default();
+        let saved = Self {
             origin: file.origin,
             terms: file.terms,
             plan,
             seen_nodes,
             is_from_nothing: file.from_nothing,
             withheld,
+            masked,
             secrets: file.secrets,
             checksum: file.checksum,
-        })
+        };
+        saved.require_sound().map_err(Error::Invalid)?;
+        saved.require_checksum()?;
+        Ok(saved)
+    }
+
+    /// Whether it does only what a plan of its terms could do, and nothing but what it shows.
+    fn require_sound(&self) -> Result<(), String> {
+        let plan = &self.plan;
+        require_within(plan, &bounds(&self.origin, &self.terms))?;
+        require_seen(plan, &self.seen_nodes)?;
+        require_pairs(plan)?;
+        require_moves(plan, &self.seen_nodes)?;
+        require_claims(plan, self.terms.owner.as_ref())?;
+        // What is withheld is taken from a fresh plan, which must be the one that is shown.
+        let whole = (plan.actions.iter().enumerate()).filter(|(at, _)| !self.withheld.contains(at));
+        let whole = whole.map(|(_, action)| action);
+        whole.clone().try_for_each(require_shown)?;
+        if self.secrets != Secrets::Included {
+            require_hidden(plan, whole)?;
+        }
+        let has_masks = !self.masked.is_nothing();
+        let is_withheld = !self.withheld.is_empty();
+        if (self.secrets == Secrets::Withheld) != is_withheld
+            || (self.secrets == Secrets::Included) != has_masks
+        {
+            return Err("what it withholds is not what it says".to_owned());
+        }
+        Ok(())
+    }
+
+    fn require_checksum(&self) -> Result<(), Error> {
+        let shown = self.masked.shown(&self.plan).map_err(Error::Invalid)?;
+        let landmark = self.landmark().map(|(path, _)| path);
+        let times = saved_times(&shown, &self.seen_nodes, landmark);
+        let found = checksum(&shown, &times, self.terms.mandate(), &self.origin.declared);
+        match found == self.checksum {
+            true => Ok(()),
+            false => Err(Error::Checksum {
+                expected: self.checksum.clone(),
+                found,
+            }),
+        }
     }
 }
 
@@ -298,6 +285,7 @@ fn bounds<'a>(origin: &'a Origin, terms: &'a Terms) -> Bounds<'a> {
         target: &terms.target,
         exclude: &terms.exclude,
         records: terms.owner.as_ref().map(|owner| owner.path.as_str()),
+        trims: terms.trim || terms.owner.as_ref().is_some_and(|owner| owner.trim),
     }
 }
 
@@ -332,6 +320,7 @@ impl File {
             terms,
             secrets,
             plan,
+            masked,
             seen,
             from_nothing,
             checksum,
@@ -343,6 +332,7 @@ impl File {
             terms,
             secrets,
             plan,
+            masked,
             seen,
             from_nothing,
             checksum,

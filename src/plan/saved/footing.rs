@@ -6,7 +6,7 @@ use super::file::SavedPlan;
 use super::ground::{added, grounds, is_beside, only_creates};
 use super::look::Moved;
 use super::seen::Seen;
-use super::wants::wants;
+use super::wants::wants_with_claims;
 use crate::model::node::Live;
 use crate::model::path::ZPath;
 use crate::model::plan::Action;
@@ -17,12 +17,14 @@ impl SavedPlan {
     /// The live nodes that show what is left of the plan, and whether they are of its ensemble.
     #[must_use]
     pub fn wants(&self) -> Vec<Want> {
-        let mut wants = wants(&self.plan);
+        let mut wants = wants_with_claims(&self.plan);
         if self.is_from_nothing {
             let root = wants.iter_mut().filter(|want| want.path.is_root());
             root.for_each(|want| want.children = Children::List);
         }
-        if let Some((path, _)) = self.landmark() {
+        if let Some((path, _)) = self.landmark()
+            && wants.iter().all(|want| want.path != *path)
+        {
             wants.push(Want {
                 path: path.clone(),
                 children: Children::Skip,
@@ -34,7 +36,7 @@ impl SavedPlan {
     }
 
     /// The node that the plan saw and is not about.
-    fn landmark(&self) -> Option<(&ZPath, &Seen)> {
+    pub(super) fn landmark(&self) -> Option<(&ZPath, &Seen)> {
         if !only_creates(&self.plan) {
             return None;
         }

@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use super::claims::ClaimsForm;
 use super::parts::{
-    ChangeForm, DataForm, KeptForm, MoveForm, NeedsForm, Origin, SecretForm, WarningForm, acl_of,
-    entries, location, path_of, place, unguarded, version_of, zxids, zxids_of,
+    ChangeForm, DataForm, KeptForm, MoveForm, NeedsForm, ObjectionForm, Origin, SecretForm,
+    WarningForm, acl_of, entries, location, path_of, place, unguarded, version_of, zxids, zxids_of,
 };
 use crate::model::acl::Acl;
 use crate::model::node::{AclVersion, DataVersion};
 use crate::model::path::ZPath;
-use crate::model::plan::{Access, Action, Add, Change, Claims, Kept, Link, Plan, Trim, Update};
+use crate::model::plan::{Access, Action, Add, Change, Kept, Link, Plan, Trim, Update};
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -25,6 +25,9 @@ pub(super) struct PlanForm {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     moves: Vec<MoveForm>,
     warnings: Vec<WarningForm>,
+    /// What rules said of it when it was made.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    objections: Vec<ObjectionForm>,
     unchanged: usize,
     examined: usize,
     users: Vec<String>,
@@ -36,7 +39,7 @@ pub(super) struct PlanForm {
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ActionForm {
+pub(super) struct ActionForm {
     path: String,
     act: Act,
     /// Whether it lacks secret values.
@@ -87,7 +90,7 @@ impl PlanForm {
             moves,
             refusals: _,
             warnings,
-            objections: _,
+            objections,
             unchanged,
             examined,
             access,
@@ -107,6 +110,7 @@ impl PlanForm {
                 .collect(),
             moves: moves.iter().map(MoveForm::of).collect(),
             warnings: warnings.iter().map(WarningForm::of).collect(),
+            objections: objections.iter().map(ObjectionForm::of).collect(),
             unchanged: *unchanged,
             examined: *examined,
             users: access.users.clone(),
@@ -125,12 +129,16 @@ impl PlanForm {
         let mut essence = Plan {
             actions: plan.actions.clone(),
             access: plan.access.clone(),
-            claims: Claims {
-                equal: Vec::new(),
-                ..plan.claims.clone()
-            },
+            moves: plan.moves.clone(),
+            claims: plan.claims.clone(),
+            record: plan.record.clone(),
             ..Plan::empty(plan.path.clone())
         };
+        for moved in &mut essence.moves {
+            moved.origin = None;
+            let changes = moved.changes.values_mut().flatten();
+            changes.for_each(|change| change.origin = None);
+        }
         for action in &mut essence.actions {
             let (origin, changes) = match action {
                 Action::Add(add) => (&mut add.origin, &mut [][..]),
@@ -184,7 +192,11 @@ impl PlanForm {
                 .into_iter()
                 .map(WarningForm::read)
                 .collect::<Result<_, _>>()?,
-            objections: Vec::new(),
+            objections: self
+                .objections
+                .into_iter()
+                .map(ObjectionForm::read)
+                .collect::<Result<_, _>>()?,
             unchanged: self.unchanged,
             examined: self.examined,
             access: Access {
@@ -210,7 +222,7 @@ fn acl_change(
 }
 
 impl ActionForm {
-    fn of(action: &Action, withheld: bool) -> Self {
+    pub(super) fn of(action: &Action, withheld: bool) -> Self {
         let (act, origin) = match action {
             Action::Add(add) => (Act::of_add(add), add.origin.as_ref()),
             Action::Update(update) => (Act::of_update(update), update.origin.as_ref()),
@@ -239,7 +251,7 @@ impl ActionForm {
         }
     }
 
-    fn read(self) -> Result<Action, String> {
+    pub(super) fn read(self) -> Result<Action, String> {
         let path = path_of(&self.path)?;
         let origin = self.origin.map(location);
         let changes = |forms: Vec<ChangeForm>| -> Result<Vec<Change>, String> {

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::file::Secrets as Kept;
 use super::hidden::Secrets;
 use super::look::{Fresh, Moved, data_of};
 use super::shown::changes_of;
+use super::terms::Secrets as Kept;
 use crate::model::node::{Live, LiveNode};
 use crate::model::path::ZPath;
 use crate::model::plan::{ACL_CHANGE, Action, Change, ChangeValue, DATA_CHANGE};

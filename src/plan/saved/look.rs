@@ -82,8 +82,14 @@ pub struct Fresh<'a> {
     pub(super) shown: Plan,
 }
 
-/// The actions that are left at one node, with their places in the plan.
-pub(super) type Left = Result<Vec<(usize, Action)>, Moved>;
+/// Actions that are left, with their places in the plan.
+pub(super) type Open = Vec<(usize, Action)>;
+
+/// Nodes that moved.
+pub(super) type MovedNodes = Vec<(ZPath, Moved)>;
+
+/// The actions that are left at one node.
+pub(super) type Left = Result<Open, Moved>;
 
 /// Live nodes, looked at for what a plan has left to do there.
 pub(super) struct Look<'a> {

@@ -11,7 +11,7 @@ use crate::model::lint::{Level, Lint};
 use crate::model::node::{DataVersion, Secret, Zxids};
 use crate::model::path::ZPath;
 use crate::model::plan::{
-    About, Change, ChangeValue, HiddenValues, KeptReason, Move, Needs, Warning,
+    About, Change, ChangeValue, Effect, HiddenValues, KeptReason, Move, Needs, Objection, Warning,
 };
 use crate::model::value::{Data, Encoded};
 use crate::syntax::names::Globs;
@@ -66,6 +66,55 @@ pub(super) struct WarningForm {
     message: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     origin: Option<Origin>,
+}
+
+/// What a rule says of a plan.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ObjectionForm {
+    rule: String,
+    asks: bool,
+    message: String,
+    paths: Vec<String>,
+    nodes: usize,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    origin: Option<Origin>,
+}
+
+impl ObjectionForm {
+    pub(super) fn of(objection: &Objection) -> Self {
+        Self {
+            rule: objection.rule.clone(),
+            asks: objection.effect == Effect::Ask,
+            message: objection.message.clone(),
+            paths: objection.paths.iter().map(ZPath::to_string).collect(),
+            nodes: objection.nodes,
+            origin: objection.origin.as_ref().map(place),
+        }
+    }
+
+    pub(super) fn read(self) -> Result<Objection, String> {
+        let paths = self.paths.iter().map(|path| path_of(path));
+        let paths: Vec<ZPath> = paths.collect::<Result<_, _>>()?;
+        if self.nodes < paths.len() {
+            return Err(format!(
+                "the rule {} is about fewer nodes than it names",
+                self.rule
+            ));
+        }
+        Ok(Objection {
+            rule: self.rule,
+            // A plan that is denied is not saved.
+            effect: match self.asks {
+                true => Effect::Ask,
+                false => Effect::Warn,
+            },
+            message: self.message,
+            paths,
+            nodes: self.nodes,
+            origin: self.origin.map(location),
+        })
+    }
 }
 
 /// File, line and column.

@@ -3,16 +3,20 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::carried::{Now, lost};
 use super::digest::declared_digest;
 use super::file::SavedPlan;
 use super::found::{Found, found};
-use super::hidden::hide;
-use super::look::{Fresh, Look, Moved};
+use super::hidden::{Secrets, hide};
+use super::look::{Fresh, Look, Moved, MovedNodes, Open};
 use super::seen::elsewhere;
+use super::shown::is_written;
+use super::wants::adopted;
 use crate::model::acl::Identities;
 use crate::model::node::{Content, Declared, Live};
 use crate::model::path::ZPath;
-use crate::model::plan::{Action, Plan};
+use crate::model::plan::{Action, Change, HiddenValues, Plan};
+use crate::model::record::Entry;
 use crate::model::secrets::SecretNames;
 use crate::model::tree::Tree;
 
@@ -83,33 +87,72 @@ impl SavedPlan {
         identities: &Identities,
         fresh: Option<&Fresh<'_>>,
     ) -> Rest {
-        let mut withheld = self.withheld.clone();
-        let mut plan = Cow::Borrowed(&self.plan);
-        if let Some(fresh) = fresh.filter(|_| !withheld.is_empty()) {
-            // What a moved node holds is live.
-            let moved = self.plan.moved_nodes();
-            withheld.retain(|at| {
-                moved.contains_key(self.plan.actions[*at].path())
-                    || !fill_in(&mut plan.to_mut().actions[*at], fresh.declared)
-            });
+        let filled = self.filled(fresh);
+        let plan = &*filled.plan;
+        let (left, moved) = self.left((live, identities), fresh, &filled);
+        let open: BTreeSet<usize> = left.iter().map(|(at, _)| *at).collect();
+        let found = self.found(&moved, live, fresh);
+        let mut rest = Plan {
+            actions: left.into_iter().map(|(_, action)| action).collect(),
+            ..plan.clone()
+        };
+        leave_out_changed(&mut rest, live);
+        Rest {
+            done: plan.actions.len() - open.len(),
+            plan: rest,
+            moved,
+            found,
         }
-        let plan = &*plan;
+    }
+
+    /// The plan with what it lacks of new nodes.
+    fn filled(&self, fresh: Option<&Fresh<'_>>) -> Filled<'_> {
+        let mut filled = Filled {
+            plan: Cow::Borrowed(&self.plan),
+            withheld: self.withheld.clone(),
+            forged: BTreeSet::new(),
+        };
+        let Some(fresh) = fresh.filter(|_| !self.withheld.is_empty()) else {
+            return filled;
+        };
+        // What a moved node holds is live.
+        let moved = self.plan.moved_nodes();
+        for at in &self.withheld {
+            let path = self.plan.actions[*at].path();
+            if moved.contains_key(path) {
+                continue;
+            }
+            match fill_in(&mut filled.plan.to_mut().actions[*at], fresh) {
+                Fill::Whole => _ = filled.withheld.remove(at),
+                Fill::NotNew => {}
+                Fill::Otherwise => _ = filled.forged.insert(path.clone()),
+            }
+        }
+        filled
+    }
+
+    /// The actions that are left, and the nodes that moved.
+    fn left(
+        &self,
+        (live, identities): (&Tree<Live>, &Identities),
+        fresh: Option<&Fresh<'_>>,
+        filled: &Filled<'_>,
+    ) -> (Open, MovedNodes) {
+        let plan = &*filled.plan;
         let look = Look::new(plan, live, identities);
         let elsewhere = elsewhere(&self.seen_nodes, &self.origin.salt, live);
         let fresh_nodes = fresh.map(|fresh| by_node(&fresh.plan.actions));
-        let mut left: Vec<(usize, Action)> = Vec::new();
-        let mut moved = Vec::new();
-        moved.extend(
-            elsewhere
-                .iter()
-                .map(|path| ((*path).clone(), Moved::Elsewhere)),
-        );
+        let mut left: Open = Vec::new();
+        let is_elsewhere = elsewhere.iter();
+        let is_elsewhere = is_elsewhere.map(|path| ((*path).clone(), Moved::Elsewhere));
+        let mut moved: MovedNodes = is_elsewhere.collect();
         for (path, actions) in by_node(&plan.actions) {
             if elsewhere.contains(path) {
                 continue;
             }
-            let is_withheld = actions.iter().any(|at| withheld.contains(at));
+            let is_withheld = actions.iter().any(|at| filled.withheld.contains(at));
             let found = match (fresh, &fresh_nodes) {
+                _ if filled.forged.contains(path) => Err(Moved::Contradicted),
                 (Some(fresh), Some(nodes)) if is_withheld => {
                     let now = nodes.get(path).map_or(&[][..], |actions| actions);
                     look.withheld(&actions, fresh, now)
@@ -122,22 +165,18 @@ impl SavedPlan {
             }
         }
         left.sort_by_key(|(at, _)| *at);
-        for (path, reason) in self.moved_grounds(live, &left) {
+        let now = Now {
+            live,
+            identities,
+            fresh,
+        };
+        let lost = lost(plan, (&left, &moved), &now);
+        for (path, reason) in self.moved_grounds(live, &left).into_iter().chain(lost) {
             if moved.iter().all(|(known, _)| *known != path) {
                 moved.push((path, reason));
             }
         }
-        let open: BTreeSet<usize> = left.iter().map(|(at, _)| *at).collect();
-        let found = self.found(&moved, live, fresh);
-        Rest {
-            done: plan.actions.len() - open.len(),
-            plan: Plan {
-                actions: left.into_iter().map(|(_, action)| action).collect(),
-                ..plan.clone()
-            },
-            moved,
-            found,
-        }
+        (left, moved)
     }
 
     /// What the first nodes that moved hold now.
@@ -162,25 +201,88 @@ impl SavedPlan {
     }
 }
 
-/// Gives a withheld action at a new node the data that is declared. Returns whether it is one.
-fn fill_in(action: &mut Action, declared: &Tree<Declared>) -> bool {
-    let Some(node) = declared.get(action.path()) else {
-        return false;
+/// A plan with what it lacks of new nodes.
+struct Filled<'a> {
+    plan: Cow<'a, Plan>,
+    /// The actions that still lack secret values.
+    withheld: BTreeSet<usize>,
+    /// The nodes of which the file shows something else than is declared.
+    forged: BTreeSet<ZPath>,
+}
+
+/// What became of a withheld action.
+enum Fill {
+    /// It has what is declared.
+    Whole,
+    /// It is about a node that is there.
+    NotNew,
+    /// It is not what is declared, so that somebody changed the file.
+    Otherwise,
+}
+
+/// Gives a withheld action at a new node the data that is declared, if it shows that without its secrets.
+/// What is secret of it the declared node says.
+fn fill_in(action: &mut Action, fresh: &Fresh<'_>) -> Fill {
+    let creates = match action {
+        Action::Add(_) => true,
+        Action::Link(link) => link.expected_version.is_none(),
+        Action::Update(_) | Action::Trim(_) => false,
     };
-    match action {
-        Action::Add(add) => {
-            add.data = match &node.content {
-                Content::Properties(properties) => properties.without_links(),
-                Content::Raw { .. } => node.data(),
-            };
-            true
-        }
-        Action::Link(link) if link.expected_version.is_none() => {
-            link.data = node.data();
-            true
-        }
-        Action::Update(_) | Action::Link(_) | Action::Trim(_) => false,
+    if !creates {
+        return Fill::NotNew;
     }
+    let Some(node) = fresh.declared.get(action.path()) else {
+        return Fill::Otherwise;
+    };
+    let secrets = Secrets::of(Some(node), &fresh.everywhere);
+    let mut whole = action.clone();
+    let is_declared = match &mut whole {
+        Action::Add(add) => {
+            (add.data, add.raw) = match &node.content {
+                Content::Properties(properties) => (properties.without_links(), false),
+                Content::Raw { .. } => (node.data(), true),
+            };
+            add.secret = HiddenValues(node.secret.clone());
+            true
+        }
+        Action::Link(link) => {
+            link.data = node.data();
+            let is_hidden = |change: &Change| change.secret && secrets.covers(&change.name);
+            let is_it = |change: &Change| is_hidden(change) || is_written(change, &link.data);
+            link.changes.iter().all(is_it)
+        }
+        Action::Update(_) | Action::Trim(_) => false,
+    };
+    let mut shown = whole.clone();
+    _ = secrets.hide(&mut shown);
+    if !is_declared || shown != *action {
+        return Fill::Otherwise;
+    }
+    *action = whole;
+    Fill::Whole
+}
+
+/// Leaves to nobody what an owner would adopt and is not as the plan saw it any more.
+fn leave_out_changed(plan: &mut Plan, live: &Tree<Live>) {
+    let is_left = |(path, entry): (&&ZPath, &Entry)| {
+        let node = live.get(path).and_then(Live::node);
+        node.is_some_and(|node| {
+            let is_unwritten = entry.partial || node.mzxid == entry.modified;
+            node.czxid == entry.created && is_unwritten
+        })
+    };
+    let adopted = adopted(plan);
+    let changed = adopted.iter().filter(|entry| !is_left(*entry));
+    let changed: BTreeSet<ZPath> = changed.map(|(path, _)| (*path).clone()).collect();
+    if changed.is_empty() {
+        return;
+    }
+    plan.record.take.retain(|(path, _)| !changed.contains(path));
+    let claims = &mut plan.claims;
+    claims.equal.retain(|path| !changed.contains(path));
+    claims
+        .adopted
+        .retain(|adopted| !changed.contains(&adopted.path));
 }
 
 /// The indexes of the actions at each node, in order.

@@ -30,6 +30,8 @@ pub(super) struct Seen {
     /// When it was created, in milliseconds since the epoch: ensembles that were set up alike count their
     /// transactions alike.
     born: i64,
+    /// When its data was last written.
+    written: i64,
     /// Digest of its data, and of the time at which that was written.
     digest: String,
     /// What of its data is not in the digest: whoever has the file could try guesses of it.
@@ -90,6 +92,7 @@ pub(super) fn seen_nodes(
         let seen = Seen {
             zxids: (node.czxid, node.mzxid),
             born: node.ctime,
+            written: node.mtime,
             digest: digest(salt, &path, node, &apart),
             acl: acl.map(|acl| (node.acl_version.get(), acl_digest(salt, &path, acl))),
             apart,
@@ -164,6 +167,16 @@ fn acl_digest(salt: &str, path: &ZPath, acl: &Acl) -> String {
 }
 
 impl Seen {
+    /// When it was created, and when its data was last written.
+    pub(super) fn times(&self) -> (i64, i64) {
+        (self.born, self.written)
+    }
+
+    /// The transaction that created it, and its time.
+    pub(super) fn birth(&self) -> (i64, i64) {
+        (self.zxids.0, self.born)
+    }
+
     /// Whether the plan saw this node at these transactions.
     pub(super) fn is_at(&self, zxids: Zxids) -> bool {
         self.zxids == (zxids.created, zxids.modified)

@@ -42,7 +42,7 @@ fn contradiction(path: &ZPath) -> String {
 }
 
 /// Whether data holds what a change says.
-fn is_written(change: &Change, data: &Encoded) -> bool {
+pub(super) fn is_written(change: &Change, data: &Encoded) -> bool {
     let properties = || data.decode().into_properties();
     match &change.new {
         Some(ChangeValue::Raw(bytes)) => change.name == DATA_CHANGE && data.as_bytes() == bytes,

@@ -17,8 +17,10 @@ pub(super) fn require_within(plan: &Plan, bounds: &Bounds<'_>) -> Result<(), Str
         ));
     }
     let filter = Filter::new(bounds.target, bounds.exclude).map_err(|error| error.to_string())?;
+    let moved = plan.moved_nodes().into_values().collect();
     let allowed = Allowed {
         bounds,
+        moved,
         below_chroot: is_below_chroot(bounds.server),
         needed: needed(plan, &filter),
         filter,
@@ -40,10 +42,14 @@ pub(super) struct Bounds<'a> {
     pub(super) exclude: &'a [String],
     /// Where the owner keeps records, if it is for one.
     pub(super) records: Option<&'a str>,
+    /// Whether it removes anything but what it moves.
+    pub(super) trims: bool,
 }
 
 struct Allowed<'a> {
     bounds: &'a Bounds<'a>,
+    /// The old places of the nodes that are moved.
+    moved: BTreeSet<&'a ZPath>,
     filter: Filter,
     below_chroot: bool,
     /// What stands above the new nodes that the plan is about.
@@ -60,6 +66,9 @@ impl Allowed<'_> {
         }
         if !self.below_chroot && is_below("/zookeeper") {
             return Some("/zookeeper belongs to ZooKeeper itself".to_owned());
+        }
+        if matches!(action, Action::Trim(_)) && !self.bounds.trims && !self.moved.contains(path) {
+            return Some("its terms remove nothing".to_owned());
         }
         let place = self.bounds.place;
         if !path.is_within(place) {

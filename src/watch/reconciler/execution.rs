@@ -136,7 +136,8 @@ impl Reconciler {
             texts: revision.source.texts(),
             live: self.mirror.as_ref().map_or(&nothing, Mirror::tree),
         };
-        let checksum = (!plan.is_empty()).then(|| checksum_of(plan, &made_of));
+        let mandate = self.options.plan.mandate();
+        let checksum = (!plan.is_empty()).then(|| checksum_of(plan, &made_of, mandate));
         let ended = tenure.finish(session, plan, checksum).await;
         match ended {
             Ok(()) => Ok(()),

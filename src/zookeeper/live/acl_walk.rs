@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use super::acls::{Answer, Shared, answer};
 use super::reader::{Attempts, Pending, Reader};
-use super::{Error, FetchOptions, system};
+use super::{Error, FetchOptions};
 use crate::model::acl::audit::NodeAcl;
 use crate::model::path::{ZPath, check_name};
 use crate::zookeeper::session::{ClientError, RawAcl, Session, Stat};
@@ -42,7 +42,7 @@ pub async fn walk_acls(
     let mut reader = Reader::new(session, &options, &mut unheard);
     reader.start_sync();
     reader.finish_sync().await?;
-    let system = system(session);
+    let system = session.system();
     let mut found = SubtreeAcls::default();
     let mut shared = Shared::default();
     let mut waiting = VecDeque::from([top.clone()]);

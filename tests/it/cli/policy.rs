@@ -43,6 +43,7 @@ async fn what_is_asked_about_needs_more_than_yes() {
     let plan = plan.expect(0).stdout.replace(&place.hosts, "SERVER");
     insta::assert_snapshot!(plan, @"
     zkt plan: SERVER <- a.zkt
+      trim all
 
       - /kafka/t00                                       (1 node)
       - /kafka/t01                                       (1 node)

@@ -23,6 +23,8 @@ async fn a_plan_is_a_comment() {
     insta::assert_snapshot!(without_checksum(&run.stdout), @"
     **zkt plan: 2 to add, 1 to update, 1 to link, 3 to trim** on `SERVER` from `cms.zkt`
 
+    With trim `all`.
+
     <details><summary>7 actions</summary>
 
     ```diff
@@ -52,6 +54,8 @@ async fn a_plan_is_a_comment() {
     let refused = place.run("plan --format markdown --trim --max-trim 0 --strict cms.zkt");
     insta::assert_snapshot!(without_checksum(&refused.expect(3).stdout), @"
     **zkt plan: refused (2 to add, 1 to update, 1 to link, 3 to trim)** on `SERVER` from `cms.zkt`
+
+    With trim `all`.
 
     - **refused**: `3 of 6 nodes would be trimmed, more than the trim limit of 0; --max-trim or --force allows more`
 
@@ -102,13 +106,13 @@ async fn a_plan_is_annotations() {
     let place = example("review-annotations").await;
     place.file("trees/a.zkt", "/lb\n  @protect\n  x -> /nowhere\n");
     let run = place.run("plan --format github --trim --max-trim 0 ./trees/a.zkt");
-    insta::assert_snapshot!(run, @r##"
+    insta::assert_snapshot!(run, @"
     ::error file=trees/a.zkt,line=2,col=3,title=zkt plan refused::/lb/pools may not be trimmed: /lb is protected (@protect)
     ::error title=zkt plan refused::5 of 6 nodes would be trimmed, more than the trim limit of 0; --max-trim or --force allows more
     ::warning file=trees/a.zkt,line=3,col=3,title=dangling-link::/lb: link x -> /nowhere dangles: /nowhere does not exist
-    ::notice title=zkt plan::Plan: 0 to add, 1 to update, 1 to link, 5 to trim.
+    ::notice title=zkt plan::Plan: 0 to add, 1 to update, 1 to link, 5 to trim.%0Atrim all
     --- exit 3
-    "##);
+    ");
     let run = place.run("diff --format github live cms.zkt");
     insta::assert_snapshot!(run, @r##"
     ::notice title=zkt diff::Plan: 2 to add, 1 to update, 1 to link, 3 to trim.

@@ -100,7 +100,8 @@ async fn a_change_goes_from_a_branch_to_production_past_a_hot_fix() {
     let planned = place.run_by_file(&format!("plan --context production -o plan.json {branch}"));
     insta::assert_snapshot!(planned, @"
     zkt plan: SERVER <- git:faster:trees/base git:faster:trees/production.zkt
-      context production of zkt.toml, trim owned, owner team, strict true
+      context production of zkt.toml, trim owned, owner team, record /zkt/team,
+      strict true
 
       + /lb/checks                                    git:faster:trees/base/lb.zkt:3
       ~ /cms
@@ -144,7 +145,8 @@ async fn a_change_goes_from_a_branch_to_production_past_a_hot_fix() {
     let plan = "plan --context production -o plan.json";
     insta::assert_snapshot!(place.run_by_file(plan), @"
     zkt plan: SERVER <- trees/base trees/production.zkt
-      context production of zkt.toml, trim owned, owner team, strict true
+      context production of zkt.toml, trim owned, owner team, record /zkt/team,
+      strict true
 
       + /lb/checks                                       trees/base/lb.zkt:3
       ~ /cms
@@ -161,6 +163,7 @@ async fn a_change_goes_from_a_branch_to_production_past_a_hot_fix() {
     let apply = format!("apply --yes --plan plan.json --context production {main}");
     insta::assert_snapshot!(place.run_by_file(&apply), @"
     zkt apply: SERVER <- trees/base trees/production.zkt
+      context production when it was made, trim owned, owner team, record /zkt/team
 
       + /lb/checks                                       trees/base/lb.zkt:3
       ~ /cms

@@ -11,7 +11,7 @@ use zkt::plan::saved::{MadeOf, Moved, SavedPlan, Secrets, checksum_of};
 
 use super::plans::{Case, every_case};
 use crate::ensemble::Ensemble;
-use crate::trees::saved_plan;
+use crate::trees::{saved_plan, terms};
 
 /// A plan with refusals is not saved.
 fn saved(case: &Case<'_>, plan: &Plan, with_secrets: bool) -> SavedPlan {
@@ -73,7 +73,9 @@ fn what_is_saved_is_read_again() {
             let text = saved.to_json();
             assert_eq!(SavedPlan::from_json(text.as_bytes()).unwrap(), saved);
             let live = case.before.everything();
-            assert_eq!(saved.checksum(), checksum_of(plan, &made_of(case, &live)));
+            let terms = terms(plan);
+            let checksum = checksum_of(plan, &made_of(case, &live), terms.mandate());
+            assert_eq!(saved.checksum(), checksum);
             if with_secrets || saved.secrets() == Secrets::None {
                 assert_eq!(saved.plan().actions, plan.actions);
             }

@@ -8,7 +8,7 @@ use zkt::declare::files::{Disk, GitFiles};
 use super::values::file_size;
 
 /// What is declared, and where.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct LayerArgs {
     /// Files or directories of tree files, git:REV:PATH for those of a commit, or - for standard input;
     /// later ones lie over earlier

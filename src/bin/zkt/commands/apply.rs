@@ -23,11 +23,14 @@ use crate::render::Bounds;
 use crate::signals::interrupt;
 use crate::{hints, owner, question, render, saved, settings, words};
 
+use crate::words::shell_word;
 use end::End;
 use start::{Start, StartArgs};
 
 /// Plan, and make the live tree as declared
 #[derive(Debug, Args)]
+#[command(override_usage = "zkt apply [OPTIONS] <LAYER>...\n       \
+                            zkt apply [OPTIONS] --plan <FILE> [LAYER]...")]
 pub(crate) struct ApplyArgs {
     #[command(flatten)]
     pub(crate) start: StartArgs,
@@ -119,16 +122,26 @@ async fn revision(args: &ApplyArgs, saved: Option<&SavedPlan>) -> Option<String>
 }
 
 async fn start(args: &ApplyArgs, output: &Output) -> Result<Start, Failure> {
+    // What is wrong with the file is said before anything is asked.
+    let reviewed = start::reviewed(&args.start)?;
     if !args.yes && !output.can_ask() {
-        return Err(Failure::new("there is no terminal to ask on")
-            .hint("-y applies without asking; zkt plan shows what it would do"));
+        let shows = match &args.start.saved {
+            Some(file) => format!("zkt plan --show {}", shell_word(&file.to_string_lossy())),
+            None => "zkt plan".to_owned(),
+        };
+        return Err(Failure::new("there is no terminal to ask on").hint(format!(
+            "-y applies without asking; {shows} shows what it would do"
+        )));
     }
     let mut plan = args.plan.clone();
     plan.policy.approved.clone_from(&args.approve);
     if !output.can_ask() {
         plan.policy.asks = Asks::Refused;
     }
-    start::start(&args.start, &plan, &args.server, output).await
+    match reviewed {
+        Some(reviewed) => start::of_saved(reviewed, &plan, &args.server, output).await,
+        None => start::of_layers(&args.start, &plan, &args.server, output).await,
+    }
 }
 
 struct Apply<'a> {
@@ -346,7 +359,10 @@ impl Apply<'_> {
     /// What the plan is narrowed to. A saved one does not go by a context.
     fn bounds(&self) -> Bounds {
         match self.saved {
-            Some(saved) => Bounds::of(&saved::plan_options(&saved.terms, &self.args.plan)),
+            Some(saved) => {
+                let options = saved::plan_options(&saved.terms, &self.args.plan);
+                Bounds::of_saved(&options, saved.origin.context.as_deref())
+            }
             None => Bounds::of(&self.args.plan),
         }
     }
@@ -359,8 +375,17 @@ impl Apply<'_> {
 
     /// Says that there is nothing left to do of a saved plan.
     fn nothing_left(&self) -> &'static str {
-        match self.steps.done_before() {
-            Some(0) | None if !self.had_claims() => "No changes: the plan does nothing.",
+        let all = self.saved.map_or(0, |saved| saved.plan().actions.len());
+        let done = self.steps.done_before().unwrap_or_default();
+        if done < all {
+            // It is done, and this run has not done it.
+            return match self.account().wrote() {
+                true => "Nothing is left: another apply has done the rest of this plan meanwhile.",
+                false => "No changes: another apply has carried out this plan meanwhile.",
+            };
+        }
+        match all {
+            0 if !self.had_claims() => "No changes: the plan does nothing.",
             _ => "No changes: this plan was applied already.",
         }
     }

@@ -20,6 +20,8 @@ use crate::{owner, planning, review};
 
 /// Show what apply would do; writes nothing
 #[derive(Debug, Args)]
+#[command(override_usage = "zkt plan [OPTIONS] <LAYER>...\n       \
+                            zkt plan [OPTIONS] --show <FILE>")]
 pub(crate) struct PlanArgs {
     #[command(flatten)]
     pub(crate) sources: LayerArgs,
@@ -70,7 +72,7 @@ pub(crate) async fn run(args: &PlanArgs, output: &Output) -> Result<Exit, Failur
         review::explained(failure, args.format, &subject, output)
     };
     if let Some(file) = &args.show {
-        return show_saved(args, &saved::read(file).map_err(unplanned)?, output);
+        return show_saved(args, file, &saved::read(file).map_err(unplanned)?, output);
     }
     let planned = plan(args, output).await.map_err(unplanned)?;
     let Planned {
@@ -99,10 +101,11 @@ pub(crate) async fn run(args: &PlanArgs, output: &Output) -> Result<Exit, Failur
         }
         _ => None,
     };
-    let checksum = shows_checksum.then(|| match &saved {
-        Some((_, saved)) => saved.checksum().to_owned(),
-        None => saved::checksum(&plan, &source, &live),
-    });
+    let checksum = match &saved {
+        _ if !shows_checksum => None,
+        Some((_, saved)) => Some(saved.checksum().to_owned()),
+        None => Some(saved::checksum(&plan, &source, &live, &args.plan)?),
+    };
     let subject = subject(&server, layers, &bounds);
     review::print(args.format, &plan, &subject, checksum.as_deref(), output)?;
     output.hint_if_any(|| render::exposed(&plan));
@@ -164,13 +167,27 @@ async fn plan(args: &PlanArgs, output: &Output) -> Result<Planned, Failure> {
 }
 
 /// Shows a plan as it was saved.
-fn show_saved(args: &PlanArgs, saved: &SavedPlan, output: &Output) -> Result<Exit, Failure> {
+fn show_saved(
+    args: &PlanArgs,
+    file: &Path,
+    saved: &SavedPlan,
+    output: &Output,
+) -> Result<Exit, Failure> {
     let SavedPlan { origin, terms, .. } = saved;
-    let bounds = Bounds::of(&saved::plan_options(terms, &args.plan));
+    let options = saved::plan_options(terms, &args.plan);
+    let bounds = Bounds::of_saved(&options, origin.context.as_deref());
     let subject = subject(&origin.server, &origin.layers, &bounds);
     let checksum = Some(saved.checksum());
     review::print(args.format, saved.plan(), &subject, checksum, output)?;
     output.note(&format!("made {} by zkt {}", origin.made, origin.zkt));
+    let mut way = args.server.way.clone();
+    if let Some(context) = &origin.context
+        && !way.words.iter().any(|word| word == "--context")
+    {
+        way.words.extend(["--context".to_owned(), context.clone()]);
+    }
+    let words = saved::words_to_apply(file, saved, &way);
+    output.note(&format!("{words} does exactly this"));
     Ok(exit(saved.plan(), args.detailed_exitcode))
 }
 

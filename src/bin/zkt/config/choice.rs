@@ -102,8 +102,14 @@ impl Config {
 
     /// Whether the context that holds has layers.
     pub(crate) fn has_layers(&self) -> bool {
+        !self.layers().is_empty()
+    }
+
+    /// The layers of the context that holds.
+    pub(crate) fn layers(&self) -> Vec<String> {
         let entries = self.context().map_or(&[][..], |context| &context.entries);
-        entries.iter().any(|entry| entry.key.name == "layers")
+        let layers = entries.iter().find(|entry| entry.key.name == "layers");
+        layers.map_or_else(Vec::new, |layers| layers.values.clone())
     }
 
     /// The context that holds, if one does.

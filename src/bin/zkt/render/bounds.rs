@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 use unicode_width::UnicodeWidthStr as _;
+use zkt::model::path::ZPath;
 
 use super::value::printable;
 use crate::args::{Extras, FileSays, PlanOptions, TrimArg};
@@ -21,7 +22,11 @@ pub(crate) struct Bounds {
     exclude: Vec<String>,
     hides_extras: bool,
     trims_owned: bool,
+    /// Where the top-level nodes go, for whom the plan is, and what it removes.
+    about: Vec<(&'static str, String)>,
     of_file: Option<FileSays>,
+    /// The context by which a saved plan was made.
+    made_by: Option<String>,
 }
 
 impl Bounds {
@@ -32,7 +37,17 @@ impl Bounds {
             exclude: options.exclude.clone(),
             hides_extras: options.extras == Extras::Hide,
             trims_owned: options.trim == Some(TrimArg::Owned),
+            about: about(options),
             of_file: options.of_file.clone(),
+            made_by: None,
+        }
+    }
+
+    /// Of a saved plan, which was made by this context.
+    pub(crate) fn of_saved(options: &PlanOptions, made_by: Option<&str>) -> Self {
+        Self {
+            made_by: made_by.map(str::to_owned),
+            ..Self::of(options)
         }
     }
 
@@ -46,7 +61,10 @@ impl Bounds {
 
     /// The name of the context, if one holds.
     pub(crate) fn context(&self) -> Option<&str> {
-        self.of_file.as_ref()?.context.as_deref()
+        match &self.of_file {
+            Some(of) => of.context.as_deref(),
+            None => self.made_by.as_deref(),
+        }
     }
 
     /// A title that tells one context's plan from another's.
@@ -91,6 +109,10 @@ impl Bounds {
             Some(context) => format!("context {} of {}", quoted(context), quoted(&of.file)),
             None => format!("settings of {}", quoted(&of.file)),
         });
+        let made_by = self.made_by.iter();
+        let made_by =
+            made_by.map(|context| format!("context {} when it was made", quoted(context)));
+        let file = file.chain(made_by);
         let options = self.options();
         let options = options.iter().map(|(name, values)| {
             let values = match *name {
@@ -112,7 +134,12 @@ impl Bounds {
         if self.hides_extras {
             options.push(("extras", vec!["hide".to_owned()]));
         }
-        let is_new = |name: &str| !["target", "exclude", "extras"].contains(&name);
+        let about = self.about.iter();
+        options.extend(about.map(|(name, value)| (*name, vec![value.clone()])));
+        let said: Vec<&str> = self.about.iter().map(|(name, _)| *name).collect();
+        let is_new = |name: &str| {
+            !["target", "exclude", "extras", "owner-path"].contains(&name) && !said.contains(&name)
+        };
         let given = self.of_file.iter().flat_map(|of| &of.settings);
         let given = given.filter(|(name, _)| is_new(name));
         options.extend(given.map(|(name, values)| (*name, values.clone())));
@@ -161,7 +188,7 @@ impl Bounds {
     pub(crate) fn json(&self) -> Option<Value> {
         let options = self.options();
         let file = self.of_file.as_ref();
-        if options.is_empty() && file.is_none() {
+        if options.is_empty() && file.is_none() && self.made_by.is_none() {
             return None;
         }
         let options: serde_json::Map<String, Value> = options
@@ -174,6 +201,26 @@ impl Bounds {
             "options": options,
         }))
     }
+}
+
+/// Where the top-level nodes go, for whom the plan is, and what it removes, where that is not as usual.
+fn about(options: &PlanOptions) -> Vec<(&'static str, String)> {
+    let mut about = Vec::new();
+    let path = ZPath::parse_lenient(&options.path);
+    let path = path.map_or_else(|_| options.path.clone(), |path| path.to_string());
+    if path != "/" {
+        about.push(("path", path));
+    }
+    match options.trim {
+        Some(TrimArg::All) => about.push(("trim", "all".to_owned())),
+        Some(TrimArg::Owned) => about.push(("trim", "owned".to_owned())),
+        Some(TrimArg::None) | None => {}
+    }
+    if let Some(owner) = &options.owner.owner {
+        let record = format!("{}/{owner}", options.owner.owner_path.trim_end_matches('/'));
+        about.extend([("owner", owner.clone()), ("record", record)]);
+    }
+    about
 }
 
 /// The first of some values, and how many others there are.
@@ -208,6 +255,8 @@ mod tests {
             exclude: vec!["/kafka/tmp".to_owned(), "/**/x".to_owned()],
             hides_extras: true,
             trims_owned: false,
+            about: Vec::new(),
+            made_by: None,
             of_file: Some(FileSays {
                 context: Some("prod".to_owned()),
                 file: "zkt.toml".to_owned(),

@@ -35,10 +35,21 @@ fn note(adopted: &Adopted) -> String {
     }
 }
 
-/// How many nodes are adopted without anybody saying so.
-pub(super) fn adopted_as_equal(claims: &Claims) -> Option<String> {
-    let equal = claims.equal.len();
-    (equal > 0).then(|| format!("Adopted as they are declared: {}", count(equal, "node")))
+/// What is adopted without anybody saying so: how many nodes, and the topmost of them, each with how many of
+/// them are at and below it.
+pub(super) fn adopted_as_equal(claims: &Claims) -> Option<(String, Vec<(&ZPath, usize)>)> {
+    let mut paths: Vec<&ZPath> = claims.equal.iter().collect();
+    paths.sort();
+    let mut tops: Vec<(&ZPath, usize)> = Vec::new();
+    for path in paths {
+        match tops.last_mut() {
+            Some((top, nodes)) if path.is_within(top) => *nodes += 1,
+            _ => tops.push((path, 1)),
+        }
+    }
+    let nodes = count(claims.equal.len(), "node");
+    let line = format!("Adopted as they are declared: {nodes}");
+    (!tops.is_empty()).then_some((line, tops))
 }
 
 pub(super) fn claims_json(claims: &Claims) -> Value {
@@ -52,6 +63,7 @@ pub(super) fn claims_json(claims: &Claims) -> Value {
     json!({
         "adopted": adopted.collect::<Vec<_>>(),
         "adopted_as_equal": claims.equal.len(),
+        "adopted_as_equal_paths": claims.equal.iter().map(ZPath::as_str).collect::<Vec<_>>(),
         "let_go": let_go.collect::<Vec<_>>(),
     })
 }

@@ -16,6 +16,7 @@ use super::claims::{adopted_as_equal, parts};
 use super::list::count;
 use super::remark::{Level, Remark};
 use super::rights;
+use super::subtrees::node_count;
 use super::text::{as_declared, but_claims};
 use super::value::path_text;
 use crate::words;
@@ -269,8 +270,10 @@ fn left_alone(plan: &Plan, subject: &Subject<'_>) -> String {
         let nodes = nodes.map(|(path, note)| (path, format!("  ({note})")));
         push_nodes(&mut out, heading, nodes);
     }
-    if let Some(line) = adopted_as_equal(&plan.claims) {
-        _ = writeln!(out, "\n{line}.");
+    if let Some((line, tops)) = adopted_as_equal(&plan.claims) {
+        let tops = tops.into_iter();
+        let tops = tops.map(|(path, nodes)| (path, format!("  {}", node_count(nodes))));
+        push_listed(&mut out, &line, tops);
     }
     out
 }
@@ -278,6 +281,15 @@ fn left_alone(plan: &Plan, subject: &Subject<'_>) -> String {
 fn push_nodes<'a>(
     out: &mut String,
     what: &str,
+    nodes: impl ExactSizeIterator<Item = (&'a ZPath, String)>,
+) {
+    let summary = format!("{what}: {}", count(nodes.len(), "node"));
+    push_listed(out, &summary, nodes);
+}
+
+fn push_listed<'a>(
+    out: &mut String,
+    summary: &str,
     nodes: impl ExactSizeIterator<Item = (&'a ZPath, String)>,
 ) {
     let all = nodes.len();
@@ -295,7 +307,6 @@ fn push_nodes<'a>(
         _ = writeln!(lines, "({})", count(all - listed, "more node"));
     }
     if all > 0 {
-        let summary = format!("{what}: {}", count(all, "node"));
-        push_folded(out, &summary, "text", &lines);
+        push_folded(out, summary, "text", &lines);
     }
 }

@@ -27,6 +27,9 @@ use self::layout::{Heading, Layout, location, push_heading};
 /// How many siblings with the same note are listed before the others are counted.
 const LONGEST_LIST: usize = 10;
 
+/// How many subtrees are named that an owner adopts as they are declared.
+const MOST_ADOPTED: usize = 20;
+
 /// Whether the text says what would be or what was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
@@ -128,9 +131,21 @@ fn write_claims(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
             write_grouped(nodes.into_iter(), out)?;
         }
     }
-    match adopted_as_equal(&plan.claims) {
-        Some(line) => writeln!(out, "\n{line}."),
-        None => Ok(()),
+    let Some((line, tops)) = adopted_as_equal(&plan.claims) else {
+        return Ok(());
+    };
+    writeln!(out, "\n{line}:")?;
+    for (top, nodes) in tops.iter().take(MOST_ADOPTED) {
+        writeln!(
+            out,
+            "  {}  {DIM}{}{DIM:#}",
+            path_text(top),
+            node_count(*nodes)
+        )?;
+    }
+    match tops.len().saturating_sub(MOST_ADOPTED) {
+        0 => Ok(()),
+        more => writeln!(out, "  … and {more} more, which --format json lists"),
     }
 }
 

@@ -1,3 +1,5 @@
+mod forged;
+
 use super::*;
 use crate::declare::declare;
 use crate::model::node::{Live, LiveNode};
@@ -5,7 +7,7 @@ use crate::model::plan::{Adopted, Claims, LetGo};
 use crate::model::record::{Changes, Claim, Entry};
 use crate::model::tree::Tree;
 use crate::plan::planner::{self, Policy};
-use crate::plan::saved::{checksum_of, declared_digest};
+use crate::plan::saved::{OwnerTerms, checksum_of, declared_digest};
 use crate::plan::scope::Children;
 
 const TREE: &str = "/db : x\n  user = 'app'\n  password = 'hunter2'\n  @secret password\n  replica -> /db/one\n  /one\n";
@@ -18,6 +20,7 @@ fn saved(with_secrets: bool) -> SavedPlan {
         zkt: "0.1.0".to_owned(),
         made: "2026-11-28T12:00:00Z".to_owned(),
         server: "zk1:2181".to_owned(),
+        context: None,
         layers: vec!["db.zkt".to_owned()],
         declared: declared_digest(tree),
         salt: "salt".to_owned(),
@@ -59,6 +62,13 @@ fn a_secret_is_in_the_file_only_where_that_was_asked_for() {
 #[test]
 fn what_changes_in_what_an_owner_has_is_in_the_file() {
     let mut saved = saved(true);
+    saved.terms.owner = Some(OwnerTerms {
+        name: "prod".to_owned(),
+        path: "/zkt".to_owned(),
+        adopt: true,
+        trim: false,
+        revision: None,
+    });
     let path = |text: &str| ZPath::parse(text).unwrap();
     let entry = |claim| Entry {
         created: 5,
@@ -85,10 +95,11 @@ fn what_changes_in_what_an_owner_has_is_in_the_file() {
             (path("/known"), entry(Claim::Created)),
             (path("/rest"), entry(Claim::Written)),
         ],
-        gone: vec![(path("/old"), 5)],
+        gone: vec![(path("/gone"), 4), (path("/old"), 5)],
         partial: vec![(path("/db"), true)],
     };
-    let read = SavedPlan::from_json(saved.to_json().as_bytes()).unwrap();
+    let file: File = serde_json::from_str(&saved.to_json()).unwrap();
+    let read = reseal(file).unwrap();
     assert_eq!(read.plan.claims, saved.plan.claims);
     assert_eq!(read.plan.record, saved.plan.record);
 }
@@ -104,7 +115,7 @@ fn another_secret_is_another_checksum() {
             texts,
             live: &Tree::default(),
         };
-        checksum_of(&plan, &made_of)
+        checksum_of(&plan, &made_of, saved(true).terms.mandate())
     };
     let first = sum(TREE);
     assert_eq!(first.len(), 64);
@@ -127,13 +138,13 @@ fn what_is_cut_or_changed_is_no_saved_plan() {
             .to_string()
     };
     assert_eq!(
-        error("\"zkt_plan\":4", "\"zkt_plan\":1"),
-        "it is a saved plan of format 1, and this zkt reads format 4"
+        error("\"zkt_plan\":5", "\"zkt_plan\":1"),
+        "it is a saved plan of format 1, and this zkt reads format 5 only"
     );
     let changed = "it was changed after it was saved: ";
     assert!(error("hunter2", "hunter3").starts_with(changed));
     assert!(error("zk1:2181", "zk2:2181").starts_with(changed));
-    let unknown = error("\"zkt_plan\":4", "\"zkt_plan\":4,\"guard\":0");
+    let unknown = error("\"zkt_plan\":5", "\"zkt_plan\":5,\"guard\":0");
     assert!(
         unknown.starts_with("it is no saved plan: unknown field `guard`"),
         "{unknown}"
@@ -145,11 +156,9 @@ fn what_cannot_be_is_no_saved_plan() {
     // As somebody writes it who also makes the digest anew.
     let error = |change: &dyn Fn(&mut File)| {
         let mut file: File = serde_json::from_str(&saved(true).to_json()).unwrap();
+        file.terms.trim = true;
         change(&mut file);
-        file.digest = file.digest();
-        SavedPlan::from_json(to_json(&file).as_bytes())
-            .unwrap_err()
-            .to_string()
+        reseal(file).unwrap_err()
     };
     let plan = |text: &str| -> PlanForm {
         let whole = format!(
@@ -175,7 +184,7 @@ fn what_cannot_be_is_no_saved_plan() {
         "changes":[{"name":"x","old":null,"new":{"json":"3"},"secret":false}]}}}"#;
     let unlike = error(&|file| {
         file.plan = plan(update);
-        let seen = r#"{"/a":{"zxids":[0,0],"born":0,"digest":""}}"#;
+        let seen = r#"{"/a":{"zxids":[0,0],"born":0,"written":0,"digest":""}}"#;
         file.seen = serde_json::from_str(seen).unwrap();
     });
     assert_eq!(
@@ -210,11 +219,10 @@ fn what_acts_where_no_plan_does_is_no_saved_plan() {
         );
         file.plan = serde_json::from_str(&whole).unwrap();
         file.seen.clear();
+        file.masked = None;
         file.secrets = Secrets::None;
         change(&mut file);
-        file.digest = file.digest();
-        let read = SavedPlan::from_json(to_json(&file).as_bytes());
-        read.err().map(|error| error.to_string())
+        reseal(file).err()
     };
     let refused = |text: &str| Some(format!("it is no saved plan: {text}"));
     let as_it_is = |_: &mut File| {};
@@ -264,6 +272,18 @@ fn what_lies_outside_of_its_place_is_no_saved_plan() {
         require_within(&plan, &bounds(&saved(true).origin, &terms)),
         Err("add /db: it is outside of /app, the place of the tree".to_owned())
     );
+}
+
+/// Reads a file as somebody writes it who also makes its checksum and its digest anew.
+fn reseal(mut file: File) -> Result<SavedPlan, String> {
+    for _ in 0..2 {
+        file.digest = file.digest();
+        match SavedPlan::from_json(to_json(&file).as_bytes()) {
+            Err(Error::Checksum { found, .. }) => file.checksum = found,
+            read => return read.map_err(|error| error.to_string()),
+        }
+    }
+    panic!("a checksum of its own");
 }
 
 fn path_of(text: &str) -> ZPath {

@@ -21,6 +21,7 @@ async fn all_kinds_at_once() {
     ");
     insta::assert_snapshot!(place.run("apply -y -t a.zkt"), @"
     zkt apply: SERVER <- a.zkt
+      trim all
 
       + /a/new : t                                       a.zkt:4
       + /b                                               a.zkt:5
@@ -43,6 +44,7 @@ async fn all_kinds_at_once() {
     "#);
     insta::assert_snapshot!(place.run("apply -y -t a.zkt"), @"
     zkt apply: SERVER <- a.zkt
+      trim all
 
     No changes: 3 nodes are as declared.
     --- exit 0

@@ -118,7 +118,7 @@ async fn a_narrowed_plan_says_so() {
     place.run("plan --context prod -o plan.json").expect(0);
     insta::assert_snapshot!(place.run("plan --show plan.json").expect(0).stdout, @"
     zkt plan: SERVER <- a.zkt
-      exclude /**
+      context prod when it was made, exclude /**
 
     No changes outside of /**: 0 nodes are as declared.
     ");

@@ -45,6 +45,7 @@ async fn every_kind_of_action() {
     let place = example("plan-kinds").await;
     insta::assert_snapshot!(place.run("plan -t cms.zkt"), @"
     zkt plan: SERVER <- cms.zkt
+      trim all
 
       + /cms : z4m cms                                   cms.zkt:1
           threads = 3
@@ -160,6 +161,15 @@ async fn every_kind_of_action() {
           "version": 0
         }
       ],
+      "bounds": {
+        "context": null,
+        "file": null,
+        "options": {
+          "trim": [
+            "all"
+          ]
+        }
+      },
       "extras": [],
       "format_version": "1.2",
       "kept": [],
@@ -178,6 +188,7 @@ async fn every_kind_of_action() {
     let coloured = place.run("--color always plan -t cms.zkt").expect(0).stdout;
     insta::assert_snapshot!(coloured.replace('\u{1b}', "␛"), @"
     ␛[1mzkt plan␛[0m: SERVER <- cms.zkt
+      trim all
 
       ␛[32m+␛[0m ␛[1m/cms : z4m cms␛[0m                                   ␛[2mcms.zkt:1␛[0m
           threads = 3
@@ -209,7 +220,7 @@ async fn target_exclude_and_extras() {
     ");
     insta::assert_snapshot!(place.run("plan -t --exclude /lb/pools/* cms.zkt"), @"
     zkt plan: SERVER <- cms.zkt
-      exclude /lb/pools/*
+      exclude /lb/pools/*, trim all
 
       + /cms : z4m cms                                   cms.zkt:1
           threads = 3
@@ -239,6 +250,7 @@ async fn below_a_path() {
     place.file("a.zkt", "/a\n  l -> /deep/er\n");
     insta::assert_snapshot!(place.run("plan --path /deep/er/ a.zkt"), @"
     zkt plan: SERVER <- a.zkt
+      path /deep/er
 
       + /deep/er/a                                       a.zkt:1
       @ /deep/er/a
@@ -262,6 +274,7 @@ async fn below_a_path() {
     let inside = format!("{}/deep", place.hosts);
     insta::assert_snapshot!(place.run(&format!("plan -c {inside} --path /er a.zkt")), @"
     zkt plan: SERVER/deep <- a.zkt
+      path /er
 
     warning: /er/a: link l -> /deep/er dangles: /deep does not exist (a.zkt:2:3) [dangling-link]
 

@@ -26,6 +26,7 @@ async fn what_is_kept() {
     );
     insta::assert_snapshot!(place.run("plan -t a.zkt"), @"
     zkt plan: SERVER <- a.zkt
+      trim all
 
       - /svc/older                                       (1 node)
 
@@ -73,6 +74,7 @@ async fn guards() {
     create(&client, "/a/old9", "").await;
     insta::assert_snapshot!(place.run("plan -t a.zkt"), @"
     zkt plan: SERVER <- a.zkt
+      trim all
 
       - /a/old0                                          (1 node)
       - /a/old1                                          (1 node)
@@ -120,6 +122,7 @@ async fn guards() {
     let before = place.exactly().await;
     insta::assert_snapshot!(place.run("apply -y -t a.zkt"), @"
     zkt apply: SERVER <- a.zkt
+      trim all
 
       - /a/old0                                          (1 node)
       - /a/old1                                          (1 node)
@@ -217,6 +220,7 @@ async fn what_may_not_be_read() {
     ");
     insta::assert_snapshot!(place.run("plan -t other.zkt"), @"
     zkt plan: SERVER <- other.zkt
+      trim all
 
     Kept as they are:
       /a/locked  (not authorized to read it or a node below it)

@@ -29,6 +29,42 @@ pub(crate) struct StartArgs {
     /// Apply only if the plan has this checksum, which zkt plan -v prints
     #[arg(long, value_name = "HEX", conflicts_with = "saved")]
     pub(crate) checksum: Option<String>,
+    /// The layers of the context, which a saved plan takes its secret values from
+    #[arg(skip)]
+    pub(crate) of_context: Vec<String>,
+}
+
+/// A saved plan, and the layers that hold its secrets.
+pub(super) struct Reviewed {
+    file: PathBuf,
+    saved: SavedPlan,
+    sources: LayerArgs,
+}
+
+/// Reads the saved plan, if one is to be applied.
+pub(super) fn reviewed(args: &StartArgs) -> Result<Option<Reviewed>, Failure> {
+    let Some(file) = &args.saved else {
+        return Ok(None);
+    };
+    let saved = saved::read(file)?;
+    let mut sources = args.sources.clone();
+    if saved.secrets() == Secrets::Withheld && sources.layers.is_empty() {
+        sources.layers.clone_from(&args.of_context);
+        if sources.layers.is_empty() {
+            let hint = format!(
+                "give the layers that it was made from: {}",
+                saved.origin.layers.join(" ")
+            );
+            let message = "the saved plan does not hold its secret values";
+            return Err(Failure::new(message).hint(hint));
+        }
+    }
+    let file = file.clone();
+    Ok(Some(Reviewed {
+        file,
+        saved,
+        sources,
+    }))
 }
 
 /// A session, and what to do over it.
@@ -43,22 +79,13 @@ pub(super) struct Start {
     pub(super) options: Options,
 }
 
-/// Reads what is to be applied, and connects.
-pub(super) async fn start(
+/// Reads layers, and connects.
+pub(super) async fn of_layers(
     args: &StartArgs,
     plan: &PlanOptions,
     server: &ServerArgs,
     output: &Output,
 ) -> Result<Start, Failure> {
-    if let Some(file) = &args.saved {
-        let saved = saved::read(file)?;
-        let forced = plan.force;
-        let plan = saved::plan_options(&saved.terms, plan);
-        let mut start = of_saved(&args.sources, saved, &plan, server, output).await?;
-        // Who made the plan had perhaps other rights.
-        start.options.check_rights = !forced;
-        return Ok(start);
-    }
     let start = declared(&args.sources, plan, server, output).await?;
     match &args.checksum {
         Some(checksum) => checked(&args.sources, checksum, start, plan, output).await,
@@ -90,28 +117,22 @@ async fn declared(
 }
 
 /// From a saved plan, and from the layers that hold its secrets.
-async fn of_saved(
-    sources: &LayerArgs,
-    saved: SavedPlan,
+pub(super) async fn of_saved(
+    reviewed: Reviewed,
     plan: &PlanOptions,
     server: &ServerArgs,
     output: &Output,
 ) -> Result<Start, Failure> {
-    let layers = &sources.layers;
-    if saved.secrets() == Secrets::Withheld && layers.is_empty() {
-        let hint = format!(
-            "give the layers that it was made from: {}",
-            saved.origin.layers.join(" ")
-        );
-        return Err(Failure::new("the saved plan does not hold its secret values").hint(hint));
-    }
-    let server = ServerArgs {
-        connect: Some(settings::saved_hosts(server, &saved.origin.server)?),
-        connect_from: None,
-        ..server.clone()
-    };
-    let start = if layers.is_empty() {
-        let options = planning::options(plan)?;
+    let Reviewed {
+        file,
+        saved,
+        sources,
+    } = reviewed;
+    let forced = plan.force;
+    let plan = saved::plan_options(&saved.terms, plan);
+    let server = settings::saved_server(server, &saved.origin.server, &file)?;
+    let mut start = if sources.layers.is_empty() {
+        let options = planning::options(&plan)?;
         let session = Session::open(&settings::session_options(&server)?).await?;
         session.check_chroot().await?;
         Start {
@@ -122,11 +143,13 @@ async fn of_saved(
             options,
         }
     } else {
-        let start = declared(sources, plan, &server, output).await?;
+        let start = declared(&sources, &plan, &server, output).await?;
         let reviewed = saved.require_reviewed(start.source.tree());
         reviewed.map_err(|error| Failure::new(error).exit(Exit::Conflict))?;
         start
     };
+    // Who made the plan had perhaps other rights.
+    start.options.check_rights = !forced;
     Ok(Start {
         saved: Some(saved),
         ..start
