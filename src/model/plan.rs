@@ -18,6 +18,7 @@ use crate::model::node::{AclVersion, DataVersion, Secret, Zxids};
 use crate::model::path::ZPath;
 use crate::model::record::Changes;
 use crate::model::value::{Encoded, Properties};
+use crate::syntax::names::split_link;
 use crate::syntax::place::Location;
 
 pub use claims::{Adopted, Claims, LetGo};
@@ -285,6 +286,16 @@ pub struct Change {
     pub origin: Option<Location>,
 }
 
+impl Change {
+    /// Whether a value goes that no file declares any more: not a link, whose target is a path, nor an ACL.
+    #[must_use]
+    #[doc(hidden)]
+    pub fn is_removed_value(&self) -> bool {
+        let is_value = !matches!(self.old, None | Some(ChangeValue::Acl(_)));
+        is_value && self.new.is_none() && split_link(&self.name).is_none()
+    }
+}
+
 /// A value before or after a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ChangeValue {
@@ -385,9 +396,26 @@ impl Plan {
             .objections
             .iter()
             .filter(|one| one.effect == Effect::Warn);
-        let count = self.warnings.len() + self.extras.len() + of_rules.count();
-        if strict && count > 0 {
-            self.refusals.push(Refusal::Strict { count });
+        let warnings = self.warnings.len() + of_rules.count();
+        let extras = self.extras.len();
+        if strict && warnings + extras > 0 {
+            self.refusals.push(Refusal::Strict { warnings, extras });
+        }
+    }
+
+    /// Hides the values that go: no file declares them, so nobody says whether they are secret. For what
+    /// others read than those who may read the nodes: comments, logs, status pages.
+    #[doc(hidden)]
+    pub fn hide_removed(&mut self) {
+        let of_moves = self.moves.iter_mut().flat_map(|moved| &mut moved.changes);
+        let of_moves = of_moves.flat_map(|(_, changes)| changes);
+        let actions = self.actions.iter_mut().filter_map(|action| match action {
+            Action::Update(update) => Some(&mut update.changes),
+            Action::Link(link) => Some(&mut link.changes),
+            Action::Add(_) | Action::Trim(_) => None,
+        });
+        for change in actions.flatten().chain(of_moves) {
+            change.secret |= change.is_removed_value();
         }
     }
 

@@ -486,11 +486,10 @@ impl<'a> Planner<'a> {
         owned::note_gone(self.declared, read, self.policy, &mut self.plan);
         owned::let_go(self.declared, self.policy, &mut self.plan);
         if self.policy.trim == scope::Trim::Owned {
-            self.stages.trims = owned::trims(self.declared, live, self.policy, &mut self.plan);
+            let moved = self.moves.gone_below();
+            let trees = (self.declared, live);
+            self.stages.trims = owned::trims(trees, &moved, self.policy, &mut self.plan);
         }
-        self.plan
-            .warnings
-            .extend(std::mem::take(&mut self.owner).warnings(self.policy));
         self.moves.drop_undeclared(&mut self.stages);
         let (trims, examined) = (&self.stages.trims, self.plan.examined);
         let limit = self.policy.max_trim;
@@ -499,6 +498,9 @@ impl<'a> Planner<'a> {
         // What is moved does not count.
         self.moves.end(&mut self.stages, &mut self.plan);
         deep::settle(std::mem::take(&mut self.held), &mut self.stages);
+        let mut owner = std::mem::take(&mut self.owner);
+        owner.note_trims(&self.stages.trims, self.policy, &self.plan);
+        self.plan.warnings.extend(owner.warnings(self.policy));
         let max_request = self.policy.max_request;
         let Self {
             declared,

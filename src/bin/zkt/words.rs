@@ -130,8 +130,11 @@ mod tests {
         );
 
         assert_eq!(
-            refusal(&Refusal::Strict { count: 2 }),
-            "warnings and extra nodes are not allowed, and there are 2; --strict or \
+            refusal(&Refusal::Strict {
+                warnings: 2,
+                extras: 1
+            }),
+            "warnings and extra nodes are not allowed, and there are 2 warnings and 1 extra node; --strict or \
              strict in zkt.toml forbids them"
         );
     }

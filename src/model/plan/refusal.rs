@@ -212,10 +212,12 @@ pub enum Refusal {
     #[error("{0}")]
     Objection(Objection),
     /// Warnings where none are allowed.
-    #[error("warnings and extra nodes are not allowed, and there {}", are(*count))]
+    #[error("warnings and extra nodes are not allowed, and there {}", are(*warnings, *extras))]
     Strict {
-        /// How many warnings and extra nodes.
-        count: usize,
+        /// How many warnings.
+        warnings: usize,
+        /// How many extra nodes.
+        extras: usize,
     },
 }
 
@@ -243,12 +245,17 @@ fn number(count: usize) -> String {
     }
 }
 
-fn are(count: usize) -> String {
-    if count == 1 {
-        "is 1".to_owned()
-    } else {
-        format!("are {count}")
-    }
+/// `is 1 warning`, `are 2 warnings and 1 extra node`.
+fn are(warnings: usize, extras: usize) -> String {
+    let part = |count: usize, one: &str| match count {
+        0 => None,
+        1 => Some(format!("1 {one}")),
+        count => Some(format!("{count} {one}s")),
+    };
+    let parts = [part(warnings, "warning"), part(extras, "extra node")];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    let is = if warnings + extras == 1 { "is" } else { "are" };
+    format!("{is} {}", parts.join(" and "))
 }
 
 /// How many trims a plan may have.

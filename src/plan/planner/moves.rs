@@ -50,6 +50,17 @@ impl Moves {
         plan.warnings.append(&mut self.warnings);
     }
 
+    /// How many children leave each node because they are moved, or go with what is moved.
+    pub(super) fn gone_below(&self) -> HashMap<ZPath, usize> {
+        let mut gone = HashMap::new();
+        for trim in self.trims.iter().chain(&self.dropped) {
+            if let Some(parent) = trim.path.parent() {
+                *gone.entry(parent).or_default() += 1;
+            }
+        }
+        gone
+    }
+
     /// Takes over what moves trim for good. What moved nodes hold is no loss, and follows at the end.
     pub(super) fn drop_undeclared(&mut self, stages: &mut Stages) {
         stages

@@ -98,10 +98,10 @@ pub(super) fn let_go(declared: &Tree<Declared>, policy: &Policy<'_>, plan: &mut 
 }
 
 /// The nodes that are the owner's and no longer declared, in path order, as far as they still are what
-/// they were. The others are kept.
+/// they were. The others are kept. `moved` tells how many children leave a node before.
 pub(super) fn trims(
-    declared: &Tree<Declared>,
-    live: &Tree<Live>,
+    (declared, live): (&Tree<Declared>, &Tree<Live>),
+    moved: &HashMap<ZPath, usize>,
     policy: &Policy<'_>,
     plan: &mut Plan,
 ) -> Vec<Action> {
@@ -111,6 +111,7 @@ pub(super) fn trims(
     let mut trims = Trims {
         declared,
         live,
+        moved,
         policy,
         trimmed: BTreeMap::new(),
         undeclared: HashMap::new(),
@@ -138,6 +139,7 @@ pub(super) fn trims(
 struct Trims<'a> {
     declared: &'a Tree<Declared>,
     live: &'a Tree<Live>,
+    moved: &'a HashMap<ZPath, usize>,
     policy: &'a Policy<'a>,
     trimmed: BTreeMap<ZPath, Action>,
     /// The undeclared nodes, by the one above.
@@ -202,7 +204,8 @@ impl Trims<'_> {
         let stays = children
             .iter()
             .find(|child| !self.trimmed.contains_key(**child));
-        let is_held = stays.is_some() || children.len() < node.children as usize;
+        let moved = self.moved.get(path).copied().unwrap_or_default();
+        let is_held = stays.is_some() || children.len() + moved < node.children as usize;
         let child = stays.map(|child| (*child).clone());
         is_held.then_some(KeptReason::Holds { child })
     }

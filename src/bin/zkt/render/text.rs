@@ -386,6 +386,8 @@ fn write_grouped<'a>(
         let parent = path.parent().unwrap_or_else(ZPath::root);
         groups.entry((parent, note)).or_default().push(path);
     }
+    // In path order, also where nodes side by side stay for different reasons.
+    let mut lines: Vec<(&ZPath, String)> = Vec::new();
     for ((parent, note), mut paths) in groups {
         paths.sort();
         let note = if note.is_empty() {
@@ -399,13 +401,16 @@ fn write_grouped<'a>(
         } else {
             paths.len()
         };
-        for path in &paths[..listed] {
-            writeln!(out, "  {}{note}", path_text(path))?;
-        }
+        let shown = paths[..listed].iter();
+        lines.extend(shown.map(|path| (*path, format!("{}{note}", path_text(path)))));
         if listed < paths.len() {
             let more = paths.len() - listed;
-            writeln!(out, "  … and {more} more in {}{note}", path_text(&parent))?;
+            let text = format!("… and {more} more in {}{note}", path_text(&parent));
+            lines.push((paths[listed - 1], text));
         }
     }
-    Ok(())
+    lines.sort_by(|(one, _), (other, _)| one.cmp(other));
+    lines
+        .iter()
+        .try_for_each(|(_, line)| writeln!(out, "  {line}"))
 }

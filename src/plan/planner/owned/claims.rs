@@ -6,7 +6,7 @@ use super::is_partial;
 use crate::model::lint::{Level, Lint};
 use crate::model::node::{Declared, LiveNode};
 use crate::model::path::{ZPath, and_more};
-use crate::model::plan::{About, Adopted, Plan, Warning};
+use crate::model::plan::{About, Action, Adopted, Plan, Warning};
 use crate::model::record::{Claim, Entry};
 use crate::plan::planner::Policy;
 use crate::syntax::place::Location;
@@ -29,12 +29,17 @@ enum Holding {
     Theirs,
     /// Both have it, or will once the plan is carried out.
     Shared,
+    /// The other one's, and the plan removes it.
+    Trimmed,
+    /// The other one's, and the plan moves it away.
+    Moved,
 }
 
 /// The owner's side of a plan while it is made.
 #[derive(Default)]
 pub(in super::super) struct Owner {
-    /// Declared nodes that another owner has: the first of each owner, where it is declared, and how many.
+    /// Nodes that another owner has, and that are declared or go: the first of each owner, where the files
+    /// say so, and how many.
     others: BTreeMap<(String, Holding), (ZPath, Option<Location>, usize)>,
 }
 
@@ -70,9 +75,7 @@ impl Owner {
                 false => Holding::Theirs,
             };
             let locate = || node.origin.map(|span| policy.sources.locate(span));
-            let others = self.others.entry((name.to_owned(), holding));
-            let (_, _, count) = others.or_insert_with(|| (path.clone(), locate(), 0));
-            *count += 1;
+            self.count((name, holding), path, locate);
         }
         let Some(Taken { claim, is_told }) = taken else {
             return;
@@ -107,7 +110,47 @@ impl Owner {
         }
     }
 
-    /// Warns of declared nodes that others have, and of others of whom nobody knows what they have.
+    /// Takes note of nodes of others that go: by a trim, or from the old place of a move.
+    pub(in super::super) fn note_trims(
+        &mut self,
+        trims: &[Action],
+        policy: &Policy<'_>,
+        plan: &Plan,
+    ) {
+        let Some(ownership) = &policy.owner else {
+            return;
+        };
+        for action in trims {
+            let Action::Trim(trim) = action else {
+                continue;
+            };
+            let created = trim.seen.map(|seen| seen.created);
+            let other = created.and_then(|created| ownership.other(&trim.path, created));
+            let Some(name) = other else { continue };
+            let moved = plan.move_of(&trim.path);
+            let moved = moved.filter(|moved| !moved.dropped.contains(&trim.path));
+            let holding = match moved {
+                Some(_) => Holding::Moved,
+                None => Holding::Trimmed,
+            };
+            let origin = || moved.and_then(|moved| moved.origin.clone());
+            self.count((name, holding), &trim.path, origin);
+        }
+    }
+
+    /// Counts a node of another owner; the first one is named.
+    fn count(
+        &mut self,
+        (name, holding): (&str, Holding),
+        path: &ZPath,
+        origin: impl FnOnce() -> Option<Location>,
+    ) {
+        let others = self.others.entry((name.to_owned(), holding));
+        let (_, _, count) = others.or_insert_with(|| (path.clone(), origin(), 0));
+        *count += 1;
+    }
+
+    /// Warns of nodes that others have, and of others of whom nobody knows what they have.
     pub(in super::super) fn warnings(self, policy: &Policy<'_>) -> Vec<Warning> {
         let warning = |path, message, origin| Warning {
             path,
@@ -130,6 +173,12 @@ impl Owner {
                     "the owner {name} has {it}, too{more}: whichever applies last wins until one of both no \
                      longer declares {it}"
                 ),
+                Holding::Trimmed => {
+                    format!("the owner {name} has {it}{more}, and this plan removes {it}")
+                }
+                Holding::Moved => {
+                    format!("the owner {name} has {it}{more}, and this plan moves {it} away")
+                }
             };
             warning(path, message, origin)
         });

@@ -1,4 +1,5 @@
 use super::*;
+use crate::model::acl::Acl;
 use crate::model::plan::{Adopted, Claims, Refusal};
 use crate::model::record::{Changes, Claim, Entry, Record};
 use crate::plan::planner;
@@ -26,6 +27,7 @@ fn live(nodes: &[Node]) -> Tree<Live> {
             czxid,
             mzxid,
             children,
+            acl: Some(Arc::new(Acl::open())),
             ..LiveNode::with_data(data.as_bytes().to_vec())
         };
         let live = match czxid {
@@ -44,6 +46,17 @@ fn plan(
     record: &[(&str, Entry)],
     change: impl Fn(&mut Ownership),
 ) -> Plan {
+    let limit = crate::model::plan::MaxTrim::Unlimited;
+    plan_with(text, nodes, record, change, (scope::Trim::Owned, limit))
+}
+
+fn plan_with(
+    text: &str,
+    nodes: &[Node],
+    record: &[(&str, Entry)],
+    change: impl Fn(&mut Ownership),
+    (trim, max_trim): (scope::Trim, crate::model::plan::MaxTrim),
+) -> Plan {
     let (declared, sources) = crate::declare::declare(text).unwrap().into_parts();
     let mut owned = Record::default();
     owned.extend(
@@ -61,8 +74,8 @@ fn plan(
     };
     change(&mut ownership);
     let policy = Policy {
-        trim: scope::Trim::Owned,
-        max_trim: crate::model::plan::MaxTrim::Unlimited,
+        trim,
+        max_trim,
         owner: Some(Arc::new(ownership)),
         ..Policy::new(&sources)
     };
@@ -359,4 +372,96 @@ fn no_part_of_a_record_goes_whatever_the_owner_says_of_it() {
             "kept /zk/team/s0: /zk/team is the record of an owner",
         ]
     );
+}
+
+#[test]
+fn what_is_left_empty_by_a_move_goes_with_it() {
+    let nodes = [
+        ("/w1", "{}", 5, 6, 2),
+        ("/w1/keepme", "{}", 5, 6, 0),
+        ("/w1/w2", "{}", 5, 6, 1),
+        ("/w1/w2/x", "{}", 5, 6, 0),
+    ];
+    let record = nodes.map(|(path, ..)| (path, OURS));
+    let text = "/w1\n  /keepme\n  /y\n    @moved from \"/w1/w2/x\"\n";
+    assert_eq!(
+        shown(&plan(text, &nodes, &record, |_| {})),
+        ["add /w1/y", "trim /w1/w2/x", "trim /w1/w2"]
+    );
+    // Not where something else is in it.
+    let mut held = nodes;
+    held[2].4 = 2;
+    assert_eq!(
+        shown(&plan(text, &held, &record, |_| {})),
+        [
+            "add /w1/y",
+            "trim /w1/w2/x",
+            "kept /w1/w2: a node below it stays"
+        ]
+    );
+}
+
+#[test]
+fn what_another_owner_loses_is_a_warning() {
+    let nodes = [
+        ("/bt", "{}", 5, 6, 1),
+        ("/bt/k", "{}", 5, 6, 0),
+        ("/si", "{}", 5, 6, 2),
+        ("/si/b", "", 5, 6, 0),
+        ("/si/c", "", 5, 6, 0),
+    ];
+    let theirs = |ownership: &mut Ownership| {
+        let mut other = Record::default();
+        let paths = ["/bt", "/bt/k", "/si/b"];
+        other.extend(paths.map(|text| (path(text), OURS)).to_vec());
+        ownership.others.push(("b".to_owned(), Arc::new(other)));
+    };
+    let limit = crate::model::plan::MaxTrim::Unlimited;
+    let text = "/at\n  @moved from \"/bt\"\n  /k\n/si\n";
+    let plan = plan_with(text, &nodes, &[], theirs, (scope::Trim::All, limit));
+    let warnings = plan.warnings.iter();
+    let warnings = warnings.map(|one| format!("{}: {}", one.path, one.message));
+    assert_eq!(
+        warnings.collect::<Vec<_>>(),
+        [
+            "/si/b: the owner b has it, and this plan removes it",
+            "/bt: the owner b has them (and 1 more node), and this plan moves them away",
+        ]
+    );
+}
+
+#[test]
+fn a_top_level_node_that_goes_whole_counts_for_the_guard() {
+    let nodes = [
+        ("/gone", "{}", 5, 6, 2),
+        ("/gone/a", "{}", 5, 6, 0),
+        ("/gone/b", "{}", 5, 6, 0),
+        ("/stays", "{}", 5, 6, 1),
+        ("/stays/a", "{}", 5, 6, 0),
+    ];
+    let record = nodes.map(|(path, ..)| (path, OURS));
+    let refused = |text: &str, nodes: &[Node], limit| {
+        let terms = (scope::Trim::Owned, limit);
+        let plan = plan_with(text, nodes, &record, |_| {}, terms);
+        let refusals = plan.refusals.iter().map(ToString::to_string);
+        refusals.collect::<Vec<_>>().join(", ")
+    };
+    let default = crate::model::plan::MaxTrim::Default;
+    assert_eq!(
+        refused("/stays\n  /a\n", &nodes, default),
+        "3 of the 5 nodes at and below /gone and 1 more would be trimmed, more than half of them"
+    );
+    // Files of another environment declare as much, and nothing of it is there.
+    let other = "/other\n  /a\n  /b\n  /c\n";
+    assert_eq!(
+        refused(other, &nodes[..3], default),
+        "3 of the 3 nodes at and below /gone and 1 more would be trimmed, more than half of them"
+    );
+    let unlimited = crate::model::plan::MaxTrim::Unlimited;
+    assert_eq!(refused(other, &nodes[..3], unlimited), "");
+    // One small tree of several may go.
+    let few = [nodes[0], nodes[3], nodes[4]];
+    let mut few = few.to_vec();
+    few[0].4 = 0;
+    assert_eq!(refused("/stays\n  /a\n", &few, default), "");
 }

@@ -111,7 +111,7 @@ async fn guards() {
 
     warning: /a: link l -> /nowhere dangles: /nowhere does not exist (link.zkt:2:3) [dangling-link]
 
-    refused: warnings and extra nodes are not allowed, and there is 1; --strict or strict in zkt.toml forbids them
+    refused: warnings and extra nodes are not allowed, and there is 1 warning; --strict or strict in zkt.toml forbids them
 
     Plan: 0 to add, 0 to update, 1 to link, 0 to trim.
     --- exit 3
@@ -177,13 +177,13 @@ async fn an_ephemeral_extra_is_kept() {
       /a/b:1  (ephemeral)
       /a/z:1  (ephemeral)
 
-    refused: warnings and extra nodes are not allowed, and there is 1; --strict or strict in zkt.toml forbids them
+    refused: warnings and extra nodes are not allowed, and there is 1 extra node; --strict or strict in zkt.toml forbids them
 
     No changes: 2 nodes are as declared.
     --- exit 3
     ");
     insta::assert_snapshot!(place.run("plan --strict -q a.zkt"), @"
-    refused: warnings and extra nodes are not allowed, and there is 1; --strict or strict in zkt.toml forbids them
+    refused: warnings and extra nodes are not allowed, and there is 1 extra node; --strict or strict in zkt.toml forbids them
     No changes: 2 nodes are as declared.
     --- exit 3
     ");

@@ -62,7 +62,10 @@ fn extras_kept_warnings_and_refusals() {
                 examined: 50,
                 limit: MaxTrim::Default,
             },
-            Refusal::Strict { count: 2 },
+            Refusal::Strict {
+                warnings: 1,
+                extras: 1,
+            },
         ],
         ..plan(vec![trim("/p/q")])
     };
@@ -106,7 +109,7 @@ fn extras_kept_warnings_and_refusals() {
 
     refused: /p/q may not be trimmed: /p is protected (@protect) (a.zkt:9:1)
     refused: 40 of 50 nodes would be trimmed, more than the trim limit of 30%; --max-trim or --force allows more
-    refused: warnings and extra nodes are not allowed, and there are 2; --strict or strict in zkt.toml forbids them
+    refused: warnings and extra nodes are not allowed, and there are 1 warning and 1 extra node; --strict or strict in zkt.toml forbids them
 
     Plan: 0 to add, 0 to update, 0 to link, 1 to trim.
     "#);
@@ -134,7 +137,7 @@ fn extras_kept_warnings_and_refusals() {
           "message": "40 of 50 nodes would be trimmed, more than the trim limit of 30%; --max-trim or --force allows more"
         },
         {
-          "message": "warnings and extra nodes are not allowed, and there are 2; --strict or strict in zkt.toml forbids them"
+          "message": "warnings and extra nodes are not allowed, and there are 1 warning and 1 extra node; --strict or strict in zkt.toml forbids them"
         }
       ],
       "warnings": [
