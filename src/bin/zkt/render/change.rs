@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use serde_json::Value;
-use sha1::{Digest as _, Sha1};
+use sha2::{Digest as _, Sha256};
 use smallvec::SmallVec;
 use zkt::model::acl::{Acl, AclEntry, Permissions};
 use zkt::model::node::Secret;
@@ -227,7 +227,9 @@ fn write_changed(
     }
     if is_long_binary(old) || is_long_binary(new) {
         let (old, new) = (shown(old), shown(new));
-        return writeln!(out, "{indent}{left} {OLD}{old}{OLD:#} -> {NEW}{new}{NEW:#}");
+        let before = &indent[..indent.len().saturating_sub(2)];
+        writeln!(out, "{before}{TRIM}-{TRIM:#} {left} {OLD}{old}{OLD:#}")?;
+        return writeln!(out, "{before}{ADD}+{ADD:#} {left} {NEW}{new}{NEW:#}");
     }
     let pair = pair(&whole(old), &whole(new));
     if (pair.old.shortened || pair.new.shortened)
@@ -372,8 +374,8 @@ fn shown(value: &ChangeValue) -> String {
     if let ChangeValue::Raw(bytes) = value
         && is_long_binary(value)
     {
-        let hash = hexadecimal(&Sha1::digest(bytes));
-        return format!("({} bytes, sha1 {hash})", bytes.len());
+        let hash = hexadecimal(&Sha256::digest(bytes));
+        return format!("({} bytes, sha256 {hash})", bytes.len());
     }
     let (length, unit) = length(value);
     shortened(&whole(value), length, unit)

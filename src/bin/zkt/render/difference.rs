@@ -1,18 +1,20 @@
 //! Where an old and a new value differ.
 
 use std::io::{self, Write};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anstyle::Style;
-use similar::{Algorithm, DiffOp, DiffTag, TextDiff, capture_diff_slices};
+use similar::{Algorithm, DiffOp, DiffTag, TextDiff, capture_diff_slices_deadline};
 
 use super::style::{DIM, NEW, OLD, emphasis};
 use super::value::{LONGEST, atoms, cut, escaped_line};
 
 /// Of what both sides share, more characters than these are left out.
 const LONGEST_SHARED: usize = 60;
-/// Beyond so many characters the differing part is one block.
+/// How much is shown of what lies between the first difference and the last, in characters.
 const LONGEST_COMPARED: usize = 400;
+/// How long two literals are compared; after that, more of them counts as changed.
+const LIMIT: Duration = Duration::from_millis(100);
 /// Beyond so many lines a diff is broken off.
 pub(super) const LONGEST_DIFF: usize = 40;
 const CONTEXT_LINES: usize = 2;
@@ -40,12 +42,10 @@ pub(super) fn pair(old: &str, new: &str) -> Pair {
     let (new_middle, after) = new[start..].split_at(new.len() - end - start);
 
     let longest = old_middle.len().max(new_middle.len());
-    let (old_parts, new_parts) = if longest <= LONGEST_COMPARED {
-        parts(old_middle, new_middle)
-    } else {
-        let block = |middle: &[&str]| vec![(true, cut(middle, LONGEST, 100, 40))];
-        (block(old_middle), block(new_middle))
-    };
+    let Compared {
+        parts: (old_parts, new_parts),
+        unshown,
+    } = parts(old_middle, new_middle, longest <= LONGEST_COMPARED);
     // Only the quotes are shared: then there is nothing to point out.
     let alike = start + end > 2
         || old_parts
@@ -58,7 +58,12 @@ pub(super) fn pair(old: &str, new: &str) -> Pair {
     let draw = |parts: Parts, style: Style, middle: usize| {
         let emphasis = if alike { emphasis(style) } else { style };
         let around = |text: &str| vec![(false, text.to_owned())];
-        let text = [around(&before), parts, around(&after)]
+        let note = match unshown {
+            0 => String::new(),
+            1 => "…(1 more difference is not shown)…".to_owned(),
+            more => format!("…({more} more differences are not shown)…"),
+        };
+        let text = [around(&before), parts, around(&note), around(&after)]
             .into_iter()
             .flatten()
             .filter(|(_, part)| !part.is_empty())
@@ -78,20 +83,50 @@ pub(super) fn pair(old: &str, new: &str) -> Pair {
 
 type Parts = Vec<(bool, String)>;
 
-fn parts(old: &[&str], new: &[&str]) -> (Parts, Parts) {
+/// Both sides in parts, each with whether it differs.
+struct Compared {
+    parts: (Parts, Parts),
+    /// How many differences are in neither.
+    unshown: usize,
+}
+
+/// Compares word by word. Unless `whole`, what is equal is shortened, and so is a long difference; what comes
+/// after the first few hundred characters is only counted.
+fn parts(old: &[&str], new: &[&str], whole: bool) -> Compared {
     let (old, new) = (words(old), words(new));
-    let ops = capture_diff_slices(Algorithm::Myers, &old, &new);
+    let deadline = Some(Instant::now() + LIMIT);
+    let ops = capture_diff_slices_deadline(Algorithm::Myers, &old, &new, deadline);
     let mut parts = (Parts::new(), Parts::new());
+    let (mut room, mut unshown) = (LONGEST_COMPARED, 0);
     for op in ops {
         let differs = op.tag() != DiffTag::Equal;
-        let (from, to) = (old[op.old_range()].concat(), new[op.new_range()].concat());
+        if room == 0 && !whole {
+            unshown += usize::from(differs);
+            continue;
+        }
+        let mut longest = 0;
+        let mut shown = |words: &[String]| {
+            let text = words.concat();
+            if whole {
+                return text;
+            }
+            let all: Vec<&str> = atoms(&text).collect();
+            let text = match differs {
+                true => cut(&all, LONGEST, 100, 40),
+                false => cut(&all, LONGEST_SHARED, 20, 30),
+            };
+            longest = longest.max(text.chars().count());
+            text
+        };
+        let (from, to) = (shown(&old[op.old_range()]), shown(&new[op.new_range()]));
+        room = room.saturating_sub(longest);
         for (side, text) in [(&mut parts.0, from), (&mut parts.1, to)] {
             if !text.is_empty() {
                 side.push((differs, text));
             }
         }
     }
-    parts
+    Compared { parts, unshown }
 }
 
 fn words(atoms: &[&str]) -> Vec<String> {
@@ -125,7 +160,7 @@ pub(super) fn write_lines(
     let diff = config
         .timeout(Duration::from_millis(500))
         .diff_lines(old, new);
-    let mut lines = Vec::new();
+    let mut lines = Lines::default();
     for group in diff.grouped_ops(CONTEXT_LINES) {
         let (Some(first), Some(last)) = (group.first(), group.last()) else {
             continue;
@@ -133,20 +168,46 @@ pub(super) fn write_lines(
         let span = |start: usize, end: usize| format!("{},{}", start + 1, end - start);
         let from = span(first.old_range().start, last.old_range().end);
         let to = span(first.new_range().start, last.new_range().end);
-        lines.push(format!("{DIM}@@ -{from} +{to} @@{DIM:#}"));
+        lines.push(|| format!("{DIM}@@ -{from} +{to} @@{DIM:#}"));
         group.iter().for_each(|op| hunk(&diff, op, &mut lines));
     }
-    for line in lines.iter().take(LONGEST_DIFF) {
+    for line in &lines.shown {
         writeln!(out, "{indent}{line}")?;
     }
-    match lines.len().saturating_sub(LONGEST_DIFF) {
+    match lines.more {
         0 => Ok(()),
         1 => writeln!(out, "{indent}{DIM}(1 more line of this diff){DIM:#}"),
         more => writeln!(out, "{indent}{DIM}({more} more lines of this diff){DIM:#}"),
     }
 }
 
-fn hunk(diff: &TextDiff<'_, '_, str>, op: &DiffOp, lines: &mut Vec<String>) {
+/// Lines of a diff, as many as are shown.
+#[derive(Default)]
+struct Lines {
+    shown: Vec<String>,
+    more: usize,
+}
+
+impl Lines {
+    fn room(&self) -> usize {
+        LONGEST_DIFF.saturating_sub(self.shown.len())
+    }
+
+    fn push(&mut self, line: impl FnOnce() -> String) {
+        match self.room() {
+            0 => self.more += 1,
+            _ => self.shown.push(line()),
+        }
+    }
+}
+
+/// How many lines of each side are shown where there is room for so many: the new side has half of it.
+pub(super) fn shares(old: usize, new: usize, room: usize) -> (usize, usize) {
+    let of_old = old.min((room / 2).max(room.saturating_sub(new)));
+    (of_old, new.min(room.saturating_sub(of_old)))
+}
+
+fn hunk(diff: &TextDiff<'_, '_, str>, op: &DiffOp, lines: &mut Lines) {
     let old: Vec<&str> = op.old_range().filter_map(|i| diff.old_slice(i)).collect();
     let new: Vec<&str> = op.new_range().filter_map(|i| diff.new_slice(i)).collect();
     let show = |line: &str| escaped_line(line.strip_suffix('\n').unwrap_or(line));
@@ -154,31 +215,36 @@ fn hunk(diff: &TextDiff<'_, '_, str>, op: &DiffOp, lines: &mut Vec<String>) {
         let line = show(line);
         cut(&atoms(&line).collect::<Vec<_>>(), LONGEST, 100, 40)
     };
-    let mut push = |text: String, line: &str| {
-        lines.push(text);
+    let push = |lines: &mut Lines, text: String, line: &str| {
+        lines.push(|| text);
         if !line.ends_with('\n') {
-            lines.push(format!("{DIM}\\ no newline at the end{DIM:#}"));
+            lines.push(|| format!("{DIM}\\ no newline at the end{DIM:#}"));
         }
     };
     if op.tag() == DiffTag::Equal {
-        old.iter()
-            .for_each(|line| push(format!("  {}", plain(line)), line));
-    } else if old.len() == new.len() {
-        let pairs: Vec<Pair> = old
-            .iter()
-            .zip(&new)
-            .map(|(old, new)| pair(&show(old), &show(new)))
-            .collect();
-        for (line, pair) in old.iter().zip(&pairs) {
-            push(format!("{OLD}-{OLD:#} {}", pair.old.text), line);
+        for line in &old {
+            push(lines, format!("  {}", plain(line)), line);
         }
-        for (line, pair) in new.iter().zip(&pairs) {
-            push(format!("{NEW}+{NEW:#} {}", pair.new.text), line);
-        }
-    } else {
-        old.iter()
-            .for_each(|line| push(format!("{OLD}- {}{OLD:#}", plain(line)), line));
-        new.iter()
-            .for_each(|line| push(format!("{NEW}+ {}{NEW:#}", plain(line)), line));
+        return;
+    }
+    let (of_old, of_new) = shares(old.len(), new.len(), lines.room());
+    lines.more += old.len() - of_old + new.len() - of_new;
+    let is_paired = old.len() == new.len();
+    let pairs = old.iter().zip(&new).take(of_old.max(of_new));
+    let pairs = pairs.map(|(old, new)| pair(&show(old), &show(new)));
+    let pairs: Vec<Pair> = pairs.filter(|_| is_paired).collect();
+    for (i, line) in old[..of_old].iter().enumerate() {
+        let text = match pairs.get(i) {
+            Some(pair) => format!("{OLD}-{OLD:#} {}", pair.old.text),
+            None => format!("{OLD}- {}{OLD:#}", plain(line)),
+        };
+        push(lines, text, line);
+    }
+    for (i, line) in new[..of_new].iter().enumerate() {
+        let text = match pairs.get(i) {
+            Some(pair) => format!("{NEW}+{NEW:#} {}", pair.new.text),
+            None => format!("{NEW}+ {}{NEW:#}", plain(line)),
+        };
+        push(lines, text, line);
     }
 }

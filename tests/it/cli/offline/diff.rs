@@ -10,10 +10,10 @@ fn text_with_nuls_is_binary_data() {
     place
         .file("a/x", "x\0".repeat(200))
         .file("b/x", "y\0".repeat(200));
-    let changed = "@data (400 bytes, sha1 HASH) -> (400 bytes, sha1 HASH)";
+    let changed = "- @data (400 bytes, sha256 HASH) + @data (400 bytes, sha256 HASH)";
     let text = place.run("diff a.zkt b.zkt").expect(1).stdout;
     let words = text.split_whitespace().map(|word| {
-        let is_hash = word.trim_end_matches(')').len() == 40;
+        let is_hash = word.trim_end_matches(')').len() == 64;
         if is_hash { "HASH)" } else { word }
     });
     let text = words.collect::<Vec<_>>().join(" ");

@@ -11,7 +11,7 @@ use zkt::syntax::spelling::hexadecimal;
 
 use super::block::{Block, Mark};
 use crate::render::change::{length, text as text_of, whole};
-use crate::render::difference::{LONGEST_DIFF, Side, pair};
+use crate::render::difference::{LONGEST_DIFF, Side, pair, shares};
 use crate::render::list::count;
 use crate::render::nested::{Difference, differences};
 use crate::render::value::{escaped_line, printable, shortened};
@@ -52,7 +52,7 @@ pub(super) fn push_value(block: &mut Block, mark: Mark, left: &str, value: &Chan
             for line in lines.iter().take(LONGEST_DIFF) {
                 push_line(block, mark, &plain(line));
             }
-            push_more(block, lines.len());
+            push_more(block, lines.len().saturating_sub(LONGEST_DIFF));
         }
         (ChangeValue::Raw(bytes), None) => {
             let hash = hexadecimal(&Sha256::digest(bytes));
@@ -114,6 +114,7 @@ fn push_text(block: &mut Block, left: &str, old: &str, new: &str) {
     let mut shown = Shown {
         ends_alike: old.ends_with('\n') == new.ends_with('\n'),
         lines: 0,
+        unshown: 0,
     };
     for group in diff.grouped_ops(CONTEXT) {
         let (Some(first), Some(last)) = (group.first(), group.last()) else {
@@ -129,7 +130,10 @@ fn push_text(block: &mut Block, left: &str, old: &str, new: &str) {
             shown.push(block, &diff, op);
         }
     }
-    push_more(block, shown.lines);
+    push_more(
+        block,
+        shown.lines.saturating_sub(LONGEST_DIFF) + shown.unshown,
+    );
 }
 
 /// How much of a diff has been shown.
@@ -137,6 +141,8 @@ struct Shown {
     /// Whether both texts or none end with a line end.
     ends_alike: bool,
     lines: usize,
+    /// Lines that were left out to leave room for the other side.
+    unshown: usize,
 }
 
 impl Shown {
@@ -148,20 +154,25 @@ impl Shown {
                 .for_each(|line| self.line(block, Mark::Same, &plain(line), line));
             return;
         }
-        let (before, after): (Vec<String>, Vec<String>) = if old.len() == new.len() {
-            let pairs = old.iter().zip(&new).map(|(old, new)| {
+        let room = LONGEST_DIFF.saturating_sub(self.lines);
+        let (of_old, of_new) = shares(old.len(), new.len(), room);
+        let is_paired = old.len() == new.len();
+        self.unshown += old.len() - of_old + new.len() - of_new;
+        let (old, new) = (&old[..of_old], &new[..of_new]);
+        let (before, after): (Vec<String>, Vec<String>) = if is_paired && of_old == of_new {
+            let pairs = old.iter().zip(new).map(|(old, new)| {
                 let pair = pair(&escaped(old), &escaped(new));
                 (uncoloured(&pair.old), uncoloured(&pair.new))
             });
             pairs.unzip()
         } else {
             let plain = |lines: &[&str]| lines.iter().map(|line| plain(line)).collect();
-            (plain(&old), plain(&new))
+            (plain(old), plain(new))
         };
-        for (text, line) in before.iter().zip(&old) {
+        for (text, line) in before.iter().zip(old) {
             self.line(block, Mark::Old, text, line);
         }
-        for (text, line) in after.iter().zip(&new) {
+        for (text, line) in after.iter().zip(new) {
             self.line(block, Mark::New, text, line);
         }
     }
@@ -183,8 +194,8 @@ fn push_line(block: &mut Block, mark: Mark, text: &str) {
     block.line(mark, &format!("| {text}"));
 }
 
-fn push_more(block: &mut Block, lines: usize) {
-    match lines.saturating_sub(LONGEST_DIFF) {
+fn push_more(block: &mut Block, more: usize) {
+    match more {
         0 => {}
         more => block.line(Mark::Same, &format!("({})", count(more, "more line"))),
     }

@@ -215,7 +215,8 @@ fn of_bytes_the_length_and_the_hash_are_shown() {
     zkt plan: 127.0.0.1:2181/ <- examples/cms.zkt
 
       ~ /a
-          @data (1000 bytes, sha1 4ecd2dd49ee574fbd5b190ff4edb1fb151840e27) -> (1000 bytes, sha1 c2fbe7c95d9be373d9bb6ee58fb3a24411e1a2a8)
+        - @data (1000 bytes, sha256 fc61a0d969526956a9b7773727c63f1f2a419c75d2acd161a71d74a2d4566fe3)
+        + @data (1000 bytes, sha256 b4f73dff046400b76728ab32619e3d89e00132653725f660c62ab9fca975b372)
 
     Plan: 0 to add, 1 to update, 0 to link, 0 to trim.
     ");
@@ -270,4 +271,35 @@ fn texts_of_several_lines_are_compared_by_line() {
     )]));
     assert_eq!(flood.lines().count(), 4 + 40 + 1 + 2);
     insta::assert_snapshot!(flood.lines().rev().nth(2).unwrap(), @r"        (161 more lines of this diff)");
+    let is_new = |line: &&str| line.trim_start().starts_with("+ ");
+    assert_eq!(flood.lines().filter(is_new).count(), 20);
+}
+
+#[test]
+fn what_of_a_long_line_differs_is_shown_or_counted() {
+    let with = |words: &[(usize, &str)]| {
+        let mut text = "x ".repeat(3000);
+        for (at, word) in words {
+            text.replace_range(*at..*at + word.len(), word);
+        }
+        text
+    };
+    let places: Vec<usize> = (0..3).map(|i| 500 + 2000 * i).collect();
+    let all = |word: &'static str| {
+        let words: Vec<(usize, &str)> = places.iter().map(|at| (*at, word)).collect();
+        with(&words)
+    };
+    let changed = |old: String, new: String| {
+        let update = update("/a", vec![set("x", json!(old), json!(new))]);
+        text(&plan(vec![update]))
+    };
+    let shown = changed(all("BLA"), all("EVIL"));
+    assert_eq!(shown.matches("EVIL").count(), 3, "{shown}");
+    assert!(shown.lines().all(|line| line.len() < 1200), "{shown}");
+    // Of very many the others are counted.
+    let many = |word: &str| format!("{word} {}", "y".repeat(70)).repeat(50);
+    let shown = changed(many("BLA"), many("EVIL"));
+    let seen = shown.matches("EVIL").count();
+    let more = format!("({} more differences are not shown)", 50 - seen);
+    assert!(seen > 1 && shown.contains(&more), "{shown}");
 }

@@ -85,7 +85,7 @@ fn raw_data_and_acl() {
       + /text                                            examples/cms.zkt:2
           @data 'it\'s'
       + /binary                                          examples/cms.zkt:3
-          @data (1000 bytes, sha1 c2fbe7c95d9be373d9bb6ee58fb3a24411e1a2a8)
+          @data (1000 bytes, sha256 b4f73dff046400b76728ab32619e3d89e00132653725f660c62ab9fca975b372)
       ~ /v
         - acl: world:anyone:cdrwa
           acl: ip:10.0.0.0/8:r
