@@ -132,8 +132,81 @@ pub fn looks_secret(name: &str) -> bool {
     WORDS.iter().any(|word| name.contains(word))
 }
 
-/// Whether a text may hold a name that [looks secret](looks_secret), escaped or not. Most texts do not,
-/// which is seen without a look at their names.
+/// What of a text is a secret whatever its name is: a private key in PEM, or a URL with a password.
+#[must_use]
+pub fn secret_value(text: &str) -> Option<SecretValue> {
+    if is_private_key(text) {
+        return Some(SecretValue::PrivateKey);
+    }
+    url_password(text).map(|_| SecretValue::Url)
+}
+
+/// A secret that has no name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SecretValue {
+    /// `-----BEGIN PRIVATE KEY-----`.
+    PrivateKey,
+    /// `postgres://app:letmein@db/app`.
+    Url,
+}
+
+impl std::fmt::Display for SecretValue {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(match self {
+            Self::PrivateKey => "a private key",
+            Self::Url => "a URL with a password",
+        })
+    }
+}
+
+/// Whether a text holds the first line of a private key: `RSA`, `EC`, `OPENSSH`, `ENCRYPTED` or other words
+/// may stand before its name.
+fn is_private_key(text: &str) -> bool {
+    let mut starts = text.match_indices("-----BEGIN ");
+    starts.any(|(at, start)| {
+        let label = text[at + start.len()..].split("-----").next();
+        label.is_some_and(|label| label.len() < 64 && label.contains("PRIVATE KEY"))
+    })
+}
+
+/// Where the first password of a URL in a text is: `scheme://user:password@host`. One that starts with `$`,
+/// `{`, `<` or `*` stands for another.
+pub(in crate::syntax) fn url_password(text: &str) -> Option<std::ops::Range<usize>> {
+    text.match_indices("://").find_map(|(at, slashes)| {
+        let has_scheme = text[..at].ends_with(|c: char| c.is_ascii_alphanumeric());
+        let start = at + slashes.len();
+        let is_end = |c: char| c.is_whitespace() || "/?#\"'`<>\\".contains(c);
+        let rest = &text[start..];
+        let authority = &rest[..rest.find(is_end).unwrap_or(rest.len())];
+        let (user, _) = authority.rsplit_once('@')?;
+        let colon = user.find(':')?;
+        let password = &user[colon + 1..];
+        let stands_for_it = password.starts_with(['$', '{', '<', '*']);
+        let is_password = has_scheme && !password.is_empty() && !stands_for_it;
+        is_password.then_some(start + colon + 1..start + user.len())
+    })
+}
+
+/// Whether git takes the name of a file for its own, on some system: `.git` in any case, with characters that
+/// macOS ignores, or with what Windows cuts off or takes for it.
+#[must_use]
+pub fn is_git_name(name: &str) -> bool {
+    let name: String = name.chars().filter(|c| !is_ignored_in_names(*c)).collect();
+    let name = name.split([':', '\\']).next().unwrap_or_default();
+    let name = name.trim_end_matches([' ', '.']);
+    [".git", "git~1"]
+        .iter()
+        .any(|own| name.eq_ignore_ascii_case(own))
+}
+
+/// Whether a file system of macOS takes names with and without a character for one.
+#[must_use]
+pub fn is_ignored_in_names(c: char) -> bool {
+    matches!(c, '\u{200c}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{206a}'..='\u{206f}' | '\u{feff}')
+}
+
+/// Whether a text may hold a name that [looks secret](looks_secret), escaped or not, or a [secret
+/// value](secret_value). Most texts do not, which is seen without a look at their names.
 #[must_use]
 pub fn may_hold_secret(text: &[u8]) -> bool {
     // Each such name has one of these.
@@ -143,6 +216,32 @@ pub fn may_hold_secret(text: &[u8]) -> bool {
         parts.build(["pass", "secret", "token", "cred", "key"]).ok()
     });
     let has_part = || PARTS.as_ref().is_none_or(|parts| parts.is_match(text));
+    let has_url =
+        || memchr::memchr(b'@', text).is_some() && memchr::memmem::find(text, b"://").is_some();
     // Invisible characters may stand in between, and escapes.
-    !text.is_ascii() || memchr::memchr(b'\\', text).is_some() || has_part()
+    !text.is_ascii() || memchr::memchr(b'\\', text).is_some() || has_part() || has_url()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_git_takes_for_its_own_are_told_from_others() {
+        for name in [
+            ".git",
+            ".GiT",
+            "git~1",
+            "GIT~1",
+            ".g\u{200c}it",
+            ".git .",
+            ".git::$INDEX_ALLOCATION",
+            ".git\\config",
+        ] {
+            assert!(is_git_name(name), "{name}");
+        }
+        for name in [".gitignore", "git", ".github", "git~2", "a.git", "..git"] {
+            assert!(!is_git_name(name), "{name}");
+        }
+    }
 }

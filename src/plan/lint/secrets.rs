@@ -2,13 +2,12 @@
 //!
 //! Most nodes have none. That is seen by the bytes of their data; only a suspect node is decoded.
 
-use serde_json::Value;
-
 use super::found::Found;
 use crate::model::lint::Lint;
 use crate::model::node::{Content, Declared, DeclaredProperties, Secret};
 use crate::model::path::ZPath;
 use crate::model::plan::About;
+use crate::model::secrets::{is_harmless, plain_secret, plain_secret_in_text};
 use crate::model::tree::Tree;
 use crate::model::value::{TYPE, entries};
 use crate::syntax::names::{looks_secret, may_hold_secret, split_link};
@@ -58,8 +57,8 @@ fn in_properties(
         let value = serde_json::from_str(entry.value).unwrap_or_default();
         let message = if is_secret && !is_harmless(&value) {
             format!("{name} has the name of a secret, and no `@secret {name}` hides its value")
-        } else if let Some(inner) = inside(&value) {
-            format!("{name} holds {inner}, the name of a secret, and no `@secret {name}` hides it")
+        } else if let Some(inner) = plain_secret(&value) {
+            format!("{name} holds {inner}, and no `@secret {name}` hides it")
         } else {
             continue;
         };
@@ -73,59 +72,16 @@ fn in_data(path: &ZPath, node: &Declared, is_named: bool, found: &mut Found<'_>)
         "the node has the name of a secret, and no `@secret` hides its data".to_owned()
     } else {
         let text = std::str::from_utf8(node.bytes());
-        let Some(name) = text.ok().and_then(given) else {
+        let Some(inner) = text.ok().and_then(plain_secret_in_text) else {
             return;
         };
-        format!("the data holds {name}, the name of a secret, and no `@secret` hides it")
+        format!("the data holds {inner}, and no `@secret` hides it")
     };
     let origin = match &node.content {
         Content::Raw { origin, .. } => *origin,
         Content::Properties(_) => node.origin,
     };
     found.push((Lint::PlainSecret, About::Node), path, origin, message);
-}
-
-/// The name of a secret inside of a value.
-fn inside(value: &Value) -> Option<&str> {
-    match value {
-        Value::Object(map) => map.iter().find_map(|(name, value)| {
-            let is_secret = looks_secret(name) && !is_harmless(value);
-            is_secret.then_some(&**name).or_else(|| inside(value))
-        }),
-        Value::Array(items) => items.iter().find_map(inside),
-        Value::String(text) => given(text),
-        Value::Null | Value::Bool(_) | Value::Number(_) => None,
-    }
-}
-
-/// The name of a secret to which a text gives a value: `db.password=…`, `"token": …`, `<secret>…`.
-fn given(text: &str) -> Option<&str> {
-    let suspect = |line: &&str| may_hold_secret(line.as_bytes());
-    text.lines().filter(suspect).find_map(|line| {
-        line.match_indices(['=', ':', '>']).find_map(|(at, _)| {
-            let before = line[..at].trim_end_matches(['"', '\'', ' ', '\t']);
-            let is_outside =
-                |c: char| c.is_ascii() && !c.is_ascii_alphanumeric() && !"_-.".contains(c);
-            let name = before.rsplit(is_outside).next().unwrap_or_default();
-            let value = line[at + 1..].trim_matches(['"', '\'', ' ', '\t', ',', ';']);
-            // `$` and `{{` stand for a value that comes from elsewhere, and `</` for none.
-            let is_value = !matches!(value, "" | "true" | "false" | "null")
-                && !["$", "{", "[", "<", "=", ":"]
-                    .iter()
-                    .any(|start| value.starts_with(start));
-            (is_value && looks_secret(name)).then_some(name)
-        })
-    })
-}
-
-fn is_harmless(value: &Value) -> bool {
-    match value {
-        Value::Null | Value::Bool(_) => true,
-        Value::Number(_) => false,
-        Value::String(text) => text.is_empty(),
-        Value::Array(items) => items.is_empty(),
-        Value::Object(map) => map.is_empty(),
-    }
 }
 
 #[cfg(test)]
@@ -164,8 +120,10 @@ mod tests {
             "<token>x</token>",
             "<property name=\"password\">x</property>",
             "jdbc:x://h/?password=x",
+            "-----BEGIN OPENSSH PRIVATE KEY-----",
+            "amqp://app:x@h:5672/v, amqp://h2",
         ] {
-            assert!(given(text).is_some(), "{text}");
+            assert!(plain_secret_in_text(text).is_some(), "{text}");
         }
         for text in [
             "password=",
@@ -176,8 +134,11 @@ mod tests {
             "how a token is made: read on",
             "<tokenizer class=\"solr.StandardTokenizerFactory\"/>",
             "password",
+            "amqp://app:${PASSWORD}@h",
+            "amqp://app:@h amqp://app@h http://h:80/a@b",
+            "-----BEGIN PUBLIC KEY-----",
         ] {
-            assert_eq!(given(text), None, "{text}");
+            assert_eq!(plain_secret_in_text(text), None, "{text}");
         }
     }
 }

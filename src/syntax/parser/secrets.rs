@@ -9,6 +9,7 @@ mod shown;
 use std::ops::Range;
 
 use crate::syntax::acl::secret_part;
+use crate::syntax::names::url_password;
 use crate::syntax::place::{SourceId, Span};
 use crate::syntax::scanner::lenient::{LenientKind, LenientLine, may_be_statement};
 use crate::syntax::scanner::table::COMMENT;
@@ -164,7 +165,9 @@ impl Scan<'_> {
             LenientKind::Blank => {}
             LenientKind::Comment => {
                 let sign = COMMENT.len_utf8();
-                let secret = self.names.secret_in(&line.statement[sign..], false);
+                let comment = &line.statement[sign..];
+                let url = || url_password(comment).map(|password| password.start);
+                let secret = self.names.secret_in(comment, false).or_else(url);
                 self.rest_of_line(start, &line, secret.map(|at| sign + at));
             }
             LenientKind::Node => {
@@ -182,10 +185,17 @@ impl Scan<'_> {
                 let whole = self.names.everything || self.nodes.is_in(&self.names.whole);
                 let key = || line.statement.contains(PEM_START).then_some(0);
                 let first = self.names.secret_in(line.statement, whole).or_else(key);
+                let first = first.or_else(|| self.url_in(line.statement));
                 return self.value(start, line.indent, end, first);
             }
         }
         end
+    }
+
+    /// Where the value starts of an entry in which a URL has a password.
+    fn url_in(&self, statement: &str) -> Option<usize> {
+        url_password(statement)?;
+        self.names.secret_in(statement, true)
     }
 
     /// Hides what is secret in a line with this directive's word; returns where the next one starts.
@@ -197,7 +207,8 @@ impl Scan<'_> {
                 let is_secret = self.names.everything
                     || self.names.all_data
                     || self.nodes.is_in(&self.names.any);
-                let named = || self.names.secret_in(rest, false);
+                let url = || url_password(rest).map(|_| 0);
+                let named = || self.names.secret_in(rest, false).or_else(url);
                 let after = if is_secret { Some(0) } else { named() };
                 return self.value(start, line.indent, end, after.map(|at| word.len() + at));
             }

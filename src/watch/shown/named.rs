@@ -126,7 +126,7 @@ fn change(change: &Change) -> String {
         name => named(name),
     };
     let text = |value: &ChangeValue| match value {
-        _ if change.secret => HIDDEN.to_owned(),
+        _ if change.secret || change.is_removed_value() => HIDDEN.to_owned(),
         ChangeValue::Json(value) => shown(operator, value),
         ChangeValue::Beyond(text) => short(&printable(text)),
         ChangeValue::Raw(raw) => bytes(raw.len()),
@@ -209,7 +209,7 @@ mod tests {
         assert_eq!(
             changes(&action),
             format!(
-                "x = 1 -> 2, l -> /b (was /a), + new = 'a\\nb', - old = True, \
+                "x = 1 -> 2, l -> /b (was /a), + new = 'a\\nb', - old = (secret), \
                  key = (secret) -> (secret), {long}"
             )
         );

@@ -3,6 +3,7 @@
 mod certificate;
 mod connections;
 mod health;
+mod hints;
 mod metrics;
 mod news;
 mod on_change;
@@ -155,6 +156,7 @@ async fn keep(args: &WatchArgs, options: Options, output: &Output) -> Result<Exi
     let listening = tokio::spawn(obey(signals, sender.clone()));
     let serving = show(args, (&shown, &sender), output).await?;
     let notifying = systemd::start(shown.subscribe());
+    let hinting = hints::start(shown.subscribe());
     let telling = tell(args, webhook, &shown);
     #[cfg(feature = "otel")]
     let spans = traces::start(shown.subscribe())?;
@@ -169,7 +171,7 @@ async fn keep(args: &WatchArgs, options: Options, output: &Output) -> Result<Exi
     if let Some(notifying) = notifying {
         _ = notifying.await;
     }
-    end(telling.into_iter().chain(spans)).await;
+    end(telling.into_iter().chain(spans).chain([hinting])).await;
     tracing::info!("stopped");
     Ok(Exit::Done)
 }

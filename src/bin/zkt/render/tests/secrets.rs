@@ -197,3 +197,80 @@ fn secrets_are_never_shown() {
     "#);
     assert!(!coloured_as(&plan, Mode::Plan, 80).contains(hidden) && !json(&plan).contains(hidden));
 }
+
+#[test]
+fn plain_secrets_are_hinted_at_wherever_they_are_shown() {
+    let raw = |path: &str, text: &str| {
+        Action::Add(Add {
+            raw: true,
+            ..new_node(path, Data::Text(text.to_owned()), 1)
+        })
+    };
+    let bytes = |text: &str| Some(ChangeValue::Raw(text.into()));
+    for (action, hint) in [
+        (
+            add("/a", json!({"token": "x"}), 1),
+            "token of /a has the name of a secret, and its value is shown: `@secret token` hides it",
+        ),
+        (
+            add("/a", json!({"cfg": {"password": "x"}}), 1),
+            "cfg of /a holds password, the name of a secret, and its value is shown: `@secret cfg` hides it",
+        ),
+        (
+            update("/a", vec![set("cfg", json!("password=x"), json!("none"))]),
+            "cfg of /a holds password, the name of a secret, and its value is shown: `@secret cfg` hides it",
+        ),
+        (
+            raw("/a", "password=x"),
+            "the data of /a holds password, the name of a secret, and is shown: `@secret` hides it",
+        ),
+        (
+            update(
+                "/a",
+                vec![other(
+                    "@data",
+                    bytes("a"),
+                    bytes("-----BEGIN PRIVATE KEY-----"),
+                )],
+            ),
+            "the data of /a holds a private key, and is shown: `@secret` hides it",
+        ),
+        (
+            raw("/password", "x"),
+            "/password has the name of a secret, and its data is shown: `@secret` hides it",
+        ),
+    ] {
+        assert_eq!(
+            crate::render::exposed(&plan(vec![action])).as_deref(),
+            Some(hint)
+        );
+    }
+    for action in [
+        add("/a", json!({"token": "", "x": "y"}), 1),
+        raw("/a", "x"),
+        update("/a", vec![set("x", json!(1), json!(2))]),
+    ] {
+        assert_eq!(crate::render::exposed(&plan(vec![action])), None);
+    }
+}
+
+#[test]
+fn what_goes_is_not_for_everybody() {
+    let json = |value: Value| Some(ChangeValue::Json(value));
+    let mut plan = plan(vec![update(
+        "/a",
+        vec![
+            other("dsn", json(json!("LEAK")), None),
+            other("l ->", json(json!("/old")), None),
+            set("x", json!(1), json!(2)),
+        ],
+    )]);
+    plan.hide_removed();
+    let shown = text(&plan);
+    assert!(!shown.contains("LEAK"), "{shown}");
+    assert!(
+        shown.contains("- dsn = (secret)") && shown.contains("/old"),
+        "{shown}"
+    );
+    assert!(shown.contains("x = 1 -> 2"), "{shown}");
+}
