@@ -6,6 +6,7 @@ use crate::declare::SELF;
 use crate::model::node::{Live, LiveNode};
 use crate::model::path::ZPath;
 use crate::model::tree::Tree;
+use crate::syntax::names::is_git_name;
 use crate::syntax::spelling;
 
 /// How many bytes the name of a file may have where most trees are checked out.
@@ -17,6 +18,9 @@ pub enum NoFile {
     /// The name of files that hold the bytes of directories.
     #[error("{0} cannot be a file: one of the name {SELF} holds the bytes of the node around it")]
     SelfName(ZPath),
+    /// A name that git takes for its own.
+    #[error("{0} cannot be a file: git would take it for its own .git, and may run what it says")]
+    Git(ZPath),
     /// A name that is too long.
     #[error("{0} cannot be a file: its name has more than {LONGEST_NAME} bytes")]
     LongName(ZPath),
@@ -159,6 +163,7 @@ pub fn files<'t>(live: &'t Tree<Live>, top: &'t ZPath) -> Result<FilesOf<'t>, No
 fn check(path: &ZPath) -> Result<(), NoFile> {
     match path.name() {
         SELF => Err(NoFile::SelfName(path.clone())),
+        name if is_git_name(name) => Err(NoFile::Git(path.clone())),
         name if name.len() > LONGEST_NAME => Err(NoFile::LongName(path.clone())),
         _ => Ok(()),
     }

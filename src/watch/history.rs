@@ -23,6 +23,7 @@ use super::revision::{Revision, WatchedLayers};
 use super::shown::Recording;
 use crate::model::node::Live;
 use crate::model::path::ZPath;
+use crate::model::record;
 use crate::model::tree::Tree;
 use crate::plan::scope::{Children, Want};
 use crate::zookeeper::live::{self, FetchOptions, Found, Mirror, News};
@@ -388,7 +389,8 @@ impl Recorder {
     /// Whether a node is to be recorded.
     fn covers(&self, path: &ZPath) -> bool {
         let is_system = || path.names().next() == Some("zookeeper") && !self.layers.below_chroot;
-        !path.is_root() && self.layers.filter.covers(path) && !is_system()
+        let is_ours = record::is_reserved(path);
+        !path.is_root() && !is_ours && self.layers.filter.covers(path) && !is_system()
     }
 
     /// The nodes that are otherwise, as they are now, and those that are gone.
@@ -413,7 +415,8 @@ impl Recorder {
                 }
                 let index = live.index();
                 for path in self.recorded.keys() {
-                    if index.get(path).is_none() {
+                    // Where owners keep records nothing can be declared, and each commit is to be a layer.
+                    if index.get(path).is_none() || record::is_reserved(path) {
                         note(path, None);
                     }
                 }

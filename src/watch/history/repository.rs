@@ -146,7 +146,27 @@ impl Repository {
         self.run(&init, Vec::new())?;
         self.run(&["symbolic-ref", "HEAD", BRANCH], Vec::new())?;
         // Nobody else locks it: whoever did was killed.
-        self.unlock()
+        self.unlock()?;
+        self.sweep();
+        Ok(())
+    }
+
+    /// Removes what a git has left that failed or was killed: its report, and files that it had not finished.
+    /// Nobody needs them, and each try on a full disk would leave more.
+    fn sweep(&self) {
+        let leftovers = [
+            ("", "fast_import_crash_"),
+            ("objects/pack", "tmp_pack_"),
+            ("objects/pack", "tmp_idx_"),
+        ];
+        for (folder, begun) in leftovers {
+            let entries = fs::read_dir(self.dir.join(folder)).into_iter().flatten();
+            for entry in entries.flatten() {
+                if entry.file_name().to_string_lossy().starts_with(begun) {
+                    _ = fs::remove_file(entry.path());
+                }
+            }
+        }
     }
 
     /// Removes the lock that a git has left.
@@ -160,6 +180,7 @@ impl Repository {
     /// What is wrong, after git has failed. The lock of one that was killed does not outlive it; that of
     /// somebody else, for which it failed, stays.
     fn failed(&self, error: git::Error) -> String {
+        self.sweep();
         match error {
             git::Error::Failed(reason) => reason,
             git::Error::Killed(reason) => match self.unlock() {
@@ -323,6 +344,31 @@ mod tests {
         fs::write(repository.dir.join(BRANCH), "").unwrap();
         assert!(repository.recorded().is_err());
         assert!(repository.commit(&[add("/c")]).is_err());
+    }
+
+    #[test]
+    fn what_a_failed_git_has_left_goes() {
+        let (_dir, repository) = begun();
+        repository.commit(&[add("/a")]).unwrap();
+        let pack = repository.dir.join("objects/pack");
+        let left = || {
+            let folders = [repository.dir.as_path(), &pack];
+            let entries = folders.map(|folder| fs::read_dir(folder).unwrap().flatten());
+            let names = entries.into_iter().flatten().map(|entry| entry.file_name());
+            let is_left = |name: &String| name.starts_with("tmp_") || name.contains("_crash_");
+            names
+                .filter_map(|name| name.into_string().ok())
+                .filter(is_left)
+                .count()
+        };
+        fs::create_dir_all(&pack).unwrap();
+        fs::write(pack.join("tmp_pack_x"), "").unwrap();
+        // It reports what it cannot do in a file of the repository.
+        let bad = b"commit refs/heads/x\nnonsense\n".to_vec();
+        let import = ["fast-import", "--quiet", "--done"];
+        assert!(repository.run(&import, bad).is_err());
+        assert_eq!(left(), 0);
+        assert_eq!(repository.recorded().unwrap().nodes.len(), 1);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use crate::export;
 use crate::model::acl::{Acl, AclEntry};
 use crate::model::node::LiveNode;
 use crate::model::path::ZPath;
+use crate::syntax::names::is_ignored_in_names;
 use crate::syntax::parser::HIDDEN;
 use crate::syntax::spelling::{percent_decoded, printable};
 
@@ -34,7 +35,9 @@ pub(super) fn file_of(path: &ZPath) -> String {
             let spelled = |begin: usize, file: &str| {
                 // Neither `.git` nor `..`.
                 let is_first_dot = c == '.' && begin == file.len();
-                let is_escaped = is_first_dot || Some(at) == dot;
+                // Nor what is another spelling of `.git`, `.gitmodules` and the like somewhere.
+                let is_short = c == '~' && name[..at].to_ascii_lowercase().contains("gi");
+                let is_escaped = is_first_dot || is_short || Some(at) == dot;
                 spelled(c, is_escaped)
             };
             let mut next = spelled(begin, &file);
@@ -52,7 +55,8 @@ pub(super) fn file_of(path: &ZPath) -> String {
 fn spelled(c: char, is_escaped: bool) -> String {
     let mut buffer = [0; 4];
     let plain = c.encode_utf8(&mut buffer);
-    match is_escaped || c.is_control() || matches!(c, '%' | '"' | '\\') {
+    let is_escaped = is_escaped || c.is_control() || is_ignored_in_names(c);
+    match is_escaped || matches!(c, '%' | '"' | '\\') {
         true => plain.bytes().map(|byte| format!("%{byte:02X}")).collect(),
         false => plain.to_owned(),
     }
@@ -161,6 +165,9 @@ mod tests {
             ("/a/b", "a/b.zkt"),
             ("/a b/é", "a b/é.zkt"),
             ("/.git/config", "%2Egit/config.zkt"),
+            ("/GIT~1/x", "GIT%7E1/x.zkt"),
+            ("/gitmod~1/x~1", "gitmod%7E1/x~1.zkt"),
+            ("/\u{200c}.git/x", "%E2%80%8C.git/x.zkt"),
             ("/a.zkt/b", "a%2Ezkt/b.zkt"),
             ("/a.zkt", "a%2Ezkt.zkt"),
             ("/100%/\"x\\", "100%25/%22x%5C.zkt"),

@@ -261,7 +261,7 @@ fn only_files_of_the_root_are_nodes() {
     fs::write(place.path("repo/conf").join(name), "").unwrap();
     insta::assert_snapshot!(place.run("check repo/a.zkt"), @r#"
     --- stderr
-    error: repo/conf/dangling: it is a symbolic link that leads nowhere
+    error: repo/conf/dangling: it is a symbolic link that leads nowhere, or was removed just now
      --> repo/a.zkt:2:10
       |
     2 |   @files 'conf'
@@ -395,4 +395,28 @@ fn a_directory_without_files_is_no_node() {
       /x
         @data '1'
     ");
+}
+
+/// Whoever may write nodes would have whoever exports them run commands.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn no_file_of_an_export_is_gits_own() {
+    let place = Place::new("files-git").await;
+    let client = place.client().await;
+    for path in [
+        "/conf",
+        "/conf/.git",
+        "/conf/.git/config",
+        "/other",
+        "/other/GIT~1",
+    ] {
+        create(&client, path, "[core]").await;
+    }
+    insta::assert_snapshot!(place.run("export --files conf /conf"), @"
+    --- stderr
+    error: /conf/.git cannot be a file: git would take it for its own .git, and may run what it says
+    hint: zkt export without --files writes it as tree text
+    --- exit 1
+    ");
+    place.run("export --files other /other").expect(1);
+    assert!(!place.path("conf").exists() && !place.path("other").exists());
 }

@@ -321,3 +321,22 @@ fn what_is_no_history_is_refused() {
     place.run("watch --once a.zkt --record new").expect(1);
     assert!(!place.path("new").exists());
 }
+
+/// Each commit is a layer that can be planned, also where owners keep records.
+#[tokio::test(flavor = "multi_thread")]
+async fn records_of_owners_are_not_recorded() {
+    let place = Place::new("watch-history-owner").await;
+    place.file("a.zkt", "/a\n  x = 1\n");
+    place.run("apply -y --owner team a.zkt").expect(0);
+    let dir = place.path("history");
+    let watching = Watching::start(&place, "a.zkt --interval 1h --record history");
+    commits(&watching, &dir, 1).await;
+    assert_eq!(
+        git(&dir, &["ls-tree", "-r", "--name-only", "main"]).trim(),
+        "a.zkt"
+    );
+    let mut command = place.command("plan git:HEAD:.");
+    command.current_dir(&dir);
+    let plan = place.finish(command.spawn().unwrap()).expect(0);
+    assert!(plan.stdout.contains("No changes"), "{plan}");
+}

@@ -35,7 +35,7 @@ pub(super) fn ready<'t>(
     beside: Option<&Path>,
 ) -> Result<Ready<'t>, Failure> {
     let of = export::files(live, top).map_err(|error| match error {
-        NoFile::SelfName(_) => Failure::new(error.to_string())
+        NoFile::SelfName(_) | NoFile::Git(_) => Failure::new(error.to_string())
             .hint("zkt export without --files writes it as tree text"),
         NoFile::LongName(_) => Failure::new(error.to_string()),
     })?;
