@@ -5,6 +5,7 @@ mod error;
 #[cfg(feature = "git")]
 mod git;
 mod memory;
+mod noted;
 mod root;
 
 pub use disk::{DEFAULT_LARGEST, Disk};
@@ -12,6 +13,7 @@ pub use error::{Error, reason};
 #[cfg(feature = "git")]
 pub use git::{GitFiles, is_in_commit};
 pub use memory::Memory;
+pub(super) use noted::Noted;
 pub use root::Root;
 
 use std::io;

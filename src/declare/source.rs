@@ -1,5 +1,6 @@
 //! A declared tree with the texts that it came from.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::lower;
@@ -14,12 +15,30 @@ use crate::syntax::source::Sources;
 pub struct Source {
     tree: Tree<Declared>,
     texts: Arc<Sources>,
+    /// The files that were read, also those that only give their bytes.
+    read: Arc<[PathBuf]>,
 }
 
 impl Source {
     pub(super) fn new(tree: Tree<Declared>, texts: Sources) -> Self {
-        let texts = Arc::new(texts);
-        Self { tree, texts }
+        Self {
+            tree,
+            texts: Arc::new(texts),
+            read: Arc::default(),
+        }
+    }
+
+    pub(super) fn read_from(self, read: Vec<PathBuf>) -> Self {
+        let read = read.into();
+        Self { read, ..self }
+    }
+
+    /// The files that the nodes come from, by their paths as they were opened: tree texts, and those that
+    /// `@data file` and `@files` name.
+    #[must_use]
+    #[doc(hidden)]
+    pub fn files(&self) -> &[PathBuf] {
+        &self.read
     }
 
     /// The declared nodes.

@@ -68,15 +68,16 @@ impl Commits {
     }
 }
 
-/// The commit that a directory is of, with `-dirty` where what git knows or would track in it is not what the
-/// commit holds. Returns `None` where there is no checkout, where the commit holds none of the directory, and
+/// The commit that a directory is of, with `-dirty` where what was read, or what git knows or would track in the
+/// directory, is not what the commit holds. Returns `None` where there is no checkout, where the commit holds none of the directory, and
 /// where git does not say: it is not installed, does not trust the checkout, or takes too long. It blocks, but
 /// not for long.
 #[must_use]
-pub fn commit_of(directory: &Path) -> Option<String> {
+pub fn commit_of(directory: &Path, read: &[PathBuf]) -> Option<String> {
     let mut commits = Commits::default();
     let directory = fs::canonicalize(directory).ok()?;
-    let files = commits.git.files(&directory)?;
+    let mut files = commits.git.files(&directory)?;
+    files.extend_from_slice(read);
     commits.of(&[directory], &files, "")
 }
 

@@ -36,6 +36,15 @@ impl<'n> InCommit<'n> {
     }
 }
 
+/// A path from the current directory, as it is in a commit. What names a commit itself stays.
+pub(crate) fn in_commit(revision: &str, path: &str) -> String {
+    match InCommit::of(path) {
+        Some(InCommit { path: Some(_), .. }) => path.to_owned(),
+        _ if path.starts_with("../") || path.starts_with("./") => format!("git:{revision}:{path}"),
+        _ => format!("git:{revision}:./{path}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -54,6 +63,18 @@ mod tests {
         ] {
             let found = InCommit::of(name).map(|one| (one.revision, one.path));
             assert_eq!(found, expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn paths_lead_into_the_commit() {
+        for (path, expected) in [
+            ("trees/a.zkt", "git:main:./trees/a.zkt"),
+            ("../trees", "git:main:../trees"),
+            ("./live", "git:main:./live"),
+            ("git:v1:trees", "git:v1:trees"),
+        ] {
+            assert_eq!(in_commit("main", path), expected);
         }
     }
 }

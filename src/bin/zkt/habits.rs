@@ -22,6 +22,9 @@ pub(crate) fn hint(command: &clap::Command, words: &[OsString]) -> Option<String
     if let Some(hint) = instead_of_dry_run(first, words.clone()) {
         return Some(hint.to_owned());
     }
+    if let Some(hint) = without_context(first, words.clone()) {
+        return Some(hint.to_owned());
+    }
     let has_format = verb.get_arguments().any(|one| one.get_id() == "format");
     words.into_iter().find_map(|word| {
         let option = word.split('=').next().unwrap_or(word);
@@ -49,6 +52,14 @@ fn instead_of_command(name: &str) -> Option<&'static str> {
             "zkt apply FILE.zkt writes a file's tree to the server; zkt export PATH -o FILE.zkt makes \
              a file of a live tree"
         }
+        "rollback" | "undo" | "revert" => {
+            "apply what was declared before: zkt plan git:HEAD~1:LAYER shows what that would do, and zkt apply \
+             git:HEAD~1:LAYER does it"
+        }
+        "history" | "log" => {
+            "git log shows what was declared; zkt status --owner NAME shows the last apply; zkt watch --record \
+             DIR keeps a history of the live tree"
+        }
         "destroy" | "delete" => "zkt rm PATH does it",
         "format" => "zkt fmt does it",
         "cat" | "describe" => "zkt get PATH does it",
@@ -70,6 +81,20 @@ fn instead_of_dry_run<'w>(
     };
     let is_asked = words.any(|word| matches!(word, "-n" | "--dry-run"));
     is_asked.then_some(hint)
+}
+
+/// Trees of `diff` that are those of a context, where none is named.
+fn without_context<'w>(
+    verb: &str,
+    mut words: impl Iterator<Item = &'w str> + Clone,
+) -> Option<&'static str> {
+    let has = |word: &str, name: &str| word.split('=').next() == Some(name);
+    let names_one = words.clone().any(|word| has(word, "--context"));
+    let asks = words.any(|word| has(word, "--since") || has(word, "--old-context"));
+    (verb == "diff" && asks && !names_one).then_some(
+        "--since and --old-context take the layers of a context: --context NAME says which is the tree to end \
+         with",
+    )
 }
 
 fn instead_of_option(name: &str, has_one_dash: bool) -> Option<&'static str> {
@@ -168,6 +193,10 @@ mod tests {
         for word in ["init", "import"] {
             let hint = hint_for(&format!("zkt {word}"));
             assert!(hint.is_some_and(|hint| hint.contains("zkt export")));
+        }
+        for (word, part) in [("rollback", "git:HEAD~1"), ("history", "zkt status")] {
+            let hint = hint_for(&format!("zkt {word}"));
+            assert!(hint.is_some_and(|hint| hint.contains(part)), "{word}");
         }
         assert_eq!(hint_for("zkt nonsense"), None);
     }

@@ -63,7 +63,7 @@ fn main() -> ExitCode {
         return exit.into();
     }
     let words = cli::normalize(std::env::args_os());
-    let command = cli::command();
+    let command = cli::command().color(color(&words));
     let is_diff = verb(&command, &words).is_some_and(|verb| verb == "diff");
     let exit = match parse(command, &words) {
         Ok(call) => execute(call),
@@ -74,6 +74,24 @@ fn main() -> ExitCode {
         Exit::DiffError.into()
     } else {
         exit.into()
+    }
+}
+
+/// Whether help and errors of arguments are coloured, which is known before arguments are.
+fn color(words: &[OsString]) -> clap::ColorChoice {
+    let words = words.iter().map(|word| word.to_string_lossy());
+    let words: Vec<_> = words.take_while(|word| word != "--").collect();
+    let value = words.iter().enumerate().find_map(|(i, word)| {
+        match word.strip_prefix("--color")?.strip_prefix('=') {
+            Some(value) => Some(value.to_owned()),
+            None if *word == "--color" => words.get(i + 1).map(ToString::to_string),
+            None => None,
+        }
+    });
+    match value.as_deref() {
+        Some("never") => clap::ColorChoice::Never,
+        Some("always") => clap::ColorChoice::Always,
+        _ => clap::ColorChoice::Auto,
     }
 }
 

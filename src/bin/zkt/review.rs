@@ -1,5 +1,6 @@
 //! Plans, and why there is none, in the formats of those who review changes.
 
+use std::borrow::Cow;
 use std::io::{self, Write as _};
 
 use zkt::model::plan::Plan;
@@ -37,7 +38,8 @@ pub(crate) fn print(
             writeln!(out, "{}", render::json_line(&object))?;
         }
         PlanFormat::Text => {
-            let options = output.plan_text(title, old.1, new.1, bounds);
+            let old = old.1.join(" ");
+            let options = output.plan_text(title, &old, new.1, bounds);
             render::plan_text(plan, &options, &mut out)?;
             if let Some(checksum) = checksum.filter(|_| output.is_verbose()) {
                 writeln!(out, "Checksum: {checksum}")?;
@@ -51,6 +53,19 @@ pub(crate) fn print(
     }
     out.flush()?;
     Ok(())
+}
+
+/// A plan as a format shows it. What goes is hidden where it is for other people than those who may read the
+/// nodes.
+pub(crate) fn as_shown(plan: &Plan, format: PlanFormat) -> Cow<'_, Plan> {
+    match format {
+        PlanFormat::Text | PlanFormat::Json => Cow::Borrowed(plan),
+        PlanFormat::Markdown | PlanFormat::Github => {
+            let mut plan = plan.clone();
+            plan.hide_removed();
+            Cow::Owned(plan)
+        }
+    }
 }
 
 /// Prints why there is no plan, for those who do not read stderr.

@@ -18,8 +18,8 @@ pub enum Error {
     /// A pipe, a device or a socket: reading it may never end.
     #[error("it is no regular file")]
     NotRegular,
-    /// A symbolic link without a target.
-    #[error("it is a symbolic link that leads nowhere")]
+    /// A symbolic link without a target, or a file that is gone since its directory was listed.
+    #[error("it is a symbolic link that leads nowhere, or was removed just now")]
     Dangling,
     /// Something of `/proc`, `/sys` or `/dev`.
     #[error("it lies at {}, and what the system shows there is never read as data", real.display())]

@@ -10,7 +10,7 @@ use super::globs::FileGlobs;
 use super::listing::tree_files;
 use super::walk::{Budget, MAX_BYTES, MAX_FILES, Walked, walk};
 use crate::declare::ahead;
-use crate::declare::files::{self, Files, Kind, Root};
+use crate::declare::files::{self, Files, Kind, Noted, Root};
 use crate::declare::lower::{FileNode, Lowering, Referred};
 use crate::declare::problem::{MAX_INCLUDES, Problem, Problems, Reference};
 use crate::declare::source::Source;
@@ -52,8 +52,9 @@ pub fn load(layers: Layers<'_>) -> Result<Source, Problems> {
         files,
         observer,
     } = layers;
+    let noted = Noted::new(files);
     let mut loader = Loader {
-        files,
+        files: &noted,
         texts: &texts,
         lowering: Lowering::new(&destination, below_chroot),
         observer,
@@ -87,17 +88,17 @@ pub fn load(layers: Layers<'_>) -> Result<Source, Problems> {
     problems.extend(errors.into_iter().map(Problem::Lower));
     texts.set_secret_names(secret_names(&tree));
     if problems.is_empty() {
-        Ok(Source::new(tree, texts))
+        Ok(Source::new(tree, texts).read_from(noted.into_read()))
     } else {
         Err(Problems::new(problems, texts))
     }
 }
 
-struct Loader<'f, 't> {
+struct Loader<'f, 'o, 't> {
     files: &'f dyn Files,
     texts: &'t Sources,
     lowering: Lowering,
-    observer: Option<&'f mut dyn FnMut(Vec<ZPath>)>,
+    observer: Option<&'o mut dyn FnMut(Vec<ZPath>)>,
     /// How many nodes of the current layer the observer has got.
     sent: usize,
     problems: Vec<Problem>,
@@ -114,7 +115,7 @@ struct Loader<'f, 't> {
     unread: usize,
 }
 
-impl Loader<'_, '_> {
+impl Loader<'_, '_, '_> {
     /// Reads one layer.
     fn layer(&mut self, name: &str) {
         let before = self.problems.len();

@@ -35,6 +35,9 @@ pub(super) fn judge(
     whole(trims, declared, live)
 }
 
+/// Fewer nodes may go with whole top-level nodes however small the tree is: people rename them.
+const FEWEST: usize = 3;
+
 /// The refusal, if what goes with whole top-level nodes is most of what is live at and below those and the
 /// declared ones. What is declared and missing does not count: files of another environment declare much.
 fn whole(trims: &[Action], declared: &Tree<Declared>, live: &Tree<Live>) -> Option<Refusal> {
@@ -55,6 +58,9 @@ fn whole(trims: &[Action], declared: &Tree<Declared>, live: &Tree<Live>) -> Opti
     let all = topmost(tops.into_iter());
     let nodes = all.iter().map(|top| live.subtree(top).len()).sum();
     let trims = undeclared.len();
+    if trims < FEWEST {
+        return None;
+    }
     let others = all.into_iter().filter(|top| !going.contains(top));
     let tops = going.iter().cloned().chain(others).collect();
     (trims * 2 > nodes).then_some(Refusal::MostTrimmed { trims, nodes, tops })

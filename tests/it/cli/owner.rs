@@ -9,7 +9,7 @@ use zkt::zookeeper::record::{self, Stored};
 use zkt::zookeeper::session::Session;
 
 use super::apply::large;
-use super::{Place, create};
+use super::{Place, Run, create};
 use crate::relay::{Mode, Relay, Way};
 use crate::server::{self, shared};
 
@@ -140,8 +140,8 @@ async fn what_others_did_since_stays_and_is_named() {
 
     Kept as they are:
       /old  (/old/changed stays)
-      /old/held  (/old/held/theirs stays)
       /old/changed  (somebody else has changed it since its owner wrote it)
+      /old/held  (/old/held/theirs stays)
 
     Plan: 0 to add, 0 to update, 0 to link, 2 to trim.
     Done: 0 added, 0 updated, 0 linked, 2 trimmed.
@@ -598,7 +598,7 @@ async fn what_is_no_record_is_an_error_and_not_an_empty_record() {
             "error: --adopt is about the nodes of an owner\n",
         ),
         ("plan --owner a/b a.zkt", "error: --owner \"a/b\": "),
-        ("status", "error: --owner is missing\n"),
+        ("status", "error: no owner is named\n"),
     ] {
         let run = place.run(words).expect(1);
         assert!(run.stderr.starts_with(said), "{run}");
@@ -946,4 +946,67 @@ async fn a_record_names_the_commit_of_the_layers_and_git_runs_nothing_for_it() {
     place.file("trees/a.zkt", "/a\n  x = 1\n");
     assert_eq!(revision("trees"), serde_json::Value::Null);
     assert!(!place.path("ran").exists());
+}
+
+/// Files that git ignores, files that the layers refer to, and what nobody can find again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_record_says_clean_only_of_what_is_in_the_commit() {
+    let place = Place::new("owner-clean").await;
+    place.git("init -q -b main");
+    place
+        .file(".gitignore", "*.local.zkt\n")
+        .file("trees/a.zkt", "/a\n  @data file '../data'\n")
+        .file("data", "x")
+        .commit();
+    let head = place.read(".git/refs/heads/main").trim().to_owned();
+    let revision = |run: Run| {
+        run.expect(0);
+        let status = place.run("status --owner team --format json").expect(0);
+        status.json()[0]["applied"]["revision"].clone()
+    };
+    let apply = "apply -y --owner team trees";
+    assert_eq!(revision(place.run(apply)), head);
+    place.file("data", "y");
+    assert_eq!(revision(place.run(apply)), format!("{head}-dirty"));
+    place.file("data", "x").file("trees/b.local.zkt", "/b\n");
+    assert_eq!(revision(place.run(apply)), format!("{head}-dirty"));
+    let from_input = place.run_with("apply -y --owner team trees/a.zkt -", "/c\n");
+    assert_eq!(revision(from_input), serde_json::Value::Null);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn nothing_is_taken_from_another_owner_unseen() {
+    let place = Place::new("owner-taken").await;
+    place.file("b.zkt", "/bt\n  /k\n/si\n  /b\n");
+    place.run("apply -y --owner b b.zkt").expect(0);
+    place.file("a.zkt", "/at\n  @moved from \"/bt\"\n  /k\n");
+    place.file("t.zkt", "/si\n/other\n");
+    for (words, warning) in [
+        (
+            "plan --strict --owner a a.zkt",
+            "warning: /bt: the owner b has them (and 1 more node), and this plan moves them away",
+        ),
+        (
+            "plan --strict --owner a --trim all t.zkt",
+            "warning: /si/b: the owner b has it, and this plan removes it",
+        ),
+    ] {
+        let run = place.run(words).expect(3);
+        assert!(run.stdout.contains(warning), "{run}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_move_out_of_a_node_that_is_left_empty_converges_at_once() {
+    let place = Place::new("owner-emptied").await;
+    place.file("a.zkt", "/w1\n  /keep\n  /w2/x\n    a = 1\n");
+    place.run("apply -y --owner w a.zkt").expect(0);
+    let moved = "/w1\n  /keep\n  /y\n    @moved from \"/w1/w2/x\"\n    a = 1\n";
+    place.file("a.zkt", moved);
+    let words = "--owner w --trim owned --force a.zkt";
+    place.run(&format!("apply -y {words}")).expect(0);
+    let plan = place.run(&format!("plan --detailed-exitcode {words}"));
+    plan.expect(0);
+    let nodes = nodes(&place).await;
+    assert!(!nodes.contains("/w2"), "{nodes}");
 }

@@ -5,14 +5,14 @@ use std::path::PathBuf;
 use clap::{Args, ValueHint};
 use zkt::declare::files::{Disk, GitFiles};
 
-use super::values::file_size;
+use super::values::{file_size, layer};
 
 /// What is declared, and where.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct LayerArgs {
     /// Files or directories of tree files, git:REV:PATH for those of a commit, or - for standard input;
     /// later ones lie over earlier
-    #[arg(required = true, value_name = "LAYER", value_hint = ValueHint::AnyPath)]
+    #[arg(required = true, value_name = "LAYER", value_hint = ValueHint::AnyPath, value_parser = layer)]
     pub(crate) layers: Vec<String>,
     #[command(flatten)]
     pub(crate) files: FileArgs,

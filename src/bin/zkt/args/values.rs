@@ -78,3 +78,11 @@ mod tests {
         }
     }
 }
+
+/// The name of a layer.
+pub(crate) fn layer(text: &str) -> Result<String, String> {
+    match text {
+        "" => Err("a layer is a file, a directory, git:REV:PATH or -".to_owned()),
+        text => Ok(text.to_owned()),
+    }
+}

@@ -10,6 +10,7 @@ use std::iter;
 use std::sync::Arc;
 
 use clap::Args;
+use zkt::declare::Source;
 use zkt::model::plan::Plan;
 use zkt::plan::saved::SavedPlan;
 use zkt::reconcile::{self, Account, Again, Asks, Executed, Options, Verdict};
@@ -81,7 +82,7 @@ pub(crate) async fn run(args: &ApplyArgs, output: &Output) -> Result<Exit, Failu
         ..options
     };
     if let Some(owner) = &mut options.owner {
-        owner.revision = revision(args, saved.as_ref()).await;
+        owner.revision = revision(args, saved.as_ref(), &source).await;
     }
     let steps = match &saved {
         Some(saved) => reconcile::Apply::saved(saved, &source, &options),
@@ -113,11 +114,11 @@ pub(crate) async fn run(args: &ApplyArgs, output: &Output) -> Result<Exit, Failu
 }
 
 /// What is applied for an owner, as its record names it.
-async fn revision(args: &ApplyArgs, saved: Option<&SavedPlan>) -> Option<String> {
+async fn revision(args: &ApplyArgs, saved: Option<&SavedPlan>, source: &Source) -> Option<String> {
     match saved {
         // It was reviewed at that one.
         Some(saved) => saved.terms.owner.as_ref()?.revision.clone(),
-        None => owner::revision(&args.start.sources.layers).await,
+        None => owner::revision(&args.start.sources.layers, source).await,
     }
 }
 

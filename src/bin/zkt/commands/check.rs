@@ -101,12 +101,16 @@ fn worse(one: Exit, other: Exit) -> Exit {
 /// Prints one report for code scanning; each finding says of which context it is.
 fn print_sarif_of_all(contexts: &[(String, CheckArgs)], output: &Output) -> Result<Exit, Failure> {
     let (mut all, mut worst) = (Vec::new(), Exit::Done);
+    let mut refused = Vec::new();
     for (name, args) in contexts {
         let (findings, exit) = match load(args) {
             Ok(source) => {
                 let warnings = reconcile::lint(&source, &args.lints.levels);
                 let exit = match args.refusal(&warnings) {
-                    Some(_) => Exit::Refused,
+                    Some(refusal) => {
+                        refused.push(format!("context {name}: {refusal}"));
+                        Exit::Refused
+                    }
                     None => Exit::Done,
                 };
                 (args.findings(&warnings), exit)
@@ -123,7 +127,12 @@ fn print_sarif_of_all(contexts: &[(String, CheckArgs)], output: &Output) -> Resu
         .iter()
         .map(|(_, args)| Bounds::of_file(args.of_file.clone()));
     let bounds: Vec<Bounds> = bounds.collect();
-    let log = render::sarif(&all, &bounds, &Root::of_environment());
+    let log = render::sarif(
+        &all,
+        &bounds,
+        (&refused, Exit::Refused.code()),
+        &Root::of_environment(),
+    );
     let mut out = output.out();
     writeln!(out, "{log}")?;
     out.flush()?;
@@ -181,7 +190,8 @@ fn print_problems(
         }
         CheckFormat::Sarif => {
             let findings = declare::findings(problems);
-            let log = render::sarif(&findings, slice::from_ref(bounds), &Root::of_environment());
+            let (bounds, none) = (slice::from_ref(bounds), (&[][..], 0));
+            let log = render::sarif(&findings, bounds, none, &Root::of_environment());
             writeln!(out, "{log}")?;
             Ok(declare::exit(problems))
         }
@@ -236,7 +246,9 @@ fn print_sound(
         }
         CheckFormat::Sarif => {
             let findings = args.findings(&warnings);
-            let log = render::sarif(&findings, slice::from_ref(bounds), &Root::of_environment());
+            let refused = (refusal.as_slice(), Exit::Refused.code());
+            let bounds = slice::from_ref(bounds);
+            let log = render::sarif(&findings, bounds, refused, &Root::of_environment());
             writeln!(out, "{log}")?;
         }
     }

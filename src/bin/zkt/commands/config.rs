@@ -110,19 +110,21 @@ fn table(
         let widths = rows.iter().map(|row| row[column].width());
         widths.max().unwrap_or(0)
     };
-    let (names, origins) = (width(0), width(2));
-    let room = columns.map_or(usize::MAX, |columns| {
-        columns.saturating_sub(names + origins + 4)
-    });
-    let values = width(1).min(room.max(NARROWEST));
+    let names = width(0);
+    let room = columns.map_or(usize::MAX, |columns| columns.saturating_sub(names + 4));
+    let least = width(1).min(NARROWEST);
+    let origins = width(2).min(room.saturating_sub(least).max(NARROWEST));
+    let values = width(1).min(room.saturating_sub(origins).max(NARROWEST));
     for [name, value, origin] in &rows {
         let mut name = name.as_str();
-        let mut origin = origin.as_str();
-        for line in wrapped(value, values) {
-            let pad = values.saturating_sub(line.width());
-            let row = format!("{name:names$}  {line}{:pad$}  {origin}", "");
+        let (value, origin) = (wrapped(value, values), wrapped(origin, origins));
+        for i in 0..value.len().max(origin.len()) {
+            let line = |lines: &[String]| lines.get(i).cloned().unwrap_or_default();
+            let (value, origin) = (line(&value), line(&origin));
+            let pad = values.saturating_sub(value.width());
+            let row = format!("{name:names$}  {value}{:pad$}  {origin}", "");
             writeln!(out, "{}", row.trim_end())?;
-            (name, origin) = ("", "");
+            name = "";
         }
     }
     Ok(())
@@ -214,5 +216,15 @@ mod tests {
         path     /a                                       zkt.toml:7
         ");
         assert_eq!(text(None).lines().count(), 4);
+        // Long places go on below, too.
+        let long = [Setting {
+            instead_of: Some("zkt.toml:17".to_owned()),
+            origin: Origin::Variable("ZKT_CONNECT"),
+            ..setting("session-timeout-of-it", "127.0.0.1:2181")
+        }];
+        let mut out = Vec::new();
+        table(&Config::default(), &long, Some(60), &mut out).unwrap();
+        let out = String::from_utf8(out).unwrap();
+        assert!(out.lines().all(|line| line.width() <= 60), "{out}");
     }
 }

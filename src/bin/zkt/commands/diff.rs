@@ -1,5 +1,6 @@
 //! `zkt diff`: the plan that turns one tree into another.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -16,31 +17,33 @@ use zkt::reconcile::{self, Options};
 use zkt::zookeeper::live::ReadAhead;
 use zkt::zookeeper::session::Session;
 
+use crate::args::values::layer;
 use crate::args::{FileArgs, PlanFormat, PlanOptions, ServerArgs, TrimArg};
 use crate::config::Config;
 use crate::declare::{self, Destination, System};
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
 use crate::render::{Bounds, Subject, path_text};
-use crate::{planning, review, settings};
+use crate::{planning, render, review, settings};
 
 /// Print the plan that turns one tree into another; each side is a layer, an export or `live`
 #[derive(Debug, Args)]
 #[command(override_usage = "zkt diff [OPTIONS] <OLD> <NEW>\n       \
                             zkt diff [OPTIONS] --old <LAYER>... --new <LAYER>...\n       \
-                            zkt diff [OPTIONS] [--since <REV>] [--old-context <NAME>] --context <NAME>")]
+                            zkt diff [OPTIONS] --since <REV> [--old-context <NAME>] --context <NAME>\n       \
+                            zkt diff [OPTIONS] --old-context <NAME> --context <NAME>")]
 #[command(group = ArgGroup::new("old_side").multiple(true)
           .args(["old_layers", "old_context", "since"]))]
 pub(crate) struct DiffArgs {
     /// The tree to start from: a layer, the JSON of an export (FILE.json), or `live`
-    #[arg(value_hint = ValueHint::AnyPath, required_unless_present = "old_side",
+    #[arg(value_parser = layer, value_hint = ValueHint::AnyPath, required_unless_present = "old_side",
           conflicts_with_all = ["old_side", "new_layers"])]
     pub(crate) old: Option<String>,
     /// The tree to end with: a layer, the JSON of an export (FILE.json), or `live`
-    #[arg(value_hint = ValueHint::AnyPath, required_unless_present = "new_layers")]
+    #[arg(value_parser = layer, value_hint = ValueHint::AnyPath, required_unless_present = "new_layers")]
     pub(crate) new: Option<String>,
     /// The layers of the tree to start from, or `live`, instead of OLD
-    #[arg(long = "old", id = "old_layers", value_name = "LAYER", num_args = 1..,
+    #[arg(long = "old", id = "old_layers", value_name = "LAYER", num_args = 1.., value_parser = layer,
           value_hint = ValueHint::AnyPath, requires = "new_layers",
           conflicts_with_all = ["old_context", "since"])]
     pub(crate) old_layers: Vec<String>,
@@ -52,7 +55,7 @@ pub(crate) struct DiffArgs {
     #[arg(long, value_name = "REV")]
     pub(crate) since: Option<String>,
     /// The layers of the tree to end with, or `live`, instead of NEW
-    #[arg(long = "new", id = "new_layers", value_name = "LAYER", num_args = 1..,
+    #[arg(long = "new", id = "new_layers", value_name = "LAYER", num_args = 1.., value_parser = layer,
           value_hint = ValueHint::AnyPath, requires = "old_side")]
     pub(crate) new_layers: Vec<String>,
     #[command(flatten)]
@@ -81,10 +84,9 @@ impl DiffArgs {
 
 pub(crate) async fn run(args: &DiffArgs, output: &Output) -> Result<Exit, Failure> {
     let sides = Sides::of(args)?;
-    let old = sides.old.join(" ");
     let bounds = Bounds::of(&args.plan);
     let unplanned = |failure| {
-        let subject = subject(&old, sides.new, &bounds);
+        let subject = subject(sides.old, sides.new, &bounds);
         review::explained(failure, args.format, &subject, output)
     };
     let (plan, old, new) = plan(args, &sides, output).await.map_err(unplanned)?;
@@ -96,7 +98,13 @@ pub(crate) async fn run(args: &DiffArgs, output: &Output) -> Result<Exit, Failur
         stays: &stays,
         ..subject(&old, &new, &bounds)
     };
-    review::print(args.format, &plan, &subject, None, output)?;
+    // Of a tree of files it is known what is secret.
+    let shown = match is_live(sides.old) {
+        true => review::as_shown(&plan, args.format),
+        false => Cow::Borrowed(&plan),
+    };
+    review::print(args.format, &shown, &subject, None, output)?;
+    output.hint_if_any(|| render::exposed(&shown));
     note_staying(&stays, output);
     Ok(if !plan.refusals.is_empty() {
         Exit::Refused
@@ -138,7 +146,7 @@ async fn plan(
     args: &DiffArgs,
     sides: &Sides<'_>,
     output: &Output,
-) -> Result<(Plan, String, Vec<String>), Failure> {
+) -> Result<(Plan, Vec<String>, Vec<String>), Failure> {
     let place = planning::place(&args.plan)?;
     let system = if is_live(sides.old) || is_live(sides.new) {
         System::of(&settings::session_options(&args.server)?)
@@ -180,7 +188,7 @@ async fn plan(
     } else {
         compare(&load(sides.old)?, load(sides.new)?, &rules)
     };
-    Ok((plan, old.join(" "), new))
+    Ok((plan, old, new))
 }
 
 /// The layers of each tree, or `live` alone.
@@ -240,7 +248,7 @@ fn is_live(side: &[String]) -> bool {
 }
 
 /// The plan from one tree to the other.
-fn subject<'a>(old: &'a str, new: &'a [String], bounds: &'a Bounds) -> Subject<'a> {
+fn subject<'a>(old: &'a [String], new: &'a [String], bounds: &'a Bounds) -> Subject<'a> {
     Subject {
         title: "zkt diff",
         old: ("from", old),

@@ -1,7 +1,7 @@
 //! `zkt get`: the properties of a live node.
 
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::{self, IsTerminal as _, Write};
 
 use clap::Args;
 use serde_json::{Value, json};
@@ -152,10 +152,23 @@ fn write(
                 json!({"format_version": format, "path": path, "name": name, "value": value});
             writeln!(out, "{object}")?;
         }
+        // A terminal obeys what is in it; a program gets it as it is.
+        (Format::Text, Value::String(text)) if !args.raw && io::stdout().is_terminal() => {
+            writeln!(out, "{}", printable_lines(text))?;
+        }
         (Format::Text, Value::String(text)) => writeln!(out, "{text}")?,
         (Format::Text, value) => writeln!(out, "{value}")?,
     }
     Ok(true)
+}
+
+/// A text whose lines and tabs stay, and nothing else that a terminal would obey.
+fn printable_lines(text: &str) -> String {
+    let line = |line: &str| {
+        let parts = line.split('\t').map(spelling::printable);
+        parts.collect::<Vec<_>>().join("\t")
+    };
+    text.split('\n').map(line).collect::<Vec<_>>().join("\n")
 }
 
 fn write_text(
@@ -209,4 +222,17 @@ fn write_json(
     });
     writeln!(out, "{object}")?;
     Ok(args.raw || properties.iter().all(|(_, value)| value.is_ok()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_gets_nothing_to_obey() {
+        assert_eq!(
+            printable_lines("a\tb\n\u{1b}[31mc\u{7}\n"),
+            "a\tb\n\\u001b[31mc\\u0007\n"
+        );
+    }
 }

@@ -1,6 +1,7 @@
 //! `zkt plan`: what apply would do.
 
 use std::path::{Path, PathBuf};
+use std::slice;
 
 use clap::{Args, ValueHint};
 use zkt::declare::Source;
@@ -68,7 +69,7 @@ pub(crate) async fn run(args: &PlanArgs, output: &Output) -> Result<Exit, Failur
     // What was typed for the servers may hold what nobody is to see.
     let bounds = Bounds::of(&args.plan);
     let unplanned = |failure| {
-        let subject = subject("", layers, &bounds);
+        let subject = subject(&[], layers, &bounds);
         review::explained(failure, args.format, &subject, output)
     };
     if let Some(file) = &args.show {
@@ -86,7 +87,7 @@ pub(crate) async fn run(args: &PlanArgs, output: &Output) -> Result<Exit, Failur
         PlanFormat::Text => output.is_verbose(),
         PlanFormat::Github => false,
     };
-    let revision = owner::revision_of(&args.plan.owner, layers).await;
+    let revision = owner::revision_of(&args.plan.owner, layers, &source).await;
     let made = Made {
         source: &source,
         live: &live,
@@ -106,9 +107,10 @@ pub(crate) async fn run(args: &PlanArgs, output: &Output) -> Result<Exit, Failur
         Some((_, saved)) => Some(saved.checksum().to_owned()),
         None => Some(saved::checksum(&plan, &source, &live, &args.plan)?),
     };
-    let subject = subject(&server, layers, &bounds);
-    review::print(args.format, &plan, &subject, checksum.as_deref(), output)?;
-    output.hint_if_any(|| render::exposed(&plan));
+    let subject = subject(slice::from_ref(&server), layers, &bounds);
+    let shown = review::as_shown(&plan, args.format);
+    review::print(args.format, &shown, &subject, checksum.as_deref(), output)?;
+    output.hint_if_any(|| render::exposed(&shown));
     match (&saved, &args.out) {
         (Some((file, saved)), _) => saved::write(file, saved, &args.server.way, output)?,
         (None, Some(file)) => {
@@ -176,9 +178,10 @@ fn show_saved(
     let SavedPlan { origin, terms, .. } = saved;
     let options = saved::plan_options(terms, &args.plan);
     let bounds = Bounds::of_saved(&options, origin.context.as_deref());
-    let subject = subject(&origin.server, &origin.layers, &bounds);
+    let subject = subject(slice::from_ref(&origin.server), &origin.layers, &bounds);
     let checksum = Some(saved.checksum());
-    review::print(args.format, saved.plan(), &subject, checksum, output)?;
+    let shown = review::as_shown(saved.plan(), args.format);
+    review::print(args.format, &shown, &subject, checksum, output)?;
     output.note(&format!("made {} by zkt {}", origin.made, origin.zkt));
     let mut way = args.server.way.clone();
     if let Some(context) = &origin.context
@@ -192,7 +195,7 @@ fn show_saved(
 }
 
 /// A plan for a server from layers.
-fn subject<'a>(server: &'a str, layers: &'a [String], bounds: &'a Bounds) -> Subject<'a> {
+fn subject<'a>(server: &'a [String], layers: &'a [String], bounds: &'a Bounds) -> Subject<'a> {
     Subject {
         title: "zkt plan",
         old: ("on", server),

@@ -19,6 +19,7 @@ const MOST: usize = 20;
 
 /// Show an owner's last apply, and what has changed since
 #[derive(Debug, Args)]
+#[command(mut_arg("owner", |owner| owner.help("The owner whose record it is")))]
 pub(crate) struct StatusArgs {
     #[command(flatten)]
     pub(crate) owner: OwnerArgs,
@@ -34,7 +35,8 @@ pub(crate) struct StatusArgs {
 
 pub(crate) async fn run(args: &StatusArgs, output: &Output) -> Result<Exit, Failure> {
     let Some(owner) = owner::named(&args.owner, false)? else {
-        return Err(Failure::new("--owner is missing").hint("--owner NAME says whose record"));
+        return Err(Failure::new("no owner is named")
+            .hint("--owner NAME says whose record, or the owner of a context: --context NAME"));
     };
     let session = Session::connect(&settings::session_options(&args.server)?).await?;
     let hosts = session.hosts();
@@ -67,7 +69,10 @@ fn text(owner: &Owner, status: &Status, hosts: &str, out: &mut dyn Write) -> io:
             line("revision", applied.revision.as_deref().unwrap_or("unknown"))?;
             line(
                 "plan",
-                applied.plan.as_deref().unwrap_or("it wrote no node"),
+                applied
+                    .plan
+                    .as_deref()
+                    .unwrap_or("none, as no node had to be written"),
             )?;
         }
         None => line("applied", "never to its end")?,
@@ -91,7 +96,7 @@ fn text(owner: &Owner, status: &Status, hosts: &str, out: &mut dyn Write) -> io:
         line("shared", &shared.join(", "))?;
     }
     if status.drifted.is_empty() {
-        return writeln!(out, "\nNo drift: all nodes are as they were left.");
+        return writeln!(out, "\nNo drift: all nodes hold what they held.");
     }
     writeln!(out)?;
     for (path, drift) in status.drifted.iter().take(MOST) {

@@ -7,6 +7,7 @@ use zkt::model::node::Live;
 use zkt::model::path::ZPath;
 use zkt::model::tree::Tree;
 use zkt::plan::scope::{Children, Want};
+use zkt::syntax::characters::is_visible;
 use zkt::zookeeper::live::{self, FetchOptions};
 use zkt::zookeeper::session::{Options, Session, Wait};
 
@@ -91,7 +92,10 @@ async fn names(session: &Session, place: &ZPath, begun: &str) -> Option<Vec<Stri
         .iter()
         .filter(|(path, _)| path.parent().as_ref() == Some(place));
     let names = children.map(|(path, _)| path.name().to_owned());
-    Some(names.filter(|name| name.starts_with(begun)).collect())
+    // What cannot be seen, or reorders the line, is not to be picked from a list.
+    let is_safe = |name: &String| name.chars().all(is_visible);
+    let names = names.filter(|name| name.starts_with(begun));
+    Some(names.filter(is_safe).collect())
 }
 
 async fn read(session: &Session, path: &ZPath, children: Children) -> Option<Tree<Live>> {

@@ -13,6 +13,7 @@ use super::find::{Found, Reach};
 use super::key::{KEYS, Key, LINTS, Paths, Shape, WITHHELD, nearest};
 use super::wrong::{Wrong, Wrongs};
 use crate::args::lints;
+use crate::commit::in_commit;
 
 /// The contexts of a file.
 #[derive(Debug)]
@@ -61,6 +62,7 @@ impl File {
         let mut reader = Reader {
             folder: &found.folder,
             reach: &found.reach,
+            revision: found.revision.as_deref(),
             sources: &sources,
             id,
             wrongs: Vec::new(),
@@ -86,6 +88,8 @@ impl File {
 struct Reader<'t> {
     folder: &'t Path,
     reach: &'t Reach,
+    /// The commit that the file was read from.
+    revision: Option<&'t str>,
     sources: &'t Sources,
     id: SourceId,
     wrongs: Vec<Wrong>,
@@ -263,6 +267,12 @@ impl Reader<'_> {
                 Paths::None => Some(text.to_owned()),
                 Paths::Anywhere => Some(self.seen_from_here(text)),
                 Paths::Layers => self.of_layers(key, text, at),
+                Paths::Guards => match self.revision {
+                    Some(revision) if Path::new(text).is_relative() => {
+                        Some(in_commit(revision, &self.seen_from_here(text)))
+                    }
+                    _ => self.of_layers(key, text, at),
+                },
             },
         }
     }

@@ -25,6 +25,8 @@ pub(crate) struct Found {
     pub(crate) folder: PathBuf,
     pub(crate) text: String,
     pub(crate) reach: Reach,
+    /// The commit that it was read from, if it was.
+    pub(crate) revision: Option<String>,
 }
 
 /// Which files the layers of a file may be, and refer to.
@@ -75,7 +77,7 @@ pub(crate) fn named(path: &Path) -> Result<Found, Failure> {
     read(path, file, Reach::Everything)
 }
 
-/// Reads a file of a commit. Its paths are those of the working tree.
+/// Reads a file of a commit. Its paths are those of the working tree, but for what guards a plan.
 fn committed(name: &Path, in_commit: InCommit<'_>) -> Result<Found, Failure> {
     let Some(path) = in_commit.path else {
         let message = format!("{}: a file in a commit is git:REV:PATH", name.display());
@@ -89,7 +91,10 @@ fn committed(name: &Path, in_commit: InCommit<'_>) -> Result<Found, Failure> {
     };
     let file = top.join(path);
     let folder = file.parent().unwrap_or(Path::new("")).to_owned();
-    Ok(found(name, folder, text, Reach::Everything))
+    Ok(Found {
+        revision: Some(in_commit.revision.to_owned()),
+        ..found(name, folder, text, Reach::Everything)
+    })
 }
 
 /// The current directory.
@@ -188,6 +193,7 @@ fn found(path: &Path, folder: PathBuf, text: String, reach: Reach) -> Found {
         folder,
         text,
         reach,
+        revision: None,
     }
 }
 

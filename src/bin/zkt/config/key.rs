@@ -44,6 +44,8 @@ pub(crate) enum Paths {
     None,
     /// Layers, or what those may refer to: what is read there can be shown.
     Layers,
+    /// What guards a plan: of a file in a commit they are in that commit, too.
+    Guards,
     Anywhere,
 }
 
@@ -122,7 +124,7 @@ pub(crate) static KEYS: [Key; 30] = [
     }),
     Key::new("target", Shape::List, Scope::Plan, glob),
     Key::new("exclude", Shape::List, Scope::Plan, glob),
-    Key::new("policy", Shape::List, Scope::Plan, layer).paths(Paths::Layers),
+    Key::new("policy", Shape::List, Scope::Plan, layer).paths(Paths::Guards),
     Key::new("strict", Shape::Switch, Scope::All, any),
     LINTS,
     Key::new("allow-empty", Shape::Switch, Scope::Layers, any),

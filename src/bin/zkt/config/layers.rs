@@ -6,7 +6,7 @@ use super::choice::Config;
 use super::file::File;
 use super::find;
 use super::wrong::Wrongs;
-use crate::commit::InCommit;
+use crate::commit::in_commit;
 use crate::exit::Failure;
 use crate::output::Output;
 
@@ -53,30 +53,4 @@ fn layers(file: &File, name: &str) -> Result<Vec<String>, Failure> {
         Failure::new(format!("the context {name} of {} has no layers", file.name))
     })?;
     Ok(entry.values.clone())
-}
-
-/// A path from the current directory, as it is in a commit. What names a commit itself stays.
-fn in_commit(revision: &str, path: &str) -> String {
-    match InCommit::of(path) {
-        Some(InCommit { path: Some(_), .. }) => path.to_owned(),
-        _ if path.starts_with("../") || path.starts_with("./") => format!("git:{revision}:{path}"),
-        _ => format!("git:{revision}:./{path}"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn paths_lead_into_the_commit() {
-        for (path, expected) in [
-            ("trees/a.zkt", "git:main:./trees/a.zkt"),
-            ("../trees", "git:main:../trees"),
-            ("./live", "git:main:./live"),
-            ("git:v1:trees", "git:v1:trees"),
-        ] {
-            assert_eq!(in_commit("main", path), expected);
-        }
-    }
 }

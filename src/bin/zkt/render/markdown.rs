@@ -40,9 +40,8 @@ const FRAME: usize = 500;
 pub(crate) struct Subject<'a> {
     /// The command: `zkt plan`.
     pub(crate) title: &'a str,
-    /// What stands before the tree that changes, and that tree: `on`, a server. Left out if
-    /// it is empty.
-    pub(crate) old: (&'a str, &'a str),
+    /// What stands before the tree that changes, and that tree: `on`, a server; or its layers.
+    pub(crate) old: (&'a str, &'a [String]),
     /// What stands before the layers, and those: `from`.
     pub(crate) new: (&'a str, &'a [String]),
     /// What the plan is narrowed to.
@@ -94,20 +93,22 @@ fn headline(verdict: &str, subject: &Subject<'_>) -> String {
     let context = bounds.context().map(code);
     let context = context.map_or(String::new(), |context| format!(" {context}"));
     let mut line = format!("**{title}{context}: {verdict}**");
-    if !old.1.is_empty() {
-        _ = write!(line, " {} {}", old.0, code(old.1));
-    }
-    for (i, layer) in new.1.iter().take(LAYERS).enumerate() {
-        let before = if i == 0 { new.0 } else { "and" };
+    push_side(&mut line, old.0, old.1);
+    push_side(&mut line, new.0, new.1);
+    line.push('\n');
+    line
+}
+
+fn push_side(line: &mut String, word: &str, layers: &[String]) {
+    for (i, layer) in layers.iter().take(LAYERS).enumerate() {
+        let before = if i == 0 { word } else { "and" };
         let layer = if layer == "-" { "<stdin>" } else { layer };
         _ = write!(line, " {before} {}", code(layer));
     }
-    match new.1.len().saturating_sub(LAYERS) {
+    match layers.len().saturating_sub(LAYERS) {
         0 => {}
         more => _ = write!(line, " and {}", count(more, "more layer")),
     }
-    line.push('\n');
-    line
 }
 
 /// The context and the options, if there is anything to say.

@@ -88,8 +88,14 @@ pub(crate) struct Finding {
     pub(crate) place: Location,
 }
 
-/// The log of one run. What `zkt.toml` says of it is a note about the run, one a context.
-pub(crate) fn sarif(findings: &[Finding], bounds: &[Bounds], root: &Root) -> Value {
+/// The log of one run. What `zkt.toml` says of it is a note about the run, one a context. What refuses the layers
+/// is an error of the run, with the exit code: no single finding says it.
+pub(crate) fn sarif(
+    findings: &[Finding],
+    bounds: &[Bounds],
+    (refused, exit): (&[String], u8),
+    root: &Root,
+) -> Value {
     let rules: Vec<Value> = Found::all().map(Found::descriptor).collect();
     let results = findings.iter().map(|finding| result(finding, root));
     let items = bounds
@@ -98,6 +104,20 @@ pub(crate) fn sarif(findings: &[Finding], bounds: &[Bounds], root: &Root) -> Val
     let notes = items
         .filter(|items| !items.is_empty())
         .map(|items| json!({ "level": "note", "message": { "text": items.join(", ") } }));
+    let mut invocation = json!({
+        "executionSuccessful": true,
+        "toolConfigurationNotifications": notes.collect::<Vec<_>>(),
+    });
+    if !refused.is_empty() {
+        let error = |text: &String| {
+            let text = printable(text);
+            json!({ "level": "error", "message": { "text": text } })
+        };
+        let errors: Vec<Value> = refused.iter().map(error).collect();
+        invocation["toolExecutionNotifications"] = errors.into();
+        invocation["exitCode"] = exit.into();
+        invocation["exitCodeDescription"] = "refused".into();
+    }
     json!({
         "$schema": SCHEMA,
         "version": "2.1.0",
@@ -108,10 +128,7 @@ pub(crate) fn sarif(findings: &[Finding], bounds: &[Bounds], root: &Root) -> Val
                 "rules": rules,
             } },
             "columnKind": "unicodeCodePoints",
-            "invocations": [{
-                "executionSuccessful": true,
-                "toolConfigurationNotifications": notes.collect::<Vec<_>>(),
-            }],
+            "invocations": [invocation],
             "results": results.collect::<Vec<_>>(),
         }],
     })

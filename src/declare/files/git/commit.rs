@@ -134,15 +134,21 @@ impl Repository {
     /// The hash of the object that a revision names.
     pub(super) fn hash(&self, revision: &str) -> io::Result<String> {
         if revision.is_empty() || revision.starts_with('-') {
-            return Err(no_revision(revision, ""));
+            return Err(no_revision(revision, "", false));
         }
         let told = self.git.run(&["rev-parse", "--verify", revision])?;
-        let hash = told.map_err(|said| no_revision(revision, &said))?;
+        let hash = told.map_err(|said| no_revision(revision, &said, self.is_shallow()))?;
         let hash = hash.trim();
         if !hash.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return Err(no_revision(revision, ""));
+            return Err(no_revision(revision, "", false));
         }
         Ok(hash.to_owned())
+    }
+
+    /// Whether older commits and other branches may be missing.
+    fn is_shallow(&self) -> bool {
+        let told = self.git.run(&["rev-parse", "--is-shallow-repository"]);
+        matches!(told, Ok(Ok(answer)) if answer.trim() == "true")
     }
 
     fn directory(&mut self, object: &Arc<str>, real: PathBuf) -> io::Result<Found> {
@@ -286,12 +292,15 @@ fn too_large(object: &str) -> io::Error {
 }
 
 /// What git says, unless it only says that there is no such revision.
-fn no_revision(revision: &str, said: &str) -> io::Error {
+fn no_revision(revision: &str, said: &str, is_shallow: bool) -> io::Error {
     io::Error::other(match said.trim() {
-        "" | "fatal: Needed a single revision" => format!(
-            "the repository has no revision {revision:?}; a shallow clone lacks older commits and \
+        "" | "fatal: Needed a single revision" if is_shallow => format!(
+            "the repository has no revision {revision:?}; it is a shallow clone, which lacks older commits and \
              other branches until they are fetched"
         ),
+        "" | "fatal: Needed a single revision" => {
+            format!("the repository has no revision {revision:?}")
+        }
         said => said.to_owned(),
     })
 }

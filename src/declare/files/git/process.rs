@@ -74,7 +74,8 @@ impl Git {
         Ok(if status.success() {
             Ok(printed)
         } else {
-            Err(said)
+            // Git indents what is to be typed with tabs.
+            Err(said.replace('\t', "  "))
         })
     }
 

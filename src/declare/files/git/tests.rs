@@ -238,7 +238,7 @@ fn a_clone_without_its_objects_or_its_past_says_so() {
     assert_eq!(shallow.nodes("git:origin/main:t"), "/b");
     let error = shallow.error("git:HEAD~1:t");
     assert!(
-        error.contains("a shallow clone lacks older commits"),
+        error.contains("it is a shallow clone, which lacks older commits"),
         "{error}"
     );
 }

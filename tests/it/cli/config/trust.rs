@@ -323,3 +323,32 @@ fn a_file_of_a_commit_with_the_trees_of_today() {
     --- exit 1
     ");
 }
+
+/// A pull request changes the working tree, and with it neither the rules nor which of them hold.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn the_policies_of_a_file_in_a_commit_are_those_of_the_commit() {
+    let place = Place::new("trust-policy").await;
+    let rule = |effect: &str| {
+        format!("[[rule]]\nname = 'threads'\neffect = '{effect}'\nwhen = 'true'\nmessage = 'no'\n")
+    };
+    place.git("init -q -b main");
+    place
+        .file(
+            "conf/zkt.toml",
+            "[context.x]\nlayers = ['../a.zkt']\npolicy = 'policies/x.toml'\n",
+        )
+        .file("conf/policies/x.toml", rule("deny"))
+        .file("a.zkt", "/a\n  threads = 1\n")
+        .commit();
+    place.file("conf/policies/x.toml", rule("warn"));
+    for folder in ["", "conf"] {
+        let mut command = place.command("plan --context x --config git:HEAD:conf/zkt.toml");
+        command.current_dir(place.path(folder));
+        let run = place.finish(command.spawn().unwrap()).expect(3);
+        assert!(run.stdout.contains("rule threads: no"), "{run}");
+    }
+    // One that is on the disk means the disk.
+    place
+        .run("plan --context x --config conf/zkt.toml")
+        .expect(0);
+}

@@ -32,8 +32,8 @@ async fn what_is_kept() {
 
     Kept as they are:
       /svc/me  (ephemeral)
-      /svc/old  (holds an ephemeral node)
       /svc/me/below  (cannot exist below an ephemeral node)
+      /svc/old  (holds an ephemeral node)
       /svc/old/p/10.0.0.1:80  (ephemeral)
 
     Plan: 0 to add, 0 to update, 0 to link, 1 to trim.

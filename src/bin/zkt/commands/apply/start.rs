@@ -173,7 +173,7 @@ async fn checked(
     } = start;
     let (plan, live) = planning::plan(&session, &source, ahead, &options, output).await?;
     let server = session.hosts();
-    let revision = owner::revision_of(&terms.owner, &sources.layers).await;
+    let revision = owner::revision_of(&terms.owner, &sources.layers, &source).await;
     let made = Made {
         source: &source,
         live: &live,

@@ -4,6 +4,7 @@ use super::*;
 
 fn found(folder: &str, text: &str) -> Found {
     Found {
+        revision: None,
         name: "zkt.toml".to_owned(),
         folder: PathBuf::from(folder),
         text: text.to_owned(),

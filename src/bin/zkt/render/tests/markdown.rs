@@ -11,7 +11,7 @@ fn comment_of(plan: &Plan, server: &str, sources: &[String]) -> String {
     let subject = Subject {
         bounds: &bounds,
         title: "zkt plan",
-        old: ("on", server),
+        old: ("on", &[server.to_owned()]),
         new: ("from", sources),
         stays: &[],
     };
