@@ -6,7 +6,7 @@ use super::is_partial;
 use crate::model::lint::{Level, Lint};
 use crate::model::node::{Declared, LiveNode};
 use crate::model::path::{ZPath, and_more};
-use crate::model::plan::{About, Action, Adopted, Plan, Warning};
+use crate::model::plan::{About, Action, Adopted, MovesFrom, Plan, Warning};
 use crate::model::record::{Claim, Entry};
 use crate::plan::planner::Policy;
 use crate::syntax::place::Location;
@@ -120,6 +120,7 @@ impl Owner {
         let Some(ownership) = &policy.owner else {
             return;
         };
+        let moves = MovesFrom::new(plan);
         for action in trims {
             let Action::Trim(trim) = action else {
                 continue;
@@ -127,7 +128,7 @@ impl Owner {
             let created = trim.seen.map(|seen| seen.created);
             let other = created.and_then(|created| ownership.other(&trim.path, created));
             let Some(name) = other else { continue };
-            let moved = plan.move_of(&trim.path);
+            let moved = moves.of(&trim.path);
             let moved = moved.filter(|moved| !moved.dropped.contains(&trim.path));
             let holding = match moved {
                 Some(_) => Holding::Moved,
