@@ -139,9 +139,9 @@ api_key count, unless the value is true, false, null or empty: those of
 properties, those inside of their values, and those of nodes and files that
 hold other data than properties. In texts and files they count if a value
 follows, as in `db.password=letmein` or `<token>letmein`, but not one that
-starts with `$`, which stands for one from elsewhere. Two kinds of secrets count
-under any name: a private key (`-----BEGIN PRIVATE KEY-----`), and a URL with a
-password (`postgres://app:letmein@db/app`).",
+starts with `$`, which stands for one from elsewhere. Two secrets count under
+any name: a private key in PEM, and a URL with a password, as in
+`postgres://app:letmein@db/app`.",
         example: "\
 /cms
   password = 'letmein'",
@@ -265,9 +265,9 @@ it is as declared is not known. Only a plan for a server sees it.",
         why: "\
 Two owners that declare one node write it in turn, each as its own files say.
 If one of them alone has it, that one removes it once it no longer declares it,
-whatever the other declares. A plan that removes such a node, with `--trim all`
-or from the old place of a move, warns as well. Only a plan for an owner sees
-it.",
+whatever the other declares. A plan that removes such a node, since all extra
+nodes go or from the old place of a move, warns as well. Only a plan for an
+owner sees it.",
         example: "",
         remedy: "\
 Declare it for one of them. To hand it over, let an apply for the new owner
