@@ -47,7 +47,8 @@ async fn a_chroot_with_a_node_of_that_name_is_copied() {
 
     Plan: 1 to add, 0 to update, 0 to link, 1 to trim.
     --- stderr
-    note: an apply leaves top-level nodes that are not declared, here /zookeeper; --trim owned removes those of its owner
+    note: an apply leaves top-level nodes that are not declared, here
+      /zookeeper; --trim owned removes those of its owner
     --- exit 1
     ");
 }
