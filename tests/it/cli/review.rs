@@ -68,7 +68,7 @@ async fn a_plan_is_a_comment() {
     ! /lb/pools/cms  # cms.zkt:7
     -     address = '1.2.3.4:80'
     +     address = '1.2.3.5:80'
-    -     x = 1
+    -     x = (secret)
     ! /lb/pools/cms  (links)  # cms.zkt:8
     +     providers -> /cms/providers
     - /lb/pools/retail  (3 nodes)
@@ -91,7 +91,7 @@ async fn a_plan_is_a_comment() {
     ! /lb/pools/cms  # cms.zkt:7
     -     address = '1.2.3.4:80'
     +     address = '1.2.3.5:80'
-    -     x = 1
+    -     x = (secret)
     ! /lb/pools/cms  (links)  # cms.zkt:8
     +     providers -> /cms/providers
     - /lb/pools/retail  (3 nodes)

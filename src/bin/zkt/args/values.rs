@@ -55,6 +55,14 @@ pub(crate) fn listen(text: &str) -> Result<SocketAddr, String> {
         .ok_or_else(|| "expected an address with a port, as in 127.0.0.1:2181 or :0".to_owned())
 }
 
+/// The name of a layer.
+pub(crate) fn layer(text: &str) -> Result<String, String> {
+    match text {
+        "" => Err("a layer is a file, a directory, git:REV:PATH or -".to_owned()),
+        text => Ok(text.to_owned()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -76,13 +84,5 @@ mod tests {
         for wrong in ["", "10", "-1", "1.5MiB", "2GiB", "99999999999999999999"] {
             assert!(request_size(wrong).is_err(), "{wrong}");
         }
-    }
-}
-
-/// The name of a layer.
-pub(crate) fn layer(text: &str) -> Result<String, String> {
-    match text {
-        "" => Err("a layer is a file, a directory, git:REV:PATH or -".to_owned()),
-        text => Ok(text.to_owned()),
     }
 }

@@ -409,7 +409,7 @@ fn write_grouped<'a>(
             lines.push((paths[listed - 1], text));
         }
     }
-    lines.sort_by(|(one, _), (other, _)| one.cmp(other));
+    lines.sort_by_key(|(path, _)| *path);
     lines
         .iter()
         .try_for_each(|(_, line)| writeln!(out, "  {line}"))
