@@ -68,7 +68,7 @@ pub use tries::Again;
 #[cfg(feature = "watch")]
 pub(crate) use account::Tally;
 #[cfg(feature = "watch")]
-pub(crate) use check::{require_chroot, require_no_records, unreadable};
+pub(crate) use check::{require_chroot, require_no_records, require_of_server, unreadable};
 #[cfg(feature = "watch")]
 pub(crate) use options::Agreed;
 #[cfg(feature = "watch")]

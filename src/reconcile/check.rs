@@ -49,6 +49,21 @@ pub(crate) fn require_of_server(session: &Session, declared: &Tree<Declared>) ->
     }
 }
 
+/// A saved plan may not be about what the server keeps for itself.
+///
+/// # Errors
+/// [`Error::OfKeeper`].
+pub(super) fn require_none_of_server<'p>(
+    session: &Session,
+    mut paths: impl Iterator<Item = &'p ZPath>,
+) -> Result<(), Error> {
+    let system = session.system();
+    match system.is_some_and(|system| paths.any(|path| path.is_within(&system))) {
+        true => Err(Error::OfKeeper),
+        false => Ok(()),
+    }
+}
+
 /// The place of the top-level nodes must exist, and be no part of an owner's record.
 ///
 /// # Errors

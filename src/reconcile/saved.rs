@@ -16,7 +16,6 @@ use crate::model::plan::{Action, MovesFrom, Plan};
 use crate::model::tree::Tree;
 use crate::plan::owned::Ownership;
 use crate::plan::saved::{Moved, SavedPlan, Secrets};
-use crate::plan::scope::Want;
 use crate::zookeeper::live::{self, FetchOptions, ReadAhead};
 use crate::zookeeper::session::Session;
 
@@ -73,6 +72,7 @@ pub(super) async fn rest(
     let fresh = fresh.map(|plan| saved.fresh(plan, tree, names)).transpose();
     let fresh = fresh.map_err(SavedError::from)?;
     let wants = saved.wants();
+    check::require_none_of_server(session, wants.iter().map(|want| &want.path))?;
     let planned_as = &saved.plan().access.users;
     let needs_identity = !planned_as.is_empty() || wants.iter().any(|want| want.acl);
     let identities = match needs_identity {

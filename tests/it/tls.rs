@@ -188,6 +188,39 @@ async fn each_trouble_with_a_certificate_is_told() {
 }
 
 #[tokio::test]
+async fn a_certificate_may_be_trusted_itself() {
+    let (own, other) = (
+        Own::of_itself(&["127.0.0.1"]),
+        Own::of_itself(&["127.0.0.1"]),
+    );
+    let files = Files::new();
+    let door = Door::open(shared().port(), own.server()).await;
+    let hosts = format!("tcp+tls://{}", door.address());
+    let trusts = |one: &Own| Tls {
+        ca: Some(files.write("ca.pem", one.certificate())),
+        ..Tls::default()
+    };
+    let session = Session::connect(&with(&hosts, trusts(&own))).await;
+    session.unwrap().close().await;
+    let unknown = TlsTrouble::Certificate(CertificateTrouble::UnknownAuthority);
+    assert_eq!(tls_trouble(&hosts, trusts(&other)).await, unknown);
+    assert_eq!(tls_trouble(&hosts, Tls::default()).await, unknown);
+    // Its name counts nevertheless.
+    let elsewhere = Tls {
+        server_name: Some("zk1.example".to_owned()),
+        ..trusts(&own)
+    };
+    let trouble = tls_trouble(&hosts, elsewhere).await;
+    assert!(
+        matches!(
+            trouble,
+            TlsTrouble::Certificate(CertificateTrouble::Name { .. })
+        ),
+        "{trouble:?}"
+    );
+}
+
+#[tokio::test]
 async fn each_trouble_with_the_own_certificate_is_told() {
     let (authority, stranger) = (Authority::new(), Authority::new());
     let files = Files::new();

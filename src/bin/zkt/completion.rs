@@ -76,7 +76,7 @@ fn completer(arg: &clap::Arg, so_far: &Arc<SoFar>) -> Option<ArgValueCompleter> 
         "path" | "target" | "link" | "exclude" | "owner_path" => server::paths,
         "owner" => server::owners,
         "context" => so_far::contexts,
-        "layers" | "old" | "new" | "old_layers" | "new_layers" | "tree" => layers,
+        "layers" | "old" | "new" | "old_layers" | "new_layers" | "tree" | "known_from" => layers,
         _ => return None,
     };
     let so_far = Arc::clone(so_far);

@@ -32,9 +32,11 @@ pub(crate) fn saved_server(
         connect: Some(hosts.to_owned()),
         ..args.clone()
     };
-    let chroot = |hosts: &str| match hosts.find('/') {
-        Some(at) => hosts[at..].trim_end_matches('/').to_owned(),
-        None => String::new(),
+    let chroot = |hosts: &str| {
+        // What stands before a server has slashes, too.
+        let last = hosts.rsplit("://").next().unwrap_or(hosts);
+        let at = last.find('/').unwrap_or(last.len());
+        last[at..].trim_end_matches('/').to_owned()
     };
     if let (Some(hosts), None) = (&args.connect, &args.connect_from) {
         if chroot(hosts) == chroot(saved) {
@@ -48,7 +50,8 @@ pub(crate) fn saved_server(
     let mut set = set.filter_map(|name| Some(((*name).to_owned(), variable(name)?)));
     let of_context = args.connect_from.as_ref().map(|of| of.place.clone());
     let of_context = of_context.zip(args.connect.clone());
-    let has_credentials = variable(AUTH_VARIABLE).is_some() || are_named(args);
+    let has_credentials =
+        variable(AUTH_VARIABLE).is_some() || are_named(args) || tls(args)?.certificate.is_some();
     match of_context.or_else(|| set.next()) {
         Some((name, hosts)) if hosts.trim_end_matches('/') != saved.trim_end_matches('/') => {
             let message = format!("the plan was made on {saved}, and {name} names {hosts}");

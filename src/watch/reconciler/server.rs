@@ -119,6 +119,7 @@ impl Reconciler {
             }
         }
         if is_new {
+            reconcile::require_of_server(session, revision.source.tree())?;
             reconcile::require_place(session, &self.options.plan.path).await?;
         }
         let declared = revision.source.tree();

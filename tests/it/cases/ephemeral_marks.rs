@@ -35,6 +35,7 @@ async fn they_are_marked_and_stay_with_their_sessions() {
     assert_eq!(place.run("show a.zkt").expect(0).stdout, EXPORT);
     insta::assert_snapshot!(place.run("plan --trim a.zkt"), @"
     zkt plan: SERVER <- a.zkt
+      trim all
 
     Kept as they are:
       /svc/10.0.0.1:80  (ephemeral)
@@ -70,6 +71,7 @@ async fn they_are_marked_and_stay_with_their_sessions() {
     assert_eq!(copy.run("export -e").expect(0).stdout, text);
     insta::assert_snapshot!(copy.run("plan --trim a.zkt"), @"
     zkt plan: SERVER <- a.zkt
+      trim all
 
     Kept as they are:
       /svc/10.0.0.1:80  (@ephemeral: its session creates it, or --allow-ephemeral)

@@ -64,6 +64,7 @@ async fn files_are_applied_exported_and_applied_again_without_a_change() {
     let plan = place.finish(plan.spawn().unwrap());
     insta::assert_snapshot!(plan, @r#"
     zkt plan: SERVER <- trees
+      trim all
 
       ~ /solr/logo.png
           @data base64 'iVBORw0KGgoA' -> base64 'iVBORw0KGgoB'
@@ -105,6 +106,7 @@ async fn files_are_applied_exported_and_applied_again_without_a_change() {
     assert_eq!(place.read("new/lang/stopwords.txt"), "der\r\ndie\r\n");
     insta::assert_snapshot!(place.run("plan --trim out.zkt"), @"
     zkt plan: SERVER <- out.zkt
+      trim all
 
     No changes: 7 nodes are as declared.
     --- exit 0

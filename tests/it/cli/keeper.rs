@@ -157,6 +157,16 @@ async fn what_belongs_to_keeper_is_left_alone() {
     hint: ClickHouse Keeper would drop the entry without a word
     --- exit 1
     ");
+    // Nor does a watch write it.
+    for (file, what) in [
+        ("own.zkt", "belongs to ClickHouse Keeper"),
+        ("ip.zkt", "the scheme ip"),
+    ] {
+        let run = place.run(&format!("watch --once {file}"));
+        assert_ne!(run.code, 0, "{run}");
+        assert!(run.stderr.contains(what), "{run}");
+    }
+    assert_eq!(server.requests(RequestKind::SetAcl), 0);
     // On ZooKeeper, it is a node like any.
     let (place, _server) = place_on(Dialect::ZooKeeper);
     place.file("own.zkt", "/keeper/mine\n");

@@ -180,6 +180,7 @@ async fn all_missing_rights_are_listed_before_the_first_write() {
     let before = place.nodes().await;
     insta::assert_snapshot!(place.run("apply -y -t a.zkt"), @"
     zkt apply: SERVER <- a.zkt
+      trim all
 
       + /new                                             a.zkt:1
       + /p/child                                         a.zkt:4

@@ -29,6 +29,21 @@ pub(crate) struct Own {
 }
 
 impl Own {
+    /// Signed by itself, as `openssl req -x509` makes it.
+    pub(crate) fn of_itself(names: &[&str]) -> Self {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let mut params = CertificateParams::new(names).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.self_signed(&key).unwrap();
+        Self { certificate, key }
+    }
+
+    /// A server that has it.
+    pub(crate) fn server(&self) -> ServerConfig {
+        config(self, None, DEFAULT_VERSIONS)
+    }
+
     pub(crate) fn certificate(&self) -> String {
         self.certificate.pem()
     }

@@ -4,7 +4,9 @@ use std::io;
 use std::time::{Duration, UNIX_EPOCH};
 
 use rustls::pki_types::UnixTime;
-use rustls::{AlertDescription, CertificateError, Error as RustlsError, PeerIncompatible};
+use rustls::{
+    AlertDescription, CertificateError, Error as RustlsError, OtherError, PeerIncompatible,
+};
 
 use crate::zookeeper::session::trouble::{CertificateTrouble, TlsTrouble};
 
@@ -92,6 +94,10 @@ fn of_certificate(error: &CertificateError) -> CertificateTrouble {
     let at = |time: &UnixTime| UNIX_EPOCH + Duration::from_secs(time.as_secs());
     match error {
         CertificateError::UnknownIssuer => CertificateTrouble::UnknownAuthority,
+        // Signed by itself, and not among those that are trusted themselves.
+        CertificateError::Other(other) if is_authority(other) => {
+            CertificateTrouble::UnknownAuthority
+        }
         CertificateError::ExpiredContext { not_after, .. } => {
             CertificateTrouble::Expired(at(not_after))
         }
@@ -107,6 +113,12 @@ fn of_certificate(error: &CertificateError) -> CertificateTrouble {
         },
         other => CertificateTrouble::Other(other.to_string()),
     }
+}
+
+/// Whether webpki refuses a certificate since it is that of an authority.
+pub(super) fn is_authority(error: &OtherError) -> bool {
+    // Its type is one of a library that is not used here directly.
+    format!("{error:?}").contains("CaUsedAsEndEntity")
 }
 
 /// `DnsName("h")` and `IpAddress(127.0.0.1)` without what stands around them.

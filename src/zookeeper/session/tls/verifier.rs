@@ -11,7 +11,7 @@ use rustls::server::ParsedCertificate;
 use rustls::sign::CertifiedKey;
 use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
 
-use super::meaning::Asked;
+use super::meaning::{Asked, is_authority};
 
 /// Accepts the certificates of trusted authorities, and certificates that are trusted themselves.
 #[derive(Debug)]
@@ -78,12 +78,6 @@ impl ServerCertVerifier for Verifier {
     fn root_hint_subjects(&self) -> Option<&[DistinguishedName]> {
         self.inner.root_hint_subjects()
     }
-}
-
-/// Whether webpki refuses a certificate since it is that of an authority.
-fn is_authority(error: &rustls::OtherError) -> bool {
-    // Its type is one of a library that is not used here directly.
-    format!("{error:?}").contains("CaUsedAsEndEntity")
 }
 
 /// Accepts every certificate whose key the server has.

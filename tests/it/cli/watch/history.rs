@@ -55,7 +55,7 @@ fn shown(dir: &Path, name: &str) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_change_is_a_commit_whoever_made_it() {
     let place = Place::new("watch-history").await;
-    place.file("a.zkt", "/a : t\n  x = 1\n  pin = 4711\n  @secret pin\n");
+    place.file("a.zkt", "/a : t\n  x = 1\n  pin = 4711001748\n  @secret pin\n");
     let client = place.client().await;
     create(&client, "/foreign", "{\"y\":1}").await;
     let dir = place.path("history");
@@ -121,7 +121,7 @@ async fn each_change_is_a_commit_whoever_made_it() {
     // A foreign change of what is declared is one commit, and its repair another one, unless they share a
     // look; what is secret of them is nowhere.
     client
-        .set_data("/a", b"{\"pin\":4712,\"type\":\"t\",\"x\":1}", None)
+        .set_data("/a", b"{\"pin\":4712001748,\"type\":\"t\",\"x\":1}", None)
         .await
         .unwrap();
     let titles = commits(&watching, &dir, count + 4).await;
@@ -129,7 +129,7 @@ async fn each_change_is_a_commit_whoever_made_it() {
     let (code, log) = watching.stop();
     assert_eq!(code, Some(0), "{log}");
     let all = git(&dir, &["log", "-p", "main"]);
-    for secret in ["hunter2", "4711", "4712"] {
+    for secret in ["hunter2", "4711001748", "4712001748"] {
         assert!(!all.contains(secret), "{all}");
     }
     assert!(shown(&dir, "main:a.zkt").contains("/a : t\n  @ignore pin\n  x = 1\n"));
@@ -212,8 +212,8 @@ async fn what_was_secret_stays_so_without_its_line_and_after_a_restart() {
     place.file("a.zkt", "/a\n  x = 1\n");
     let client = place.client().await;
     create(&client, "/a", "{\"x\":1}").await;
-    create(&client, "/b", "{\"key\":\"4711\"}").await;
-    place.file("b.zkt", "/b\n  @secret\n  key = '4711'\n");
+    create(&client, "/b", "{\"key\":\"plugh\"}").await;
+    place.file("b.zkt", "/b\n  @secret\n  key = 'plugh'\n");
     let hash = "A".repeat(27) + "=";
     let digest = zookeeper_client::AuthId::new("digest", &format!("ops:{hash}"));
     let acl = [
@@ -243,7 +243,7 @@ async fn what_was_secret_stays_so_without_its_line_and_after_a_restart() {
     let mut watching = start("a.zkt b.zkt");
     watching.says(&["the live tree is recorded"]).await;
     let count = commits(&watching, &dir, 1).await.len();
-    let data = b"{\"key\":\"4712\"}";
+    let data = b"{\"key\":\"xyzzy\"}";
     client.set_data("/b", data, None).await.unwrap();
     let titles = commits(&watching, &dir, count + 1).await;
     assert_eq!(titles[count], "update /b");
@@ -255,7 +255,7 @@ async fn what_was_secret_stays_so_without_its_line_and_after_a_restart() {
     let (code, log) = watching.stop();
     assert_eq!(code, Some(0), "{log}");
     let all = git(&dir, &["log", "-p", "main"]);
-    for secret in ["4711", "4712", &*hash] {
+    for secret in ["plugh", "xyzzy", &*hash] {
         assert!(!all.contains(secret), "{all}");
     }
     // The hash is no part of the record, so that it stays a layer.

@@ -75,13 +75,13 @@ layers = 'a'
 layer = ['a']
 auth_file = 'x'
 nobody = 'me'
-[context.a.tls]
+[context.a.sasl]
 ca = 'x'
 "), @"
     6: auth_file is no key; is auth-file meant?
     5: layer is no key; is layers meant?
     7: nobody is no key; zkt config lists the keys
-    8: tls is no key; zkt config lists the keys
+    8: sasl is no key; zkt config lists the keys
     2: default is no key; -
     3: layers is no key; it belongs in a context, below a line [context.NAME]
     ");

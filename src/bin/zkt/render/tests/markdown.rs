@@ -165,7 +165,14 @@ fn what_changes_in_what_an_owner_has() {
 
     </details>
 
-    Adopted as they are declared: 2 nodes.
+    <details><summary>Adopted as they are declared: 2 nodes</summary>
+
+    ```text
+    /equal  (1 node)
+    /same  (1 node)
+    ```
+
+    </details>
     "##);
 }
 
