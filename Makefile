@@ -69,6 +69,7 @@ lint: ## check the layout of the code, what clippy finds, and the dependencies
 	cargo clippy --no-default-features --lib -- -D warnings
 	cargo clippy --no-default-features --features server --lib -- -D warnings
 	cargo clippy --no-default-features --features watch --lib -- -D warnings
+	cargo clippy --no-default-features --features tls --lib -- -D warnings
 	@if cargo deny --version >/dev/null 2>&1; then cargo deny check; \
 	else echo "lint: cargo deny is not installed, so the dependencies are not checked"; fi
 

@@ -51,6 +51,10 @@ setup)
         # Debian's package needs a Java, and picks one itself.
         install zookeeper || say "the package could not be installed"
     fi
+    # Keys of the kinds that others make.
+    if ! command -v openssl >/dev/null && may_install; then
+        install openssl || say "the package openssl could not be installed"
+    fi
     if ! ready; then
         classpath >/dev/null || true
         command -v java >/dev/null || say "there is no java on the PATH"
