@@ -55,7 +55,10 @@ fn shown(dir: &Path, name: &str) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_change_is_a_commit_whoever_made_it() {
     let place = Place::new("watch-history").await;
-    place.file("a.zkt", "/a : t\n  x = 1\n  pin = 4711001748\n  @secret pin\n");
+    place.file(
+        "a.zkt",
+        "/a : t\n  x = 1\n  pin = 4711001748\n  @secret pin\n",
+    );
     let client = place.client().await;
     create(&client, "/foreign", "{\"y\":1}").await;
     let dir = place.path("history");
