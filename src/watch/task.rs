@@ -126,10 +126,7 @@ struct WatchTask<'s> {
 impl WatchTask<'_> {
     /// Waits for what happens next, and reconciles if that is due.
     async fn turn(&mut self, commands: &mut mpsc::Receiver<Command>) -> ControlFlow<()> {
-        self.published.send_replace(State {
-            turned: Instant::now(),
-            ..self.shown.state().clone()
-        });
+        self.publish();
         let wake = self.wake(commands).await;
         let now = Instant::now();
         match wake {
@@ -153,6 +150,13 @@ impl WatchTask<'_> {
         }
     }
 
+    fn publish(&self) {
+        self.published.send_replace(State {
+            turned: Instant::now(),
+            ..self.shown.state().clone()
+        });
+    }
+
     async fn wake(&mut self, commands: &mut mpsc::Receiver<Command>) -> Wake {
         let next = self.schedule.next(Instant::now());
         tokio::select! {
@@ -173,6 +177,8 @@ impl WatchTask<'_> {
         causes: &Causes,
         commands: &mut mpsc::Receiver<Command>,
     ) -> ControlFlow<()> {
+        // What this turn has found out so far is shown, too: what changes meanwhile is seen against it.
+        self.publish();
         let mut so_far = SoFar::new(self.reconciler.options());
         let mut pulse = self.reconciler.pulse();
         let mut latest = None;
