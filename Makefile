@@ -61,7 +61,7 @@ test-server:
 test-newest: ## run some of the end-to-end tests on the newest of them
 	tests/servers.sh setup 3.9.3
 	$(MAKE) test-server VERSION=3.9.3 TESTS="session:: cli::apply cli::connect cli::plan cli::service \
-		services::registrations real::netty real::versions"
+		services::registrations real::netty real::tls real::versions"
 
 lint: ## check the layout of the code, what clippy finds, and the dependencies
 	cargo fmt --check
