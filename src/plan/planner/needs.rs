@@ -24,6 +24,24 @@ pub enum KnownAcl<'a> {
 /// only takes ADMIN.
 #[must_use]
 pub fn needed(plan: &Plan) -> BTreeMap<ZPath, Permissions> {
+    let mut needed = of_actions(&plan.actions);
+    // These are judged by two ACLs, before this.
+    let twice = plan.refusals.iter().filter_map(|refusal| match refusal {
+        Refusal::TwoSteps { path, .. } => Some(path),
+        _ => None,
+    });
+    for path in plan.access.opened.iter().chain(twice) {
+        if let Some(rights) = needed.get_mut(path) {
+            *rights = Permissions::ADMIN;
+        }
+    }
+    needed
+}
+
+/// The rights that actions take, whatever they open. Adds come in path order.
+pub(super) fn of_actions<'a>(
+    actions: impl IntoIterator<Item = &'a Action>,
+) -> BTreeMap<ZPath, Permissions> {
     let mut needed: BTreeMap<ZPath, Permissions> = BTreeMap::new();
     let mut need = |path: ZPath, right: Permissions| {
         let rights = needed.entry(path).or_default();
@@ -33,7 +51,7 @@ pub fn needed(plan: &Plan) -> BTreeMap<ZPath, Permissions> {
     let mut above: Vec<&ZPath> = Vec::new();
     // Siblings follow one another.
     let mut last: Option<(&str, Permissions)> = None;
-    for action in &plan.actions {
+    for action in actions {
         let path = action.path();
         let (of_parent, right) = match action {
             Action::Add(_) => {
@@ -71,16 +89,6 @@ pub fn needed(plan: &Plan) -> BTreeMap<ZPath, Permissions> {
             if let Some(parent) = path.parent() {
                 need(parent, right);
             }
-        }
-    }
-    // These are judged by two ACLs, before this.
-    let twice = plan.refusals.iter().filter_map(|refusal| match refusal {
-        Refusal::TwoSteps { path, .. } => Some(path),
-        _ => None,
-    });
-    for path in plan.access.opened.iter().chain(twice) {
-        if let Some(rights) = needed.get_mut(path) {
-            *rights = Permissions::ADMIN;
         }
     }
     needed

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use foldhash::HashSet;
 
-use super::needs::{KnownAcl, judge as judge_rights, needed};
+use super::needs::{KnownAcl, judge as judge_rights, needed, of_actions};
 use super::policy::Policy;
 use super::stages::Stages;
 use crate::model::acl::{Acl, AclEntry, Allowed, Identities, Permissions};
@@ -186,30 +186,28 @@ impl Closed {
         (!nodes.is_empty()).then_some(Refusal::NoRight { nodes })
     }
 
-    /// What the plan has to do at these nodes.
-    fn needs(&self, stages: &Stages) -> BTreeMap<ZPath, BTreeSet<Permissions>> {
-        let mut needs: BTreeMap<ZPath, BTreeSet<Permissions>> = BTreeMap::new();
-        let mut add = |path: &ZPath, need| {
-            if self.0.contains_key(path) {
-                needs.entry(path.clone()).or_default().insert(need);
-            }
+    /// The rights that the plan takes at these nodes, but for those to change their ACLs.
+    fn needs(&self, stages: &Stages) -> BTreeMap<ZPath, Vec<Permissions>> {
+        let Stages {
+            adds,
+            updates,
+            links,
+            trims,
+        } = stages;
+        let needed = of_actions([adds, updates, links, trims].into_iter().flatten());
+        let closed = needed
+            .into_iter()
+            .filter(|(path, _)| self.0.contains_key(path));
+        let but_admin = |rights: Permissions| {
+            let rights = rights.each();
+            rights
+                .filter(|right| *right != Permissions::ADMIN)
+                .collect()
         };
-        for (actions, need) in [
-            (&stages.adds, Permissions::CREATE),
-            (&stages.trims, Permissions::DELETE),
-        ] {
-            let parents = actions.iter().filter_map(|action| action.path().parent());
-            parents.for_each(|parent| add(&parent, need));
-        }
-        let sets_data = |action: &&Action| match action {
-            Action::Update(update) => update.data.is_some(),
-            _ => true,
-        };
-        let writes = stages.updates.iter().chain(&stages.links);
-        for action in writes.filter(sets_data) {
-            add(action.path(), Permissions::WRITE);
-        }
+        let needs = closed.map(|(path, rights)| (path, but_admin(rights)));
         needs
+            .filter(|(_, needs): &(_, Vec<_>)| !needs.is_empty())
+            .collect()
     }
 }
 
