@@ -5,6 +5,7 @@ use zkt::model::path::ZPath;
 use zkt::model::plan::{Adopted, Claims};
 
 use super::list::count;
+use super::subtrees::topmost;
 
 /// Nodes under one heading, each with a note.
 pub(super) type Part<'p> = (&'static str, Vec<(&'p ZPath, String)>);
@@ -38,15 +39,7 @@ fn note(adopted: &Adopted) -> String {
 /// What is adopted without anybody saying so: how many nodes, and the topmost of them, each with how many of
 /// them are at and below it.
 pub(super) fn adopted_as_equal(claims: &Claims) -> Option<(String, Vec<(&ZPath, usize)>)> {
-    let mut paths: Vec<&ZPath> = claims.equal.iter().collect();
-    paths.sort();
-    let mut tops: Vec<(&ZPath, usize)> = Vec::new();
-    for path in paths {
-        match tops.last_mut() {
-            Some((top, nodes)) if path.is_within(top) => *nodes += 1,
-            _ => tops.push((path, 1)),
-        }
-    }
+    let tops = topmost(claims.equal.iter());
     let nodes = count(claims.equal.len(), "node");
     let line = format!("Adopted as they are declared: {nodes}");
     (!tops.is_empty()).then_some((line, tops))

@@ -35,7 +35,12 @@ pub(super) fn topmost_trims(plan: &Plan) -> Vec<(&ZPath, usize)> {
     let moved = plan.moved_nodes();
     let moved: BTreeSet<&ZPath> = moved.into_values().collect();
     let trims = trims.map(Action::path);
-    let mut paths: Vec<&ZPath> = trims.filter(|path| !moved.contains(path)).collect();
+    topmost(trims.filter(|path| !moved.contains(path)))
+}
+
+/// The topmost of some nodes, by path, each with how many of them are at and below it.
+pub(super) fn topmost<'p>(nodes: impl Iterator<Item = &'p ZPath>) -> Vec<(&'p ZPath, usize)> {
+    let mut paths: Vec<&ZPath> = nodes.collect();
     paths.sort();
     let mut tops: Vec<(&ZPath, usize)> = Vec::new();
     for path in paths {
