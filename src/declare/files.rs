@@ -6,6 +6,7 @@ mod error;
 mod git;
 mod memory;
 mod noted;
+mod regular;
 mod root;
 
 pub use disk::{DEFAULT_LARGEST, Disk};
@@ -14,6 +15,7 @@ pub use error::{Error, reason};
 pub use git::{GitFiles, is_in_commit};
 pub use memory::Memory;
 pub(super) use noted::Noted;
+pub use regular::open_regular;
 pub use root::Root;
 
 use std::io;

@@ -1,31 +1,28 @@
 //! The credentials that a command sends, and the files that hold them.
 
-use std::fs::{File, OpenOptions};
-use std::io;
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
+use std::fs::File;
 
-use rustix::fs::OFlags;
-use zkt::declare::files::reason;
+use zkt::Tls;
+use zkt::declare::files::{open_regular, reason};
 use zkt::zookeeper::session::Credentials;
 
 use crate::args::ServerArgs;
 use crate::bounded;
 use crate::exit::Failure;
-use crate::tls;
+use crate::tls::require_trusted;
 
 /// The largest file of credentials, in bytes.
 const LARGEST: u64 = 64 << 10;
 
-/// The credentials that the arguments give, else a variable, here with its name.
+/// The credentials that the arguments give, else a variable, here with its name. A certificate is one, too.
 pub(crate) fn credentials(
     args: &ServerArgs,
     set: Option<(&str, String)>,
+    tls: &Tls,
 ) -> Result<Vec<Credentials>, Failure> {
-    let has_certificate = tls::tls(args)?.certificate.is_some();
-    if has_certificate || set.is_some() || are_named(args) {
+    if tls.certificate.is_some() || set.is_some() || are_named(args) {
         require_trusted_servers(args)?;
-        tls::require_trusted(args)?;
+        require_trusted(args)?;
     }
     require_trusted_files(args)?;
     let of_flags = args.auth.iter();
@@ -35,7 +32,7 @@ pub(crate) fn credentials(
     for file in &args.auth_file {
         let name = file.display().to_string();
         let opened = match args.auth_file_from {
-            Some(_) => regular(file),
+            Some(_) => open_regular(file),
             // It may be a pipe: --auth-file <(pass show zookeeper).
             None => File::open(file),
         };
@@ -88,18 +85,6 @@ fn require_trusted_files(args: &ServerArgs) -> Result<(), Failure> {
         "--config {file} (or ZKT_CONFIG) says that you trust it; --auth-file FILE names another one"
     );
     Err(Failure::new(message).hint(hint))
-}
-
-/// Opens a file that is no pipe or device, which might never end.
-fn regular(path: &Path) -> io::Result<File> {
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
-        .open(path)?;
-    match file.metadata()?.is_file() {
-        true => Ok(file),
-        false => Err(io::Error::other("it is no regular file")),
-    }
 }
 
 fn parse(origin: &str, line: &str) -> Result<Credentials, Failure> {

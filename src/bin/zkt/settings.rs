@@ -32,14 +32,10 @@ pub(crate) fn saved_server(
         connect: Some(hosts.to_owned()),
         ..args.clone()
     };
-    let chroot = |hosts: &str| {
-        // What stands before a server has slashes, too.
-        let last = hosts.rsplit("://").next().unwrap_or(hosts);
-        let at = last.find('/').unwrap_or(last.len());
-        last[at..].trim_end_matches('/').to_owned()
-    };
+    let chroot = |hosts: &str| Options::new(hosts).chroot();
     if let (Some(hosts), None) = (&args.connect, &args.connect_from) {
-        if chroot(hosts) == chroot(saved) {
+        // What is wrong with hosts is said when they are connected to.
+        if chroot(hosts).is_none_or(|named| chroot(saved) == Some(named)) {
             return Ok(to(hosts));
         }
         let message = format!("the plan was made on {saved}, and -c names another chroot");
@@ -101,17 +97,16 @@ pub(crate) fn session_options(args: &ServerArgs) -> Result<Options, Failure> {
         Some(args::Wait::For(duration)) => Wait::For(duration),
     };
     let session_timeout = args.session_timeout;
+    let tls = tls(args)?;
+    let set = variable(AUTH_VARIABLE).map(|text| (AUTH_VARIABLE, text));
     Ok(Options {
         hosts,
         session_timeout,
         request_timeout: args.request_timeout,
         max_request: args.max_request,
         wait,
-        credentials: credentials(
-            args,
-            variable(AUTH_VARIABLE).map(|text| (AUTH_VARIABLE, text)),
-        )?,
-        tls: tls(args)?,
+        credentials: credentials(args, set, &tls)?,
+        tls,
     })
 }
 

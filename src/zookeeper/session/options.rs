@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::credentials::Credentials;
 use super::hosts::Servers;
 use super::tls::Tls;
+use crate::model::path::ZPath;
 use crate::model::request::MAX_REQUEST;
 
 /// How to connect, and as whom.
@@ -45,10 +46,18 @@ impl Options {
         }
     }
 
+    /// The chroot in which the hosts end; `/` without one. `None` if the hosts are not well formed.
+    #[must_use]
+    pub fn chroot(&self) -> Option<ZPath> {
+        Servers::parse(&self.hosts)
+            .ok()
+            .map(|servers| servers.chroot)
+    }
+
     /// Whether the hosts end in a chroot, below which `/zookeeper` is a node like any.
     #[must_use]
     pub fn has_chroot(&self) -> bool {
-        Servers::parse(&self.hosts).is_ok_and(|servers| !servers.chroot.is_root())
+        self.chroot().is_some_and(|chroot| !chroot.is_root())
     }
 }
 

@@ -1,15 +1,13 @@
-//! Certificates and keys in files, in the formats that there are. The format is told from the contents.
+//! Reads certificates and keys from files. Their format is recognised by their contents.
 
 use std::fmt;
-use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
-use rustix::fs::OFlags;
 use rustls::pki_types::CertificateDer;
 
 use super::error::TlsError;
+use crate::declare::files::open_regular;
 
 mod jks;
 mod pem;
@@ -104,7 +102,7 @@ pub(super) fn first_line(file: &Path) -> Result<Secret, TlsError> {
 fn bytes(file: &Path) -> Result<Vec<u8>, TlsError> {
     let read = || {
         let mut bytes = Vec::new();
-        let opened = regular(file)?;
+        let opened = open_regular(file)?;
         opened.take(LARGEST + 1).read_to_end(&mut bytes)?;
         match bytes.len() as u64 > LARGEST {
             true => Err(io::Error::other("it has more than 16 MiB")),
@@ -119,18 +117,6 @@ fn unreadable(file: &Path, error: &io::Error) -> TlsError {
     TlsError::Unreadable {
         file: file.to_owned(),
         reason: crate::declare::files::reason(error),
-    }
-}
-
-/// Opens a file that is no pipe or device, which could not be read again.
-fn regular(path: &Path) -> io::Result<File> {
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
-        .open(path)?;
-    match file.metadata()?.is_file() {
-        true => Ok(file),
-        false => Err(io::Error::other("it is no regular file")),
     }
 }
 
