@@ -8,8 +8,8 @@ use crate::model::plan::Plan;
 use crate::model::tree::Tree;
 use crate::plan::planner::{self, Policy};
 
-/// From so many declared nodes on, a second thread looks for what is doubtful in them. Of 100,000 nodes
-/// that takes a third of the time of a plan.
+/// Least number of declared nodes for a second thread. The doubts about 100,000 nodes take a third of the
+/// time of their plan.
 const MANY: usize = 10_000;
 
 /// As [`planner::plan`], with the same answer.

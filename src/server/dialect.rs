@@ -95,7 +95,7 @@ differences! {
     /// As everything else.
     AnswersChecks: "a `check` outside of a transaction is answered",
         "processLocal of ZooKeeperCheckRequest in KeeperStorageImpl.cpp";
-    /// Unless the server is told otherwise.
+    /// The options of the server may set other bounds.
     LongSessions: "session timeouts are 10 s to 100 s",
         "ZooKeeperConstants.h";
     /// `srvr`, `stat`.

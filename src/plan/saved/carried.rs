@@ -158,7 +158,8 @@ fn is_raw(change: &Change) -> bool {
     values.any(|value| matches!(value, ChangeValue::Raw(_)))
 }
 
-/// Whether a side of a change of raw data is this data. What is not raw is told by other changes.
+/// Whether `data` can be this side of a change of raw data. A missing side fits all data: the changes of
+/// properties say what it is.
 fn is_side(change: &Change, shown: Option<&ChangeValue>, data: &[u8]) -> bool {
     match shown {
         Some(ChangeValue::Raw(bytes)) => bytes == data,

@@ -94,7 +94,8 @@ pub async fn walk_acls(
     Ok(found)
 }
 
-/// The names of a node's children; none if it is gone, and `None` if they may not be listed.
+/// Returns the names of a node's children, an empty list if the node is gone, and `None` if the session may
+/// not list them.
 async fn children(
     path: &ZPath,
     mut result: Result<Vec<String>, ClientError>,

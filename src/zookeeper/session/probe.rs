@@ -147,7 +147,7 @@ async fn through_tls(server: &Server, material: &Arc<Material>, limit: Duration)
 
 /// What became of a connect request.
 enum Answer {
-    /// These bytes came, so many of them.
+    /// The first bytes of the answer, and how many of them came.
     Came([u8; 8], usize),
     Failed(
         #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "TLS says more"))] io::Error,

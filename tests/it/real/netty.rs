@@ -8,7 +8,8 @@ use super::process::{FOR_TESTS, Server, Setup};
 use crate::relay::Relay;
 use crate::server::options_as;
 
-const NETTY: Setup = Setup {
+/// As for other tests, with Netty.
+pub(super) const NETTY: Setup = Setup {
     java: &[
         "-Xmx512m",
         "-XX:+UseSerialGC",

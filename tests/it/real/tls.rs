@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use super::netty::NETTY;
 use super::process::{Server, Setup, free_port};
 use crate::cli::Place;
 use crate::cli::watch::Watching;
@@ -48,13 +49,7 @@ async fn commands_go_through_tls_with_the_key_stores_of_java() {
          ssl.clientAuth=need\n"
     );
     let setup = Setup {
-        java: &[
-            "-Xmx512m",
-            "-XX:+UseSerialGC",
-            "-XX:TieredStopAtLevel=1",
-            "-Dzookeeper.forceSync=no",
-            "-Dzookeeper.serverCnxnFactory=org.apache.zookeeper.server.NettyServerCnxnFactory",
-        ],
+        java: NETTY.java,
         config: config.leak(),
     };
     let server = Server::start_as(setup);
