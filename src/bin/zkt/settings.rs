@@ -7,6 +7,7 @@ use zkt::zookeeper::session::{Options, Wait};
 
 use crate::args::{self, ServerArgs, Way};
 use crate::credentials::{are_named, credentials};
+use crate::environment;
 pub(crate) use crate::environment::variable;
 use crate::exit::{Exit, Failure};
 use crate::tls::tls;
@@ -18,7 +19,7 @@ pub(crate) const DEFAULT_HOSTS: &str = "127.0.0.1:2181";
 pub(crate) const HOSTS_VARIABLES: [&str; 2] = ["ZKT_CONNECT", "ZC_ZK_CONNECTION_STRING"];
 
 /// The variable that holds credentials.
-pub(crate) const AUTH_VARIABLE: &str = "ZKT_AUTH";
+pub(crate) const AUTH_VARIABLE: &str = environment::AUTH;
 
 /// How to reach the servers on which a saved plan is carried out: those that it was made on. `-c` may name the
 /// same ensemble otherwise; a variable or a context that names another one is more likely a slip. Servers that

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use zkt::{Password, Tls};
 
 use crate::args::{ServerArgs, TlsSays};
-use crate::environment::variable;
+use crate::environment::{self, variable};
 use crate::exit::Failure;
 
 pub(crate) const ON: &str = "ZKT_TLS";
@@ -15,7 +15,7 @@ pub(crate) const KEY: &str = "ZKT_TLS_KEY";
 pub(crate) const SERVER_NAME: &str = "ZKT_TLS_SERVER_NAME";
 pub(crate) const INSECURE: &str = "ZKT_TLS_INSECURE_SKIP_VERIFY";
 pub(crate) const PASSWORD_FILE: &str = "ZKT_TLS_PASSWORD_FILE";
-pub(crate) const PASSWORD: &str = "ZKT_TLS_PASSWORD";
+pub(crate) const PASSWORD: &str = environment::TLS_PASSWORD;
 
 /// What is said of TLS.
 pub(crate) fn tls(args: &ServerArgs) -> Result<Tls, Failure> {

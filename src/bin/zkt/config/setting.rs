@@ -9,8 +9,7 @@ use super::find::is_made_up;
 use super::key::{KEYS, Key};
 use super::origin::Origin;
 use crate::args::{AuthFilesOf, FileSays, ServersOf, TlsOf, TlsSays};
-use crate::settings::{AUTH_VARIABLE, variable};
-use crate::tls;
+use crate::environment::{SECRETS, variable};
 
 /// CI systems set it.
 const CI_VARIABLE: &str = "CI";
@@ -69,7 +68,7 @@ impl Config {
             }
             (Some(_), _) if key.name == "layers" => (values(), Origin::Flag("LAYER".to_owned())),
             (Some(_), _) => (values(), Origin::Flag(format!("--{}", key.name))),
-            (None, Some((name @ (AUTH_VARIABLE | tls::PASSWORD), _))) => {
+            (None, Some((name, _))) if SECRETS.contains(&name) => {
                 (Shown::Secret, Origin::Variable(name))
             }
             (None, Some((name, value))) => (Shown::Values(vec![value]), Origin::Variable(name)),

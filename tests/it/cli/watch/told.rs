@@ -60,9 +60,13 @@ async fn a_command_runs_for_each_change_and_no_secret_is_in_its_environment() {
     );
     let script = place.path("tell.sh");
     std::fs::set_permissions(script, std::fs::Permissions::from_mode(0o755)).unwrap();
+    // Nobody listens there.
     let variables = [
         ("ZKT_AUTH", "digest:u:hunter3"),
-        ("ZKT_WEBHOOK_SECRET", "hunter4"),
+        ("ZKT_TLS_PASSWORD", "hunter4"),
+        ("ZKT_LISTEN_TOKEN", "hunter5-hunter5-hunter5"),
+        ("ZKT_WEBHOOK", "http://127.0.0.1:1/hunter6"),
+        ("ZKT_WEBHOOK_SECRET", "hunter7"),
     ];
     let mut watching = watch(&place, "a.zkt --on-change ./tell.sh", &variables);
     watching
@@ -87,6 +91,7 @@ async fn a_command_runs_for_each_change_and_no_secret_is_in_its_environment() {
         .await;
     let (code, log) = watching.stop();
     assert_eq!(code, Some(0), "{log}");
+    assert!(!log.contains("hunter"), "{log}");
     let events = place.read("events");
     let events: Vec<Value> = events
         .lines()

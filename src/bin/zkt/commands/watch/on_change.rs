@@ -12,8 +12,7 @@ use tokio::time::{Instant, sleep, timeout};
 use zkt::syntax::spelling::printable;
 
 use super::news::{self, Event, Newest};
-use super::webhook;
-use crate::settings::AUTH_VARIABLE;
+use crate::environment::SECRETS;
 
 /// How long a command may take.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -64,7 +63,7 @@ enum Ran {
     Stopped,
 }
 
-/// The shell that runs a command, with the event in its environment and no credentials.
+/// The shell that runs a command, with the event in its environment and no secrets of zkt.
 fn shell(command: &str, event: &Event) -> Command {
     let mut shell = Command::new("sh");
     shell
@@ -82,11 +81,7 @@ fn shell(command: &str, event: &Event) -> Command {
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .process_group(0);
-    for secret in [
-        AUTH_VARIABLE,
-        webhook::URL_VARIABLE,
-        webhook::SECRET_VARIABLE,
-    ] {
+    for secret in SECRETS {
         shell.env_remove(secret);
     }
     shell
@@ -242,6 +237,15 @@ mod tests {
         };
         assert_eq!(status.code(), Some(3));
         assert_eq!(last, "failing in_sync {\"state\":\"failing\"}");
+    }
+
+    #[test]
+    fn a_command_gets_no_secret() {
+        let shell = shell("true", &event());
+        let variables: Vec<_> = shell.as_std().get_envs().collect();
+        for secret in SECRETS {
+            assert!(variables.contains(&(secret.as_ref(), None)), "{secret}");
+        }
     }
 
     /// A command that starts a process which does not end when it is asked to.

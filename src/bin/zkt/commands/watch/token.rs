@@ -11,10 +11,11 @@ use hyper::header::{AUTHORIZATION, HeaderMap};
 use sha2::{Digest as _, Sha256};
 use tokio::time::{Duration, Instant};
 
+use crate::environment;
 use crate::exit::Failure;
 
 /// The variable that holds the token.
-pub(super) const VARIABLE: &str = "ZKT_LISTEN_TOKEN";
+pub(super) const VARIABLE: &str = environment::LISTEN_TOKEN;
 /// The bytes of a token at least: a shorter one can be guessed.
 const SHORTEST: usize = 16;
 /// The bytes of a file with a token at most.

@@ -13,14 +13,15 @@ use tokio::time::{sleep, timeout};
 
 use super::news::{self, Event, Newest};
 use super::tls::choose_cryptography;
+use crate::environment;
 use crate::exit::Failure;
 
 use self::signature::Secret;
 
 /// The variable that holds the address, which may be a secret itself.
-pub(super) const URL_VARIABLE: &str = "ZKT_WEBHOOK";
+const URL_VARIABLE: &str = environment::WEBHOOK;
 /// The variable that holds the secret of the signatures.
-pub(super) const SECRET_VARIABLE: &str = "ZKT_WEBHOOK_SECRET";
+const SECRET_VARIABLE: &str = environment::WEBHOOK_SECRET;
 
 /// How long one request may take.
 const PATIENCE: Duration = Duration::from_secs(10);
