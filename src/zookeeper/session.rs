@@ -281,7 +281,7 @@ impl Session {
     /// Of a `digest` identity, the server returns only the user, so those are computed from the
     /// credentials, as servers with the default `zookeeper.DigestAuthenticationProvider.digestAlg`
     /// do. Servers before 3.7 return nothing; there the computed ones are all that is known. ClickHouse
-    /// Keeper is not asked: it has no others.
+    /// Keeper is not asked, as it does not know the request; it has no others but its super user.
     ///
     /// # Errors
     /// A lost connection or a dead session.
@@ -289,8 +289,11 @@ impl Session {
     pub async fn who(&self) -> Result<Identities, Error> {
         let computed = digests(&self.options.credentials);
         if !self.dialect().tells_users() {
-            // They know no other identities.
-            return Ok(computed.collect());
+            return Ok(Identities {
+                may_be_more: credentials::may_be_super(&self.options.credentials),
+                sees_hashes: !self.dialect().masks_hashes(),
+                ..computed.collect()
+            });
         }
         let mut answer = self.client.list_auth_users().await;
         if matches!(&answer, Err(error) if is_outcome_unknown(error) && !is_fatal(error)) {

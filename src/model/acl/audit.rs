@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Acl, AclEntry, Allowed, AuthId, Identities, Permissions};
+use super::{Acl, AclEntry, AuthId, Identities, Permissions};
 use crate::model::path::ZPath;
 
 /// A node, and its ACL. `None` if the session may neither read nor administer the node.
@@ -61,10 +61,11 @@ impl Known {
         self.extend(acl.entries.iter().map(|entry| entry.who.clone()));
     }
 
-    fn names(&self, entry: &AclEntry) -> bool {
+    /// Whether an entry is for somebody who is expected. Of a masked one only the user is known.
+    fn names(&self, entry: &AclEntry, is_masked: bool) -> bool {
         let who = &entry.who;
         let is_user = |known: &&AuthId| known.scheme == who.scheme && known.user() == who.user();
-        let is_any = |known: &AuthId| !known.id.contains(':') || entry.is_masked();
+        let is_any = |known: &AuthId| !known.id.contains(':') || is_masked;
         match who.scheme.as_str() {
             "world" => true,
             "digest" => {
@@ -233,20 +234,19 @@ impl Group {
             group.findings.push(Finding::Hidden);
             return group;
         };
-        let sees_all = session.may(&acl, Permissions::ADMIN) == Allowed::Yes || acl.shows_hash();
+        let sees_all = session.see_all_of(&acl) || acl.shows_hash();
         group.is_masked = !sees_all && acl.is_masked();
-        let matches = |entry: &&AclEntry| {
-            // A mask that somebody has written is no hash.
-            let is_mask = !sees_all && entry.is_masked();
-            is_mask || !entry.is_no_digest()
-        };
+        // A mask that somebody has written is no hash.
+        let is_mask = |entry: &AclEntry| !sees_all && entry.is_masked();
+        let matches = |entry: &&AclEntry| is_mask(entry) || !entry.is_no_digest();
         for entry in &acl.entries {
             let rights = entry.permissions.each();
             if entry.who.scheme == "world" {
                 let beyond = rights.filter(|right| *right != Permissions::READ);
                 group.open = beyond.fold(group.open, Permissions::and);
             }
-            let is_known = |known: &Known| known.names(entry) || session.stand_in(entry);
+            let is_named = |known: &Known| known.names(entry, is_mask(entry));
+            let is_known = |known: &Known| is_named(known) || session.stand_in(entry);
             if !known.is_none_or(is_known) && !group.unknown.contains(&entry.who) {
                 group.unknown.push(entry.who.clone());
             }
@@ -379,6 +379,19 @@ mod tests {
             let audit = audit(&[("/a", entries)], &ops, &[]);
             assert_eq!(audit.found(Finding::NoAdmin) == 1, is_found, "{entries}");
         }
+        // A server that masks nothing shows what somebody has written.
+        let on_keeper = Identities {
+            sees_hashes: true,
+            ..ops
+        };
+        let audit = audit(
+            &[("/a", "digest:dev:x:cdrwa")],
+            &on_keeper,
+            &["digest:dev:h"],
+        );
+        let findings = [Finding::NoAdmin, Finding::Unknown];
+        assert_eq!(audit.groups[0].findings, findings);
+        assert!(!audit.groups[0].is_masked);
     }
 
     #[test]

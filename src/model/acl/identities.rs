@@ -15,6 +15,9 @@ pub struct Identities {
     pub is_super: bool,
     /// Whether the session may have more identities than these.
     pub may_be_more: bool,
+    /// Whether the server shows the hashes of `digest` ids to everybody. ZooKeeper masks them for sessions
+    /// without the right ADMIN; ClickHouse Keeper does not.
+    pub sees_hashes: bool,
 }
 
 /// Whether an ACL lets a session do something.
@@ -40,7 +43,7 @@ impl Identities {
         for entry in acl.entries.iter().filter(gives) {
             match self.are(&entry.who) {
                 // To a session without the right ADMIN, a server does not reveal whose entry it is.
-                Allowed::No if entry.is_masked() && self.stand_in(entry) => {
+                Allowed::No if self.may_be_masked(entry) && self.stand_in(entry) => {
                     allowed = Allowed::Unknown;
                 }
                 Allowed::Yes => return Allowed::Yes,
@@ -67,11 +70,21 @@ impl Identities {
     pub fn stand_in(&self, entry: &AclEntry) -> bool {
         let is_same = |who: &AuthId| {
             *who == entry.who
-                || entry.is_masked()
+                || self.may_be_masked(entry)
                     && who.scheme == entry.who.scheme
                     && who.user() == entry.who.user()
         };
         self.stored.iter().any(is_same)
+    }
+
+    /// Whether the hash of an entry may be one that the server has masked.
+    pub(super) fn may_be_masked(&self, entry: &AclEntry) -> bool {
+        !self.sees_hashes && entry.is_masked()
+    }
+
+    /// Whether the server lets the session see all of `acl`, an ACL that it has shown.
+    pub(super) fn see_all_of(&self, acl: &Acl) -> bool {
+        self.sees_hashes || self.may(acl, Permissions::ADMIN) == Allowed::Yes
     }
 
     /// Returns `acl` as it may be shown: the entries of all identities of the session as `auth::`, and
@@ -166,8 +179,7 @@ impl Acl {
     #[must_use]
     #[doc(hidden)]
     pub fn compare(&self, live: &Self, seen_by: &Identities) -> Agreement {
-        let sees_all = seen_by.may(live, Permissions::ADMIN) == Allowed::Yes;
-        let is_masked = !sees_all && live.is_masked();
+        let is_masked = !seen_by.see_all_of(live) && live.is_masked();
         if is_masked && self.agrees_with(live) {
             Agreement::Unknown
         } else if !is_masked && self.has_entries_of(live) {
@@ -328,5 +340,21 @@ mod tests {
         assert_eq!(may, Allowed::Yes);
         let none = Identities::default();
         assert_eq!(none.may(&acl("auth::a"), Permissions::ADMIN), Allowed::No);
+    }
+
+    #[test]
+    fn where_hashes_are_shown_an_x_is_one() {
+        let ops: Identities = vec![who("digest", "ops:h")].into();
+        let on_keeper = Identities {
+            sees_hashes: true,
+            ..ops.clone()
+        };
+        let entries = acl("digest:ops:x:rw");
+        let may = |session: &Identities| session.may(&entries, Permissions::READ);
+        assert_eq!(may(&ops), Allowed::Unknown);
+        assert_eq!(may(&on_keeper), Allowed::No);
+        let compare = |session| acl("digest:ops:h:rw").compare(&entries, session);
+        assert_eq!(compare(&ops), Agreement::Unknown);
+        assert_eq!(compare(&on_keeper), Agreement::Different);
     }
 }

@@ -131,9 +131,10 @@ pub fn judge<'a>(
 /// Whether an ACL that the server has shown gives a session this right.
 fn allows(acl: &Acl, right: Permissions, applier: &Identities) -> Allowed {
     let is_denied = |right| applier.may(acl, right) == Allowed::No;
-    // A server shows a hash only to those who may administer the node: so this session may, for a reason
+    // ZooKeeper shows a hash only to those who may administer the node: so this session may, for a reason
     // that is not known here.
-    let contradicts = || acl.shows_hash() && is_denied(Permissions::ADMIN);
+    let is_privileged = || !applier.sees_hashes && acl.shows_hash();
+    let contradicts = || is_privileged() && is_denied(Permissions::ADMIN);
     match applier.may(acl, right) {
         Allowed::No if applier.may_be_more || contradicts() => Allowed::Unknown,
         allowed => allowed,
@@ -212,6 +213,10 @@ mod tests {
             may_be_more: true,
             ..ops.clone()
         };
+        let on_keeper = Identities {
+            sees_hashes: true,
+            ..ops.clone()
+        };
         let superuser: Identities = vec![who("super", "")].into();
         for (acl, session, missing, unknown) in [
             ("world:anyone:r", &ops, "cdwa", ""),
@@ -223,6 +228,8 @@ mod tests {
             ("digest:ops:x:rw", &ops, "cda", "rw"),
             // Who sees a hash may administer the node, so zkt does not know why.
             ("digest:dev:other:rw", &ops, "", "cdrwa"),
+            ("digest:dev:other:rw", &on_keeper, "cdrwa", ""),
+            ("digest:ops:x:rw", &on_keeper, "cdrwa", ""),
             ("custom:somebody:rw", &ops, "cda", "rw"),
             ("sasl:somebody:rw", &ops, "cdrwa", ""),
             // A server before 3.7 does not say who is its super user.

@@ -59,6 +59,13 @@ pub(super) fn digests(credentials: &[Credentials]) -> impl Iterator<Item = AuthI
         })
 }
 
+/// Whether a session with these credentials may be the super user of a ClickHouse Keeper: the hash of that
+/// user's password is in the server's configuration (`superdigest`), and the name is always `super`.
+pub(super) fn may_be_super(credentials: &[Credentials]) -> bool {
+    let mut users = digests(credentials);
+    users.any(|who| who.user() == "super")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -99,7 +99,7 @@ impl Dialect {
             // Machine and server were started a moment ago.
             (Err(ClientError::NoNode), Ok(true)) => Self::ZooKeeper,
             (Err(ClientError::NoNode), _) => Self::RaftKeeper,
-            // It is older than its flags.
+            // A Keeper from before `/keeper/feature_flags`.
             _ => Self::Keeper(Abilities::default()),
         })
     }
@@ -113,6 +113,12 @@ impl Dialect {
     /// Whether it tells who a session is (`whoAmI`).
     pub(crate) fn tells_users(self) -> bool {
         self == Self::ZooKeeper
+    }
+
+    /// Whether it masks the hashes in ACLs for sessions without the right ADMIN. Keeper shows them to
+    /// everybody who may see the ACL; what RaftKeeper does is not known.
+    pub(crate) fn masks_hashes(self) -> bool {
+        !matches!(self, Self::Keeper(_))
     }
 
     /// Whether it may have persistent watches. ZooKeeper answers where it has none.

@@ -175,6 +175,53 @@ async fn what_belongs_to_keeper_is_left_alone() {
     assert_eq!(listed.stdout, "/\n/keeper\n/keeper/mine\n");
 }
 
+/// Keeper shows hashes to everybody, so whose entries they are is known.
+#[tokio::test(flavor = "multi_thread")]
+async fn missing_rights_are_found_before_the_first_write() {
+    let (place, server) = place_on(KEEPER);
+    place.file("p.zkt", "/p\n  @acl auth::cdrwa world:anyone:r\n");
+    let as_ops = "--auth digest:ops:secret";
+    place.run(&format!("apply -y p.zkt {as_ops}")).expect(0);
+    place.file("a.zkt", "/new\n/p\n  /below\n");
+    let batches = server.requests(RequestKind::Multi);
+    for words in ["plan --check-rights", "apply -y"] {
+        let run = place.run(&format!("{words} a.zkt")).expect(3);
+        let why = "refused: /p: its ACL gives this session no create right";
+        assert!(run.stdout.contains(why), "{run}");
+    }
+    assert_eq!(server.requests(RequestKind::Multi), batches);
+    insta::assert_snapshot!(place.run("audit /p"), @"
+    zkt audit: /p on SERVER/
+
+    digest:ops:cdrwa world:anyone:r                                           1 node
+      /p
+
+    Who may administer:
+      1 node   digest:ops
+
+    Audit: 1 node, nothing found.
+    --- exit 0
+    ");
+    // The server's super user has this name, and the server does not say who that is.
+    let as_super = "--auth digest:super:secret";
+    let run = place
+        .run(&format!("plan --check-rights a.zkt {as_super}"))
+        .expect(0);
+    let why = "Rights: 2 nodes checked, it cannot be told at 1 node.\n  /p  (create)\n";
+    assert!(run.stdout.contains(why), "{run}");
+    place.file(
+        "ops.zkt",
+        "/ops\n  @acl digest:ops:w4PIv8/Wzcq4qj4/MfEQ8pvUSS4=:cdrwa\n  /in\n",
+    );
+    place.run(&format!("plan ops.zkt {as_super}")).expect(0);
+    let run = place.run("plan ops.zkt --auth digest:dev:secret").expect(3);
+    assert!(
+        run.stdout.contains("gives this session no admin right"),
+        "{run}"
+    );
+    place.run(&format!("apply -y a.zkt {as_ops}")).expect(0);
+}
+
 /// Batches may not create nodes there; the rest works.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_older_keeper_reads_and_updates() {
