@@ -304,12 +304,10 @@ impl Session {
             // A server before 3.7 also drops the connection after this answer, and a request in
             // flight with it; the client restores it.
             Err(ClientError::Unimplemented) => {
-                // Without credentials there is nothing but the address.
-                let may_be_more = !self.options.credentials.is_empty();
-                let computed: Identities = computed.collect();
                 return Ok(Identities {
-                    may_be_more,
-                    ..computed
+                    // Without credentials there is nothing but the address.
+                    may_be_more: self.options.has_credentials(),
+                    ..computed.collect()
                 });
             }
             Err(error) => return Err(self.server_error(error)),

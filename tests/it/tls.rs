@@ -9,6 +9,7 @@ use rcgen::{CertificateParams, date_time_ymd};
 use tempfile::TempDir;
 use tokio::runtime::Handle;
 use zkt::error::{CertificateTrouble, TlsError, TlsTrouble, Trouble};
+use zkt::server::{ErrorCode, Fault, Matching, RequestKind};
 use zkt::zookeeper::session::{Error, Options, Session};
 use zkt::{Password, Tls};
 
@@ -83,6 +84,33 @@ async fn a_session_goes_through_tls() {
     let session = Session::connect(&with(&hosts, on)).await.unwrap();
     assert_eq!(session.hosts(), format!("{hosts}/"));
     session.close().await;
+}
+
+/// Servers before 3.7 do not say whom they know a session as: with a certificate that may be anybody.
+#[tokio::test]
+async fn a_certificate_may_be_an_identity() {
+    let authority = Authority::new();
+    let files = Files::new();
+    let own = authority.certify(&["me"]);
+    let server = zkt::server::Server::start().unwrap();
+    let of_clients = authority.server(&["127.0.0.1"], Some(&authority));
+    let door = Door::open(server.address().port(), of_clients).await;
+    let tls = Tls {
+        ca: Some(files.write("ca.pem", authority.pem())),
+        certificate: Some(files.write("own.pem", own.both())),
+        ..Tls::default()
+    };
+    let secure = with(&format!("tcp+tls://{}", door.address()), tls);
+    let plain = options(&server.connect_string());
+    for (options, may_be_more) in [(secure, true), (plain, false)] {
+        let session = Session::connect(&options).await.unwrap();
+        let unknown = Fault::Answer(ErrorCode::Unimplemented);
+        let asked = server.inject(Matching::kind(RequestKind::WhoAmI), unknown);
+        let identities = session.who().await.unwrap();
+        assert!(asked.has_struck());
+        assert_eq!(identities.may_be_more, may_be_more);
+        session.close().await;
+    }
 }
 
 #[tokio::test]

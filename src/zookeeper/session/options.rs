@@ -54,6 +54,13 @@ impl Options {
             .map(|servers| servers.chroot)
     }
 
+    /// Whether the server may know the session as somebody: by credentials, or by the certificate of its
+    /// connection.
+    #[must_use]
+    pub fn has_credentials(&self) -> bool {
+        !self.credentials.is_empty() || self.tls.certificate.is_some()
+    }
+
     /// Whether the hosts end in a chroot, below which `/zookeeper` is a node like any.
     #[must_use]
     pub fn has_chroot(&self) -> bool {

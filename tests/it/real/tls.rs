@@ -84,6 +84,7 @@ async fn commands_go_through_tls_with_the_key_stores_of_java() {
             .expect(0);
     }
     let tls = format!("--tls-ca trust.jks --tls-cert old.jks {password}");
+    closed_to_other_certificates(&place, &tls);
     // Without TLS, the same port says what it wants.
     let run = place.run(&format!("ls -c localhost:{secure}")).expect(1);
     assert!(run.stderr.contains("--tls"), "{run}");
@@ -106,4 +107,21 @@ async fn commands_go_through_tls_with_the_key_stores_of_java() {
             .contains("old.jks: it has a password, and none is given"),
         "{wrong}"
     );
+}
+
+/// The certificate is an identity of the session: what it writes for itself, others may not change.
+fn closed_to_other_certificates(place: &Place, tls: &str) {
+    place
+        .file("own.zkt", "/own\n  @acl x509:CN=old:cdrwa\n  /in\n")
+        .file("shop.zkt", "/shop\n");
+    let apply = |file: &str, tls: &str| place.run(&format!("apply -y {file} {tls}"));
+    apply("own.zkt", tls).expect(0);
+    apply("shop.zkt --owner shop", tls).expect(0);
+    let record = place.run(&format!("audit /zkt {tls}")).expect(0);
+    assert!(record.stdout.contains("x509:CN=old:cdrwa"), "{record}");
+    let other = tls.replace("old.jks", "new.p12");
+    let denied = place.run(&format!("set /own x=1 {other}"));
+    assert_ne!(denied.code, 0, "{denied}");
+    let denied = place.run(&format!("rm --yes /zkt/shop {other}"));
+    assert!(denied.stdout.contains("not authorized"), "{denied}");
 }
