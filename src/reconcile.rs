@@ -14,6 +14,7 @@
 //! | `options` | what a plan may do, and who observes progress |
 //! | `check` | what must hold before a plan |
 //! | `rights` | whether the session may do all that a plan does |
+//! | `abilities` | whether the server can |
 //! | `road` | the policy, a plan, one execution |
 //! | `run` | plans and executions of one run, which `apply` and the watch drive |
 //! | `saved` | what is left of a saved plan, and that nothing moved under it |
@@ -29,6 +30,7 @@
 //! | `account` | what was done, what is unknown, what is left |
 //! | `apply` | plans and executions until all is done |
 
+mod abilities;
 mod account;
 mod apply;
 mod beside;

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::abilities;
 use super::beside;
 use super::contention;
 use super::links;
@@ -94,6 +95,7 @@ pub(super) async fn plan_and_live(
         identities: road.identities.as_ref(),
     };
     rights::check(session, &read, rights, &mut plan).await?;
+    abilities::check(session, options, &mut plan);
     let planned = Planned {
         plan,
         identities: road.identities,

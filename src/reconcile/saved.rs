@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::abilities;
 use super::ground;
 use super::records;
 use super::rights;
@@ -103,14 +104,26 @@ pub(super) async fn rest(
         live: &live,
         identities: needs_identity.then_some(&identities),
     };
-    rights::check(session, &read, options.rights_of_apply(), &mut rest.plan).await?;
-    // Policies may have become stricter since.
-    options.review(&mut rest.plan);
+    judge(session, &read, options, &mut rest.plan).await?;
     let planned = Planned {
         plan: rest.plan,
         identities: Some(identities),
     };
     Ok((planned, rest.done))
+}
+
+/// Refuses what is left where the session may not do it, the server cannot, or policies forbid it, which may
+/// have become stricter since.
+async fn judge(
+    session: &Session,
+    read: &rights::Read<'_>,
+    options: &Options,
+    plan: &mut Plan,
+) -> Result<(), Error> {
+    rights::check(session, read, options.rights_of_apply(), plan).await?;
+    abilities::check(session, options, plan);
+    options.review(plan);
+    Ok(())
 }
 
 /// The nodes that are left to trim for the owner of a saved plan, and that another owner has or may have by

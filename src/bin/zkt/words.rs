@@ -24,6 +24,9 @@ pub(crate) fn refusal(refusal: &Refusal) -> String {
         }
         Refusal::Strict { .. } => "--strict or strict in zkt.toml forbids them",
         Refusal::NoIdentity { .. } | Refusal::NoCreator { .. } => "give --auth",
+        Refusal::NoCreation { .. } | Refusal::NoRecord { .. } => {
+            "ClickHouse Keeper 25.12 can, with create_with_stats"
+        }
         Refusal::Text { .. } => "--replace puts the declared ones in its place",
         Refusal::LocksOut { .. } => "--force allows that",
         Refusal::NoRight { nodes } => option_for_rights(nodes),

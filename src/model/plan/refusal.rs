@@ -170,6 +170,29 @@ pub enum Refusal {
         /// Where the ACL is declared.
         origin: Option<Location>,
     },
+    /// New nodes on a server that cannot create them.
+    #[error(
+        "{path}{}: this {server} cannot create nodes in batches (create2)",
+        and_more(" ", *nodes - 1)
+    )]
+    NoCreation {
+        /// The first new node.
+        path: ZPath,
+        /// How many there are.
+        nodes: usize,
+        /// What kind of server it is.
+        server: String,
+        /// Where the first one is declared.
+        origin: Option<Location>,
+    },
+    /// An owner on a server where no record can be kept.
+    #[error(
+        "this {server} cannot create nodes in batches (create2), so it keeps no owner's record"
+    )]
+    NoRecord {
+        /// What kind of server it is.
+        server: String,
+    },
     /// Warnings of lints that are denied.
     #[error("{} denied: {}", number(*count), lints.join(", "))]
     Denied {
@@ -301,12 +324,14 @@ impl Refusal {
             | Self::Move { origin, .. }
             | Self::OnRecord { origin, .. }
             | Self::LikeRecord { origin, .. }
+            | Self::NoCreation { origin, .. }
             | Self::TwoSteps { origin, .. } => origin.as_ref(),
             Self::Objection(objection) => objection.origin.as_ref(),
             Self::MostTrimmed { .. }
             | Self::TooManyTrims { .. }
             | Self::NoIdentity { .. }
             | Self::NoRight { .. }
+            | Self::NoRecord { .. }
             | Self::Strict { .. } => None,
         }
     }

@@ -19,7 +19,8 @@ const TRIES: usize = 100;
 /// no batch of another apply of this owner is committed.
 ///
 /// # Errors
-/// [`Error::Fenced`] if another apply began since, and whatever keeps the record from being written.
+/// [`Error::Fenced`] if another apply began since, and whatever keeps the record from being written. Nothing
+/// is written on a server that cannot create nodes in batches.
 ///
 /// # Cancellation safety
 /// The apply may have begun.
@@ -30,6 +31,10 @@ pub async fn begin(
     begun: Begun,
     adopts: bool,
 ) -> Result<Hold, Error> {
+    if !session.client().dialect().creates() {
+        // It would close the connection, on this request or on the journal of the first batch.
+        return Err(Error::of_write(session, head, ClientError::Unimplemented));
+    }
     let for_others = |permissions| acl_of(session, permissions);
     let acl = for_others(Permissions::READ).await;
     let acl = acl.map_err(|error| no_session(session, head, &error))?;

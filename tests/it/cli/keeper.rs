@@ -2,7 +2,7 @@
 
 use zkt::server::{Dialect, Fault, Matching, RequestKind, Server};
 use zkt::zookeeper::session::{Abilities, Dialect as Kind, Session};
-use zookeeper_client::CreateMode;
+use zookeeper_client::{Acl, AuthId, CreateMode, Permission};
 
 use super::watch::{Watching, becomes};
 use super::{Place, create, create_as};
@@ -241,12 +241,28 @@ async fn an_older_keeper_reads_and_updates() {
       ~ /a
           x = 1 -> 2
 
+    refused: /b: this ClickHouse Keeper cannot create nodes in batches (create2); ClickHouse Keeper 25.12 can, with create_with_stats (more.zkt:3:1)
+
     Plan: 1 to add, 1 to update, 0 to link, 0 to trim.
-    Nothing of this plan was written.
-    --- stderr
-    error: /b: the server is too old for this request
-    --- exit 1
+    --- exit 3
     ");
+    place.run("plan more.zkt").expect(3);
+    place.run("plan -o plan.json more.zkt").expect(3);
+    // A watch does not plan for the server. It tries, and writes nothing either.
+    let once = place.run("watch --once more.zkt");
+    assert_ne!(once.code, 0, "{once}");
+    assert!(once.stderr.contains("/b: the server is too old"), "{once}");
+    let own = place.run("apply -y --owner shop a.zkt --adopt").expect(3);
+    let why =
+        "refused: this ClickHouse Keeper cannot create nodes in batches (create2), so it keeps no";
+    assert!(own.stdout.contains(why), "{own}");
+    let own = place.run("watch --once --owner shop more.zkt");
+    assert_ne!(own.code, 0, "{own}");
+    assert!(
+        own.stderr
+            .contains("the owner's record could not be written"),
+        "{own}"
+    );
     // Nothing of it was written.
     assert_eq!(client.get_data("/a").await.unwrap().0, b"{\"x\":1}");
     // Changes are found by the timer.
@@ -258,6 +274,28 @@ async fn an_older_keeper_reads_and_updates() {
     let (code, log) = watching.stop();
     assert_eq!(code, Some(0), "{log}");
     assert_eq!(server.requests(RequestKind::AddWatch), 0);
+}
+
+/// ACLs that open nodes to the rest of a plan come before everything else.
+#[tokio::test(flavor = "multi_thread")]
+async fn where_no_node_can_be_created_no_acl_is_changed_for_it() {
+    let (place, server) = place_on(Dialect::Keeper24);
+    let client = client(&place.hosts).await;
+    client.auth("digest", b"ops:secret").await.unwrap();
+    create_plainly(&server, "/a");
+    let rights = Permission::READ | Permission::ADMIN;
+    let ops = AuthId::new("digest", "ops:w4PIv8/Wzcq4qj4/MfEQ8pvUSS4=");
+    let acl = [Acl::new(rights, ops)];
+    client.set_acl("/a", &acl, None).await.unwrap();
+    place.file("a.zkt", "/a\n  @acl auth::cdrwa\n  /b\n  /c\n");
+    let run = place
+        .run("apply -y a.zkt --auth digest:ops:secret")
+        .expect(3);
+    assert!(
+        run.stdout.contains("refused: /a/b and 1 more node: "),
+        "{run}"
+    );
+    assert_eq!(client.get_acl("/a").await.unwrap().0, acl);
 }
 
 #[tokio::test(flavor = "multi_thread")]
