@@ -19,7 +19,7 @@ pub enum Finding {
     NoAdmin,
     /// It names somebody who is not among those that are known.
     Unknown,
-    /// The session may not see it.
+    /// The session may not see it, or not what is below the node.
     Hidden,
 }
 
@@ -90,7 +90,8 @@ pub struct Group {
     pub acl: Option<Acl>,
     /// How many there are.
     pub nodes: usize,
-    /// The topmost of them in path order, each with the number of those that hang together with it.
+    /// The topmost of them in path order, each with the number of nodes of this group that are connected
+    /// with it, itself included.
     pub tops: Vec<(ZPath, usize)>,
     /// What may be wrong with it, the worst first.
     pub findings: Vec<Finding>,
@@ -109,6 +110,8 @@ pub struct Group {
 pub struct Audit {
     /// How many nodes there are.
     pub nodes: usize,
+    /// The nodes whose ACL is shown, but not what is below them, in path order.
+    pub unlisted: Vec<ZPath>,
     /// The nodes by their ACL: those with findings first, then the larger ones.
     pub groups: Vec<Group>,
     /// The hashes of each `digest` user.
@@ -116,9 +119,14 @@ pub struct Audit {
 }
 
 impl Audit {
-    /// Groups nodes, which come in path order, by their ACLs. Without `known` nobody is unknown.
+    /// Groups nodes, which come in path order, by their ACLs. Of those in `unlisted` the children may not be
+    /// listed. Without `known` nobody is unknown.
     #[must_use]
-    pub fn of(nodes: &[NodeAcl], session: &Identities, known: Option<&Known>) -> Self {
+    pub fn of(
+        (nodes, unlisted): (&[NodeAcl], Vec<ZPath>),
+        session: &Identities,
+        known: Option<&Known>,
+    ) -> Self {
         let mut groups: Vec<Group> = Vec::new();
         let mut places: HashMap<Option<Acl>, usize> = HashMap::new();
         // The same ACL is mostly the same allocation.
@@ -167,6 +175,7 @@ impl Audit {
         });
         Self {
             nodes: nodes.len(),
+            unlisted,
             groups,
             hashes,
         }
@@ -177,7 +186,17 @@ impl Audit {
     pub fn found(&self, finding: Finding) -> usize {
         let groups = self.groups.iter();
         let groups = groups.filter(|group| group.findings.contains(&finding));
-        groups.map(|group| group.nodes).sum()
+        let of_groups: usize = groups.map(|group| group.nodes).sum();
+        match finding {
+            Finding::Hidden => of_groups + self.unlisted.len(),
+            Finding::Open | Finding::NoAdmin | Finding::Unknown => of_groups,
+        }
+    }
+
+    /// How many nodes have an ACL that the session may not see.
+    #[must_use]
+    pub fn not_shown(&self) -> usize {
+        self.found(Finding::Hidden) - self.unlisted.len()
     }
 
     /// Who may administer how many of the nodes, by name; most nodes first.
@@ -311,7 +330,8 @@ mod tests {
                 .map(|text| Known::parse(&text.replace("HASH", HASH)).unwrap()),
         );
         let known = (!known.is_empty()).then_some(&all);
-        Audit::of(&nodes.collect::<Vec<_>>(), session, known)
+        let nodes: Vec<NodeAcl> = nodes.collect();
+        Audit::of((&nodes, Vec::new()), session, known)
     }
 
     fn shown(audit: &Audit) -> Vec<String> {
@@ -420,6 +440,17 @@ mod tests {
         );
         assert_eq!(Known::parse("ops"), None);
         assert_eq!(Known::parse("digest:"), None);
+    }
+
+    #[test]
+    fn what_is_below_an_unlisted_node_is_hidden() {
+        let path = |text: &str| ZPath::parse(text).unwrap();
+        let ci = Arc::new(acl("digest:ops:HASH:a"));
+        let nodes = [(path("/a"), Some(ci)), (path("/b"), None)];
+        let audit = Audit::of((&nodes, vec![path("/a")]), &nobody(), None);
+        assert_eq!(audit.found(Finding::Hidden), 2);
+        assert_eq!(audit.not_shown(), 1);
+        assert_eq!(audit.found(Finding::Open), 0);
     }
 
     #[test]

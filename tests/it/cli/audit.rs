@@ -108,6 +108,44 @@ async fn a_subtree_is_grouped_by_its_acls() {
     ");
 }
 
+/// What cannot be looked at may be anything: a gate does not pass for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_may_not_be_listed_counts_as_hidden() {
+    let place = Place::new("audit-unlisted").await;
+    let client = place.client().await;
+    client.auth("digest", b"ops:secret").await.unwrap();
+    create(&client, "/svc", &[digest(OPS, Permission::ALL)]).await;
+    for name in ["/svc/a", "/svc/b"] {
+        create(&client, name, &[anyone(Permission::ALL)]).await;
+    }
+    client
+        .set_acl("/svc", &[digest(OPS, Permission::ADMIN)], None)
+        .await
+        .unwrap();
+    let words = format!("audit /svc {AS_OPS} --fail-on open --fail-on hidden");
+    insta::assert_snapshot!(place.run(&words).expect(3), @"
+    zkt audit: /svc on SERVER
+
+    digest:ops:a                                                              1 node
+      /svc
+
+    children not listed                                                       1 node
+      hidden: this session may not read them, so what is below is not known
+      /svc
+
+    Who may administer:
+      1 node   digest:ops
+
+    failed: --fail-on hidden
+    Audit: 1 node: 1 hidden.
+    --- exit 3
+    ");
+    let run = place.run(&format!("{words} --format json")).expect(3);
+    let report = &run.json()[0];
+    assert_eq!(report["found"]["hidden"], 1);
+    assert_eq!(report["unlisted"], serde_json::json!(["/svc"]));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_audit_for_programs_has_all() {
     let place = tree("audit-json").await;

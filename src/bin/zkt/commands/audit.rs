@@ -33,8 +33,8 @@ pub(crate) struct AuditArgs {
     #[arg(long, value_name = "LAYER", value_hint = ValueHint::AnyPath)]
     pub(crate) known_from: Vec<String>,
     /// Exit with 3 when nodes are open (everybody may do more than read), no-admin (nobody may
-    /// administer them), unknown (of --known and --known-from) or hidden (their ACL is not shown); may
-    /// be repeated
+    /// administer them), unknown (of --known and --known-from) or hidden (their ACL is not shown, or not
+    /// what is below them); may be repeated
     #[arg(
         long,
         value_name = "open|no-admin|unknown|hidden",
@@ -85,7 +85,7 @@ pub(crate) async fn run(args: &AuditArgs, output: &Output) -> Result<Exit, Failu
     if nodes.is_empty() {
         return Err(Failure::new(format!("{top} does not exist on {hosts}")));
     }
-    let audit = Audit::of(&nodes, &identities, known.as_ref());
+    let audit = Audit::of((&nodes, unlisted), &identities, known.as_ref());
     let is_failed = |finding: &Finding| {
         let mut asked = args.fail_on.iter();
         asked.any(|one| one.finding() == *finding) && audit.found(*finding) > 0
@@ -95,7 +95,6 @@ pub(crate) async fn run(args: &AuditArgs, output: &Output) -> Result<Exit, Failu
         top,
         hosts,
         audit,
-        unlisted,
         failed,
     };
     let mut out = output.out();
@@ -161,7 +160,7 @@ fn report_json(report: &Report) -> Value {
         "failed": findings_json(&report.failed),
         "admins": admins.collect::<Vec<_>>(),
         "groups": groups.collect::<Vec<_>>(),
-        "unlisted": report.unlisted.iter().map(ZPath::as_str).collect::<Vec<_>>(),
+        "unlisted": audit.unlisted.iter().map(ZPath::as_str).collect::<Vec<_>>(),
     })
 }
 

@@ -19,8 +19,6 @@ pub(super) struct Report {
     pub(super) top: ZPath,
     pub(super) hosts: String,
     pub(super) audit: Audit,
-    /// Nodes whose children may not be listed.
-    pub(super) unlisted: Vec<ZPath>,
     /// The findings of `--fail-on` that there are.
     pub(super) failed: Vec<Finding>,
 }
@@ -35,7 +33,7 @@ pub(super) fn write(report: &Report, brief: bool, out: &mut dyn Write) -> io::Re
             writeln!(out)?;
             write_group(group, audit, out)?;
         }
-        write_unlisted(report, out)?;
+        write_unlisted(audit, out)?;
         write_admins(audit, out)?;
         writeln!(out)?;
     }
@@ -72,19 +70,7 @@ fn write_group(group: &Group, audit: &Audit, out: &mut dyn Write) -> io::Result<
                 .collect()
         }
     };
-    let number = nodes_of(group.nodes);
-    for (i, line) in wrapped(&entries, WIDTH - number.len() - 2)
-        .iter()
-        .enumerate()
-    {
-        match i {
-            0 => {
-                let room = WIDTH - number.len() - line.chars().count().min(WIDTH - number.len());
-                writeln!(out, "{BOLD}{line}{BOLD:#}{:room$}{number}", "")?;
-            }
-            _ => writeln!(out, "{BOLD}{line}{BOLD:#}")?,
-        }
-    }
+    write_title(&entries, &nodes_of(group.nodes), out)?;
     for finding in &group.findings {
         let text = said(*finding, group, audit);
         for (i, line) in wrapped(&text, WIDTH - 14).iter().enumerate() {
@@ -105,6 +91,21 @@ fn write_group(group: &Group, audit: &Audit, out: &mut dyn Write) -> io::Result<
         nodes => format!("{}  ({})", path_text(path), nodes_of(*nodes)),
     });
     write_first(tops, LISTED, out)
+}
+
+/// Writes words in bold, and a number at the end of their first line.
+fn write_title(words: &[String], number: &str, out: &mut dyn Write) -> io::Result<()> {
+    let lines = wrapped(words, WIDTH - number.len() - 2);
+    for (i, line) in lines.iter().enumerate() {
+        match i {
+            0 => {
+                let room = WIDTH - number.len() - line.chars().count().min(WIDTH - number.len());
+                writeln!(out, "{BOLD}{line}{BOLD:#}{:room$}{number}", "")?;
+            }
+            _ => writeln!(out, "{BOLD}{line}{BOLD:#}")?,
+        }
+    }
+    Ok(())
 }
 
 /// What a finding means here, in words that may be wrapped.
@@ -130,22 +131,26 @@ fn said(finding: Finding, group: &Group, audit: &Audit) -> Vec<String> {
 }
 
 /// Writes whose children could not be listed, so that nothing is known of what is below them.
-fn write_unlisted(report: &Report, out: &mut dyn Write) -> io::Result<()> {
-    if report.unlisted.is_empty() {
+fn write_unlisted(audit: &Audit, out: &mut dyn Write) -> io::Result<()> {
+    if audit.unlisted.is_empty() {
         return Ok(());
     }
+    writeln!(out)?;
+    let title = ["children not listed".to_owned()];
+    write_title(&title, &nodes_of(audit.unlisted.len()), out)?;
+    let hidden = Finding::Hidden;
     writeln!(
         out,
-        "\nNot listed, for want of the read right, is what is below:"
+        "  {WARNING}{hidden}{WARNING:#}: this session may not read them, so what is below is not known"
     )?;
-    let paths = report.unlisted.iter();
+    let paths = audit.unlisted.iter();
     write_first(paths.map(|path| path_text(path).into_owned()), LISTED, out)
 }
 
 /// Writes who may administer how many nodes.
 fn write_admins(audit: &Audit, out: &mut dyn Write) -> io::Result<()> {
     let nobody = ("nobody".to_owned(), audit.found(Finding::NoAdmin));
-    let hidden = ("(not shown)".to_owned(), audit.found(Finding::Hidden));
+    let hidden = ("(not shown)".to_owned(), audit.not_shown());
     let mut admins = audit.admins();
     admins.extend([nobody, hidden].into_iter().filter(|(_, nodes)| *nodes > 0));
     writeln!(out, "\nWho may administer:")?;
