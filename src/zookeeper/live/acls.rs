@@ -15,7 +15,7 @@ use crate::model::tree::Tree;
 use crate::zookeeper::session::{Client, RawAcl, Session, acl};
 
 /// Reads the ACL of every node of `tree` that was read and for which `wanted` holds. Without the
-/// permission to read it, it stays unknown. Nodes that are gone meanwhile are dropped.
+/// right to read it, it stays unknown. Nodes that are gone meanwhile are dropped.
 pub(super) async fn read(
     session: &Session,
     tree: &mut Tree<Live>,
@@ -24,6 +24,7 @@ pub(super) async fn read(
     reader: &mut Reader<'_>,
 ) -> Result<(), Error> {
     let client = session.client();
+    let mut shared = Shared::default();
     let mut gone = Vec::new();
     let mut nodes = tree
         .iter_mut()
@@ -45,7 +46,7 @@ pub(super) async fn read(
         };
         match answer(client, reader, path, pending.await).await? {
             Answer::Acl(acl, stat) => {
-                node.acl = Some(Arc::new(acl));
+                node.acl = Some(shared.take(acl));
                 node.acl_version = AclVersion::new(stat.aversion)
                     .or(options.unguarded.then_some(AclVersion::UNGUARDED))
                     .ok_or_else(|| Error::Version { path: path.clone() })?;
