@@ -36,7 +36,7 @@ use nodes::{Nodes, Place};
 use properties::{OpenProperties, merge};
 
 /// ZooKeeper's own nodes stand here, unless there is a chroot.
-const SYSTEM: &str = "/zookeeper";
+const SYSTEM: &str = path::OF_ZOOKEEPER;
 
 /// Lowers the statements of layers, one after the other, to the tree that they declare.
 ///

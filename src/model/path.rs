@@ -53,6 +53,14 @@ fn is_refused(c: char) -> bool {
     matches!(c, '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{e000}'..='\u{f8ff}' | '\u{fff0}'..)
 }
 
+/// What belongs to ZooKeeper itself at the root of an ensemble, with all below it.
+pub(crate) const OF_ZOOKEEPER: &str = "/zookeeper";
+
+/// Whether a node belongs to ZooKeeper itself. Below a chroot there is none.
+pub(crate) fn is_of_zookeeper(path: &ZPath, below_chroot: bool) -> bool {
+    !below_chroot && is_within(path.as_str(), OF_ZOOKEEPER)
+}
+
 /// An absolute path of a node: `/` or `/a/b`, each name valid.
 ///
 /// Paths are ordered by component, not by byte: `/a`, `/a/x`, `/a-`. So a sorted sequence holds

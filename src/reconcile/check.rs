@@ -2,7 +2,7 @@
 
 use super::Error;
 use crate::model::node::{Declared, Live};
-use crate::model::path::ZPath;
+use crate::model::path::{ZPath, is_of_zookeeper};
 use crate::model::record;
 use crate::model::tree::Tree;
 use crate::zookeeper::live;
@@ -13,8 +13,9 @@ use crate::zookeeper::session::Session;
 /// # Errors
 /// [`Error::Reserved`].
 pub(crate) fn require_chroot(session: &Session) -> Result<(), Error> {
-    match session.chroot().names().next() {
-        Some("zookeeper") => Err(Error::Reserved),
+    let chroot = session.chroot();
+    match chroot.names().next() {
+        _ if is_of_zookeeper(chroot, false) => Err(Error::Reserved),
         Some(name) if name == session.dialect().system() => Err(Error::OfKeeper),
         _ => Ok(()),
     }

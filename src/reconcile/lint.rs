@@ -2,7 +2,7 @@
 
 use crate::declare::Source;
 use crate::model::lint::{Level, Levels, Lint};
-use crate::model::path::ZPath;
+use crate::model::path::{OF_ZOOKEEPER, ZPath};
 use crate::model::plan::{About, Plan, Warning};
 use crate::model::tree::Tree;
 use crate::plan::links::{self, Trees};
@@ -22,7 +22,7 @@ pub fn lint(source: &Source, levels: &Levels) -> Vec<Warning> {
 
 /// Where a tree goes is not known here: to the root of a server, or below a chroot.
 fn system_warning(source: &Source) -> Option<Warning> {
-    let system = ZPath::root().join("zookeeper");
+    let system = ZPath::from_valid(OF_ZOOKEEPER);
     let (path, node) = source.tree().subtree(&system).first()?;
     Some(Warning {
         path: path.clone(),

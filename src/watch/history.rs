@@ -22,7 +22,7 @@ use super::git::hash_of;
 use super::revision::{Revision, WatchedLayers};
 use super::shown::Recording;
 use crate::model::node::Live;
-use crate::model::path::ZPath;
+use crate::model::path::{ZPath, is_of_zookeeper};
 use crate::model::record;
 use crate::model::tree::Tree;
 use crate::plan::scope::{Children, Want};
@@ -388,9 +388,9 @@ impl Recorder {
 
     /// Whether a node is to be recorded.
     fn covers(&self, path: &ZPath) -> bool {
-        let is_system = || path.names().next() == Some("zookeeper") && !self.layers.below_chroot;
-        let is_ours = record::is_reserved(path);
-        !path.is_root() && !is_ours && self.layers.filter.covers(path) && !is_system()
+        let layers = &self.layers;
+        let is_left = record::is_reserved(path) || is_of_zookeeper(path, layers.below_chroot);
+        !path.is_root() && !is_left && layers.filter.covers(path)
     }
 
     /// The nodes that are otherwise, as they are now, and those that are gone.

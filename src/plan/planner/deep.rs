@@ -56,8 +56,8 @@ pub(super) fn compare(
     let Some((top, _)) = nodes.first() else {
         return found;
     };
-    let is_system = top.as_str() == "/zookeeper" && !policy.below_chroot;
-    let holder = scope::holder(declared, top).filter(|_| !is_system && !record::is_reserved(top));
+    let is_left = policy.is_of_server(top) || record::is_reserved(top);
+    let holder = scope::holder(declared, top).filter(|_| !is_left);
     let Some(acl) = holder.and_then(|holder| holder.acl.as_ref()) else {
         return found;
     };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::model::acl::Identities;
 use crate::model::lint::Levels;
-use crate::model::path::ZPath;
+use crate::model::path::{ZPath, is_of_zookeeper};
 use crate::model::plan::MaxTrim;
 use crate::model::value::Encoded;
 use crate::plan::owned::Ownership;
@@ -87,6 +87,46 @@ impl<'a> Policy<'a> {
             levels: Levels::default(),
             copies: HashMap::new(),
             sources,
+        }
+    }
+
+    /// Whether a node belongs to the server itself. Such a node is left alone, whatever is declared.
+    #[must_use]
+    pub fn is_of_server(&self, path: &ZPath) -> bool {
+        let system = self.system.as_ref();
+        is_of_zookeeper(path, self.below_chroot) || system.is_some_and(|top| path.is_within(top))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_belongs_to_the_server_depends_on_its_kind_and_on_the_chroot() {
+        let sources = Sources::default();
+        let path = |text: &str| ZPath::parse(text).unwrap();
+        let zookeeper = Policy::new(&sources);
+        let keeper = Policy {
+            system: Some(path("/keeper")),
+            ..Policy::new(&sources)
+        };
+        let below_chroot = Policy {
+            below_chroot: true,
+            ..Policy::new(&sources)
+        };
+        for (text, expected) in [
+            ("/zookeeper", [true, true, false]),
+            ("/zookeeper/quota", [true, true, false]),
+            ("/zookeepers", [false; 3]),
+            ("/keeper", [false, true, false]),
+            ("/keeper/api_version", [false, true, false]),
+            ("/a/zookeeper", [false; 3]),
+            ("/", [false; 3]),
+        ] {
+            let policies = [&zookeeper, &keeper, &below_chroot];
+            let found = policies.map(|policy| policy.is_of_server(&path(text)));
+            assert_eq!(found, expected, "{text}");
         }
     }
 }

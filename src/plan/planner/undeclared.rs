@@ -13,9 +13,7 @@ impl Planner<'_> {
     /// An undeclared subtree: `nodes` with `top` first.
     pub(super) fn only_live(&mut self, top: &ZPath, nodes: &[(ZPath, Live)]) {
         let Some(parent) = top.parent() else { return };
-        let is_system = top.as_str() == "/zookeeper" && !self.policy.below_chroot;
-        let is_system = is_system || self.policy.system.as_ref() == Some(top);
-        if is_system || record::is_reserved(top) {
+        if self.policy.is_of_server(top) || record::is_reserved(top) {
             return;
         }
         match self.declared.get(&parent) {

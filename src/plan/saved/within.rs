@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::path::{ZPath, is_within};
+use crate::model::path::{ZPath, is_of_zookeeper, is_within};
 use crate::model::plan::{Action, Plan};
 use crate::model::record;
 use crate::plan::scope::Filter;
@@ -64,7 +64,7 @@ impl Allowed<'_> {
         if is_below(record::PLACE) || self.bounds.records.is_some_and(is_below) {
             return Some("owners keep their records there".to_owned());
         }
-        if !self.below_chroot && is_below("/zookeeper") {
+        if is_of_zookeeper(path, self.below_chroot) {
             return Some("/zookeeper belongs to ZooKeeper itself".to_owned());
         }
         if matches!(action, Action::Trim(_)) && !self.bounds.trims && !self.moved.contains(path) {
