@@ -15,7 +15,8 @@ mod identities;
 
 pub use identities::{Agreement, Allowed, Identities};
 
-/// The permissions of an ACL entry: a set of `c`, `d`, `r`, `w`, `a`.
+/// The permissions of an ACL entry: a set of `c`, `d`, `r`, `w`, `a`. As something that a session needs or
+/// has at a node, one of them is called a right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Permissions(u8);
 
@@ -48,9 +49,9 @@ impl Permissions {
         }
     }
 
-    /// What either has.
+    /// Those that are in at least one of the two.
     #[must_use]
-    pub fn and(self, other: Self) -> Self {
+    pub fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
@@ -100,6 +101,18 @@ pub struct AuthId {
 }
 
 impl AuthId {
+    /// Reads `scheme:id`, as in `digest:ops:HASH` or `digest:ops`. Returns `None` if there is no scheme, or
+    /// no id.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (scheme, id) = text.split_once(':')?;
+        let is_complete = !scheme.is_empty() && !id.is_empty();
+        is_complete.then(|| Self {
+            scheme: scheme.to_owned(),
+            id: id.to_owned(),
+        })
+    }
+
     /// The name without its proof: the user of a `digest` id.
     #[must_use]
     pub fn user(&self) -> &str {
@@ -187,7 +200,7 @@ fn without_secret(entry: &str) -> String {
 
 impl AclEntry {
     /// Whether the server shows this entry with its hash replaced by `x`, as it does to a session
-    /// without the admin permission.
+    /// without the right ADMIN.
     #[must_use]
     #[doc(hidden)]
     pub fn is_masked(&self) -> bool {
@@ -276,7 +289,7 @@ impl Acl {
         digests.any(|entry| !entry.is_masked())
     }
 
-    /// Whether the server masks any entry, as it does for a session without the admin permission.
+    /// Whether the server masks any entry, as it does for a session without the right ADMIN.
     #[must_use]
     #[doc(hidden)]
     pub fn is_masked(&self) -> bool {
@@ -314,7 +327,7 @@ impl Acl {
 
     /// Whether `live`, the ACL that the server returned, equals this one.
     ///
-    /// To a session without the admin permission the server shows `digest` ids with their hash
+    /// To a session without the right ADMIN the server shows `digest` ids with their hash
     /// replaced by `x`; such a list is compared without hashes.
     #[must_use]
     #[doc(hidden)]

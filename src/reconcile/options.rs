@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::owner::Owner;
 use super::reviewer::Reviewer;
-use super::rights::Rights;
+use super::rights::RightsCheck;
 use crate::declare::Source;
 use crate::model::lint::Levels;
 use crate::model::path::ZPath;
@@ -40,10 +40,10 @@ pub struct Options {
     /// Whether a plan may take from the session the right to change a node again, and may need rights
     /// that the session does not seem to have.
     pub may_lock_out: bool,
-    /// Whether [`plan()`](super::plan()) finds out, as [`apply()`](super::apply()) does, if the session has
-    /// all rights that the plan takes; [`apply()`](super::apply()) then does so whatever the other options
-    /// are. That reads the ACLs of the nodes that the plan writes, and of the
-    /// parents of those that it creates and deletes. Without it only those ACLs count that are compared.
+    /// Whether [`plan()`](super::plan()) finds out if the session has all rights that the plan takes. That
+    /// reads the ACLs of the nodes that the plan writes, and of the parents of those that it creates and
+    /// deletes; otherwise only those ACLs count that are compared. [`apply()`](super::apply()) always finds it
+    /// out, but with [`may_lock_out`](Self::may_lock_out) only where this is set.
     pub check_rights: bool,
     /// Whether undeclared nodes that stay are listed.
     pub extras: Extras,
@@ -157,18 +157,18 @@ impl Options {
     }
 
     /// How much is found out of the rights for a plan that nobody carries out.
-    pub(super) fn rights_of_plan(&self) -> Rights {
+    pub(super) fn rights_of_plan(&self) -> RightsCheck {
         match self.check_rights {
-            true => Rights::Reported,
-            false => Rights::AsRead,
+            true => RightsCheck::Reported,
+            false => RightsCheck::AsRead,
         }
     }
 
     /// How much is found out of the rights before a plan is carried out.
-    pub(super) fn rights_of_apply(&self) -> Rights {
+    pub(super) fn rights_of_apply(&self) -> RightsCheck {
         match self.check_rights || self.requires_rights() {
-            true => Rights::Required,
-            false => Rights::AsRead,
+            true => RightsCheck::Required,
+            false => RightsCheck::AsRead,
         }
     }
 

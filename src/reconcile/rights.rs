@@ -13,7 +13,7 @@ use crate::zookeeper::session::Session;
 
 /// How much is found out of the rights that a plan takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Rights {
+pub(super) enum RightsCheck {
     /// What the ACLs say that were read to be compared.
     AsRead,
     /// All that is to be written, too. A plan that lacks rights is refused.
@@ -22,7 +22,7 @@ pub(super) enum Rights {
     Reported,
 }
 
-impl Rights {
+impl RightsCheck {
     /// Whether the ACLs of nodes are read that a plan writes.
     pub(super) fn are_checked(self) -> bool {
         self != Self::AsRead
@@ -47,14 +47,14 @@ pub(super) struct Read<'a> {
 pub(super) async fn check(
     session: &Session,
     read: &Read<'_>,
-    rights: Rights,
+    rights: RightsCheck,
     plan: &mut Plan,
 ) -> Result<(), Error> {
     if !rights.are_checked() {
         return Ok(());
     }
     let mut checked = checked(session, read, plan).await?;
-    if checked.missing.is_empty() && rights != Rights::Reported {
+    if checked.missing.is_empty() && rights != RightsCheck::Reported {
         super::check::require_readable(read.declared, read.live)?;
     }
     let hidden = unreadable(read.declared, read.live);
@@ -72,7 +72,7 @@ pub(super) async fn check(
         let nodes = checked.missing.clone();
         plan.refusals.push(Refusal::NoRight { nodes });
     }
-    if rights == Rights::Reported {
+    if rights == RightsCheck::Reported {
         plan.access.rights = Some(checked);
     }
     Ok(())

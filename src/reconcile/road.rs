@@ -10,7 +10,7 @@ use super::links;
 use super::options::Agreed;
 #[cfg(feature = "watch")]
 use super::partial;
-use super::rights::{self, Rights};
+use super::rights::{self, RightsCheck};
 use super::{Error, Options, Progress, Unwritable, check};
 use crate::declare::Source;
 use crate::model::acl::Identities;
@@ -68,7 +68,7 @@ pub(super) async fn plan_and_live(
     session: &Session,
     source: &Source,
     options: &Options,
-    (ahead, past, rights): (ReadAhead, Past, Rights),
+    (ahead, past, rights): (ReadAhead, Past, RightsCheck),
 ) -> Result<(Planned, Tree<Live>), Error> {
     check::require_chroot(session)?;
     check::require_of_server(session, source.tree())?;

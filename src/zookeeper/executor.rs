@@ -34,7 +34,7 @@ pub use self::report::{Batch, BatchFate, BatchKind, Conflict, Event, Fate, Repor
 /// Carries out `plan`, all of it or up to the first obstacle, and calls `events` for each batch.
 ///
 /// Where the whole plan fits one request it is one batch, but for ACL changes, which no batch can
-/// hold: they come last, since they may take permissions that the rest needs; those of
+/// hold: they come last, since they may take rights that the rest needs; those of
 /// [`Access::opened`](crate::model::plan::Access::opened), which give them, come first. A link of a node that is
 /// written in the same batch becomes part of that write. Each set, delete and ACL change names
 /// the version that it must find: the plan's, advanced by what this execution wrote itself.

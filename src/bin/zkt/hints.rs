@@ -11,7 +11,7 @@ use zkt::plan::saved::Moved;
 use zkt::reconcile::{Account, SavedError};
 use zkt::services;
 use zkt::zookeeper::executor::Stop;
-use zkt::zookeeper::session::HostsError;
+use zkt::zookeeper::session::{ClientError, HostsError};
 use zkt::zookeeper::{live, session};
 
 use crate::exit::{Exit, Failure};
@@ -19,8 +19,7 @@ use crate::render::{nodes_have, path_text};
 use crate::words::{self, shell_word};
 
 /// What to do if the server denies a right.
-const PERMISSIONS: &str =
-    "permissions come from --auth, and from the ACLs of a node and its parent";
+const RIGHTS: &str = "rights come from --auth, and from the ACLs of a node and its parent";
 
 impl From<session::Error> for Failure {
     fn from(error: session::Error) -> Self {
@@ -195,8 +194,11 @@ fn record(error: &RecordError) -> Failure {
             shell_word(head.as_str())
         )),
         RecordError::Live(_) => failure.hint("run it again: it finishes what is left"),
-        RecordError::Refused { .. } => failure.hint(PERMISSIONS),
-        RecordError::Busy { .. } => failure,
+        RecordError::Refused {
+            reason: ClientError::NoAuth,
+            ..
+        } => failure.hint(RIGHTS),
+        RecordError::Refused { .. } | RecordError::Busy { .. } => failure,
     }
 }
 
@@ -274,7 +276,7 @@ impl From<services::Error> for Failure {
             services::Error::Session(error) => error.into(),
             services::Error::TooLarge { .. } => Self::new(error).hint(words::MAX_REQUEST_HINT),
             services::Error::Live(error) => error.into(),
-            services::Error::NoPermission(_) => Self::new(error).hint(PERMISSIONS),
+            services::Error::NoPermission(_) => Self::new(error).hint(RIGHTS),
             error => Self::new(error),
         }
     }
@@ -303,9 +305,9 @@ pub(crate) fn stopped(stop: &Stop, account: &Account) -> Failure {
         stop if stop.is_unauthorized() => match account.missing_right(stop) {
             Some((path, right)) => {
                 let right = right.name();
-                failure.hint(format!("it takes the {right} right at {path}; {PERMISSIONS}"))
+                failure.hint(format!("it takes the {right} right at {path}; {RIGHTS}"))
             }
-            None => failure.hint(PERMISSIONS),
+            None => failure.hint(RIGHTS),
         },
         Stop::TooLarge { .. } => Failure::new(stop).hint(words::MAX_REQUEST_HINT),
         Stop::Record { reason } => record(reason),

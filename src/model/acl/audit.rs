@@ -39,23 +39,11 @@ impl Finding {
     }
 }
 
-/// Whose names in ACLs are expected.
+/// Whose names in ACLs are expected. A `digest` id without a hash stands for any password of that user.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Known(BTreeSet<AuthId>);
 
 impl Known {
-    /// Reads `scheme:id`. Of a `digest` id the hash may be left out: then any password of that user is
-    /// expected. Returns `None` if there is no scheme, or no id.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<AuthId> {
-        let (scheme, id) = text.split_once(':')?;
-        let is_complete = !scheme.is_empty() && !id.is_empty();
-        is_complete.then(|| AuthId {
-            scheme: scheme.to_owned(),
-            id: id.to_owned(),
-        })
-    }
-
     /// Takes in whom an ACL names.
     pub fn add(&mut self, acl: &Acl) {
         self.extend(acl.entries.iter().map(|entry| entry.who.clone()));
@@ -262,7 +250,7 @@ impl Group {
             let rights = entry.permissions.each();
             if entry.who.scheme == "world" {
                 let beyond = rights.filter(|right| *right != Permissions::READ);
-                group.open = beyond.fold(group.open, Permissions::and);
+                group.open = beyond.fold(group.open, Permissions::union);
             }
             let is_named = |known: &Known| known.names(entry, is_mask(entry));
             let is_known = |known: &Known| is_named(known) || session.stand_in(entry);
@@ -327,7 +315,7 @@ mod tests {
         all.extend(
             known
                 .iter()
-                .map(|text| Known::parse(&text.replace("HASH", HASH)).unwrap()),
+                .map(|text| AuthId::parse(&text.replace("HASH", HASH)).unwrap()),
         );
         let known = (!known.is_empty()).then_some(&all);
         let nodes: Vec<NodeAcl> = nodes.collect();
@@ -438,8 +426,8 @@ mod tests {
             unknown("digest:ops:x:r digest:dev:x:r", &["digest:ops:HASH"]),
             ["digest:dev"]
         );
-        assert_eq!(Known::parse("ops"), None);
-        assert_eq!(Known::parse("digest:"), None);
+        assert_eq!(AuthId::parse("ops"), None);
+        assert_eq!(AuthId::parse("digest:"), None);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The identities of a session, and the permissions that an ACL gives it.
+//! The identities of a session, and the rights that an ACL gives it.
 
 use std::net::IpAddr;
 
@@ -32,13 +32,13 @@ pub enum Allowed {
 }
 
 impl Identities {
-    /// Whether `acl` gives the session this permission.
+    /// Whether `acl` gives the session this right.
     #[must_use]
-    pub fn may(&self, acl: &Acl, permission: Permissions) -> Allowed {
+    pub fn may(&self, acl: &Acl, right: Permissions) -> Allowed {
         if self.is_super {
             return Allowed::Yes;
         }
-        let gives = |entry: &&AclEntry| entry.permissions.bits() & permission.bits() != 0;
+        let gives = |entry: &&AclEntry| entry.permissions.bits() & right.bits() != 0;
         let mut allowed = Allowed::No;
         for entry in acl.entries.iter().filter(gives) {
             match self.are(&entry.who) {

@@ -25,7 +25,7 @@ pub enum KnownAcl<'a> {
 #[must_use]
 pub fn needed(plan: &Plan) -> BTreeMap<ZPath, Permissions> {
     let mut needed = of_actions(&plan.actions);
-    // These are judged by two ACLs, before this.
+    // The rights that these nodes lack are refused already, as `TwoSteps`.
     let twice = plan.refusals.iter().filter_map(|refusal| match refusal {
         Refusal::TwoSteps { path, .. } => Some(path),
         _ => None,
@@ -45,7 +45,7 @@ pub(super) fn of_actions<'a>(
     let mut needed: BTreeMap<ZPath, Permissions> = BTreeMap::new();
     let mut need = |path: ZPath, right: Permissions| {
         let rights = needed.entry(path).or_default();
-        *rights = rights.and(right);
+        *rights = rights.union(right);
     };
     // The new nodes above the last one.
     let mut above: Vec<&ZPath> = Vec::new();
@@ -196,7 +196,7 @@ mod tests {
         let letters = |nodes: &[NodeRights]| {
             let rights = nodes.iter().flat_map(|node| node.rights.clone());
             rights
-                .fold(Permissions::default(), Permissions::and)
+                .fold(Permissions::default(), Permissions::union)
                 .to_string()
         };
         (letters(&checked.missing), letters(&checked.unknown))

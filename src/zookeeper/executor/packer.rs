@@ -371,7 +371,7 @@ impl<'p, 'a> Packer<'p, 'a> {
         }
     }
 
-    /// Puts the ACL changes behind everything else: one of them may take away the permissions that
+    /// Puts the ACL changes behind everything else: one of them may take away the rights that
     /// the rest of the plan needs. Children come before parents, so that what is open to the
     /// session alone stays so until all below it is as declared.
     fn close_acls(&mut self) {

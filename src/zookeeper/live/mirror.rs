@@ -60,7 +60,8 @@ pub struct Mirror {
     /// Nodes to be read again.
     dirty: BTreeSet<ZPath>,
     doubt: Doubt,
-    /// Before this, everything is not read again only because an event did not say what has changed.
+    /// An event that does not say which node has changed makes everything be read again, but not before
+    /// this.
     rest: Option<Instant>,
 }
 
@@ -73,9 +74,10 @@ enum Doubt {
     Reported,
 }
 
-/// How many times as long as everything took to be read it is left alone then.
+/// After everything was read, the mirror waits `REST` times as long as that took before it reads everything
+/// again because of an event that does not say which node has changed.
 const REST: u32 = 4;
-/// The longest such time.
+/// It waits no longer than this.
 const LONGEST_REST: Duration = Duration::from_secs(30);
 
 impl Mirror {

@@ -71,7 +71,7 @@ impl FailOn {
 
 fn known(text: &str) -> Result<AuthId, String> {
     let expected = "expected SCHEME:ID, as in digest:ops or sasl:alice";
-    Known::parse(text).ok_or_else(|| expected.to_owned())
+    AuthId::parse(text).ok_or_else(|| expected.to_owned())
 }
 
 pub(crate) async fn run(args: &AuditArgs, output: &Output) -> Result<Exit, Failure> {

@@ -183,7 +183,7 @@ async fn a_tree_may_take_its_own_permissions_away() {
     Nothing of this plan was written.
     --- stderr
     error: /a: not authorized
-    hint: it takes the write right at /a; permissions come from --auth, and from the ACLs of a node and its parent
+    hint: it takes the write right at /a; rights come from --auth, and from the ACLs of a node and its parent
     --- exit 1
     ");
 }
@@ -204,7 +204,7 @@ async fn an_error_after_some_batches_is_partly_applied() {
     let (error, hint) = run.stderr.split_once('\n').unwrap();
     assert_eq!(error, "error: /z/refused: not authorized");
     assert!(
-        hint.starts_with("hint: it takes the create right at /z; permissions come from --auth"),
+        hint.starts_with("hint: it takes the create right at /z; rights come from --auth"),
         "{hint}"
     );
     let left = place.nodes().await.lines().count();
