@@ -43,7 +43,7 @@ pub struct Options {
     /// Whether [`plan()`](super::plan()) finds out if the session has all rights that the plan takes. That
     /// reads the ACLs of the nodes that the plan writes, and of the parents of those that it creates and
     /// deletes; otherwise only those ACLs count that are compared. [`apply()`](super::apply()) always finds it
-    /// out, but with [`may_lock_out`](Self::may_lock_out) only where this is set.
+    /// out; with [`may_lock_out`](Self::may_lock_out) or [`Unwritable::Attempted`], only where this is set.
     pub check_rights: bool,
     /// Whether undeclared nodes that stay are listed.
     pub extras: Extras,

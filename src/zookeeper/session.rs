@@ -287,10 +287,11 @@ impl Session {
     /// A lost connection or a dead session.
     #[doc(hidden)]
     pub async fn who(&self) -> Result<Identities, Error> {
+        // Whoever made the client that a session borrows may have given it credentials.
         let computed = digests(&self.options.credentials);
         if !self.dialect().tells_users() {
             return Ok(Identities {
-                may_be_more: credentials::may_be_super(&self.options.credentials),
+                may_be_more: self.borrowed || credentials::may_be_super(&self.options.credentials),
                 sees_hashes: !self.dialect().masks_hashes(),
                 ..computed.collect()
             });
@@ -306,7 +307,7 @@ impl Session {
             Err(ClientError::Unimplemented) => {
                 return Ok(Identities {
                     // Without credentials there is nothing but the address.
-                    may_be_more: self.options.has_credentials(),
+                    may_be_more: self.borrowed || self.options.has_credentials(),
                     ..computed.collect()
                 });
             }
@@ -319,7 +320,6 @@ impl Session {
             id: user.user().into(),
         });
         let mut identities: Identities = computed.chain(others).collect();
-        // Whoever made the client that a session borrows may have given it credentials.
         let is_known = |user: &str| identities.users().any(|known| known == user);
         identities.may_be_more = !digests.iter().all(|user| is_known(user.user()));
         Ok(identities)

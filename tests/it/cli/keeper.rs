@@ -222,6 +222,23 @@ async fn missing_rights_are_found_before_the_first_write() {
     place.run(&format!("apply -y a.zkt {as_ops}")).expect(0);
 }
 
+/// The server does not say what a client has that somebody else made.
+#[tokio::test]
+async fn the_identities_of_a_borrowed_client_are_not_denied() {
+    let (place, server) = place_on(KEEPER);
+    create_plainly(&server, "/a");
+    let client = client(&place.hosts).await;
+    client.auth("digest", b"ops:secret").await.unwrap();
+    let ops = AuthId::new("digest", "ops:w4PIv8/Wzcq4qj4/MfEQ8pvUSS4=");
+    let acl = [Acl::new(Permission::READ | Permission::WRITE, ops)];
+    client.set_acl("/a", &acl, None).await.unwrap();
+    let zookeeper = zkt::ZooKeeper::from_client(client);
+    let import = zkt::services::Import::default();
+    let done = zookeeper.import_tree("/a\n  x = 1\n", &import).await;
+    done.unwrap();
+    zookeeper.close().await;
+}
+
 /// Batches may not create nodes there; the rest works.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_older_keeper_reads_and_updates() {
