@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help build install demo test test-embedded test-real test-servers test-server test-newest lint doc check verify bench bench-large setup-zookeeper setup-kazoo setup-chromium setup-promtool setup-helm
+.PHONY: help build install demo dist package sbom deny test test-embedded test-real test-servers test-server test-newest lint doc check verify bench bench-large setup-zookeeper setup-kazoo setup-chromium setup-promtool setup-helm
 
 help: ## say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,43 @@ install: ## install zkt with its manual and completions; PREFIX=/usr/local DESTD
 	"$$zkt" completions zsh > "$$share/zsh/site-functions/_zkt"; \
 	"$$zkt" completions fish > "$$share/fish/vendor_completions.d/zkt.fish"; \
 	echo "zkt is installed in $$to/bin"
+
+TARGET ?= x86_64-unknown-linux-musl
+# Where archives go.
+DIST ?= $${CARGO_TARGET_DIR:-target}/dist
+
+# The archive names no folder of the machine that built it.
+dist: ## build zkt as one static file and pack it; it needs `rustup target add`, and musl-tools; TARGET=…
+	RUSTFLAGS="$${RUSTFLAGS:-} -C target-feature=+crt-static --remap-path-prefix=$(CURDIR)=zkt \
+		--remap-path-prefix=$${CARGO_HOME:-$$HOME/.cargo}=cargo" CARGO_PROFILE_RELEASE_STRIP=true \
+		cargo build --release --locked --bin zkt --target $(TARGET)
+	@zkt="$${CARGO_TARGET_DIR:-target}/$(TARGET)/release/zkt"; \
+	if readelf --program-headers "$$zkt" | grep --quiet INTERP; then \
+		echo "dist: $$zkt is not static: it asks for a loader of the system" >&2; exit 1; fi; \
+	$(MAKE) package ZKT="$$zkt"
+
+# The same zkt and commit make the same bytes.
+package: ## pack a zkt that is built, with its manual, completions, licences and checksum; ZKT=a-built-zkt DIST=folder
+	@version="$$("$(ZKT)" --version | cut -d ' ' -f 2)"; name="zkt-$$version-$(TARGET)"; to="$(DIST)"; \
+	rm -rf "$$to/$$name"; \
+	$(MAKE) --silent install PREFIX=/ DESTDIR="$$to/$$name" ZKT="$(ZKT)" >/dev/null; \
+	cp README.md CHANGELOG.md LICENSE-APACHE LICENSE-MIT "$$to/$$name"; \
+	tar --create --sort=name --owner=0 --group=0 --numeric-owner --mode=go=rX,u+rw,a-s \
+		--mtime="@$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)}" --directory "$$to" "$$name" \
+		| gzip --no-name --best > "$$to/$$name.tar.gz"; \
+	rm -rf "$$to/$$name"; \
+	cd "$$to"; sha256sum "$$name.tar.gz" > "$$name.tar.gz.sha256"; \
+	echo "$$to/$$name.tar.gz"; cat "$$name.tar.gz.sha256"
+
+sbom: ## list what zkt is made of, as CycloneDX JSON (target/dist); it needs cargo-cyclonedx
+	@cargo cyclonedx --version >/dev/null 2>&1 || { \
+		echo "sbom: cargo-cyclonedx is not installed: cargo install --locked cargo-cyclonedx" >&2; exit 1; }
+	SOURCE_DATE_EPOCH="$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)}" cargo cyclonedx \
+		--format json --spec-version 1.5 --no-build-deps --override-filename zkt.cdx
+	@mkdir -p "$(DIST)"; mv zkt.cdx.json "$(DIST)/"; echo "$(DIST)/zkt.cdx.json"
+
+deny: ## hold the dependencies to deny.toml: licences, sources, advisories; it needs cargo-deny
+	cargo deny check
 
 demo: ## show zkt at work on a server of its own; it needs nothing but cargo
 	@cargo build --quiet
@@ -70,7 +107,8 @@ lint: ## check the layout of the code, what clippy finds, and the dependencies
 	cargo clippy --no-default-features --features server --lib -- -D warnings
 	cargo clippy --no-default-features --features watch --lib -- -D warnings
 	cargo clippy --no-default-features --features tls --lib -- -D warnings
-	@if cargo deny --version >/dev/null 2>&1; then cargo deny check; \
+	cargo clippy --no-default-features --features graph --lib -- -D warnings
+	@if cargo deny --version >/dev/null 2>&1; then $(MAKE) deny; \
 	else echo "lint: cargo deny is not installed, so the dependencies are not checked"; fi
 
 doc: ## build the documentation (target/doc/zkt)

@@ -197,6 +197,7 @@ pub mod plan;
 pub mod export;
 
 #[doc(hidden)]
+#[cfg(feature = "graph")]
 pub mod graph;
 
 #[doc(hidden)]

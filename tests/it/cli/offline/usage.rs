@@ -189,6 +189,64 @@ fn make_installs_zkt_with_its_manual_and_completions() {
 }
 
 #[test]
+fn make_packs_zkt_with_what_belongs_to_it_and_a_checksum() {
+    let place = Place::offline();
+    // The archive takes what it is given; the real file is large.
+    let zkt = format!("#!/bin/sh\nexec {} \"$@\"\n", env!("CARGO_BIN_EXE_zkt"));
+    place.file("script", &zkt);
+    // A file that this process had open for writing may be held by the child of another test.
+    let installed = std::process::Command::new("install")
+        .args(["-m", "755", "script", "zkt"])
+        .current_dir(place.path(""))
+        .status()
+        .unwrap();
+    assert!(installed.success());
+    let pack = |to: &str| {
+        let made = std::process::Command::new("make")
+            .args(["-C", ROOT, "package", "TARGET=x86_64-unknown-linux-musl"])
+            .arg(format!("ZKT={}", place.path("zkt").display()))
+            .arg(format!("DIST={}", place.path(to).display()))
+            .env("SOURCE_DATE_EPOCH", "1700000000")
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "{made:?}");
+    };
+    pack("one");
+    pack("two");
+    let name = format!(
+        "zkt-{}-x86_64-unknown-linux-musl",
+        env!("CARGO_PKG_VERSION")
+    );
+    // Whoever builds the same commit can compare.
+    let sum = place.read(&format!("one/{name}.tar.gz.sha256"));
+    assert_eq!(sum, place.read(&format!("two/{name}.tar.gz.sha256")));
+    let checked = std::process::Command::new("sha256sum")
+        .args(["--check", "--strict", &format!("{name}.tar.gz.sha256")])
+        .current_dir(place.path("one"))
+        .output()
+        .unwrap();
+    assert!(checked.status.success(), "{checked:?}");
+    let unpacked = std::process::Command::new("tar")
+        .args(["--extract", "--file", &format!("{name}.tar.gz")])
+        .current_dir(place.path("one"))
+        .status()
+        .unwrap();
+    assert!(unpacked.success());
+    assert_eq!(place.read(&format!("one/{name}/bin/zkt")), zkt);
+    for file in [
+        "LICENSE-APACHE",
+        "LICENSE-MIT",
+        "README.md",
+        "share/man/man1/zkt-plan.1",
+        "share/bash-completion/completions/zkt",
+        "share/zsh/site-functions/_zkt",
+        "share/fish/vendor_completions.d/zkt.fish",
+    ] {
+        assert!(!place.read(&format!("one/{name}/{file}")).is_empty(), "{file}");
+    }
+}
+
+#[test]
 fn the_hooks_for_pre_commit_are_commands() {
     let hooks = std::fs::read_to_string(format!("{ROOT}/.pre-commit-hooks.yaml")).unwrap();
     let entries = hooks
