@@ -62,7 +62,8 @@ sbom: ## list what zkt is made of, as CycloneDX JSON (target/dist); it needs car
 		echo "sbom: cargo-cyclonedx is not installed: cargo install --locked cargo-cyclonedx" >&2; exit 1; }
 	SOURCE_DATE_EPOCH="$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)}" cargo cyclonedx \
 		--format json --spec-version 1.5 --no-build-deps --override-filename zkt.cdx
-	@mkdir -p "$(DIST)"; mv zkt.cdx.json "$(DIST)/"; echo "$(DIST)/zkt.cdx.json"
+	@mkdir -p "$(DIST)"; sed 's|file://$(CURDIR)|file:///zkt|g' zkt.cdx.json > "$(DIST)/zkt.cdx.json"; \
+	rm zkt.cdx.json; echo "$(DIST)/zkt.cdx.json"
 
 deny: ## hold the dependencies to deny.toml: licences, sources, advisories; it needs cargo-deny
 	cargo deny check
