@@ -87,10 +87,11 @@ impl Identities {
         self.sees_hashes || self.may(acl, Permissions::ADMIN) == Allowed::Yes
     }
 
-    /// Returns `acl` as it may be shown: the entries of all identities of the session as `auth::`, and
-    /// no hash of its users, also those of other passwords.
+    /// Returns the live `acl` as it may be shown beside the one that files declare: what they hold word
+    /// for word stays, the entries of all identities of the session are `auth::`, and no other hash is
+    /// shown, since a password can be guessed by it.
     #[must_use]
-    pub fn shown(&self, mut acl: Acl) -> Acl {
+    pub fn shown(&self, mut acl: Acl, declared: &Acl) -> Acl {
         let auth = |permissions| AclEntry {
             who: AuthId {
                 scheme: "auth".to_owned(),
@@ -98,30 +99,27 @@ impl Identities {
             },
             permissions,
         };
+        let is_declared = |entry: &AclEntry| declared.entries.contains(entry);
         let first = self.stored.first();
-        let own = acl.entries.iter().filter(|e| first == Some(&e.who));
+        let own = acl.entries.iter();
+        let own = own.filter(|e| first == Some(&e.who) && !is_declared(e));
         let own: Vec<Permissions> = own.map(|e| e.permissions).collect();
         for permissions in own {
-            let is_of_auth =
-                |e: &AclEntry| e.permissions == permissions && self.stored.contains(&e.who);
+            let is_of_auth = |e: &AclEntry| {
+                e.permissions == permissions && self.stored.contains(&e.who) && !is_declared(e)
+            };
             let all = self.stored.iter().all(|who| {
                 let mut entries = acl.entries.iter();
-                entries.any(|e| e.who == *who && e.permissions == permissions)
+                entries.any(|e| e.who == *who && is_of_auth(e))
             });
             if let Some(at) = acl.entries.iter().position(is_of_auth).filter(|_| all) {
                 acl.entries[at] = auth(permissions);
                 acl.entries.retain(|e| !is_of_auth(e));
             }
         }
-        for entry in acl.entries.iter_mut().filter(|e| e.who.scheme == "digest") {
-            let user = entry.who.user();
-            if self
-                .stored
-                .iter()
-                .any(|who| who.scheme == "digest" && who.user() == user)
-            {
-                entry.who.id = format!("{user}:x");
-            }
+        let hashed = acl.entries.iter_mut();
+        for entry in hashed.filter(|e| e.who.scheme == "digest" && !is_declared(e)) {
+            entry.who.id = format!("{}:x", entry.who.user());
         }
         acl
     }
@@ -323,6 +321,28 @@ mod tests {
         ] {
             assert_eq!(at(address, entry), Allowed::Unknown, "{address} {entry}");
         }
+    }
+
+    #[test]
+    fn what_files_do_not_declare_is_shown_without_its_hash() {
+        let both: Identities = vec![who("digest", "ops:h"), who("digest", "dev:i")].into();
+        let shown = |live: &str, declared: &str| {
+            let shown = both.shown(acl(live), &acl(declared));
+            let entries = shown.entries.iter().map(ToString::to_string);
+            entries.collect::<Vec<_>>().join(" ")
+        };
+        let live = "digest:ops:h:a digest:dev:i:a digest:bob:j:r";
+        assert_eq!(shown(live, "auth::a"), "auth::a digest:bob:x:r");
+        // What stays as it is does not look as if it went.
+        assert_eq!(
+            shown(live, "digest:ops:h:a"),
+            "digest:ops:h:a digest:dev:x:a digest:bob:x:r"
+        );
+        assert_eq!(
+            shown(live, "digest:bob:k:r world:anyone:r"),
+            "auth::a digest:bob:x:r"
+        );
+        assert_eq!(shown("digest:bob:j:r", "digest:bob:j:w"), "digest:bob:x:r");
     }
 
     #[test]

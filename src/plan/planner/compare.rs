@@ -173,7 +173,7 @@ impl Sides<'_> {
     fn acl_change(&self, declared: &Acl) -> Change {
         let old = self.live.acl.as_deref().cloned().unwrap_or_default();
         let old = match &self.policy.identities {
-            Some(applier) => applier.shown(old),
+            Some(applier) => applier.shown(old, declared),
             None => old,
         };
         let directive = self.node.directives.get("@acl");

@@ -242,7 +242,10 @@ fn make_packs_zkt_with_what_belongs_to_it_and_a_checksum() {
         "share/zsh/site-functions/_zkt",
         "share/fish/vendor_completions.d/zkt.fish",
     ] {
-        assert!(!place.read(&format!("one/{name}/{file}")).is_empty(), "{file}");
+        assert!(
+            !place.read(&format!("one/{name}/{file}")).is_empty(),
+            "{file}"
+        );
     }
 }
 
