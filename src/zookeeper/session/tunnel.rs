@@ -7,20 +7,23 @@
 //! Every user of the machine can connect to such a port, and behind it is this side's certificate. So a
 //! connection is served only if its other end is a socket of this process; see [`own`].
 
-use std::io;
+use std::fmt;
+use std::io::{self, Cursor};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::io::{AsyncReadExt as _, Chain, Join, join};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::RawClient;
 use super::hosts::{Server, Servers};
 use super::tls::{Material, Security, connect};
-use super::trouble::Trouble;
 
 use names::Name;
 
@@ -32,6 +35,13 @@ pub(super) use names::with_names;
 
 /// How long to wait before another connection is accepted, where that fails.
 const PAUSE: Duration = Duration::from_millis(100);
+/// How long nothing more is said of strangers after a warning.
+const SILENCE: Duration = Duration::from_secs(60);
+/// How many bytes are taken from the client library before its server is there. It says less before it has an
+/// answer.
+const MOST_SAID: usize = 64 << 10;
+/// What is wrong with a server that the client library does not wait for any longer.
+const TOO_LATE: &str = "it does not speak TLS in the time that the session has for it";
 
 /// The servers as the client library is to know them. Whoever speaks TLS is a port of this machine, as long
 /// as this lives.
@@ -46,7 +56,7 @@ pub(super) struct Tunnel {
 }
 
 impl Tunnel {
-    /// Opens a port for each server that speaks TLS. To connect to it may take so long.
+    /// Opens a port for each server that speaks TLS. `limit`: how long connecting to a server may take.
     pub(super) async fn open(
         servers: &Servers,
         security: &Security,
@@ -68,7 +78,7 @@ impl Tunnel {
                 material: material.clone(),
                 limit,
                 fails: AtomicBool::new(false),
-                warned: AtomicBool::new(false),
+                warned: Mutex::new(None),
             };
             tasks.spawn(Arc::new(gate).serve(listener, address));
         }
@@ -111,8 +121,8 @@ struct Gate {
     limit: Duration,
     /// Whether the last connection to the server failed, which the log has said.
     fails: AtomicBool,
-    /// Whether the log has told of a stranger.
-    warned: AtomicBool,
+    /// When the log told of a stranger last.
+    warned: Mutex<Option<Instant>>,
 }
 
 impl Gate {
@@ -131,34 +141,52 @@ impl Gate {
                     continue;
                 }
             };
-            if is_own(address, peer) {
-                connections.spawn(self.clone().pass(stream));
-            } else if !self.warned.swap(true, Ordering::Relaxed) {
-                tracing::warn!(
-                    "another process connects to the port {} of this machine, behind which is {}: it is \
-                     sent away, and so are all others",
-                    address.port(),
-                    self.server.shown
-                );
+            match Peer::of(&stream, address, peer) {
+                Peer::Own => {
+                    connections.spawn(self.clone().pass(stream));
+                }
+                Peer::Gone => {}
+                Peer::Stranger => self.warn_of_stranger(address),
             }
         }
     }
 
+    /// Carries what one connection of the client library says.
     async fn pass(self: Arc<Self>, stream: TcpStream) {
         // It only makes small requests wait.
         _ = stream.set_nodelay(true);
-        let server = match connect(&self.server, &self.material, self.limit).await {
+        let connecting = connect(&self.server, &self.material, self.limit);
+        let Some((client, connected)) = while_waited_for(stream, connecting).await else {
+            return self.note(&TOO_LATE);
+        };
+        let server = match connected {
             Ok(server) => server,
             Err(trouble) => return self.note(&trouble),
         };
-        self.fails.store(false, Ordering::Relaxed);
-        if let Err(trouble) = carry::carry(stream, server).await {
-            self.note(&Trouble::Handshake(trouble));
+        match carry::carry(client, server).await {
+            Ok(0) => {}
+            Ok(_) => self.fails.store(false, Ordering::Relaxed),
+            Err(trouble) => self.note(&trouble),
         }
     }
 
-    /// Logs what is wrong with the server, the first time.
-    fn note(&self, trouble: &Trouble) {
+    /// Logs that another process has connected, not too often.
+    fn warn_of_stranger(&self, address: SocketAddr) {
+        let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
+        if warned.is_some_and(|warned| warned.elapsed() < SILENCE) {
+            return;
+        }
+        *warned = Some(Instant::now());
+        tracing::warn!(
+            "another process connects to the port {} of this machine, behind which is {}: it is sent \
+             away, and so are all others",
+            address.port(),
+            self.server.shown
+        );
+    }
+
+    /// Logs what is wrong with the server, once until it answers again.
+    fn note(&self, trouble: &dyn fmt::Display) {
         let server = &self.server.shown;
         match self.fails.swap(true, Ordering::Relaxed) {
             false => tracing::info!("cannot connect to {server}: {trouble}"),
@@ -167,10 +195,54 @@ impl Gate {
     }
 }
 
-fn is_own(address: SocketAddr, peer: SocketAddr) -> bool {
-    match (address, peer) {
-        (SocketAddr::V4(address), SocketAddr::V4(peer)) => own::is_connected(peer, address),
-        _ => false,
+/// A connection of the client library, and before it what was read of it already.
+type Client = Join<Chain<Cursor<Vec<u8>>, OwnedReadHalf>, OwnedWriteHalf>;
+
+/// Returns what `connecting` comes to, and the client. `None` if the client closes its connection before: then
+/// the server must hear nothing of it, since what it says may be known to another server by then.
+async fn while_waited_for<T>(
+    mut stream: TcpStream,
+    connecting: impl Future<Output = T>,
+) -> Option<(Client, T)> {
+    let mut said = Vec::new();
+    let mut connecting = pin!(connecting);
+    let connected = loop {
+        tokio::select! {
+            biased;
+            read = stream.read_buf(&mut said), if said.len() < MOST_SAID => match read {
+                Ok(0) | Err(_) => return None,
+                Ok(_) => {}
+            },
+            connected = &mut connecting => break connected,
+        }
+    };
+    let (reader, writer) = stream.into_split();
+    Some((join(Cursor::new(said).chain(reader), writer), connected))
+}
+
+/// Who has connected to a port.
+#[derive(Debug, PartialEq, Eq)]
+enum Peer {
+    /// This process.
+    Own,
+    /// Nobody who is still there. Whether it was this process can no longer be told.
+    Gone,
+    /// Another process.
+    Stranger,
+}
+
+impl Peer {
+    fn of(stream: &TcpStream, address: SocketAddr, peer: SocketAddr) -> Self {
+        let (SocketAddr::V4(address), SocketAddr::V4(peer)) = (address, peer) else {
+            return Self::Stranger;
+        };
+        if own::is_connected(peer, address) {
+            return Self::Own;
+        }
+        match own::is_closed(stream) {
+            true => Self::Gone,
+            false => Self::Stranger,
+        }
     }
 }
 

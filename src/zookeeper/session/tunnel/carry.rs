@@ -18,13 +18,14 @@ const PIECE: usize = 64 << 10;
 const LINGER: Duration = Duration::from_secs(5);
 
 /// Carries bytes until both ways have ended, or one has failed. If one side is slow, the other has to wait.
+/// Returns how many bytes the server has sent.
 ///
 /// # Errors
 /// Why the server does not want this client, if it says so.
 pub(super) async fn carry(
     client: impl AsyncRead + AsyncWrite,
     server: Stream,
-) -> Result<(), TlsTrouble> {
+) -> Result<u64, TlsTrouble> {
     let asked = server.asked();
     let (mut from_client, mut to_client) = split(client);
     let (mut from_server, mut to_server) = split(server.inner);
@@ -49,10 +50,10 @@ pub(super) async fn carry(
     };
     match down {
         // The end of a connection that was made is for the client library to tell.
-        _ if came > 0 => Ok(()),
+        _ if came > 0 => Ok(came),
         Some(Ok(())) => Err(closed(asked)),
-        Some(Err(error)) => of_io(&error, asked).map_or(Ok(()), Err),
-        None => Ok(()),
+        Some(Err(error)) => of_io(&error, asked).map_or(Ok(0), Err),
+        None => Ok(0),
     }
 }
 

@@ -2,15 +2,18 @@
 
 use std::fs;
 use std::net::SocketAddrV4;
-use std::os::fd::RawFd;
+use std::os::fd::{AsRawFd, RawFd};
 
-use nix::sys::socket::{SockaddrIn, getpeername, getsockname};
+use nix::errno::Errno;
+use nix::sys::socket::{MsgFlags, SockaddrIn, getpeername, getsockname, recv};
 use rustix::process::{Resource, getrlimit};
 
 /// Where a system lists the descriptors of the process that looks.
 const DESCRIPTORS: &str = "/dev/fd";
 /// How many numbers are tried where none are listed.
 const MOST: u64 = 1 << 16;
+/// How many pieces are read to find the end of a connection. Who has sent more is still there.
+const PIECES: usize = 16;
 
 /// Whether a socket of this process has the address `own` and is connected to `peer`. On one machine no two
 /// sockets have the same pair.
@@ -34,8 +37,22 @@ pub(super) fn is_connected(own: SocketAddrV4, peer: SocketAddrV4) -> bool {
     }
 }
 
+/// Whether the other end of a connection is closed. What came before its end is lost.
+pub(super) fn is_closed(stream: &impl AsRawFd) -> bool {
+    let mut piece = [0; 4096];
+    for _ in 0..PIECES {
+        match recv(stream.as_raw_fd(), &mut piece, MsgFlags::MSG_DONTWAIT) {
+            Ok(0) => return true,
+            Ok(_) => {}
+            Err(error) => return error != Errno::EAGAIN,
+        }
+    }
+    false
+}
+
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
     use std::net::{SocketAddr, TcpListener, TcpStream};
     use std::process::{Command, Stdio};
 
@@ -53,13 +70,18 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = v4(listener.local_addr().unwrap());
         let client = TcpStream::connect(address).unwrap();
-        let (_accepted, peer) = listener.accept().unwrap();
+        let (accepted, peer) = listener.accept().unwrap();
         assert!(is_connected(v4(peer), address));
         // Its end here is the other way round, and the address alone is not enough.
         let other = SocketAddrV4::new(*address.ip(), address.port().wrapping_add(1));
         assert!(!is_connected(v4(peer), other));
+        assert!(!is_closed(&accepted));
+        (&client).write_all(b"hello").unwrap();
+        assert!(!is_closed(&accepted));
+        (&client).write_all(b"hello").unwrap();
         drop(client);
         assert!(!is_connected(v4(peer), address));
+        assert!(is_closed(&accepted));
     }
 
     #[test]

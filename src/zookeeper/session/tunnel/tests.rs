@@ -1,27 +1,68 @@
 use std::process::{Command, Stdio};
 
-use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::PrivatePkcs8KeyDer;
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
 use tokio_rustls::TlsAcceptor;
 
 use super::*;
 use crate::zookeeper::session::tls::Tls;
 
-/// A server that returns over TLS what it gets, and counts its connections.
-async fn echo() -> (Servers, Security, Arc<std::sync::atomic::AtomicUsize>) {
+/// A server's end of TLS, and what a client needs for it.
+struct Secured {
+    listener: TcpListener,
+    acceptor: TlsAcceptor,
+    servers: Servers,
+    security: Security,
+}
+
+/// A server that demands certificates of its clients, if `demands`.
+async fn secured(demands: bool) -> Secured {
     let own = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
     let key = PrivatePkcs8KeyDer::from(own.signing_key.serialize_der());
-    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+    let provider = Arc::new(ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![own.cert.der().clone()], key.into())
         .unwrap();
-    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let config = match demands {
+        false => config.with_no_client_auth(),
+        true => {
+            let mut roots = RootCertStore::empty();
+            roots.add(own.cert.der().clone()).unwrap();
+            let clients =
+                WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build();
+            config.with_client_cert_verifier(clients.unwrap())
+        }
+    };
+    let config = config.with_single_cert(vec![own.cert.der().clone()], key.into());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let hosts = format!("tcp+tls://{}", listener.local_addr().unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let ca = folder.path().join("ca.pem");
+    std::fs::write(&ca, own.cert.pem()).unwrap();
+    let servers = Servers::parse(&hosts).unwrap();
+    let tls = Tls {
+        ca: Some(ca),
+        ..Tls::default()
+    };
+    Secured {
+        listener,
+        acceptor: TlsAcceptor::from(Arc::new(config.unwrap())),
+        security: Security::of(&tls, &servers).await.unwrap(),
+        servers,
+    }
+}
+
+/// A server that returns over TLS what it gets, and counts its connections.
+async fn echo() -> (Servers, Security, Arc<std::sync::atomic::AtomicUsize>) {
+    let Secured {
+        listener,
+        acceptor,
+        servers,
+        security,
+    } = secured(false).await;
     let count = Arc::new(std::sync::atomic::AtomicUsize::new(0));
     let counted = count.clone();
     tokio::spawn(async move {
@@ -39,15 +80,6 @@ async fn echo() -> (Servers, Security, Arc<std::sync::atomic::AtomicUsize>) {
             });
         }
     });
-    let folder = tempfile::tempdir().unwrap();
-    let ca = folder.path().join("ca.pem");
-    std::fs::write(&ca, own.cert.pem()).unwrap();
-    let servers = Servers::parse(&hosts).unwrap();
-    let tls = Tls {
-        ca: Some(ca),
-        ..Tls::default()
-    };
-    let security = Security::of(&tls, &servers).await.unwrap();
     (servers, security, count)
 }
 
@@ -95,6 +127,101 @@ async fn another_process_is_sent_away() {
     let mut back = [0; 5];
     stream.read_exact(&mut back).await.unwrap();
     assert_eq!((&back, count.load(Ordering::SeqCst)), (b"hello", 1));
+}
+
+#[tokio::test]
+async fn what_the_client_has_given_up_reaches_no_server() {
+    let secured = secured(false).await;
+    let tunnel = open(&secured.servers, &secured.security).await;
+    let mut stream = TcpStream::connect(tunnel.list()).await.unwrap();
+    stream.write_all(b"session and password").await.unwrap();
+    let (server, _) = secured.listener.accept().await.unwrap();
+    // The server takes part in TLS only after the client has lost its patience.
+    drop(stream);
+    let mut came = Vec::new();
+    if let Ok(mut server) = secured.acceptor.accept(server).await {
+        _ = server.read_to_end(&mut came).await;
+    }
+    assert_eq!(String::from_utf8(came).unwrap(), "");
+}
+
+/// Keeps the lines of the log above `debug`.
+#[derive(Default, Clone)]
+struct Lines(Arc<Mutex<Vec<String>>>);
+
+impl tracing::Subscriber for Lines {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        *metadata.level() <= tracing::Level::INFO
+    }
+
+    fn event(&self, event: &tracing::Event<'_>) {
+        let mut text = String::new();
+        let mut read = |_: &tracing::field::Field, value: &dyn fmt::Debug| {
+            text = format!("{value:?}");
+        };
+        event.record(&mut read);
+        self.0.lock().unwrap().push(text);
+    }
+
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+    fn enter(&self, _: &tracing::span::Id) {}
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+/// With TLS 1.3 the server looks at the client's certificate after the handshake.
+#[tokio::test]
+async fn a_server_that_refuses_this_side_is_told_of_once() {
+    let secured = secured(true).await;
+    let tunnel = open(&secured.servers, &secured.security).await;
+    let lines = Lines::default();
+    let _guard = tracing::subscriber::set_default(lines.clone());
+    for _ in 0..3 {
+        let mut stream = TcpStream::connect(tunnel.list()).await.unwrap();
+        let refused = async {
+            let (server, _) = secured.listener.accept().await.unwrap();
+            assert!(secured.acceptor.accept(server).await.is_err());
+        };
+        stream.write_all(b"x").await.unwrap();
+        let mut answer = Vec::new();
+        let (_, ()) = tokio::join!(stream.read_to_end(&mut answer), refused);
+    }
+    let server = &secured.servers.list;
+    assert_eq!(
+        *lines.0.lock().unwrap(),
+        [format!(
+            "cannot connect to {server}: it demands a certificate of the client, and none is given"
+        )]
+    );
+}
+
+#[tokio::test]
+async fn who_is_gone_is_no_stranger() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut client = TcpStream::connect(address).await.unwrap();
+    client.write_all(b"hello").await.unwrap();
+    let (stream, peer) = listener.accept().await.unwrap();
+    assert_eq!(Peer::of(&stream, address, peer), Peer::Own);
+    drop(client);
+    assert_eq!(Peer::of(&stream, address, peer), Peer::Gone);
+    let script = format!(
+        "exec 3<>/dev/tcp/127.0.0.1/{}; echo hello >&3; read -r word",
+        address.port()
+    );
+    let mut other = Command::new("bash")
+        .args(["-c", &script])
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (stream, peer) = listener.accept().await.unwrap();
+    assert_eq!(Peer::of(&stream, address, peer), Peer::Stranger);
+    drop(other.stdin.take());
+    other.wait().unwrap();
 }
 
 #[tokio::test]
