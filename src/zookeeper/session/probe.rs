@@ -145,6 +145,9 @@ async fn through_tls(server: &Server, material: &Arc<Material>, limit: Duration)
     trouble.map_or_else(|| judged(&answer), Trouble::Handshake)
 }
 
+/// How many bytes are read behind the beginning of an answer: whoever listens there may send without end.
+const MOST_READ: u64 = 1 << 10;
+
 /// What became of a connect request.
 enum Answer {
     /// The first bytes of the answer, and how many of them came.
@@ -181,8 +184,9 @@ async fn ask(mut stream: impl AsyncRead + AsyncWrite + Unpin, limit: Duration) -
             stream.write_all(&close).await?;
             stream.flush().await?;
             // Its reply, or the end of the connection: a session that is left open costs the server.
-            let mut rest = Vec::new();
-            _ = timeout(limit, stream.read_to_end(&mut rest)).await;
+            let mut rest = (&mut stream).take(MOST_READ);
+            let mut nowhere = tokio::io::sink();
+            _ = timeout(limit, tokio::io::copy(&mut rest, &mut nowhere)).await;
         }
         Ok::<_, io::Error>((reply, count))
     };
@@ -276,6 +280,25 @@ mod tests {
         let address = listener.local_addr().unwrap().to_string();
         drop(listener);
         assert_eq!(probed(&address, LIMIT).await, Trouble::Refused);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_without_end_is_not_read_to_the_end() {
+        const MUCH: usize = 1 << 20;
+        let (near, mut far) = tokio::io::duplex(64);
+        let written = tokio::spawn(async move {
+            far.write_all(&[0, 0, 0, 37, 0, 0, 0, 0]).await.unwrap();
+            let mut written = 0;
+            while written < MUCH && far.write_all(&[7; 64]).await.is_ok() {
+                written += 64;
+            }
+            // The connection stays open.
+            _ = far.read_to_end(&mut Vec::new()).await;
+            written
+        });
+        assert_eq!(judged(&ask(near, LIMIT).await), Trouble::None);
+        let written = written.await.unwrap();
+        assert!(written < MUCH / 2, "{written}");
     }
 
     #[tokio::test]
