@@ -370,7 +370,7 @@ impl WatchTask {
     /// Passes events on until something must be done about the watch. Returns `None` at the session's
     /// end.
     async fn follow(&self, watcher: &mut PersistentWatcher) -> Option<Cause> {
-        // When those events are answered that have come since the last one of their kind was.
+        // Vague events are reported together, at this time at the earliest.
         let mut quiet_until: Option<Instant> = None;
         let mut gathered = false;
         loop {

@@ -1,9 +1,9 @@
 //! How a session ends.
 //!
-//! ClickHouse Keeper and RaftKeeper do not answer the request that ends a session: they close the
-//! connection. zookeeper-client 0.11.2 takes that for a loss, connects anew, ends that session, and so on,
-//! hundreds of times a second. Credentials that no such server takes, sent right before, end this: the
-//! refusal is final for the client.
+//! To end a session with ClickHouse Keeper or RaftKeeper, zkt sends credentials that are refused:
+//! `AuthFailed` is final for the client library. The request that ends a session is not enough: these
+//! servers close the connection instead of answering, and zookeeper-client 0.11.2 takes that for a loss,
+//! connects anew, ends that session, and so on, hundreds of times a second.
 
 use std::ops::Deref;
 

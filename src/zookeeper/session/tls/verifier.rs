@@ -40,7 +40,7 @@ impl ServerCertVerifier for Verifier {
         let verified = self
             .inner
             .verify_server_cert(certificate, others, name, ocsp, now);
-        // Its time was looked at before.
+        // webpki checks the validity period before this error.
         if let Err(Error::InvalidCertificate(CertificateError::Other(other))) = &verified
             && is_authority(other)
             && self.own.iter().any(|own| own == certificate)

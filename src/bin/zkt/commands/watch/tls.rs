@@ -1,4 +1,4 @@
-//! TLS, of all that a watch sends to others than ZooKeeper.
+//! The cryptography of what a watch sends over HTTPS.
 
 /// Takes the cryptography from ring, unless somebody has chosen before.
 pub(super) fn choose_cryptography() {
