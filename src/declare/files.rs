@@ -7,6 +7,7 @@ mod git;
 mod memory;
 mod noted;
 mod regular;
+mod reread;
 mod root;
 
 pub use disk::{DEFAULT_LARGEST, Disk};
@@ -16,6 +17,8 @@ pub use git::{GitFiles, is_in_commit};
 pub use memory::Memory;
 pub(super) use noted::Noted;
 pub use regular::open_regular;
+#[doc(hidden)]
+pub use reread::{Content, Reread};
 pub use root::Root;
 
 use std::io;

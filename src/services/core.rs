@@ -12,7 +12,7 @@ use super::lock::lock;
 use super::supervision::{self, CLOSE_LIMIT, Connected, ConnectionState, Line};
 use crate::model::path::ZPath;
 use crate::zookeeper::session::{
-    Client, ClientError, Options, Session, is_fatal, is_outcome_unknown,
+    Client, ClientError, Session, Sessions, is_fatal, is_outcome_unknown,
 };
 
 /// How often a read is tried again after its connection was lost.
@@ -40,9 +40,9 @@ impl std::fmt::Debug for Core {
 }
 
 impl Core {
-    /// Keeps this session, and makes new ones where there are options.
-    pub(crate) fn supervised(session: Session, options: Option<Options>) -> Self {
-        let line = Arc::new(Line::new(session, options));
+    /// Keeps this session, and makes new ones where that is possible.
+    pub(crate) fn supervised(session: Session, sessions: Option<Sessions>) -> Self {
+        let line = Arc::new(Line::new(session, sessions));
         let supervisor = tokio::spawn(supervision::supervise(line.clone()));
         let supervisor = Mutex::new(Some(supervisor));
         Self(Arc::new(Shared { line, supervisor }))

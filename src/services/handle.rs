@@ -16,7 +16,7 @@ use super::properties::PropertiesView;
 use super::registration::{Register, RegisteringServer, RegistrationView, Registrations};
 use super::supervision::{Connected, ConnectionState};
 use crate::model::request::MAX_REQUEST;
-use crate::zookeeper::session::{Credentials, Options, RawClient, Session, Tls, Wait};
+use crate::zookeeper::session::{Credentials, Options, RawClient, Session, Sessions, Tls, Wait};
 
 /// How a handle is to connect.
 #[derive(Debug, Clone)]
@@ -135,11 +135,12 @@ impl Builder {
             credentials: self.credentials,
             tls: self.tls,
         };
+        let sessions = Sessions::new(options.clone());
         let session = match self.client {
-            Some(client) => Session::of_client(client, options.clone()),
-            None => Session::connect(&options).await?,
+            Some(client) => Session::of_client(client, options),
+            None => Session::of(&sessions).await?,
         };
-        Ok(ZooKeeper::supervised(session, Some(options)))
+        Ok(ZooKeeper::supervised(session, Some(sessions)))
     }
 }
 
@@ -195,9 +196,9 @@ impl ZooKeeper {
         Self::supervised(Session::of_client(client, options), None)
     }
 
-    fn supervised(session: Session, options: Option<Options>) -> Self {
+    fn supervised(session: Session, sessions: Option<Sessions>) -> Self {
         Self {
-            core: Core::supervised(session, options),
+            core: Core::supervised(session, sessions),
             registrations: Arc::default(),
         }
     }

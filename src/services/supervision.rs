@@ -8,7 +8,7 @@ use tokio::time::{sleep, timeout};
 
 use super::hub::Hub;
 use super::lock::lock;
-use crate::zookeeper::session::{Options, Session, SessionState, Wait};
+use crate::zookeeper::session::{Session, SessionState, Sessions, Wait};
 
 /// How long closing may take at most.
 pub(crate) const CLOSE_LIMIT: Duration = Duration::from_secs(4);
@@ -54,7 +54,7 @@ impl Connected {
 /// What the supervisor publishes.
 pub(crate) struct Line {
     /// How to connect anew. `None` if a client was given that cannot be replaced.
-    options: Option<Options>,
+    sessions: Option<Sessions>,
     pub(crate) link: watch::Sender<Option<Arc<Connected>>>,
     pub(crate) state: watch::Sender<ConnectionState>,
     closing: watch::Sender<bool>,
@@ -64,10 +64,10 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    pub(crate) fn new(session: Session, options: Option<Options>) -> Self {
+    pub(crate) fn new(session: Session, sessions: Option<Sessions>) -> Self {
         Self {
             timeout: session.timeout(),
-            options,
+            sessions,
             link: watch::Sender::new(Some(Connected::new(session))),
             state: watch::Sender::new(ConnectionState::Connected),
             closing: watch::Sender::new(false),
@@ -142,14 +142,14 @@ pub(crate) async fn supervise(line: Arc<Line>) {
             }
             past.push(ended.session.id());
         }
-        let Some(options) = &line.options else {
+        let Some(sessions) = &line.sessions else {
             tracing::warn!("the session of the given client has ended");
             break;
         };
         line.set(ConnectionState::Connecting);
         tracing::warn!("the session has ended; connecting anew");
         let session = tokio::select! {
-            session = connect(options) => session,
+            session = connect(sessions) => session,
             () = line.closed() => break,
         };
         tracing::info!(session = session.id(), "there is a new session");
@@ -187,14 +187,11 @@ async fn follow(line: &Line) {
 }
 
 /// Connects, however long it takes.
-async fn connect(options: &Options) -> Session {
-    let options = Options {
-        wait: Wait::No,
-        ..options.clone()
-    };
+async fn connect(sessions: &Sessions) -> Session {
+    let sessions = sessions.waiting(Wait::No);
     let mut pause = Duration::from_millis(100);
     loop {
-        match Session::connect(&options).await {
+        match Session::of(&sessions).await {
             Ok(session) => return session,
             Err(error) => tracing::warn!(%error, "cannot connect; trying again"),
         }

@@ -27,7 +27,7 @@ use crate::model::record;
 use crate::model::tree::Tree;
 use crate::plan::scope::{Children, Want};
 use crate::zookeeper::live::{self, FetchOptions, Found, Mirror, News};
-use crate::zookeeper::session::{self, Session};
+use crate::zookeeper::session::{self, Session, Sessions};
 
 use self::commits::{Became, Change, Seen};
 use self::known::{Known, Text, changes, doubt};
@@ -105,7 +105,7 @@ impl Dirty {
 /// Records a live tree.
 struct Recorder {
     history: History,
-    session: session::Options,
+    sessions: Sessions,
     /// What is declared, where, and which part of it counts.
     layers: WatchedLayers,
     /// How often everything is read again.
@@ -127,13 +127,13 @@ struct Recorder {
 /// there is something declared: only then is it known what is secret.
 pub(super) async fn run(
     history: History,
-    (session, layers, interval): (session::Options, WatchedLayers, Duration),
+    (sessions, layers, interval): (Sessions, WatchedLayers, Duration),
     declared: watch::Receiver<Option<Arc<Revision>>>,
 ) {
     let over = over(declared.clone());
     let mut recorder = Recorder {
         history,
-        session,
+        sessions,
         layers,
         interval,
         declared,
@@ -215,7 +215,7 @@ impl Recorder {
         if self.seen == Seen::Reported {
             self.seen = Seen::NotOneByOne;
         }
-        let session = match Session::connect(&self.session).await {
+        let session = match Session::of(&self.sessions).await {
             Ok(session) => session,
             Err(error) => return error.into(),
         };

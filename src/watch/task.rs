@@ -14,7 +14,7 @@ use super::schedule::{Cause, Causes, Schedule};
 use super::shown::{Next, OfWork, Shown, show_connection};
 use super::state::{Connection, State};
 use crate::reconcile::Account;
-use crate::zookeeper::session::Pulse;
+use crate::zookeeper::session::{Pulse, Sessions};
 
 /// What somebody wants of a loop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,8 +51,8 @@ pub async fn run(
     let seed = fastrand::u64(..);
     let told = Shown::new(&options);
     let recording = options.history.clone().map(|history| {
-        let session = options.session.clone();
-        let scope = (session, options.layers.clone(), options.pace.interval);
+        let sessions = Sessions::new(options.session.clone());
+        let scope = (sessions, options.layers.clone(), options.pace.interval);
         tokio::spawn(history::run(history, scope, told.declared()))
     });
     let mut task = WatchTask {

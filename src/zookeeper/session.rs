@@ -20,6 +20,7 @@ mod hosts;
 mod options;
 mod pace;
 mod probe;
+mod sessions;
 mod tls;
 mod trouble;
 #[cfg(feature = "tls")]
@@ -56,20 +57,17 @@ pub(crate) use zk::{
 
 pub(crate) use client::{Client, MultiWriter, PersistentWatcher, StateWatcher};
 pub(crate) use error::{described, is_fatal, is_outcome_unknown};
+pub(crate) use sessions::Sessions;
 
-#[cfg(feature = "watch")]
-use connecting::PROBE_LIMIT;
 use connecting::{LEAST_ATTEMPT, bounded, chroot_exists};
 use credentials::digests;
 use ending::Ending;
 use hosts::Servers;
-#[cfg(feature = "watch")]
-use tls::Security;
 
 /// A session with a ZooKeeper ensemble.
 #[derive(Debug)]
 pub struct Session {
-    options: Box<Options>,
+    origin: Box<Sessions>,
     servers: Servers,
     client: Client,
     /// Whether somebody else keeps the session.
@@ -92,7 +90,7 @@ impl Session {
             },
         };
         Self {
-            options: Box::new(options),
+            origin: Box::new(Sessions::new(options)),
             servers,
             client,
             borrowed: true,
@@ -108,10 +106,10 @@ impl Session {
     /// wrong options of TLS and a missing chroot are errors at once however long the wait.
     ///
     /// # Cancellation safety
-    /// Dropping the future gives the attempt up; a session that the server has granted meanwhile
-    /// ends with it.
+    /// Dropping the future gives the attempt up. A session that the server has granted meanwhile ends with
+    /// it; through TLS, it ends only after its timeout, as nothing more reaches the server.
     pub async fn connect(options: &Options) -> Result<Self, Error> {
-        Self::establish(options, true).await
+        Self::of(&Sessions::new(options.clone())).await
     }
 
     /// As [`Session::connect`], but whether the chroot exists is left to [`Session::check_chroot`],
@@ -121,17 +119,18 @@ impl Session {
     /// As [`Session::connect`].
     #[doc(hidden)]
     pub async fn open(options: &Options) -> Result<Self, Error> {
-        Self::establish(options, false).await
+        Self::establish(&Sessions::new(options.clone()), false).await
     }
 
-    async fn establish(options: &Options, checks_chroot: bool) -> Result<Self, Error> {
-        let servers = Servers::parse(&options.hosts).map_err(|reason| Error::Hosts {
-            hosts: hosts::shown(&options.hosts),
-            reason,
-        })?;
-        let client = connecting::connect(options, &servers, checks_chroot).await?;
+    /// As [`Session::connect`], as another one of these.
+    pub(crate) async fn of(sessions: &Sessions) -> Result<Self, Error> {
+        Self::establish(sessions, true).await
+    }
+
+    async fn establish(sessions: &Sessions, checks_chroot: bool) -> Result<Self, Error> {
+        let (servers, client) = sessions.client(checks_chroot).await?;
         Ok(Self {
-            options: Box::new(options.clone()),
+            origin: Box::new(sessions.clone()),
             servers,
             client,
             borrowed: false,
@@ -148,8 +147,8 @@ impl Session {
         // Servers before 3.6 drop the connection on each request that they do not know.
         let mut left = 3;
         loop {
-            let until = Instant::now() + self.options.session_timeout.max(LEAST_ATTEMPT);
-            match chroot_exists(&self.client, &self.options, &self.servers, until).await {
+            let until = Instant::now() + self.options().session_timeout.max(LEAST_ATTEMPT);
+            match chroot_exists(&self.client, self.options(), &self.servers, until).await {
                 Err(Error::Unreachable { reason, .. })
                     if left > 0 && reason != ClientError::Timeout =>
                 {
@@ -168,31 +167,18 @@ impl Session {
     /// # Cancellation safety
     /// The session stays as it was, or is the new one; the old one then ends in the background.
     pub async fn reconnect(&mut self) -> Result<(), Error> {
-        let old = std::mem::replace(self, self.another(self.options.wait).await?);
+        let old = std::mem::replace(self, self.another(self.options().wait).await?);
         old.close().await;
         Ok(())
     }
 
-    #[cfg(feature = "watch")]
-    /// Whether one of these servers would make a session now, so that it is worth to connect.
-    pub(crate) async fn is_possible(options: &Options) -> bool {
-        let Ok(servers) = Servers::parse(&options.hosts) else {
-            return false;
-        };
-        match Security::of(&options.tls, &servers).await {
-            Ok(security) => probe::one_answers(&servers, &security, PROBE_LIMIT / 2).await,
-            // To connect says what is wrong.
-            Err(_) => true,
-        }
-    }
-
     /// A second session with the same options but for the wait.
     pub(crate) async fn another(&self, wait: Wait) -> Result<Self, Error> {
-        Self::connect(&Options {
-            wait,
-            ..(*self.options).clone()
-        })
-        .await
+        Self::of(&self.origin.waiting(wait)).await
+    }
+
+    fn options(&self) -> &Options {
+        self.origin.options()
     }
 
     pub(crate) fn client(&self) -> &Client {
@@ -245,12 +231,12 @@ impl Session {
     /// The bytes that a request may have.
     #[must_use]
     pub fn max_request(&self) -> usize {
-        self.options.max_request
+        self.options().max_request
     }
 
     /// How long a request may wait for its answer, where the options say so.
     pub(crate) fn request_timeout(&self) -> Option<Duration> {
-        self.options.request_timeout
+        self.options().request_timeout
     }
 
     /// The session timeout that the server granted.
@@ -288,10 +274,10 @@ impl Session {
     #[doc(hidden)]
     pub async fn who(&self) -> Result<Identities, Error> {
         // Whoever made the client that a session borrows may have given it credentials.
-        let computed = digests(&self.options.credentials);
+        let computed = digests(&self.options().credentials);
         if !self.dialect().tells_users() {
             return Ok(Identities {
-                may_be_more: self.borrowed || credentials::may_be_super(&self.options.credentials),
+                may_be_more: self.borrowed || credentials::may_be_super(&self.options().credentials),
                 sees_hashes: !self.dialect().masks_hashes(),
                 ..computed.collect()
             });
@@ -307,7 +293,7 @@ impl Session {
             Err(ClientError::Unimplemented) => {
                 return Ok(Identities {
                     // Without credentials there is nothing but the address.
-                    may_be_more: self.borrowed || self.options.has_credentials(),
+                    may_be_more: self.borrowed || self.options().has_credentials(),
                     ..computed.collect()
                 });
             }

@@ -15,7 +15,7 @@ use crate::model::plan::Plan;
 use crate::reconcile::{Tenure, Unwritable};
 use crate::zookeeper::election::Election;
 use crate::zookeeper::live::Mirror;
-use crate::zookeeper::session::Session;
+use crate::zookeeper::session::{Session, Sessions};
 
 /// Result of the last comparison of the two trees.
 #[derive(Debug)]
@@ -54,6 +54,8 @@ pub(super) enum Reach {
 pub(in super::super) struct Reconciler {
     pub(super) options: Options,
     pub(super) newest: Newest,
+    /// What new sessions are made by.
+    pub(super) sessions: Sessions,
     pub(super) session: Option<Session>,
     pub(super) reach: Reach,
     pub(super) identities: Option<Identities>,
@@ -83,6 +85,7 @@ impl Reconciler {
                 options.layers.clone(),
                 watches.then(|| FileWatch::new(options.poll)),
             ),
+            sessions: Sessions::new(options.session.clone()),
             session: None,
             reach: Reach::default(),
             identities: None,

@@ -37,7 +37,7 @@ impl Reconciler {
         if self.session.is_some() && !is_replaced {
             return Ok(());
         }
-        let session = match Session::connect(&self.options.session).await {
+        let session = match Session::of(&self.sessions).await {
             Ok(session) => session,
             Err(error) => {
                 self.reach = match error {
@@ -75,7 +75,7 @@ impl Reconciler {
     /// Nothing is lost.
     pub(in super::super) async fn comes_back(&mut self) -> bool {
         let is_off = self.reach == Reach::Lost || self.is_cut();
-        if is_off && Session::is_possible(&self.options.session).await {
+        if is_off && self.sessions.is_possible().await {
             self.reach = Reach::Back;
             return true;
         }

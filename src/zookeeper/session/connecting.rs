@@ -29,10 +29,10 @@ const LAST_PAUSE: Duration = Duration::from_millis(10);
 pub(super) async fn connect(
     options: &Options,
     servers: &Servers,
+    security: &Security,
     checks_chroot: bool,
 ) -> Result<Client, Error> {
-    let security = Security::of(&options.tls, servers).await?;
-    let doors = Doors::open(options, servers, &security).await?;
+    let doors = Doors::open(options, servers, security).await?;
     let begun = Instant::now();
     let deadline = match options.wait {
         Wait::No => Some(begun),
@@ -49,7 +49,7 @@ pub(super) async fn connect(
             Ok(client) => return Ok(client),
             Err(Error::Unreachable { hosts, reason, .. }) => {
                 if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-                    let troubles = troubles(servers, &security, PROBE_LIMIT).await;
+                    let troubles = troubles(servers, security, PROBE_LIMIT).await;
                     return Err(Error::Unreachable {
                         hosts,
                         reason,

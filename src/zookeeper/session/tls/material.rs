@@ -1,9 +1,8 @@
 //! What the files of the options hold, read again when they change.
 
-use std::fs;
-use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::client::danger::ServerCertVerifier;
 use rustls::client::{Resumption, WebPkiServerVerifier};
@@ -18,20 +17,20 @@ use super::error::TlsError;
 use super::files::{self, Secret, first_line};
 use super::options::{Password, Tls};
 use super::verifier::{Identity, Unverified, Verifier};
+use crate::declare::files::{Content, Reread};
 
-/// What the files hold, and the options that name them.
+/// How long the authorities of the system count before they are read again: no file says that they have changed.
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// What the files hold.
 #[derive(Debug)]
-pub(in super::super) struct Material {
+pub(in super::super) struct Material(Reread<Files>);
+
+/// The options that name the files.
+#[derive(Debug)]
+struct Files {
     tls: Tls,
     provider: Arc<CryptoProvider>,
-    held: Mutex<Held>,
-}
-
-#[derive(Debug)]
-struct Held {
-    read: Read,
-    /// The files as they are in `read`, or as they were when they were no good.
-    marks: Vec<Mark>,
 }
 
 /// What was read.
@@ -41,17 +40,24 @@ struct Read {
     key: Option<Arc<CertifiedKey>>,
 }
 
-/// What tells whether a file has changed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Mark {
-    Missing,
-    File {
-        device: u64,
-        number: u64,
-        size: u64,
-        modified: (i64, i64),
-        changed: (i64, i64),
-    },
+impl Content for Files {
+    type Value = Read;
+    type Error = TlsError;
+
+    const NAME: &'static str = "TLS";
+
+    fn files(&self) -> Vec<PathBuf> {
+        named(&self.tls).cloned().collect()
+    }
+
+    fn read(&self) -> Result<Read, TlsError> {
+        read(&self.tls, &self.provider)
+    }
+
+    fn lasts(&self) -> Option<Duration> {
+        let is_of_system = self.tls.ca.is_none() && !self.tls.insecure_skip_verify;
+        is_of_system.then_some(DAY)
+    }
 }
 
 impl Material {
@@ -66,30 +72,22 @@ impl Material {
                     .map_err(|_| TlsError::ServerName(name.clone()))?;
             }
             let provider = Arc::new(ring::default_provider());
-            // Marks are taken before: what changes in between is read once more.
-            let marks = marks(&tls);
-            let read = read(&tls, &provider)?;
-            let held = Mutex::new(Held { read, marks });
-            Ok(Self {
-                tls,
-                provider,
-                held,
-            })
+            Reread::read(Files { tls, provider }).map(Self)
         })
         .await
     }
 
     /// The name to expect of each server, if it is not its own.
     pub(in super::super) fn server_name(&self) -> Option<&str> {
-        self.tls.server_name.as_deref()
+        self.0.content().tls.server_name.as_deref()
     }
 
     /// What a new connection uses, and the part of it that tells whether a certificate was asked for.
-    pub(super) async fn config(self: &Arc<Self>) -> (Arc<ClientConfig>, Arc<Identity>) {
-        let this = self.clone();
-        let read = blocking(move || this.current()).await;
+    pub(super) async fn config(&self) -> (Arc<ClientConfig>, Arc<Identity>) {
+        let read = self.0.current().await;
         let identity = Arc::new(Identity::new(read.key));
-        let mut config = ClientConfig::builder_with_provider(self.provider.clone())
+        let provider = self.0.content().provider.clone();
+        let mut config = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(rustls::DEFAULT_VERSIONS)
             .expect("ring has ciphers for both versions")
             .dangerous()
@@ -98,25 +96,6 @@ impl Material {
         // A resumed connection would not look at certificates.
         config.resumption = Resumption::disabled();
         (Arc::new(config), identity)
-    }
-
-    /// What the files hold now, or held when they were last good.
-    fn current(&self) -> Read {
-        let marks = marks(&self.tls);
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        if held.marks != marks {
-            held.marks = marks;
-            match read(&self.tls, &self.provider) {
-                Ok(read) => {
-                    held.read = read;
-                    tracing::info!("the files of TLS have changed: they are read again");
-                }
-                Err(error) => tracing::warn!(
-                    "the files of TLS have changed, and those of before stay in use: {error}"
-                ),
-            }
-        }
-        held.read.clone()
     }
 }
 
@@ -141,23 +120,6 @@ fn named(tls: &Tls) -> impl Iterator<Item = &PathBuf> {
         .into_iter()
         .flatten()
         .chain(password)
-}
-
-fn marks(tls: &Tls) -> Vec<Mark> {
-    named(tls).map(|file| mark(file)).collect()
-}
-
-fn mark(file: &Path) -> Mark {
-    match fs::metadata(file) {
-        Ok(data) => Mark::File {
-            device: data.dev(),
-            number: data.ino(),
-            size: data.size(),
-            modified: (data.mtime(), data.mtime_nsec()),
-            changed: (data.ctime(), data.ctime_nsec()),
-        },
-        Err(_) => Mark::Missing,
-    }
 }
 
 fn read(tls: &Tls, provider: &Arc<CryptoProvider>) -> Result<Read, TlsError> {
