@@ -89,7 +89,6 @@ fn about_tls(trouble: &Trouble) -> Option<&'static str> {
 
 /// What to do about wrong options of TLS, or wrong files.
 fn of_tls_options(error: &TlsError) -> Option<String> {
-    let quoted = |file: &Path| shell_word(&file.display().to_string()).into_owned();
     Some(match error {
         TlsError::NoEffect => {
             "--tls speaks TLS with all servers, tcp+tls://HOST with one; tcp://HOST says that \
@@ -99,22 +98,22 @@ fn of_tls_options(error: &TlsError) -> Option<String> {
         TlsError::NoPassword { .. } | TlsError::WrongPassword { .. } => {
             "--tls-password-file FILE or ZKT_TLS_PASSWORD gives it".to_owned()
         }
-        TlsError::Broken { file, reason } if reason.contains("encrypted") => {
+        TlsError::OldEncryption { file } | TlsError::KeyCipher { file } => {
             let file = quoted(file);
             format!("openssl pkcs8 -topk8 -in {file} -out {file}.pk8 makes one that can be read")
         }
-        TlsError::OldEncryption { file } => {
-            let file = quoted(file);
-            format!("openssl pkcs8 -topk8 -in {file} -out {file}.pk8 makes one that can be read")
-        }
-        TlsError::Format { file, found } if found.contains("JCEKS") => {
+        TlsError::Jceks { file } => {
             let file = quoted(file);
             format!(
                 "keytool -importkeystore -srckeystore {file} -srcstoretype JCEKS -destkeystore {file}.p12 \
                  -deststoretype PKCS12 converts it"
             )
         }
-        TlsError::Broken { file, reason } if reason.contains("PKCS#12") => {
+        TlsError::Pkcs12Cipher { file } => {
+            let file = quoted(file);
+            format!("openssl pkcs12 -in {file} -out {file}.pem -nodes converts it")
+        }
+        TlsError::Pkcs12 { file, .. } => {
             let file = quoted(file);
             format!(
                 "openssl pkcs12 -in {file} -out {file}.pem -nodes shows whether it is one, and converts it"
@@ -125,6 +124,10 @@ fn of_tls_options(error: &TlsError) -> Option<String> {
         TlsError::NoRoots => "--tls-ca FILE says whom to trust".to_owned(),
         _ => return None,
     })
+}
+
+fn quoted(file: &Path) -> String {
+    shell_word(&file.display().to_string()).into_owned()
 }
 
 impl From<live::Error> for Failure {

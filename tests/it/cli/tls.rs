@@ -132,6 +132,11 @@ async fn what_fails_is_said_with_what_to_do() {
     insta::assert_snapshot!(place.run(&format!("ls {FLAGS}")).stderr, @"
     error: TLS: key.pem: expected PEM, PKCS#12 or a Java key store, found something else
     ");
+    place.file("key.pem", [0xce, 0xce, 0xce, 0xce, 0]);
+    insta::assert_snapshot!(place.run(&format!("ls {FLAGS}")).stderr, @"
+    error: TLS: key.pem: expected PEM, PKCS#12 or a Java key store, found a key store of the kind JCEKS
+    hint: keytool -importkeystore -srckeystore key.pem -srcstoretype JCEKS -destkeystore key.pem.p12 -deststoretype PKCS12 converts it
+    ");
     let mut command = place.command("ls");
     command.env("ZKT_TLS", "sesame");
     insta::assert_snapshot!(place.finish(command.spawn().unwrap()).stderr, @"

@@ -28,6 +28,35 @@ pub enum TlsError {
         /// What it seems to be.
         found: &'static str,
     },
+    /// A file is a Java key store of a kind that is not read.
+    #[error(
+        "{}: expected PEM, PKCS#12 or a Java key store, found a key store of the kind JCEKS",
+        file.display()
+    )]
+    Jceks {
+        /// The file.
+        file: PathBuf,
+    },
+    /// A file begins as PKCS#12 does, and cannot be read.
+    #[error("{}: it is no PKCS#12 that can be read: {reason}", file.display())]
+    Pkcs12 {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// PKCS#12 with an algorithm that is not known.
+    #[error("{}: it is PKCS#12, encrypted in a way that is not known", file.display())]
+    Pkcs12Cipher {
+        /// The file.
+        file: PathBuf,
+    },
+    /// A key with a password, and an algorithm that is not known.
+    #[error("{}: its key is encrypted in a way that is not known", file.display())]
+    KeyCipher {
+        /// The file.
+        file: PathBuf,
+    },
     /// A file is in a format that this build does not read.
     #[error("{}: {what} takes the feature keystores, which this build lacks", file.display())]
     Unsupported {

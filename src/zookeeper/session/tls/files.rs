@@ -49,7 +49,10 @@ fn parse(file: &Path, bytes: &[u8], password: Option<&str>) -> Result<Store, Tls
     match bytes {
         [] => wrong("an empty file"),
         [0xfe, 0xed, 0xfe, 0xed, ..] => jks::parse(file, bytes, password),
-        [0xce, 0xce, 0xce, 0xce, ..] => wrong("a key store of the kind JCEKS"),
+        [0xce, 0xce, 0xce, 0xce, ..] => {
+            let file = file.to_owned();
+            Err(TlsError::Jceks { file })
+        }
         _ if pem::is_pem(bytes) => pem::parse(file, bytes, password),
         // A sequence that begins with a version, and that is 3.
         [0x30, rest @ ..] => match behind_length(rest) {

@@ -27,8 +27,6 @@ pub enum TlsTrouble {
     Version,
     /// It has no cipher or signature in common with this side.
     Algorithms,
-    /// The files of this side are no good any more.
-    Files(String),
     /// Another reason, in the words of the TLS library.
     Other(String),
 }
@@ -71,7 +69,6 @@ impl fmt::Display for TlsTrouble {
             }
             Self::Version => "it has neither TLS 1.2 nor TLS 1.3",
             Self::Algorithms => "it has no TLS cipher or signature in common with this client",
-            Self::Files(reason) => reason,
             Self::Other(reason) => return write!(f, "TLS fails: {reason}"),
         })
     }

@@ -86,15 +86,22 @@ fn decrypt(
     password: &str,
 ) -> Result<PrivateKeyDer<'static>, TlsError> {
     use pkcs8::EncryptedPrivateKeyInfoRef;
-    let Ok(info) = EncryptedPrivateKeyInfoRef::try_from(der) else {
-        let reason = "its encrypted key is in a form that is not known".to_owned();
-        return Err(TlsError::Broken { file, reason });
+    use pkcs8::der::ErrorKind;
+
+    let info = match EncryptedPrivateKeyInfoRef::try_from(der) {
+        Ok(info) => info,
+        Err(pkcs8::Error::Asn1(error)) if matches!(error.kind(), ErrorKind::OidUnknown { .. }) => {
+            return Err(TlsError::KeyCipher { file });
+        }
+        Err(_) => {
+            let reason = "its encrypted key is broken".to_owned();
+            return Err(TlsError::Broken { file, reason });
+        }
     };
     match info.decrypt(password) {
         Ok(key) => Ok(PrivateKeyDer::Pkcs8(key.as_bytes().to_vec().into())),
         Err(pkcs8::Error::EncryptedPrivateKey(error)) if is_unsupported(error) => {
-            let reason = "its key is encrypted in a way that is not known".to_owned();
-            Err(TlsError::Broken { file, reason })
+            Err(TlsError::KeyCipher { file })
         }
         Err(_) => Err(TlsError::WrongPassword { file }),
     }

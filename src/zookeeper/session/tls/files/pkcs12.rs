@@ -4,6 +4,8 @@ use std::path::Path;
 
 use p12_keystore::error::Error;
 use p12_keystore::{CertificateBag, Pkcs12Archive, PrivateKeyBag};
+use pkcs8::der::ErrorKind;
+use pkcs8::pkcs5::Error::DecryptFailed;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::store::Store;
@@ -50,13 +52,23 @@ fn chain<'b>(key: &PrivateKeyBag, bags: &'b [CertificateBag]) -> Vec<&'b Certifi
 fn wrong(file: &Path, error: &Error, has_password: bool) -> TlsError {
     let file = file.to_owned();
     match error {
+        // It is the text of an error of `pkcs5`.
+        Error::Pkcs5Error(reason) if *reason != DecryptFailed.to_string() => {
+            TlsError::Pkcs12Cipher { file }
+        }
+        Error::UnsupportedEncryptionScheme | Error::UnsupportedMacAlgorithm => {
+            TlsError::Pkcs12Cipher { file }
+        }
+        Error::DerError(error) if matches!(error.kind(), ErrorKind::OidUnknown { .. }) => {
+            TlsError::Pkcs12Cipher { file }
+        }
         Error::MacError(_) | Error::UnpadError | Error::Pkcs5Error(_) => match has_password {
             true => TlsError::WrongPassword { file },
             false => TlsError::NoPassword { file },
         },
-        error => TlsError::Broken {
+        error => TlsError::Pkcs12 {
             file,
-            reason: format!("it is no PKCS#12 that can be read: {error}"),
+            reason: error.to_string(),
         },
     }
 }

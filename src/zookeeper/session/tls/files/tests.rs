@@ -104,6 +104,8 @@ fn what_is_something_else_is_named() {
 
 #[cfg(feature = "keystores")]
 mod with_passwords {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD as BASE64;
     use p12_keystore::{
         Certificate, EncryptionAlgorithm, KeyStore, KeyStoreEntry, LocalKeyId, MacAlgorithm,
         PrivateKey, PrivateKeyChain,
@@ -127,6 +129,73 @@ mod with_passwords {
             false => writer,
         };
         writer.write().unwrap()
+    }
+
+    /// The length of a value in DER with its header, which has four bytes in a long one.
+    fn whole_length(der: &[u8]) -> usize {
+        match der {
+            [_, 0x82, high, low, ..] => 4 + usize::from(u16::from_be_bytes([*high, *low])),
+            [_, short, ..] => 2 + usize::from(*short),
+            _ => unreachable!(),
+        }
+    }
+
+    /// PKCS#12 without its digest, which keeps everybody from changing what is in it.
+    fn without_digest(store: &[u8]) -> Vec<u8> {
+        let body = &store[4..];
+        let version = whole_length(body);
+        let body = &body[..version + whole_length(&body[version..])];
+        let [high, low] = u16::try_from(body.len()).unwrap().to_be_bytes();
+        [&[0x30, 0x82, high, low], body].concat()
+    }
+
+    #[test]
+    fn an_unknown_cipher_is_no_wrong_password() {
+        const AES_256_CBC: [u8; 9] = [0x60, 0x86, 0x48, 1, 0x65, 3, 4, 1, 42];
+        let mut bytes = without_digest(&store(&pair(), false));
+        assert!(parsed(&bytes, Some("sesame")).is_ok());
+        assert_eq!(error(&bytes, Some("x")), "f: the password is wrong");
+        let at = memchr::memmem::find_iter(&bytes, &AES_256_CBC).collect::<Vec<_>>();
+        assert!(!at.is_empty());
+        for at in at {
+            // In the mode ECB.
+            bytes[at + AES_256_CBC.len() - 1] = 41;
+        }
+        for password in [Some("sesame"), None] {
+            assert_eq!(
+                error(&bytes, password),
+                "f: it is PKCS#12, encrypted in a way that is not known"
+            );
+        }
+    }
+
+    #[test]
+    fn an_unknown_cipher_of_a_key_is_no_wrong_password() {
+        let value = |tag: u8, parts: &[&[u8]]| {
+            let body = parts.concat();
+            [&[tag, u8::try_from(body.len()).unwrap()], &*body].concat()
+        };
+        let sequence = |parts: &[&[u8]]| value(0x30, parts);
+        let pbes2 = value(6, &[&[0x2a, 0x86, 0x48, 0x86, 0xf7, 13, 1, 5, 13]]);
+        let pbkdf2 = value(6, &[&[0x2a, 0x86, 0x48, 0x86, 0xf7, 13, 1, 5, 12]]);
+        let ecb = value(6, &[&[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 1, 41]]);
+        let text = value(4, &[&[7; 16]]);
+        let rounds = sequence(&[&text, &[2, 2, 8, 0]]);
+        let algorithms = sequence(&[&sequence(&[&pbkdf2, &rounds]), &sequence(&[&ecb, &text])]);
+        let key = sequence(&[&sequence(&[&pbes2, &algorithms]), &text]);
+        let words = "ENCRYPTED PRIVATE KEY-----";
+        let pem = |der: &[u8]| {
+            let text = BASE64.encode(der);
+            format!("-----BEGIN {words}\n{text}\n-----END {words}\n")
+        };
+        assert_eq!(
+            error(pem(&key).as_bytes(), Some("sesame")),
+            "f: its key is encrypted in a way that is not known"
+        );
+        assert_eq!(
+            error(pem(&key[..20]).as_bytes(), Some("sesame")),
+            "f: its encrypted key is broken"
+        );
     }
 
     #[test]
