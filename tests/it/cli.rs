@@ -147,6 +147,8 @@ impl Place {
             "ZKT_TLS_KEY",
             "ZKT_TLS_PASSWORD",
             "ZKT_TLS_PASSWORD_FILE",
+            "ZKT_TLS_CA_PASSWORD",
+            "ZKT_TLS_CA_PASSWORD_FILE",
             "ZKT_TLS_SERVER_NAME",
             "ZKT_TLS_INSECURE_SKIP_VERIFY",
             "GITHUB_WORKSPACE",

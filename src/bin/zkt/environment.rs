@@ -6,6 +6,8 @@ use std::env;
 pub(crate) const AUTH: &str = "ZKT_AUTH";
 /// The password of key stores and keys.
 pub(crate) const TLS_PASSWORD: &str = "ZKT_TLS_PASSWORD";
+/// The password of the file of authorities.
+pub(crate) const TLS_CA_PASSWORD: &str = "ZKT_TLS_CA_PASSWORD";
 /// The token that the status address asks for.
 pub(crate) const LISTEN_TOKEN: &str = "ZKT_LISTEN_TOKEN";
 /// The address of a webhook, which may hold a token.
@@ -15,7 +17,14 @@ pub(crate) const WEBHOOK_SECRET: &str = "ZKT_WEBHOOK_SECRET";
 
 /// All variables of zkt that hold secrets. `zkt config` does not show them, and the command of `--on-change`
 /// does not get them.
-pub(crate) const SECRETS: [&str; 5] = [AUTH, TLS_PASSWORD, LISTEN_TOKEN, WEBHOOK, WEBHOOK_SECRET];
+pub(crate) const SECRETS: [&str; 6] = [
+    AUTH,
+    TLS_PASSWORD,
+    TLS_CA_PASSWORD,
+    LISTEN_TOKEN,
+    WEBHOOK,
+    WEBHOOK_SECRET,
+];
 
 /// A variable that is set to nothing counts as not set.
 pub(crate) fn variable(name: &str) -> Option<String> {
@@ -33,7 +42,7 @@ mod tests {
     const PREFIX: &str = "ZKT_";
 
     /// Those that hold no secret.
-    const OTHERS: [&str; 16] = [
+    const OTHERS: [&str; 17] = [
         "ZKT_ADDRESSES",
         "ZKT_COMPLETE",
         "ZKT_CONFIG",
@@ -45,6 +54,7 @@ mod tests {
         "ZKT_STATE",
         "ZKT_TLS",
         "ZKT_TLS_CA",
+        "ZKT_TLS_CA_PASSWORD_FILE",
         "ZKT_TLS_CERT",
         "ZKT_TLS_INSECURE_SKIP_VERIFY",
         "ZKT_TLS_KEY",

@@ -96,7 +96,9 @@ fn of_tls_options(error: &TlsError) -> Option<String> {
                 .to_owned()
         }
         TlsError::NoPassword { .. } | TlsError::WrongPassword { .. } => {
-            "--tls-password-file FILE or ZKT_TLS_PASSWORD gives it".to_owned()
+            "--tls-password-file FILE or ZKT_TLS_PASSWORD gives it; if that of --tls-ca is another one, \
+             --tls-ca-password-file FILE gives that one"
+                .to_owned()
         }
         TlsError::OldEncryption { file } | TlsError::KeyCipher { file } => {
             let file = quoted(file);

@@ -16,6 +16,8 @@ pub(crate) const SERVER_NAME: &str = "ZKT_TLS_SERVER_NAME";
 pub(crate) const INSECURE: &str = "ZKT_TLS_INSECURE_SKIP_VERIFY";
 pub(crate) const PASSWORD_FILE: &str = "ZKT_TLS_PASSWORD_FILE";
 pub(crate) const PASSWORD: &str = environment::TLS_PASSWORD;
+pub(crate) const CA_PASSWORD_FILE: &str = "ZKT_TLS_CA_PASSWORD_FILE";
+pub(crate) const CA_PASSWORD: &str = environment::TLS_CA_PASSWORD;
 
 /// What is said of TLS.
 pub(crate) fn tls(args: &ServerArgs) -> Result<Tls, Failure> {
@@ -24,12 +26,9 @@ pub(crate) fn tls(args: &ServerArgs) -> Result<Tls, Failure> {
         let given = given.clone();
         given.or_else(|| variable(name).map(PathBuf::from))
     };
-    let password = match (
-        file(&given.tls_password_file, PASSWORD_FILE),
-        variable(PASSWORD),
-    ) {
-        (Some(file), _) => Some(Password::File(file)),
-        (None, text) => text.map(Password::Text),
+    let password = |given: &Option<PathBuf>, (in_file, itself)| {
+        let file = file(given, in_file).map(Password::File);
+        file.or_else(|| variable(itself).map(Password::Text))
     };
     let name = given.tls_server_name.clone();
     let tls = Tls {
@@ -37,7 +36,8 @@ pub(crate) fn tls(args: &ServerArgs) -> Result<Tls, Failure> {
         ca: file(&given.tls_ca, CA),
         certificate: file(&given.tls_cert, CERT),
         key: file(&given.tls_key, KEY),
-        password,
+        password: password(&given.tls_password_file, (PASSWORD_FILE, PASSWORD)),
+        ca_password: password(&given.tls_ca_password_file, (CA_PASSWORD_FILE, CA_PASSWORD)),
         server_name: name.or_else(|| variable(SERVER_NAME)),
         insecure_skip_verify: given.tls_insecure_skip_verify || switch(INSECURE)?,
     };

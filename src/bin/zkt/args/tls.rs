@@ -26,6 +26,10 @@ pub(crate) struct TlsArgs {
     /// else the password is $ZKT_TLS_PASSWORD]
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) tls_password_file: Option<PathBuf>,
+    /// A file with the password of the authorities' file in its first line, if that is another one
+    /// [default: $ZKT_TLS_CA_PASSWORD_FILE, else the password is $ZKT_TLS_CA_PASSWORD]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) tls_ca_password_file: Option<PathBuf>,
     /// The name that the certificates of servers must have [default: $ZKT_TLS_SERVER_NAME, else each
     /// server's own]
     #[arg(long, value_name = "NAME")]

@@ -64,7 +64,7 @@ enum Scope {
 }
 
 /// All keys, in the order in which they are listed.
-pub(crate) static KEYS: [Key; 30] = [
+pub(crate) static KEYS: [Key; 31] = [
     Key::new("layers", Shape::List, Scope::Layers, layer).paths(Paths::Layers),
     Key::new("connect", Shape::Text, Scope::All, any)
         .variables(&HOSTS_VARIABLES)
@@ -86,6 +86,9 @@ pub(crate) static KEYS: [Key; 30] = [
     Key::new("tls-password-file", Shape::Text, Scope::All, any)
         .paths(Paths::Anywhere)
         .variables(&[tls::PASSWORD_FILE, tls::PASSWORD]),
+    Key::new("tls-ca-password-file", Shape::Text, Scope::All, any)
+        .paths(Paths::Anywhere)
+        .variables(&[tls::CA_PASSWORD_FILE, tls::CA_PASSWORD]),
     Key::new("tls-server-name", Shape::Text, Scope::All, any).variables(&[tls::SERVER_NAME]),
     Key::new("tls-insecure-skip-verify", Shape::Switch, Scope::All, any)
         .variables(&[tls::INSECURE]),
@@ -139,7 +142,7 @@ pub(crate) static KEYS: [Key; 30] = [
 pub(crate) const LINTS: Key = Key::new("lints", Shape::Levels, Scope::All, any);
 
 /// What no file may say, and what to do instead.
-pub(crate) const WITHHELD: [(&str, &str); 6] = [
+pub(crate) const WITHHELD: [(&str, &str); 7] = [
     (
         "force",
         "it lifts guards: give --force for the one plan that you have seen",
@@ -154,6 +157,10 @@ pub(crate) const WITHHELD: [(&str, &str); 6] = [
     (
         "tls-password",
         "tls-password-file names a file with the password; it does not belong in one that others read",
+    ),
+    (
+        "tls-ca-password",
+        "tls-ca-password-file names a file with the password; it does not belong in one that others read",
     ),
 ];
 

@@ -131,7 +131,13 @@ impl Config {
             Some(TlsOf { place, file, says })
         };
         // A file that may not be read comes first: it is refused whether or not there are credentials.
-        let files = ["tls-ca", "tls-cert", "tls-key", "tls-password-file"];
+        let files = [
+            "tls-ca",
+            "tls-cert",
+            "tls-key",
+            "tls-password-file",
+            "tls-ca-password-file",
+        ];
         let files = files.into_iter().find_map(|key| {
             says(key, |this, key, value| {
                 let path = Path::new(value);

@@ -8,7 +8,7 @@ use super::setting::Setting;
 use crate::args::{ServerArgs, Way};
 
 /// The options that a server is reached by, besides the context.
-const OPTIONS: [(&str, &str); 11] = [
+const OPTIONS: [(&str, &str); 12] = [
     ("config", "--config"),
     ("connect", "-c"),
     ("auth_file", "--auth-file"),
@@ -19,6 +19,7 @@ const OPTIONS: [(&str, &str); 11] = [
     ("tls_cert", "--tls-cert"),
     ("tls_key", "--tls-key"),
     ("tls_password_file", "--tls-password-file"),
+    ("tls_ca_password_file", "--tls-ca-password-file"),
     ("tls_server_name", "--tls-server-name"),
 ];
 

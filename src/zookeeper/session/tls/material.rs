@@ -112,24 +112,29 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
 }
 
 fn named(tls: &Tls) -> impl Iterator<Item = &PathBuf> {
-    let password = tls.password.as_ref().and_then(|password| match password {
+    let passwords = [&tls.password, &tls.ca_password].into_iter().flatten();
+    let passwords = passwords.filter_map(|password| match password {
         Password::File(file) => Some(file),
         Password::Text(_) => None,
     });
     [&tls.ca, &tls.certificate, &tls.key]
         .into_iter()
         .flatten()
-        .chain(password)
+        .chain(passwords)
 }
 
 fn read(tls: &Tls, provider: &Arc<CryptoProvider>) -> Result<Read, TlsError> {
-    let password = match &tls.password {
-        None => None,
-        Some(Password::Text(text)) => Some(Secret::new(text.clone())),
-        Some(Password::File(file)) => Some(first_line(file)?),
+    let secret = |password: &Option<Password>| {
+        Ok(match password {
+            None => None,
+            Some(Password::Text(text)) => Some(Secret::new(text.clone())),
+            Some(Password::File(file)) => Some(first_line(file)?),
+        })
     };
+    let (password, ca_password) = (secret(&tls.password)?, secret(&tls.ca_password)?);
+    let of_ca = ca_password.as_ref().or(password.as_ref());
     Ok(Read {
-        verifier: verifier(tls, password.as_ref(), provider)?,
+        verifier: verifier(tls, of_ca, provider)?,
         key: identity(tls, password.as_ref(), provider)?.map(Arc::new),
     })
 }
@@ -230,5 +235,58 @@ fn load(
     match whole() {
         Some(whole) => load(PrivateKeyDer::Pkcs8(whole.into())),
         None => Err(error),
+    }
+}
+
+#[cfg(all(test, feature = "keystores"))]
+mod tests {
+    use p12_keystore::{
+        Certificate, KeyStore, KeyStoreEntry, LocalKeyId, PrivateKey, PrivateKeyChain,
+    };
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_authorities_may_have_a_password_of_their_own() {
+        let own = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+        let certificate = || Certificate::from_der(own.cert.der()).unwrap();
+        let key = PrivateKey::from_der(&own.signing_key.serialize_der()).unwrap();
+        let chain = PrivateKeyChain::new(LocalKeyId(b"1".to_vec()), key, [certificate()]);
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, entry: KeyStoreEntry, password: &str| {
+            let mut store = KeyStore::new();
+            store.add_entry("one", entry);
+            let path = folder.path().join(name);
+            std::fs::write(&path, store.writer(password).write().unwrap()).unwrap();
+            Some(path)
+        };
+        let trusted = KeyStoreEntry::Certificate(certificate());
+        let text = |text: &str| Some(Password::Text(text.to_owned()));
+        let password = folder.path().join("password");
+        std::fs::write(&password, "open\n").unwrap();
+        let tls = Tls {
+            ca: write("trust.p12", trusted, "open"),
+            certificate: write("own.p12", KeyStoreEntry::PrivateKeyChain(chain), "sesame"),
+            password: text("sesame"),
+            ca_password: Some(Password::File(password.clone())),
+            ..Tls::default()
+        };
+        let material = Material::load(tls.clone()).await.unwrap();
+        assert!(material.0.content().files().contains(&password));
+        let ca = tls.ca.clone().unwrap();
+        for ca_password in [None, text("sesame")] {
+            let tls = Tls {
+                ca_password,
+                ..tls.clone()
+            };
+            let wrong = TlsError::WrongPassword { file: ca.clone() };
+            assert_eq!(Material::load(tls).await.err(), Some(wrong));
+        }
+        let alone = Tls {
+            certificate: None,
+            password: None,
+            ..tls
+        };
+        Material::load(alone).await.unwrap();
     }
 }

@@ -24,6 +24,8 @@ pub struct Tls {
     pub key: Option<PathBuf>,
     /// The password of these files.
     pub password: Option<Password>,
+    /// The password of `ca`, if it has another one.
+    pub ca_password: Option<Password>,
     /// The name that the certificates of all servers are to have. `None` means each server's own in the
     /// list. It is sent to servers as the name that is asked for.
     pub server_name: Option<String>,
@@ -39,8 +41,9 @@ impl Tls {
             ca,
             certificate,
             key,
-            // A variable for all programs may hold it.
+            // A variable for all programs may hold them.
             password: _,
+            ca_password: _,
             server_name,
             insecure_skip_verify,
         } = self;

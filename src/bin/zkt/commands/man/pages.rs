@@ -87,15 +87,19 @@ pub(super) fn exit_codes(command: &str) -> Vec<Entry> {
 }
 
 /// The variables of TLS.
-const TLS: [Entry; 2] = [
+const TLS: [Entry; 3] = [
     (
         "ZKT_TLS, ZKT_TLS_CA, ZKT_TLS_CERT, ZKT_TLS_KEY, ZKT_TLS_SERVER_NAME, \
-         ZKT_TLS_INSECURE_SKIP_VERIFY, ZKT_TLS_PASSWORD_FILE",
+         ZKT_TLS_INSECURE_SKIP_VERIFY, ZKT_TLS_PASSWORD_FILE, ZKT_TLS_CA_PASSWORD_FILE",
         "As the options of these names; true or false, where the option has no value.",
     ),
     (
         "ZKT_TLS_PASSWORD",
         "The password of key stores and keys, without --tls-password-file.",
+    ),
+    (
+        "ZKT_TLS_CA_PASSWORD",
+        "That of the authorities' file, if it is another one, without --tls-ca-password-file.",
     ),
 ];
 
