@@ -10,7 +10,7 @@ use crate::credentials::{are_named, credentials};
 use crate::environment;
 pub(crate) use crate::environment::variable;
 use crate::exit::{Exit, Failure};
-use crate::tls::tls;
+use crate::tls::{require_effect, tls};
 use crate::words::shell_word;
 
 pub(crate) const DEFAULT_HOSTS: &str = "127.0.0.1:2181";
@@ -100,7 +100,7 @@ pub(crate) fn session_options(args: &ServerArgs) -> Result<Options, Failure> {
     let session_timeout = args.session_timeout;
     let tls = tls(args)?;
     let set = variable(AUTH_VARIABLE).map(|text| (AUTH_VARIABLE, text));
-    Ok(Options {
+    let options = Options {
         hosts,
         session_timeout,
         request_timeout: args.request_timeout,
@@ -108,7 +108,9 @@ pub(crate) fn session_options(args: &ServerArgs) -> Result<Options, Failure> {
         wait,
         credentials: credentials(args, set, &tls)?,
         tls,
-    })
+    };
+    require_effect(args, &options)?;
+    Ok(options)
 }
 
 /// Connects for a command that works with single nodes.

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use zkt::zookeeper::session::Options;
 use zkt::{Password, Tls};
 
 use crate::args::{ServerArgs, TlsSays};
@@ -56,6 +57,16 @@ fn switch(name: &str) -> Result<bool, Failure> {
         // It may be a password that is in the wrong place.
         Some(_) => Err(Failure::new(format!("{name}: expected true or false"))),
     }
+}
+
+/// Refuses options of TLS on the command line that no server heeds, as `tcp://` stands before each of them.
+pub(crate) fn require_effect(args: &ServerArgs, hosts: &Options) -> Result<(), Failure> {
+    let Some(flag) = args.tls.tls_flag.filter(|_| hosts.speaks_no_tls()) else {
+        return Ok(());
+    };
+    let message = format!("{flag} has no effect: tcp:// stands before each server");
+    let hint = "tcp+tls://HOST, or only HOST with --tls, speaks TLS";
+    Err(Failure::new(message).hint(hint))
 }
 
 /// Refuses files that a context may not name.

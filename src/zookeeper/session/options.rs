@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::credentials::Credentials;
-use super::hosts::Servers;
+use super::hosts::{Scheme, Server, Servers};
 use super::tls::Tls;
 use crate::model::path::ZPath;
 use crate::model::request::MAX_REQUEST;
@@ -59,6 +59,14 @@ impl Options {
     #[must_use]
     pub fn has_credentials(&self) -> bool {
         !self.credentials.is_empty() || self.tls.certificate.is_some()
+    }
+
+    /// Whether no server can speak TLS, whatever the options are: `tcp://` stands before each.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn speaks_no_tls(&self) -> bool {
+        let is_plain = |server: &Server| server.scheme == Scheme::Plain;
+        Servers::parse(&self.hosts).is_ok_and(|servers| servers.each.iter().all(is_plain))
     }
 
     /// Whether the hosts end in a chroot, below which `/zookeeper` is a node like any.

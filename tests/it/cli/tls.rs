@@ -102,6 +102,21 @@ async fn what_fails_is_said_with_what_to_do() {
     error: TLS: there are options of TLS, but no server that speaks it
     hint: --tls speaks TLS with all servers, tcp+tls://HOST with one; tcp://HOST says that it is spoken to without
     ");
+    let meant = format!("tcp://{plain}");
+    place.run(&format!("ls -c {meant}")).expect(0);
+    for flag in ["--tls", "--tls-ca ca.pem", "--tls-insecure-skip-verify"] {
+        let run = place.run(&format!("ls {flag} -c {meant}")).expect(1);
+        let flag = flag.split(' ').next().unwrap();
+        let said = format!(
+            "error: {flag} has no effect: tcp:// stands before each server\n\
+             hint: tcp+tls://HOST, or only HOST with --tls, speaks TLS\n"
+        );
+        assert!(run.stderr.ends_with(&said), "{run}");
+    }
+    // A variable may be meant for other servers.
+    let mut command = place.command(&format!("ls -c {meant}"));
+    command.env("ZKT_TLS", "true").env("ZKT_TLS_CA", "ca.pem");
+    place.finish(command.spawn().unwrap()).expect(0);
     let bare = place.through(&door.address());
     insta::assert_snapshot!(place.run(&format!("ls -c {bare}")).stderr.replace(&bare, "BARE"), @"
     error: cannot reach a ZooKeeper server at BARE: it speaks TLS

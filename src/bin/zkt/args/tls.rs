@@ -38,6 +38,9 @@ pub(crate) struct TlsArgs {
     /// [default: $ZKT_TLS_INSECURE_SKIP_VERIFY]
     #[arg(long)]
     pub(crate) tls_insecure_skip_verify: bool,
+    /// The first of these options that is on the command line
+    #[arg(skip)]
+    pub(crate) tls_flag: Option<&'static str>,
     /// What the context says of it, if it says what it may not
     #[arg(skip)]
     pub(crate) tls_from: Option<TlsOf>,

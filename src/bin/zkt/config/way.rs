@@ -23,12 +23,21 @@ const OPTIONS: [(&str, &str); 12] = [
     ("tls_server_name", "--tls-server-name"),
 ];
 
+/// Those of them that take no value.
+const SWITCHES: [(&str, &str); 2] = [
+    ("tls", "--tls"),
+    ("tls_insecure_skip_verify", "--tls-insecure-skip-verify"),
+];
+
 impl Config {
     /// Marks what of the servers' arguments the context gives: what is only found may do less.
     pub(crate) fn mark(&self, server: &mut ServerArgs, settings: &[Setting], given: &ArgMatches) {
         server.connect_from = self.servers_of(settings);
         server.auth_file_from = self.auth_files_of(settings);
         server.tls.tls_from = self.tls_of(settings);
+        let mut of_tls = SWITCHES.iter().chain(OPTIONS.iter());
+        let flag = of_tls.find(|(id, _)| id.starts_with("tls") && is_given(given, id));
+        server.tls.tls_flag = flag.map(|(_, flag)| *flag);
         server.way = self.way(given);
     }
 
@@ -49,10 +58,7 @@ impl Config {
                 words.extend([option.to_owned(), value.to_string_lossy().into_owned()]);
             }
         }
-        for (id, option) in [
-            ("tls", "--tls"),
-            ("tls_insecure_skip_verify", "--tls-insecure-skip-verify"),
-        ] {
+        for (id, option) in SWITCHES {
             if is_given(given, id) {
                 words.push(option.to_owned());
             }
