@@ -31,6 +31,9 @@ pub use dialect::{Abilities, Dialect};
 pub use error::Error;
 pub use hosts::HostsError;
 pub use options::{Options, Wait};
+#[cfg(feature = "tls")]
+#[doc(hidden)]
+pub use tls::server_config;
 pub use tls::{Password, Tls, TlsError};
 pub use trouble::{CertificateTrouble, TlsTrouble, Trouble};
 

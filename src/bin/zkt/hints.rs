@@ -132,6 +132,12 @@ fn quoted(file: &Path) -> String {
     shell_word(&file.display().to_string()).into_owned()
 }
 
+/// How to take the password away from a key for which no password can be given.
+pub(crate) fn decrypts(file: &Path) -> String {
+    let file = quoted(file);
+    format!("openssl pkey -in {file} -out {file}.plain writes the key without its password")
+}
+
 impl From<live::Error> for Failure {
     fn from(error: live::Error) -> Self {
         match error {

@@ -19,10 +19,16 @@ mod material;
 #[cfg(feature = "tls")]
 mod meaning;
 #[cfg(feature = "tls")]
+mod served;
+#[cfg(feature = "tls")]
 mod verifier;
 
 pub use error::TlsError;
 pub use options::{Password, Tls};
+
+#[cfg(feature = "tls")]
+#[doc(hidden)]
+pub use served::server_config;
 
 #[cfg(feature = "tls")]
 pub(super) use connect::{Stream, connect};

@@ -197,7 +197,7 @@ async fn show(
     } else {
         "http"
     };
-    let is_open = token.is_none() && certificate.is_none();
+    let is_open = token.is_none();
     let what = server::Shown {
         state: shown.subscribe(),
         commands: commands.clone(),
@@ -212,7 +212,8 @@ async fn show(
     tracing::info!("the status is at {scheme}://{address}/");
     if is_open && !address.ip().to_canonical().is_loopback() {
         tracing::warn!(
-            "whoever reaches {address} can read the state: --listen-token-file asks for a token"
+            "whoever reaches {address} can read the state and have everything read again: \
+             --listen-token-file asks for a token"
         );
     }
     // Port 0 is any that is free, and a program wants to know which.

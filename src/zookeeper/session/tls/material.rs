@@ -173,7 +173,7 @@ fn verifier(
     Ok(Arc::new(Verifier::new(inner, own)))
 }
 
-fn identity(
+pub(super) fn identity(
     tls: &Tls,
     password: Option<&Secret>,
     provider: &Arc<CryptoProvider>,

@@ -1,8 +1,10 @@
 //! A status address that is not open to everybody.
 
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -66,6 +68,13 @@ async fn without_the_token_nothing_is_shown_and_nothing_done() {
         assert_eq!(status(&answer), "200", "{answer}");
         assert!(answer.ends_with("\r\n\r\nok\n"), "{answer}");
     }
+    let basic = BASE64.encode(format!("me:{TOKEN}"));
+    let answer = ask(
+        &address,
+        "GET /status",
+        &format!("Authorization: Basic {basic}\r\n"),
+    );
+    assert_eq!(status(&answer), "200", "{answer}");
     let line = format!("Authorization: Bearer {TOKEN}\r\n");
     let answer = ask(&address, "GET /status", &line);
     assert_eq!(status(&answer), "200", "{answer}");
@@ -81,8 +90,17 @@ async fn without_the_token_nothing_is_shown_and_nothing_done() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_open_address_of_the_network_is_warned_of() {
     let place = Place::new("watch-open").await;
-    for (at, warned) in [("0.0.0.0:0", 1), (":0", 0)] {
-        let (mut watching, _) = listening(&place, "http", at).await;
+    let own = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    place.file("own.pem", own.cert.pem());
+    place.file("own.key", own.signing_key.serialize_pem());
+    // TLS keeps nobody out.
+    let secured = "0.0.0.0:0 --listen-cert own.pem --listen-key own.key";
+    for (scheme, at, warned) in [
+        ("http", "0.0.0.0:0", 1),
+        ("http", ":0", 0),
+        ("https", secured, 1),
+    ] {
+        let (mut watching, _) = listening(&place, scheme, at).await;
         watching.says(&["reconciled"]).await;
         let said = watching.count(&["WARN", "--listen-token-file"]);
         assert_eq!(said, warned, "{at}");
@@ -94,12 +112,15 @@ fn a_token_or_certificate_that_is_no_use_ends_the_watch() {
     let place = Place::offline();
     place.file("a.zkt", "/a\n").file("short", "hunter2\n");
     let words = "watch a.zkt --listen :0";
+    let guess = "`openssl rand -hex 32` makes a token";
     for (options, said) in [
         ("--listen-token-file short", "has 7 characters"),
+        ("--listen-token-file short", guess),
+        ("--listen-token-file /dev/zero", "it is no regular file"),
         ("--listen-token-file none", "cannot read none"),
         (
             "--listen-cert short --listen-key short",
-            "short holds no certificate",
+            "short: expected PEM",
         ),
         ("--listen-cert short", "--listen-key"),
     ] {
@@ -107,6 +128,8 @@ fn a_token_or_certificate_that_is_no_use_ends_the_watch() {
         let run = run.expect(1);
         assert!(run.stderr.contains(said), "{run}");
         assert!(!run.stderr.contains("hunter2"), "{run}");
+        let is_short = options.ends_with("file short");
+        assert_eq!(run.stderr.contains(guess), is_short, "{run}");
     }
 }
 
@@ -116,16 +139,63 @@ async fn over_tls() {
     let own = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
     place.file("own.pem", own.cert.pem());
     place.file("own.key", own.signing_key.serialize_pem());
-    let options = ":0 --listen-cert own.pem --listen-key own.key";
-    let (_watching, address) = listening(&place, "https", options).await;
+    place.file("token", TOKEN);
+    let options = ":0 --listen-cert own.pem --listen-key own.key --listen-token-file token";
+    let (mut watching, address) = listening(&place, "https", options).await;
     // Who speaks no TLS gets an alert at most.
     let plain = ask_bytes(&address);
     assert!(!plain.starts_with(b"HTTP"), "{plain:?}");
-    let answer = ask_tls(&address, own.cert.der().clone()).await.unwrap();
+    let trusted = own.cert.der().clone();
+    let answer = ask_tls(&address, trusted.clone(), "").await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
+    let with_token = format!("Authorization: Bearer {TOKEN}\r\n");
+    let answer = ask_tls(&address, trusted, &with_token).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     let other = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
-    let refused = ask_tls(&address, other.cert.der().clone()).await;
+    let trusted = other.cert.der().clone();
+    let refused = ask_tls(&address, trusted.clone(), &with_token).await;
     assert!(refused.is_err(), "{refused:?}");
+    // The new certificate is on the disk before its key.
+    place.file("own.pem", other.cert.pem());
+    let refused = ask_tls(&address, trusted.clone(), &with_token).await;
+    assert!(refused.is_err(), "{refused:?}");
+    watching.says(&["those of before stay in use"]).await;
+    place.file("own.key", other.signing_key.serialize_pem());
+    let answer = ask_tls(&address, trusted, &with_token).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn those_who_never_speak_tls_keep_nobody_waiting() {
+    let place = Place::new("watch-stalled-tls").await;
+    let own = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    place.file("own.pem", own.cert.pem());
+    place.file("own.key", own.signing_key.serialize_pem());
+    let options = ":0 --listen-cert own.pem --listen-key own.key";
+    let (_watching, address) = listening(&place, "https", options).await;
+    let mut silent = Vec::new();
+    let mut is_answered = false;
+    // As long as a silent one is open, the answer did not have to wait for its end.
+    for _ in 0..20 {
+        for _ in 0..100 {
+            silent.push(std::net::TcpStream::connect(&address).unwrap());
+        }
+        let trusted = own.cert.der().clone();
+        let answer = ask_tls(&address, trusted, "").await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        let newest = silent.last().unwrap();
+        newest.set_nonblocking(true).unwrap();
+        let peeked = newest.peek(&mut [0; 16]);
+        is_answered = peeked.is_err_and(|error| error.kind() == ErrorKind::WouldBlock);
+        if is_answered {
+            break;
+        }
+    }
+    assert!(
+        is_answered,
+        "answers came only when the silent ones had gone"
+    );
+    assert_eq!(silent[0].read(&mut [0; 16]).unwrap_or(0), 0);
 }
 
 fn ask_bytes(address: &str) -> Vec<u8> {
@@ -137,7 +207,11 @@ fn ask_bytes(address: &str) -> Vec<u8> {
 }
 
 /// The answer to a client that trusts this certificate.
-async fn ask_tls(address: &str, trusted: CertificateDer<'static>) -> std::io::Result<String> {
+async fn ask_tls(
+    address: &str,
+    trusted: CertificateDer<'static>,
+    line: &str,
+) -> std::io::Result<String> {
     let mut roots = RootCertStore::empty();
     roots.add(trusted).unwrap();
     let provider = Arc::new(crypto::ring::default_provider());
@@ -151,7 +225,8 @@ async fn ask_tls(address: &str, trusted: CertificateDer<'static>) -> std::io::Re
     let mut stream = TlsConnector::from(Arc::new(config))
         .connect(name, stream)
         .await?;
-    let request = format!("GET /status HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    let request =
+        format!("GET /status HTTP/1.1\r\nHost: {address}\r\n{line}Connection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await?;

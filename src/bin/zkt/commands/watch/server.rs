@@ -90,7 +90,7 @@ pub(super) async fn start(
                 let Some(certificate) = certificate else {
                     return serve(stream, activity, asked).await;
                 };
-                let accepting = certificate.acceptor().accept(stream);
+                let accepting = async { certificate.acceptor().await.accept(stream).await };
                 if let Ok(Ok(stream)) = timeout(PATIENCE, accepting).await {
                     serve(stream, activity, asked).await;
                 }
@@ -116,7 +116,7 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
         async move {
             activity.set_answering(true);
             let (shown, hosts) = &*asked;
-            Ok::<_, Infallible>(answer(&request, shown, hosts))
+            Ok::<_, Infallible>(answer(&request, shown, hosts).await)
         }
     });
     let serving = http1::Builder::new()
@@ -127,7 +127,11 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     _ = serving.await;
 }
 
-fn answer(request: &Request<Incoming>, shown: &Shown, hosts: &Hosts) -> Response<Full<Bytes>> {
+async fn answer(
+    request: &Request<Incoming>,
+    shown: &Shown,
+    hosts: &Hosts,
+) -> Response<Full<Bytes>> {
     let checked = hosts.check(request).and_then(|()| {
         let is_safe = matches!(*request.method(), Method::GET | Method::HEAD);
         if is_safe {
@@ -141,7 +145,7 @@ fn answer(request: &Request<Incoming>, shown: &Shown, hosts: &Hosts) -> Response
     }
     let path = request.uri().path();
     if let Some(token) = &shown.token
-        && !token.is_in(request.headers())
+        && !token.is_in(request.headers()).await
     {
         return without_token(path, shown);
     }

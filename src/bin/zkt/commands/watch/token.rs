@@ -1,15 +1,16 @@
 //! Who may ask the status address: those who send its token.
 
 use std::ffi::OsString;
-use std::fs;
+use std::fmt;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use hyper::header::{AUTHORIZATION, HeaderMap};
 use sha2::{Digest as _, Sha256};
-use tokio::time::{Duration, Instant};
+use zkt::declare::files::{Content, Reread, open_regular, reason};
 
 use crate::environment;
 use crate::exit::Failure;
@@ -20,20 +21,74 @@ pub(super) const VARIABLE: &str = environment::LISTEN_TOKEN;
 const SHORTEST: usize = 16;
 /// The bytes of a file with a token at most.
 const LONGEST: usize = 4096;
-/// How long a token counts before its file is read again.
+/// How long a token counts before its file is looked at again.
 const FRESH: Duration = Duration::from_secs(1);
 
 /// The token that requests must have. Only its digest is kept.
-pub(super) struct Token {
-    file: Option<PathBuf>,
-    last: Mutex<Last>,
+pub(super) enum Token {
+    Given(Digest),
+    /// It is replaced in its file.
+    InFile(Reread<TokenFile>),
 }
 
-struct Last {
-    digest: Digest,
-    read: Instant,
-    /// Whether the log says already that the file is no use.
-    is_broken: bool,
+/// A file with a token.
+pub(super) struct TokenFile(PathBuf);
+
+impl Content for TokenFile {
+    type Value = Digest;
+    type Error = Unusable;
+
+    const NAME: &'static str = "the token of the status address";
+
+    fn files(&self) -> Vec<PathBuf> {
+        vec![self.0.clone()]
+    }
+
+    fn read(&self) -> Result<Digest, Unusable> {
+        let shown = self.0.display().to_string();
+        let read = || {
+            let mut text = Vec::new();
+            let file = open_regular(&self.0)?;
+            file.take(LONGEST as u64 + 1).read_to_end(&mut text)?;
+            Ok(text)
+        };
+        let text = read().map_err(|error| {
+            let reason = reason(&error);
+            Unusable::Unreadable(format!("cannot read {shown}: {reason}"))
+        })?;
+        digest(&text, &shown)
+    }
+
+    fn rest(&self) -> Duration {
+        FRESH
+    }
+}
+
+/// Why there is no token.
+#[derive(Debug)]
+pub(super) enum Unusable {
+    Unreadable(String),
+    /// What is there is none.
+    Not(String),
+}
+
+impl fmt::Display for Unusable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Unreadable(reason) | Self::Not(reason)) = self;
+        f.write_str(reason)
+    }
+}
+
+impl From<Unusable> for Failure {
+    fn from(reason: Unusable) -> Self {
+        let failure = Self::new(&reason);
+        match reason {
+            Unusable::Unreadable(_) => failure,
+            Unusable::Not(_) => {
+                failure.hint("`openssl rand -hex 32` makes a token that nobody guesses")
+            }
+        }
+    }
 }
 
 type Digest = [u8; 32];
@@ -44,85 +99,53 @@ impl Token {
         file: Option<&Path>,
         variable: impl Fn(&str) -> Option<OsString>,
     ) -> Result<Option<Self>, Failure> {
-        let digest = match (file, variable(VARIABLE)) {
-            (Some(file), _) => read(file),
-            (None, Some(text)) => digest(text.as_encoded_bytes(), VARIABLE),
-            (None, None) => return Ok(None),
-        };
-        let digest = digest.map_err(|reason| {
-            Failure::new(reason).hint("`openssl rand -hex 32` makes a token that nobody guesses")
-        })?;
-        let last = Last {
-            digest,
-            read: Instant::now(),
-            is_broken: false,
-        };
-        Ok(Some(Self {
-            file: file.map(Path::to_path_buf),
-            last: Mutex::new(last),
-        }))
+        Ok(match (file, variable(VARIABLE)) {
+            (Some(file), _) => {
+                let file = TokenFile(file.to_path_buf());
+                Some(Self::InFile(Reread::read(file)?))
+            }
+            (None, Some(text)) => Some(Self::Given(digest(text.as_encoded_bytes(), VARIABLE)?)),
+            (None, None) => None,
+        })
     }
 
     /// Whether a request has it: as a bearer token, or as the password of any user, which a browser can
     /// send.
-    pub(super) fn is_in(&self, headers: &HeaderMap) -> bool {
+    pub(super) async fn is_in(&self, headers: &HeaderMap) -> bool {
         let mut given = headers.get_all(AUTHORIZATION).iter();
         let (Some(value), None) = (given.next(), given.next()) else {
             return false;
         };
-        // Digests are compared, so the time that it takes says nothing about the token.
-        password(value.as_bytes()).is_some_and(|text| sha256(&text) == self.digest())
-    }
-
-    /// A token that was replaced in its file holds at once. While the file is no use the last one holds.
-    fn digest(&self) -> Digest {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(file) = self
-            .file
-            .as_deref()
-            .filter(|_| last.read.elapsed() >= FRESH)
-        else {
-            return last.digest;
+        let Some(text) = password(value.as_bytes()) else {
+            return false;
         };
-        last.read = Instant::now();
-        match read(file) {
-            Ok(digest) => {
-                last.digest = digest;
-                last.is_broken = false;
-            }
-            Err(reason) if !last.is_broken => {
-                tracing::warn!("{reason}; the token of before still holds");
-                last.is_broken = true;
-            }
-            Err(_) => {}
-        }
-        last.digest
+        // Digests are compared, so the time that it takes says nothing about the token.
+        sha256(&text) == self.digest().await
     }
-}
 
-fn read(file: &Path) -> Result<Digest, String> {
-    let shown = file.display().to_string();
-    let text = fs::read(file).map_err(|error| {
-        let reason = zkt::declare::files::reason(&error);
-        format!("cannot read {shown}: {reason}")
-    })?;
-    digest(&text, &shown)
+    async fn digest(&self) -> Digest {
+        match self {
+            Self::Given(digest) => *digest,
+            Self::InFile(file) => file.current().await,
+        }
+    }
 }
 
 /// Blanks and line feeds around a token do not count.
-fn digest(text: &[u8], place: &str) -> Result<Digest, String> {
+fn digest(text: &[u8], place: &str) -> Result<Digest, Unusable> {
+    let not = |reason| Err(Unusable::Not(reason));
     let text = text.trim_ascii();
     if text.is_empty() {
-        return Err(format!("{place} holds no token for the status address"));
+        return not(format!("{place} holds no token for the status address"));
     }
     let is_text = |byte: &u8| byte.is_ascii_graphic();
     if text.len() > LONGEST || !text.iter().all(is_text) {
-        return Err(format!(
+        return not(format!(
             "{place} holds no token for the status address: it is one word of ASCII characters"
         ));
     }
     if text.len() < SHORTEST {
-        return Err(format!(
+        return not(format!(
             "the token in {place} has {} characters, and needs {SHORTEST} at least",
             text.len()
         ));
@@ -134,7 +157,7 @@ fn sha256(text: &[u8]) -> Digest {
     Sha256::digest(text).into()
 }
 
-/// What a request says about itself, without the name of a user.
+/// The token in an `Authorization` header: behind `Bearer`, or behind the name of any user in `Basic`.
 fn password(header: &[u8]) -> Option<Vec<u8>> {
     let end = header.iter().position(|byte| *byte == b' ')?;
     let (scheme, rest) = (&header[..end], header[end..].trim_ascii());
@@ -151,6 +174,9 @@ fn password(header: &[u8]) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::process::Command;
+
     use hyper::header::HeaderValue;
 
     use super::*;
@@ -170,8 +196,8 @@ mod tests {
         token.map(Option::unwrap).map_err(|failure| failure.message)
     }
 
-    #[test]
-    fn the_token_opens_in_two_ways() {
+    #[tokio::test]
+    async fn the_token_opens_in_two_ways() {
         let token = of_variable(TOKEN).unwrap();
         let basic = |text: &str| format!("basic {}", BASE64.encode(text));
         for value in [
@@ -180,7 +206,7 @@ mod tests {
             basic(":0123456789abcdef"),
             basic("me:0123456789abcdef"),
         ] {
-            assert!(token.is_in(&headers(&[&value])), "{value}");
+            assert!(token.is_in(&headers(&[&value])).await, "{value}");
         }
         for value in [
             String::new(),
@@ -194,11 +220,11 @@ mod tests {
             basic("0123456789abcdef:"),
             "Basic !".to_owned(),
         ] {
-            assert!(!token.is_in(&headers(&[&value])), "{value}");
+            assert!(!token.is_in(&headers(&[&value])).await, "{value}");
         }
-        assert!(!token.is_in(&headers(&[])));
+        assert!(!token.is_in(&headers(&[])).await);
         let right = "Bearer 0123456789abcdef";
-        assert!(!token.is_in(&headers(&[right, right])));
+        assert!(!token.is_in(&headers(&[right, right])).await);
     }
 
     #[test]
@@ -221,19 +247,36 @@ mod tests {
     async fn a_token_is_replaced_in_its_file() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("token");
-        assert!(Token::new(Some(&file), |_| None).is_err());
+        let failure = |file: &Path| Token::new(Some(file), |_| None).err().unwrap();
+        let missing = failure(&file);
+        assert!(missing.message.starts_with("cannot read "), "{missing:?}");
+        assert_eq!(missing.hint, None);
+        let endless = failure(Path::new("/dev/zero"));
+        assert!(
+            endless.message.ends_with("it is no regular file"),
+            "{endless:?}"
+        );
+        fs::write(&file, "short").unwrap();
+        assert!(failure(&file).hint.unwrap().contains("openssl rand"));
         fs::write(&file, TOKEN).unwrap();
         // The argument goes before the variable.
         let variable = |_: &str| Some("fedcba9876543210".into());
         let token = Token::new(Some(&file), variable).unwrap().unwrap();
         let first = headers(&["Bearer 0123456789abcdef"]);
         let second = headers(&["Bearer fedcba9876543210"]);
-        assert!(token.is_in(&first) && !token.is_in(&second));
+        assert!(token.is_in(&first).await && !token.is_in(&second).await);
         fs::write(&file, "short").unwrap();
         tokio::time::advance(FRESH).await;
-        assert!(token.is_in(&first));
+        assert!(token.is_in(&first).await);
+        // A pipe that nobody writes to keeps nobody waiting.
+        fs::remove_file(&file).unwrap();
+        let made = Command::new("mkfifo").arg(&file).status().unwrap();
+        assert!(made.success());
+        tokio::time::advance(FRESH).await;
+        assert!(token.is_in(&first).await);
+        fs::remove_file(&file).unwrap();
         fs::write(&file, "fedcba9876543210\n").unwrap();
         tokio::time::advance(FRESH).await;
-        assert!(!token.is_in(&first) && token.is_in(&second));
+        assert!(!token.is_in(&first).await && token.is_in(&second).await);
     }
 }
