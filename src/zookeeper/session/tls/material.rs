@@ -238,14 +238,33 @@ fn load(
     }
 }
 
-#[cfg(all(test, feature = "keystores"))]
+#[cfg(test)]
 mod tests {
+    #[cfg(feature = "keystores")]
     use p12_keystore::{
         Certificate, KeyStore, KeyStoreEntry, LocalKeyId, PrivateKey, PrivateKeyChain,
     };
 
     use super::*;
 
+    #[tokio::test]
+    async fn an_authority_that_cannot_be_used_is_told() {
+        let own = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let ca = folder.path().join("ca.pem");
+        let words = "CERTIFICATE-----";
+        let broken = format!("-----BEGIN {words}\nAAAA\n-----END {words}\n");
+        std::fs::write(&ca, own.cert.pem() + &broken).unwrap();
+        let tls = Tls {
+            ca: Some(ca.clone()),
+            ..Tls::default()
+        };
+        let error = Material::load(tls).await.err().unwrap().to_string();
+        let said = format!("{}: a certificate cannot be used: ", ca.display());
+        assert!(error.starts_with(&said), "{error}");
+    }
+
+    #[cfg(feature = "keystores")]
     #[tokio::test]
     async fn the_authorities_may_have_a_password_of_their_own() {
         let own = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();

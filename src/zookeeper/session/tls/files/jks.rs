@@ -26,6 +26,8 @@ pub(super) fn parse(file: &Path, bytes: &[u8], password: Option<&str>) -> Result
     let (body, digest) = bytes.split_last_chunk::<DIGEST>().ok_or_else(broken)?;
     let password = password.map(|text| text.encode_utf16().flat_map(u16::to_be_bytes).collect());
     let password: Option<Vec<u8>> = password;
+    // It is looked at first, so that a file that is cut off is not taken for one with another password.
+    let entries = Entries::read(body).ok_or_else(broken)?;
     if let Some(password) = &password {
         let whole = Sha1::new().chain_update(password).chain_update(WHITENER);
         if whole.chain_update(body).finalize()[..] != digest[..] {
@@ -33,7 +35,6 @@ pub(super) fn parse(file: &Path, bytes: &[u8], password: Option<&str>) -> Result
             return Err(TlsError::WrongPassword { file });
         }
     }
-    let entries = Entries::read(body).ok_or_else(broken)?;
     let (key, chain) = match entries.key {
         None => (Ok(None), Vec::new()),
         Some((encrypted, chain)) => {
@@ -87,7 +88,7 @@ impl<'b> Entries<'b> {
                 _ => return None,
             }
         }
-        Some(entries)
+        reader.0.is_empty().then_some(entries)
     }
 }
 

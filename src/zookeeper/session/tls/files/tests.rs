@@ -1,4 +1,5 @@
 use rcgen::{CertificateParams, Issuer, KeyPair};
+use sha1::{Digest as _, Sha1};
 
 use super::*;
 
@@ -100,6 +101,84 @@ fn what_is_something_else_is_named() {
     );
     let error = store.unwrap().authorities(Path::new("f")).unwrap_err();
     assert_eq!(error.to_string(), "f: it holds no certificate");
+}
+
+/// A Java key store with a key, its chain, and an authority that is trusted.
+fn jks(pair: &Pair, password: &str, key_password: &str) -> Vec<u8> {
+    let utf16 =
+        |text: &str| -> Vec<u8> { text.encode_utf16().flat_map(u16::to_be_bytes).collect() };
+    let digest = |parts: &[&[u8]]| <[u8; 20]>::from(Sha1::digest(parts.concat()));
+    let long = |bytes: &[u8]| [&u32::try_from(bytes.len()).unwrap().to_be_bytes(), bytes].concat();
+    let short = |text: &str| {
+        let length = u16::try_from(text.len()).unwrap().to_be_bytes();
+        [&length, text.as_bytes()].concat()
+    };
+    let value = |tag: u8, body: &[u8]| {
+        let [high, low] = u16::try_from(body.len()).unwrap().to_be_bytes();
+        [&[tag, 0x82, high, low], body].concat()
+    };
+    let (key, secret) = (pair.key.serialize_der(), utf16(key_password));
+    let mut hidden = vec![7; 20];
+    let mut stream = [7; 20];
+    for part in key.chunks(20) {
+        stream = digest(&[&secret, &stream]);
+        hidden.extend(part.iter().zip(stream).map(|(byte, mask)| byte ^ mask));
+    }
+    hidden.extend(digest(&[&secret, &key]));
+    let encrypted = value(0x30, &[value(0x30, &[]), value(4, &hidden)].concat());
+    let certificate = |one: &rcgen::Certificate| [short("X.509"), long(one.der())].concat();
+    let entry = |kind: u32| [&kind.to_be_bytes()[..], &short("alias"), &[0; 8]].concat();
+    let body = [
+        vec![0xfe, 0xed, 0xfe, 0xed, 0, 0, 0, 2, 0, 0, 0, 2],
+        entry(1),
+        long(&encrypted),
+        vec![0, 0, 0, 1],
+        certificate(&pair.certificate),
+        entry(2),
+        certificate(&pair.authority),
+    ]
+    .concat();
+    let whole = digest(&[&utf16(password), b"Mighty Aphrodite", &body]);
+    [&body[..], &whole].concat()
+}
+
+#[test]
+fn java_key_stores_are_read() {
+    let pair = pair();
+    let bytes = jks(&pair, "sesame", "sesame");
+    let mut read = parsed(&bytes, Some("sesame")).unwrap();
+    let key = read.take_key().unwrap().unwrap();
+    assert_eq!(key.secret_der(), pair.key.serialize_der());
+    let chain = read.chain(Path::new("f")).unwrap();
+    assert_eq!(chain, [pair.certificate.der().clone()]);
+    assert_eq!(error(&bytes, Some("x")), "f: the password is wrong");
+    assert_eq!(
+        error(&bytes, None),
+        "f: it has a password, and none is given"
+    );
+    // Only the key has another one.
+    let other = jks(&pair, "sesame", "open");
+    assert_eq!(error(&other, Some("sesame")), "f: the password is wrong");
+    for password in [None, Some("sesame")] {
+        let trusted = parsed(&other, password)
+            .unwrap()
+            .authorities(Path::new("f"));
+        assert_eq!(trusted.unwrap(), [pair.authority.der().clone()]);
+    }
+}
+
+#[test]
+fn a_java_key_store_that_is_cut_off_has_no_wrong_password() {
+    let bytes = jks(&pair(), "sesame", "sesame");
+    for password in [None, Some("sesame")] {
+        for end in 4..bytes.len() {
+            assert_eq!(
+                error(&bytes[..end], password),
+                "f: it is a Java key store that is cut off or broken",
+                "{end}"
+            );
+        }
+    }
 }
 
 #[cfg(feature = "keystores")]
