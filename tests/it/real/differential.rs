@@ -18,8 +18,10 @@ use std::fmt::Write as _;
 use std::hash::{BuildHasher as _, RandomState};
 
 use pair::{Difference, Pair};
-use requests::Dice;
-use steps::Step;
+use requests::{Dice, join};
+use steps::{Request, Step};
+
+use crate::embedded::raw::{Body, create};
 
 /// How many steps a round has; each round has two new servers.
 const STEPS: usize = 2000;
@@ -39,6 +41,36 @@ fn random_requests_are_answered_alike() {
     }
     for _ in 0..number("ZKT_LAWS").unwrap_or(1) {
         round(RandomState::new().hash_one(0));
+    }
+}
+
+/// What the first operations of a transaction would have done is forgotten with the transaction, also
+/// where a later one cannot be read. Requests that follow without waiting may see it on the real server.
+#[test]
+fn a_transaction_that_breaks_off_takes_no_number() {
+    let null_id = Body::new().int(1).int(31).text("ip").null();
+    let breaking_off = [
+        join(Body::new().text("/b").text(""), &null_id).int(0),
+        create("/b", b"", 5),
+    ];
+    for breaking_off in breaking_off {
+        let multi = [create("/a", b"", 2), breaking_off]
+            .iter()
+            .fold(Body::new(), |body, operation| {
+                join(body.operation(1), operation)
+            });
+        let send = |opcode, body| Step::Send {
+            client: 0,
+            requests: vec![Request {
+                opcode,
+                since: None,
+                body,
+            }],
+        };
+        let steps = [send(14, multi.end()), send(1, create("/a", b"", 2))];
+        if let Some(difference) = play(&steps) {
+            panic!("{}", difference.text);
+        }
     }
 }
 

@@ -26,6 +26,13 @@ const OPCODES: [i32; 47] = [
 /// they see: a new ACL, and whether a container or a node with a time to live is ephemeral.
 const ALONE: [i32; 4] = [100, SET_ACL, CREATE_CONTAINER, CREATE_TTL];
 
+/// How many of the entries of ACLs, the last ones, have a null. In a transaction, ZooKeeper fails on them
+/// with an exception of Java's, as on the flags of a time to live in a record without one. It undoes what
+/// the operations before it would have done only when the transaction has been through all its steps:
+/// until then, requests behind it see their nodes and the numbers that they took. So neither is sent
+/// together with others.
+const NULLS: usize = 3;
+
 /// Few names, so that requests meet.
 const NAMES: [&str; 4] = ["a", "b", "c", "q"];
 const RARE_NAMES: [&str; 3] = ["zz", "é", "n-1"];
@@ -275,7 +282,11 @@ impl Dice {
         }
         let count = self.of(&[0, 1, 1, 1, 2, 3]);
         (0..count).fold(Body::new().int(count), |body, _| {
-            let known = self.of(&[COMMON, COMMON, COMMON, entries.len()]);
+            let all = match self.together {
+                false => entries.len(),
+                true => entries.len() - NULLS,
+            };
+            let known = self.of(&[COMMON, COMMON, COMMON, all]);
             let permissions = self.of(&[31, 31, 1, 2, 4, 8, 16, 3, 15, 0, 17]);
             let (scheme, id) = entries[self.below(known)];
             text(text(body.int(permissions), scheme), id)
@@ -286,6 +297,7 @@ impl Dice {
         let flags = match (opcode, alone) {
             (CREATE_CONTAINER, true) => self.of(&[4, 4, 0, 1, 2]),
             (CREATE_TTL, true) => self.of(&[5, 6, 5, 0, 1, 4]),
+            _ if self.together && !alone => self.of(&[0, 0, 0, 0, 1, 1, 2, 3, 4, 7, -1]),
             _ => self.of(&[0, 0, 0, 0, 1, 1, 2, 3, 4, 5, 6, 7, -1]),
         };
         let (path, data, acl) = (self.path(), self.data(), self.acl());
@@ -327,7 +339,7 @@ impl Dice {
 /// Stands for a null string.
 const NULL: &str = "\0null";
 
-fn join(mut body: Body, rest: &Body) -> Body {
+pub(super) fn join(mut body: Body, rest: &Body) -> Body {
     body.0.extend(&rest.0);
     body
 }
