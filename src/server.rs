@@ -52,14 +52,15 @@
 //!
 //! # What it does not do
 //!
-//! Ensembles and reconfiguration, TLS, SASL, quotas, the super user, a limit of connections per
+//! Ensembles and reconfiguration, SASL, the identity that a certificate gives a client, quotas, the super user, a limit of connections per
 //! address, files. Latencies in `srvr` and `mntr` are all 0. Nodes with a time to live can be
 //! created, as in a ZooKeeper with `extendedTypesEnabled`. Where ZooKeeper is odd, so is this: a
 //! `check` outside a transaction that holds is never answered.
 //!
 //! # Modules
 //!
-//! The server shares nothing with the client half of this crate but the rules for paths.
+//! The server shares nothing with the client half of this crate but the rules for paths, and how files with
+//! certificates are read.
 //!
 //! | module | what it is |
 //! | --- | --- |
@@ -74,7 +75,7 @@
 //! | `sessions` | numbers, passwords, timeouts |
 //! | `state` | all of these behind one lock, and changes that happen in it |
 //! | `handshake`, `processor`, `reads`, `watching`, `transaction` | requests |
-//! | `listener`, `connection`, `outbox` | the thread, and bytes in and out |
+//! | `listener`, `connection`, `stream`, `tls`, `outbox` | the thread, and bytes in and out |
 //! | `words` | the four-letter words |
 //! | `faults`, `inspection`, `handle` | what a test can do and see |
 
@@ -99,6 +100,9 @@ mod reply;
 mod request;
 mod sessions;
 mod state;
+mod stream;
+#[cfg(feature = "tls")]
+mod tls;
 mod transaction;
 mod tree;
 mod watches;
@@ -123,6 +127,10 @@ pub use handle::Handle;
 pub use inspection::{NodeView, SessionView};
 pub use node::{NodeKind, Stat};
 pub use request::RequestKind;
+
+#[cfg(feature = "tls")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
+pub use crate::zookeeper::session::{Certificate, TlsError};
 
 use faults::LONGEST;
 use listener::Service;
@@ -161,6 +169,8 @@ pub struct Builder {
     container_check: Duration,
     exists_needs_read: bool,
     dialect: Dialect,
+    #[cfg(feature = "tls")]
+    certificate: Option<Arc<Certificate>>,
     nodes: Vec<(String, Vec<u8>, Vec<Acl>)>,
 }
 
@@ -173,6 +183,8 @@ impl Default for Builder {
             container_check: Duration::from_secs(60),
             exists_needs_read: false,
             dialect: Dialect::ZooKeeper,
+            #[cfg(feature = "tls")]
+            certificate: None,
             nodes: Vec::new(),
         }
     }
@@ -225,6 +237,15 @@ impl Builder {
         self
     }
 
+    /// Speaks TLS 1.2 or 1.3 with this certificate, and nothing else. Default: no TLS.
+    #[cfg(feature = "tls")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
+    #[must_use]
+    pub fn tls(mut self, certificate: Certificate) -> Self {
+        self.certificate = Some(Arc::new(certificate));
+        self
+    }
+
     /// An initial node. Name its parent before it, unless that is `/`.
     #[must_use]
     pub fn node(mut self, path: &str, data: &[u8], acl: &[Acl]) -> Self {
@@ -262,6 +283,8 @@ impl Builder {
             shared: Arc::new(Mutex::new(state)),
             tick_time,
             container_check: in_bounds(self.container_check),
+            #[cfg(feature = "tls")]
+            certificate: self.certificate,
         };
         let shared = Arc::clone(&service.shared);
         let address = self.address;

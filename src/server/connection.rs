@@ -4,14 +4,13 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::io::AsyncWriteExt as _;
-use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
 use super::caller::Caller;
 use super::handshake::shake_hands;
 use super::outbox::Due;
 use super::state::State;
+use super::stream::Stream;
 use super::watches::ConnectionId;
 use super::wire::{Frame, Malformed, next_frame};
 use super::words;
@@ -41,17 +40,15 @@ const CHUNK: usize = 32 << 10;
 const LARGEST_KEPT: usize = 256 << 10;
 
 /// Serves one client until it leaves or is cut off.
-pub(crate) async fn serve(mut stream: TcpStream, shared: Shared) {
-    let Ok(peer) = stream.peer_addr() else {
+pub(crate) async fn serve(mut stream: Stream, shared: Shared) {
+    let Ok(peer) = stream.peer() else {
         return;
     };
-    _ = stream.set_nodelay(true);
     let wake = Arc::new(Notify::new());
     let id = lock(&shared).connect(peer, Arc::clone(&wake));
     let registration = Registration { shared, id };
-    if converse(&stream, &registration, &wake).await {
-        _ = stream.shutdown().await;
-        discard(&stream);
+    if converse(&mut stream, &registration, &wake).await {
+        stream.shut_down().await;
     }
 }
 
@@ -75,7 +72,7 @@ struct Buffers {
 }
 
 /// Whether everything has been sent, so that the connection can be closed.
-async fn converse(stream: &TcpStream, registration: &Registration, wake: &Notify) -> bool {
+async fn converse(stream: &mut Stream, registration: &Registration, wake: &Notify) -> bool {
     let Registration { shared, id } = registration;
     let patience = tokio::time::Instant::now() + PATIENCE;
     let mut buffers = Buffers::default();
@@ -131,13 +128,13 @@ enum Received {
     End,
 }
 
-fn receive(stream: &TcpStream, input: &mut Vec<u8>) -> Received {
+fn receive(stream: &mut Stream, input: &mut Vec<u8>) -> Received {
     let missing = match next_frame(input) {
         Frame::Part(missing) => missing,
         _ => 0,
     };
     input.reserve(missing.max(CHUNK));
-    match stream.try_read_buf(input) {
+    match stream.try_read(input) {
         Ok(0) => Received::End,
         Ok(_) => Received::Bytes,
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Received::Nothing,
@@ -147,14 +144,14 @@ fn receive(stream: &TcpStream, input: &mut Vec<u8>) -> Received {
 
 /// `false` if the connection has ended.
 async fn send(
-    stream: &TcpStream,
+    stream: &mut Stream,
     mut bytes: &[u8],
     registration: &Registration,
     wake: &Notify,
 ) -> bool {
-    while !bytes.is_empty() {
+    while !bytes.is_empty() || stream.is_holding() {
         match stream.try_write(bytes) {
-            Ok(0) => return false,
+            Ok(0) if !bytes.is_empty() => return false,
             Ok(count) => bytes = &bytes[count..],
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 tokio::select! {
@@ -177,13 +174,6 @@ async fn send(
         }
     }
     true
-}
-
-/// Reads what is left: a socket that is closed with unread bytes resets the connection, and
-/// the client may lose the last reply.
-fn discard(stream: &TcpStream) {
-    let mut sink = [0; 4096];
-    while stream.try_read(&mut sink).is_ok_and(|count| count > 0) {}
 }
 
 impl Buffers {
@@ -293,15 +283,15 @@ fn execute(
 
 #[cfg(test)]
 mod tests {
-    use tokio::net::TcpListener;
+    use tokio::net::{TcpListener, TcpStream};
 
     use super::*;
 
-    async fn pair() -> (TcpStream, TcpStream) {
+    async fn pair() -> (TcpStream, Stream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap());
         let (client, accepted) = tokio::join!(client, listener.accept());
-        (client.unwrap(), accepted.unwrap().0)
+        (client.unwrap(), Stream::plain(accepted.unwrap().0))
     }
 
     #[tokio::test(start_paused = true)]

@@ -6,16 +6,44 @@ use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::oneshot;
 
 use super::connection::{self, Shared, lock};
+use super::stream::Stream;
+#[cfg(feature = "tls")]
+use super::tls::Secured;
+#[cfg(feature = "tls")]
+use crate::zookeeper::session::Certificate;
 
 /// The parts that the server's thread uses.
 pub(super) struct Service {
     pub(super) shared: Shared,
     pub(super) tick_time: Duration,
     pub(super) container_check: Duration,
+    #[cfg(feature = "tls")]
+    pub(super) certificate: Option<Arc<Certificate>>,
+}
+
+impl Service {
+    /// A connection as its client is to speak; `None` if that cannot be.
+    #[cfg_attr(
+        not(feature = "tls"),
+        expect(clippy::unused_async, reason = "files may be read for TLS")
+    )]
+    async fn stream(&self, tcp: TcpStream) -> Option<Stream> {
+        #[cfg(feature = "tls")]
+        if let Some(certificate) = &self.certificate {
+            return match Secured::new(certificate.config().await) {
+                Ok(secured) => Some(Stream::secured(tcp, secured)),
+                Err(error) => {
+                    tracing::warn!("a connection cannot be secured: {error}");
+                    None
+                }
+            };
+        }
+        Some(Stream::plain(tcp))
+    }
 }
 
 /// Runs the server's thread until the server ends.
@@ -77,8 +105,10 @@ async fn serve(listener: &TcpListener, service: &Service, mut stopped: oneshot::
             _ = ticks.tick() => lock(shared).expire_sessions(),
             _ = container_checks.tick() => lock(shared).delete_dead_nodes(),
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
-                    if !lock(shared).faults.refuses(Instant::now()) {
+                Ok((tcp, _)) => {
+                    if !lock(shared).faults.refuses(Instant::now())
+                        && let Some(stream) = service.stream(tcp).await
+                    {
                         tokio::spawn(connection::serve(stream, Arc::clone(shared)));
                     }
                 }

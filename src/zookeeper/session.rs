@@ -32,8 +32,8 @@ pub use error::Error;
 pub use hosts::HostsError;
 pub use options::{Options, Wait};
 #[cfg(feature = "tls")]
-#[doc(hidden)]
-pub use tls::server_config;
+#[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
+pub use tls::Certificate;
 pub use tls::{Password, Tls, TlsError};
 pub use trouble::{CertificateTrouble, TlsTrouble, Trouble};
 
@@ -280,7 +280,8 @@ impl Session {
         let computed = digests(&self.options().credentials);
         if !self.dialect().tells_users() {
             return Ok(Identities {
-                may_be_more: self.borrowed || credentials::may_be_super(&self.options().credentials),
+                may_be_more: self.borrowed
+                    || credentials::may_be_super(&self.options().credentials),
                 sees_hashes: !self.dialect().masks_hashes(),
                 ..computed.collect()
             });

@@ -353,7 +353,7 @@ const STILL: [&str; 15] = [
 ];
 
 #[test]
-fn the_server_shares_only_the_rules_for_paths() {
+fn the_server_shares_only_the_rules_for_paths_and_certificates() {
     let mut of_server = Vec::new();
     for (file, code) in library() {
         if is_in(&file, &["server"]) {
@@ -362,7 +362,17 @@ fn the_server_shares_only_the_rules_for_paths() {
     }
     of_server.sort_unstable();
     of_server.dedup();
-    assert_eq!(of_server, ["model::path"]);
+    assert_eq!(of_server, ["model::path", "zookeeper::session"]);
+    let of_session = uses(&["zookeeper::session"], |file| {
+        is_in(file, &["server", "server.rs"])
+    });
+    let strange =
+        |line: &&String| !line.contains("::Certificate") && !line.contains("::{Certificate");
+    assert_eq!(
+        of_session.iter().filter(strange).count(),
+        0,
+        "{of_session:?}"
+    );
 }
 
 #[test]

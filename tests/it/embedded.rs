@@ -6,6 +6,7 @@ mod faults;
 mod limits;
 mod protocol;
 pub(crate) mod raw;
+mod tls;
 
 use std::time::{Duration, Instant};
 

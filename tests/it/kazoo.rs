@@ -5,6 +5,7 @@ use std::process::Command;
 
 use crate::cli::{Place, serve::Serving};
 use crate::server;
+use crate::tls::Authority;
 
 pub(crate) const MISSING: &str = "\
 this needs kazoo, a library for Python: `make setup-kazoo` makes an environment with it (python3 and \
@@ -18,15 +19,7 @@ fn its_recipes_work() {
         Some(serving) => serving.address.clone(),
         None => server::shared().address(),
     };
-    let scenarios = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kazoo/scenarios.py");
-    let output = Command::new(python()).arg(scenarios).arg(address).output();
-    let output = output.unwrap_or_else(|error| panic!("{MISSING}: {error}"));
-    let stdout = String::from_utf8_lossy(&output.stdout);
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    let can_import = !stderr.contains("No module named 'kazoo'");
-    assert!(can_import, "{MISSING}: {stderr}");
-    assert!(output.status.success(), "{stdout}{stderr}");
-    insta::assert_snapshot!(stdout, @"
+    insta::assert_snapshot!(said("scenarios.py", &[&address]), @"
     nodes
     transactions
     identities
@@ -45,6 +38,46 @@ fn its_recipes_work() {
     a_lost_connection
     partitions
     ");
+}
+
+#[test]
+fn its_tls_is_spoken() {
+    let place = Place::offline();
+    let authority = Authority::new();
+    let (own, client) = (
+        authority.certify(&["127.0.0.1"]),
+        authority.certify(&["me"]),
+    );
+    for (name, text) in [
+        ("ca.pem", authority.pem()),
+        ("cert.pem", own.certificate()),
+        ("key.pem", own.key()),
+        ("client.pem", client.certificate()),
+        ("client.key", client.key()),
+    ] {
+        place.file(name, text);
+    }
+    let options = "--tls-cert cert.pem --tls-key key.pem --tls-client-ca ca.pem";
+    let serving = Serving::start(&place, options);
+    let files = ["ca.pem", "client.pem", "client.key"].map(|name| place.path(name));
+    let mut arguments = vec![serving.address.as_str()];
+    arguments.extend(files.iter().map(|file| file.to_str().unwrap()));
+    assert_eq!(said("tls.py", &arguments), "served\n");
+}
+
+/// What a program of `tests/kazoo` says, which ends well.
+fn said(program: &str, arguments: &[&str]) -> String {
+    let program = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/kazoo")
+        .join(program);
+    let output = Command::new(python()).arg(program).args(arguments).output();
+    let output = output.unwrap_or_else(|error| panic!("{MISSING}: {error}"));
+    let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let can_import = !stderr.contains("No module named 'kazoo'");
+    assert!(can_import, "{MISSING}: {stderr}");
+    assert!(output.status.success(), "{stdout}{stderr}");
+    stdout
 }
 
 pub(crate) fn python() -> PathBuf {

@@ -9,6 +9,8 @@ mod error;
 mod options;
 
 #[cfg(feature = "tls")]
+mod certificate;
+#[cfg(feature = "tls")]
 mod connect;
 #[cfg(feature = "tls")]
 mod der;
@@ -19,16 +21,12 @@ mod material;
 #[cfg(feature = "tls")]
 mod meaning;
 #[cfg(feature = "tls")]
-mod served;
-#[cfg(feature = "tls")]
 mod verifier;
 
+#[cfg(feature = "tls")]
+pub use certificate::Certificate;
 pub use error::TlsError;
 pub use options::{Password, Tls};
-
-#[cfg(feature = "tls")]
-#[doc(hidden)]
-pub use served::server_config;
 
 #[cfg(feature = "tls")]
 pub(super) use connect::{Stream, connect};

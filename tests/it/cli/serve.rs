@@ -6,6 +6,7 @@ use std::process::{Child, Command};
 use zookeeper_client::{Acls, Client, CreateMode};
 
 use super::Place;
+use crate::tls::Authority;
 
 /// A running `zkt serve`; it is killed where it is not stopped.
 pub(crate) struct Serving {
@@ -117,6 +118,55 @@ async fn declared_trees_are_there_from_the_start() {
     assert_eq!(data, b"raw");
     let denied = client.set_data("/a/b/c", b"", None).await;
     assert_eq!(denied, Err(zookeeper_client::Error::NoAuth));
+}
+
+#[test]
+fn speaks_tls() {
+    let authority = Authority::new();
+    let (own, client) = (
+        authority.certify(&["127.0.0.1"]),
+        authority.certify(&["me"]),
+    );
+    let place = Place::offline();
+    place
+        .file("ca.pem", authority.pem())
+        .file("cert.pem", own.certificate())
+        .file("key.pem", own.key())
+        .file("client.pem", client.both())
+        .file("a.zkt", "/a\n");
+    let files = "--tls-cert cert.pem --tls-key key.pem --tls-client-ca ca.pem";
+    let serving = Serving::start(&place, &format!("{files} --tree a.zkt"));
+    let hosts = format!("-c tcp+tls://{} --tls-ca ca.pem", serving.address);
+    let run = place.run(&format!("ls {hosts} --tls-cert client.pem"));
+    assert_eq!(run.expect(0).stdout, "/\n/a\n");
+    let run = place.run(&format!("ls {hosts}")).expect(1);
+    assert!(run.stderr.contains("demands a certificate"), "{run}");
+
+    place.file("wrong.pem", "x");
+    for (options, said) in [
+        ("--tls-cert cert.pem", "--tls-key"),
+        ("--tls-client-ca ca.pem", "--tls-cert"),
+        (
+            "--tls-cert cert.pem --tls-key wrong.pem",
+            "error: wrong.pem: expected PEM, PKCS#12 or a Java key store",
+        ),
+        (
+            "--tls-cert cert.pem --tls-key client.pem",
+            "error: the key of client.pem is not that of the certificate of cert.pem",
+        ),
+        (
+            "--tls-cert nosuch.pem --tls-key key.pem",
+            "error: nosuch.pem: ",
+        ),
+        (
+            "--tls-cert cert.pem --tls-key key.pem --tls-client-ca key.pem",
+            "error: key.pem: it holds no certificate",
+        ),
+    ] {
+        let run = place.run(&format!("serve --listen :0 {options}")).expect(1);
+        assert!(run.stderr.contains(said), "{options}: {run}");
+        assert_eq!(run.stdout, "");
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, ValueHint};
@@ -9,7 +10,7 @@ use zkt::model::acl::Acl;
 use zkt::model::node::Declared;
 use zkt::model::path::ZPath;
 use zkt::model::tree::Tree;
-use zkt::server::{self, Builder, Dialect, Server};
+use zkt::server::{self, Builder, Certificate, Dialect, Server};
 
 use crate::args::FileArgs;
 use crate::args::values::listen;
@@ -36,6 +37,15 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "DIALECT", default_value = "zookeeper",
         value_parser = PossibleValuesParser::new(DIALECTS.map(Dialect::name)).map(|name| dialect(&name)))]
     pub(crate) dialect: Dialect,
+    /// Speak TLS, with the certificate and its chain in FILE: PEM, PKCS#12 or JKS
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "tls_key")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// The private key of that certificate
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// Take only clients with a certificate of an authority whose own is in FILE
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "tls_cert")]
+    pub(crate) tls_client_ca: Option<PathBuf>,
     /// Accept a layer that declares no node
     #[arg(long)]
     pub(crate) allow_empty: bool,
@@ -80,6 +90,10 @@ fn made(tree: &Tree<Declared>) -> impl Iterator<Item = &(ZPath, Declared)> {
 fn builder(args: &ServeArgs, output: &Output) -> Result<Builder, Failure> {
     let builder = Server::builder().address(args.listen);
     let mut builder = builder.dialect(args.dialect);
+    if let (Some(certificate), Some(key)) = (&args.tls_cert, &args.tls_key) {
+        let certificate = Certificate::load(certificate, key, args.tls_client_ca.as_deref());
+        builder = builder.tls(certificate.map_err(Failure::new)?);
+    }
     if args.tree.is_empty() {
         return Ok(builder);
     }

@@ -1,6 +1,5 @@
 //! `zkt watch`: keeps the live tree as declared, and shows how it stands.
 
-mod certificate;
 mod connections;
 mod health;
 mod hints;
@@ -28,24 +27,24 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 use zkt::declare::files::is_in_commit;
+use zkt::error::TlsError;
 use zkt::model::path::check_name;
 use zkt::reconcile::Asks;
 use zkt::watch::{
     Command, Ending, Error, History, HistoryError, Mode, Once, Options, Pace, State, WatchedLayers,
     Wording,
 };
-use zkt::zookeeper::session::Wait;
+use zkt::zookeeper::session::{Certificate, Wait};
 
 use crate::args::values::{duration, listen};
 use crate::args::{LayerArgs, PlanOptions, ServerArgs};
 use crate::declare::Worded;
 use crate::exit::{Exit, Failure};
-use crate::hints::interrupted;
+use crate::hints::{decrypts, interrupted};
 use crate::output::Output;
 use crate::signals::{Signal, Signals, interrupt};
 use crate::{diagnostics, planning, settings, words};
 
-use self::certificate::Certificate;
 use self::token::Token;
 use self::webhook::Webhook;
 
@@ -95,11 +94,11 @@ pub(crate) struct WatchArgs {
     /// hold, too
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "listen")]
     pub(crate) listen_token_file: Option<PathBuf>,
-    /// Answer there over TLS, with the certificate and its chain in FILE (PEM)
+    /// Answer there over TLS, with the certificate and its chain in FILE: PEM, PKCS#12 or JKS
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath,
           requires_all = ["listen", "listen_key"])]
     pub(crate) listen_cert: Option<PathBuf>,
-    /// The private key of that certificate (PEM)
+    /// The private key of that certificate
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "listen_cert")]
     pub(crate) listen_key: Option<PathBuf>,
     /// Run COMMAND in a shell whenever the watch stands otherwise (in sync, out of sync, refused,
@@ -189,7 +188,9 @@ async fn show(
         std::env::var_os(name)
     })?;
     let certificate = match (&args.listen_cert, &args.listen_key) {
-        (Some(certificate), Some(key)) => Some(Certificate::new(certificate, key)?),
+        (Some(certificate), Some(key)) => {
+            Some(Certificate::load(certificate, key, None).map_err(no_certificate)?)
+        }
         _ => None,
     };
     let scheme = if certificate.is_some() {
@@ -221,6 +222,14 @@ async fn show(
     writeln!(out, "{address}")?;
     out.flush()?;
     Ok(Some(task))
+}
+
+fn no_certificate(error: TlsError) -> Failure {
+    let failure = Failure::new(format!("TLS of the status address: {error}"));
+    match &error {
+        TlsError::NoPassword { file } => failure.hint(decrypts(file)),
+        _ => failure,
+    }
 }
 
 /// Starts to tell of changes whom the arguments name.

@@ -111,7 +111,8 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
     }
 }
 
-fn named(tls: &Tls) -> impl Iterator<Item = &PathBuf> {
+/// The files that options name.
+pub(super) fn named(tls: &Tls) -> impl Iterator<Item = &PathBuf> {
     let passwords = [&tls.password, &tls.ca_password].into_iter().flatten();
     let passwords = passwords.filter_map(|password| match password {
         Password::File(file) => Some(file),
@@ -173,6 +174,7 @@ fn verifier(
     Ok(Arc::new(Verifier::new(inner, own)))
 }
 
+/// Who this side is; `None` if nothing says so.
 pub(super) fn identity(
     tls: &Tls,
     password: Option<&Secret>,

@@ -22,8 +22,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use zkt::watch::{Command, State};
+use zkt::zookeeper::session::Certificate;
 
-use super::certificate::Certificate;
 use super::connections::{self, Activity, Watched};
 use super::origin::{Foreign, Hosts};
 use super::token::Token;
@@ -90,7 +90,7 @@ pub(super) async fn start(
                 let Some(certificate) = certificate else {
                     return serve(stream, activity, asked).await;
                 };
-                let accepting = async { certificate.acceptor().await.accept(stream).await };
+                let accepting = certificate.accept(stream);
                 if let Ok(Ok(stream)) = timeout(PATIENCE, accepting).await {
                     serve(stream, activity, asked).await;
                 }
