@@ -77,7 +77,7 @@
 //! | `handshake`, `processor`, `reads`, `watching`, `transaction` | requests |
 //! | `listener`, `connection`, `stream`, `tls`, `outbox` | the thread, and bytes in and out |
 //! | `words` | the four-letter words |
-//! | `faults`, `inspection`, `handle` | what a test can do and see |
+//! | `faults`, `modes`, `inspection`, `handle` | what a test can do and see |
 
 mod acl;
 mod caller;
@@ -91,6 +91,7 @@ mod handshake;
 mod identity;
 mod inspection;
 mod listener;
+mod modes;
 mod names;
 mod node;
 mod outbox;
@@ -122,7 +123,7 @@ use tokio::sync::oneshot;
 pub use acl::{Acl, permission};
 pub use code::ErrorCode;
 pub use dialect::{Dialect, Difference};
-pub use faults::{Fault, Injection, Matching};
+pub use faults::{Fault, FaultsView, Injection, Matching};
 pub use handle::Handle;
 pub use inspection::{NodeView, SessionView};
 pub use node::{NodeKind, Stat};
@@ -279,6 +280,7 @@ impl Builder {
                 code,
             })?;
         }
+        state.initial = self.nodes;
         let service = Service {
             shared: Arc::new(Mutex::new(state)),
             tick_time,

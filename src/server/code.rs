@@ -88,6 +88,15 @@ impl ErrorCode {
         self as i32
     }
 
+    /// The code with a name, as in `NoNode`.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|code| format!("{code:?}") == name)
+    }
+
     /// The code with a number.
     #[must_use]
     pub fn from_number(number: i32) -> Option<Self> {
@@ -119,6 +128,7 @@ mod tests {
     fn numbers_lead_back_to_their_codes() {
         for &code in ErrorCode::ALL {
             assert_eq!(ErrorCode::from_number(code.number()), Some(code));
+            assert_eq!(ErrorCode::from_name(&format!("{code:?}")), Some(code));
         }
         assert_eq!(ErrorCode::from_number(0), None);
         assert_eq!(ErrorCode::NoNode.to_string(), "NoNode (-101)");

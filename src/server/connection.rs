@@ -74,7 +74,7 @@ struct Buffers {
 /// Whether everything has been sent, so that the connection can be closed.
 async fn converse(stream: &mut Stream, registration: &Registration, wake: &Notify) -> bool {
     let Registration { shared, id } = registration;
-    let patience = tokio::time::Instant::now() + PATIENCE;
+    let mut patience = tokio::time::Instant::now() + PATIENCE;
     let mut buffers = Buffers::default();
     loop {
         let turn = take_turn(&mut lock(shared), *id, &mut buffers);
@@ -88,6 +88,10 @@ async fn converse(stream: &mut Stream, registration: &Registration, wake: &Notif
         let (until, may_read) = match turn {
             Turn::Gone => return false,
             Turn::Closing => return true,
+            Turn::Paused => {
+                patience = tokio::time::Instant::now() + PATIENCE;
+                (None, false)
+            }
             Turn::Strangers if patience <= tokio::time::Instant::now() => return false,
             Turn::Strangers => (Some(patience), true),
             Turn::Wait { until, may_read } => (until.map(tokio::time::Instant::from), may_read),
@@ -197,6 +201,8 @@ enum Turn {
     Gone,
     /// Nothing more will be sent or read.
     Closing,
+    /// The server stands still.
+    Paused,
     /// The client has not yet said who it is.
     Strangers,
     /// Nothing to do until more is read, or until this time.
@@ -213,6 +219,9 @@ fn take_turn(state: &mut State, id: ConnectionId, buffers: &mut Buffers) -> Turn
         output,
         scratch,
     } = buffers;
+    if state.faults.is_paused && state.connections.contains_key(&id) {
+        return Turn::Paused;
+    }
     state.current = Some(id);
     let mut used = 0;
     while let Some(connection) = state.connections.get(&id) {
@@ -269,7 +278,12 @@ fn execute(
         return Ok(());
     };
     connection.received += 1;
-    match connection.session {
+    let session = connection.session;
+    match session {
+        None if state.turns_away(frame) => {
+            tracing::info!("client refused: it writes, too, and the server is read-only");
+            Err(Malformed)
+        }
         None => shake_hands(state, id, frame),
         Some(session) => {
             let caller = Caller {

@@ -1,14 +1,14 @@
 //! Faults that a test injects, and the requests that they apply to.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use super::code::ErrorCode;
 use super::request::RequestKind;
 use crate::model::path::is_within;
 
-/// A fault that lasts longer than this lasts until the server ends.
+/// What lasts for so long lasts until the server ends.
 pub(crate) const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// Which requests a fault is for; without conditions, all but pings and the first packets of
@@ -28,6 +28,7 @@ pub struct Matching {
     path: Option<String>,
     below: Option<String>,
     session: Option<i64>,
+    times: Option<u32>,
 }
 
 impl Matching {
@@ -74,6 +75,13 @@ impl Matching {
         self
     }
 
+    /// The next so many requests, instead of the next one alone. 0 counts as 1.
+    #[must_use]
+    pub fn times(mut self, times: u32) -> Self {
+        self.times = Some(times);
+        self
+    }
+
     fn matches(&self, request: &Subject<'_>) -> bool {
         let kinds = match &self.kinds {
             Some(kinds) => kinds.contains(&request.kind),
@@ -106,13 +114,19 @@ pub enum Fault {
 /// An injected fault.
 #[derive(Debug, Clone)]
 pub struct Injection {
-    struck: Arc<AtomicBool>,
+    struck: Arc<AtomicU32>,
 }
 
 impl Injection {
     /// Whether the fault has been applied.
     #[must_use]
     pub fn has_struck(&self) -> bool {
+        self.struck() > 0
+    }
+
+    /// How often the fault has been applied.
+    #[must_use]
+    pub fn struck(&self) -> u32 {
         self.struck.load(Ordering::Acquire)
     }
 }
@@ -129,7 +143,36 @@ pub(crate) struct Subject<'a> {
 pub(crate) struct Faults {
     waiting: Vec<(Matching, Fault, Injection)>,
     delay: Duration,
-    refusing_until: Option<Instant>,
+    refusing: Refusing,
+    pub(crate) is_paused: bool,
+    pub(crate) is_read_only: bool,
+}
+
+/// Whether new connections are closed at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Refusing {
+    #[default]
+    No,
+    Until(Instant),
+    Forever,
+}
+
+/// The faults that are in effect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FaultsView {
+    /// Whether the server stands still.
+    pub is_paused: bool,
+    /// Whether the server is read-only.
+    pub is_read_only: bool,
+    /// Whether new connections are refused.
+    pub refuses_connections: bool,
+    /// For how long they still are; `None` if no end is set.
+    pub refuses_for: Option<Duration>,
+    /// How long everything that is sent has to wait.
+    pub delay: Duration,
+    /// How many injected faults may still strike.
+    pub waiting: usize,
 }
 
 impl Faults {
@@ -156,9 +199,28 @@ impl Faults {
             .waiting
             .iter()
             .position(|(matching, _, _)| matching.matches(request))?;
-        let (_, fault, injection) = self.waiting.remove(at);
-        injection.struck.store(true, Ordering::Release);
+        let (matching, fault, injection) = &self.waiting[at];
+        let fault = *fault;
+        let struck = 1 + injection.struck.fetch_add(1, Ordering::AcqRel);
+        if struck >= matching.times.unwrap_or(1) {
+            self.waiting.remove(at);
+        }
         Some(fault)
+    }
+
+    pub(crate) fn view(&self, now: Instant) -> FaultsView {
+        let refuses_for = match self.refusing {
+            Refusing::Until(until) => Some(until.saturating_duration_since(now)),
+            Refusing::No | Refusing::Forever => None,
+        };
+        FaultsView {
+            is_paused: self.is_paused,
+            is_read_only: self.is_read_only,
+            refuses_connections: self.refuses(now),
+            refuses_for: refuses_for.filter(|duration| !duration.is_zero()),
+            delay: self.delay,
+            waiting: self.waiting.len(),
+        }
     }
 
     pub(crate) fn set_delay(&mut self, delay: Duration) {
@@ -171,11 +233,18 @@ impl Faults {
     }
 
     pub(crate) fn refuse(&mut self, duration: Duration, now: Instant) {
-        self.refusing_until = Some(now + duration.min(LONGEST));
+        self.refusing = match duration < LONGEST {
+            true => Refusing::Until(now + duration),
+            false => Refusing::Forever,
+        };
     }
 
     pub(crate) fn refuses(&self, now: Instant) -> bool {
-        self.refusing_until.is_some_and(|until| now < until)
+        match self.refusing {
+            Refusing::No => false,
+            Refusing::Until(until) => now < until,
+            Refusing::Forever => true,
+        }
     }
 }
 
@@ -211,6 +280,18 @@ mod tests {
         );
         assert!(injection.has_struck());
         assert_eq!(strike(&mut faults, create, 7, "/a/b"), None);
+        assert!(!faults.are_waiting());
+    }
+
+    #[test]
+    fn a_fault_may_strike_several_times() {
+        let mut faults = Faults::default();
+        let injection = faults.inject(Matching::any().times(2), Fault::LoseReply);
+        let get = RequestKind::GetData;
+        for (strikes, struck) in [(true, 1), (true, 2), (false, 2)] {
+            assert_eq!(strike(&mut faults, get, 1, "/a").is_some(), strikes);
+            assert_eq!(injection.struck(), struck);
+        }
         assert!(!faults.are_waiting());
     }
 

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::connection::{Shared, lock};
-use super::faults::{Fault, Injection, Matching};
+use super::faults::{Fault, FaultsView, Injection, Matching};
 use super::inspection::{NodeView, SessionView};
 use super::request::RequestKind;
 
@@ -97,16 +97,46 @@ impl Handle {
         lock(&self.shared).faults.set_delay(delay);
     }
 
-    /// Applies a fault to the next request that matches, and to that one alone. If
-    /// several faults match a request, the oldest applies.
+    /// Stands still, as a process that is stopped: connections are accepted, nothing is read and nothing
+    /// is sent, and no session expires by itself. What a test does to sessions and connections is done.
+    pub fn pause(&self) {
+        lock(&self.shared).pause();
+    }
+
+    /// Goes on after [`Handle::pause`]. Sessions have their whole timeouts again.
+    pub fn resume(&self) {
+        lock(&self.shared).resume();
+    }
+
+    /// Whether to be as a server of an ensemble that has lost its majority, in its read-only mode: only
+    /// clients that ask for such a server are taken, and writes fail with
+    /// [`NotReadOnly`](super::ErrorCode::NotReadOnly). A change cuts all connections.
+    pub fn read_only(&self, on: bool) {
+        lock(&self.shared).set_read_only(on);
+    }
+
+    /// Brings the tree back to what it was at the start. Those who watch get the events of that. Sessions
+    /// stay, without their ephemeral nodes, and transactions count on.
+    pub fn reset(&self) {
+        lock(&self.shared).reset();
+    }
+
+    /// Applies a fault to the next request that matches, and to that one alone, or to as many as
+    /// [`Matching::times`] says. If several faults match a request, the oldest applies.
     pub fn inject(&self, matching: Matching, fault: Fault) -> Injection {
         lock(&self.shared).faults.inject(matching, fault)
     }
 
-    /// Ends everything that [`Handle::inject`], [`Handle::delay_replies`] and
-    /// [`Handle::refuse_connections`] began.
+    /// Ends everything that [`Handle::inject`], [`Handle::delay_replies`],
+    /// [`Handle::refuse_connections`], [`Handle::pause`] and [`Handle::read_only`] began.
     pub fn clear_faults(&self) {
-        lock(&self.shared).faults.clear();
+        lock(&self.shared).clear_faults();
+    }
+
+    /// The faults that are in effect.
+    #[must_use]
+    pub fn faults(&self) -> FaultsView {
+        lock(&self.shared).faults.view(Instant::now())
     }
 }
 

@@ -109,6 +109,7 @@ fn dismiss(state: &mut State, id: ConnectionId, connect: &Connect<'_>) {
                 session: 0,
                 password: &[0; PASSWORD_BYTES],
                 knows_read_only: connect.read_only.is_some(),
+                is_read_only: false,
             },
         );
     });
@@ -122,6 +123,7 @@ pub(crate) fn greet(state: &mut State, caller: Caller) {
     };
     let (timeout, knows_read_only) = (connection.timeout, connection.knows_read_only);
     let password = state.sessions.password(caller.session);
+    let is_read_only = state.faults.is_read_only;
     state.send(caller.connection, |out| {
         put_connected(
             out,
@@ -130,6 +132,7 @@ pub(crate) fn greet(state: &mut State, caller: Caller) {
                 session: caller.session,
                 password: &password,
                 knows_read_only,
+                is_read_only,
             },
         );
     });

@@ -100,6 +100,7 @@ impl State {
         let reader = &mut Reader::new(body);
         let answer = match kind {
             RequestKind::Ping => return self.answer(caller, -2, Answer::Body, &[]),
+            kind if self.refuses(kind) => Answer::Error(ErrorCode::NotReadOnly),
             RequestKind::Create
             | RequestKind::Create2
             | RequestKind::CreateContainer

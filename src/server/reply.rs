@@ -47,6 +47,7 @@ pub(crate) struct Connected<'a> {
     pub(crate) password: &'a [u8],
     /// Whether the client reads the last byte.
     pub(crate) knows_read_only: bool,
+    pub(crate) is_read_only: bool,
 }
 
 pub(crate) fn put_connected(out: &mut Vec<u8>, connected: Connected<'_>) {
@@ -56,7 +57,7 @@ pub(crate) fn put_connected(out: &mut Vec<u8>, connected: Connected<'_>) {
         frame.put_long(connected.session);
         frame.put_buffer(Some(connected.password));
         if connected.knows_read_only {
-            frame.put_bool(false);
+            frame.put_bool(connected.is_read_only);
         }
     });
 }

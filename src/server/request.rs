@@ -17,6 +17,12 @@ macro_rules! kinds {
             /// All of them.
             pub const ALL: &[Self] = &[$(Self::$name,)*];
 
+            /// The kind with a name as ZooKeeper writes it.
+            #[must_use]
+            pub fn from_name(name: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|kind| kind.name() == name)
+            }
+
             /// The kind with an operation code of the wire.
             pub(crate) fn from_opcode(opcode: i32) -> Option<Self> {
                 match opcode {

@@ -69,7 +69,7 @@ pub(crate) struct Client {
     pub(crate) received: u64,
     pub(crate) sent: u64,
     /// Notified when the outbox has bytes, or the connection is cut.
-    wake: Arc<Notify>,
+    pub(crate) wake: Arc<Notify>,
 }
 
 /// Which of the tables of watches.
@@ -91,6 +91,8 @@ pub(crate) struct State {
     pub(crate) counts: Counts,
     pub(crate) exists_needs_read: bool,
     pub(crate) dialect: Dialect,
+    /// The nodes of the start, each with its data and its ACL.
+    pub(crate) initial: Vec<(String, Vec<u8>, Vec<Acl>)>,
     started: Instant,
     last_connection: ConnectionId,
     /// The connection whose requests are being executed. It needs no wake-up.
@@ -118,6 +120,7 @@ impl State {
             counts: Counts::default(),
             exists_needs_read: false,
             dialect,
+            initial: Vec::new(),
             started: Instant::now(),
             last_connection: 0,
             current: None,
@@ -205,6 +208,9 @@ impl State {
 
     /// Expires every session that is due.
     pub(crate) fn expire_sessions(&mut self) {
+        if self.faults.is_paused {
+            return;
+        }
         for session in self.sessions.expired(self.uptime()) {
             self.expire_session(session);
         }
@@ -212,6 +218,9 @@ impl State {
 
     /// Deletes empty containers that had children, and nodes whose time to live has passed.
     pub(crate) fn delete_dead_nodes(&mut self) {
+        if self.faults.is_paused {
+            return;
+        }
         for path in self.tree.dead(wall_clock()) {
             let moment = self.next_moment();
             self.apply(Change::Delete { path }, moment);

@@ -21,7 +21,10 @@ pub(crate) fn answer(state: &mut State, id: ConnectionId, bytes: &[u8]) -> bool 
     let mut text = String::new();
     let written = match word {
         b"ruok" => text.write_str("imok"),
-        b"isro" => text.write_str("rw"),
+        b"isro" => text.write_str(match state.faults.is_read_only {
+            true => "ro",
+            false => "rw",
+        }),
         b"srvr" => server(state, false, &mut text),
         b"stat" => server(state, true, &mut text),
         b"mntr" => monitor(state, &mut text),
@@ -54,8 +57,15 @@ fn server(state: &State, with_clients: bool, out: &mut String) -> fmt::Result {
     writeln!(out, "Connections: {}", state.connections.len())?;
     writeln!(out, "Outstanding: 0")?;
     writeln!(out, "Zxid: 0x{:x}", state.zxids.processed)?;
-    writeln!(out, "Mode: standalone")?;
+    writeln!(out, "Mode: {}", mode(state))?;
     writeln!(out, "Node count: {}", state.tree.node_count())
+}
+
+fn mode(state: &State) -> &'static str {
+    match state.faults.is_read_only {
+        true => "read-only",
+        false => "standalone",
+    }
 }
 
 fn connections(state: &State, with_sessions: bool, out: &mut String) -> fmt::Result {
@@ -82,7 +92,7 @@ fn connections(state: &State, with_sessions: bool, out: &mut String) -> fmt::Res
 fn monitor(state: &State, out: &mut String) -> fmt::Result {
     let mut put = |key: &str, value: &dyn fmt::Display| writeln!(out, "zk_{key}\t{value}");
     put("version", &VERSION)?;
-    put("server_state", &"standalone")?;
+    put("server_state", &mode(state))?;
     put("ephemerals_count", &state.tree.ephemeral_count())?;
     put("num_alive_connections", &state.connections.len())?;
     put("avg_latency", &"0.0")?;

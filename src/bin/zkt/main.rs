@@ -24,6 +24,7 @@ mod environment;
 mod exit;
 mod habits;
 mod hints;
+mod http;
 mod init;
 mod opening;
 mod output;

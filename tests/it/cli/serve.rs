@@ -1,7 +1,9 @@
 //! `zkt serve`: the embedded server as a process.
 
+mod control;
+
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::process::{Child, Command};
+use std::process::{Child, ChildStdout, Command};
 
 use zookeeper_client::{Acls, Client, CreateMode};
 
@@ -11,6 +13,7 @@ use crate::tls::Authority;
 /// A running `zkt serve`; it is killed where it is not stopped.
 pub(crate) struct Serving {
     child: Child,
+    stdout: BufReader<ChildStdout>,
     pub(crate) address: String,
 }
 
@@ -20,13 +23,21 @@ impl Serving {
             .command(&format!("serve --listen :0 {arguments}"))
             .spawn()
             .unwrap();
-        let mut line = String::new();
-        let stdout = child.stdout.as_mut().unwrap();
-        BufReader::new(stdout).read_line(&mut line).unwrap();
-        Self {
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut serving = Self {
             child,
-            address: line.trim_end().to_owned(),
-        }
+            stdout,
+            address: String::new(),
+        };
+        serving.address = serving.line();
+        serving
+    }
+
+    /// The next line that it prints.
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.stdout.read_line(&mut line).unwrap();
+        line.trim_end().to_owned()
     }
 
     /// Sends it a signal, and tells how it ended and what it logged.

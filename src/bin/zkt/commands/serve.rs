@@ -1,5 +1,7 @@
 //! `zkt serve`: a ZooKeeper server in memory, for development and tests.
 
+mod control;
+
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -46,6 +48,10 @@ pub(crate) struct ServeArgs {
     /// Take only clients with a certificate of an authority whose own is in FILE
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "tls_cert")]
     pub(crate) tls_client_ca: Option<PathBuf>,
+    /// Let tests expire sessions, cut connections and inject faults at this address of the machine
+    /// itself, as in :0 or unix:PATH, by HTTP and JSON; the second line on stdout is where it is
+    #[arg(long, value_name = "ADDRESS", value_parser = control::Address::parse)]
+    pub(crate) control: Option<control::Address>,
     /// Accept a layer that declares no node
     #[arg(long)]
     pub(crate) allow_empty: bool,
@@ -69,12 +75,20 @@ pub(crate) async fn run(args: &ServeArgs, output: &Output) -> Result<Exit, Failu
     tracing::warn!(target: "zkt", "for development and tests, all in memory");
     tracing::warn!(target: "zkt", "production is Apache ZooKeeper");
     let server = builder(args, output)?.start().map_err(failure)?;
+    let control = match &args.control {
+        Some(address) => Some(control::start(address, server.handle()).await?),
+        None => None,
+    };
     let mut out = output.out();
     writeln!(out, "{}", server.address())?;
+    if let Some(control) = &control {
+        writeln!(out, "{}", control.address)?;
+    }
     out.flush()?;
     tracing::info!("listening on {}", server.address());
     signals.next().await;
     tracing::info!("stopping");
+    drop(control);
     server.stop();
     Ok(Exit::Done)
 }

@@ -1,12 +1,10 @@
 //! `zkt watch`: keeps the live tree as declared, and shows how it stands.
 
-mod connections;
 mod health;
 mod hints;
 mod metrics;
 mod news;
 mod on_change;
-mod origin;
 mod server;
 mod status;
 mod systemd;

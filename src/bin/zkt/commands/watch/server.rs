@@ -1,6 +1,5 @@
 //! The status address: health, metrics, state as JSON, and a page for people.
 
-use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -8,15 +7,8 @@ use std::time::Duration;
 
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue,
-    REFERRER_POLICY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
-};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
+use hyper::header::{ALLOW, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
 use hyper::{Method, Request, Response, StatusCode};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -24,15 +16,12 @@ use tokio::time::timeout;
 use zkt::watch::{Command, State};
 use zkt::zookeeper::session::Certificate;
 
-use super::connections::{self, Activity, Watched};
-use super::origin::{Foreign, Hosts};
 use super::token::Token;
 use super::{health, metrics, status, tree};
+use crate::http::connections::{self, Activity};
+use crate::http::origin::{Foreign, Hosts};
+use crate::http::{self, KeepAlive, PATIENCE};
 
-/// A client that takes longer to say what it wants is not waited for.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// The bytes of a request's head at most.
-const LONGEST_HEAD: usize = 16 << 10;
 /// A connection that lasts longer is closed.
 const LONGEST: Duration = Duration::from_secs(60);
 
@@ -42,22 +31,6 @@ const PAGE: &str = include_str!("page.html");
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; \
                       connect-src 'self'; base-uri 'none'; form-action 'none'; \
                       frame-ancestors 'none'";
-/// What every answer says to browsers.
-const HEADERS: [(HeaderName, &str); 7] = [
-    (CACHE_CONTROL, "no-store"),
-    (CONTENT_SECURITY_POLICY, POLICY),
-    (REFERRER_POLICY, "no-referrer"),
-    (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    (X_FRAME_OPTIONS, "DENY"),
-    (
-        HeaderName::from_static("cross-origin-opener-policy"),
-        "same-origin",
-    ),
-    (
-        HeaderName::from_static("cross-origin-resource-policy"),
-        "same-origin",
-    ),
-];
 
 /// What every answer is made from.
 pub(super) struct Shown {
@@ -87,44 +60,25 @@ pub(super) async fn start(
         async move {
             // Whatever ends it, nothing depends on it.
             let serving = async {
+                let answer = move |request| {
+                    let asked = asked.clone();
+                    async move { answer(&request, &asked.0, &asked.1).await }
+                };
                 let Some(certificate) = certificate else {
-                    return serve(stream, activity, asked).await;
+                    return http::serve(stream, activity, KeepAlive::Yes, answer).await;
                 };
                 let accepting = certificate.accept(stream);
                 if let Ok(Ok(stream)) = timeout(PATIENCE, accepting).await {
-                    serve(stream, activity, asked).await;
+                    http::serve(stream, activity, KeepAlive::Yes, answer).await;
                 }
             };
             _ = timeout(LONGEST, serving).await;
         }
     };
-    Ok((address, tokio::spawn(connections::accept(listener, serve))))
-}
-
-/// Answers the requests of one connection.
-async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
-    stream: S,
-    activity: Activity,
-    asked: Arc<(Shown, Hosts)>,
-) {
-    let stream = Watched {
-        stream,
-        activity: activity.clone(),
-    };
-    let answer = service_fn(move |request| {
-        let (asked, activity) = (asked.clone(), activity.clone());
-        async move {
-            activity.set_answering(true);
-            let (shown, hosts) = &*asked;
-            Ok::<_, Infallible>(answer(&request, shown, hosts).await)
-        }
-    });
-    let serving = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(PATIENCE)
-        .max_buf_size(LONGEST_HEAD)
-        .serve_connection(TokioIo::new(stream), answer);
-    _ = serving.await;
+    Ok((
+        address,
+        tokio::spawn(connections::accept("the status address", listener, serve)),
+    ))
 }
 
 async fn answer(
@@ -254,8 +208,7 @@ fn typed(kind: &'static str, body: String) -> Response<Full<Bytes>> {
     let mut answer = Response::new(Full::new(Bytes::from(body)));
     let headers = answer.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-    for (name, value) in HEADERS {
-        headers.insert(name, HeaderValue::from_static(value));
-    }
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    http::secure(headers);
     answer
 }

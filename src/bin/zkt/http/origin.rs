@@ -1,4 +1,4 @@
-//! Whom the status address answers. A page of any website may make the browser of whoever reads it
+//! Whom an address answers. A page of any website may make the browser of whoever reads it
 //! send requests to this machine, also under a name of its own that it lets lead here (DNS rebinding).
 
 use std::net::IpAddr;
@@ -8,14 +8,14 @@ use hyper::{Request, Version};
 
 /// The names under which the address may be asked.
 #[derive(Debug, Clone)]
-pub(super) struct Hosts {
+pub(crate) struct Hosts {
     listening: IpAddr,
     allowed: Vec<String>,
 }
 
 /// Why a request is not answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Foreign {
+pub(crate) enum Foreign {
     /// It names no host, or several, or what is no host.
     NoHost,
     /// It names another host.
@@ -26,13 +26,13 @@ pub(super) enum Foreign {
 
 impl Hosts {
     /// Those of an address that is listened on, and names that are allowed besides.
-    pub(super) fn new(listening: IpAddr, allowed: &[String]) -> Self {
+    pub(crate) fn new(listening: IpAddr, allowed: &[String]) -> Self {
         let allowed = allowed.iter().map(|name| plain(name)).collect();
         Self { listening, allowed }
     }
 
     /// Checks for which host a request is meant. Probes of HTTP/1.0 need not say; browsers do.
-    pub(super) fn check<B>(&self, request: &Request<B>) -> Result<(), Foreign> {
+    pub(crate) fn check<B>(&self, request: &Request<B>) -> Result<(), Foreign> {
         if let Some(authority) = request.uri().authority()
             && !self.is_known(authority.as_str())
         {
@@ -47,7 +47,7 @@ impl Hosts {
     }
 
     /// Checks that no page from elsewhere sends a request that does something.
-    pub(super) fn check_origin(&self, headers: &HeaderMap) -> Result<(), Foreign> {
+    pub(crate) fn check_origin(&self, headers: &HeaderMap) -> Result<(), Foreign> {
         if let Some(site) = headers.get("sec-fetch-site")
             && site != "same-origin"
             && site != "none"

@@ -1,4 +1,4 @@
-//! The open connections of the status address, bounded in number.
+//! The open connections of an address, bounded in number.
 
 use std::io;
 use std::pin::Pin;
@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ const STUCK: Duration = Duration::from_secs(5);
 
 /// What a connection does, as its handlers report.
 #[derive(Debug, Clone)]
-pub(super) struct Activity(Arc<Mutex<Doing>>);
+pub(crate) struct Activity(Arc<Mutex<Doing>>);
 
 #[derive(Debug, Clone, Copy)]
 struct Doing {
@@ -34,7 +34,7 @@ impl Activity {
     }
 
     /// A request has come, a part of its answer or all of it has been written.
-    pub(super) fn set_answering(&self, answering: bool) {
+    pub(crate) fn set_answering(&self, answering: bool) {
         let since = Instant::now();
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Doing { answering, since };
     }
@@ -56,9 +56,9 @@ impl Activity {
 }
 
 /// A stream that records when it is written to.
-pub(super) struct Watched<S> {
-    pub(super) stream: S,
-    pub(super) activity: Activity,
+pub(crate) struct Watched<S> {
+    pub(crate) stream: S,
+    pub(crate) activity: Activity,
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
@@ -98,20 +98,47 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     }
 }
 
+/// What connections come from.
+pub(crate) trait Listener: Send + Sync + 'static {
+    type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
+
+    /// Waits for the next connection.
+    fn next(&self) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+}
+
+impl Listener for TcpListener {
+    type Stream = TcpStream;
+
+    async fn next(&self) -> io::Result<TcpStream> {
+        Ok(self.accept().await?.0)
+    }
+}
+
+impl Listener for UnixListener {
+    type Stream = UnixStream;
+
+    async fn next(&self) -> io::Result<UnixStream> {
+        Ok(self.accept().await?.0)
+    }
+}
+
 /// Accepts connections for ever and has each of them served. So slow ones, however many, keep nobody
 /// waiting.
-pub(super) async fn accept<S>(listener: TcpListener, serve: impl Fn(TcpStream, Activity) -> S)
-where
+pub(crate) async fn accept<L: Listener, S>(
+    what: &'static str,
+    listener: L,
+    serve: impl Fn(L::Stream, Activity) -> S,
+) where
     S: Future<Output = ()> + Send + 'static,
 {
     let mut serving = JoinSet::new();
     let mut open: Vec<(Activity, AbortHandle)> = Vec::new();
     loop {
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
+        let stream = match listener.next().await {
+            Ok(stream) => stream,
             Err(error) => {
                 // Too many open files, for one; it passes.
-                tracing::warn!(%error, "the status address takes no connection");
+                tracing::warn!(%error, "{what} takes no connection");
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 continue;
             }

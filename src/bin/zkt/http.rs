@@ -1,0 +1,86 @@
+//! What the addresses share that answer over HTTP: the status address of a watch, and the control socket of
+//! a server for tests.
+
+pub(crate) mod connections;
+pub(crate) mod origin;
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{
+    CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    X_FRAME_OPTIONS,
+};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use self::connections::{Activity, Watched};
+
+/// A client that takes longer to say what it wants is not waited for.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
+/// The bytes of a request's head at most.
+const LONGEST_HEAD: usize = 16 << 10;
+
+/// What every answer says to browsers.
+const HEADERS: [(HeaderName, &str); 6] = [
+    (CACHE_CONTROL, "no-store"),
+    (REFERRER_POLICY, "no-referrer"),
+    (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (X_FRAME_OPTIONS, "DENY"),
+    (
+        HeaderName::from_static("cross-origin-opener-policy"),
+        "same-origin",
+    ),
+    (
+        HeaderName::from_static("cross-origin-resource-policy"),
+        "same-origin",
+    ),
+];
+
+/// Adds what every answer says to browsers.
+pub(crate) fn secure(headers: &mut HeaderMap) {
+    for (name, value) in HEADERS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+}
+
+/// Whether a connection takes another request after an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum KeepAlive {
+    Yes,
+    No,
+}
+
+/// Answers the requests of one connection.
+pub(crate) async fn serve<S, F>(
+    stream: S,
+    activity: Activity,
+    keep: KeepAlive,
+    answer: impl Fn(Request<Incoming>) -> F,
+) where
+    S: AsyncRead + AsyncWrite + Unpin,
+    F: Future<Output = Response<Full<Bytes>>>,
+{
+    let stream = Watched {
+        stream,
+        activity: activity.clone(),
+    };
+    let answer = service_fn(move |request| {
+        activity.set_answering(true);
+        let answering = answer(request);
+        async move { Ok::<_, Infallible>(answering.await) }
+    });
+    let serving = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(PATIENCE)
+        .max_buf_size(LONGEST_HEAD)
+        .keep_alive(keep == KeepAlive::Yes)
+        .serve_connection(TokioIo::new(stream), answer);
+    // Whatever ends it, nothing depends on it.
+    _ = serving.await;
+}
