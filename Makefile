@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help build install demo dist package sbom deny test test-embedded test-real test-servers test-server test-newest lint doc check verify bench bench-large setup-zookeeper setup-kazoo setup-chromium setup-promtool setup-helm
+.PHONY: help build install demo dist package sbom deny test test-embedded test-real test-go test-servers test-server test-newest lint doc check verify bench bench-large setup-zookeeper setup-kazoo setup-junit setup-chromium setup-promtool setup-helm
 
 help: ## say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -79,9 +79,14 @@ test-embedded: setup-kazoo setup-chromium setup-promtool setup-helm ## run the t
 		cargo test --all-features --lib --bins --examples --test it --bench stages -- --skip real::
 	cargo test --all-features --doc
 
-test-real: setup-zookeeper setup-kazoo setup-chromium setup-promtool setup-helm ## run all tests that use a server on a real ZooKeeper
+test-real: setup-zookeeper setup-kazoo setup-junit setup-chromium setup-promtool setup-helm ## run all tests that use a server on a real ZooKeeper
 	ZKT_TEST_SERVER=real ZKT_TEST_ZOOKEEPER_CLASSPATH="$$(tests/zookeeper.sh classpath)" \
 		ZKT_TEST_CHROMIUM="$$(tests/chromium.sh path)" cargo test --all-features --test it --bench wire
+
+test-go: build ## run the example of tests in Go; it needs Go, which fetches its ZooKeeper client
+	@target="$${CARGO_TARGET_DIR:-$(CURDIR)/target}"; \
+	rm -rf "$$target/go" && cp -r examples/testing/go "$$target/go" && cd "$$target/go" && \
+	go mod tidy && ZKT="$$target/debug/zkt" go test -count=1 ./...
 
 test-servers: setup-kazoo setup-chromium setup-promtool setup-helm ## run the end-to-end tests on ZooKeeper 3.4 to 3.9, whose jars are fetched into target/
 	for version in $$(tests/servers.sh versions); do \
@@ -132,8 +137,11 @@ bench-large: setup-zookeeper ## the same with up to 1,000,000 nodes
 setup-zookeeper: ## find a ZooKeeper for the tests, or install the distribution's
 	@tests/zookeeper.sh setup
 
-setup-kazoo: ## make a virtual environment of Python with kazoo, for the tests
+setup-kazoo: ## make a virtual environment of Python with kazoo and pytest, for the tests
 	@tests/kazoo.sh setup
+
+setup-junit: ## find JUnit and a compiler for Java, or install the distribution's
+	@tests/junit.sh setup
 
 setup-chromium: ## find a browser for the tests, or install the distribution's
 	@tests/chromium.sh setup >/dev/null

@@ -8,8 +8,8 @@ use crate::server;
 use crate::tls::Authority;
 
 pub(crate) const MISSING: &str = "\
-this needs kazoo, a library for Python: `make setup-kazoo` makes an environment with it (python3 and \
-the package python3-venv are needed), or ZKT_TEST_KAZOO_PYTHON names a python that has it";
+this needs kazoo, a library for Python, and pytest: `make setup-kazoo` makes an environment with them (python3 \
+and the package python3-venv are needed), or ZKT_TEST_KAZOO_PYTHON names a python that has both";
 
 #[test]
 fn its_recipes_work() {
@@ -63,6 +63,27 @@ fn its_tls_is_spoken() {
     let mut arguments = vec![serving.address.as_str()];
     arguments.extend(files.iter().map(|file| file.to_str().unwrap()));
     assert_eq!(said("tls.py", &arguments), "served\n");
+}
+
+#[test]
+fn the_example_for_pytest_passes() {
+    crate::watchdog::watch();
+    let example = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/examples/testing/pytest/test_service.py"
+    );
+    let output = Command::new(python())
+        .args(["-m", "pytest", "-q", "-p", "no:cacheprovider", example])
+        .env("ZKT", env!("CARGO_BIN_EXE_zkt"))
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .output();
+    let output = output.unwrap_or_else(|error| panic!("{MISSING}: {error}"));
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let can_import = !stderr.contains("No module named") && !stdout.contains("No module named");
+    assert!(can_import, "{MISSING}: {stdout}{stderr}");
+    assert!(output.status.success(), "{stdout}{stderr}");
+    assert!(stdout.contains("3 passed"), "{stdout}{stderr}");
 }
 
 /// What a program of `tests/kazoo` says, which ends well.

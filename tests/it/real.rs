@@ -6,6 +6,7 @@
 
 mod clock;
 mod differential;
+mod junit;
 mod killed;
 mod netty;
 // Benchmarks use it, too.
