@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help build install demo dist package sbom deny test test-embedded test-real test-go test-servers test-server test-newest lint doc check verify bench bench-large setup-zookeeper setup-kazoo setup-junit setup-chromium setup-promtool setup-helm
+.PHONY: help build install demo dist package sbom deny test test-embedded test-real test-go test-servers test-server test-newest test-faults lint doc check verify bench bench-large setup-zookeeper setup-kazoo setup-junit setup-chromium setup-promtool setup-helm
 
 help: ## say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -105,6 +105,10 @@ test-newest: ## run some of the end-to-end tests on the newest of them
 	tests/servers.sh setup 3.9.3
 	$(MAKE) test-server VERSION=3.9.3 TESTS="session:: cli::apply cli::connect cli::plan cli::service \
 		services::registrations real::netty real::tls real::versions"
+
+test-faults: setup-zookeeper ## run 100 rounds of faults on an ensemble of three; ROUNDS=100 SEED=that-of-a-run
+	ZKT_TEST_ZOOKEEPER_CLASSPATH="$$(tests/zookeeper.sh classpath)" ZKT_FAULT_ROUNDS=$(or $(ROUNDS),$${ZKT_FAULT_ROUNDS:-100}) \
+		$(if $(SEED),ZKT_FAULT_SEED=$(SEED)) cargo test --all-features --test it -- real::fire --nocapture
 
 lint: ## check the layout of the code, what clippy finds, and the dependencies
 	cargo fmt --check

@@ -11,6 +11,7 @@ mod cases;
 mod cli;
 mod contention;
 mod corpus;
+mod dice;
 mod embedded;
 mod ensemble;
 mod executor;

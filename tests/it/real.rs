@@ -6,12 +6,14 @@
 
 mod clock;
 mod differential;
+mod fire;
 mod junit;
 mod killed;
 mod netty;
 // Benchmarks use it, too.
 #[path = "../zookeeper/process.rs"]
 pub(crate) mod process;
+mod quorum;
 mod tls;
 mod versions;
 mod zkcli;

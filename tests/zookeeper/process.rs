@@ -20,6 +20,7 @@ trap '' HUP INT TERM
 dir=$1; shift
 "$@" </dev/null >"$dir/log" 2>&1 &
 pid=$!
+echo $pid >"$dir/pid"
 word=
 read -r word
 kill -9 $pid
@@ -89,7 +90,6 @@ impl Server {
     pub(crate) fn restart(&mut self) {
         assert!(self.supervisor.is_none(), "the server is running");
         let directory = self.directory.display();
-        let config = self.directory.join("zoo.cfg");
         let (shortest, longest) = SESSION_TIMEOUTS;
         let text = format!(
             "dataDir={directory}/data\nclientPortAddress=127.0.0.1\nclientPort={}\ntickTime=2000\n\
@@ -100,32 +100,8 @@ impl Server {
             longest.as_millis(),
             self.setup.config
         );
-        fs::write(&config, text).unwrap();
-        let mut command = Command::new("sh");
-        command
-            .args(["-c", SUPERVISOR, "zkt-test-zookeeper"])
-            .arg(&self.directory);
-        // The server inside another project's jar has another package.
-        let (main, usual) = (main_class(), "org.apache.zookeeper.");
-        let package = main.split_inclusive(usual).next().unwrap_or(usual);
-        let java = self.setup.java.iter();
-        command
-            .arg("java")
-            .args(java.map(|word| word.replace(usual, package)));
-        command.arg("-Dzookeeper.extendedTypesEnabled=true");
-        command.args(["-Dzookeeper.admin.enableServer=false", "-cp", &class_path()]);
-        command.arg(main).arg(config);
-        // In a group of its own, ^C at the terminal reaches only the test process.
-        command
-            .process_group(0)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        self.supervisor = Some(
-            command
-                .spawn()
-                .unwrap_or_else(|error| panic!("{MISSING}: {error}")),
-        );
+        fs::write(self.directory.join("zoo.cfg"), text).unwrap();
+        self.supervisor = Some(supervised(&self.directory, self.setup.java));
         self.await_ready();
     }
 
@@ -149,13 +125,9 @@ impl Server {
     }
 
     fn end(&mut self, word: &str) {
-        let Some(mut supervisor) = self.supervisor.take() else {
-            return;
-        };
-        if let Some(mut stdin) = supervisor.stdin.take() {
-            let _ = stdin.write_all(word.as_bytes());
+        if let Some(supervisor) = self.supervisor.take() {
+            end(supervisor, word);
         }
-        let _ = supervisor.wait();
     }
 
     /// `127.0.0.1:PORT`.
@@ -174,6 +146,41 @@ impl Drop for Server {
         self.end("");
         let _ = fs::remove_dir_all(&self.directory);
     }
+}
+
+/// Starts Java with the configuration `zoo.cfg` in this folder. Its log is `log` there, the number of its process
+/// `pid`.
+pub(crate) fn supervised(directory: &Path, java: &[&str]) -> Child {
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", SUPERVISOR, "zkt-test-zookeeper"])
+        .arg(directory);
+    // The server inside another project's jar has another package.
+    let (main, usual) = (main_class(), "org.apache.zookeeper.");
+    let package = main.split_inclusive(usual).next().unwrap_or(usual);
+    command
+        .arg("java")
+        .args(java.iter().map(|word| word.replace(usual, package)));
+    command.arg("-Dzookeeper.extendedTypesEnabled=true");
+    command.args(["-Dzookeeper.admin.enableServer=false", "-cp", &class_path()]);
+    command.arg(main).arg(directory.join("zoo.cfg"));
+    // In a group of its own, ^C at the terminal reaches only the test process.
+    command
+        .process_group(0)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    command
+        .spawn()
+        .unwrap_or_else(|error| panic!("{MISSING}: {error}"))
+}
+
+/// Kills the server below this supervisor, as `kill -9` does; after the word `keep` its folder stays.
+pub(crate) fn end(mut supervisor: Child, word: &str) {
+    if let Some(mut stdin) = supervisor.stdin.take() {
+        let _ = stdin.write_all(word.as_bytes());
+    }
+    let _ = supervisor.wait();
 }
 
 /// What the server at a port answers to one of its administrative commands.

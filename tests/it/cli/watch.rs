@@ -66,7 +66,7 @@ impl Watching {
         }
     }
 
-    fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         self.log.lock().unwrap().join("\n")
     }
 
@@ -99,7 +99,7 @@ impl Watching {
         log.iter().filter(has_all).count()
     }
 
-    fn signal(&self, signal: &str) {
+    pub(crate) fn signal(&self, signal: &str) {
         let id = self.child.id().to_string();
         let kill = std::process::Command::new("kill")
             .args([signal, &id])
@@ -144,7 +144,7 @@ impl Drop for Watching {
 }
 
 /// Waits until a node holds this; no data stands for no node.
-pub(super) async fn becomes(client: &Client, path: &str, data: Option<&str>) {
+pub(crate) async fn becomes(client: &Client, path: &str, data: Option<&str>) {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let found = client.get_data(path).await.ok();

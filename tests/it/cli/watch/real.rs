@@ -10,6 +10,7 @@ use zookeeper_client::Client;
 use super::super::{Place, create};
 use super::live::TREE;
 use super::{PATIENCE, Watching, becomes};
+use crate::dice::Dice;
 use crate::real::process::Server;
 use crate::relay::{Mode, Relay};
 
@@ -45,18 +46,6 @@ async fn a_server_that_is_killed_in_mid_apply() {
     // The interrupted apply has left nothing that is not declared.
     let names = client.list_children("/top").await.unwrap();
     assert_eq!(names.len(), 4000);
-}
-
-/// Numbers that look random and are the same in every run.
-struct Dice(u64);
-
-impl Dice {
-    fn throw(&mut self, sides: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % sides
-    }
 }
 
 /// The files of a day: each declares nodes of its own below `/day`.
