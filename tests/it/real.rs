@@ -9,6 +9,7 @@ mod differential;
 mod fire;
 mod junit;
 mod killed;
+mod minority;
 mod netty;
 // Benchmarks use it, too.
 #[path = "../zookeeper/process.rs"]

@@ -27,8 +27,8 @@ impl From<session::Error> for Failure {
         let hint = match &error {
             session::Error::Unreachable { troubles, .. } => {
                 let mut troubles = troubles.iter();
-                let of_tls = troubles.find_map(|(_, trouble)| about_tls(trouble));
-                of_tls.unwrap_or(
+                let special = troubles.find_map(|(_, trouble)| about(trouble));
+                special.unwrap_or(
                     "is the server running? -c HOSTS names another one, --wait waits for it",
                 )
             }
@@ -55,10 +55,15 @@ impl From<session::Error> for Failure {
     }
 }
 
-/// What to do about TLS that fails.
-fn about_tls(trouble: &Trouble) -> Option<&'static str> {
+/// What to do about a server that cannot be reached, where there is more to say than of most.
+fn about(trouble: &Trouble) -> Option<&'static str> {
     let trouble = match trouble {
         Trouble::Tls => return Some("--tls speaks TLS with it, or tcp+tls:// before the server"),
+        Trouble::ReadOnly => {
+            return Some(
+                "--wait waits until it reaches the others again; name all of them, as in h1:2181,h2:2181",
+            );
+        }
         Trouble::Handshake(trouble) => trouble,
         _ => return None,
     };

@@ -125,7 +125,7 @@ async fn through_tls(server: &Server, material: &Arc<Material>, limit: Duration)
         Ok(stream) => stream,
         Err(Trouble::Handshake(TlsTrouble::Closed | TlsTrouble::Silent | TlsTrouble::Foreign)) => {
             let trouble = match plainly(server, limit).await {
-                Trouble::None => TlsTrouble::Plain,
+                Trouble::None | Trouble::ReadOnly => TlsTrouble::Plain,
                 Trouble::Foreign => TlsTrouble::Foreign,
                 Trouble::Silent => TlsTrouble::Silent,
                 _ => TlsTrouble::Closed,
@@ -140,7 +140,7 @@ async fn through_tls(server: &Server, material: &Arc<Material>, limit: Duration)
     let trouble = match &answer {
         Answer::Failed(error) => super::tls::of_io(error, asked),
         Answer::Came(_, 0) => Some(super::tls::closed(asked)),
-        Answer::Came(..) | Answer::None => None,
+        Answer::Came(..) | Answer::ReadOnly | Answer::None => None,
     };
     trouble.map_or_else(|| judged(&answer), Trouble::Handshake)
 }
@@ -152,6 +152,8 @@ const MOST_READ: u64 = 1 << 10;
 enum Answer {
     /// The first bytes of the answer, and how many of them came.
     Came([u8; 8], usize),
+    /// A session in which nothing can be written.
+    ReadOnly,
     Failed(
         #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "TLS says more"))] io::Error,
     ),
@@ -160,13 +162,15 @@ enum Answer {
 }
 
 async fn ask(mut stream: impl AsyncRead + AsyncWrite + Unpin, limit: Duration) -> Answer {
-    // Length, protocol version, last zxid, session timeout in ms, session, password, read-only.
+    // Length, protocol version, last zxid, session timeout in ms, session, password, and whether the session
+    // may be read-only: without that, a server that is closes the connection.
     let mut request = 45_i32.to_be_bytes().to_vec();
     request.extend_from_slice(&[0; 12]);
     request.extend_from_slice(&4000_i32.to_be_bytes());
     request.extend_from_slice(&[0; 8]);
     request.extend_from_slice(&16_i32.to_be_bytes());
-    request.extend_from_slice(&[0; 17]);
+    request.extend_from_slice(&[0; 16]);
+    request.push(1);
     // Length, and the number and the kind of a request that closes the session.
     let close = [8_i32, 1, -11].map(i32::to_be_bytes).concat();
     let answered = async {
@@ -180,26 +184,31 @@ async fn ask(mut stream: impl AsyncRead + AsyncWrite + Unpin, limit: Duration) -
                 more => count += more,
             }
         }
+        let mut rest = Vec::new();
         if count == reply.len() && is_connect_reply(&reply) {
             stream.write_all(&close).await?;
             stream.flush().await?;
-            // Its reply, or the end of the connection: a session that is left open costs the server.
-            let mut rest = (&mut stream).take(MOST_READ);
-            let mut nowhere = tokio::io::sink();
-            _ = timeout(limit, tokio::io::copy(&mut rest, &mut nowhere)).await;
+            // With its reply, or the end of the connection: a session that is left open costs the server.
+            let mut more = (&mut stream).take(MOST_READ);
+            _ = timeout(limit, more.read_to_end(&mut rest)).await;
+        } else if reply == ERROR_REPLY {
+            rest.resize(12, 0);
+            stream.read_exact(&mut rest).await?;
         }
-        Ok::<_, io::Error>((reply, count))
+        Ok::<_, io::Error>((reply, count, rest))
     };
     match timeout(limit.saturating_mul(2), answered).await {
         Err(_) => Answer::None,
         Ok(Err(error)) => Answer::Failed(error),
-        Ok(Ok((reply, count))) => Answer::Came(reply, count),
+        Ok(Ok((reply, _, rest))) if is_read_only(&reply, &rest) => Answer::ReadOnly,
+        Ok(Ok((reply, count, _))) => Answer::Came(reply, count),
     }
 }
 
 fn judged(answer: &Answer) -> Trouble {
     match answer {
         Answer::None => Trouble::Silent,
+        Answer::ReadOnly => Trouble::ReadOnly,
         Answer::Failed(_) | Answer::Came(_, 0) => Trouble::Closed,
         Answer::Came(reply, 8) if is_connect_reply(reply) => Trouble::None,
         // The version by which Keeper refuses (KEEPER_PROTOCOL_VERSION_CONNECTION_REJECT).
@@ -213,6 +222,19 @@ fn judged(answer: &Answer) -> Trouble {
 /// Its length, and the protocol's version, which is 0.
 fn is_connect_reply(reply: &[u8; 8]) -> bool {
     matches!(reply, [0, 0, 0, 36..=64, 0, 0, 0, 0])
+}
+
+/// How an error in place of a connect reply begins: its length, and the number of the request.
+const ERROR_REPLY: [u8; 8] = [0, 0, 0, 16, 0, 0, 0, 0];
+
+/// Whether a read-only server answers so. Those with local sessions make one and mark it: behind the length, the
+/// protocol's version, the session timeout, the session, and a password of 16 bytes with its length. Others say that
+/// the request is none for a read-only server (`NOTREADONLY`), behind a transaction.
+fn is_read_only(reply: &[u8; 8], rest: &[u8]) -> bool {
+    if *reply == ERROR_REPLY {
+        return rest.get(8..) == Some(&(-119_i32).to_be_bytes()[..]);
+    }
+    is_connect_reply(reply) && reply[3] > 36 && rest.get(32) == Some(&1)
 }
 
 #[cfg(test)]
@@ -276,6 +298,18 @@ mod tests {
             trouble_after(Some(&[0, 0, 0, 37, 0, 0, 0, 0])).await,
             Trouble::None
         );
+        for (mark, trouble) in [(0, Trouble::None), (1, Trouble::ReadOnly)] {
+            let mut reply = [0; 41];
+            (reply[3], reply[40]) = (37, mark);
+            let reply: &[u8] = Box::leak(Box::new(reply));
+            assert_eq!(trouble_after(Some(reply)).await, trouble);
+        }
+        let error = |code: i32| {
+            let reply = [&ERROR_REPLY[..], &[0; 8], &code.to_be_bytes()].concat();
+            trouble_after(Some(reply.leak()))
+        };
+        assert_eq!(error(-119).await, Trouble::ReadOnly);
+        assert_eq!(error(-118).await, Trouble::Foreign);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         drop(listener);

@@ -28,6 +28,8 @@ pub enum Trouble {
     Handshake(TlsTrouble),
     /// It is a ClickHouse Keeper that refuses sessions: it has no leader, or too much to do.
     Refusing,
+    /// It is read-only: it has lost the majority of its ensemble.
+    ReadOnly,
     /// It answers in another protocol.
     Foreign,
     /// Nothing: it answers as a ZooKeeper server does.
@@ -48,6 +50,9 @@ impl fmt::Display for Trouble {
             Self::Tls => "it speaks TLS",
             Self::Handshake(trouble) => return trouble.fmt(f),
             Self::Refusing => "it is a ClickHouse Keeper without a leader, or too busy",
+            Self::ReadOnly => {
+                "it is read-only, since it does not reach the majority of its ensemble"
+            }
             Self::Foreign => "what listens there does not speak ZooKeeper",
             Self::None => "it makes sessions",
         })
