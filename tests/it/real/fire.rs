@@ -111,7 +111,7 @@ impl Fire {
             create(&client, path, "{}").await;
         }
         write_watched(&place, 0);
-        let words = format!("trees -c {hosts} --session-timeout 6s --interval 1h {BATCH}");
+        let words = format!("trees -c {hosts} --session-timeout 6s --interval 5s {BATCH}");
         let mut watching = Watching::start(&place, &words);
         watching.says(&["reconciled", "applied"]).await;
         let builder = ZooKeeper::builder().hosts(hosts.as_str());
@@ -145,12 +145,12 @@ impl Fire {
         let mut services = None;
         match work {
             Work::Apply => {
-                self.hold(dice.throw(7));
+                self.hold(dice.throw(4));
                 applying = Some(Trees::start(&self.place, &self.hosts));
                 self.holds().await;
             }
             Work::Watch => {
-                self.hold(dice.throw(5));
+                self.hold(dice.throw(4));
                 write_watched(&self.place, round + 1);
                 self.holds().await;
             }
@@ -287,8 +287,15 @@ impl Fire {
             assert!(Instant::now() < deadline, "{run}{}", self.watching.log());
             sleep(Duration::from_millis(100)).await;
         }
-        self.watching.signal("-HUP");
-        self.watching.says(&["asked\"", "in sync"]).await;
+        // It may be asked while it still looks at what it has written.
+        loop {
+            self.watching.signal("-HUP");
+            let line = self.watching.says(&["\"cause\":", "asked"]).await;
+            if line.contains("in sync") {
+                break;
+            }
+            assert!(Instant::now() < deadline, "{}", self.watching.log());
+        }
         let path = watched(round);
         let (declared, _) = client.get_data(&path).await.unwrap();
         client.set_data(&path, b"{}", None).await.unwrap();

@@ -12,7 +12,7 @@ async fn an_observer_is_as_good_as_any_and_a_read_only_server_is_named() {
     let observer = observer.unwrap();
     let place = Place::at(&quorum.address(observer));
     place.file("a.zkt", "/a\n  x = 1\n");
-    let mut watching = Watching::start(&place, "a.zkt --session-timeout 2s --interval 1h");
+    let mut watching = Watching::start(&place, "a.zkt --session-timeout 2s --interval 3s");
     watching.says(&["reconciled", "applied"]).await;
     let client = place.client().await;
     client.set_data("/a", b"{}", None).await.unwrap();

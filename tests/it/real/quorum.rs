@@ -39,7 +39,6 @@ pub(crate) enum Role {
 pub(crate) struct Quorum {
     members: Vec<Member>,
     links: Links,
-    directory: PathBuf,
 }
 
 struct Member {
@@ -56,11 +55,10 @@ impl Quorum {
         crate::watchdog::watch();
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("zkt-quorum-{}-{count}", std::process::id());
-        let directory = std::env::temp_dir().join(name);
         let peers: Vec<_> = roles.iter().map(|_| (free_port(), free_port())).collect();
         let links = Links::between(&peers);
         let member = |index: usize| {
-            let directory = directory.join((index + 1).to_string());
+            let directory = std::env::temp_dir().join(format!("{name}-{}", index + 1));
             fs::create_dir_all(directory.join("data")).unwrap();
             fs::write(directory.join("data/myid"), (index + 1).to_string()).unwrap();
             let port = free_port();
@@ -95,11 +93,7 @@ impl Quorum {
             }
         };
         let members = (0..roles.len()).map(member).collect();
-        let mut quorum = Self {
-            members,
-            links,
-            directory,
-        };
+        let mut quorum = Self { members, links };
         for index in 0..roles.len() {
             quorum.restart(index);
         }
@@ -227,12 +221,12 @@ impl Quorum {
 
 impl Drop for Quorum {
     fn drop(&mut self) {
-        for index in 0..self.members.len() {
-            self.kill(index);
-        }
         if std::thread::panicking() {
             eprintln!("{}", self.logs());
         }
-        let _ = fs::remove_dir_all(&self.directory);
+        for index in 0..self.members.len() {
+            self.kill(index);
+            let _ = fs::remove_dir_all(&self.members[index].directory);
+        }
     }
 }
