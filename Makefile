@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help build install demo dist package sbom deny test test-embedded test-real test-go test-servers test-server test-newest test-faults lint doc check verify bench bench-large setup-zookeeper setup-kazoo setup-junit setup-chromium setup-promtool setup-helm
+.PHONY: help build install demo dist package sbom deny test test-embedded test-real test-go test-servers test-server test-newest test-matrix test-faults lint doc check verify bench bench-large setup-zookeeper setup-kazoo setup-junit setup-chromium setup-promtool setup-helm
 
 help: ## say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -93,6 +93,11 @@ test-servers: setup-kazoo setup-chromium setup-promtool setup-helm ## run the en
 		tests/servers.sh setup $$version; \
 		$(MAKE) test-server VERSION=$$version TESTS="$$(tests/servers.sh tests $$version)"; \
 	done
+	$(MAKE) test-matrix
+
+test-matrix: setup-zookeeper ## run what shows which server can do what, and write the guide's table; KIND=one RECORD=1
+	for kind in $(or $(KIND),$$(tests/matrix.sh rows)); do tests/matrix.sh run $$kind; done
+	ZKT_WRITE_MATRIX=1 cargo test --all-features --test it -- matrix::page
 
 test-server:
 	ZKT_TEST_SERVER=real ZKT_TEST_ZOOKEEPER_CLASSPATH="$$(tests/servers.sh classpath $(VERSION))" \

@@ -29,7 +29,7 @@ mod rights;
 mod saved;
 mod scripts;
 pub(crate) mod serve;
-mod service;
+pub(crate) mod service;
 mod silence;
 mod sizes;
 mod team;

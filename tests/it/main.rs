@@ -22,6 +22,7 @@ mod language;
 mod laws;
 mod links;
 mod live;
+mod matrix;
 mod mirror;
 mod planner;
 mod real;

@@ -10,11 +10,11 @@ mod fire;
 mod junit;
 mod killed;
 mod minority;
-mod netty;
+pub(crate) mod netty;
 // Benchmarks use it, too.
 #[path = "../zookeeper/process.rs"]
 pub(crate) mod process;
-mod quorum;
+pub(crate) mod quorum;
 mod tls;
 mod versions;
 mod zkcli;

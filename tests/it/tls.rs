@@ -1,6 +1,6 @@
 //! Sessions through TLS: what passes, what is refused and how it is said, and files that change.
 
-mod door;
+pub(crate) mod door;
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -9,7 +9,7 @@ use crate::relay::Relay;
 use crate::server::options_as;
 
 /// As for other tests, with Netty.
-pub(super) const NETTY: Setup = Setup {
+pub(crate) const NETTY: Setup = Setup {
     java: &[
         "-Xmx512m",
         "-XX:+UseSerialGC",
