@@ -1,12 +1,12 @@
 //! The scope of a plan: its declared nodes, and the live nodes that must be read for it.
 
-use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use globset::{GlobSet, GlobSetBuilder};
 
 use crate::model::node::{Declared, Standing};
 use crate::model::path::{ZPath, is_within};
 use crate::model::tree::Tree;
 use crate::plan::owned::Ownership;
-use crate::syntax::names::GlobError;
+use crate::syntax::names::{self, GlobError};
 
 /// One live node to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -159,8 +159,7 @@ fn compile(globs: &[String]) -> Result<Option<GlobSet>, GlobError> {
     let mut set = GlobSetBuilder::new();
     for glob in globs {
         let mut add = |text: &str| -> Result<(), GlobError> {
-            let glob = GlobBuilder::new(text).literal_separator(true).build();
-            set.add(glob.map_err(GlobError::of)?);
+            set.add(names::glob(text, true)?);
             Ok(())
         };
         add(glob)?;

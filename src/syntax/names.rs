@@ -4,7 +4,7 @@
 use std::sync::{Arc, LazyLock};
 
 use aho_corasick::AhoCorasick;
-use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
 
 use crate::syntax::characters::is_visible;
 
@@ -61,13 +61,46 @@ pub fn split_property_link(target: &str) -> (&str, Option<&str>) {
 
 /// Why a pattern is no glob.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct GlobError(globset::Error);
+#[error(transparent)]
+pub struct GlobError(WrongGlob);
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+enum WrongGlob {
+    #[error("{0}")]
+    Malformed(globset::Error),
+    #[error("the braces of the glob are nested deeper than {DEEPEST_BRACES}")]
+    TooDeep,
+}
+
+/// How deep the braces of a glob may be nested: globset recurses, and its regular expressions have a limit
+/// of their own.
+const DEEPEST_BRACES: usize = 100;
 
 impl GlobError {
     pub(crate) fn of(error: globset::Error) -> Self {
-        Self(error)
+        Self(WrongGlob::Malformed(error))
     }
+}
+
+/// Reads a glob. Whether a `*` matches a `/` in `pattern`, the caller says.
+pub(crate) fn glob(pattern: &str, literal_separator: bool) -> Result<Glob, GlobError> {
+    // Escaped ones and those in classes count, too: nobody writes so many.
+    let mut depth = 0_usize;
+    for byte in pattern.bytes() {
+        match byte {
+            b'{' => depth += 1,
+            b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > DEEPEST_BRACES {
+            return Err(GlobError(WrongGlob::TooDeep));
+        }
+    }
+    let mut glob = GlobBuilder::new(pattern);
+    let glob = glob
+        .literal_separator(literal_separator)
+        .backslash_escape(true);
+    glob.build().map_err(GlobError::of)
 }
 
 /// Patterns for property names, with `*`, `?` and `[…]`.
@@ -79,8 +112,7 @@ impl Globs {
     pub fn new(patterns: Vec<String>) -> Result<Self, GlobError> {
         let mut set = GlobSetBuilder::new();
         for pattern in &patterns {
-            let glob = GlobBuilder::new(pattern).literal_separator(false).build();
-            set.add(glob.map_err(GlobError::of)?);
+            set.add(glob(pattern, false)?);
         }
         let set = set.build().map_err(GlobError::of)?;
         Ok(Self(Some(Arc::new((patterns, set)))))
@@ -225,6 +257,19 @@ pub fn may_hold_secret(text: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_braces_of_a_glob_are_not_nested_without_end() {
+        let nested = |levels: usize| format!("{}x{}", "{".repeat(levels), "}".repeat(levels));
+        assert!(glob(&nested(DEEPEST_BRACES), true).is_ok());
+        let side_by_side = "{a,b}".repeat(1000);
+        assert!(glob(&side_by_side, true).is_ok());
+        let told = "the braces of the glob are nested deeper than 100";
+        for levels in [DEEPEST_BRACES + 1, 10_000] {
+            let error = Globs::new(vec![nested(levels)]).unwrap_err();
+            assert_eq!(error.to_string(), told);
+        }
+    }
 
     #[test]
     fn names_that_git_takes_for_its_own_are_told_from_others() {

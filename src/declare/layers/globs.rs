@@ -1,10 +1,10 @@
 //! Which files of a directory `@files` takes.
 
-use globset::{GlobBuilder, GlobMatcher};
+use globset::GlobSet;
 
 use crate::declare::lower;
 use crate::syntax::ast::{FileGlob, Text};
-use crate::syntax::names::GlobError;
+use crate::syntax::names::{self, GlobError};
 
 /// The globs of an `@files` line. The last one that matches a path, or a directory around it, decides.
 pub(super) struct FileGlobs {
@@ -12,12 +12,12 @@ pub(super) struct FileGlobs {
 }
 
 struct Glob {
-    matcher: GlobMatcher,
+    matcher: GlobSet,
     leaves_out: bool,
     /// Whether it ends with a slash.
     only_directories: bool,
     /// Its names that start with a dot: only these match a name that does.
-    dotted: Vec<GlobMatcher>,
+    dotted: Vec<GlobSet>,
     has_matched: bool,
 }
 
@@ -140,8 +140,10 @@ impl Glob {
     }
 }
 
-fn matcher(pattern: &str) -> Result<GlobMatcher, GlobError> {
-    let mut glob = GlobBuilder::new(pattern);
-    let glob = glob.literal_separator(true).backslash_escape(true).build();
-    Ok(glob.map_err(GlobError::of)?.compile_matcher())
+/// A set of one: unlike a matcher, it does not panic where the regular expression is too large.
+fn matcher(pattern: &str) -> Result<GlobSet, GlobError> {
+    GlobSet::builder()
+        .add(names::glob(pattern, true)?)
+        .build()
+        .map_err(GlobError::of)
 }
