@@ -87,8 +87,16 @@ fn message(text: &str) -> String {
     escaped(&lines.join("\n"))
 }
 
+/// A property: its line ends stay, too. A runner has no escape for anything else that nobody sees, and a
+/// file with such a name gets no link.
 fn property(text: &str) -> String {
-    escaped(text).replace(':', "%3A").replace(',', "%2C")
+    let ends = |c| matches!(c, '\r' | '\n');
+    let pieces = text.split_inclusive(ends).map(|piece| {
+        let name = piece.trim_end_matches(ends);
+        format!("{}{}", printable(name), &piece[name.len()..])
+    });
+    let text: String = pieces.collect();
+    escaped(&text).replace(':', "%3A").replace(',', "%2C")
 }
 
 /// As GitHub documents it; the sign of the escapes is escaped first.
@@ -125,6 +133,11 @@ mod tests {
         assert_eq!(
             annotation(remark(Level::Refused, "trees/a,b:c%\n.zkt")),
             "::error file=trees/a%2Cb%3Ac%25%0A.zkt,line=3,col=5,title=zkt plan refused::100%25: \
+             a,b%0A::error::c\\r\n"
+        );
+        assert_eq!(
+            annotation(remark(Level::Error, "a\u{1b}[31m\r\u{9b}.zkt")),
+            "::error file=a\\u001b[31m%0D\\u009b.zkt,line=3,col=5,title=zkt plan::100%25: \
              a,b%0A::error::c\\r\n"
         );
         assert_eq!(
