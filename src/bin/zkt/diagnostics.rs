@@ -1,5 +1,6 @@
 //! Errors in source texts, drawn with the lines that they are about.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::ops::Range;
@@ -198,10 +199,13 @@ impl Excerpt {
                 .max();
             let kept = cut(&shown.text, last);
             for (span, moved) in spans.iter().zip(&mut moved).filter(|(span, _)| here(span)) {
-                let place = |at: usize| text.len() + shown.place(at - start).min(kept);
+                let place = |at: usize| {
+                    let before = &shown.text[..shown.place(at - start).min(kept)];
+                    text.len() + without_controls(before).len()
+                };
                 *moved = place(span.start)..place(span.end);
             }
-            text.push_str(&shown.text[..kept]);
+            text.push_str(&without_controls(&shown.text[..kept]));
             text.push_str(if kept < shown.text.len() {
                 "…\n"
             } else {
@@ -215,6 +219,16 @@ impl Excerpt {
             text,
             spans: moved,
         }
+    }
+}
+
+/// The drawing shows other characters for what steers a terminal, but for U+0080 to U+009F: to some, U+009B
+/// is what ESC and a bracket are.
+fn without_controls(line: &str) -> Cow<'_, str> {
+    let is_second_set = |c| ('\u{80}'..='\u{9f}').contains(&c);
+    match line.contains(is_second_set) {
+        true => line.replace(is_second_set, "\u{fffd}").into(),
+        false => line.into(),
     }
 }
 
@@ -480,5 +494,20 @@ mod tests {
         let error = wrong(find(&sources, id, "x"));
         assert!(!plain(&[&error], &sources).contains('\u{1b}'));
         assert!(!coloured(&[&error], &sources).contains("\u{1b}[2J"));
+    }
+
+    #[test]
+    fn one_character_can_steer_a_terminal_too() {
+        let sources = Sources::default();
+        let text = "/a\n  \u{9b}2J\u{85} x = y\n".to_owned();
+        let id = sources.add("a.zkt", text).unwrap();
+        let error = wrong(find(&sources, id, "y"));
+        insta::assert_snapshot!(plain(&[&error], &sources), @r"
+        error: the property x is declared twice
+         --> a.zkt:2:12
+          |
+        2 |   �2J� x = y
+          |            ^ again here
+        ");
     }
 }
