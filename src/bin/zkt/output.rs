@@ -1,5 +1,6 @@
 //! What goes to stdout and stderr, in which colours, and how wide.
 
+use std::fmt::{self, Debug};
 use std::fs::Metadata;
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd as _;
@@ -9,6 +10,10 @@ use std::time::Duration;
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use tracing::field::Field;
+use tracing_subscriber::field::MakeExt as _;
+use tracing_subscriber::fmt::{FormatFields, format};
+use zkt::syntax::spelling::printable;
 use zkt::zookeeper::session::named_in_log;
 
 use crate::args::{Color, Global, LogFormat};
@@ -293,9 +298,29 @@ pub(crate) fn init_logging(global: &Global, serves: bool, keeps_running: bool) {
     match global.log_format {
         LogFormat::Text => {
             let ansi = io::stderr().is_terminal() && global.color != Color::Never;
-            builder.with_ansi(ansi).init();
+            builder.fmt_fields(fields()).with_ansi(ansi).init();
         }
         LogFormat::Json => builder.json().init(),
+    }
+}
+
+/// The fields of a line of the log as tracing-subscriber writes them, but for what steers a terminal: that
+/// one escapes it in messages only.
+fn fields() -> impl for<'w> FormatFields<'w> + Send + Sync + 'static {
+    format::debug_fn(write_field).delimited(" ")
+}
+
+fn write_field(out: &mut format::Writer<'_>, field: &Field, value: &dyn Debug) -> fmt::Result {
+    let value = format!("{value:?}");
+    let value: Vec<_> = value.split('\n').map(printable).collect();
+    let value = value.join("\n");
+    let (name, equals) = match out.has_ansi_escapes() {
+        true => (Style::new().italic(), Style::new().dimmed()),
+        false => (Style::new(), Style::new()),
+    };
+    match field.name() {
+        "message" => out.write_str(&value),
+        text => write!(out, "{name}{text}{name:#}{equals}={equals:#}{value}"),
     }
 }
 
@@ -390,6 +415,8 @@ fn temporary_file() -> tempfile::Builder<'static, 'static> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, Mutex};
+
     use super::*;
 
     #[test]
@@ -405,5 +432,55 @@ mod tests {
             }
             assert_eq!(String::from_utf8(stripped.inner).unwrap(), "a é b\nm");
         }
+    }
+
+    /// Takes what a log writes.
+    #[derive(Clone, Default)]
+    struct Kept(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Kept {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_log_holds_nothing_that_a_terminal_obeys() {
+        let logged = |ansi| {
+            let kept = Kept::default();
+            let writer = kept.clone();
+            let subscriber = tracing_subscriber::fmt()
+                .without_time()
+                .with_target(false)
+                .with_writer(move || writer.clone())
+                .fmt_fields(fields())
+                .with_ansi(ansi)
+                .finish();
+            tracing::subscriber::with_default(subscriber, || {
+                let path = "/a\u{1b}]0;x\u{7}";
+                let error = "b\u{9b}2J\u{202e}";
+                tracing::warn!(%path, nodes = 2, ?error, "c\u{1b}[2J\nd");
+            });
+            let bytes = kept.0.lock().unwrap().clone();
+            String::from_utf8(bytes).unwrap()
+        };
+        assert_eq!(
+            logged(false),
+            " WARN c\\u001b[2J\nd path=/a\\u001b]0;x\\u0007 nodes=2 error=\"b\\u{9b}2J\\u{202e}\"\n"
+        );
+        let coloured = logged(true);
+        assert!(
+            coloured.contains("\u{1b}[3mpath\u{1b}[0m\u{1b}[2m=\u{1b}[0m/a"),
+            "{coloured:?}"
+        );
+        assert_eq!(
+            anstream::adapter::strip_str(&coloured).to_string(),
+            logged(false)
+        );
     }
 }
