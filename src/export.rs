@@ -332,7 +332,7 @@ pub fn write_json<'a>(
 fn write_json_node(node: &Declared, out: &mut dyn Write) -> io::Result<()> {
     match &node.content {
         Content::Properties(_) => {
-            let properties = serde_json::to_string(&node.properties())?;
+            let properties = spelling::visible_json(serde_json::to_string(&node.properties())?);
             write!(out, "\"properties\": {properties}")?;
         }
         Content::Raw { bytes, .. } => {

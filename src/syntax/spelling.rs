@@ -51,6 +51,27 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     out.into()
 }
 
+/// JSON on one line, with what nobody sees in it escaped: serde_json escapes only what it must.
+#[must_use]
+pub fn visible_json(json: String) -> String {
+    let is_plain = |c: char| c.is_ascii() && c != '\x7f';
+    if json.chars().all(is_plain) {
+        return json;
+    }
+    let mut line = String::with_capacity(json.len());
+    for c in json.chars() {
+        // Other characters stand in strings only.
+        if is_plain(c) || is_visible(c) {
+            line.push(c);
+        } else {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                _ = write!(line, "\\u{unit:04x}");
+            }
+        }
+    }
+    line
+}
+
 fn push_visible(out: &mut String, c: char) {
     match c {
         '\n' => out.push_str("\\n"),

@@ -134,7 +134,7 @@ fn print_sarif_of_all(contexts: &[(String, CheckArgs)], output: &Output) -> Resu
         &Root::of_environment(),
     );
     let mut out = output.out();
-    writeln!(out, "{log}")?;
+    writeln!(out, "{}", render::json_line(&log))?;
     out.flush()?;
     Ok(worst)
 }
@@ -192,7 +192,7 @@ fn print_problems(
             let findings = declare::findings(problems);
             let (bounds, none) = (slice::from_ref(bounds), (&[][..], 0));
             let log = render::sarif(&findings, bounds, none, &Root::of_environment());
-            writeln!(out, "{log}")?;
+            writeln!(out, "{}", render::json_line(&log))?;
             Ok(declare::exit(problems))
         }
     };
@@ -249,7 +249,7 @@ fn print_sound(
             let refused = (refusal.as_slice(), Exit::Refused.code());
             let bounds = slice::from_ref(bounds);
             let log = render::sarif(&findings, bounds, refused, &Root::of_environment());
-            writeln!(out, "{log}")?;
+            writeln!(out, "{}", render::json_line(&log))?;
         }
     }
     out.flush()?;
@@ -263,7 +263,7 @@ fn write_json(mut report: Value, bounds: &Bounds, out: &mut dyn Write) -> io::Re
     if let Some(bounds) = bounds.json() {
         report["bounds"] = bounds;
     }
-    writeln!(out, "{report}")
+    writeln!(out, "{}", render::json_line(&report))
 }
 
 impl CheckArgs {

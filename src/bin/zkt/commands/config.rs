@@ -42,9 +42,11 @@ pub(crate) fn run(
     let mut out = output.out();
     match (args.list, args.format) {
         (true, Format::Text) => list(config, &mut out)?,
-        (true, Format::Json) => writeln!(out, "{}", list_json(config))?,
+        (true, Format::Json) => writeln!(out, "{}", render::json_line(&list_json(config)))?,
         (false, Format::Text) => table(config, settings, output.columns(), &mut out)?,
-        (false, Format::Json) => writeln!(out, "{}", table_json(config, settings))?,
+        (false, Format::Json) => {
+            writeln!(out, "{}", render::json_line(&table_json(config, settings)))?
+        }
     }
     out.flush()?;
     Ok(Exit::Done)

@@ -153,7 +153,11 @@ fn print(
 ) -> Result<(), Failure> {
     let mut out = output.plain_out();
     if args.format == Format::Json {
-        writeln!(out, "{}", Value::from(snapshot_json(endpoints, discovery)))?;
+        writeln!(
+            out,
+            "{}",
+            render::json_line(&snapshot_json(endpoints, discovery).into())
+        )?;
     } else {
         for endpoint in shown(endpoints, args) {
             writeln!(out, "{}", endpoint.address())?;
@@ -179,7 +183,7 @@ fn print_change(
         object.insert("added".to_owned(), all(&change.added).into());
         object.insert("removed".to_owned(), all(&change.removed).into());
         object.insert("updated".to_owned(), all(&change.updated).into());
-        return write_now(&format!("{}\n", Value::from(object)));
+        return write_now(&format!("{}\n", render::json_line(&object.into())));
     }
     if let Some(held) = change.snapshot.held() {
         output.note(&format!("the last addresses are kept: {}", held_text(held)));

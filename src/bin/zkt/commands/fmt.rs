@@ -1,5 +1,6 @@
 //! `zkt fmt`: the canonical layout.
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal as _, Write};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -127,7 +128,7 @@ fn one(
                 let old = String::from_utf8_lossy(&bytes).into_owned();
                 write_diff(&name, old, formatted, out)?;
             } else if differs {
-                writeln!(out, "{name}")?;
+                writeln!(out, "{}", listed(&name))?;
             }
         }
         Some(path) if differs && !path.is_file() => {
@@ -141,7 +142,7 @@ fn one(
                 output.failure(&Failure::new(format!("{name}: {}", reason(&error))));
                 return Ok(Outcome::Failed);
             }
-            writeln!(out, "{name}")?;
+            writeln!(out, "{}", listed(&name))?;
         }
         Some(_) => {}
         None => out.write_all(formatted.as_bytes())?,
@@ -172,6 +173,14 @@ fn rewrite(path: &Path, contents: &[u8]) -> io::Result<()> {
 }
 
 /// Prints what formatting changes, without secrets.
+/// The name of a file in a list. A terminal obeys what is in it; a program gets it as it is.
+fn listed(name: &str) -> Cow<'_, str> {
+    match io::stdout().is_terminal() {
+        true => printable(name),
+        false => name.into(),
+    }
+}
+
 fn write_diff(name: &str, old: String, new: String, out: &mut dyn Write) -> Result<(), Failure> {
     let sources = Sources::default();
     let old = sources.add(name, old).map_err(Failure::new)?;
@@ -186,7 +195,8 @@ fn write_diff(name: &str, old: String, new: String, out: &mut dyn Write) -> Resu
     if old == new {
         writeln!(
             out,
-            "{name}: differs only in (secret) values, line ends or invisible characters"
+            "{}: differs only in (secret) values, line ends or invisible characters",
+            printable(name)
         )?;
         return Ok(());
     }

@@ -150,7 +150,7 @@ fn write(
             let format = render::FORMAT_VERSION;
             let object =
                 json!({"format_version": format, "path": path, "name": name, "value": value});
-            writeln!(out, "{object}")?;
+            writeln!(out, "{}", render::json_line(&object))?;
         }
         // A terminal obeys what is in it; a program gets it as it is.
         (Format::Text, Value::String(text)) if !args.raw && io::stdout().is_terminal() => {
@@ -220,7 +220,7 @@ fn write_json(
         "real_path": properties.real_path().map(ToString::to_string),
         "properties": values,
     });
-    writeln!(out, "{object}")?;
+    writeln!(out, "{}", render::json_line(&object))?;
     Ok(args.raw || properties.iter().all(|(_, value)| value.is_ok()))
 }
 

@@ -57,7 +57,7 @@ pub(crate) async fn run(args: &LsArgs, output: &Output) -> Result<Exit, Failure>
         writeln!(
             out,
             "{}",
-            json!({"format_version": render::FORMAT_VERSION, "nodes": nodes})
+            render::json_line(&json!({"format_version": render::FORMAT_VERSION, "nodes": nodes}))
         )?;
     } else {
         for (path, live) in shown {

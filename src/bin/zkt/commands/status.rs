@@ -11,7 +11,7 @@ use zkt::zookeeper::session::Session;
 use crate::args::{Format, OwnerArgs, ServerArgs};
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
-use crate::render::{count, nodes_have, path_text};
+use crate::render::{count, json_line, nodes_have, path_text};
 use crate::{owner, settings};
 
 /// How many nodes that drifted are named.
@@ -50,7 +50,7 @@ pub(crate) async fn run(args: &StatusArgs, output: &Output) -> Result<Exit, Fail
     let mut out = output.out();
     match args.format {
         Format::Text => text(&owner, &status, &hosts, &mut out)?,
-        Format::Json => writeln!(out, "{}", status_json(&owner, &status))?,
+        Format::Json => writeln!(out, "{}", json_line(&status_json(&owner, &status)))?,
     }
     out.flush()?;
     Ok(match status.drifted.is_empty() || !args.detailed_exitcode {

@@ -9,9 +9,8 @@ use zkt::model::path::ZPath;
 use zkt::model::plan::{
     Action, Add, Change, ChangeValue, Move, NodeRights, Objection, Plan, Refusal, Summary, Warning,
 };
-use zkt::syntax::characters::is_visible;
 use zkt::syntax::place::Location;
-use zkt::syntax::spelling::clipped;
+use zkt::syntax::spelling::{clipped, visible_json};
 
 use super::change::{hides_raw_data, raw_json};
 use super::claims::claims_json;
@@ -72,22 +71,7 @@ pub(crate) fn plan_json(plan: &Plan) -> Value {
 
 /// A value on one line, with what nobody sees in it escaped.
 pub(crate) fn json_line(value: &Value) -> String {
-    let text = value.to_string();
-    if text.is_ascii() {
-        return text;
-    }
-    let mut line = String::with_capacity(text.len());
-    for c in text.chars() {
-        // Other characters stand in strings only.
-        if c.is_ascii() || is_visible(c) {
-            line.push(c);
-        } else {
-            for unit in c.encode_utf16(&mut [0; 2]) {
-                line.push_str(&format!("\\u{unit:04x}"));
-            }
-        }
-    }
-    line
+    visible_json(value.to_string())
 }
 
 /// The actions of a plan; those of a move name the other place, and nothing that is only carried along.

@@ -314,3 +314,9 @@ fn many_actions_are_written_in_their_order() {
     }
     assert_eq!(lines.count(), 2);
 }
+
+#[test]
+fn json_holds_nothing_that_nobody_sees() {
+    let value = json!({"a\u{7f}": "b\u{9b}\u{1b}\u{202e}é"});
+    assert_eq!(json_line(&value), r#"{"a\u007f":"b\u009b\u001b\u202eé"}"#);
+}
