@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help build install demo dist package sbom deny test test-embedded test-real test-go test-servers test-server test-newest test-matrix test-faults lint doc check verify bench bench-large setup-zookeeper setup-kazoo setup-junit setup-chromium setup-promtool setup-helm
+.PHONY: help build install demo dist package sbom deny test test-embedded test-real test-go test-servers test-server test-newest test-matrix test-faults fuzz lint doc check verify bench bench-large setup-zookeeper setup-kazoo setup-junit setup-chromium setup-promtool setup-helm
 
 help: ## say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -76,7 +76,7 @@ test: setup-zookeeper setup-kazoo setup-chromium setup-promtool setup-helm test-
 
 test-embedded: setup-kazoo setup-chromium setup-promtool setup-helm ## run the tests that need no real ZooKeeper: neither Java nor root
 	ZKT_TEST_CHROMIUM="$$(tests/chromium.sh path)" \
-		cargo test --all-features --lib --bins --examples --test it --bench stages -- --skip real::
+		cargo test --all-features --lib --bins --examples --test it --test fuzz --bench stages -- --skip real::
 	cargo test --all-features --doc
 
 test-real: setup-zookeeper setup-kazoo setup-junit setup-chromium setup-promtool setup-helm ## run all tests that use a server on a real ZooKeeper
@@ -114,6 +114,21 @@ test-newest: ## run some of the end-to-end tests on the newest of them
 test-faults: setup-zookeeper ## run 100 rounds of faults on an ensemble of three; ROUNDS=100 SEED=that-of-a-run
 	ZKT_TEST_ZOOKEEPER_CLASSPATH="$$(tests/zookeeper.sh classpath)" ZKT_FAULT_ROUNDS=$(or $(ROUNDS),$${ZKT_FAULT_ROUNDS:-100}) \
 		$(if $(SEED),ZKT_FAULT_SEED=$(SEED)) cargo test --all-features --test it -- real::fire --nocapture
+
+# What is in tests/fuzz is tried by `make test`, too, and some new inputs; this goes on for as long as it is told to,
+# one target after the other, and goes on from what it found before, in target/fuzz.
+fuzz: ## make new inputs of what is in tests/fuzz and try them: SECONDS=60 (for each target) TARGET=texts
+	@cargo test --all-features --test fuzz --bin zkt --no-run
+	@export ZKT_FUZZ_SECONDS="$(or $(SECONDS),60)" RUST_BACKTRACE=0; \
+	for target in $(or $(TARGET),$(FUZZED)); do \
+		case "$$target" in \
+		terminal|requests) tried=(--bin zkt -- "tests::$$target" "fuzz::$$target") ;; \
+		*) tried=(--test fuzz -- "$$target::fuzzed") ;; \
+		esac; \
+		cargo test --quiet --all-features "$${tried[@]:0:2}" -- --nocapture "$${tried[@]:3}"; \
+	done
+
+FUZZED := texts layers values saved frames replies growth terminal requests
 
 lint: ## check the layout of the code, what clippy finds, and the dependencies
 	cargo fmt --check

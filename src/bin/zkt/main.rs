@@ -22,6 +22,8 @@ mod declare;
 mod diagnostics;
 mod environment;
 mod exit;
+#[cfg(test)]
+mod fuzz;
 mod habits;
 mod hints;
 mod http;

@@ -26,7 +26,7 @@ struct Doing {
 }
 
 impl Activity {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(Arc::new(Mutex::new(Doing {
             answering: false,
             since: Instant::now(),

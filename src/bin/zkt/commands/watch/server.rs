@@ -22,6 +22,9 @@ use crate::http::connections::{self, Activity};
 use crate::http::origin::{Foreign, Hosts};
 use crate::http::{self, KeepAlive, PATIENCE};
 
+#[cfg(test)]
+mod tests;
+
 /// A connection that lasts longer is closed.
 const LONGEST: Duration = Duration::from_secs(60);
 
@@ -60,10 +63,7 @@ pub(super) async fn start(
         async move {
             // Whatever ends it, nothing depends on it.
             let serving = async {
-                let answer = move |request| {
-                    let asked = asked.clone();
-                    async move { answer(&request, &asked.0, &asked.1).await }
-                };
+                let answer = move |request| answer(request, asked.clone());
                 let Some(certificate) = certificate else {
                     return http::serve(stream, activity, KeepAlive::Yes, answer).await;
                 };
@@ -81,12 +81,9 @@ pub(super) async fn start(
     ))
 }
 
-async fn answer(
-    request: &Request<Incoming>,
-    shown: &Shown,
-    hosts: &Hosts,
-) -> Response<Full<Bytes>> {
-    let checked = hosts.check(request).and_then(|()| {
+async fn answer(request: Request<Incoming>, asked: Arc<(Shown, Hosts)>) -> Response<Full<Bytes>> {
+    let (shown, hosts) = &*asked;
+    let checked = hosts.check(&request).and_then(|()| {
         let is_safe = matches!(*request.method(), Method::GET | Method::HEAD);
         if is_safe {
             Ok(())
