@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::syntax::characters::is_visible;
-use crate::syntax::names::{Globs, looks_secret};
+use crate::syntax::names::{Globs, glob, looks_secret};
 use crate::syntax::scanner::lenient::{
     LenientKind, LenientLine, after_operator, is_space, operators,
 };
@@ -13,7 +13,9 @@ use crate::syntax::scanner::tokens::quoted_name;
 /// What the `@secret` lines of some texts cover.
 #[derive(Debug, Default)]
 pub(super) struct Names {
-    patterns: Vec<Globs>,
+    patterns: BTreeSet<String>,
+    /// The patterns, compiled as one: there may be as many of them as lines.
+    globs: Globs,
     /// The last names of nodes that are secret whole.
     pub(super) whole: BTreeSet<String>,
     /// The last names of nodes with any secret.
@@ -46,7 +48,15 @@ impl Names {
                 }
             }
         }
+        names.compile();
         names
+    }
+
+    fn compile(&mut self) {
+        match Globs::new(self.patterns.iter().cloned().collect()) {
+            Ok(globs) => self.globs = globs,
+            Err(_) => self.everything = true,
+        }
     }
 
     /// Takes in the names in the rest of a line; returns whether there is none.
@@ -65,18 +75,18 @@ impl Names {
         // A name in quotes may hold blanks.
         if let Some(quoted) = rest.find('"') {
             let length = quoted_name(&rest[quoted..]).unwrap_or(0);
-            if let Ok(pattern) = serde_json::from_str(&rest[quoted..quoted + length]) {
-                self.patterns.extend(Globs::new(vec![pattern]).ok());
-            }
+            let pattern = serde_json::from_str::<String>(&rest[quoted..quoted + length]).ok();
+            let pattern = pattern.filter(|pattern| glob(pattern, false).is_ok());
+            self.patterns.extend(pattern);
         }
         is_whole
     }
 
     fn pattern(&mut self, word: &str) {
-        let pattern = serde_json::from_str(word)
+        let pattern: String = serde_json::from_str(word)
             .unwrap_or_else(|_| word.trim_matches(['"', '\'']).to_owned());
-        match Globs::new(vec![pattern]) {
-            Ok(globs) => self.patterns.push(globs),
+        match glob(&pattern, false) {
+            Ok(_) => _ = self.patterns.insert(pattern),
             Err(_) => self.everything = true,
         }
     }
@@ -103,8 +113,7 @@ impl Names {
     pub(super) fn covers(&self, name: &str) -> bool {
         let visible: String = name.chars().filter(|c| is_visible(*c)).collect();
         let name = visible.trim();
-        !name.is_empty()
-            && (looks_secret(name) || self.patterns.iter().any(|globs| globs.matches(name)))
+        !name.is_empty() && (looks_secret(name) || self.globs.matches(name))
     }
 
     /// Where the secret value in a statement starts: behind its name and operator. With `whole`
