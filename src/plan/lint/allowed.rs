@@ -1,6 +1,6 @@
 //! Comments that allow lints, and what is left of warnings by them and by levels.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::found::Found;
@@ -10,7 +10,7 @@ use crate::model::path::ZPath;
 use crate::model::plan::{About, Warning};
 use crate::model::tree::Tree;
 use crate::syntax::doubt::Remark;
-use crate::syntax::place::{Location, Span};
+use crate::syntax::place::{Location, SourceId, Span};
 use crate::syntax::source::Sources;
 
 /// Whether comments that allow nothing are warned of.
@@ -47,9 +47,10 @@ pub fn settle(
 
 /// The comments that say what zkt does not know.
 pub(super) fn unknown(declared: &Tree<Declared>, found: &mut Found<'_>) {
+    let nodes = Nodes::of(declared);
     for remark in found.sources.remarks() {
         for (span, wrong) in names(*remark, found.sources).filter_map(Result::err) {
-            let path = node_at(span, declared);
+            let path = nodes.at(span);
             found.push((Lint::UnknownLint, About::Trees), &path, Some(span), wrong);
         }
     }
@@ -72,11 +73,22 @@ struct Comments {
 impl Comments {
     fn of(sources: &Sources) -> Self {
         let mut comments = Self::default();
+        // The last run of comments, where it ends and the line after it: what is in it is about that line.
+        let mut run: Option<(Span, u32)> = None;
         for remark in sources.remarks() {
             let at = sources.locate(remark.span);
-            let line = match remark.is_alone {
-                true => at.line + 1 + comment_lines(sources, remark.span),
-                false => at.line,
+            let is_in = |(run, _): &(Span, u32)| {
+                run.source == remark.span.source && remark.span.end <= run.end
+            };
+            let line = match run.filter(is_in) {
+                _ if !remark.is_alone => at.line,
+                Some((_, line)) => line,
+                None => {
+                    let (lines, end) = comment_lines(sources, remark.span);
+                    let line = at.line + 1 + lines;
+                    run = Some((Span { end, ..remark.span }, line));
+                    line
+                }
             };
             let allowed = names(*remark, sources).filter_map(Result::ok);
             let line = comments.lines.entry((at.source, line)).or_default();
@@ -113,8 +125,9 @@ impl Comments {
             let is_known = allowed.lint.is_of_files() && levels.heeds(allowed.lint);
             !allowed.is_used && is_known && allowed.lint != Lint::UnusedAllow
         });
+        let nodes = Nodes::of(declared);
         let warning = |Allowed { lint, span, .. }| Warning {
-            path: node_at(span, declared),
+            path: nodes.at(span),
             lint: Lint::UnusedAllow,
             level: Level::Warn,
             about: About::Trees,
@@ -127,12 +140,15 @@ impl Comments {
     }
 }
 
-/// How many lines with nothing but a comment follow on the one of a comment.
-fn comment_lines(sources: &Sources, comment: Span) -> u32 {
+/// How many lines with nothing but a comment follow on the one of a comment, and where they end.
+fn comment_lines(sources: &Sources, comment: Span) -> (u32, u32) {
     let text = &sources.get(comment.source).text[comment.range().end..];
-    let below = text.lines().skip(1);
-    let comments = below.take_while(|line| line.trim_start().starts_with('#'));
-    u32::try_from(comments.count()).unwrap_or(u32::MAX)
+    let mut lines = text.split_inclusive('\n');
+    let own = lines.next().map_or(0, str::len);
+    let comments = lines.take_while(|line| line.trim_start().starts_with('#'));
+    comments.fold((0, comment.end + own as u32), |(count, end), line| {
+        (count + 1, end + line.len() as u32)
+    })
 }
 
 /// The lints that a comment names, or what is wrong with it.
@@ -173,18 +189,36 @@ fn named(name: &str, text: &str, remark: Remark) -> Result<(Span, Lint), (Span, 
     }
 }
 
-/// The node in whose lines a place is, or that stands before it.
-fn node_at(place: Span, declared: &Tree<Declared>) -> ZPath {
-    let before = declared.iter().filter_map(|(path, node)| {
-        let origin = node.origin?;
-        let is_before = origin.source == place.source && origin.start <= place.end;
-        is_before.then_some((origin.start, path))
-    });
-    let nearest = before.max_by_key(|(start, _)| *start);
-    let nearest = nearest.map(|(_, path)| path).or_else(|| {
-        let mut nodes = declared.iter();
-        let is_there = |node: &Declared| node.origin.is_some_and(|at| at.source == place.source);
-        nodes.find(|(_, node)| is_there(node)).map(|(path, _)| path)
-    });
-    nearest.cloned().unwrap_or_else(ZPath::root)
+/// Declared nodes by where they are declared.
+struct Nodes<'t> {
+    /// By source and place; of those at one place, the last in the tree comes last.
+    by_place: Vec<(Span, &'t ZPath)>,
+    /// For each source the first in the tree.
+    first: BTreeMap<SourceId, &'t ZPath>,
+}
+
+impl<'t> Nodes<'t> {
+    fn of(declared: &'t Tree<Declared>) -> Self {
+        let nodes = declared.iter();
+        let nodes = nodes.filter_map(|(path, node)| Some((node.origin?, path)));
+        let mut by_place: Vec<_> = nodes.collect();
+        let mut first = BTreeMap::new();
+        for (origin, path) in &by_place {
+            first.entry(origin.source).or_insert(*path);
+        }
+        by_place.sort_by_key(|(origin, _)| (origin.source, origin.start));
+        Self { by_place, first }
+    }
+
+    /// The node in whose lines a place is, or that stands before it.
+    fn at(&self, place: Span) -> ZPath {
+        let here = (place.source, place.end);
+        let is_before = |(origin, _): &(Span, _)| (origin.source, origin.start) <= here;
+        let count = self.by_place.partition_point(is_before);
+        let nearest = self.by_place[..count].last();
+        let nearest = nearest.filter(|(origin, _)| origin.source == place.source);
+        let nearest = nearest.map(|(_, path)| *path);
+        let nearest = nearest.or_else(|| self.first.get(&place.source).copied());
+        nearest.cloned().unwrap_or_else(ZPath::root)
+    }
 }
