@@ -4,6 +4,8 @@ mod version;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::iter::{Copied, Peekable, Zip};
+use std::slice;
 use std::sync::{Arc, LazyLock};
 
 use serde_json::Value;
@@ -11,7 +13,7 @@ use serde_json::Value;
 use crate::model::acl::Acl;
 use crate::model::path::ZPath;
 use crate::model::tree::Tree;
-use crate::model::value::{self, Data, Encoded, Names, Properties, STRING_VALUE, entries};
+use crate::model::value::{self, Data, Encoded, Entries, Names, Properties, STRING_VALUE, entries};
 use crate::syntax::names::{Globs, split_link};
 use crate::syntax::place::Span;
 
@@ -281,6 +283,36 @@ impl DeclaredProperties {
     }
 }
 
+/// Where the properties of a node are declared, for many of them in the order of their names: one after the
+/// other they take one look at the data.
+pub(crate) struct Origins<'a> {
+    node: &'a Declared,
+    /// The rest of the properties with their origins, if they are an object.
+    rest: Option<Declarations<'a>>,
+    /// The last one that is not in the rest any more.
+    passed: Option<Cow<'a, str>>,
+}
+
+type Declarations<'a> = Peekable<Zip<Entries<'a>, Copied<slice::Iter<'a, Span>>>>;
+
+impl Origins<'_> {
+    /// Where a property is declared.
+    pub(crate) fn of(&mut self, name: &str) -> Option<Span> {
+        let Some(rest) = &mut self.rest else {
+            return self.node.origin_of(name);
+        };
+        while let Some((entry, _)) = rest.next_if(|(entry, _)| *entry.name < *name) {
+            self.passed = Some(entry.name);
+        }
+        let has_passed = self.passed.as_ref().is_some_and(|passed| **passed >= *name);
+        match rest.peek() {
+            Some((entry, origin)) if entry.name == name => Some(*origin),
+            _ if has_passed => self.node.origin_of(name),
+            _ => None,
+        }
+    }
+}
+
 impl Tree<Declared> {
     /// The nodes that are declared, and what the plan is about.
     pub fn declared(&self) -> impl Iterator<Item = (&ZPath, &Declared)> {
@@ -333,6 +365,23 @@ impl Declared {
         match &self.content {
             Content::Properties(properties) => properties.encoded.as_bytes(),
             Content::Raw { bytes, .. } => bytes,
+        }
+    }
+
+    /// Where each property is declared.
+    pub(crate) fn origins(&self) -> Origins<'_> {
+        let rest = match &self.content {
+            Content::Properties(properties) if properties.encoded.is_object() => {
+                let entries = entries(properties.encoded.as_bytes());
+                let origins = properties.origins.iter().copied();
+                (!properties.origins.is_empty()).then(|| entries.zip(origins).peekable())
+            }
+            _ => None,
+        };
+        Origins {
+            node: self,
+            rest,
+            passed: None,
         }
     }
 
@@ -484,6 +533,33 @@ impl LiveNode {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn origins_are_found_in_any_order() {
+        let text = "/a\n  c = 1\n  \"b\\n\" = 2\n  a = 3\n  e -> /x\n/t\n  string_value = 'x'\n/r\n  @data 'x'\n";
+        let source = crate::declare::declare(text).unwrap();
+        let names = [
+            "a",
+            "b\n",
+            "b",
+            "c",
+            "d",
+            "e ->",
+            "z",
+            "a",
+            "",
+            "c",
+            "string_value",
+        ];
+        for (path, node) in source.tree() {
+            let mut origins = node.origins();
+            for name in names.iter().chain(names.iter().rev()) {
+                assert_eq!(origins.of(name), node.origin_of(name), "{path} {name}");
+            }
+        }
+        let (_, node) = source.tree().iter().next().unwrap();
+        assert!(node.origins().of("e ->").is_some() && node.origins().of("d").is_none());
+    }
 
     #[test]
     fn of_two_links_with_one_name_the_later_one_counts() {

@@ -1,5 +1,6 @@
 //! Whether the links of a tree, as it would stand after a plan, lead anywhere.
 
+use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use foldhash::fast::RandomState;
@@ -7,11 +8,13 @@ use serde_json::Value;
 
 use super::{Error, Lookup, Nodes, join, property, resolve};
 use crate::model::lint::{Level, Lint};
-use crate::model::node::{Content, Declared, Live, Standing, Targets, targets_of};
+use crate::model::node::{
+    Content, Declared, DeclaredProperties, Live, Standing, Targets, targets_of,
+};
 use crate::model::path::{self, ZPath};
 use crate::model::plan::{About, Action, KeptReason, Move, Plan, Warning};
 use crate::model::tree::{Index, Side, Tree};
-use crate::model::value::Encoded;
+use crate::model::value::{Encoded, Properties};
 use crate::plan::planner::desired_data;
 use crate::syntax::names::{LinkKind, split_link, split_property_link};
 use crate::syntax::parser::HIDDEN;
@@ -106,6 +109,7 @@ pub fn check(
         looked_up,
         gone: trims.chain(blocked.map(|kept| &kept.path)).collect(),
         moved: moved(plan),
+        decoded: RefCell::default(),
     };
     let mut checked = view.check(sources);
     checked.warnings.extend(back);
@@ -218,7 +222,12 @@ struct Afterwards<'a> {
     gone: HashSet<&'a ZPath>,
     /// New nodes that are moved there, with what they are to hold.
     moved: HashMap<&'a ZPath, &'a Encoded>,
+    /// The properties of nodes with many: to find one in the data is to look through it.
+    decoded: RefCell<HashMap<ZPath, Properties>>,
 }
+
+/// So many properties are looked through each time.
+const FEW: usize = 32;
 
 /// A declared node at its place, and as it lives.
 #[derive(Clone, Copy)]
@@ -266,6 +275,7 @@ impl<'a> Afterwards<'a> {
                 node,
                 live: *live,
             };
+            let mut origins = node.origins();
             for (name, target) in links(at) {
                 match self.check_link(at, &name, target.as_deref()) {
                     Ok(()) => {}
@@ -281,7 +291,7 @@ impl<'a> Afterwards<'a> {
                             level: Level::Warn,
                             about: About::Trees,
                             message,
-                            origin: node.origin_of(&name).map(|span| sources.locate(span)),
+                            origin: origins.of(&name).map(|span| sources.locate(span)),
                         });
                     }
                 }
@@ -391,10 +401,28 @@ impl<'a> Afterwards<'a> {
         let declared = self.both(path).0.filter(|node| is_whole(node));
         declared.is_some_and(|node| match &node.content {
             Content::Properties(properties) => {
-                properties.contains(name) && !self.gone.contains(path)
+                let has = match properties.len() <= FEW {
+                    true => properties.contains(name),
+                    false => self.with_decoded(path, properties, |all| all.contains_key(name)),
+                };
+                has && !self.gone.contains(path)
             }
             Content::Raw { .. } => false,
         })
+    }
+
+    /// Looks at the properties of a declared node, which are decoded once.
+    fn with_decoded<T>(
+        &self,
+        path: &ZPath,
+        properties: &DeclaredProperties,
+        look: impl FnOnce(&Properties) -> T,
+    ) -> T {
+        let mut decoded = self.decoded.borrow_mut();
+        if let Some(properties) = decoded.get(path) {
+            return look(properties);
+        }
+        look(decoded.entry(path.clone()).or_insert(properties.decode()))
     }
 
     /// Whether all children of a node are among the declared and the live nodes.
@@ -448,7 +476,11 @@ impl Nodes for Afterwards<'_> {
         if let Some(node) = declared.filter(|node| is_whole(node))
             && let Content::Properties(properties) = &node.content
         {
-            return Lookup::Known(properties.get(name));
+            let value = match properties.len() <= FEW {
+                true => properties.get(name),
+                false => self.with_decoded(path, properties, |all| all.get(name).cloned()),
+            };
+            return Lookup::Known(value);
         }
         let looked_up = self.looked_up(path);
         let live = live.or(match looked_up {

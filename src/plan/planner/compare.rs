@@ -347,6 +347,7 @@ pub(super) fn changes(
     sources: &Sources,
 ) -> Vec<Change> {
     let mut changes = Vec::new();
+    let mut origins = node.origins();
     let mut push =
         |name: &str, old: Option<&serde_json::Value>, new: Option<&serde_json::Value>| {
             changes.push(Change {
@@ -357,7 +358,7 @@ pub(super) fn changes(
                 }),
                 new: new.cloned().map(ChangeValue::Json),
                 secret: node.secret.covers(name),
-                origin: node.origin_of(name).map(|span| sources.locate(span)),
+                origin: origins.of(name).map(|span| sources.locate(span)),
             });
         };
     let is_respelled = |name: &str| beyond.contains_key(name) && declares(node, name);
