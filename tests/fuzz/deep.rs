@@ -119,12 +119,9 @@ fn globs() {
 /// One that is too large for its regular expression, which globset's matchers take for a bug.
 #[test]
 fn long_globs() {
-    for piece in ["[!a]"] {
-        let text = format!("/a\n  @files 'd' \"{}\"\n", piece.repeat(20 * LEVELS));
-        let files = Memory::from([("a", text.as_str()), ("d/x", "")]);
-        let loaded = load(Layers::new(["a"]).files(&files));
-        assert!(loaded.is_err(), "{piece}");
-    }
+    let text = format!("/a\n  @files 'd' \"{}\"\n", "[!a]".repeat(20 * LEVELS));
+    let files = Memory::from([("a", text.as_str()), ("d/x", "")]);
+    assert!(load(Layers::new(["a"]).files(&files)).is_err());
 }
 
 #[test]

@@ -138,6 +138,8 @@ struct Run<'t, F> {
     tried: usize,
     /// The most bytes at once.
     highest: u64,
+    /// The most time of the processor, in nanoseconds.
+    slowest: u64,
 }
 
 /// The input that is being tried.
@@ -178,6 +180,12 @@ impl Last {
     }
 }
 
+/// Nanoseconds of the processor that this thread has had, where the system tells.
+pub(crate) fn processor() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    text.split(' ').next()?.parse().ok()
+}
+
 /// Where a corpus stands.
 fn corpus(name: &str) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -215,6 +223,7 @@ impl<'t, F: Fn(&[u8]) -> Traits> Run<'t, F> {
             pool: Vec::new(),
             tried: 0,
             highest: 0,
+            slowest: 0,
         }
     }
 
@@ -248,14 +257,16 @@ impl<'t, F: Fn(&[u8]) -> Traits> Run<'t, F> {
                 std::fs::write(path, &input).expect("a file for what is found");
             }
         }
-        if let Some(seconds) = seconds {
+        if seconds.is_some() {
             println!(
-                "{}: {} inputs in {seconds} s, {} in the pool, {} traits, at most {} KiB at once",
+                "{}: {} inputs in {} s, {} in the pool, {} traits, at most {} KiB and {} ms",
                 self.target.name,
                 self.tried,
+                begun.elapsed().as_secs(),
                 self.pool.len(),
                 self.met.len(),
                 self.highest >> 10,
+                self.slowest / 1_000_000,
             );
         }
         _ = std::fs::remove_file(self.folder.join("last"));
@@ -264,11 +275,20 @@ impl<'t, F: Fn(&[u8]) -> Traits> Run<'t, F> {
     /// Whether it met something new.
     fn try_one(&mut self, name: &str, input: &[u8]) -> bool {
         self.tried += 1;
+        let before = processor();
         let (traits, work) = match self.trial(input) {
             Ok(passed) => passed,
             Err(first) => self.fail(name, input, &first),
         };
         self.highest = self.highest.max(work.at_once);
+        let spent = processor()
+            .zip(before)
+            .map(|(after, before)| after - before);
+        if spent > Some(self.slowest) {
+            self.slowest = spent.unwrap_or(0);
+            // For people to look at: how long is too long depends on the machine.
+            std::fs::write(self.folder.join("slowest"), input).expect("a file for the input");
+        }
         let before = self.met.len();
         self.met.extend(traits.0);
         // Of two inputs that meet the same, the one that takes more is worth a look.

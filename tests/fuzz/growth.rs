@@ -7,7 +7,7 @@ use zkt::model::value::Data;
 use zkt::plan::saved::SavedPlan;
 use zkt::{Layers, Memory, Options, Trim, load};
 
-use crate::engine::Work;
+use crate::engine::{Work, processor};
 use crate::{measured, texts};
 
 /// What is repeated, in a text that says how often.
@@ -28,6 +28,13 @@ const TEXTS: &[Shape] = &[
     }),
     ("properties of one name", |n| {
         format!("/a\n{}", "  p = 1\n".repeat(n))
+    }),
+    ("links to one node", |n| {
+        format!(
+            "/b\n{}/a\n{}",
+            lines(n, |i| format!("  p{i} = 1\n")),
+            lines(n, |i| format!("  l{i} => /b p{i}\n"))
+        )
     }),
     ("links", |n| {
         format!("/a\n{}", lines(n, |i| format!("  l{i} -> /n{i}\n")))
@@ -162,6 +169,13 @@ const JSON: &[Shape] = &[
     ("one name", |n| {
         format!("{{{}\"x\":NaN}}", "\"k\":1,".repeat(n))
     }),
+    ("links to one node", |n| {
+        format!(
+            "/b\n{}/a\n{}",
+            lines(n, |i| format!("  p{i} = 1\n")),
+            lines(n, |i| format!("  l{i} => /b p{i}\n"))
+        )
+    }),
     ("links", |n| {
         format!(
             "{{{}\"x\":1}}",
@@ -190,12 +204,6 @@ fn decode(json: &str) {
     let (a, b) = (Data::decode(json.as_bytes()), Data::decode(json.as_bytes()));
     assert_eq!(a, b);
     assert!(SavedPlan::from_json(json.as_bytes()).is_err());
-}
-
-/// Nanoseconds of the processor that this thread has had.
-fn processor() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
-    text.split(' ').next()?.parse().ok()
 }
 
 struct Cost {
@@ -233,9 +241,16 @@ fn grows(what: &str, text: &dyn Fn(usize) -> String, run: fn(&str), timed: bool)
         return None;
     }
     // Whatever is quadratic is seen where there are many, and a machine's hiccups are not.
-    let times = || [4000, 16_000].map(|n| cost(&text(n), run).nanoseconds);
+    let times = || [2000, 8000].map(|n| cost(&text(n), run).nanoseconds);
     let is_quadratic = |[small, large]: [u64; 2]| large > small * 9 + 50_000_000;
     let first = times();
+    if !what.contains("many times") {
+        println!(
+            "growth: {what}: {} ms, {} ms",
+            first[0] / 1_000_000,
+            first[1] / 1_000_000
+        );
+    }
     if !is_quadratic(first) || !is_quadratic(times()) || !is_quadratic(times()) {
         return None;
     }

@@ -39,7 +39,7 @@ fn show(source: &Source) -> String {
 
 fn problems(problems: &Problems, traits: &mut Traits) {
     let mut count = 0;
-    for problem in problems.iter() {
+    for problem in problems {
         count += 1;
         let message = problem.to_string();
         assert!(!message.is_empty());

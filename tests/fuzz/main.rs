@@ -4,6 +4,10 @@
 //! by the same engine.
 
 #![allow(clippy::unwrap_used)]
+#![allow(
+    clippy::too_many_lines,
+    reason = "lists of what there is make functions long"
+)]
 
 mod deep;
 mod engine;

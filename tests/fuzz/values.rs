@@ -75,7 +75,7 @@ pub(crate) fn one(bytes: &[u8]) -> Traits {
     let again = Data::decode(encoded.as_bytes());
     match (&data, &again) {
         (Data::Properties(a), Data::Properties(b)) => {
-            assert!(equal_properties(a, b), "{a:?} {b:?}")
+            assert!(equal_properties(a, b), "{a:?} {b:?}");
         }
         (a, b) => assert_eq!(a, b),
     }
@@ -86,7 +86,7 @@ pub(crate) fn one(bytes: &[u8]) -> Traits {
     let over = data.clone().encode_over(bytes, |_| false).decode();
     match (&over, &data) {
         (Data::Properties(a), Data::Properties(b)) => {
-            assert!(equal_properties(a, b), "{a:?} {b:?}")
+            assert!(equal_properties(a, b), "{a:?} {b:?}");
         }
         (a, b) => assert_eq!(a, b),
     }

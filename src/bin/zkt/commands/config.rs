@@ -45,7 +45,7 @@ pub(crate) fn run(
         (true, Format::Json) => writeln!(out, "{}", render::json_line(&list_json(config)))?,
         (false, Format::Text) => table(config, settings, output.columns(), &mut out)?,
         (false, Format::Json) => {
-            writeln!(out, "{}", render::json_line(&table_json(config, settings)))?
+            writeln!(out, "{}", render::json_line(&table_json(config, settings)))?;
         }
     }
     out.flush()?;
