@@ -52,7 +52,7 @@
 //!
 //! # What it does not do
 //!
-//! Ensembles and reconfiguration, SASL, the identity that a certificate gives a client, quotas, the super user, a limit of connections per
+//! Ensembles and reconfiguration, Kerberos, the identity that a certificate gives a client, quotas, the super user, a limit of connections per
 //! address, files. Latencies in `srvr` and `mntr` are all 0. Nodes with a time to live can be
 //! created, as in a ZooKeeper with `extendedTypesEnabled`. Where ZooKeeper is odd, so is this: a
 //! `check` outside a transaction that holds is never answered.
@@ -69,7 +69,7 @@
 //! | `request`, `reply`, `code` | what clients send and get |
 //! | `names` | sets of names in ZooKeeper's order |
 //! | `node`, `tree` | nodes, their stats, and all of them by path |
-//! | `identity`, `acl` | identities of sessions, and permissions |
+//! | `identity`, `sasl`, `acl` | identities of sessions, and permissions |
 //! | `change` | from a write to the change that it makes |
 //! | `watches` | which clients get an event |
 //! | `sessions` | numbers, passwords, timeouts |
@@ -99,6 +99,7 @@ mod processor;
 mod reads;
 mod reply;
 mod request;
+mod sasl;
 mod sessions;
 mod state;
 mod stream;
@@ -111,6 +112,8 @@ mod watching;
 mod wire;
 mod words;
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::Deref;
@@ -135,6 +138,7 @@ pub use crate::zookeeper::session::{Certificate, TlsError};
 
 use faults::LONGEST;
 use listener::Service;
+use sasl::Users;
 use state::State;
 
 /// Why a server cannot start.
@@ -162,7 +166,7 @@ pub enum Error {
 }
 
 /// Settings of a server that has not started yet.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Builder {
     address: SocketAddr,
     tick_time: Duration,
@@ -172,7 +176,20 @@ pub struct Builder {
     dialect: Dialect,
     #[cfg(feature = "tls")]
     certificate: Option<Arc<Certificate>>,
+    users: BTreeMap<String, String>,
+    requires_sasl: bool,
     nodes: Vec<(String, Vec<u8>, Vec<Acl>)>,
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("address", &self.address)
+            .field("dialect", &self.dialect)
+            // Without their passwords.
+            .field("users", &self.users.keys())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Default for Builder {
@@ -186,6 +203,8 @@ impl Default for Builder {
             dialect: Dialect::ZooKeeper,
             #[cfg(feature = "tls")]
             certificate: None,
+            users: BTreeMap::new(),
+            requires_sasl: false,
             nodes: Vec::new(),
         }
     }
@@ -247,6 +266,22 @@ impl Builder {
         self
     }
 
+    /// A user who may authenticate by SASL, with DIGEST-MD5, as in a ZooKeeper with a `DigestLoginModule` and the
+    /// `SASLAuthenticationProvider`. ACLs know the user as `sasl:NAME`. ClickHouse Keeper has no SASL. Default:
+    /// there are none.
+    #[must_use]
+    pub fn sasl_user(mut self, name: &str, password: &str) -> Self {
+        self.users.insert(name.to_owned(), password.to_owned());
+        self
+    }
+
+    /// Whether sessions must authenticate by SASL, as with `sessionRequireClientSASLAuth`. Default: no.
+    #[must_use]
+    pub fn require_sasl(mut self, requires: bool) -> Self {
+        self.requires_sasl = requires;
+        self
+    }
+
     /// An initial node. Name its parent before it, unless that is `/`.
     #[must_use]
     pub fn node(mut self, path: &str, data: &[u8], acl: &[Acl]) -> Self {
@@ -274,6 +309,10 @@ impl Builder {
         let timeout = |timeout: Duration| i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
         let mut state = State::of(self.dialect, tick, (timeout(shortest), timeout(longest)));
         state.exists_needs_read = self.exists_needs_read;
+        state.users = Users::new(self.users, self.requires_sasl);
+        if state.users.are_known() {
+            state.tree.know_sasl();
+        }
         for (path, data, acl) in &self.nodes {
             state.plant(path, data, acl).map_err(|code| Error::Node {
                 path: path.clone(),

@@ -1,4 +1,4 @@
-//! Access control: the schemes `world`, `auth`, `digest` and `ip`, and their checks.
+//! Access control: the schemes `world`, `auth`, `digest`, `ip` and `sasl`, and their checks.
 
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::code::ErrorCode;
 use super::identity::Identities;
+use super::sasl::is_name;
 use super::wire::{Malformed, Reader, Text};
 
 /// Permissions, as bits of [`Acl::permissions`].
@@ -103,16 +104,22 @@ pub(crate) fn allows(list: &[Acl], wanted: i32, identities: &Identities) -> bool
                 "ip" => identities
                     .iter()
                     .any(|identity| identity.scheme == "ip" && is_in_range(&identity.id, &acl.id)),
+                // A user of the name `super` is let in everywhere where one is named.
+                "sasl" => identities.iter().any(|identity| {
+                    identity.scheme == "sasl" && (identity.id == acl.id || identity.id == "super")
+                }),
                 _ => false,
             })
 }
 
 /// Returns the ACL to store for the list of a request, or the error if that is not valid: entries
-/// without repetitions, and the identities of the session in place of `auth`.
+/// without repetitions, and the identities of the session in place of `auth`. Where nobody authenticates by
+/// SASL, `sasl` is no scheme.
 pub(crate) fn fix_up(
     entries: Option<&[Entry<'_>]>,
     identities: &Identities,
     open: &List,
+    knows_sasl: bool,
 ) -> Result<List, ErrorCode> {
     let entries = entries.unwrap_or_default();
     if let ([entry], [open_entry]) = (entries, &**open)
@@ -133,8 +140,8 @@ pub(crate) fn fix_up(
                 list.extend(
                     identities
                         .iter()
-                        .filter(|identity| identity.scheme == "digest")
-                        .map(|identity| Acl::new(permissions, "digest", &identity.id)),
+                        .filter(|identity| matches!(identity.scheme, "digest" | "sasl"))
+                        .map(|identity| Acl::new(permissions, identity.scheme, &identity.id)),
                 );
                 if list.len() == before {
                     return Err(ErrorCode::InvalidAcl);
@@ -152,6 +159,7 @@ pub(crate) fn fix_up(
                     "world" => id == "anyone",
                     "digest" => has_two_parts(id),
                     "ip" => read_range(id).is_some(),
+                    "sasl" => knows_sasl && is_name(id),
                     _ => false,
                 };
                 if !valid {
@@ -276,7 +284,7 @@ mod tests {
     fn fixed(list: &[Acl], identities: &Identities) -> Result<Vec<Acl>, ErrorCode> {
         let entries: Vec<Entry<'_>> = list.iter().map(Entry::of).collect();
         let open: List = [Acl::open()].into();
-        fix_up(Some(&entries), identities, &open).map(|list| list.to_vec())
+        fix_up(Some(&entries), identities, &open, false).map(|list| list.to_vec())
     }
 
     #[test]
@@ -375,7 +383,8 @@ mod tests {
             id: id.map(Cow::Borrowed),
         };
         let open: List = [Acl::open()].into();
-        let fixed = |entries: &[Entry<'_>]| fix_up(Some(entries), &local(), &open).map(|_| ());
+        let fixed =
+            |entries: &[Entry<'_>]| fix_up(Some(entries), &local(), &open, false).map(|_| ());
         let world = || entry(16, Some("world"), Some("anyone"));
         let stumbles = Err(ErrorCode::MarshallingError);
         let invalid = Err(ErrorCode::InvalidAcl);
@@ -387,9 +396,34 @@ mod tests {
         assert_eq!(fixed(&[entry(1, Some("sasl"), None)]), invalid);
         assert_eq!(fixed(&[entry(1, Some("auth"), None)]), invalid);
         assert_eq!(
-            fix_up(None, &local(), &open),
+            fix_up(None, &local(), &open, false),
             invalid.map(|()| open.clone())
         );
+    }
+
+    #[test]
+    fn users_of_sasl_are_let_in_where_there_is_sasl() {
+        let mut someone = local();
+        let list = [
+            Acl::new(permission::READ, "sasl", "ops"),
+            Acl::new(permission::WRITE, "sasl", "dev@REALM"),
+        ];
+        assert!(!allows(&list, permission::READ, &someone));
+        someone.know("ops");
+        assert!(allows(&list, permission::READ, &someone));
+        assert!(!allows(&list, permission::WRITE, &someone));
+        let mut root = local();
+        root.know("super");
+        assert!(allows(&list, permission::WRITE, &root));
+        let fixed = |list: &[Acl]| {
+            let entries: Vec<Entry<'_>> = list.iter().map(Entry::of).collect();
+            fix_up(Some(&entries), &someone, &[Acl::open()].into(), true)
+        };
+        assert_eq!(&*fixed(&list).unwrap(), &list);
+        let own = fixed(&[Acl::new(permission::ALL, "auth", "")]).unwrap();
+        assert_eq!(&*own, &[Acl::new(permission::ALL, "sasl", "ops")]);
+        let none = fixed(&[Acl::new(permission::ALL, "sasl", "a@b@c")]);
+        assert_eq!(none, Err(ErrorCode::InvalidAcl));
     }
 
     #[test]

@@ -110,7 +110,7 @@ impl<'a> Draft<'a> {
         let open = self.tree.open_acl();
         match self.tree.dialect().has(Difference::FewSchemes) {
             true => acl::fix_up_as_keeper(entries, asker.identities, open),
-            false => acl::fix_up(entries, asker.identities, open),
+            false => acl::fix_up(entries, asker.identities, open, self.tree.knows_sasl()),
         }
     }
 

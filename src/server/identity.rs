@@ -104,6 +104,19 @@ impl Identities {
         }
     }
 
+    /// Adds a user of SASL.
+    pub(crate) fn know(&mut self, user: &str) {
+        self.add(Identity {
+            scheme: "sasl",
+            id: user.to_owned(),
+        });
+    }
+
+    /// Whether there is a user of SASL.
+    pub(crate) fn have_sasl(&self) -> bool {
+        self.0.iter().any(|identity| identity.scheme == "sasl")
+    }
+
     /// ZooKeeper keeps them in a Java `HashSet`, which begins with sixteen slots.
     fn add(&mut self, identity: Identity) {
         if self.0.contains(&identity) {

@@ -8,6 +8,7 @@ use super::faults::{Fault, Subject};
 use super::handshake;
 use super::reply::{NO_ZXID, put_reply, put_stat};
 use super::request::{Header, RequestKind, Watches, Write};
+use super::sasl::Step;
 use super::state::State;
 use super::transaction;
 use super::wire::{Malformed, Reader, Write as _};
@@ -58,11 +59,15 @@ impl State {
         match kind {
             Some(RequestKind::Auth) => self.authenticate(caller, header.xid, &mut reader)?,
             Some(RequestKind::Sasl) => {
-                // There is no SASL here; ZooKeeper without SASL answers so, too.
-                reader.buffer()?;
+                let token = reader.buffer()?.unwrap_or_default();
+                self.take_token(caller, header.xid, token);
+            }
+            _ if self.wants_sasl(caller) => {
+                let refusal = Some(self.users.refusal());
                 self.send(caller.connection, |out| {
-                    put_reply(out, header.xid, 0, None, &(-1i32).to_be_bytes());
+                    put_reply(out, header.xid, 0, refusal, &[]);
                 });
+                self.close_after_sending(caller.connection);
             }
             kind => {
                 let timeout = self.timeout(caller);
@@ -232,6 +237,36 @@ impl State {
             self.close_after_sending(caller.connection);
         }
         Ok(())
+    }
+
+    /// A step of SASL, which is answered at once, with no transaction number.
+    fn take_token(&mut self, caller: Caller, xid: i32, token: &[u8]) {
+        let Some(connection) = self.connections.get_mut(&caller.connection) else {
+            return;
+        };
+        let mut body = Vec::new();
+        let taken = match self.users.take(&mut connection.sasl, token) {
+            Ok(Step::Challenge(challenge)) => Ok(Some(challenge)),
+            Ok(Step::Known(user, proof)) => {
+                connection.identities.know(&user);
+                Ok(Some(proof))
+            }
+            Ok(Step::None) => Ok(None),
+            Err(refusal) => Err(refusal),
+        };
+        body.put_buffer(taken.as_ref().ok().and_then(Option::as_deref));
+        self.send(caller.connection, |out| {
+            put_reply(out, xid, 0, taken.as_ref().err().copied(), &body);
+        });
+        if taken.is_err() {
+            self.close_after_sending(caller.connection);
+        }
+    }
+
+    /// Whether a client has to authenticate by SASL first.
+    fn wants_sasl(&self, caller: Caller) -> bool {
+        let connection = self.connections.get(&caller.connection);
+        self.users.are_required && connection.is_some_and(|one| !one.identities.have_sasl())
     }
 
     /// Whether the dialect knows a request, and all that are in it.

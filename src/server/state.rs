@@ -21,6 +21,7 @@ use super::node::{Moment, Stat};
 use super::outbox::Outbox;
 use super::reply;
 use super::request::{Create, RequestKind, Write};
+use super::sasl::{Dialogue, Users};
 use super::sessions::Sessions;
 use super::tree::{Tree, split};
 use super::watches::{ConnectionId, NodeEvent, Reach, Watches};
@@ -60,6 +61,7 @@ impl Counts {
 pub(crate) struct Client {
     pub(crate) peer: SocketAddr,
     pub(crate) identities: Identities,
+    pub(crate) sasl: Dialogue,
     /// `None` until the first packet.
     pub(crate) session: Option<i64>,
     /// The session timeout as this connection negotiated it, in milliseconds.
@@ -90,6 +92,7 @@ pub(crate) struct State {
     pub(crate) zxids: Zxids,
     pub(crate) counts: Counts,
     pub(crate) exists_needs_read: bool,
+    pub(crate) users: Users,
     pub(crate) dialect: Dialect,
     /// The nodes of the start, each with its data and its ACL.
     pub(crate) initial: Vec<(String, Vec<u8>, Vec<Acl>)>,
@@ -119,6 +122,7 @@ impl State {
             zxids: Zxids::default(),
             counts: Counts::default(),
             exists_needs_read: false,
+            users: Users::default(),
             dialect,
             initial: Vec::new(),
             started: Instant::now(),
@@ -140,6 +144,7 @@ impl State {
                 true => Identities::none(),
                 false => Identities::of_address(peer),
             },
+            sasl: Dialogue::default(),
             session: None,
             timeout: 0,
             knows_read_only: false,

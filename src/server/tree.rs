@@ -20,6 +20,7 @@ pub(crate) struct Tree {
     data_size: u64,
     open: acl::List,
     dialect: Dialect,
+    knows_sasl: bool,
 }
 
 impl Tree {
@@ -38,6 +39,7 @@ impl Tree {
             data_size: 0,
             open: Arc::clone(&open),
             dialect,
+            knows_sasl: false,
         };
         for &(path, data) in dialect.own_nodes() {
             let mut node = Node::of_old(Arc::clone(&open));
@@ -64,6 +66,15 @@ impl Tree {
     /// The ACL that gives everybody all permissions.
     pub(crate) fn open_acl(&self) -> &acl::List {
         &self.open
+    }
+
+    /// Whether ACLs may name users of SASL.
+    pub(crate) fn knows_sasl(&self) -> bool {
+        self.knows_sasl
+    }
+
+    pub(crate) fn know_sasl(&mut self) {
+        self.knows_sasl = true;
     }
 
     pub(crate) fn dialect(&self) -> Dialect {

@@ -41,6 +41,18 @@ fn its_recipes_work() {
 }
 
 #[test]
+fn it_authenticates_by_sasl() {
+    let place = Place::offline();
+    place.file("users", "# NAME:PASSWORD\nops:se:cret\n");
+    let serving = Serving::start(&place, "--sasl-users users");
+    insta::assert_snapshot!(said("sasl.py", &[&serving.address, "ops", "se:cret"]), @"
+    known: x
+    someone: not authorized
+    wrong password: refused
+    ");
+}
+
+#[test]
 fn its_tls_is_spoken() {
     let place = Place::offline();
     let authority = Authority::new();

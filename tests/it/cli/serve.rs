@@ -199,6 +199,21 @@ fn what_is_wrong_with_a_tree_or_an_address_is_reported() {
     );
     assert!(auth.stderr.contains("hint: "), "{}", auth.stderr);
 
+    for (users, expected) in [
+        ("ops", "users:1: expected NAME:PASSWORD"),
+        ("# one\nops:secret\n:x\n", "users:3: expected NAME:PASSWORD"),
+        ("ops:a\nops:b\n", "users:2: the user ops is there twice"),
+        ("\n", "users: it has no user"),
+    ] {
+        place.file("users", users);
+        let run = place.run("serve --listen :0 --sasl-users users").expect(1);
+        assert!(run.stderr.contains(expected), "{}", run.stderr);
+        assert!(!run.stderr.contains("secret"), "{}", run.stderr);
+    }
+    place.run("serve --listen :0 --require-sasl").expect(1);
+    let keeper = "serve --listen :0 --dialect keeper --sasl-users users";
+    place.run(keeper).expect(1);
+
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
     let run = place.run(&format!("serve --listen {address}")).expect(1);

@@ -2,12 +2,15 @@
 
 mod control;
 
+use std::collections::BTreeSet;
+use std::fs::File;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, ValueHint};
+use zkt::declare::files::reason;
 use zkt::model::acl::Acl;
 use zkt::model::node::Declared;
 use zkt::model::path::ZPath;
@@ -16,6 +19,7 @@ use zkt::server::{self, Builder, Certificate, Dialect, Server};
 
 use crate::args::FileArgs;
 use crate::args::values::listen;
+use crate::bounded;
 use crate::declare::{self, Destination};
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
@@ -52,6 +56,12 @@ pub(crate) struct ServeArgs {
     /// itself, as in :0 or unix:PATH, by HTTP and JSON; the second line on stdout is where it is
     #[arg(long, value_name = "ADDRESS", value_parser = control::Address::parse)]
     pub(crate) control: Option<control::Address>,
+    /// A file with users who may authenticate by SASL (DIGEST-MD5), NAME:PASSWORD a line
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) sasl_users: Option<PathBuf>,
+    /// Take only sessions that authenticate by SASL
+    #[arg(long, requires = "sasl_users")]
+    pub(crate) require_sasl: bool,
     /// Accept a layer that declares no node
     #[arg(long)]
     pub(crate) allow_empty: bool,
@@ -108,6 +118,12 @@ fn builder(args: &ServeArgs, output: &Output) -> Result<Builder, Failure> {
         let certificate = Certificate::load(certificate, key, args.tls_client_ca.as_deref());
         builder = builder.tls(certificate.map_err(Failure::new)?);
     }
+    if let Some(file) = &args.sasl_users {
+        if args.dialect != Dialect::ZooKeeper {
+            return Err(Failure::new("--sasl-users: ClickHouse Keeper has no SASL"));
+        }
+        builder = with_users(builder, file)?.require_sasl(args.require_sasl);
+    }
     if args.tree.is_empty() {
         return Ok(builder);
     }
@@ -133,14 +149,52 @@ fn builder(args: &ServeArgs, output: &Output) -> Result<Builder, Failure> {
     Ok(builder)
 }
 
+/// The largest file of users, in bytes.
+const LARGEST: u64 = 1 << 20;
+
+/// Adds the users of a file.
+fn with_users(mut builder: Builder, file: &Path) -> Result<Builder, Failure> {
+    let name = file.display();
+    let text = File::open(file).map_err(|error| reason(&error));
+    let text = text.and_then(|file| bounded::read(file, LARGEST));
+    let text = text.map_err(|reason| Failure::new(format!("{name}: {reason}")))?;
+    let mut names = BTreeSet::new();
+    for (number, line) in (1..).zip(text.lines()) {
+        if line.trim().is_empty() || line.starts_with('#') {
+            continue;
+        }
+        // The line may be a password: it is not repeated.
+        let user = match line.split_once(':') {
+            Some((user, password)) if !user.is_empty() && !password.is_empty() => {
+                builder = builder.sasl_user(user, password);
+                user
+            }
+            _ => {
+                return Err(Failure::new(format!(
+                    "{name}:{number}: expected NAME:PASSWORD"
+                )));
+            }
+        };
+        if !names.insert(user) {
+            return Err(Failure::new(format!(
+                "{name}:{number}: the user {user} is there twice"
+            )));
+        }
+    }
+    match names.is_empty() {
+        true => Err(Failure::new(format!("{name}: it has no user"))),
+        false => Ok(builder),
+    }
+}
+
 fn failure(error: server::Error) -> Failure {
     let hint = match &error {
         server::Error::Listen { reason, .. } if reason.kind() == io::ErrorKind::AddrInUse => {
             "--listen :0 picks a port that is free"
         }
         server::Error::Node { code, .. } if *code == server::ErrorCode::InvalidAcl => {
-            "an @acl can name world:anyone, digest:USER:HASH and ip:ADDRESS; \
-             auth needs a client that shows who it is"
+            "an @acl can name world:anyone, digest:USER:HASH and ip:ADDRESS, and with --sasl-users \
+             sasl:USER; auth needs a client that shows who it is"
         }
         _ => return Failure::new(error),
     };
