@@ -5,13 +5,16 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help build install demo dist package sbom deny test test-embedded test-real test-go test-servers test-server test-newest test-matrix test-faults fuzz lint doc check verify bench bench-large setup-zookeeper setup-kazoo setup-junit setup-chromium setup-promtool setup-helm
+.PHONY: help build install demo dist package sbom deny test test-embedded test-real test-go test-servers test-server test-newest test-kerberos test-matrix test-faults fuzz lint doc check verify bench bench-large setup-zookeeper setup-kazoo setup-junit setup-kerberos setup-chromium setup-promtool setup-helm
 
 help: ## say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build zkt (target/debug/zkt)
 	cargo build
+
+# All features but gssapi: that takes libclang and headers of Kerberos, and minutes to build.
+FEATURES := --features otel
 
 PREFIX ?= /usr/local
 # A zkt that is built already, to be installed as it is.
@@ -76,12 +79,12 @@ test: setup-zookeeper setup-kazoo setup-chromium setup-promtool setup-helm test-
 
 test-embedded: setup-kazoo setup-chromium setup-promtool setup-helm ## run the tests that need no real ZooKeeper: neither Java nor root
 	ZKT_TEST_CHROMIUM="$$(tests/chromium.sh path)" \
-		cargo test --all-features --lib --bins --examples --test it --test fuzz --bench stages -- --skip real::
-	cargo test --all-features --doc
+		cargo test $(FEATURES) --lib --bins --examples --test it --test fuzz --bench stages -- --skip real::
+	cargo test $(FEATURES) --doc
 
 test-real: setup-zookeeper setup-kazoo setup-junit setup-chromium setup-promtool setup-helm ## run all tests that use a server on a real ZooKeeper
 	ZKT_TEST_SERVER=real ZKT_TEST_ZOOKEEPER_CLASSPATH="$$(tests/zookeeper.sh classpath)" \
-		ZKT_TEST_CHROMIUM="$$(tests/chromium.sh path)" cargo test --all-features --test it --bench wire
+		ZKT_TEST_CHROMIUM="$$(tests/chromium.sh path)" cargo test $(FEATURES) --test it --bench wire
 
 test-go: build ## run the example of tests in Go; it needs Go, which fetches its ZooKeeper client
 	@target="$${CARGO_TARGET_DIR:-$(CURDIR)/target}"; \
@@ -97,47 +100,52 @@ test-servers: setup-kazoo setup-chromium setup-promtool setup-helm ## run the en
 
 test-matrix: setup-zookeeper ## run what shows which server can do what, and write the guide's table; KIND=one RECORD=1
 	for kind in $(or $(KIND),$$(tests/matrix.sh rows)); do tests/matrix.sh run $$kind; done
-	ZKT_WRITE_MATRIX=1 cargo test --all-features --test it -- matrix::page
+	ZKT_WRITE_MATRIX=1 cargo test $(FEATURES) --test it -- matrix::page
 
 test-server:
 	ZKT_TEST_SERVER=real ZKT_TEST_ZOOKEEPER_CLASSPATH="$$(tests/servers.sh classpath $(VERSION))" \
 		ZKT_TEST_ZOOKEEPER_MAIN="$$(tests/servers.sh main $(VERSION))" \
 		ZKT_TEST_CHROMIUM="$$(tests/chromium.sh path)" \
-		cargo test --all-features --test it -- $(TESTS)
+		cargo test $(FEATURES) --test it -- $(TESTS)
 
 # A selection, for the time that it takes.
 test-newest: ## run some of the end-to-end tests on the newest of them
 	tests/servers.sh setup 3.9.3
 	$(MAKE) test-server VERSION=3.9.3 TESTS="session:: cli::apply cli::connect cli::plan cli::service \
-		services::registrations real::netty real::tls real::versions"
+		services::registrations real::netty real::sasl real::tls real::versions"
+
+test-kerberos: setup-zookeeper setup-kerberos ## run the tests of the feature gssapi, with a KDC of their own
+	ZKT_TEST_ZOOKEEPER_CLASSPATH="$$(tests/zookeeper.sh classpath)" \
+		cargo test $(FEATURES),gssapi --test it -- kerberos::
 
 test-faults: setup-zookeeper ## run 100 rounds of faults on an ensemble of three; ROUNDS=100 SEED=that-of-a-run
 	ZKT_TEST_ZOOKEEPER_CLASSPATH="$$(tests/zookeeper.sh classpath)" ZKT_FAULT_ROUNDS=$(or $(ROUNDS),$${ZKT_FAULT_ROUNDS:-100}) \
-		$(if $(SEED),ZKT_FAULT_SEED=$(SEED)) cargo test --all-features --test it -- real::fire --nocapture
+		$(if $(SEED),ZKT_FAULT_SEED=$(SEED)) cargo test $(FEATURES) --test it -- real::fire --nocapture
 
 # What is in tests/fuzz is tried by `make test`, too, and some new inputs; this goes on for as long as it is told to,
 # one target after the other, and goes on from what it found before, in target/fuzz.
 fuzz: ## make new inputs of what is in tests/fuzz and try them: SECONDS=60 (for each target) TARGET=texts
-	@cargo test --all-features --test fuzz --bin zkt --no-run
+	@cargo test $(FEATURES) --test fuzz --bin zkt --no-run
 	@export ZKT_FUZZ_SECONDS="$(or $(SECONDS),60)" RUST_BACKTRACE=0; \
 	for target in $(or $(TARGET),$(FUZZED)); do \
 		case "$$target" in \
 		terminal|requests) tried=(--bin zkt -- "tests::$$target" "fuzz::$$target") ;; \
 		*) tried=(--test fuzz -- "$$target::fuzzed") ;; \
 		esac; \
-		cargo test --quiet --all-features "$${tried[@]:0:2}" -- --nocapture "$${tried[@]:3}"; \
+		cargo test --quiet $(FEATURES) "$${tried[@]:0:2}" -- --nocapture "$${tried[@]:3}"; \
 	done
 
 FUZZED := texts layers values saved frames replies growth terminal requests
 
 lint: ## check the layout of the code, what clippy finds, and the dependencies
 	cargo fmt --check
-	cargo clippy --all-targets --all-features -- -D warnings
+	cargo clippy --all-targets $(FEATURES) -- -D warnings
 	cargo clippy --no-default-features --lib -- -D warnings
 	cargo clippy --no-default-features --features server --lib -- -D warnings
 	cargo clippy --no-default-features --features watch --lib -- -D warnings
 	cargo clippy --no-default-features --features tls --lib -- -D warnings
 	cargo clippy --no-default-features --features graph --lib -- -D warnings
+	cargo clippy --no-default-features --features sasl --lib -- -D warnings
 	@if cargo deny --version >/dev/null 2>&1; then $(MAKE) deny; \
 	else echo "lint: cargo deny is not installed, so the dependencies are not checked"; fi
 
@@ -145,9 +153,9 @@ doc: ## build the documentation (target/doc/zkt)
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
 
 check: ## check the trees in examples/
-	cargo run --quiet --all-features -- fmt --check examples
-	for tree in examples/*.zkt; do cargo run --quiet --all-features -- check --strict "$$tree"; done
-	cargo run --quiet --all-features -- check --strict examples/services.zkt examples/prod.zkt
+	cargo run --quiet $(FEATURES) -- fmt --check examples
+	for tree in examples/*.zkt; do cargo run --quiet $(FEATURES) -- check --strict "$$tree"; done
+	cargo run --quiet $(FEATURES) -- check --strict examples/services.zkt examples/prod.zkt
 
 verify: lint doc check test test-newest ## all of the above that can fail; CI runs this
 
@@ -160,6 +168,9 @@ bench-large: setup-zookeeper ## the same with up to 1,000,000 nodes
 
 setup-zookeeper: ## find a ZooKeeper for the tests, or install the distribution's
 	@tests/zookeeper.sh setup
+
+setup-kerberos: ## find what the tests of Kerberos take, or install the distribution's
+	@tests/kerberos.sh setup
 
 setup-kazoo: ## make a virtual environment of Python with kazoo and pytest, for the tests
 	@tests/kazoo.sh setup

@@ -8,7 +8,8 @@
 //!
 //! The feature `cli` builds the command `zkt`, and `server` the [ZooKeeper server](server) for tests. Both
 //! are on by default; a library needs neither: `default-features = false`. Sessions through [TLS](Tls) need the
-//! feature `tls`, which `cli` has, and key stores with passwords the feature `keystores`.
+//! feature `tls`, those that authenticate by [SASL](Sasl) the feature `sasl`, both of which `cli` has, key stores with
+//! passwords the feature `keystores`, and Kerberos the feature `gssapi`.
 //!
 //! # Declare
 //!
@@ -123,7 +124,7 @@ pub use reconcile::{
 };
 pub use zookeeper::executor::Report;
 pub use zookeeper::session::{
-    Abilities, Credentials, Dialect, Error as SessionError, Options as Connection, Password,
+    Abilities, Credentials, Dialect, Error as SessionError, Options as Connection, Password, Sasl,
     Session, Tls, Wait,
 };
 
@@ -171,7 +172,7 @@ pub mod error {
     pub use crate::zookeeper::live::Error as ReadError;
     pub use crate::zookeeper::record::Error as RecordError;
     pub use crate::zookeeper::session::{
-        CertificateTrouble, HostsError, TlsError, TlsTrouble, Trouble,
+        CertificateTrouble, HostsError, SaslError, SaslTrouble, TlsError, TlsTrouble, Trouble,
     };
 }
 

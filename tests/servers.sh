@@ -39,7 +39,7 @@ tests() {
             --skip executor::losses::a_lost_creation
         ;;
     *)
-        echo cli:: services:: executor:: live:: mirror:: session:: real::netty real::tls real::versions \
+        echo cli:: services:: executor:: live:: mirror:: session:: real::netty real::sasl real::tls real::versions \
             --skip real::zkcli
         ;;
     esac

@@ -156,6 +156,7 @@ impl Lab {
             max_request: zkt::model::request::MAX_REQUEST,
             wait: Wait::No,
             credentials: Vec::new(),
+            sasl: None,
             tls: zkt::Tls::default(),
         };
         runtime.block_on(async {

@@ -62,13 +62,7 @@ impl State {
                 let token = reader.buffer()?.unwrap_or_default();
                 self.take_token(caller, header.xid, token);
             }
-            _ if self.wants_sasl(caller) => {
-                let refusal = Some(self.users.refusal());
-                self.send(caller.connection, |out| {
-                    put_reply(out, header.xid, 0, refusal, &[]);
-                });
-                self.close_after_sending(caller.connection);
-            }
+            _ if self.wants_sasl(caller) => self.turn_away(caller, header.xid),
             kind => {
                 let timeout = self.timeout(caller);
                 // Requests after the end of the session are not answered.
@@ -261,6 +255,15 @@ impl State {
         if taken.is_err() {
             self.close_after_sending(caller.connection);
         }
+    }
+
+    /// Ends the connection of a client that has to authenticate by SASL first.
+    fn turn_away(&mut self, caller: Caller, xid: i32) {
+        let refusal = Some(self.users.refusal());
+        self.send(caller.connection, |out| {
+            put_reply(out, xid, 0, refusal, &[]);
+        });
+        self.close_after_sending(caller.connection);
     }
 
     /// Whether a client has to authenticate by SASL first.

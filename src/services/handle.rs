@@ -16,7 +16,9 @@ use super::properties::PropertiesView;
 use super::registration::{Register, RegisteringServer, RegistrationView, Registrations};
 use super::supervision::{Connected, ConnectionState};
 use crate::model::request::MAX_REQUEST;
-use crate::zookeeper::session::{Credentials, Options, RawClient, Session, Sessions, Tls, Wait};
+use crate::zookeeper::session::{
+    Credentials, Options, RawClient, Sasl, Session, Sessions, Tls, Wait,
+};
 
 /// How a handle is to connect.
 #[derive(Debug, Clone)]
@@ -29,6 +31,7 @@ pub struct Builder {
     max_request: usize,
     wait: Wait,
     credentials: Vec<Credentials>,
+    sasl: Option<Sasl>,
     tls: Tls,
     client: Option<RawClient>,
 }
@@ -43,6 +46,7 @@ impl Default for Builder {
             max_request: MAX_REQUEST,
             wait: Wait::No,
             credentials: Vec::new(),
+            sasl: None,
             tls: Tls::default(),
             client: None,
         }
@@ -96,6 +100,12 @@ impl Builder {
         self
     }
 
+    /// As whom the session authenticates by SASL. Default: as nobody.
+    pub fn sasl(mut self, sasl: Sasl) -> Self {
+        self.sasl = Some(sasl);
+        self
+    }
+
     /// Which servers speak TLS, and what that needs. Default: those with `tcp+tls://` before them, with the
     /// authorities that the system trusts, and no certificate for this side.
     pub fn tls(mut self, tls: Tls) -> Self {
@@ -133,6 +143,7 @@ impl Builder {
             max_request: self.max_request,
             wait: self.wait,
             credentials: self.credentials,
+            sasl: self.sasl,
             tls: self.tls,
         };
         let sessions = Sessions::new(options.clone());
@@ -191,6 +202,7 @@ impl ZooKeeper {
             max_request: MAX_REQUEST,
             wait: Wait::No,
             credentials: Vec::new(),
+            sasl: None,
             tls: Tls::default(),
         };
         Self::supervised(Session::of_client(client, options), None)

@@ -20,10 +20,11 @@ mod hosts;
 mod options;
 mod pace;
 mod probe;
+mod sasl;
 mod sessions;
 mod tls;
 mod trouble;
-#[cfg(feature = "tls")]
+#[cfg(any(feature = "sasl", feature = "tls"))]
 mod tunnel;
 
 pub use credentials::Credentials;
@@ -31,6 +32,7 @@ pub use dialect::{Abilities, Dialect};
 pub use error::Error;
 pub use hosts::HostsError;
 pub use options::{Options, Wait};
+pub use sasl::{Sasl, SaslError, SaslTrouble};
 #[cfg(feature = "tls")]
 #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
 pub use tls::Certificate;
@@ -38,13 +40,13 @@ pub use tls::{Password, Tls, TlsError};
 pub use trouble::{CertificateTrouble, TlsTrouble, Trouble};
 
 /// A line of a log in which zookeeper-client names servers. Behind the ports of this machine that it connects
-/// to instead of servers that speak TLS, these are named.
+/// to instead of servers that speak TLS or SASL, these are named.
 #[doc(hidden)]
 #[must_use]
 pub fn named_in_log(line: &str) -> std::borrow::Cow<'_, str> {
-    #[cfg(feature = "tls")]
+    #[cfg(any(feature = "sasl", feature = "tls"))]
     return tunnel::with_names(line);
-    #[cfg(not(feature = "tls"))]
+    #[cfg(not(any(feature = "sasl", feature = "tls")))]
     line.into()
 }
 
@@ -105,8 +107,9 @@ impl Session {
     /// # Errors
     /// Without [`Wait`], [`Error::Unreachable`] comes at once where every server refuses the
     /// connection, otherwise after the session timeout, and with [`Wait::For`] not before that time
-    /// has passed. Then each server is asked once more what is wrong with it. Wrong credentials, a wrong host string,
-    /// wrong options of TLS and a missing chroot are errors at once however long the wait.
+    /// has passed. Then each server is asked once more what is wrong with it. Wrong credentials, SASL that a
+    /// server refuses or does not have, a wrong host string, wrong options of TLS or SASL and a missing chroot
+    /// are errors at once however long the wait.
     ///
     /// # Cancellation safety
     /// Dropping the future gives the attempt up. A session that the server has granted meanwhile ends with
@@ -269,8 +272,9 @@ impl Session {
     ///
     /// Of a `digest` identity, the server returns only the user, so those are computed from the
     /// credentials, as servers with the default `zookeeper.DigestAuthenticationProvider.digestAlg`
-    /// do. Servers before 3.7 return nothing; there the computed ones are all that is known. ClickHouse
-    /// Keeper is not asked, as it does not know the request; it has no others but its super user.
+    /// do. Servers before 3.7 return nothing; there the computed ones, and the user of SASL, are all that is
+    /// known. ClickHouse Keeper is not asked, as it does not know the request; it has no others but its super
+    /// user.
     ///
     /// # Errors
     /// A lost connection or a dead session.
@@ -278,6 +282,7 @@ impl Session {
     pub async fn who(&self) -> Result<Identities, Error> {
         // Whoever made the client that a session borrows may have given it credentials.
         let computed = digests(&self.options().credentials);
+        let sasl = self.options().sasl.as_ref();
         if !self.dialect().tells_users() {
             return Ok(Identities {
                 may_be_more: self.borrowed
@@ -295,10 +300,11 @@ impl Session {
             // A server before 3.7 also drops the connection after this answer, and a request in
             // flight with it; the client restores it.
             Err(ClientError::Unimplemented) => {
+                let sasl = sasl.and_then(Sasl::identity);
                 return Ok(Identities {
                     // Without credentials there is nothing but the address.
                     may_be_more: self.borrowed || self.options().has_credentials(),
-                    ..computed.collect()
+                    ..computed.chain(sasl).collect()
                 });
             }
             Err(error) => return Err(self.server_error(error)),

@@ -556,6 +556,20 @@ fn planner_executor_and_links_meet_only_at_the_plan() {
     assert_eq!(uses(&["planner", "executor"], meeting), [""; 0]);
 }
 
+/// With all features, zkt builds only where there are libclang and headers of Kerberos.
+#[test]
+fn no_script_of_the_project_builds_all_features() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let tests = std::fs::read_dir(root.join("tests")).unwrap();
+    let tests = tests.map(|entry| entry.unwrap().path());
+    let scripts = tests.filter(|path| path.extension().is_some_and(|end| end == "sh"));
+    let others = ["Makefile", ".ci/run"].map(|name| root.join(name));
+    for script in scripts.chain(others) {
+        let text = std::fs::read_to_string(&script).unwrap();
+        assert!(!text.contains("--all-features"), "{}", script.display());
+    }
+}
+
 /// The pages that people read before the code: the README and the chapters of the guide.
 fn pages() -> Vec<(PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -26,6 +26,7 @@ mod read;
 mod review;
 mod reviewed;
 mod rights;
+mod sasl;
 mod saved;
 mod scripts;
 pub(crate) mod serve;
@@ -141,6 +142,12 @@ impl Place {
         for name in [
             "ZC_ZK_CONNECTION_STRING",
             "ZKT_AUTH",
+            "ZKT_KERBEROS",
+            "ZKT_KERBEROS_HOST",
+            "ZKT_KERBEROS_SERVICE",
+            "ZKT_SASL_PASSWORD",
+            "ZKT_SASL_PASSWORD_FILE",
+            "ZKT_SASL_USER",
             "ZKT_TLS",
             "ZKT_TLS_CA",
             "ZKT_TLS_CERT",

@@ -18,6 +18,8 @@ mod executor;
 mod export;
 mod fixtures;
 mod kazoo;
+#[cfg(feature = "gssapi")]
+mod kerberos;
 mod language;
 mod laws;
 mod links;
@@ -27,6 +29,7 @@ mod mirror;
 mod planner;
 mod real;
 mod relay;
+mod sasl;
 mod server;
 mod services;
 mod session;

@@ -15,6 +15,7 @@ pub(crate) mod netty;
 #[path = "../zookeeper/process.rs"]
 pub(crate) mod process;
 pub(crate) mod quorum;
+mod sasl;
 mod tls;
 mod versions;
 mod zkcli;

@@ -111,6 +111,7 @@ pub(crate) fn options(hosts: &str) -> Options {
         max_request: zkt::model::request::MAX_REQUEST,
         wait: Wait::No,
         credentials: Vec::new(),
+        sasl: None,
         tls: zkt::Tls::default(),
     }
 }

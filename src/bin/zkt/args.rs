@@ -7,6 +7,7 @@ pub(crate) mod lints;
 mod output;
 mod plan;
 mod policy;
+mod sasl;
 mod tls;
 pub(crate) mod values;
 
@@ -17,4 +18,5 @@ pub(crate) use lints::LintArgs;
 pub(crate) use output::{CheckFormat, Color, Format, Global, LogFormat, PlanFormat, TreeFormat};
 pub(crate) use plan::{Extras, OwnerArgs, PlanOptions, TrimArg, max_trim};
 pub(crate) use policy::PolicyArgs;
+pub(crate) use sasl::SaslArgs;
 pub(crate) use tls::{TlsOf, TlsSays};

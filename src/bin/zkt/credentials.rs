@@ -9,18 +9,21 @@ use zkt::zookeeper::session::Credentials;
 use crate::args::ServerArgs;
 use crate::bounded;
 use crate::exit::Failure;
+use crate::sasl;
 use crate::tls::require_trusted;
 
 /// The largest file of credentials, in bytes.
 const LARGEST: u64 = 64 << 10;
 
-/// The credentials that the arguments give, else a variable, here with its name. A certificate is one, too.
+/// The credentials that the arguments give, else a variable, here with its name. A certificate is one, too, and so
+/// is a user of SASL.
 pub(crate) fn credentials(
     args: &ServerArgs,
     set: Option<(&str, String)>,
     tls: &Tls,
 ) -> Result<Vec<Credentials>, Failure> {
-    if tls.certificate.is_some() || set.is_some() || are_named(args) {
+    let is_somebody = sasl::is_asked_for(args)?;
+    if tls.certificate.is_some() || set.is_some() || are_named(args) || is_somebody {
         require_trusted_servers(args)?;
         require_trusted(args)?;
     }
@@ -89,6 +92,11 @@ fn require_trusted_files(args: &ServerArgs) -> Result<(), Failure> {
 
 fn parse(origin: &str, line: &str) -> Result<Credentials, Failure> {
     match line.split_once(':') {
+        Some(("sasl", _)) => {
+            let failure = Failure::new(format!("{origin}: sasl is no scheme of credentials"));
+            Err(failure
+                .hint("--sasl-user NAME authenticates by SASL, with --sasl-password-file FILE"))
+        }
         Some((scheme, secret)) if !scheme.is_empty() => Ok(Credentials {
             scheme: scheme.to_owned(),
             secret: secret.as_bytes().to_vec(),

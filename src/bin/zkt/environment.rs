@@ -8,6 +8,8 @@ pub(crate) const AUTH: &str = "ZKT_AUTH";
 pub(crate) const TLS_PASSWORD: &str = "ZKT_TLS_PASSWORD";
 /// The password of the file of authorities.
 pub(crate) const TLS_CA_PASSWORD: &str = "ZKT_TLS_CA_PASSWORD";
+/// The password of a user of SASL.
+pub(crate) const SASL_PASSWORD: &str = "ZKT_SASL_PASSWORD";
 /// The token that the status address asks for.
 pub(crate) const LISTEN_TOKEN: &str = "ZKT_LISTEN_TOKEN";
 /// The address of a webhook, which may hold a token.
@@ -17,8 +19,9 @@ pub(crate) const WEBHOOK_SECRET: &str = "ZKT_WEBHOOK_SECRET";
 
 /// All variables of zkt that hold secrets. `zkt config` does not show them, and the command of `--on-change`
 /// does not get them.
-pub(crate) const SECRETS: [&str; 6] = [
+pub(crate) const SECRETS: [&str; 7] = [
     AUTH,
+    SASL_PASSWORD,
     TLS_PASSWORD,
     TLS_CA_PASSWORD,
     LISTEN_TOKEN,
@@ -42,15 +45,20 @@ mod tests {
     const PREFIX: &str = "ZKT_";
 
     /// Those that hold no secret.
-    const OTHERS: [&str; 17] = [
+    const OTHERS: [&str; 22] = [
         "ZKT_ADDRESSES",
         "ZKT_COMPLETE",
         "ZKT_CONFIG",
         "ZKT_CONNECT",
         "ZKT_CONTEXT",
+        "ZKT_KERBEROS",
+        "ZKT_KERBEROS_HOST",
+        "ZKT_KERBEROS_SERVICE",
         "ZKT_PATH",
         "ZKT_PREVIOUS",
         "ZKT_REVISION",
+        "ZKT_SASL_PASSWORD_FILE",
+        "ZKT_SASL_USER",
         "ZKT_STATE",
         "ZKT_TLS",
         "ZKT_TLS_CA",

@@ -4,7 +4,9 @@
 use std::fmt::Display;
 use std::path::Path;
 
-use zkt::error::{CertificateTrouble, RecordError, TlsError, TlsTrouble, Trouble};
+use zkt::error::{
+    CertificateTrouble, RecordError, SaslError, SaslTrouble, TlsError, TlsTrouble, Trouble,
+};
 use zkt::model::path::ZPath;
 use zkt::model::record::Broken;
 use zkt::plan::saved::Moved;
@@ -19,7 +21,8 @@ use crate::render::{nodes_have, path_text};
 use crate::words::{self, shell_word};
 
 /// What to do if the server denies a right.
-const RIGHTS: &str = "rights come from --auth, and from the ACLs of a node and its parent";
+const RIGHTS: &str =
+    "rights come from --auth or --sasl-user, and from the ACLs of a node and its parent";
 
 impl From<session::Error> for Failure {
     fn from(error: session::Error) -> Self {
@@ -36,6 +39,17 @@ impl From<session::Error> for Failure {
                 Some(hint) => return Self::new(error_text).hint(hint),
                 None => return Self::new(error_text),
             },
+            session::Error::Sasl(error) => match of_sasl_options(error) {
+                Some(hint) => return Self::new(error_text).hint(hint),
+                None => return Self::new(error_text),
+            },
+            session::Error::SaslRefused { trouble, .. } => match about_sasl(trouble) {
+                Some(hint) => hint,
+                None => return Self::new(error),
+            },
+            session::Error::Demanded { .. } => {
+                "--sasl-user NAME authenticates by SASL, with --sasl-password-file FILE or ZKT_SASL_PASSWORD"
+            }
             session::Error::Credentials { .. } => {
                 "credentials are SCHEME:CREDENTIALS; a user and a password are digest:USER:PASSWORD"
             }
@@ -52,6 +66,47 @@ impl From<session::Error> for Failure {
             _ => return Self::new(error),
         };
         Self::new(error).hint(hint)
+    }
+}
+
+/// What to do about SASL that fails.
+fn about_sasl(trouble: &SaslTrouble) -> Option<&'static str> {
+    Some(match trouble {
+        SaslTrouble::NotOffered => {
+            "without --sasl-user or --kerberos, zkt connects as nobody; the server takes users of SASL if its JAAS file \
+             has a section Server (java.security.auth.login.config)"
+        }
+        SaslTrouble::Closed => {
+            "without --sasl-user or --kerberos, zkt connects as nobody; ClickHouse Keeper has no SASL, but --auth digest:…"
+        }
+        SaslTrouble::Mechanism => {
+            "a user and a password are for servers with a DigestLoginModule in their JAAS file; this one \
+             seems to take Kerberos (--kerberos)"
+        }
+        SaslTrouble::Kerberos(reason) if reason.contains("not found in Kerberos database") => {
+            "--kerberos-host NAME says which host the principal of the server has, --kerberos-service its first part"
+        }
+        SaslTrouble::Kerberos(_) => {
+            "kinit gets a ticket, and KRB5_CLIENT_KTNAME names a keytab for those without one"
+        }
+        SaslTrouble::Ticket => {
+            "is the server's keytab new enough? servers with users and passwords take --sasl-user NAME"
+        }
+        SaslTrouble::Refused | SaslTrouble::Unconfirmed => {
+            "the server's JAAS file names its users, as in user_NAME=\"PASSWORD\""
+        }
+        _ => return None,
+    })
+}
+
+/// What to do about wrong options of SASL.
+fn of_sasl_options(error: &SaslError) -> Option<&'static str> {
+    match error {
+        SaslError::NoKerberos => Some("cargo install zkt --features gssapi builds one that does"),
+        SaslError::File { .. } | SaslError::NoPassword => {
+            Some("--sasl-password-file FILE or ZKT_SASL_PASSWORD gives the password")
+        }
+        _ => None,
     }
 }
 
@@ -147,7 +202,7 @@ impl From<live::Error> for Failure {
     fn from(error: live::Error) -> Self {
         match error {
             live::Error::Unreadable { .. } => {
-                Self::new(error).hint("--auth or --auth-file gives credentials")
+                Self::new(error).hint("--auth, --auth-file or --sasl-user gives credentials")
             }
             error => Self::new(error),
         }
@@ -327,6 +382,9 @@ pub(crate) fn stopped(stop: &Stop, account: &Account) -> Failure {
         },
         Stop::TooLarge { .. } => Failure::new(stop).hint(words::MAX_REQUEST_HINT),
         Stop::Record { reason } => record(reason),
+        Stop::InvalidAcl { entries, .. } if entries.contains("sasl:") => failure.hint(
+            "for users of SASL in ACLs, a server needs its SASLAuthenticationProvider (zookeeper.authProvider.1)",
+        ),
         Stop::InvalidAcl { .. } => failure.hint(
             "ZooKeeper's own schemes are world, auth, digest, ip, x509, sasl and super; a server may have more",
         ),

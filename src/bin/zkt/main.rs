@@ -38,6 +38,7 @@ mod progress;
 mod question;
 mod render;
 mod review;
+mod sasl;
 mod saved;
 mod settings;
 mod shells;
@@ -154,6 +155,7 @@ fn parse(command: clap::Command, words: &[OsString]) -> Result<Call<'_>, Exit> {
     let mut believes_all = false;
     if let (Some(server), Some((_, given))) = (cli.command.server_mut(), called) {
         config.mark(server, &settings, given);
+        server.sasl.stdin_is_layer = reads_stdin(given);
         believes_all = tls::tls(server).is_ok_and(|tls| tls.insecure_skip_verify);
     }
     if let Some(plan) = cli.command.plan_mut() {
@@ -174,6 +176,13 @@ fn parse(command: clap::Command, words: &[OsString]) -> Result<Call<'_>, Exit> {
         settings,
         believes_all,
     })
+}
+
+/// Whether a layer is standard input.
+fn reads_stdin(given: &clap::ArgMatches) -> bool {
+    let ids = ["layers", "new", "new_layers", "old_layers"].into_iter();
+    let mut raw = ids.filter_map(|id| given.try_get_raw(id).ok().flatten());
+    raw.any(|mut words| words.any(|word| word == "-"))
 }
 
 /// Reads `zkt.toml` for the commands that heed it.

@@ -10,6 +10,7 @@ use crate::credentials::{are_named, credentials};
 use crate::environment;
 pub(crate) use crate::environment::variable;
 use crate::exit::{Exit, Failure};
+use crate::sasl::{self, sasl};
 use crate::tls::{require_effect, tls};
 use crate::words::shell_word;
 
@@ -48,7 +49,8 @@ pub(crate) fn saved_server(
     let of_context = args.connect_from.as_ref().map(|of| of.place.clone());
     let of_context = of_context.zip(args.connect.clone());
     let has_credentials =
-        variable(AUTH_VARIABLE).is_some() || are_named(args) || tls(args)?.certificate.is_some();
+        variable(AUTH_VARIABLE).is_some() || are_named(args) || sasl::is_asked_for(args)?;
+    let has_credentials = has_credentials || tls(args)?.certificate.is_some();
     match of_context.or_else(|| set.next()) {
         Some((name, hosts)) if hosts.trim_end_matches('/') != saved.trim_end_matches('/') => {
             let message = format!("the plan was made on {saved}, and {name} names {hosts}");
@@ -107,6 +109,8 @@ pub(crate) fn session_options(args: &ServerArgs) -> Result<Options, Failure> {
         max_request: args.max_request,
         wait,
         credentials: credentials(args, set, &tls)?,
+        // After what says whether files and servers are trusted.
+        sasl: sasl(args)?,
         tls,
     };
     require_effect(args, &options)?;
@@ -122,6 +126,10 @@ pub(crate) async fn zookeeper(args: &ServerArgs) -> Result<ZooKeeper, Failure> {
         .max_request(options.max_request)
         .tls(options.tls)
         .wait(options.wait);
+    let builder = match options.sasl {
+        Some(sasl) => builder.sasl(sasl),
+        None => builder,
+    };
     let builder = match options.request_timeout {
         Some(request_timeout) => builder.request_timeout(request_timeout),
         None => builder,

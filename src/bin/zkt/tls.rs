@@ -47,7 +47,7 @@ pub(crate) fn tls(args: &ServerArgs) -> Result<Tls, Failure> {
 }
 
 /// A variable that says yes or no.
-fn switch(name: &str) -> Result<bool, Failure> {
+pub(crate) fn switch(name: &str) -> Result<bool, Failure> {
     match variable(name)
         .map(|text| text.to_ascii_lowercase())
         .as_deref()
@@ -74,10 +74,21 @@ fn require_trusted_files(args: &ServerArgs) -> Result<(), Failure> {
     let Some(of) = &args.tls.tls_from else {
         return Ok(());
     };
-    let TlsSays::File(key, refused) = &of.says else {
-        return Ok(());
-    };
     let (place, file) = (&of.place, &of.file);
+    let (key, refused) = match &of.says {
+        TlsSays::File(key, refused) => (key, refused),
+        TlsSays::Variable(name) => {
+            let message = format!(
+                "{place} takes a password from the variable {name}, and that file was only found: it is not \
+                 read"
+            );
+            let hint = format!(
+                "--config {file} (or ZKT_CONFIG) says that you trust it; ZKT_SASL_PASSWORD holds one, too"
+            );
+            return Err(Failure::new(message).hint(hint));
+        }
+        TlsSays::Trust(_) => return Ok(()),
+    };
     let message = format!(
         "{place} gives {refused} as {key}, outside of its repository, and that file was only found: it is \
          not read"

@@ -23,7 +23,7 @@ pub(crate) fn refusal(refusal: &Refusal) -> String {
             return format!("{refusal}; zkt apply --approve {rule} agrees to it");
         }
         Refusal::Strict { .. } => "--strict or strict in zkt.toml forbids them",
-        Refusal::NoIdentity { .. } | Refusal::NoCreator { .. } => "give --auth",
+        Refusal::NoIdentity { .. } | Refusal::NoCreator { .. } => "give --auth or --sasl-user",
         Refusal::NoCreation { .. } | Refusal::NoRecord { .. } => {
             "ClickHouse Keeper 25.12 can, with create_with_stats"
         }
@@ -61,7 +61,7 @@ pub(crate) fn refusal_of_list(refused: &Refusal) -> String {
 
 fn option_for_rights(nodes: &[NodeRights]) -> &'static str {
     match nodes.iter().any(needs_read) {
-        true => "--auth or --auth-file gives credentials",
+        true => "--auth, --auth-file or --sasl-user gives credentials",
         false => "--force tries it nevertheless",
     }
 }

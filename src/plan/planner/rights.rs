@@ -8,7 +8,7 @@ use foldhash::HashSet;
 use super::needs::{KnownAcl, judge as judge_rights, needed, of_actions};
 use super::policy::Policy;
 use super::stages::Stages;
-use crate::model::acl::{Acl, AclEntry, Allowed, Identities, Permissions};
+use crate::model::acl::{Acl, AclEntry, Allowed, AuthId, Identities, Permissions};
 use crate::model::lint::{Level, Lint};
 use crate::model::node::Declared;
 use crate::model::path::ZPath;
@@ -87,9 +87,14 @@ impl Seen {
         if let Some(path) = named.first.filter(|_| is_known && !named.applier) {
             let names: Vec<&str> = applier.users().collect();
             let names = names.join(", ");
+            // Others than digests are not taken unproven.
+            let is_digest = |who: &AuthId| who.scheme == "digest";
+            let check = match applier.stored.iter().any(is_digest) {
+                true => "a server takes any password, so check user and password",
+                false => "check whether it is the right user",
+            };
             let message = format!(
-                "no ACL that is declared or seen names an identity of the applier ({names}); \
-                 a server takes any password, so check user and password"
+                "no ACL that is declared or seen names an identity of the applier ({names}); {check}"
             );
             warnings.push(warning(Lint::UnknownApplier, path, message));
         }

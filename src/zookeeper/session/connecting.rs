@@ -6,10 +6,15 @@ use tokio::time::{Instant, sleep, timeout_at};
 use zookeeper_client::Connector;
 
 use super::client::caught;
+use super::credentials::Credentials;
 use super::dialect::{self, Answers, Dialect};
 use super::ending::Ending;
 use super::hosts::Servers;
-use super::probe::troubles;
+use super::probe::{demands_authentication, troubles};
+#[cfg(not(feature = "sasl"))]
+use super::sasl::SaslError;
+#[cfg(feature = "sasl")]
+use super::sasl::{Login, SaslTrouble};
 use super::tls::Security;
 use super::{Client, ClientError, Error, Options, RawClient, Wait, is_outcome_unknown};
 
@@ -18,6 +23,9 @@ pub(super) const PROBE_LIMIT: Duration = Duration::from_secs(1);
 
 /// How long an attempt to connect may take however short the session timeout is.
 pub(super) const LEAST_ATTEMPT: Duration = Duration::from_secs(1);
+
+/// How often a session is asked for by those whose credentials have to be there first.
+const TRIES: u32 = 16;
 
 /// How long to wait before the second attempt to connect, between all later ones at most, and
 /// between the last ones at least.
@@ -49,6 +57,9 @@ pub(super) async fn connect(
             Ok(client) => return Ok(client),
             Err(Error::Unreachable { hosts, reason, .. }) => {
                 if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                    if let Some(refusal) = doors.refusal() {
+                        return Err(refusal);
+                    }
                     let troubles = troubles(servers, security, PROBE_LIMIT).await;
                     return Err(Error::Unreachable {
                         hosts,
@@ -57,6 +68,14 @@ pub(super) async fn connect(
                     });
                 }
                 reason
+            }
+            Err(Error::Credentials { hosts, schemes }) => {
+                let demands = schemes.is_empty()
+                    || demands_authentication(servers, &security, PROBE_LIMIT).await;
+                return Err(match demands {
+                    true => Error::Demanded { hosts, schemes },
+                    false => Error::Credentials { hosts, schemes },
+                });
             }
             Err(error) => return Err(error),
         };
@@ -94,8 +113,10 @@ async fn attempt(
     };
     let connect = async |connector: Connector| {
         let connected = connector.connect(&list);
-        let client = answer(options, servers, limited(), connected).await?;
-        let client = Ending::owned(client);
+        let client = match answer(options, servers, limited(), connected).await {
+            Ok(client) => Ending::owned(client),
+            Err(error) => return Err(doors.final_refusal().unwrap_or(error)),
+        };
         doors.keep_for(&client);
         Ok(client)
     };
@@ -108,11 +129,16 @@ async fn attempt(
     let client = match connect(connector()).await {
         Err(Error::Credentials { .. }) if !options.credentials.is_empty() => {
             // Servers with `enforce.auth.enabled` take nothing before the credentials.
-            let given = options.credentials.iter();
-            let with_all = given.fold(connector(), |connector, given| {
-                connector.with_auth(&given.scheme, &given.secret)
-            });
-            let client = connect(with_all).await?;
+            // One with Netty answers them first in every other case or so.
+            let mut left = TRIES;
+            let client = loop {
+                left -= 1;
+                match connect(with_credentials(connector(), options)).await {
+                    Err(Error::Unreachable { reason, .. })
+                        if reason == ClientError::NoHosts && left > 0 => {}
+                    connected => break connected?,
+                }
+            };
             let dialect = dialect_of(&client).await?;
             bounded(client, options, dialect)
         }
@@ -124,10 +150,7 @@ async fn attempt(
                 client = connect(connector().with_server_version(3, 4, 0)).await?;
             }
             let client = bounded(client, options, dialect);
-            for credentials in &options.credentials {
-                let accepted = client.auth(&credentials.scheme, &credentials.secret);
-                answer(options, servers, until, accepted).await?;
-            }
+            authenticate(&client, options, servers, until).await?;
             client
         }
     };
@@ -137,31 +160,108 @@ async fn attempt(
     Ok(client)
 }
 
+/// With credentials that are sent right behind the connect request.
+fn with_credentials(connector: Connector, options: &Options) -> Connector {
+    let given = options.credentials.iter();
+    given.fold(connector, |connector, given| {
+        connector.with_auth(&given.scheme, &given.secret)
+    })
+}
+
+/// Sends the credentials on a connection that has a session.
+async fn authenticate(
+    client: &Client,
+    options: &Options,
+    servers: &Servers,
+    until: Instant,
+) -> Result<(), Error> {
+    for credentials in &options.credentials {
+        let accepted = client.auth(&credentials.scheme, &credentials.secret);
+        answer(options, servers, until, accepted).await?;
+    }
+    Ok(())
+}
+
 fn connection_timeout(options: &Options) -> Duration {
     options.session_timeout * 3 / 5
 }
 
 /// Where the client library connects to, for the servers.
 struct Doors {
-    #[cfg(feature = "tls")]
+    #[cfg(any(feature = "sasl", feature = "tls"))]
     tunnel: std::sync::Arc<super::tunnel::Tunnel>,
+    #[cfg(feature = "sasl")]
+    mechanism: Option<&'static str>,
 }
 
-#[cfg(feature = "tls")]
+#[cfg(feature = "sasl")]
+impl Doors {
+    /// Why SASL failed with the last server with which it did.
+    fn refused(&self) -> Option<(Error, SaslTrouble)> {
+        let (server, trouble) = self.tunnel.refusal()?;
+        let refusal = Error::SaslRefused {
+            server,
+            mechanism: self.mechanism?,
+            trouble: trouble.clone(),
+        };
+        Some((refusal, trouble))
+    }
+
+    fn refusal(&self) -> Option<Error> {
+        self.refused().map(|(refusal, _)| refusal)
+    }
+
+    /// As [`Doors::refusal`], if the next attempt would end the same.
+    fn final_refusal(&self) -> Option<Error> {
+        let (refusal, trouble) = self.refused()?;
+        trouble.is_final().then_some(refusal)
+    }
+}
+
+#[cfg(not(feature = "sasl"))]
+impl Doors {
+    fn refusal(&self) -> Option<Error> {
+        None
+    }
+
+    fn final_refusal(&self) -> Option<Error> {
+        None
+    }
+}
+
+#[cfg(any(feature = "sasl", feature = "tls"))]
 impl Doors {
     async fn open(
         options: &Options,
         servers: &Servers,
         security: &Security,
     ) -> Result<Self, Error> {
+        #[cfg(feature = "sasl")]
+        let login = match &options.sasl {
+            Some(sasl) => Some(std::sync::Arc::new(Login::load(sasl).await?)),
+            None => None,
+        };
+        #[cfg(not(feature = "sasl"))]
+        if options.sasl.is_some() {
+            return Err(SaslError::NotBuilt.into());
+        }
         let limit = connection_timeout(options).max(LEAST_ATTEMPT);
-        let tunnel = super::tunnel::Tunnel::open(servers, security, limit).await;
-        let tunnel = tunnel.map_err(|error| Error::Tunnel {
+        let tunnel = super::tunnel::Tunnel::open(
+            servers,
+            security,
+            #[cfg(feature = "sasl")]
+            login.as_ref(),
+            limit,
+        );
+        let tunnel = tunnel.await.map_err(|error| Error::Tunnel {
             hosts: servers.to_string(),
             reason: super::dial::words(&error),
         })?;
-        let tunnel = std::sync::Arc::new(tunnel);
-        Ok(Self { tunnel })
+        Ok(Self {
+            tunnel: std::sync::Arc::new(tunnel),
+            #[cfg(feature = "sasl")]
+            mechanism: login.map(|login| login.mechanism()),
+        })
     }
 
     fn list(&self, servers: &Servers) -> String {
@@ -173,11 +273,14 @@ impl Doors {
     }
 }
 
-#[cfg(not(feature = "tls"))]
+#[cfg(not(any(feature = "sasl", feature = "tls")))]
 impl Doors {
-    #[expect(clippy::unused_async, reason = "with TLS it opens ports")]
-    async fn open(_: &Options, _: &Servers, _: &Security) -> Result<Self, Error> {
-        Ok(Self {})
+    #[expect(clippy::unused_async, reason = "with TLS or SASL it opens ports")]
+    async fn open(options: &Options, _: &Servers, _: &Security) -> Result<Self, Error> {
+        match options.sasl {
+            Some(_) => Err(SaslError::NotBuilt.into()),
+            None => Ok(Self {}),
+        }
     }
 
     fn list(&self, servers: &Servers) -> String {
@@ -251,6 +354,13 @@ pub(super) async fn chroot_exists(
     }
 }
 
+/// The schemes by which the session authenticates.
+fn schemes(options: &Options) -> Vec<String> {
+    let sasl = options.sasl.iter().map(|_| "sasl");
+    let others = options.credentials.iter().map(Credentials::scheme_shown);
+    sasl.chain(others).map(str::to_owned).collect()
+}
+
 /// Waits for an answer to what belongs to connecting.
 async fn answer<T>(
     options: &Options,
@@ -265,11 +375,7 @@ async fn answer<T>(
         .map_err(|reason| match reason {
             ClientError::AuthFailed => Error::Credentials {
                 hosts,
-                schemes: options
-                    .credentials
-                    .iter()
-                    .map(|c| c.scheme_shown().to_owned())
-                    .collect(),
+                schemes: schemes(options),
             },
             reason if reason == ClientError::NoHosts || is_outcome_unknown(&reason) => {
                 let troubles = Vec::new();

@@ -36,6 +36,22 @@ pub(super) async fn open(address: SocketAddr, limit: Duration) -> Result<TcpStre
     }
 }
 
+/// Connects to the first address of a server that takes it; each may take so long.
+///
+/// # Errors
+/// What is wrong with the last address.
+#[cfg(feature = "sasl")]
+pub(super) async fn connect(server: &Server, limit: Duration) -> Result<TcpStream, Trouble> {
+    let mut trouble = Trouble::UnknownName;
+    for address in addresses(server, limit).await? {
+        match open(address, limit).await {
+            Ok(stream) => return Ok(stream),
+            Err(error) => trouble = error,
+        }
+    }
+    Err(trouble)
+}
+
 /// What the system says, without the number of its error.
 pub(super) fn words(error: &io::Error) -> String {
     let text = error.to_string();

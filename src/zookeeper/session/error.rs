@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{ClientError, HostsError, TlsError, Trouble};
+use super::{ClientError, HostsError, SaslError, SaslTrouble, TlsError, Trouble};
 use crate::model::path::ZPath;
 
 /// Why there is no session.
@@ -19,8 +19,29 @@ pub enum Error {
     /// The options of TLS are wrong, or the files that they name.
     #[error("TLS: {0}")]
     Tls(#[from] TlsError),
-    /// No port of this machine can be had, behind which to speak TLS.
-    #[error("cannot open a port of this machine for TLS to {hosts}: {reason}")]
+    /// The options of SASL are wrong, or the file that they name.
+    #[error("SASL: {0}")]
+    Sasl(#[from] SaslError),
+    /// A server refuses to know the session by SASL, or does not speak it.
+    #[error("SASL ({mechanism}) with {server} fails: {trouble}")]
+    SaslRefused {
+        /// The server.
+        server: String,
+        /// The name of the mechanism.
+        mechanism: &'static str,
+        /// Why.
+        trouble: SaslTrouble,
+    },
+    /// The servers take no session that does not authenticate, by SASL or otherwise.
+    #[error("{}", demanded(hosts, schemes))]
+    Demanded {
+        /// The servers and the chroot.
+        hosts: String,
+        /// The schemes of the credentials given, which do not suffice, as in [`Error::Credentials`].
+        schemes: Vec<String>,
+    },
+    /// No port of this machine can be had, behind which to speak TLS or SASL.
+    #[error("cannot open a port of this machine for the way to {hosts}: {reason}")]
     Tunnel {
         /// The servers and the chroot.
         hosts: String,
@@ -65,6 +86,16 @@ pub enum Error {
         /// The error.
         reason: ClientError,
     },
+}
+
+fn demanded(hosts: &str, schemes: &[String]) -> String {
+    match schemes {
+        [] => format!("{hosts} demands that clients authenticate, and this one does not"),
+        given => {
+            let given = given.join(", ");
+            format!("{hosts} demands that clients authenticate otherwise than by {given}")
+        }
+    }
 }
 
 /// Why no server was reached, in words that need no knowledge of the client.

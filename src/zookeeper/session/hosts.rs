@@ -59,7 +59,7 @@ pub(super) struct Server {
     pub(super) scheme: Scheme,
 }
 
-#[cfg(feature = "tls")]
+#[cfg(any(feature = "sasl", feature = "tls"))]
 impl Server {
     /// Host and port as they were given, without what stands before them.
     pub(super) fn address(&self) -> &str {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::credentials::Credentials;
 use super::hosts::{Scheme, Server, Servers};
+use super::sasl::Sasl;
 use super::tls::Tls;
 use crate::model::path::ZPath;
 use crate::model::request::MAX_REQUEST;
@@ -27,6 +28,8 @@ pub struct Options {
     pub wait: Wait,
     /// Whom the session is authenticated as.
     pub credentials: Vec<Credentials>,
+    /// As whom the session authenticates by SASL, if it does.
+    pub sasl: Option<Sasl>,
     /// Which servers speak TLS, and what that needs.
     pub tls: Tls,
 }
@@ -42,6 +45,7 @@ impl Options {
             max_request: MAX_REQUEST,
             wait: Wait::No,
             credentials: Vec::new(),
+            sasl: None,
             tls: Tls::default(),
         }
     }
@@ -58,7 +62,7 @@ impl Options {
     /// connection.
     #[must_use]
     pub fn has_credentials(&self) -> bool {
-        !self.credentials.is_empty() || self.tls.certificate.is_some()
+        !self.credentials.is_empty() || self.sasl.is_some() || self.tls.certificate.is_some()
     }
 
     /// Whether no server can speak TLS, whatever the options are: `tcp://` stands before each.

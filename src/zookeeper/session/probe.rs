@@ -48,6 +48,57 @@ pub(super) async fn one_answers(servers: &Servers, security: &Security, limit: D
         .any(|(_, trouble)| *trouble == Trouble::None)
 }
 
+/// Whether one of the servers takes no request of a session that has not authenticated, and says so.
+pub(super) async fn demands_authentication(
+    servers: &Servers,
+    security: &Security,
+    limit: Duration,
+) -> bool {
+    for server in &servers.each {
+        #[cfg(feature = "tls")]
+        if let Some(material) = security.for_server(server) {
+            let demands = match super::tls::connect(server, material, limit).await {
+                Ok(stream) => refuses_ping(stream.inner, limit).await,
+                Err(_) => false,
+            };
+            if demands {
+                return true;
+            }
+            continue;
+        }
+        #[cfg(not(feature = "tls"))]
+        let _ = security;
+        for address in addresses(server, limit).await.unwrap_or_default() {
+            if let Ok(stream) = open(address, limit).await
+                && refuses_ping(stream, limit).await
+            {
+                return true;
+            }
+        }
+    }
+    false
+}
+
+/// Whether a new session is closed for want of authentication (SESSIONCLOSEDREQUIRESASLAUTH).
+async fn refuses_ping(mut stream: impl AsyncRead + AsyncWrite + Unpin, limit: Duration) -> bool {
+    let refused = async {
+        stream.write_all(&connect_request()).await?;
+        stream.flush().await?;
+        let greeting = stream.read_i32().await?;
+        let mut greeting = vec![0; usize::try_from(greeting).unwrap_or_default().min(64)];
+        stream.read_exact(&mut greeting).await?;
+        // Length, and the number and the kind of a ping.
+        let ping = [8_i32, -2, 11].map(i32::to_be_bytes).concat();
+        stream.write_all(&ping).await?;
+        stream.flush().await?;
+        // Length, number, transaction, and the error.
+        let mut reply = [0; 20];
+        stream.read_exact(&mut reply).await?;
+        Ok::<_, io::Error>(reply[16..] == (-124_i32).to_be_bytes())
+    };
+    matches!(timeout(limit, refused).await, Ok(Ok(true)))
+}
+
 /// Looks what becomes of a connect request to one server. A session that it grants is closed.
 async fn probe(server: &Server, security: &Security, limit: Duration) -> Trouble {
     #[cfg(feature = "tls")]
@@ -161,9 +212,9 @@ enum Answer {
     None,
 }
 
-async fn ask(mut stream: impl AsyncRead + AsyncWrite + Unpin, limit: Duration) -> Answer {
-    // Length, protocol version, last zxid, session timeout in ms, session, password, and whether the session
-    // may be read-only: without that, a server that is closes the connection.
+/// Length, protocol version, last zxid, session timeout in ms, session, password, and whether the session may be
+/// read-only: without that, a server that is closes the connection.
+fn connect_request() -> Vec<u8> {
     let mut request = 45_i32.to_be_bytes().to_vec();
     request.extend_from_slice(&[0; 12]);
     request.extend_from_slice(&4000_i32.to_be_bytes());
@@ -171,6 +222,11 @@ async fn ask(mut stream: impl AsyncRead + AsyncWrite + Unpin, limit: Duration) -
     request.extend_from_slice(&16_i32.to_be_bytes());
     request.extend_from_slice(&[0; 16]);
     request.push(1);
+    request
+}
+
+async fn ask(mut stream: impl AsyncRead + AsyncWrite + Unpin, limit: Duration) -> Answer {
+    let request = connect_request();
     // Length, and the number and the kind of a request that closes the session.
     let close = [8_i32, 1, -11].map(i32::to_be_bytes).concat();
     let answered = async {

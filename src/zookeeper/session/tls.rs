@@ -29,7 +29,7 @@ pub use error::TlsError;
 pub use options::{Password, Tls};
 
 #[cfg(feature = "tls")]
-pub(super) use connect::{Stream, connect};
+pub(super) use connect::connect;
 #[cfg(feature = "tls")]
 pub(super) use material::Material;
 #[cfg(feature = "tls")]

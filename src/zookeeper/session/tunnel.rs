@@ -1,11 +1,11 @@
-//! Ports on this machine behind which servers speak TLS.
+//! Ports on this machine behind which servers speak TLS, or are told by SASL who the client is.
 //!
 //! zookeeper-client speaks TLS, but without a name for the certificate, without words for what failed, and
-//! with a second library of cryptography. So it connects to a port of the loopback interface, and a task
-//! here carries what it says to the server, over TLS.
+//! with a second library of cryptography; and SASL, with the faults that [`sasl`](super::sasl) lists. So it
+//! connects to a port of the loopback interface, and a task here carries what it says to the server.
 //!
-//! Every user of the machine can connect to such a port, and behind it is this side's certificate. So a
-//! connection is served only if its other end is a socket of this process; see [`own`].
+//! Every user of the machine can connect to such a port, and behind it is this side's certificate, or its
+//! user. So a connection is served only if its other end is a socket of this process; see [`own`].
 
 use std::fmt;
 use std::io::{self, Cursor};
@@ -15,15 +15,23 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt as _, Chain, Join, join};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, Chain, Join, join};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
+#[cfg(feature = "sasl")]
+use tokio::time::timeout;
 use tokio::time::{Instant, sleep};
 
 use super::RawClient;
+use super::dial;
 use super::hosts::{Server, Servers};
-use super::tls::{Material, Security, connect};
+#[cfg(feature = "sasl")]
+use super::sasl::{Halt, Login, SaslTrouble, introduce};
+use super::tls::Security;
+#[cfg(feature = "tls")]
+use super::tls::{Material, closed, connect, of_io};
+use super::trouble::Trouble;
 
 use names::Name;
 
@@ -41,42 +49,88 @@ const SILENCE: Duration = Duration::from_secs(60);
 /// answer.
 const MOST_SAID: usize = 64 << 10;
 /// What is wrong with a server that the client library does not wait for any longer.
-const TOO_LATE: &str = "it does not speak TLS in the time that the session has for it";
+const TOO_LATE: &str = "it takes longer than the session has time for";
 
-/// The servers as the client library is to know them. Whoever speaks TLS is a port of this machine, as long
-/// as this lives.
+/// The servers as the client library is to know them. Whoever speaks TLS or SASL is a port of this machine, as
+/// long as this lives.
 #[derive(Debug)]
 pub(super) struct Tunnel {
     /// `127.0.0.1:40001,h2:2181`.
     list: String,
     /// What the ports are called in logs.
     _names: Vec<Name>,
+    #[cfg(feature = "sasl")]
+    refusal: Arc<Refusal>,
     /// End with it.
     tasks: JoinSet<()>,
 }
 
+/// What connections through a port take.
+#[derive(Debug, Clone)]
+struct Needs {
+    #[cfg(feature = "tls")]
+    material: Option<Arc<Material>>,
+    #[cfg(feature = "sasl")]
+    login: Option<Arc<Login>>,
+}
+
+impl Needs {
+    fn are_none(&self) -> bool {
+        #[cfg(feature = "sasl")]
+        if self.login.is_some() {
+            return false;
+        }
+        !self.speak_tls()
+    }
+
+    fn speak_tls(&self) -> bool {
+        #[cfg(feature = "tls")]
+        return self.material.is_some();
+        #[cfg(not(feature = "tls"))]
+        false
+    }
+}
+
+/// The last server that did not take part in SASL or refused, and why.
+#[cfg(feature = "sasl")]
+#[derive(Debug, Default)]
+struct Refusal(Mutex<Option<(String, SaslTrouble)>>);
+
 impl Tunnel {
-    /// Opens a port for each server that speaks TLS. `limit`: how long connecting to a server may take.
+    /// Opens a port for each server that speaks TLS, or for all if there is something to say by SASL.
+    /// `limit`: how long connecting to a server may take, and SASL then.
     pub(super) async fn open(
         servers: &Servers,
+        #[cfg_attr(not(feature = "tls"), expect(unused, reason = "none speaks TLS"))]
         security: &Security,
+        #[cfg(feature = "sasl")] login: Option<&Arc<Login>>,
         limit: Duration,
     ) -> io::Result<Self> {
         let mut list = Vec::with_capacity(servers.each.len());
         let (mut tasks, mut names) = (JoinSet::new(), Vec::new());
+        #[cfg(feature = "sasl")]
+        let refusal = Arc::new(Refusal::default());
         for server in &servers.each {
-            let Some(material) = security.for_server(server) else {
+            let needs = Needs {
+                #[cfg(feature = "tls")]
+                material: security.for_server(server).cloned(),
+                #[cfg(feature = "sasl")]
+                login: login.cloned(),
+            };
+            if needs.are_none() {
                 list.push(server.shown.clone());
                 continue;
-            };
+            }
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
             let address = listener.local_addr()?;
             list.push(address.to_string());
-            names.push(Name::give(address.port(), server));
+            names.push(Name::give(address.port(), server, needs.speak_tls()));
             let gate = Gate {
                 server: server.clone(),
-                material: material.clone(),
+                needs,
                 limit,
+                #[cfg(feature = "sasl")]
+                refusal: refusal.clone(),
                 fails: AtomicBool::new(false),
                 warned: Mutex::new(None),
             };
@@ -86,8 +140,17 @@ impl Tunnel {
         Ok(Self {
             list,
             _names: names,
+            #[cfg(feature = "sasl")]
+            refusal,
             tasks,
         })
+    }
+
+    /// The last server that did not take part in SASL or refused, and why.
+    #[cfg(feature = "sasl")]
+    pub(super) fn refusal(&self) -> Option<(String, SaslTrouble)> {
+        let refusal = self.refusal.0.lock();
+        refusal.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// What the client library is to connect to.
@@ -117,8 +180,10 @@ impl Tunnel {
 #[derive(Debug)]
 struct Gate {
     server: Server,
-    material: Arc<Material>,
+    needs: Needs,
     limit: Duration,
+    #[cfg(feature = "sasl")]
+    refusal: Arc<Refusal>,
     /// Whether the last connection to the server failed, which the log has said.
     fails: AtomicBool,
     /// When the log told of a stranger last.
@@ -155,18 +220,99 @@ impl Gate {
     async fn pass(self: Arc<Self>, stream: TcpStream) {
         // It only makes small requests wait.
         _ = stream.set_nodelay(true);
-        let connecting = connect(&self.server, &self.material, self.limit);
-        let Some((client, connected)) = while_waited_for(stream, connecting).await else {
-            return self.note(&TOO_LATE);
-        };
+        match self.through(stream).await {
+            None => self.note(&TOO_LATE),
+            Some(Ok(0)) => {}
+            Some(Ok(_)) => self.fails.store(false, Ordering::Relaxed),
+            Some(Err(trouble)) => self.note(&trouble),
+        }
+    }
+
+    /// Returns how many bytes the server has sent. `None` if the client did not wait for it.
+    async fn through(&self, stream: TcpStream) -> Option<Result<u64, Trouble>> {
+        #[cfg(feature = "tls")]
+        if let Some(material) = &self.needs.material {
+            let connecting = connect(&self.server, material, self.limit);
+            let (client, connected) = while_waited_for(stream, connecting).await?;
+            let server = match connected {
+                Ok(server) => server,
+                Err(trouble) => return Some(Err(trouble)),
+            };
+            let asked = server.asked();
+            // What a server thinks of this side's certificate comes after the handshake of TLS 1.3.
+            let ended = |error: Option<io::Error>| match error {
+                None => Trouble::Handshake(closed(asked)),
+                Some(error) => of_io(&error, asked).map_or_else(
+                    || Trouble::Unconnected(dial::words(&error)),
+                    Trouble::Handshake,
+                ),
+            };
+            return Some(self.converse(client, server.inner).await.map_err(ended));
+        }
+        let connecting = dial::connect(&self.server, self.limit);
+        let (client, connected) = while_waited_for(stream, connecting).await?;
         let server = match connected {
             Ok(server) => server,
-            Err(trouble) => return self.note(&trouble),
+            Err(trouble) => return Some(Err(trouble)),
         };
-        match carry::carry(client, server).await {
-            Ok(0) => {}
-            Ok(_) => self.fails.store(false, Ordering::Relaxed),
-            Err(trouble) => self.note(&trouble),
+        _ = server.set_nodelay(true);
+        let ended = |error: Option<io::Error>| match error {
+            None => Trouble::Closed,
+            Some(error) => Trouble::Unconnected(dial::words(&error)),
+        };
+        Some(self.converse(client, server).await.map_err(ended))
+    }
+
+    /// Says by SASL who this is, where that is asked for, and carries what both say. Returns how many bytes the
+    /// server has sent; the error is that of the connection to it, which may end without one.
+    async fn converse(
+        &self,
+        #[cfg_attr(not(feature = "sasl"), expect(unused_mut, reason = "all is carried"))]
+        mut client: Client,
+        #[cfg_attr(not(feature = "sasl"), expect(unused_mut, reason = "all is carried"))]
+        mut server: impl AsyncRead + AsyncWrite + Unpin,
+    ) -> Result<u64, Option<io::Error>> {
+        #[cfg(feature = "sasl")]
+        if self.needs.login.is_some() {
+            if !self.introduce(&mut client, &mut server).await? {
+                return Ok(0);
+            }
+            self.fails.store(false, Ordering::Relaxed);
+            return carry::carry(client, server).await.or(Ok(0));
+        }
+        carry::carry(client, server).await
+    }
+
+    /// Authenticates by SASL. Returns whether the connection goes on; the error is that of the connection to the
+    /// server, which may end without one.
+    #[cfg(feature = "sasl")]
+    async fn introduce(
+        &self,
+        client: &mut (impl AsyncRead + AsyncWrite + Unpin),
+        server: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    ) -> Result<bool, Option<io::Error>> {
+        let Some(login) = &self.needs.login else {
+            return Ok(true);
+        };
+        let note = |trouble: &SaslTrouble| {
+            let (server, mechanism) = (&self.server.shown, login.mechanism());
+            tracing::info!("{server}: SASL ({mechanism}): {trouble}");
+            let refusal = (server.clone(), trouble.clone());
+            let held = self.refusal.0.lock();
+            *held.unwrap_or_else(PoisonError::into_inner) = Some(refusal);
+        };
+        let introduced =
+            async { introduce(client, server, login.begin(&self.server.host).await, note).await };
+        let halt = match timeout(self.limit, introduced).await {
+            Ok(Ok(())) => return Ok(true),
+            Ok(Err(halt)) => halt,
+            Err(_) => {
+                return Err(Some(io::Error::other("it does not answer")));
+            }
+        };
+        match halt {
+            Halt::Client | Halt::Refused(_) => Ok(false),
+            Halt::Server(error) => Err(error),
         }
     }
 
@@ -246,5 +392,5 @@ impl Peer {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "tls"))]
 mod tests;

@@ -197,7 +197,7 @@ async fn credentials_come_from_flags_files_or_the_environment() {
     insta::assert_snapshot!(place.run("plan b.zkt"), @"
     --- stderr
     error: not authorized to read /a
-    hint: --auth or --auth-file gives credentials
+    hint: --auth, --auth-file or --sasl-user gives credentials
     --- exit 1
     ");
     place.file("auth", format!("# ops\n\n  {secret}\n"));

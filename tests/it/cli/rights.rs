@@ -260,7 +260,7 @@ async fn what_may_not_be_read_is_listed_with_the_rest() {
     Kept as they are:
       /z  (not authorized to read it or a node below it)
 
-    refused: rights are missing at 2 nodes; --auth or --auth-file gives credentials
+    refused: rights are missing at 2 nodes; --auth, --auth-file or --sasl-user gives credentials
       /p  (write, create)
       /z  (read)
 

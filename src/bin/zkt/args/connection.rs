@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, ValueHint};
 use zkt::model::request::MAX_REQUEST;
 
+use super::sasl::SaslArgs;
 use super::tls::TlsArgs;
 use super::values::{duration, request_size};
 
@@ -46,6 +47,8 @@ pub(crate) struct ServerArgs {
     /// The context that names the files with credentials, if one does
     #[arg(skip)]
     pub(crate) auth_file_from: Option<AuthFilesOf>,
+    #[command(flatten)]
+    pub(crate) sasl: SaslArgs,
     #[command(flatten)]
     pub(crate) tls: TlsArgs,
 }

@@ -41,12 +41,12 @@ pub(crate) struct TlsArgs {
     /// The first of these options that is on the command line
     #[arg(skip)]
     pub(crate) tls_flag: Option<&'static str>,
-    /// What the context says of it, if it says what it may not
+    /// What the context says of it or of SASL, if it says what it may not
     #[arg(skip)]
     pub(crate) tls_from: Option<TlsOf>,
 }
 
-/// A context that says something of TLS which it may not, or not together with credentials.
+/// A context that says something of TLS or SASL which it may not, or not together with credentials.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TlsOf {
     /// The context, and where it says so.
@@ -57,11 +57,13 @@ pub(crate) struct TlsOf {
     pub(crate) says: TlsSays,
 }
 
-/// What a context says of TLS.
+/// What a context says of TLS or SASL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum TlsSays {
     /// Whom to trust, by this key.
     Trust(&'static str),
     /// A file that it may not name, by this key.
     File(&'static str, String),
+    /// The variable that holds a password.
+    Variable(String),
 }

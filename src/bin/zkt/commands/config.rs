@@ -89,8 +89,12 @@ fn table(
     let origin = chosen.map_or(Origin::Default, |chosen| chosen.origin.clone());
     rows.push(["context".to_owned(), context, origin.to_string()]);
     // Servers without TLS need none of this.
-    let is_shown =
-        |setting: &&Setting| !setting.key.starts_with("tls-") || setting.origin != Origin::Default;
+    let is_shown = |setting: &&Setting| {
+        let is_special = ["sasl-", "kerberos", "tls-"]
+            .iter()
+            .any(|start| setting.key.starts_with(start));
+        !is_special || setting.origin != Origin::Default
+    };
     for setting in settings.iter().filter(is_shown) {
         let value = match &setting.value {
             Shown::Values(values) => values.join(" "),

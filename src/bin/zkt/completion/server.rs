@@ -12,6 +12,8 @@ use zkt::zookeeper::live::{self, FetchOptions};
 use zkt::zookeeper::session::{Options, Session, Wait};
 
 use super::so_far::SoFar;
+use crate::args::ServerArgs;
+use crate::sasl;
 use crate::settings;
 
 /// How long a session outlives an answer for which there was no time.
@@ -24,7 +26,7 @@ pub(super) fn paths(so_far: &SoFar, current: &str) -> Vec<CompletionCandidate> {
         return Vec::new();
     };
     let found = so_far.server().and_then(|(server, _)| {
-        let options = options(settings::session_options(&server).ok()?);
+        let options = connection(&server)?;
         so_far.within(below(options, above, begun))
     });
     candidates(found.unwrap_or_default())
@@ -33,7 +35,7 @@ pub(super) fn paths(so_far: &SoFar, current: &str) -> Vec<CompletionCandidate> {
 /// The names of owners that begin so.
 pub(super) fn owners(so_far: &SoFar, current: &str) -> Vec<CompletionCandidate> {
     let found = so_far.server().and_then(|(server, owner)| {
-        let options = options(settings::session_options(&server).ok()?);
+        let options = connection(&server)?;
         let place = ZPath::parse_lenient(&owner?.owner_path).ok()?;
         so_far.within(async {
             let session = Session::connect(&options).await.ok()?;
@@ -43,6 +45,14 @@ pub(super) fn owners(so_far: &SoFar, current: &str) -> Vec<CompletionCandidate> 
         })
     });
     candidates(found.unwrap_or_default())
+}
+
+/// How to connect. A password that is read only once is for the command.
+fn connection(server: &ServerArgs) -> Option<Options> {
+    if sasl::is_stream(server) {
+        return None;
+    }
+    settings::session_options(server).ok().map(options)
 }
 
 fn candidates(words: Vec<String>) -> Vec<CompletionCandidate> {

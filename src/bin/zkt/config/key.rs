@@ -5,6 +5,7 @@ use zkt::model::path::ZPath;
 
 use crate::args::{Extras, TrimArg, max_trim, session_timeout, values, wait};
 use crate::planning;
+use crate::sasl;
 use crate::settings::{AUTH_VARIABLE, DEFAULT_HOSTS, HOSTS_VARIABLES};
 use crate::tls;
 
@@ -64,7 +65,7 @@ enum Scope {
 }
 
 /// All keys, in the order in which they are listed.
-pub(crate) static KEYS: [Key; 31] = [
+pub(crate) static KEYS: [Key; 37] = [
     Key::new("layers", Shape::List, Scope::Layers, layer).paths(Paths::Layers),
     Key::new("connect", Shape::Text, Scope::All, any)
         .variables(&HOSTS_VARIABLES)
@@ -72,6 +73,17 @@ pub(crate) static KEYS: [Key; 31] = [
     Key::new("auth-file", Shape::List, Scope::All, any)
         .paths(Paths::Anywhere)
         .variables(&[AUTH_VARIABLE]),
+    Key::new("sasl-user", Shape::Text, Scope::All, any).variables(&[sasl::USER]),
+    Key::new("sasl-password-file", Shape::Text, Scope::All, any)
+        .paths(Paths::Anywhere)
+        .variables(&[sasl::PASSWORD_FILE, sasl::PASSWORD]),
+    Key::new("sasl-password-env", Shape::Text, Scope::All, any)
+        .variables(&[sasl::PASSWORD_FILE, sasl::PASSWORD]),
+    Key::new("kerberos", Shape::Switch, Scope::All, any).variables(&[sasl::KERBEROS]),
+    Key::new("kerberos-service", Shape::Text, Scope::All, any)
+        .variables(&[sasl::SERVICE])
+        .default("zookeeper"),
+    Key::new("kerberos-host", Shape::Text, Scope::All, any).variables(&[sasl::HOST]),
     Key::new("tls", Shape::Switch, Scope::All, any).variables(&[tls::ON]),
     Key::new("tls-ca", Shape::Text, Scope::All, any)
         .paths(Paths::Anywhere)
@@ -142,7 +154,7 @@ pub(crate) static KEYS: [Key; 31] = [
 pub(crate) const LINTS: Key = Key::new("lints", Shape::Levels, Scope::All, any);
 
 /// What no file may say, and what to do instead.
-pub(crate) const WITHHELD: [(&str, &str); 7] = [
+pub(crate) const WITHHELD: [(&str, &str); 8] = [
     (
         "force",
         "it lifts guards: give --force for the one plan that you have seen",
@@ -154,6 +166,11 @@ pub(crate) const WITHHELD: [(&str, &str); 7] = [
     ),
     ("auth", CREDENTIALS),
     ("password", CREDENTIALS),
+    (
+        "sasl-password",
+        "sasl-password-file names a file with the password, sasl-password-env a variable; it does not belong \
+         in one that others read",
+    ),
     (
         "tls-password",
         "tls-password-file names a file with the password; it does not belong in one that others read",
@@ -229,6 +246,12 @@ impl Key {
     pub(crate) fn rivals(&self, id: &str) -> Vec<String> {
         match self.name {
             "auth-file" => vec!["auth".to_owned(), id.to_owned()],
+            "sasl-password-file" | "sasl-password-env" => {
+                vec![
+                    "sasl_password_file".to_owned(),
+                    "sasl_password_env".to_owned(),
+                ]
+            }
             "layers" if id != "layers" => vec!["new".to_owned(), id.to_owned()],
             _ => vec![id.to_owned()],
         }

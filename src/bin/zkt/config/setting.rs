@@ -117,7 +117,7 @@ impl Config {
         })
     }
 
-    /// Returns what the context says of TLS, if that is something that it may not say.
+    /// Returns what the context says of TLS or SASL, if that is something that it may not say.
     pub(super) fn tls_of(&self, settings: &[Setting]) -> Option<TlsOf> {
         if self.is_trusted() {
             return None;
@@ -137,6 +137,7 @@ impl Config {
             "tls-key",
             "tls-password-file",
             "tls-ca-password-file",
+            "sasl-password-file",
         ];
         let files = files.into_iter().find_map(|key| {
             says(key, |this, key, value| {
@@ -145,7 +146,18 @@ impl Config {
                 is_refused.then(|| TlsSays::File(key, value.to_owned()))
             })
         });
-        let trust = ["tls-ca", "tls-server-name", "tls-insecure-skip-verify"];
+        let files = files.or_else(|| {
+            says("sasl-password-env", |_, _, value| {
+                Some(TlsSays::Variable(value.to_owned()))
+            })
+        });
+        let trust = [
+            "tls-ca",
+            "tls-server-name",
+            "tls-insecure-skip-verify",
+            "kerberos-service",
+            "kerberos-host",
+        ];
         files.or_else(|| {
             let mut trust = trust.into_iter();
             trust.find_map(|key| {

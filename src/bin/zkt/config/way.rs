@@ -8,13 +8,18 @@ use super::setting::Setting;
 use crate::args::{ServerArgs, Way};
 
 /// The options that a server is reached by, besides the context.
-const OPTIONS: [(&str, &str); 12] = [
+const OPTIONS: [(&str, &str); 17] = [
     ("config", "--config"),
     ("connect", "-c"),
     ("auth_file", "--auth-file"),
     ("max_request", "--max-request"),
     ("session_timeout", "--session-timeout"),
     ("request_timeout", "--request-timeout"),
+    ("sasl_user", "--sasl-user"),
+    ("sasl_password_file", "--sasl-password-file"),
+    ("sasl_password_env", "--sasl-password-env"),
+    ("kerberos_service", "--kerberos-service"),
+    ("kerberos_host", "--kerberos-host"),
     ("tls_ca", "--tls-ca"),
     ("tls_cert", "--tls-cert"),
     ("tls_key", "--tls-key"),
@@ -24,7 +29,8 @@ const OPTIONS: [(&str, &str); 12] = [
 ];
 
 /// Those of them that take no value.
-const SWITCHES: [(&str, &str); 2] = [
+const SWITCHES: [(&str, &str); 3] = [
+    ("kerberos", "--kerberos"),
     ("tls", "--tls"),
     ("tls_insecure_skip_verify", "--tls-insecure-skip-verify"),
 ];

@@ -7,9 +7,6 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, split};
 use tokio::time::timeout;
 
-use crate::zookeeper::session::tls::{Stream, closed, of_io};
-use crate::zookeeper::session::trouble::TlsTrouble;
-
 /// What is passed on at once, at most. What has come meanwhile goes into one write: the client library does
 /// one for each request.
 const PIECE: usize = 64 << 10;
@@ -21,14 +18,13 @@ const LINGER: Duration = Duration::from_secs(5);
 /// Returns how many bytes the server has sent.
 ///
 /// # Errors
-/// Why the server does not want this client, if it says so.
+/// How the way from the server ended, if that is the end of the connection and nothing came: with an error or without.
 pub(super) async fn carry(
     client: impl AsyncRead + AsyncWrite,
-    server: Stream,
-) -> Result<u64, TlsTrouble> {
-    let asked = server.asked();
+    server: impl AsyncRead + AsyncWrite,
+) -> Result<u64, Option<io::Error>> {
     let (mut from_client, mut to_client) = split(client);
-    let (mut from_server, mut to_server) = split(server.inner);
+    let (mut from_server, mut to_server) = split(server);
     let (mut sent, mut came) = (0, 0);
     let down = {
         let mut up = pin!(pass(&mut from_client, &mut to_server, &mut sent));
@@ -51,8 +47,8 @@ pub(super) async fn carry(
     match down {
         // The end of a connection that was made is for the client library to tell.
         _ if came > 0 => Ok(came),
-        Some(Ok(())) => Err(closed(asked)),
-        Some(Err(error)) => of_io(&error, asked).map_or(Ok(0), Err),
+        Some(Ok(())) => Err(None),
+        Some(Err(error)) => Err(Some(error)),
         None => Ok(0),
     }
 }

@@ -17,8 +17,9 @@ const BEFORE: &str = "tcp://127.0.0.1:";
 pub(super) struct Name(u16);
 
 impl Name {
-    pub(super) fn give(port: u16, server: &Server) -> Self {
-        let name = format!("tcp+tls://{}", server.address());
+    pub(super) fn give(port: u16, server: &Server, speaks_tls: bool) -> Self {
+        let scheme = if speaks_tls { "tcp+tls" } else { "tcp" };
+        let name = format!("{scheme}://{}", server.address());
         let mut names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
         names.insert(port, name);
         Self(port)
@@ -63,7 +64,7 @@ mod tests {
     fn ports_are_named_while_they_are_open() {
         let servers = Servers::parse("tcp+tls://zk1:2281").unwrap();
         // Nobody can have it.
-        let name = Name::give(0, &servers.each[0]);
+        let name = Name::give(0, &servers.each[0], true);
         let text = "session to tcp://127.0.0.1:0 [tcp://127.0.0.1:0, tcp://127.0.0.1:2181]";
         assert_eq!(
             with_names(text),

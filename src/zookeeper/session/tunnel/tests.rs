@@ -85,7 +85,14 @@ async fn echo() -> (Servers, Security, Arc<std::sync::atomic::AtomicUsize>) {
 
 async fn open(servers: &Servers, security: &Security) -> Tunnel {
     let limit = Duration::from_secs(60);
-    Tunnel::open(servers, security, limit).await.unwrap()
+    let tunnel = Tunnel::open(
+        servers,
+        security,
+        #[cfg(feature = "sasl")]
+        None,
+        limit,
+    );
+    tunnel.await.unwrap()
 }
 
 #[tokio::test]

@@ -37,7 +37,7 @@ async fn every_end_has_a_report() {
     let unreachable = report("-y --wait=0s -c 127.0.0.1:1 a.zkt", 1);
     let expected = "\"error\" \"cannot reach a ZooKeeper server at 127.0.0.1:1";
     assert!(unreachable.starts_with(expected), "{unreachable}");
-    insta::assert_snapshot!(report("-y acl.zkt", 3), @r#""refused" "/a: @acl auth:: stands for the session's own identity, and it has none; give --auth" [{"action":"update","path":"/a"}]"#);
+    insta::assert_snapshot!(report("-y acl.zkt", 3), @r#""refused" "/a: @acl auth:: stands for the session's own identity, and it has none; give --auth or --sasl-user" [{"action":"update","path":"/a"}]"#);
     insta::assert_snapshot!(report("-y -t --max-trim 0 a.zkt", 3), @r#""refused" "1 of 2 nodes would be trimmed, more than the trim limit of 0; --max-trim or --force allows more" [{"action":"update","path":"/a"},{"action":"trim","path":"/a/gone"}]"#);
     assert_eq!(place.nodes().await, "/a \"\" v0\n/a/gone \"\" v0\n");
 }

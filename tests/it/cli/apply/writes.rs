@@ -93,7 +93,7 @@ async fn acls() {
       ~ /a/b
           acl: as /a
 
-    refused: /a: @acl auth:: stands for the session's own identity, and it has none; give --auth
+    refused: /a: @acl auth:: stands for the session's own identity, and it has none; give --auth or --sasl-user
 
     Plan: 1 to add, 2 to update, 0 to link, 0 to trim.
     --- exit 3
@@ -183,7 +183,7 @@ async fn a_tree_may_take_its_own_permissions_away() {
     Nothing of this plan was written.
     --- stderr
     error: /a: not authorized
-    hint: it takes the write right at /a; rights come from --auth, and from the ACLs of a node and its parent
+    hint: it takes the write right at /a; rights come from --auth or --sasl-user, and from the ACLs of a node and its parent
     --- exit 1
     ");
 }
@@ -204,7 +204,9 @@ async fn an_error_after_some_batches_is_partly_applied() {
     let (error, hint) = run.stderr.split_once('\n').unwrap();
     assert_eq!(error, "error: /z/refused: not authorized");
     assert!(
-        hint.starts_with("hint: it takes the create right at /z; rights come from --auth"),
+        hint.starts_with(
+            "hint: it takes the create right at /z; rights come from --auth or --sasl-user"
+        ),
         "{hint}"
     );
     let left = place.nodes().await.lines().count();

@@ -209,13 +209,13 @@ async fn what_may_not_be_read() {
     insta::assert_snapshot!(place.run("plan a.zkt"), @"
     --- stderr
     error: not authorized to read /a/locked
-    hint: --auth or --auth-file gives credentials
+    hint: --auth, --auth-file or --sasl-user gives credentials
     --- exit 1
     ");
     insta::assert_snapshot!(place.run("diff a.zkt live"), @"
     --- stderr
     error: not authorized to read /a/locked
-    hint: --auth or --auth-file gives credentials
+    hint: --auth, --auth-file or --sasl-user gives credentials
     --- exit 2
     ");
     insta::assert_snapshot!(place.run("plan -t other.zkt"), @"
@@ -238,7 +238,7 @@ async fn what_may_not_be_read() {
       /open
     --- stderr
     error: not authorized to read /a/locked
-    hint: --auth or --auth-file gives credentials
+    hint: --auth, --auth-file or --sasl-user gives credentials
     --- exit 1
     ");
 }

@@ -103,6 +103,18 @@ const TLS: [Entry; 3] = [
     ),
 ];
 
+/// The variables of SASL.
+const SASL: [Entry; 2] = [
+    (
+        "ZKT_SASL_USER, ZKT_SASL_PASSWORD_FILE, ZKT_KERBEROS, ZKT_KERBEROS_SERVICE, ZKT_KERBEROS_HOST",
+        "As the options of these names; true or false, where the option has no value.",
+    ),
+    (
+        "ZKT_SASL_PASSWORD",
+        "The password of the user of SASL, without --sasl-password-file.",
+    ),
+];
+
 /// The variables that a command heeds or sets.
 pub(super) fn environment(command: &str, has_server: bool) -> Vec<Entry> {
     let mut entries = Vec::new();
@@ -121,6 +133,7 @@ pub(super) fn environment(command: &str, has_server: bool) -> Vec<Entry> {
                 "Credentials, one SCHEME:CREDENTIALS a line, without --auth and --auth-file.",
             ),
         ]);
+        entries.extend(SASL);
         entries.extend(TLS);
     }
     if has_server || ["check", "show"].contains(&command) {
