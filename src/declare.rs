@@ -11,6 +11,8 @@ mod ahead;
 
 mod problem;
 
+mod secrets;
+
 mod source;
 
 mod layers;
@@ -20,6 +22,9 @@ pub use files::GitFiles;
 pub use files::{Disk, Files, Memory};
 pub use layers::{Layers, SELF, load, tree_files};
 pub use problem::{Foreign, MAX_INCLUDES, Problem, Problems, Reference};
+#[cfg(feature = "sops")]
+pub use secrets::SopsError;
+pub use secrets::{AllowedError, SecretError, SecretSources};
 pub use source::Source;
 
 /// The tree that a text declares, below the root. The text may declare nothing.

@@ -1,6 +1,7 @@
 //! Trees as text: a declared tree, or a live one as if it were declared.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use serde_json::Value;
 use smallvec::SmallVec;
 
 use crate::model::acl::Acl;
-use crate::model::node::{Content, Declared, Live, Secret};
+use crate::model::node::{Content, Declared, Live, RAW_DATA, Secret};
 use crate::model::path::ZPath;
 use crate::model::value::{self, Entry, TYPE, entries};
 use crate::syntax::names::is_storable_name;
@@ -184,6 +185,8 @@ impl Placed<'_> {
     fn push(&self, lines: &mut String) {
         let depth = self.depth;
         let declared;
+        let nothing = BTreeMap::new();
+        let mut outside = &nothing;
         let (object, directives) = if let Some(object) = self.node.held.object() {
             let acl = self.node.held.acl().filter(|_| self.has_own_acl);
             let mark = self.node.held.is_ephemeral();
@@ -192,6 +195,7 @@ impl Placed<'_> {
             (Cow::Borrowed(object), lines.collect())
         } else {
             declared = self.node.held.declared();
+            outside = &declared.outside;
             let object = match &declared.content {
                 Content::Properties(properties) => properties.encoded().to_object(),
                 Content::Raw { .. } => Cow::Borrowed(b"{}".as_slice()),
@@ -202,6 +206,7 @@ impl Placed<'_> {
         properties.sort_by(|a, b| value::writing_order(&a.name, &b.name));
         let kind = properties.iter().rfind(|entry| entry.name == TYPE);
         let clause = kind
+            .filter(|_| !outside.contains_key(TYPE))
             .and_then(|kind| serde_json::from_str::<Cow<'_, str>>(kind.value).ok())
             .and_then(|kind| spelling::type_clause(&kind));
         push_indent(lines, depth);
@@ -221,7 +226,8 @@ impl Placed<'_> {
             // Of two properties with one name the later one counts.
             let next = properties.get(i + 1);
             let again = next.is_some_and(|next| next.name == *name);
-            if !again && (clause.is_none() || name != TYPE) {
+            let is_outside = outside.contains_key(&**name);
+            if !again && !is_outside && (clause.is_none() || name != TYPE) {
                 push_indent(lines, depth + 1);
                 json::push_raw_property(lines, name, value);
                 lines.push('\n');
@@ -272,14 +278,28 @@ fn directives(node: &Declared, has_own_acl: bool) -> Vec<String> {
     if !node.ignore.is_empty() {
         lines.push(format!("@ignore{}", words(node.ignore.patterns())));
     }
+    for (name, outside) in &node.outside {
+        let name = spelling::secret_name(name);
+        lines.push(format!("@secret {name} from {}", outside.from));
+    }
     match &node.secret {
         Secret::Nothing => {}
+        // What comes from outside is secret without such a line.
+        _ if Secret::Nothing
+            .with(node.outside.keys())
+            .is_same(&node.secret) => {}
         Secret::Everything => lines.push("@secret".to_owned()),
-        Secret::Properties(globs) => lines.push(format!("@secret{}", words(globs.patterns()))),
+        Secret::Properties(globs) => {
+            let patterns = globs.patterns().iter();
+            let words = patterns.map(|text| format!(" {}", spelling::secret_pattern(text)));
+            lines.push(format!("@secret{}", words.collect::<String>()));
+        }
     }
     let acl = node.acl.as_ref().filter(|_| has_own_acl);
     lines.extend(acl.map(|acl| acl_line(acl, node.acl_is_deep)));
-    if let Content::Raw { bytes, .. } = &node.content {
+    if let Content::Raw { bytes, .. } = &node.content
+        && !node.outside.contains_key(RAW_DATA)
+    {
         lines.push(match std::str::from_utf8(bytes) {
             Ok(text) if is_storable_name(text) => {
                 format!("@data {}", spelling::string_literal(text))

@@ -106,7 +106,9 @@
 #[cfg(feature = "git")]
 #[cfg_attr(docsrs, doc(cfg(feature = "git")))]
 pub use declare::GitFiles;
-pub use declare::{Disk, Files, Layers, Memory, Problem, Problems, Source, declare, load};
+pub use declare::{
+    Disk, Files, Layers, Memory, Problem, Problems, SecretSources, Source, declare, load,
+};
 pub use model::node::Declared;
 pub use model::path::ZPath;
 pub use model::tree::Tree;
@@ -115,7 +117,8 @@ pub use syntax::place::Location;
 
 // Reconcile.
 pub use model::plan::{
-    Action, Effect, Kept, KeptReason, MaxTrim, Objection, Plan, Refusal, Summary, Warning,
+    Action, Effect, FingerprintKey, Kept, KeptReason, MaxTrim, NotCompared, Objection, Plan,
+    Refusal, Summary, Warning,
 };
 pub use plan::scope::{Filter, Trim};
 pub use reconcile::{
@@ -131,7 +134,8 @@ pub use zookeeper::session::{
 /// What the actions of a plan are.
 pub mod action {
     pub use crate::model::plan::{
-        Add, Adopted, Change, ChangeValue, Claims, LetGo, Link, Move, NodeRights, Trim, Update,
+        Add, Adopted, Change, ChangeValue, Claims, Fingerprint, Fingerprints, LetGo, Link, Move,
+        NodeRights, Trim, Update,
     };
     pub use crate::reconcile::NamedAction;
 }
@@ -161,9 +165,10 @@ pub mod registry {
 
 /// What errors are made of: why a path is none, where a link leads, what stopped an execution.
 pub mod error {
+    pub use crate::declare::{AllowedError, SecretError};
     pub use crate::model::acl::AclError;
     pub use crate::model::path::Error as PathError;
-    pub use crate::model::plan::MoveProblem;
+    pub use crate::model::plan::{KeyTooShort, MoveProblem};
     pub use crate::model::record::{Begun, Broken};
     pub use crate::plan::links::Error as LinkError;
     pub use crate::services::Foreign;

@@ -56,6 +56,15 @@ pub trait Files {
     /// It cannot be read, or it may not be read.
     #[doc(hidden)]
     fn read(&self, path: &Path, root: &Root) -> Result<Vec<u8>, Error>;
+    /// The contents of a file that holds a secret: nothing that others see depends on them. Default: no other
+    /// than [`Files::read`].
+    ///
+    /// # Errors
+    /// As those of [`Files::read`].
+    #[doc(hidden)]
+    fn read_secret(&self, path: &Path, root: &Root) -> Result<Vec<u8>, Error> {
+        self.read(path, root)
+    }
     /// The paths in a directory, in any order.
     #[doc(hidden)]
     fn list(&self, directory: &Path) -> io::Result<Vec<PathBuf>>;

@@ -11,6 +11,7 @@ pub use loader::load;
 pub use walk::SELF;
 
 use super::files::{DEFAULT_LARGEST, Disk, Files};
+use super::secrets::SecretSources;
 use crate::model::path::ZPath;
 
 /// What to read, and where it goes.
@@ -23,6 +24,7 @@ pub struct Layers<'a> {
     below_chroot: bool,
     allow_empty: bool,
     files: &'a dyn Files,
+    secrets: SecretSources,
     observer: Option<&'a mut dyn FnMut(Vec<ZPath>)>,
 }
 
@@ -40,6 +42,7 @@ impl<'a> Layers<'a> {
             below_chroot: false,
             allow_empty: false,
             files: &DISK,
+            secrets: SecretSources::none(),
             observer: None,
         }
     }
@@ -76,6 +79,13 @@ impl<'a> Layers<'a> {
     #[must_use]
     pub fn files(self, files: &'a dyn Files) -> Self {
         Self { files, ..self }
+    }
+
+    /// Where the values of `@secret … from` come from. Default: nowhere, so that they are not compared, and
+    /// nothing is applied that needs one.
+    #[must_use]
+    pub fn secrets(self, secrets: SecretSources) -> Self {
+        Self { secrets, ..self }
     }
 
     /// Gets the nodes as they are found, some at a time, each once.

@@ -6,6 +6,7 @@ mod error;
 mod files;
 mod moved;
 mod nodes;
+mod outside;
 mod overlay;
 mod properties;
 mod size;
@@ -21,16 +22,16 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::model::acl::Acl;
-use crate::model::node::{Content, Declared};
+use crate::model::node::{Content, Declared, RAW_DATA};
 use crate::model::path::{self, ZPath};
 use crate::model::tree::Tree;
 use crate::model::value::TYPE;
-use crate::syntax::ast::{Directive, Line, LiteralKind, Node, Statement, Text};
+use crate::syntax::ast::{Directive, Line, LiteralKind, Node, SecretFrom, Statement, Text};
 use crate::syntax::names::is_storable_name;
 use crate::syntax::place::Span;
 use crate::syntax::source::Additions;
 
-use directives::data_and_properties;
+use directives::{data_and_properties, hold};
 use files::FilesNodes;
 use nodes::{Nodes, Place};
 use properties::{OpenProperties, merge};
@@ -64,6 +65,7 @@ pub struct Lowering {
     path: String,
     has_acls: bool,
     has_moves: bool,
+    has_outside: bool,
     from_files: FilesNodes,
 }
 
@@ -77,6 +79,8 @@ pub enum Referred {
     File(Arc<[u8]>),
     /// The nodes below the directory of `@files`.
     Directory(Vec<FileNode>),
+    /// The value of `@secret … from`, or why it could not be had.
+    Secret(Result<Arc<[u8]>, Arc<str>>),
 }
 
 /// Where the contents of a file belong.
@@ -135,6 +139,7 @@ impl Lowering {
             path: String::new(),
             has_acls: false,
             has_moves: false,
+            has_outside: false,
             from_files: FilesNodes::default(),
         }
     }
@@ -229,6 +234,9 @@ impl Lowering {
     pub fn finish(mut self) -> (Tree<Declared>, Vec<Error>) {
         let mut tree = self.merged.into_tree();
         self.from_files.complete(&mut tree);
+        if self.has_outside {
+            outside::hide(&mut tree);
+        }
         if self.has_acls {
             inherit_acls(&mut tree);
         }
@@ -324,6 +332,9 @@ impl Lowering {
             Statement::PropertyLink { name, target } => {
                 self.property((&name.text, " =>"), &text(target), name.span);
             }
+            Statement::Directive(Directive::SecretFrom(secret)) => {
+                self.secret_from(secret, span, place, referred);
+            }
             Statement::Directive(directive) => self.directive(directive, span, place, referred),
             Statement::Blank | Statement::Node(_) | Statement::Invalid => {}
         }
@@ -338,6 +349,42 @@ impl Lowering {
         }
     }
 
+    /// A value from outside: a property of the innermost node, or the data of that.
+    fn secret_from(&mut self, secret: &SecretFrom<'_>, span: Span, place: u32, referred: Referred) {
+        // Of what is wrong with the value there is an error already.
+        let Referred::Secret(found) = referred else {
+            return;
+        };
+        let name = &secret.name;
+        let outside::Value { value, outside } = outside::value(secret, found);
+        if let Err(error) = outside::check_name(name) {
+            self.errors.push(error);
+            return;
+        }
+        if name.text == RAW_DATA {
+            let node = self.nodes.node(place);
+            if let Some(&first) = node.directives.get(RAW_DATA) {
+                let word = RAW_DATA;
+                self.errors
+                    .push(Error::DuplicateDirective { span, first, word });
+                return;
+            }
+            node.directives.insert(RAW_DATA, span);
+            self.errors.extend(hold(node, value, span));
+        } else {
+            match std::str::from_utf8(&value) {
+                Ok(value) => {
+                    let value = LiteralKind::String(Cow::Borrowed(value));
+                    self.property((&name.text, ""), &value, name.span);
+                }
+                Err(_) => return,
+            }
+        }
+        let node = self.nodes.node(place);
+        node.outside.insert(name.text.to_string(), outside);
+        self.has_outside = true;
+    }
+
     fn directive(&mut self, directive: &Directive<'_>, span: Span, place: u32, referred: Referred) {
         let word = directive.word();
         let file = match referred {
@@ -349,7 +396,7 @@ impl Lowering {
                 self.errors.extend(declared.err());
                 None
             }
-            Referred::Nothing => None,
+            Referred::Nothing | Referred::Secret(_) => None,
         };
         match directive {
             // A node may name several files and directories, each in a line of its own.

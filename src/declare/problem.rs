@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::files;
 use super::lower;
+use super::secrets::SecretError;
 use crate::syntax::parser::{self, Secrets};
 use crate::syntax::place::{Located, Location, Span};
 use crate::syntax::source::{self, Sources};
@@ -127,6 +128,16 @@ pub enum Reference {
         /// Why.
         error: files::Error,
     },
+    /// A secret value from outside is none, or may not be taken.
+    #[error("{from}: {error}")]
+    Secret {
+        /// Where it is named.
+        span: Span,
+        /// Where it comes from, as the line says it.
+        from: String,
+        /// Why.
+        error: SecretError,
+    },
     /// An included file declares no node.
     #[error("{path}: the file declares no node")]
     Empty {
@@ -220,6 +231,7 @@ impl Located for Reference {
     fn span(&self) -> Span {
         match self {
             Self::Unreadable { span, .. }
+            | Self::Secret { span, .. }
             | Self::Empty { span, .. }
             | Self::NoFiles { span, .. }
             | Self::Unmatched { span, .. }
@@ -229,8 +241,10 @@ impl Located for Reference {
     }
 
     fn hint(&self) -> Option<String> {
-        let Self::Unmatched { glob, .. } = self else {
-            return None;
+        let glob = match self {
+            Self::Unmatched { glob, .. } => glob,
+            Self::Secret { error, .. } => return error.hint().map(str::to_owned),
+            _ => return None,
         };
         let hint = if glob.starts_with('!') {
             "in quotes an exclamation mark belongs to the name; to leave files out, write it before \

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::lower;
 use super::problem::Problems;
 use crate::model::node::Declared;
+use crate::model::plan::NotCompared;
 use crate::model::tree::Tree;
 use crate::syntax::source::Sources;
 
@@ -52,6 +53,15 @@ impl Source {
     #[doc(hidden)]
     pub fn texts(&self) -> &Sources {
         &self.texts
+    }
+
+    /// The secret values from outside that could not be had. Whoever does more than to plan must have them.
+    #[must_use]
+    pub fn lacking(&self) -> Vec<NotCompared> {
+        let nodes = self.tree.iter();
+        nodes
+            .flat_map(|(path, node)| NotCompared::of(path, node, &self.texts))
+            .collect()
     }
 
     /// Changes the tree and keeps the texts.

@@ -14,7 +14,7 @@ use crate::model::acl::Acl;
 use crate::model::path::ZPath;
 use crate::model::tree::Tree;
 use crate::model::value::{self, Data, Encoded, Entries, Names, Properties, STRING_VALUE, entries};
-use crate::syntax::names::{Globs, split_link};
+use crate::syntax::names::{Globs, exact_glob, split_link};
 use crate::syntax::place::Span;
 
 pub use version::{AclVersion, DataVersion, Zxids};
@@ -48,6 +48,10 @@ pub struct Declared {
     /// `@secret`: whose values are never shown.
     #[doc(hidden)]
     pub secret: Secret,
+    /// `@secret … from`: the values that come from outside of the tree files, by the name of the property,
+    /// raw data under `"@data"`. They are secret, too.
+    #[doc(hidden)]
+    pub outside: BTreeMap<String, Outside>,
     /// The nearest `@acl`, here or above. `None` if there is none.
     pub acl: Option<Arc<Acl>>,
     /// `@acl deep`: undeclared nodes below are held to it, too.
@@ -58,6 +62,16 @@ pub struct Declared {
     /// Where each directive of this node stands.
     #[doc(hidden)]
     pub directives: BTreeMap<&'static str, Span>,
+}
+
+/// A value that comes from outside of the tree files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outside {
+    /// Where it comes from, as a tree file says it: `env DB_PASSWORD`.
+    pub from: Arc<str>,
+    /// Why it could not be had. Then a placeholder stands among the declared properties, which is neither
+    /// compared nor written.
+    pub lacks: Option<Arc<str>>,
 }
 
 /// Whether a node is declared or only stands on the way to one that is.
@@ -385,6 +399,41 @@ impl Declared {
         }
     }
 
+    /// Whether the value of a property, or under `"@data"` the raw data, comes from outside and could not be
+    /// had.
+    #[must_use]
+    pub fn lacks(&self, name: &str) -> bool {
+        let outside = self.outside.get(name);
+        outside.is_some_and(|outside| outside.lacks.is_some())
+    }
+
+    /// Whether [`Declared::lacks`] holds for any.
+    #[must_use]
+    pub fn lacks_any(&self) -> bool {
+        self.outside.values().any(|outside| outside.lacks.is_some())
+    }
+
+    /// The bytes of the declared contents, with where each value from outside comes from in its place.
+    pub(crate) fn bytes_without_outside(&self) -> Cow<'_, [u8]> {
+        let from = |name: &str| self.outside.get(name).map(|outside| outside.from.as_ref());
+        match &self.content {
+            _ if self.outside.is_empty() => self.bytes().into(),
+            Content::Raw { bytes, .. } => match from(RAW_DATA) {
+                Some(from) => from.as_bytes().into(),
+                None => (&**bytes).into(),
+            },
+            Content::Properties(properties) => {
+                let mut properties = properties.decode();
+                for (name, value) in &mut properties {
+                    if let Some(from) = from(name) {
+                        *value = from.into();
+                    }
+                }
+                Data::of(properties).encode().into()
+            }
+        }
+    }
+
     /// Where a property is declared.
     #[must_use]
     #[doc(hidden)]
@@ -412,6 +461,9 @@ pub fn secret_names(tree: &Tree<Declared>) -> BTreeSet<String> {
     names
 }
 
+/// The name that stands for a node's raw data.
+pub const RAW_DATA: &str = "@data";
+
 /// Which parts of a node are never shown.
 #[derive(Debug, Clone, Default)]
 pub enum Secret {
@@ -436,6 +488,36 @@ impl Secret {
                 globs.matches(base) || globs.matches(name)
             }
             Self::Everything => true,
+        }
+    }
+
+    /// Hides these properties, too; under `"@data"` all data.
+    #[must_use]
+    pub fn with<'n>(self, names: impl IntoIterator<Item = &'n String>) -> Self {
+        let mut patterns = Vec::new();
+        for name in names {
+            if name == RAW_DATA {
+                return Self::Everything;
+            }
+            if !self.covers(name) {
+                patterns.push(exact_glob(name));
+            }
+        }
+        match patterns.is_empty() {
+            true => self,
+            false => {
+                let these = Globs::new(patterns).map_or(Self::Everything, Self::Properties);
+                self.and(&these)
+            }
+        }
+    }
+
+    /// Whether another one hides the same.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Nothing, Self::Nothing) | (Self::Everything, Self::Everything) => true,
+            (Self::Properties(one), Self::Properties(other)) => one.patterns() == other.patterns(),
+            _ => false,
         }
     }
 

@@ -1,6 +1,9 @@
 //! Plans as data: the planner makes them, the executor carries them out, a renderer shows them.
 
 mod claims;
+mod fingerprint;
+mod fingerprints;
+mod lacking;
 mod moved;
 mod moves;
 mod objection;
@@ -22,6 +25,8 @@ use crate::syntax::names::split_link;
 use crate::syntax::place::Location;
 
 pub use claims::{Adopted, Claims, LetGo};
+pub use fingerprint::{Fingerprint, FingerprintKey, Fingerprints, KeyTooShort};
+pub use lacking::NotCompared;
 pub use moved::MoveProblem;
 pub use moves::MovesFrom;
 pub use objection::{Effect, Objection};
@@ -47,6 +52,10 @@ pub struct Plan {
     pub extras: Vec<ZPath>,
     /// Nodes that stay as they are although the declared tree says otherwise.
     pub kept: Vec<Kept>,
+    /// Secret values from outside that could not be had: nobody knows whether they differ.
+    pub not_compared: Vec<NotCompared>,
+    /// Fingerprints of the secret values that it writes; `None` without a key, or without such values.
+    pub fingerprints: Option<Fingerprints>,
     /// The subtrees that are moved. Their adds and trims are among the actions.
     pub moves: Vec<Move>,
     /// Why this plan may not be executed.
@@ -315,11 +324,7 @@ pub struct HiddenValues(pub Secret);
 
 impl PartialEq for HiddenValues {
     fn eq(&self, other: &Self) -> bool {
-        match (&self.0, &other.0) {
-            (Secret::Nothing, Secret::Nothing) | (Secret::Everything, Secret::Everything) => true,
-            (Secret::Properties(a), Secret::Properties(b)) => a.patterns() == b.patterns(),
-            _ => false,
-        }
+        self.0.is_same(&other.0)
     }
 }
 
@@ -372,6 +377,8 @@ impl Plan {
             actions: Vec::new(),
             extras: Vec::new(),
             kept: Vec::new(),
+            not_compared: Vec::new(),
+            fingerprints: None,
             moves: Vec::new(),
             refusals: Vec::new(),
             warnings: Vec::new(),
@@ -401,6 +408,12 @@ impl Plan {
         if strict && warnings + extras > 0 {
             self.refusals.push(Refusal::Strict { warnings, extras });
         }
+    }
+
+    /// Refuses the plan where a secret value from outside could not be had.
+    pub(crate) fn require_secrets(&mut self) {
+        let lacking = self.not_compared.drain(..).map(Refusal::NoSecret);
+        self.refusals.extend(lacking);
     }
 
     /// Hides the values that go: no file declares them, so nobody says whether they are secret. For what

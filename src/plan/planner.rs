@@ -35,7 +35,8 @@ use crate::model::lint::{Level, Lint};
 use crate::model::node::{Content, Declared, Live, LiveNode, Standing};
 use crate::model::path::ZPath;
 use crate::model::plan::{
-    About, Action, Add, HiddenValues, Kept, KeptReason, Link, Plan, Refusal, Update, Warning,
+    About, Action, Add, HiddenValues, Kept, KeptReason, Link, NotCompared, Plan, Refusal, Update,
+    Warning,
 };
 use crate::model::record;
 use crate::model::tree::{Side, Tree};
@@ -191,6 +192,7 @@ impl<'a> Planner<'a> {
         }
         let origin = self.origin(node);
         self.refuse_likeness(path, node);
+        self.note_lacking(path, node);
         let (plain, links) = match &node.content {
             Content::Properties(properties) if properties.has_links() => {
                 (properties.without_links(), properties.links())
@@ -275,6 +277,7 @@ impl<'a> Planner<'a> {
 
     /// Compares a declared node with the live one, unless neither may give way to the other.
     fn compare_data(&mut self, path: &ZPath, node: &Declared, live: &LiveNode) {
+        self.note_lacking(path, node);
         match Fit::of(node, live, self.policy.replace) {
             Fit::Comparable(node) => self.compare_node(path, &node, live),
             Fit::Binary => self.keep(path, KeptReason::Binary),
@@ -318,6 +321,12 @@ impl<'a> Planner<'a> {
             .updates
             .extend(compared.update.map(Action::Update));
         self.stages.links.extend(compared.link.map(Action::Link));
+    }
+
+    /// Notes which values from outside could not be had.
+    fn note_lacking(&mut self, path: &ZPath, node: &Declared) {
+        let lacking = NotCompared::of(path, node, self.policy.sources);
+        self.plan.not_compared.extend(lacking);
     }
 
     /// Refuses what no plan could write again, once it stands.

@@ -198,8 +198,9 @@ impl<'a> Apply<'a> {
                 };
                 let options = self.options;
                 let ahead = (ahead, past, options.rights_of_apply());
-                let (planned, mut live) =
+                let (mut planned, mut live) =
                     road::plan_and_live(session, source, options, ahead).await?;
+                planned.plan.require_secrets();
                 let is_noted = is_noted && !planned.plan.is_empty();
                 if is_noted {
                     ground::read(session, &planned.plan, &mut live).await?;

@@ -10,7 +10,7 @@ use super::rights::RightsCheck;
 use crate::declare::Source;
 use crate::model::lint::Levels;
 use crate::model::path::ZPath;
-use crate::model::plan::{MaxTrim, Plan, Refusal};
+use crate::model::plan::{FingerprintKey, MaxTrim, Plan, Refusal};
 use crate::plan::lint::{self, Unused};
 use crate::plan::planner::Policy;
 use crate::plan::saved::Mandate;
@@ -56,6 +56,9 @@ pub struct Options {
     pub lints: Levels,
     /// What becomes of a node that surely cannot be written.
     pub unwritable: Unwritable,
+    /// The key for fingerprints of secret values, so that those who review a plan see that one changes.
+    /// Without a key there are none.
+    pub fingerprints: Option<FingerprintKey>,
     /// For whom the plan is carried out. Without an owner nobody keeps a record.
     pub owner: Option<Owner>,
     /// How often a stopped execution is planned again.
@@ -83,6 +86,7 @@ impl Default for Options {
             reviewer: Reviewer::default(),
             lints: Levels::default(),
             unwritable: Unwritable::Refused,
+            fingerprints: None,
             owner: None,
             retries: 5,
             contended_from: 2,
@@ -177,6 +181,9 @@ impl Options {
         let warnings = std::mem::take(&mut plan.warnings);
         let (tree, texts) = (source.tree(), source.texts());
         plan.warnings = lint::settle(warnings, tree, texts, &self.lints, Unused::Ignored);
+        if let Some(key) = &self.fingerprints {
+            plan.take_fingerprints(key);
+        }
         self.review(plan);
         plan.judge(self.extras == Extras::Listed, self.strict);
     }

@@ -58,6 +58,10 @@ pub(super) fn plan(
     let kept = before.kept.iter().filter(|kept| !part.holds(&kept.path));
     plan.kept.extend(kept.cloned());
     plan.kept.sort_by(|a, b| a.path.cmp(&b.path));
+    let lacking = before.not_compared.iter();
+    let lacking = lacking.filter(|lacking| !part.holds(&lacking.path));
+    plan.not_compared.extend(lacking.cloned());
+    plan.not_compared.sort_by(|a, b| a.path.cmp(&b.path));
     // Warnings about whole trees come only from a full plan.
     plan.warnings.retain(|warning| warning.about == About::Node);
     plan.warnings.extend(before.warnings.iter().cloned());
@@ -136,6 +140,8 @@ pub(crate) fn at_rest(plan: &Plan) -> Plan {
         actions: Vec::new(),
         extras: plan.extras.clone(),
         kept: plan.kept.clone(),
+        not_compared: plan.not_compared.clone(),
+        fingerprints: None,
         moves: Vec::new(),
         refusals: plan.refusals.clone(),
         warnings: warnings.cloned().collect(),

@@ -122,6 +122,7 @@ async fn judge(
 ) -> Result<(), Error> {
     rights::check(session, read, options.rights_of_apply(), plan).await?;
     abilities::check(session, options, plan);
+    plan.require_secrets();
     options.review(plan);
     Ok(())
 }

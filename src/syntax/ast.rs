@@ -127,6 +127,8 @@ pub enum Directive<'s> {
     Ephemeral,
     /// `@secret NAME…`; no name covers the data whole.
     Secret(Vec<Text<'s>>),
+    /// `@secret NAME from env VAR`, `from file 'PATH'`, `from sops 'FILE' KEY`.
+    SecretFrom(Box<SecretFrom<'s>>),
     /// `@acl ENTRY…`, `@acl deep ENTRY…`.
     Acl {
         /// Whether it holds for undeclared nodes, too.
@@ -163,7 +165,7 @@ impl Directive<'_> {
             Self::Ignore(_) => "@ignore",
             Self::Protect => "@protect",
             Self::Ephemeral => "@ephemeral",
-            Self::Secret(_) => "@secret",
+            Self::Secret(_) | Self::SecretFrom(_) => "@secret",
             Self::Acl { .. } => "@acl",
             Self::Data { .. } => "@data",
             Self::Include(_) => "@include",
@@ -171,6 +173,31 @@ impl Directive<'_> {
             Self::Moved(_) => "@moved",
         }
     }
+}
+
+/// A value that comes from outside of the tree files.
+#[derive(Debug, Clone)]
+pub struct SecretFrom<'s> {
+    /// The property, or `@data` for the node's data whole.
+    pub name: Text<'s>,
+    /// Where its value is.
+    pub source: SecretSource<'s>,
+}
+
+/// Where a value from outside is.
+#[derive(Debug, Clone)]
+pub enum SecretSource<'s> {
+    /// A variable of the environment.
+    Variable(Text<'s>),
+    /// A file that holds nothing else, its path relative to the tree file.
+    File(Text<'s>),
+    /// A value in a file that SOPS has encrypted.
+    Sops {
+        /// The file, its path relative to the tree file.
+        file: Text<'s>,
+        /// The names that lead to the value, outermost first.
+        key: Vec<Text<'s>>,
+    },
 }
 
 /// A pattern of `@files`.

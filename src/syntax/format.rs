@@ -2,7 +2,8 @@
 //! unchanged.
 
 use crate::syntax::ast::{
-    DataForm, Directive, Document, FileGlob, Line, Literal, LiteralKind, Statement, Text,
+    DataForm, Directive, Document, FileGlob, Line, Literal, LiteralKind, SecretSource, Statement,
+    Text,
 };
 use crate::syntax::characters::is_space;
 use crate::syntax::place::Span;
@@ -109,8 +110,22 @@ impl Formatter<'_> {
             | Directive::Ephemeral => word.to_owned(),
             Directive::Keep { children: true, .. } => format!("{word} children"),
             Directive::Keep { .. } => format!("{word} properties"),
-            Directive::Ignore(texts) | Directive::Secret(texts) => {
-                format!("{word}{}", words(texts))
+            Directive::Ignore(texts) => format!("{word}{}", words(texts)),
+            Directive::Secret(texts) => {
+                let words = texts.iter();
+                let words = words.map(|text| format!(" {}", spelling::secret_pattern(&text.text)));
+                format!("{word}{}", words.collect::<String>())
+            }
+            Directive::SecretFrom(secret) => {
+                let source = match &secret.source {
+                    SecretSource::Variable(name) => format!("env {}", name.text),
+                    SecretSource::File(path) => format!("file {}", string(path)),
+                    SecretSource::Sops { file, key } => {
+                        format!("sops {} {}", string(file), spelling::sops_key(key))
+                    }
+                };
+                let name = spelling::secret_name(&secret.name.text);
+                format!("{word} {name} from {source}")
             }
             Directive::Acl {
                 deep: true,

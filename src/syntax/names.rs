@@ -137,6 +137,17 @@ impl Globs {
     }
 }
 
+/// The pattern that matches this name alone.
+pub(crate) fn exact_glob(name: &str) -> String {
+    // In patterns a backslash takes its meaning from the next character.
+    globset::escape(&name.replace('\\', r"\\"))
+}
+
+/// Whether a pattern is a name that it alone matches.
+pub(crate) fn is_exact(pattern: &str) -> bool {
+    exact_glob(pattern) == pattern
+}
+
 /// Whether a name says that its value is a secret, declared as one or not: `password`,
 /// `API_TOKEN`, `tls.private_key`.
 ///

@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
+use crate::syntax::ast::{SecretSource, Text};
 use crate::syntax::characters::{is_blank, is_visible};
-use crate::syntax::names::{LinkKind, split_link};
+use crate::syntax::names::{LinkKind, is_exact, split_link};
 use crate::syntax::scanner::table::{COMMENT, DIRECTIVE, NODE, has_operator, operator_at, plain};
 use crate::syntax::scanner::tokens::is_comment;
 
@@ -200,6 +201,50 @@ pub fn pattern(text: &str) -> Cow<'_, str> {
     } else {
         quoted(text).into()
     }
+}
+
+/// A pattern of `@secret` behind others: the bare word `from` would be no pattern there.
+#[must_use]
+pub fn secret_pattern(text: &str) -> Cow<'_, str> {
+    match text {
+        FROM => quoted(text).into(),
+        text => pattern(text),
+    }
+}
+
+/// The one property of `@secret … from`: what looks like a pattern is a name in quotes.
+#[must_use]
+pub fn secret_name(name: &str) -> Cow<'_, str> {
+    match is_exact(name) {
+        true => secret_pattern(name),
+        false => quoted(name).into(),
+    }
+}
+
+/// The word before where a value comes from.
+const FROM: &str = "from";
+
+/// Where a value from outside comes from, as a tree file has it behind the word `from`.
+#[must_use]
+pub fn secret_source(source: &SecretSource<'_>) -> String {
+    match source {
+        SecretSource::Variable(name) => format!("env {}", name.text),
+        SecretSource::File(path) => format!("file {}", string_literal(&path.text)),
+        SecretSource::Sops { file, key } => {
+            format!("sops {} {}", string_literal(&file.text), sops_key(key))
+        }
+    }
+}
+
+/// The names that lead to a value of a SOPS file, as a tree file has them: `db.password`.
+#[must_use]
+pub fn sops_key(names: &[Text<'_>]) -> String {
+    let is_bare = |c: char| is_visible(c) && !is_blank(c) && !"#\"'.".contains(c);
+    let name = |name: &Text<'_>| match !name.text.is_empty() && name.text.chars().all(is_bare) {
+        true => name.text.to_string(),
+        false => quoted(&name.text),
+    };
+    names.iter().map(name).collect::<Vec<_>>().join(".")
 }
 
 /// A type with its colon, as it follows a node's name. Returns `None` if only a property can hold

@@ -126,7 +126,7 @@ impl FileWatch {
             let mut relevant = self.relevant.lock().unwrap_or_else(PoisonError::into_inner);
             relevant.directories.clone_from(&directories);
             relevant.texts = journal
-                .texts()
+                .files()
                 .filter_map(|path| std::fs::canonicalize(path).ok())
                 .collect();
             std::mem::take(&mut relevant.gone)

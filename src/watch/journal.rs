@@ -21,6 +21,8 @@ enum Question {
     Kind(PathBuf),
     Root(PathBuf),
     Read(PathBuf, Root),
+    /// Of a file with a secret.
+    Secret(PathBuf, Root),
     List(PathBuf, Texts),
     Identity(PathBuf),
 }
@@ -104,6 +106,14 @@ impl Files for Recorder<'_> {
         answer
     }
 
+    /// No digest is kept: whoever sees one could try guesses of the secret.
+    fn read_secret(&self, path: &Path, root: &Root) -> Result<Vec<u8>, Error> {
+        let answer = self.files.read_secret(path, root);
+        let hash = hash_of_file(&answer, |bytes| hash(bytes.as_slice()));
+        self.note(Question::Secret(path.to_owned(), root.clone()), hash, None);
+        answer
+    }
+
     fn list(&self, directory: &Path) -> io::Result<Vec<PathBuf>> {
         let answer = self.files.list(directory);
         let hash = hash_of(&answer, |paths| hash_of_list(paths));
@@ -158,6 +168,9 @@ impl Journal {
             Question::Read(path, root) => {
                 hash_of_file(&files.read(path, root), |bytes| hash(bytes.as_slice()))
             }
+            Question::Secret(path, root) => hash_of_file(&files.read_secret(path, root), |bytes| {
+                hash(bytes.as_slice())
+            }),
         };
         let mut entries = self.entries.iter();
         !self.entries.is_empty() && entries.all(|entry| answer(&entry.question) == entry.answer)
@@ -187,6 +200,18 @@ impl Journal {
             })
     }
 
+    /// The files that were read, those with secrets included.
+    pub(super) fn files(&self) -> impl Iterator<Item = &Path> {
+        let secrets = self
+            .entries
+            .iter()
+            .filter_map(|entry| match &entry.question {
+                Question::Secret(path, _) => Some(path.as_path()),
+                _ => None,
+            });
+        self.texts().chain(secrets)
+    }
+
     /// Whether something was read that can be read only once.
     pub(super) fn has_stream(&self) -> bool {
         self.entries.iter().any(|entry| match &entry.question {
@@ -201,6 +226,7 @@ impl Journal {
             Question::Kind(path)
             | Question::Root(path)
             | Question::Read(path, _)
+            | Question::Secret(path, _)
             | Question::Identity(path) => (path.as_path(), None),
             Question::List(path, texts) => (path.as_path(), Some(*texts)),
         })

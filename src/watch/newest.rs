@@ -303,7 +303,7 @@ impl Reader {
         for _ in 0..MOST_READINGS {
             let (loaded, journal) = reading.read();
             if self.waits && !matches!(loaded, Loaded::Same) {
-                if let Some(path) = writers::find(journal.texts()) {
+                if let Some(path) = writers::find(journal.files()) {
                     return Err(Unfinished(path));
                 }
                 // Its writer may have closed it after it was read.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::journal::{Journal, Recorder};
-use crate::declare::{self, Disk, Problem, Problems, Source};
+use crate::declare::{self, Disk, Problem, Problems, SecretSources, Source};
 use crate::model::path::ZPath;
 use crate::model::plan::Refusal;
 use crate::plan::scope::Filter;
@@ -28,6 +28,8 @@ pub struct WatchedLayers {
     pub wording: Wording,
     /// What may be read.
     pub files: Disk,
+    /// Where the values of `@secret … from` come from.
+    pub secrets: SecretSources,
     /// Whether it goes below a chroot, where `/zookeeper` is a node like any.
     pub below_chroot: bool,
 }
@@ -194,6 +196,7 @@ impl Reading {
             .at(self.layers.place.clone())
             .below_chroot(self.layers.below_chroot)
             .allow_empty(self.layers.allow_empty)
+            .secrets(self.layers.secrets.clone())
             .files(&recorder);
         let loaded = declare::load(layers);
         let journal = recorder.into_journal();
@@ -277,6 +280,7 @@ mod tests {
             filter: Filter::default(),
             wording: Wording::default(),
             files: Disk::default(),
+            secrets: SecretSources::none(),
             below_chroot: false,
         });
         let write = |text: &str| fs::write(&path, text).unwrap();

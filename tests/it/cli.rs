@@ -29,6 +29,7 @@ mod rights;
 mod sasl;
 mod saved;
 mod scripts;
+mod secrets;
 pub(crate) mod serve;
 pub(crate) mod service;
 mod silence;

@@ -188,6 +188,9 @@ fn shown(plan: &Plan) -> String {
     plan.kept
         .iter()
         .for_each(|kept| _ = writeln!(text, "kept {}: {}", kept.path, kept.reason));
+    plan.not_compared
+        .iter()
+        .for_each(|lacking| _ = writeln!(text, "not compared {}: {lacking}", lacking.path));
     plan.refusals
         .iter()
         .for_each(|refusal| _ = writeln!(text, "refused: {refusal}"));
@@ -233,4 +236,5 @@ mod alike;
 mod data;
 mod directives;
 mod moves;
+mod outside;
 mod scope;

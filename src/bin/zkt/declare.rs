@@ -10,6 +10,7 @@ use zkt::syntax::place::{Located, Location, Span};
 use zkt::syntax::source;
 use zkt::syntax::spelling::clipped;
 
+use crate::args::FileArgs;
 use crate::diagnostics;
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
@@ -92,6 +93,20 @@ pub(crate) fn load_or_report(
     output: &Output,
 ) -> Result<Source, Failure> {
     let source = load(names, allow_empty, to, files);
+    source.map_err(|problems| report(&problems, output))
+}
+
+/// As [`load_or_report`], with the values of `@secret … from`.
+pub(crate) fn load_with_secrets(
+    names: &[String],
+    allow_empty: bool,
+    to: &Destination,
+    args: &FileArgs,
+    output: &Output,
+) -> Result<Source, Failure> {
+    let files = args.files();
+    let layers = layers(names, allow_empty, to, &files).secrets(args.secrets());
+    let source = zkt::declare::load(layers);
     source.map_err(|problems| report(&problems, output))
 }
 
@@ -189,6 +204,7 @@ fn kind(problem: &Problem) -> (Found, &str) {
         Problem::Reference(Reference::Empty { path, .. } | Reference::NoFiles { path, .. }) => {
             (Found::Empty, path)
         }
+        Problem::Reference(Reference::Secret { from, .. }) => (Found::Reference, from),
         Problem::Reference(
             Reference::Unreadable { path, .. }
             | Reference::Unmatched { path, .. }
@@ -231,6 +247,11 @@ impl fmt::Display for Worded<'_> {
             Problem::Reference(Reference::Unreadable { path, error, .. }) => {
                 write!(f, "{path}: {}", file_error(error))
             }
+            Problem::Reference(Reference::Secret { from, error, .. }) => match error.is_forbidden()
+            {
+                true => write!(f, "{from}: {error}; --allow-secrets allows more"),
+                false => write!(f, "{from}: {error}"),
+            },
             problem => problem.fmt(f),
         }
     }

@@ -4,8 +4,7 @@
 use std::pin::pin;
 
 use tokio::sync::mpsc;
-use zkt::declare::{GitFiles, Problems, Source};
-use zkt::model::path::ZPath;
+use zkt::declare::Source;
 use zkt::zookeeper::live::{self, FetchOptions, ReadAhead};
 use zkt::zookeeper::session::Session;
 
@@ -36,13 +35,24 @@ pub(crate) async fn open(
     let (sender, mut paths) = mpsc::unbounded_channel();
     let sender = reads_all.then_some(sender);
     let (names, files) = (sources.layers.clone(), sources.files.files());
-    let allow_empty = options.allow_empty;
+    let (allow_empty, secrets) = (options.allow_empty, sources.files.secrets());
     let to = Destination {
         at: place,
         system: System::of(&connection),
     };
-    let loading =
-        tokio::task::spawn_blocking(move || load(&names, allow_empty, &to, &files, sender));
+    let loading = tokio::task::spawn_blocking(move || {
+        // If connecting has failed, nothing receives them any more.
+        let mut met = |paths| {
+            if let Some(sender) = &sender {
+                _ = sender.send(paths);
+            }
+        };
+        let layers = declare::layers(&names, allow_empty, &to, &files).secrets(secrets);
+        zkt::declare::load(match reads_all {
+            true => layers.observer(&mut met),
+            false => layers,
+        })
+    });
     let connecting = async {
         let session = Session::open(&connection).await?;
         let bar = output.progress("reading", 0);
@@ -78,21 +88,4 @@ pub(crate) async fn open(
         session,
         ahead,
     })
-}
-
-/// Reads layers; `sender` passes on the nodes as they come to light.
-fn load(
-    names: &[String],
-    allow_empty: bool,
-    to: &Destination,
-    files: &GitFiles,
-    sender: Option<mpsc::UnboundedSender<Vec<ZPath>>>,
-) -> Result<Source, Problems> {
-    let layers = declare::layers(names, allow_empty, to, files);
-    let Some(sender) = sender else {
-        return zkt::declare::load(layers);
-    };
-    // If connecting has failed, nothing receives them any more.
-    let mut met = |paths| _ = sender.send(paths);
-    zkt::declare::load(layers.observer(&mut met))
 }

@@ -1,9 +1,12 @@
 //! What the arguments say of a plan, and what is shown while live nodes are read.
 
+use std::path::Path;
+
 use zkt::declare::Source;
+use zkt::declare::files::{open_regular, reason};
 use zkt::model::node::Live;
 use zkt::model::path::ZPath;
-use zkt::model::plan::{MaxTrim, Plan};
+use zkt::model::plan::{FingerprintKey, MaxTrim, Plan};
 use zkt::model::tree::Tree;
 use zkt::plan::scope::{Filter, Trim, Want};
 use zkt::reconcile::{self, Extras, Options};
@@ -11,6 +14,8 @@ use zkt::zookeeper::live::{self, FetchOptions, ReadAhead};
 use zkt::zookeeper::session::Session;
 
 use crate::args::{self, Format, PlanOptions, TrimArg};
+use crate::bounded;
+use crate::environment::{FINGERPRINT_KEY, variable};
 use crate::exit::Failure;
 use crate::output::Output;
 use crate::owner;
@@ -92,6 +97,30 @@ pub(crate) fn trim(options: &PlanOptions) -> Trim {
     }
 }
 
+/// The variables that hold a key for fingerprints of secrets, or name a file with it.
+const FINGERPRINT_KEY_FILE: &str = "ZKT_FINGERPRINT_KEY_FILE";
+
+/// The key for fingerprints of secrets, where there is one.
+fn fingerprint_key() -> Result<Option<FingerprintKey>, Failure> {
+    let (place, key) = match (variable(FINGERPRINT_KEY), variable(FINGERPRINT_KEY_FILE)) {
+        (Some(key), _) => (FINGERPRINT_KEY.to_owned(), key),
+        (None, Some(name)) => {
+            let place = format!("{FINGERPRINT_KEY_FILE} {name}");
+            let file = open_regular(Path::new(&name)).map_err(|error| reason(&error));
+            let text = file.and_then(|file| bounded::read(file, LONGEST_KEY));
+            let text = text.map_err(|why| Failure::new(format!("{place}: {why}")))?;
+            (place, text.trim_end().to_owned())
+        }
+        (None, None) => return Ok(None),
+    };
+    let key = FingerprintKey::new(key.as_bytes());
+    let key = key.map_err(|error| Failure::new(format!("{place}: {error}")))?;
+    Ok(Some(key))
+}
+
+/// How many bytes the file with a key for fingerprints may have.
+const LONGEST_KEY: u64 = 64 << 10;
+
 /// What a plan may do, as the arguments say.
 pub(crate) fn options(args: &PlanOptions) -> Result<Options, Failure> {
     let owner = owner::named(&args.owner, args.adopt)?;
@@ -131,6 +160,7 @@ pub(crate) fn options(args: &PlanOptions) -> Result<Options, Failure> {
             args::Extras::Hide => Extras::Hidden,
         },
         strict: args.strict,
+        fingerprints: fingerprint_key()?,
         lints: args.lints.levels,
         ..defaults
     })

@@ -38,6 +38,7 @@ pub(crate) fn refusal(refusal: &Refusal) -> String {
         }
         Refusal::LikeRecord { .. } => "no plan could write it again",
         Refusal::Protected { .. }
+        | Refusal::NoSecret(_)
         | Refusal::TwoSteps { .. }
         | Refusal::Move { .. }
         | Refusal::Objection(_) => {

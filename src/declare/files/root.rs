@@ -1,6 +1,6 @@
 //! Which files a layer may consist of.
 
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use super::Error;
@@ -37,6 +37,38 @@ impl Root {
             directories: Some(directories.into_iter().map(Into::into).collect()),
             stream: None,
         }
+    }
+
+    /// Everything on the disk but what the system shows there, and git's own files.
+    #[must_use]
+    pub fn disk() -> Self {
+        Self::new([Path::new("/")])
+    }
+
+    /// Nothing.
+    #[must_use]
+    pub fn nothing() -> Self {
+        Self::new([] as [&Path; 0])
+    }
+
+    /// The same, and these directories; without bounds it stays so.
+    #[must_use]
+    pub fn and(&self, more: impl IntoIterator<Item = PathBuf>) -> Self {
+        let own = self.directories.as_ref().map(|own| {
+            let own = own.iter().cloned();
+            let more = more.into_iter().map(PathBuf::into_boxed_path);
+            own.chain(more).collect()
+        });
+        Self {
+            directories: own,
+            stream: self.stream.clone(),
+        }
+    }
+
+    /// Whether there are no bounds.
+    #[must_use]
+    pub fn is_everything(&self) -> bool {
+        self.directories.is_none()
     }
 
     /// The same, and this pipe or open file wherever it leads.

@@ -13,14 +13,15 @@ use crate::declare::ahead;
 use crate::declare::files::{self, Files, Kind, Noted, Root};
 use crate::declare::lower::{FileNode, Lowering, Referred};
 use crate::declare::problem::{MAX_INCLUDES, Problem, Problems, Reference};
+use crate::declare::secrets::{Reader, source_span};
 use crate::declare::source::Source;
-use crate::model::node::secret_names;
+use crate::model::node::{RAW_DATA, secret_names};
 use crate::model::path::ZPath;
-use crate::syntax::ast::{DataForm, Directive, FileGlob, Line, Statement, Text};
+use crate::syntax::ast::{DataForm, Directive, FileGlob, Line, SecretFrom, Statement, Text};
 use crate::syntax::parser::{self, ErrorKind, MAX_ERRORS, Statements};
 use crate::syntax::place::{SourceId, Span};
 use crate::syntax::source::Sources;
-use crate::syntax::spelling::printable;
+use crate::syntax::spelling::{self, printable};
 
 /// How many nodes the observer gets at once.
 const SENT_AT_ONCE: usize = 256;
@@ -50,6 +51,7 @@ pub fn load(layers: Layers<'_>) -> Result<Source, Problems> {
         below_chroot,
         allow_empty,
         files,
+        secrets,
         observer,
     } = layers;
     let noted = Noted::new(files);
@@ -70,6 +72,7 @@ pub fn load(layers: Layers<'_>) -> Result<Source, Problems> {
         chain: Vec::new(),
         declares: false,
         unread: 0,
+        secrets: Reader::new(&noted, secrets),
     };
     for (i, name) in names.iter().enumerate() {
         if name == "-" && names[..i].contains(name) {
@@ -113,6 +116,7 @@ struct Loader<'f, 'o, 't> {
     declares: bool,
     /// How many files that the file at hand refers to cannot be read.
     unread: usize,
+    secrets: Reader<'f>,
 }
 
 impl Loader<'_, '_, '_> {
@@ -281,6 +285,9 @@ impl Loader<'_, '_, '_> {
                 let found = self.files_below(directory, globs, file);
                 referred = found.map_or(Referred::Nothing, Referred::Directory);
             }
+            Statement::Directive(Directive::SecretFrom(secret)) => {
+                referred = self.secret_from(secret, file);
+            }
             _ => {}
         }
         self.lowering.statement(line, referred);
@@ -313,6 +320,21 @@ impl Loader<'_, '_, '_> {
             self.useless(Reference::Empty { span, path: name });
         }
         self.declares |= declares_around;
+    }
+
+    /// A value from outside. What is wrong with it is reported.
+    fn secret_from(&mut self, secret: &SecretFrom<'_>, file: &Path) -> Referred {
+        let is_data = secret.name.text == RAW_DATA;
+        match self.secrets.value(secret, is_data, (file, &self.root)) {
+            Ok(value) => Referred::Secret(Ok(value.into())),
+            Err(error) if error.is_lack() => Referred::Secret(Err(error.to_string().into())),
+            Err(error) => {
+                let span = source_span(&secret.source);
+                let from = spelling::secret_source(&secret.source);
+                self.limited(span, Reference::Secret { span, from, error });
+                Referred::Nothing
+            }
+        }
     }
 
     /// The nodes of `@files`. Returns `None` if there are none, which is reported.
@@ -378,12 +400,16 @@ impl Loader<'_, '_, '_> {
         None
     }
 
-    /// Reports what cannot be read; the last of [`MAX_ERRORS`] stands for those that follow.
     fn unread(&mut self, span: Span, path: &Path, error: files::Error) {
         let path = printable(&path.display().to_string()).into_owned();
+        self.limited(span, Reference::Unreadable { span, path, error });
+    }
+
+    /// Reports what cannot be read; the last of [`MAX_ERRORS`] stands for those that follow.
+    fn limited(&mut self, span: Span, reference: Reference) {
         self.unread = self.unread.saturating_add(1);
         match self.unread.cmp(&MAX_ERRORS) {
-            Ordering::Less => self.useless(Reference::Unreadable { span, path, error }),
+            Ordering::Less => self.useless(reference),
             Ordering::Equal => {
                 let kind = ErrorKind::TooMany;
                 self.problems.push(parser::Error { kind, span }.into());

@@ -46,7 +46,10 @@ pub(super) fn lay_down(
             Ok(bytes) => errors.extend(bytes.and_then(|bytes| hold(node, bytes, span))),
             Err(error) => errors.push(error),
         },
-        Directive::Include(_) | Directive::Files { .. } | Directive::Moved(_) => {}
+        Directive::SecretFrom(_)
+        | Directive::Include(_)
+        | Directive::Files { .. }
+        | Directive::Moved(_) => {}
     }
 }
 
@@ -70,7 +73,7 @@ fn acl(texts: &[Text<'_>], errors: &mut Found) -> Arc<Acl> {
 }
 
 /// Makes raw bytes of a node's contents. Returns the error if it has properties.
-fn hold(node: &mut Declared, bytes: Arc<[u8]>, span: Span) -> Option<Error> {
+pub(super) fn hold(node: &mut Declared, bytes: Arc<[u8]>, span: Span) -> Option<Error> {
     let origin = Some(span);
     match std::mem::replace(&mut node.content, Content::Raw { bytes, origin }) {
         Content::Properties(there) => {

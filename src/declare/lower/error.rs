@@ -62,6 +62,12 @@ pub enum Error {
         /// The directive's word.
         word: &'static str,
     },
+    /// A pattern in the place of the one property whose value comes from outside.
+    #[error("a value from outside is that of one property, and this is a pattern")]
+    SecretOfMany {
+        /// The pattern.
+        span: Span,
+    },
     /// Raw data beside properties.
     #[error("a node holds either @data or properties, and this one declares both")]
     DataAndProperties {
@@ -256,6 +262,7 @@ impl Located for Error {
             | Self::DuplicateProperty { span, .. }
             | Self::DuplicateDirective { span, .. }
             | Self::DataAndProperties { span, .. }
+            | Self::SecretOfMany { span, .. }
             | Self::FileAndDeclared { span, .. }
             | Self::TwoFiles { span, .. }
             | Self::NotStorable { span }
@@ -307,6 +314,9 @@ impl Located for Error {
                 Self::DuplicateNode { .. } => "put the contents of both under one of them",
                 Self::DuplicateProperty { .. } => {
                     "a later layer may replace it; one layer says it once"
+                }
+                Self::SecretOfMany { .. } => {
+                    "each property has a line of its own; in double quotes it is a name"
                 }
                 Self::DuplicateDirective { .. } => "say it once, with all that it is to cover",
                 Self::FileAndDeclared { .. } => {

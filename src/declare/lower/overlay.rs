@@ -1,8 +1,10 @@
 //! Layers over layers.
 
+use std::collections::BTreeMap;
+
 use super::nodes::{NONE, Nodes};
 use super::properties::merge;
-use crate::model::node::{Content, Declared};
+use crate::model::node::{Content, Declared, Outside};
 use crate::syntax::place::Span;
 use crate::syntax::source::Additions;
 
@@ -47,6 +49,7 @@ fn lay_node_over(below: &mut Declared, above: Declared, added: Option<&mut Vec<S
         below.standing = above.standing;
         below.origin = above.origin;
     }
+    lay_outside_over(below, &above.content, above.outside);
     match (&mut below.content, above.content) {
         (_, Content::Properties(above)) if above.is_empty() => {}
         (Content::Properties(below), Content::Properties(above)) => {
@@ -82,4 +85,16 @@ fn lay_node_over(below: &mut Declared, above: Declared, added: Option<&mut Vec<S
             word => unreachable!("nothing lays {word} over an earlier layer"),
         }
     }
+}
+
+/// Where values come from that a layer replaces, goes with them.
+fn lay_outside_over(below: &mut Declared, above: &Content, outside: BTreeMap<String, Outside>) {
+    match (&below.content, above) {
+        (_, Content::Properties(above)) if above.is_empty() => {}
+        (Content::Properties(_), Content::Properties(above)) => {
+            below.outside.retain(|name, _| !above.contains(name));
+        }
+        _ => below.outside.clear(),
+    }
+    below.outside.extend(outside);
 }

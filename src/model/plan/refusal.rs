@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::lacking::NotCompared;
 use super::moved::MoveProblem;
 use super::objection::Objection;
 use super::rights::{self, NodeRights};
@@ -231,6 +232,9 @@ pub enum Refusal {
         /// Where it is declared.
         origin: Option<Location>,
     },
+    /// A secret value from outside that cannot be had.
+    #[error("{}: there is no value for {_0}", _0.path)]
+    NoSecret(NotCompared),
     /// What a rule of a policy denies, or asks a person about where none can be asked.
     #[error("{0}")]
     Objection(Objection),
@@ -327,6 +331,7 @@ impl Refusal {
             | Self::NoCreation { origin, .. }
             | Self::TwoSteps { origin, .. } => origin.as_ref(),
             Self::Objection(objection) => objection.origin.as_ref(),
+            Self::NoSecret(lacking) => lacking.origin.as_ref(),
             Self::MostTrimmed { .. }
             | Self::TooManyTrims { .. }
             | Self::NoIdentity { .. }

@@ -105,6 +105,7 @@ impl Sides<'_> {
     fn data(&self) -> Written {
         let Self { node, live, .. } = self;
         match &node.content {
+            Content::Raw { .. } if node.lacks(DATA_CHANGE) => Written::default(),
             Content::Raw { bytes, .. } if **bytes != *live.data => Written {
                 data: Some(node.data()),
                 changes: vec![self.raw_change(Some(bytes.to_vec()))],
@@ -303,9 +304,10 @@ fn declares(node: &Declared, name: &str) -> bool {
     is_declared && !is_ignored(node, name)
 }
 
-/// The properties of a node after the plan: `@ignore` and `@keep` leave live values.
+/// The properties of a node after the plan: `@ignore` and `@keep` leave live values, and so does what cannot
+/// be had from outside.
 fn merged(node: &Declared, declared: &Properties, live: &Data) -> Properties {
-    if node.ignore.is_empty() && !node.keep_properties {
+    if node.ignore.is_empty() && !node.keep_properties && !node.lacks_any() {
         return declared.clone();
     }
     let live = live.clone().into_properties();
@@ -322,14 +324,16 @@ fn merged(node: &Declared, declared: &Properties, live: &Data) -> Properties {
 /// Links are named as they are written, without the operator, or as they are stored.
 fn is_ignored(node: &Declared, name: &str) -> bool {
     let base = split_link(name).map_or(name, |(base, _)| base);
-    node.ignore.matches(base) || node.ignore.matches(name)
+    node.ignore.matches(base) || node.ignore.matches(name) || node.lacks(name)
 }
 
 /// The properties that a declared node will have, given its current ones.
 #[must_use]
 pub fn desired_data(node: &Declared, live: Option<&LiveNode>) -> Data {
     match (&node.content, live) {
-        (Content::Properties(_), Some(live)) if !node.ignore.is_empty() || node.keep_properties => {
+        (Content::Properties(_), Some(live))
+            if !node.ignore.is_empty() || node.keep_properties || node.lacks_any() =>
+        {
             let before = Data::decode(&live.data);
             Data::of(merged(node, &node.properties(), &before))
         }

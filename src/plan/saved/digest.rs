@@ -8,7 +8,8 @@ use crate::model::tree::Tree;
 use crate::syntax::spelling::hexadecimal;
 
 /// SHA-256 of a declared tree as 64 hexadecimal digits: of all that a plan depends on, secret values
-/// included, and of nothing that only people see, such as comments and which file a line stands in.
+/// included, and of nothing that only people see, such as comments and which file a line stands in. Of a
+/// value from outside it is of where that comes from.
 ///
 /// Who knows all of the tree but a secret can try guesses of that secret against the digest.
 #[must_use]
@@ -67,6 +68,7 @@ impl Fields {
             ephemeral,
             moved_from,
             secret,
+            outside,
             acl,
             acl_is_deep,
             origin: _,
@@ -79,13 +81,14 @@ impl Fields {
                 2 + u8::from(*needed) + 2 * u8::from(*excluded)
             }
         };
-        let (form, bytes) = match content {
-            Content::Properties(properties) => (0, properties.encoded().as_bytes()),
-            Content::Raw { bytes, .. } => (1, &**bytes),
+        let form = match content {
+            Content::Properties(_) => 0,
+            Content::Raw { .. } => 1,
         };
         let flags = [*keep_children, *keep_properties, *protect, *ephemeral].map(u8::from);
         self.field(&[&[standing, form][..], &flags].concat());
-        self.field(bytes);
+        // A value from outside may be another one each time.
+        self.field(&node.bytes_without_outside());
         self.list(ignore.patterns());
         match secret {
             Secret::Nothing => self.field(b"nothing"),
@@ -101,6 +104,11 @@ impl Fields {
                 self.field(b"acl");
                 self.field(acl.to_string().as_bytes());
             }
+        }
+        for (name, outside) in outside {
+            self.field(b"from outside");
+            self.field(name.as_bytes());
+            self.field(outside.from.as_bytes());
         }
         if *acl_is_deep {
             self.field(b"deep");

@@ -110,7 +110,8 @@ struct Version {
 }
 
 impl SavedPlan {
-    /// A plan, to be carried out later. Without `with_secrets`, what holds a secret is withheld.
+    /// A plan, to be carried out later. Without `with_secrets`, what holds a secret is withheld; so it is if
+    /// secrets could not be had.
     #[must_use]
     pub fn new(
         plan: Plan,
@@ -118,6 +119,8 @@ impl SavedPlan {
         made_of: &MadeOf<'_>,
         with_secrets: bool,
     ) -> Self {
+        // What could not be had is in no file.
+        let with_secrets = with_secrets && plan.not_compared.is_empty();
         let secret_names = made_of.texts.secret_names();
         let (shown, hidden) = hide(plan.clone(), made_of.declared, secret_names);
         let times = times(&shown, made_of);

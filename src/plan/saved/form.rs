@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::claims::ClaimsForm;
 use super::parts::{
-    ChangeForm, DataForm, KeptForm, MoveForm, NeedsForm, ObjectionForm, Origin, SecretForm,
-    WarningForm, acl_of, entries, location, path_of, place, unguarded, version_of, zxids, zxids_of,
+    ChangeForm, DataForm, FingerprintsForm, KeptForm, MoveForm, NeedsForm, NotComparedForm,
+    ObjectionForm, Origin, SecretForm, WarningForm, acl_of, entries, location, path_of, place,
+    unguarded, version_of, zxids, zxids_of,
 };
 use crate::model::acl::Acl;
 use crate::model::node::{AclVersion, DataVersion};
@@ -22,6 +23,10 @@ pub(super) struct PlanForm {
     actions: Vec<ActionForm>,
     extras: Vec<String>,
     kept: Vec<(String, KeptForm)>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    not_compared: Vec<NotComparedForm>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    fingerprints: Option<FingerprintsForm>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     moves: Vec<MoveForm>,
     warnings: Vec<WarningForm>,
@@ -87,6 +92,8 @@ impl PlanForm {
             actions,
             extras,
             kept,
+            not_compared,
+            fingerprints,
             moves,
             refusals: _,
             warnings,
@@ -108,6 +115,8 @@ impl PlanForm {
                 .iter()
                 .map(|kept| (kept.path.to_string(), KeptForm::of(&kept.reason)))
                 .collect(),
+            not_compared: not_compared.iter().map(NotComparedForm::of).collect(),
+            fingerprints: fingerprints.as_ref().map(FingerprintsForm::of),
             moves: moves.iter().map(MoveForm::of).collect(),
             warnings: warnings.iter().map(WarningForm::of).collect(),
             objections: objections.iter().map(ObjectionForm::of).collect(),
@@ -181,6 +190,12 @@ impl PlanForm {
             actions,
             extras: paths(self.extras).collect::<Result<_, _>>()?,
             kept: kept.collect::<Result<_, String>>()?,
+            not_compared: self
+                .not_compared
+                .into_iter()
+                .map(NotComparedForm::read)
+                .collect::<Result<_, _>>()?,
+            fingerprints: self.fingerprints.map(FingerprintsForm::read).transpose()?,
             moves: self
                 .moves
                 .into_iter()

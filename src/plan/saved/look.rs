@@ -29,6 +29,8 @@ pub enum Moved {
     Contradicted,
     /// The transaction that the plan saw wrote it, but with something else, or at another time.
     Elsewhere,
+    /// A secret value is not the one that was planned.
+    OtherSecret,
     /// Its ACL changed.
     AclChanged,
     /// It has children that the plan did not see.
@@ -58,6 +60,7 @@ impl fmt::Display for Moved {
             Self::Changed => "its data was changed",
             Self::Contradicted => "what the plan shows is not what it writes",
             Self::Elsewhere => "it is a node of another ensemble than the plan saw",
+            Self::OtherSecret => "a secret value for it is not the one that was planned",
             Self::AclChanged => "its ACL was changed",
             Self::HasChildren => "it has children that the plan did not see",
             Self::Ephemeral => "it is ephemeral, or below an ephemeral node",

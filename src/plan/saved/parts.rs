@@ -11,7 +11,8 @@ use crate::model::lint::{Level, Lint};
 use crate::model::node::{DataVersion, Secret, Zxids};
 use crate::model::path::ZPath;
 use crate::model::plan::{
-    About, Change, ChangeValue, Effect, HiddenValues, KeptReason, Move, Needs, Objection, Warning,
+    About, Change, ChangeValue, Effect, Fingerprint, Fingerprints, HiddenValues, KeptReason, Move,
+    Needs, NotCompared, Objection, Warning,
 };
 use crate::model::value::{Data, Encoded};
 use crate::syntax::names::Globs;
@@ -66,6 +67,71 @@ pub(super) struct WarningForm {
     message: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     origin: Option<Origin>,
+}
+
+/// A value that could not be had when the plan was made.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NotComparedForm {
+    path: String,
+    name: String,
+    from: String,
+    why: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    origin: Option<Origin>,
+}
+
+impl NotComparedForm {
+    pub(super) fn of(lacking: &NotCompared) -> Self {
+        Self {
+            path: lacking.path.to_string(),
+            name: lacking.name.clone(),
+            from: lacking.from.clone(),
+            why: lacking.why.clone(),
+            origin: lacking.origin.as_ref().map(place),
+        }
+    }
+
+    pub(super) fn read(self) -> Result<NotCompared, String> {
+        Ok(NotCompared {
+            path: path_of(&self.path)?,
+            name: self.name,
+            from: self.from,
+            why: self.why,
+            origin: self.origin.map(location),
+        })
+    }
+}
+
+/// Fingerprints of secret values, each with its node and its name.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FingerprintsForm {
+    key: String,
+    values: Vec<(String, String, Option<String>, Option<String>)>,
+}
+
+impl FingerprintsForm {
+    pub(super) fn of(fingerprints: &Fingerprints) -> Self {
+        let values = fingerprints.values.iter();
+        let values = values.map(|((path, name), Fingerprint { old, new })| {
+            (path.to_string(), name.clone(), old.clone(), new.clone())
+        });
+        Self {
+            key: fingerprints.key.clone(),
+            values: values.collect(),
+        }
+    }
+
+    pub(super) fn read(self) -> Result<Fingerprints, String> {
+        let values = self.values.into_iter();
+        let values = values
+            .map(|(path, name, old, new)| Ok(((path_of(&path)?, name), Fingerprint { old, new })));
+        Ok(Fingerprints {
+            key: self.key,
+            values: values.collect::<Result<_, String>>()?,
+        })
+    }
 }
 
 /// What a rule says of a plan.

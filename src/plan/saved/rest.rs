@@ -15,7 +15,7 @@ use super::wants::adopted;
 use crate::model::acl::Identities;
 use crate::model::node::{Content, Declared, Live};
 use crate::model::path::ZPath;
-use crate::model::plan::{Action, Change, HiddenValues, Plan};
+use crate::model::plan::{Action, Change, HiddenValues, NotCompared, Plan};
 use crate::model::record::Entry;
 use crate::model::secrets::SecretNames;
 use crate::model::tree::Tree;
@@ -96,6 +96,7 @@ impl SavedPlan {
             actions: left.into_iter().map(|(_, action)| action).collect(),
             ..plan.clone()
         };
+        rest.not_compared = lacking(&rest, fresh);
         leave_out_changed(&mut rest, live);
         Rest {
             done: plan.actions.len() - open.len(),
@@ -171,12 +172,27 @@ impl SavedPlan {
             fresh,
         };
         let lost = lost(plan, (&left, &moved), &now);
-        for (path, reason) in self.moved_grounds(live, &left).into_iter().chain(lost) {
+        let others = self.other_secrets(fresh);
+        let reasons = self.moved_grounds(live, &left).into_iter().chain(lost);
+        for (path, reason) in reasons.chain(others) {
             if moved.iter().all(|(known, _)| *known != path) {
                 moved.push((path, reason));
             }
         }
         (left, moved)
+    }
+
+    /// The nodes that would get another secret value than was planned, as fingerprints tell.
+    fn other_secrets(&self, fresh: Option<&Fresh<'_>>) -> MovedNodes {
+        let planned = self.plan.fingerprints.as_ref();
+        let now = fresh.and_then(|fresh| fresh.plan.fingerprints.as_ref());
+        let Some((planned, now)) = planned.zip(now) else {
+            return Vec::new();
+        };
+        let others = planned.contradicted(now).into_iter();
+        others
+            .map(|path| (path.clone(), Moved::OtherSecret))
+            .collect()
     }
 
     /// What the first nodes that moved hold now.
@@ -260,6 +276,14 @@ fn fill_in(action: &mut Action, fresh: &Fresh<'_>) -> Fill {
     }
     *action = whole;
     Fill::Whole
+}
+
+/// The values that nodes of a plan need, and that cannot be had now.
+fn lacking(plan: &Plan, fresh: Option<&Fresh<'_>>) -> Vec<NotCompared> {
+    let nodes: BTreeSet<&ZPath> = plan.actions.iter().map(Action::path).collect();
+    let lacking = fresh.map_or(&[][..], |fresh| &fresh.plan.not_compared);
+    let needed = |lacking: &&NotCompared| nodes.contains(&lacking.path);
+    lacking.iter().filter(needed).cloned().collect()
 }
 
 /// Leaves to nobody what an owner would adopt and is not as the plan saw it any more.

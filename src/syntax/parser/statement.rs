@@ -6,7 +6,8 @@ use pest::iterators::Pair;
 use smallvec::SmallVec;
 
 use crate::syntax::ast::{
-    DataForm, Directive, FileGlob, Line, Literal, LiteralKind, Node, Statement, Text,
+    DataForm, Directive, FileGlob, Line, Literal, LiteralKind, Node, SecretFrom, SecretSource,
+    Statement, Text,
 };
 use crate::syntax::characters::is_invisible;
 use crate::syntax::parser::error::ErrorKind;
@@ -52,7 +53,7 @@ impl Matched<'_> {
             Rule::ignore => Directive::Ignore(self.parse_words(pair)),
             Rule::protect => Directive::Protect,
             Rule::ephemeral => Directive::Ephemeral,
-            Rule::secret => Directive::Secret(self.parse_words(pair)),
+            Rule::secret => self.parse_secret(pair),
             Rule::acl => self.parse_acl(pair),
             Rule::data => self.parse_data(pair),
             Rule::include => Directive::Include(self.parse_string(only(pair))),
@@ -137,6 +138,41 @@ impl Matched<'_> {
         words.map(|word| self.parse_text(&only(word))).collect()
     }
 
+    fn parse_secret<'s>(&mut self, pair: Pair<'s, Rule>) -> Directive<'s> {
+        let mut parts = pair.into_inner().peekable();
+        let mut names = Vec::new();
+        while let Some(name) = parts.next_if(|part| part.as_rule() == Rule::pattern) {
+            names.push(self.parse_text(&only(name)));
+        }
+        let Some(from) = parts.next() else {
+            return Directive::Secret(names);
+        };
+        let (Some(name), Some(source)) = (names.pop(), from.into_inner().last()) else {
+            drifted(Rule::secret);
+        };
+        let source = self.parse_secret_source(source);
+        Directive::SecretFrom(Box::new(SecretFrom { name, source }))
+    }
+
+    fn parse_secret_source<'s>(&mut self, pair: Pair<'s, Rule>) -> SecretSource<'s> {
+        let rule = pair.as_rule();
+        let mut parts = pair.into_inner();
+        let Some(first) = parts.next() else {
+            drifted(rule);
+        };
+        match rule {
+            Rule::from_env => SecretSource::Variable(self.parse_text(&first)),
+            Rule::from_file => SecretSource::File(self.parse_string(first)),
+            Rule::from_sops => {
+                let file = self.parse_string(first);
+                let names = parts.next().map(Pair::into_inner).into_iter().flatten();
+                let key = names.map(|name| self.parse_text(&name)).collect();
+                SecretSource::Sops { file, key }
+            }
+            rule => drifted(rule),
+        }
+    }
+
     fn parse_acl<'s>(&mut self, pair: Pair<'s, Rule>) -> Directive<'s> {
         let (deep, entries): (Vec<_>, Vec<_>) = pair
             .into_inner()
@@ -216,6 +252,8 @@ impl Matched<'_> {
             | Rule::property_target
             | Rule::pattern_word
             | Rule::glob_word
+            | Rule::variable
+            | Rule::sops_word
             | Rule::acl_word => {
                 self.check_visible(pair);
                 Cow::Borrowed(pair.as_str())

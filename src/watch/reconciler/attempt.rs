@@ -133,7 +133,11 @@ impl Reconciler {
             if let Some(changed) = &mut changed {
                 changed.extend(self.held.waiting().iter().cloned());
             }
-            let plan = Arc::new(self.plan(&round.revision, changed.as_deref()).await?);
+            let mut plan = self.plan(&round.revision, changed.as_deref()).await?;
+            if round.duty == Duty::Repair {
+                plan.require_secrets();
+            }
+            let plan = Arc::new(plan);
             self.note_plan(&plan, round, so_far, shown);
             let todo = match self.judge(&plan, round, so_far, shown)? {
                 Step::End(attempted) => {

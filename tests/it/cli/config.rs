@@ -68,6 +68,7 @@ fn the_file_wins_over_defaults() {
     allow-empty      true                         zkt.toml:21
     allow-ephemeral  true                         zkt.toml:22
     allow-files      shared                       zkt.toml:23
+    allow-secrets    -                            default
     max-file         1MiB                         zkt.toml:24
     --- exit 0
     ");
@@ -99,6 +100,7 @@ fn the_file_wins_over_defaults() {
     allow-empty      false                                                                  default
     allow-ephemeral  false                                                                  default
     allow-files      -                                                                      default
+    allow-secrets    -                                                                      default
     max-file         256MiB                                                                 default
     --- exit 0
     ");
@@ -137,6 +139,7 @@ fn flags_and_the_environment_win_over_the_file() {
     allow-empty      true               --allow-empty, not zkt.toml:21
     allow-ephemeral  true               --allow-ephemeral, not zkt.toml:22
     allow-files      /f                 --allow-files, not zkt.toml:23
+    allow-secrets    -                  default
     max-file         3                  --max-file, not zkt.toml:24
     --- exit 0
     ");

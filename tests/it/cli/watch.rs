@@ -11,7 +11,7 @@ mod owner;
 mod prometheus;
 mod real;
 mod reports;
-mod status;
+pub(in crate::cli) mod status;
 mod told;
 
 use std::io::{BufRead as _, BufReader, ErrorKind};

@@ -1,11 +1,13 @@
 //! What is declared, and which files may be read.
 
+use std::env;
 use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
+use zkt::SecretSources;
 use zkt::declare::files::{Disk, GitFiles};
 
-use super::values::{file_size, layer};
+use super::values::{allowed_secret, file_size, layer};
 
 /// What is declared, and where.
 #[derive(Debug, Clone, Args)]
@@ -25,6 +27,11 @@ pub(crate) struct FileArgs {
     /// may be repeated
     #[arg(long, help_heading = "Files", value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) allow_files: Vec<PathBuf>,
+    /// What @secret … from may take: env:GLOB for variables, a directory for files; may be repeated. Without
+    /// it all may be taken but what is zkt's own
+    #[arg(long, help_heading = "Files", value_name = "SOURCE", value_hint = ValueHint::DirPath,
+          value_parser = allowed_secret)]
+    pub(crate) allow_secrets: Vec<String>,
     /// How large a file may be
     #[arg(long, help_heading = "Files", value_name = "SIZE", default_value = "256MiB",
           value_parser = file_size)]
@@ -35,6 +42,14 @@ impl FileArgs {
     /// The files with these bounds, and those of commits.
     pub(crate) fn files(&self) -> GitFiles {
         GitFiles::new(self.disk())
+    }
+
+    /// The values from outside, of this process and this machine.
+    pub(crate) fn secrets(&self) -> SecretSources {
+        let sources = SecretSources::new(|name| env::var_os(name));
+        let allowed = sources.allow_only(&self.allow_secrets);
+        // Each was looked at when it was given.
+        allowed.unwrap_or_default()
     }
 
     /// The files of the disk with these bounds.

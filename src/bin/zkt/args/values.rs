@@ -3,6 +3,8 @@
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::time::Duration;
 
+use zkt::SecretSources;
+
 /// Durations are numbers with their units: 500ms, 10s, 2m, 1h 30m.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text)
@@ -61,6 +63,13 @@ pub(crate) fn layer(text: &str) -> Result<String, String> {
         "" => Err("a layer is a file, a directory, git:REV:PATH or -".to_owned()),
         text => Ok(text.to_owned()),
     }
+}
+
+/// What may be taken by `@secret … from`.
+pub(crate) fn allowed_secret(text: &str) -> Result<String, String> {
+    let allowed = SecretSources::none().allow_only(&[text.to_owned()]);
+    allowed.map_err(|error| error.to_string())?;
+    Ok(text.to_owned())
 }
 
 #[cfg(test)]

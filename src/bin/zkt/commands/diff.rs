@@ -160,7 +160,7 @@ async fn plan(
     let files = args.files.files();
     let load = |layers: &[String]| match layers {
         [export] if is_json(export) => exported(export, &place, &files),
-        _ => declare::load_or_report(layers, args.plan.allow_empty, &to, &files, output),
+        _ => declare::load_with_secrets(layers, args.plan.allow_empty, &to, &args.files, output),
     };
     let mut options = args.plan.clone();
     // The plan that turns one tree into the other removes what only the first one has.

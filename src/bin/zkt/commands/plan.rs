@@ -6,7 +6,7 @@ use std::slice;
 use clap::{Args, ValueHint};
 use zkt::declare::Source;
 use zkt::model::node::Live;
-use zkt::model::plan::Plan;
+use zkt::model::plan::{Plan, Refusal};
 use zkt::model::tree::Tree;
 use zkt::plan::saved::SavedPlan;
 use zkt::reconcile::Options;
@@ -17,7 +17,7 @@ use crate::opening::{self, Opening};
 use crate::output::Output;
 use crate::render::{self, Bounds, Subject};
 use crate::saved::{self, Made};
-use crate::{owner, planning, review};
+use crate::{owner, planning, review, words};
 
 /// Show what apply would do; writes nothing
 #[derive(Debug, Args)]
@@ -96,6 +96,12 @@ pub(crate) async fn run(args: &PlanArgs, output: &Output) -> Result<Exit, Failur
         server: &server,
         revision: revision.as_deref(),
     };
+    if let (true, Some(lacking)) = (args.with_secrets, plan.not_compared.first()) {
+        let refusal = words::refusal(&Refusal::NoSecret(lacking.clone()));
+        return Err(unplanned(Failure::new(format!(
+            "--with-secrets: {refusal}"
+        ))));
+    }
     let saved = match &args.out {
         Some(file) if plan.refusals.is_empty() => {
             Some((file, made.saved(&plan, args.with_secrets)?))

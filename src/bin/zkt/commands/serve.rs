@@ -14,6 +14,7 @@ use zkt::declare::files::reason;
 use zkt::model::acl::Acl;
 use zkt::model::node::Declared;
 use zkt::model::path::ZPath;
+use zkt::model::plan::Refusal;
 use zkt::model::tree::Tree;
 use zkt::server::{self, Builder, Certificate, Dialect, Server};
 
@@ -24,6 +25,7 @@ use crate::declare::{self, Destination};
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
 use crate::signals::{ENDING, Signals};
+use crate::words;
 
 /// Run a ZooKeeper server in memory, for development and tests
 #[derive(Debug, Args)]
@@ -127,13 +129,17 @@ fn builder(args: &ServeArgs, output: &Output) -> Result<Builder, Failure> {
     if args.tree.is_empty() {
         return Ok(builder);
     }
-    let source = declare::load_or_report(
+    let source = declare::load_with_secrets(
         &args.tree,
         args.allow_empty,
         &Destination::root(),
-        &args.files.files(),
+        &args.files,
         output,
     )?;
+    if let Some(lacking) = source.lacking().first() {
+        let refusal = Refusal::NoSecret(lacking.clone());
+        return Err(Failure::new(words::refusal(&refusal)));
+    }
     for (path, node) in made(source.tree()) {
         let acl = node.acl.as_deref().cloned().unwrap_or_else(Acl::open);
         let acl: Vec<server::Acl> = acl

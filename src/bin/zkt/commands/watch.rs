@@ -344,6 +344,7 @@ fn options(args: &WatchArgs) -> Result<Options, Failure> {
                 stop: words::stop,
             },
             files: args.sources.files.disk(),
+            secrets: args.sources.files.secrets(),
             below_chroot: session.has_chroot(),
         },
         session,

@@ -65,7 +65,7 @@ enum Scope {
 }
 
 /// All keys, in the order in which they are listed.
-pub(crate) static KEYS: [Key; 37] = [
+pub(crate) static KEYS: [Key; 38] = [
     Key::new("layers", Shape::List, Scope::Layers, layer).paths(Paths::Layers),
     Key::new("connect", Shape::Text, Scope::All, any)
         .variables(&HOSTS_VARIABLES)
@@ -145,6 +145,9 @@ pub(crate) static KEYS: [Key; 37] = [
     Key::new("allow-empty", Shape::Switch, Scope::Layers, any),
     Key::new("allow-ephemeral", Shape::Switch, Scope::Plan, any),
     Key::new("allow-files", Shape::List, Scope::Layers, any).paths(Paths::Layers),
+    Key::new("allow-secrets", Shape::List, Scope::Layers, |text| {
+        values::allowed_secret(text).map(drop)
+    }),
     Key::new("max-file", Shape::Amount, Scope::Layers, |text| {
         values::file_size(text).map(drop)
     }),
@@ -239,7 +242,14 @@ impl Key {
     /// Whether a reviewer of a plan has to know the value.
     pub(crate) fn decides_on_plans(&self) -> bool {
         matches!(self.scope, Scope::Plan | Scope::Trim | Scope::Owner)
-            || ["strict", "lints", "allow-empty", "allow-files"].contains(&self.name)
+            || [
+                "strict",
+                "lints",
+                "allow-empty",
+                "allow-files",
+                "allow-secrets",
+            ]
+            .contains(&self.name)
     }
 
     /// Returns the options of which one on the command line wins over the file.

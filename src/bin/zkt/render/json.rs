@@ -7,7 +7,8 @@ use zkt::model::acl::Acl;
 use zkt::model::node::{Secret, Zxids};
 use zkt::model::path::ZPath;
 use zkt::model::plan::{
-    Action, Add, Change, ChangeValue, Move, NodeRights, Objection, Plan, Refusal, Summary, Warning,
+    Action, Add, Change, ChangeValue, Fingerprint, Move, NodeRights, NotCompared, Objection, Plan,
+    Refusal, Summary, Warning,
 };
 use zkt::syntax::place::Location;
 use zkt::syntax::spelling::{clipped, visible_json};
@@ -48,6 +49,13 @@ pub(crate) fn plan_json(plan: &Plan) -> Value {
     });
     if !plan.moves.is_empty() {
         object["moves"] = plan.moves.iter().map(move_json).collect();
+    }
+    if !plan.not_compared.is_empty() {
+        object["not_compared"] = plan.not_compared.iter().map(not_compared_json).collect();
+    }
+    if let Some(fingerprints) = &plan.fingerprints {
+        let value = |((path, name), of): (&(ZPath, String), &Fingerprint)| json!({ "path": path.as_str(), "name": name, "old": of.old, "new": of.new });
+        object["fingerprints"] = fingerprints.values.iter().map(value).collect();
     }
     if !plan.objections.is_empty() {
         object["policy"] = plan.objections.iter().map(objection_json).collect();
@@ -223,6 +231,16 @@ fn objection_json(objection: &Objection) -> Value {
         "paths": paths.collect::<Vec<_>>(),
     });
     with_source(object, objection.origin.as_ref())
+}
+
+fn not_compared_json(lacking: &NotCompared) -> Value {
+    let object = json!({
+        "path": lacking.path.as_str(),
+        "name": lacking.name,
+        "from": lacking.from,
+        "reason": lacking.why,
+    });
+    with_source(object, lacking.origin.as_ref())
 }
 
 fn refusal_json(refusal: &Refusal) -> Value {

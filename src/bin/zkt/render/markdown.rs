@@ -17,7 +17,7 @@ use super::list::count;
 use super::remark::{Level, Remark};
 use super::rights;
 use super::subtrees::node_count;
-use super::text::{as_declared, but_claims};
+use super::text::{FINGERPRINTS, NOT_COMPARED, as_declared, but_claims, fingerprint_notes};
 use super::value::path_text;
 use crate::words;
 use quoted::{code, fenced, size};
@@ -266,6 +266,16 @@ fn left_alone(plan: &Plan, subject: &Subject<'_>) -> String {
     let kept = plan.kept.iter();
     let kept = kept.map(|kept| (&kept.path, format!("  ({})", words::kept(&kept.reason))));
     push_nodes(&mut out, "Kept as they are", kept);
+    let lacking = plan.not_compared.iter();
+    let lacking = lacking.map(|one| (&one.path, format!("  ({one})")));
+    let summary = format!("{NOT_COMPARED}: {}", count(lacking.len(), "value"));
+    push_listed(&mut out, &summary, lacking);
+    if let Some(fingerprints) = &plan.fingerprints {
+        let notes = fingerprint_notes(fingerprints);
+        let summary = format!("{FINGERPRINTS}: {}", count(notes.len(), "value"));
+        let notes = notes.map(|(path, note)| (path, format!("  ({note})")));
+        push_listed(&mut out, &summary, notes);
+    }
     for (heading, nodes) in parts(&plan.claims) {
         let nodes = nodes.into_iter();
         let nodes = nodes.map(|(path, note)| (path, format!("  ({note})")));

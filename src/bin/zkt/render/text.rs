@@ -7,7 +7,9 @@ use std::io::{self, Write};
 
 use zkt::model::lint::Level;
 use zkt::model::path::ZPath;
-use zkt::model::plan::{Action, Change, Effect, Objection, Plan, Refusal, Summary, Warning};
+use zkt::model::plan::{
+    Action, Change, Effect, Fingerprints, Objection, Plan, Refusal, Summary, Warning,
+};
 use zkt::syntax::spelling::clipped;
 
 use super::acls::Acls;
@@ -106,6 +108,9 @@ fn write_title(options: &TextOptions<'_>, out: &mut dyn Write) -> io::Result<()>
     writeln!(out)
 }
 
+/// What stands above the secret values that could not be had.
+pub(super) const NOT_COMPARED: &str = "Not compared, since there is no value here";
+
 /// Writes which nodes the plan leaves alone.
 fn write_untouched(plan: &Plan, options: &TextOptions<'_>, out: &mut dyn Write) -> io::Result<()> {
     if options.extras && !plan.extras.is_empty() {
@@ -120,7 +125,30 @@ fn write_untouched(plan: &Plan, options: &TextOptions<'_>, out: &mut dyn Write) 
             out,
         )?;
     }
+    if !plan.not_compared.is_empty() {
+        writeln!(out, "\n{NOT_COMPARED}:")?;
+        let lacking = plan.not_compared.iter();
+        write_grouped(
+            lacking.map(|one| (&one.path, printable(&one.to_string()).into_owned())),
+            out,
+        )?;
+    }
+    if let Some(fingerprints) = &plan.fingerprints {
+        writeln!(out, "\n{FINGERPRINTS}:")?;
+        write_grouped(fingerprint_notes(fingerprints), out)?;
+    }
     write_claims(plan, out)
+}
+
+/// What stands above fingerprints.
+pub(super) const FINGERPRINTS: &str = "Fingerprints of secret values";
+
+/// The fingerprints of each value, with its node.
+pub(super) fn fingerprint_notes(
+    fingerprints: &Fingerprints,
+) -> impl ExactSizeIterator<Item = (&ZPath, String)> {
+    let values = fingerprints.values.iter();
+    values.map(|((path, name), of)| (path, printable(&format!("{name} {of}")).into_owned()))
 }
 
 /// Writes what changes in what the owner has.

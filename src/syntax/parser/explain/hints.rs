@@ -52,8 +52,34 @@ pub(super) fn hint_for_statement(line: &LogicalLine<'_>, text: &str, at: usize) 
     })
 }
 
+/// What to do about `@secret NAME… from …`.
+fn hint_for_source(rest: &str) -> Option<String> {
+    let words: Vec<&str> = rest
+        .split(is_blank)
+        .filter(|word| !word.is_empty())
+        .collect();
+    let at = words.iter().skip(1).position(|word| *word == "from")? + 1;
+    let name = words[at - 1];
+    if at > 1 {
+        return Some(format!(
+            "a value from outside is that of one property: @secret {name} from …; a property named from \
+             stands first, or in quotes"
+        ));
+    }
+    let path = match words.get(at + 1..) {
+        Some([form @ ("file" | "sops"), path, ..]) if !path.contains(['\'', '"']) => {
+            format!("{form} {}", string_literal(path))
+        }
+        _ => return None,
+    };
+    Some(format!("quote it: @secret {name} from {path}"))
+}
+
 /// What to do about a directive whose string lacks its quotes.
 fn hint_for_unquoted(directive: &Directive, rest: &str) -> Option<String> {
+    if directive.word == "@secret" {
+        return hint_for_source(rest);
+    }
     let (form, path) = match (directive.word, rest.split_once(is_blank)) {
         ("@files" | "@include", _) => ("", rest),
         ("@data", Some(("file", path))) => ("file ", path),

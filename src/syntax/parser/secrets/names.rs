@@ -93,7 +93,8 @@ impl Names {
 
     /// Takes in the rest of a `@secret` line.
     fn secret_line(&mut self, rest: &str, nodes: &Nodes) {
-        let is_whole = self.patterns_in(rest);
+        let (names, of_data) = before_source(rest);
+        let is_whole = self.patterns_in(names) || of_data;
         match nodes.nearest() {
             Some(around) => {
                 let around: Vec<String> = around.cloned().collect();
@@ -178,6 +179,22 @@ impl Names {
         (at > operator).then_some(at)
     }
 }
+
+/// The names of a `@secret` line, without where the value comes from, and whether that is the value of the
+/// node's data.
+fn before_source(rest: &str) -> (&str, bool) {
+    let mut words = rest.split_whitespace();
+    let (name, from, form) = (words.next(), words.next(), words.next());
+    if from != Some("from") || !matches!(form, Some("env" | "file" | "sops")) {
+        return (rest, false);
+    }
+    let names = rest.find(" from").or_else(|| rest.find("\tfrom"));
+    let names = names.map_or(rest, |at| &rest[..at]);
+    (names, name == Some(RAW_DATA))
+}
+
+/// The name that stands for a node's data.
+const RAW_DATA: &str = "@data";
 
 fn char_at(text: &str, at: usize) -> usize {
     text[at..].chars().next().map_or(0, char::len_utf8)

@@ -23,6 +23,7 @@ fn patient(place: &Place, session: session::Options) -> watch::Options {
             filter: Filter::default(),
             wording: watch::Wording::default(),
             files: Disk::default(),
+            secrets: zkt::SecretSources::none(),
             below_chroot: true,
         },
         session,

@@ -13,7 +13,7 @@ use crate::relay::{Mode, Relay};
 use crate::server::shared;
 
 /// An answer: its status and its body.
-pub(super) fn ask(address: &str, method: &str, path: &str) -> (u16, String) {
+pub(in crate::cli) fn ask(address: &str, method: &str, path: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(address).unwrap();
     write!(
         stream,
@@ -34,7 +34,7 @@ fn json(address: &str, path: &str) -> serde_json::Value {
 }
 
 /// A watch that listens, and its address.
-pub(super) async fn listening(place: &Place, words: &str) -> (Watching, String) {
+pub(in crate::cli) async fn listening(place: &Place, words: &str) -> (Watching, String) {
     let mut watching = Watching::start(place, &format!("{words} --listen :0"));
     let line = watching.says(&["the status is at"]).await;
     let rest = line.split("http://").nth(1).unwrap();

@@ -1,0 +1,108 @@
+//! Which values from outside may be taken.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::declare::files::Root;
+use crate::syntax::names::{GlobError, Globs};
+
+/// What may be taken.
+#[derive(Debug, Clone, Default)]
+pub(super) enum Allowed {
+    /// Everything but what is zkt's own.
+    #[default]
+    All,
+    These {
+        variables: Globs,
+        directories: Vec<PathBuf>,
+    },
+}
+
+/// Why a pattern allows nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AllowedError {
+    /// It is no pattern of variables.
+    #[error("{0}")]
+    Glob(GlobError),
+    /// It is a relative path.
+    #[error("expected env:GLOB or the absolute path of a directory")]
+    Relative,
+}
+
+/// What a pattern of variables starts with.
+const VARIABLES: &str = "env:";
+
+/// How the names of variables start that hold the keys of everything else.
+const OWN: [&str; 2] = ["ZKT_", "SOPS_"];
+
+impl Allowed {
+    /// All may be taken if there is no pattern.
+    pub(super) fn new(patterns: &[String]) -> Result<Self, AllowedError> {
+        if patterns.is_empty() {
+            return Ok(Self::All);
+        }
+        let mut directories = Vec::new();
+        let mut variables = Vec::new();
+        for pattern in patterns {
+            match pattern.strip_prefix(VARIABLES) {
+                Some(glob) => variables.push(glob.to_owned()),
+                None if Path::new(pattern).is_absolute() => directories.push(pattern.into()),
+                None => return Err(AllowedError::Relative),
+            }
+        }
+        Ok(Self::These {
+            variables: Globs::new(variables).map_err(AllowedError::Glob)?,
+            directories,
+        })
+    }
+
+    pub(super) fn has_variable(&self, name: &str) -> bool {
+        match self {
+            Self::All => !OWN.iter().any(|own| name.starts_with(own)),
+            Self::These { variables, .. } => variables.matches(name),
+        }
+    }
+
+    /// Where files may lie that a layer with this root takes secrets from.
+    pub(super) fn root(&self, own: &Root, path: &Path) -> Root {
+        // Relative to a file in a commit or in memory it is in there, too.
+        if own.is_everything() && !path.is_absolute() {
+            return own.clone();
+        }
+        match self {
+            Self::All => Root::disk(),
+            Self::These { directories, .. } => {
+                // One that is missing allows nothing.
+                let real = directories.iter();
+                let real = real.filter_map(|directory| fs::canonicalize(directory).ok());
+                match own.is_everything() {
+                    true => Root::nothing().and(real),
+                    false => own.and(real),
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn allowed(patterns: &[&str]) -> Result<Allowed, AllowedError> {
+        let patterns: Vec<String> = patterns.iter().map(|text| (*text).to_owned()).collect();
+        Allowed::new(&patterns)
+    }
+
+    #[test]
+    fn variables_are_named_by_globs() {
+        let all = allowed(&[]).unwrap();
+        assert!(all.has_variable("HOME") && !all.has_variable("ZKT_AUTH"));
+        assert!(!all.has_variable("SOPS_AGE_KEY"));
+        let some = allowed(&["env:APP_*", "/run/secrets"]).unwrap();
+        assert!(some.has_variable("APP_X") && !some.has_variable("HOME"));
+        let none = allowed(&["/run/secrets"]).unwrap();
+        assert!(!none.has_variable("APP_X"));
+        assert_eq!(allowed(&["secrets"]).unwrap_err(), AllowedError::Relative);
+        assert!(matches!(allowed(&["env:["]), Err(AllowedError::Glob(_))));
+    }
+}
