@@ -83,9 +83,7 @@ impl<'s> LogicalLine<'s> {
         let statement = self.statement();
         match statement.as_bytes().first() {
             None | Some(b'\n') => self.kind = Kind::Blank,
-            Some(b'\r') if statement.trim_end_matches(is_space).is_empty() => {
-                self.kind = Kind::Blank;
-            }
+            Some(b'\r') if is_trail(statement) => self.kind = Kind::Blank,
             Some(byte) => match char::from(*byte) {
                 COMMENT => self.kind = Kind::Blank,
                 NODE => self.kind = Kind::Node,
@@ -206,6 +204,12 @@ fn first_word(statement: &str) -> (&str, &str) {
 pub(crate) fn end_of_line(text: &str, start: usize) -> usize {
     memchr::memchr(b'\n', &text.as_bytes()[start..])
         .map_or(text.len(), |newline| start + newline + 1)
+}
+
+/// Whether behind the indentation of a line there is nothing but a comment, and carriage returns among the blanks.
+fn is_trail(statement: &str) -> bool {
+    let rest = statement.trim_start_matches(is_space);
+    rest.is_empty() || rest.starts_with(COMMENT)
 }
 
 /// How many blanks a text starts with.

@@ -228,6 +228,21 @@ fn says_of_whole_files_what_the_grammar_says() {
     }
 }
 
+/// As in a file whose lines end in carriage returns alone.
+#[test]
+fn says_of_carriage_returns_what_the_grammar_says() {
+    for text in [
+        "\r  # inside\n/a\n",
+        " \r\r # inside\r\n",
+        "\r\n",
+        "\r",
+        "\r x = 1\n",
+        "\r/a\n",
+    ] {
+        check(text);
+    }
+}
+
 /// Where to change a text, how many characters to take out, and what to put in.
 fn change() -> impl Strategy<Value = (Index, usize, String)> {
     let piece = r#"[ \t\n]{0,3}|['"\[{(\])},:#/@=\\\r\x0b]|->|=>|'''|\\[xunU0'"]|[ux]?'|@(keep|data|acl|files) ?| : ?|é|\u{a0}"#;
