@@ -233,7 +233,7 @@ fn rights_are_those_of_the_user() {
     ");
     insta::assert_snapshot!(place.run(&format!("get /b {DEV}")).expect(1).stderr, @"
     error: /b: not authorized
-    hint: permissions come from --auth or --sasl-user, and from the ACLs of a node and its parent
+    hint: rights come from --auth or --sasl-user, and from the ACLs of a node and its parent
     ");
     place.file("c.zkt", "/c\n  @acl sasl:ops:cdrwa\n");
     // That the user is this one, is proven: no password is doubted.

@@ -222,7 +222,7 @@ mod tests {
                 "unknown field `time`",
             ),
             (r#"{"fault": "lose-reply", "times": 0}"#, "at least 1"),
-            (r#"{"fault": "lose-reply", "times": -1}"#, "times"),
+            (r#"{"fault": "lose-reply", "times": -1}"#, "expected u32"),
             (
                 r#"{"fault": "lose-reply", "error": -101}"#,
                 "takes no error",
