@@ -63,10 +63,16 @@ pub struct Lowering {
     count: u32,
     /// A buffer for the path at hand.
     path: String,
-    has_acls: bool,
-    has_moves: bool,
-    has_outside: bool,
+    uses: Uses,
     from_files: FilesNodes,
+}
+
+/// What the layers use that takes a look at the whole tree in the end.
+#[derive(Debug, Default)]
+struct Uses {
+    acls: bool,
+    moves: bool,
+    outside: bool,
 }
 
 /// What a line refers to, as far as it could be read.
@@ -137,9 +143,7 @@ impl Lowering {
             files: Vec::new(),
             count: 0,
             path: String::new(),
-            has_acls: false,
-            has_moves: false,
-            has_outside: false,
+            uses: Uses::default(),
             from_files: FilesNodes::default(),
         }
     }
@@ -234,13 +238,13 @@ impl Lowering {
     pub fn finish(mut self) -> (Tree<Declared>, Vec<Error>) {
         let mut tree = self.merged.into_tree();
         self.from_files.complete(&mut tree);
-        if self.has_outside {
+        if self.uses.outside {
             outside::hide(&mut tree);
         }
-        if self.has_acls {
+        if self.uses.acls {
             inherit_acls(&mut tree);
         }
-        if self.has_moves {
+        if self.uses.moves {
             let errors = moved::check(&tree).into_iter();
             self.errors
                 .extend(errors.map(|(span, error)| Error::Moved { span, error }));
@@ -382,7 +386,7 @@ impl Lowering {
         }
         let node = self.nodes.node(place);
         node.outside.insert(name.text.to_string(), outside);
-        self.has_outside = true;
+        self.uses.outside = true;
     }
 
     fn directive(&mut self, directive: &Directive<'_>, span: Span, place: u32, referred: Referred) {
@@ -401,8 +405,8 @@ impl Lowering {
         match directive {
             // A node may name several files and directories, each in a line of its own.
             Directive::Include(_) | Directive::Files { .. } => return,
-            Directive::Acl { .. } => self.has_acls = true,
-            Directive::Moved(_) => self.has_moves = true,
+            Directive::Acl { .. } => self.uses.acls = true,
+            Directive::Moved(_) => self.uses.moves = true,
             _ => {}
         }
         let node = self.nodes.node(place);

@@ -137,7 +137,7 @@ async fn a_server_that_demands_it_gets_it_and_says_so_otherwise() {
     both.credentials = crate::server::options_as("", "a:b").credentials;
     let session = Session::connect(&both).await.unwrap();
     let identities = session.identities().await.unwrap();
-    let mut users: Vec<&str> = identities.iter().map(|who| who.user()).collect();
+    let mut users: Vec<&str> = identities.iter().map(zkt::AuthId::user).collect();
     users.sort_unstable();
     assert_eq!(users, ["a", "ops"]);
 }

@@ -23,7 +23,8 @@ fn variables(name: &str) -> Option<OsString> {
 fn node(layers: &[(&str, &str)]) -> Result<Declared, String> {
     let files: Memory = layers.iter().copied().collect();
     let names = layers.iter().map(|(name, _)| *name);
-    let names: Vec<&str> = names.filter(|name| name.ends_with(".zkt")).collect();
+    let is_layer = |name: &&str| Path::new(name).extension().is_some_and(|end| end == "zkt");
+    let names: Vec<&str> = names.filter(is_layer).collect();
     let secrets = SecretSources::new(variables);
     let source = load(Layers::new(names).files(&files).secrets(secrets));
     let source = source.map_err(|problems| problems.to_string())?;

@@ -71,7 +71,7 @@ pub(super) async fn connect(
             }
             Err(Error::Credentials { hosts, schemes }) => {
                 let demands = schemes.is_empty()
-                    || demands_authentication(servers, &security, PROBE_LIMIT).await;
+                    || demands_authentication(servers, security, PROBE_LIMIT).await;
                 return Err(match demands {
                     true => Error::Demanded { hosts, schemes },
                     false => Error::Credentials { hosts, schemes },

@@ -40,7 +40,7 @@ pub(super) async fn open(address: SocketAddr, limit: Duration) -> Result<TcpStre
 ///
 /// # Errors
 /// What is wrong with the last address.
-#[cfg(feature = "sasl")]
+#[cfg(any(feature = "sasl", feature = "tls"))]
 pub(super) async fn connect(server: &Server, limit: Duration) -> Result<TcpStream, Trouble> {
     let mut trouble = Trouble::UnknownName;
     for address in addresses(server, limit).await? {

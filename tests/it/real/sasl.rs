@@ -77,7 +77,7 @@ async fn users_of_a_jaas_file_are_known_every_time() {
         both.credentials = options_as("", "me:mine").credentials;
         let session = Session::connect(&both).await.unwrap();
         let identities = session.identities().await.unwrap();
-        let mut users: Vec<&str> = identities.iter().map(|who| who.user()).collect();
+        let mut users: Vec<&str> = identities.iter().map(zkt::AuthId::user).collect();
         users.sort_unstable();
         assert_eq!(users, ["me", "ops"]);
     }

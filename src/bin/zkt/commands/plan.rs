@@ -96,11 +96,8 @@ pub(crate) async fn run(args: &PlanArgs, output: &Output) -> Result<Exit, Failur
         server: &server,
         revision: revision.as_deref(),
     };
-    if let (true, Some(lacking)) = (args.with_secrets, plan.not_compared.first()) {
-        let refusal = words::refusal(&Refusal::NoSecret(lacking.clone()));
-        return Err(unplanned(Failure::new(format!(
-            "--with-secrets: {refusal}"
-        ))));
+    if args.with_secrets {
+        require_secrets(&plan).map_err(unplanned)?;
     }
     let saved = match &args.out {
         Some(file) if plan.refusals.is_empty() => {
@@ -119,16 +116,24 @@ pub(crate) async fn run(args: &PlanArgs, output: &Output) -> Result<Exit, Failur
     output.hint_if_any(|| render::exposed(&shown));
     match (&saved, &args.out) {
         (Some((file, saved)), _) => saved::write(file, saved, &args.server.way, output)?,
-        (None, Some(file)) => {
-            let message = format!(
-                "a plan that is refused is not saved: {} is as it was",
-                file.display()
-            );
-            output.warning(&message);
-        }
+        (None, Some(file)) => output.warning(&not_saved(file)),
         (None, None) => {}
     }
     Ok(exit(&plan, args.detailed_exitcode))
+}
+
+fn not_saved(file: &Path) -> String {
+    let file = file.display();
+    format!("a plan that is refused is not saved: {file} is as it was")
+}
+
+/// A plan that is to be saved with its secrets has to have them.
+fn require_secrets(plan: &Plan) -> Result<(), Failure> {
+    let Some(lacking) = plan.not_compared.first() else {
+        return Ok(());
+    };
+    let refusal = words::refusal(&Refusal::NoSecret(lacking.clone()));
+    Err(Failure::new(format!("--with-secrets: {refusal}")))
 }
 
 /// A plan, and what it was made of.

@@ -186,9 +186,9 @@ async fn show(
         std::env::var_os(name)
     })?;
     let certificate = match (&args.listen_cert, &args.listen_key) {
-        (Some(certificate), Some(key)) => {
-            Some(Certificate::load(certificate, key, None).map_err(no_certificate)?)
-        }
+        (Some(certificate), Some(key)) => Some(
+            Certificate::load(certificate, key, None).map_err(|error| no_certificate(&error))?,
+        ),
         _ => None,
     };
     let scheme = if certificate.is_some() {
@@ -222,9 +222,9 @@ async fn show(
     Ok(Some(task))
 }
 
-fn no_certificate(error: TlsError) -> Failure {
+fn no_certificate(error: &TlsError) -> Failure {
     let failure = Failure::new(format!("TLS of the status address: {error}"));
-    match &error {
+    match error {
         TlsError::NoPassword { file } => failure.hint(decrypts(file)),
         _ => failure,
     }

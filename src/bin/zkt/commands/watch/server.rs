@@ -117,15 +117,7 @@ async fn answer(request: Request<Incoming>, asked: Arc<(Shown, Hosts)>) -> Respo
         return answer;
     }
     if path == "/reconcile" {
-        return match shown.commands.try_send(Command::Reconcile) {
-            // Where many wait already, one of them will do.
-            Ok(()) | Err(mpsc::error::TrySendError::Full(_)) => {
-                text(StatusCode::ACCEPTED, "reconciling\n")
-            }
-            Err(mpsc::error::TrySendError::Closed(_)) => {
-                text(StatusCode::SERVICE_UNAVAILABLE, "stopping\n")
-            }
-        };
+        return reconcile(shown);
     }
     // What is shown of a large tree takes its time; the loop is not kept from turning.
     let state = shown.state.borrow().clone();
@@ -142,6 +134,19 @@ async fn answer(request: Request<Incoming>, asked: Arc<(Shown, Hosts)>) -> Respo
             None => text(StatusCode::NOT_FOUND, "no such declared node\n"),
         },
         _ => typed("text/html; charset=utf-8", PAGE.to_owned()),
+    }
+}
+
+/// Asks for a reconcile.
+fn reconcile(shown: &Shown) -> Response<Full<Bytes>> {
+    match shown.commands.try_send(Command::Reconcile) {
+        // Where many wait already, one of them will do.
+        Ok(()) | Err(mpsc::error::TrySendError::Full(_)) => {
+            text(StatusCode::ACCEPTED, "reconciling\n")
+        }
+        Err(mpsc::error::TrySendError::Closed(_)) => {
+            text(StatusCode::SERVICE_UNAVAILABLE, "stopping\n")
+        }
     }
 }
 
