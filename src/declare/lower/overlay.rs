@@ -1,6 +1,7 @@
 //! Layers over layers.
 
 use std::collections::BTreeMap;
+use std::mem;
 
 use super::nodes::{NONE, Nodes};
 use super::properties::merge;
@@ -49,7 +50,7 @@ fn lay_node_over(below: &mut Declared, above: Declared, added: Option<&mut Vec<S
         below.standing = above.standing;
         below.origin = above.origin;
     }
-    lay_outside_over(below, &above.content, above.outside);
+    let replaced_secrets = lay_outside_over(below, &above.content, above.outside);
     match (&mut below.content, above.content) {
         (_, Content::Properties(above)) if above.is_empty() => {}
         (Content::Properties(below), Content::Properties(above)) => {
@@ -85,16 +86,29 @@ fn lay_node_over(below: &mut Declared, above: Declared, added: Option<&mut Vec<S
             word => unreachable!("nothing lays {word} over an earlier layer"),
         }
     }
+    if !replaced_secrets.is_empty() {
+        below.secret = mem::take(&mut below.secret).with(&replaced_secrets);
+    }
 }
 
-/// Where values come from that a layer replaces, goes with them.
-fn lay_outside_over(below: &mut Declared, above: &Content, outside: BTreeMap<String, Outside>) {
-    match (&below.content, above) {
-        (_, Content::Properties(above)) if above.is_empty() => {}
+/// Where values come from that a layer replaces, goes with them. Returns their names: what the server holds of
+/// them is secret as long as no `@secret` line says otherwise.
+fn lay_outside_over(
+    below: &mut Declared,
+    above: &Content,
+    outside: BTreeMap<String, Outside>,
+) -> Vec<String> {
+    let replaced = match (&below.content, above) {
+        (_, Content::Properties(above)) if above.is_empty() => Vec::new(),
         (Content::Properties(_), Content::Properties(above)) => {
-            below.outside.retain(|name, _| !above.contains(name));
+            let (replaced, kept) = mem::take(&mut below.outside)
+                .into_iter()
+                .partition(|(name, _)| above.contains(name));
+            below.outside = kept;
+            BTreeMap::into_keys(replaced).collect()
         }
-        _ => below.outside.clear(),
-    }
+        _ => mem::take(&mut below.outside).into_keys().collect(),
+    };
     below.outside.extend(outside);
+    replaced
 }

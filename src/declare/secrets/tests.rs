@@ -62,6 +62,21 @@ fn values_come_from_variables_and_files() {
 }
 
 #[test]
+fn what_a_layer_replaces_stays_secret() {
+    let base = ("a.zkt", "/a\n  @secret x from env PASSWORD\n  y = 1\n");
+    for above in [
+        "/a\n  x = 1\n",
+        "/a\n  @data 'x'\n",
+        "/a\n  z = 1\n",
+        "/a\n  x = 1\n  @secret z\n",
+    ] {
+        let node = node(&[base, ("b.zkt", above)]).unwrap();
+        assert!(node.secret.covers("x"), "{above}");
+        assert!(!node.secret.covers("y"), "{above}");
+    }
+}
+
+#[test]
 fn what_is_not_here_is_lacking_and_what_is_wrong_is_an_error() {
     check("x from env NOBODY", "lacks: the variable is not set");
     check("x from env NOTHING", "lacks: the variable is not set");
@@ -103,7 +118,7 @@ fn a_later_layer_replaces_a_source_or_a_literal() {
         assert_eq!(node.properties()["x"], value, "{above}");
         let found = node.outside.get("x").map(|outside| &*outside.from);
         assert_eq!(found, source, "{above}");
-        assert_eq!(node.secret.covers("x"), source.is_some(), "{above}");
+        assert!(node.secret.covers("x"), "{above}");
         assert!(!node.secret.covers("y") && !node.lacks_any());
     }
     let raw = "/a\n  @secret @data from env PASSWORD\n";
