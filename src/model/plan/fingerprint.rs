@@ -94,11 +94,14 @@ pub struct Fingerprints {
 }
 
 impl Fingerprints {
-    /// The nodes of which the other ones say that a new value is another one, as far as that can be told.
+    /// The nodes that get a value.
+    pub(crate) fn new_at(&self) -> BTreeSet<&ZPath> {
+        let values = self.values.iter().filter(|(_, one)| one.new.is_some());
+        values.map(|((path, _), _)| path).collect()
+    }
+
+    /// The nodes of which the other ones, with the same key, say that a new value is another one, as far as that can be told.
     pub(crate) fn contradicted<'f>(&'f self, other: &'f Self) -> BTreeSet<&'f ZPath> {
-        if self.key != other.key {
-            return BTreeSet::new();
-        }
         let values = self.values.iter().filter(|(place, one)| {
             let new = other
                 .values

@@ -31,6 +31,8 @@ pub enum Moved {
     Elsewhere,
     /// A secret value is not the one that was planned.
     OtherSecret,
+    /// A secret value cannot be compared with the one that was planned, of which the file has a fingerprint.
+    SecretNotCompared,
     /// Its ACL changed.
     AclChanged,
     /// It has children that the plan did not see.
@@ -61,6 +63,10 @@ impl fmt::Display for Moved {
             Self::Contradicted => "what the plan shows is not what it writes",
             Self::Elsewhere => "it is a node of another ensemble than the plan saw",
             Self::OtherSecret => "a secret value for it is not the one that was planned",
+            Self::SecretNotCompared => {
+                "its secret value cannot be compared with the planned one: the key of the fingerprints is \
+                 another, or missing"
+            }
             Self::AclChanged => "its ACL was changed",
             Self::HasChildren => "it has children that the plan did not see",
             Self::Ephemeral => "it is ephemeral, or below an ephemeral node",

@@ -97,6 +97,10 @@ impl SavedPlan {
             ..plan.clone()
         };
         rest.not_compared = lacking(&rest, fresh);
+        if let Some(fresh) = fresh {
+            // Of the values that are written.
+            rest.fingerprints.clone_from(&fresh.plan.fingerprints);
+        }
         leave_out_changed(&mut rest, live);
         Rest {
             done: plan.actions.len() - open.len(),
@@ -172,7 +176,7 @@ impl SavedPlan {
             fresh,
         };
         let lost = lost(plan, (&left, &moved), &now);
-        let others = self.other_secrets(fresh);
+        let others = self.other_secrets(fresh, &left);
         let reasons = self.moved_grounds(live, &left).into_iter().chain(lost);
         for (path, reason) in reasons.chain(others) {
             if moved.iter().all(|(known, _)| *known != path) {
@@ -182,12 +186,20 @@ impl SavedPlan {
         (left, moved)
     }
 
-    /// The nodes that would get another secret value than was planned, as fingerprints tell.
-    fn other_secrets(&self, fresh: Option<&Fresh<'_>>) -> MovedNodes {
-        let planned = self.plan.fingerprints.as_ref();
-        let now = fresh.and_then(|fresh| fresh.plan.fingerprints.as_ref());
-        let Some((planned, now)) = planned.zip(now) else {
+    /// The nodes that would get another secret value than was planned, as fingerprints tell, or of which they
+    /// cannot tell.
+    fn other_secrets(&self, fresh: Option<&Fresh<'_>>, left: &[(usize, Action)]) -> MovedNodes {
+        let Some((planned, fresh)) = self.plan.fingerprints.as_ref().zip(fresh) else {
             return Vec::new();
+        };
+        let now = fresh.plan.fingerprints.as_ref();
+        let Some(now) = now.filter(|now| now.key == planned.key) else {
+            let left: BTreeSet<&ZPath> = left.iter().map(|(_, action)| action.path()).collect();
+            let reviewed = planned.new_at().into_iter();
+            let reviewed = reviewed.filter(|path| left.contains(path));
+            return reviewed
+                .map(|path| (path.clone(), Moved::SecretNotCompared))
+                .collect();
         };
         let others = planned.contradicted(now).into_iter();
         others

@@ -163,6 +163,20 @@ async fn a_saved_plan_takes_its_secrets_from_outside_again() {
     );
     let told = "a secret value for it is not the one that was planned";
     assert!(refused.everything().contains(told), "{refused}");
+    // Nor is one of which nothing can tell.
+    let other_key = ("ZKT_FINGERPRINT_KEY", "fedcba9876543210");
+    for variables in [
+        &[("DB_PASSWORD", "hunter2-five")][..],
+        &[("DB_PASSWORD", "hunter2-five"), other_key],
+    ] {
+        let refused = run(&place, "apply -y --plan four.json a.zkt", variables).expect(4);
+        assert!(
+            refused
+                .everything()
+                .contains("cannot be compared with the planned one"),
+            "{refused}"
+        );
+    }
     assert!(place.nodes().await.contains("hunter2-three"));
     let four = [("DB_PASSWORD", "hunter2-four"), KEY];
     run(&place, "apply -y --plan four.json a.zkt", &four).expect(0);
