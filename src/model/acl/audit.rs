@@ -13,7 +13,7 @@ pub type NodeAcl = (ZPath, Option<Arc<Acl>>);
 /// What may be wrong with an ACL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Finding {
-    /// `world:anyone` may do more than read.
+    /// Everybody may do more than read: `world:anyone`, or each address (`ip:0.0.0.0/0`).
     Open,
     /// Nobody may administer the node, so but for the server's super user nobody can change its ACL.
     NoAdmin,
@@ -248,7 +248,7 @@ impl Group {
         let matches = |entry: &&AclEntry| is_mask(entry) || !entry.is_no_digest();
         for entry in &acl.entries {
             let rights = entry.permissions.each();
-            if entry.who.scheme == "world" {
+            if entry.who.is_everybody() {
                 let beyond = rights.filter(|right| *right != Permissions::READ);
                 group.open = beyond.fold(group.open, Permissions::union);
             }
@@ -354,12 +354,14 @@ mod tests {
             ("/a/b/c", same),
             ("/a/b/d", open),
             ("/a/e", same),
+            ("/a/f", "ip:0.0.0.0/0:rw ip:10.0.0.0/8:cdrwa"),
             ("/a/shut", "hidden"),
         ];
         assert_eq!(
             shown(&audit(&nodes, &nobody(), &[])),
             [
                 "world:anyone:cdrwa [open] /a/b 2",
+                "ip:0.0.0.0/0:rw ip:10.0.0.0/8:cdrwa [open] /a/f 1",
                 "hidden [hidden] /a/shut 1",
                 "digest:ops:cdrwa world:anyone:r [] /a 2, /a/b/c 1",
             ]

@@ -210,6 +210,17 @@ impl FromIterator<AuthId> for Identities {
     }
 }
 
+impl AuthId {
+    /// Whether it is everybody: `world:anyone`, or each address.
+    pub(super) fn is_everybody(&self) -> bool {
+        match self.scheme.as_str() {
+            "world" => true,
+            "ip" => Network::parse(&self.id).is_some_and(|network| network.bits == 0),
+            _ => false,
+        }
+    }
+}
+
 /// The addresses of an ACL entry: one, or `address/bits`.
 struct Network {
     base: IpAddr,
