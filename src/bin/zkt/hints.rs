@@ -29,11 +29,16 @@ impl From<session::Error> for Failure {
         let error_text = error.to_string();
         let hint = match &error {
             session::Error::Unreachable { troubles, .. } => {
-                let mut troubles = troubles.iter();
-                let special = troubles.find_map(|(_, trouble)| about(trouble));
-                special.unwrap_or(
-                    "is the server running? -c HOSTS names another one, --wait waits for it",
-                )
+                let special = troubles.iter().find_map(|(_, trouble)| about(trouble));
+                let runs = |(_, trouble): &_| matches!(trouble, Trouble::Handshake(_));
+                match special {
+                    Some(hint) => hint,
+                    // It is there, and the error says what is wrong with it.
+                    None if troubles.iter().any(runs) => return Self::new(error),
+                    None => {
+                        "is the server running? -c HOSTS names another one, --wait waits for it"
+                    }
+                }
             }
             session::Error::Tls(error) => match of_tls_options(error) {
                 Some(hint) => return Self::new(error_text).hint(hint),
