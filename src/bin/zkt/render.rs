@@ -25,7 +25,9 @@ pub(crate) use bounds::Bounds;
 pub(crate) use exposed::exposed;
 pub(crate) use found::{found_json, write_found};
 pub(crate) use github::{write_annotations, write_notice, write_plan};
-pub(crate) use json::{action_json, json_line, plan_json, summary_json, warning_json};
+pub(crate) use json::{
+    action_json, json_line, not_compared_json, plan_json, summary_json, warning_json,
+};
 pub(crate) use list::{count, named, nodes_have, write_first};
 pub(crate) use markdown::{Subject, failure_markdown, plan_markdown};
 pub(crate) use place::Root;

@@ -87,6 +87,11 @@ pub(super) fn log(reconcile: &Reconcile, state: &State, next: Next) {
     } = reconcile;
     let revision = revision.as_deref().unwrap_or("none");
     let commit = state.files.commit().map(tracing::field::display);
+    let not_compared = state
+        .plan
+        .as_ref()
+        .map_or(0, |plan| plan.not_compared.len());
+    let not_compared = (not_compared > 0).then_some(not_compared);
     // JSON has no number for 128 bits: the log would write a string.
     let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     macro_rules! line {
@@ -95,7 +100,7 @@ pub(super) fn log(reconcile: &Reconcile, state: &State, next: Next) {
                 cause = %causes, revision, commit, result = %ending,
                 found.add, found.update, found.link, found.trim,
                 done.add, done.update, done.link, done.trim,
-                ms, $($more)*
+                not_compared, ms, $($more)*
             )
         };
     }

@@ -233,7 +233,7 @@ fn objection_json(objection: &Objection) -> Value {
     with_source(object, objection.origin.as_ref())
 }
 
-fn not_compared_json(lacking: &NotCompared) -> Value {
+pub(crate) fn not_compared_json(lacking: &NotCompared) -> Value {
     let object = json!({
         "path": lacking.path.as_str(),
         "name": lacking.name,

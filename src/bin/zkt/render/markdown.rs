@@ -17,7 +17,7 @@ use super::list::count;
 use super::remark::{Level, Remark};
 use super::rights;
 use super::subtrees::node_count;
-use super::text::{FINGERPRINTS, NOT_COMPARED, as_declared, but_claims, fingerprint_notes};
+use super::text::{FINGERPRINTS, NOT_COMPARED, as_declared, but, fingerprint_notes};
 use super::value::path_text;
 use crate::words;
 use quoted::{code, fenced, size};
@@ -126,7 +126,7 @@ fn verdict(plan: &Plan, bounds: &Bounds) -> String {
     let does = match (plan.is_empty(), plan.refusals.is_empty()) {
         (true, true) => format!(
             "no changes{}{part}, {}{}",
-            but_claims(plan),
+            but(plan),
             as_declared(all.unchanged),
             bounds.unsaid()
         ),

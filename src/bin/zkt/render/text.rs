@@ -189,15 +189,16 @@ pub(super) fn last_line(plan: &Plan, bounds: &Bounds, mode: Mode) -> String {
     }
     let part = bounds.part(|text| printable(text).into_owned());
     let unchanged = as_declared(plan.summary().unchanged);
-    let but = but_claims(plan);
+    let but = but(plan);
     format!("No changes{but}{part}: {unchanged}{}.", bounds.unsaid())
 }
 
-/// What changes although no node does.
-pub(super) fn but_claims(plan: &Plan) -> &'static str {
-    match plan.claims.are_asked_for() {
-        true => " but in what the owner has",
-        false => "",
+/// What changes although no node does, or that not all is known.
+pub(super) fn but(plan: &Plan) -> &'static str {
+    match (plan.claims.are_asked_for(), plan.not_compared.is_empty()) {
+        (true, _) => " but in what the owner has",
+        (false, false) => " in what was compared",
+        (false, true) => "",
     }
 }
 

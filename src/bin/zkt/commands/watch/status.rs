@@ -50,6 +50,9 @@ pub(super) fn json(state: &State, layers: &[String], interval: Duration) -> Valu
         "plan_text": out_of_sync.map(|plan| plan_text(plan, state, layers)),
         "plan_actions": out_of_sync.map_or(0, |plan| plan.actions.len()),
         "planned": state.planned.map(seconds),
+        "not_compared": state.plan.as_ref().map_or_else(Vec::new, |plan| {
+            plan.not_compared.iter().map(render::not_compared_json).collect()
+        }),
         "held": state.held.iter().map(held_json).collect::<Vec<_>>(),
         "extras": state.plan.as_ref().map_or(0, |plan| plan.extras.len()),
         "warnings": state.plan.as_ref().map_or_else(Vec::new, |plan| {
