@@ -227,3 +227,23 @@ fn many_links_are_checked_in_order() {
         .collect();
     assert_eq!(warnings.lines().collect::<Vec<_>>(), expected);
 }
+
+#[test]
+fn nobody_reads_where_a_secret_link_leads() {
+    for (target, operator) in [("hidden-target", "->"), ("/hidden/target x", "=>")] {
+        let tree = format!(
+            "/a\n  @secret \"l {operator}\"\n  l {operator} {target}\n/b\n  m {operator} /a/l\n/c\n  m -> /a/none\n"
+        );
+        let tree = tree.replace("m => /a/l", "m => /a l");
+        let told = check(&tree, "", Trim::None);
+        // What was looked up stands below, and is no part of a report.
+        let told = told.split("looked up").next().unwrap();
+        assert!(!told.contains("target"), "{told}");
+        assert_eq!(told.lines().count(), 3, "{told}");
+        assert!(
+            told.contains("leads nowhere: a link on the way is secret"),
+            "{told}"
+        );
+        assert!(told.contains("link m -> /a/none dangles"), "{told}");
+    }
+}

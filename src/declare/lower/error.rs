@@ -68,6 +68,12 @@ pub enum Error {
         /// The pattern.
         span: Span,
     },
+    /// A link whose target would come from outside.
+    #[error("the target of a link is never taken from outside")]
+    SecretLink {
+        /// The link.
+        span: Span,
+    },
     /// Raw data beside properties.
     #[error("a node holds either @data or properties, and this one declares both")]
     DataAndProperties {
@@ -263,6 +269,7 @@ impl Located for Error {
             | Self::DuplicateDirective { span, .. }
             | Self::DataAndProperties { span, .. }
             | Self::SecretOfMany { span, .. }
+            | Self::SecretLink { span, .. }
             | Self::FileAndDeclared { span, .. }
             | Self::TwoFiles { span, .. }
             | Self::NotStorable { span }
@@ -317,6 +324,9 @@ impl Located for Error {
                 }
                 Self::SecretOfMany { .. } => {
                     "each property has a line of its own; in double quotes it is a name"
+                }
+                Self::SecretLink { .. } => {
+                    "plans tell where links lead: write it as name -> path, or name => path"
                 }
                 Self::DuplicateDirective { .. } => "say it once, with all that it is to cover",
                 Self::FileAndDeclared { .. } => {

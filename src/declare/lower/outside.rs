@@ -6,7 +6,7 @@ use super::error::Error;
 use crate::model::node::{Declared, Outside};
 use crate::model::tree::Tree;
 use crate::syntax::ast::{SecretFrom, Text};
-use crate::syntax::names::is_exact;
+use crate::syntax::names::{is_exact, split_link};
 use crate::syntax::parser::HIDDEN;
 use crate::syntax::spelling;
 
@@ -28,10 +28,14 @@ pub(super) fn value(secret: &SecretFrom<'_>, found: Result<Arc<[u8]>, Arc<str>>)
     Value { value, outside }
 }
 
-/// Says that a pattern is no name. In quotes it is one.
+/// Says that a pattern is no name. In quotes it is one, but not that of a link: where a link leads is
+/// looked up and told, and a secret is not.
 pub(super) fn check_name(name: &Text<'_>) -> Result<(), Error> {
     let length = name.span.range().len();
     let is_bare = length == name.text.len();
+    if split_link(&name.text).is_some() {
+        return Err(Error::SecretLink { span: name.span });
+    }
     match is_bare && !is_exact(&name.text) {
         true => Err(Error::SecretOfMany { span: name.span }),
         false => Ok(()),

@@ -1,6 +1,6 @@
 //! Whether the links of a tree, as it would stand after a plan, lead anywhere.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use foldhash::fast::RandomState;
@@ -110,6 +110,7 @@ pub fn check(
         gone: trims.chain(blocked.map(|kept| &kept.path)).collect(),
         moved: moved(plan),
         decoded: RefCell::default(),
+        met_secret: Cell::default(),
     };
     let mut checked = view.check(sources);
     checked.warnings.extend(back);
@@ -182,6 +183,13 @@ fn secret_message(stored: &str) -> String {
     format!("link {name} {operator} (secret) leads nowhere")
 }
 
+/// The message for a link that goes on through a secret one: where that leads could be read from any cause.
+fn through_secret_message(stored: &str, target: &str) -> String {
+    let (name, operator) =
+        split_link(stored).map_or((stored, ""), |(name, kind)| (name, kind.operator()));
+    format!("link {name} {operator} {target} leads nowhere: a link on the way is secret")
+}
+
 enum Problem {
     Warning(Lint, String),
     Unknown(Vec<ZPath>),
@@ -224,6 +232,8 @@ struct Afterwards<'a> {
     moved: HashMap<&'a ZPath, &'a Encoded>,
     /// The properties of nodes with many: to find one in the data is to look through it.
     decoded: RefCell<HashMap<ZPath, Properties>>,
+    /// Whether a secret link was followed since this was last set back.
+    met_secret: Cell<bool>,
 }
 
 /// So many properties are looked through each time.
@@ -277,13 +287,19 @@ impl<'a> Afterwards<'a> {
             };
             let mut origins = node.origins();
             for (name, target) in links(at) {
+                self.met_secret.set(false);
                 match self.check_link(at, &name, target.as_deref()) {
                     Ok(()) => {}
                     Err(Problem::Unknown(paths)) => checked.unknown.extend(paths),
                     Err(Problem::Warning(lint, message)) => {
-                        let (lint, message) = match node.secret.covers(&name) {
-                            true => (Lint::DanglingLink, secret_message(&name)),
-                            false => (lint, message),
+                        let (lint, message) = match &target {
+                            _ if node.secret.covers(&name) => {
+                                (Lint::DanglingLink, secret_message(&name))
+                            }
+                            Some(target) if self.met_secret.get() => {
+                                (Lint::DanglingLink, through_secret_message(&name, target))
+                            }
+                            _ => (lint, message),
                         };
                         checked.warnings.push(Warning {
                             path: path.clone(),
@@ -466,6 +482,20 @@ impl Nodes for Afterwards<'_> {
     }
 
     fn property(&self, path: &ZPath, name: &str) -> Lookup<Option<Value>> {
+        let found = self.property_itself(path, name);
+        let covers = |node: &Declared| node.secret.covers(name);
+        if matches!(found, Lookup::Known(Some(_)))
+            && split_link(name).is_some()
+            && self.both(path).0.is_some_and(covers)
+        {
+            self.met_secret.set(true);
+        }
+        found
+    }
+}
+
+impl Afterwards<'_> {
+    fn property_itself(&self, path: &ZPath, name: &str) -> Lookup<Option<Value>> {
         if self.gone.contains(path) {
             return Lookup::Missing;
         }
