@@ -1,7 +1,7 @@
 //! Files of lines: `NAME=value`, with or without sections.
 
 use super::error::SopsError;
-use super::node::Node;
+use super::node::{MAX_DEPTH, Node};
 
 type Parts = (Node, Node);
 
@@ -72,29 +72,37 @@ fn unquoted(text: &str) -> &str {
 
 /// Puts a value in its place, as its name says: `age__list_0__map_enc`.
 fn place(root: &mut Node, name: &str, value: String) -> Result<(), SopsError> {
-    const MAP: &str = "__map_";
-    const LIST: &str = "__list_";
     let mut at = root;
     let mut rest = name;
     let mut is_item = false;
-    loop {
-        let next = [rest.find(MAP), rest.find(LIST)];
-        let end = next.into_iter().flatten().min().unwrap_or(rest.len());
-        let part = &rest[..end];
+    for _ in 0..MAX_DEPTH {
+        let (part, next) = first(rest);
         at = match is_item {
             true => item(at, part),
             false => entry(at, part),
         }
         .ok_or_else(|| SopsError::Malformed(format!("{name} does not go with the others")))?;
-        let tail = &rest[end..];
-        (is_item, rest) = match (tail.strip_prefix(LIST), tail.strip_prefix(MAP)) {
-            (Some(tail), _) => (true, tail),
-            (_, Some(tail)) => (false, tail),
-            (None, None) => break,
+        let Some(next) = next else {
+            *at = Node::Text(value);
+            return Ok(());
         };
+        (is_item, rest) = next;
     }
-    *at = Node::Text(value);
-    Ok(())
+    Err(SopsError::Malformed("it is nested too deep".to_owned()))
+}
+
+/// The first part of a name, and the others, if there are some: whether they start with the number of an item.
+fn first(name: &str) -> (&str, Option<(bool, &str)>) {
+    for (at, _) in name.match_indices('_') {
+        let tail = &name[at..];
+        let next = match (tail.strip_prefix("__list_"), tail.strip_prefix("__map_")) {
+            (Some(rest), _) => (true, rest),
+            (_, Some(rest)) => (false, rest),
+            (None, None) => continue,
+        };
+        return (&name[..at], Some(next));
+    }
+    (name, None)
 }
 
 /// How many entries a map of what a file says of itself may have.

@@ -169,6 +169,9 @@ fn keys_stand_among_comments() {
 fn hostile_files_are_errors() {
     let nested = "[".repeat(100_000);
     let long: String = (0..50_000).map(|i| format!("sops_a{i}=1\n")).collect();
+    let deep = |separator: &str| format!("a{}=1\n", separator.repeat(600_000));
+    let maps = format!("sops_{}", deep("__map_"));
+    let lists = format!("[sops]\n{}", deep("__list_0"));
     for (name, text) in [
         ("a.yaml", ""),
         ("a.yaml", "- 1"),
@@ -183,6 +186,8 @@ fn hostile_files_are_errors() {
         ("a.json", "{\"a\": 1, \"a\": 2, \"sops\": {}}"),
         ("a.env", "x"),
         ("a.env", &long),
+        ("a.env", &maps),
+        ("a.ini", &lists),
         ("a.env", "sops_age__list_7__map_enc=1\n"),
         ("a.env", "sops_age=1\nsops_age__map_x=1\n"),
         ("a.ini", "[a]\n[a]\n"),
