@@ -6,7 +6,7 @@ mod reader;
 #[cfg(feature = "sops")]
 mod sops;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 pub use allowed::AllowedError;
 pub use error::SecretError;

@@ -26,7 +26,8 @@ pub(in crate::declare) struct Reader<'f> {
     #[cfg(feature = "sops")]
     keys: Option<Keys>,
     #[cfg(feature = "sops")]
-    opened: HashMap<PathBuf, Result<Opened, SopsError>>,
+    /// For each bounds apart: what one layer may take another may not.
+    opened: HashMap<(PathBuf, Root), Result<Opened, SopsError>>,
 }
 
 impl<'f> Reader<'f> {
@@ -57,7 +58,10 @@ impl<'f> Reader<'f> {
         }
         let value = match &secret.source {
             SecretSource::Variable(name) => self.variable(&name.text)?,
-            SecretSource::File(path) => without_line_feed(self.file(&path.text, (file, root))?),
+            SecretSource::File(path) => {
+                let path = self.path(&path.text, file);
+                without_line_feed(self.file(&path, root)?)
+            }
             SecretSource::Sops { file: path, key } => {
                 let key: Vec<&str> = key.iter().map(|name| &*name.text).collect();
                 self.of_sops(&path.text, &key, (file, root))?
@@ -83,14 +87,13 @@ impl<'f> Reader<'f> {
         Ok(value.into_vec())
     }
 
-    /// The contents of a file.
-    fn file(&self, named: &str, (beside, root): (&Path, &Root)) -> Result<Vec<u8>, SecretError> {
-        let path = self.path(named, beside);
-        let root = self.sources.allowed.root(root, &path);
-        match self.files.kind(&path).map_err(files::Error::from) {
+    /// The contents of a file that a layer with this root takes.
+    fn file(&self, path: &Path, root: &Root) -> Result<Vec<u8>, SecretError> {
+        let root = self.sources.allowed.root(root, path);
+        match self.files.kind(path).map_err(files::Error::from) {
             Ok(files::Kind::Directory) => Err(SecretError::File(files::Error::Directory)),
             Ok(files::Kind::File | files::Kind::Other) => {
-                let read = self.files.read_secret(&path, &root);
+                let read = self.files.read_secret(path, &root);
                 read.map_err(|error| match error {
                     files::Error::Outside { real, .. } => SecretError::Outside { real },
                     error => SecretError::File(error),
@@ -105,35 +108,31 @@ impl<'f> Reader<'f> {
         Err(SecretError::NoSops)
     }
 
-    /// A value of a file of SOPS, which is decrypted once.
+    /// A value of a file of SOPS, which is decrypted once for the layers with the same root.
     #[cfg(feature = "sops")]
     fn of_sops(
         &mut self,
         named: &str,
         key: &[&str],
-        around: (&Path, &Root),
+        (file, root): (&Path, &Root),
     ) -> Result<Vec<u8>, SecretError> {
-        let path = self.path(named, around.0);
-        let opened = match self.opened.remove(&path) {
+        let place = (self.path(named, file), root.clone());
+        let opened = match self.opened.remove(&place) {
             Some(opened) => opened,
-            None => self.open(&path, around)?,
+            None => self.open(&place.0, root)?,
         };
         let value = match &opened {
             Ok(opened) => opened.value(key).map(<[u8]>::to_vec),
             Err(error) => Err(error.clone()),
         };
-        self.opened.insert(path, opened);
+        self.opened.insert(place, opened);
         Ok(value?)
     }
 
     /// Decrypts a file of SOPS. That it cannot be read is the outer error.
     #[cfg(feature = "sops")]
-    fn open(
-        &mut self,
-        path: &Path,
-        around: (&Path, &Root),
-    ) -> Result<Result<Opened, SopsError>, SecretError> {
-        let contents = self.encrypted(path, around)?;
+    fn open(&mut self, path: &Path, root: &Root) -> Result<Result<Opened, SopsError>, SecretError> {
+        let contents = self.encrypted(path, root)?;
         let keys = match self.keys.take() {
             Some(keys) => keys,
             None => self.find_keys(),
@@ -141,16 +140,16 @@ impl<'f> Reader<'f> {
         Ok(Opened::new(path, &contents, self.keys.insert(keys)))
     }
 
-    /// The contents of a file of SOPS. One beside the tree file is part of what is reviewed.
+    /// The contents of a file of SOPS. One beside the tree file is part of what is reviewed; one on the disk is
+    /// no part of a commit, whose layers have no bounds.
     #[cfg(feature = "sops")]
-    fn encrypted(&self, path: &Path, (_, root): (&Path, &Root)) -> Result<Vec<u8>, SecretError> {
-        let own = self
-            .files
-            .identity(path)
-            .is_ok_and(|real| root.admit(&real).is_ok());
+    fn encrypted(&self, path: &Path, root: &Root) -> Result<Vec<u8>, SecretError> {
+        let is_beside = |real: PathBuf| root.admit(&real).is_ok();
+        let own = !(root.is_everything() && path.is_absolute())
+            && self.files.identity(path).is_ok_and(is_beside);
         let contents = match own {
             true => self.files.read(path, root).map_err(SecretError::File)?,
-            false => self.file(&path.to_string_lossy(), (Path::new(""), root))?,
+            false => self.file(path, root)?,
         };
         match contents.len() > MOST_ENCRYPTED {
             true => Err(SecretError::TooLarge {

@@ -215,6 +215,57 @@ fn a_file_may_lie_outside_unless_a_list_says_otherwise() {
     assert!(found.ends_with("it is a directory"), "{found}");
 }
 
+/// How many nodes layers have that take values from the files in tests/sops, or what is wrong.
+#[cfg(feature = "sops")]
+pub(in crate::declare) fn with_sops(
+    files: &dyn crate::declare::Files,
+    layers: &[&str],
+    allowed: &str,
+) -> String {
+    const KEY: &str = "AGE-SECRET-KEY-1JH3P9C3374GXAZEVUD2Y38YGGF6MJ8CWN2P6Y2XS4DCKSCVAEYPQD0TX0P";
+    let variables = |name: &str| (name == "SOPS_AGE_KEY").then(|| KEY.into());
+    let secrets = SecretSources::new(variables);
+    let secrets = secrets.allow_only(&[allowed.to_owned()]).unwrap();
+    match load(
+        Layers::new(layers.iter().copied())
+            .files(files)
+            .secrets(secrets),
+    ) {
+        Ok(source) => {
+            let lacking = source.lacking();
+            assert!(lacking.is_empty(), "{}", lacking[0]);
+            source.tree().len().to_string()
+        }
+        Err(problems) => problems.to_string(),
+    }
+}
+
+#[cfg(feature = "sops")]
+#[test]
+fn what_one_layer_may_decrypt_another_may_not_take() {
+    let folder = tempfile::tempdir().unwrap();
+    let top = fs::canonicalize(folder.path()).unwrap();
+    let path = |name: &str| top.join(name).display().to_string();
+    for layer in ["prod", "contrib"] {
+        fs::create_dir_all(top.join(layer)).unwrap();
+        let text = format!(
+            "/{layer}\n  @secret x from sops '{}' db.password\n",
+            path("prod/prod.enc.yaml")
+        );
+        fs::write(top.join(layer).join("a.zkt"), text).unwrap();
+    }
+    let text = include_str!("../../../tests/sops/all.yaml");
+    fs::write(top.join("prod/prod.enc.yaml"), text).unwrap();
+    let (prod, contrib) = (path("prod/a.zkt"), path("contrib/a.zkt"));
+    let none = "env:APP_*";
+    assert_eq!(with_sops(&Disk::default(), &[&prod], none), "1");
+    let both = [prod.as_str(), &contrib];
+    let found = with_sops(&Disk::default(), &both, none);
+    assert!(found.contains("contrib/a.zkt:2:"), "{found}");
+    assert!(found.contains("and no file there may be taken"), "{found}");
+    assert_eq!(with_sops(&Disk::default(), &both, &path("prod")), "2");
+}
+
 #[test]
 fn a_file_that_is_not_for_this_user_is_lacking() {
     let folder = tempfile::tempdir().unwrap();

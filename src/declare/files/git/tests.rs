@@ -354,3 +354,26 @@ fn what_git_says_against_a_repository_is_passed_on() {
     let error = repo.error("git:HEAD:a.zkt");
     assert!(error.contains("dubious ownership"), "{error}");
 }
+
+#[cfg(feature = "sops")]
+#[test]
+fn an_encrypted_file_on_the_disk_is_no_part_of_the_commit() {
+    use crate::declare::secrets::tests::with_sops;
+
+    let repo = Repo::new();
+    let folder = fs::canonicalize(repo.folder.path()).unwrap();
+    let text = include_str!("../../../../tests/sops/all.yaml");
+    fs::create_dir(folder.join("disk")).unwrap();
+    fs::write(folder.join("disk/prod.yaml"), text).unwrap();
+    let disk = folder.join("disk").display().to_string();
+    let take = |from: &str| format!("/a\n  @secret x from sops '{from}' db.password\n");
+    repo.file("in.zkt", &take("prod.yaml"))
+        .file("prod.yaml", text)
+        .file("out.zkt", &take(&format!("{disk}/prod.yaml")))
+        .commit();
+    let load = |layer: &str, allowed: &str| with_sops(&repo.files, &[layer], allowed);
+    assert_eq!(load("git:main:in.zkt", "env:APP_*"), "1");
+    let found = load("git:main:out.zkt", "env:APP_*");
+    assert!(found.contains("and no file there may be taken"), "{found}");
+    assert_eq!(load("git:main:out.zkt", &disk), "1");
+}
