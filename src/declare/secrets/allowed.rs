@@ -14,6 +14,8 @@ pub(super) enum Allowed {
     All,
     These {
         variables: Globs,
+        /// The patterns that start with the names of [`OWN`]: these variables are never meant by others.
+        own: Globs,
         directories: Vec<PathBuf>,
     },
 }
@@ -35,6 +37,11 @@ const VARIABLES: &str = "env:";
 /// How the names of variables start that hold the keys of everything else.
 const OWN: [&str; 2] = ["ZKT_", "SOPS_"];
 
+/// Whether the name of a variable starts so, or a pattern, as it is written.
+fn is_own(name: &str) -> bool {
+    OWN.iter().any(|own| name.starts_with(own))
+}
+
 impl Allowed {
     /// All may be taken if there is no pattern.
     pub(super) fn new(patterns: &[String]) -> Result<Self, AllowedError> {
@@ -50,7 +57,9 @@ impl Allowed {
                 None => return Err(AllowedError::Relative),
             }
         }
+        let own = variables.iter().filter(|glob| is_own(glob));
         Ok(Self::These {
+            own: Globs::new(own.cloned().collect()).map_err(AllowedError::Glob)?,
             variables: Globs::new(variables).map_err(AllowedError::Glob)?,
             directories,
         })
@@ -58,7 +67,8 @@ impl Allowed {
 
     pub(super) fn has_variable(&self, name: &str) -> bool {
         match self {
-            Self::All => !OWN.iter().any(|own| name.starts_with(own)),
+            Self::All => !is_own(name),
+            Self::These { own, .. } if is_own(name) => own.matches(name),
             Self::These { variables, .. } => variables.matches(name),
         }
     }
@@ -100,6 +110,20 @@ mod tests {
         assert!(!all.has_variable("SOPS_AGE_KEY"));
         let some = allowed(&["env:APP_*", "/run/secrets"]).unwrap();
         assert!(some.has_variable("APP_X") && !some.has_variable("HOME"));
+        for other in [
+            "env:*",
+            "env:{ZKT,SOPS}_*",
+            "env:[ZS]*",
+            "env:ZK*",
+            "env:S*",
+        ] {
+            let wide = allowed(&[other]).unwrap();
+            assert!(!wide.has_variable("ZKT_AUTH"), "{other}");
+            assert!(!wide.has_variable("SOPS_AGE_KEY"), "{other}");
+        }
+        let own = allowed(&["env:*", "env:ZKT_A*"]).unwrap();
+        assert!(own.has_variable("ZKT_AUTH") && own.has_variable("HOME"));
+        assert!(!own.has_variable("ZKT_SASL_PASSWORD") && !own.has_variable("SOPS_AGE_KEY"));
         let none = allowed(&["/run/secrets"]).unwrap();
         assert!(!none.has_variable("APP_X"));
         assert_eq!(allowed(&["secrets"]).unwrap_err(), AllowedError::Relative);
