@@ -97,6 +97,16 @@ impl Command {
         }
     }
 
+    /// Whether the command takes the values of `@secret … from`.
+    pub(crate) fn takes_secrets(&self) -> bool {
+        match self {
+            Self::Plan(_) | Self::Apply(_) | Self::Watch(_) | Self::Diff(_) => true,
+            #[cfg(feature = "server")]
+            Self::Serve(_) => true,
+            _ => false,
+        }
+    }
+
     /// Whether the command writes to the server and ends, so that a person should see where.
     pub(crate) fn writes(&self) -> bool {
         matches!(

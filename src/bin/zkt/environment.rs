@@ -36,6 +36,11 @@ pub(crate) const SECRETS: [&str; 9] = [
     SOPS_AGE_KEY,
 ];
 
+/// Whether this runs in a CI system: they set the variable.
+pub(crate) fn is_ci() -> bool {
+    variable("CI").is_some()
+}
+
 /// A variable that is set to nothing counts as not set.
 pub(crate) fn variable(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())

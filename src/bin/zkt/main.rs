@@ -249,6 +249,9 @@ fn announce(call: &Call<'_>, output: &Output) {
 }
 
 fn run(call: Call<'_>, output: &Output) -> Result<Exit, Failure> {
+    if call.cli.command.takes_secrets() {
+        call.config.require_trusted_secrets(&call.settings)?;
+    }
     match call.cli.command {
         Command::Check(args) if args.all_contexts => {
             commands::check::run_all(&each_check(call.config, call.words)?, output)

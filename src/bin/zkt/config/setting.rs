@@ -9,10 +9,8 @@ use super::find::is_made_up;
 use super::key::{KEYS, Key};
 use super::origin::Origin;
 use crate::args::{AuthFilesOf, FileSays, ServersOf, TlsOf, TlsSays};
-use crate::environment::{SECRETS, variable};
-
-/// CI systems set it.
-const CI_VARIABLE: &str = "CI";
+use crate::environment::{SECRETS, is_ci, variable};
+use crate::exit::Failure;
 
 /// What one option of a command is.
 #[derive(Debug, PartialEq, Eq)]
@@ -117,6 +115,30 @@ impl Config {
         })
     }
 
+    /// Refuses what the context lets trees take of the machine, if it may not say so.
+    pub(crate) fn require_trusted_secrets(&self, settings: &[Setting]) -> Result<(), Failure> {
+        let Some((place, file, Shown::Values(sources))) = self.given(settings, "allow-secrets")
+        else {
+            return Ok(());
+        };
+        let is_refused = |source: &&String| {
+            let path = Path::new(source.as_str());
+            let is_outside = path.is_relative() || self.reach().excludes(path);
+            is_outside && (!self.is_trusted() || self.named_by().is_none() && is_made_up(path))
+        };
+        let Some(refused) = sources.iter().find(is_refused) else {
+            return Ok(());
+        };
+        let message = format!(
+            "{place} allows secrets from {refused}, outside of its repository, and that file was only found: \
+             they are not taken"
+        );
+        let hint = format!(
+            "--config {file} (or ZKT_CONFIG) says that you trust it; --allow-secrets SOURCE says what may be taken"
+        );
+        Err(Failure::new(message).hint(hint))
+    }
+
     /// Returns what the context says of TLS or SASL, if that is something that it may not say.
     pub(super) fn tls_of(&self, settings: &[Setting]) -> Option<TlsOf> {
         if self.is_trusted() {
@@ -184,7 +206,7 @@ impl Config {
     fn is_trusted(&self) -> bool {
         let chosen = self.chosen();
         let is_asked_for = chosen.is_some_and(|one| !matches!(one.origin, Origin::File(_)));
-        self.named_by().is_some() || is_asked_for && variable(CI_VARIABLE).is_none()
+        self.named_by().is_some() || is_asked_for && !is_ci()
     }
 
     /// Returns the context that holds, and which of the settings that decide on a plan the file gives.

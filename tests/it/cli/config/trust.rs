@@ -284,6 +284,60 @@ fn a_file_that_was_found_takes_no_credentials_of_the_machine() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_file_that_was_found_opens_no_secrets_of_the_machine() {
+    let place = Place::new("trust-secrets").await;
+    place
+        .file("outside/token", "x")
+        .file("repository/.git/config", "")
+        .file("repository/a.zkt", "/a\n  @secret x from env MINE\n");
+    let outside = place.path("outside").display().to_string();
+    let inside = place.path("repository").display().to_string();
+    let at = |sources: &str, words: &str, variables: &[(&str, &str)]| {
+        let text = format!(
+            "default-context = 'x'\n[context.x]\nlayers = 'a.zkt'\nallow-secrets = {sources}\n"
+        );
+        place.file("repository/zkt.toml", text);
+        let mut command = place.command(words);
+        command.current_dir(place.path("repository"));
+        command.env("MINE", "mine").envs(variables.iter().copied());
+        place.finish(command.spawn().unwrap())
+    };
+    insta::assert_snapshot!(at("['env:ZKT_*', 'env:MINE']", "plan", &[]).stderr, @"
+    error: context x (zkt.toml:4) allows secrets from env:ZKT_*, outside of its repository, and that file was only found: they are not taken
+    hint: --config zkt.toml (or ZKT_CONFIG) says that you trust it; --allow-secrets SOURCE says what may be taken
+    ");
+    let (ci, unread) = (("CI", "true"), "they are not taken");
+    let (named, all) = ("plan --config zkt.toml", "'env:M*'");
+    let (dir, own) = (format!("'{outside}'"), format!("'{inside}'"));
+    for (sources, words, variables, error) in [
+        (all, "plan --context x", vec![ci], unread),
+        (all, "watch", vec![], unread),
+        (&dir, "plan --context x", vec![ci], unread),
+        (&dir, "plan", vec![], unread),
+        ("'/proc/self'", "plan --context x", vec![], unread),
+        (
+            &own,
+            "plan",
+            vec![ci],
+            "env MINE: the variable may not be taken",
+        ),
+    ] {
+        let run = at(sources, words, &variables).expect(1);
+        assert!(run.stderr.contains(error), "{sources} {words}: {run}");
+    }
+    for (sources, words, variables) in [
+        (all, "plan --context x", vec![]),
+        (all, named, vec![ci]),
+        (all, "plan --allow-secrets env:MINE", vec![ci]),
+        // They read nothing from outside.
+        (all, "show", vec![ci]),
+        (all, "check", vec![ci]),
+    ] {
+        at(sources, words, &variables).expect(0);
+    }
+}
+
 #[test]
 fn a_file_of_a_commit_with_the_trees_of_today() {
     let place = Place::offline();
