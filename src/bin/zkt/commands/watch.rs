@@ -240,8 +240,11 @@ fn tell(
         return Vec::new();
     }
     let (newest, following) = news::start(shown.subscribe(), args.sources.layers.clone());
-    let command = args.on_change.clone();
-    let command = command.map(|command| on_change::start(command, newest.clone()));
+    let hook = args.on_change.clone().map(|command| on_change::Hook {
+        command,
+        password: args.server.sasl.sasl_password_env.clone(),
+    });
+    let command = hook.map(|hook| on_change::start(hook, newest.clone()));
     let webhook = webhook.map(|webhook| webhook.start(newest));
     let telling = [Some(following), command, webhook];
     telling.into_iter().flatten().collect()

@@ -23,15 +23,23 @@ const GRACE: Duration = Duration::from_secs(2);
 /// How much of what a command prints is looked at, from the end.
 const TAIL: usize = 4096;
 
-/// Runs a command for each event, one at a time, until there are no more events.
-pub(super) fn start(command: String, newest: Newest) -> JoinHandle<()> {
-    tokio::spawn(follow(command, newest, LIMIT))
+/// A command of the user.
+#[derive(Debug, Clone)]
+pub(super) struct Hook {
+    pub(super) command: String,
+    /// The variable that holds the password of SASL, if it is one of the user's.
+    pub(super) password: Option<String>,
 }
 
-async fn follow(command: String, mut newest: Newest, limit: Duration) {
+/// Runs a command for each event, one at a time, until there are no more events.
+pub(super) fn start(hook: Hook, newest: Newest) -> JoinHandle<()> {
+    tokio::spawn(follow(hook, newest, LIMIT))
+}
+
+async fn follow(hook: Hook, mut newest: Newest, limit: Duration) {
     while let Some(event) = news::next(&mut newest).await {
         let state = event.condition.name();
-        match run(&command, &event, &newest, sleep(limit)).await {
+        match run(&hook, &event, &newest, sleep(limit)).await {
             Ok(Ran::Ended(status, _)) if status.success() => {
                 tracing::info!(state, "the command of --on-change has run");
             }
@@ -63,11 +71,12 @@ enum Ran {
     Stopped,
 }
 
-/// The shell that runs a command, with the event in its environment and no secrets of zkt.
-fn shell(command: &str, event: &Event) -> Command {
+/// The shell that runs a command, with the event in its environment and no secrets of zkt. What trees take from
+/// variables stays.
+fn shell(hook: &Hook, event: &Event) -> Command {
     let mut shell = Command::new("sh");
     shell
-        .args(["-c", command])
+        .args(["-c", hook.command.as_str()])
         .env("ZKT_STATE", event.condition.name())
         .env(
             "ZKT_PREVIOUS",
@@ -81,7 +90,7 @@ fn shell(command: &str, event: &Event) -> Command {
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .process_group(0);
-    for secret in SECRETS {
+    for secret in SECRETS.into_iter().chain(hook.password.as_deref()) {
         shell.env_remove(secret);
     }
     shell
@@ -89,12 +98,12 @@ fn shell(command: &str, event: &Event) -> Command {
 
 /// Runs a command, at the longest until `limit` is over.
 async fn run(
-    command: &str,
+    hook: &Hook,
     event: &Event,
     newest: &Newest,
     limit: impl Future<Output = ()>,
 ) -> io::Result<Ran> {
-    let mut group = Group::start(&mut shell(command, event))?;
+    let mut group = Group::start(&mut shell(hook, event))?;
     let stdin = group.child.stdin.take();
     let mut stderr = group.child.stderr.take();
     let mut tail = Vec::new();
@@ -216,6 +225,13 @@ mod tests {
 
     use super::*;
 
+    fn hook(command: &str) -> Hook {
+        Hook {
+            command: command.to_owned(),
+            password: Some("PROD_PASSWORD".to_owned()),
+        }
+    }
+
     fn event() -> Arc<Event> {
         Arc::new(Event {
             id: "1".to_owned(),
@@ -231,7 +247,9 @@ mod tests {
         let (_events, newest) = watch::channel(None);
         let command =
             "read line; echo first >&2; echo \"$ZKT_STATE $ZKT_PREVIOUS $line\" >&2; exit 3";
-        let ran = run(command, &event(), &newest, sleep(LIMIT)).await.unwrap();
+        let ran = run(&hook(command), &event(), &newest, sleep(LIMIT))
+            .await
+            .unwrap();
         let Ran::Ended(status, last) = ran else {
             panic!("it did not end");
         };
@@ -241,9 +259,9 @@ mod tests {
 
     #[test]
     fn a_command_gets_no_secret() {
-        let shell = shell("true", &event());
+        let shell = shell(&hook("true"), &event());
         let variables: Vec<_> = shell.as_std().get_envs().collect();
-        for secret in SECRETS {
+        for secret in SECRETS.into_iter().chain(["PROD_PASSWORD"]) {
             assert!(variables.contains(&(secret.as_ref(), None)), "{secret}");
         }
     }
@@ -270,7 +288,8 @@ mod tests {
         let limit = async {
             _ = limit.await;
         };
-        let task = tokio::spawn(async move { run(&command, &event(), &newest, limit).await });
+        let task =
+            tokio::spawn(async move { run(&hook(&command), &event(), &newest, limit).await });
         comes(|| file.exists()).await;
         let id = std::fs::read_to_string(&file).unwrap();
         Stubborn { task, id, late }
