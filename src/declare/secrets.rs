@@ -73,6 +73,13 @@ impl SecretSources {
         Ok(Self { allowed, ..self })
     }
 
+    /// Allows no variables, and no files outside of a layer's own directory or git checkout.
+    #[must_use]
+    pub fn allow_own(self) -> Self {
+        let allowed = Allowed::own();
+        Self { allowed, ..self }
+    }
+
     /// Where programs keep the settings of a user.
     #[cfg(feature = "sops")]
     fn config_directory(&self) -> Option<PathBuf> {

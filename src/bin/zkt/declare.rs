@@ -12,6 +12,7 @@ use zkt::syntax::spelling::clipped;
 
 use crate::args::FileArgs;
 use crate::diagnostics;
+use crate::environment::is_ci;
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
 use crate::render::{Finding, Found, Remark};
@@ -278,6 +279,11 @@ impl Located for Worded<'_> {
         let hint = match self.0 {
             problem if problem.is_empty() => "--allow-empty accepts it where that is meant",
             Problem::Lower(lower::Error::TooLarge { .. }) => MAX_REQUEST_HINT,
+            Problem::Reference(Reference::Secret { error, .. })
+                if error.is_forbidden() && is_ci() =>
+            {
+                "the variable CI is set: only what --allow-secrets names is taken, as in --allow-secrets env:NAME"
+            }
             Problem::Foreign { name, what } => return Some(foreign_hint(name, *what)),
             problem => return problem.located().and_then(Located::hint),
         };

@@ -65,6 +65,15 @@ impl Allowed {
         })
     }
 
+    /// Only what is in the layers' own directories.
+    pub(super) fn own() -> Self {
+        Self::These {
+            variables: Globs::default(),
+            own: Globs::default(),
+            directories: Vec::new(),
+        }
+    }
+
     pub(super) fn has_variable(&self, name: &str) -> bool {
         match self {
             Self::All => !is_own(name),

@@ -267,6 +267,34 @@ fn what_one_layer_may_decrypt_another_may_not_take() {
 }
 
 #[test]
+fn the_files_of_a_layer_alone_may_be_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let top = fs::canonicalize(folder.path()).unwrap();
+    fs::create_dir(top.join("trees")).unwrap();
+    fs::write(top.join("out"), "out").unwrap();
+    fs::write(top.join("trees/own"), "own").unwrap();
+    let layer = top.join("trees/a.zkt");
+    for (from, told) in [
+        ("file 'own'", None),
+        ("file '../out'", Some("and no file there may be taken")),
+        ("env PASSWORD", Some("the variable may not be taken")),
+    ] {
+        fs::write(&layer, format!("/a\n  @secret x from {from}\n")).unwrap();
+        let secrets = SecretSources::new(variables).allow_own();
+        let disk = Disk::default();
+        let layer = layer.display().to_string();
+        let loaded = load(Layers::new([layer]).files(&disk).secrets(secrets));
+        let problem = loaded.err().map(|problems| problems.to_string());
+        assert_eq!(problem.is_some(), told.is_some(), "{from}: {problem:?}");
+        assert!(
+            problem
+                .unwrap_or_default()
+                .contains(told.unwrap_or_default())
+        );
+    }
+}
+
+#[test]
 fn a_file_that_is_not_for_this_user_is_lacking() {
     let folder = tempfile::tempdir().unwrap();
     let layer = folder.path().join("a.zkt");

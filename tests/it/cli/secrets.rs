@@ -260,6 +260,31 @@ async fn a_list_says_what_may_be_taken() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn in_ci_nothing_is_taken_that_nobody_has_allowed() {
+    let place = place("secrets-ci").await;
+    let variables = [HAD[0], ("CI", "true")];
+    let denied = run(&place, "plan a.zkt", &variables).expect(1);
+    insta::assert_snapshot!(denied.stderr, @"
+    error: env DB_PASSWORD: the variable may not be taken; --allow-secrets allows more
+     --> a.zkt:3:29
+      |
+    3 |   @secret password from env DB_PASSWORD
+      |                             ^^^^^^^^^^^
+      |
+      = help: the variable CI is set: only what --allow-secrets names is taken, as in --allow-secrets env:NAME
+    ");
+    run(
+        &place,
+        "plan --allow-secrets env:DB_PASSWORD a.zkt",
+        &variables,
+    )
+    .expect(0);
+    // The files of the layer's own directory need nothing.
+    place.file("own.zkt", "/a\n  @secret x from file 'run/token'\n");
+    run(&place, "plan own.zkt", &variables).expect(0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_file_of_sops_is_decrypted_with_a_key_of_age() {
     const KEY: &str = "AGE-SECRET-KEY-1JH3P9C3374GXAZEVUD2Y38YGGF6MJ8CWN2P6Y2XS4DCKSCVAEYPQD0TX0P";
     let place = Place::new("secrets-sops").await;

@@ -8,6 +8,7 @@ use zkt::SecretSources;
 use zkt::declare::files::{Disk, GitFiles};
 
 use super::values::{allowed_secret, file_size, layer};
+use crate::environment::is_ci;
 
 /// What is declared, and where.
 #[derive(Debug, Clone, Args)]
@@ -28,7 +29,8 @@ pub(crate) struct FileArgs {
     #[arg(long, help_heading = "Files", value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) allow_files: Vec<PathBuf>,
     /// What @secret … from may take: env:GLOB for variables, a directory for files; may be repeated. Without
-    /// it all may be taken but what is zkt's own
+    /// it all may be taken but what is zkt's own; where CI is set, nothing outside of the layer's own directory or
+    /// git checkout
     #[arg(long, help_heading = "Files", value_name = "SOURCE", value_hint = ValueHint::DirPath,
           value_parser = allowed_secret)]
     pub(crate) allow_secrets: Vec<String>,
@@ -44,9 +46,13 @@ impl FileArgs {
         GitFiles::new(self.disk())
     }
 
-    /// The values from outside, of this process and this machine.
+    /// The values from outside, of this process and this machine. In CI many may change the layers: nothing is taken
+    /// there that nobody has allowed.
     pub(crate) fn secrets(&self) -> SecretSources {
         let sources = SecretSources::new(|name| env::var_os(name));
+        if self.allow_secrets.is_empty() && is_ci() {
+            return sources.allow_own();
+        }
         let allowed = sources.allow_only(&self.allow_secrets);
         // Each was looked at when it was given.
         allowed.unwrap_or_default()
