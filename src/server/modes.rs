@@ -89,10 +89,17 @@ impl State {
             self.apply(Change::Delete { path }, moment);
         }
         self.write_own_nodes(moment);
+        let knows_sasl = self.tree.knows_sasl();
         self.tree = Tree::of(self.dialect);
+        if knows_sasl {
+            self.tree.know_sasl();
+        }
         for (path, data, acl) in self.initial.clone() {
-            // It could be created at the start.
-            _ = self.plant(&path, &data, &acl);
+            let planted = self.plant(&path, &data, &acl);
+            debug_assert!(
+                planted.is_ok(),
+                "it could be created at the start: {planted:?}"
+            );
         }
     }
 
@@ -144,6 +151,17 @@ mod tests {
         state.reset();
         assert_eq!(shown(&state), start);
         assert!(state.zxids.processed > zxid);
+    }
+
+    #[test]
+    fn after_a_reset_acls_may_name_users_of_sasl_as_before() {
+        let mut state = State::new(100, (200, 2000));
+        state.tree.know_sasl();
+        let acl = vec![Acl::new(super::super::acl::permission::ALL, "sasl", "ops")];
+        state.initial = vec![("/a".to_owned(), b"1".to_vec(), acl)];
+        state.reset();
+        assert!(state.view_tree().iter().any(|node| node.path == "/a"));
+        assert!(state.tree.knows_sasl());
     }
 
     #[test]
