@@ -85,7 +85,9 @@ impl Conversation {
 /// Passes on the connect request of a client, authenticates, and only then passes on the answer: the client has
 /// sent more behind its request, which then follows.
 ///
-/// If the server refuses, that is noted, and then the client is told as servers do, so that it does not try again.
+/// If the server refuses a new session, that is noted, and then the client is told as servers do, so that it does
+/// not try again. A session of before goes on without this connection: a server that starts or ends may refuse
+/// whom it knows, and the client may try others until the session's timeout is over.
 pub(in super::super) async fn introduce(
     client: &mut (impl AsyncRead + AsyncWrite + Unpin),
     server: &mut (impl AsyncRead + AsyncWrite + Unpin),
@@ -104,6 +106,9 @@ pub(in super::super) async fn introduce(
         Err(halt) => return Err(halt),
     };
     note(&refused);
+    if !is_new(&request) {
+        return Err(Halt::Refused(refused));
+    }
     if refused.is_final() {
         // The number of the reply, its transaction, and the error.
         let mut failed = [0; 16];
@@ -176,6 +181,12 @@ fn token_of(
     token.map(|token| Some(token.to_vec())).ok_or_else(broken)
 }
 
+/// Whether a connect request asks for a new session: a version, a transaction and a timeout, and then no number of
+/// a session of before.
+fn is_new(request: &[u8]) -> bool {
+    request.get(16..24).is_none_or(|id| id == [0; 8])
+}
+
 /// Whether a server's first answer gives a session: a version of 0, a timeout, and the session's number. What is
 /// no such answer is for the client to judge.
 fn gives_session(greeting: &[u8]) -> bool {
@@ -224,7 +235,7 @@ mod tests {
             write(&mut server, &frame).await.unwrap();
         }
         // What comes last is not answered.
-        _ = read(&mut server).await;
+        came.extend(read(&mut server).await);
         drop(server);
         came
     }
@@ -243,11 +254,14 @@ mod tests {
         reply
     }
 
-    /// How it ends, and the frames that the client gets.
-    async fn introduced(frames: Vec<Vec<u8>>) -> (Result<(), Halt>, Vec<Vec<u8>>) {
+    /// How it ends, and the frames that the client and the server get.
+    async fn introduced_as(
+        request: &[u8],
+        frames: Vec<Vec<u8>>,
+    ) -> (Result<(), Halt>, Vec<Vec<u8>>, Vec<Vec<u8>>) {
         let (mut client, mut near) = duplex(1 << 10);
         let (mut far, server) = duplex(1 << 10);
-        write(&mut client, b"connect").await.unwrap();
+        write(&mut client, request).await.unwrap();
         let conversation = Conversation::DigestMd5(DigestMd5::new("u", "p"));
         let served = served(server, frames);
         let introduce = async {
@@ -256,12 +270,24 @@ mod tests {
             introduced
         };
         let (introduced, came) = tokio::join!(introduce, served);
-        assert_eq!(came[0], b"connect");
+        assert_eq!(came[0], request);
         let mut frames = Vec::new();
         while let Ok(frame) = read(&mut client).await {
             frames.push(frame);
         }
-        (introduced, frames)
+        (introduced, frames, came)
+    }
+
+    /// How a new session ends, and the frames that the client gets.
+    async fn introduced(frames: Vec<Vec<u8>>) -> (Result<(), Halt>, Vec<Vec<u8>>) {
+        let (introduced, told, _) = introduced_as(&connect(0), frames).await;
+        (introduced, told)
+    }
+
+    fn connect(session: u8) -> Vec<u8> {
+        let mut request = vec![0; 45];
+        request[23] = session;
+        request
     }
 
     async fn refused(replies: Vec<Vec<u8>>) -> (SaslTrouble, usize) {
@@ -300,6 +326,26 @@ mod tests {
         assert!(matches!(found, SaslTrouble::Challenge(_)), "{found:?}");
         // The client may try again.
         assert_eq!(refused(vec![]).await, (SaslTrouble::Closed, 0));
+    }
+
+    #[tokio::test]
+    async fn a_session_of_before_goes_on_whatever_refuses_it() {
+        let close = [2, CLOSE_SESSION].map(i32::to_be_bytes).concat();
+        for answer in [
+            reply(AUTH_FAILED, None),
+            reply(0, None),
+            reply(-6, None),
+            reply(0, Some(b"x")),
+        ] {
+            for (session, closes) in [(0, true), (7, false)] {
+                let frames = vec![greeting(7), answer.clone()];
+                let (introduced, told, came) = introduced_as(&connect(session), frames).await;
+                assert!(matches!(introduced, Err(Halt::Refused(_))));
+                // It hears nothing that would end it.
+                assert_eq!(told.is_empty(), !closes);
+                assert_eq!(came.last() == Some(&close), closes);
+            }
+        }
     }
 
     #[tokio::test]
