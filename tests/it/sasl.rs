@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use zkt::error::{SaslError, SaslTrouble};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use zkt::error::{SaslError, SaslTrouble, Trouble};
 use zkt::server::{Dialect, ErrorCode, Fault, Matching, RequestKind, Server};
 use zkt::zookeeper::session::{Error, Options, Session, Wait};
 use zkt::{Password, Sasl};
@@ -159,12 +161,35 @@ async fn a_connection_that_comes_back_has_its_user_before_any_request() {
 }
 
 #[tokio::test]
-async fn a_session_that_is_refused_later_ends() {
+async fn a_session_outlives_a_refusal_that_passes() {
     let server = server();
     let options = by_sasl(&server.connect_string(), "ops", text("secret"));
     let session = Session::connect(&options).await.unwrap();
+    let ids = || -> Vec<i64> { server.sessions().iter().map(|one| one.id).collect() };
+    let before = ids();
     let refusals = server.inject(
-        Matching::kind(RequestKind::Sasl),
+        Matching::kind(RequestKind::Sasl).times(2),
+        Fault::Answer(ErrorCode::AuthFailed),
+    );
+    server.cut_all();
+    while session.identities().await.is_err() {
+        assert!(!session.is_dead());
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert!(refusals.has_struck());
+    assert_eq!(ids(), before);
+}
+
+#[tokio::test]
+async fn a_session_that_is_refused_from_now_on_ends_in_time() {
+    let timeout = Duration::from_millis(400);
+    let builder = Server::builder().sasl_user("ops", "secret");
+    let server = builder.session_timeouts(timeout, timeout).start().unwrap();
+    let mut options = by_sasl(&server.connect_string(), "ops", text("secret"));
+    options.session_timeout = timeout;
+    let session = Session::connect(&options).await.unwrap();
+    let refusals = server.inject(
+        Matching::kind(RequestKind::Sasl).times(u32::MAX),
         Fault::Answer(ErrorCode::AuthFailed),
     );
     server.cut_all();
@@ -174,6 +199,35 @@ async fn a_session_that_is_refused_later_ends() {
     }
     assert!(refusals.has_struck());
     assert!(session.identities().await.is_err());
+}
+
+/// A server that gives a session once, closes the connection where SASL begins, and is gone then.
+#[tokio::test]
+async fn what_is_wrong_now_is_told_and_not_what_was() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let hosts = listener.local_addr().unwrap().to_string();
+    let server = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut request = [0; 49];
+        stream.read_exact(&mut request[..48]).await.unwrap();
+        drop(listener);
+        let mut greeting = [0; 41];
+        (greeting[3], greeting[10], greeting[19]) = (37, 0x10, 1);
+        stream.write_all(&greeting).await.unwrap();
+        // SASL begins.
+        stream.read_exact(&mut request[..16]).await.unwrap();
+    };
+    let options = Options {
+        wait: Wait::For(Duration::from_secs(1)),
+        ..by_sasl(&hosts, "ops", text("secret"))
+    };
+    let (connected, ()) = tokio::join!(Session::connect(&options), server);
+    match connected {
+        Err(Error::Unreachable { troubles, .. }) => {
+            assert_eq!(troubles, [(hosts, Trouble::Refused)]);
+        }
+        other => panic!("{other:?}"),
+    }
 }
 
 #[tokio::test]

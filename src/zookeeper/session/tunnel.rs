@@ -60,7 +60,7 @@ pub(super) struct Tunnel {
     /// What the ports are called in logs.
     _names: Vec<Name>,
     #[cfg(feature = "sasl")]
-    refusal: Arc<Refusal>,
+    refusals: Arc<Refusals>,
     /// End with it.
     tasks: JoinSet<()>,
 }
@@ -91,10 +91,25 @@ impl Needs {
     }
 }
 
-/// The last server that did not take part in SASL or refused, and why.
+/// The servers that do not take part in SASL or refuse, and why, the last one last. Who takes part again, or has
+/// another trouble now, is forgotten.
 #[cfg(feature = "sasl")]
 #[derive(Debug, Default)]
-struct Refusal(Mutex<Option<(String, SaslTrouble)>>);
+struct Refusals(Mutex<Vec<(String, SaslTrouble)>>);
+
+#[cfg(feature = "sasl")]
+impl Refusals {
+    fn note(&self, server: &str, trouble: Option<SaslTrouble>) {
+        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        held.retain(|(noted, _)| noted != server);
+        held.extend(trouble.map(|trouble| (server.to_owned(), trouble)));
+    }
+
+    fn last(&self) -> Option<(String, SaslTrouble)> {
+        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        held.last().cloned()
+    }
+}
 
 impl Tunnel {
     /// Opens a port for each server that speaks TLS, or for all if there is something to say by SASL.
@@ -109,7 +124,7 @@ impl Tunnel {
         let mut list = Vec::with_capacity(servers.each.len());
         let (mut tasks, mut names) = (JoinSet::new(), Vec::new());
         #[cfg(feature = "sasl")]
-        let refusal = Arc::new(Refusal::default());
+        let refusals = Arc::new(Refusals::default());
         for server in &servers.each {
             let needs = Needs {
                 #[cfg(feature = "tls")]
@@ -130,7 +145,7 @@ impl Tunnel {
                 needs,
                 limit,
                 #[cfg(feature = "sasl")]
-                refusal: refusal.clone(),
+                refusals: refusals.clone(),
                 fails: AtomicBool::new(false),
                 warned: Mutex::new(None),
             };
@@ -141,16 +156,15 @@ impl Tunnel {
             list,
             _names: names,
             #[cfg(feature = "sasl")]
-            refusal,
+            refusals,
             tasks,
         })
     }
 
-    /// The last server that did not take part in SASL or refused, and why.
+    /// The last server that does not take part in SASL or refuses, and why.
     #[cfg(feature = "sasl")]
     pub(super) fn refusal(&self) -> Option<(String, SaslTrouble)> {
-        let refusal = self.refusal.0.lock();
-        refusal.unwrap_or_else(PoisonError::into_inner).clone()
+        self.refusals.last()
     }
 
     /// What the client library is to connect to.
@@ -183,7 +197,7 @@ struct Gate {
     needs: Needs,
     limit: Duration,
     #[cfg(feature = "sasl")]
-    refusal: Arc<Refusal>,
+    refusals: Arc<Refusals>,
     /// Whether the last connection to the server failed, which the log has said.
     fails: AtomicBool,
     /// When the log told of a stranger last.
@@ -221,10 +235,10 @@ impl Gate {
         // It only makes small requests wait.
         _ = stream.set_nodelay(true);
         match self.through(stream).await {
-            None => self.note(&TOO_LATE),
+            None => self.fail(&TOO_LATE),
             Some(Ok(0)) => {}
             Some(Ok(_)) => self.fails.store(false, Ordering::Relaxed),
-            Some(Err(trouble)) => self.note(&trouble),
+            Some(Err(trouble)) => self.fail(&trouble),
         }
     }
 
@@ -294,17 +308,18 @@ impl Gate {
         let Some(login) = &self.needs.login else {
             return Ok(true);
         };
+        let server_name = &self.server.shown;
         let note = |trouble: &SaslTrouble| {
-            let (server, mechanism) = (&self.server.shown, login.mechanism());
-            tracing::info!("{server}: SASL ({mechanism}): {trouble}");
-            let refusal = (server.clone(), trouble.clone());
-            let held = self.refusal.0.lock();
-            *held.unwrap_or_else(PoisonError::into_inner) = Some(refusal);
+            self.note(&format_args!("SASL ({}): {trouble}", login.mechanism()));
+            self.refusals.note(server_name, Some(trouble.clone()));
         };
         let introduced =
             async { introduce(client, server, login.begin(&self.server.host).await, note).await };
         let halt = match timeout(self.limit, introduced).await {
-            Ok(Ok(())) => return Ok(true),
+            Ok(Ok(())) => {
+                self.refusals.note(server_name, None);
+                return Ok(true);
+            }
             Ok(Err(halt)) => halt,
             Err(_) => {
                 return Err(Some(io::Error::other("it does not answer")));
@@ -329,6 +344,13 @@ impl Gate {
             address.port(),
             self.server.shown
         );
+    }
+
+    /// Notes that the server has another trouble than SASL now.
+    fn fail(&self, trouble: &dyn fmt::Display) {
+        #[cfg(feature = "sasl")]
+        self.refusals.note(&self.server.shown, None);
+        self.note(trouble);
     }
 
     /// Logs what is wrong with the server, once until it answers again.
