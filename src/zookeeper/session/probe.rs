@@ -94,7 +94,12 @@ async fn refuses_ping(mut stream: impl AsyncRead + AsyncWrite + Unpin, limit: Du
         // Length, number, transaction, and the error.
         let mut reply = [0; 20];
         stream.read_exact(&mut reply).await?;
-        Ok::<_, io::Error>(reply[16..] == (-124_i32).to_be_bytes())
+        let is_refused = reply[16..] == (-124_i32).to_be_bytes();
+        if !is_refused {
+            // Who refuses takes no more, and ends the connection itself.
+            close(&mut stream, limit).await?;
+        }
+        Ok::<_, io::Error>(is_refused)
     };
     matches!(timeout(limit, refused).await, Ok(Ok(true)))
 }
@@ -227,8 +232,6 @@ fn connect_request() -> Vec<u8> {
 
 async fn ask(mut stream: impl AsyncRead + AsyncWrite + Unpin, limit: Duration) -> Answer {
     let request = connect_request();
-    // Length, and the number and the kind of a request that closes the session.
-    let close = [8_i32, 1, -11].map(i32::to_be_bytes).concat();
     let answered = async {
         stream.write_all(&request).await?;
         stream.flush().await?;
@@ -242,11 +245,7 @@ async fn ask(mut stream: impl AsyncRead + AsyncWrite + Unpin, limit: Duration) -
         }
         let mut rest = Vec::new();
         if count == reply.len() && is_connect_reply(&reply) {
-            stream.write_all(&close).await?;
-            stream.flush().await?;
-            // With its reply, or the end of the connection: a session that is left open costs the server.
-            let mut more = (&mut stream).take(MOST_READ);
-            _ = timeout(limit, more.read_to_end(&mut rest)).await;
+            rest = close(&mut stream, limit).await?;
         } else if reply == ERROR_REPLY {
             rest.resize(12, 0);
             stream.read_exact(&mut rest).await?;
@@ -259,6 +258,20 @@ async fn ask(mut stream: impl AsyncRead + AsyncWrite + Unpin, limit: Duration) -
         Ok(Ok((reply, _, rest))) if is_read_only(&reply, &rest) => Answer::ReadOnly,
         Ok(Ok((reply, count, _))) => Answer::Came(reply, count),
     }
+}
+
+/// Closes a session: one that is left open costs the server. Returns what comes until the connection ends.
+async fn close(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    limit: Duration,
+) -> io::Result<Vec<u8>> {
+    // Length, and the number and the kind of the request.
+    let close = [8_i32, 1, -11].map(i32::to_be_bytes).concat();
+    stream.write_all(&close).await?;
+    stream.flush().await?;
+    let mut rest = Vec::new();
+    _ = timeout(limit, stream.take(MOST_READ).read_to_end(&mut rest)).await;
+    Ok(rest)
 }
 
 fn judged(answer: &Answer) -> Trouble {
@@ -389,6 +402,30 @@ mod tests {
         assert_eq!(judged(&ask(near, LIMIT).await), Trouble::None);
         let written = written.await.unwrap();
         assert!(written < MUCH / 2, "{written}");
+    }
+
+    #[tokio::test]
+    async fn a_session_that_is_made_to_look_is_closed() {
+        for (code, refuses) in [(0, false), (-4, false), (-124, true)] {
+            let (near, mut far) = tokio::io::duplex(1 << 10);
+            let server = async {
+                far.read_exact(&mut [0; 49]).await.unwrap();
+                far.write_all(&[&[0, 0, 0, 37][..], &[0; 37]].concat())
+                    .await
+                    .unwrap();
+                far.read_exact(&mut [0; 12]).await.unwrap();
+                let reply = [16, -2, 0, 0, code].map(i32::to_be_bytes).concat();
+                far.write_all(&reply).await.unwrap();
+                let mut more = [0; 12];
+                let more = far.read_exact(&mut more).await.map(|_| more);
+                drop(far);
+                more
+            };
+            let (refused, more) = tokio::join!(refuses_ping(near, LIMIT * 20), server);
+            assert_eq!(refused, refuses);
+            let close = [8_i32, 1, -11].map(i32::to_be_bytes).concat();
+            assert_eq!(more.is_ok_and(|more| more[..] == close), !refuses);
+        }
     }
 
     #[tokio::test]
