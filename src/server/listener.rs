@@ -25,15 +25,22 @@ pub(super) struct Service {
     pub(super) certificate: Option<Arc<Certificate>>,
 }
 
-impl Service {
+/// How connections are secured.
+#[derive(Clone)]
+struct Securing {
+    #[cfg(feature = "tls")]
+    certificate: Option<Arc<Certificate>>,
+}
+
+impl Securing {
     /// A connection as its client is to speak; `None` if that cannot be.
     #[cfg_attr(
         not(feature = "tls"),
         expect(clippy::unused_async, reason = "files may be read for TLS")
     )]
-    async fn stream(&self, tcp: TcpStream) -> Option<Stream> {
+    async fn stream(self, tcp: TcpStream) -> Option<Stream> {
         #[cfg(feature = "tls")]
-        if let Some(certificate) = &self.certificate {
+        if let Some(certificate) = self.certificate {
             return match Secured::new(certificate.config().await) {
                 Ok(secured) => Some(Stream::secured(tcp, secured)),
                 Err(error) => {
@@ -99,6 +106,10 @@ async fn serve(listener: &TcpListener, service: &Service, mut stopped: oneshot::
     let mut ticks = after(service.tick_time);
     let mut container_checks = after(service.container_check);
     let shared = &service.shared;
+    let securing = Securing {
+        #[cfg(feature = "tls")]
+        certificate: service.certificate.clone(),
+    };
     loop {
         tokio::select! {
             _ = &mut stopped => return,
@@ -106,10 +117,14 @@ async fn serve(listener: &TcpListener, service: &Service, mut stopped: oneshot::
             _ = container_checks.tick() => lock(shared).delete_dead_nodes(),
             accepted = listener.accept() => match accepted {
                 Ok((tcp, _)) => {
-                    if !lock(shared).faults.refuses(Instant::now())
-                        && let Some(stream) = service.stream(tcp).await
-                    {
-                        tokio::spawn(connection::serve(stream, Arc::clone(shared)));
+                    if !lock(shared).faults.refuses(Instant::now()) {
+                        let (securing, shared) = (securing.clone(), Arc::clone(shared));
+                        // Files may have to be read for it: nobody else waits for that.
+                        tokio::spawn(async move {
+                            if let Some(stream) = securing.stream(tcp).await {
+                                connection::serve(stream, shared).await;
+                            }
+                        });
                     }
                 }
                 Err(error) => {
@@ -119,5 +134,63 @@ async fn serve(listener: &TcpListener, service: &Service, mut stopped: oneshot::
                 }
             },
         }
+    }
+}
+
+#[cfg(all(test, feature = "tls"))]
+mod tests {
+    use super::*;
+    use crate::server::state::State;
+
+    /// A service with a certificate in a folder.
+    fn service(folder: &std::path::Path) -> Service {
+        let made = rcgen::generate_simple_self_signed(vec!["a.example".to_owned()]).unwrap();
+        let [certificate, key] = ["crt", "key"].map(|name| folder.join(name));
+        std::fs::write(&certificate, made.cert.pem()).unwrap();
+        std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+        let certificate = Certificate::load(&certificate, &key, None).unwrap();
+        Service {
+            shared: Arc::new(std::sync::Mutex::new(State::new(100, (200, 2000)))),
+            tick_time: Duration::from_secs(1),
+            container_check: Duration::from_secs(1),
+            certificate: Some(Arc::new(certificate)),
+        }
+    }
+
+    #[test]
+    fn a_disk_that_does_not_answer_keeps_nobody_else_waiting() {
+        let folder = tempfile::tempdir().unwrap();
+        let service = service(folder.path());
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .start_paused(true)
+            .max_blocking_threads(1)
+            .build()
+            .unwrap();
+        // The only thread that could read files is busy, and so the clock stands still.
+        let (answer, waits) = std::sync::mpsc::channel::<()>();
+        runtime.block_on(async {
+            tokio::task::spawn_blocking(move || waits.recv());
+            let (listener, address) = listen("127.0.0.1:0".parse().unwrap()).unwrap();
+            let (stop, stopped) = oneshot::channel();
+            let serving = serve(&listener, &service, stopped);
+            let asking = async {
+                let client = TcpStream::connect(address).await.unwrap();
+                for _ in 0..1000 {
+                    tokio::task::yield_now().await;
+                }
+                stop.send(()).unwrap();
+                for _ in 0..1000 {
+                    tokio::task::yield_now().await;
+                }
+                drop(client);
+            };
+            tokio::select! {
+                biased;
+                () = serving => {}
+                () = asking => panic!("it does not hear that it is to stop"),
+            }
+        });
+        drop(answer);
     }
 }
