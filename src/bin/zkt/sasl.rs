@@ -24,35 +24,39 @@ pub(crate) const PASSWORD: &str = environment::SASL_PASSWORD;
 /// The largest file of a password, in bytes.
 const LARGEST: u64 = 64 << 10;
 
+/// As whom a session is to authenticate.
+enum Who {
+    User(String),
+    Kerberos,
+    Nobody,
+}
+
 /// What is said of SASL, if a user is named or Kerberos is asked for.
 pub(crate) fn sasl(args: &ServerArgs) -> Result<Option<Sasl>, Failure> {
-    if is_kerberos(args)? {
-        if user(args).is_some() {
-            let failure = Failure::new("SASL: there is a user, and Kerberos is asked for");
-            return Err(
-                failure.hint("Kerberos takes its user from the ticket: leave one of them out")
-            );
+    let user = match who(args)? {
+        Who::User(user) => user,
+        Who::Kerberos => {
+            let given = args.sasl.kerberos_service.clone();
+            let service = given.or_else(|| variable(SERVICE));
+            let host = args.sasl.kerberos_host.clone();
+            return Ok(Some(Sasl::Kerberos {
+                service: service.unwrap_or_else(|| "zookeeper".to_owned()),
+                host: host.or_else(|| variable(HOST)),
+            }));
         }
-        let given = args.sasl.kerberos_service.clone();
-        let service = given.or_else(|| variable(SERVICE));
-        let host = args.sasl.kerberos_host.clone();
-        return Ok(Some(Sasl::Kerberos {
-            service: service.unwrap_or_else(|| "zookeeper".to_owned()),
-            host: host.or_else(|| variable(HOST)),
-        }));
-    }
-    let Some(user) = user(args) else {
-        return match &args.sasl {
-            SaslArgs {
-                sasl_password_file: None,
-                sasl_password_env: None,
-                ..
-            } => Ok(None),
-            _ => {
-                let failure = Failure::new("SASL: there is a password, and no user");
-                Err(failure.hint("--sasl-user NAME or ZKT_SASL_USER names the user"))
-            }
-        };
+        Who::Nobody => {
+            return match &args.sasl {
+                SaslArgs {
+                    sasl_password_file: None,
+                    sasl_password_env: None,
+                    ..
+                } => Ok(None),
+                _ => {
+                    let failure = Failure::new("SASL: there is a password, and no user");
+                    Err(failure.hint("--sasl-user NAME or ZKT_SASL_USER names the user"))
+                }
+            };
+        }
     };
     let password = password(&args.sasl)?;
     Ok(Some(Sasl::DigestMd5 { user, password }))
@@ -60,17 +64,25 @@ pub(crate) fn sasl(args: &ServerArgs) -> Result<Option<Sasl>, Failure> {
 
 /// Whether the session is to authenticate.
 pub(crate) fn is_asked_for(args: &ServerArgs) -> Result<bool, Failure> {
-    Ok(user(args).is_some() || is_kerberos(args)?)
+    Ok(!matches!(who(args)?, Who::Nobody))
 }
 
-fn is_kerberos(args: &ServerArgs) -> Result<bool, Failure> {
-    Ok(args.sasl.kerberos || switch(KERBEROS)?)
-}
-
-/// The user, if one is named.
-fn user(args: &ServerArgs) -> Option<String> {
-    let given = args.sasl.sasl_user.clone();
-    given.or_else(|| variable(USER))
+/// As whom the session is to authenticate. The arguments win over the variables: what a context says is in them
+/// only if neither the command line nor a variable says who it is.
+fn who(args: &ServerArgs) -> Result<Who, Failure> {
+    let said = |user: Option<String>, is_kerberos: bool| match (user, is_kerberos) {
+        (Some(_), true) => {
+            let failure = Failure::new("SASL: there is a user, and Kerberos is asked for");
+            Err(failure.hint("Kerberos takes its user from the ticket: leave one of them out"))
+        }
+        (Some(user), false) => Ok(Who::User(user)),
+        (None, true) => Ok(Who::Kerberos),
+        (None, false) => Ok(Who::Nobody),
+    };
+    match said(args.sasl.sasl_user.clone(), args.sasl.kerberos)? {
+        Who::Nobody => said(variable(USER), switch(KERBEROS)?),
+        who => Ok(who),
+    }
 }
 
 /// Whether the password comes from what can be read only once.

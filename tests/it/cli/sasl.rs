@@ -68,6 +68,61 @@ fn flags_variables_and_contexts_say_the_same() {
     ");
 }
 
+/// A build may lack Kerberos: what `zkt config` lists tells who it would be, and a server who it is.
+#[test]
+fn a_user_and_kerberos_give_way_to_each_other_by_where_they_are_said() {
+    let (_server, place) = place(true);
+    let context = "[context.user]\nsasl-user = 'ops'\nsasl-password-file = 'ops'\n\
+                   [context.ticket]\nkerberos = true\n\
+                   [context.both]\nsasl-user = 'ops'\nkerberos = true\n";
+    place.file("zkt.toml", context);
+    let user = ("ZKT_SASL_USER", "ops");
+    let password = ("ZKT_SASL_PASSWORD", "secret");
+    let ticket = ("ZKT_KERBEROS", "1");
+    // A user on the command line, and one of a variable.
+    place.run(&format!("ls --context ticket {OPS}")).expect(0);
+    run_as(&place, &format!("ls {OPS}"), &[ticket]).expect(0);
+    run_as(&place, "ls --context ticket", &[user, password]).expect(0);
+    // A variable that says no leaves the context its user.
+    run_as(&place, "ls --context user", &[("ZKT_KERBEROS", "0")]).expect(0);
+    let both = "there is a user, and Kerberos is asked for";
+    let run = place.run("ls --context both");
+    assert!(run.stderr.contains(both), "{}", run.stderr);
+    let run = run_as(&place, "ls", &[user, ticket]);
+    assert!(run.stderr.contains(both), "{}", run.stderr);
+    for (words, variables) in [
+        ("ls --kerberos --context user", &[][..]),
+        ("ls --kerberos", &[user]),
+        ("ls --context user", &[ticket]),
+    ] {
+        let run = run_as(&place, words, variables);
+        // There is no ticket, or no Kerberos at all.
+        assert_ne!(run.code, 0);
+        assert!(!run.stderr.contains(both), "{}", run.stderr);
+        assert!(
+            run.stderr.contains("Kerberos") || run.stderr.contains("GSSAPI"),
+            "{}",
+            run.stderr
+        );
+    }
+    let listed = |words: &str, variables: &[(&str, &str)]| {
+        let run = run_as(&place, words, variables);
+        let lines = run.stdout.lines().map(str::split_whitespace);
+        let mut lines = lines.map(|words| words.collect::<Vec<_>>().join(" "));
+        lines
+            .find(|line| line.starts_with("kerberos ") || line.starts_with("sasl-user "))
+            .unwrap_or_default()
+    };
+    assert_eq!(
+        listed("config --context user --kerberos", &[]),
+        "sasl-user - --kerberos, not zkt.toml:2"
+    );
+    assert_eq!(
+        listed("config --context user", &[ticket]),
+        "sasl-user - ZKT_KERBEROS, not zkt.toml:2"
+    );
+}
+
 #[test]
 fn what_fails_is_said_with_what_to_do() {
     let (_server, place) = place(false);

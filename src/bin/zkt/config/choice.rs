@@ -16,6 +16,7 @@ use crate::args::lints::ALLOW_ALL;
 use crate::exit::Failure;
 use crate::output::Output;
 use crate::settings::variable;
+use crate::{sasl, tls};
 
 const CONTEXT_VARIABLE: &str = "ZKT_CONTEXT";
 const FILE_VARIABLE: &str = "ZKT_CONFIG";
@@ -245,6 +246,28 @@ impl Key {
     fn is_said(&self, id: &str, given: &ArgMatches) -> bool {
         self.rivals(id).iter().any(|id| is_given(given, id))
             || self.variables.iter().any(|name| variable(name).is_some())
+            || self.given_way_to(given).is_some()
+    }
+
+    /// Returns what the command line or the environment says that the value of a file, and that of a variable
+    /// where it is an option, gives way to: a session is either a user's or Kerberos's.
+    pub(super) fn given_way_to(&self, given: &ArgMatches) -> Option<Origin> {
+        let (id, option, name) = match self.name {
+            "kerberos" => ("sasl_user", "--sasl-user", sasl::USER),
+            "sasl-user" => ("kerberos", "--kerberos", sasl::KERBEROS),
+            _ => return None,
+        };
+        if is_given(given, id) {
+            return Some(Origin::Flag(option.to_owned()));
+        }
+        let own = self.name.replace('-', "_");
+        let is_said =
+            is_given(given, &own) || self.variables.iter().any(|name| variable(name).is_some());
+        let says = match name {
+            sasl::KERBEROS => tls::switch(name).unwrap_or(false),
+            _ => variable(name).is_some(),
+        };
+        (says && !is_said).then_some(Origin::Variable(name))
     }
 }
 

@@ -54,12 +54,21 @@ impl Config {
                 Shown::Values(values)
             }
         };
-        let flag = key.rivals(id).into_iter().find(|id| is_given(given, id));
         let set = || {
-            key.variables
-                .iter()
-                .find_map(|name| Some((*name, variable(name)?)))
+            let mut names = key.variables.iter();
+            names.find_map(|name| Some((*name, variable(name)?)))
         };
+        if let Some(origin) = key.given_way_to(given)
+            && (entry.is_some() || set().is_some())
+        {
+            return Setting {
+                key: key.name,
+                value: Shown::Nothing,
+                origin,
+                instead_of: entry.map(|entry| entry.place.clone()),
+            };
+        }
+        let flag = key.rivals(id).into_iter().find(|id| is_given(given, id));
         let (value, origin) = match (flag, set()) {
             (Some(rival), _) if rival == "auth" => {
                 (Shown::Secret, Origin::Flag("--auth".to_owned()))
