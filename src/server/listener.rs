@@ -139,8 +139,8 @@ async fn serve(listener: &TcpListener, service: &Service, mut stopped: oneshot::
 
 #[cfg(all(test, feature = "tls"))]
 mod tests {
+    use super::super::state::State;
     use super::*;
-    use crate::server::state::State;
 
     /// A service with a certificate in a folder.
     fn service(folder: &std::path::Path) -> Service {

@@ -322,10 +322,10 @@ fn others_see_no_password_in_any_output() {
         .stdout(Stdio::null());
     let child = command.spawn().unwrap();
     let pid = child.id();
-    assert!(seen(pid).contains("ops") && !seen(pid).contains("secret"));
     while place.run(&format!("get /a x {OPS}")).stdout != "1\n" {
         std::thread::sleep(std::time::Duration::from_millis(10));
     }
+    assert!(seen(pid).contains("ops") && !seen(pid).contains("secret"));
     let stopped = Command::new("kill").arg(pid.to_string()).status();
     assert!(stopped.unwrap().success());
     let run = place.finish(child).expect(0);
