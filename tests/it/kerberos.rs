@@ -243,8 +243,12 @@ fn what_fails_is_said_with_what_to_do() {
     let run = kdc
         .run(
             &place,
-            "ls --kerberos",
-            &[tickets[0], ("ZKT_SASL_USER", "ops")],
+            "ls",
+            &[
+                tickets[0],
+                ("ZKT_KERBEROS", "true"),
+                ("ZKT_SASL_USER", "ops"),
+            ],
         )
         .expect(1);
     assert!(run.stderr.contains("leave one of them out"), "{run}");
