@@ -12,13 +12,15 @@ home=$(cd "$(dirname "$0")/.." && pwd)
 servers=$home/tests/servers.sh
 
 rows() {
-    echo "$("$servers" versions) 3.8 tls ensemble keeper keeper-24"
+    echo "$("$servers" versions) 3.8 tls sasl sasl-required ensemble keeper keeper-24"
 }
 
 # What the server is called in the table.
 name() {
     case "$1" in
     tls) echo "TLS" ;;
+    sasl) echo "SASL" ;;
+    sasl-required) echo "SASL demanded" ;;
     ensemble) echo "three" ;;
     keeper) echo "Keeper 26" ;;
     keeper-24) echo "Keeper 24" ;;
@@ -29,7 +31,7 @@ name() {
 tests() {
     case "$1" in
     # The tests of TLS and of ensembles create nodes, which clients do not in the way of 3.4.
-    3.4.* | tls | ensemble | keeper | keeper-24) echo matrix:: ;;
+    3.4.* | tls | sasl | sasl-required | ensemble | keeper | keeper-24) echo matrix:: ;;
     *) echo matrix:: real::tls real::fire real::minority ;;
     esac
 }
@@ -37,7 +39,7 @@ tests() {
 run() {
     version=$1
     case "$1" in
-    tls | ensemble) version=3.9.3; export ZKT_TEST_GROUND="$1" ;;
+    tls | sasl | sasl-required | ensemble) version=3.9.3; export ZKT_TEST_GROUND="$1" ;;
     keeper | keeper-24) version=; export ZKT_TEST_GROUND="$1" ;;
     3.8) version= ;;
     esac

@@ -15,7 +15,7 @@ pub(crate) mod netty;
 #[path = "../zookeeper/process.rs"]
 pub(crate) mod process;
 pub(crate) mod quorum;
-mod sasl;
+pub(crate) mod sasl;
 mod tls;
 mod versions;
 mod zkcli;
