@@ -155,15 +155,12 @@ pub(crate) fn supervised(directory: &Path, java: &[&str]) -> Child {
     command
         .args(["-c", SUPERVISOR, "zkt-test-zookeeper"])
         .arg(directory);
-    // The server inside another project's jar has another package.
-    let (main, usual) = (main_class(), "org.apache.zookeeper.");
-    let package = main.split_inclusive(usual).next().unwrap_or(usual);
     command
         .arg("java")
-        .args(java.iter().map(|word| word.replace(usual, package)));
+        .args(java.iter().map(|word| as_packaged(word)));
     command.arg("-Dzookeeper.extendedTypesEnabled=true");
     command.args(["-Dzookeeper.admin.enableServer=false", "-cp", &class_path()]);
-    command.arg(main).arg(directory.join("zoo.cfg"));
+    command.arg(main_class()).arg(directory.join("zoo.cfg"));
     // In a group of its own, ^C at the terminal reaches only the test process.
     command
         .process_group(0)
@@ -217,6 +214,13 @@ pub(crate) fn class_path() -> String {
     let netty = ["codec", "resolver", "transport-native-unix-common"];
     let netty = netty.map(|name| format!("/usr/share/java/netty-{name}.jar"));
     [&[jar.to_owned()], &netty[..]].concat().join(":")
+}
+
+/// A text with ZooKeeper's classes as the server has them: inside another project's jar their package is another
+/// one.
+pub(crate) fn as_packaged(text: &str) -> String {
+    let (main, usual) = (main_class(), "org.apache.zookeeper.");
+    text.replace(usual, main.split_inclusive(usual).next().unwrap_or(usual))
 }
 
 /// The class that is started; that of a server inside another project's jar has another name.

@@ -8,7 +8,7 @@ use zkt::error::SaslTrouble;
 use zkt::zookeeper::session::{Error, Options, Session};
 
 use super::netty::NETTY;
-use super::process::{FOR_TESTS, Server, Setup};
+use super::process::{FOR_TESTS, Server, Setup, as_packaged};
 use crate::cli::Place;
 use crate::relay::Relay;
 use crate::sasl::{self, trouble};
@@ -34,7 +34,7 @@ pub(crate) fn with_users(setup: Setup, folder: &std::path::Path, words: &[&'stat
         "Server {{\n  org.apache.zookeeper.server.auth.DigestLoginModule required\n{};\n}};\n",
         users.join("\n")
     );
-    fs::write(&jaas, text).unwrap();
+    fs::write(&jaas, as_packaged(&text)).unwrap();
     let jaas = format!("-Djava.security.auth.login.config={}", jaas.display());
     let provider =
         "-Dzookeeper.authProvider.1=org.apache.zookeeper.server.auth.SASLAuthenticationProvider";
