@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help build install demo dist package sbom deny test test-embedded test-real test-go test-servers test-server test-newest test-kerberos test-matrix test-faults fuzz lint doc check verify bench bench-large setup-zookeeper setup-kazoo setup-junit setup-kerberos setup-chromium setup-promtool setup-helm
+.PHONY: help build install demo dist package sbom deny test test-embedded test-real test-go test-servers test-server test-newest test-kerberos test-matrix test-faults fuzz lint doc check check-with verify bench bench-large setup-zookeeper setup-kazoo setup-junit setup-kerberos setup-chromium setup-promtool setup-helm
 
 help: ## say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -153,11 +153,17 @@ doc: ## build the documentation (target/doc/zkt)
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
 
 check: ## check the trees in examples/
-	cargo run --quiet $(FEATURES) -- fmt --check examples
-	for tree in examples/*.zkt; do cargo run --quiet $(FEATURES) -- check --strict "$$tree"; done
-	cargo run --quiet $(FEATURES) -- check --strict examples/services.zkt examples/prod.zkt
+	cargo build --quiet $(FEATURES)
+	@$(MAKE) check-with ZKT="$${CARGO_TARGET_DIR:-target}/debug/zkt"
 
-verify: lint doc check test test-newest ## all of the above that can fail; CI runs this
+check-with:
+	$(ZKT) fmt --check examples
+	for tree in examples/*.zkt; do $(ZKT) check --strict "$$tree"; done
+	$(ZKT) check --strict examples/services.zkt examples/prod.zkt
+
+# The tests have built zkt: a build without what only they need would take minutes.
+verify: lint doc test test-newest ## all of the above that can fail; CI runs this
+	@$(MAKE) check-with ZKT="$${CARGO_TARGET_DIR:-target}/debug/zkt"
 
 bench: setup-zookeeper ## measure zkt beside what the server itself takes; TREE=file.zkt for another tree
 	cargo bench --bench stages
