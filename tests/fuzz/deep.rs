@@ -56,6 +56,7 @@ fn what_repeats_in_values() {
     ] {
         _ = zkt::declare(&format!("/a\n  x = {}1\n", sign.repeat(LEVELS)));
     }
+    _ = zkt::declare(&format!("/a\n  x = {}1\n", "1 ** ".repeat(5 * LEVELS)));
     for piece in ["'a' ", "'''a''' ", "\"\" "] {
         let source = zkt::declare(&format!("/a\n  x = {}\n", piece.repeat(LEVELS))).unwrap();
         assert_eq!(source.tree().len(), 1);

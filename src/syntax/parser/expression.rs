@@ -15,6 +15,9 @@ pub(super) fn literal_of(sum: Pair<'_, Rule>) -> Option<String> {
     if is_date(text) {
         return Some(string_literal(text));
     }
+    if text.len() > LONGEST {
+        return None;
+    }
     evaluate(sum).map(|value| value.literal())
 }
 
@@ -46,6 +49,8 @@ impl Constant {
 const MAX_BITS: u64 = 256;
 /// Nor is longer text, in bytes.
 const MAX_TEXT: usize = 200;
+/// Nor is a longer expression worked out, in bytes: `1**1**1` nests with each operator.
+const LONGEST: usize = 1000;
 
 fn evaluate(pair: Pair<'_, Rule>) -> Option<Constant> {
     let rule = pair.as_rule();
