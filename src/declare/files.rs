@@ -16,7 +16,7 @@ pub use error::{Error, reason};
 pub use git::{GitFiles, is_in_commit};
 pub use memory::Memory;
 pub(super) use noted::Noted;
-pub use regular::open_regular;
+pub use regular::{open_regular, read_bounded, too_large};
 #[doc(hidden)]
 pub use reread::{Content, Reread};
 pub use root::Root;

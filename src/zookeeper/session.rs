@@ -19,6 +19,7 @@ mod error;
 mod hosts;
 mod options;
 mod pace;
+mod password;
 mod probe;
 mod sasl;
 mod sessions;
@@ -32,11 +33,12 @@ pub use dialect::{Abilities, Dialect};
 pub use error::Error;
 pub use hosts::HostsError;
 pub use options::{Options, Wait};
+pub use password::Password;
 pub use sasl::{Sasl, SaslError, SaslTrouble};
 #[cfg(feature = "tls")]
 #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
 pub use tls::Certificate;
-pub use tls::{Password, Tls, TlsError};
+pub use tls::{Tls, TlsError};
 pub use trouble::{CertificateTrouble, TlsTrouble, Trouble};
 
 /// A line of a log in which zookeeper-client names servers. Behind the ports of this machine that it connects

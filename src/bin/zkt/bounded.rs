@@ -1,21 +1,15 @@
 //! Small files of settings, read up to a bound: what is named may be a device, or a pipe without end.
 
 use std::fs::File;
-use std::io::{self, Read as _};
 use std::path::Path;
 
-use zkt::declare::files::{self, Disk, reason};
+use zkt::declare::files::{self, Disk, read_bounded, reason, too_large};
 use zkt::declare::{Files as _, GitFiles};
 
 /// Reads the text of an open file of at most so many bytes.
 pub(crate) fn read(file: File, largest: u64) -> Result<String, String> {
-    let mut text = Vec::new();
-    let read = file.take(largest + 1).read_to_end(&mut text);
-    read.map_err(|error: io::Error| reason(&error))?;
-    match text.len() as u64 > largest {
-        true => Err(too_large(largest)),
-        false => of_bytes(text),
-    }
+    let text = read_bounded(file, largest).map_err(|error| reason(&error));
+    text.and_then(of_bytes)
 }
 
 /// Reads the text of a file in a commit, as `git:REV:PATH` names it.
@@ -29,13 +23,6 @@ pub(crate) fn in_commit(path: &Path, largest: u64) -> Result<String, String> {
         files::Error::TooLarge { .. } => too_large(largest),
         error => error.to_string(),
     })?)
-}
-
-fn too_large(largest: u64) -> String {
-    match largest >> 20 {
-        0 => format!("it has more than {} KiB", largest >> 10),
-        mebibytes => format!("it has more than {mebibytes} MiB"),
-    }
 }
 
 fn of_bytes(text: Vec<u8>) -> Result<String, String> {

@@ -1,7 +1,7 @@
-//! Opening what is a file and nothing else.
+//! Opening what is a file and nothing else, and reading it up to a bound.
 
 use std::fs::{File, OpenOptions};
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
@@ -20,5 +20,27 @@ pub fn open_regular(path: &Path) -> io::Result<File> {
     match file.metadata()?.is_file() {
         true => Ok(file),
         false => Err(io::Error::other("it is no regular file")),
+    }
+}
+
+/// Reads all, if that is so many bytes at most.
+///
+/// # Errors
+/// Those of the system, and one if there are more.
+pub fn read_bounded(from: impl Read, largest: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    from.take(largest + 1).read_to_end(&mut bytes)?;
+    match bytes.len() as u64 > largest {
+        true => Err(io::Error::other(too_large(largest))),
+        false => Ok(bytes),
+    }
+}
+
+/// What is wrong with a file of more bytes.
+#[must_use]
+pub fn too_large(largest: u64) -> String {
+    match largest >> 20 {
+        0 => format!("it has more than {} KiB", largest >> 10),
+        mebibytes => format!("it has more than {mebibytes} MiB"),
     }
 }

@@ -105,6 +105,27 @@ impl<C: Content> Reread<C> {
         })))
     }
 
+    /// As [`Reread::read`], on a thread that may wait.
+    ///
+    /// # Errors
+    /// Those of [`Reread::read`].
+    ///
+    /// # Cancellation safety
+    /// Files are only read.
+    pub async fn load(content: C) -> Result<Self, C::Error>
+    where
+        C::Error: Send + 'static,
+    {
+        match tokio::task::spawn_blocking(move || Self::read(content)).await {
+            Ok(read) => read,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // The runtime ends, and this task with it.
+                Err(_) => std::future::pending().await,
+            },
+        }
+    }
+
     /// What is read.
     #[must_use]
     pub fn content(&self) -> &C {

@@ -26,7 +26,7 @@ mod verifier;
 #[cfg(feature = "tls")]
 pub use certificate::Certificate;
 pub use error::TlsError;
-pub use options::{Password, Tls};
+pub use options::Tls;
 
 #[cfg(feature = "tls")]
 pub(super) use connect::connect;

@@ -1,10 +1,7 @@
 //! How sessions authenticate: the options of SASL, and the password as it was last read.
 
 use std::fmt;
-use std::fs::File;
-use std::io::Read as _;
-use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::path::PathBuf;
 
 use super::dialogue::Conversation;
 use super::digest_md5::DigestMd5;
@@ -12,8 +9,8 @@ use super::error::SaslError;
 #[cfg(feature = "gssapi")]
 use super::gssapi::Gssapi;
 use super::options::Sasl;
-use crate::declare::files::{open_regular, reason};
-use crate::zookeeper::session::tls::Password;
+use crate::declare::files::{Content, Reread, reason};
+use crate::zookeeper::session::password::{NoPassword, Password, first_line};
 
 /// The largest file of a password, in bytes.
 const LARGEST: u64 = 64 << 10;
@@ -27,15 +24,59 @@ pub(in super::super) struct Login {
 enum Means {
     Password {
         user: String,
-        source: Password,
-        /// As it was last read.
-        held: Mutex<String>,
+        password: Held,
     },
     #[cfg(feature = "gssapi")]
     Kerberos {
         service: String,
         host: Option<String>,
     },
+}
+
+/// A password, or where it is read.
+enum Held {
+    Text(String),
+    File(Reread<PasswordFile>),
+}
+
+struct PasswordFile(PathBuf);
+
+impl Content for PasswordFile {
+    type Value = String;
+    type Error = SaslError;
+
+    const NAME: &'static str = "SASL";
+
+    fn files(&self) -> Vec<PathBuf> {
+        vec![self.0.clone()]
+    }
+
+    fn read(&self) -> Result<String, SaslError> {
+        first_line(&self.0, LARGEST).map_err(|error| SaslError::File {
+            file: self.0.clone(),
+            reason: match error {
+                NoPassword::Unreadable(error) => reason(&error),
+                NoPassword::Unusable(reason) => reason.to_owned(),
+            },
+        })
+    }
+}
+
+impl Held {
+    async fn load(password: Password) -> Result<Self, SaslError> {
+        match password {
+            Password::Text(text) if text.is_empty() => Err(SaslError::NoPassword),
+            Password::Text(text) => Ok(Self::Text(text)),
+            Password::File(file) => Reread::load(PasswordFile(file)).await.map(Self::File),
+        }
+    }
+
+    async fn current(&self) -> String {
+        match self {
+            Self::Text(text) => text.clone(),
+            Self::File(file) => file.current().await,
+        }
+    }
 }
 
 impl Login {
@@ -52,8 +93,7 @@ impl Login {
             }
             Sasl::DigestMd5 { user, password } => Means::Password {
                 user,
-                held: Mutex::new(read(password.clone()).await?),
-                source: password,
+                password: Held::load(password).await?,
             },
             #[cfg(not(feature = "gssapi"))]
             Sasl::Kerberos { .. } => return Err(SaslError::NoKerberos),
@@ -87,29 +127,16 @@ impl Login {
         #[cfg_attr(not(feature = "gssapi"), expect(unused, reason = "Kerberos proves it"))]
         server: &str,
     ) -> Conversation {
-        let (user, source, held) = match &self.means {
-            Means::Password { user, source, held } => (user, source, held),
+        match &self.means {
+            Means::Password { user, password } => {
+                Conversation::DigestMd5(DigestMd5::new(user, &password.current().await))
+            }
             #[cfg(feature = "gssapi")]
             Means::Kerberos { service, host } => {
                 let host = host.as_deref().unwrap_or(server);
-                return Conversation::Gssapi(Gssapi::new(service, host));
+                Conversation::Gssapi(Gssapi::new(service, host))
             }
-        };
-        let newest = match source {
-            Password::Text(_) => None,
-            Password::File(_) => match read(source.clone()).await {
-                Ok(newest) => Some(newest),
-                Err(error) => {
-                    tracing::warn!("SASL: {error}: the password of before stays");
-                    None
-                }
-            },
-        };
-        let mut password = held.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(newest) = newest {
-            *password = newest;
         }
-        Conversation::DigestMd5(DigestMd5::new(user, &password))
     }
 }
 
@@ -117,46 +144,6 @@ impl fmt::Debug for Login {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Login").field(&self.mechanism).finish()
     }
-}
-
-async fn read(password: Password) -> Result<String, SaslError> {
-    let text = match password {
-        Password::Text(text) => text,
-        Password::File(file) => {
-            let broken = |reason: &str| SaslError::File {
-                file: file.clone(),
-                reason: reason.to_owned(),
-            };
-            let read = {
-                let file = file.clone();
-                tokio::task::spawn_blocking(move || first_line(&file))
-            };
-            match read.await {
-                Ok(Ok(line)) if line.is_empty() => {
-                    return Err(broken("its first line has no password"));
-                }
-                Ok(read) => read.map_err(|reason| broken(&reason))?,
-                // The runtime ends.
-                Err(_) => return Err(broken("it is not read to its end")),
-            }
-        }
-    };
-    match text.is_empty() {
-        true => Err(SaslError::NoPassword),
-        false => Ok(text),
-    }
-}
-
-fn first_line(file: &Path) -> Result<String, String> {
-    let mut bytes = Vec::new();
-    let opened = open_regular(file).map(|file: File| file.take(LARGEST + 1));
-    let read = opened.and_then(|mut file| file.read_to_end(&mut bytes));
-    read.map_err(|error| reason(&error))?;
-    if bytes.len() as u64 > LARGEST {
-        return Err("it has more than 64 KiB".to_owned());
-    }
-    let text = String::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned())?;
-    Ok(text.lines().next().unwrap_or_default().to_owned())
 }
 
 #[cfg(test)]
@@ -175,20 +162,20 @@ mod tests {
         std::fs::write(&file, "one\nmore\n").unwrap();
         let login = Login::load(&sasl("ops", Password::File(file.clone()))).await;
         let login = login.unwrap();
-        let held = || match &login.means {
-            Means::Password { held, .. } => held.lock().unwrap().clone(),
+        let held = async || match &login.means {
+            Means::Password { password, .. } => password.current().await,
             #[cfg(feature = "gssapi")]
             Means::Kerberos { .. } => String::new(),
         };
-        assert_eq!(held(), "one");
+        assert_eq!(held().await, "one");
         for (text, expected) in [("two", "two"), ("\n", "two"), ("three\r\n", "three")] {
             std::fs::write(&file, text).unwrap();
             login.begin("zk1").await;
-            assert_eq!(held(), expected);
+            assert_eq!(held().await, expected);
         }
         std::fs::remove_file(&file).unwrap();
         login.begin("zk1").await;
-        assert_eq!(held(), "three");
+        assert_eq!(held().await, "three");
         assert!(!format!("{login:?}").contains("three"));
     }
 

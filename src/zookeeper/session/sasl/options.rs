@@ -1,7 +1,7 @@
 //! As whom a session authenticates by SASL, and how.
 
 use crate::model::acl::AuthId;
-use crate::zookeeper::session::tls::Password;
+use crate::zookeeper::session::password::Password;
 
 /// As whom a session authenticates by SASL, and how.
 ///

@@ -1,13 +1,14 @@
 //! Reads certificates and keys from files. Their format is recognised by their contents.
 
 use std::fmt;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::Path;
 
 use rustls::pki_types::CertificateDer;
 
 use super::error::TlsError;
-use crate::declare::files::open_regular;
+use crate::declare::files::{open_regular, read_bounded};
+use crate::zookeeper::session::password::{NoPassword, first_line};
 
 mod jks;
 mod pem;
@@ -89,30 +90,21 @@ fn pkcs12(file: &Path, _: &[u8], _: Option<&str>) -> Result<Store, TlsError> {
     Err(TlsError::Unsupported { file, what })
 }
 
-/// The first line of a file.
-pub(super) fn first_line(file: &Path) -> Result<Secret, TlsError> {
-    let broken = |reason: &str| TlsError::Broken {
-        file: file.to_owned(),
-        reason: reason.to_owned(),
-    };
-    let text = String::from_utf8(bytes(file)?).map_err(|_| broken("it is not UTF-8"))?;
-    match text.lines().next() {
-        None | Some("") => Err(broken("its first line has no password")),
-        Some(line) => Ok(Secret(line.to_owned())),
-    }
+/// The password in a file.
+pub(super) fn password(file: &Path) -> Result<Secret, TlsError> {
+    let line = first_line(file, LARGEST).map_err(|error| match error {
+        NoPassword::Unreadable(error) => unreadable(file, &error),
+        NoPassword::Unusable(reason) => TlsError::Broken {
+            file: file.to_owned(),
+            reason: reason.to_owned(),
+        },
+    })?;
+    Ok(Secret(line))
 }
 
 fn bytes(file: &Path) -> Result<Vec<u8>, TlsError> {
-    let read = || {
-        let mut bytes = Vec::new();
-        let opened = open_regular(file)?;
-        opened.take(LARGEST + 1).read_to_end(&mut bytes)?;
-        match bytes.len() as u64 > LARGEST {
-            true => Err(io::Error::other("it has more than 16 MiB")),
-            false => Ok(bytes),
-        }
-    };
-    read().map_err(|error| unreadable(file, &error))
+    let read = open_regular(file).and_then(|opened| read_bounded(opened, LARGEST));
+    read.map_err(|error| unreadable(file, &error))
 }
 
 /// What the system says, without the number of its error.

@@ -14,10 +14,11 @@ use rustls::{ClientConfig, RootCertStore};
 
 use super::der::with_public_key;
 use super::error::TlsError;
-use super::files::{self, Secret, first_line};
-use super::options::{Password, Tls};
+use super::files::{self, Secret};
+use super::options::Tls;
 use super::verifier::{Identity, Unverified, Verifier};
 use crate::declare::files::{Content, Reread};
+use crate::zookeeper::session::password::Password;
 
 /// How long the authorities of the system count before they are read again: no file says that they have changed.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -66,15 +67,11 @@ impl Material {
     /// # Cancellation safety
     /// Files are only read.
     pub(in super::super) async fn load(tls: Tls) -> Result<Self, TlsError> {
-        blocking(move || {
-            if let Some(name) = &tls.server_name {
-                ServerName::try_from(name.as_str())
-                    .map_err(|_| TlsError::ServerName(name.clone()))?;
-            }
-            let provider = Arc::new(ring::default_provider());
-            Reread::read(Files { tls, provider }).map(Self)
-        })
-        .await
+        if let Some(name) = &tls.server_name {
+            ServerName::try_from(name.as_str()).map_err(|_| TlsError::ServerName(name.clone()))?;
+        }
+        let provider = Arc::new(ring::default_provider());
+        Reread::load(Files { tls, provider }).await.map(Self)
     }
 
     /// The name to expect of each server, if it is not its own.
@@ -99,18 +96,6 @@ impl Material {
     }
 }
 
-/// Runs what may wait for a disk.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            // The runtime ends, and this task with it.
-            Err(_) => std::future::pending().await,
-        },
-    }
-}
-
 /// The files that options name.
 pub(super) fn named(tls: &Tls) -> impl Iterator<Item = &PathBuf> {
     let passwords = [&tls.password, &tls.ca_password].into_iter().flatten();
@@ -129,7 +114,7 @@ fn read(tls: &Tls, provider: &Arc<CryptoProvider>) -> Result<Read, TlsError> {
         Ok(match password {
             None => None,
             Some(Password::Text(text)) => Some(Secret::new(text.clone())),
-            Some(Password::File(file)) => Some(first_line(file)?),
+            Some(Password::File(file)) => Some(files::password(file)?),
         })
     };
     let (password, ca_password) = (secret(&tls.password)?, secret(&tls.ca_password)?);

@@ -1,7 +1,8 @@
 //! Which servers speak TLS, whom to trust, and who this side is.
 
-use std::fmt;
 use std::path::PathBuf;
+
+use crate::zookeeper::session::password::Password;
 
 /// Which servers speak TLS, whom to trust, and who this side is.
 ///
@@ -49,23 +50,5 @@ impl Tls {
         } = self;
         let files = [ca, certificate, key];
         files.iter().any(|file| file.is_some()) || server_name.is_some() || *insecure_skip_verify
-    }
-}
-
-/// The password of key stores and keys.
-#[derive(Clone, PartialEq, Eq)]
-pub enum Password {
-    /// It is this.
-    Text(String),
-    /// It is the first line of a file, which is read again when it changes.
-    File(PathBuf),
-}
-
-impl fmt::Debug for Password {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Text(_) => f.write_str("Text(..)"),
-            Self::File(path) => f.debug_tuple("File").field(path).finish(),
-        }
     }
 }
