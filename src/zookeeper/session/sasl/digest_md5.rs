@@ -7,6 +7,7 @@ use md5::{Digest as _, Md5};
 
 use super::error::SaslTrouble;
 use super::turn::Turn;
+use crate::syntax::spelling::hexadecimal;
 
 /// Service and host, which are the same for all servers of ZooKeeper.
 const URI: &str = "zookeeper/zk-sasl-md5";
@@ -57,7 +58,7 @@ impl DigestMd5 {
                 getrandom::fill(&mut random).map_err(|_| {
                     SaslTrouble::Challenge("the system has no random numbers".to_owned())
                 })?;
-                let (response, expected) = self.respond(challenge, &hex(&random))?;
+                let (response, expected) = self.respond(challenge, &hexadecimal(&random))?;
                 self.state = State::Answered(expected);
                 Ok(Turn::Send(response))
             }
@@ -102,10 +103,10 @@ impl DigestMd5 {
         };
         let secret = Md5::digest([&user[..], b":", &realm_hashed, b":", &password].concat());
         let session = [&secret[..], b":", nonce.as_bytes(), b":", own.as_bytes()].concat();
-        let session = hex(&Md5::digest(session));
+        let session = hexadecimal(&Md5::digest(session));
         let proof = |purpose: &str| {
-            let purpose = hex(&Md5::digest(format!("{purpose}:{URI}")));
-            hex(&Md5::digest(format!(
+            let purpose = hexadecimal(&Md5::digest(format!("{purpose}:{URI}")));
+            hexadecimal(&Md5::digest(format!(
                 "{session}:{nonce}:{COUNT}:{own}:auth:{purpose}"
             )))
         };
@@ -157,10 +158,6 @@ fn quoted(text: &[u8]) -> impl Iterator<Item = u8> + use<'_> {
         let escape = matches!(byte, b'"' | b'\\').then_some(b'\\');
         escape.into_iter().chain([byte])
     })
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A list as in `realm="zk-sasl-md5",nonce="…",algorithm=md5-sess`.
@@ -237,8 +234,11 @@ mod tests {
     fn proof(a1: &[u8], nonce: &str, a2: &str) -> String {
         let mut session = Md5::digest(a1).to_vec();
         session.extend_from_slice(format!(":{nonce}:OA6MHXh6VqTrRk").as_bytes());
-        let (a1, a2) = (hex(&Md5::digest(session)), hex(&Md5::digest(a2)));
-        hex(&Md5::digest(format!(
+        let (a1, a2) = (
+            hexadecimal(&Md5::digest(session)),
+            hexadecimal(&Md5::digest(a2)),
+        );
+        hexadecimal(&Md5::digest(format!(
             "{a1}:{nonce}:00000001:OA6MHXh6VqTrRk:auth:{a2}"
         )))
     }
