@@ -19,4 +19,4 @@ pub(crate) use output::{CheckFormat, Color, Format, Global, LogFormat, PlanForma
 pub(crate) use plan::{Extras, OwnerArgs, PlanOptions, TrimArg, max_trim};
 pub(crate) use policy::PolicyArgs;
 pub(crate) use sasl::SaslArgs;
-pub(crate) use tls::{TlsOf, TlsSays};
+pub(crate) use tls::{SecurityOf, SecuritySays};

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use zkt::zookeeper::session::Options;
 use zkt::{Password, Tls};
 
-use crate::args::{ServerArgs, TlsSays};
+use crate::args::{SecuritySays, ServerArgs};
 use crate::environment::{self, variable};
 use crate::exit::Failure;
 
@@ -71,13 +71,13 @@ pub(crate) fn require_effect(args: &ServerArgs, hosts: &Options) -> Result<(), F
 
 /// Refuses files that a context may not name.
 fn require_trusted_files(args: &ServerArgs) -> Result<(), Failure> {
-    let Some(of) = &args.tls.tls_from else {
+    let Some(of) = &args.tls.security_from else {
         return Ok(());
     };
     let (place, file) = (&of.place, &of.file);
     let (key, refused) = match &of.says {
-        TlsSays::File(key, refused) => (key, refused),
-        TlsSays::Variable(name) => {
+        SecuritySays::File(key, refused) => (key, refused),
+        SecuritySays::Variable(name) => {
             let message = format!(
                 "{place} takes a password from the variable {name}, and that file was only found: it is not \
                  read"
@@ -87,7 +87,7 @@ fn require_trusted_files(args: &ServerArgs) -> Result<(), Failure> {
             );
             return Err(Failure::new(message).hint(hint));
         }
-        TlsSays::Trust(_) => return Ok(()),
+        SecuritySays::Trust(_) => return Ok(()),
     };
     let message = format!(
         "{place} gives {refused} as {key}, outside of its repository, and that file was only found: it is \
@@ -101,10 +101,10 @@ fn require_trusted_files(args: &ServerArgs) -> Result<(), Failure> {
 
 /// Refuses to send credentials to servers whom a file trusts that nobody named.
 pub(crate) fn require_trusted(args: &ServerArgs) -> Result<(), Failure> {
-    let Some(of) = &args.tls.tls_from else {
+    let Some(of) = &args.tls.security_from else {
         return Ok(());
     };
-    let TlsSays::Trust(key) = of.says else {
+    let SecuritySays::Trust(key) = of.says else {
         return Ok(());
     };
     let (place, file) = (&of.place, &of.file);

@@ -43,23 +43,23 @@ pub(crate) struct TlsArgs {
     pub(crate) tls_flag: Option<&'static str>,
     /// What the context says of it or of SASL, if it says what it may not
     #[arg(skip)]
-    pub(crate) tls_from: Option<TlsOf>,
+    pub(crate) security_from: Option<SecurityOf>,
 }
 
 /// A context that says something of TLS or SASL which it may not, or not together with credentials.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct TlsOf {
+pub(crate) struct SecurityOf {
     /// The context, and where it says so.
     pub(crate) place: String,
     /// The file that says it.
     pub(crate) file: String,
     /// What it says.
-    pub(crate) says: TlsSays,
+    pub(crate) says: SecuritySays,
 }
 
 /// What a context says of TLS or SASL.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum TlsSays {
+pub(crate) enum SecuritySays {
     /// Whom to trust, by this key.
     Trust(&'static str),
     /// A file that it may not name, by this key.

@@ -8,7 +8,7 @@ use super::choice::{Config, is_given};
 use super::find::is_made_up;
 use super::key::{KEYS, Key};
 use super::origin::Origin;
-use crate::args::{AuthFilesOf, FileSays, ServersOf, TlsOf, TlsSays};
+use crate::args::{AuthFilesOf, FileSays, SecurityOf, SecuritySays, ServersOf};
 use crate::environment::{SECRETS, is_ci, variable};
 use crate::exit::Failure;
 
@@ -149,18 +149,18 @@ impl Config {
     }
 
     /// Returns what the context says of TLS or SASL, if that is something that it may not say.
-    pub(super) fn tls_of(&self, settings: &[Setting]) -> Option<TlsOf> {
+    pub(super) fn security_of(&self, settings: &[Setting]) -> Option<SecurityOf> {
         if self.is_trusted() {
             return None;
         }
-        let says = |key: &'static str,
-                    refuses: fn(&Self, &'static str, &str) -> Option<TlsSays>| {
-            let (place, file, Shown::Values(values)) = self.given(settings, key)? else {
-                return None;
+        let says =
+            |key: &'static str, refuses: fn(&Self, &'static str, &str) -> Option<SecuritySays>| {
+                let (place, file, Shown::Values(values)) = self.given(settings, key)? else {
+                    return None;
+                };
+                let says = refuses(self, key, values.first()?)?;
+                Some(SecurityOf { place, file, says })
             };
-            let says = refuses(self, key, values.first()?)?;
-            Some(TlsOf { place, file, says })
-        };
         // A file that may not be read comes first: it is refused whether or not there are credentials.
         let files = [
             "tls-ca",
@@ -174,12 +174,12 @@ impl Config {
             says(key, |this, key, value| {
                 let path = Path::new(value);
                 let is_refused = this.reach().excludes(path) || is_made_up(path);
-                is_refused.then(|| TlsSays::File(key, value.to_owned()))
+                is_refused.then(|| SecuritySays::File(key, value.to_owned()))
             })
         });
         let files = files.or_else(|| {
             says("sasl-password-env", |_, _, value| {
-                Some(TlsSays::Variable(value.to_owned()))
+                Some(SecuritySays::Variable(value.to_owned()))
             })
         });
         let trust = [
@@ -193,7 +193,7 @@ impl Config {
             let mut trust = trust.into_iter();
             trust.find_map(|key| {
                 says(key, |_, key, value| {
-                    (value != "false").then_some(TlsSays::Trust(key))
+                    (value != "false").then_some(SecuritySays::Trust(key))
                 })
             })
         })

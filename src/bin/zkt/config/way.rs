@@ -40,7 +40,7 @@ impl Config {
     pub(crate) fn mark(&self, server: &mut ServerArgs, settings: &[Setting], given: &ArgMatches) {
         server.connect_from = self.servers_of(settings);
         server.auth_file_from = self.auth_files_of(settings);
-        server.tls.tls_from = self.tls_of(settings);
+        server.tls.security_from = self.security_of(settings);
         let mut of_tls = SWITCHES.iter().chain(OPTIONS.iter());
         let flag = of_tls.find(|(id, _)| id.starts_with("tls") && is_given(given, id));
         server.tls.tls_flag = flag.map(|(_, flag)| *flag);
