@@ -8,7 +8,7 @@ use super::code::ErrorCode;
 use super::request::RequestKind;
 use crate::model::path::is_within;
 
-/// What lasts for so long lasts until the server ends.
+/// A fault without an end lasts this long: longer than any server for tests.
 pub(crate) const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// Which requests a fault is for; without conditions, all but pings and the first packets of
@@ -75,7 +75,7 @@ impl Matching {
         self
     }
 
-    /// The next so many requests, instead of the next one alone. 0 counts as 1.
+    /// Strikes this many requests, one after the other. Default: 1, and 0 counts as 1.
     #[must_use]
     pub fn times(mut self, times: u32) -> Self {
         self.times = Some(times);

@@ -64,7 +64,7 @@ impl Secured {
                     "the TLS of {} fails: {error}",
                     peer.as_deref().unwrap_or("a client")
                 );
-                // The client is told by an alert.
+                // rustls has an alert to send, which says to the client what is wrong.
                 _ = self.try_send(tcp);
                 return Err(io::Error::new(io::ErrorKind::InvalidData, error));
             }

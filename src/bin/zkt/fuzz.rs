@@ -83,7 +83,7 @@ const TARGET: Target = Target {
     bounds: UNBOUND,
 };
 
-/// A colour that zkt never writes, so that one from an input is told from its own.
+/// zkt never writes this colour: where it is found, it came from the input.
 const BRIGHT: &str = "\u{1b}[95m";
 
 /// Fails where a text for a terminal holds what steers it, other than colours.

@@ -31,7 +31,7 @@ use crate::syntax::spelling::hexadecimal;
 /// A file that was decrypted.
 pub(super) struct Opened {
     values: Node,
-    /// Whether the checksum says nothing of what is not encrypted.
+    /// Whether the checksum (MAC) covers the encrypted values only; the others could have been changed.
     only_encrypted: bool,
 }
 

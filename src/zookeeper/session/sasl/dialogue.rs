@@ -85,9 +85,10 @@ impl Conversation {
 /// Passes on the connect request of a client, authenticates, and only then passes on the answer: the client has
 /// sent more behind its request, which then follows.
 ///
-/// If the server refuses a new session, that is noted, and then the client is told as servers do, so that it does
-/// not try again. A session of before goes on without this connection: a server that starts or ends may refuse
-/// whom it knows, and the client may try others until the session's timeout is over.
+/// If the server refuses a new session, `note` gets the reason, and the client gets the error by which ZooKeeper
+/// refuses (AUTHFAILED), so that it does not try again. If the session is an older one, only this connection ends:
+/// a server that starts or ends may refuse whom it knows, and the client may try others until the session's
+/// timeout is over.
 pub(in super::super) async fn introduce(
     client: &mut (impl AsyncRead + AsyncWrite + Unpin),
     server: &mut (impl AsyncRead + AsyncWrite + Unpin),
