@@ -33,12 +33,8 @@ async fn credentials_are_taken_every_time() {
     }
 }
 
-#[tokio::test]
-async fn a_connection_that_was_lost_comes_back_with_its_credentials() {
-    let server = Server::start_as(NETTY);
-    let relay = Relay::to(server.port()).await;
-    let session = Session::connect(&options_as(&relay.address(), "ops:secret")).await;
-    let session = session.unwrap();
+/// Cuts the connection of a session again and again: each time it comes back as `ops`.
+pub(crate) async fn assert_comes_back(session: &Session, relay: &Relay) {
     for _ in 0..20 {
         relay.cut();
         let identities = loop {
@@ -53,4 +49,13 @@ async fn a_connection_that_was_lost_comes_back_with_its_credentials() {
             "{identities:?}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_connection_that_was_lost_comes_back_with_its_credentials() {
+    let server = Server::start_as(NETTY);
+    let relay = Relay::to(server.port()).await;
+    let session = Session::connect(&options_as(&relay.address(), "ops:secret")).await;
+    let session = session.unwrap();
+    assert_comes_back(&session, &relay).await;
 }

@@ -1,13 +1,12 @@
 //! Real servers with users in a JAAS file: with NIO and with Netty, through TLS, and such that demand SASL.
 
 use std::fs;
-use std::time::Duration;
 
 use zkt::Password;
 use zkt::error::SaslTrouble;
 use zkt::zookeeper::session::{Error, Options, Session};
 
-use super::netty::NETTY;
+use super::netty::{NETTY, assert_comes_back};
 use super::process::{FOR_TESTS, Server, Setup, as_packaged};
 use crate::cli::Place;
 use crate::relay::Relay;
@@ -90,17 +89,7 @@ async fn a_connection_that_was_lost_comes_back_with_its_user() {
     let relay = Relay::to(server.port()).await;
     let session = Session::connect(&by_sasl(&relay.address(), "ops", "secret")).await;
     let session = session.unwrap();
-    for _ in 0..20 {
-        relay.cut();
-        let identities = loop {
-            match session.identities().await {
-                Ok(identities) => break identities,
-                Err(_) => assert!(!session.is_dead()),
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        };
-        assert!(identities.iter().any(|who| who.user() == "ops"));
-    }
+    assert_comes_back(&session, &relay).await;
 }
 
 #[tokio::test]
