@@ -1,22 +1,25 @@
 //! Nodes as declared and nodes as they live in ZooKeeper.
 
+mod properties;
+mod secret;
 mod version;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::iter::{Copied, Peekable, Zip};
 use std::slice;
-use std::sync::{Arc, LazyLock};
-
-use serde_json::Value;
+use std::sync::Arc;
 
 use crate::model::acl::Acl;
 use crate::model::path::ZPath;
 use crate::model::tree::Tree;
-use crate::model::value::{self, Data, Encoded, Entries, Names, Properties, STRING_VALUE, entries};
-use crate::syntax::names::{Globs, exact_glob, split_link};
+use crate::model::value::{Data, Encoded, Entries, Properties, entries};
+use crate::syntax::names::Globs;
 use crate::syntax::place::Span;
 
+pub use properties::DeclaredProperties;
+pub(crate) use properties::{Targets, targets_of};
+pub use secret::{Outside, RAW_DATA, Secret};
 pub use version::{AclVersion, DataVersion, Zxids};
 
 /// A node as the tree files declare it.
@@ -64,16 +67,6 @@ pub struct Declared {
     pub directives: BTreeMap<&'static str, Span>,
 }
 
-/// A value that comes from outside of the tree files.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outside {
-    /// Where it comes from, as a tree file says it: `env DB_PASSWORD`.
-    pub from: Arc<str>,
-    /// Why it could not be had. Then a placeholder stands among the declared properties, which is neither
-    /// compared nor written.
-    pub lacks: Option<Arc<str>>,
-}
-
 /// Whether a node is declared or only stands on the way to one that is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Standing {
@@ -108,192 +101,6 @@ pub enum Content {
 impl Default for Content {
     fn default() -> Self {
         Self::Properties(DeclaredProperties::default())
-    }
-}
-
-/// The declared properties of a node, held as the bytes that store them: most nodes are only ever
-/// compared by these.
-#[derive(Debug, Clone)]
-pub struct DeclaredProperties {
-    encoded: Encoded,
-    /// Where each is declared, by name. `None` if they come from no file.
-    origins: Box<[Span]>,
-    count: u32,
-    has_links: bool,
-}
-
-impl Default for DeclaredProperties {
-    fn default() -> Self {
-        /// Shared by all nodes without properties.
-        static NONE: LazyLock<Encoded> = LazyLock::new(|| Data::of(Properties::new()).into());
-        Self {
-            encoded: NONE.clone(),
-            origins: Box::default(),
-            count: 0,
-            has_links: false,
-        }
-    }
-}
-
-impl From<Properties> for DeclaredProperties {
-    /// Properties that are not declared in a file.
-    fn from(properties: Properties) -> Self {
-        Self {
-            origins: Box::default(),
-            count: u32::try_from(properties.len()).expect("a node holds less than 4 GiB"),
-            has_links: properties.keys().any(|name| split_link(name).is_some()),
-            encoded: Data::of(properties).into(),
-        }
-    }
-}
-
-/// Links by their stored names, each with its target. `None` if the target is no text.
-pub(crate) type Targets<'a> = Vec<(Cow<'a, str>, Option<Cow<'a, str>>)>;
-
-/// The links among properties.
-pub(crate) fn targets_of(properties: Properties) -> Targets<'static> {
-    let text = |value| match value {
-        Value::String(text) => Some(text.into()),
-        _ => None,
-    };
-    let links = properties.into_iter();
-    let links = links.filter(|(name, _)| split_link(name).is_some());
-    links
-        .map(|(name, value)| (name.into(), text(value)))
-        .collect()
-}
-
-impl DeclaredProperties {
-    /// The properties of live data. Returns `None` unless they are stored as an object and would
-    /// be declared as one.
-    pub(crate) fn stored(data: &[u8]) -> Option<Self> {
-        let (object, names) = Self::stored_object(data)?;
-        Some(Self {
-            origins: Box::default(),
-            count: u32::try_from(names.count).ok()?,
-            has_links: names.has_links,
-            encoded: Encoded::object(object),
-        })
-    }
-
-    /// The object that [`DeclaredProperties::stored`] holds.
-    pub(crate) fn stored_object(data: &[u8]) -> Option<(&[u8], Names)> {
-        let (object, names) = value::stored_object(data)?;
-        let is_bare = names.count == 0 || names.count == 1 && names.has_string_value;
-        (!is_bare).then_some((object, names))
-    }
-
-    /// Properties as they are stored, with the place of each by name.
-    pub(crate) fn new(encoded: Encoded, origins: &[Span], has_links: bool) -> Self {
-        Self {
-            encoded,
-            origins: origins.into(),
-            count: u32::try_from(origins.len()).expect("a node holds less than 4 GiB"),
-            has_links,
-        }
-    }
-
-    /// The bytes that store them.
-    #[must_use]
-    pub fn encoded(&self) -> &Encoded {
-        &self.encoded
-    }
-
-    /// Where each is declared, by name.
-    pub(crate) fn origins(&self) -> &[Span] {
-        &self.origins
-    }
-
-    /// The value of one of them.
-    #[must_use]
-    pub fn get(&self, name: &str) -> Option<Value> {
-        self.encoded.get(name)
-    }
-
-    /// Those that are links.
-    #[must_use]
-    pub fn links(&self) -> Properties {
-        if !self.has_links {
-            return Properties::new();
-        }
-        self.encoded.select(|name| split_link(name).is_some())
-    }
-
-    /// As [`DeclaredProperties::links`]; decodes nothing but the links.
-    pub(crate) fn targets(&self) -> Targets<'_> {
-        if !self.has_links {
-            return Vec::new();
-        }
-        let entries = entries(self.encoded.as_bytes());
-        let links = entries.filter(|entry| split_link(&entry.name).is_some());
-        let targets = links.map(|entry| (entry.name, serde_json::from_str(entry.value).ok()));
-        let targets: Vec<_> = targets.collect();
-        if targets.is_sorted_by(|(a, _), (b, _)| a < b) {
-            return targets;
-        }
-        targets_of(self.links())
-    }
-
-    /// Whether there is a property of this name.
-    pub(crate) fn contains(&self, name: &str) -> bool {
-        self.encoded.contains(name)
-    }
-
-    /// The data that stores all but the links.
-    pub(crate) fn without_links(&self) -> Encoded {
-        if !self.has_links {
-            return self.encoded.clone();
-        }
-        let is_plain = |name: &str| split_link(name).is_none();
-        let mut object = vec![b'{'];
-        for entry in entries(self.encoded.as_bytes()).filter(|entry| is_plain(&entry.name)) {
-            if entry.name == STRING_VALUE {
-                // A single `string_value` is stored as bare text.
-                return Data::of(self.encoded.select(is_plain)).into();
-            }
-            if object.len() > 1 {
-                object.push(b',');
-            }
-            object.extend_from_slice(entry.text.as_bytes());
-        }
-        object.push(b'}');
-        Encoded::object(&object)
-    }
-
-    /// The properties by name.
-    #[must_use]
-    pub fn decode(&self) -> Properties {
-        self.encoded.decode().into_properties()
-    }
-
-    /// How many there are.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.count as usize
-    }
-
-    /// Whether there are none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.count == 0
-    }
-
-    /// Whether any of them is a link.
-    #[must_use]
-    pub fn has_links(&self) -> bool {
-        self.has_links
-    }
-
-    /// Where a property is declared.
-    #[must_use]
-    pub fn origin_of(&self, name: &str) -> Option<Span> {
-        if self.origins.is_empty() {
-            return None;
-        }
-        // Properties that are declared in a file are sorted by name.
-        let object = self.encoded.to_object();
-        let at = entries(&object).position(|entry| entry.name == name)?;
-        self.origins.get(at).copied()
     }
 }
 
@@ -461,81 +268,6 @@ pub fn secret_names(tree: &Tree<Declared>) -> BTreeSet<String> {
     names
 }
 
-/// The name that stands for a node's raw data.
-pub const RAW_DATA: &str = "@data";
-
-/// Which parts of a node are never shown.
-#[derive(Debug, Clone, Default)]
-pub enum Secret {
-    /// Everything may be shown.
-    #[default]
-    Nothing,
-    /// The values of these properties are hidden.
-    Properties(Globs),
-    /// All data of the node is hidden.
-    Everything,
-}
-
-impl Secret {
-    /// Whether the value of a property, or under `"@data"` the raw data, is hidden.
-    #[must_use]
-    pub fn covers(&self, name: &str) -> bool {
-        match self {
-            Self::Nothing => false,
-            // A link is named as it is written, without the operator.
-            Self::Properties(globs) => {
-                let base = split_link(name).map_or(name, |(base, _)| base);
-                globs.matches(base) || globs.matches(name)
-            }
-            Self::Everything => true,
-        }
-    }
-
-    /// Hides these properties, too; under `"@data"` all data.
-    #[must_use]
-    pub fn with<'n>(self, names: impl IntoIterator<Item = &'n String>) -> Self {
-        let mut patterns = Vec::new();
-        for name in names {
-            if name == RAW_DATA {
-                return Self::Everything;
-            }
-            if !self.covers(name) {
-                patterns.push(exact_glob(name));
-            }
-        }
-        match patterns.is_empty() {
-            true => self,
-            false => {
-                let these = Globs::new(patterns).map_or(Self::Everything, Self::Properties);
-                self.and(&these)
-            }
-        }
-    }
-
-    /// Whether another one hides the same.
-    pub(crate) fn is_same(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Nothing, Self::Nothing) | (Self::Everything, Self::Everything) => true,
-            (Self::Properties(one), Self::Properties(other)) => one.patterns() == other.patterns(),
-            _ => false,
-        }
-    }
-
-    /// Hides what either hides.
-    #[must_use]
-    pub fn and(self, other: &Self) -> Self {
-        match (self, other) {
-            (Self::Everything, _) | (_, Self::Everything) => Self::Everything,
-            (this, Self::Nothing) => this,
-            (Self::Nothing, other) => other.clone(),
-            (Self::Properties(these), Self::Properties(those)) => {
-                let patterns = [these.patterns(), those.patterns()].concat();
-                Globs::new(patterns).map_or(Self::Everything, Self::Properties)
-            }
-        }
-    }
-}
-
 /// A live node, as far as it was read.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Live {
@@ -615,6 +347,7 @@ impl LiveNode {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::value::STRING_VALUE;
     use crate::syntax::place::SourceId;
 
     #[test]
@@ -625,16 +358,11 @@ mod tests {
             start,
             end: start + 1,
         };
-        let properties = DeclaredProperties {
-            origins: (0..4).map(at).collect(),
-            ..DeclaredProperties::stored(stored).unwrap()
-        };
-        let text = Data::Text("x".to_owned()).into();
-        let bare = DeclaredProperties {
-            encoded: text,
-            origins: [at(7)].into(),
-            ..DeclaredProperties::default()
-        };
+        let mut properties = DeclaredProperties::stored(stored).unwrap();
+        properties.origins = (0..4).map(at).collect();
+        let mut bare = DeclaredProperties::default();
+        bare.encoded = Data::Text("x".to_owned()).into();
+        bare.origins = [at(7)].into();
         let names = [
             "a",
             "b\n",
@@ -662,18 +390,5 @@ mod tests {
             });
             assert!([2, 12].contains(&found.count()));
         }
-    }
-
-    #[test]
-    fn of_two_links_with_one_name_the_later_one_counts() {
-        let stored = br#"{"b ->":"/x","a =>":1,"x":"b ->","b ->":"/y"}"#;
-        let properties = DeclaredProperties::stored(stored).unwrap();
-        let targets = properties.targets();
-        let targets: Vec<_> = targets
-            .iter()
-            .map(|(name, target)| (&**name, target.as_deref()))
-            .collect();
-        assert_eq!(targets, [("a =>", None), ("b ->", Some("/y"))]);
-        assert!(properties.contains("x") && !properties.contains("a"));
     }
 }
