@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 use zookeeper_client as zk;
 
@@ -79,6 +80,8 @@ pub struct Session {
     client: Client,
     /// Whether somebody else keeps the session.
     borrowed: bool,
+    /// Whether the server has said that it does not know the request for the users of a session.
+    hides_users: Mutex<bool>,
 }
 
 impl Session {
@@ -101,6 +104,7 @@ impl Session {
             servers,
             client,
             borrowed: true,
+            hides_users: Mutex::default(),
         }
     }
 
@@ -142,6 +146,7 @@ impl Session {
             servers,
             client,
             borrowed: false,
+            hides_users: Mutex::default(),
         })
     }
 
@@ -293,23 +298,13 @@ impl Session {
                 ..computed.collect()
             });
         }
-        let mut answer = self.client.list_auth_users().await;
-        if matches!(&answer, Err(error) if is_outcome_unknown(error) && !is_fatal(error)) {
-            answer = self.client.list_auth_users().await;
-        }
-        let users = match answer {
-            Ok(users) => users,
-            // A server before 3.7 also drops the connection after this answer, and a request in
-            // flight with it; the client restores it.
-            Err(ClientError::Unimplemented) => {
-                let sasl = sasl.and_then(Sasl::identity);
-                return Ok(Identities {
-                    // Without credentials there is nothing but the address.
-                    may_be_more: self.borrowed || self.options().has_credentials(),
-                    ..computed.chain(sasl).collect()
-                });
-            }
-            Err(error) => return Err(self.server_error(error)),
+        let Some(users) = self.users().await? else {
+            let sasl = sasl.and_then(Sasl::identity);
+            return Ok(Identities {
+                // Without credentials there is nothing but the address.
+                may_be_more: self.borrowed || self.options().has_credentials(),
+                ..computed.chain(sasl).collect()
+            });
         };
         let (digests, others): (Vec<_>, Vec<_>) =
             users.iter().partition(|user| user.scheme() == "digest");
@@ -321,6 +316,43 @@ impl Session {
         let is_known = |user: &str| identities.users().any(|known| known == user);
         identities.may_be_more = !digests.iter().all(|user| is_known(user.user()));
         Ok(identities)
+    }
+
+    /// The users that the server knows this session as. `None` if the server is older than the request.
+    async fn users(&self) -> Result<Option<Vec<zk::AuthUser>>, Error> {
+        // Whoever asks at the same time waits: such a server drops the connection after its answer, and what is
+        // in flight with it.
+        let mut hides_users = self.hides_users.lock().await;
+        if *hides_users {
+            return Ok(None);
+        }
+        let mut answer = self.client.list_auth_users().await;
+        if matches!(&answer, Err(error) if is_outcome_unknown(error) && !is_fatal(error)) {
+            answer = self.client.list_auth_users().await;
+        }
+        match answer {
+            Ok(users) => Ok(Some(users)),
+            Err(ClientError::Unimplemented) => {
+                *hides_users = true;
+                self.wait_for_answer().await?;
+                Ok(None)
+            }
+            Err(error) => Err(self.server_error(error)),
+        }
+    }
+
+    /// Waits until the server answers again after it has dropped the connection.
+    async fn wait_for_answer(&self) -> Result<(), Error> {
+        let mut left = 3;
+        loop {
+            match self.client.check_stat("/").await {
+                Ok(_) | Err(ClientError::NoAuth) => return Ok(()),
+                Err(error) if left > 0 && is_outcome_unknown(&error) && !is_fatal(&error) => {
+                    left -= 1;
+                }
+                Err(error) => return Err(self.server_error(error)),
+            }
+        }
     }
 
     /// Whether the connection is up, and news of it that does not borrow the session.

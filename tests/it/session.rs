@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use zkt::model::acl::AuthId;
 use zkt::model::path::ZPath;
 use zkt::plan::scope::{Children, Want};
+use zkt::server::{ErrorCode, Fault, Matching, RequestKind};
 use zkt::zookeeper::live::{self, FetchOptions};
 use zkt::zookeeper::session::{Error, Options, Session, Wait};
 
@@ -212,6 +213,26 @@ async fn identities_are_as_the_server_stores_them() {
         id,
     };
     assert_eq!(session.identities().await.unwrap(), [expected]);
+}
+
+/// Servers before 3.7 do not know the request, and drop the connection after they have said so.
+#[tokio::test]
+async fn an_old_server_is_asked_once_for_identities() {
+    let server = zkt::server::Server::start().unwrap();
+    let options = options(&server.connect_string());
+    let session = Session::connect(&options).await.unwrap();
+    let unknown = Fault::Answer(ErrorCode::Unimplemented);
+    let asked = server.inject(Matching::kind(RequestKind::WhoAmI).times(9), unknown);
+    let cut = server.inject(Matching::kind(RequestKind::Exists), Fault::LoseRequest);
+    let (one, other) = tokio::join!(session.who(), session.who());
+    assert_eq!(one.unwrap(), other.unwrap());
+    assert!(
+        cut.has_struck(),
+        "the cut is over when the identities are known"
+    );
+    assert!(session.who().await.unwrap().stored.is_empty());
+    assert_eq!(asked.struck(), 1);
+    session.close().await;
 }
 
 #[tokio::test]
