@@ -6,6 +6,10 @@ mod lints;
 mod output;
 mod writes;
 
+use std::time::Duration;
+
+use tokio::time::timeout;
+
 use crate::relay::{Mode, Relay};
 use crate::server::shared;
 
@@ -29,7 +33,7 @@ pub(super) async fn held_after(
         .command(&format!("{words} -c {hosts}"))
         .spawn()
         .unwrap();
-    relay.holds_a_write().await;
+    let child = while_it_runs(relay.holds_a_write(), place, child).await;
     (relay, child)
 }
 
@@ -45,8 +49,25 @@ pub(super) async fn in_flight_after(
     let hosts = place.through(&relay.address());
     let mut command = place.command(&format!("{words} -c {hosts}"));
     let child = command.spawn().unwrap();
-    relay.swallows_writes(in_flight).await;
+    let child = while_it_runs(relay.swallows_writes(in_flight), place, child).await;
     (relay, child)
+}
+
+/// Waits for something that this zkt brings about. One that has ended will not.
+async fn while_it_runs(
+    awaited: impl Future<Output = ()>,
+    place: &Place,
+    mut child: std::process::Child,
+) -> std::process::Child {
+    let mut awaited = std::pin::pin!(awaited);
+    while timeout(Duration::from_millis(50), &mut awaited)
+        .await
+        .is_err()
+    {
+        let has_ended = child.try_wait().unwrap().is_some();
+        assert!(!has_ended, "too early: {}", place.finish(child));
+    }
+    child
 }
 
 /// A tree that takes four batches, with little to show.
