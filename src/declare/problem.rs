@@ -1,5 +1,6 @@
 //! What can be wrong with layers.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -272,6 +273,7 @@ impl Problems {
         let texts = texts.into();
         hide_secrets(&mut problems, &texts);
         problems.sort_by_key(Problem::span);
+        say_once(&mut problems, &texts);
         Self { problems, texts }
     }
 
@@ -340,6 +342,18 @@ impl fmt::Display for Problems {
 }
 
 impl std::error::Error for Problems {}
+
+/// Removes what is said of the same place again: a file that is included twice is read twice.
+fn say_once(problems: &mut Vec<Problem>, texts: &Sources) {
+    let mut said = HashSet::new();
+    problems.retain(|problem| {
+        let Some(span) = problem.span() else {
+            return true;
+        };
+        let name = Arc::clone(&texts.get(span.source).name);
+        said.insert((name, span.start, span.end, problem.to_string()))
+    });
+}
 
 /// Removes from problems what a `@secret` line of any layer covers.
 fn hide_secrets(problems: &mut Vec<Problem>, texts: &Sources) {

@@ -25,6 +25,8 @@ pub const HIDDEN: &str = "(secret)";
 /// The parts of some source texts that are never quoted.
 #[derive(Debug, Default)]
 pub struct Secrets {
+    /// The source that the first of the ranges belong to.
+    first: usize,
     /// For each source its hidden ranges, in order and apart from each other.
     hidden: Vec<Vec<Range<usize>>>,
 }
@@ -40,16 +42,17 @@ impl Secrets {
 
     /// Finds what to hide in one text alone.
     pub(super) fn of_text(text: &str, source: SourceId) -> Self {
-        let mut secrets = Self::of_texts(&[text]);
-        let before = (0..source.index()).map(|_| Vec::new());
-        secrets.hidden.splice(0..0, before);
-        secrets
+        Self {
+            first: source.index(),
+            ..Self::of_texts(&[text])
+        }
     }
 
     fn of_texts(texts: &[&str]) -> Self {
         let names = Names::of(texts);
         let hidden = texts.iter().map(|text| hidden(text, &names));
         Self {
+            first: 0,
             hidden: hidden.collect(),
         }
     }
@@ -119,7 +122,9 @@ impl Secrets {
     }
 
     fn ranges(&self, source: SourceId) -> &[Range<usize>] {
-        self.hidden.get(source.index()).map_or(&[], Vec::as_slice)
+        let at = source.index().checked_sub(self.first);
+        at.and_then(|at| self.hidden.get(at))
+            .map_or(&[], Vec::as_slice)
     }
 }
 

@@ -256,4 +256,5 @@ fn includes() {
     /b
       /x
     "#);
+    check_layers!(["twice.zkt"], [twice, ("i.zkt", "/x\n  y = [\n")], @"i.zkt:2:7: the bracket `[` is not closed");
 }
