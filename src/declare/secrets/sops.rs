@@ -41,8 +41,8 @@ impl Opened {
     /// # Errors
     /// It is not sound, or no key fits.
     pub(super) fn new(name: &Path, contents: &[u8], keys: &Keys) -> Result<Self, SopsError> {
-        let malformed = |why: &str| SopsError::Malformed(why.to_owned());
-        let text = std::str::from_utf8(contents).map_err(|_| malformed("it is not UTF-8"))?;
+        let text = std::str::from_utf8(contents);
+        let text = text.map_err(|_| SopsError::malformed("it is not UTF-8"))?;
         let extension = name.extension().unwrap_or_default();
         let (mut values, metadata) = match extension.to_str() {
             Some("yaml" | "yml") => node::split(yaml::parse(text)?)?,

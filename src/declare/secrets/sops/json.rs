@@ -10,7 +10,9 @@ use crate::syntax::names::NUMBER_TOKEN;
 
 /// The value of a text.
 pub(super) fn parse(text: &str) -> Result<Node, SopsError> {
-    serde_json::from_str(text).map_err(|error| SopsError::Malformed(error.to_string()))
+    // What serde_json says could quote the text.
+    serde_json::from_str(text)
+        .map_err(|error| SopsError::in_line(error.line(), "it is no JSON, or a name stands twice"))
 }
 
 impl<'de> Deserialize<'de> for Node {

@@ -42,9 +42,7 @@ impl Keys {
             return Err(SopsError::KeyGroups);
         }
         if recipients.is_empty() {
-            return Err(SopsError::Malformed(
-                "it is encrypted for nobody".to_owned(),
-            ));
+            return Err(SopsError::malformed("it is encrypted for nobody"));
         }
         if metadata.age.is_empty() {
             return Err(SopsError::NotForAge { recipients });

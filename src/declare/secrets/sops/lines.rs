@@ -61,7 +61,7 @@ pub(super) fn ini(text: &str) -> Result<Parts, SopsError> {
 
 fn split(line: &str) -> Result<(&str, &str), SopsError> {
     let parts = line.split_once('=');
-    parts.ok_or_else(|| SopsError::Malformed("a line has no equals sign".to_owned()))
+    parts.ok_or_else(|| SopsError::malformed("a line has no equals sign"))
 }
 
 fn unquoted(text: &str) -> &str {
@@ -81,14 +81,14 @@ fn place(root: &mut Node, name: &str, value: String) -> Result<(), SopsError> {
             true => item(at, part),
             false => entry(at, part),
         }
-        .ok_or_else(|| SopsError::Malformed(format!("{name} does not go with the others")))?;
+        .ok_or_else(|| SopsError::malformed("two entries about itself do not go together"))?;
         let Some(next) = next else {
             *at = Node::Text(value);
             return Ok(());
         };
         (is_item, rest) = next;
     }
-    Err(SopsError::Malformed("it is nested too deep".to_owned()))
+    Err(SopsError::malformed("it is nested too deep"))
 }
 
 /// The first part of a name, and the others, if there are some: whether they start with the number of an item.

@@ -29,17 +29,21 @@ const OTHERS: [(&str, &str, &str); 6] = [
 
 impl Metadata {
     pub(super) fn of(node: &Node) -> Result<Self, SopsError> {
-        let required = |name: &str| {
+        let required = |name: &str, why| {
             let text = node.text_of(name).map(str::to_owned);
-            text.ok_or_else(|| SopsError::Malformed(format!("it does not say its {name}")))
+            text.ok_or_else(|| SopsError::malformed(why))
         };
         let age = items(node, "age").filter_map(|one| {
             let recipient = one.text_of("recipient")?.to_owned();
             Some((recipient, one.text_of("enc")?.to_owned()))
         });
         let others = OTHERS.iter().flat_map(|(list, what, name)| {
-            let named =
-                |one: &Node| format!("{what} {}", one.text_of(name).unwrap_or("without a name"));
+            let named = |one: &Node| {
+                format!(
+                    "{what} {}",
+                    one.text_of(name).map_or("without a name", shown)
+                )
+            };
             items(node, list).map(named).collect::<Vec<_>>()
         });
         let is_on = |name: &str| {
@@ -50,16 +54,29 @@ impl Metadata {
             age: age.collect(),
             others: others.collect(),
             has_groups: items(node, "key_groups").next().is_some(),
-            modified: required("lastmodified")?,
-            mac: required("mac")?,
+            modified: required("lastmodified", "it does not say its lastmodified")?,
+            mac: required("mac", "it does not say its mac")?,
             only_encrypted: is_on("mac_only_encrypted"),
         })
     }
 
     /// Everybody for whom it is encrypted.
     pub(super) fn recipients(&self) -> Vec<String> {
-        let age = self.age.iter().map(|(recipient, _)| recipient);
-        age.chain(&self.others).cloned().collect()
+        let age = self.age.iter().map(|(recipient, _)| shown(recipient));
+        let others = self.others.iter().cloned();
+        age.map(str::to_owned).chain(others).collect()
+    }
+}
+
+/// The longest name of a recipient that is shown.
+const LONGEST: usize = 200;
+
+/// The name of a recipient, if it can be one: a key, an address or a path, without blanks.
+fn shown(name: &str) -> &str {
+    let is_one = |c: char| c.is_ascii_alphanumeric() || "-_.:/@+=%".contains(c);
+    match !name.is_empty() && name.len() <= LONGEST && name.chars().all(is_one) {
+        true => name,
+        false => "of a strange name",
     }
 }
 

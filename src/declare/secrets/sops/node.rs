@@ -29,10 +29,10 @@ const METADATA: &str = "sops";
 /// The values of a file, and what it says of itself.
 pub(super) fn split(file: Node) -> Result<(Node, Node), SopsError> {
     let Node::Map(mut entries) = file else {
-        return Err(SopsError::Malformed("expected a map".to_owned()));
+        return Err(SopsError::malformed("it is no map"));
     };
     let at = entries.iter().position(|(name, _)| name == METADATA);
-    let at = at.ok_or_else(|| SopsError::Malformed("it has no entry sops".to_owned()))?;
+    let at = at.ok_or_else(|| SopsError::malformed("it has no entry sops"))?;
     let (_, metadata) = entries.remove(at);
     Ok((Node::Map(entries), metadata))
 }
@@ -56,12 +56,10 @@ impl Node {
     /// A map; a name that stands twice is an error.
     pub(super) fn map(entries: Vec<(String, Self)>) -> Result<Self, SopsError> {
         let mut names = HashSet::with_capacity(entries.len());
-        let again = entries
-            .iter()
-            .find(|(name, _)| !names.insert(name.as_str()));
-        match again {
-            Some((name, _)) => Err(SopsError::Malformed(format!("{name} stands twice in it"))),
-            None => Ok(Self::Map(entries)),
+        let is_new = |(name, _): &(String, Self)| names.insert(name.clone());
+        match entries.iter().all(is_new) {
+            true => Ok(Self::Map(entries)),
+            false => Err(SopsError::malformed("a name stands twice in it")),
         }
     }
 
@@ -99,7 +97,7 @@ impl Node {
             Self::Text(text) if is_encrypted(text) => {
                 let around = place.iter().map(|name| format!("{name}:"));
                 let value = cipher.decrypt(text, &around.collect::<String>());
-                let value = value.ok_or_else(|| SopsError::Changed(place.join(".")))?;
+                let value = value.ok_or(SopsError::Changed)?;
                 count(&value, true);
                 *self = Self::Decrypted(value);
             }

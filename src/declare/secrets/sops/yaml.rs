@@ -17,7 +17,9 @@ pub(super) fn parse(text: &str) -> Result<Node, SopsError> {
     let mut open: Vec<Open> = Vec::new();
     let mut whole = None;
     for event in Parser::new_from_str(text) {
-        let (event, span) = event.map_err(|error| malformed(&error.to_string()))?;
+        // What the parser says could quote the text.
+        let (event, span) =
+            event.map_err(|error| SopsError::in_line(error.marker().line(), "it is no YAML"))?;
         let line = span.start.line();
         let node = match event {
             Event::Scalar(value, style, _, tag) => {
@@ -35,10 +37,12 @@ pub(super) fn parse(text: &str) -> Result<Node, SopsError> {
             Event::SequenceEnd | Event::MappingEnd => match open.pop() {
                 Some(Open::List(items)) => Some(Node::List(items)),
                 Some(Open::Map(entries, None)) => Some(Node::map(entries)?),
-                Some(Open::Map(_, Some(_))) | None => return Err(malformed("it is cut short")),
+                Some(Open::Map(_, Some(_))) | None => {
+                    return Err(SopsError::malformed("it is cut short"));
+                }
             },
             Event::Alias(_) => {
-                return Err(malformed(&format!("line {line}: SOPS writes no alias")));
+                return Err(SopsError::in_line(line, "SOPS writes no alias"));
             }
             Event::Nothing
             | Event::StreamStart
@@ -47,7 +51,7 @@ pub(super) fn parse(text: &str) -> Result<Node, SopsError> {
             | Event::DocumentEnd => None,
         };
         if open.len() > MAX_DEPTH {
-            return Err(malformed(&format!("line {line}: it is nested too deep")));
+            return Err(SopsError::in_line(line, "it is nested too deep"));
         }
         let Some(node) = node else { continue };
         match open.last_mut() {
@@ -55,13 +59,13 @@ pub(super) fn parse(text: &str) -> Result<Node, SopsError> {
             Some(Open::Map(entries, name)) => match (name.take(), node) {
                 (Some(name), node) => entries.push((name, node)),
                 (None, Node::Text(key) | Node::Plain(key)) => *name = Some(key),
-                (None, _) => return Err(malformed(&format!("line {line}: a key is no text"))),
+                (None, _) => return Err(SopsError::in_line(line, "a key is no text")),
             },
             None if whole.is_none() => whole = Some(node),
-            None => return Err(malformed("it has several documents")),
+            None => return Err(SopsError::malformed("it has several documents")),
         }
     }
-    whole.ok_or_else(|| malformed("it is empty"))
+    whole.ok_or_else(|| SopsError::malformed("it is empty"))
 }
 
 fn scalar(value: &str, is_plain: bool) -> Node {
@@ -84,8 +88,4 @@ fn is_number(text: &str) -> bool {
         && text.contains(|c: char| c.is_ascii_digit())
         && text.chars().all(is_part)
         && text.parse::<f64>().is_ok()
-}
-
-fn malformed(why: &str) -> SopsError {
-    SopsError::Malformed(why.to_owned())
 }
