@@ -19,7 +19,7 @@ pub(super) use noted::Noted;
 pub use regular::{open_regular, read_bounded, too_large};
 #[doc(hidden)]
 pub use reread::{Content, Reread};
-pub use root::Root;
+pub use root::{Root, Withheld};
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -35,6 +35,7 @@ impl<'a> Layers<'a> {
         static DISK: Disk = Disk {
             allowed: Vec::new(),
             largest: DEFAULT_LARGEST,
+            withheld: Vec::new(),
         };
         Self {
             names: names.into_iter().map(Into::into).collect(),

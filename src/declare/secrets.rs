@@ -22,6 +22,8 @@ use std::sync::Arc;
 
 use allowed::Allowed;
 
+use super::files::Withheld;
+
 /// Where the values of `@secret … from` come from, and which may be taken.
 ///
 /// The library reads no environment: whoever loads layers gives it the variables. They also say where the
@@ -43,6 +45,15 @@ pub struct SecretSources {
     /// `None` if nothing is to be had.
     variables: Option<Arc<Variables>>,
     allowed: Allowed,
+    withheld: Vec<Withheld>,
+}
+
+/// A file that may hold keys of age.
+#[cfg(feature = "sops")]
+struct KeyFile {
+    path: PathBuf,
+    /// What people call it.
+    place: String,
 }
 
 type Variables = dyn Fn(&str) -> Option<OsString> + Send + Sync;
@@ -58,7 +69,7 @@ impl SecretSources {
     pub fn new(variables: impl Fn(&str) -> Option<OsString> + Send + Sync + 'static) -> Self {
         Self {
             variables: Some(Arc::new(variables)),
-            allowed: Allowed::default(),
+            ..Self::default()
         }
     }
 
@@ -78,6 +89,42 @@ impl SecretSources {
     pub fn allow_own(self) -> Self {
         let allowed = Allowed::own();
         Self { allowed, ..self }
+    }
+
+    /// Never takes what is in these files, whatever is allowed: they hold credentials of who reads the layers. Files with
+    /// keys for SOPS files are withheld without a word.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn without(self, withheld: Vec<Withheld>) -> Self {
+        Self { withheld, ..self }
+    }
+
+    /// All that is never taken.
+    fn all_withheld(&self) -> Vec<Withheld> {
+        #[allow(unused_mut, reason = "only SOPS has key files")]
+        let mut withheld = self.withheld.clone();
+        #[cfg(feature = "sops")]
+        withheld.extend(self.key_files().into_iter().map(|file| Withheld {
+            path: file.path,
+            what: "a key for SOPS files".to_owned(),
+        }));
+        withheld
+    }
+
+    /// The files with keys for SOPS files, where SOPS looks for them.
+    #[cfg(feature = "sops")]
+    fn key_files(&self) -> Vec<KeyFile> {
+        const KEY_FILE: &str = "SOPS_AGE_KEY_FILE";
+        let named = self.variable(KEY_FILE).map(|path| KeyFile {
+            path: path.into(),
+            place: KEY_FILE.to_owned(),
+        });
+        let usual = self.config_directory().map(|directory| {
+            let path = directory.join("sops/age/keys.txt");
+            let place = path.display().to_string();
+            KeyFile { path, place }
+        });
+        named.into_iter().chain(usual).collect()
     }
 
     /// Where programs keep the settings of a user.

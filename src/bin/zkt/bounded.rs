@@ -15,8 +15,8 @@ pub(crate) fn read(file: File, largest: u64) -> Result<String, String> {
 /// Reads the text of a file in a commit, as `git:REV:PATH` names it.
 pub(crate) fn in_commit(path: &Path, largest: u64) -> Result<String, String> {
     let files = GitFiles::new(Disk {
-        allowed: Vec::new(),
         largest,
+        ..Disk::default()
     });
     let text = files.root(path).and_then(|root| files.read(path, &root));
     of_bytes(text.map_err(|error| match error {

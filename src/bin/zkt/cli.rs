@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::args::values::duration;
-use crate::args::{ContextArgs, Global, PlanOptions, ServerArgs};
+use crate::args::{ContextArgs, FileArgs, Global, PlanOptions, ServerArgs};
 use crate::commands::apply::ApplyArgs;
 use crate::commands::audit::AuditArgs;
 use crate::commands::check::CheckArgs;
@@ -142,6 +142,24 @@ impl Command {
             | Self::Config(_)
             | Self::Completions(_)
             | Self::Man(_) => return None,
+        })
+    }
+
+    /// Which files of layers it may read, if it reads any.
+    pub(crate) fn files_mut(&mut self) -> Option<&mut FileArgs> {
+        Some(match self {
+            Self::Check(args) => &mut args.sources.files,
+            Self::Fmt(args) => &mut args.sources,
+            Self::Show(args) => &mut args.sources.files,
+            Self::Graph(args) => &mut args.files,
+            Self::Diff(args) => &mut args.files,
+            Self::Plan(args) => &mut args.sources.files,
+            Self::Apply(args) => &mut args.start.sources.files,
+            Self::Watch(args) => &mut args.sources.files,
+            Self::Audit(args) => &mut args.files,
+            #[cfg(feature = "server")]
+            Self::Serve(args) => &mut args.files,
+            _ => return None,
         })
     }
 

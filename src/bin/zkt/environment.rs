@@ -21,6 +21,8 @@ pub(crate) const WEBHOOK_SECRET: &str = "ZKT_WEBHOOK_SECRET";
 pub(crate) const FINGERPRINT_KEY: &str = "ZKT_FINGERPRINT_KEY";
 /// The key of age with which SOPS files are decrypted.
 const SOPS_AGE_KEY: &str = "SOPS_AGE_KEY";
+/// The file with such keys.
+pub(crate) const SOPS_AGE_KEY_FILE: &str = "SOPS_AGE_KEY_FILE";
 
 /// All variables that hold secrets of zkt. `zkt config` does not show them, and the command of `--on-change`
 /// does not get them.

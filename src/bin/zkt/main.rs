@@ -44,6 +44,7 @@ mod settings;
 mod shells;
 mod signals;
 mod tls;
+mod withheld;
 mod words;
 
 use std::ffi::OsString;
@@ -157,6 +158,10 @@ fn parse(command: clap::Command, words: &[OsString]) -> Result<Call<'_>, Exit> {
         config.mark(server, &settings, given);
         server.sasl.stdin_is_layer = reads_stdin(given);
         believes_all = tls::tls(server).is_ok_and(|tls| tls.insecure_skip_verify);
+    }
+    let withheld = withheld::of_command(&mut cli.command);
+    if let Some(files) = cli.command.files_mut() {
+        files.withheld = withheld;
     }
     if let Some(plan) = cli.command.plan_mut() {
         plan.of_file = config.says_of_plan(&settings);
@@ -312,6 +317,7 @@ fn each_check(mut config: Config, words: &[OsString]) -> Result<Vec<(String, Che
         let parsed = Cli::from_arg_matches(&matches).map_err(wrong)?;
         if let Command::Check(mut args) = parsed.command {
             args.all_contexts = true;
+            args.sources.files.withheld = withheld::of_environment();
             args.of_file = config.says_of_check(&settings.unwrap_or_default());
             checks.push((name, args));
         }

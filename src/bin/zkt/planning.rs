@@ -98,7 +98,7 @@ pub(crate) fn trim(options: &PlanOptions) -> Trim {
 }
 
 /// The variables that hold a key for fingerprints of secrets, or name a file with it.
-const FINGERPRINT_KEY_FILE: &str = "ZKT_FINGERPRINT_KEY_FILE";
+pub(crate) const FINGERPRINT_KEY_FILE: &str = "ZKT_FINGERPRINT_KEY_FILE";
 
 /// The key for fingerprints of secrets, where there is one.
 fn fingerprint_key() -> Result<Option<FingerprintKey>, Failure> {

@@ -6,7 +6,7 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
 
-use super::{Error, Files, Kind, Root};
+use super::{Error, Files, Kind, Root, Withheld};
 
 /// How many bytes a file may have by default: 256 MiB.
 pub const DEFAULT_LARGEST: u64 = 256 << 20;
@@ -27,6 +27,9 @@ pub struct Disk {
     pub allowed: Vec<PathBuf>,
     /// How many bytes a file may have.
     pub largest: u64,
+    /// Files that are never read, wherever they lie: they hold credentials of who reads.
+    #[doc(hidden)]
+    pub withheld: Vec<Withheld>,
 }
 
 impl Default for Disk {
@@ -35,6 +38,7 @@ impl Default for Disk {
         Self {
             allowed: Vec::new(),
             largest: DEFAULT_LARGEST,
+            withheld: Vec::new(),
         }
     }
 }
@@ -71,7 +75,7 @@ impl Files for Disk {
             directory(folder_of(layer), &allowed)?
         };
         let own = checkout(&directory).unwrap_or(&directory).to_owned();
-        let root = Root::new(std::iter::once(own).chain(allowed));
+        let root = Root::new(std::iter::once(own).chain(allowed)).without(&self.withheld);
         Ok(if is_stream {
             root.with_stream(layer)
         } else {

@@ -36,6 +36,12 @@ pub enum Error {
         /// Where it lies.
         real: PathBuf,
     },
+    /// A file with a credential of who reads.
+    #[error("it is the file given as {what}: credentials of zkt itself are never read as data")]
+    Withheld {
+        /// What it was given as.
+        what: String,
+    },
     /// A file outside of the layer's root.
     #[error(
         "it lies at {}, outside of {}",

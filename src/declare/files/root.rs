@@ -1,5 +1,7 @@
 //! Which files a layer may consist of.
 
+use std::fs::{self, Metadata};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
@@ -19,6 +21,17 @@ pub struct Root {
     directories: Option<Arc<[Box<Path>]>>,
     /// The layer itself, if it is a pipe or an open file that was named on purpose.
     stream: Option<Arc<Path>>,
+    /// Files that are not read wherever they lie.
+    withheld: Arc<[Withheld]>,
+}
+
+/// A file that is never read as data, by whatever path: it holds a credential of who reads.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Withheld {
+    /// Where it was given, perhaps through symbolic links.
+    pub path: PathBuf,
+    /// What it was given as, for people: `--auth-file`.
+    pub what: String,
 }
 
 impl Root {
@@ -28,6 +41,7 @@ impl Root {
         Self {
             directories: None,
             stream: None,
+            withheld: Arc::default(),
         }
     }
 
@@ -36,6 +50,7 @@ impl Root {
         Self {
             directories: Some(directories.into_iter().map(Into::into).collect()),
             stream: None,
+            withheld: Arc::default(),
         }
     }
 
@@ -61,7 +76,36 @@ impl Root {
         });
         Self {
             directories: own,
-            stream: self.stream.clone(),
+            ..self.clone()
+        }
+    }
+
+    /// The same without these files.
+    #[must_use]
+    pub fn without(self, withheld: &[Withheld]) -> Self {
+        match withheld {
+            [] => self,
+            withheld => Self {
+                withheld: withheld.into(),
+                ..self
+            },
+        }
+    }
+
+    /// Whether a file that was opened may be read.
+    ///
+    /// # Errors
+    /// [`Error::Withheld`].
+    pub(super) fn admit_file(&self, opened: &Metadata) -> Result<(), Error> {
+        let is_it = |one: &&Withheld| {
+            let found = fs::metadata(&one.path);
+            found.is_ok_and(|found| (found.dev(), found.ino()) == (opened.dev(), opened.ino()))
+        };
+        match self.withheld.iter().find(is_it) {
+            Some(one) => Err(Error::Withheld {
+                what: one.what.clone(),
+            }),
+            None => Ok(()),
         }
     }
 

@@ -1,7 +1,8 @@
 //! Which values from outside may be taken.
 
+use std::cell::OnceCell;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use crate::declare::files::Root;
 use crate::syntax::names::{GlobError, Globs};
@@ -82,8 +83,21 @@ impl Allowed {
         }
     }
 
-    /// Where files may lie that a layer with this root takes secrets from.
-    pub(super) fn root(&self, own: &Root, path: &Path) -> Root {
+    /// Whether a path leads into a directory that is allowed, as both are written.
+    pub(super) fn names(&self, path: &Path) -> bool {
+        let climbs = |path: &Path| path.components().any(|part| part == Component::ParentDir);
+        match self {
+            Self::All => true,
+            Self::These { directories, .. } => {
+                let mut around = directories.iter();
+                !climbs(path) && around.any(|directory| path.starts_with(directory))
+            }
+        }
+    }
+
+    /// Where files may lie that a layer with this root takes secrets from. The real paths of the directories stay for
+    /// the next file: what is allowed is the same for all.
+    pub(super) fn root(&self, own: &Root, path: &Path, real: &OnceCell<Vec<PathBuf>>) -> Root {
         // Relative to a file in a commit or in memory it is in there, too.
         if own.is_everything() && !path.is_absolute() {
             return own.clone();
@@ -91,9 +105,13 @@ impl Allowed {
         match self {
             Self::All => Root::disk(),
             Self::These { directories, .. } => {
-                // One that is missing allows nothing.
-                let real = directories.iter();
-                let real = real.filter_map(|directory| fs::canonicalize(directory).ok());
+                let resolved = || {
+                    // One that is missing allows nothing.
+                    let real = directories.iter();
+                    real.filter_map(|directory| fs::canonicalize(directory).ok())
+                        .collect()
+                };
+                let real = real.get_or_init(resolved).iter().cloned();
                 match own.is_everything() {
                     true => Root::nothing().and(real),
                     false => own.and(real),

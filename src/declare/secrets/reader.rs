@@ -1,14 +1,17 @@
 //! Reading values from outside while layers are read.
 
+use std::cell::OnceCell;
 #[cfg(feature = "sops")]
 use std::collections::HashMap;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 
 #[cfg(feature = "sops")]
+use super::KeyFile;
+#[cfg(feature = "sops")]
 use super::sops::{Keys, Opened, SopsError};
 use super::{SecretError, SecretSources};
-use crate::declare::files::{self, Files, Root};
+use crate::declare::files::{self, Files, Root, Withheld};
 use crate::syntax::ast::{SecretFrom, SecretSource};
 use crate::syntax::place::Span;
 
@@ -23,6 +26,10 @@ const MOST_ENCRYPTED: usize = 4 << 20;
 pub(in crate::declare) struct Reader<'f> {
     files: &'f dyn Files,
     sources: SecretSources,
+    /// The allowed directories without symbolic links, once they were asked for.
+    directories: OnceCell<Vec<PathBuf>>,
+    /// What is never taken, once somebody asked.
+    withheld: OnceCell<Vec<Withheld>>,
     #[cfg(feature = "sops")]
     keys: Option<Keys>,
     #[cfg(feature = "sops")]
@@ -35,6 +42,8 @@ impl<'f> Reader<'f> {
         Self {
             files,
             sources,
+            directories: OnceCell::new(),
+            withheld: OnceCell::new(),
             #[cfg(feature = "sops")]
             keys: None,
             #[cfg(feature = "sops")]
@@ -89,7 +98,11 @@ impl<'f> Reader<'f> {
 
     /// The contents of a file that a layer with this root takes.
     fn file(&self, path: &Path, root: &Root) -> Result<Vec<u8>, SecretError> {
-        let root = self.sources.allowed.root(root, path);
+        let allowed = &self.sources.allowed;
+        let root = allowed.root(root, path, &self.directories);
+        let withheld = self.withheld.get_or_init(|| self.sources.all_withheld());
+        let root = root.without(withheld);
+        self.admit(path, &root)?;
         match self.files.kind(path).map_err(files::Error::from) {
             Ok(files::Kind::Directory) => Err(SecretError::File(files::Error::Directory)),
             Ok(files::Kind::File | files::Kind::Other) => {
@@ -100,6 +113,32 @@ impl<'f> Reader<'f> {
                 })
             }
             Err(error) => Err(SecretError::File(error)),
+        }
+    }
+
+    /// Refuses a path where none may be taken before anybody learns what there is, or that there is nothing.
+    fn admit(&self, path: &Path, root: &Root) -> Result<(), SecretError> {
+        let real = |top: &Path| {
+            let is_here = top.as_os_str().is_empty();
+            let top = if is_here { Path::new(".") } else { top };
+            self.files.identity(top).ok()
+        };
+        let found = path.ancestors().find_map(|top| Some((top, real(top)?)));
+        let Some((top, real)) = found else {
+            return Ok(());
+        };
+        let is_missing = top != path;
+        let real = match path.strip_prefix(top) {
+            Ok(rest) if is_missing => real.join(rest),
+            _ => real,
+        };
+        match root.admit(&real) {
+            // Whoever has not mounted an allowed directory lacks what is in it.
+            Err(files::Error::Outside { .. }) if is_missing && self.sources.allowed.names(path) => {
+                Ok(())
+            }
+            Err(files::Error::Outside { real, .. }) => Err(SecretError::Outside { real }),
+            _ => Ok(()),
         }
     }
 
@@ -163,22 +202,12 @@ impl<'f> Reader<'f> {
     #[cfg(feature = "sops")]
     fn find_keys(&self) -> Keys {
         const KEY: &str = "SOPS_AGE_KEY";
-        const KEY_FILE: &str = "SOPS_AGE_KEY_FILE";
         let mut keys = Keys::default();
         match self.sources.variable(KEY) {
             Some(key) => keys.add(KEY, Ok(&key.to_string_lossy())),
             None => keys.add(KEY, Err("not set".to_owned())),
         }
-        let named = self.sources.variable(KEY_FILE).map(PathBuf::from);
-        let usual = self.sources.config_directory();
-        let usual = usual.map(|directory| directory.join("sops/age/keys.txt"));
-        let files = [(KEY_FILE, named), ("keys.txt", usual)];
-        for (name, path) in files {
-            let Some(path) = path else { continue };
-            let place = match name {
-                KEY_FILE => KEY_FILE.to_owned(),
-                _ => path.display().to_string(),
-            };
+        for KeyFile { path, place } in self.sources.key_files() {
             match self.files.read_secret(&path, &Root::disk()) {
                 Ok(text) => keys.add(&place, Ok(&String::from_utf8_lossy(&text))),
                 Err(error) => keys.add(&place, Err(error.to_string())),

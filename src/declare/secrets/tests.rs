@@ -201,6 +201,13 @@ fn a_file_may_lie_outside_unless_a_list_says_otherwise() {
             let found = on_disk(&layer, &[allowed]);
             assert!(found.ends_with(&told), "{found}");
         }
+        // What is allowed and not mounted is lacking.
+        let unmounted = top.join("unmounted").display().to_string();
+        let text = format!("/a\n  @secret x from file '{unmounted}/token'\n");
+        fs::write(&layer, text).unwrap();
+        assert_eq!(on_disk(&layer, &[&unmounted]), "No such file or directory");
+        let found = on_disk(&layer, &[&run]);
+        assert!(found.ends_with("no file there may be taken"), "{found}");
     }
     // A layer's own files need no permission.
     fs::write(top.join("trees/own"), "own").unwrap();
@@ -276,7 +283,15 @@ fn the_files_of_a_layer_alone_may_be_all() {
     let layer = top.join("trees/a.zkt");
     for (from, told) in [
         ("file 'own'", None),
+        ("file 'missing'", None),
         ("file '../out'", Some("and no file there may be taken")),
+        // Nobody learns whether there is one.
+        ("file '../missing'", Some("and no file there may be taken")),
+        (
+            "file '../trees/../x/y'",
+            Some("and no file there may be taken"),
+        ),
+        ("file '/'", Some("and no file there may be taken")),
         ("env PASSWORD", Some("the variable may not be taken")),
     ] {
         fs::write(&layer, format!("/a\n  @secret x from {from}\n")).unwrap();
@@ -321,5 +336,144 @@ fn a_file_that_is_not_for_this_user_is_lacking() {
     assert!(
         found.ends_with("more than the 1048576 bytes that a value may have"),
         "{found}"
+    );
+}
+
+/// Files that change what a directory leads to after the first secret was read.
+struct Swapped<'f> {
+    disk: Disk,
+    swap: &'f dyn Fn(),
+}
+
+impl crate::declare::Files for Swapped<'_> {
+    fn kind(&self, path: &Path) -> std::io::Result<crate::declare::files::Kind> {
+        self.disk.kind(path)
+    }
+
+    fn root(
+        &self,
+        layer: &Path,
+    ) -> Result<crate::declare::files::Root, crate::declare::files::Error> {
+        self.disk.root(layer)
+    }
+
+    fn read(
+        &self,
+        path: &Path,
+        root: &crate::declare::files::Root,
+    ) -> Result<Vec<u8>, crate::declare::files::Error> {
+        self.disk.read(path, root)
+    }
+
+    fn read_secret(
+        &self,
+        path: &Path,
+        root: &crate::declare::files::Root,
+    ) -> Result<Vec<u8>, crate::declare::files::Error> {
+        let read = self.disk.read(path, root);
+        (self.swap)();
+        read
+    }
+
+    fn list(&self, directory: &Path) -> std::io::Result<Vec<std::path::PathBuf>> {
+        self.disk.list(directory)
+    }
+
+    fn identity(&self, path: &Path) -> std::io::Result<std::path::PathBuf> {
+        self.disk.identity(path)
+    }
+
+    fn standard_input(&self) -> Result<Vec<u8>, crate::declare::files::Error> {
+        self.disk.standard_input()
+    }
+}
+
+#[test]
+fn what_is_allowed_is_the_same_for_all_values_of_a_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let top = fs::canonicalize(folder.path()).unwrap();
+    for name in ["trees", "one", "two"] {
+        fs::create_dir(top.join(name)).unwrap();
+        fs::write(top.join(name).join("s"), name).unwrap();
+    }
+    let link = top.join("allowed");
+    symlink("one", &link).unwrap();
+    let (one, two) = (top.join("one/s"), top.join("two/s"));
+    let (one, two) = (one.display(), two.display());
+    let layer = top.join("trees/a.zkt");
+    let text = format!("/a\n  @secret x from file '{one}'\n  @secret y from file '{two}'\n");
+    fs::write(&layer, text).unwrap();
+    let swap = || {
+        fs::remove_file(&link).unwrap();
+        symlink("two", &link).unwrap();
+    };
+    let files = Swapped {
+        disk: Disk::default(),
+        swap: &swap,
+    };
+    let allowed = [link.display().to_string()];
+    let secrets = SecretSources::new(variables).allow_only(&allowed).unwrap();
+    let layers = Layers::new([layer.display().to_string()]);
+    let loaded = load(layers.files(&files).secrets(secrets));
+    let told = loaded.unwrap_err().to_string();
+    let expected = format!("it lies at {two}, and no file there may be taken");
+    assert!(told.contains(&expected), "{told}");
+}
+
+#[test]
+fn a_file_with_a_credential_is_never_a_value_whatever_leads_to_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let top = fs::canonicalize(folder.path()).unwrap();
+    let path = |name: &str| top.join(name).display().to_string();
+    fs::create_dir(top.join("trees")).unwrap();
+    for name in ["auth", "keys.txt", "other"] {
+        fs::write(top.join(name), "hunter2").unwrap();
+    }
+    symlink("auth", top.join("given")).unwrap();
+    symlink("../auth", top.join("trees/link")).unwrap();
+    fs::hard_link(top.join("auth"), top.join("trees/hard")).unwrap();
+    let layer = top.join("trees/a.zkt");
+    let read = |line: &str| {
+        fs::write(&layer, format!("/a\n  {line}\n")).unwrap();
+        let withheld = vec![crate::declare::files::Withheld {
+            path: top.join("given"),
+            what: "--auth-file".to_owned(),
+        }];
+        let key_file = path("keys.txt");
+        let variables =
+            move |name: &str| (name == "SOPS_AGE_KEY_FILE").then(|| key_file.clone().into());
+        let secrets = SecretSources::new(variables)
+            .without(withheld.clone())
+            .allow_only(&[top.display().to_string()]);
+        let disk = Disk {
+            withheld,
+            ..Disk::default()
+        };
+        let layers = Layers::new([layer.display().to_string()]);
+        let loaded = load(layers.files(&disk).secrets(secrets.unwrap()));
+        loaded.err().map(|problems| problems.to_string())
+    };
+    for name in ["auth", "given", "trees/link", "trees/hard"] {
+        let told = read(&format!("@secret x from file '{}'", path(name)));
+        let told = told.unwrap();
+        assert!(told.contains("trees/a.zkt:2:"), "{told}");
+        assert!(
+            told.contains("it is the file given as --auth-file"),
+            "{told}"
+        );
+    }
+    let told = read("@data file 'hard'").unwrap();
+    assert!(
+        told.contains("it is the file given as --auth-file"),
+        "{told}"
+    );
+    #[cfg(feature = "sops")]
+    {
+        let told = read(&format!("@secret x from file '{}'", path("keys.txt")));
+        assert!(told.unwrap().contains("a key for SOPS files"));
+    }
+    assert_eq!(
+        read(&format!("@secret x from file '{}'", path("other"))),
+        None
     );
 }

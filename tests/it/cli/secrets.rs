@@ -1,5 +1,7 @@
 //! Secrets from outside of the tree files: had or not, never shown.
 
+mod own;
+
 use std::fs;
 use std::os::unix::fs::symlink;
 

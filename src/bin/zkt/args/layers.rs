@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 use zkt::SecretSources;
-use zkt::declare::files::{Disk, GitFiles};
+use zkt::declare::files::{Disk, GitFiles, Withheld};
 
 use super::values::{allowed_secret, file_size, layer};
 use crate::environment::is_ci;
@@ -38,6 +38,9 @@ pub(crate) struct FileArgs {
     #[arg(long, help_heading = "Files", value_name = "SIZE", default_value = "256MiB",
           value_parser = file_size)]
     pub(crate) max_file: u64,
+    /// The files with credentials of zkt itself
+    #[arg(skip)]
+    pub(crate) withheld: Vec<Withheld>,
 }
 
 impl FileArgs {
@@ -49,7 +52,7 @@ impl FileArgs {
     /// The values from outside, of this process and this machine. In CI many may change the layers: nothing is taken
     /// there that nobody has allowed.
     pub(crate) fn secrets(&self) -> SecretSources {
-        let sources = SecretSources::new(|name| env::var_os(name));
+        let sources = SecretSources::new(|name| env::var_os(name)).without(self.withheld.clone());
         if self.allow_secrets.is_empty() && is_ci() {
             return sources.allow_own();
         }
@@ -63,6 +66,7 @@ impl FileArgs {
         Disk {
             allowed: self.allow_files.clone(),
             largest: self.max_file,
+            withheld: self.withheld.clone(),
         }
     }
 }

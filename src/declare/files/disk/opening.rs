@@ -30,6 +30,7 @@ pub(super) fn open(path: &Path, root: &Root) -> Result<(File, u64), Error> {
     if !metadata.is_file() {
         return Err(Error::NotRegular);
     }
+    root.admit_file(&metadata)?;
     // Whatever its path: `/proc` can be mounted anywhere.
     #[cfg(target_os = "linux")]
     if is_on_system_mount(&file)? {

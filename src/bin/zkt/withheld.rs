@@ -1,0 +1,85 @@
+//! The files with zkt's own credentials, which no tree may take as data: it may come from somebody who cannot read
+//! them.
+
+use std::path::PathBuf;
+
+use zkt::declare::files::Withheld;
+
+use crate::args::ServerArgs;
+use crate::cli::Command;
+use crate::environment::{SOPS_AGE_KEY_FILE, variable};
+use crate::{planning, sasl, tls};
+
+/// Those that variables name.
+pub(crate) fn of_environment() -> Vec<Withheld> {
+    // Where the key has a file of its own, anybody may see the certificate.
+    let certificate = match variable(tls::KEY) {
+        None => Some(tls::CERT),
+        Some(_) => None,
+    };
+    let names = [
+        tls::KEY,
+        tls::PASSWORD_FILE,
+        tls::CA_PASSWORD_FILE,
+        sasl::PASSWORD_FILE,
+        planning::FINGERPRINT_KEY_FILE,
+        SOPS_AGE_KEY_FILE,
+    ];
+    let names = names.into_iter().chain(certificate);
+    let named = names.filter_map(|name| Some((variable(name)?, name)));
+    named.map(|(path, what)| withheld(path, what)).collect()
+}
+
+/// Those, and the ones that the arguments of a command name, or the context that holds.
+pub(crate) fn of_command(command: &mut Command) -> Vec<Withheld> {
+    let mut found = of_environment();
+    found.extend(
+        command
+            .server_mut()
+            .into_iter()
+            .flat_map(|args| of_server(args)),
+    );
+    let more = match command {
+        Command::Watch(args) => vec![
+            (&args.listen_token_file, "--listen-token-file"),
+            (&args.listen_key, "--listen-key"),
+            (&args.webhook_secret_file, "--webhook-secret-file"),
+        ],
+        #[cfg(feature = "server")]
+        Command::Serve(args) => vec![
+            (&args.tls_key, "--tls-key"),
+            (&args.sasl_users, "--sasl-users"),
+        ],
+        _ => Vec::new(),
+    };
+    found.extend(more.into_iter().filter_map(given));
+    found
+}
+
+fn of_server(args: &ServerArgs) -> Vec<Withheld> {
+    let (tls, sasl) = (&args.tls, &args.sasl);
+    let has_key = tls.tls_key.is_some() || variable(tls::KEY).is_some();
+    let no_file = None;
+    let files = [
+        (&sasl.sasl_password_file, "--sasl-password-file"),
+        (&tls.tls_key, "--tls-key"),
+        (if has_key { &no_file } else { &tls.tls_cert }, "--tls-cert"),
+        (&tls.tls_password_file, "--tls-password-file"),
+        (&tls.tls_ca_password_file, "--tls-ca-password-file"),
+    ];
+    let auth = args.auth_file.iter();
+    auth.map(|path| withheld(path, "--auth-file"))
+        .chain(files.into_iter().filter_map(given))
+        .collect()
+}
+
+fn given((path, what): (&Option<PathBuf>, &str)) -> Option<Withheld> {
+    path.as_ref().map(|path| withheld(path, what))
+}
+
+fn withheld(path: impl Into<PathBuf>, what: &str) -> Withheld {
+    Withheld {
+        path: path.into(),
+        what: what.to_owned(),
+    }
+}

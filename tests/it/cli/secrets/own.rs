@@ -1,0 +1,83 @@
+//! The files with zkt's own credentials are nobody's values.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+
+use crate::cli::Place;
+
+#[test]
+fn credentials_that_zkt_was_given_are_no_values() {
+    let place = Place::offline();
+    place
+        .file("run/cred", "digest:ops:hunter2")
+        .file("empty.zkt", "/b\n")
+        .file("trees/a.zkt", "/a\n  @secret x from file '../run/link'\n")
+        .file("trees/data.zkt", "/a\n  @data file 'hard'\n");
+    symlink("cred", place.path("run/link")).unwrap();
+    fs::hard_link(place.path("run/cred"), place.path("trees/hard")).unwrap();
+    let refused = |words: &str, variable: Option<&str>, what: &str, tree: &str| {
+        let mut command = place.command(&format!("diff empty.zkt trees/{tree}.zkt {words}"));
+        command.envs(variable.map(|name| (name, "run/cred")));
+        let run = place.finish(command.spawn().unwrap()).expect(2);
+        let told = format!(
+            "it is the file given as {what}: credentials of zkt itself are never read as data"
+        );
+        assert!(run.stderr.contains(&told), "{run}");
+        assert!(
+            run.stderr.contains(&format!("trees/{tree}.zkt:2:")),
+            "{run}"
+        );
+        assert!(!run.everything().contains("hunter2"), "{run}");
+    };
+    for flag in [
+        "--auth-file",
+        "--sasl-password-file",
+        "--tls-key",
+        "--tls-cert",
+        "--tls-password-file",
+        "--tls-ca-password-file",
+    ] {
+        refused(&format!("{flag} run/cred"), None, flag, "a");
+        refused(&format!("{flag} run/cred"), None, flag, "data");
+    }
+    for name in [
+        "ZKT_SASL_PASSWORD_FILE",
+        "ZKT_TLS_KEY",
+        "ZKT_TLS_CERT",
+        "ZKT_TLS_PASSWORD_FILE",
+        "ZKT_TLS_CA_PASSWORD_FILE",
+        "ZKT_FINGERPRINT_KEY_FILE",
+        "SOPS_AGE_KEY_FILE",
+    ] {
+        refused("", Some(name), name, "a");
+        refused("--allow-secrets /", Some(name), name, "a");
+    }
+    place.file("zkt.toml", "[context.x]\nauth-file = 'run/link'\n");
+    refused("--context x", None, "--auth-file", "a");
+    // A certificate with a key of its own is for everybody, and so are those of authorities.
+    fs::remove_file(place.path("zkt.toml")).unwrap();
+    place.file("run/key", "x");
+    for words in ["--tls-cert run/cred --tls-key run/key", "--tls-ca run/cred"] {
+        place
+            .run(&format!("diff empty.zkt trees/a.zkt {words}"))
+            .expect(1);
+    }
+}
+
+#[test]
+fn a_command_without_servers_knows_those_of_the_environment() {
+    let place = Place::offline();
+    place
+        .file("cred", "hunter2")
+        .file("a.zkt", "/a\n  @data file 'cred'\n");
+    for command in ["show", "check", "graph"] {
+        let mut command = place.command(&format!("{command} a.zkt"));
+        command.env("ZKT_SASL_PASSWORD_FILE", "cred");
+        let run = place.finish(command.spawn().unwrap()).expect(1);
+        assert!(
+            run.everything()
+                .contains("it is the file given as ZKT_SASL_PASSWORD_FILE"),
+            "{run}"
+        );
+    }
+}
