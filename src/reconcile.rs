@@ -25,6 +25,7 @@
 //! | `lint` | warnings that need no server |
 //! | `status` | an owner's record against the live tree |
 //! | `partial` | a plan for what changed alone |
+//! | `sides` | what one of two declared trees says of secrets of the other |
 //! | `contention` | an execution whose nodes others write all the time |
 //! | `tries` | when a stopped execution is planned again |
 //! | `account` | what was done, what is unknown, what is left |
@@ -50,6 +51,7 @@ mod rights;
 mod road;
 mod run;
 mod saved;
+mod sides;
 mod status;
 mod tenure;
 mod tries;
@@ -84,12 +86,10 @@ pub(crate) use tenure::Tenure;
 #[cfg(feature = "watch")]
 pub(crate) use tries::{Aside, Look, Spent};
 
-use std::borrow::Cow;
-
 use options::narrowed;
 
 use crate::declare::Source;
-use crate::model::node::{Declared, Live};
+use crate::model::node::Live;
 use crate::model::plan::Plan;
 use crate::model::secrets::SecretNames;
 use crate::model::tree::Tree;
@@ -130,13 +130,13 @@ pub async fn plan_after(
     Ok(planned.plan)
 }
 
-/// The plan between two declared trees: the old one as if it were live. Top-level nodes that only the
-/// old one has are trimmed, too. A subtree that only changed its place is a move, with a warning where no
+/// The plan between two declared trees: the old one as if it were live. What either declares as secret is not
+/// shown of the other. Top-level nodes that only the old one has are trimmed, too. A subtree that only changed its place is a move, with a warning where no
 /// `@moved` says so. No server is asked, so no ACL can lock anybody out.
 #[must_use]
 pub fn compare(old: &Source, new: &Source, options: &Options) -> Plan {
     let (old, new) = (narrowed(old, options), narrowed(new, options));
-    let new = lacking_as(&old, new);
+    let new = sides::heed(&old, new);
     let policy = Policy {
         trim_top_level: true,
         // What a tree declares is never ZooKeeper's own.
@@ -167,40 +167,4 @@ pub fn compare(old: &Source, new: &Source, options: &Options) -> Plan {
     alike::mark_moves(&mut plan, before);
     options.judge(&mut plan, &new);
     plan
-}
-
-/// A tree that lacks what the old one lacks of the same values from outside: neither can be compared.
-fn lacking_as<'s>(old: &Source, new: Cow<'s, Source>) -> Cow<'s, Source> {
-    let mut lacking = old
-        .tree()
-        .iter()
-        .filter(|(_, node)| node.lacks_any())
-        .peekable();
-    if lacking.peek().is_none() {
-        return new;
-    }
-    let mark = |tree: &mut Tree<Declared>| {
-        for (path, old) in lacking {
-            let Some(new) = tree.get_mut(path) else {
-                continue;
-            };
-            for (name, outside) in &old.outside {
-                if outside.lacks.is_none() {
-                    continue;
-                }
-                // A live value comes from no file.
-                let is_live = new.origin_of(name).is_none();
-                match new.outside.get_mut(name) {
-                    Some(other) if other.from == outside.from => {
-                        other.lacks.clone_from(&outside.lacks);
-                    }
-                    None if is_live => {
-                        new.outside.insert(name.clone(), outside.clone());
-                    }
-                    _ => {}
-                }
-            }
-        }
-    };
-    Cow::Owned(new.into_owned().change(mark))
 }

@@ -82,7 +82,13 @@ impl Secret {
             (this, Self::Nothing) => this,
             (Self::Nothing, other) => other.clone(),
             (Self::Properties(these), Self::Properties(those)) => {
-                let patterns = [these.patterns(), those.patterns()].concat();
+                let mut patterns = these.patterns().to_vec();
+                let more = those.patterns().iter();
+                let more = more.filter(|pattern| !these.patterns().contains(pattern));
+                patterns.extend(more.cloned());
+                if patterns.len() == these.patterns().len() {
+                    return Self::Properties(these);
+                }
                 Globs::new(patterns).map_or(Self::Everything, Self::Properties)
             }
         }

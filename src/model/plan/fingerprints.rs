@@ -6,6 +6,7 @@ use super::fingerprint::{Fingerprint, FingerprintKey, Fingerprints};
 use super::{Action, Add, Change, ChangeValue, DATA_CHANGE, Plan};
 use crate::model::node::Secret;
 use crate::model::path::ZPath;
+use crate::syntax::parser::HIDDEN;
 
 impl Plan {
     /// Takes the fingerprints of the secret values that it writes.
@@ -18,7 +19,8 @@ impl Plan {
             |path: &ZPath, name: &str, old: Option<&ChangeValue>, new: Option<&ChangeValue>| {
                 let of = |value: Option<&ChangeValue>| fingerprint(key, (path, name), value?);
                 let found = Fingerprint {
-                    old: of(old),
+                    // What an old declaration lacks has none either.
+                    old: of(old.filter(|old| **old != ChangeValue::Json(HIDDEN.into()))),
                     new: of(new).filter(|_| !lacking.contains(&(path, name))),
                 };
                 if found != Fingerprint::default() {

@@ -379,3 +379,21 @@ async fn a_watch_that_enforces_needs_the_secret_and_one_that_warns_does_not() {
     run(&place, "watch --once a.zkt", &HAD).expect(0);
     assert!(place.nodes().await.contains("hunter2-env"));
 }
+
+#[test]
+fn what_a_side_of_a_diff_lacks_is_not_compared() {
+    let place = Place::offline();
+    place
+        .file("from.zkt", "/a\n  x = 1\n  @secret p from env P\n")
+        .file("plain.zkt", "/a\n  x = 1\n  p = 'plain'\n")
+        .file("none.zkt", "/a\n  x = 1\n");
+    for words in ["from.zkt plain.zkt", "plain.zkt from.zkt"] {
+        let run = run(&place, &format!("diff {words}"), &[]).expect(0);
+        let told = "  /a  (p from env P: the variable is not set)";
+        assert!(run.stdout.contains(told), "{run}");
+        assert!(!run.stdout.contains("(secret)"), "{run}");
+    }
+    let gone = run(&place, "diff from.zkt none.zkt", &[]).expect(1);
+    assert!(gone.stdout.contains("- p = (secret)"), "{gone}");
+    assert!(!gone.stdout.contains("Not compared"), "{gone}");
+}

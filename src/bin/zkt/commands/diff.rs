@@ -310,14 +310,6 @@ fn beside(old: Option<&Declared>, live: &LiveNode) -> Declared {
 
 /// The plan between two declared trees: the old one as if it were live.
 fn compare(old: &Source, new: Source, options: &Options) -> Plan {
-    let new = new.change(|tree| {
-        options.filter.apply(tree);
-        // What one side declares as secret is not shown of the other.
-        for (path, node) in tree.iter_mut() {
-            if let Some(old) = old.tree().get(path) {
-                node.secret = std::mem::take(&mut node.secret).and(&old.secret);
-            }
-        }
-    });
+    let new = new.change(|tree| options.filter.apply(tree));
     reconcile::compare(old, &new, options)
 }
