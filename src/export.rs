@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use base64::Engine as _;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use smallvec::SmallVec;
 
 use crate::model::acl::Acl;
@@ -34,6 +34,9 @@ pub use respelled::is_respelled;
 
 /// How many nodes' texts are made before they are written.
 const RUN: usize = 2048;
+
+/// The member of a node's JSON with the values that are not in it.
+const FROM_OUTSIDE: &str = "from_outside";
 
 /// The line that marks an ephemeral node.
 const EPHEMERAL: &str = "@ephemeral";
@@ -312,7 +315,8 @@ fn directives(node: &Declared, has_own_acl: bool) -> Vec<String> {
 
 /// Writes the nodes of a tree, in their order, as nested JSON: `{"properties": {…}, "children": {NAME: …}}`, with `"data"` and
 /// `"acl"` where there are any, and `"acl_masked"` where the server masks the ACL. The outermost object
-/// stands for `/`.
+/// stands for `/`. A secret value from outside that could not be had is no property and no data: `"from_outside"` has its
+/// name, `"@data"` for data, and where it comes from.
 ///
 /// Nothing recurses: a tree may be deeper than the stack.
 pub fn write_json<'a>(
@@ -352,9 +356,12 @@ pub fn write_json<'a>(
 fn write_json_node(node: &Declared, out: &mut dyn Write) -> io::Result<()> {
     match &node.content {
         Content::Properties(_) => {
-            let properties = spelling::visible_json(serde_json::to_string(&node.properties())?);
+            let mut properties = node.properties();
+            properties.retain(|name, _| !node.lacks(name));
+            let properties = spelling::visible_json(serde_json::to_string(&properties)?);
             write!(out, "\"properties\": {properties}")?;
         }
+        Content::Raw { .. } if node.lacks(RAW_DATA) => write!(out, "\"properties\": {{}}")?,
         Content::Raw { bytes, .. } => {
             let bytes = base64(bytes);
             write!(
@@ -362,6 +369,13 @@ fn write_json_node(node: &Declared, out: &mut dyn Write) -> io::Result<()> {
                 "\"properties\": {{}}, \"data\": {{\"base64\": \"{bytes}\"}}"
             )?;
         }
+    }
+    let lacking = (node.outside.iter()).filter(|(_, outside)| outside.lacks.is_some());
+    let lacking = lacking.map(|(name, outside)| (name.clone(), Value::from(&*outside.from)));
+    let lacking: Map<String, Value> = lacking.collect();
+    if !lacking.is_empty() {
+        let lacking = spelling::visible_json(serde_json::to_string(&lacking)?);
+        write!(out, ", \"{FROM_OUTSIDE}\": {lacking}")?;
     }
     match &node.acl {
         Some(acl) if acl.is_masked() => write!(out, ", \"acl_masked\": true")?,

@@ -3,11 +3,13 @@
 use base64::Engine as _;
 use serde_json::{Map, Value};
 
+use super::FROM_OUTSIDE;
 use super::copy::declare_node;
 use crate::model::acl::{Acl, AclEntry, AclError};
-use crate::model::node::{Content, Declared, LiveNode};
+use crate::model::node::{Content, Declared, LiveNode, Outside, RAW_DATA};
 use crate::model::path::{self, ZPath};
 use crate::model::tree::Tree;
+use crate::syntax::parser::HIDDEN;
 
 /// Why JSON is no exported tree.
 #[derive(Debug, thiserror::Error)]
@@ -101,6 +103,9 @@ fn node(path: &ZPath, json: &Value) -> Result<Declared, JsonError> {
             }
         }
     };
+    if let Some(lacking) = json.get(FROM_OUTSIDE) {
+        lack(path, &mut node, lacking)?;
+    }
     node.ephemeral = json.get("ephemeral") == Some(&Value::Bool(true));
     node.acl_is_deep = json.get("acl_deep") == Some(&Value::Bool(true));
     if let Some(acl) = json.get("acl") {
@@ -117,6 +122,32 @@ fn node(path: &ZPath, json: &Value) -> Result<Declared, JsonError> {
         node.acl = Some(Acl { entries }.into());
     }
     Ok(node)
+}
+
+/// Has a node lack the values that the JSON does not hold.
+fn lack(path: &ZPath, node: &mut Declared, lacking: &Value) -> Result<(), JsonError> {
+    const WRONG: &str = "its \"from_outside\" is no object of strings";
+    let lacking = lacking.as_object().ok_or_else(|| wrong(path, WRONG))?;
+    let mut properties = node.properties();
+    for (name, from) in lacking {
+        let from = from.as_str().ok_or_else(|| wrong(path, WRONG))?;
+        let outside = Outside {
+            from: from.into(),
+            lacks: Some("the JSON does not hold it".into()),
+        };
+        node.outside.insert(name.clone(), outside);
+        properties.insert(name.clone(), HIDDEN.into());
+    }
+    node.content = match lacking.contains_key(RAW_DATA) {
+        true => Content::Raw {
+            bytes: HIDDEN.as_bytes().into(),
+            origin: None,
+        },
+        false => Content::Properties(properties.into()),
+    };
+    let secret = std::mem::take(&mut node.secret);
+    node.secret = secret.with(node.outside.keys());
+    Ok(())
 }
 
 fn wrong(path: &ZPath, what: &'static str) -> JsonError {
@@ -156,6 +187,31 @@ mod tests {
         assert_eq!(bytes(&parsed), bytes(source.tree()));
     }
 
+    /// Nobody can take what stands in the place of a value for one.
+    #[test]
+    fn a_value_that_was_not_had_is_none_and_comes_back_as_none() {
+        let source = declare::declare(
+            "/a\n  x = '(secret)'\n  @secret p from env P\n/b\n  @secret @data from file 'b'\n",
+        );
+        let text = json(source.unwrap().tree());
+        let parsed: Value = serde_json::from_str(&text).unwrap();
+        let node = |name: &str| parsed["children"][name].clone();
+        let a = serde_json::json!({
+            "properties": {"x": "(secret)"}, "from_outside": {"p": "env P"}, "children": {},
+        });
+        let b = serde_json::json!({
+            "properties": {}, "from_outside": {"@data": "file 'b'"}, "children": {},
+        });
+        assert_eq!((node("a"), node("b")), (a, b));
+        let tree = parse_json(text.as_bytes(), &ZPath::root()).unwrap();
+        assert_eq!(json(&tree), text);
+        let lacks = |path: &str, name: &str| {
+            let node = tree.get(&ZPath::parse(path).unwrap()).unwrap();
+            node.lacks(name) && node.secret.covers(name)
+        };
+        assert!(lacks("/a", "p") && !lacks("/a", "x") && lacks("/b", "@data"));
+    }
+
     #[test]
     fn what_is_no_export_is_told() {
         let told = |text: &str| {
@@ -176,6 +232,14 @@ mod tests {
             node("{\"properties\": {}, \"data\": 1, \"children\": {}}"),
             "/a: it is no exported node: its \"data\" is no base64"
         );
+        for lacking in ["1", "{\"x\": 1}"] {
+            assert_eq!(
+                node(&format!(
+                    "{{\"properties\": {{}}, \"from_outside\": {lacking}, \"children\": {{}}}}"
+                )),
+                "/a: it is no exported node: its \"from_outside\" is no object of strings"
+            );
+        }
         assert!(told("{\"children\": {\"a/b\": {}}}").starts_with("/: the name \"a/b\""));
         assert!(
             node("{\"properties\": {}, \"acl\": [\"x\"], \"children\": {}}").starts_with("/a: ")

@@ -397,3 +397,22 @@ fn what_a_side_of_a_diff_lacks_is_not_compared() {
     assert!(gone.stdout.contains("- p = (secret)"), "{gone}");
     assert!(!gone.stdout.contains("Not compared"), "{gone}");
 }
+
+#[test]
+fn the_json_of_a_tree_says_which_values_it_has_not() {
+    let place = Place::offline();
+    place
+        .file("a.zkt", "/a\n  x = 1\n  @secret p from env P\n")
+        .file("plain.zkt", "/a\n  x = 2\n  p = '(secret)'\n");
+    let shown = place.run("show --format json a.zkt").expect(0);
+    let told = r#""a": {"properties": {"x":1}, "from_outside": {"p":"env P"}, "children": {}}"#;
+    assert!(shown.stdout.contains(told), "{shown}");
+    place.file("a.json", &shown.stdout);
+    let diff = place.run("diff a.json plain.zkt").expect(1);
+    assert!(diff.stdout.contains("x = 1 -> 2"), "{diff}");
+    assert!(
+        diff.stdout
+            .contains("p from env P: the JSON does not hold it"),
+        "{diff}"
+    );
+}
