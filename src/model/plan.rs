@@ -1,6 +1,7 @@
 //! Plans as data: the planner makes them, the executor carries them out, a renderer shows them.
 
 mod claims;
+mod doubt;
 mod fingerprint;
 mod fingerprints;
 mod lacking;
@@ -21,7 +22,6 @@ use crate::model::node::{AclVersion, DataVersion, Secret, Zxids};
 use crate::model::path::ZPath;
 use crate::model::record::Changes;
 use crate::model::value::{Encoded, Properties};
-use crate::syntax::names::split_link;
 use crate::syntax::place::Location;
 
 pub use claims::{Adopted, Claims, LetGo};
@@ -295,16 +295,6 @@ pub struct Change {
     pub origin: Option<Location>,
 }
 
-impl Change {
-    /// Whether a value goes that no file declares any more: not a link, whose target is a path, nor an ACL.
-    #[must_use]
-    #[doc(hidden)]
-    pub fn is_removed_value(&self) -> bool {
-        let is_value = !matches!(self.old, None | Some(ChangeValue::Acl(_)));
-        is_value && self.new.is_none() && split_link(&self.name).is_none()
-    }
-}
-
 /// A value before or after a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ChangeValue {
@@ -414,22 +404,6 @@ impl Plan {
     pub(crate) fn require_secrets(&mut self) {
         let lacking = self.not_compared.drain(..).map(Refusal::NoSecret);
         self.refusals.extend(lacking);
-    }
-
-    /// Hides the values that go: no file declares them, so nobody says whether they are secret. For what
-    /// others read than those who may read the nodes: comments, logs, status pages.
-    #[doc(hidden)]
-    pub fn hide_removed(&mut self) {
-        let of_moves = self.moves.iter_mut().flat_map(|moved| &mut moved.changes);
-        let of_moves = of_moves.flat_map(|(_, changes)| changes);
-        let actions = self.actions.iter_mut().filter_map(|action| match action {
-            Action::Update(update) => Some(&mut update.changes),
-            Action::Link(link) => Some(&mut link.changes),
-            Action::Add(_) | Action::Trim(_) => None,
-        });
-        for change in actions.flatten().chain(of_moves) {
-            change.secret |= change.is_removed_value();
-        }
     }
 
     /// Whether somebody who agreed to `other` has agreed to all that this plan does.

@@ -62,7 +62,7 @@ pub(crate) fn as_shown(plan: &Plan, format: PlanFormat) -> Cow<'_, Plan> {
         PlanFormat::Text | PlanFormat::Json => Cow::Borrowed(plan),
         PlanFormat::Markdown | PlanFormat::Github => {
             let mut plan = plan.clone();
-            plan.hide_removed();
+            plan.hide_doubtful();
             Cow::Owned(plan)
         }
     }

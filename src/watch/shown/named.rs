@@ -126,7 +126,7 @@ fn change(change: &Change) -> String {
         name => named(name),
     };
     let text = |value: &ChangeValue| match value {
-        _ if change.secret || change.is_removed_value() => HIDDEN.to_owned(),
+        _ if change.secret || change.is_in_doubt() => HIDDEN.to_owned(),
         ChangeValue::Json(value) => shown(operator, value),
         ChangeValue::Beyond(text) => short(&printable(text)),
         ChangeValue::Raw(raw) => bytes(raw.len()),

@@ -416,3 +416,28 @@ fn the_json_of_a_tree_says_which_values_it_has_not() {
         "{diff}"
     );
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_reviewer_sees_no_value_whose_line_goes() {
+    let place = Place::new("secrets-bared-review").await;
+    place.file(
+        "old.zkt",
+        "/a\n  @secret\n  password = 'hunter2'\n  dsn = 'pg://app:hunter2@h/db'\n",
+    );
+    run(&place, "apply -y old.zkt", &[]).expect(0);
+    place.file("new.zkt", "/a\n  password = 'open'\n  dsn = 'pg://h/db'\n");
+    run(&place, "plan --format markdown new.zkt", &[]).expect(0);
+    run(&place, "plan --format github new.zkt", &[]).expect(0);
+    run(&place, "diff live new.zkt --format markdown", &[]).expect(1);
+    // The declarations of both sides are known.
+    place.file(
+        "moved.zkt",
+        "/b\n  @moved from '/a'\n  password = 'open'\n  dsn = 'x'\n",
+    );
+    for format in ["text", "json", "markdown", "github"] {
+        for new in ["new", "moved"] {
+            let words = format!("diff old.zkt {new}.zkt --format {format}");
+            run(&place, &words, &[]).expect(1);
+        }
+    }
+}

@@ -141,7 +141,7 @@ fn shortened(plan: &Plan) -> Plan {
         ..plan.clone()
     };
     short.actions = plan.actions.iter().take(LONGEST_PLAN).cloned().collect();
-    short.hide_removed();
+    short.hide_doubtful();
     short
 }
 

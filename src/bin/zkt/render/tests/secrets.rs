@@ -265,7 +265,7 @@ fn what_goes_is_not_for_everybody() {
             set("x", json!(1), json!(2)),
         ],
     )]);
-    plan.hide_removed();
+    plan.hide_doubtful();
     let shown = text(&plan);
     assert!(!shown.contains("LEAK"), "{shown}");
     assert!(
