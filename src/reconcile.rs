@@ -82,6 +82,8 @@ pub(crate) use road::{Past, Road};
 #[cfg(feature = "watch")]
 pub(crate) use run::Run;
 #[cfg(feature = "watch")]
+pub(crate) use sides::hide_as;
+#[cfg(feature = "watch")]
 pub(crate) use tenure::Tenure;
 #[cfg(feature = "watch")]
 pub(crate) use tries::{Aside, Look, Spent};

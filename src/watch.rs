@@ -10,6 +10,7 @@
 //! | `settling`, `writers` | whether newer files may be taken already |
 //! | `revision` | what files declare, and whether that is sound |
 //! | `newest` | what becomes of that tree as files change |
+//! | `formerly` | what earlier files have declared secret |
 //! | `reconciler` | one reconcile: session and mirror, plan and execution |
 //! | `held`, `drift` | nodes whose repair waits, differences that are known |
 //! | `state`, `condition` | what there is to show, and in one word |
@@ -23,6 +24,7 @@ mod condition;
 mod drift;
 mod error;
 mod files;
+mod formerly;
 mod git;
 mod held;
 mod history;

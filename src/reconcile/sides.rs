@@ -29,7 +29,7 @@ pub(super) fn heed<'s>(old: &Source, new: Cow<'s, Source>) -> Cow<'s, Source> {
 }
 
 /// Hides in a tree what is secret elsewhere: of the same nodes, and of those that are moved to their places.
-fn hide_as<'s>(
+pub(crate) fn hide_as<'s>(
     tree: &mut Tree<Declared>,
     secret: impl Fn(&ZPath) -> Option<&'s Secret>,
 ) {

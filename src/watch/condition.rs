@@ -110,6 +110,7 @@ mod tests {
                 outlines: Vec::new(),
                 drawn: Vec::new(),
                 only_empty: false,
+                only_secrets: false,
                 revision: "r2".to_owned(),
             },
             commit: None,

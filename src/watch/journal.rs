@@ -212,6 +212,15 @@ impl Journal {
         self.texts().chain(secrets)
     }
 
+    /// Tells what the files with secrets held from what they hold now. It must not be shown: whoever sees it could
+    /// try guesses.
+    pub(super) fn secrets(&self) -> u64 {
+        let secrets = (self.entries.iter())
+            .filter(|entry| matches!(entry.question, Question::Secret(..)))
+            .map(|entry| entry.answer);
+        hash(&secrets.collect::<Vec<u64>>())
+    }
+
     /// Whether something was read that can be read only once.
     pub(super) fn has_stream(&self) -> bool {
         self.entries.iter().any(|entry| match &entry.question {

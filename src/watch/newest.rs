@@ -199,13 +199,25 @@ impl Newest {
                 self.settling.reset();
                 FileState::Sound { revision, commit }
             }
-            (Loaded::Sound(revision), _) => {
-                if let Some(due) = self.wait_for(&revision, journal, shown) {
-                    self.awaited = Awaited::Rest(due);
-                    return;
+            (Loaded::Sound(revision), in_force) => {
+                let vanished = in_force
+                    .as_deref()
+                    .and_then(|old| locked(&self.reader.reading).vanished(old, &revision));
+                if let Some(broken) = vanished {
+                    self.settling.reset();
+                    FileState::Broken {
+                        broken,
+                        commit,
+                        in_force,
+                    }
+                } else {
+                    if let Some(due) = self.wait_for(&revision, journal, shown) {
+                        self.awaited = Awaited::Rest(due);
+                        return;
+                    }
+                    locked(&self.reader.reading).keep(&revision, journal.clone());
+                    FileState::Sound { revision, commit }
                 }
-                locked(&self.reader.reading).keep(journal.clone());
-                FileState::Sound { revision, commit }
             }
             (Loaded::Broken(broken), in_force) => {
                 self.settling.reset();
@@ -241,14 +253,15 @@ impl Newest {
         let files = self.files.as_ref()?;
         let in_force = self.taken.in_force();
         let youngest = match in_force {
-            None => settling::youngest(journal.texts(), SystemTime::now()),
+            None => settling::youngest(journal.files(), SystemTime::now()),
             Some(_) => None,
         };
         let quiet = match youngest {
             Some(_) => settling::REMOVAL,
             None => settling::quiet(in_force.map(Arc::as_ref), newer, files.is_polled()),
         };
-        let due = self.settling.wait(&newer.id, quiet, Instant::now());
+        let contents = format!("{} {:x}", newer.id, journal.secrets());
+        let due = self.settling.wait(&contents, quiet, Instant::now());
         if let (Some(path), Some(_)) = (youngest, due) {
             shown.files(OfFiles::Young(path));
         }

@@ -4,10 +4,11 @@ use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::formerly::Formerly;
 use super::journal::{Journal, Recorder};
 use crate::declare::{self, Disk, Problem, Problems, SecretSources, Source};
 use crate::model::path::ZPath;
-use crate::model::plan::Refusal;
+use crate::model::plan::{NotCompared, Refusal};
 use crate::plan::scope::Filter;
 use crate::syntax::source::Sources;
 use crate::syntax::spelling::clipped;
@@ -70,6 +71,15 @@ pub struct Revision {
     pub declared_nodes: usize,
 }
 
+impl Revision {
+    /// The secret values from outside that could not be had.
+    pub(super) fn lacking(&self) -> Vec<NotCompared> {
+        let mut lacking = self.source.lacking();
+        lacking.retain(|one| self.source.tree().declares(&one.path));
+        lacking
+    }
+}
+
 /// Why the files as they are declare no sound tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Broken {
@@ -81,6 +91,8 @@ pub struct Broken {
     pub drawn: Vec<String>,
     /// Whether all that is wrong is that there is nothing declared.
     pub only_empty: bool,
+    /// Whether all that is wrong is that secret values from outside cannot be had any more.
+    pub only_secrets: bool,
     /// Identifies these texts.
     pub revision: String,
 }
@@ -147,6 +159,7 @@ pub(super) struct Reading {
     standard_input: RefCell<Option<Vec<u8>>>,
     /// What the last sound tree was read from.
     base: Journal,
+    formerly: Formerly,
 }
 
 /// What the files declare.
@@ -169,6 +182,7 @@ impl Reading {
             layers,
             standard_input: RefCell::default(),
             base: Journal::default(),
+            formerly: Formerly::default(),
         }
     }
 
@@ -185,9 +199,18 @@ impl Reading {
         journal.has_stream() || journal.is_still(&self.layers.files)
     }
 
-    /// Takes note of what the tree in force was read from.
-    pub(super) fn keep(&mut self, journal: Journal) {
+    /// Takes note of what is in force, and what it was read from.
+    pub(super) fn keep(&mut self, revision: &Revision, journal: Journal) {
+        self.formerly.add(revision.source.tree());
         self.base = journal;
+    }
+
+    /// Newer files whose secret values from outside are missing: those in force had them all. Returns `None` if
+    /// none are, or some were missing from the start.
+    pub(super) fn vanished(&self, in_force: &Revision, newer: &Revision) -> Option<Broken> {
+        let lacking = newer.lacking();
+        let is_news = !lacking.is_empty() && in_force.lacking().is_empty();
+        is_news.then(|| without_secrets(&lacking, newer.id.clone(), self.layers.wording))
     }
 
     fn load(&self) -> (Loaded, Journal) {
@@ -202,7 +225,10 @@ impl Reading {
         let journal = recorder.into_journal();
         let id = journal.revision(self.standard_input.borrow().as_deref());
         let source = match loaded {
-            Ok(source) => source.change(|tree| self.layers.filter.apply(tree)),
+            Ok(source) => source.change(|tree| {
+                self.layers.filter.apply(tree);
+                self.formerly.hide(tree);
+            }),
             Err(problems) => {
                 let broken = broken(&problems, id, self.layers.wording);
                 return (Loaded::Broken(broken), journal);
@@ -259,6 +285,30 @@ fn broken(problems: &Problems, revision: String, wording: Wording) -> Broken {
         outlines: problems.iter().map(outline).collect(),
         drawn: problems.iter().map(drawn).take(MOST_DRAWN).collect(),
         only_empty: problems.only_empty(),
+        only_secrets: false,
+        revision,
+    }
+}
+
+/// What is wrong with sound files whose secret values cannot be had.
+fn without_secrets(lacking: &[NotCompared], revision: String, wording: Wording) -> Broken {
+    let placed = |one: &NotCompared, text: String| match &one.origin {
+        Some(place) => format!("{place}: {text}"),
+        None => text,
+    };
+    let error = |one: &NotCompared| {
+        let text = (wording.refusal)(&Refusal::NoSecret(one.clone()));
+        placed(one, clipped(&text).into_owned())
+    };
+    let outline =
+        |one: &NotCompared| placed(one, "a secret value from outside is missing".to_owned());
+    let errors: Vec<String> = lacking.iter().map(error).collect();
+    Broken {
+        outlines: lacking.iter().map(outline).collect(),
+        drawn: errors.iter().take(MOST_DRAWN).cloned().collect(),
+        errors,
+        only_empty: false,
+        only_secrets: true,
         revision,
     }
 }
@@ -266,23 +316,106 @@ fn broken(problems: &Problems, revision: String, wording: Wording) -> Broken {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::time::Duration;
 
+    use super::super::settling;
     use super::*;
 
-    #[test]
-    fn a_reading_is_the_same_as_long_as_the_files_are() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.zkt");
-        let mut reading = Reading::new(WatchedLayers {
-            names: vec![folder.path().display().to_string()],
+    fn reading(folder: &Path) -> Reading {
+        Reading::new(WatchedLayers {
+            names: vec![folder.display().to_string()],
             place: ZPath::root(),
             allow_empty: false,
             filter: Filter::default(),
             wording: Wording::default(),
             files: Disk::default(),
-            secrets: SecretSources::none(),
+            secrets: SecretSources::new(|_| None),
             below_chroot: false,
-        });
+        })
+    }
+
+    fn sound(reading: &Reading) -> (Arc<Revision>, Journal) {
+        match reading.read() {
+            (Loaded::Sound(revision), journal) => (revision, journal),
+            (other, _) => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn values_that_vanish_are_told_and_those_that_were_never_there_are_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let secret = folder.path().join("s");
+        let tree = folder.path().join("a.zkt");
+        fs::write(&tree, "/a\n  @secret x from file 's'\n").unwrap();
+        let mut reading = reading(folder.path());
+        let (lacking, _) = sound(&reading);
+        fs::write(&secret, "one").unwrap();
+        let (first, journal) = sound(&reading);
+        assert!(reading.vanished(&lacking, &first).is_none());
+        reading.keep(&first, journal);
+        fs::write(&secret, "").unwrap();
+        let (empty, _) = sound(&reading);
+        assert!(reading.vanished(&lacking, &empty).is_none());
+        let broken = reading.vanished(&first, &empty).unwrap();
+        let place = format!("{}:2:11", tree.display());
+        let told = "/a: there is no value for x from file 's': it is empty";
+        assert_eq!(broken.errors, [format!("{place}: {told}")]);
+        let outline = format!("{place}: a secret value from outside is missing");
+        assert_eq!(broken.outlines, [outline]);
+        assert!(broken.only_secrets);
+        // Back to what is in force.
+        fs::write(&secret, "one").unwrap();
+        assert!(matches!(reading.read().0, Loaded::Same));
+    }
+
+    #[test]
+    fn a_line_that_goes_hides_the_value_of_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let tree = folder.path().join("a.zkt");
+        fs::write(&tree, "/a\n  @secret x\n  x = 1\n").unwrap();
+        let mut reading = reading(folder.path());
+        let (first, journal) = sound(&reading);
+        reading.keep(&first, journal);
+        fs::write(&tree, "/a\n  x = 2\n").unwrap();
+        let (second, _) = sound(&reading);
+        let (_, node) = second.source.tree().iter().next().unwrap();
+        assert!(node.secret.covers("x"));
+    }
+
+    #[test]
+    fn a_secret_that_changes_is_as_other_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let secret = folder.path().join("s");
+        fs::write(
+            folder.path().join("a.zkt"),
+            "/a\n  y = 1\n  @secret x from file 's'\n",
+        )
+        .unwrap();
+        fs::write(&secret, "one").unwrap();
+        let reading = reading(folder.path());
+        let (first, before) = sound(&reading);
+        fs::write(&secret, "one and half of t").unwrap();
+        let (second, after) = sound(&reading);
+        assert_eq!(first.id, second.id);
+        assert_ne!(before.secrets(), after.secrets());
+        let quiet = |newer: &Revision| settling::quiet(Some(&first), newer, false);
+        assert_eq!(quiet(&second), settling::REMOVAL);
+        assert_eq!(quiet(&first), Duration::ZERO);
+        // Only what holds the secret is waited for.
+        fs::write(&secret, "one").unwrap();
+        fs::write(
+            folder.path().join("a.zkt"),
+            "/a\n  y = 2\n  @secret x from file 's'\n",
+        )
+        .unwrap();
+        assert_eq!(quiet(&sound(&reading).0), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_reading_is_the_same_as_long_as_the_files_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.zkt");
+        let mut reading = reading(folder.path());
         let write = |text: &str| fs::write(&path, text).unwrap();
         write("/a\n  x = 1\n");
         let (Loaded::Sound(first), journal) = reading.read() else {
@@ -290,7 +423,7 @@ mod tests {
         };
         // Nobody has put it in force.
         assert!(matches!(reading.read().0, Loaded::Sound(_)));
-        reading.keep(journal);
+        reading.keep(&first, journal);
         assert!(matches!(reading.read().0, Loaded::Same));
 
         write("/a\n  x = 2\n");

@@ -21,7 +21,7 @@ const MOST_WAITS: u32 = 10;
 /// The files that were read last and are not in force yet.
 #[derive(Debug)]
 struct Seen {
-    revision: String,
+    contents: String,
     /// Since when they have been so.
     since: Instant,
     /// Since when they have been other than those in force.
@@ -33,24 +33,25 @@ struct Seen {
 pub(super) struct Settling(Option<Seen>);
 
 impl Settling {
-    /// Takes note of newer files. Returns `None` if they may be taken now, else when to look again.
+    /// Takes note of newer files; `contents` is another one whenever they hold something else. Returns `None` if they
+    /// may be taken now, else when to look again.
     pub(super) fn wait(
         &mut self,
-        revision: &str,
+        contents: &str,
         quiet: Duration,
         now: Instant,
     ) -> Option<Instant> {
         let seen = self.0.take();
         let first = seen.as_ref().map_or(now, |seen| seen.first);
-        let same = seen.filter(|seen| seen.revision == revision);
+        let same = seen.filter(|seen| seen.contents == contents);
         let since = same.map_or(now, |seen| seen.since);
         let due = (since + quiet).min(first + quiet * MOST_WAITS);
         if due <= now {
             return None;
         }
-        let revision = revision.to_owned();
+        let contents = contents.to_owned();
         self.0 = Some(Seen {
-            revision,
+            contents,
             since,
             first,
         });
@@ -65,7 +66,7 @@ impl Settling {
 
 /// How long files must stay as they are before they replace others.
 pub(super) fn quiet(before: Option<&Revision>, after: &Revision, is_polled: bool) -> Duration {
-    if before.is_some_and(|before| takes_away(before, after)) {
+    if before.is_some_and(|before| may_be_half(before, after)) {
         REMOVAL
     } else if is_polled && before.is_some() {
         POLLED
@@ -87,17 +88,34 @@ pub(super) fn youngest<'p>(
     (!is_old).then_some(path)
 }
 
-/// Whether anything that is declared before is not declared after.
-fn takes_away(before: &Revision, after: &Revision) -> bool {
+/// Whether anything that is declared before is not declared after, or a secret value from outside is another one:
+/// the first half of a value is a value, too.
+fn may_be_half(before: &Revision, after: &Revision) -> bool {
     before
         .source
         .tree()
         .join(after.source.tree())
         .any(|side| match side {
             Side::Left((_, node)) => node.is_declared(),
-            Side::Right(_) => false,
-            Side::Both((_, before), (_, after)) => loses(before, after),
+            Side::Right((_, node)) => !node.outside.is_empty(),
+            Side::Both((_, before), (_, after)) => {
+                loses(before, after) || has_other_secret(before, after)
+            }
         })
+}
+
+fn has_other_secret(before: &Declared, after: &Declared) -> bool {
+    if after.outside.is_empty() || before.bytes() == after.bytes() {
+        return false;
+    }
+    match (&before.content, &after.content) {
+        (Content::Properties(before), Content::Properties(now)) => {
+            let (before, now) = (before.decode(), now.decode());
+            let mut names = after.outside.keys();
+            names.any(|name| before.get(name) != now.get(name))
+        }
+        _ => true,
+    }
 }
 
 fn loses(before: &Declared, after: &Declared) -> bool {

@@ -38,10 +38,14 @@ pub(super) fn log_broken(broken: &Broken, in_force: Option<&Arc<Revision>>) {
         Some(_) => "the last sound one stays in force",
         None => "nothing is written before they do",
     };
+    let what = match broken.only_secrets {
+        true => "secret values from outside are missing",
+        false => "the files declare no sound tree",
+    };
     tracing::error!(
         errors = broken.errors.len(),
         in_force = in_force.map_or("none", |revision| revision.id.as_str()),
-        "the files declare no sound tree; {then}"
+        "{what}; {then}"
     );
 }
 

@@ -1,6 +1,7 @@
 //! Secrets from outside of the tree files: had or not, never shown.
 
 mod own;
+mod watch;
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -380,6 +381,31 @@ async fn a_watch_that_enforces_needs_the_secret_and_one_that_warns_does_not() {
     assert!(place.nodes().await.contains("hunter2-env"));
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_reviewer_sees_no_value_whose_line_goes() {
+    let place = Place::new("secrets-bared-review").await;
+    place.file(
+        "old.zkt",
+        "/a\n  @secret\n  password = 'hunter2'\n  dsn = 'pg://app:hunter2@h/db'\n",
+    );
+    run(&place, "apply -y old.zkt", &[]).expect(0);
+    place.file("new.zkt", "/a\n  password = 'open'\n  dsn = 'pg://h/db'\n");
+    run(&place, "plan --format markdown new.zkt", &[]).expect(0);
+    run(&place, "plan --format github new.zkt", &[]).expect(0);
+    run(&place, "diff live new.zkt --format markdown", &[]).expect(1);
+    // The declarations of both sides are known.
+    place.file(
+        "moved.zkt",
+        "/b\n  @moved from '/a'\n  password = 'open'\n  dsn = 'x'\n",
+    );
+    for format in ["text", "json", "markdown", "github"] {
+        for new in ["new", "moved"] {
+            let words = format!("diff old.zkt {new}.zkt --format {format}");
+            run(&place, &words, &[]).expect(1);
+        }
+    }
+}
+
 #[test]
 fn what_a_side_of_a_diff_lacks_is_not_compared() {
     let place = Place::offline();
@@ -415,29 +441,4 @@ fn the_json_of_a_tree_says_which_values_it_has_not() {
             .contains("p from env P: the JSON does not hold it"),
         "{diff}"
     );
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_reviewer_sees_no_value_whose_line_goes() {
-    let place = Place::new("secrets-bared-review").await;
-    place.file(
-        "old.zkt",
-        "/a\n  @secret\n  password = 'hunter2'\n  dsn = 'pg://app:hunter2@h/db'\n",
-    );
-    run(&place, "apply -y old.zkt", &[]).expect(0);
-    place.file("new.zkt", "/a\n  password = 'open'\n  dsn = 'pg://h/db'\n");
-    run(&place, "plan --format markdown new.zkt", &[]).expect(0);
-    run(&place, "plan --format github new.zkt", &[]).expect(0);
-    run(&place, "diff live new.zkt --format markdown", &[]).expect(1);
-    // The declarations of both sides are known.
-    place.file(
-        "moved.zkt",
-        "/b\n  @moved from '/a'\n  password = 'open'\n  dsn = 'x'\n",
-    );
-    for format in ["text", "json", "markdown", "github"] {
-        for new in ["new", "moved"] {
-            let words = format!("diff old.zkt {new}.zkt --format {format}");
-            run(&place, &words, &[]).expect(1);
-        }
-    }
 }

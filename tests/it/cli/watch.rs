@@ -49,7 +49,7 @@ impl Watching {
         Self::of(command.spawn().unwrap())
     }
 
-    fn of(mut child: Child) -> Self {
+    pub(in crate::cli) fn of(mut child: Child) -> Self {
         let stderr = child.stderr.take().unwrap();
         let log: Arc<Mutex<Vec<String>>> = Arc::default();
         let lines = log.clone();

@@ -194,6 +194,7 @@ mod tests {
                 outlines: vec!["a.zkt:1:1: wrong".to_owned(); 30],
                 drawn: Vec::new(),
                 only_empty: false,
+                only_secrets: false,
                 revision: "r2".to_owned(),
             },
             commit: None,

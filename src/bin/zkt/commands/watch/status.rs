@@ -90,6 +90,14 @@ fn unknown(state: &State, interval: Duration) -> Option<&'static str> {
         Connection::None => Some("there is no session"),
         Connection::Lost => Some("the connection is lost"),
         // What the last sound files declare is not what the files declare.
+        Connection::Up
+            if state
+                .files
+                .broken()
+                .is_some_and(|broken| broken.only_secrets) =>
+        {
+            Some("secret values from outside are missing")
+        }
         Connection::Up if state.files.broken().is_some() => Some("the newest files are broken"),
         Connection::Up if state.is_in_sync() && last.is_some_and(is_stale) => {
             Some("the last look at the live tree is too long ago")
