@@ -39,7 +39,7 @@ pub(super) fn log_broken(broken: &Broken, in_force: Option<&Arc<Revision>>) {
         None => "nothing is written before they do",
     };
     let what = match broken.only_secrets {
-        true => "secret values from outside are missing",
+        true => "secret values from outside are missing, so that the files declare no sound tree",
         false => "the files declare no sound tree",
     };
     tracing::error!(
