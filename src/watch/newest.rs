@@ -334,3 +334,79 @@ impl Reader {
 fn locked<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use tokio::time::advance;
+
+    use super::super::revision::Wording;
+    use super::super::{Mode, Options};
+    use super::*;
+    use crate::declare::{Disk, SecretSources};
+    use crate::model::path::ZPath;
+    use crate::plan::scope::Filter;
+    use crate::reconcile;
+    use crate::zookeeper::session;
+
+    /// A file that was written long ago.
+    fn old(path: &std::path::Path, text: &str) {
+        fs::write(path, text).unwrap();
+        let file = fs::File::options().write(true).open(path).unwrap();
+        let hour = Duration::from_secs(3600);
+        file.set_modified(SystemTime::now() - hour).unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_secret_is_taken_once_it_stays_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let (tree, secret) = (folder.path().join("a.zkt"), folder.path().join("s"));
+        old(&tree, "/a\n  @secret x from file 's'\n");
+        old(&secret, "one");
+        let layers = WatchedLayers {
+            names: vec![tree.display().to_string()],
+            place: ZPath::root(),
+            allow_empty: false,
+            filter: Filter::default(),
+            wording: Wording::default(),
+            files: Disk::default(),
+            secrets: SecretSources::new(|_| None),
+            below_chroot: false,
+        };
+        let mut shown = Shown::new(&Options {
+            layers: layers.clone(),
+            session: session::Options::new("127.0.0.1:1"),
+            mode: Mode::Enforce,
+            plan: reconcile::Options::default(),
+            pace: super::super::schedule::Pace::default(),
+            poll: None,
+            elect: None,
+            history: None,
+        });
+        let second = Duration::from_secs(1);
+        let mut newest = Newest::new(layers, Some(FileWatch::new(Some(second))));
+        for (written, later, expected) in [
+            (None, Duration::ZERO, "one"),
+            (Some("tw"), Duration::ZERO, "one"),
+            (None, second, "one"),
+            (Some("two"), Duration::ZERO, "one"),
+            // The first half was there for 2 s, and the whole for 1 s only.
+            (None, second, "one"),
+            (None, second, "two"),
+            // Gone, empty, and back: what was taken last counts.
+            (Some(""), second * 5, "two"),
+            (Some("two"), Duration::ZERO, "two"),
+        ] {
+            if let Some(text) = written {
+                fs::write(&secret, text).unwrap();
+            }
+            advance(later).await;
+            newest.read(&Cause::Timer.into(), &mut shown).await;
+            let revision = newest.sound().unwrap();
+            let (_, node) = revision.source.tree().iter().next().unwrap();
+            assert_eq!(node.properties()["x"], expected, "{written:?} {later:?}");
+        }
+        assert!(shown.state().files.broken().is_none());
+    }
+}
