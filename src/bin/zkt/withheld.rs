@@ -10,6 +10,9 @@ use crate::cli::Command;
 use crate::environment::{SOPS_AGE_KEY_FILE, variable};
 use crate::{planning, sasl, tls};
 
+/// The variables in which Kerberos looks for keys and tickets.
+const OF_KERBEROS: [&str; 3] = ["KRB5_CLIENT_KTNAME", "KRB5_KTNAME", "KRB5CCNAME"];
+
 /// Those that variables name.
 pub(crate) fn of_environment() -> Vec<Withheld> {
     // Where the key has a file of its own, anybody may see the certificate.
@@ -26,8 +29,13 @@ pub(crate) fn of_environment() -> Vec<Withheld> {
         SOPS_AGE_KEY_FILE,
     ];
     let names = names.into_iter().chain(certificate);
-    let named = names.filter_map(|name| Some((variable(name)?, name)));
-    named.map(|(path, what)| withheld(path, what)).collect()
+    let named = names.filter_map(|name| Some(withheld(variable(name)?, name)));
+    let of_kerberos = OF_KERBEROS.into_iter().filter_map(|name| {
+        let value = variable(name)?;
+        let path = value.strip_prefix("FILE:").unwrap_or(&value);
+        Some(withheld(path, name))
+    });
+    named.chain(of_kerberos).collect()
 }
 
 /// Those, and the ones that the arguments of a command name, or the context that holds.

@@ -17,7 +17,11 @@ fn credentials_that_zkt_was_given_are_no_values() {
     fs::hard_link(place.path("run/cred"), place.path("trees/hard")).unwrap();
     let refused = |words: &str, variable: Option<&str>, what: &str, tree: &str| {
         let mut command = place.command(&format!("diff empty.zkt trees/{tree}.zkt {words}"));
-        command.envs(variable.map(|name| (name, "run/cred")));
+        let value = |name: &str| match name {
+            "KRB5_CLIENT_KTNAME" => "FILE:run/cred",
+            _ => "run/cred",
+        };
+        command.envs(variable.map(|name| (name, value(name))));
         let run = place.finish(command.spawn().unwrap()).expect(2);
         let told = format!(
             "it is the file given as {what}: credentials of zkt itself are never read as data"
@@ -48,6 +52,9 @@ fn credentials_that_zkt_was_given_are_no_values() {
         "ZKT_TLS_CA_PASSWORD_FILE",
         "ZKT_FINGERPRINT_KEY_FILE",
         "SOPS_AGE_KEY_FILE",
+        "KRB5_CLIENT_KTNAME",
+        "KRB5_KTNAME",
+        "KRB5CCNAME",
     ] {
         refused("", Some(name), name, "a");
         refused("--allow-secrets /", Some(name), name, "a");
