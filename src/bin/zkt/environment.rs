@@ -12,6 +12,8 @@ pub(crate) const TLS_CA_PASSWORD: &str = "ZKT_TLS_CA_PASSWORD";
 pub(crate) const SASL_PASSWORD: &str = "ZKT_SASL_PASSWORD";
 /// The token that the status address asks for.
 pub(crate) const LISTEN_TOKEN: &str = "ZKT_LISTEN_TOKEN";
+/// The token that the control socket of a server for tests asks for.
+pub(crate) const CONTROL_TOKEN: &str = "ZKT_CONTROL_TOKEN";
 /// The address of a webhook, which may hold a token.
 pub(crate) const WEBHOOK: &str = "ZKT_WEBHOOK";
 /// The secret of its signatures.
@@ -26,12 +28,13 @@ pub(crate) const SOPS_AGE_KEY_FILE: &str = "SOPS_AGE_KEY_FILE";
 
 /// All variables that hold secrets of zkt. `zkt config` does not show them, and the command of `--on-change`
 /// does not get them.
-pub(crate) const SECRETS: [&str; 9] = [
+pub(crate) const SECRETS: [&str; 10] = [
     AUTH,
     SASL_PASSWORD,
     TLS_PASSWORD,
     TLS_CA_PASSWORD,
     LISTEN_TOKEN,
+    CONTROL_TOKEN,
     WEBHOOK,
     WEBHOOK_SECRET,
     FINGERPRINT_KEY,

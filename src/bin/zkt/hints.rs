@@ -197,8 +197,17 @@ fn quoted(file: &Path) -> String {
     shell_word(&file.display().to_string()).into_owned()
 }
 
+/// Why an address has no certificate.
+pub(crate) fn no_certificate(of: &str, error: &TlsError) -> Failure {
+    let failure = Failure::new(format!("TLS of {of}: {error}"));
+    match error {
+        TlsError::NoPassword { file } => failure.hint(decrypts(file)),
+        _ => failure,
+    }
+}
+
 /// How to take the password away from a key for which no password can be given.
-pub(crate) fn decrypts(file: &Path) -> String {
+fn decrypts(file: &Path) -> String {
     let file = quoted(file);
     format!("openssl pkey -in {file} -out {file}.plain writes the key without its password")
 }

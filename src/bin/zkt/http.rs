@@ -3,6 +3,7 @@
 
 pub(crate) mod connections;
 pub(crate) mod origin;
+pub(crate) mod token;
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -18,6 +19,9 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use zkt::zookeeper::session::Certificate;
 
 use self::connections::{Activity, Watched};
 
@@ -83,4 +87,22 @@ pub(crate) async fn serve<S, F>(
         .serve_connection(TokioIo::new(stream), answer);
     // Whatever ends it, nothing depends on it.
     _ = serving.await;
+}
+
+/// As [`serve`], over TLS where there is a certificate. A handshake that takes too long is given up.
+pub(crate) async fn serve_tcp<F>(
+    stream: TcpStream,
+    certificate: Option<&Certificate>,
+    activity: Activity,
+    keep: KeepAlive,
+    answer: impl Fn(Request<Incoming>) -> F,
+) where
+    F: Future<Output = Response<Full<Bytes>>>,
+{
+    let Some(certificate) = certificate else {
+        return serve(stream, activity, keep, answer).await;
+    };
+    if let Ok(Ok(stream)) = timeout(PATIENCE, certificate.accept(stream)).await {
+        serve(stream, activity, keep, answer).await;
+    }
 }

@@ -54,10 +54,12 @@ pub(crate) struct ServeArgs {
     /// Take only clients with a certificate of an authority whose own is in FILE
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "tls_cert")]
     pub(crate) tls_client_ca: Option<PathBuf>,
-    /// Let tests expire sessions, cut connections and inject faults at this address of the machine
-    /// itself, as in :0 or unix:PATH, by HTTP and JSON; the second line on stdout is where it is
+    /// Let tests expire sessions, cut connections and inject faults at this address, by HTTP and JSON;
+    /// :PORT is on 127.0.0.1, unix:PATH a socket; the second line on stdout is where it is
     #[arg(long, value_name = "ADDRESS", value_parser = control::Address::parse)]
     pub(crate) control: Option<control::Address>,
+    #[command(flatten)]
+    pub(crate) guard: control::GuardArgs,
     /// A file with users who may authenticate by SASL (DIGEST-MD5), NAME:PASSWORD a line
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) sasl_users: Option<PathBuf>,
@@ -88,13 +90,16 @@ pub(crate) async fn run(args: &ServeArgs, output: &Output) -> Result<Exit, Failu
     tracing::warn!(target: "zkt", "production is Apache ZooKeeper");
     let server = builder(args, output)?.start().map_err(failure)?;
     let control = match &args.control {
-        Some(address) => Some(control::start(address, server.handle()).await?),
+        Some(address) => {
+            let guard = control::Guard::new(&args.guard)?;
+            Some(control::start(address, guard, server.handle()).await?)
+        }
         None => None,
     };
     let mut out = output.out();
     writeln!(out, "{}", server.address())?;
     if let Some(control) = &control {
-        writeln!(out, "{}", control.address)?;
+        writeln!(out, "{}", control.shown())?;
     }
     out.flush()?;
     tracing::info!("listening on {}", server.address());

@@ -9,7 +9,6 @@ mod server;
 mod status;
 mod systemd;
 mod tls;
-mod token;
 #[cfg(feature = "otel")]
 mod traces;
 mod tree;
@@ -25,7 +24,6 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 use zkt::declare::files::is_in_commit;
-use zkt::error::TlsError;
 use zkt::model::path::check_name;
 use zkt::reconcile::Asks;
 use zkt::watch::{
@@ -38,12 +36,12 @@ use crate::args::values::{duration, listen};
 use crate::args::{LayerArgs, PlanOptions, ServerArgs};
 use crate::declare::Worded;
 use crate::exit::{Exit, Failure};
-use crate::hints::{decrypts, interrupted};
+use crate::hints::{interrupted, no_certificate};
+use crate::http::token::Token;
 use crate::output::Output;
 use crate::signals::{Signal, Signals, interrupt};
 use crate::{diagnostics, planning, settings, words};
 
-use self::token::Token;
 use self::webhook::Webhook;
 
 /// How long the end waits for those who tell of changes.
@@ -182,12 +180,12 @@ async fn show(
     let Some(address) = args.listen else {
         return Ok(None);
     };
-    let token = Token::new(args.listen_token_file.as_deref(), |name| {
-        std::env::var_os(name)
-    })?;
+    let file = args.listen_token_file.as_deref();
+    let token = Token::new(server::GUARDED, file, |name| std::env::var_os(name))?;
     let certificate = match (&args.listen_cert, &args.listen_key) {
         (Some(certificate), Some(key)) => Some(
-            Certificate::load(certificate, key, None).map_err(|error| no_certificate(&error))?,
+            Certificate::load(certificate, key, None)
+                .map_err(|error| no_certificate(server::GUARDED.name, &error))?,
         ),
         _ => None,
     };
@@ -220,14 +218,6 @@ async fn show(
     writeln!(out, "{address}")?;
     out.flush()?;
     Ok(Some(task))
-}
-
-fn no_certificate(error: &TlsError) -> Failure {
-    let failure = Failure::new(format!("TLS of the status address: {error}"));
-    match error {
-        TlsError::NoPassword { file } => failure.hint(decrypts(file)),
-        _ => failure,
-    }
 }
 
 /// Starts to tell of changes whom the arguments name.

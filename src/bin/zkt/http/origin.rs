@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use hyper::header::{HOST, HeaderMap, ORIGIN};
-use hyper::{Request, Version};
+use hyper::{Request, StatusCode, Version};
 
 /// The names under which the address may be asked.
 #[derive(Debug, Clone)]
@@ -22,6 +22,29 @@ pub(crate) enum Foreign {
     Host,
     /// A page from elsewhere sends it.
     Origin,
+}
+
+impl Foreign {
+    /// The status of the answer, and what it says; the option `allow` allows other names of hosts.
+    pub(crate) fn told(self, allow: &str) -> (StatusCode, String) {
+        match self {
+            Self::NoHost => (
+                StatusCode::BAD_REQUEST,
+                "a request names one host".to_owned(),
+            ),
+            Self::Host => (
+                StatusCode::MISDIRECTED_REQUEST,
+                format!(
+                    "this answers to localhost and to the address that it listens on; \
+                     {allow} NAME allows another name"
+                ),
+            ),
+            Self::Origin => (
+                StatusCode::FORBIDDEN,
+                "pages from elsewhere may not ask for this".to_owned(),
+            ),
+        }
+    }
 }
 
 impl Hosts {

@@ -336,9 +336,84 @@ fn it_may_be_a_socket_of_files() {
         "{other}"
     );
     assert_eq!(std::fs::read(place.path("text")).unwrap(), b"x");
-    let far = place.run("serve --listen :0 --control 0.0.0.0:0").expect(1);
-    assert!(far.stderr.contains("of this machine alone"), "{far}");
     let (code, log) = serving.stop("-TERM");
     assert_eq!(code, Some(0), "{log}");
     assert!(!place.path("control").exists());
+}
+
+/// As the status address of a watch does.
+#[test]
+fn an_address_of_the_network_asks_for_a_token() {
+    const TOKEN: &str = "5f1c-0123456789abcdef";
+    let place = Place::offline();
+    place.file("token", format!("{TOKEN}\n"));
+    let ask = |address: &str, request: &str, host: &str, line: &str| {
+        let stream = TcpStream::connect(address).unwrap();
+        exchange(
+            stream,
+            &format!("{request} HTTP/1.1\r\nHost: {host}{line}"),
+            "",
+        )
+    };
+    let bearer = format!("\r\nAuthorization: Bearer {TOKEN}");
+    let mut serving = Serving::start(
+        &place,
+        "--control 0.0.0.0:0 --control-token-file token --control-allow-host zk.test",
+    );
+    let line = serving.line();
+    let port = line.strip_prefix("http://0.0.0.0:").unwrap();
+    let address = format!("127.0.0.1:{port}");
+    for request in [
+        "GET /",
+        "GET /tree",
+        "GET /node?path=/",
+        "POST /expire-all",
+        "GET /none",
+    ] {
+        for line in ["", "\r\nAuthorization: Bearer 5f1c-0123456789abcdeF"] {
+            let (status, body) = ask(&address, request, &address, line);
+            assert_eq!(status, 401, "{request}: {body}");
+            assert!(body.contains("--control-token-file"), "{body}");
+        }
+    }
+    for (host, line, status) in [
+        (address.as_str(), "", 200),
+        ("zk.test", "", 200),
+        ("evil.example", "", 421),
+        (address.as_str(), "\r\nOrigin: http://evil.example", 403),
+    ] {
+        let (found, body) = ask(&address, "GET /tree", host, &format!("{bearer}{line}"));
+        assert_eq!(found, status, "{host} {line}: {body}");
+    }
+    let (_, log) = serving.stop("-TERM");
+    assert!(
+        !log.contains("whoever reaches") && !log.contains(TOKEN),
+        "{log}"
+    );
+
+    // Without a token it is said.
+    let mut open = Serving::start(&place, "--control 0.0.0.0:0");
+    open.line();
+    let (_, log) = open.stop("-TERM");
+    assert!(log.contains("whoever reaches 0.0.0.0:"), "{log}");
+    assert!(
+        log.contains("--control-token-file asks for a token"),
+        "{log}"
+    );
+    let mut local = Serving::start(&place, "--control :0");
+    local.line();
+    let (_, log) = local.stop("-TERM");
+    assert!(!log.contains("whoever reaches"), "{log}");
+
+    place.file("short", "hunter2\n");
+    let short = place.run("serve --listen :0 --control :0 --control-token-file short");
+    let short = short.expect(1);
+    assert!(
+        short.stderr.contains("the token in short has 7 characters"),
+        "{short}"
+    );
+    let alone = place
+        .run("serve --listen :0 --control-token-file token")
+        .expect(1);
+    assert!(alone.stderr.contains("--control"), "{alone}");
 }

@@ -168,6 +168,10 @@ pub(super) fn environment(command: &str, has_server: bool) -> Vec<Entry> {
                 "Set by systemd, to which it reports readiness, status and signs of life.",
             ),
         ]),
+        "serve" => entries.extend([(
+            "ZKT_CONTROL_TOKEN",
+            "The token that --control asks for, without --control-token-file.",
+        )]),
         "discover" => entries.extend([
             ("ZKT_ADDRESSES", "Set for the command of --exec: the addresses, one a line. Not set where they are too long for the environment."),
             ("ZKT_PATH", "Set for the command of --exec: PATH as it was given."),

@@ -7,24 +7,29 @@ mod takes;
 
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use clap::{Args, ValueHint};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use serde_json::{Value, json};
-use tokio::net::{TcpListener, UnixListener, UnixSocket};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixSocket, UnixStream};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use zkt::server::Handle;
+use zkt::zookeeper::session::Certificate;
 
 use crate::args::values::listen;
+use crate::environment;
 use crate::exit::Failure;
-use crate::http::connections::{self, Listener};
+use crate::hints::no_certificate;
+use crate::http::connections;
 use crate::http::origin::{Foreign, Hosts};
+use crate::http::token::{Guarded, Token};
 use crate::http::{self, PATIENCE};
 
 use self::calls::{Asked, CALLS, Control};
@@ -36,40 +41,104 @@ const LONGEST_BODY: usize = 64 << 10;
 /// Where the control socket is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Address {
-    Loopback(SocketAddr),
+    Tcp(SocketAddr),
     Unix(PathBuf),
 }
 
 impl Address {
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        let expected =
-            "expected an address of this machine alone, as in 127.0.0.1:0 or :0, or unix:PATH";
+        let expected = "expected an address, as in 127.0.0.1:0 or :0, or unix:PATH";
         if let Some(path) = text.strip_prefix("unix:") {
             return match path {
                 "" => Err(expected.to_owned()),
                 path => Ok(Self::Unix(path.into())),
             };
         }
-        match listen(text) {
-            Ok(address) if address.ip().to_canonical().is_loopback() => Ok(Self::Loopback(address)),
-            _ => Err(expected.to_owned()),
-        }
+        let address = listen(text).map_err(|_| expected.to_owned())?;
+        Ok(Self::Tcp(address))
     }
 }
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Loopback(address) => write!(f, "http://{address}"),
+            Self::Tcp(address) => write!(f, "{address}"),
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
         }
     }
 }
 
+/// The control socket, as it asks for a token.
+const GUARDED: Guarded = Guarded {
+    name: "the control socket",
+    variable: environment::CONTROL_TOKEN,
+    option: "--control-token-file",
+    challenges: ["Bearer", "Basic realm=\"zkt serve\", charset=\"UTF-8\""],
+};
+
+/// Who may ask over TCP
+#[derive(Debug, Args)]
+pub(crate) struct GuardArgs {
+    /// Answer there to this name of a host, too, beside localhost and the address that is listened
+    /// on (repeatable)
+    #[arg(long, value_name = "NAME", requires = "control")]
+    pub(crate) control_allow_host: Vec<String>,
+    /// Answer there only to those who send the token in FILE, which the variable ZKT_CONTROL_TOKEN
+    /// may hold, too
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "control")]
+    pub(crate) control_token_file: Option<PathBuf>,
+    /// Answer there over TLS, with the certificate and its chain in FILE: PEM, PKCS#12 or JKS
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath,
+          requires_all = ["control", "control_key"])]
+    pub(crate) control_cert: Option<PathBuf>,
+    /// The private key of that certificate
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "control_cert")]
+    pub(crate) control_key: Option<PathBuf>,
+}
+
+/// Who may ask over TCP. A socket in the file system is only for its owner, and asks for nothing.
+pub(crate) struct Guard {
+    allowed: Vec<String>,
+    token: Option<Token>,
+    certificate: Option<Certificate>,
+}
+
+impl Guard {
+    pub(crate) fn new(args: &GuardArgs) -> Result<Self, Failure> {
+        let file = args.control_token_file.as_deref();
+        let certificate = match (&args.control_cert, &args.control_key) {
+            (Some(certificate), Some(key)) => {
+                let loaded = Certificate::load(certificate, key, None);
+                Some(loaded.map_err(|error| no_certificate("the control socket", &error))?)
+            }
+            _ => None,
+        };
+        Ok(Self {
+            allowed: args.control_allow_host.clone(),
+            token: Token::new(GUARDED, file, |name| std::env::var_os(name))?,
+            certificate,
+        })
+    }
+}
+
+/// Whom the address answers.
+struct Answered {
+    hosts: Hosts,
+    token: Option<Token>,
+}
+
 /// A control socket that is listened on, until it is dropped.
 pub(crate) struct Listening {
-    pub(crate) address: Address,
+    address: Address,
+    scheme: &'static str,
     task: JoinHandle<()>,
+}
+
+impl Listening {
+    /// Where it is.
+    pub(crate) fn shown(&self) -> String {
+        format!("{}{}", self.scheme, self.address)
+    }
 }
 
 impl Drop for Listening {
@@ -82,12 +151,16 @@ impl Drop for Listening {
 }
 
 /// Listens, and does what it is asked for.
-pub(crate) async fn start(address: &Address, server: Handle) -> Result<Listening, Failure> {
+pub(crate) async fn start(
+    address: &Address,
+    guard: Guard,
+    server: Handle,
+) -> Result<Listening, Failure> {
     let failure = |error: &io::Error| {
         let reason = zkt::declare::files::reason(error);
         let failure = Failure::new(format!("cannot listen on {address}: {reason}"));
         match (error.kind(), address) {
-            (io::ErrorKind::AddrInUse, Address::Loopback(_)) => {
+            (io::ErrorKind::AddrInUse, Address::Tcp(_)) => {
                 failure.hint("--control :0 picks a port that is free")
             }
             (io::ErrorKind::AddrInUse, Address::Unix(_)) => {
@@ -98,21 +171,34 @@ pub(crate) async fn start(address: &Address, server: Handle) -> Result<Listening
     };
     let control = Arc::new(Control::new(server));
     match address {
-        Address::Loopback(address) => {
+        Address::Tcp(address) => {
             let listener = TcpListener::bind(address).await;
             let listener = listener.map_err(|error| failure(&error))?;
             let address = listener.local_addr().map_err(|error| failure(&error))?;
-            let hosts = Hosts::new(address.ip(), &[]);
-            let task = answering(listener, control, Some(hosts));
-            let address = Address::Loopback(address);
-            Ok(Listening { address, task })
+            if guard.token.is_none() && !address.ip().to_canonical().is_loopback() {
+                tracing::warn!(
+                    "whoever reaches {address} can read all nodes, whatever their ACLs, and stop the \
+                     server: --control-token-file asks for a token"
+                );
+            }
+            let scheme = match guard.certificate {
+                Some(_) => "https://",
+                None => "http://",
+            };
+            Ok(Listening {
+                address: Address::Tcp(address),
+                scheme,
+                task: answering_tcp(listener, control, (address.ip(), guard)),
+            })
         }
         Address::Unix(path) => {
             let listener = bind(path).await.map_err(|error| failure(&error))?;
             // No page of a browser gets there.
-            let task = answering(listener, control, None);
-            let address = address.clone();
-            Ok(Listening { address, task })
+            Ok(Listening {
+                address: address.clone(),
+                scheme: "",
+                task: answering(listener, control),
+            })
         }
     }
 }
@@ -136,31 +222,52 @@ async fn bind(path: &Path) -> io::Result<UnixListener> {
     socket.listen(64)
 }
 
-fn answering<L: Listener>(
-    listener: L,
-    control: Arc<Control>,
-    hosts: Option<Hosts>,
-) -> JoinHandle<()> {
-    let asked = Arc::new((control, hosts));
-    let serve = move |stream: L::Stream, activity| {
-        let asked = asked.clone();
+// A client that keeps its connections would meet one that has been closed meanwhile.
+const KEEP: http::KeepAlive = http::KeepAlive::No;
+
+fn answering(listener: UnixListener, control: Arc<Control>) -> JoinHandle<()> {
+    let serve = move |stream: UnixStream, activity| {
+        let control = control.clone();
         let answer = move |request| {
-            let asked = asked.clone();
-            async move { answer(request, &asked.0, asked.1.as_ref()).await }
+            let control = control.clone();
+            async move { answer(request, &control, None).await }
         };
-        // A client that keeps its connections would meet one that has been closed meanwhile.
-        http::serve(stream, activity, http::KeepAlive::No, answer)
+        http::serve(stream, activity, KEEP, answer)
     };
-    tokio::spawn(connections::accept("the control socket", listener, serve))
+    tokio::spawn(connections::accept(GUARDED.name, listener, serve))
+}
+
+fn answering_tcp(
+    listener: TcpListener,
+    control: Arc<Control>,
+    (ip, guard): (IpAddr, Guard),
+) -> JoinHandle<()> {
+    let answered = Answered {
+        hosts: Hosts::new(ip, &guard.allowed),
+        token: guard.token,
+    };
+    let asked = Arc::new((control, answered));
+    let certificate = guard.certificate.map(Arc::new);
+    let serve = move |stream: TcpStream, activity| {
+        let (asked, certificate) = (asked.clone(), certificate.clone());
+        async move {
+            let answer = move |request| {
+                let asked = asked.clone();
+                async move { answer(request, &asked.0, Some(&asked.1)).await }
+            };
+            http::serve_tcp(stream, certificate.as_deref(), activity, KEEP, answer).await;
+        }
+    };
+    tokio::spawn(connections::accept(GUARDED.name, listener, serve))
 }
 
 async fn answer(
     request: Request<Incoming>,
     control: &Control,
-    hosts: Option<&Hosts>,
+    answered: Option<&Answered>,
 ) -> Response<Full<Bytes>> {
     let path = request.uri().path().to_owned();
-    let (status, value, allowed) = match call(request, control, hosts).await {
+    let (status, value, allowed) = match call(request, control, answered).await {
         Ok(value) => (StatusCode::OK, value, None),
         Err(Refused { status, error }) => {
             let allowed = CALLS.iter().find(|call| call.path == path);
@@ -174,8 +281,12 @@ async fn answer(
     let headers = answer.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     http::secure(headers);
-    if let (StatusCode::METHOD_NOT_ALLOWED, Some(call)) = (status, allowed) {
-        headers.insert(ALLOW, HeaderValue::from_static(call.method));
+    match (status, allowed) {
+        (StatusCode::METHOD_NOT_ALLOWED, Some(call)) => {
+            headers.insert(ALLOW, HeaderValue::from_static(call.method));
+        }
+        (StatusCode::UNAUTHORIZED, _) => GUARDED.challenge(headers),
+        _ => {}
     }
     answer
 }
@@ -183,12 +294,17 @@ async fn answer(
 async fn call(
     request: Request<Incoming>,
     control: &Control,
-    hosts: Option<&Hosts>,
+    answered: Option<&Answered>,
 ) -> Result<Value, Refused> {
-    if let Some(hosts) = hosts {
+    if let Some(Answered { hosts, token }) = answered {
         let checked = hosts.check(&request);
         let checked = checked.and_then(|()| hosts.check_origin(request.headers()));
         checked.map_err(foreign)?;
+        if let Some(token) = token
+            && !token.is_in(request.headers()).await
+        {
+            return Err(Refused::new(StatusCode::UNAUTHORIZED, GUARDED.demand()));
+        }
     }
     let path = request.uri().path();
     let call = CALLS.iter().find(|call| call.path == path).ok_or_else(|| {
@@ -214,17 +330,8 @@ async fn call(
 }
 
 fn foreign(foreign: Foreign) -> Refused {
-    match foreign {
-        Foreign::NoHost => Refused::bad("a request names one host"),
-        Foreign::Host => Refused::new(
-            StatusCode::MISDIRECTED_REQUEST,
-            "this answers to localhost and to addresses of loopback",
-        ),
-        Foreign::Origin => Refused::new(
-            StatusCode::FORBIDDEN,
-            "pages from elsewhere may not ask for this",
-        ),
-    }
+    let (status, error) = foreign.told("--control-allow-host");
+    Refused { status, error }
 }
 
 async fn body(request: Request<Incoming>) -> Result<Bytes, Refused> {
@@ -248,20 +355,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_on_this_machine_alone() {
+    fn it_is_an_address_or_a_socket() {
         let address = |text: &str| Address::parse(text).map(|address| address.to_string());
-        assert_eq!(address(":0").unwrap(), "http://127.0.0.1:0");
-        assert_eq!(address("[::1]:80").unwrap(), "http://[::1]:80");
+        assert_eq!(address(":0").unwrap(), "127.0.0.1:0");
+        assert_eq!(address("[::1]:80").unwrap(), "[::1]:80");
         assert_eq!(address("unix:/a/b c").unwrap(), "unix:/a/b c");
-        for wrong in [
-            "0.0.0.0:1",
-            "10.0.0.1:80",
-            "[::]:1",
-            "unix:",
-            "",
-            "x",
-            "/a/b",
-        ] {
+        for wrong in ["unix:", "", "x", "/a/b"] {
             assert!(address(wrong).is_err(), "{wrong}");
         }
     }

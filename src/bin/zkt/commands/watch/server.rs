@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{ALLOW, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
+use hyper::header::{ALLOW, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
@@ -16,11 +16,12 @@ use tokio::time::timeout;
 use zkt::watch::{Command, State};
 use zkt::zookeeper::session::Certificate;
 
-use super::token::Token;
 use super::{health, metrics, status, tree};
+use crate::environment;
 use crate::http::connections::{self, Activity};
 use crate::http::origin::{Foreign, Hosts};
-use crate::http::{self, KeepAlive, PATIENCE};
+use crate::http::token::{Guarded, Token};
+use crate::http::{self, KeepAlive};
 
 #[cfg(test)]
 mod tests;
@@ -34,6 +35,14 @@ const PAGE: &str = include_str!("page.html");
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; \
                       connect-src 'self'; base-uri 'none'; form-action 'none'; \
                       frame-ancestors 'none'";
+
+/// The address, as it asks for a token.
+pub(super) const GUARDED: Guarded = Guarded {
+    name: "the status address",
+    variable: environment::LISTEN_TOKEN,
+    option: "--listen-token-file",
+    challenges: ["Bearer", "Basic realm=\"zkt watch\", charset=\"UTF-8\""],
+};
 
 /// What every answer is made from.
 pub(super) struct Shown {
@@ -61,17 +70,10 @@ pub(super) async fn start(
     let serve = move |stream: TcpStream, activity: Activity| {
         let (asked, certificate) = (asked.clone(), certificate.clone());
         async move {
+            let answer = move |request| answer(request, asked.clone());
+            let certificate = certificate.as_deref();
+            let serving = http::serve_tcp(stream, certificate, activity, KeepAlive::Yes, answer);
             // Whatever ends it, nothing depends on it.
-            let serving = async {
-                let answer = move |request| answer(request, asked.clone());
-                let Some(certificate) = certificate else {
-                    return http::serve(stream, activity, KeepAlive::Yes, answer).await;
-                };
-                let accepting = certificate.accept(stream);
-                if let Ok(Ok(stream)) = timeout(PATIENCE, accepting).await {
-                    http::serve(stream, activity, KeepAlive::Yes, answer).await;
-                }
-            };
             _ = timeout(LONGEST, serving).await;
         }
     };
@@ -157,14 +159,9 @@ fn without_token(path: &str, shown: &Shown) -> Response<Full<Bytes>> {
         "/healthz" => health::turns(&state()),
         "/readyz" => health::is_ready(&state(), shown.interval),
         _ => {
-            let mut answer = text(
-                StatusCode::UNAUTHORIZED,
-                "this needs the token of --listen-token-file: as a bearer token, or as the password\n",
-            );
-            for scheme in ["Bearer", "Basic realm=\"zkt watch\", charset=\"UTF-8\""] {
-                let scheme = HeaderValue::from_static(scheme);
-                answer.headers_mut().append(WWW_AUTHENTICATE, scheme);
-            }
+            let demand = format!("{}\n", GUARDED.demand());
+            let mut answer = text(StatusCode::UNAUTHORIZED, &demand);
+            GUARDED.challenge(answer.headers_mut());
             return answer;
         }
     };
@@ -175,18 +172,8 @@ fn without_token(path: &str, shown: &Shown) -> Response<Full<Bytes>> {
 }
 
 fn refused(foreign: Foreign) -> Response<Full<Bytes>> {
-    match foreign {
-        Foreign::NoHost => text(StatusCode::BAD_REQUEST, "a request names one host\n"),
-        Foreign::Host => text(
-            StatusCode::MISDIRECTED_REQUEST,
-            "this answers to localhost and to the address that it listens on; \
-             --allow-host NAME allows another name\n",
-        ),
-        Foreign::Origin => text(
-            StatusCode::FORBIDDEN,
-            "pages from elsewhere may not ask for this\n",
-        ),
-    }
+    let (status, told) = foreign.told("--allow-host");
+    text(status, &format!("{told}\n"))
 }
 
 fn verdict(verdict: Result<(), String>) -> Response<Full<Bytes>> {

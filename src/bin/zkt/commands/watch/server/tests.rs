@@ -76,7 +76,7 @@ fn asked(token: bool) -> (Arc<(Shown, Hosts)>, mpsc::Receiver<Command>) {
     let (commands, received) = mpsc::channel(1);
     let token = token.then(|| {
         let variable = |_: &str| Some("0123456789abcdef".into());
-        Token::new(None, variable).unwrap()
+        Token::new(GUARDED, None, variable).unwrap()
     });
     let shown = Shown {
         state: watch::channel(State::new()).1,

@@ -1,4 +1,4 @@
-//! Who may ask the status address: those who send its token.
+//! Who may ask an address: those who send its token.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -8,15 +8,25 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use hyper::header::{AUTHORIZATION, HeaderMap};
+use hyper::header::{AUTHORIZATION, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
 use sha2::{Digest as _, Sha256};
 use zkt::declare::files::{Content, Reread, open_regular, reason};
 
-use crate::environment;
 use crate::exit::Failure;
 
-/// The variable that holds the token.
-pub(super) const VARIABLE: &str = environment::LISTEN_TOKEN;
+/// An address that may ask for a token.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Guarded {
+    /// What it is called.
+    pub(crate) name: &'static str,
+    /// The variable that holds the token.
+    pub(crate) variable: &'static str,
+    /// The option that names a file with it.
+    pub(crate) option: &'static str,
+    /// The first part of each answer to a request without it.
+    pub(crate) challenges: [&'static str; 2],
+}
+
 /// The bytes of a token at least: a shorter one can be guessed.
 const SHORTEST: usize = 16;
 /// The bytes of a file with a token at most.
@@ -25,30 +35,48 @@ const LONGEST: usize = 4096;
 const FRESH: Duration = Duration::from_secs(1);
 
 /// The token that requests must have. Only its digest is kept.
-pub(super) enum Token {
+pub(crate) enum Token {
     Given(Digest),
     /// It is replaced in its file.
     InFile(Reread<TokenFile>),
 }
 
+impl Guarded {
+    /// What is told to those who send no token.
+    pub(crate) fn demand(&self) -> String {
+        let option = self.option;
+        format!("this needs the token of {option}: as a bearer token, or as the password")
+    }
+
+    /// Tells browsers and programs how to send it.
+    pub(crate) fn challenge(&self, headers: &mut HeaderMap) {
+        for scheme in self.challenges {
+            headers.append(WWW_AUTHENTICATE, HeaderValue::from_static(scheme));
+        }
+    }
+}
+
 /// A file with a token.
-pub(super) struct TokenFile(PathBuf);
+pub(crate) struct TokenFile {
+    file: PathBuf,
+    of: Guarded,
+}
 
 impl Content for TokenFile {
     type Value = Digest;
     type Error = Unusable;
 
-    const NAME: &'static str = "the token of the status address";
+    const NAME: &'static str = "the token of an address";
 
     fn files(&self) -> Vec<PathBuf> {
-        vec![self.0.clone()]
+        vec![self.file.clone()]
     }
 
     fn read(&self) -> Result<Digest, Unusable> {
-        let shown = self.0.display().to_string();
+        let shown = self.file.display().to_string();
         let read = || {
             let mut text = Vec::new();
-            let file = open_regular(&self.0)?;
+            let file = open_regular(&self.file)?;
             file.take(LONGEST as u64 + 1).read_to_end(&mut text)?;
             Ok(text)
         };
@@ -56,7 +84,7 @@ impl Content for TokenFile {
             let reason = reason(&error);
             Unusable::Unreadable(format!("cannot read {shown}: {reason}"))
         })?;
-        digest(&text, &shown)
+        digest(&text, &shown, self.of)
     }
 
     fn rest(&self) -> Duration {
@@ -66,7 +94,7 @@ impl Content for TokenFile {
 
 /// Why there is no token.
 #[derive(Debug)]
-pub(super) enum Unusable {
+pub(crate) enum Unusable {
     Unreadable(String),
     /// What is there is none.
     Not(String),
@@ -91,27 +119,31 @@ impl From<Unusable> for Failure {
     }
 }
 
-type Digest = [u8; 32];
+pub(crate) type Digest = [u8; 32];
 
 impl Token {
     /// The token of the argument, or else of the variable; `None` without one.
-    pub(super) fn new(
+    pub(crate) fn new(
+        of: Guarded,
         file: Option<&Path>,
         variable: impl Fn(&str) -> Option<OsString>,
     ) -> Result<Option<Self>, Failure> {
-        Ok(match (file, variable(VARIABLE)) {
+        Ok(match (file, variable(of.variable)) {
             (Some(file), _) => {
-                let file = TokenFile(file.to_path_buf());
-                Some(Self::InFile(Reread::read(file)?))
+                let file = file.to_path_buf();
+                Some(Self::InFile(Reread::read(TokenFile { file, of })?))
             }
-            (None, Some(text)) => Some(Self::Given(digest(text.as_encoded_bytes(), VARIABLE)?)),
+            (None, Some(text)) => {
+                let digest = digest(text.as_encoded_bytes(), of.variable, of)?;
+                Some(Self::Given(digest))
+            }
             (None, None) => None,
         })
     }
 
     /// Whether a request has it: as a bearer token, or as the password of any user, which a browser can
     /// send.
-    pub(super) async fn is_in(&self, headers: &HeaderMap) -> bool {
+    pub(crate) async fn is_in(&self, headers: &HeaderMap) -> bool {
         let mut given = headers.get_all(AUTHORIZATION).iter();
         let (Some(value), None) = (given.next(), given.next()) else {
             return false;
@@ -132,16 +164,17 @@ impl Token {
 }
 
 /// Blanks and line feeds around a token do not count.
-fn digest(text: &[u8], place: &str) -> Result<Digest, Unusable> {
+fn digest(text: &[u8], place: &str, of: Guarded) -> Result<Digest, Unusable> {
+    let name = of.name;
     let not = |reason| Err(Unusable::Not(reason));
     let text = text.trim_ascii();
     if text.is_empty() {
-        return not(format!("{place} holds no token for the status address"));
+        return not(format!("{place} holds no token for {name}"));
     }
     let is_text = |byte: &u8| byte.is_ascii_graphic();
     if text.len() > LONGEST || !text.iter().all(is_text) {
         return not(format!(
-            "{place} holds no token for the status address: it is one word of ASCII characters"
+            "{place} holds no token for {name}: it is one word of ASCII characters"
         ));
     }
     if text.len() < SHORTEST {
@@ -182,6 +215,12 @@ mod tests {
     use super::*;
 
     const TOKEN: &str = "0123456789abcdef";
+    const DOOR: Guarded = Guarded {
+        name: "the door",
+        variable: "DOOR",
+        option: "--door",
+        challenges: ["Bearer", "Basic"],
+    };
 
     fn headers(values: &[&str]) -> HeaderMap {
         let mut headers = HeaderMap::new();
@@ -192,7 +231,9 @@ mod tests {
     }
 
     fn of_variable(text: &str) -> Result<Token, String> {
-        let token = Token::new(None, |name| (name == VARIABLE).then(|| text.into()));
+        let token = Token::new(DOOR, None, |name| {
+            (name == DOOR.variable).then(|| text.into())
+        });
         token.map(Option::unwrap).map_err(|failure| failure.message)
     }
 
@@ -240,14 +281,14 @@ mod tests {
             assert!(reason(text).contains(part), "{text}: {}", reason(text));
         }
         assert!(of_variable(" 0123456789abcdef\n").is_ok());
-        assert!(Token::new(None, |_| None).unwrap().is_none());
+        assert!(Token::new(DOOR, None, |_| None).unwrap().is_none());
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_token_is_replaced_in_its_file() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("token");
-        let failure = |file: &Path| Token::new(Some(file), |_| None).err().unwrap();
+        let failure = |file: &Path| Token::new(DOOR, Some(file), |_| None).err().unwrap();
         let missing = failure(&file);
         assert!(missing.message.starts_with("cannot read "), "{missing:?}");
         assert_eq!(missing.hint, None);
@@ -261,7 +302,7 @@ mod tests {
         fs::write(&file, TOKEN).unwrap();
         // The argument goes before the variable.
         let variable = |_: &str| Some("fedcba9876543210".into());
-        let token = Token::new(Some(&file), variable).unwrap().unwrap();
+        let token = Token::new(DOOR, Some(&file), variable).unwrap().unwrap();
         let first = headers(&["Bearer 0123456789abcdef"]);
         let second = headers(&["Bearer fedcba9876543210"]);
         assert!(token.is_in(&first).await && !token.is_in(&second).await);
