@@ -246,7 +246,19 @@ impl Group {
         // A mask that somebody has written is no hash.
         let is_mask = |entry: &AclEntry| !sees_all && entry.is_masked();
         let matches = |entry: &&AclEntry| is_mask(entry) || !entry.is_no_digest();
-        for entry in &acl.entries {
+        let everybody = AclEntry {
+            who: AuthId {
+                scheme: "world".to_owned(),
+                id: "anyone".to_owned(),
+            },
+            permissions: Permissions::ALL,
+        };
+        // No server checks an empty one.
+        let entries = match acl.entries.as_slice() {
+            [] => std::slice::from_ref(&everybody),
+            entries => entries,
+        };
+        for entry in entries {
             let rights = entry.permissions.each();
             if entry.who.is_everybody() {
                 let beyond = rights.filter(|right| *right != Permissions::READ);
@@ -258,7 +270,7 @@ impl Group {
                 group.unknown.push(entry.who.clone());
             }
         }
-        let admins = acl.entries.iter().filter(matches);
+        let admins = entries.iter().filter(matches);
         let admins = admins.filter(|entry| {
             let mut rights = entry.permissions.each();
             rights.any(|right| right == Permissions::ADMIN)
@@ -430,6 +442,25 @@ mod tests {
         );
         assert_eq!(AuthId::parse("ops"), None);
         assert_eq!(AuthId::parse("digest:"), None);
+    }
+
+    /// ZooKeeper and ClickHouse Keeper let everybody do all with a node whose ACL is empty.
+    #[test]
+    fn an_empty_acl_is_open() {
+        let empty = Arc::new(Acl {
+            entries: Vec::new(),
+        });
+        let nodes = [(ZPath::parse("/a").unwrap(), Some(empty.clone()))];
+        let known = Known::default();
+        let audit = Audit::of((&nodes, Vec::new()), &nobody(), Some(&known));
+        let group = &audit.groups[0];
+        assert_eq!(group.findings, [Finding::Open]);
+        assert_eq!(group.open.to_string(), "cdwa");
+        assert_eq!(audit.admins(), [("world:anyone".to_owned(), 1)]);
+        assert_eq!(
+            nobody().may(&empty, Permissions::ADMIN),
+            crate::model::acl::Allowed::Yes
+        );
     }
 
     #[test]

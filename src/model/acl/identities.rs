@@ -35,7 +35,8 @@ impl Identities {
     /// Whether `acl` gives the session this right.
     #[must_use]
     pub fn may(&self, acl: &Acl, right: Permissions) -> Allowed {
-        if self.is_super {
+        // No server checks an empty one.
+        if self.is_super || acl.entries.is_empty() {
             return Allowed::Yes;
         }
         let gives = |entry: &&AclEntry| entry.permissions.bits() & right.bits() != 0;

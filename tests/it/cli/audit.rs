@@ -215,3 +215,31 @@ async fn what_is_zookeepers_own_is_asked_for() {
     let own = place.run("audit /zookeeper").expect(0);
     assert!(own.stdout.contains("/zookeeper  ("), "{own}");
 }
+
+/// Where each node has an ACL of its own, the first are shown, and the others are counted.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_acls_the_first_are_shown() {
+    let place = Place::new("audit-many").await;
+    let client = place.client().await;
+    create(&client, "/svc", &[anyone(Permission::ALL)]).await;
+    for i in 0..50 {
+        let host = AuthId::new("ip", &format!("10.0.0.{i}"));
+        let own = Acl::new(Permission::ALL, host);
+        let acl = [own, anyone(Permission::READ)];
+        create(&client, &format!("/svc/n{i:02}"), &acl).await;
+    }
+    let run = place.run("audit /svc --known digest:ops").expect(0);
+    assert_eq!(run.stdout.matches("  unknown: ip:").count(), 19, "{run}");
+    let counted = "\n… and 31 more ACLs of 31 nodes: 31 unknown\n  \
+                   (--format json has all of them)\n";
+    assert!(run.stdout.contains(counted), "{run}");
+    assert!(
+        run.last()
+            .starts_with("Audit: 51 nodes: 1 open, 50 unknown."),
+        "{run}"
+    );
+    let run = place
+        .run("audit /svc --known digest:ops --format json")
+        .expect(0);
+    assert_eq!(run.json()[0]["groups"].as_array().unwrap().len(), 51);
+}

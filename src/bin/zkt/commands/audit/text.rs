@@ -11,6 +11,8 @@ use crate::render::{BOLD, REFUSED, WARNING, path_text, write_first};
 
 /// How many topmost nodes of a group are listed, and how many administrators.
 const LISTED: usize = 5;
+/// How many ACLs are shown before the others are counted: of many nodes each may have one of its own.
+const GROUPS: usize = 20;
 /// The columns of a line.
 const WIDTH: usize = 80;
 
@@ -29,10 +31,12 @@ pub(super) fn write(report: &Report, brief: bool, out: &mut dyn Write) -> io::Re
     if !brief {
         let (hosts, top) = (printable(&report.hosts), path_text(&report.top));
         writeln!(out, "{BOLD}zkt audit{BOLD:#}: {top} on {hosts}")?;
-        for group in &audit.groups {
+        let (shown, others) = audit.groups.split_at(GROUPS.min(audit.groups.len()));
+        for group in shown {
             writeln!(out)?;
             write_group(group, audit, out)?;
         }
+        write_others(others, out)?;
         write_unlisted(audit, out)?;
         write_admins(audit, out)?;
         writeln!(out)?;
@@ -91,6 +95,29 @@ fn write_group(group: &Group, audit: &Audit, out: &mut dyn Write) -> io::Result<
         nodes => format!("{}  ({})", path_text(path), nodes_of(*nodes)),
     });
     write_first(tops, LISTED, out)
+}
+
+/// Counts the ACLs that are not shown, and what was found of them.
+fn write_others(others: &[Group], out: &mut dyn Write) -> io::Result<()> {
+    if others.is_empty() {
+        return Ok(());
+    }
+    let noun = if others.len() == 1 { "ACL" } else { "ACLs" };
+    let nodes: usize = others.iter().map(|group| group.nodes).sum();
+    let found = Finding::ALL.into_iter().filter_map(|finding| {
+        let groups = others.iter();
+        let groups = groups.filter(|group| group.findings.contains(&finding));
+        let nodes: usize = groups.map(|group| group.nodes).sum();
+        (nodes > 0).then(|| format!("{} {finding}", grouped(nodes)))
+    });
+    let found: Vec<String> = found.collect();
+    let found = match found.is_empty() {
+        true => String::new(),
+        false => format!(": {}", found.join(", ")),
+    };
+    let (more, nodes) = (grouped(others.len()), nodes_of(nodes));
+    writeln!(out, "\n… and {more} more {noun} of {nodes}{found}")?;
+    writeln!(out, "  (--format json has all of them)")
 }
 
 /// Writes words in bold, and a number at the end of their first line.
