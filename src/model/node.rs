@@ -275,16 +275,27 @@ pub enum Live {
     Listed,
     /// The session may not read it.
     Unreadable,
+    /// All but its data was read, which is empty here.
+    WithoutData(LiveNode),
     /// It was read.
     Read(LiveNode),
 }
 
 impl Live {
-    /// What was read.
+    /// What was read, data included.
     #[must_use]
     pub fn node(&self) -> Option<&LiveNode> {
         match self {
             Self::Read(node) => Some(node),
+            Self::Listed | Self::Unreadable | Self::WithoutData(_) => None,
+        }
+    }
+
+    /// What was read besides the data.
+    #[must_use]
+    pub fn outline(&self) -> Option<&LiveNode> {
+        match self {
+            Self::Read(node) | Self::WithoutData(node) => Some(node),
             Self::Listed | Self::Unreadable => None,
         }
     }

@@ -26,6 +26,8 @@ pub enum Children {
     Skip,
     /// Their names.
     List,
+    /// Everything below the node, with the ACLs and without the data.
+    Acls,
     /// Everything below the node.
     Subtree,
     /// Everything below the node, with the ACLs.
@@ -190,6 +192,9 @@ pub fn of(declared: &Tree<Declared>, trim: Trim) -> Vec<Want> {
                     Children::Skip
                 }
                 // Also what is left alone otherwise is held to the ACL.
+                _ if node.acl_is_deep && (trim != Trim::All || node.keep_children) => {
+                    Children::Acls
+                }
                 _ if node.acl_is_deep => Children::Whole,
                 _ if node.keep_children => Children::Skip,
                 (_, Trim::None | Trim::Owned) => Children::List,
@@ -230,15 +235,18 @@ pub fn with_owned(
             .filter_map(|(to, node)| Some([to, node.moved_from.as_ref()?]));
         let moved: Vec<&ZPath> = moved.flatten().collect();
         // Both places of what is moved are read whole.
-        // What is held to an ACL is, too.
-        let is_read = |path: &ZPath| {
-            moved.iter().any(|place| path.is_within(place)) || holder(declared, path).is_some()
-        };
+        let is_read = |path: &ZPath| moved.iter().any(|place| path.is_within(place));
         let undeclared = undeclared.filter(|path| declared.get(path).is_none() && !is_read(path));
-        wants.extend(undeclared.map(|path| Want {
-            path: path.clone(),
-            children: Children::List,
-            acl: false,
+        wants.extend(undeclared.map(|path| {
+            let is_held = holder(declared, path).is_some();
+            Want {
+                path: path.clone(),
+                children: match is_held {
+                    true => Children::Acls,
+                    false => Children::List,
+                },
+                acl: is_held,
+            }
         }));
         wants.sort_by(|one, other| one.path.cmp(&other.path));
     }

@@ -95,7 +95,7 @@ impl Part {
             if declared.get(path).is_some() {
                 let holds_nothing = live
                     .get(path)
-                    .is_none_or(|live| live.node().is_some_and(|node| node.ephemeral));
+                    .is_none_or(|live| live.outline().is_some_and(|node| node.ephemeral));
                 if holds_nothing {
                     let below = declared.subtree(path).iter();
                     part.nodes.extend(below.map(|(path, _)| path.clone()));

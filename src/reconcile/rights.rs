@@ -82,7 +82,7 @@ pub(super) async fn check(
 async fn checked(session: &Session, read: &Read<'_>, plan: &Plan) -> Result<CheckedRights, Error> {
     let needed = planner::needed_rights(plan);
     let known = |path: &ZPath| {
-        let node = read.live.get(path).and_then(Live::node);
+        let node = read.live.get(path).and_then(Live::outline);
         node.and_then(|node| node.acl.as_deref())
     };
     let unknown: Vec<&ZPath> = needed.keys().filter(|path| known(path).is_none()).collect();

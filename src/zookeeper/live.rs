@@ -9,6 +9,7 @@ use crate::model::tree::{Side, Tree, join_by};
 use crate::plan::scope::{Children, Want};
 use crate::zookeeper::session::Session;
 
+use self::acl_walk::{Step, outline};
 use self::acls::drop_subtrees;
 use self::ahead::Read;
 use self::reader::{Ask, Reader, live_of};
@@ -48,7 +49,7 @@ pub(crate) use watches::{Reach, WatchNews, Watches};
 ///
 /// A wanted node that does not exist is absent. Undeclared children, those not wanted by
 /// themselves, are [`Live::Listed`] under [`Children::List`]; under [`Children::Subtree`] they
-/// are read with all below them. A node that the session may not read is [`Live::Unreadable`].
+/// are read with all below them, under [`Children::Acls`] so, too, but [`Live::WithoutData`]. A node that the session may not read is [`Live::Unreadable`].
 /// A node that goes away while the tree is read is absent with all below it. `/zookeeper` of the
 /// ensemble, or ClickHouse Keeper's `/keeper`, is neither listed nor read unless it is wanted; below a
 /// chroot it is a node like any.
@@ -217,14 +218,21 @@ async fn collect(
 
     let is_known = |path: &ZPath| want_at(path).is_some() || Some(path) == system.as_ref();
     let tops = tops(wants, &nodes, system.is_some());
+    let (held, tops): (Vec<_>, Vec<_>) = tops
+        .into_iter()
+        .partition(|top| want_at(&top.path).is_some_and(|want| want.children == Children::Acls));
     let below = walk::read(reader, tops, is_known, |_, live| live).await?;
-    let mut tree = if below.nodes.is_empty() {
+    let steps = held.into_iter().map(|top| Step::Below(top.path));
+    let held = outline(session, steps, is_known, options, reader).await?;
+    let mut tree = if below.nodes.is_empty() && held.nodes.is_empty() {
         Tree::from_sorted(nodes)
     } else {
         // The tree keeps the later of two nodes at one path.
-        nodes.into_iter().chain(below.nodes).collect()
+        let below = below.nodes.into_iter().chain(held.nodes);
+        nodes.into_iter().chain(below).collect()
     };
     drop_subtrees(&mut tree, &below.gone);
+    drop_subtrees(&mut tree, &held.gone);
     if wants.iter().any(|want| want.acl) {
         let wanted = |path: &ZPath| match want_at(path) {
             Some(want) => want.acl,

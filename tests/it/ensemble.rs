@@ -98,6 +98,16 @@ impl Ensemble {
                             .entry(path.clone())
                             .or_insert_with(|| self.live(path, acl));
                     }
+                    Children::Acls => {
+                        let live = match self.live(path, true) {
+                            Live::Read(node) => Live::WithoutData(LiveNode {
+                                data: Vec::new(),
+                                ..node
+                            }),
+                            live => live,
+                        };
+                        found.entry(path.clone()).or_insert(live);
+                    }
                     Children::List if path.parent().as_ref() == Some(&want.path) => {
                         found.entry(path.clone()).or_insert(Live::Listed);
                     }

@@ -50,6 +50,12 @@ fn shown(tree: &Tree<Live>) -> String {
     let line = |(path, live): &(ZPath, Live)| match live {
         Live::Listed => format!("{path} listed\n"),
         Live::Unreadable => format!("{path} unreadable\n"),
+        Live::WithoutData(node) => {
+            assert!(node.data.is_empty(), "{path}");
+            let acl = node.acl.as_ref().expect("what is read besides the data");
+            let ephemeral = if node.ephemeral { " ephemeral" } else { "" };
+            format!("{path} without data{ephemeral} {acl}\n")
+        }
         Live::Read(node) => format!(
             "{path} {:?}{}{}\n",
             String::from_utf8_lossy(&node.data),
@@ -61,6 +67,48 @@ fn shown(tree: &Tree<Live>) -> String {
         ),
     };
     tree.iter().map(line).collect()
+}
+
+/// Of the nodes below it, no data is read: only that of what looks like the record of an owner.
+#[tokio::test]
+async fn acls_are_read_without_data() {
+    let (hosts, session) = session("acls-below").await;
+    let client = client(&hosts).await;
+    for node in [
+        "/a",
+        "/a/b",
+        "/a/b/c",
+        "/a/d",
+        "/a/r",
+        "/a/r/s0-1",
+        "/a/r/s0-1/x",
+    ] {
+        create(&client, node, node.as_bytes()).await;
+    }
+    client
+        .set_data("/a/r", b"{\"zkt_record\":1}", None)
+        .await
+        .unwrap();
+    let ephemeral = CreateMode::Ephemeral.with_acls(Acls::anyone_all());
+    client.create("/a/d/e", b"e", &ephemeral).await.unwrap();
+    let acl = [ClientAcl::new(Permission::READ, AuthId::anyone())];
+    client.set_acl("/a/b/c", &acl, None).await.unwrap();
+    let wants = [want("/a", Children::Acls), want("/a/b", Children::Skip)];
+    insta::assert_snapshot!(shown(&fetch(&session, &wants).await), @r#"
+    /a "/a"
+    /a/b "/a/b"
+    /a/d without data world:anyone:cdrwa
+    /a/d/e without data ephemeral world:anyone:cdrwa
+    /a/r "{\"zkt_record\":1}"
+    "#);
+    insta::assert_snapshot!(shown(&fetch(&session, &wants[..1]).await), @r#"
+    /a "/a"
+    /a/b without data world:anyone:cdrwa
+    /a/b/c without data world:anyone:r
+    /a/d without data world:anyone:cdrwa
+    /a/d/e without data ephemeral world:anyone:cdrwa
+    /a/r "{\"zkt_record\":1}"
+    "#);
 }
 
 #[tokio::test]

@@ -513,10 +513,12 @@ impl Afterwards<'_> {
             return Lookup::Known(value);
         }
         let looked_up = self.looked_up(path);
-        let live = live.or(match looked_up {
+        // Of some nodes more was looked up than was read for the plan.
+        let more = match looked_up {
             Some(Lookup::Known(live)) => Some(live),
             _ => None,
-        });
+        };
+        let live = live.filter(|live| live.node().is_some()).or(more).or(live);
         let of_live = |live: &Live| match live.node() {
             Some(live) => {
                 let properties = crate::model::value::Data::decode(&live.data).into_properties();

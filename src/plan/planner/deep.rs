@@ -43,6 +43,8 @@ pub(super) struct Found {
     pub(super) live: Vec<(ZPath, Arc<Acl>)>,
     /// Nodes whose ACL could not be compared.
     pub(super) unseen: Vec<ZPath>,
+    /// Nodes whose children could not be listed.
+    pub(super) unlisted: Vec<ZPath>,
 }
 
 /// Compares the ACLs of an undeclared subtree, its topmost node first, where it is held to one.
@@ -63,7 +65,7 @@ pub(super) fn compare(
     };
     // The last one that is left alone with all below it.
     let mut left: Option<&ZPath> = None;
-    for (path, live) in nodes {
+    for (at, (path, live)) in nodes.iter().enumerate() {
         if left.is_some_and(|left| path.is_within(left)) {
             continue;
         }
@@ -73,13 +75,17 @@ pub(super) fn compare(
         }
         let node = match live {
             _ if !policy.filter.covers(path) => continue,
-            Live::Read(node) if node.ephemeral => continue,
-            Live::Read(node) => node,
+            Live::Read(node) | Live::WithoutData(node) if node.ephemeral => continue,
+            Live::Read(node) | Live::WithoutData(node) => node,
             Live::Unreadable | Live::Listed => {
                 found.unseen.push(path.clone());
                 continue;
             }
         };
+        let below = nodes.get(at + 1).filter(|(below, _)| below.is_within(path));
+        if node.children > 0 && below.is_none() {
+            found.unlisted.push(path.clone());
+        }
         let live = node.acl.iter();
         found
             .live

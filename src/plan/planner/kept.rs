@@ -6,7 +6,7 @@ use crate::model::plan::KeptReason;
 use crate::model::record;
 
 pub(super) fn is_ephemeral((_, live): &(ZPath, Live)) -> bool {
-    live.node().is_some_and(|node| node.ephemeral)
+    live.outline().is_some_and(|node| node.ephemeral)
 }
 
 pub(super) fn is_record(live: &Live) -> bool {

@@ -31,6 +31,8 @@ pub fn needs_identities(declared: &Tree<Declared>) -> bool {
 pub(super) struct Seen {
     /// The first node whose ACL could not be compared, and how many there are.
     not_compared: Option<(ZPath, usize)>,
+    /// The first node below which nothing could be compared, and how many there are.
+    not_listed: Option<(ZPath, usize)>,
     declared: Identified,
     live: Identified,
 }
@@ -57,6 +59,11 @@ impl Identified {
 impl Seen {
     pub(super) fn not_compared(&mut self, path: &ZPath) {
         let (_, count) = self.not_compared.get_or_insert_with(|| (path.clone(), 0));
+        *count += 1;
+    }
+
+    pub(super) fn not_listed(&mut self, path: &ZPath) {
+        let (_, count) = self.not_listed.get_or_insert_with(|| (path.clone(), 0));
         *count += 1;
     }
 
@@ -101,6 +108,11 @@ impl Seen {
         if let Some((path, count)) = self.not_compared {
             let nodes = if count == 1 { "node" } else { "nodes" };
             let message = format!("not compared: the ACL of {count} {nodes} (no ADMIN right)");
+            warnings.push(warning(Lint::UnseenAcl, path, message));
+        }
+        if let Some((path, count)) = self.not_listed {
+            let nodes = if count == 1 { "node" } else { "nodes" };
+            let message = format!("not compared: the ACLs below {count} {nodes} (no READ right)");
             warnings.push(warning(Lint::UnseenAcl, path, message));
         }
         warnings

@@ -100,6 +100,8 @@ impl Planner<'_> {
         }
         let unseen = found.unseen.iter();
         unseen.for_each(|path| self.seen.not_compared(path));
+        let unlisted = found.unlisted.iter();
+        unlisted.for_each(|path| self.seen.not_listed(path));
         self.held.extend(found.updates);
     }
 

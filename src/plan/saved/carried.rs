@@ -47,7 +47,7 @@ pub(super) fn lost(plan: &Plan, (left, moved): (&Open, &MovedNodes), now: &Now<'
                 };
                 problem.map(|why| (new, why))
             }
-            Some(Live::Listed | Live::Unreadable) => Some((old.clone(), Moved::Unreadable)),
+            Some(_) => Some((old.clone(), Moved::Unreadable)),
         }
     };
     carried(plan).into_iter().filter_map(problem).collect()
@@ -85,7 +85,7 @@ impl Now<'_> {
         let after = match (written, self.live.get(new)) {
             (Some(data), _) => data.as_bytes(),
             (None, Some(Live::Read(node))) => &node.data,
-            (None, Some(Live::Listed | Live::Unreadable)) => return Some(Moved::Unreadable),
+            (None, Some(_)) => return Some(Moved::Unreadable),
             (None, None) => return Some(Moved::Missing),
         };
         let is_shown = explain(changes, &old.data, after) && self.has_acl(old, actions, changes);

@@ -49,7 +49,7 @@ pub(super) fn checksum(
 /// transactions alike.
 pub(super) fn times(plan: &Plan, made_of: &MadeOf<'_>) -> Vec<(i64, i64)> {
     let live = made_of.live;
-    let changed = changed(plan).filter_map(|path| live.get(path)?.node());
+    let changed = changed(plan).filter_map(|path| live.get(path)?.outline());
     let times = changed.map(|node| (node.ctime, node.mtime));
     let grounds = grounds(plan).into_iter();
     let grounds = grounds.chain(landmark(plan, live).cloned());

@@ -66,7 +66,7 @@ impl SavedPlan {
         if let Some((path, seen)) = self.landmark() {
             let is_there = match live.get(path) {
                 Some(Live::Read(node)) => seen.is_same_node(node),
-                Some(Live::Listed | Live::Unreadable) => true,
+                Some(_) => true,
                 None => false,
             };
             if !is_there {

@@ -146,7 +146,7 @@ impl<'a> Look<'a> {
         let node = match self.live.get(path) {
             None => None,
             Some(Live::Read(node)) => Some(node),
-            Some(Live::Listed | Live::Unreadable) => return Err(Moved::Unreadable),
+            Some(_) => return Err(Moved::Unreadable),
         };
         match (&self.plan.actions[actions[0]], node) {
             (Action::Add(add), None) => {
@@ -358,12 +358,12 @@ impl<'a> Look<'a> {
             |refusal: &Refusal| matches!(refusal, Refusal::Text { path: at, .. } if at == path);
         match self.live.get(path) {
             None => Err(Moved::Missing),
-            Some(Live::Listed | Live::Unreadable) => Err(Moved::Unreadable),
             Some(Live::Read(node)) if node.ephemeral => Err(Moved::Ephemeral),
             Some(Live::Read(_)) if is_kept || fresh.refusals.iter().any(is_text) => {
                 Err(Moved::Changed)
             }
             Some(Live::Read(_)) => Ok(()),
+            Some(_) => Err(Moved::Unreadable),
         }
     }
 

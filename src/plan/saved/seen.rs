@@ -68,7 +68,8 @@ impl Apart {
 pub(super) type SeenNodes = BTreeMap<ZPath, Seen>;
 
 /// What a plan saw of the nodes that it writes, of the parents of those that it creates, and of its
-/// [`landmark`]. Without `with_secrets`, no digest is of a secret value; none is of the landmark's data.
+/// [`landmark`]. Without `with_secrets`, no digest is of a secret value; none is of the landmark's data, nor
+/// of nodes that were read without it.
 pub(super) fn seen_nodes(
     plan: &Plan,
     made_of: &MadeOf<'_>,
@@ -77,9 +78,11 @@ pub(super) fn seen_nodes(
 ) -> SeenNodes {
     let everywhere = SecretNames::new(made_of.texts.secret_names());
     let see = |path: ZPath, acl: bool, is_landmark: bool| {
-        let node = made_of.live.get(&path)?.node()?;
-        let apart = match (is_landmark, with_secrets) {
-            // The plan is not about its data, and nothing but its birth is looked at.
+        let live = made_of.live.get(&path)?;
+        let node = live.outline()?;
+        let is_without_data = matches!(live, Live::WithoutData(_));
+        let apart = match (is_landmark || is_without_data, with_secrets) {
+            // The plan is not about its data.
             (true, _) => Apart::Everything,
             (false, true) => Apart::default(),
             (false, false) => apart(

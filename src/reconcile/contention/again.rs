@@ -47,7 +47,7 @@ impl Basis<'_> {
         }
         let node = match live.get(group.path) {
             Some(Live::Read(node)) => node,
-            Some(Live::Unreadable | Live::Listed) => return Again::Stops(group.unreadable()),
+            Some(_) => return Again::Stops(group.unreadable()),
             None => {
                 return match group.trim {
                     Some(trim) => Again::Same(vec![(trim, None)]),

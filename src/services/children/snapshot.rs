@@ -49,7 +49,7 @@ impl Child {
                 readable: true,
                 properties: OnceLock::new(),
             },
-            Live::Listed | Live::Unreadable => Self::unreadable(name),
+            Live::Listed | Live::Unreadable | Live::WithoutData(_) => Self::unreadable(name),
         }
     }
 

@@ -206,7 +206,7 @@ fn weigh(operation: &Operation<'_>, live: Option<&Live>) -> (Evidence, Option<i6
             return (evidence, None);
         }
         Some(Live::Read(node)) => node,
-        Some(Live::Listed | Live::Unreadable) => return (Evidence::Unclear, None),
+        Some(_) => return (Evidence::Unclear, None),
     };
     let version = node.version.get();
     let is_another = match operation.node {

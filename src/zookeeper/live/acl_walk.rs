@@ -1,12 +1,16 @@
-//! Reading the ACLs of a subtree, and nothing else of it.
+//! Reading the ACLs of subtrees, and nothing else of them.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use super::acls::{Answer, Shared, answer};
-use super::reader::{Attempts, Pending, Reader};
+use super::reader::{Attempts, Pending, Reader, live_node};
 use super::{Error, FetchOptions};
+use crate::model::acl::Acl;
 use crate::model::acl::audit::NodeAcl;
+use crate::model::node::{Live, LiveNode};
 use crate::model::path::{ZPath, check_name};
+use crate::model::record;
 use crate::zookeeper::session::{ClientError, RawAcl, Session, Stat};
 
 /// The ACLs of a subtree.
@@ -19,12 +23,6 @@ pub struct SubtreeAcls {
     pub unlisted: Vec<ZPath>,
 }
 
-/// What was asked of a node.
-enum Asked<'s> {
-    Acl(ZPath, Pending<'s, (Vec<RawAcl>, Stat)>),
-    Children(ZPath, Pending<'s, Vec<String>>),
-}
-
 /// Reads the ACL of the node `top` and of all below it: one request a node, and one more where it has
 /// children, a bounded number in flight. `/zookeeper` of the ensemble is left out, unless `top` is in it.
 /// Nodes that go away meanwhile are left out. `progress` is called with the number of nodes read so far.
@@ -34,82 +32,298 @@ enum Asked<'s> {
 pub async fn walk_acls(
     session: &Session,
     top: &ZPath,
-    mut progress: impl FnMut(usize),
+    progress: impl FnMut(usize),
 ) -> Result<SubtreeAcls, Error> {
-    let client = session.client();
     let options = FetchOptions::read_only();
     let mut unheard = |_| {};
     let mut reader = Reader::new(session, &options, &mut unheard);
     reader.start_sync();
     reader.finish_sync().await?;
     let system = session.system();
-    let mut found = SubtreeAcls::default();
-    let mut shared = Shared::default();
-    let mut waiting = VecDeque::from([top.clone()]);
-    let mut in_flight: VecDeque<Asked<'_>> = VecDeque::new();
-    loop {
-        while in_flight.len() < options.acl_window {
-            let Some(path) = waiting.pop_front() else {
-                break;
-            };
-            let pending = Box::pin(client.get_acl(path.as_str()));
-            in_flight.push_back(Asked::Acl(path, pending));
-        }
-        match in_flight.pop_front() {
-            Some(Asked::Acl(path, pending)) => {
-                let answer = answer(client, &mut reader, &path, pending.await).await?;
-                let acl = match answer {
-                    Answer::Gone => continue,
-                    Answer::Hidden => None,
-                    Answer::Acl(acl, stat) => {
-                        if stat.num_children > 0 {
-                            let pending = Box::pin(client.list_children(path.as_str()));
-                            in_flight.push_back(Asked::Children(path.clone(), pending));
-                        }
-                        Some(shared.take(acl))
-                    }
-                };
-                found.nodes.push((path, acl));
-                progress(found.nodes.len());
-            }
-            Some(Asked::Children(path, pending)) => {
-                let Some(names) = children(&path, pending.await, session, &mut reader).await?
-                else {
-                    found.unlisted.push(path);
-                    continue;
-                };
-                for name in names {
-                    if check_name(&name).is_err() {
-                        return Err(Error::Name { parent: path, name });
-                    }
-                    let child = path.join(&name);
-                    waiting.extend((Some(&child) != system.as_ref()).then_some(child));
-                }
-            }
-            None => break,
-        }
-    }
+    let top = Step::Acl {
+        path: top.clone(),
+        below: true,
+    };
+    let mut walk = Walk::new(session, &options, [top], progress);
+    walk.leaves_records = false;
+    let is_left = |path: &ZPath| Some(path) == system.as_ref();
+    let mut found = walk.run(&mut reader, is_left).await?;
+    let gone: BTreeSet<ZPath> = found.gone.into_iter().collect();
+    found.nodes.retain(|(path, _)| !gone.contains(path));
     found.nodes.sort_by(|(a, _), (b, _)| a.cmp(b));
     found.unlisted.sort();
-    Ok(found)
+    let acl_of = |(path, seen): (ZPath, Option<Outline>)| (path, seen.map(|seen| seen.acl));
+    Ok(SubtreeAcls {
+        nodes: found.nodes.into_iter().map(acl_of).collect(),
+        unlisted: found.unlisted,
+    })
 }
 
-/// Returns the names of a node's children, an empty list if the node is gone, and `None` if the session may
-/// not list them.
+/// What was read without its data.
+pub(super) struct Outlines {
+    pub(super) nodes: Vec<(ZPath, Live)>,
+    /// Nodes that were deleted meanwhile, with all below them.
+    pub(super) gone: Vec<ZPath>,
+}
+
+/// Reads what the steps ask for, without nodes that are `is_known` and what is below them. Of a record of
+/// an owner only its own node is read, with the data that shows what it is.
+pub(super) async fn outline(
+    session: &Session,
+    steps: impl IntoIterator<Item = Step>,
+    is_known: impl Fn(&ZPath) -> bool,
+    options: &FetchOptions,
+    reader: &mut Reader<'_>,
+) -> Result<Outlines, Error> {
+    let walk = Walk::new(session, options, steps, |_| {});
+    let found = walk.run(reader, is_known).await?;
+    let mut nodes = Vec::with_capacity(found.nodes.len());
+    for (path, seen) in found.nodes {
+        let live = match seen {
+            None => Live::Unreadable,
+            Some(Outline { acl, stat }) => {
+                let node = live_node(Vec::new(), &stat, options.unguarded);
+                let mut node = node.ok_or_else(|| Error::Version { path: path.clone() })?;
+                node.acl = Some(acl);
+                Live::WithoutData(node)
+            }
+        };
+        nodes.push((path, live));
+    }
+    let heads = found.heads.into_iter();
+    // The tree keeps the later of two nodes at one path.
+    nodes.extend(heads.map(|(path, head)| (path, Live::Read(head))));
+    Ok(Outlines {
+        nodes,
+        gone: found.gone,
+    })
+}
+
+/// What is to be read.
+pub(super) enum Step {
+    /// The ACL of a node, and those of all `below` it.
+    Acl { path: ZPath, below: bool },
+    /// The ACLs of all below a node.
+    Below(ZPath),
+}
+
+/// What was asked of a node.
+enum Asked<'s> {
+    Acl(ZPath, bool, Pending<'s, (Vec<RawAcl>, Stat)>),
+    Children(ZPath, bool, Pending<'s, Vec<String>>),
+    /// Whether it is the node of a record. It has these children.
+    Data(ZPath, Vec<String>, Pending<'s, (Vec<u8>, Stat)>),
+}
+
+/// What is known of a node whose ACL is shown.
+struct Outline {
+    acl: Arc<Acl>,
+    stat: Stat,
+}
+
+#[derive(Default)]
+struct Seen {
+    nodes: Vec<(ZPath, Option<Outline>)>,
+    unlisted: Vec<ZPath>,
+    gone: Vec<ZPath>,
+    heads: Vec<(ZPath, LiveNode)>,
+}
+
+struct Walk<'s, P> {
+    session: &'s Session,
+    options: &'s FetchOptions,
+    leaves_records: bool,
+    progress: P,
+    waiting: VecDeque<Step>,
+    in_flight: VecDeque<Asked<'s>>,
+    shared: Shared,
+    found: Seen,
+}
+
+impl<'s, P: FnMut(usize)> Walk<'s, P> {
+    fn new(
+        session: &'s Session,
+        options: &'s FetchOptions,
+        steps: impl IntoIterator<Item = Step>,
+        progress: P,
+    ) -> Self {
+        Self {
+            session,
+            options,
+            leaves_records: true,
+            progress,
+            waiting: steps.into_iter().collect(),
+            in_flight: VecDeque::new(),
+            shared: Shared::default(),
+            found: Seen::default(),
+        }
+    }
+
+    async fn run(
+        mut self,
+        reader: &mut Reader<'_>,
+        is_left: impl Fn(&ZPath) -> bool,
+    ) -> Result<Seen, Error> {
+        loop {
+            while self.in_flight.len() < self.options.acl_window.max(1) {
+                let Some(step) = self.waiting.pop_front() else {
+                    break;
+                };
+                self.ask(step);
+            }
+            match self.in_flight.pop_front() {
+                Some(Asked::Acl(path, below, pending)) => {
+                    let client = self.session.client();
+                    let answer = answer(client, reader, &path, pending.await).await?;
+                    self.take_acl(path, below, answer);
+                }
+                Some(Asked::Children(path, is_top, pending)) => {
+                    let answer = children(self.session, &path, pending.await, reader).await?;
+                    self.take_children(path, is_top, answer, &is_left)?;
+                }
+                Some(Asked::Data(path, names, pending)) => {
+                    let head = head(self.session, &path, pending.await, reader, self.options);
+                    match head.await? {
+                        Some(head) => self.found.heads.push((path, head)),
+                        None => self.descend(&path, names, &is_left)?,
+                    }
+                }
+                None => return Ok(self.found),
+            }
+        }
+    }
+
+    fn ask(&mut self, step: Step) {
+        let client = self.session.client();
+        self.in_flight.push_back(match step {
+            Step::Acl { path, below } => {
+                let pending = Box::pin(client.get_acl(path.as_str()));
+                Asked::Acl(path, below, pending)
+            }
+            Step::Below(path) => {
+                let pending = Box::pin(client.list_children(path.as_str()));
+                Asked::Children(path, true, pending)
+            }
+        });
+    }
+
+    fn take_acl(&mut self, path: ZPath, below: bool, answer: Answer) {
+        let seen = match answer {
+            Answer::Gone => {
+                self.found.gone.push(path);
+                return;
+            }
+            Answer::Hidden => None,
+            Answer::Acl(acl, stat) => {
+                if below && stat.num_children > 0 {
+                    let client = self.session.client();
+                    let pending = Box::pin(client.list_children(path.as_str()));
+                    let asked = Asked::Children(path.clone(), false, pending);
+                    self.in_flight.push_back(asked);
+                }
+                let acl = self.shared.take(acl);
+                Some(Outline { acl, stat })
+            }
+        };
+        self.found.nodes.push((path, seen));
+        (self.progress)(self.found.nodes.len());
+    }
+
+    fn take_children(
+        &mut self,
+        path: ZPath,
+        is_top: bool,
+        answer: Names,
+        is_left: &impl Fn(&ZPath) -> bool,
+    ) -> Result<(), Error> {
+        let names = match answer {
+            Names::Known(names) => names,
+            Names::Hidden => {
+                self.found.unlisted.push(path);
+                return Ok(());
+            }
+            Names::Gone => {
+                self.found.gone.push(path);
+                return Ok(());
+            }
+        };
+        let is_of_record =
+            |name: &String| record::is_shard_name(name) || record::is_journal_name(name);
+        if self.leaves_records && !is_top && names.iter().any(is_of_record) {
+            let pending = Box::pin(self.session.client().get_data(path.as_str()));
+            let asked = Asked::Data(path, names, pending);
+            self.in_flight.push_back(asked);
+            return Ok(());
+        }
+        self.descend(&path, names, is_left)
+    }
+
+    fn descend(
+        &mut self,
+        parent: &ZPath,
+        names: Vec<String>,
+        is_left: &impl Fn(&ZPath) -> bool,
+    ) -> Result<(), Error> {
+        for name in names {
+            if check_name(&name).is_err() {
+                let parent = parent.clone();
+                return Err(Error::Name { parent, name });
+            }
+            let path = parent.join(&name);
+            if !is_left(&path) {
+                self.waiting.push_back(Step::Acl { path, below: true });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What the server says of a node's children.
+enum Names {
+    Known(Vec<String>),
+    /// The session may not list them.
+    Hidden,
+    /// There is no such node.
+    Gone,
+}
+
 async fn children(
+    session: &Session,
     path: &ZPath,
     mut result: Result<Vec<String>, ClientError>,
-    session: &Session,
     reader: &mut Reader<'_>,
-) -> Result<Option<Vec<String>>, Error> {
+) -> Result<Names, Error> {
     let mut attempts = Attempts::default();
     loop {
         match result {
-            Ok(names) => return Ok(Some(names)),
-            Err(ClientError::NoAuth) => return Ok(None),
-            Err(ClientError::NoNode) => return Ok(Some(Vec::new())),
+            Ok(names) => return Ok(Names::Known(names)),
+            Err(ClientError::NoAuth) => return Ok(Names::Hidden),
+            Err(ClientError::NoNode) => return Ok(Names::Gone),
             Err(error) => reader.check_retry(path, &mut attempts, error)?,
         }
         result = session.client().list_children(path.as_str()).await;
+    }
+}
+
+/// Returns the node if it is that of a record. What is gone, or may not be read, is none.
+async fn head(
+    session: &Session,
+    path: &ZPath,
+    mut result: Result<(Vec<u8>, Stat), ClientError>,
+    reader: &mut Reader<'_>,
+    options: &FetchOptions,
+) -> Result<Option<LiveNode>, Error> {
+    let mut attempts = Attempts::default();
+    loop {
+        match result {
+            Ok((data, stat)) => {
+                let is_head = record::is_head(&data);
+                let node = is_head.then(|| live_node(data, &stat, options.unguarded));
+                return Ok(node.flatten());
+            }
+            Err(ClientError::NoAuth | ClientError::NoNode) => return Ok(None),
+            Err(error) => reader.check_retry(path, &mut attempts, error)?,
+        }
+        result = session.client().get_data(path.as_str()).await;
     }
 }

@@ -1,5 +1,7 @@
 //! What a plan says of ACLs, to whom it may be said.
 
+mod deep;
+
 use zkt::server::RequestKind;
 use zkt::zookeeper::session::Session;
 use zookeeper_client::{Acls, AuthId, Client, CreateMode, Permission};
@@ -346,88 +348,4 @@ async fn the_identities_of_a_borrowed_client_are_not_denied() {
         .await
         .unwrap();
     zookeeper.close().await;
-}
-
-/// Undeclared nodes get the ACL, and are looked at each time.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_deep_acl_holds_for_undeclared_nodes() {
-    let place = Place::new("rights-deep").await;
-    let client = place.client().await;
-    for path in ["/a", "/a/old", "/a/old/sub", "/a/own", "/a/own/sub"] {
-        super::create(&client, path, "{}").await;
-    }
-    let ephemeral = CreateMode::Ephemeral.with_acls(Acls::anyone_all());
-    client.create("/a/old/here", b"", &ephemeral).await.unwrap();
-    place.file(
-        "a.zkt",
-        "/a\n  @acl deep world:anyone:r auth::cdrwa\n  /own\n    @acl world:anyone:cdrwa\n",
-    );
-    let run = |words: &str| place.run(&format!("{words} --auth digest:ops:secret a.zkt"));
-    insta::assert_snapshot!(run("plan"), @"
-    zkt plan: SERVER <- a.zkt
-
-      ~ /a
-        - acl: world:anyone:cdrwa
-        + acl: world:anyone:r
-        + acl: auth (ops)
-      ~ /a/old
-          acl: as /a
-      ~ /a/old/sub
-          acl: as /a
-
-    Extra, left alone without --trim:
-      /a/old
-      /a/own/sub
-
-    Plan: 0 to add, 3 to update, 0 to link, 0 to trim.
-    --- exit 0
-    ");
-    run("apply -y").expect(0);
-    assert!(run("plan").expect(0).last().starts_with("No changes"));
-    insta::assert_snapshot!(place.nodes().await, @r#"
-    /a "{}" v0 world:anyone:r digest:ops:x:cdrwa
-    /a/old "{}" v0 world:anyone:r digest:ops:x:cdrwa
-    /a/old/here "" v0
-    /a/old/sub "{}" v0 world:anyone:r digest:ops:x:cdrwa
-    /a/own "{}" v0
-    /a/own/sub "{}" v0
-    "#);
-
-    // Others create more, and open what was closed.
-    client.auth("digest", b"ops:secret").await.unwrap();
-    super::create(&client, "/a/old/new", "{}").await;
-    let open = [zookeeper_client::Acl::new(
-        Permission::ALL,
-        AuthId::anyone(),
-    )];
-    client.set_acl("/a/old/sub", &open, None).await.unwrap();
-    let plan = run("plan --format json").expect(0);
-    let actions = plan.json()[0]["actions"].clone();
-    let actions = actions.as_array().unwrap().iter();
-    let paths: Vec<&str> = actions
-        .map(|action| action["path"].as_str().unwrap())
-        .collect();
-    assert_eq!(paths, ["/a/old/new", "/a/old/sub"]);
-    run("plan -o plan.json").expect(0);
-    place
-        .run("apply -y --auth digest:ops:secret --plan plan.json")
-        .expect(0);
-    assert!(run("plan").expect(0).last().starts_with("No changes"));
-
-    // A session that may not administer them is refused before it writes.
-    client.set_acl("/a/old/sub", &open, None).await.unwrap();
-    let shut = [zookeeper_client::Acl::new(
-        Permission::READ,
-        AuthId::anyone(),
-    )];
-    client.set_acl("/a/old/new", &shut, None).await.unwrap();
-    if names_identities(&place).await {
-        let refused = run("apply -y").expect(3);
-        let why = "/a/old/new: its ACL gives this session no admin right";
-        assert!(refused.stdout.contains(why), "{refused}");
-    } else {
-        let refused = run("apply -y").expect(5);
-        let why = "error: /a/old/new: not authorized\n";
-        assert!(refused.stderr.contains(why), "{refused}");
-    }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::super::acl_walk::{Step, outline};
 use super::super::difference::{is_same, with_stat};
 use super::super::reader::Reader;
 use super::super::stats::{self, Known};
@@ -11,6 +12,15 @@ use crate::model::node::{Live, LiveNode};
 use crate::model::path::ZPath;
 use crate::plan::scope::{Children, Want};
 use crate::zookeeper::session::{ClientError, Session};
+
+/// What to ask to read nodes again.
+struct Again {
+    wants: Vec<Want>,
+    /// Undeclared nodes that are only listed.
+    listed: BTreeSet<ZPath>,
+    /// Those that are held to an ACL.
+    held: Vec<Step>,
+}
 
 impl Mirror {
     /// The large wanted nodes that are as they are known: for those their stat is asked, not their
@@ -53,10 +63,10 @@ impl Mirror {
         Ok(unmoved.into())
     }
 
-    /// What to ask to read these nodes again, and which of the undeclared ones are only listed.
-    fn ask_again(&self, paths: &BTreeSet<ZPath>) -> (Vec<Want>, BTreeSet<ZPath>) {
+    /// What to ask to read these nodes again.
+    fn ask_again(&self, paths: &BTreeSet<ZPath>) -> Again {
         let mut wants: BTreeMap<ZPath, Want> = BTreeMap::new();
-        let mut listed = BTreeSet::new();
+        let (mut listed, mut held) = (BTreeSet::new(), Vec::new());
         let want = |path: &ZPath, children, acl| Want {
             path: path.clone(),
             children,
@@ -82,6 +92,10 @@ impl Mirror {
                     listed.insert(path.clone());
                     wants.insert(path.clone(), want(path, Children::Skip, false));
                 }
+                Children::Acls => held.push(Step::Acl {
+                    path: path.clone(),
+                    below: self.tree.get(path).and_then(Live::outline).is_none(),
+                }),
                 children @ (Children::Subtree | Children::Whole) => {
                     let is_known = matches!(self.tree.get(path), Some(Live::Read(_)));
                     let deep = if is_known { Children::Skip } else { children };
@@ -90,7 +104,11 @@ impl Mirror {
                 }
             }
         }
-        (wants.into_values().collect(), listed)
+        Again {
+            wants: wants.into_values().collect(),
+            listed,
+            held,
+        }
     }
 
     /// Reads some nodes again. Returns which of them differ from what was known.
@@ -99,12 +117,18 @@ impl Mirror {
         session: &Session,
         paths: &BTreeSet<ZPath>,
     ) -> Result<Vec<ZPath>, Error> {
-        let (wants, listed) = self.ask_again(paths);
+        let Again {
+            wants,
+            listed,
+            held,
+        } = self.ask_again(paths);
         // The server that sent the event answers with no older state, so it need not catch up first.
         let (mut progress, options) = (|_: usize| {}, self.options.clone());
         let mut reader = Reader::new(session, &options, &mut progress);
         let nodes = read_wanted(&mut reader, &wants, ReadAhead::default()).await?;
         let found = collect(session, &wants, nodes, &options, &mut reader).await?;
+        let is_known = |path: &ZPath| wants::find(&self.wants, path).is_some();
+        let held = outline(session, held, is_known, &options, &mut reader).await?;
         // What is not found is gone, or nobody wants it.
         let asked = wants.into_iter().map(|want| want.path);
         let asked = asked.chain(paths.iter().cloned());
@@ -117,6 +141,12 @@ impl Mirror {
             };
             news.insert(path, Some(live));
         }
+        news.extend(
+            held.nodes
+                .into_iter()
+                .map(|(path, live)| (path, Some(live))),
+        );
+        news.extend(held.gone.into_iter().map(|path| (path, None)));
         let changed: Vec<ZPath> = news
             .iter()
             .filter(|(path, live)| !is_same(self.tree.get(path), live.as_ref()))
