@@ -162,9 +162,10 @@ impl Options {
 
     /// How much is found out of the rights for a plan that nobody carries out.
     pub(super) fn rights_of_plan(&self) -> RightsCheck {
-        match self.check_rights {
-            true => RightsCheck::Reported,
-            false => RightsCheck::AsRead,
+        match (self.check_rights, self.requires_rights()) {
+            (true, true) => RightsCheck::Reported,
+            (true, false) => RightsCheck::OnlyReported,
+            (false, _) => RightsCheck::AsRead,
         }
     }
 

@@ -20,12 +20,18 @@ pub(super) enum RightsCheck {
     Required,
     /// As `Required`, and the plan says what was found.
     Reported,
+    /// As `Reported`, and a plan is refused only that lacks the right to read: without it there is none.
+    OnlyReported,
 }
 
 impl RightsCheck {
     /// Whether the ACLs of nodes are read that a plan writes.
     pub(super) fn are_checked(self) -> bool {
         self != Self::AsRead
+    }
+
+    fn are_reported(self) -> bool {
+        matches!(self, Self::Reported | Self::OnlyReported)
     }
 }
 
@@ -35,6 +41,8 @@ pub(super) struct Read<'a> {
     pub(super) live: &'a Tree<Live>,
     /// Whom the server knows the session as, where somebody asked.
     pub(super) identities: Option<&'a Identities>,
+    /// The node of the owner's record, which is written first.
+    pub(super) record: Option<ZPath>,
 }
 
 /// Refuses a plan that takes rights which the session surely lacks, those to read included. Reads the ACLs
@@ -54,7 +62,7 @@ pub(super) async fn check(
         return Ok(());
     }
     let mut checked = checked(session, read, plan).await?;
-    if checked.missing.is_empty() && rights != RightsCheck::Reported {
+    if checked.missing.is_empty() && !rights.are_reported() {
         super::check::require_readable(read.declared, read.live)?;
     }
     let hidden = unreadable(read.declared, read.live);
@@ -68,19 +76,46 @@ pub(super) async fn check(
             }
         }
     }
-    if !checked.missing.is_empty() {
-        let nodes = checked.missing.clone();
+    let mut nodes = checked.missing.clone();
+    if rights == RightsCheck::OnlyReported {
+        nodes.retain(|node| node.rights.contains(&Permissions::READ));
+    }
+    if !nodes.is_empty() {
         plan.refusals.push(Refusal::NoRight { nodes });
     }
-    if rights == RightsCheck::Reported {
+    if rights.are_reported() {
         plan.access.rights = Some(checked);
     }
     Ok(())
 }
 
+/// The rights that it takes to write the record of an owner, and at which node that is there.
+async fn of_record(session: &Session, head: &ZPath) -> Result<(ZPath, Permissions), Error> {
+    let above: Vec<ZPath> = head.prefixes().filter(|path| !path.is_root()).collect();
+    let found = live::lookup(session, &above).await?;
+    if found.get(head).is_some() {
+        // Its journals and shards come and go.
+        let rights = [Permissions::WRITE, Permissions::CREATE, Permissions::DELETE];
+        let all = Permissions::default();
+        return Ok((
+            head.clone(),
+            rights.into_iter().fold(all, Permissions::union),
+        ));
+    }
+    let last = above.iter().filter(|path| found.get(path).is_some()).max();
+    let last = last.cloned().unwrap_or_else(ZPath::root);
+    Ok((last, Permissions::CREATE))
+}
+
 /// Whether the session has the rights to write what the plan writes.
 async fn checked(session: &Session, read: &Read<'_>, plan: &Plan) -> Result<CheckedRights, Error> {
-    let needed = planner::needed_rights(plan);
+    let mut needed = planner::needed_rights(plan);
+    let is_written = !plan.is_empty() || plan.claims.are_asked_for();
+    if let Some(head) = read.record.as_ref().filter(|_| is_written) {
+        let (path, rights) = of_record(session, head).await?;
+        let all = needed.entry(path).or_default();
+        *all = all.union(rights);
+    }
     let known = |path: &ZPath| {
         let node = read.live.get(path).and_then(Live::outline);
         node.and_then(|node| node.acl.as_deref())

@@ -8,6 +8,7 @@ use super::beside;
 use super::contention;
 use super::links;
 use super::options::Agreed;
+use super::owner::Owner;
 #[cfg(feature = "watch")]
 use super::partial;
 use super::rights::{self, RightsCheck};
@@ -93,6 +94,7 @@ pub(super) async fn plan_and_live(
         declared: source.tree(),
         live: &live,
         identities: road.identities.as_ref(),
+        record: options.owner.as_ref().map(Owner::head),
     };
     rights::check(session, &read, rights, &mut plan).await?;
     abilities::check(session, options, &mut plan);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::abilities;
 use super::ground;
+use super::owner::Owner;
 use super::records;
 use super::rights;
 use super::road::{self, Past, Planned};
@@ -103,6 +104,7 @@ pub(super) async fn rest(
         declared: &Tree::default(),
         live: &live,
         identities: needs_identity.then_some(&identities),
+        record: options.owner.as_ref().map(Owner::head),
     };
     judge(session, &read, options, &mut rest.plan).await?;
     let planned = Planned {

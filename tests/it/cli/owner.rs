@@ -709,12 +709,12 @@ async fn a_record_is_its_sessions_to_write_and_everybodys_to_read() {
     // Somebody else may keep another record, and not write this one.
     place.run("apply -y --owner other b.zkt").expect(0);
     place.file("c.zkt", "/a\n/c\n");
-    let run = place.run("apply -y --owner team c.zkt").expect(1);
-    assert!(
-        run.stderr
-            .starts_with("error: /zkt/team: the owner's record could not be"),
-        "{run}"
-    );
+    let run = place.run("apply -y --owner team c.zkt").expect(3);
+    let why = "refused: /zkt/team: its ACL gives this session no write and no create and no delete";
+    assert!(run.stdout.contains(why), "{run}");
+    let run = place.run("apply -y --force --owner team c.zkt").expect(1);
+    let why = "error: /zkt/team: the owner's record could not be";
+    assert!(run.stderr.starts_with(why), "{run}");
     assert_eq!(claims(&place, "team").await, "/a Created\n");
     assert_eq!(claims(&place, "other").await, "/b Created\n");
 }

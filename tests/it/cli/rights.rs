@@ -349,3 +349,77 @@ async fn the_identities_of_a_borrowed_client_are_not_denied() {
         .unwrap();
     zookeeper.close().await;
 }
+
+/// With `--force` the rights that are missing are told, and keep nothing from being planned.
+#[tokio::test(flavor = "multi_thread")]
+async fn with_force_missing_rights_are_only_told() {
+    let place = Place::new("rights-force").await;
+    closed(&place).await;
+    let run = place.run("plan -t --check-rights --force a.zkt").expect(0);
+    let told = "Rights: 3 nodes checked, some are missing at 2 nodes.\n\
+                Missing, and with --force apply tries it nevertheless:\n  \
+                /p  (write, create)\n  /q  (delete)\n";
+    assert!(run.stdout.contains(told), "{run}");
+    assert!(!run.stdout.contains("refused"), "{run}");
+    let run = place.run("plan -t --check-rights --force --format json a.zkt");
+    let plan = &run.expect(0).json()[0];
+    assert_eq!(plan["rights"]["missing"].as_array().unwrap().len(), 2);
+    assert!(
+        plan.get("refusals")
+            .is_none_or(|all| all.as_array().is_none_or(Vec::is_empty))
+    );
+    let run = place.run("plan -t --check-rights --force --format markdown a.zkt");
+    let run = run.expect(0);
+    assert!(run.stdout.contains("/q  (delete)"), "{run}");
+
+    // What cannot be read cannot be compared, whoever tries it.
+    let client = place.client().await;
+    create_for(&client, "/z", "{}", Permission::WRITE).await;
+    place.file("z.zkt", "/z\n  x = 1\n");
+    let run = place
+        .run("plan -t --check-rights --force a.zkt z.zkt")
+        .expect(3);
+    assert!(
+        run.stdout
+            .contains("refused: /z: its ACL gives this session no read right"),
+        "{run}"
+    );
+    assert!(!run.stdout.contains("--force tries"), "{run}");
+    assert!(run.stdout.contains("  /q  (delete)\n"), "{run}");
+}
+
+/// Before all else an apply for an owner writes the owner's record.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_record_of_an_owner_takes_rights_too() {
+    let place = Place::new("rights-record").await;
+    let client = place.client().await;
+    create_for(
+        &client,
+        "/closed",
+        "{}",
+        Permission::READ | Permission::ADMIN,
+    )
+    .await;
+    place.file("a.zkt", "/a\n");
+    let before = place.nodes().await;
+    let why = "refused: /closed: its ACL gives this session no create right";
+    for at in ["/closed", "/closed/deeper"] {
+        for words in ["plan --check-rights", "apply -y"] {
+            let words = format!("{words} --owner ops --owner-path {at} a.zkt");
+            let run = place.run(&words).expect(3);
+            assert!(run.stdout.contains(why), "{run}");
+        }
+    }
+    assert_eq!(place.nodes().await, before);
+    create_for(&client, "/open", "{}", Permission::ALL).await;
+    let ops = "--owner ops --owner-path /open/records";
+    place.run(&format!("apply -y {ops} a.zkt")).expect(0);
+    place.file("a.zkt", "/a\n  x = 1\n");
+    let run = place.run(&format!("plan --check-rights {ops} a.zkt"));
+    assert!(
+        run.expect(0)
+            .stdout
+            .contains("Rights: 2 nodes checked, none is missing.")
+    );
+    place.run(&format!("apply -y {ops} a.zkt")).expect(0);
+}

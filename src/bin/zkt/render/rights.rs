@@ -32,11 +32,29 @@ pub(super) fn found(checked: &CheckedRights) -> String {
 
 /// What the session surely lacks.
 pub(super) fn missing(plan: &Plan) -> &[NodeRights] {
+    let checked = plan.access.rights.as_ref();
+    match checked {
+        Some(checked) => &checked.missing,
+        None => refused(plan),
+    }
+}
+
+/// That for which the plan is refused.
+fn refused(plan: &Plan) -> &[NodeRights] {
     let missing = plan.refusals.iter().find_map(|refusal| match refusal {
         Refusal::NoRight { nodes } => Some(nodes.as_slice()),
         _ => None,
     });
     missing.unwrap_or_default()
+}
+
+/// That for which it would be refused without `--force`.
+fn allowed(plan: &Plan) -> Vec<NodeRights> {
+    let refused = refused(plan);
+    let is_allowed = |node: &&NodeRights| !refused.contains(node);
+    let checked = plan.access.rights.iter();
+    let missing = checked.flat_map(|checked| &checked.missing);
+    missing.filter(is_allowed).cloned().collect()
 }
 
 /// What it may lack, where somebody asked for it.
@@ -56,6 +74,17 @@ pub(super) fn write_found(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
         return Ok(());
     };
     writeln!(out, "\n{}", found(checked))?;
+    let allowed = allowed(plan);
+    if !allowed.is_empty() {
+        writeln!(
+            out,
+            "Missing, and with --force apply tries it nevertheless:"
+        )?;
+        write_nodes(&allowed, out)?;
+        if !checked.unknown.is_empty() {
+            writeln!(out, "It cannot be told:")?;
+        }
+    }
     write_nodes(&checked.unknown, out)
 }
 
