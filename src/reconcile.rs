@@ -78,6 +78,8 @@ pub(crate) use options::Agreed;
 #[cfg(feature = "watch")]
 pub(crate) use partial::{Before, at_rest};
 #[cfg(feature = "watch")]
+pub(crate) use rights::lacking;
+#[cfg(feature = "watch")]
 pub(crate) use road::{Past, Road};
 #[cfg(feature = "watch")]
 pub(crate) use run::Run;

@@ -21,6 +21,8 @@ pub(crate) use compare::agreement;
 pub use compare::desired_data;
 pub(crate) use deep::held;
 pub(crate) use files::doubts;
+#[cfg(feature = "watch")]
+pub(crate) use needs::needed_at;
 pub use needs::{KnownAcl, judge as judge_rights, needed as needed_rights};
 pub use policy::Policy;
 pub use protection::protected;

@@ -8,7 +8,11 @@ use crate::model::path::ZPath;
 use crate::model::plan::{CheckedRights, NodeRights, Plan, Refusal};
 use crate::model::tree::Tree;
 use crate::plan::planner::{self, KnownAcl};
+#[cfg(feature = "watch")]
+use crate::zookeeper::executor::Stop;
 use crate::zookeeper::live::{self, SeenAcl};
+#[cfg(feature = "watch")]
+use crate::zookeeper::session::ClientError;
 use crate::zookeeper::session::Session;
 
 /// How much is found out of the rights that a plan takes.
@@ -146,4 +150,44 @@ async fn checked(session: &Session, read: &Read<'_>, plan: &Plan) -> Result<Chec
     }
     let identities = session.who().await?;
     Ok(planner::judge_rights(&needed, acl_of, &identities))
+}
+
+/// The rights that the session lacks at a node and its parent, where the server has refused for want of
+/// some. Where no ACL tells which, all are named that the plan needs there.
+#[cfg(feature = "watch")]
+pub(crate) fn lacking(
+    stop: &Stop,
+    plan: &Plan,
+    live: Option<&Tree<Live>>,
+    applier: Option<&Identities>,
+) -> Option<String> {
+    let Stop::Failed {
+        path,
+        reason: ClientError::NoAuth,
+        ..
+    } = stop
+    else {
+        return None;
+    };
+    let needed = planner::needed_at(plan, path);
+    let acl_of = |path: &ZPath| {
+        let node = live.and_then(|live| live.get(path)).and_then(Live::outline);
+        let acl = node.and_then(|node| node.acl.as_deref());
+        acl.map_or(KnownAcl::Unread, KnownAcl::Shown)
+    };
+    let judged = applier.map(|applier| planner::judge_rights(&needed, acl_of, applier));
+    let missing = judged.map(|checked| checked.missing).unwrap_or_default();
+    let all = needed.into_iter().map(|(path, rights)| NodeRights {
+        path,
+        rights: rights.each().collect(),
+    });
+    let lacking = match missing.is_empty() {
+        true => all.collect(),
+        false => missing,
+    };
+    let lacking = lacking.iter().map(|NodeRights { path, rights }| {
+        let names: Vec<&str> = rights.iter().map(|right| right.name()).collect();
+        format!("no {} right at {path}", names.join(" or "))
+    });
+    Some(lacking.collect::<Vec<_>>().join(", "))
 }

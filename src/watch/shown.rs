@@ -3,7 +3,9 @@
 mod lines;
 mod named;
 mod recording;
+mod refusals;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -21,10 +23,11 @@ use crate::zookeeper::election::Role;
 use crate::zookeeper::executor::Conflict;
 
 pub(super) use self::lines::Next;
-use self::lines::{log, log_back, log_broken, log_held, log_interrupted, log_lost};
+use self::lines::{log, log_back, log_broken, log_held, log_interrupted, log_lost, log_off};
 use self::named::Naming;
 pub(super) use self::named::Word;
 pub(super) use self::recording::Recording;
+use self::refusals::Refusals;
 
 /// What happened to files.
 pub(super) enum OfFiles<'a> {
@@ -48,6 +51,10 @@ pub(super) enum OfServer<'a> {
     Connection(Connection),
     /// It is given up.
     Ended,
+    /// There is no session, for this reason.
+    Unconnected(String),
+    /// No server makes sessions, for this reason.
+    Off(String),
     /// This replica has this role.
     Role(Role),
     /// The live tree was read for the first time in a session.
@@ -93,6 +100,9 @@ pub(super) enum OfWork<'a> {
 pub(super) struct Shown {
     state: State,
     naming: Naming,
+    refusals: Refusals,
+    /// What the log has said of why there is no connection.
+    outages: BTreeSet<String>,
     /// What is declared, for those who must know before it is written.
     declared: watch::Sender<Option<Arc<Revision>>>,
 }
@@ -111,6 +121,8 @@ impl Shown {
         Self {
             state,
             naming: Naming::default(),
+            refusals: Refusals::default(),
+            outages: BTreeSet::new(),
             declared: watch::Sender::default(),
         }
     }
@@ -174,7 +186,9 @@ impl Shown {
         match fact {
             OfServer::Connected { hosts } => {
                 state.connection = Connection::Up;
+                state.outage = None;
                 state.hosts = hosts;
+                self.outages.clear();
                 if state.counters.sessions > 0 {
                     log_back(&state.hosts);
                 }
@@ -190,6 +204,17 @@ impl Shown {
                     state.leadership = Leadership::Follows;
                 }
                 state.connection = Connection::None;
+            }
+            // The end of the reconcile says it.
+            OfServer::Unconnected(why) => state.outage = Some(why),
+            OfServer::Off(why) => {
+                let is_told = state.connection == Connection::None && state.outage.is_some();
+                if !is_told && self.outages.insert(why.clone()) {
+                    log_off(&why);
+                }
+                if !is_told {
+                    state.outage = Some(why);
+                }
             }
             OfServer::Role(role) => {
                 let (leadership, text) = match role {
@@ -252,8 +277,13 @@ impl Shown {
                 state.add(reconcile);
             }
             OfWork::Next(next) => {
+                let is_news = self.refusals.tell(&state.held, next == Next::Nodes);
                 if let Some(last) = state.history.front() {
-                    log(last, state, next);
+                    log(
+                        last,
+                        state,
+                        if is_news { next } else { next.unless_known() },
+                    );
                 }
             }
             OfWork::Interrupted(account) => log_interrupted(account),
@@ -269,6 +299,9 @@ pub(super) fn show_connection(now: Connection, state: &mut State) {
         (Connection::Lost, Connection::Up) => log_back(&state.hosts),
         _ => {}
     }
+    if now == Connection::Up {
+        state.outage = None;
+    }
     state.connection = now;
 }
 
@@ -282,6 +315,8 @@ mod tests {
         Shown {
             state: State::new(),
             naming: Naming::default(),
+            refusals: Refusals::default(),
+            outages: BTreeSet::new(),
             declared: watch::Sender::default(),
         }
     }

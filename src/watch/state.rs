@@ -198,6 +198,8 @@ pub struct State {
     pub hosts: String,
     /// The session.
     pub connection: Connection,
+    /// Why there is no connection, as far as is known.
+    pub outage: Option<String>,
     /// Whether the server sends events of changes.
     pub has_watches: bool,
     /// Which replica writes.
@@ -232,6 +234,7 @@ impl State {
             files: FileState::default(),
             hosts: String::new(),
             connection: Connection::None,
+            outage: None,
             has_watches: true,
             leadership: Leadership::Alone,
             plan: None,

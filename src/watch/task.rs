@@ -105,7 +105,11 @@ pub async fn once(options: Options, interrupt: impl Future<Output = ()>) -> Once
                 Ended::Idle | Ended::Done => None,
                 Ended::Failed(error) => Some(error),
             };
-            shown.work(OfWork::Next(Next::Rest));
+            let is_of_nodes = error.as_ref().is_some_and(Error::is_of_nodes);
+            shown.work(OfWork::Next(match is_of_nodes {
+                true => Next::Nodes,
+                false => Next::Rest,
+            }));
             Once::Ended(shown.state().clone(), error)
         }
     };
@@ -132,10 +136,13 @@ impl WatchTask<'_> {
         match wake {
             Wake::Stop => return ControlFlow::Break(()),
             // Failed attempts come later and later; a server that is back ends the wait.
-            Wake::Turn => match timeout(TURN, self.reconciler.comes_back()).await {
-                Ok(true) => self.schedule.note(Cause::Session, now),
-                _ => return ControlFlow::Continue(()),
-            },
+            Wake::Turn => {
+                let comes_back = self.reconciler.comes_back(&mut self.shown);
+                match timeout(TURN, comes_back).await {
+                    Ok(true) => self.schedule.note(Cause::Session, now),
+                    _ => return ControlFlow::Continue(()),
+                }
+            }
             Wake::Asked => self.schedule.note(Cause::Asked, now),
             Wake::Hint(hint) => {
                 if let Some(cause) = self.reconciler.note(&hint, &mut self.shown) {
@@ -232,9 +239,13 @@ impl WatchTask<'_> {
                     _ => Next::Retry(wait),
                 }));
             }
-            Ended::Done | Ended::Failed(_) => {
+            Ended::Done => {
                 self.schedule.succeeded(now);
                 self.shown.work(OfWork::Next(Next::Rest));
+            }
+            Ended::Failed(_) => {
+                self.schedule.succeeded(now);
+                self.shown.work(OfWork::Next(Next::Nodes));
             }
         }
         self.schedule.hold(self.reconciler.next_held());

@@ -65,6 +65,8 @@ pub(crate) use zk::{
 
 pub(crate) use client::{Client, MultiWriter, PersistentWatcher, StateWatcher};
 pub(crate) use error::{described, is_fatal, is_outcome_unknown};
+#[cfg(feature = "watch")]
+pub(crate) use probe::Outlook;
 pub(crate) use sessions::Sessions;
 
 use connecting::{LEAST_ATTEMPT, bounded, chroot_exists};

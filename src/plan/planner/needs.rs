@@ -38,6 +38,12 @@ pub fn needed(plan: &Plan) -> BTreeMap<ZPath, Permissions> {
     needed
 }
 
+/// The rights that the actions of a plan at one node take, those at its parent included.
+#[cfg(feature = "watch")]
+pub(crate) fn needed_at(plan: &Plan, path: &ZPath) -> BTreeMap<ZPath, Permissions> {
+    of_actions(plan.actions.iter().filter(|action| action.path() == path))
+}
+
 /// The rights that actions take, whatever they open. Adds come in path order.
 pub(super) fn of_actions<'a>(
     actions: impl IntoIterator<Item = &'a Action>,

@@ -174,7 +174,7 @@ impl Reconciler {
                 }
                 Some(stop) => {
                     self.known = Known::Nothing;
-                    self.go_on(stop, so_far, shown)?;
+                    self.go_on(stop, &todo, so_far, shown)?;
                 }
             }
             // What was just written is read again, and that is all that the echo of it costs.

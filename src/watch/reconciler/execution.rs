@@ -11,7 +11,7 @@ use crate::model::path::ZPath;
 use crate::model::plan::{Plan, Summary};
 use crate::model::tree::Tree;
 use crate::plan::saved::{MadeOf, checksum_of};
-use crate::reconcile::{Agreed, Aside, Before, Look, Past, Road, Run};
+use crate::reconcile::{Agreed, Aside, Before, Look, Past, Road, Run, lacking};
 use crate::zookeeper::election::Election;
 use crate::zookeeper::executor::{Report, Stop};
 use crate::zookeeper::live::Mirror;
@@ -151,6 +151,7 @@ impl Reconciler {
     pub(super) fn go_on(
         &mut self,
         stop: Stop,
+        todo: &Plan,
         so_far: &mut SoFar,
         shown: &mut Shown,
     ) -> Result<(), Error> {
@@ -162,7 +163,11 @@ impl Reconciler {
         match tries.set_aside(&stop) {
             Some(Aside::Contended(path)) => self.held.collided(&path, now),
             Some(Aside::Refused(path)) => {
-                let why = (self.options.layers.wording.stop)(&stop);
+                let mut why = (self.options.layers.wording.stop)(&stop);
+                let live = self.mirror.as_ref().map(Mirror::tree);
+                if let Some(rights) = lacking(&stop, todo, live, self.identities.as_ref()) {
+                    why += &format!(" ({rights})");
+                }
                 self.held.refused(&path, why, now);
             }
             None if tries.after(&stop).is_some() => {}

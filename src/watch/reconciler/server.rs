@@ -12,7 +12,7 @@ use crate::plan::scope::{self, Trim};
 use crate::reconcile::{self, Tenure};
 use crate::zookeeper::election::{self, Role};
 use crate::zookeeper::live::{Found, Mirror};
-use crate::zookeeper::session::{self, Pulse, Session};
+use crate::zookeeper::session::{self, Outlook, Pulse, Session};
 
 impl Reconciler {
     pub(super) fn forget_session(&mut self, shown: &mut Shown) {
@@ -44,6 +44,7 @@ impl Reconciler {
                     session::Error::Unreachable { .. } => Reach::Lost,
                     _ => Reach::Unknown,
                 };
+                shown.server(OfServer::Unconnected(error.to_string()));
                 return Err(error.into());
             }
         };
@@ -73,13 +74,21 @@ impl Reconciler {
     ///
     /// # Cancellation safety
     /// Nothing is lost.
-    pub(in super::super) async fn comes_back(&mut self) -> bool {
+    pub(in super::super) async fn comes_back(&mut self, shown: &mut Shown) -> bool {
         let is_off = self.reach == Reach::Lost || self.is_cut();
-        if is_off && self.sessions.is_possible().await {
-            self.reach = Reach::Back;
-            return true;
+        if !is_off {
+            return false;
         }
-        false
+        match self.sessions.outlook().await {
+            Outlook::Good => {
+                self.reach = Reach::Back;
+                true
+            }
+            Outlook::Bad(why) => {
+                shown.server(OfServer::Off(why));
+                false
+            }
+        }
     }
 
     /// This replica's role; without an election it leads.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::super::held::HeldNews;
 use super::super::revision::{Broken, Revision};
-use super::super::state::{Ending, Reconcile, State};
+use super::super::state::{Connection, Ending, Reconcile, State};
 use super::named::{Naming, Word};
 use crate::reconcile::{Account, Tally};
 use crate::syntax::spelling::printable;
@@ -20,10 +20,28 @@ pub(in super::super) enum Next {
     Retry(Duration),
     /// Another attempt. Why this one failed was logged when the files were read.
     QuietRetry,
+    /// Nothing, before something happens, or the nodes may be written that were refused.
+    Nodes,
+    /// As `Nodes`, and all of it was logged before.
+    Known,
+}
+
+impl Next {
+    /// The same, where nothing is new of the nodes that were refused.
+    pub(super) fn unless_known(self) -> Self {
+        match self {
+            Self::Nodes => Self::Known,
+            next => next,
+        }
+    }
 }
 
 pub(super) fn log_lost(servers: &str) {
     tracing::warn!(servers, "the connection is lost; trying to connect again");
+}
+
+pub(super) fn log_off(reason: &str) {
+    tracing::warn!("no server makes a session: {reason}");
 }
 
 pub(super) fn log_back(servers: &str) {
@@ -75,9 +93,9 @@ pub(super) fn log_held(news: &HeldNews) {
 /// One line for each reconcile.
 pub(super) fn log(reconcile: &Reconcile, state: &State, next: Next) {
     let then = match next {
-        Next::QuietRetry => return,
+        Next::QuietRetry | Next::Known => return,
         Next::Retry(wait) => format!("; trying again in {:.1} s", wait.as_secs_f64()),
-        Next::Rest => String::new(),
+        Next::Rest | Next::Nodes => String::new(),
     };
     let Reconcile {
         causes,
@@ -115,7 +133,13 @@ pub(super) fn log(reconcile: &Reconcile, state: &State, next: Next) {
         Ending::Conflict | Ending::Failed => "cannot reconcile",
         Ending::Partial => "cannot reconcile all",
     };
-    let error = error.as_deref().map(tracing::field::display);
+    let error = match (&state.outage, error) {
+        (Some(outage), Some(error)) if state.connection == Connection::Lost => {
+            Some(format!("{error} ({outage})"))
+        }
+        (_, error) => error.clone(),
+    };
+    let error = error.map(tracing::field::display);
     line!(error, error, "{failed}{then}");
 }
 

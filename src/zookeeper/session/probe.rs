@@ -39,13 +39,29 @@ pub(super) async fn troubles(
     troubles
 }
 
+/// What comes of an attempt to connect.
 #[cfg(feature = "watch")]
-/// Whether one of the servers makes sessions.
-pub(super) async fn one_answers(servers: &Servers, security: &Security, limit: Duration) -> bool {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Outlook {
+    /// One of the servers makes sessions.
+    Good,
+    /// None does, for these reasons.
+    Bad(String),
+}
+
+/// Asks whether one of the servers makes sessions.
+#[cfg(feature = "watch")]
+pub(super) async fn outlook(servers: &Servers, security: &Security, limit: Duration) -> Outlook {
     let troubles = troubles(servers, security, limit).await;
-    troubles
+    if troubles
         .iter()
         .any(|(_, trouble)| *trouble == Trouble::None)
+    {
+        return Outlook::Good;
+    }
+    let reasons = troubles.iter();
+    let reasons = reasons.map(|(server, trouble)| format!("{server}: {trouble}"));
+    Outlook::Bad(reasons.collect::<Vec<_>>().join("; "))
 }
 
 /// Whether one of the servers takes no request of a session that has not authenticated, and says so.

@@ -9,7 +9,7 @@ use super::connecting::PROBE_LIMIT;
 use super::connecting::connect;
 use super::hosts::{self, Servers};
 #[cfg(feature = "watch")]
-use super::probe::one_answers;
+use super::probe::{Outlook, outlook};
 use super::tls::Security;
 use super::{Client, Error, Options, Wait};
 
@@ -56,14 +56,15 @@ impl Sessions {
 
     /// Whether one of the servers would make a session now, so that it is worth to connect.
     #[cfg(feature = "watch")]
-    pub(crate) async fn is_possible(&self) -> bool {
-        let Ok(servers) = Servers::parse(&self.options.hosts) else {
-            return false;
+    pub(crate) async fn outlook(&self) -> Outlook {
+        let servers = match Servers::parse(&self.options.hosts) {
+            Ok(servers) => servers,
+            Err(error) => return Outlook::Bad(error.to_string()),
         };
         match self.security(&servers).await {
-            Ok(security) => one_answers(&servers, security, PROBE_LIMIT / 2).await,
+            Ok(security) => outlook(&servers, security, PROBE_LIMIT / 2).await,
             // To connect says what is wrong.
-            Err(_) => true,
+            Err(_) => Outlook::Good,
         }
     }
 

@@ -1,6 +1,6 @@
 //! A server that comes back after an outage.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use zkt::declare::files::Disk;
 use zkt::model::path::ZPath;
@@ -8,6 +8,7 @@ use zkt::plan::scope::Filter;
 use zkt::{reconcile, watch, zookeeper::session};
 
 use super::super::Place;
+use super::status::{ask, listening};
 use super::{Watching, becomes};
 use crate::relay::{Mode, Relay};
 use crate::server::{options, shared};
@@ -111,4 +112,60 @@ async fn a_server_that_does_not_answer_is_reported_and_outlived() {
     relay.set(Mode::Forward);
     becomes(&place.client().await, "/a", Some("{\"x\":1}")).await;
     assert_eq!(watching.stop().0, Some(0));
+}
+
+/// Waits until this is told: what is shown follows the line of the log.
+async fn until_told(address: &str, path: &str, what: &str) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        let (_, told) = ask(address, "GET", path);
+        if told.contains(what) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{told}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Why there is no connection is said, in the log, on the page and to probes.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_reason_of_an_outage_is_said() {
+    let place = Place::new("outage").await;
+    place.file("a.zkt", "/a\n  x = 1\n");
+    let relay = Relay::to(shared().port()).await;
+    let hosts = place.through(&relay.address());
+    let words = format!("-c {hosts} a.zkt --interval 1h");
+    let (mut watching, address) = listening(&place, &words).await;
+    watching.says(&["reconciled", "applied"]).await;
+    relay.set(Mode::Refuse);
+    relay.cut();
+    let line = watching.says(&["WARN", "no server makes a session"]).await;
+    let server = relay.address();
+    assert!(
+        line.contains(&format!(
+            "{server}: it accepts the connection and closes it"
+        )),
+        "{line}"
+    );
+    let why = format!("the connection is lost: {server}: it accepts");
+    for path in ["/status", "/readyz"] {
+        until_told(&address, path, &why).await;
+    }
+    relay.set(Mode::Forward);
+    watching.says(&["connected again"]).await;
+    until_told(&address, "/readyz", "ok").await;
+    assert_eq!(watching.count(&["no server makes a session"]), 1);
+}
+
+/// Nothing was ever reached: the line of the reconcile says why, and so does the probe.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_reason_of_no_session_is_said() {
+    let place = Place::at("127.0.0.1:1");
+    place.file("a.zkt", "/a\n");
+    let words = "a.zkt --interval 1h --session-timeout 4s";
+    let (mut watching, address) = listening(&place, words).await;
+    let refused = "127.0.0.1:1/: the connection is refused";
+    watching.says(&["cannot reconcile", refused]).await;
+    let why = format!("there is no session: cannot reach a ZooKeeper server at {refused}");
+    until_told(&address, "/readyz", &why).await;
 }

@@ -1,6 +1,7 @@
 //! What the log says of single nodes and files, and which of them do not hold up others.
 
 use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
 use zookeeper_client::{Acl, AuthId, Permission};
 
@@ -187,4 +188,64 @@ async fn a_broken_file_is_logged_once_with_its_excerpt() {
     watching.says(&["\"reconciled\"", "applied"]).await;
     assert_eq!(watching.count(&["oops"]), 1, "{}", watching.log());
     assert_eq!(watching.count(&["no sound tree"]), 1, "{}", watching.log());
+}
+
+/// What the session may not write is said once, with the right that is missing, and again when that
+/// changes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_right_is_named_once() {
+    let place = Place::new("watch-rights").await;
+    let client = place.client().await;
+    let set = async |path: &str, rights: Permission| {
+        let acl = [Acl::new(rights, AuthId::anyone())];
+        client.set_acl(path, &acl, None).await.unwrap();
+    };
+    for path in ["/p", "/q"] {
+        create(&client, path, "{}").await;
+    }
+    let kept = Permission::READ | Permission::ADMIN;
+    set("/p", kept | Permission::WRITE).await;
+    set("/q", kept).await;
+    place.file("a.zkt", "/p\n  x = 1\n  /new\n/q\n  x = 1\n");
+    let (mut watching, address) = listening(&place, "a.zkt --interval 150ms").await;
+    let (new, q) = (
+        "/p/new: not authorized (no create right at /p)",
+        "/q: not authorized (no write right at /q)",
+    );
+    // Many rounds later the same has been said once.
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let status = loop {
+        let (_, status) = ask(&address, "GET", "/status");
+        let status: serde_json::Value = serde_json::from_str(&status).unwrap();
+        let held = status["held"].as_array().unwrap().iter();
+        let times = held.map(|one| one["times"].as_u64().unwrap()).max();
+        if times.is_some_and(|times| times >= 4) {
+            break status;
+        }
+        assert!(Instant::now() < deadline, "{status}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    };
+    for why in [new, q] {
+        assert_eq!(watching.count(&["WARN", why]), 1, "{}", watching.log());
+        assert!(status["held"].to_string().contains(why), "{status}");
+    }
+    assert_eq!(
+        watching.count(&["\"cannot reconcile"]),
+        1,
+        "{}",
+        watching.log()
+    );
+    // Others see that one is over.
+    set("/q", kept | Permission::WRITE).await;
+    watching.says(&["is no longer refused", "/q"]).await;
+    assert_eq!(watching.count(&["WARN", new]), 1, "{}", watching.log());
+    set("/p", Permission::ALL).await;
+    watching.says(&["is no longer refused", "/p/new"]).await;
+    assert_eq!(
+        watching.count(&["WARN", "not authorized"]),
+        2,
+        "{}",
+        watching.log()
+    );
+    watching.stop();
 }

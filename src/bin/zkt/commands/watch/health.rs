@@ -17,14 +17,22 @@ pub(super) fn turns(state: &State) -> Result<(), String> {
     Ok(())
 }
 
+/// An outage with its reason, as far as that is known.
+pub(super) fn outage(what: &str, state: &State) -> String {
+    match &state.outage {
+        Some(why) => format!("{what}: {why}"),
+        None => what.to_owned(),
+    }
+}
+
 /// Whether the live tree is kept as declared: the session is up, and the last success is not older
 /// than twice the interval.
 pub(super) fn is_ready(state: &State, interval: Duration) -> Result<(), String> {
     turns(state)?;
     match state.connection {
         Connection::Up => {}
-        Connection::Lost => return Err("the connection is lost".to_owned()),
-        Connection::None => return Err("there is no session".to_owned()),
+        Connection::Lost => return Err(outage("the connection is lost", state)),
+        Connection::None => return Err(outage("there is no session", state)),
     }
     let Some((_, success)) = state.last_success else {
         return Err("no reconcile has succeeded yet".to_owned());

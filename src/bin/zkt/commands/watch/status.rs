@@ -83,27 +83,24 @@ fn sync(state: &State, interval: Duration) -> &'static str {
 }
 
 /// Why nobody can say how the trees stand to each other.
-fn unknown(state: &State, interval: Duration) -> Option<&'static str> {
+fn unknown(state: &State, interval: Duration) -> Option<String> {
+    match state.connection {
+        Connection::None => return Some(health::outage("there is no session", state)),
+        Connection::Lost => return Some(health::outage("the connection is lost", state)),
+        Connection::Up => {}
+    }
     let last = state.last_success.map(|(_, at)| at);
     let is_stale = |at| Instant::now().saturating_duration_since(at) > interval * 2;
-    match state.connection {
-        Connection::None => Some("there is no session"),
-        Connection::Lost => Some("the connection is lost"),
+    let why = match state.files.broken() {
+        Some(broken) if broken.only_secrets => "secret values from outside are missing",
         // What the last sound files declare is not what the files declare.
-        Connection::Up
-            if state
-                .files
-                .broken()
-                .is_some_and(|broken| broken.only_secrets) =>
-        {
-            Some("secret values from outside are missing")
+        Some(_) => "the newest files are broken",
+        None if state.is_in_sync() && last.is_some_and(is_stale) => {
+            "the last look at the live tree is too long ago"
         }
-        Connection::Up if state.files.broken().is_some() => Some("the newest files are broken"),
-        Connection::Up if state.is_in_sync() && last.is_some_and(is_stale) => {
-            Some("the last look at the live tree is too long ago")
-        }
-        Connection::Up => None,
-    }
+        None => return None,
+    };
+    Some(why.to_owned())
 }
 
 fn held_json(held: &HeldNode) -> Value {
