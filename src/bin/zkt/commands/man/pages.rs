@@ -148,13 +148,23 @@ pub(super) fn environment(command: &str, has_server: bool) -> Vec<Entry> {
             ),
         ]);
     }
+    entries.extend(of_command(command));
+    entries.push(("NO_COLOR", "Where it is set, output has no colours."));
+    entries
+}
+
+/// The variables that only this command heeds or sets.
+fn of_command(command: &str) -> &'static [Entry] {
     match command {
-        "watch" => entries.extend([
+        "watch" => &[
             (
                 "ZKT_LISTEN_TOKEN",
                 "The token that --listen asks for, without --listen-token-file.",
             ),
-            ("ZKT_WEBHOOK", "The address that gets events, without --webhook."),
+            (
+                "ZKT_WEBHOOK",
+                "The address that gets events, without --webhook.",
+            ),
             (
                 "ZKT_WEBHOOK_SECRET",
                 "The secret of their signatures, without --webhook-secret-file.",
@@ -167,19 +177,23 @@ pub(super) fn environment(command: &str, has_server: bool) -> Vec<Entry> {
                 "NOTIFY_SOCKET, WATCHDOG_USEC",
                 "Set by systemd, to which it reports readiness, status and signs of life.",
             ),
-        ]),
-        "serve" => entries.extend([(
+        ],
+        "serve" => &[(
             "ZKT_CONTROL_TOKEN",
             "The token that --control asks for, without --control-token-file.",
-        )]),
-        "discover" => entries.extend([
-            ("ZKT_ADDRESSES", "Set for the command of --exec: the addresses, one a line. Not set where they are too long for the environment."),
-            ("ZKT_PATH", "Set for the command of --exec: PATH as it was given."),
-        ]),
-        _ => {}
+        )],
+        "discover" => &[
+            (
+                "ZKT_ADDRESSES",
+                "Set for the command of --exec: the addresses, one a line. Not set where they are too long for the environment.",
+            ),
+            (
+                "ZKT_PATH",
+                "Set for the command of --exec: PATH as it was given.",
+            ),
+        ],
+        _ => &[],
     }
-    entries.push(("NO_COLOR", "Where it is set, output has no colours."));
-    entries
 }
 
 /// Examples; each is a command line that this version takes.
