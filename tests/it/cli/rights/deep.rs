@@ -26,7 +26,7 @@ async fn rights(client: &Client, path: &str) -> String {
         (Permission::WRITE, 'w'),
         (Permission::ADMIN, 'a'),
     ];
-    let all = acl.iter().map(|entry| entry.permission());
+    let all = acl.iter().map(zookeeper_client::Acl::permission);
     let all = all.fold(Permission::NONE, |all, one| all | one);
     let has = letters.iter().filter(|(right, _)| all.has(*right));
     has.map(|(_, letter)| *letter).collect()
