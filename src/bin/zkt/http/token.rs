@@ -2,7 +2,6 @@
 
 use std::ffi::OsString;
 use std::fmt;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use hyper::header::{AUTHORIZATION, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
 use sha2::{Digest as _, Sha256};
-use zkt::declare::files::{Content, Reread, open_regular, reason};
+use zkt::declare::files::{Content, Reread, open_regular, read_bounded, reason};
 
 use crate::exit::Failure;
 
@@ -74,13 +73,9 @@ impl Content for TokenFile {
 
     fn read(&self) -> Result<Digest, Unusable> {
         let shown = self.file.display().to_string();
-        let read = || {
-            let mut text = Vec::new();
-            let file = open_regular(&self.file)?;
-            file.take(LONGEST as u64 + 1).read_to_end(&mut text)?;
-            Ok(text)
-        };
-        let text = read().map_err(|error| {
+        let opened = open_regular(&self.file);
+        let text = opened.and_then(|file| read_bounded(file, LONGEST as u64));
+        let text = text.map_err(|error| {
             let reason = reason(&error);
             Unusable::Unreadable(format!("cannot read {shown}: {reason}"))
         })?;
@@ -297,6 +292,9 @@ mod tests {
             endless.message.ends_with("it is no regular file"),
             "{endless:?}"
         );
+        fs::write(&file, [b'x'; 4097]).unwrap();
+        let large = failure(&file).message;
+        assert!(large.ends_with("it has more than 4 KiB"), "{large}");
         fs::write(&file, "short").unwrap();
         assert!(failure(&file).hint.unwrap().contains("openssl rand"));
         fs::write(&file, TOKEN).unwrap();
