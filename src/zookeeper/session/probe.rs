@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::timeout;
 
-use super::dial::{addresses, open};
+use super::dial::{connect, open};
 use super::hosts::{Server, Servers};
 #[cfg(feature = "tls")]
 use super::tls::Material;
@@ -71,28 +71,27 @@ pub(super) async fn demands_authentication(
     limit: Duration,
 ) -> bool {
     for server in &servers.each {
-        #[cfg(feature = "tls")]
-        if let Some(material) = security.for_server(server) {
-            let demands = match super::tls::connect(server, material, limit).await {
-                Ok(stream) => refuses_ping(stream.inner, limit).await,
-                Err(_) => false,
-            };
-            if demands {
-                return true;
-            }
-            continue;
-        }
-        #[cfg(not(feature = "tls"))]
-        let _ = security;
-        for address in addresses(server, limit).await.unwrap_or_default() {
-            if let Ok(stream) = open(address, limit).await
-                && refuses_ping(stream, limit).await
-            {
-                return true;
-            }
+        if demands(server, security, limit).await {
+            return true;
         }
     }
     false
+}
+
+async fn demands(server: &Server, security: &Security, limit: Duration) -> bool {
+    #[cfg(feature = "tls")]
+    if let Some(material) = security.for_server(server) {
+        return match super::tls::connect(server, material, limit).await {
+            Ok(stream) => refuses_ping(stream.inner, limit).await,
+            Err(_) => false,
+        };
+    }
+    #[cfg(not(feature = "tls"))]
+    let _ = security;
+    match connect(server, limit).await {
+        Ok(stream) => refuses_ping(stream, limit).await,
+        Err(_) => false,
+    }
 }
 
 /// Whether a new session is closed for want of authentication (SESSIONCLOSEDREQUIRESASLAUTH).
@@ -133,22 +132,16 @@ async fn probe(server: &Server, security: &Security, limit: Duration) -> Trouble
 
 /// The connection without TLS.
 async fn plainly(server: &Server, limit: Duration) -> Trouble {
-    let addresses: Vec<_> = match addresses(server, limit).await {
-        Ok(addresses) => addresses,
+    let stream = match connect(server, limit).await {
+        Ok(stream) => stream,
         Err(trouble) => return trouble,
     };
-    let mut trouble = Trouble::UnknownName;
-    for address in addresses {
-        trouble = match open(address, limit).await {
-            Ok(stream) => match judged(&ask(stream, limit).await) {
-                // Some servers with TLS close what is none without a word.
-                Trouble::Closed if greets_in_tls(address, limit).await => return Trouble::Tls,
-                trouble => return trouble,
-            },
-            Err(trouble) => trouble,
-        };
+    let address = stream.peer_addr();
+    match (judged(&ask(stream, limit).await), address) {
+        // Some servers with TLS close what is none without a word.
+        (Trouble::Closed, Ok(address)) if greets_in_tls(address, limit).await => Trouble::Tls,
+        (trouble, _) => trouble,
     }
-    trouble
 }
 
 /// A greeting of TLS 1.2 with four ciphers, a group and a signature, and its random numbers all zero.

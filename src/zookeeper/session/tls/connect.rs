@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
-use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -14,7 +13,7 @@ use tokio_rustls::client::TlsStream;
 use super::material::Material;
 use super::meaning::{Asked, of_io};
 use super::verifier::Identity;
-use crate::zookeeper::session::dial::{addresses, open, words};
+use crate::zookeeper::session::dial::{addresses, open, to_first, words};
 use crate::zookeeper::session::hosts::Server;
 use crate::zookeeper::session::trouble::{TlsTrouble, Trouble};
 
@@ -32,15 +31,11 @@ impl Stream {
     }
 }
 
-/// How long to wait for one address before the next one is tried beside it, as RFC 8305 has it.
-const HEAD_START: Duration = Duration::from_millis(250);
-
-/// Connects to a server: to the address that speaks TLS first. Each address has a head start before the
-/// next one is tried, too. `limit` holds for each TCP connect and for each handshake. The name is looked up
-/// each time.
+/// Connects to a server: to the address that speaks TLS first. `limit` holds for each TCP connect and for each
+/// handshake. The name is looked up each time.
 ///
 /// # Errors
-/// What is wrong with the last address, or with the last one that takes connections, if one does.
+/// As those of [`to_first`].
 ///
 /// # Cancellation safety
 /// Dropping the future closes the connections that were begun.
@@ -49,7 +44,9 @@ pub(in super::super) async fn connect(
     material: &Arc<Material>,
     limit: Duration,
 ) -> Result<Stream, Trouble> {
-    let name = material.server_name().unwrap_or(&server.host);
+    // Where an address is valid (fe80::1%eth0) is known to this machine alone.
+    let own = server.host.split('%').next().unwrap_or_default();
+    let name = material.server_name().unwrap_or(own);
     let name = ServerName::try_from(name.to_owned())
         .map_err(|_| Trouble::Handshake(TlsTrouble::Name(name.to_owned())))?;
     let addresses = addresses(server, limit).await?;
@@ -62,47 +59,18 @@ async fn connect_to_first(
     name: ServerName<'static>,
     limit: Duration,
 ) -> Result<Stream, Trouble> {
-    let mut troubles = vec![None; addresses.len()];
-    let mut left = addresses.into_iter().enumerate();
-    let mut attempts = JoinSet::new();
-    loop {
-        if let Some((number, address)) = left.next() {
-            let (material, name) = (material.clone(), name.clone());
-            attempts.spawn(async move {
-                let connected = connect_to(address, &material, name, limit).await;
-                (number, connected)
-            });
-        }
-        let ended = match left.len() {
-            0 => attempts.join_next().await,
-            _ => match timeout(HEAD_START, attempts.join_next()).await {
-                Ok(ended) => ended,
-                Err(_) => continue,
-            },
-        };
-        match ended {
-            Some(Ok((_, Ok(stream)))) => return Ok(stream),
-            Some(Ok((number, Err(trouble)))) => troubles[number] = Some(trouble),
-            // The runtime ends.
-            Some(Err(_)) => {}
-            None => break,
-        }
-    }
-    let troubles: Vec<Trouble> = troubles.into_iter().flatten().collect();
-    let mut of_tls = troubles.iter().rev();
-    let of_tls = of_tls.find(|trouble| matches!(trouble, Trouble::Handshake(_)));
-    let trouble = of_tls.or(troubles.last()).cloned();
-    Err(trouble.unwrap_or(Trouble::UnknownName))
+    let attempt = |address| connect_to(address, material.clone(), name.clone(), limit);
+    to_first(addresses, attempt).await
 }
 
 async fn connect_to(
     address: SocketAddr,
-    material: &Arc<Material>,
+    material: Arc<Material>,
     name: ServerName<'static>,
     limit: Duration,
 ) -> Result<Stream, Trouble> {
     let stream = open(address, limit).await?;
-    match timeout(limit, shake_hands(stream, material, name)).await {
+    match timeout(limit, shake_hands(stream, &material, name)).await {
         Ok(Ok(stream)) => Ok(stream),
         Ok(Err(trouble)) => Err(Trouble::Handshake(trouble)),
         Err(_) => Err(Trouble::Handshake(TlsTrouble::Silent)),
