@@ -5,7 +5,7 @@ pub(crate) mod door;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use rcgen::{CertificateParams, date_time_ymd};
+use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, SanType, date_time_ymd};
 use tempfile::TempDir;
 use tokio::runtime::Handle;
 use zkt::error::{CertificateTrouble, TlsError, TlsTrouble, Trouble};
@@ -215,6 +215,55 @@ async fn each_trouble_with_a_certificate_is_told() {
     );
 }
 
+/// Whoever made the certificate has chosen its words.
+#[tokio::test]
+async fn what_a_certificate_says_is_told_on_one_short_line() {
+    let authority = Authority::new();
+    let files = Files::new();
+    let ca = files.write("ca.pem", authority.pem());
+    let door = Door::open(shared().port(), authority.server(&["127.0.0.1"], None)).await;
+    let hosts = format!("tcp+tls://{}", door.address());
+    let dns = |name: &str| SanType::DnsName(name.to_owned().try_into().unwrap());
+    let many = (0..300).map(|n| dns(&format!("zk{n}.example"))).collect();
+    let mail = SanType::Rfc822Name("a@b.example".to_owned().try_into().unwrap());
+    let named = |names: Vec<SanType>| {
+        let mut params = CertificateParams::default();
+        params.subject_alt_names = names;
+        params
+    };
+    let mut for_clients = named(vec![SanType::IpAddress([127, 0, 0, 1].into())]);
+    for_clients.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    for (params, expected) in [
+        (
+            named(many),
+            "its certificate is for zk0.example, zk1.example, zk2.example and 297 others, not for 127.0.0.1",
+        ),
+        (
+            named(vec![dns("a\u{1b}[31m\nerror: b"), dns(&"x".repeat(5000))]),
+            &format!(
+                "its certificate is for a\\u001b[31m\\nerror: b, {}…, not for 127.0.0.1",
+                "x".repeat(100)
+            ),
+        ),
+        (
+            named(vec![mail]),
+            "its certificate names no host (subjectAltName), so it is not for 127.0.0.1",
+        ),
+        (
+            for_clients,
+            "its certificate is not accepted: certificate does not allow extended key usage for server \
+             authentication, allows client authentication",
+        ),
+    ] {
+        door.present(authority.server_with(&params));
+        let tls = Tls {
+            ca: Some(ca.clone()),
+            ..Tls::default()
+        };
+        assert_eq!(tls_trouble(&hosts, tls).await.to_string(), expected);
+    }
+}
+
 #[tokio::test]
 async fn a_certificate_may_be_trusted_itself() {
     let (own, other) = (
@@ -356,6 +405,17 @@ async fn wrong_files_are_told_before_anything_is_sent() {
     assert_eq!(
         error(missing).await.to_string(),
         "/nosuch.pem: No such file or directory"
+    );
+    let no_ca = Tls {
+        ca: Some(key.clone()),
+        ..tls()
+    };
+    assert_eq!(
+        error(no_ca).await.to_string(),
+        format!(
+            "{}: it holds a private key, and no certificate",
+            key.display()
+        )
     );
     let secret = Tls {
         ca: Some(key),

@@ -74,6 +74,9 @@ impl From<session::Error> for Failure {
     }
 }
 
+/// What to do about a name of a server with other letters.
+const IN_ASCII: &str = "certificates have such names in ASCII, as in xn--bcher-kva.example";
+
 /// What to do about SASL that fails.
 fn about_sasl(trouble: &SaslTrouble) -> Option<&'static str> {
     Some(match trouble {
@@ -139,6 +142,7 @@ fn about(trouble: &Trouble) -> Option<&'static str> {
             "make a certificate with the names of the server: keytool -ext SAN=dns:NAME, openssl -addext \
              subjectAltName=DNS:NAME"
         }
+        TlsTrouble::Name(name) if !name.is_ascii() => IN_ASCII,
         TlsTrouble::Certificate(CertificateTrouble::Name { .. }) | TlsTrouble::Name(_) => {
             "--tls-server-name NAME says which of its names to expect"
         }
@@ -188,6 +192,7 @@ fn of_tls_options(error: &TlsError) -> Option<String> {
         }
         TlsError::NoKey { .. } => "--tls-key FILE names the file with the key".to_owned(),
         TlsError::KeyAlone => "--tls-cert FILE names the certificate".to_owned(),
+        TlsError::ServerName(name) if !name.is_ascii() => IN_ASCII.to_owned(),
         TlsError::NoRoots => "--tls-ca FILE says whom to trust".to_owned(),
         _ => return None,
     })

@@ -171,7 +171,7 @@ fn speaks_tls() {
         ),
         (
             "--tls-cert cert.pem --tls-key key.pem --tls-client-ca key.pem",
-            "error: key.pem: it holds no certificate",
+            "error: key.pem: it holds a private key, and no certificate",
         ),
     ] {
         let run = place.run(&format!("serve --listen :0 {options}")).expect(1);

@@ -1,5 +1,7 @@
 //! Commands through TLS: flags, variables and contexts, and what they say if it fails.
 
+mod openssl;
+
 use super::Place;
 use super::watch::Watching;
 use crate::server::shared;
@@ -152,6 +154,17 @@ async fn what_fails_is_said_with_what_to_do() {
     error: TLS: key.pem: expected PEM, PKCS#12 or a Java key store, found a key store of the kind JCEKS
     hint: keytool -importkeystore -srckeystore key.pem -srcstoretype JCEKS -destkeystore key.pem.p12 -deststoretype PKCS12 converts it
     ");
+    insta::assert_snapshot!(place.run("ls --tls-ca ca.pem -c tcp+tls://bücher.example").stderr, @"
+    error: cannot reach a ZooKeeper server at tcp+tls://bücher.example/: \"bücher.example\" is no name that a certificate can have
+    hint: certificates have such names in ASCII, as in xn--bcher-kva.example
+    ");
+    insta::assert_snapshot!(place.run("ls --tls-ca ca.pem --tls-server-name bücher.example").stderr, @"
+    error: TLS: \"bücher.example\" is no name of a server
+    hint: certificates have such names in ASCII, as in xn--bcher-kva.example
+    ");
+    // The part of an address behind the percent sign is in no certificate.
+    let run = place.run("ls --tls-ca ca.pem -c tcp+tls://[::1%lo]:1");
+    assert!(!run.expect(1).stderr.contains("no name that a certificate"));
     let mut command = place.command("ls");
     command.env("ZKT_TLS", "sesame");
     insta::assert_snapshot!(place.finish(command.spawn().unwrap()).stderr, @"

@@ -31,6 +31,22 @@ const PUBLIC: u8 = 0xa1;
 /// The name of all algorithms with elliptic curves.
 const EC: &[u8] = &[6, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1];
 
+/// The name of RSA keys.
+const RSA: &[u8] = &[6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 13, 1, 1, 1];
+
+/// How many bits an RSA key has, as a certificate shows it. `None` if it is another key.
+pub(super) fn rsa_bits(certified: &[u8]) -> Option<usize> {
+    let mut public = Der(Der(certified).value(SEQUENCE)?);
+    let algorithm = public.value(SEQUENCE)?;
+    algorithm.starts_with(RSA).then_some(())?;
+    // Before it stands how many bits of its last byte are none.
+    let key = public.value(BITS)?.get(1..)?;
+    let modulus = Der(Der(key).value(SEQUENCE)?).value(INTEGER)?;
+    let first = modulus.iter().position(|byte| *byte != 0)?;
+    let modulus = &modulus[first..];
+    Some(modulus.len() * 8 - modulus[0].leading_zeros() as usize)
+}
+
 fn value(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
     let length: usize = parts.iter().map(|part| part.len()).sum();
     let mut value = vec![tag];
@@ -73,6 +89,25 @@ mod tests {
     use rcgen::{KeyPair, PublicKeyData as _};
 
     use super::*;
+
+    #[test]
+    fn the_bits_of_an_rsa_key_are_counted() {
+        let public = |modulus: &[u8]| {
+            let key = value(
+                SEQUENCE,
+                &[&value(INTEGER, &[modulus]), &value(INTEGER, &[&[3]])],
+            );
+            let algorithm = value(SEQUENCE, &[RSA, &[5, 0]]);
+            value(SEQUENCE, &[&algorithm, &value(BITS, &[&[0], &key])])
+        };
+        for (first, bits) in [(0x80, 1024), (0xff, 1024), (0x40, 1023), (1, 1017)] {
+            let modulus = [&[0, first][..], &[0; 127]].concat();
+            assert_eq!(rsa_bits(&public(&modulus)), Some(bits));
+        }
+        assert_eq!(rsa_bits(&public(&[0])), None);
+        let ec = KeyPair::generate().unwrap().subject_public_key_info();
+        assert_eq!(rsa_bits(&ec), None);
+    }
 
     #[test]
     fn the_public_key_is_put_back() {

@@ -97,6 +97,12 @@ pub enum TlsError {
         /// The file.
         file: PathBuf,
     },
+    /// A file has a key where a certificate is needed.
+    #[error("{}: it holds a private key, and no certificate", file.display())]
+    OnlyKey {
+        /// The file.
+        file: PathBuf,
+    },
     /// A file has no key.
     #[error("{}: it holds no private key", file.display())]
     NoKey {

@@ -15,6 +15,7 @@ use rustls::{ClientConfig, RootCertStore};
 use super::der::with_public_key;
 use super::error::TlsError;
 use super::files::{self, Secret};
+use super::meaning::of_use;
 use super::options::Tls;
 use super::verifier::{Identity, Unverified, Verifier};
 use crate::declare::files::{Content, Reread};
@@ -22,6 +23,10 @@ use crate::zookeeper::session::password::Password;
 
 /// How long the authorities of the system count before they are read again: no file says that they have changed.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// What a key is that ring does not take.
+const KEYS: &str =
+    "it is neither RSA with 2048 to 4096 bits, nor ECDSA with P-256 or P-384, nor Ed25519";
 
 /// What the files hold.
 #[derive(Debug)]
@@ -144,7 +149,7 @@ fn verifier(
                 let added = roots.add(certificate.clone());
                 added.map_err(|error| TlsError::Broken {
                     file: file.clone(),
-                    reason: format!("a certificate cannot be used: {error}"),
+                    reason: format!("a certificate cannot be used: {}", of_use(&error)),
                 })?;
             }
             trusted
@@ -181,9 +186,9 @@ pub(super) fn identity(
         file: key_file.clone(),
     })?;
     let chain = store.chain(file)?;
-    let key = load(&key, &chain, provider).map_err(|error| TlsError::Broken {
+    let key = load(&key, &chain, provider).map_err(|_| TlsError::Broken {
         file: key_file.clone(),
-        reason: format!("the key cannot be used: {error}"),
+        reason: format!("the key cannot be used: {KEYS}"),
     })?;
     let certified = CertifiedKey::new(chain, key);
     match certified.keys_match() {
@@ -196,7 +201,7 @@ pub(super) fn identity(
         }),
         Err(error) => Err(TlsError::Broken {
             file: file.clone(),
-            reason: format!("the certificate cannot be used: {error}"),
+            reason: format!("the certificate cannot be used: {}", of_use(&error)),
         }),
     }
 }

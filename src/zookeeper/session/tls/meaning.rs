@@ -90,6 +90,17 @@ fn of_alert(alert: AlertDescription, asked: Asked) -> TlsTrouble {
     }
 }
 
+/// Why a certificate cannot be used.
+pub(super) fn of_use(error: &RustlsError) -> String {
+    match error {
+        RustlsError::InvalidCertificate(error) => match of_certificate(error) {
+            CertificateTrouble::Other(words) => words,
+            trouble => trouble.to_string(),
+        },
+        other => other.to_string(),
+    }
+}
+
 fn of_certificate(error: &CertificateError) -> CertificateTrouble {
     let at = |time: &UnixTime| UNIX_EPOCH + Duration::from_secs(time.as_secs());
     match error {
@@ -109,10 +120,41 @@ fn of_certificate(error: &CertificateError) -> CertificateTrouble {
             presented,
         } => CertificateTrouble::Name {
             expected: expected.to_str().into_owned(),
-            names: presented.iter().map(|name| plain_name(name)).collect(),
+            names: presented
+                .iter()
+                .filter_map(|name| plain_name(name))
+                .collect(),
         },
-        other => CertificateTrouble::Other(other.to_string()),
+        CertificateError::BadSignature => CertificateTrouble::Other(
+            "a signature is wrong, or of a key that is too short".to_owned(),
+        ),
+        CertificateError::UnsupportedSignatureAlgorithmContext { .. }
+        | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+            CertificateTrouble::Other(
+                "it is signed in a way that is not accepted (SHA-1?)".to_owned(),
+            )
+        }
+        CertificateError::Other(OtherError(other)) => {
+            CertificateTrouble::Other(in_words(&other.to_string()))
+        }
+        other => CertificateTrouble::Other(in_words(&other.to_string())),
     }
+}
+
+/// What the TLS library has only a name for, in words.
+fn in_words(text: &str) -> String {
+    if text == "UnsupportedCertVersion" {
+        return "it is of an old version of X.509, and only version 3 is accepted".to_owned();
+    }
+    let is_name = text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let mut words = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        if is_name && c.is_ascii_uppercase() && !words.is_empty() {
+            words.push(' ');
+        }
+        words.push(if is_name { c.to_ascii_lowercase() } else { c });
+    }
+    words
 }
 
 /// Whether webpki refuses a certificate since it is that of an authority.
@@ -121,10 +163,13 @@ pub(super) fn is_authority(error: &OtherError) -> bool {
     format!("{error:?}").contains("CaUsedAsEndEntity")
 }
 
-/// `DnsName("h")` and `IpAddress(127.0.0.1)` without what stands around them.
-fn plain_name(name: &str) -> String {
-    let inner = name
-        .split_once('(')
-        .and_then(|(_, rest)| rest.strip_suffix(')'));
-    inner.unwrap_or(name).trim_matches('"').to_owned()
+/// `DnsName("h")` and `IpAddress(127.0.0.1)` without what stands around them. `None` if it is no name of a host.
+fn plain_name(name: &str) -> Option<String> {
+    let dns = name
+        .strip_prefix("DnsName(\"")
+        .and_then(|rest| rest.strip_suffix("\")"));
+    let address = name
+        .strip_prefix("IpAddress(")
+        .and_then(|rest| rest.strip_suffix(')'));
+    dns.or(address).map(str::to_owned)
 }

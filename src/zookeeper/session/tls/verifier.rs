@@ -1,5 +1,6 @@
 //! Which certificates of servers are accepted, and the certificate of this side.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -9,9 +10,46 @@ use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signat
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::sign::CertifiedKey;
-use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
+use rustls::{
+    CertificateError, DigitallySignedStruct, DistinguishedName, Error, OtherError, SignatureScheme,
+};
 
+use super::der::rsa_bits;
 use super::meaning::{Asked, is_authority};
+
+/// The bits that an RSA key has at least.
+const LEAST_BITS: usize = 2048;
+
+/// The key of a certificate is too short.
+#[derive(Debug)]
+struct ShortKey(usize);
+
+impl fmt::Display for ShortKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bits = self.0;
+        write!(
+            f,
+            "its key has {bits} bits, and RSA takes {LEAST_BITS} at least"
+        )
+    }
+}
+
+impl std::error::Error for ShortKey {}
+
+/// What a signature that is not accepted means: ring says the same of one that is wrong, and of a short key.
+fn explained(error: Error, certificate: &CertificateDer<'_>) -> Error {
+    if error != Error::InvalidCertificate(CertificateError::BadSignature) {
+        return error;
+    }
+    let certificate = ParsedCertificate::try_from(certificate);
+    let bits = certificate.map(|certificate| rsa_bits(&certificate.subject_public_key_info()));
+    match bits {
+        Ok(Some(bits)) if bits < LEAST_BITS => {
+            CertificateError::Other(OtherError(Arc::new(ShortKey(bits)))).into()
+        }
+        _ => error,
+    }
+}
 
 /// Accepts the certificates of trusted authorities, and certificates that are trusted themselves.
 #[derive(Debug)]
@@ -57,8 +95,10 @@ impl ServerCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.inner
-            .verify_tls12_signature(message, certificate, signed)
+        let verified = self
+            .inner
+            .verify_tls12_signature(message, certificate, signed);
+        verified.map_err(|error| explained(error, certificate))
     }
 
     fn verify_tls13_signature(
@@ -67,8 +107,10 @@ impl ServerCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.inner
-            .verify_tls13_signature(message, certificate, signed)
+        let verified = self
+            .inner
+            .verify_tls13_signature(message, certificate, signed);
+        verified.map_err(|error| explained(error, certificate))
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
@@ -103,7 +145,8 @@ impl ServerCertVerifier for Unverified {
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         let algorithms = &self.0.signature_verification_algorithms;
-        verify_tls12_signature(message, certificate, signed, algorithms)
+        let verified = verify_tls12_signature(message, certificate, signed, algorithms);
+        verified.map_err(|error| explained(error, certificate))
     }
 
     fn verify_tls13_signature(
@@ -113,7 +156,8 @@ impl ServerCertVerifier for Unverified {
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         let algorithms = &self.0.signature_verification_algorithms;
-        verify_tls13_signature(message, certificate, signed, algorithms)
+        let verified = verify_tls13_signature(message, certificate, signed, algorithms);
+        verified.map_err(|error| explained(error, certificate))
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

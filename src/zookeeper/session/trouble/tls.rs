@@ -3,6 +3,13 @@
 use std::fmt;
 use std::time::SystemTime;
 
+use crate::syntax::spelling::printable;
+
+/// How many names of a certificate a message has, if they are too many to show all, and how long one may be.
+const MOST_NAMES: usize = 5;
+const SOME_NAMES: usize = 3;
+const LONGEST_NAME: usize = 100;
+
 /// Why TLS to a server fails.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -86,10 +93,11 @@ impl fmt::Display for CertificateTrouble {
                     f,
                     "its certificate names no host (subjectAltName), so it is not for {expected}"
                 ),
-                names => {
-                    let names = names.join(", ");
-                    write!(f, "its certificate is for {names}, not for {expected}")
-                }
+                names => write!(
+                    f,
+                    "its certificate is for {}, not for {expected}",
+                    listed(names)
+                ),
             },
             Self::Expired(time) => write!(f, "its certificate expired at {}", day(time)),
             Self::NotYetValid(time) => {
@@ -97,5 +105,26 @@ impl fmt::Display for CertificateTrouble {
             }
             Self::Other(reason) => write!(f, "its certificate is not accepted: {reason}"),
         }
+    }
+}
+
+/// Names on one line. Whoever made the certificate has chosen them, and their number.
+fn listed(names: &[String]) -> String {
+    let shown = match names.len() {
+        0..=MOST_NAMES => names,
+        _ => &names[..SOME_NAMES],
+    };
+    let shown: Vec<String> = shown.iter().map(|name| short(name)).collect();
+    let shown = shown.join(", ");
+    match names.len() {
+        0..=MOST_NAMES => shown,
+        all => format!("{shown} and {} others", all - SOME_NAMES),
+    }
+}
+
+fn short(name: &str) -> String {
+    match name.char_indices().nth(LONGEST_NAME) {
+        Some((end, _)) => format!("{}…", printable(&name[..end])),
+        None => printable(name).into_owned(),
     }
 }

@@ -40,9 +40,10 @@ impl Store {
         file: &Path,
     ) -> Result<Vec<CertificateDer<'static>>, TlsError> {
         let file = file.to_owned();
-        match self.chain.is_empty() {
-            true => Err(TlsError::NoCertificate { file }),
-            false => Ok(self.chain),
+        match (self.chain.is_empty(), self.key) {
+            (false, _) => Ok(self.chain),
+            (true, Ok(Some(_))) => Err(TlsError::OnlyKey { file }),
+            (true, _) => Err(TlsError::NoCertificate { file }),
         }
     }
 
