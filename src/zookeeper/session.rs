@@ -18,6 +18,7 @@ mod dialect;
 mod ending;
 mod error;
 mod hosts;
+mod means;
 mod options;
 mod pace;
 mod password;

@@ -201,6 +201,39 @@ async fn a_session_that_is_refused_from_now_on_ends_in_time() {
     assert!(session.identities().await.is_err());
 }
 
+#[tokio::test]
+async fn a_new_session_goes_on_with_the_password_that_was_good() {
+    let server = server();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("password");
+    std::fs::write(&file, "secret\n").unwrap();
+    let options = by_sasl(
+        &server.connect_string(),
+        "ops",
+        Password::File(file.clone()),
+    );
+    let mut session = Session::connect(&options).await.unwrap();
+    let mut again = async || {
+        server.expire_all();
+        session.reconnect().await.unwrap();
+        session.identities().await.unwrap();
+    };
+    // Half written, gone, and there again.
+    std::fs::write(&file, "").unwrap();
+    again().await;
+    std::fs::remove_file(&file).unwrap();
+    again().await;
+    std::fs::write(&file, "secret\n").unwrap();
+    again().await;
+    // Somebody new has no password of before.
+    std::fs::write(&file, "").unwrap();
+    let error = Session::connect(&options).await.unwrap_err();
+    assert!(
+        matches!(error, Error::Sasl(SaslError::File { .. })),
+        "{error}"
+    );
+}
+
 /// A server that gives a session once, closes the connection where SASL begins, and is gone then.
 #[tokio::test]
 async fn what_is_wrong_now_is_told_and_not_what_was() {

@@ -10,12 +10,10 @@ use super::credentials::Credentials;
 use super::dialect::{self, Answers, Dialect};
 use super::ending::Ending;
 use super::hosts::Servers;
+use super::means::Means;
 use super::probe::{demands_authentication, troubles};
-#[cfg(not(feature = "sasl"))]
-use super::sasl::SaslError;
 #[cfg(feature = "sasl")]
-use super::sasl::{Login, SaslTrouble};
-use super::tls::Security;
+use super::sasl::SaslTrouble;
 use super::{Client, ClientError, Error, Options, RawClient, Wait, is_outcome_unknown};
 
 /// How long to look for what is wrong with a server.
@@ -37,10 +35,11 @@ const LAST_PAUSE: Duration = Duration::from_millis(10);
 pub(super) async fn connect(
     options: &Options,
     servers: &Servers,
-    security: &Security,
+    means: &Means,
     checks_chroot: bool,
 ) -> Result<Client, Error> {
-    let doors = Doors::open(options, servers, security).await?;
+    let security = &means.security;
+    let doors = Doors::open(options, servers, means).await?;
     let begun = Instant::now();
     let deadline = match options.wait {
         Wait::No => Some(begun),
@@ -231,26 +230,15 @@ impl Doors {
 
 #[cfg(any(feature = "sasl", feature = "tls"))]
 impl Doors {
-    async fn open(
-        options: &Options,
-        servers: &Servers,
-        security: &Security,
-    ) -> Result<Self, Error> {
+    async fn open(options: &Options, servers: &Servers, means: &Means) -> Result<Self, Error> {
         #[cfg(feature = "sasl")]
-        let login = match &options.sasl {
-            Some(sasl) => Some(std::sync::Arc::new(Login::load(sasl).await?)),
-            None => None,
-        };
-        #[cfg(not(feature = "sasl"))]
-        if options.sasl.is_some() {
-            return Err(SaslError::NotBuilt.into());
-        }
+        let login = means.login.as_ref();
         let limit = connection_timeout(options).max(LEAST_ATTEMPT);
         let tunnel = super::tunnel::Tunnel::open(
             servers,
-            security,
+            &means.security,
             #[cfg(feature = "sasl")]
-            login.as_ref(),
+            login,
             limit,
         );
         let tunnel = tunnel.await.map_err(|error| Error::Tunnel {
@@ -276,11 +264,8 @@ impl Doors {
 #[cfg(not(any(feature = "sasl", feature = "tls")))]
 impl Doors {
     #[expect(clippy::unused_async, reason = "with TLS or SASL it opens ports")]
-    async fn open(options: &Options, _: &Servers, _: &Security) -> Result<Self, Error> {
-        match options.sasl {
-            Some(_) => Err(SaslError::NotBuilt.into()),
-            None => Ok(Self {}),
-        }
+    async fn open(_: &Options, _: &Servers, _: &Means) -> Result<Self, Error> {
+        Ok(Self {})
     }
 
     fn list(&self, servers: &Servers) -> String {

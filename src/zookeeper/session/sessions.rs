@@ -8,9 +8,9 @@ use tokio::sync::OnceCell;
 use super::connecting::PROBE_LIMIT;
 use super::connecting::connect;
 use super::hosts::{self, Servers};
+use super::means::Means;
 #[cfg(feature = "watch")]
 use super::probe::{Outlook, outlook};
-use super::tls::Security;
 use super::{Client, Error, Options, Wait};
 
 /// What sessions with the same options share. What the first one has read from files stays in use for the
@@ -19,7 +19,7 @@ use super::{Client, Error, Options, Wait};
 pub(crate) struct Sessions {
     options: Options,
     /// Clones share it.
-    security: Arc<OnceCell<Security>>,
+    means: Arc<OnceCell<Means>>,
 }
 
 impl Sessions {
@@ -27,7 +27,7 @@ impl Sessions {
     pub(crate) fn new(options: Options) -> Self {
         Self {
             options,
-            security: Arc::default(),
+            means: Arc::default(),
         }
     }
 
@@ -49,8 +49,8 @@ impl Sessions {
             hosts: hosts::shown(&options.hosts),
             reason,
         })?;
-        let security = self.security(&servers).await?;
-        let client = connect(options, &servers, security, checks_chroot).await?;
+        let means = self.means(&servers).await?;
+        let client = connect(options, &servers, means, checks_chroot).await?;
         Ok((servers, client))
     }
 
@@ -61,15 +61,15 @@ impl Sessions {
             Ok(servers) => servers,
             Err(error) => return Outlook::Bad(error.to_string()),
         };
-        match self.security(&servers).await {
-            Ok(security) => outlook(&servers, security, PROBE_LIMIT / 2).await,
+        match self.means(&servers).await {
+            Ok(means) => outlook(&servers, &means.security, PROBE_LIMIT / 2).await,
             // To connect says what is wrong.
             Err(_) => Outlook::Good,
         }
     }
 
-    async fn security(&self, servers: &Servers) -> Result<&Security, Error> {
-        let read = || Security::of(&self.options.tls, servers);
-        Ok(self.security.get_or_try_init(read).await?)
+    async fn means(&self, servers: &Servers) -> Result<&Means, Error> {
+        let read = || Means::of(&self.options, servers);
+        self.means.get_or_try_init(read).await
     }
 }

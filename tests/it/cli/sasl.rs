@@ -4,6 +4,7 @@ use std::process::{Command, Stdio};
 
 use zkt::server::Server;
 
+use super::watch::Watching;
 use super::{Place, Run};
 
 /// A server with users, whatever the other tests run on, and a folder with their passwords.
@@ -304,6 +305,26 @@ fn rights_are_those_of_the_user() {
     Done: 1 added, 0 updated, 0 linked, 0 trimmed.
     --- exit 0
     ");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_watch_makes_a_new_session_while_the_password_is_gone() {
+    let (server, place) = place(true);
+    place.file("a.zkt", "/a\n  x = 1\n");
+    let mut watching = Watching::start(&place, &format!("a.zkt --interval 1h {OPS}"));
+    watching.says(&["reconciled", "applied"]).await;
+    std::fs::remove_file(place.path("ops")).unwrap();
+    for _ in 0..3 {
+        assert_eq!(server.expire_all(), 1);
+        watching.says(&["the session has ended"]).await;
+        watching.says(&["reconciled", "in sync"]).await;
+    }
+    let (code, log) = watching.stop();
+    assert_eq!(code, Some(0), "{log}");
+    let warnings = log
+        .lines()
+        .filter(|line| line.contains("SASL cannot be used now"));
+    assert_eq!(warnings.count(), 1, "{log}");
 }
 
 /// What others see of a process.

@@ -18,7 +18,7 @@ pub enum Sasl {
         /// The user, whom ACLs know as `sasl:USER`.
         user: String,
         /// The password. If that is in a file, the file is read again for each connection; if it cannot be
-        /// read then, the password of before stays.
+        /// read then, the password of before stays, for this session and those that come after it.
         password: Password,
     },
     /// GSSAPI with Kerberos. The tickets are those of the default cache, or what the keytab of the client
