@@ -8,8 +8,10 @@ use nix::errno::Errno;
 use nix::sys::socket::{MsgFlags, SockaddrIn, getpeername, getsockname, recv};
 use rustix::process::{Resource, getrlimit};
 
-/// Where a system lists the descriptors of the process that looks.
+/// Where a system lists the descriptors of the process that looks. Some list only the first three, unless a file
+/// system of its own is mounted there (FreeBSD's `fdescfs`).
 const DESCRIPTORS: &str = "/dev/fd";
+const LISTS_ALL: bool = cfg!(any(target_os = "linux", target_vendor = "apple"));
 /// How many numbers are tried where none are listed.
 const MOST: u64 = 1 << 16;
 /// How many pieces are read to find the end of a connection. Who has sent more is still there.
@@ -18,23 +20,27 @@ const PIECES: usize = 16;
 /// Whether a socket of this process has the address `own` and is connected to `peer`. On one machine no two
 /// sockets have the same pair.
 pub(super) fn is_connected(own: SocketAddrV4, peer: SocketAddrV4) -> bool {
-    let is_it = |descriptor: RawFd| {
-        getsockname::<SockaddrIn>(descriptor).is_ok_and(|found| SocketAddrV4::from(found) == own)
-            && getpeername::<SockaddrIn>(descriptor)
-                .is_ok_and(|found| SocketAddrV4::from(found) == peer)
-    };
     match fs::read_dir(DESCRIPTORS) {
-        Ok(entries) => {
+        Ok(entries) if LISTS_ALL => {
             let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
             let mut descriptors = names.filter_map(|name| name.parse().ok());
-            descriptors.any(is_it)
+            descriptors.any(|descriptor| is_it(descriptor, own, peer))
         }
-        // As without /proc in a container.
-        Err(_) => {
-            let limit = getrlimit(Resource::Nofile).current.unwrap_or(MOST);
-            (0..limit.min(MOST) as RawFd).any(is_it)
-        }
+        // The error is that of a container without /proc.
+        _ => is_any_number(own, peer),
     }
+}
+
+/// The same without a list.
+fn is_any_number(own: SocketAddrV4, peer: SocketAddrV4) -> bool {
+    let limit = getrlimit(Resource::Nofile).current.unwrap_or(MOST);
+    (0..limit.min(MOST) as RawFd).any(|descriptor| is_it(descriptor, own, peer))
+}
+
+fn is_it(descriptor: RawFd, own: SocketAddrV4, peer: SocketAddrV4) -> bool {
+    getsockname::<SockaddrIn>(descriptor).is_ok_and(|found| SocketAddrV4::from(found) == own)
+        && getpeername::<SockaddrIn>(descriptor)
+            .is_ok_and(|found| SocketAddrV4::from(found) == peer)
 }
 
 /// Whether the other end of a connection is closed. What came before its end is lost.
@@ -72,9 +78,11 @@ mod tests {
         let client = TcpStream::connect(address).unwrap();
         let (accepted, peer) = listener.accept().unwrap();
         assert!(is_connected(v4(peer), address));
+        assert!(is_any_number(v4(peer), address));
         // Its end here is the other way round, and the address alone is not enough.
         let other = SocketAddrV4::new(*address.ip(), address.port().wrapping_add(1));
         assert!(!is_connected(v4(peer), other));
+        assert!(!is_any_number(v4(peer), other));
         assert!(!is_closed(&accepted));
         (&client).write_all(b"hello").unwrap();
         assert!(!is_closed(&accepted));
