@@ -1,11 +1,13 @@
 //! Commands that authenticate by Kerberos, with a KDC and real servers of their own: `make test-kerberos`.
 
 use std::io::Write as _;
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
 
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::cli::{Place, Run};
 use crate::real::netty::NETTY;
@@ -175,6 +177,118 @@ async fn a_ticket_or_a_keytab_is_enough() {
             door.address()
         );
         kdc.run(&place, &words, &tickets).expect(0);
+    }
+}
+
+/// It takes what comes, on UDP and TCP, and says nothing.
+#[test]
+fn a_kdc_that_does_not_answer_is_named() {
+    let kdc = Kdc::start();
+    let (silent, port) = loop {
+        let stream = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = stream.local_addr().unwrap().port();
+        if let Ok(datagrams) = UdpSocket::bind(("127.0.0.1", port)) {
+            break ((stream, datagrams), port);
+        }
+    };
+    let conf = std::fs::read_to_string(kdc.path("krb5.conf")).unwrap();
+    let others = conf.lines().map(|line| match line.trim_start() {
+        line if line.starts_with("kdc = ") => format!("kdc = 127.0.0.1:{port}\n"),
+        line => format!("{line}\n"),
+    });
+    std::fs::write(kdc.path("krb5.conf"), others.collect::<String>()).unwrap();
+    let server = zkt::server::Server::start().unwrap();
+    let place = Place::at(&format!("localhost:{}", server.address().port()));
+    let keytab = kdc.path("ops.keytab").display().to_string();
+    let by_keytab = [("KRB5CCNAME", "MEMORY:"), ("KRB5_CLIENT_KTNAME", &*keytab)];
+    for wait in ["", " --wait=3s"] {
+        let words = format!("ls --kerberos --session-timeout 2s{wait}");
+        let run = kdc.run(&place, &words, &by_keytab).expect(1);
+        let expected = "error: SASL (GSSAPI) with SERVER fails: no KDC of the realm ZKT.TEST answers\n\
+                        hint: krb5.conf";
+        assert!(run.stderr.starts_with(expected), "{run}");
+    }
+    drop(silent);
+}
+
+/// Stands in front of a server, and puts other tokens into its replies to SASL.
+struct Forger {
+    port: u16,
+    /// Which reply gets which token; `None` is null.
+    forged: Arc<Mutex<Vec<(usize, Option<&'static [u8]>)>>>,
+}
+
+impl Forger {
+    async fn before(target: u16) -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let forged: Arc<Mutex<Vec<_>>> = Arc::default();
+        let now = forged.clone();
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let forged = now.lock().unwrap().clone();
+                tokio::spawn(Self::pass(client, target, forged));
+            }
+        });
+        Self { port, forged }
+    }
+
+    async fn pass(
+        client: tokio::net::TcpStream,
+        target: u16,
+        forged: Vec<(usize, Option<&'static [u8]>)>,
+    ) -> std::io::Result<()> {
+        let server = tokio::net::TcpStream::connect(("127.0.0.1", target)).await?;
+        let (mut from_client, mut to_client) = client.into_split();
+        let (mut from_server, mut to_server) = server.into_split();
+        tokio::spawn(async move { tokio::io::copy(&mut from_client, &mut to_server).await });
+        // The first frame is the connect reply.
+        for number in 0.. {
+            let mut frame = vec![0; from_server.read_i32().await?.try_into().unwrap()];
+            from_server.read_exact(&mut frame).await?;
+            if let Some((_, token)) = forged.iter().find(|(forged, _)| *forged == number) {
+                let length = token.map_or(-1, |token| token.len() as i32);
+                frame.truncate(16);
+                frame.extend(length.to_be_bytes());
+                frame.extend_from_slice(token.unwrap_or_default());
+            }
+            to_client.write_i32(frame.len() as i32).await?;
+            to_client.write_all(&frame).await?;
+        }
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_server_that_does_not_prove_who_it_is_is_none() {
+    let kdc = Kdc::start();
+    let cache = kdc.ticket("cache");
+    let tickets = [("KRB5CCNAME", &*cache)];
+    let server = kdc.server(FOR_TESTS);
+    let forger = Forger::before(server.port()).await;
+    let place = Place::at(&format!("localhost:{}", forger.port));
+    let none_offered =
+        "it offers no SASL, or refuses the ticket and would let the session in as nobody";
+    let no_proof = "it does not prove who it is, so it may be another server than it seems";
+    let all_null = [1, 2, 3].map(|reply| (reply, None));
+    for (forged, expected) in [
+        (&all_null[..], none_offered),
+        (&[(1, None)], none_offered),
+        (&[(1, Some(&b""[..]))], no_proof),
+        (&[(1, Some(b"proof"))], no_proof),
+        (&[(2, None)], no_proof),
+        (&[(2, Some(b""))], no_proof),
+        (&[(2, Some(&[1, 0, 0, 0]))], no_proof),
+        (&[(3, Some(b"more"))], "it goes on where SASL ends"),
+    ] {
+        *forger.forged.lock().unwrap() = forged.to_vec();
+        let run = kdc.run(&place, "ls --kerberos", &tickets).expect(1);
+        assert!(run.stderr.contains(expected), "{forged:?}: {run}");
+    }
+    // So a real one ends, and some others.
+    for last in [None, Some(&b""[..])] {
+        *forger.forged.lock().unwrap() = vec![(3, last)];
+        kdc.run(&place, "ls --kerberos", &tickets).expect(0);
     }
 }
 

@@ -80,7 +80,7 @@ const IN_ASCII: &str = "certificates have such names in ASCII, as in xn--bcher-k
 /// What to do about SASL that fails.
 fn about_sasl(trouble: &SaslTrouble) -> Option<&'static str> {
     Some(match trouble {
-        SaslTrouble::NotOffered => {
+        SaslTrouble::NotOffered | SaslTrouble::NothingSaid => {
             "without --sasl-user or --kerberos, zkt connects as nobody; the server takes users of SASL if its JAAS file \
              has a section Server (java.security.auth.login.config)"
         }
@@ -96,6 +96,9 @@ fn about_sasl(trouble: &SaslTrouble) -> Option<&'static str> {
         }
         SaslTrouble::Kerberos(_) => {
             "kinit gets a ticket, and KRB5_CLIENT_KTNAME names a keytab for those without one"
+        }
+        SaslTrouble::Kdc(_) => {
+            "krb5.conf (KRB5_CONFIG) names the KDCs of a realm; is one running, and may this machine reach it?"
         }
         SaslTrouble::Ticket => {
             "is the server's keytab new enough? servers with users and passwords take --sasl-user NAME"

@@ -9,6 +9,8 @@
 mod error;
 mod options;
 
+#[cfg(any(feature = "gssapi", all(test, feature = "sasl")))]
+mod alone;
 #[cfg(feature = "sasl")]
 mod dialogue;
 #[cfg(feature = "sasl")]

@@ -313,8 +313,12 @@ impl Gate {
             self.note(&format_args!("SASL ({}): {trouble}", login.mechanism()));
             self.refusals.note(server_name, Some(trouble.clone()));
         };
-        let introduced =
-            async { introduce(client, server, login.begin(&self.server.host).await, note).await };
+        // A KDC that does not answer is told apart from a server that does not.
+        let of_kdc = self.limit / 5 * 4;
+        let introduced = async {
+            let conversation = login.begin(&self.server.host, of_kdc).await;
+            introduce(client, server, conversation, note).await
+        };
         let halt = match timeout(self.limit, introduced).await {
             Ok(Ok(())) => {
                 self.refusals.note(server_name, None);

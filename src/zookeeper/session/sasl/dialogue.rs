@@ -58,15 +58,9 @@ impl Conversation {
                 (Some(Self::DigestMd5(mechanism)), turn)
             }
             #[cfg(feature = "gssapi")]
-            Self::Gssapi(mut mechanism) => {
-                let answered = tokio::task::spawn_blocking(move || {
-                    let turn = mechanism.answer(token.as_deref());
-                    (Some(Self::Gssapi(mechanism)), turn)
-                });
-                answered.await.unwrap_or_else(|_| {
-                    let reason = "the library of Kerberos fails".to_owned();
-                    (None, Err(SaslTrouble::Kerberos(reason)))
-                })
+            Self::Gssapi(mechanism) => {
+                let (mechanism, turn) = mechanism.answer(token).await;
+                (mechanism.map(Self::Gssapi), turn)
             }
         }
     }

@@ -38,6 +38,9 @@ pub enum SaslError {
 pub enum SaslTrouble {
     /// It answers that it has no SASL.
     NotOffered,
+    /// It answers nothing to a ticket: it has no SASL, or does not take the ticket and lets failed clients in
+    /// (`zookeeper.allowSaslFailedClients`).
+    NothingSaid,
     /// It closes the connection where SASL begins.
     Closed,
     /// It does not take the mechanism.
@@ -48,10 +51,12 @@ pub enum SaslTrouble {
     Ticket,
     /// Kerberos gives no ticket for it, for this reason.
     Kerberos(String),
+    /// No KDC of this realm answers in time; `None` if what the realm is could not be found out in time either.
+    Kdc(Option<String>),
     /// It lets the session in, but not as this user: the user or the password is wrong, and it allows failed
     /// clients (`zookeeper.allowSaslFailedClients`).
     Unconfirmed,
-    /// It does not know the password itself, so it may be another server than it seems.
+    /// It does not prove who it is, as by knowing the password itself, so it may be another server than it seems.
     Impostor,
     /// What it asks for is not understood, for this reason.
     Challenge(String),
@@ -64,7 +69,7 @@ impl SaslTrouble {
     #[cfg(feature = "sasl")]
     pub(in super::super) fn is_final(&self) -> bool {
         // The connection may have been lost just then, and a KDC comes back.
-        !matches!(self, Self::Closed | Self::Kerberos(_))
+        !matches!(self, Self::Closed | Self::Kerberos(_) | Self::Kdc(_))
     }
 }
 
@@ -72,17 +77,24 @@ impl fmt::Display for SaslTrouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NotOffered => "it offers no SASL",
+            Self::NothingSaid => {
+                "it offers no SASL, or refuses the ticket and would let the session in as nobody"
+            }
             Self::Closed => "it closes the connection where SASL begins, so it may know none",
             Self::Mechanism => "it does not take this mechanism",
             Self::Refused => "the user is unknown there, or the password is wrong",
             Self::Ticket => "it refuses the ticket, or takes no Kerberos at all",
             Self::Kerberos(reason) => reason,
+            Self::Kdc(Some(realm)) => {
+                return write!(f, "no KDC of the realm {realm} answers");
+            }
+            Self::Kdc(None) => "no KDC answers, or no name service",
             Self::Unconfirmed => {
                 "the user is unknown there, or the password is wrong; the server would let the session in \
                  as nobody"
             }
             Self::Impostor => {
-                "it does not know the password itself, so it may be another server than it seems"
+                "it does not prove who it is, so it may be another server than it seems"
             }
             Self::Challenge(reason) => {
                 return write!(f, "what it asks for is not understood: {reason}");

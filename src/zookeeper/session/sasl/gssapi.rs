@@ -1,12 +1,15 @@
 //! The client's side of GSSAPI (RFC 4752) with Kerberos, by the library of the system.
 
 use std::fmt;
+use std::sync::{LazyLock, Mutex, PoisonError};
+use std::time::Duration;
 
 use libgssapi::context::{ClientCtx, CtxFlags, SecurityContext as _};
 use libgssapi::error::Error;
 use libgssapi::name::Name;
-use libgssapi::oid::{GSS_MECH_KRB5, GSS_NT_HOSTBASED_SERVICE};
+use libgssapi::oid::{GSS_MECH_KRB5, GSS_NT_HOSTBASED_SERVICE, GSS_NT_USER_NAME};
 
+use super::alone::Alone;
 use super::error::SaslTrouble;
 use super::turn::Turn;
 
@@ -14,10 +17,17 @@ use super::turn::Turn;
 const NO_LAYER: u8 = 1;
 const PLAIN: [u8; 4] = [NO_LAYER, 0, 0, 0];
 
+/// The library waits for a KDC for as long as it likes, and cannot be told to stop.
+static ALONE: LazyLock<Alone> = LazyLock::new(Alone::new);
+
+/// The realm whose KDC the call that runs may wait for.
+static REALM: Mutex<Option<String>> = Mutex::new(None);
+
 /// One run of the mechanism.
 pub(in super::super) struct Gssapi {
     service: String,
     host: String,
+    limit: Duration,
     state: State,
 }
 
@@ -31,52 +41,93 @@ enum State {
 }
 
 impl Gssapi {
-    pub(super) fn new(service: &str, host: &str) -> Self {
+    /// `limit`: how long each call of the library may take.
+    pub(super) fn new(service: &str, host: &str, limit: Duration) -> Self {
         Self {
             service: service.to_owned(),
             host: host.to_owned(),
+            limit,
             state: State::New,
         }
     }
 
     /// Takes what the server sends. At first that is nothing. It may have to ask a KDC, and wait.
-    pub(super) fn answer(&mut self, token: Option<&[u8]>) -> Result<Turn, SaslTrouble> {
+    ///
+    /// # Cancellation safety
+    /// The call of the library goes on, and those of others wait for it.
+    pub(super) async fn answer(
+        mut self,
+        token: Option<Vec<u8>>,
+    ) -> (Option<Self>, Result<Turn, SaslTrouble>) {
+        let limit = self.limit;
+        let call = move || {
+            let turn = self.turn(token.as_deref());
+            (self, turn)
+        };
+        match ALONE.run(limit, call).await {
+            Some((this, turn)) => (Some(this), turn),
+            None => (None, Err(SaslTrouble::Kdc(realm().clone()))),
+        }
+    }
+
+    fn turn(&mut self, token: Option<&[u8]>) -> Result<Turn, SaslTrouble> {
         match std::mem::replace(&mut self.state, State::Answered) {
             State::New => {
+                *realm() = None;
                 let name = format!("{}@{}", self.service, self.host);
                 let name = Name::new(name.as_bytes(), Some(GSS_NT_HOSTBASED_SERVICE));
                 let flags = CtxFlags::GSS_C_MUTUAL_FLAG | CtxFlags::GSS_C_INTEG_FLAG;
                 let name = name.map_err(trouble)?;
-                let context = ClientCtx::new(None, name, flags, Some(GSS_MECH_KRB5));
-                self.prove(context, None)
+                *realm() = realm_of(&name);
+                let mut context = ClientCtx::new(None, name, flags, Some(GSS_MECH_KRB5));
+                let first = context.step(None, None).map_err(trouble)?;
+                self.state = State::Proving(context);
+                let first = first.filter(|first| !first.is_empty());
+                first.map_or_else(
+                    || Err(SaslTrouble::Kerberos("there is no token".to_owned())),
+                    |first| Ok(Turn::Send(first.to_vec())),
+                )
             }
-            State::Proving(context) => {
-                let token = token.ok_or(SaslTrouble::NotOffered)?;
-                self.prove(context, Some(token))
+            State::Proving(mut context) => {
+                // A server that lets failed clients in says no more than one without SASL.
+                let token = token.ok_or(SaslTrouble::NothingSaid)?;
+                let next = context.step(Some(token), None).map_err(no_proof)?;
+                if context.is_complete() {
+                    let flags = context.flags().map_err(no_proof)?;
+                    if !flags.contains(CtxFlags::GSS_C_MUTUAL_FLAG) {
+                        return Err(SaslTrouble::Impostor);
+                    }
+                    self.state = State::Proven(context);
+                } else {
+                    self.state = State::Proving(context);
+                }
+                Ok(Turn::Send(
+                    next.map(|next| next.to_vec()).unwrap_or_default(),
+                ))
             }
             State::Proven(mut context) => {
-                let token = token.ok_or(SaslTrouble::NotOffered)?;
-                let offer = context.unwrap(token).map_err(trouble)?;
-                if offer.first().is_none_or(|layers| layers & NO_LAYER == 0) {
+                let token = token.filter(|token| !token.is_empty());
+                let offer = context.unwrap(token.ok_or(SaslTrouble::Impostor)?);
+                // Servers in Java name a size of messages even where they sign none: RFC 4752 wants 0.
+                let [layers, _, _, _] = offer.map_err(no_proof)?[..] else {
+                    let reason = "its offer has not 4 bytes".to_owned();
+                    return Err(SaslTrouble::Challenge(reason));
+                };
+                if layers & NO_LAYER == 0 {
                     let reason = "it wants to sign or encrypt what is said later";
                     return Err(SaslTrouble::Challenge(reason.to_owned()));
                 }
                 let answer = context.wrap(false, &PLAIN).map_err(trouble)?;
                 Ok(Turn::Send(answer.to_vec()))
             }
-            State::Answered => Ok(Turn::Done),
+            // It has proven who it is, and says nothing more: in Java, the last token is null.
+            State::Answered => match token {
+                None | Some([]) => Ok(Turn::Done),
+                Some(_) => Err(SaslTrouble::Challenge(
+                    "it goes on where SASL ends".to_owned(),
+                )),
+            },
         }
-    }
-
-    fn prove(&mut self, mut context: ClientCtx, token: Option<&[u8]>) -> Result<Turn, SaslTrouble> {
-        let next = context.step(token, None).map_err(trouble)?;
-        self.state = match context.is_complete() {
-            true => State::Proven(context),
-            false => State::Proving(context),
-        };
-        Ok(Turn::Send(
-            next.map(|next| next.to_vec()).unwrap_or_default(),
-        ))
     }
 }
 
@@ -87,6 +138,22 @@ impl fmt::Debug for Gssapi {
     }
 }
 
+fn realm() -> std::sync::MutexGuard<'static, Option<String>> {
+    REALM.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The realm of a server, as far as the files of the system say; else that of everybody.
+fn realm_of(server: &Name) -> Option<String> {
+    let shown = |name: &Name| {
+        let name = name.canonicalize(Some(GSS_MECH_KRB5)).ok()?;
+        let name = name.display_name().ok()?;
+        let name = String::from_utf8_lossy(&name);
+        let (_, realm) = name.rsplit_once('@')?;
+        (!realm.is_empty()).then(|| realm.to_owned())
+    };
+    shown(server).or_else(|| shown(&Name::new(b"x", Some(GSS_NT_USER_NAME)).ok()?))
+}
+
 /// What the library says. Where Kerberos itself says more, that alone.
 fn trouble(error: Error) -> SaslTrouble {
     let text = error.to_string();
@@ -94,4 +161,10 @@ fn trouble(error: Error) -> SaslTrouble {
     let inner = inner.map(|inner| inner.strip_suffix(')').unwrap_or(inner));
     let text = inner.filter(|inner| !inner.is_empty()).unwrap_or(&text);
     SaslTrouble::Kerberos(text.to_owned())
+}
+
+/// What a server has sent is not what only the right one can send.
+fn no_proof(error: Error) -> SaslTrouble {
+    tracing::debug!("Kerberos: {error}");
+    SaslTrouble::Impostor
 }

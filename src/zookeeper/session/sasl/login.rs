@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::dialogue::Conversation;
 use super::digest_md5::DigestMd5;
@@ -118,7 +119,7 @@ impl Login {
         self.mechanism
     }
 
-    /// Begins for one connection, to the server of this name.
+    /// Begins for one connection, to the server of this name. `limit`: how long it may wait for a KDC each time.
     ///
     /// # Cancellation safety
     /// A file is only read.
@@ -126,6 +127,8 @@ impl Login {
         &self,
         #[cfg_attr(not(feature = "gssapi"), expect(unused, reason = "Kerberos proves it"))]
         server: &str,
+        #[cfg_attr(not(feature = "gssapi"), expect(unused, reason = "Kerberos has a KDC"))]
+        limit: Duration,
     ) -> Conversation {
         match &self.means {
             Means::Password { user, password } => {
@@ -134,7 +137,7 @@ impl Login {
             #[cfg(feature = "gssapi")]
             Means::Kerberos { service, host } => {
                 let host = host.as_deref().unwrap_or(server);
-                Conversation::Gssapi(Gssapi::new(service, host))
+                Conversation::Gssapi(Gssapi::new(service, host, limit))
             }
         }
     }
@@ -170,11 +173,11 @@ mod tests {
         assert_eq!(held().await, "one");
         for (text, expected) in [("two", "two"), ("\n", "two"), ("three\r\n", "three")] {
             std::fs::write(&file, text).unwrap();
-            login.begin("zk1").await;
+            login.begin("zk1", Duration::ZERO).await;
             assert_eq!(held().await, expected);
         }
         std::fs::remove_file(&file).unwrap();
-        login.begin("zk1").await;
+        login.begin("zk1", Duration::ZERO).await;
         assert_eq!(held().await, "three");
         assert!(!format!("{login:?}").contains("three"));
     }
