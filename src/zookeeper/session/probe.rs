@@ -188,12 +188,13 @@ async fn greets_in_tls(address: SocketAddr, limit: Duration) -> bool {
 async fn through_tls(server: &Server, material: &Arc<Material>, limit: Duration) -> Trouble {
     let stream = match super::tls::connect(server, material, limit).await {
         Ok(stream) => stream,
-        Err(Trouble::Handshake(TlsTrouble::Closed | TlsTrouble::Silent | TlsTrouble::Foreign)) => {
+        Err(Trouble::Handshake(
+            trouble @ (TlsTrouble::Closed | TlsTrouble::Silent | TlsTrouble::Foreign),
+        )) => {
             let trouble = match plainly(server, limit).await {
                 Trouble::None | Trouble::ReadOnly => TlsTrouble::Plain,
                 Trouble::Foreign => TlsTrouble::Foreign,
-                Trouble::Silent => TlsTrouble::Silent,
-                _ => TlsTrouble::Closed,
+                _ => trouble,
             };
             return Trouble::Handshake(trouble);
         }
@@ -392,6 +393,34 @@ mod tests {
         let address = listener.local_addr().unwrap().to_string();
         drop(listener);
         assert_eq!(probed(&address, LIMIT).await, Trouble::Refused);
+    }
+
+    #[cfg(feature = "tls")]
+    #[tokio::test]
+    async fn a_server_that_stops_in_the_middle_of_a_handshake_is_silent() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let hosts = format!("tcp+tls://{}", listener.local_addr().unwrap());
+        let server = tokio::spawn(async move {
+            let mut open = Vec::new();
+            loop {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                // The beginning of a greeting of 118 bytes.
+                stream
+                    .write_all(&[0x16, 3, 3, 0, 122, 2, 0, 0, 118, 3, 3, 7])
+                    .await
+                    .unwrap();
+                open.push(stream);
+            }
+        });
+        let servers = Servers::parse(&hosts).unwrap();
+        let tls = Tls {
+            insecure_skip_verify: true,
+            ..Tls::default()
+        };
+        let security = Security::of(&tls, &servers).await.unwrap();
+        let trouble = probe(&servers.each[0], &security, LIMIT).await;
+        assert_eq!(trouble, Trouble::Handshake(TlsTrouble::Silent));
+        server.abort();
     }
 
     #[tokio::test(start_paused = true)]
