@@ -275,7 +275,7 @@ async fn options_that_are_wrong_are_errors_before_anything_is_sent() {
         Err(Error::Sasl(error)) => error,
         other => panic!("{other:?}"),
     };
-    assert_eq!(error("", text("x")).await, SaslError::User(String::new()));
+    assert_eq!(error("", text("x")).await, SaslError::NoUser);
     assert_eq!(error("ops", text("")).await, SaslError::NoPassword);
     let missing = Password::File("/nonexistent/password".into());
     assert!(matches!(

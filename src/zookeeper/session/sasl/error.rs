@@ -16,8 +16,11 @@ pub enum SaslError {
     /// The service or the host is an empty text, or has what a principal has not.
     #[error("{0:?} is no part of a principal")]
     Principal(String),
-    /// The user is an empty text, or has a control character.
-    #[error("{0:?} is no name of a user")]
+    /// The user is an empty text.
+    #[error("the user is empty")]
+    NoUser,
+    /// The user has a control character; here is what stands before it.
+    #[error("the user begins with {0:?}, and has a control character then")]
     User(String),
     /// The password is an empty text.
     #[error("the password is empty")]

@@ -87,10 +87,11 @@ impl Login {
     /// A file is only read.
     pub(in super::super) async fn load(sasl: &Sasl) -> Result<Self, SaslError> {
         let means = match sasl.clone() {
-            Sasl::DigestMd5 { user, .. }
-                if user.is_empty() || user.contains(|c: char| c.is_control()) =>
-            {
-                return Err(SaslError::User(user));
+            Sasl::DigestMd5 { user, .. } if user.is_empty() => return Err(SaslError::NoUser),
+            // Behind a line feed may stand the password: all of a file is an easy mistake.
+            Sasl::DigestMd5 { user, .. } if user.contains(char::is_control) => {
+                let end = user.find(char::is_control).unwrap_or_default();
+                return Err(SaslError::User(user[..end].to_owned()));
             }
             Sasl::DigestMd5 { user, password } => Means::Password {
                 user,
@@ -119,7 +120,7 @@ impl Login {
         self.mechanism
     }
 
-    /// Begins for one connection, to the server of this name. `limit`: how long it may wait for a KDC each time.
+    /// Begins for one connection, to the server of this name. `limit`: how long it may wait for a KDC.
     ///
     /// # Cancellation safety
     /// A file is only read.
@@ -189,10 +190,11 @@ mod tests {
             loaded.map(drop).unwrap_err().to_string()
         };
         let text = |text: &str| Password::Text(text.to_owned());
-        assert_eq!(load("", text("p")).await, "\"\" is no name of a user");
+        assert_eq!(load("", text("p")).await, "the user is empty");
+        // What follows may be anything.
         assert_eq!(
-            load("a\n", text("p")).await,
-            "\"a\\n\" is no name of a user"
+            load("a\nhunter2", text("p")).await,
+            "the user begins with \"a\", and has a control character then"
         );
         assert_eq!(load("a", text("")).await, "the password is empty");
         let missing = load("a", Password::File("/nonexistent/password".into())).await;
