@@ -41,7 +41,7 @@ enum State {
 }
 
 impl Gssapi {
-    /// `limit`: how long each call of the library may take.
+    /// `limit`: how long the library may wait for a KDC.
     pub(super) fn new(service: &str, host: &str, limit: Duration) -> Self {
         Self {
             service: service.to_owned(),
@@ -51,7 +51,7 @@ impl Gssapi {
         }
     }
 
-    /// Takes what the server sends. At first that is nothing. It may have to ask a KDC, and wait.
+    /// Takes what the server sends. At first that is nothing, and then it may have to ask a KDC, and wait.
     ///
     /// # Cancellation safety
     /// The call of the library goes on, and those of others wait for it.
@@ -59,6 +59,10 @@ impl Gssapi {
         mut self,
         token: Option<Vec<u8>>,
     ) -> (Option<Self>, Result<Turn, SaslTrouble>) {
+        if !matches!(self.state, State::New) {
+            let turn = self.turn(token.as_deref());
+            return (Some(self), turn);
+        }
         let limit = self.limit;
         let call = move || {
             let turn = self.turn(token.as_deref());
@@ -72,22 +76,7 @@ impl Gssapi {
 
     fn turn(&mut self, token: Option<&[u8]>) -> Result<Turn, SaslTrouble> {
         match std::mem::replace(&mut self.state, State::Answered) {
-            State::New => {
-                *realm() = None;
-                let name = format!("{}@{}", self.service, self.host);
-                let name = Name::new(name.as_bytes(), Some(GSS_NT_HOSTBASED_SERVICE));
-                let flags = CtxFlags::GSS_C_MUTUAL_FLAG | CtxFlags::GSS_C_INTEG_FLAG;
-                let name = name.map_err(trouble)?;
-                *realm() = realm_of(&name);
-                let mut context = ClientCtx::new(None, name, flags, Some(GSS_MECH_KRB5));
-                let first = context.step(None, None).map_err(trouble)?;
-                self.state = State::Proving(context);
-                let first = first.filter(|first| !first.is_empty());
-                first.map_or_else(
-                    || Err(SaslTrouble::Kerberos("there is no token".to_owned())),
-                    |first| Ok(Turn::Send(first.to_vec())),
-                )
-            }
+            State::New => self.begin(),
             State::Proving(mut context) => {
                 // A server that lets failed clients in says no more than one without SASL.
                 let token = token.ok_or(SaslTrouble::NothingSaid)?;
@@ -127,6 +116,23 @@ impl Gssapi {
                     "it goes on where SASL ends".to_owned(),
                 )),
             },
+        }
+    }
+
+    /// Asks a KDC for a ticket, if there is none yet.
+    fn begin(&mut self) -> Result<Turn, SaslTrouble> {
+        *realm() = None;
+        let name = format!("{}@{}", self.service, self.host);
+        let name = Name::new(name.as_bytes(), Some(GSS_NT_HOSTBASED_SERVICE)).map_err(trouble)?;
+        *realm() = realm_of(&name);
+        let flags = CtxFlags::GSS_C_MUTUAL_FLAG | CtxFlags::GSS_C_INTEG_FLAG;
+        let mut context = ClientCtx::new(None, name, flags, Some(GSS_MECH_KRB5));
+        let first = context.step(None, None).map_err(trouble)?;
+        self.state = State::Proving(context);
+        let first = first.map(|first| first.to_vec()).unwrap_or_default();
+        match first.is_empty() {
+            true => Err(SaslTrouble::Kerberos("there is no token".to_owned())),
+            false => Ok(Turn::Send(first)),
         }
     }
 }
