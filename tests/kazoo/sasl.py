@@ -5,6 +5,7 @@ Prints what each kind of client gets.
 
 import logging
 import sys
+import time
 
 from kazoo.client import KazooClient
 from kazoo.exceptions import AuthFailedError, ConnectionClosedError, NoAuthError
@@ -26,11 +27,15 @@ def client(password=None):
 
 def refused(one):
     """Whether the server ends it for want of authentication."""
+    begun = time.monotonic()
     try:
         one.start(PATIENCE)
         one.get("/own")
     except (AuthFailedError, ConnectionClosedError):
         return True
+    except one.handler.timeout_exception:
+        # Kazoo says so, too, of a session that was ended before it was seen, without any wait.
+        return time.monotonic() - begun < PATIENCE
     finally:
         one.stop()
     return False
