@@ -57,6 +57,8 @@ pub(crate) fn of_command(command: &mut Command) -> Vec<Withheld> {
         Command::Serve(args) => vec![
             (&args.tls_key, "--tls-key"),
             (&args.sasl_users, "--sasl-users"),
+            (&args.guard.control_token_file, "--control-token-file"),
+            (&args.guard.control_key, "--control-key"),
         ],
         _ => Vec::new(),
     };
