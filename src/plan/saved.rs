@@ -21,6 +21,7 @@ mod hidden;
 mod look;
 mod made_of;
 mod masked;
+mod moved;
 mod parts;
 mod rest;
 mod reviewed;

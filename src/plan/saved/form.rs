@@ -6,10 +6,11 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::claims::ClaimsForm;
+use super::moved::MoveForm;
 use super::parts::{
-    ChangeForm, DataForm, FingerprintsForm, KeptForm, MoveForm, NeedsForm, NotComparedForm,
-    ObjectionForm, Origin, SecretForm, WarningForm, acl_of, entries, location, path_of, place,
-    unguarded, version_of, zxids, zxids_of,
+    ChangeForm, DataForm, FingerprintsForm, KeptForm, NeedsForm, NotComparedForm, ObjectionForm,
+    Origin, SecretForm, WarningForm, acl_of, entries, location, path_of, place, unguarded,
+    version_of, zxids, zxids_of,
 };
 use crate::model::acl::Acl;
 use crate::model::node::{AclVersion, DataVersion};

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::form::ActionForm;
-use super::parts::MoveForm;
+use super::moved::MoveForm;
 use crate::model::plan::{Action, Change, ChangeValue, Move, Plan};
 use crate::model::value::{Data, Encoded, Properties};
 use crate::syntax::parser::HIDDEN;

@@ -4,8 +4,10 @@
 //! The calls are those of [`zookeeper_client::Client`], and requests are sent when they are made, as
 //! there.
 
-use std::future::{Future, pending, poll_fn};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+mod life;
+mod watchers;
+
+use std::future::Future;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Weak};
@@ -17,7 +19,7 @@ use tokio::time::timeout_at;
 use zookeeper_client as zk;
 use zookeeper_client::{
     AddWatchMode, CreateOptions, CreateSequence, Error as ClientError, MultiReadResult,
-    MultiWriteError, MultiWriteResult, SessionState, Stat, WatchedEvent,
+    MultiWriteError, MultiWriteResult, SessionState, Stat,
 };
 
 use super::dialect::Dialect;
@@ -25,6 +27,9 @@ use super::ending::Ending;
 use super::error::DIED;
 use super::is_outcome_unknown;
 use super::pace::Pace;
+use life::Life;
+pub(super) use life::caught;
+pub(crate) use watchers::{PersistentWatcher, StateWatcher};
 
 /// A client whose requests come to an end.
 #[derive(Debug, Clone)]
@@ -47,22 +52,6 @@ impl Learnt {
     fn note(&self, stat: &Stat) {
         let newest = stat.czxid.max(stat.mzxid).max(stat.pzxid);
         self.newest.fetch_max(newest, Ordering::Relaxed);
-    }
-}
-
-/// Whether the task of zookeeper-client has died. Its session is lost then, without any event.
-#[derive(Debug)]
-struct Life(watch::Sender<bool>);
-
-impl Life {
-    fn has_ended(&self) -> bool {
-        *self.0.borrow()
-    }
-
-    fn end(&self) {
-        if !self.0.send_replace(true) {
-            tracing::warn!("{DIED}");
-        }
     }
 }
 
@@ -386,78 +375,6 @@ impl<'a> MultiWriter<'a> {
     }
 }
 
-/// As [`zk::StateWatcher`], but it also reports the death of the client's task, as
-/// [`SessionState::Closed`].
-#[derive(Debug)]
-pub(crate) struct StateWatcher {
-    inner: zk::StateWatcher,
-    died: watch::Receiver<bool>,
-    is_over: bool,
-}
-
-impl StateWatcher {
-    /// Returns the state. [`StateWatcher::changed`] does not return it again.
-    pub(crate) fn state(&mut self) -> SessionState {
-        if *self.died.borrow() {
-            return SessionState::Closed;
-        }
-        self.inner.state()
-    }
-
-    pub(crate) fn peek_state(&self) -> SessionState {
-        if *self.died.borrow() {
-            return SessionState::Closed;
-        }
-        self.inner.peek_state()
-    }
-
-    /// Waits for the next state; for ever after a terminal one.
-    ///
-    /// # Cancellation safety
-    /// Dropping the future loses nothing: the next call returns it.
-    pub(crate) async fn changed(&mut self) -> SessionState {
-        if self.is_over {
-            pending::<()>().await;
-        }
-        let state = tokio::select! {
-            biased;
-            state = self.inner.changed() => state,
-            Ok(_) = self.died.wait_for(|died| *died) => SessionState::Closed,
-        };
-        self.is_over = state.is_terminated();
-        state
-    }
-}
-
-/// As [`zk::PersistentWatcher`], but where that one panics because the client's task has died, this
-/// one returns the event that the session is closed.
-#[derive(Debug)]
-pub(crate) struct PersistentWatcher {
-    inner: zk::PersistentWatcher,
-    life: Arc<Life>,
-    is_over: bool,
-}
-
-impl PersistentWatcher {
-    /// Waits for the next event; for ever after the end of the session.
-    ///
-    /// # Cancellation safety
-    /// Dropping the future loses nothing: the next call returns it.
-    pub(crate) async fn changed(&mut self) -> WatchedEvent {
-        if self.is_over {
-            pending::<()>().await;
-        }
-        let event = unwinding(self.inner.changed()).await;
-        let event = event.unwrap_or_else(|| {
-            self.life.end();
-            WatchedEvent::new_session(SessionState::Closed)
-        });
-        self.is_over =
-            event.event_type == zk::EventType::Session && event.session_state.is_terminated();
-        event
-    }
-}
-
 /// Whether the client's task has ended without saying how: no request can be handed to it any more.
 fn has_died(client: &Weak<Ending>) -> bool {
     let Some(client) = client.upgrade() else {
@@ -467,27 +384,6 @@ fn has_died(client: &Weak<Ending>) -> bool {
     let mut context = Context::from_waker(Waker::noop());
     let fails_at_once = matches!(request.as_mut().poll(&mut context), Poll::Ready(Err(_)));
     fails_at_once && !client.state().is_terminated()
-}
-
-/// `None` if it panics.
-async fn unwinding<T>(work: impl Future<Output = T>) -> Option<T> {
-    let mut work = pin!(work);
-    poll_fn(|context| {
-        let polled = catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context)));
-        polled.map_or(Poll::Ready(None), |polled| polled.map(Some))
-    })
-    .await
-}
-
-/// A panic of the client as an error: it makes one of a reply that is too short. What was asked may
-/// have been done.
-pub(super) async fn caught<T, E: From<ClientError>>(
-    request: impl Future<Output = Result<T, E>>,
-) -> Result<T, E> {
-    unwinding(request).await.unwrap_or_else(|| {
-        let words = "the server sent a reply that cannot be read".to_owned();
-        Err(ClientError::UnexpectedError(words).into())
-    })
 }
 
 #[cfg(test)]
