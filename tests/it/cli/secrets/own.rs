@@ -88,3 +88,21 @@ fn a_command_without_servers_knows_those_of_the_environment() {
         );
     }
 }
+
+#[test]
+fn a_server_for_tests_has_credentials_of_its_own() {
+    let place = Place::offline();
+    place
+        .file("cred", "0123456789abcdef")
+        .file("a.zkt", "/a\n  @data file 'cred'\n");
+    for (flag, others) in [
+        ("--control-token-file", ""),
+        ("--control-key", "--control-cert cert.pem"),
+    ] {
+        let words =
+            format!("serve --tree a.zkt --listen :0 --control 127.0.0.1:0 {flag} cred {others}");
+        let run = place.run(&words).expect(1);
+        let told = format!("it is the file given as {flag}");
+        assert!(run.stderr.contains(&told), "{run}");
+    }
+}
