@@ -410,7 +410,7 @@ impl<'a> Planner<'a> {
             closed,
             ..
         } = self;
-        removed::hide(&mut stages, declared, self.policy.sources);
+        removed::hide(&mut stages, &mut plan.moves, declared, self.policy.sources);
         plan.warnings.extend(doubts);
         if let Some(identities) = &self.policy.identities {
             rights::link_at_once(&mut stages, identities);

@@ -91,7 +91,12 @@ impl<'c> Case<'c> {
         self
     }
 
+    /// As it is shown.
     fn plan(self) -> String {
+        shown(&self.made())
+    }
+
+    fn made(self) -> Plan {
         let declared = trees::declare_at(self.declared.as_bytes(), self.at);
         let mut declared = declared.unwrap_or_else(|errors| panic!("{}", errors.join("\n")));
         let strings = |globs: &[&str]| {
@@ -122,7 +127,7 @@ impl<'c> Case<'c> {
             after.is_ok() || self.live.iter().any(|(_, live)| live.node().is_none()),
             "{after:?}"
         );
-        shown(&plan)
+        plan
     }
 }
 

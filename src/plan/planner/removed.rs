@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::stages::Stages;
 use crate::model::node::{Declared, secret_names};
 use crate::model::path::ZPath;
-use crate::model::plan::{Action, Change, ChangeValue, DATA_CHANGE};
+use crate::model::plan::{Action, Change, ChangeValue, DATA_CHANGE, Move};
 use crate::model::secrets::SecretNames;
 use crate::model::tree::Tree;
 use crate::model::value::STRING_VALUE;
@@ -14,23 +14,37 @@ use crate::syntax::source::Sources;
 /// Hides old values that no file declares, under or around the names of secrets: their `@secret` line
 /// may have gone with them. Names of the whole source count, also where the plan is about a part of
 /// it.
-pub(super) fn hide(stages: &mut Stages, declared: &Tree<Declared>, sources: &Sources) {
+pub(super) fn hide(
+    stages: &mut Stages,
+    moves: &mut [Move],
+    declared: &Tree<Declared>,
+    sources: &Sources,
+) {
     let mut names: Option<SecretNames> = None;
     let of_lines = || {
         let mut patterns = secret_names(declared);
         patterns.extend(sources.secret_names().cloned());
         SecretNames::new(&patterns)
     };
-    for action in stages.updates.iter_mut().chain(&mut stages.links) {
-        let (path, changes) = match action {
-            Action::Update(update) => (&update.path, &mut update.changes),
-            Action::Link(link) => (&link.path, &mut link.changes),
-            Action::Add(_) | Action::Trim(_) => continue,
-        };
+    let mut hide = |paths: &[&ZPath], changes: &mut [Change]| {
         let changes = changes.iter_mut();
         for change in changes.filter(|change| !change.secret && change.old.is_some()) {
             let names = names.get_or_insert_with(of_lines);
-            change.secret = is_secret(names, path, change);
+            change.secret = paths.iter().any(|path| is_secret(names, path, change));
+        }
+    };
+    for action in stages.updates.iter_mut().chain(&mut stages.links) {
+        match action {
+            Action::Update(update) => hide(&[&update.path], &mut update.changes),
+            Action::Link(link) => hide(&[&link.path], &mut link.changes),
+            Action::Add(_) | Action::Trim(_) => {}
+        }
+    }
+    for moved in moves {
+        let (from, to) = (&moved.from, &moved.to);
+        for (path, changes) in &mut moved.changes {
+            // A node without properties has the name of a secret at either place.
+            hide(&[path, &path.moved(to, from)], changes);
         }
     }
 }

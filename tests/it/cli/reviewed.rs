@@ -47,6 +47,23 @@ async fn secrets_of_what_is_moved_are_in_no_file() {
         assert!(nodes.contains(moved), "{nodes}");
     }
     assert!(!nodes.contains("/ma/a"), "{nodes}");
+
+    // What the new place does not declare is removed, and no line says that it was secret.
+    create(&client, "/re", "{}").await;
+    let data =
+        r#"{"password":"LEAK5","url":"amqp://app:LEAK6@mq","nested":{"token":"LEAK7"},"t":1}"#;
+    create(&client, "/re/a", data).await;
+    create(&client, "/re/a/token", "LEAK8").await;
+    place.file(
+        "re.zkt",
+        "/re\n  /b\n    @moved from '/re/a'\n    u = 1\n    /token\n      x = 1\n",
+    );
+    for words in ["plan -o plan.json", "plan --format json", "apply -y"] {
+        let run = place.run(&format!("{words} re.zkt")).expect(0);
+        assert!(run.everything().contains("(secret)"), "{run}");
+        assert!(!run.everything().contains("LEAK"), "{run}");
+    }
+    assert!(!place.read("plan.json").contains("LEAK"));
 }
 
 /// Another node's line says nothing of a value that stands in a file.

@@ -36,6 +36,22 @@ fn the_old_subtree_is_added_at_the_new_place_and_then_trimmed() {
 }
 
 #[test]
+fn values_that_a_move_removes_and_that_may_have_been_secret_are_marked() {
+    let new = "/new\n  @moved from '/old'\n  u = 1\n  /kid\n    x = 1\n";
+    let old = "/old\n  password = 'x'\n  url = 'amqp://app:x@mq'\n  port = 1\n  /kid\n";
+    let plan = case(new, old).raw("/old/kid", b"token=x").made();
+    let [moved] = &plan.moves[..] else {
+        panic!("{plan:?}");
+    };
+    let marked = moved.changes.iter().flat_map(|(path, changes)| {
+        let marked = changes.iter().filter(|change| change.secret);
+        marked.map(move |change| format!("{path} {}", change.name))
+    });
+    let expected = ["/new password", "/new url", "/new/kid string_value"];
+    assert_eq!(marked.collect::<Vec<_>>(), expected);
+}
+
+#[test]
 fn where_undeclared_nodes_are_trimmed_they_are_not_carried_along() {
     check_plan!(case(NEW, OLD).trim().max_trim(MaxTrim::Count(2)), @r#"
     add /new {"kept":"k","l ->":"/other","x":2}  (1:1)
