@@ -68,6 +68,12 @@ pub enum Error {
         /// The pattern.
         span: Span,
     },
+    /// The word of a directive, or what is meant as one, in the place of a property.
+    #[error("of names that begin with @ only @data can come from outside")]
+    SecretDirective {
+        /// The word.
+        span: Span,
+    },
     /// A link whose target would come from outside.
     #[error("the target of a link is never taken from outside")]
     SecretLink {
@@ -269,6 +275,7 @@ impl Located for Error {
             | Self::DuplicateDirective { span, .. }
             | Self::DataAndProperties { span, .. }
             | Self::SecretOfMany { span, .. }
+            | Self::SecretDirective { span, .. }
             | Self::SecretLink { span, .. }
             | Self::FileAndDeclared { span, .. }
             | Self::TwoFiles { span, .. }
@@ -324,6 +331,9 @@ impl Located for Error {
                 }
                 Self::SecretOfMany { .. } => {
                     "each property has a line of its own; in double quotes it is a name"
+                }
+                Self::SecretDirective { .. } => {
+                    "@data is the data of the node; a property whose name begins with @ stands in double quotes"
                 }
                 Self::SecretLink { .. } => {
                     "plans tell where links lead: write it as name -> path, or name => path"

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::error::Error;
-use crate::model::node::{Declared, Outside};
+use crate::model::node::{Declared, Outside, RAW_DATA};
 use crate::model::tree::Tree;
 use crate::syntax::ast::{SecretFrom, Text};
 use crate::syntax::names::{is_exact, split_link};
@@ -35,6 +35,9 @@ pub(super) fn check_name(name: &Text<'_>) -> Result<(), Error> {
     let is_bare = length == name.text.len();
     if split_link(&name.text).is_some() {
         return Err(Error::SecretLink { span: name.span });
+    }
+    if is_bare && name.text.starts_with('@') && name.text != RAW_DATA {
+        return Err(Error::SecretDirective { span: name.span });
     }
     match is_bare && !is_exact(&name.text) {
         true => Err(Error::SecretOfMany { span: name.span }),
