@@ -139,7 +139,7 @@ fn about(trouble: &Trouble) -> Option<&'static str> {
              the secureClientPort"
         }
         TlsTrouble::Certificate(CertificateTrouble::UnknownAuthority) => {
-            "--tls-ca FILE says whom to trust: the authority's certificate, or the server's own"
+            "--tls-ca FILE says whom to trust: the authority's certificate, or the server's own if it is self-signed"
         }
         TlsTrouble::Certificate(CertificateTrouble::Name { names, .. }) if names.is_empty() => {
             "make a certificate with the names of the server: keytool -ext SAN=dns:NAME, openssl -addext \

@@ -92,7 +92,7 @@ async fn what_fails_is_said_with_what_to_do() {
     insta::assert_snapshot!(place.run("ls"), @"
     --- stderr
     error: cannot reach a ZooKeeper server at SERVER: its certificate is of an authority that is not trusted
-    hint: --tls-ca FILE says whom to trust: the authority's certificate, or the server's own
+    hint: --tls-ca FILE says whom to trust: the authority's certificate, or the server's own if it is self-signed
     --- exit 1
     ");
     let plain = place.through(&shared().address());
