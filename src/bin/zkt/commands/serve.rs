@@ -91,7 +91,7 @@ pub(crate) async fn run(args: &ServeArgs, output: &Output) -> Result<Exit, Failu
     let server = builder(args, output)?.start().map_err(failure)?;
     let control = match &args.control {
         Some(address) => {
-            let guard = control::Guard::new(&args.guard)?;
+            let guard = control::Guard::new(&args.guard, address)?;
             Some(control::start(address, guard, server.handle()).await?)
         }
         None => None,

@@ -341,6 +341,35 @@ fn it_may_be_a_socket_of_files() {
     assert!(!place.path("control").exists());
 }
 
+#[test]
+fn a_socket_of_files_asks_for_the_token_and_has_no_tls() {
+    let place = Place::offline();
+    place.file("token", "0123456789abcdef");
+    let words = "--control unix:control --control-token-file token";
+    let mut serving = Serving::start(&place, words);
+    assert_eq!(serving.line(), "unix:control");
+    for (more, status) in [
+        ("", 401),
+        ("\r\nAuthorization: Bearer 0123456789abcdeF", 401),
+        ("\r\nAuthorization: Bearer 0123456789abcdef", 200),
+    ] {
+        let stream = UnixStream::connect(place.path("control")).unwrap();
+        let head = format!("GET /sessions HTTP/1.1\r\nHost: x{more}");
+        let (found, body) = exchange(stream, &head, "");
+        assert_eq!(found, status, "{more}: {body}");
+    }
+    for (options, named) in [
+        ("--control-cert c --control-key k", "--control-cert"),
+        ("--control-allow-host x", "--control-allow-host"),
+    ] {
+        let words = format!("serve --listen :0 --control unix:other {options}");
+        let run = place.run(&words).expect(1);
+        let told = format!("{named} does nothing for unix:other: it is for an address of TCP");
+        assert!(run.stderr.contains(&told), "{run}");
+        assert_eq!(run.stdout, "");
+    }
+}
+
 /// As the status address of a watch does.
 #[test]
 fn an_address_of_the_network_asks_for_a_token() {

@@ -76,7 +76,7 @@ const GUARDED: Guarded = Guarded {
     challenges: ["Bearer", "Basic realm=\"zkt serve\", charset=\"UTF-8\""],
 };
 
-/// Who may ask over TCP
+/// Who may ask
 #[derive(Debug, Args)]
 pub(crate) struct GuardArgs {
     /// Answer there to this name of a host, too, beside localhost and the address that is listened
@@ -96,7 +96,7 @@ pub(crate) struct GuardArgs {
     pub(crate) control_key: Option<PathBuf>,
 }
 
-/// Who may ask over TCP. A socket in the file system is only for its owner, and asks for nothing.
+/// Who may ask. A socket in the file system is only for its owner, and speaks no TLS.
 pub(crate) struct Guard {
     allowed: Vec<String>,
     token: Option<Token>,
@@ -104,7 +104,17 @@ pub(crate) struct Guard {
 }
 
 impl Guard {
-    pub(crate) fn new(args: &GuardArgs) -> Result<Self, Failure> {
+    pub(crate) fn new(args: &GuardArgs, address: &Address) -> Result<Self, Failure> {
+        let of_tcp = [
+            (!args.control_allow_host.is_empty(), "--control-allow-host"),
+            (args.control_cert.is_some(), "--control-cert"),
+        ];
+        let mut of_tcp = of_tcp.into_iter().filter(|(is_given, _)| *is_given);
+        if let (Address::Unix(_), Some((_, option))) = (address, of_tcp.next()) {
+            return Err(Failure::new(format!(
+                "{option} does nothing for {address}: it is for an address of TCP"
+            )));
+        }
         let file = args.control_token_file.as_deref();
         let certificate = match (&args.control_cert, &args.control_key) {
             (Some(certificate), Some(key)) => {
@@ -123,7 +133,8 @@ impl Guard {
 
 /// Whom the address answers.
 struct Answered {
-    hosts: Hosts,
+    /// `None` for a socket in the file system, which no page of a browser gets to.
+    hosts: Option<Hosts>,
     token: Option<Token>,
 }
 
@@ -193,11 +204,10 @@ pub(crate) async fn start(
         }
         Address::Unix(path) => {
             let listener = bind(path).await.map_err(|error| failure(&error))?;
-            // No page of a browser gets there.
             Ok(Listening {
                 address: address.clone(),
                 scheme: "",
-                task: answering(listener, control),
+                task: answering(listener, control, guard.token),
             })
         }
     }
@@ -225,12 +235,18 @@ async fn bind(path: &Path) -> io::Result<UnixListener> {
 // A client that keeps its connections would meet one that has been closed meanwhile.
 const KEEP: http::KeepAlive = http::KeepAlive::No;
 
-fn answering(listener: UnixListener, control: Arc<Control>) -> JoinHandle<()> {
+fn answering(
+    listener: UnixListener,
+    control: Arc<Control>,
+    token: Option<Token>,
+) -> JoinHandle<()> {
+    let answered = Answered { hosts: None, token };
+    let asked = Arc::new((control, answered));
     let serve = move |stream: UnixStream, activity| {
-        let control = control.clone();
+        let asked = asked.clone();
         let answer = move |request| {
-            let control = control.clone();
-            async move { answer(request, &control, None).await }
+            let asked = asked.clone();
+            async move { answer(request, &asked.0, &asked.1).await }
         };
         http::serve(stream, activity, KEEP, answer)
     };
@@ -243,7 +259,7 @@ fn answering_tcp(
     (ip, guard): (IpAddr, Guard),
 ) -> JoinHandle<()> {
     let answered = Answered {
-        hosts: Hosts::new(ip, &guard.allowed),
+        hosts: Some(Hosts::new(ip, &guard.allowed)),
         token: guard.token,
     };
     let asked = Arc::new((control, answered));
@@ -253,7 +269,7 @@ fn answering_tcp(
         async move {
             let answer = move |request| {
                 let asked = asked.clone();
-                async move { answer(request, &asked.0, Some(&asked.1)).await }
+                async move { answer(request, &asked.0, &asked.1).await }
             };
             http::serve_tcp(stream, certificate.as_deref(), activity, KEEP, answer).await;
         }
@@ -264,7 +280,7 @@ fn answering_tcp(
 async fn answer(
     request: Request<Incoming>,
     control: &Control,
-    answered: Option<&Answered>,
+    answered: &Answered,
 ) -> Response<Full<Bytes>> {
     let path = request.uri().path().to_owned();
     let (status, value, allowed) = match call(request, control, answered).await {
@@ -294,17 +310,17 @@ async fn answer(
 async fn call(
     request: Request<Incoming>,
     control: &Control,
-    answered: Option<&Answered>,
+    answered: &Answered,
 ) -> Result<Value, Refused> {
-    if let Some(Answered { hosts, token }) = answered {
+    if let Some(hosts) = &answered.hosts {
         let checked = hosts.check(&request);
         let checked = checked.and_then(|()| hosts.check_origin(request.headers()));
         checked.map_err(foreign)?;
-        if let Some(token) = token
-            && !token.is_in(request.headers()).await
-        {
-            return Err(Refused::new(StatusCode::UNAUTHORIZED, GUARDED.demand()));
-        }
+    }
+    if let Some(token) = &answered.token
+        && !token.is_in(request.headers()).await
+    {
+        return Err(Refused::new(StatusCode::UNAUTHORIZED, GUARDED.demand()));
     }
     let path = request.uri().path();
     let call = CALLS.iter().find(|call| call.path == path).ok_or_else(|| {
