@@ -104,6 +104,10 @@ fn node(path: &ZPath, json: &Value) -> Result<Declared, JsonError> {
         }
     };
     if let Some(lacking) = json.get(FROM_OUTSIDE) {
+        if json.get("data").is_some() {
+            let what = "it has \"data\" and \"from_outside\"";
+            return Err(wrong(path, what));
+        }
         lack(path, &mut node, lacking)?;
     }
     node.ephemeral = json.get("ephemeral") == Some(&Value::Bool(true));
@@ -128,7 +132,15 @@ fn node(path: &ZPath, json: &Value) -> Result<Declared, JsonError> {
 fn lack(path: &ZPath, node: &mut Declared, lacking: &Value) -> Result<(), JsonError> {
     const WRONG: &str = "its \"from_outside\" is no object of strings";
     let lacking = lacking.as_object().ok_or_else(|| wrong(path, WRONG))?;
+    if lacking.is_empty() {
+        return Err(wrong(path, "its \"from_outside\" names nothing"));
+    }
     let mut properties = node.properties();
+    let is_data = lacking.contains_key(RAW_DATA);
+    if is_data && !properties.is_empty() {
+        let what = "its data is from outside, and it has properties";
+        return Err(wrong(path, what));
+    }
     for (name, from) in lacking {
         let from = from.as_str().ok_or_else(|| wrong(path, WRONG))?;
         let outside = Outside {
@@ -138,7 +150,7 @@ fn lack(path: &ZPath, node: &mut Declared, lacking: &Value) -> Result<(), JsonEr
         node.outside.insert(name.clone(), outside);
         properties.insert(name.clone(), HIDDEN.into());
     }
-    node.content = match lacking.contains_key(RAW_DATA) {
+    node.content = match is_data {
         true => Content::Raw {
             bytes: HIDDEN.as_bytes().into(),
             origin: None,
@@ -239,6 +251,22 @@ mod tests {
                 )),
                 "/a: it is no exported node: its \"from_outside\" is no object of strings"
             );
+        }
+        for (node_of, what) in [
+            (
+                r#"{"properties": {}, "from_outside": {}, "children": {}}"#,
+                "its \"from_outside\" names nothing",
+            ),
+            (
+                r#"{"properties": {}, "data": {"base64": "eA=="}, "from_outside": {"p": "env P"}, "children": {}}"#,
+                "it has \"data\" and \"from_outside\"",
+            ),
+            (
+                r#"{"properties": {"x": 1}, "from_outside": {"@data": "env P"}, "children": {}}"#,
+                "its data is from outside, and it has properties",
+            ),
+        ] {
+            assert_eq!(node(node_of), format!("/a: it is no exported node: {what}"));
         }
         assert!(told("{\"children\": {\"a/b\": {}}}").starts_with("/: the name \"a/b\""));
         assert!(
