@@ -107,7 +107,7 @@ mod tests {
         let broken = |in_force| FileState::Broken {
             broken: Broken {
                 errors: Vec::new(),
-                outlines: Vec::new(),
+                unquoted_errors: Vec::new(),
                 drawn: Vec::new(),
                 only_empty: false,
                 only_secrets: false,

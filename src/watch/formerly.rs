@@ -9,7 +9,7 @@ use crate::reconcile::hide_as;
 
 /// What the files that were in force have declared secret. It is never shown as long as the loop runs: who takes
 /// a `@secret` line away most often replaces the value, too, and the old one still stands in the live tree.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Formerly(BTreeMap<ZPath, Secret>);
 
 impl Formerly {

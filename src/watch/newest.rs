@@ -11,7 +11,8 @@ use super::commit::Commits;
 use super::error::Error;
 use super::files::FileWatch;
 use super::journal::Journal;
-use super::revision::{FileState, Loaded, Reading, Revision, WatchedLayers, absolute};
+use super::revision::{FileState, Kept, Loaded, Reading, Revision, WatchedLayers, Wording};
+use super::revision::{absolute, vanished};
 use super::schedule::{Cause, Causes};
 use super::settling::{self, Settling};
 use super::shown::{OfFiles, Shown};
@@ -33,6 +34,8 @@ type Read = Result<(Loaded, Journal, Option<String>), Unfinished>;
 /// What readings go by.
 #[derive(Debug, Clone)]
 struct Reader {
+    /// Whoever reads holds it all the while, also after nobody waits for that reading any more: only threads that may
+    /// block ask for it.
     reading: Arc<Mutex<Reading>>,
     commits: Arc<Mutex<Commits>>,
     /// Files are not read while they are written.
@@ -46,6 +49,8 @@ struct Unfinished(PathBuf);
 /// The last sound tree, and what becomes of it as the files change.
 pub(super) struct Newest {
     reader: Reader,
+    kept: Kept,
+    wording: Wording,
     /// A reading that was begun before it is due.
     begun: Option<JoinHandle<Option<Read>>>,
     /// What the last reading that came to something found.
@@ -93,9 +98,13 @@ impl Awaited {
 
 impl Newest {
     pub(super) fn new(layers: WatchedLayers, files: Option<FileWatch>) -> Self {
+        let wording = layers.wording;
+        let reading = Reading::new(layers);
         Self {
+            kept: reading.kept(),
+            wording,
             reader: Reader {
-                reading: Arc::new(Mutex::new(Reading::new(layers))),
+                reading: Arc::new(Mutex::new(reading)),
                 commits: Arc::default(),
                 waits: files.is_some(),
             },
@@ -202,7 +211,7 @@ impl Newest {
             (Loaded::Sound(revision), in_force) => {
                 let vanished = in_force
                     .as_deref()
-                    .and_then(|old| locked(&self.reader.reading).vanished(old, &revision));
+                    .and_then(|old| vanished(old, &revision, self.wording));
                 if let Some(broken) = vanished {
                     self.settling.reset();
                     FileState::Broken {
@@ -215,7 +224,7 @@ impl Newest {
                         self.awaited = Awaited::Rest(due);
                         return;
                     }
-                    locked(&self.reader.reading).keep(&revision, journal.clone());
+                    self.kept.keep(&revision, journal.clone());
                     FileState::Sound { revision, commit }
                 }
             }
@@ -341,7 +350,6 @@ mod tests {
 
     use tokio::time::advance;
 
-    use super::super::revision::Wording;
     use super::super::{Mode, Options};
     use super::*;
     use crate::declare::{Disk, SecretSources};
@@ -358,13 +366,8 @@ mod tests {
         file.set_modified(SystemTime::now() - hour).unwrap();
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_secret_is_taken_once_it_stays_as_it_is() {
-        let folder = tempfile::tempdir().unwrap();
-        let (tree, secret) = (folder.path().join("a.zkt"), folder.path().join("s"));
-        old(&tree, "/a\n  @secret x from file 's'\n");
-        old(&secret, "one");
-        let layers = WatchedLayers {
+    fn layers(tree: &std::path::Path) -> WatchedLayers {
+        WatchedLayers {
             names: vec![tree.display().to_string()],
             place: ZPath::root(),
             allow_empty: false,
@@ -373,8 +376,11 @@ mod tests {
             files: Disk::default(),
             secrets: SecretSources::new(|_| None),
             below_chroot: false,
-        };
-        let mut shown = Shown::new(&Options {
+        }
+    }
+
+    fn shown(layers: &WatchedLayers) -> Shown {
+        Shown::new(&Options {
             layers: layers.clone(),
             session: session::Options::new("127.0.0.1:1"),
             mode: Mode::Enforce,
@@ -383,7 +389,43 @@ mod tests {
             poll: None,
             elect: None,
             history: None,
-        });
+        })
+    }
+
+    /// Else the loop would stand still with a disk.
+    #[test]
+    fn files_are_taken_while_a_reading_that_was_given_up_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let tree = folder.path().join("a.zkt");
+        let layers = layers(&tree);
+        let (mut shown, mut newest) = (shown(&layers), Newest::new(layers, None));
+        let reading = newest.reader.reading.clone();
+        for text in ["/a\n", "/b\n"] {
+            fs::write(&tree, text).unwrap();
+            let goes_on = reading.lock().unwrap();
+            let (loaded, journal) = goes_on.read();
+            // Where that asked for the lock, it would not come back.
+            newest.take(loaded, &journal, None, &mut shown);
+            assert!(matches!(goes_on.read().0, Loaded::Same), "{text}");
+        }
+        let revision = newest.sound().unwrap();
+        assert!(
+            revision
+                .source
+                .tree()
+                .iter()
+                .any(|(path, _)| path.as_str() == "/b")
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_secret_is_taken_once_it_stays_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let (tree, secret) = (folder.path().join("a.zkt"), folder.path().join("s"));
+        old(&tree, "/a\n  @secret x from file 's'\n");
+        old(&secret, "one");
+        let layers = layers(&tree);
+        let mut shown = shown(&layers);
         let second = Duration::from_secs(1);
         let mut newest = Newest::new(layers, Some(FileWatch::new(Some(second))));
         for (written, later, expected) in [

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::formerly::Formerly;
 use super::journal::{Journal, Recorder};
@@ -86,7 +86,7 @@ pub struct Broken {
     /// Every mistake, with its place.
     pub errors: Vec<String>,
     /// Every mistake with its place, without anything that is written there.
-    pub outlines: Vec<String>,
+    pub unquoted_errors: Vec<String>,
     /// The first mistakes as they are drawn, without the places if nothing draws them.
     pub drawn: Vec<String>,
     /// Whether all that is wrong is that there is nothing declared.
@@ -157,9 +157,35 @@ impl FileState {
 pub(super) struct Reading {
     layers: WatchedLayers,
     standard_input: RefCell<Option<Vec<u8>>>,
+    kept: Kept,
+}
+
+/// What later readings go by. Nobody reads files while they hold it: who keeps a revision does not wait for them.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Kept(Arc<Mutex<Past>>);
+
+#[derive(Debug, Clone, Default)]
+struct Past {
     /// What the last sound tree was read from.
-    base: Journal,
-    formerly: Formerly,
+    base: Arc<Journal>,
+    formerly: Arc<Formerly>,
+}
+
+impl Kept {
+    /// Takes note of what is in force, and what it was read from.
+    pub(super) fn keep(&self, revision: &Revision, journal: Journal) {
+        let mut past = self.locked();
+        Arc::make_mut(&mut past.formerly).add(revision.source.tree());
+        past.base = Arc::new(journal);
+    }
+
+    fn past(&self) -> Past {
+        self.locked().clone()
+    }
+
+    fn locked(&self) -> MutexGuard<'_, Past> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// What the files declare.
@@ -167,7 +193,7 @@ pub(super) struct Reading {
 pub(super) enum Loaded {
     /// What the last sound tree was read from.
     Same,
-    /// Something else; [`Reading::keep`] puts it in force.
+    /// Something else; [`Kept::keep`] puts it in force.
     Sound(Arc<Revision>),
     /// No sound tree.
     Broken(Broken),
@@ -181,17 +207,17 @@ impl Reading {
         Self {
             layers,
             standard_input: RefCell::default(),
-            base: Journal::default(),
-            formerly: Formerly::default(),
+            kept: Kept::default(),
         }
     }
 
     /// Reads the files. Returns what they declare and what that depends on. It blocks.
     pub(super) fn read(&self) -> (Loaded, Journal) {
-        if self.base.is_still(&self.layers.files) {
-            return (Loaded::Same, self.base.clone());
+        let Past { base, formerly } = self.kept.past();
+        if base.is_still(&self.layers.files) {
+            return (Loaded::Same, Journal::clone(&base));
         }
-        self.load()
+        self.load(&formerly)
     }
 
     /// Whether the files are as they were when this was noted. It blocks.
@@ -199,21 +225,12 @@ impl Reading {
         journal.has_stream() || journal.is_still(&self.layers.files)
     }
 
-    /// Takes note of what is in force, and what it was read from.
-    pub(super) fn keep(&mut self, revision: &Revision, journal: Journal) {
-        self.formerly.add(revision.source.tree());
-        self.base = journal;
+    /// What it goes by.
+    pub(super) fn kept(&self) -> Kept {
+        self.kept.clone()
     }
 
-    /// Newer files whose secret values from outside are missing: those in force had them all. Returns `None` if
-    /// none are, or some were missing from the start.
-    pub(super) fn vanished(&self, in_force: &Revision, newer: &Revision) -> Option<Broken> {
-        let lacking = newer.lacking();
-        let is_news = !lacking.is_empty() && in_force.lacking().is_empty();
-        is_news.then(|| without_secrets(&lacking, newer.id.clone(), self.layers.wording))
-    }
-
-    fn load(&self) -> (Loaded, Journal) {
+    fn load(&self, formerly: &Formerly) -> (Loaded, Journal) {
         let recorder = Recorder::new(&self.layers.files, &self.standard_input);
         let layers = declare::Layers::new(&self.layers.names)
             .at(self.layers.place.clone())
@@ -227,7 +244,7 @@ impl Reading {
         let source = match loaded {
             Ok(source) => source.change(|tree| {
                 self.layers.filter.apply(tree);
-                self.formerly.hide(tree);
+                formerly.hide(tree);
             }),
             Err(problems) => {
                 let broken = broken(&problems, id, self.layers.wording);
@@ -249,6 +266,14 @@ impl Reading {
     }
 }
 
+/// Newer files whose secret values from outside are missing: those in force had them all. Returns `None` if
+/// none are, or some were missing from the start.
+pub(super) fn vanished(in_force: &Revision, newer: &Revision, wording: Wording) -> Option<Broken> {
+    let lacking = newer.lacking();
+    let is_news = !lacking.is_empty() && in_force.lacking().is_empty();
+    is_news.then(|| without_secrets(&lacking, newer.id.clone(), wording))
+}
+
 /// A path that does not depend on the working directory; symbolic links stay in it.
 pub(super) fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
@@ -263,7 +288,7 @@ fn broken(problems: &Problems, revision: String, wording: Wording) -> Broken {
             None => message.into_owned(),
         }
     };
-    let outline = |problem: &Problem| {
+    let unquoted = |problem: &Problem| {
         let kind = match problem {
             Problem::Parse(_) => "this cannot be parsed",
             Problem::Lower(_) => "this is not allowed here, or is no value",
@@ -282,7 +307,7 @@ fn broken(problems: &Problems, revision: String, wording: Wording) -> Broken {
     };
     Broken {
         errors: problems.iter().map(message).collect(),
-        outlines: problems.iter().map(outline).collect(),
+        unquoted_errors: problems.iter().map(unquoted).collect(),
         drawn: problems.iter().map(drawn).take(MOST_DRAWN).collect(),
         only_empty: problems.only_empty(),
         only_secrets: false,
@@ -300,11 +325,11 @@ fn without_secrets(lacking: &[NotCompared], revision: String, wording: Wording) 
         let text = (wording.refusal)(&Refusal::NoSecret(one.clone()));
         placed(one, clipped(&text).into_owned())
     };
-    let outline =
+    let unquoted =
         |one: &NotCompared| placed(one, "a secret value from outside is missing".to_owned());
     let errors: Vec<String> = lacking.iter().map(error).collect();
     Broken {
-        outlines: lacking.iter().map(outline).collect(),
+        unquoted_errors: lacking.iter().map(unquoted).collect(),
         drawn: errors.iter().take(MOST_DRAWN).cloned().collect(),
         errors,
         only_empty: false,
@@ -347,21 +372,21 @@ mod tests {
         let secret = folder.path().join("s");
         let tree = folder.path().join("a.zkt");
         fs::write(&tree, "/a\n  @secret x from file 's'\n").unwrap();
-        let mut reading = reading(folder.path());
+        let reading = reading(folder.path());
         let (lacking, _) = sound(&reading);
         fs::write(&secret, "one").unwrap();
         let (first, journal) = sound(&reading);
-        assert!(reading.vanished(&lacking, &first).is_none());
-        reading.keep(&first, journal);
+        assert!(vanished(&lacking, &first, Wording::default()).is_none());
+        reading.kept().keep(&first, journal);
         fs::write(&secret, "").unwrap();
         let (empty, _) = sound(&reading);
-        assert!(reading.vanished(&lacking, &empty).is_none());
-        let broken = reading.vanished(&first, &empty).unwrap();
+        assert!(vanished(&lacking, &empty, Wording::default()).is_none());
+        let broken = vanished(&first, &empty, Wording::default()).unwrap();
         let place = format!("{}:2:11", tree.display());
         let told = "/a: there is no value for x from file 's': it is empty";
         assert_eq!(broken.errors, [format!("{place}: {told}")]);
-        let outline = format!("{place}: a secret value from outside is missing");
-        assert_eq!(broken.outlines, [outline]);
+        let unquoted = format!("{place}: a secret value from outside is missing");
+        assert_eq!(broken.unquoted_errors, [unquoted]);
         assert!(broken.only_secrets);
         // Back to what is in force.
         fs::write(&secret, "one").unwrap();
@@ -373,9 +398,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let tree = folder.path().join("a.zkt");
         fs::write(&tree, "/a\n  @secret x\n  x = 1\n").unwrap();
-        let mut reading = reading(folder.path());
+        let reading = reading(folder.path());
         let (first, journal) = sound(&reading);
-        reading.keep(&first, journal);
+        reading.kept().keep(&first, journal);
         fs::write(&tree, "/a\n  x = 2\n").unwrap();
         let (second, _) = sound(&reading);
         let (_, node) = second.source.tree().iter().next().unwrap();
@@ -415,7 +440,7 @@ mod tests {
     fn a_reading_is_the_same_as_long_as_the_files_are() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.zkt");
-        let mut reading = reading(folder.path());
+        let reading = reading(folder.path());
         let write = |text: &str| fs::write(&path, text).unwrap();
         write("/a\n  x = 1\n");
         let (Loaded::Sound(first), journal) = reading.read() else {
@@ -423,7 +448,7 @@ mod tests {
         };
         // Nobody has put it in force.
         assert!(matches!(reading.read().0, Loaded::Sound(_)));
-        reading.keep(&first, journal);
+        reading.kept().keep(&first, journal);
         assert!(matches!(reading.read().0, Loaded::Same));
 
         write("/a\n  x = 2\n");
@@ -438,8 +463,8 @@ mod tests {
             panic!("the third text is broken");
         };
         assert_eq!(broken.errors.len(), 1);
-        let outline = format!("{}:1:9: this cannot be parsed", path.display());
-        assert_eq!(broken.outlines, [outline]);
+        let unquoted = format!("{}:1:9: this cannot be parsed", path.display());
+        assert_eq!(broken.unquoted_errors, [unquoted]);
         // Back to what is in force.
         write("/a\n  x = 1\n");
         assert!(matches!(reading.read().0, Loaded::Same));

@@ -33,8 +33,8 @@ struct Seen {
 pub(super) struct Settling(Option<Seen>);
 
 impl Settling {
-    /// Takes note of newer files; `contents` is another one whenever they hold something else. Returns `None` if they
-    /// may be taken now, else when to look again.
+    /// Takes note of newer files. Two calls with the same `contents` say that the files hold the same. Returns `None`
+    /// if they may be taken now, else when to look again.
     pub(super) fn wait(
         &mut self,
         contents: &str,

@@ -374,7 +374,7 @@ mod tests {
         shown.files(OfFiles::Taken(FileState::Broken {
             broken: Broken {
                 errors: vec!["a.zkt:1:1: no".to_owned()],
-                outlines: Vec::new(),
+                unquoted_errors: Vec::new(),
                 drawn: Vec::new(),
                 only_empty: false,
                 only_secrets: false,

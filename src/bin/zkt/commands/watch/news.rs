@@ -107,7 +107,7 @@ impl Event {
         let at = SystemTime::now().duration_since(UNIX_EPOCH);
         let last = state.history.front();
         let broken = state.files.broken();
-        let errors = broken.map_or(&[][..], |broken| &broken.outlines);
+        let errors = broken.map_or(&[][..], |broken| &broken.unquoted_errors);
         let error = last.and_then(|last| last.error.as_deref()).map(clipped);
         let revision = state.files.in_force().map(|revision| revision.id.clone());
         let plan = state.plan.as_deref().filter(|_| !state.is_in_sync());
@@ -191,7 +191,7 @@ mod tests {
         state.files = FileState::Broken {
             broken: Broken {
                 errors: vec!["a.zkt:1:1: 4711".to_owned(); 30],
-                outlines: vec!["a.zkt:1:1: wrong".to_owned(); 30],
+                unquoted_errors: vec!["a.zkt:1:1: wrong".to_owned(); 30],
                 drawn: Vec::new(),
                 only_empty: false,
                 only_secrets: false,
