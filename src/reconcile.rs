@@ -23,9 +23,9 @@
 //! | `tenure` | the record of an owner, around plans and executions |
 //! | `links` | what a plan must know of nodes beside those that were read for it |
 //! | `lint` | warnings that need no server |
+//! | `compared_secrets` | what one of two declared trees says of secrets of the other |
 //! | `status` | an owner's record against the live tree |
 //! | `partial` | a plan for what changed alone |
-//! | `sides` | what one of two declared trees says of secrets of the other |
 //! | `contention` | an execution whose nodes others write all the time |
 //! | `tries` | when a stopped execution is planned again |
 //! | `account` | what was done, what is unknown, what is left |
@@ -36,6 +36,7 @@ mod account;
 mod apply;
 mod beside;
 mod check;
+mod compared_secrets;
 mod contention;
 mod error;
 mod ground;
@@ -51,7 +52,6 @@ mod rights;
 mod road;
 mod run;
 mod saved;
-mod sides;
 mod status;
 mod tenure;
 mod tries;
@@ -74,6 +74,8 @@ pub(crate) use account::Tally;
 #[cfg(feature = "watch")]
 pub(crate) use check::{require_chroot, require_no_records, require_of_server, unreadable};
 #[cfg(feature = "watch")]
+pub(crate) use compared_secrets::hide_as;
+#[cfg(feature = "watch")]
 pub(crate) use options::Agreed;
 #[cfg(feature = "watch")]
 pub(crate) use partial::{Before, at_rest};
@@ -83,8 +85,6 @@ pub(crate) use rights::lacking;
 pub(crate) use road::{Past, Road};
 #[cfg(feature = "watch")]
 pub(crate) use run::Run;
-#[cfg(feature = "watch")]
-pub(crate) use sides::hide_as;
 #[cfg(feature = "watch")]
 pub(crate) use tenure::Tenure;
 #[cfg(feature = "watch")]
@@ -135,12 +135,12 @@ pub async fn plan_after(
 }
 
 /// The plan between two declared trees: the old one as if it were live. What either declares as secret is not
-/// shown of the other. Top-level nodes that only the old one has are trimmed, too. A subtree that only changed its place is a move, with a warning where no
-/// `@moved` says so. No server is asked, so no ACL can lock anybody out.
+/// shown of the other. Top-level nodes that only the old one has are trimmed, too. A subtree that only changed
+/// its place is a move, with a warning where no `@moved` says so. No server is asked, so no ACL can lock anybody out.
 #[must_use]
 pub fn compare(old: &Source, new: &Source, options: &Options) -> Plan {
     let (old, new) = (narrowed(old, options), narrowed(new, options));
-    let new = sides::heed(&old, new);
+    let new = compared_secrets::heed(&old, new);
     let policy = Policy {
         trim_top_level: true,
         // What a tree declares is never ZooKeeper's own.
