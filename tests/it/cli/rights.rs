@@ -357,7 +357,7 @@ async fn with_force_missing_rights_are_only_told() {
     closed(&place).await;
     let run = place.run("plan -t --check-rights --force a.zkt").expect(0);
     let told = "Rights: 3 nodes checked, some are missing at 2 nodes.\n\
-                Missing, and with --force apply tries it nevertheless:\n  \
+                Missing; apply --force tries anyway:\n  \
                 /p  (write, create)\n  /q  (delete)\n";
     assert!(run.stdout.contains(told), "{run}");
     assert!(!run.stdout.contains("refused"), "{run}");

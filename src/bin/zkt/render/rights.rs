@@ -76,13 +76,10 @@ pub(super) fn write_found(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "\n{}", found(checked))?;
     let allowed = allowed(plan);
     if !allowed.is_empty() {
-        writeln!(
-            out,
-            "Missing, and with --force apply tries it nevertheless:"
-        )?;
+        writeln!(out, "Missing; apply --force tries anyway:")?;
         write_nodes(&allowed, out)?;
         if !checked.unknown.is_empty() {
-            writeln!(out, "It cannot be told:")?;
+            writeln!(out, "Not known:")?;
         }
     }
     write_nodes(&checked.unknown, out)
