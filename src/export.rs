@@ -313,10 +313,10 @@ fn directives(node: &Declared, has_own_acl: bool) -> Vec<String> {
     lines
 }
 
-/// Writes the nodes of a tree, in their order, as nested JSON: `{"properties": {…}, "children": {NAME: …}}`, with `"data"` and
-/// `"acl"` where there are any, and `"acl_masked"` where the server masks the ACL. The outermost object
-/// stands for `/`. A secret value from outside that could not be had is no property and no data: `"from_outside"` has its
-/// name, `"@data"` for data, and where it comes from.
+/// Writes the nodes of a tree, in their order, as nested JSON: `{"properties": {…}, "children": {NAME: …}}`, with
+/// `"data"` and `"acl"` where there are any, and `"acl_masked"` where the server masks the ACL. The outermost
+/// object stands for `/`. A secret value from outside that could not be had is no property and no data:
+/// `"from_outside"` has its name, `"@data"` for data, and where it comes from.
 ///
 /// Nothing recurses: a tree may be deeper than the stack.
 pub fn write_json<'a>(

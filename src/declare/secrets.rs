@@ -91,16 +91,18 @@ impl SecretSources {
         Self { allowed, ..self }
     }
 
-    /// Never takes what is in these files, whatever is allowed: they hold credentials of who reads the layers. Files with
-    /// keys for SOPS files are withheld without a word.
+    /// Never takes what is in these files, whatever is allowed: they hold credentials of who reads the layers. The
+    /// files with keys for SOPS files need not be named.
     #[doc(hidden)]
     #[must_use]
     pub fn without(self, withheld: Vec<Withheld>) -> Self {
         Self { withheld, ..self }
     }
 
-    /// All that is never taken.
-    fn all_withheld(&self) -> Vec<Withheld> {
+    /// All that is never taken, from the sources or by any other way.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn all_withheld(&self) -> Vec<Withheld> {
         #[allow(unused_mut, reason = "only SOPS has key files")]
         let mut withheld = self.withheld.clone();
         #[cfg(feature = "sops")]

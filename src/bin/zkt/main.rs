@@ -159,7 +159,7 @@ fn parse(command: clap::Command, words: &[OsString]) -> Result<Call<'_>, Exit> {
         server.sasl.stdin_is_layer = reads_stdin(given);
         believes_all = tls::tls(server).is_ok_and(|tls| tls.insecure_skip_verify);
     }
-    let withheld = withheld::of_command(&mut cli.command);
+    let withheld = withheld::of_command(&mut cli.command, &config);
     if let Some(files) = cli.command.files_mut() {
         files.withheld = withheld;
     }
@@ -317,7 +317,7 @@ fn each_check(mut config: Config, words: &[OsString]) -> Result<Vec<(String, Che
         let parsed = Cli::from_arg_matches(&matches).map_err(wrong)?;
         if let Command::Check(mut args) = parsed.command {
             args.all_contexts = true;
-            args.sources.files.withheld = withheld::of_environment();
+            args.sources.files.withheld = withheld::of_no_server(&config);
             args.of_file = config.says_of_check(&settings.unwrap_or_default());
             checks.push((name, args));
         }

@@ -28,7 +28,7 @@ pub struct Root {
 /// A file that is never read as data, by whatever path: it holds a credential of who reads.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Withheld {
-    /// Where it was given, perhaps through symbolic links.
+    /// Where it was given, perhaps through symbolic links. If it is a directory, each file that lies in it is meant.
     pub path: PathBuf,
     /// What it was given as, for people: `--auth-file`.
     pub what: String,
@@ -98,8 +98,15 @@ impl Root {
     /// [`Error::Withheld`].
     pub(super) fn admit_file(&self, opened: &Metadata) -> Result<(), Error> {
         let is_it = |one: &&Withheld| {
-            let found = fs::metadata(&one.path);
-            found.is_ok_and(|found| (found.dev(), found.ino()) == (opened.dev(), opened.ino()))
+            let Ok(found) = fs::metadata(&one.path) else {
+                return false;
+            };
+            if !found.is_dir() {
+                return is_same(&found, opened);
+            }
+            let entries = fs::read_dir(&one.path).into_iter().flatten().flatten();
+            let mut files = entries.filter_map(|entry| fs::metadata(entry.path()).ok());
+            files.any(|found| is_same(&found, opened))
         };
         match self.withheld.iter().find(is_it) {
             Some(one) => Err(Error::Withheld {
@@ -156,6 +163,10 @@ impl Root {
             Error::Outside { real, root }
         })
     }
+}
+
+fn is_same(one: &Metadata, other: &Metadata) -> bool {
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
 }
 
 fn is_system(real: &Path, directories: &[Box<Path>]) -> bool {

@@ -66,7 +66,8 @@ impl FileArgs {
         Disk {
             allowed: self.allow_files.clone(),
             largest: self.max_file,
-            withheld: self.withheld.clone(),
+            // With the keys for files of SOPS.
+            withheld: self.secrets().all_withheld(),
         }
     }
 }

@@ -21,6 +21,15 @@ use crate::{sasl, tls};
 const CONTEXT_VARIABLE: &str = "ZKT_CONTEXT";
 const FILE_VARIABLE: &str = "ZKT_CONFIG";
 
+/// The keys that name files with credentials.
+const CREDENTIAL_FILES: [&str; 5] = [
+    "auth-file",
+    "sasl-password-file",
+    "tls-key",
+    "tls-password-file",
+    "tls-ca-password-file",
+];
+
 /// A file, and which of its contexts holds.
 #[derive(Debug, Default)]
 pub(crate) struct Config {
@@ -137,6 +146,24 @@ impl Config {
             Some((context.name.clone(), connect.values.concat()))
         });
         servers.collect()
+    }
+
+    /// The files with credentials that any context names, each with its key and the context.
+    pub(crate) fn credential_files(&self) -> impl Iterator<Item = (&str, &'static str, &str)> {
+        let contexts = self.file.iter().flat_map(|file| &file.contexts);
+        contexts.flat_map(|context| {
+            let has_key = context.entry("tls-key").is_some();
+            let is_one = move |entry: &&Entry| match entry.key.name {
+                // Where the key has a file of its own, anybody may see the certificate.
+                "tls-cert" => !has_key,
+                name => CREDENTIAL_FILES.contains(&name),
+            };
+            let entries = context.entries.iter().filter(is_one);
+            entries.flat_map(move |entry| {
+                let values = entry.values.iter();
+                values.map(move |value| (value.as_str(), entry.key.name, context.name.as_str()))
+            })
+        })
     }
 
     /// Says which context holds, and why.

@@ -43,6 +43,13 @@ pub(crate) struct Entry {
     pub(crate) place: String,
 }
 
+impl Context {
+    /// What it says about the key of this name.
+    pub(crate) fn entry(&self, name: &str) -> Option<&Entry> {
+        self.entries.iter().find(|entry| entry.key.name == name)
+    }
+}
+
 impl File {
     /// Returns the context with this name.
     pub(crate) fn context(&self, name: &str) -> Option<&Context> {

@@ -72,6 +72,93 @@ fn credentials_that_zkt_was_given_are_no_values() {
 }
 
 #[test]
+fn files_of_kerberos_are_withheld_in_each_spelling() {
+    let place = Place::offline();
+    place
+        .file("run/tkt", "hunter2")
+        .file("run/other", "hunter2")
+        .file("trees/a.zkt", "/a\n  @data file '../run/tkt'\n");
+    let show = |name: &str, value: &str| {
+        let mut command = place.command("show trees/a.zkt --allow-files run");
+        command.env(name, value);
+        place.finish(command.spawn().unwrap())
+    };
+    let top = place.path("run").display().to_string();
+    for (name, value) in [
+        ("KRB5CCNAME", "run/tkt".to_owned()),
+        ("KRB5CCNAME", format!("FILE:{top}/tkt")),
+        ("KRB5CCNAME", format!("DIR:{top}")),
+        ("KRB5CCNAME", format!("DIR::{top}/other")),
+        ("KRB5_KTNAME", format!("{top}/tkt")),
+        ("KRB5_CLIENT_KTNAME", format!("WRFILE:{top}/tkt")),
+    ] {
+        let run = show(name, &value).expect(1);
+        let told = format!("it is the file given as {name}: ");
+        assert!(run.stderr.contains(&told), "{value}: {run}");
+    }
+    for value in [
+        "KCM:",
+        "KEYRING:persistent:0",
+        "MEMORY:tkt",
+        "FILE:run/other",
+    ] {
+        show("KRB5CCNAME", value).expect(0);
+    }
+}
+
+#[test]
+fn credentials_of_other_contexts_are_withheld_too() {
+    let place = Place::offline();
+    place
+        .file("cred", "digest:ops:hunter2")
+        .file("p.zkt", "/a\n")
+        .file("q.zkt", "/a\n  @secret x from file 'cred'\n")
+        .file("d.zkt", "/a\n  @data file 'cred'\n");
+    let config = |p: &str, others: &str| {
+        let text = format!("[context.p]\nlayers = 'p.zkt'\n{p}\n{others}");
+        place.file("zkt.toml", &text);
+    };
+    let told = |key: &str| format!("it is the file given as {key} of the context p: ");
+    let q = "[context.q]\nlayers = 'q.zkt'\n";
+    for key in [
+        "auth-file",
+        "sasl-password-file",
+        "tls-key",
+        "tls-cert",
+        "tls-password-file",
+        "tls-ca-password-file",
+    ] {
+        config(&format!("{key} = 'cred'"), q);
+        let run = place.run("diff --old-context p --context q").expect(2);
+        assert!(run.stderr.contains(&told(key)), "{run}");
+    }
+    config("tls-cert = 'cred'\ntls-key = 'key'", q);
+    place.run("diff --old-context p --context q").expect(1);
+    config("auth-file = 'cred'", "[context.q]\nlayers = 'd.zkt'\n");
+    for command in ["check --all-contexts", "show --context q"] {
+        let run = place.run(command).expect(1);
+        assert!(run.everything().contains(&told("auth-file")), "{run}");
+    }
+}
+
+/// As `SOPS_AGE_KEY_FILE` is, where it is set.
+#[test]
+fn the_keys_that_sops_finds_by_itself_are_no_data() {
+    let place = Place::offline();
+    place
+        .file("home/sops/age/keys.txt", "AGE-SECRET-KEY-1")
+        .file(
+            "trees/a.zkt",
+            "/a\n  @data file '../home/sops/age/keys.txt'\n",
+        );
+    let mut command = place.command("show trees/a.zkt --allow-files home");
+    command.env("XDG_CONFIG_HOME", place.path("home"));
+    let run = place.finish(command.spawn().unwrap()).expect(1);
+    let told = "it is the file given as a key for SOPS files: ";
+    assert!(run.stderr.contains(told), "{run}");
+}
+
+#[test]
 fn a_command_without_servers_knows_those_of_the_environment() {
     let place = Place::offline();
     place
