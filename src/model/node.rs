@@ -277,6 +277,8 @@ pub enum Live {
     Unreadable,
     /// All but its data was read, which is empty here.
     WithoutData(LiveNode),
+    /// As [`Live::WithoutData`]; it has children that the session may not list.
+    Unlisted(LiveNode),
     /// It was read.
     Read(LiveNode),
 }
@@ -287,7 +289,7 @@ impl Live {
     pub fn node(&self) -> Option<&LiveNode> {
         match self {
             Self::Read(node) => Some(node),
-            Self::Listed | Self::Unreadable | Self::WithoutData(_) => None,
+            Self::Listed | Self::Unreadable | Self::WithoutData(_) | Self::Unlisted(_) => None,
         }
     }
 
@@ -295,7 +297,7 @@ impl Live {
     #[must_use]
     pub fn outline(&self) -> Option<&LiveNode> {
         match self {
-            Self::Read(node) | Self::WithoutData(node) => Some(node),
+            Self::Read(node) | Self::WithoutData(node) | Self::Unlisted(node) => Some(node),
             Self::Listed | Self::Unreadable => None,
         }
     }

@@ -25,7 +25,9 @@ mod tests;
 pub use claim::Claim;
 pub use codec::{Broken, decode_journal, decode_shard, encode_journal, encode_shards, is_shard};
 pub use entry::{Changes, Entry, Record};
-pub use head::{Applied, Begun, Head, is_head, is_journal_name, is_shard_name, shard_name};
+pub use head::{
+    Applied, Begun, Head, is_head, is_journal_name, is_shard_name, may_be_head, shard_name,
+};
 pub use journal::{Note, journal_bytes};
 
 use super::path::ZPath;

@@ -254,7 +254,7 @@ impl<'a> Planner<'a> {
             Live::Read(live) => live,
             // A passed-through node is looked at, but nothing depends on what it holds.
             _ if !node.is_declared() => return,
-            Live::Unreadable | Live::Listed | Live::WithoutData(_) => {
+            Live::Unreadable | Live::Listed | Live::WithoutData(_) | Live::Unlisted(_) => {
                 self.keep(path, KeptReason::Unreadable);
                 return;
             }

@@ -49,7 +49,9 @@ pub(crate) use watches::{Reach, WatchNews, Watches};
 ///
 /// A wanted node that does not exist is absent. Undeclared children, those not wanted by
 /// themselves, are [`Live::Listed`] under [`Children::List`]; under [`Children::Subtree`] they
-/// are read with all below them, under [`Children::Acls`] so, too, but [`Live::WithoutData`]. A node that the session may not read is [`Live::Unreadable`].
+/// are read with all below them, under [`Children::Acls`] so, too, but [`Live::WithoutData`], or
+/// [`Live::Unlisted`]. There the head of an owner's record is [`Live::Read`], and nothing below it is read.
+/// A node that the session may not read is [`Live::Unreadable`].
 /// A node that goes away while the tree is read is absent with all below it. `/zookeeper` of the
 /// ensemble, or ClickHouse Keeper's `/keeper`, is neither listed nor read unless it is wanted; below a
 /// chroot it is a node like any.

@@ -50,7 +50,7 @@ fn shown(tree: &Tree<Live>) -> String {
     let line = |(path, live): &(ZPath, Live)| match live {
         Live::Listed => format!("{path} listed\n"),
         Live::Unreadable => format!("{path} unreadable\n"),
-        Live::WithoutData(node) => {
+        Live::WithoutData(node) | Live::Unlisted(node) => {
             assert!(node.data.is_empty(), "{path}");
             let acl = node.acl.as_ref().expect("what is read besides the data");
             let ephemeral = if node.ephemeral { " ephemeral" } else { "" };

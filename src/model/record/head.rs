@@ -17,6 +17,12 @@ pub fn is_head(data: &[u8]) -> bool {
     object.is_some_and(|object| object.trim_ascii_start().starts_with(KEY))
 }
 
+/// Whether data of this length may be that of a head.
+#[must_use]
+pub fn may_be_head(length: usize) -> bool {
+    length > KEY.len()
+}
+
 /// The node of a record. Its version is what fences appliers: whoever applies sets it first, and each
 /// batch checks that it is still the same.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -65,7 +65,7 @@ pub(super) fn compare(
     };
     // The last one that is left alone with all below it.
     let mut left: Option<&ZPath> = None;
-    for (at, (path, live)) in nodes.iter().enumerate() {
+    for (path, live) in nodes {
         if left.is_some_and(|left| path.is_within(left)) {
             continue;
         }
@@ -73,17 +73,17 @@ pub(super) fn compare(
             left = Some(path);
             continue;
         }
-        let node = match live {
-            _ if !policy.filter.covers(path) => continue,
-            Live::Read(node) | Live::WithoutData(node) if node.ephemeral => continue,
-            Live::Read(node) | Live::WithoutData(node) => node,
-            Live::Unreadable | Live::Listed => {
-                found.unseen.push(path.clone());
-                continue;
-            }
+        if !policy.filter.covers(path) {
+            continue;
+        }
+        let Some(node) = live.outline() else {
+            found.unseen.push(path.clone());
+            continue;
         };
-        let below = nodes.get(at + 1).filter(|(below, _)| below.is_within(path));
-        if node.children > 0 && below.is_none() {
+        if node.ephemeral {
+            continue;
+        }
+        if matches!(live, Live::Unlisted(_)) {
             found.unlisted.push(path.clone());
         }
         let live = node.acl.iter();

@@ -55,7 +55,9 @@ pub(super) fn note_gone(
     for (path, entry) in ownership.record.iter() {
         let is_there = match live.get(path) {
             None => false,
-            Some(Live::Read(node) | Live::WithoutData(node)) => node.czxid == entry.created,
+            Some(Live::Read(node) | Live::WithoutData(node) | Live::Unlisted(node)) => {
+                node.czxid == entry.created
+            }
             Some(Live::Listed | Live::Unreadable) => true,
         };
         if is_there {

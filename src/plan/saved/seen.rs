@@ -80,7 +80,7 @@ pub(super) fn seen_nodes(
     let see = |path: ZPath, acl: bool, is_landmark: bool| {
         let live = made_of.live.get(&path)?;
         let node = live.outline()?;
-        let is_without_data = matches!(live, Live::WithoutData(_));
+        let is_without_data = matches!(live, Live::WithoutData(_) | Live::Unlisted(_));
         let apart = match (is_landmark || is_without_data, with_secrets) {
             // The plan is not about its data.
             (true, _) => Apart::Everything,

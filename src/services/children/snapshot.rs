@@ -49,7 +49,9 @@ impl Child {
                 readable: true,
                 properties: OnceLock::new(),
             },
-            Live::Listed | Live::Unreadable | Live::WithoutData(_) => Self::unreadable(name),
+            Live::Listed | Live::Unreadable | Live::WithoutData(_) | Live::Unlisted(_) => {
+                Self::unreadable(name)
+            }
         }
     }
 

@@ -1,14 +1,14 @@
 //! Reading the ACLs of subtrees, and nothing else of them.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::sync::Arc;
 
 use super::acls::{Answer, Shared, answer};
-use super::reader::{Attempts, Pending, Reader, live_node};
+use super::reader::{Ask, Attempts, Pending, Reader, live_node, live_of};
 use super::{Error, FetchOptions};
 use crate::model::acl::Acl;
 use crate::model::acl::audit::NodeAcl;
-use crate::model::node::{Live, LiveNode};
+use crate::model::node::{AclVersion, Live, LiveNode};
 use crate::model::path::{ZPath, check_name};
 use crate::model::record;
 use crate::zookeeper::session::{ClientError, RawAcl, Session, Stat};
@@ -42,7 +42,8 @@ pub async fn walk_acls(
     let system = session.system();
     let top = Step::Acl {
         path: top.clone(),
-        below: true,
+        below: Below::Unknown,
+        has_part: false,
     };
     let mut walk = Walk::new(session, &options, [top], progress);
     walk.leaves_records = false;
@@ -66,8 +67,13 @@ pub(super) struct Outlines {
     pub(super) gone: Vec<ZPath>,
 }
 
+/// A node without children is read with its data if that is no longer than this, and may be the head of a
+/// record whose owner stopped as soon as it was created: such a head names no shards, and is short.
+const LONGEST_NEW_HEAD: usize = 4096;
+
 /// Reads what the steps ask for, without nodes that are `is_known` and what is below them. Of a record of
-/// an owner only its own node is read, with the data that shows what it is.
+/// an owner only its own node is read, with the data that shows what it is. What may be one, but may not be
+/// read, is [`Live::Unreadable`].
 pub(super) async fn outline(
     session: &Session,
     steps: impl IntoIterator<Item = Step>,
@@ -76,16 +82,26 @@ pub(super) async fn outline(
     reader: &mut Reader<'_>,
 ) -> Result<Outlines, Error> {
     let walk = Walk::new(session, options, steps, |_| {});
-    let found = walk.run(reader, is_known).await?;
+    let mut found = walk.run(reader, is_known).await?;
+    let unlisted: HashSet<ZPath> = found.unlisted.into_iter().collect();
     let mut nodes = Vec::with_capacity(found.nodes.len());
+    let mut doubtful = Vec::new();
     for (path, seen) in found.nodes {
         let live = match seen {
             None => Live::Unreadable,
-            Some(Outline { acl, stat }) => {
+            Some(seen) if unlisted.contains(&path) && seen.may_be_head() => Live::Unreadable,
+            Some(seen) => {
+                if seen.is_doubtful {
+                    doubtful.push(path.clone());
+                }
+                let Outline { acl, stat, .. } = seen;
                 let node = live_node(Vec::new(), &stat, options.unguarded);
                 let mut node = node.ok_or_else(|| Error::Version { path: path.clone() })?;
                 node.acl = Some(acl);
-                Live::WithoutData(node)
+                match unlisted.contains(&path) {
+                    true => Live::Unlisted(node),
+                    false => Live::WithoutData(node),
+                }
             }
         };
         nodes.push((path, live));
@@ -93,6 +109,16 @@ pub(super) async fn outline(
     let heads = found.heads.into_iter();
     // The tree keeps the later of two nodes at one path.
     nodes.extend(heads.map(|(path, head)| (path, Live::Read(head))));
+    let asks: Vec<_> = doubtful.iter().map(|path| (path, Ask::Data)).collect();
+    let receive = |i: usize, answer| {
+        match live_of(answer) {
+            Some(Live::Read(node)) if !record::is_head(&node.data) => {}
+            Some(live) => nodes.push((doubtful[i].clone(), live)),
+            None => found.gone.push(doubtful[i].clone()),
+        }
+        Ok(0)
+    };
+    reader.read(&asks, receive).await?;
     Ok(Outlines {
         nodes,
         gone: found.gone,
@@ -101,15 +127,28 @@ pub(super) async fn outline(
 
 /// What is to be read.
 pub(super) enum Step {
-    /// The ACL of a node, and those of all `below` it.
-    Acl { path: ZPath, below: bool },
+    /// The ACL of a node, and those of all below it that are not known.
+    Acl {
+        path: ZPath,
+        below: Below,
+        /// Whether something below it has become known that is named like a part of a record.
+        has_part: bool,
+    },
     /// The ACLs of all below a node.
     Below(ZPath),
 }
 
+/// What is known of the nodes below one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Below {
+    Unknown,
+    /// All, as long as the node's ACL has this version.
+    Known(AclVersion),
+}
+
 /// What was asked of a node.
 enum Asked<'s> {
-    Acl(ZPath, bool, Pending<'s, (Vec<RawAcl>, Stat)>),
+    Acl(ZPath, (Below, bool), Pending<'s, (Vec<RawAcl>, Stat)>),
     Children(ZPath, bool, Pending<'s, Vec<String>>),
     /// Whether it is the node of a record. It has these children.
     Data(ZPath, Vec<String>, Pending<'s, (Vec<u8>, Stat)>),
@@ -119,6 +158,19 @@ enum Asked<'s> {
 struct Outline {
     acl: Arc<Acl>,
     stat: Stat,
+    /// Whether its data has yet to show that it is no head of a record.
+    is_doubtful: bool,
+}
+
+impl Outline {
+    fn may_be_head(&self) -> bool {
+        record::may_be_head(bytes(&self.stat))
+    }
+}
+
+/// How long a node's data is.
+fn bytes(stat: &Stat) -> usize {
+    usize::try_from(stat.data_length).unwrap_or(0)
 }
 
 #[derive(Default)]
@@ -135,6 +187,8 @@ struct Walk<'s, P> {
     leaves_records: bool,
     progress: P,
     waiting: VecDeque<Step>,
+    /// The nodes that are asked for by themselves.
+    asked: HashSet<ZPath>,
     in_flight: VecDeque<Asked<'s>>,
     shared: Shared,
     found: Seen,
@@ -147,12 +201,18 @@ impl<'s, P: FnMut(usize)> Walk<'s, P> {
         steps: impl IntoIterator<Item = Step>,
         progress: P,
     ) -> Self {
+        let waiting: VecDeque<Step> = steps.into_iter().collect();
+        let asked = waiting.iter().filter_map(|step| match step {
+            Step::Acl { path, .. } => Some(path.clone()),
+            Step::Below(_) => None,
+        });
         Self {
             session,
             options,
             leaves_records: true,
             progress,
-            waiting: steps.into_iter().collect(),
+            asked: asked.collect(),
+            waiting,
             in_flight: VecDeque::new(),
             shared: Shared::default(),
             found: Seen::default(),
@@ -172,10 +232,10 @@ impl<'s, P: FnMut(usize)> Walk<'s, P> {
                 self.ask(step);
             }
             match self.in_flight.pop_front() {
-                Some(Asked::Acl(path, below, pending)) => {
+                Some(Asked::Acl(path, known, pending)) => {
                     let client = self.session.client();
                     let answer = answer(client, reader, &path, pending.await).await?;
-                    self.take_acl(path, below, answer);
+                    self.take_acl(path, known, answer);
                 }
                 Some(Asked::Children(path, is_top, pending)) => {
                     let answer = children(self.session, &path, pending.await, reader).await?;
@@ -196,9 +256,13 @@ impl<'s, P: FnMut(usize)> Walk<'s, P> {
     fn ask(&mut self, step: Step) {
         let client = self.session.client();
         self.in_flight.push_back(match step {
-            Step::Acl { path, below } => {
+            Step::Acl {
+                path,
+                below,
+                has_part,
+            } => {
                 let pending = Box::pin(client.get_acl(path.as_str()));
-                Asked::Acl(path, below, pending)
+                Asked::Acl(path, (below, has_part), pending)
             }
             Step::Below(path) => {
                 let pending = Box::pin(client.list_children(path.as_str()));
@@ -207,7 +271,7 @@ impl<'s, P: FnMut(usize)> Walk<'s, P> {
         });
     }
 
-    fn take_acl(&mut self, path: ZPath, below: bool, answer: Answer) {
+    fn take_acl(&mut self, path: ZPath, (below, has_part): (Below, bool), answer: Answer) {
         let seen = match answer {
             Answer::Gone => {
                 self.found.gone.push(path);
@@ -215,14 +279,26 @@ impl<'s, P: FnMut(usize)> Walk<'s, P> {
             }
             Answer::Hidden => None,
             Answer::Acl(acl, stat) => {
-                if below && stat.num_children > 0 {
+                let is_known = match below {
+                    Below::Unknown => stat.num_children == 0,
+                    Below::Known(version) => version.get() == stat.aversion,
+                };
+                if !is_known && stat.num_children > 0 {
                     let client = self.session.client();
                     let pending = Box::pin(client.list_children(path.as_str()));
                     let asked = Asked::Children(path.clone(), false, pending);
                     self.in_flight.push_back(asked);
                 }
                 let acl = self.shared.take(acl);
-                Some(Outline { acl, stat })
+                // Otherwise the names of its children say whether it may be one.
+                let is_open =
+                    is_known && stat.ephemeral_owner == 0 && record::may_be_head(bytes(&stat));
+                let is_short = bytes(&stat) <= LONGEST_NEW_HEAD;
+                Some(Outline {
+                    is_doubtful: self.leaves_records && is_open && (is_short || has_part),
+                    acl,
+                    stat,
+                })
             }
         };
         self.found.nodes.push((path, seen));
@@ -270,8 +346,12 @@ impl<'s, P: FnMut(usize)> Walk<'s, P> {
                 return Err(Error::Name { parent, name });
             }
             let path = parent.join(&name);
-            if !is_left(&path) {
-                self.waiting.push_back(Step::Acl { path, below: true });
+            if !is_left(&path) && !self.asked.contains(&path) {
+                self.waiting.push_back(Step::Acl {
+                    path,
+                    below: Below::Unknown,
+                    has_part: false,
+                });
             }
         }
         Ok(())

@@ -28,7 +28,8 @@ pub(super) fn is_same(old: Option<&Live>, new: Option<&Live>) -> bool {
                 && old.data == new.data
         }
         // Nobody looks at the data.
-        (Some(Live::WithoutData(old)), Some(Live::WithoutData(new))) => {
+        (Some(Live::WithoutData(old)), Some(Live::WithoutData(new)))
+        | (Some(Live::Unlisted(old)), Some(Live::Unlisted(new))) => {
             old.czxid == new.czxid
                 && old.ephemeral == new.ephemeral
                 && old.acl_version == new.acl_version

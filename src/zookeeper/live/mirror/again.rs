@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::acl_walk::{Step, outline};
+use super::super::acl_walk::{Below, Step, outline};
 use super::super::difference::{is_same, with_stat};
 use super::super::reader::Reader;
 use super::super::stats::{self, Known};
@@ -10,6 +10,7 @@ use super::super::{Error, ReadAhead, collect, read_wanted, wants};
 use super::Mirror;
 use crate::model::node::{Live, LiveNode};
 use crate::model::path::ZPath;
+use crate::model::record;
 use crate::plan::scope::{Children, Want};
 use crate::zookeeper::session::{ClientError, Session};
 
@@ -66,7 +67,7 @@ impl Mirror {
     /// What to ask to read these nodes again.
     fn ask_again(&self, paths: &BTreeSet<ZPath>) -> Again {
         let mut wants: BTreeMap<ZPath, Want> = BTreeMap::new();
-        let (mut listed, mut held) = (BTreeSet::new(), Vec::new());
+        let (mut listed, mut held) = (BTreeSet::new(), BTreeMap::new());
         let want = |path: &ZPath, children, acl| Want {
             path: path.clone(),
             children,
@@ -92,10 +93,7 @@ impl Mirror {
                     listed.insert(path.clone());
                     wants.insert(path.clone(), want(path, Children::Skip, false));
                 }
-                Children::Acls => held.push(Step::Acl {
-                    path: path.clone(),
-                    below: self.tree.get(path).and_then(Live::outline).is_none(),
-                }),
+                Children::Acls => self.hold_again(path, &mut held),
                 children @ (Children::Subtree | Children::Whole) => {
                     let is_known = matches!(self.tree.get(path), Some(Live::Read(_)));
                     let deep = if is_known { Children::Skip } else { children };
@@ -107,7 +105,76 @@ impl Mirror {
         Again {
             wants: wants.into_values().collect(),
             listed,
-            held,
+            held: held
+                .into_iter()
+                .map(|(path, has_part)| self.step(path, has_part))
+                .collect(),
+        }
+    }
+
+    /// What to ask to read an undeclared node again that is held to an ACL, each with whether a part of a
+    /// record may have come below it. Nothing, if it stands below one that nothing is read below.
+    fn hold_again(&self, path: &ZPath, held: &mut BTreeMap<ZPath, bool>) {
+        let undeclared = |at: &ZPath| wants::find(&self.wants, at).is_none();
+        let mut above = path.parent();
+        let mut way = Vec::new();
+        while let Some(at) = above.filter(undeclared) {
+            above = at.parent();
+            way.push(at);
+        }
+        for at in way.iter().rev() {
+            match self.tree.get(at) {
+                Some(Live::WithoutData(_)) => {}
+                // It is read first, with all below it.
+                None => {
+                    held.entry(at.clone()).or_default();
+                    return;
+                }
+                // The head of a record, or none that can be listed. What is only now held to an ACL is
+                // itself among the nodes to be read again, with all below it.
+                Some(_) => return,
+            }
+        }
+        held.entry(path.clone()).or_default();
+        let name = path.name();
+        if let Some(parent) = way.first()
+            && (record::is_shard_name(name) || record::is_journal_name(name))
+        {
+            held.insert(parent.clone(), true);
+        }
+    }
+
+    fn step(&self, path: ZPath, has_part: bool) -> Step {
+        let below = match self.tree.get(&path) {
+            Some(Live::WithoutData(node)) if self.tree.subtree_range(&path).len() > 1 => {
+                Below::Known(node.acl_version)
+            }
+            _ => Below::Unknown,
+        };
+        Step::Acl {
+            path,
+            below,
+            has_part,
+        }
+    }
+
+    /// Leaves nothing below the nodes that are held to an ACL and below which nothing is read.
+    fn close(&self, held: &BTreeMap<ZPath, Live>, news: &mut BTreeMap<ZPath, Option<Live>>) {
+        for (top, live) in held {
+            if matches!(live, Live::WithoutData(_)) {
+                continue;
+            }
+            let is_below = |path: &ZPath| {
+                path != top && path.is_within(top) && wants::find(&self.wants, path).is_none()
+            };
+            let known = self.tree.subtree(top).iter().map(|(path, _)| path);
+            let read = news.keys();
+            let below: Vec<ZPath> = known
+                .chain(read)
+                .filter(|path| is_below(path))
+                .cloned()
+                .collect();
+            news.extend(below.into_iter().map(|path| (path, None)));
         }
     }
 
@@ -141,11 +208,11 @@ impl Mirror {
             };
             news.insert(path, Some(live));
         }
-        news.extend(
-            held.nodes
-                .into_iter()
-                .map(|(path, live)| (path, Some(live))),
-        );
+        // The later of two states of a node counts.
+        let nodes: BTreeMap<ZPath, Live> = held.nodes.into_iter().collect();
+        let states = nodes.iter();
+        news.extend(states.map(|(path, live)| (path.clone(), Some(live.clone()))));
+        self.close(&nodes, &mut news);
         news.extend(held.gone.into_iter().map(|path| (path, None)));
         let changed: Vec<ZPath> = news
             .iter()

@@ -161,14 +161,12 @@ async fn the_data_of_what_is_held_is_not_read() {
         [after[0] - before[0], after[1] - before[1]]
     };
     let few = cost("plan");
+    let few_owned = cost("plan --trim owned --owner ops");
     for i in 0..600 {
         create(&client, &format!("/a/b/c/n{i}"), vec![b'x'; 10_000]).await;
     }
     assert_eq!(cost("plan"), few);
-    assert_eq!(
-        cost("plan --trim owned --owner ops"),
-        cost("plan --trim owned --owner ops")
-    );
+    assert_eq!(cost("plan --trim owned --owner ops"), few_owned);
     place.run("apply -y a.zkt").expect(0);
     let applied = cost("apply -y");
     assert_eq!(cost("apply -y"), applied);
@@ -368,6 +366,139 @@ async fn records_and_ephemeral_nodes_are_left_alone() {
         .iter()
         .any(|one| left.iter().any(|path| one.contains(path)));
     assert!(!touched, "{held:?}");
+
+    // A watch reads a record again whenever its owner applies, and sees others begin.
+    let mut watching = Watching::start(&place, "a.zkt --interval 1h");
+    until(&client, "/a/zk", "cdra").await;
+    watching.says(&["reconciled", "applied"]).await;
+    place.file("c.zkt", "/c\n");
+    let apply = |owner: &str, file: &str| {
+        let words = format!("apply -y --owner {owner} --owner-path /a/zk/records {file}");
+        place.run(&words).expect(0);
+    };
+    apply("ops", "b.zkt");
+    apply("late", "c.zkt");
+    create(&client, "/a/last", "{}").await;
+    until(&client, "/a/last", "cdra").await;
+    place.file("b.zkt", "/b\n  p = 1\n");
+    place.file("c.zkt", "/c\n  p = 1\n");
+    apply("ops", "b.zkt");
+    apply("late", "c.zkt");
+    create(&client, "/a/latest", "{}").await;
+    until(&client, "/a/latest", "cdra").await;
+    let (_, log) = watching.stop();
+    for owner in ["ops", "late"] {
+        let head = format!("/a/zk/records/{owner}");
+        assert!(!log.contains(&head), "{log}");
+        assert_eq!(rights(&client, &head).await, "cdrwa");
+        let below = client.list_children(&head).await.unwrap();
+        assert!(!below.is_empty());
+        for name in below {
+            assert_eq!(rights(&client, &format!("{head}/{name}")).await, "cdrwa");
+        }
+    }
+}
+
+/// An apply may have stopped before it wrote more than the head, and what may not be read may be one.
+#[tokio::test(flavor = "multi_thread")]
+async fn records_that_only_began_or_may_not_be_read_are_left_alone() {
+    let place = Place::new("deep-begun").await;
+    let client = place.client().await;
+    let head = r#"{"zkt_record":1,"shards":[],"applied":null,"begun":null}"#;
+    for path in ["/a", "/a/other"] {
+        create(&client, path, "{}").await;
+    }
+    create(&client, "/a/like", r#"{"what":"no record, but as long"}"#).await;
+    for path in ["/a/begun", "/a/shut", "/a/shut-empty"] {
+        create(&client, path, head).await;
+    }
+    create(&client, "/a/shut/s0000000001-0-0000", "").await;
+    set(&client, "/a/shut", Permission::ADMIN).await;
+    let hidden = Permission::ADMIN | Permission::CREATE;
+    set(&client, "/a/shut-empty", hidden).await;
+    place.file("a.zkt", DEEP);
+    let run = place.run("plan --format json a.zkt").expect(0);
+    let expected = ["update /a", "update /a/like", "update /a/other"];
+    assert_eq!(actions(&run), expected);
+
+    let mut watching = Watching::start(&place, "a.zkt --interval 1h");
+    until(&client, "/a/other", "cdra").await;
+    watching.says(&["reconciled", "applied"]).await;
+    client
+        .set_data("/a/begun", head.as_bytes(), None)
+        .await
+        .unwrap();
+    create(&client, "/a/begun/s0000000001-0-0000", "").await;
+    create(&client, "/a/shut-empty/s0000000001-0-0000", "").await;
+    create(&client, "/a/new", head).await;
+    create(&client, "/a/last", "{}").await;
+    until(&client, "/a/last", "cdra").await;
+    watching.stop();
+    for path in ["/a/begun", "/a/begun/s0000000001-0-0000", "/a/new"] {
+        assert_eq!(rights(&client, path).await, "cdrwa", "{path}");
+    }
+    for (path, kept) in [("/a/shut", "a"), ("/a/shut-empty", "ca")] {
+        assert_eq!(rights(&client, path).await, kept, "{path}");
+        let part = format!("{path}/s0000000001-0-0000");
+        assert_eq!(rights(&client, &part).await, "cdrwa", "{part}");
+    }
+}
+
+/// What a watch opens, or no longer has in its files, it reads down to the end.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watch_reads_below_what_it_could_not_list() {
+    let place = Place::new("deep-watch-below").await;
+    let client = place.client().await;
+    for path in [
+        "/a",
+        "/a/shut",
+        "/a/shut/in",
+        "/a/shut/in/deep",
+        "/a/own",
+        "/a/own/x",
+        "/a/own/x/y",
+    ] {
+        create(&client, path, "{}").await;
+    }
+    set(&client, "/a/shut", Permission::ADMIN).await;
+    let own = format!("{DEEP}  /own\n    @acl world:anyone:cdrwa\n");
+    place.file("a.zkt", own);
+    let watching = Watching::start(&place, "a.zkt --interval 1h");
+    until(&client, "/a/shut/in", "cdra").await;
+    until(&client, "/a/shut/in/deep", "cdra").await;
+    assert_eq!(rights(&client, "/a/own/x").await, "cdrwa");
+    place.file("a.zkt", DEEP);
+    until(&client, "/a/own", "cdra").await;
+    until(&client, "/a/own/x", "cdra").await;
+    until(&client, "/a/own/x/y", "cdra").await;
+    let (_, log) = watching.stop();
+    assert!(!log.contains("no ADMIN right"), "{log}");
+}
+
+/// A node whose children are gone could be listed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watch_says_nothing_of_nodes_without_children() {
+    let place = Place::new("deep-watch-empty").await;
+    let client = place.client().await;
+    for path in ["/a", "/a/b", "/a/b/c"] {
+        create(&client, path, "{}").await;
+    }
+    place.file("a.zkt", DEEP);
+    let mut watching = Watching::start(&place, "a.zkt --interval 1h");
+    until(&client, "/a/b/c", "cdra").await;
+    watching.says(&["reconciled", "applied"]).await;
+    client.delete("/a/b/c", None).await.unwrap();
+    create(&client, "/a/last", "{}").await;
+    until(&client, "/a/last", "cdra").await;
+    // The whole tree is planned again, from what is known of it.
+    place.file("a.zkt", format!("{DEEP}  /more\n"));
+    while client.check_stat("/a/more").await.unwrap().is_none() {
+        assert!(!watching.log().contains("not compared"));
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    until(&client, "/a/more", "cdra").await;
+    let (_, log) = watching.stop();
+    assert!(!log.contains("not compared"), "{log}");
 }
 
 /// A node that goes between look and write is looked at again, and a saved plan stops before it writes.
