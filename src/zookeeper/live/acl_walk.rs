@@ -279,11 +279,12 @@ impl<'s, P: FnMut(usize)> Walk<'s, P> {
             }
             Answer::Hidden => None,
             Answer::Acl(acl, stat) => {
-                let is_known = match below {
-                    Below::Unknown => stat.num_children == 0,
+                let is_as_known = match below {
+                    Below::Unknown => false,
                     Below::Known(version) => version.get() == stat.aversion,
                 };
-                if !is_known && stat.num_children > 0 {
+                let is_known = is_as_known || stat.num_children == 0;
+                if !is_known {
                     let client = self.session.client();
                     let pending = Box::pin(client.list_children(path.as_str()));
                     let asked = Asked::Children(path.clone(), false, pending);
