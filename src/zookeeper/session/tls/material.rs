@@ -24,9 +24,9 @@ use crate::zookeeper::session::password::Password;
 /// How long the authorities of the system count before they are read again: no file says that they have changed.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What a key is that ring does not take.
-const KEYS: &str =
-    "it is neither RSA with 2048 to 4096 bits, nor ECDSA with P-256 or P-384, nor Ed25519";
+/// What may be wrong with a key that ring does not take: it does not say which.
+const KEYS: &str = "it cannot be read, or is of a kind that is not taken (RSA with 2048 to 4096 bits, ECDSA with P-256 or P-384, and \
+     Ed25519 are)";
 
 /// What the files hold.
 #[derive(Debug)]
@@ -186,9 +186,12 @@ pub(super) fn identity(
         file: key_file.clone(),
     })?;
     let chain = store.chain(file)?;
-    let key = load(&key, &chain, provider).map_err(|_| TlsError::Broken {
-        file: key_file.clone(),
-        reason: format!("the key cannot be used: {KEYS}"),
+    let key = load(&key, &chain, provider).map_err(|error| {
+        tracing::debug!(%error, "{}: the key cannot be used", key_file.display());
+        TlsError::Broken {
+            file: key_file.clone(),
+            reason: format!("the key cannot be used: {KEYS}"),
+        }
     })?;
     let certified = CertifiedKey::new(chain, key);
     match certified.keys_match() {

@@ -29,7 +29,7 @@ impl fmt::Display for ShortKey {
         let bits = self.0;
         write!(
             f,
-            "its key has {bits} bits, and RSA takes {LEAST_BITS} at least"
+            "its key has {bits} bits, and RSA keys need at least {LEAST_BITS}"
         )
     }
 }

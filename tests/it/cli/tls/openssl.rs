@@ -89,7 +89,7 @@ fn what_is_too_weak_or_too_old_is_said_in_words() {
         (
             "short",
             "",
-            "its certificate is not accepted: its key has 1024 bits, and RSA takes 2048 at least",
+            "its certificate is not accepted: its key has 1024 bits, and RSA keys need at least 2048",
         ),
         (
             "sha1",
@@ -117,6 +117,15 @@ fn what_is_too_weak_or_too_old_is_said_in_words() {
         let expected = format!("error: cannot reach a ZooKeeper server at {hosts}/: {expected}\n");
         assert_eq!(run.stderr, expected, "{name}");
     }
+    let sound = std::fs::read_to_string(place.path("good.key")).unwrap();
+    let damaged = sound
+        .lines()
+        .enumerate()
+        .map(|(number, line)| match number {
+            5 => line.chars().rev().collect::<String>() + "\n",
+            _ => format!("{line}\n"),
+        });
+    place.file("damaged.key", damaged.collect::<String>());
     // No server is asked.
     for (words, expected) in [
         (
@@ -125,8 +134,13 @@ fn what_is_too_weak_or_too_old_is_said_in_words() {
         ),
         (
             "--tls-cert short.pem --tls-key short.key",
-            "short.key: the key cannot be used: it is neither RSA with 2048 to 4096 bits, nor ECDSA with P-256 or \
-             P-384, nor Ed25519",
+            "short.key: the key cannot be used: it cannot be read, or is of a kind that is not taken (RSA with 2048 to \
+             4096 bits, ECDSA with P-256 or P-384, and Ed25519 are)",
+        ),
+        (
+            "--tls-cert good.pem --tls-key damaged.key",
+            "damaged.key: the key cannot be used: it cannot be read, or is of a kind that is not taken (RSA with 2048 to \
+             4096 bits, ECDSA with P-256 or P-384, and Ed25519 are)",
         ),
         (
             "--tls-cert first.pem --tls-key first.key",
