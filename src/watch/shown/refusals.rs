@@ -15,8 +15,8 @@ const MOST_NAMED: usize = 10;
 pub(super) struct Refusals(BTreeMap<ZPath, String>);
 
 impl Refusals {
-    /// Says what is new of the nodes that wait. Those that are refused first are only said where a
-    /// reconcile `fails` by them. Returns whether anything was new.
+    /// Logs which nodes are no longer refused, and, if the reconcile `fails` because of refused nodes, which ones are
+    /// refused newly or for a new reason. Returns whether it logged anything.
     pub(super) fn tell(&mut self, held: &[HeldNode], fails: bool) -> bool {
         let refused = held.iter().filter_map(|node| match &node.reason {
             HeldReason::Refused(why) => Some((node.path.clone(), why.clone())),

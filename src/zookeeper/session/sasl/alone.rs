@@ -7,16 +7,30 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::timeout;
 
-/// Lets one call run at a time. While one does not come back, those after it give up without a thread.
+/// Runs one call at a time. A call that waits for its turn has no thread yet, so calls that never return take one
+/// thread in all.
 #[derive(Debug)]
 pub(super) struct Alone(Arc<Semaphore>);
+
+/// How a call ended.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Ran<T> {
+    /// It returned this.
+    Returned(T),
+    /// Its turn did not come, or it did not return, within the limit.
+    Late,
+    /// It panicked.
+    Panicked,
+    /// There was no thread for it, for this reason.
+    NoThread(String),
+}
 
 impl Alone {
     pub(super) fn new() -> Self {
         Self(Arc::new(Semaphore::new(1)))
     }
 
-    /// Runs a call. `None` if its turn did not come, or it did not end, within the limit, or if it failed.
+    /// Runs a call within the limit, the wait for its turn included.
     ///
     /// # Cancellation safety
     /// A call that has begun goes on, and the next ones wait for it.
@@ -24,9 +38,9 @@ impl Alone {
         &self,
         limit: Duration,
         call: impl FnOnce() -> T + Send + 'static,
-    ) -> Option<T> {
+    ) -> Ran<T> {
         let ran = async {
-            let turn = self.0.clone().acquire_owned().await.ok()?;
+            let turn = self.0.clone().acquire_owned().await;
             let (told, result) = oneshot::channel();
             let work = move || {
                 // Nobody waits for it any more after the limit.
@@ -34,10 +48,13 @@ impl Alone {
                 drop(turn);
             };
             // The runtime would wait for one of its own threads when it ends.
-            thread::Builder::new().spawn(work).ok()?;
-            result.await.ok()
+            if let Err(error) = thread::Builder::new().spawn(work) {
+                return Ran::NoThread(error.to_string());
+            }
+            // The sender is dropped without a word only by a panic.
+            result.await.map_or(Ran::Panicked, Ran::Returned)
         };
-        timeout(limit, ran).await.ok().flatten()
+        timeout(limit, ran).await.unwrap_or(Ran::Late)
     }
 }
 
@@ -52,7 +69,7 @@ mod tests {
     async fn a_call_that_does_not_come_back_takes_one_thread() {
         let (day, moment) = (Duration::from_secs(86_400), Duration::from_millis(1));
         let alone = Alone::new();
-        assert_eq!(alone.run(day, || 1).await, Some(1));
+        assert_eq!(alone.run(day, || 1).await, Ran::Returned(1));
         let (answer, waits) = mpsc::channel::<()>();
         let (begun, begins) = oneshot::channel();
         let stuck = alone.run(day, move || {
@@ -61,20 +78,21 @@ mod tests {
         });
         let stuck = tokio::select! {
             stuck = stuck => stuck,
-            _ = begins => None,
+            _ = begins => Ran::Late,
         };
-        assert_eq!(stuck, None);
+        assert_eq!(stuck, Ran::Late);
         let calls = Arc::new(AtomicUsize::new(0));
         for _ in 0..10 {
             let counted = calls.clone();
             let late = alone.run(moment, move || counted.fetch_add(1, Ordering::SeqCst));
-            assert_eq!(late.await, None);
+            assert_eq!(late.await, Ran::Late);
         }
         assert_eq!(calls.load(Ordering::SeqCst), 0);
         answer.send(()).unwrap();
-        assert_eq!(alone.run(day, || 2).await, Some(2));
+        assert_eq!(alone.run(day, || 2).await, Ran::Returned(2));
         // One that fails leaves its turn to the next one.
-        assert_eq!(alone.run(day, || panic!("on purpose")).await, None::<()>);
-        assert_eq!(alone.run(day, || 3).await, Some(3));
+        let panicked: Ran<()> = alone.run(day, || panic!("on purpose")).await;
+        assert_eq!(panicked, Ran::Panicked);
+        assert_eq!(alone.run(day, || 3).await, Ran::Returned(3));
     }
 }

@@ -20,7 +20,7 @@ pub enum SaslError {
     #[error("the user is empty")]
     NoUser,
     /// The user has a control character; here is what stands before it.
-    #[error("the user begins with {0:?}, and has a control character then")]
+    #[error("the user name has a control character after {0:?}")]
     User(String),
     /// The password is an empty text.
     #[error("the password is empty")]

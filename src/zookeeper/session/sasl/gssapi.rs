@@ -1,7 +1,8 @@
 //! The client's side of GSSAPI (RFC 4752) with Kerberos, by the library of the system.
 
+use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use libgssapi::context::{ClientCtx, CtxFlags, SecurityContext as _};
@@ -9,7 +10,7 @@ use libgssapi::error::Error;
 use libgssapi::name::Name;
 use libgssapi::oid::{GSS_MECH_KRB5, GSS_NT_HOSTBASED_SERVICE, GSS_NT_USER_NAME};
 
-use super::alone::Alone;
+use super::alone::{Alone, Ran};
 use super::error::SaslTrouble;
 use super::turn::Turn;
 
@@ -20,8 +21,9 @@ const PLAIN: [u8; 4] = [NO_LAYER, 0, 0, 0];
 /// The library waits for a KDC for as long as it likes, and cannot be told to stop.
 static ALONE: LazyLock<Alone> = LazyLock::new(Alone::new);
 
-/// The realm whose KDC the call that runs may wait for.
-static REALM: Mutex<Option<String>> = Mutex::new(None);
+/// The realm of each server, by its name for Kerberos, as far as it was found out: who waits in vain for a turn of the
+/// library cannot find it out.
+static REALMS: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
 
 /// One run of the mechanism.
 pub(in super::super) struct Gssapi {
@@ -63,15 +65,20 @@ impl Gssapi {
             let turn = self.turn(token.as_deref());
             return (Some(self), turn);
         }
-        let limit = self.limit;
+        let (limit, principal) = (self.limit, self.principal());
         let call = move || {
             let turn = self.turn(token.as_deref());
             (self, turn)
         };
         match ALONE.run(limit, call).await {
-            Some((this, turn)) => (Some(this), turn),
-            None => (None, Err(SaslTrouble::Kdc(realm().clone()))),
+            Ran::Returned((this, turn)) => (Some(this), turn),
+            failed => (None, Err(no_return(failed, &principal))),
         }
+    }
+
+    /// The name of the server for Kerberos, without its realm.
+    fn principal(&self) -> String {
+        format!("{}@{}", self.service, self.host)
     }
 
     fn turn(&mut self, token: Option<&[u8]>) -> Result<Turn, SaslTrouble> {
@@ -121,10 +128,12 @@ impl Gssapi {
 
     /// Asks a KDC for a ticket, if there is none yet.
     fn begin(&mut self) -> Result<Turn, SaslTrouble> {
-        *realm() = None;
-        let name = format!("{}@{}", self.service, self.host);
-        let name = Name::new(name.as_bytes(), Some(GSS_NT_HOSTBASED_SERVICE)).map_err(trouble)?;
-        *realm() = realm_of(&name);
+        let principal = self.principal();
+        let name = Name::new(principal.as_bytes(), Some(GSS_NT_HOSTBASED_SERVICE));
+        let name = name.map_err(trouble)?;
+        if let Some(realm) = realm_of(&name) {
+            realms().insert(principal, realm);
+        }
         let flags = CtxFlags::GSS_C_MUTUAL_FLAG | CtxFlags::GSS_C_INTEG_FLAG;
         let mut context = ClientCtx::new(None, name, flags, Some(GSS_MECH_KRB5));
         let first = context.step(None, None).map_err(trouble)?;
@@ -139,13 +148,21 @@ impl Gssapi {
 
 impl fmt::Debug for Gssapi {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (service, host) = (&self.service, &self.host);
-        write!(f, "Gssapi({service}@{host})")
+        write!(f, "Gssapi({})", self.principal())
     }
 }
 
-fn realm() -> std::sync::MutexGuard<'static, Option<String>> {
-    REALM.lock().unwrap_or_else(PoisonError::into_inner)
+fn realms() -> MutexGuard<'static, BTreeMap<String, String>> {
+    REALMS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Why a call of the library for this server has returned nothing.
+fn no_return<T>(ran: Ran<T>, principal: &str) -> SaslTrouble {
+    SaslTrouble::Kerberos(match ran {
+        Ran::Late => return SaslTrouble::Kdc(realms().get(principal).cloned()),
+        Ran::NoThread(reason) => format!("there is no thread to ask a KDC: {reason}"),
+        Ran::Returned(_) | Ran::Panicked => "the Kerberos library failed".to_owned(),
+    })
 }
 
 /// The realm of a server, as far as the files of the system say; else that of everybody.
@@ -173,4 +190,26 @@ fn trouble(error: Error) -> SaslTrouble {
 fn no_proof(error: Error) -> SaslTrouble {
     tracing::debug!("Kerberos: {error}");
     SaslTrouble::Impostor
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_that_waits_in_vain_tells_the_realm_of_its_own_server() {
+        realms().insert("zk@known.test".to_owned(), "KNOWN.TEST".to_owned());
+        let late = |principal: &str| no_return(Ran::<()>::Late, principal);
+        let known = SaslTrouble::Kdc(Some("KNOWN.TEST".to_owned()));
+        assert_eq!(late("zk@known.test"), known);
+        assert_eq!(late("zk@other.test"), SaslTrouble::Kdc(None));
+    }
+
+    #[test]
+    fn a_panic_of_the_library_is_not_laid_to_a_kdc() {
+        let text = |ran: Ran<()>| no_return(ran, "zk@a.test").to_string();
+        assert_eq!(text(Ran::Panicked), "the Kerberos library failed");
+        let no_thread = text(Ran::NoThread("too many".to_owned()));
+        assert_eq!(no_thread, "there is no thread to ask a KDC: too many");
+    }
 }

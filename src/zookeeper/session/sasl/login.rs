@@ -194,7 +194,7 @@ mod tests {
         // What follows may be anything.
         assert_eq!(
             load("a\nhunter2", text("p")).await,
-            "the user begins with \"a\", and has a control character then"
+            "the user name has a control character after \"a\""
         );
         assert_eq!(load("a", text("")).await, "the password is empty");
         let missing = load("a", Password::File("/nonexistent/password".into())).await;
