@@ -2,10 +2,10 @@
 
 mod lines;
 mod named;
+mod outages;
 mod recording;
 mod refusals;
 
-use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -26,6 +26,7 @@ pub(super) use self::lines::Next;
 use self::lines::{log, log_back, log_broken, log_held, log_interrupted, log_lost, log_off};
 use self::named::Naming;
 pub(super) use self::named::Word;
+use self::outages::Outages;
 pub(super) use self::recording::Recording;
 use self::refusals::Refusals;
 
@@ -53,8 +54,11 @@ pub(super) enum OfServer<'a> {
     Ended,
     /// There is no session, for this reason.
     Unconnected(String),
-    /// No server makes sessions, for this reason.
-    Off(String),
+    /// No server makes sessions: each server and what is wrong with it, and how an attempt to connect would say it.
+    Off {
+        reasons: Vec<(String, String)>,
+        error: String,
+    },
     /// This replica has this role.
     Role(Role),
     /// The live tree was read for the first time in a session.
@@ -102,7 +106,7 @@ pub(super) struct Shown {
     naming: Naming,
     refusals: Refusals,
     /// What the log has said of why there is no connection.
-    outages: BTreeSet<String>,
+    outages: Outages,
     /// What is declared, for those who must know before it is written.
     declared: watch::Sender<Option<Arc<Revision>>>,
 }
@@ -122,7 +126,7 @@ impl Shown {
             state,
             naming: Naming::default(),
             refusals: Refusals::default(),
-            outages: BTreeSet::new(),
+            outages: Outages::default(),
             declared: watch::Sender::default(),
         }
     }
@@ -140,6 +144,9 @@ impl Shown {
     pub(super) fn catch_up(&mut self, connection: Connection) {
         if self.state.connection != Connection::None {
             self.state.connection = connection;
+        }
+        if self.state.connection == Connection::Up {
+            self.outages.clear();
         }
     }
 
@@ -194,7 +201,12 @@ impl Shown {
                 }
                 state.counters.sessions += 1;
             }
-            OfServer::Connection(connection) => show_connection(connection, state),
+            OfServer::Connection(connection) => {
+                if connection == Connection::Up {
+                    self.outages.clear();
+                }
+                show_connection(connection, state);
+            }
             OfServer::Ended => {
                 if state.connection == Connection::Up {
                     log_lost(&state.hosts);
@@ -207,25 +219,8 @@ impl Shown {
             }
             // The end of the reconcile says it.
             OfServer::Unconnected(why) => state.outage = Some(why),
-            OfServer::Off(why) => {
-                let is_told = state.connection == Connection::None && state.outage.is_some();
-                if !is_told && self.outages.insert(why.clone()) {
-                    log_off(&why);
-                }
-                if !is_told {
-                    state.outage = Some(why);
-                }
-            }
-            OfServer::Role(role) => {
-                let (leadership, text) = match role {
-                    Role::Leads => (Leadership::Leads, "this replica leads"),
-                    Role::Follows => (Leadership::Follows, "another replica leads"),
-                };
-                if state.leadership != leadership {
-                    tracing::info!("{text}");
-                }
-                state.leadership = leadership;
-            }
+            OfServer::Off { reasons, error } => self.off(reasons, error),
+            OfServer::Role(role) => show_role(role, state),
             OfServer::Opened { has_watches } => {
                 state.counters.full_reads += 1;
                 state.has_watches = has_watches;
@@ -242,6 +237,25 @@ impl Shown {
                 }
             }
         }
+    }
+
+    /// Shows why no server makes sessions.
+    fn off(&mut self, reasons: Vec<(String, String)>, error: String) {
+        let state = &mut self.state;
+        // Where there was no session, the end of the reconcile has said why, and the next one does again.
+        if state.connection == Connection::None && state.outage.is_some() {
+            state.outage = Some(error);
+            return;
+        }
+        let each = reasons.iter();
+        let each: Vec<_> = each
+            .map(|(server, why)| format!("{server}: {why}"))
+            .collect();
+        let why = each.join("; ");
+        if self.outages.tell(reasons) {
+            log_off(&why);
+        }
+        state.outage = Some(why);
     }
 
     /// Shows what a reconcile did.
@@ -292,6 +306,17 @@ impl Shown {
     }
 }
 
+fn show_role(role: Role, state: &mut State) {
+    let (leadership, text) = match role {
+        Role::Leads => (Leadership::Leads, "this replica leads"),
+        Role::Follows => (Leadership::Follows, "another replica leads"),
+    };
+    if state.leadership != leadership {
+        tracing::info!("{text}");
+    }
+    state.leadership = leadership;
+}
+
 /// Shows the state of the connection, and logs it if it is new.
 pub(super) fn show_connection(now: Connection, state: &mut State) {
     match (state.connection, now) {
@@ -316,7 +341,7 @@ mod tests {
             state: State::new(),
             naming: Naming::default(),
             refusals: Refusals::default(),
-            outages: BTreeSet::new(),
+            outages: Outages::default(),
             declared: watch::Sender::default(),
         }
     }
@@ -345,6 +370,43 @@ mod tests {
         shown.server(OfServer::Connected { hosts: hosts() });
         assert_eq!(seen(&shown), (Connection::Up, Leadership::Follows, 2));
         assert_eq!(shown.state().hosts, hosts());
+    }
+
+    #[test]
+    fn the_newest_reason_of_an_outage_is_shown() {
+        let mut shown = shown();
+        let off = |why: &str| OfServer::Off {
+            reasons: vec![("a:1".to_owned(), why.to_owned())],
+            error: format!("cannot reach a:1/: {why}"),
+        };
+        let hosts = || "a:1/".to_owned();
+        let outage = |shown: &Shown| shown.state().outage.clone().unwrap_or_default();
+        shown.server(OfServer::Unconnected(
+            "cannot reach a:1/: closed".to_owned(),
+        ));
+        shown.server(off("refused"));
+        assert_eq!(outage(&shown), "cannot reach a:1/: refused");
+        shown.server(off("silent"));
+        assert_eq!(outage(&shown), "cannot reach a:1/: silent");
+        shown.server(OfServer::Connected { hosts: hosts() });
+        assert_eq!(outage(&shown), "");
+        shown.server(OfServer::Connection(Connection::Lost));
+        for why in ["refused", "silent", "refused"] {
+            shown.server(off(why));
+            assert_eq!(outage(&shown), format!("a:1: {why}"));
+        }
+        // It is said again in the next outage.
+        assert!(
+            !shown
+                .outages
+                .tell(vec![("a:1".to_owned(), "silent".to_owned())])
+        );
+        shown.server(OfServer::Connection(Connection::Up));
+        assert!(
+            shown
+                .outages
+                .tell(vec![("a:1".to_owned(), "silent".to_owned())])
+        );
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::Options;
 use super::error::Error;
@@ -137,11 +137,10 @@ impl WatchTask<'_> {
             Wake::Stop => return ControlFlow::Break(()),
             // Failed attempts come later and later; a server that is back ends the wait.
             Wake::Turn => {
-                let comes_back = self.reconciler.comes_back(&mut self.shown);
-                match timeout(TURN, comes_back).await {
-                    Ok(true) => self.schedule.note(Cause::Session, now),
-                    _ => return ControlFlow::Continue(()),
+                if !self.reconciler.comes_back(&mut self.shown, TURN).await {
+                    return ControlFlow::Continue(());
                 }
+                self.schedule.note(Cause::Session, now);
             }
             Wake::Asked => self.schedule.note(Cause::Asked, now),
             Wake::Hint(hint) => {

@@ -18,6 +18,8 @@ mod dialect;
 mod ending;
 mod error;
 mod hosts;
+#[cfg(feature = "watch")]
+mod lookout;
 mod means;
 mod options;
 mod pace;
@@ -67,7 +69,7 @@ pub(crate) use zk::{
 pub(crate) use client::{Client, MultiWriter, PersistentWatcher, StateWatcher};
 pub(crate) use error::{described, is_fatal, is_outcome_unknown};
 #[cfg(feature = "watch")]
-pub(crate) use probe::Outlook;
+pub(crate) use lookout::{Lookout, Outlook};
 pub(crate) use sessions::Sessions;
 
 use connecting::{LEAST_ATTEMPT, bounded, chroot_exists};

@@ -15,7 +15,7 @@ use crate::model::plan::Plan;
 use crate::reconcile::{Tenure, Unwritable};
 use crate::zookeeper::election::Election;
 use crate::zookeeper::live::Mirror;
-use crate::zookeeper::session::{Session, Sessions};
+use crate::zookeeper::session::{Lookout, Session, Sessions};
 
 /// Result of the last comparison of the two trees.
 #[derive(Debug)]
@@ -58,6 +58,8 @@ pub(in super::super) struct Reconciler {
     pub(super) sessions: Sessions,
     pub(super) session: Option<Session>,
     pub(super) reach: Reach,
+    /// Looks for a server while there is no connection.
+    pub(super) lookout: Lookout,
     pub(super) identities: Option<Identities>,
     pub(super) mirror: Option<Mirror>,
     /// The owner's record, where there is an owner.
@@ -88,6 +90,7 @@ impl Reconciler {
             sessions: Sessions::new(options.session.clone()),
             session: None,
             reach: Reach::default(),
+            lookout: Lookout::default(),
             identities: None,
             mirror: None,
             tenure: None,

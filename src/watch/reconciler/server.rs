@@ -1,5 +1,7 @@
 //! Session, election and mirror of a reconcile.
 
+use std::time::Duration;
+
 use super::super::error::Error;
 use super::super::revision::Revision;
 use super::super::schedule::{Cause, Causes};
@@ -12,7 +14,7 @@ use crate::plan::scope::{self, Trim};
 use crate::reconcile::{self, Tenure};
 use crate::zookeeper::election::{self, Role};
 use crate::zookeeper::live::{Found, Mirror};
-use crate::zookeeper::session::{self, Outlook, Pulse, Session};
+use crate::zookeeper::session::{self, Lookout, Outlook, Pulse, Session};
 
 impl Reconciler {
     pub(super) fn forget_session(&mut self, shown: &mut Shown) {
@@ -37,6 +39,8 @@ impl Reconciler {
         if self.session.is_some() && !is_replaced {
             return Ok(());
         }
+        // What it has found out is old afterwards.
+        self.lookout = Lookout::default();
         let session = match Session::of(&self.sessions).await {
             Ok(session) => session,
             Err(error) => {
@@ -70,24 +74,34 @@ impl Reconciler {
         self.pulse().is_some_and(|pulse| !pulse.is_up())
     }
 
-    /// Asks whether a server makes sessions again, where there is no connection.
+    /// Asks whether a server makes sessions again, where there is no connection; takes no longer than `limit`.
     ///
     /// # Cancellation safety
     /// Nothing is lost.
-    pub(in super::super) async fn comes_back(&mut self, shown: &mut Shown) -> bool {
+    pub(in super::super) async fn comes_back(
+        &mut self,
+        shown: &mut Shown,
+        limit: Duration,
+    ) -> bool {
         let is_off = self.reach == Reach::Lost || self.is_cut();
         if !is_off {
+            self.lookout = Lookout::default();
             return false;
         }
-        match self.sessions.outlook().await {
-            Outlook::Good => {
+        match self.lookout.look(&self.sessions, limit).await {
+            Some(Outlook::Good) => {
+                self.lookout = Lookout::default();
                 self.reach = Reach::Back;
                 true
             }
-            Outlook::Bad(why) => {
-                shown.server(OfServer::Off(why));
+            Some(Outlook::Bad(outage)) => {
+                shown.server(OfServer::Off {
+                    reasons: outage.reasons(),
+                    error: outage.into_error().to_string(),
+                });
                 false
             }
+            None => false,
         }
     }
 

@@ -39,31 +39,6 @@ pub(super) async fn troubles(
     troubles
 }
 
-/// What comes of an attempt to connect.
-#[cfg(feature = "watch")]
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Outlook {
-    /// One of the servers makes sessions.
-    Good,
-    /// None does, for these reasons.
-    Bad(String),
-}
-
-/// Asks whether one of the servers makes sessions.
-#[cfg(feature = "watch")]
-pub(super) async fn outlook(servers: &Servers, security: &Security, limit: Duration) -> Outlook {
-    let troubles = troubles(servers, security, limit).await;
-    if troubles
-        .iter()
-        .any(|(_, trouble)| *trouble == Trouble::None)
-    {
-        return Outlook::Good;
-    }
-    let reasons = troubles.iter();
-    let reasons = reasons.map(|(server, trouble)| format!("{server}: {trouble}"));
-    Outlook::Bad(reasons.collect::<Vec<_>>().join("; "))
-}
-
 /// Whether one of the servers takes no request of a session that has not authenticated, and says so.
 pub(super) async fn demands_authentication(
     servers: &Servers,
@@ -120,7 +95,7 @@ async fn refuses_ping(mut stream: impl AsyncRead + AsyncWrite + Unpin, limit: Du
 }
 
 /// Looks what becomes of a connect request to one server. A session that it grants is closed.
-async fn probe(server: &Server, security: &Security, limit: Duration) -> Trouble {
+pub(super) async fn probe(server: &Server, security: &Security, limit: Duration) -> Trouble {
     #[cfg(feature = "tls")]
     if let Some(material) = security.for_server(server) {
         return through_tls(server, material, limit).await;

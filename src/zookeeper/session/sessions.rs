@@ -4,13 +4,9 @@ use std::sync::Arc;
 
 use tokio::sync::OnceCell;
 
-#[cfg(feature = "watch")]
-use super::connecting::PROBE_LIMIT;
 use super::connecting::connect;
 use super::hosts::{self, Servers};
 use super::means::Means;
-#[cfg(feature = "watch")]
-use super::probe::{Outlook, outlook};
 use super::{Client, Error, Options, Wait};
 
 /// What sessions with the same options share. What the first one has read from files stays in use for the
@@ -54,21 +50,7 @@ impl Sessions {
         Ok((servers, client))
     }
 
-    /// Whether one of the servers would make a session now, so that it is worth to connect.
-    #[cfg(feature = "watch")]
-    pub(crate) async fn outlook(&self) -> Outlook {
-        let servers = match Servers::parse(&self.options.hosts) {
-            Ok(servers) => servers,
-            Err(error) => return Outlook::Bad(error.to_string()),
-        };
-        match self.means(&servers).await {
-            Ok(means) => outlook(&servers, &means.security, PROBE_LIMIT / 2).await,
-            // To connect says what is wrong.
-            Err(_) => Outlook::Good,
-        }
-    }
-
-    async fn means(&self, servers: &Servers) -> Result<&Means, Error> {
+    pub(super) async fn means(&self, servers: &Servers) -> Result<&Means, Error> {
         let read = || Means::of(&self.options, servers);
         self.means.get_or_try_init(read).await
     }

@@ -115,7 +115,7 @@ async fn a_server_that_does_not_answer_is_reported_and_outlived() {
 }
 
 /// Waits until this is told: what is shown follows the line of the log.
-async fn until_told(address: &str, path: &str, what: &str) {
+pub(super) async fn until_told(address: &str, path: &str, what: &str) {
     let deadline = Instant::now() + Duration::from_secs(60);
     loop {
         let (_, told) = ask(address, "GET", path);
@@ -168,4 +168,60 @@ async fn the_reason_of_no_session_is_said() {
     watching.says(&["cannot reconcile", refused]).await;
     let why = format!("there is no session: cannot reach a ZooKeeper server at {refused}");
     until_told(&address, "/readyz", &why).await;
+}
+
+/// A server that hangs is told from one that is away.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_hangs_is_said() {
+    let place = Place::new("hangs").await;
+    place.file("a.zkt", "/a\n  x = 1\n");
+    let relay = Relay::to(shared().port()).await;
+    let hosts = place.through(&relay.address());
+    let words = format!("-c {hosts} a.zkt --interval 1h --session-timeout 40s");
+    let (mut watching, address) = listening(&place, &words).await;
+    watching.says(&["reconciled"]).await;
+    relay.set(Mode::Stall);
+    relay.cut();
+    let server = relay.address();
+    let silent = "it accepts the connection, but does not answer";
+    let why = format!("the connection is lost: {server}: {silent}");
+    until_told(&address, "/readyz", &why).await;
+    assert_eq!(watching.stop().0, Some(0));
+}
+
+/// What is shown of the servers changes between the attempts to connect.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_reason_is_shown_before_the_next_attempt() {
+    let place = Place::new("other-reason").await;
+    place.file("a.zkt", "/a\n  x = 1\n");
+    let relay = Relay::to(shared().port()).await;
+    relay.set(Mode::Refuse);
+    let options = patient(&place, options(&place.through(&relay.address())));
+    let (_commands, mut received) = tokio::sync::mpsc::channel(1);
+    let shown = tokio::sync::watch::Sender::new(watch::State::new());
+    let mut states = shown.subscribe();
+    let running = watch::run(options, &mut received, &shown);
+    let telling = async {
+        let failed = states.wait_for(|state| !state.history.is_empty());
+        let before = failed.await.unwrap().outage.clone().unwrap();
+        relay.set(Mode::Stall);
+        let new = states.wait_for(|state| state.outage.as_ref() != Some(&before));
+        let new = new.await.unwrap().clone();
+        (before, new)
+    };
+    let told = tokio::time::timeout(Duration::from_secs(60), async {
+        tokio::select! {
+            () = running => panic!("it has ended"),
+            told = telling => told,
+        }
+    });
+    let (before, new) = told.await.expect("a new reason");
+    assert_eq!(new.history.len(), 1);
+    let (start, closes) = before.split_once(": ").unwrap();
+    assert_eq!(
+        closes,
+        "it accepts the connection and closes it (no quorum, or a TLS port?)"
+    );
+    let silent = format!("{start}: it accepts the connection, but does not answer");
+    assert_eq!(new.outage, Some(silent));
 }

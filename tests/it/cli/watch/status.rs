@@ -9,6 +9,7 @@ use zookeeper_client::CreateMode;
 
 use super::super::{Place, create, create_as};
 use super::Watching;
+use super::back::until_told;
 use crate::relay::{Mode, Relay};
 use crate::server::shared;
 
@@ -235,9 +236,7 @@ async fn the_page_shows_what_is_in_sync_and_what_is_not() {
     // What is shown follows the line of the log.
     let why = "there is no session: cannot reach a ZooKeeper server at 127.0.0.1:1/: \
                the connection is refused";
-    while json(&address, "/status")["unknown_because"] != why {
-        tokio::task::yield_now().await;
-    }
+    until_told(&address, "/status", why).await;
     let dom = browse(&place, &address);
     let badge = format!("<span id=\"sync\" class=\"\">unknown: {why}</span>");
     let badge = badge.as_str();
@@ -257,9 +256,7 @@ async fn what_is_kept_is_no_difference_and_an_old_plan_is_called_old() {
     let words = format!("-c {hosts} a.zkt --mode warn --interval 1h");
     let (mut watching, address) = listening(&place, &words).await;
     watching.says(&["reconciled", "in sync"]).await;
-    while json(&address, "/status")["sync"] != "in sync" {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until_told(&address, "/status", "\"sync\":\"in sync\"").await;
     let tree = json(&address, "/tree");
     let node = &tree["nodes"][0];
     assert_eq!(node["state"], "in sync");
