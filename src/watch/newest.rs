@@ -352,9 +352,6 @@ mod tests {
 
     use super::super::{Mode, Options};
     use super::*;
-    use crate::declare::{Disk, SecretSources};
-    use crate::model::path::ZPath;
-    use crate::plan::scope::Filter;
     use crate::reconcile;
     use crate::zookeeper::session;
 
@@ -364,19 +361,6 @@ mod tests {
         let file = fs::File::options().write(true).open(path).unwrap();
         let hour = Duration::from_secs(3600);
         file.set_modified(SystemTime::now() - hour).unwrap();
-    }
-
-    fn layers(tree: &std::path::Path) -> WatchedLayers {
-        WatchedLayers {
-            names: vec![tree.display().to_string()],
-            place: ZPath::root(),
-            allow_empty: false,
-            filter: Filter::default(),
-            wording: Wording::default(),
-            files: Disk::default(),
-            secrets: SecretSources::new(|_| None),
-            below_chroot: false,
-        }
     }
 
     fn shown(layers: &WatchedLayers) -> Shown {
@@ -397,7 +381,7 @@ mod tests {
     fn files_are_taken_while_a_reading_that_was_given_up_goes_on() {
         let folder = tempfile::tempdir().unwrap();
         let tree = folder.path().join("a.zkt");
-        let layers = layers(&tree);
+        let layers = WatchedLayers::of(&tree);
         let (mut shown, mut newest) = (shown(&layers), Newest::new(layers, None));
         let reading = newest.reader.reading.clone();
         for text in ["/a\n", "/b\n"] {
@@ -424,7 +408,7 @@ mod tests {
         let (tree, secret) = (folder.path().join("a.zkt"), folder.path().join("s"));
         old(&tree, "/a\n  @secret x from file 's'\n");
         old(&secret, "one");
-        let layers = layers(&tree);
+        let layers = WatchedLayers::of(&tree);
         let mut shown = shown(&layers);
         let second = Duration::from_secs(1);
         let mut newest = Newest::new(layers, Some(FileWatch::new(Some(second))));

@@ -339,6 +339,23 @@ fn without_secrets(lacking: &[NotCompared], revision: String, wording: Wording) 
 }
 
 #[cfg(test)]
+impl WatchedLayers {
+    /// One layer, and no value from outside.
+    pub(super) fn of(layer: &Path) -> Self {
+        Self {
+            names: vec![layer.display().to_string()],
+            place: ZPath::root(),
+            allow_empty: false,
+            filter: Filter::default(),
+            wording: Wording::default(),
+            files: Disk::default(),
+            secrets: SecretSources::new(|_| None),
+            below_chroot: false,
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use std::fs;
     use std::time::Duration;
@@ -347,16 +364,7 @@ mod tests {
     use super::*;
 
     fn reading(folder: &Path) -> Reading {
-        Reading::new(WatchedLayers {
-            names: vec![folder.display().to_string()],
-            place: ZPath::root(),
-            allow_empty: false,
-            filter: Filter::default(),
-            wording: Wording::default(),
-            files: Disk::default(),
-            secrets: SecretSources::new(|_| None),
-            below_chroot: false,
-        })
+        Reading::new(WatchedLayers::of(folder))
     }
 
     fn sound(reading: &Reading) -> (Arc<Revision>, Journal) {

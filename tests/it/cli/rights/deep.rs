@@ -149,10 +149,7 @@ async fn the_data_of_what_is_held_is_not_read() {
     let server = zkt::server::Server::builder().start().unwrap();
     let place = Place::at(&server.connect_string());
     let client = place.client().await;
-    for path in ["/a", "/a/b", "/a/b/c"] {
-        create(&client, path, "{}").await;
-    }
-    place.file("a.zkt", DEEP);
+    grow(&place, &client).await;
     let reads = || [RequestKind::GetData, RequestKind::MultiRead].map(|kind| server.requests(kind));
     let cost = |words: &str| {
         let before = reads();
@@ -174,18 +171,29 @@ async fn the_data_of_what_is_held_is_not_read() {
     assert_eq!(rights(&client, "/a/b/c/n7").await, "cdra");
 }
 
+/// Three nodes, of which the first one's ACL is declared for all.
+async fn grow(place: &Place, client: &Client) {
+    for path in ["/a", "/a/b", "/a/b/c"] {
+        create(client, path, "{}").await;
+    }
+    place.file("a.zkt", DEEP);
+}
+
+/// A watch that holds them to it.
+async fn watched(place: &Place) -> (Client, Watching) {
+    let client = place.client().await;
+    grow(place, &client).await;
+    let mut watching = Watching::start(place, "a.zkt --interval 1h");
+    until(&client, "/a/b/c", "cdra").await;
+    watching.says(&["reconciled", "applied"]).await;
+    (client, watching)
+}
+
 /// A node that comes later fires an event, and a foreign `setAcl` none: the timer finds it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_watch_holds_what_comes_later() {
     let place = Place::new("deep-watch").await;
-    let client = place.client().await;
-    for path in ["/a", "/a/b", "/a/b/c"] {
-        create(&client, path, "{}").await;
-    }
-    place.file("a.zkt", DEEP);
-    let mut watching = Watching::start(&place, "a.zkt --interval 1h");
-    until(&client, "/a/b/c", "cdra").await;
-    watching.says(&["reconciled", "applied"]).await;
+    let (client, watching) = watched(&place).await;
     create(&client, "/a/b/new", "{}").await;
     create(&client, "/a/b/new/below", "{}").await;
     until(&client, "/a/b/new", "cdra").await;
@@ -479,14 +487,7 @@ async fn a_watch_reads_below_what_it_could_not_list() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_watch_says_nothing_of_nodes_without_children() {
     let place = Place::new("deep-watch-empty").await;
-    let client = place.client().await;
-    for path in ["/a", "/a/b", "/a/b/c"] {
-        create(&client, path, "{}").await;
-    }
-    place.file("a.zkt", DEEP);
-    let mut watching = Watching::start(&place, "a.zkt --interval 1h");
-    until(&client, "/a/b/c", "cdra").await;
-    watching.says(&["reconciled", "applied"]).await;
+    let (client, watching) = watched(&place).await;
     client.delete("/a/b/c", None).await.unwrap();
     create(&client, "/a/last", "{}").await;
     until(&client, "/a/last", "cdra").await;
@@ -507,10 +508,7 @@ async fn a_node_may_go_before_it_is_written() {
     let server = zkt::server::Server::builder().start().unwrap();
     let place = Place::at(&server.connect_string());
     let client = place.client().await;
-    for path in ["/a", "/a/b", "/a/b/c"] {
-        create(&client, path, "{}").await;
-    }
-    place.file("a.zkt", DEEP);
+    grow(&place, &client).await;
     place.run("plan -o plan.json a.zkt").expect(0);
     let gone = Fault::Answer(ErrorCode::NoNode);
     let struck = server.inject(Matching::kind(RequestKind::SetAcl).path("/a/b/c"), gone);
