@@ -3,8 +3,8 @@
 use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::sync::Arc;
 
-use super::acls::{Answer, Shared, answer};
-use super::reader::{Ask, Attempts, Pending, Reader, live_node, live_of};
+use super::acls::{Answer, Shared, answer, answered};
+use super::reader::{Ask, Pending, Reader, live_node, live_of};
 use super::{Error, FetchOptions};
 use crate::model::acl::Acl;
 use crate::model::acl::audit::NodeAcl;
@@ -238,7 +238,8 @@ impl<'s, P: FnMut(usize)> Walk<'s, P> {
                     self.take_acl(path, known, answer);
                 }
                 Some(Asked::Children(path, is_top, pending)) => {
-                    let answer = children(self.session, &path, pending.await, reader).await?;
+                    let again = || self.session.client().list_children(path.as_str());
+                    let answer = answered(reader, &path, pending.await, again).await?;
                     self.take_children(path, is_top, answer, &is_left)?;
                 }
                 Some(Asked::Data(path, names, pending)) => {
@@ -271,14 +272,19 @@ impl<'s, P: FnMut(usize)> Walk<'s, P> {
         });
     }
 
-    fn take_acl(&mut self, path: ZPath, (below, has_part): (Below, bool), answer: Answer) {
+    fn take_acl(
+        &mut self,
+        path: ZPath,
+        (below, has_part): (Below, bool),
+        answer: Answer<(Acl, Stat)>,
+    ) {
         let seen = match answer {
             Answer::Gone => {
                 self.found.gone.push(path);
                 return;
             }
             Answer::Hidden => None,
-            Answer::Acl(acl, stat) => {
+            Answer::Shown((acl, stat)) => {
                 let is_as_known = match below {
                     Below::Unknown => false,
                     Below::Known(version) => version.get() == stat.aversion,
@@ -310,16 +316,16 @@ impl<'s, P: FnMut(usize)> Walk<'s, P> {
         &mut self,
         path: ZPath,
         is_top: bool,
-        answer: Names,
+        answer: Answer<Vec<String>>,
         is_left: &impl Fn(&ZPath) -> bool,
     ) -> Result<(), Error> {
         let names = match answer {
-            Names::Known(names) => names,
-            Names::Hidden => {
+            Answer::Shown(names) => names,
+            Answer::Hidden => {
                 self.found.unlisted.push(path);
                 return Ok(());
             }
-            Names::Gone => {
+            Answer::Gone => {
                 self.found.gone.push(path);
                 return Ok(());
             }
@@ -359,52 +365,19 @@ impl<'s, P: FnMut(usize)> Walk<'s, P> {
     }
 }
 
-/// What the server says of a node's children.
-enum Names {
-    Known(Vec<String>),
-    /// The session may not list them.
-    Hidden,
-    /// There is no such node.
-    Gone,
-}
-
-async fn children(
-    session: &Session,
-    path: &ZPath,
-    mut result: Result<Vec<String>, ClientError>,
-    reader: &mut Reader<'_>,
-) -> Result<Names, Error> {
-    let mut attempts = Attempts::default();
-    loop {
-        match result {
-            Ok(names) => return Ok(Names::Known(names)),
-            Err(ClientError::NoAuth) => return Ok(Names::Hidden),
-            Err(ClientError::NoNode) => return Ok(Names::Gone),
-            Err(error) => reader.check_retry(path, &mut attempts, error)?,
-        }
-        result = session.client().list_children(path.as_str()).await;
-    }
-}
-
 /// Returns the node if it is that of a record. What is gone, or may not be read, is none.
 async fn head(
     session: &Session,
     path: &ZPath,
-    mut result: Result<(Vec<u8>, Stat), ClientError>,
+    result: Result<(Vec<u8>, Stat), ClientError>,
     reader: &mut Reader<'_>,
     options: &FetchOptions,
 ) -> Result<Option<LiveNode>, Error> {
-    let mut attempts = Attempts::default();
-    loop {
-        match result {
-            Ok((data, stat)) => {
-                let is_head = record::is_head(&data);
-                let node = is_head.then(|| live_node(data, &stat, options.unguarded));
-                return Ok(node.flatten());
-            }
-            Err(ClientError::NoAuth | ClientError::NoNode) => return Ok(None),
-            Err(error) => reader.check_retry(path, &mut attempts, error)?,
+    let again = || session.client().get_data(path.as_str());
+    Ok(match answered(reader, path, result, again).await? {
+        Answer::Shown((data, stat)) if record::is_head(&data) => {
+            live_node(data, &stat, options.unguarded)
         }
-        result = session.client().get_data(path.as_str()).await;
-    }
+        Answer::Shown(_) | Answer::Hidden | Answer::Gone => None,
+    })
 }

@@ -45,7 +45,7 @@ pub(super) async fn read(
             break;
         };
         match answer(client, reader, path, pending.await).await? {
-            Answer::Acl(acl, stat) => {
+            Answer::Shown((acl, stat)) => {
                 node.acl = Some(shared.take(acl));
                 node.acl_version = AclVersion::new(stat.aversion)
                     .or(options.unguarded.then_some(AclVersion::UNGUARDED))
@@ -93,7 +93,7 @@ pub async fn closed(
             return Ok(closed);
         };
         let is_closed = match answer(client, &mut reader, &path, pending.await).await? {
-            Answer::Acl(acl, _) => acl != open,
+            Answer::Shown((acl, _)) => acl != open,
             Answer::Hidden => true,
             Answer::Gone => false,
         };
@@ -142,7 +142,7 @@ pub async fn lookup_acls<'p>(
         };
         seen.push(
             match answer(client, &mut reader, path, pending.await).await? {
-                Answer::Acl(acl, _) => SeenAcl::Shown(shared.take(acl)),
+                Answer::Shown((acl, _)) => SeenAcl::Shown(shared.take(acl)),
                 Answer::Hidden => SeenAcl::Hidden,
                 Answer::Gone => SeenAcl::Gone,
             },
@@ -167,11 +167,12 @@ impl Shared {
     }
 }
 
-/// What the server says of a node's ACL.
-pub(super) enum Answer {
-    /// The ACL, and the stat of the node.
-    Acl(Acl, Stat),
+/// What the server says of a node.
+pub(super) enum Answer<T> {
+    Shown(T),
+    /// The session may not see it.
     Hidden,
+    /// There is no such node.
     Gone,
 }
 
@@ -180,19 +181,35 @@ pub(super) async fn answer(
     client: &Client,
     reader: &mut Reader<'_>,
     path: &ZPath,
-    mut result: Result<(Vec<RawAcl>, Stat), ClientError>,
-) -> Result<Answer, Error> {
+    result: Result<(Vec<RawAcl>, Stat), ClientError>,
+) -> Result<Answer<(Acl, Stat)>, Error> {
+    let again = || client.get_acl(path.as_str());
+    Ok(match answered(reader, path, result, again).await? {
+        Answer::Shown((entries, stat)) => Answer::Shown((acl::from_client(&entries), stat)),
+        Answer::Hidden => Answer::Hidden,
+        Answer::Gone => Answer::Gone,
+    })
+}
+
+/// Takes in the answer to any request for a node. Asks `again` where it was lost.
+pub(super) async fn answered<T, F>(
+    reader: &mut Reader<'_>,
+    path: &ZPath,
+    mut result: Result<T, ClientError>,
+    again: impl Fn() -> F,
+) -> Result<Answer<T>, Error>
+where
+    F: Future<Output = Result<T, ClientError>>,
+{
     let mut attempts = Attempts::default();
     loop {
         match result {
-            Ok((entries, stat)) => {
-                return Ok(Answer::Acl(acl::from_client(&entries), stat));
-            }
+            Ok(shown) => return Ok(Answer::Shown(shown)),
             Err(ClientError::NoAuth) => return Ok(Answer::Hidden),
             Err(ClientError::NoNode) => return Ok(Answer::Gone),
             Err(error) => reader.check_retry(path, &mut attempts, error)?,
         }
-        result = client.get_acl(path.as_str()).await;
+        result = again().await;
     }
 }
 
