@@ -30,6 +30,7 @@ pub use head::{
 };
 pub use journal::{Note, journal_bytes};
 
+use super::node::Live;
 use super::path::ZPath;
 
 /// Where records are kept by default.
@@ -39,6 +40,12 @@ pub const PLACE: &str = "/zkt";
 #[must_use]
 pub fn is_reserved(path: &ZPath) -> bool {
     super::path::is_within(path.as_str(), PLACE)
+}
+
+/// Whether a node is the head of a record, as far as its data was read.
+#[must_use]
+pub fn is_head_node(live: &Live) -> bool {
+    live.node().is_some_and(|node| is_head(&node.data))
 }
 
 /// Whether a node with this data is left to the owner whose record it seems to belong to: a head, a shard or

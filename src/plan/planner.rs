@@ -47,7 +47,6 @@ use crate::plan::scope;
 use crate::syntax::place::Location;
 
 use compare::Fit;
-use kept::is_record;
 use moves::Moves;
 use owned::{Comparison, Owner};
 use stages::Stages;
@@ -241,7 +240,7 @@ impl<'a> Planner<'a> {
 
     fn both(&mut self, path: &ZPath, node: &Declared, live: &Live) {
         self.plan.examined += 1;
-        if is_record(live) {
+        if record::is_head_node(live) {
             self.record = Some(path.clone());
             if !matches!(node.standing, Standing::Outside { needed: false, .. }) {
                 let (path, origin) = (path.clone(), self.origin(node));

@@ -75,8 +75,7 @@ pub async fn require_place(session: &Session, path: &ZPath) -> Result<(), Error>
     }
     let above: Vec<ZPath> = path.prefixes().filter(|path| !path.is_root()).collect();
     let live = live::lookup(session, &above).await?;
-    let is_record = |live: &Live| live.node().is_some_and(|node| record::is_head(&node.data));
-    if let Some((head, _)) = live.iter().find(|(_, live)| is_record(live)) {
+    if let Some((head, _)) = live.iter().find(|(_, live)| record::is_head_node(live)) {
         let (path, head) = (path.clone(), head.clone());
         return Err(Error::PlaceInRecord { path, head });
     }

@@ -109,7 +109,7 @@ pub async fn read_subtree(
     let nodes = walk_subtree(&mut reader, top, |_, live| live).await?;
     let mut tree = Tree::from_sorted(nodes);
     let nodes = tree.iter();
-    let heads = nodes.filter(|(path, live)| *path != *top && is_head(live));
+    let heads = nodes.filter(|(path, live)| *path != *top && record::is_head_node(live));
     let heads: Vec<ZPath> = heads.map(|(path, _)| path.clone()).collect();
     drop_subtrees(&mut tree, &heads);
     if acl {
@@ -149,7 +149,7 @@ pub async fn map_subtree<T: Send>(
     let mut reader = Reader::new(session, &options, progress);
     let mut heads = BTreeSet::new();
     let make = |path: &ZPath, live: Live| {
-        if path != top && is_head(&live) {
+        if path != top && record::is_head_node(&live) {
             heads.insert(path.clone());
         }
         make(path, live)
@@ -160,10 +160,6 @@ pub async fn map_subtree<T: Send>(
         made.retain(|(path, _)| !of_record(path));
     }
     Ok(made)
-}
-
-fn is_head(live: &Live) -> bool {
-    live.node().is_some_and(|node| record::is_head(&node.data))
 }
 
 async fn walk_subtree<T>(

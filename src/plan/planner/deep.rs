@@ -4,7 +4,6 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::compare;
-use super::kept::is_record;
 use super::policy::Policy;
 use super::rights;
 use super::stages::Stages;
@@ -69,7 +68,7 @@ pub(super) fn compare(
         if left.is_some_and(|left| path.is_within(left)) {
             continue;
         }
-        if is_record(live) || policy.filter.excludes(path) {
+        if record::is_head_node(live) || policy.filter.excludes(path) {
             left = Some(path);
             continue;
         }

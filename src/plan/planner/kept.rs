@@ -9,10 +9,6 @@ pub(super) fn is_ephemeral((_, live): &(ZPath, Live)) -> bool {
     live.outline().is_some_and(|node| node.ephemeral)
 }
 
-pub(super) fn is_record(live: &Live) -> bool {
-    live.node().is_some_and(|node| record::is_head(&node.data))
-}
-
 /// The node of the record to which one with this data belongs; `None` if it belongs to none.
 pub(super) fn record_of(path: &ZPath, data: &[u8]) -> Option<ZPath> {
     match record::is_part(data) {

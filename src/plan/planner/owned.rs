@@ -6,11 +6,12 @@ mod claims;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::kept::{is_record, record_of};
+use super::kept::record_of;
 use super::{Policy, protection};
 use crate::model::node::{Declared, Live, LiveNode};
 use crate::model::path::ZPath;
 use crate::model::plan::{Action, Kept, KeptReason, LetGo, MovesFrom, Plan, Trim};
+use crate::model::record;
 use crate::model::tree::{Side, Tree};
 use crate::plan::owned::Ownership;
 use crate::plan::scope;
@@ -196,7 +197,7 @@ impl Trims<'_> {
     /// The record below which a node stands, as far as what is above was read.
     fn record_above(&self, path: &ZPath) -> Option<ZPath> {
         path.prefixes()
-            .find(|above| self.live.get(above).is_some_and(is_record))
+            .find(|above| self.live.get(above).is_some_and(record::is_head_node))
     }
 
     /// Why a node stays that has more children than go.
