@@ -370,8 +370,7 @@ fn write_json_node(node: &Declared, out: &mut dyn Write) -> io::Result<()> {
             )?;
         }
     }
-    let lacking = (node.outside.iter()).filter(|(_, outside)| outside.lacks.is_some());
-    let lacking = lacking.map(|(name, outside)| (name.clone(), Value::from(&*outside.from)));
+    let lacking = (node.lacking()).map(|(name, outside)| (name.clone(), (&*outside.from).into()));
     let lacking: Map<String, Value> = lacking.collect();
     if !lacking.is_empty() {
         let lacking = spelling::visible_json(serde_json::to_string(&lacking)?);

@@ -217,7 +217,13 @@ impl Declared {
     /// Whether [`Declared::lacks`] holds for any.
     #[must_use]
     pub fn lacks_any(&self) -> bool {
-        self.outside.values().any(|outside| outside.lacks.is_some())
+        self.lacking().next().is_some()
+    }
+
+    /// Those for which [`Declared::lacks`] holds.
+    pub(crate) fn lacking(&self) -> impl Iterator<Item = (&String, &Outside)> {
+        let all = self.outside.iter();
+        all.filter(|(_, outside)| outside.lacks.is_some())
     }
 
     /// The bytes of the declared contents, with where each value from outside comes from in its place.

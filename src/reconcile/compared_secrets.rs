@@ -65,20 +65,14 @@ fn lack(old: &Declared, new: &mut Declared) {
     if !new.is_declared() {
         return;
     }
-    let lacking = (old.outside.iter()).filter(|(_, outside)| outside.lacks.is_some());
-    for (name, outside) in lacking {
-        let is_part = match &new.content {
+    for (name, outside) in old.lacking() {
+        match &new.content {
             Content::Properties(properties) if name != RAW_DATA => {
-                if !properties.contains(name) {
-                    continue;
+                if properties.contains(name) {
+                    add(new, name, outside);
                 }
-                true
             }
-            Content::Properties(_) | Content::Raw { .. } => false,
-        };
-        match is_part {
-            true => add(new, name, outside),
-            false => lack_all(new, outside),
+            Content::Properties(_) | Content::Raw { .. } => lack_all(new, outside),
         }
     }
 }

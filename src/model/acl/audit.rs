@@ -246,17 +246,11 @@ impl Group {
         // A mask that somebody has written is no hash.
         let is_mask = |entry: &AclEntry| !sees_all && entry.is_masked();
         let matches = |entry: &&AclEntry| is_mask(entry) || !entry.is_no_digest();
-        let everybody = AclEntry {
-            who: AuthId {
-                scheme: "world".to_owned(),
-                id: "anyone".to_owned(),
-            },
-            permissions: Permissions::ALL,
-        };
         // No server checks an empty one.
-        let entries = match acl.entries.as_slice() {
-            [] => std::slice::from_ref(&everybody),
-            entries => entries,
+        let open = Acl::open();
+        let entries = match acl.entries.is_empty() {
+            true => &open.entries,
+            false => &acl.entries,
         };
         for entry in entries {
             let rights = entry.permissions.each();
