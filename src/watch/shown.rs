@@ -145,6 +145,11 @@ impl Shown {
         if self.state.connection != Connection::None {
             self.state.connection = connection;
         }
+        self.end_outage();
+    }
+
+    /// Forgets why there was no connection, where there is one again.
+    fn end_outage(&mut self) {
         if self.state.connection == Connection::Up {
             self.outages.clear();
         }
@@ -195,17 +200,15 @@ impl Shown {
                 state.connection = Connection::Up;
                 state.outage = None;
                 state.hosts = hosts;
-                self.outages.clear();
                 if state.counters.sessions > 0 {
                     log_back(&state.hosts);
                 }
                 state.counters.sessions += 1;
+                self.end_outage();
             }
             OfServer::Connection(connection) => {
-                if connection == Connection::Up {
-                    self.outages.clear();
-                }
                 show_connection(connection, state);
+                self.end_outage();
             }
             OfServer::Ended => {
                 if state.connection == Connection::Up {

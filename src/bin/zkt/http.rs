@@ -6,6 +6,7 @@ pub(crate) mod origin;
 pub(crate) mod token;
 
 use std::convert::Infallible;
+use std::path::Path;
 use std::time::Duration;
 
 use http_body_util::Full;
@@ -19,11 +20,12 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 use zkt::zookeeper::session::Certificate;
 
 use self::connections::{Activity, Watched};
+use crate::exit::Failure;
+use crate::hints::no_certificate;
 
 /// A client that takes longer to say what it wants is not waited for.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
@@ -89,14 +91,29 @@ pub(crate) async fn serve<S, F>(
     _ = serving.await;
 }
 
+/// The certificate of an address that is called `of`, if one is given with its key.
+pub(crate) fn certificate(
+    of: &str,
+    certificate: Option<&Path>,
+    key: Option<&Path>,
+) -> Result<Option<Certificate>, Failure> {
+    let loaded = certificate
+        .zip(key)
+        .map(|(certificate, key)| Certificate::load(certificate, key, None));
+    loaded
+        .transpose()
+        .map_err(|error| no_certificate(of, &error))
+}
+
 /// As [`serve`], over TLS where there is a certificate. A handshake that takes too long is given up.
-pub(crate) async fn serve_tcp<F>(
-    stream: TcpStream,
+pub(crate) async fn serve_secured<S, F>(
+    stream: S,
     certificate: Option<&Certificate>,
     activity: Activity,
     keep: KeepAlive,
     answer: impl Fn(Request<Incoming>) -> F,
 ) where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
     F: Future<Output = Response<Full<Bytes>>>,
 {
     let Some(certificate) = certificate else {

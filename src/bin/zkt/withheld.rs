@@ -91,13 +91,10 @@ pub(crate) fn of_command(command: &mut Command, config: &Config) -> Vec<Withheld
 }
 
 fn of_arguments(command: &mut Command) -> Vec<Withheld> {
-    let mut found = Vec::new();
-    found.extend(
-        command
-            .server_mut()
-            .into_iter()
-            .flat_map(|args| of_server(args)),
-    );
+    let mut found = command
+        .server_mut()
+        .map(|args| of_server(args))
+        .unwrap_or_default();
     let more = match command {
         Command::Watch(args) => vec![
             (&args.listen_token_file, "--listen-token-file"),

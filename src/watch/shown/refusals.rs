@@ -23,11 +23,8 @@ impl Refusals {
             HeldReason::Contended => None,
         });
         let refused: BTreeMap<ZPath, String> = refused.collect();
-        let over: Vec<ZPath> = self.0.keys().cloned().collect();
-        let over: Vec<ZPath> = over
-            .into_iter()
-            .filter(|path| !refused.contains_key(path))
-            .collect();
+        let over = self.0.keys().filter(|path| !refused.contains_key(*path));
+        let over: Vec<ZPath> = over.cloned().collect();
         for path in &over {
             self.0.remove(path);
         }

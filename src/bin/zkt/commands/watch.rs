@@ -30,17 +30,17 @@ use zkt::watch::{
     Command, Ending, Error, History, HistoryError, Mode, Once, Options, Pace, State, WatchedLayers,
     Wording,
 };
-use zkt::zookeeper::session::{Certificate, Wait};
+use zkt::zookeeper::session::Wait;
 
 use crate::args::values::{duration, listen};
 use crate::args::{LayerArgs, PlanOptions, ServerArgs};
 use crate::declare::Worded;
 use crate::exit::{Exit, Failure};
-use crate::hints::{interrupted, no_certificate};
+use crate::hints::interrupted;
 use crate::http::token::Token;
 use crate::output::Output;
 use crate::signals::{Signal, Signals, interrupt};
-use crate::{diagnostics, planning, settings, words};
+use crate::{diagnostics, http, planning, settings, words};
 
 use self::webhook::Webhook;
 
@@ -182,13 +182,11 @@ async fn show(
     };
     let file = args.listen_token_file.as_deref();
     let token = Token::new(server::GUARDED, file, |name| std::env::var_os(name))?;
-    let certificate = match (&args.listen_cert, &args.listen_key) {
-        (Some(certificate), Some(key)) => Some(
-            Certificate::load(certificate, key, None)
-                .map_err(|error| no_certificate(server::GUARDED.name, &error))?,
-        ),
-        _ => None,
-    };
+    let certificate = http::certificate(
+        server::GUARDED.name,
+        args.listen_cert.as_deref(),
+        args.listen_key.as_deref(),
+    )?;
     let scheme = if certificate.is_some() {
         "https"
     } else {

@@ -41,7 +41,7 @@ pub(crate) enum Token {
 }
 
 impl Guarded {
-    /// What is told to those who send no token.
+    /// The error for a request without the token.
     pub(crate) fn demand(&self) -> String {
         let option = self.option;
         format!("this needs the token of {option}: as a bearer token, or as the password")

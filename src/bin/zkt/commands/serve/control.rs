@@ -7,7 +7,7 @@ mod takes;
 
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use hyper::body::{Bytes, Incoming};
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use serde_json::{Value, json};
-use tokio::net::{TcpListener, TcpStream, UnixListener, UnixSocket, UnixStream};
+use tokio::net::{TcpListener, UnixListener, UnixSocket};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use zkt::server::Handle;
@@ -26,8 +26,7 @@ use zkt::zookeeper::session::Certificate;
 use crate::args::values::listen;
 use crate::environment;
 use crate::exit::Failure;
-use crate::hints::no_certificate;
-use crate::http::connections;
+use crate::http::connections::{self, Listener};
 use crate::http::origin::{Foreign, Hosts};
 use crate::http::token::{Guarded, Token};
 use crate::http::{self, PATIENCE};
@@ -116,13 +115,11 @@ impl Guard {
             )));
         }
         let file = args.control_token_file.as_deref();
-        let certificate = match (&args.control_cert, &args.control_key) {
-            (Some(certificate), Some(key)) => {
-                let loaded = Certificate::load(certificate, key, None);
-                Some(loaded.map_err(|error| no_certificate("the control socket", &error))?)
-            }
-            _ => None,
-        };
+        let certificate = http::certificate(
+            GUARDED.name,
+            args.control_cert.as_deref(),
+            args.control_key.as_deref(),
+        )?;
         Ok(Self {
             allowed: args.control_allow_host.clone(),
             token: Token::new(GUARDED, file, |name| std::env::var_os(name))?,
@@ -192,6 +189,10 @@ pub(crate) async fn start(
                      server: --control-token-file asks for a token"
                 );
             }
+            let answered = Answered {
+                hosts: Some(Hosts::new(address.ip(), &guard.allowed)),
+                token: guard.token,
+            };
             let scheme = match guard.certificate {
                 Some(_) => "https://",
                 None => "http://",
@@ -199,15 +200,19 @@ pub(crate) async fn start(
             Ok(Listening {
                 address: Address::Tcp(address),
                 scheme,
-                task: answering_tcp(listener, control, (address.ip(), guard)),
+                task: answering(listener, control, answered, guard.certificate),
             })
         }
         Address::Unix(path) => {
             let listener = bind(path).await.map_err(|error| failure(&error))?;
+            let answered = Answered {
+                hosts: None,
+                token: guard.token,
+            };
             Ok(Listening {
                 address: address.clone(),
                 scheme: "",
-                task: answering(listener, control, guard.token),
+                task: answering(listener, control, answered, guard.certificate),
             })
         }
     }
@@ -232,46 +237,25 @@ async fn bind(path: &Path) -> io::Result<UnixListener> {
     socket.listen(64)
 }
 
-// A client that keeps its connections would meet one that has been closed meanwhile.
+/// A client that keeps its connections would meet one that has been closed meanwhile.
 const KEEP: http::KeepAlive = http::KeepAlive::No;
 
-fn answering(
-    listener: UnixListener,
+fn answering<L: Listener>(
+    listener: L,
     control: Arc<Control>,
-    token: Option<Token>,
+    answered: Answered,
+    certificate: Option<Certificate>,
 ) -> JoinHandle<()> {
-    let answered = Answered { hosts: None, token };
     let asked = Arc::new((control, answered));
-    let serve = move |stream: UnixStream, activity| {
-        let asked = asked.clone();
-        let answer = move |request| {
-            let asked = asked.clone();
-            async move { answer(request, &asked.0, &asked.1).await }
-        };
-        http::serve(stream, activity, KEEP, answer)
-    };
-    tokio::spawn(connections::accept(GUARDED.name, listener, serve))
-}
-
-fn answering_tcp(
-    listener: TcpListener,
-    control: Arc<Control>,
-    (ip, guard): (IpAddr, Guard),
-) -> JoinHandle<()> {
-    let answered = Answered {
-        hosts: Some(Hosts::new(ip, &guard.allowed)),
-        token: guard.token,
-    };
-    let asked = Arc::new((control, answered));
-    let certificate = guard.certificate.map(Arc::new);
-    let serve = move |stream: TcpStream, activity| {
+    let certificate = certificate.map(Arc::new);
+    let serve = move |stream: L::Stream, activity| {
         let (asked, certificate) = (asked.clone(), certificate.clone());
         async move {
             let answer = move |request| {
                 let asked = asked.clone();
                 async move { answer(request, &asked.0, &asked.1).await }
             };
-            http::serve_tcp(stream, certificate.as_deref(), activity, KEEP, answer).await;
+            http::serve_secured(stream, certificate.as_deref(), activity, KEEP, answer).await;
         }
     };
     tokio::spawn(connections::accept(GUARDED.name, listener, serve))

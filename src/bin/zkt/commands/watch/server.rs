@@ -72,7 +72,8 @@ pub(super) async fn start(
         async move {
             let answer = move |request| answer(request, asked.clone());
             let certificate = certificate.as_deref();
-            let serving = http::serve_tcp(stream, certificate, activity, KeepAlive::Yes, answer);
+            let serving =
+                http::serve_secured(stream, certificate, activity, KeepAlive::Yes, answer);
             // Whatever ends it, nothing depends on it.
             _ = timeout(LONGEST, serving).await;
         }
