@@ -23,10 +23,10 @@ pub fn open_regular(path: &Path) -> io::Result<File> {
     }
 }
 
-/// Reads all, if that is so many bytes at most.
+/// Reads to the end, but no more than `largest` bytes.
 ///
 /// # Errors
-/// Those of the system, and one if there are more.
+/// Those of the system, and one if there are more bytes.
 pub fn read_bounded(from: impl Read, largest: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     from.take(largest + 1).read_to_end(&mut bytes)?;
@@ -36,7 +36,7 @@ pub fn read_bounded(from: impl Read, largest: u64) -> io::Result<Vec<u8>> {
     }
 }
 
-/// What is wrong with a file of more bytes.
+/// Says that a file has more than `largest` bytes.
 #[must_use]
 pub fn too_large(largest: u64) -> String {
     match largest >> 20 {

@@ -37,7 +37,7 @@ pub(super) enum NoPassword {
     Unusable(&'static str),
 }
 
-/// The first line of a file of so many bytes at most. It may wait for a disk.
+/// Reads the first line of a file, which may have `largest` bytes. It blocks while the disk is slow.
 #[cfg(any(feature = "sasl", feature = "tls"))]
 pub(super) fn first_line(file: &Path, largest: u64) -> Result<String, NoPassword> {
     let read = open_regular(file).and_then(|opened| read_bounded(opened, largest));

@@ -313,7 +313,7 @@ impl Gate {
             self.note(&format_args!("SASL ({}): {trouble}", login.mechanism()));
             self.refusals.note(server_name, Some(trouble.clone()));
         };
-        // A KDC that does not answer is told apart from a server that does not.
+        // A KDC that does not answer ends before the whole does, so that the error can name it.
         let of_kdc = self.limit / 5 * 4;
         let introduced = async {
             let conversation = login.begin(&self.server.host, of_kdc).await;

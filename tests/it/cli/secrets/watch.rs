@@ -4,6 +4,8 @@ use std::fs::{self, File};
 use std::io::Write as _;
 use std::os::unix::fs::symlink;
 
+use zookeeper_client::Client;
+
 use crate::cli::Place;
 use crate::cli::watch::status::{ask, listening};
 use crate::cli::watch::{Watching, becomes};
@@ -27,6 +29,18 @@ fn end(watching: Watching, address: &str) -> String {
     log
 }
 
+/// A watch that has written the first secret, and where it shows its status.
+async fn with_first_secret(place: &Place) -> (Client, Watching, String) {
+    place
+        .file("trees/a.zkt", TREE)
+        .file("run/token", "hunter2-one\n");
+    let client = place.client().await;
+    let (mut watching, address) = listening(place, "trees --interval 1h").await;
+    becomes(&client, "/a", Some(&stored("one"))).await;
+    watching.says(&["reconciled"]).await;
+    (client, watching, address)
+}
+
 fn state(address: &str) -> serde_json::Value {
     serde_json::from_str(&ask(address, "GET", "/status").1).unwrap()
 }
@@ -35,13 +49,7 @@ fn state(address: &str) -> serde_json::Value {
 async fn a_secret_that_vanishes_stops_nothing_else() {
     const MISSING: &str = "secret values from outside are missing";
     let place = Place::new("secrets-gone").await;
-    place
-        .file("trees/a.zkt", TREE)
-        .file("run/token", "hunter2-one\n");
-    let client = place.client().await;
-    let (mut watching, address) = listening(&place, "trees --interval 1h").await;
-    becomes(&client, "/a", Some(&stored("one"))).await;
-    watching.says(&["reconciled"]).await;
+    let (client, mut watching, address) = with_first_secret(&place).await;
     for how in ["removed", "emptied"] {
         match how {
             "removed" => fs::remove_file(place.path("run/token")).unwrap(),
@@ -132,13 +140,7 @@ async fn a_file_of_sops_or_its_key_that_vanishes_stops_nothing_else() {
 #[tokio::test(flavor = "multi_thread")]
 async fn half_a_secret_is_never_written() {
     let place = Place::new("secrets-half").await;
-    place
-        .file("trees/a.zkt", TREE)
-        .file("run/token", "hunter2-one\n");
-    let client = place.client().await;
-    let (mut watching, address) = listening(&place, "trees --interval 1h").await;
-    becomes(&client, "/a", Some(&stored("one"))).await;
-    watching.says(&["reconciled"]).await;
+    let (client, mut watching, address) = with_first_secret(&place).await;
     let mut file = File::create(place.path("run/token")).unwrap();
     file.write_all(b"hunter2-").unwrap();
     watching.says(&["run/token is being written"]).await;
